@@ -1,0 +1,59 @@
+"""rmeval: evaluate reward models.
+
+    import rmeval
+    result = rmeval.evaluate("./my-checkpoint", "rm-bench", data="./data/")
+    result.value("hard", "chat")
+
+Names are imported when they are first used, so that `import rmeval` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rmeval.api import Result, evaluate, load_benchmark, load_model, open_run, score
+    from rmeval.errors import DataError, ModelError, RmevalError, RunError
+    from rmeval.types import Contest, Evidence, Item, Message, Observation, Record, Request, Response
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "rmeval.api": ("Result", "evaluate", "load_benchmark", "load_model", "open_run", "score"),
+    "rmeval.errors": ("DataError", "ModelError", "RmevalError", "RunError"),
+    "rmeval.types": ("Contest", "Evidence", "Item", "Message", "Observation", "Record", "Request", "Response"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Contest",
+    "DataError",
+    "Evidence",
+    "Item",
+    "Message",
+    "ModelError",
+    "Observation",
+    "Record",
+    "Request",
+    "Response",
+    "Result",
+    "RmevalError",
+    "RunError",
+    "__version__",
+    "evaluate",
+    "load_benchmark",
+    "load_model",
+    "open_run",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'rmeval' has no attribute '{name}'")
+    return getattr(importlib.import_module(_MODULE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,143 @@
+"""The functions behind `import rmeval`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmeval.benchmarks import Benchmark, load_benchmark
+from rmeval.digests import conversation_digest
+from rmeval.errors import DataError
+from rmeval.models import RewardModel, load_model
+from rmeval.protocols import pointwise
+from rmeval.runs.folder import Result, open_run
+from rmeval.runs.runner import run, silent
+from rmeval.runs.selection import Selection
+from rmeval.types import Conversation, FloatArray, Message, Request
+
+__all__ = ["Result", "evaluate", "load_benchmark", "load_model", "open_run", "score"]
+
+MessageLike = Message | Mapping[str, str]
+
+
+def evaluate(
+    model: str | RewardModel,
+    benchmark: str | Benchmark,
+    data: str | Path | None = None,
+    *,
+    out: str | Path = "runs",
+    subsets: Sequence[str] = (),
+    n_items: int | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    columns: Mapping[str, str] | None = None,
+    split: str | None = None,
+    config: str | None = None,
+    store_text: bool = False,
+    break_lock: bool = False,
+    progress: Callable[[int, int], None] = silent,
+    **options: Any,
+) -> Result:
+    """Evaluates a reward model on a benchmark; a run that was interrupted goes on where it stopped.
+
+    Args:
+        model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`.
+        benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`.
+        data: File, folder or hub id of the data; None for the benchmark's pinned source.
+        out: Folder of runs; the run goes to `<benchmark>/<model>/<identity>` below it.
+        subsets: Subsets or sections to run; all if empty.
+        n_items: Number of items to draw at random.
+        seed: Seed of the draw.
+        limit: Number of items to take from the beginning.
+        columns: For `pairs`: the data's names for prompt, chosen, rejected, subset, id.
+        split: For `pairs` from the hub.
+        config: For `pairs` from the hub.
+        store_text: Whether to keep prompts and answers in the run folder.
+        break_lock: Whether to take a lock that another process seems to hold.
+        progress: Called with the number of answers scored and the number of all.
+        **options: Fields of `rmeval.models.ModelOptions`, such as `dtype="bfloat16"`.
+
+    Returns:
+        The numbers, as records with intervals, and the place of the run folder.
+
+    Raises:
+        RmevalError: If something has to be changed first; the message says what.
+    """
+    place = None if data is None else str(data)
+    spec = benchmark if isinstance(benchmark, str) else None
+    if isinstance(benchmark, str):
+        benchmark = load_benchmark(benchmark, place, columns=columns, split=split, config=config)
+    if isinstance(model, str):
+        model = load_model(model, **options)
+    selection = Selection(tuple(subsets), n_items, seed, limit)
+    return run(
+        model,
+        benchmark,
+        Path(out),
+        selection,
+        spec=spec,
+        data=place,
+        store_text=store_text,
+        break_lock=break_lock,
+        progress=progress,
+    )
+
+
+def score(model: str | RewardModel, conversations: Iterable[Sequence[MessageLike]], **options: Any) -> FloatArray:
+    """Scores conversations, for rejection sampling or a closer look; nothing is written.
+
+    Args:
+        model: As for `evaluate`.
+        conversations: Each a list of messages (`Message`, or dicts with `role` and `content`) that ends in the
+            assistant's answer.
+        **options: Fields of `rmeval.models.ModelOptions`.
+
+    Returns:
+        float64[n] in the order of the conversations; NaN where the model gave no score.
+
+    Raises:
+        RmevalError: If the model cannot be used, or a conversation is not of this form.
+    """
+    if isinstance(model, str):
+        model = load_model(model, **options)
+    requests = conversation_requests([as_conversation(one, number) for number, one in enumerate(conversations)])
+    distinct = list({request.key: request for request in requests}.values())
+    seen = {observation.key: observation for batch in model.observe(distinct) for observation in batch}
+    return np.array([seen[request.key].values.get("score", np.nan) for request in requests], dtype=np.float64)
+
+
+def conversation_requests(conversations: Sequence[Conversation]) -> list[Request]:
+    """One pointwise request a conversation, in order; equal conversations have equal keys."""
+    return [
+        Request(
+            pointwise.key_of(conversation_digest(conversation)),
+            str(number),
+            (0,),
+            conversation[:-1],
+            (conversation[-1].content,),
+        )
+        for number, conversation in enumerate(conversations)
+    ]
+
+
+def as_conversation(messages: Sequence[MessageLike], number: int) -> Conversation:
+    """Messages as our type.
+
+    Raises:
+        DataError: If they do not end in an assistant's answer, or are no messages.
+    """
+    try:
+        conversation = tuple(
+            message if isinstance(message, Message) else Message(message["role"], message["content"])
+            for message in messages
+        )
+    except (TypeError, KeyError, IndexError) as error:
+        raise DataError(
+            f'conversation {number} must be a list of messages like {{"role": "user", "content": "..."}}'
+        ) from error
+    if len(conversation) < 2 or conversation[-1].role != "assistant":
+        raise DataError(f"conversation {number} must hold a prompt and end in a message of the role assistant")
+    return conversation

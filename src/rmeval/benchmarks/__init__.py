@@ -1,0 +1,124 @@
+"""Benchmarks: what is known to be better. One file each; others add theirs by entry point or `file.py:Class`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rmeval.errors import DataError
+from rmeval.plugins import is_file_spec, load_object, registered
+from rmeval.types import Evidence, Item, Policy, Record
+
+__all__ = ["BUILTIN", "Benchmark", "Card", "benchmark_names", "load_benchmark"]
+
+BUILTIN = {
+    "rm-bench": "rmeval.benchmarks.rm_bench:RMBench",
+    "reward-bench": "rmeval.benchmarks.reward_bench:RewardBench",
+    "pairs": "rmeval.benchmarks.pairs:Pairs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a reader wants to know of a benchmark before trusting a number from it.
+
+    Attributes:
+        id: Name on the command line.
+        title: Name in prose.
+        measures: One sentence: what a correct answer means.
+        source: Hub id of the data set, or where the data come from.
+        revision: Commit of the source that the counts belong to.
+        licence: Licence of the data, as their authors state it.
+        paper: Where the benchmark is described.
+        citation: BibTeX.
+        counts: Expected number of items by subset; empty where any number will do.
+        sections: Names for groups of subsets, usable wherever a subset is.
+        formulas: Names and versions of its official formulas.
+    """
+
+    id: str
+    title: str
+    measures: str
+    source: str
+    revision: str | None
+    licence: str
+    paper: str
+    citation: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    formulas: tuple[str, ...] = ()
+
+
+class Benchmark(Protocol):
+    """Items with known answers, and the official way to average a model's successes on them. It never plans."""
+
+    card: Card
+
+    def load(self) -> list[Item]:
+        """Reads the items.
+
+        Raises:
+            DataError: If the data are not there or not of the expected form.
+        """
+        ...
+
+    def aggregate(
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+    ) -> list[Record]:
+        """Computes the benchmark's numbers.
+
+        Args:
+            items: The items that were asked about; their texts are not needed.
+            evidence: By item id.
+            policy: How ties and failures count.
+            intervals: Whether to compute confidence intervals.
+        """
+        ...
+
+    def notes(self, items: Sequence[Item]) -> list[str]:
+        """What a reader of the numbers must know, such as parts that are missing; a sentence each."""
+        ...
+
+
+def benchmark_names() -> dict[str, str]:
+    """All known benchmarks: name to `module:Class`."""
+    return registered("rmeval.benchmarks", BUILTIN)
+
+
+def load_benchmark(name: str, data: str | None = None, **options: Any) -> Benchmark:
+    """Finds a benchmark and tells it where its data are.
+
+    Args:
+        name: A name from `rmeval list benchmarks`, or `file.py:Class`.
+        data: A file, a folder or a hub id to read instead of the pinned source.
+        **options: What the benchmark itself understands, such as `columns` for `pairs`.
+
+    Raises:
+        DataError: If there is no such benchmark, or it does not understand an option.
+    """
+    if is_file_spec(name):
+        target = name
+    elif name in BUILTIN:
+        target = BUILTIN[name]
+    else:
+        names = benchmark_names()
+        if name not in names:
+            raise DataError(
+                f"there is no benchmark {name!r}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
+            )
+        target = names[name]
+    try:
+        benchmark: Benchmark = load_object(target)(data=data, **{k: v for k, v in options.items() if v is not None})
+    except TypeError as error:
+        raise DataError(f"benchmark {name!r} does not take one of the given options ({error}): leave it out") from error
+    return benchmark
+
+
+def missing_counts(card: Card, items: Sequence[Item]) -> list[str]:
+    """A sentence for subsets whose number of items differs from the card's, empty if none does."""
+    found = dict.fromkeys(card.counts, 0)
+    for item in items:
+        found[item.subset] = found.get(item.subset, 0) + 1
+    wrong = [f"{name} {found[name]} instead of {want}" for name, want in card.counts.items() if 0 < found[name] != want]
+    return [f"not the whole of {card.title}: {', '.join(wrong)} items"] if wrong else []

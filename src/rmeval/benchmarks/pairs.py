@@ -1,0 +1,187 @@
+"""Anybody's preference data: a prompt, a chosen answer and a rejected one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmeval.benchmarks import Card
+from rmeval.benchmarks.source import Row, find_files, read_rows
+from rmeval.digests import conversation_digest
+from rmeval.errors import DataError
+from rmeval.hub import is_hub_id, need_extra
+from rmeval.metrics.outcomes import outcomes
+from rmeval.metrics.records import accuracy_record
+from rmeval.types import Contest, Conversation, Evidence, Item, Message, Policy, Record, Response
+
+__all__ = ["Pairs"]
+
+CONTESTS = (Contest((0, 1), 0, "chosen/rejected"),)
+FORMULA = "accuracy@1"
+COLUMNS = ("prompt", "chosen", "rejected", "subset", "id")
+
+
+class Pairs:
+    """Preference pairs from a local file, a folder of files, or a data set on the hub."""
+
+    card = Card(
+        id="pairs",
+        title="Preference pairs",
+        measures="The better answer is the one that the data call chosen.",
+        source="your own data (--data)",
+        revision=None,
+        licence="that of the data",
+        paper="",
+        citation="",
+        formulas=(FORMULA,),
+    )
+
+    def __init__(
+        self,
+        data: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        split: str | None = None,
+        config: str | None = None,
+    ) -> None:
+        """Says where the pairs are.
+
+        Args:
+            data: JSONL, JSON, CSV or parquet file, a folder of them, or a hub id.
+            columns: The data's names for `prompt`, `chosen`, `rejected`, `subset` and `id`, where they differ.
+            split: Split of a hub data set; `train` if None.
+            config: Configuration of a hub data set.
+
+        Raises:
+            DataError: If no data are given, or `columns` names something else.
+        """
+        if data is None:
+            raise DataError("pairs needs data: give a file, a folder or a hub id with --data")
+        unknown = set(columns or {}) - set(COLUMNS)
+        if unknown:
+            raise DataError(
+                f"--columns knows {', '.join(COLUMNS)}, not {', '.join(sorted(unknown))}: as in prompt=question"
+            )
+        self.data, self.split, self.config = data, split, config
+        self.columns = {name: name for name in COLUMNS} | dict(columns or {})
+
+    def load(self) -> list[Item]:
+        """Reads the pairs. Pairs with the same context form a cluster; an id is the row's own, or its number."""
+        items: dict[str, Item] = {}
+        for number, row in enumerate(self._rows()):
+            item = self._item(row, number)
+            if item.id in items:
+                raise DataError(
+                    f"{row.where}: id {item.id!r} is there already: ids must be unique, or leave the column out"
+                )
+            items[item.id] = item
+        return list(items.values())
+
+    def _rows(self) -> list[Row]:
+        place = Path(self.data)
+        if place.is_dir():
+            return [row for path in find_files(place) for row in read_rows(path)]
+        if place.exists() or not is_hub_id(self.data) or place.suffix:
+            return read_rows(place)
+        return _hub_rows(self.data, self.config, self.split or "train")
+
+    def _item(self, row: Row, number: int) -> Item:
+        chosen_context, chosen = self._side(row, "chosen")
+        rejected_context, rejected = self._side(row, "rejected")
+        if chosen_context != rejected_context:
+            raise DataError(
+                f"{row.where}: chosen and rejected do not answer the same conversation: "
+                "the messages before the last must be equal"
+            )
+        subset = row.fields.get(self.columns["subset"])
+        name = row.fields.get(self.columns["id"])
+        return Item(
+            id=str(number if name is None else name),
+            subset="all" if subset is None else str(subset),
+            prompt=chosen_context,
+            responses=(Response(chosen, 1.0), Response(rejected, 0.0)),
+            contests=CONTESTS,
+            cluster=conversation_digest(chosen_context),
+        )
+
+    def _side(self, row: Row, side: str) -> tuple[Conversation, str]:
+        """The context and the answer of one side: a string after a prompt, or messages that end in the answer."""
+        column = self.columns[side]
+        value = row.get(column)
+        if isinstance(value, str):
+            return _messages(row, self.columns["prompt"]), value
+        if not isinstance(value, list):
+            raise row.wrong(column, "a string or a list of messages", value)
+        messages = _messages(row, column)
+        if not messages or messages[-1].role != "assistant":
+            raise DataError(f"{row.where}: column {column!r} must end with a message of the role assistant")
+        context = messages[:-1]
+        # A list that begins with the assistant holds the answer alone; the conversation is then in the prompt.
+        if all(message.role == "assistant" for message in context) and self.columns["prompt"] in row.fields:
+            context = (*_messages(row, self.columns["prompt"]), *context)
+        if not context:
+            raise DataError(f"{row.where}: there is no prompt before the answer in {column!r}: add a column 'prompt'")
+        return context, messages[-1].content
+
+    def aggregate(
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+    ) -> list[Record]:
+        """Accuracy by subset, where there are any, and over all pairs."""
+        found = outcomes(items, evidence, policy)
+        names = list(dict.fromkeys(found.subset))
+        records = [
+            accuracy_record(self.card.id, policy, name, found.select(found.subset == name), FORMULA)
+            for name in names
+            if name != "all"
+        ]
+        return [*records, accuracy_record(self.card.id, policy, "all", found, FORMULA)]
+
+    def notes(self, items: Sequence[Item]) -> list[str]:
+        """Pairs whose answers are the same."""
+        # Texts may not be stored; then there is nothing to compare.
+        same = sum(bool(item.responses[0].text) and item.responses[0].text == item.responses[1].text for item in items)
+        return [f"{same} pairs have equal answers: any model ties on them"] if same else []
+
+
+def _messages(row: Row, column: str) -> Conversation:
+    """A column that holds a user's prompt as a string, or a list of `{"role", "content"}` messages."""
+    value = row.get(column)
+    if isinstance(value, str):
+        return (Message("user", value),)
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, list):
+        raise row.wrong(column, "a string or a list of messages", value)
+    for message in value:
+        if not _is_message(message):
+            raise DataError(
+                f'{row.where}: column {column!r} must hold messages like {{"role": "user", "content": "..."}}'
+            )
+    return tuple(Message(message["role"], message["content"]) for message in value)
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
+
+
+def _hub_rows(name: str, config: str | None, split: str) -> list[Row]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise need_extra(error, f"the data set {name}") from error
+    try:
+        table = datasets.load_dataset(name, config, split=split)
+    except datasets.exceptions.DatasetNotFoundError as error:
+        raise DataError(
+            f"the data set {name} is not on the hub, or needs a login: check the spelling "
+            "(a local file needs its path), or log in with 'hf auth login' or HF_TOKEN"
+        ) from error
+    except ConnectionError as error:
+        raise DataError(
+            f"the data set {name} cannot be had because the hub cannot be reached: give a local file"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"the data set {name} cannot be read ({error}): check --split and --config") from error
+    return [Row(dict(fields), f"{name} {split} row {number}") for number, fields in enumerate(table)]

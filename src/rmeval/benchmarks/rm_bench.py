@@ -1,0 +1,197 @@
+"""RM-Bench: subtle errors against style (Liu et al., ICLR 2025, arXiv 2410.16184)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks.source import Row, read_rows
+from rmeval.errors import DataError
+from rmeval.hub import hub_file
+from rmeval.metrics.intervals import BOOTSTRAP, bootstrap_means, bootstrap_random, percentile_interval
+from rmeval.metrics.outcomes import Outcomes, outcomes
+from rmeval.metrics.records import make_record
+from rmeval.metrics.style_substance import FORMULA, LEVELS, credit_matrices, levels
+from rmeval.types import STYLES, Contest, Evidence, FloatArray, Item, Message, Policy, Record, Response
+
+__all__ = ["RMBench"]
+
+logger = logging.getLogger(__name__)
+
+DOMAINS = {
+    "chat": ("chat",),
+    "math": ("math",),
+    "code": ("code",),
+    "safety": ("safety-refuse", "safety-response"),
+}
+TOTAL = "total_dataset.json"
+HUMANEVAL_TASKS = 164
+CONTESTS = tuple(
+    Contest((c, 3 + r), 0, f"{chosen}/{rejected}")
+    for c, chosen in enumerate(STYLES)
+    for r, rejected in enumerate(STYLES)
+)
+"""The nine contests of each item: its responses are the three chosen, then the three rejected, in style order."""
+
+
+class RMBench:
+    """RM-Bench from the hub, from `total_dataset.json`, or from its per-domain files."""
+
+    card = Card(
+        id="rm-bench",
+        title="RM-Bench",
+        measures="The better answer is the one without the subtle error, whatever the style of either.",
+        source="THU-KEG/RM-Bench",
+        revision="ee19843",
+        licence="ODC-BY (hub card)",
+        paper="https://arxiv.org/abs/2410.16184",
+        citation="""@inproceedings{liu2025rmbench,
+  title={{RM-Bench}: Benchmarking Reward Models of Language Models with Subtlety and Style},
+  author={Liu, Yantao and Yao, Zijun and Min, Rui and Cao, Yixin and Hou, Lei and Li, Juanzi},
+  booktitle={International Conference on Learning Representations (ICLR)},
+  year={2025}
+}""",
+        counts={"chat": 129, "math": 529, "code": 228, "safety-refuse": 284, "safety-response": 157},
+        sections=DOMAINS,
+        formulas=(FORMULA,),
+    )
+
+    def __init__(self, data: str | None = None) -> None:
+        """Takes the place of the data: a file, a folder, or None for the hub."""
+        self.data = data
+
+    def load(self) -> list[Item]:
+        """Reads the items; an id is `<file domain>/<id>`, since 23 ids occur in more than one file."""
+        items = [item for path in self._files() for item in self._read(path)]
+        seen: set[str] = set()
+        for item in items:
+            if item.id in seen:
+                raise DataError(
+                    f"RM-Bench item {item.id} occurs twice in {self.data}: give one file or folder of each domain"
+                )
+            seen.add(item.id)
+        if self.data is None and (wrong := missing_counts(self.card, items)):
+            raise DataError(
+                f"{self.card.source} at {self.card.revision} is {wrong[0]}: clear the hub cache and try again"
+            )
+        return items
+
+    def _files(self) -> list[Path]:
+        if self.data is None:
+            return [hub_file(self.card.source, TOTAL, self.card.revision, "dataset").path]
+        place = Path(self.data)
+        if not place.is_dir():
+            return [place]
+        if (place / TOTAL).exists():
+            if any(place.glob("*_filtered.json")):
+                logger.warning("%s holds both %s and per-domain files: the total is used", place, TOTAL)
+            return [place / TOTAL]
+        files = sorted(place.glob("*_filtered.json"))
+        if not files:
+            raise DataError(f"{place} holds neither {TOTAL} nor <domain>_filtered.json files: check the path")
+        return files
+
+    def _read(self, path: Path) -> list[Item]:
+        rows = read_rows(path)
+        if any("domain" in row.fields for row in rows):
+            return [_item(row, row.text("domain")) for row in rows]
+        # The longest first: "safety-refuse" must not be taken for another domain whose name it may contain.
+        for domain in sorted(self.card.counts, key=len, reverse=True):
+            if path.name.startswith(domain):
+                return [_item(row, domain) for row in rows]
+        raise DataError(
+            f"{path}: its rows have no 'domain' and its name does not begin with one of "
+            f"{', '.join(self.card.counts)}: rename it, as in chat_filtered.json"
+        )
+
+    def aggregate(
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+    ) -> list[Record]:
+        """Matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall.
+
+        A domain pools the prompts of its files; macro averages and the overall are means over the four domains
+        (`compute_accuracy` of the reference on `total_dataset.json`), absent unless all four are there.
+        """
+        found = outcomes(items, evidence, policy)
+        matrix = credit_matrices(found).reshape(-1, 9)
+        random = bootstrap_random()
+        scopes: dict[str, tuple[FloatArray, FloatArray, Outcomes]] = {}
+        for scope, subsets in (DOMAINS | {name: (name,) for name in DOMAINS["safety"]}).items():
+            mask = np.isin(found.subset, subsets)
+            if mask.any():
+                part = found.select(mask)
+                draws = bootstrap_means(matrix[mask], part.cluster, random) if intervals else np.empty((0, 9))
+                scopes[scope] = (np.nanmean(matrix[mask], axis=0), draws, part)
+        if all(domain in scopes for domain in DOMAINS):
+            mean, draws = (np.mean([scopes[domain][k] for domain in DOMAINS], axis=0) for k in (0, 1))
+            scopes["all"] = (mean, draws, found)
+        return [
+            make_record(
+                self.card.id,
+                policy,
+                metric,
+                scope,
+                value,
+                part,
+                FORMULA,
+                (percentile_interval(draw), BOOTSTRAP),
+                1.0 if scope in DOMAINS else None,
+            )
+            for scope, (mean, draws, part) in scopes.items()
+            for metric, value, draw in _metrics(mean, draws, overall=scope == "all")
+        ]
+
+    def notes(self, items: Sequence[Item]) -> list[str]:
+        """Missing domains, half a safety domain, and counts that differ from the published ones."""
+        subsets = {item.subset for item in items}
+        missing = [domain for domain, parts in DOMAINS.items() if not subsets & set(parts)]
+        notes = [f"no macro averages and no overall: there are no items of {', '.join(missing)}"] if missing else []
+        if len(halves := subsets & set(DOMAINS["safety"])) == 1:
+            notes.append(f"safety is {halves.pop()} alone: the other half is not there")
+        return notes + missing_counts(self.card, items)
+
+
+def _metrics(mean: FloatArray, draws: FloatArray, overall: bool) -> list[tuple[str, float, FloatArray]]:
+    """Name, value and bootstrap replicates of every number of one scope, from float64[9] and float64[b, 9]."""
+    values = levels(mean.reshape(3, 3))
+    spread = levels(draws.reshape(-1, 3, 3))
+    found = [(level, float(values[k]), spread[:, k]) for k, level in enumerate(LEVELS)]
+    if overall:
+        found.append(("overall", float(values[-1]), spread[:, -1]))
+    return found + [(f"cell:{contest.tag}", float(mean[k]), draws[:, k]) for k, contest in enumerate(CONTESTS)]
+
+
+def _item(row: Row, domain: str) -> Item:
+    if domain not in RMBench.card.counts:
+        raise DataError(f"{row.where}: domain {domain!r} is not one of {', '.join(RMBench.card.counts)}: mend it")
+    chosen, rejected = row.texts("chosen", 3), row.texts("rejected", 3)
+    number = row.get("id")
+    return Item(
+        id=f"{domain}/{number}",
+        subset=domain,
+        prompt=(Message("user", row.text("prompt")),),
+        responses=tuple(
+            Response(text, gold, style)
+            for gold, texts in ((1.0, chosen), (0.0, rejected))
+            for text, style in zip(texts, STYLES, strict=True)
+        ),
+        contests=CONTESTS,
+        cluster=_cluster(row, domain, number),
+        meta={key: row.fields[key] for key in ("subset", "language", "task_id", "error_key") if key in row.fields},
+    )
+
+
+def _cluster(row: Row, domain: str, number: object) -> str:
+    """The problem behind a prompt: for code the HumanEval task, which occurs in up to six languages.
+
+    The per-domain file names it (`CPP/8`); ids there are language x 164 + task, which serves where only ids are left.
+    """
+    if domain != "code":
+        return f"{domain}/{number}"
+    if "task_id" in row.fields:
+        return f"humaneval/{row.text('task_id').rpartition('/')[2]}"
+    return f"humaneval/{int(str(number)) % HUMANEVAL_TASKS}" if str(number).isdigit() else f"{domain}/{number}"

@@ -1,0 +1,170 @@
+"""Reading rows from files, with errors that say where."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rmeval.errors import DataError
+
+__all__ = ["Row", "find_files", "read_json", "read_rows"]
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".csv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file: its fields, and where it stands."""
+
+    fields: dict[str, Any]
+    where: str
+
+    def get(self, column: str) -> Any:
+        """The value of a column.
+
+        Raises:
+            DataError: If the row has no such column.
+        """
+        if column not in self.fields:
+            raise DataError(
+                f"{self.where}: column {column!r} is missing (there are {', '.join(self.fields) or 'none'}): "
+                "add or rename it"
+            )
+        return self.fields[column]
+
+    def text(self, column: str) -> str:
+        """The value of a column that must be a string."""
+        value = self.get(column)
+        if not isinstance(value, str):
+            raise self.wrong(column, "a string", value)
+        return value
+
+    def texts(self, column: str, length: int | None = None) -> list[str]:
+        """The value of a column that must be a list of strings, of `length` if that is given."""
+        value = self.get(column)
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            raise self.wrong(column, "a list of strings", value)
+        if length is not None and len(value) != length:
+            raise DataError(
+                f"{self.where}: column {column!r} holds {len(value)} answers where {length} are needed: one a style"
+            )
+        return value
+
+    def wrong(self, column: str, wanted: str, value: object) -> DataError:
+        """The error for a value of the wrong type."""
+        return DataError(f"{self.where}: column {column!r} must be {wanted}, not {type(value).__name__}")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Reads a table from JSONL (also gzipped), JSON (a list of objects), CSV or parquet, by the file's ending.
+
+    Raises:
+        DataError: If the file is missing, empty, broken (with the line) or of an unknown kind.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}: check the path")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty: it must hold at least one row")
+    try:
+        rows = list(_READERS[_suffix(path)](path))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}): convert it") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
+    if not rows:
+        raise DataError(f"{path} holds no rows: it must hold at least one")
+    return rows
+
+
+def read_json(path: Path) -> Any:
+    """Reads one JSON document.
+
+    Raises:
+        DataError: If it is broken, with the line; or a pointer that Git LFS left in place of the file.
+    """
+    text = path.read_text(encoding="utf-8")
+    if text.startswith("version https://git-lfs"):
+        raise DataError(f"{path} is a Git LFS pointer, not the data: run 'git lfs pull' where it was cloned")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path} line {error.lineno}: broken JSON ({error.msg}): mend the file") from error
+
+
+def find_files(folder: Path) -> list[Path]:
+    """The files of a folder that `read_rows` can read, sorted by name.
+
+    Raises:
+        DataError: If the folder holds none.
+    """
+    files = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
+    if not files:
+        raise DataError(f"{folder} holds no file that can be read ({', '.join(SUFFIXES)}): check the path")
+    return files
+
+
+def _suffix(path: Path) -> str:
+    for suffix in SUFFIXES:
+        if path.name.endswith(suffix):
+            return suffix
+    raise DataError(f"{path} is of a kind that cannot be read: use one of {', '.join(SUFFIXES)}")
+
+
+def _object(value: Any, where: str) -> Row:
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: a row must be a JSON object, not {type(value).__name__}")
+    return Row(value, where)
+
+
+def _json(path: Path) -> Iterator[Row]:
+    document = read_json(path)
+    if not isinstance(document, list):
+        raise DataError(
+            f"{path} must hold a list of objects, not {type(document).__name__}: check that it is the data file"
+        )
+    for number, value in enumerate(document):
+        yield _object(value, f"{path} entry {number}")
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            where = f"{path} line {number}"
+            try:
+                yield _object(json.loads(line), where)
+            except json.JSONDecodeError as error:
+                raise DataError(
+                    f"{where}: broken JSON ({error.msg} at column {error.colno}): mend or remove the line"
+                ) from error
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        for fields in reader:
+            where = f"{path} line {reader.line_num}"
+            if None in fields or None in fields.values():
+                raise DataError(f"{where}: this row has not as many fields as the header: check its quotes and commas")
+            yield Row(fields, where)
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path} is no parquet file ({str(error).splitlines()[0]}): download it again") from error
+    for number, fields in enumerate(table.to_pylist()):
+        yield Row(fields, f"{path} row {number}")
+
+
+_READERS = {".jsonl": _jsonl, ".jsonl.gz": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}

@@ -1,0 +1,22 @@
+"""The command line: one thin file a command. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Runs the command line; an error that the user can mend becomes one sentence and exit code 2."""
+    from rmeval.cli.app import app
+    from rmeval.errors import RmevalError
+
+    try:
+        app()
+    except RmevalError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped: what was scored is kept, and the same command goes on from there\n")
+        sys.exit(130)

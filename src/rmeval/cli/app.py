@@ -1,0 +1,59 @@
+"""The command `rmeval` and its subcommands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rmeval import __version__
+from rmeval.cli.import_ import import_command
+from rmeval.cli.list_ import list_command
+from rmeval.cli.run import run_command
+from rmeval.cli.score import score_command
+from rmeval.cli.show import show_command
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="rmeval",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""
+Evaluate reward models.
+
+A MODEL is a hub id, a folder, your own `file.py:Class`, or a baseline such as `baseline:longest`.
+
+Start with:
+
+    rmeval list benchmarks
+
+    rmeval run ./my-checkpoint -b pairs --data my_prefs.jsonl
+
+    rmeval show runs/
+""",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rmeval {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+app.command("run", no_args_is_help=True)(run_command)
+app.command("score", no_args_is_help=True)(score_command)
+app.command("import", no_args_is_help=True)(import_command)
+app.command("show", no_args_is_help=True)(show_command)
+app.command("list")(list_command)

@@ -1,0 +1,83 @@
+"""`rmeval list`."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["list_command"]
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    benchmarks = "benchmarks"
+    models = "models"
+
+
+def list_command(
+    what: Annotated[What, typer.Argument(help="What to list.")] = What.benchmarks,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """List the benchmarks, or what can stand for a model."""
+    rows = _benchmarks() if what is What.benchmarks else _models()
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("id", "items", "measures", "source", "licence") if what is What.benchmarks else ("id", "kind", "about")
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="right" if column == "items" else "left")
+    for row in rows:
+        table.add_row(*(str(row[column] or "any") for column in columns))
+    Console().print(table)
+
+
+def _benchmarks() -> list[dict[str, Any]]:
+    from rmeval.benchmarks import benchmark_names
+    from rmeval.plugins import load_object
+
+    rows = []
+    for name, target in benchmark_names().items():
+        card = load_object(target).card
+        rows.append(
+            {
+                "id": name,
+                "title": card.title,
+                "items": sum(card.counts.values()),
+                "measures": card.measures,
+                "source": card.source,
+                "revision": card.revision,
+                "licence": card.licence,
+                "paper": card.paper,
+                "citation": card.citation,
+                "counts": dict(card.counts),
+                "sections": {section: list(parts) for section, parts in card.sections.items()},
+                "formulas": list(card.formulas),
+            }
+        )
+    return rows
+
+
+def _models() -> list[dict[str, Any]]:
+    from rmeval.models import BASELINES, model_names
+
+    about = {
+        "random": "a number drawn from the text: chance",
+        "longest": "prefers the longer answer",
+        "shortest": "prefers the shorter answer",
+        "markdown": "prefers the answer with more markdown",
+    }
+    rows = [
+        {"id": "owner/name", "kind": "classifier", "about": "a sequence classifier with one output, from the hub"},
+        {"id": "./folder", "kind": "classifier", "about": "the same, from a local checkpoint"},
+        {"id": "file.py:Class", "kind": "plugin", "about": "your own class with score(conversations) -> numbers"},
+    ]
+    rows += [{"id": f"baseline:{name}", "kind": "baseline", "about": about[name]} for name in BASELINES]
+    return rows + [{"id": name, "kind": "plugin", "about": target} for name, target in model_names().items()]

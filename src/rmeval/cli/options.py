@@ -1,0 +1,172 @@
+"""Options that several commands share, and their values turned into ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rmeval.errors import RmevalError
+
+if TYPE_CHECKING:
+    from rmeval.runs.runner import Progress
+
+MODEL = "Model"
+DATA = "Data"
+WHICH = "Which items"
+OUT = "Output"
+
+Model = Annotated[
+    str, typer.Argument(help="Hub id, folder, file.py:Class, or baseline:random|longest|shortest|markdown.")
+]
+Benchmarks = Annotated[list[str], typer.Option("-b", "--benchmark", help="Benchmark; may be given more than once.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="File, folder or hub id of the data instead of the pinned source; BENCHMARK=PLACE for one of several.",
+        rich_help_panel=DATA,
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="For pairs: the data's own names, as in prompt=question,chosen=good.", rich_help_panel=DATA),
+]
+Split = Annotated[str | None, typer.Option(help="For pairs from the hub: the split.", rich_help_panel=DATA)]
+Config = Annotated[str | None, typer.Option(help="For pairs from the hub: the configuration.", rich_help_panel=DATA)]
+Out = Annotated[str, typer.Option("-o", "--out", help="Folder of runs.", rich_help_panel=OUT)]
+StoreText = Annotated[
+    bool, typer.Option("--store-text", help="Keep prompts and answers in the run folder.", rich_help_panel=OUT)
+]
+BreakLock = Annotated[
+    bool, typer.Option("--break-lock", help="Take the lock of a process that is gone.", rich_help_panel=OUT)
+]
+Subsets = Annotated[
+    list[str] | None,
+    typer.Option("--subset", help="Subset or section; may be given more than once.", rich_help_panel=WHICH),
+]
+NItems = Annotated[
+    int | None, typer.Option("--n-items", min=1, help="Draw this many items at random.", rich_help_panel=WHICH)
+]
+Seed = Annotated[int, typer.Option(help="Seed of that draw.", rich_help_panel=WHICH)]
+Limit = Annotated[int | None, typer.Option(min=1, help="Take the first items only.", rich_help_panel=WHICH)]
+DType = Annotated[
+    str, typer.Option(help="auto (the checkpoint's own), float32, bfloat16 or float16.", rich_help_panel=MODEL)
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL)]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.", rich_help_panel=MODEL)]
+Tokenizer = Annotated[str | None, typer.Option(help="Another tokenizer: folder or hub id.", rich_help_panel=MODEL)]
+ChatTemplate = Annotated[
+    str | None, typer.Option(help="Jinja file to use instead of the tokenizer's template.", rich_help_panel=MODEL)
+]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Let code that comes with the model run.", rich_help_panel=MODEL)
+]
+ModelKwargs = Annotated[
+    list[str] | None,
+    typer.Option(help="KEY=VALUE for from_pretrained; may be given more than once.", rich_help_panel=MODEL),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most sequences in a batch; a token budget decides otherwise.", rich_help_panel=MODEL),
+]
+MaxLength = Annotated[
+    int | None,
+    typer.Option(min=1, help="Longest conversation in tokens, if not the model's limit.", rich_help_panel=MODEL),
+]
+OnOverlength = Annotated[
+    str, typer.Option(help="What to do with longer ones: error, skip or truncate-left.", rich_help_panel=MODEL)
+]
+
+
+def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
+    """`["a=1", "b=2"]` as a dict.
+
+    Raises:
+        RmevalError: If one has no `=`.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise RmevalError(f"{option} takes NAME=VALUE, not {pair!r}")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def model_kwargs(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """Values read as JSON where they are JSON (`4`, `false`, `{"": 0}`), else as text."""
+    found: dict[str, Any] = {}
+    for key, value in key_values(pairs or (), "--model-kwargs").items():
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def columns(text: str | None) -> dict[str, str] | None:
+    """`prompt=question,chosen=good` as a dict."""
+    return None if text is None else key_values([part for part in text.split(",") if part], "--columns")
+
+
+def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, str | None]:
+    """Where each benchmark's data are: `NAME=PLACE` goes to the named one, a bare place to all others.
+
+    Raises:
+        RmevalError: If there are two bare places.
+    """
+    named: dict[str, str] = {}
+    bare: list[str] = []
+    for entry in data or ():
+        name, equals, place = entry.partition("=")
+        if equals and name in benchmarks:
+            named[name] = place
+        else:
+            bare.append(entry)
+    if len(bare) > 1:
+        raise RmevalError(
+            f"--data is given {len(bare)} times: say which benchmark each is for, as in rm-bench={bare[0]}"
+        )
+    rest = bare[0] if bare else None
+    return {name: named.get(name, rest) for name in benchmarks}
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Progress]:
+    """A bar on standard error with answers a second and the time left; a quiet one where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        """Answers a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        started: list[int] = []
+
+        def update(done: int, total: int) -> None:
+            if not started:
+                # What an earlier process did is no measure of this one's speed.
+                started.append(done)
+                bar.update(task, description=f"{what}{f' ({done} done before)' if done else ''}", total=total - done)
+            bar.update(task, completed=done - started[0])
+
+        yield update

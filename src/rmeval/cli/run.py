@@ -1,0 +1,79 @@
+"""`rmeval run`."""
+
+from __future__ import annotations
+
+from rmeval.cli import options as o
+
+__all__ = ["run_command"]
+
+
+def run_command(
+    model: o.Model,
+    benchmark: o.Benchmarks,
+    data: o.Data = None,
+    columns: o.Columns = None,
+    split: o.Split = None,
+    config: o.Config = None,
+    out: o.Out = "runs",
+    store_text: o.StoreText = False,
+    break_lock: o.BreakLock = False,
+    subset: o.Subsets = None,
+    n_items: o.NItems = None,
+    seed: o.Seed = 0,
+    limit: o.Limit = None,
+    dtype: o.DType = "auto",
+    device: o.Device = "auto",
+    revision: o.Revision = None,
+    tokenizer: o.Tokenizer = None,
+    chat_template: o.ChatTemplate = None,
+    trust_remote_code: o.TrustRemoteCode = False,
+    model_kwargs: o.ModelKwargs = None,
+    batch_size: o.BatchSize = None,
+    max_length: o.MaxLength = None,
+    on_overlength: o.OnOverlength = "error",
+) -> None:
+    """Evaluate a reward model on one or more benchmarks.
+
+    Interrupted runs go on where they stopped when the same command is given again.
+
+        rmeval run Skywork/Skywork-Reward-V2-Qwen3-0.6B -b rm-bench -b reward-bench
+
+        rmeval run ./my-checkpoint -b pairs --data my_prefs.jsonl -o runs/
+    """
+    from rmeval.api import evaluate, load_benchmark, load_model
+    from rmeval.cli.logs import show_warnings
+    from rmeval.report.tables import print_report
+
+    show_warnings()
+    place = o.places(data, benchmark)
+    extra = {"columns": o.columns(columns), "split": split, "config": config}
+    found = {name: load_benchmark(name, place[name], **(extra if name == "pairs" else {})) for name in benchmark}
+    loaded = load_model(
+        model,
+        dtype=dtype,
+        device=device,
+        revision=revision,
+        tokenizer=tokenizer,
+        chat_template=chat_template,
+        trust_remote_code=trust_remote_code,
+        model_kwargs=o.model_kwargs(model_kwargs),
+        batch_size=batch_size,
+        max_length=max_length,
+        on_overlength=on_overlength,
+    )
+    for name, one in found.items():
+        with o.progress_bar(f"{name}  {loaded.name}") as progress:
+            result = evaluate(
+                loaded,
+                one,
+                place[name],
+                out=out,
+                subsets=subset or (),
+                n_items=n_items,
+                seed=seed,
+                limit=limit,
+                store_text=store_text,
+                break_lock=break_lock,
+                progress=progress,
+            )
+        print_report(result)

@@ -1,0 +1,32 @@
+"""`rmeval show`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["show_command"]
+
+
+def show_command(
+    run: Annotated[Path, typer.Argument(help="Run folder, or a folder with one run in it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the records as one JSON list.")] = False,
+    policy: Annotated[
+        str | None, typer.Option(help="Another rule for ties and failures, such as half-ties@1; no new scoring.")
+    ] = None,
+) -> None:
+    """Show the numbers of a run. Needs no model and no torch."""
+    from rmeval.cli.logs import show_warnings
+    from rmeval.runs.folder import finite, open_run
+
+    show_warnings()
+    result = open_run(run, policy)
+    if as_json:
+        typer.echo(json.dumps(finite([record.to_dict() for record in result.records]), indent=1))
+        return
+    from rmeval.report.tables import print_report
+
+    print_report(result)

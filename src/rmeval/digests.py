@@ -1,0 +1,89 @@
+"""Digests: how equal things are recognised across processes and machines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rmeval.types import Conversation, Item
+
+__all__ = ["contents_digest", "conversation_digest", "digest", "files_digest", "gold_digest", "item_digests"]
+
+_CHUNK = 1 << 24
+
+
+def digest(value: Any) -> str:
+    """32 hex digits of BLAKE2b over the value's canonical JSON (sorted keys, no spaces)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def conversation_digest(conversation: Conversation) -> str:
+    """Digest of the roles and contents of a conversation; nothing else about it counts."""
+    return digest([[message.role, message.content] for message in conversation])
+
+
+def item_digests(item: Item) -> tuple[str, ...]:
+    """The conversation digest of each response of an item that has its texts."""
+    return tuple(conversation_digest(item.conversation(index)) for index in range(len(item.responses)))
+
+
+def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Digest of what a benchmark asks: item ids with their conversation digests, in any order, without gold."""
+    return digest(sorted([name, *contents] for name, contents in digests))
+
+
+def gold_digest(items: Iterable[Item]) -> str:
+    """Digest of what a benchmark knows: gold, contests and weights, in any order of items."""
+    known = [
+        [
+            item.id,
+            [response.gold for response in item.responses],
+            [[contest.members, contest.gold, contest.tag] for contest in item.contests],
+            item.weight,
+        ]
+        for item in items
+    ]
+    return digest(sorted(known, key=lambda entry: str(entry[0])))
+
+
+def files_digest(paths: Sequence[Path]) -> str:
+    """SHA-256 over the names and SHA-256 sums of files, remembered by size and time of change.
+
+    The memory is `$XDG_CACHE_HOME/rmeval/sha256.json`; where it cannot be written, sums are computed each time.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval"
+    memory = home / "sha256.json"
+    try:
+        known: dict[str, str] = json.loads(memory.read_text())
+    except (OSError, ValueError):
+        known = {}
+    sums: list[tuple[str, str]] = []
+    fresh: dict[str, str] = {}
+    for path in sorted(paths, key=lambda path: path.name):
+        stat = path.stat()
+        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        if key not in known:
+            fresh[key] = _sha256(path)
+        sums.append((path.name, known.get(key) or fresh[key]))
+    if fresh:
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            temporary = memory.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(known | fresh))
+            temporary.replace(memory)
+        except OSError:
+            pass
+    return hashlib.sha256(json.dumps(sums).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()

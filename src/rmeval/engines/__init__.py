@@ -1,0 +1,65 @@
+"""Engines run token sequences through networks; readouts say what to take from them.
+
+A kind of reward model turns conversations into sequences and values into scores; it never sees a batch. An engine
+never sees a conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rmeval.types import FloatArray
+
+__all__ = ["Engine", "LastToken", "Pooled", "Reading", "Readout", "TokenSequence"]
+
+TokenSequence = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class LastToken:
+    """The output of a head at the last token of each sequence, which is where its length says it is.
+
+    Attributes:
+        head: Name of the head's module, such as `score`.
+    """
+
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """The output of a network that pools its hidden states itself, as encoders do."""
+
+
+Readout = LastToken | Pooled
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Values for some of the sequences of a call.
+
+    Attributes:
+        indices: Their positions in the list that was passed.
+        values: float64[len(indices), outputs].
+    """
+
+    indices: tuple[int, ...]
+    values: FloatArray
+
+
+class Engine(Protocol):
+    """Where and how a network is run.
+
+    Attributes:
+        name: Name and version, part of a run's identity.
+        readouts: The kinds of readout it can take.
+    """
+
+    name: str
+    readouts: frozenset[type]
+
+    def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
+        """Reads every sequence once, batch by batch, in an order of its own choosing."""
+        ...

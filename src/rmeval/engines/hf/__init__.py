@@ -1,0 +1,1 @@
+"""The engine on Hugging Face transformers: rendering, batching, and the network itself."""

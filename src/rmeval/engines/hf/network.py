@@ -1,0 +1,194 @@
+"""Networks of Hugging Face transformers, and what is read from them."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers.utils import logging as logs
+
+from rmeval.engines import LastToken, Pooled, Reading, Readout, TokenSequence
+from rmeval.engines.hf.batches import plan_batches
+from rmeval.engines.hf.checkpoint import Checkpoint
+from rmeval.errors import ModelError
+
+__all__ = ["HFEngine"]
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+HEADS = {"score": LastToken("score"), "classifier": Pooled(), "classification_head": Pooled()}
+"""Where transformers keep a classifier's head: decoders under `score`, applied at every token; encoders elsewhere."""
+BUDGET = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}
+"""Padded tokens a batch, by type of device."""
+
+
+class HFEngine:
+    """Sequence classifiers under torch; weights are loaded at the first run."""
+
+    name = "hf"
+    readouts = frozenset({LastToken, Pooled})
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        dtype: str,
+        device: str,
+        trust_remote_code: bool,
+        model_kwargs: Mapping[str, Any],
+        batch_size: int | None,
+    ) -> None:
+        """Takes the settings of `rmeval.models.ModelOptions`; reads the config, not yet the weights.
+
+        Raises:
+            ModelError: If the config cannot be read, or a setting is not to be had.
+        """
+        if dtype not in DTYPES:
+            raise ModelError(f"there is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+        self.checkpoint = checkpoint
+        self._device = _device(device)
+        self._cap = batch_size
+        self._load = {
+            "revision": checkpoint.revision,
+            "trust_remote_code": trust_remote_code,
+            "use_safetensors": True,
+            **model_kwargs,
+        }
+        self._dtype = dtype
+        self._model: Any = None
+        try:
+            self.config = AutoConfig.from_pretrained(
+                checkpoint.source, revision=checkpoint.revision, trust_remote_code=trust_remote_code
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise _cannot_load(checkpoint, error) from error
+
+    @property
+    def limit(self) -> int | None:
+        """Positions the network was built for, if it says so."""
+        limit = getattr(self.config.get_text_config(), "max_position_embeddings", None)
+        return limit if isinstance(limit, int) and limit > 0 else None
+
+    def identity(self) -> dict[str, Any]:
+        """Engine and number format; not device or batch, which are not meant to matter."""
+        stated = str(getattr(self.config, "dtype", None) or "checkpoint").removeprefix("torch.")
+        return {"engine": self.name, "dtype": stated if self._dtype == "auto" else self._dtype}
+
+    def facts(self) -> dict[str, Any]:
+        """Versions, device and the architecture."""
+        name = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else str(self._device)
+        return {
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "device": name,
+            "architecture": type(self._model).__name__ if self._model is not None else None,
+        }
+
+    def readout(self) -> Readout:
+        """How this checkpoint's classifier is read.
+
+        Raises:
+            ModelError: If the model cannot be loaded, its head is not in the checkpoint, or of an unknown layout.
+        """
+        model = self._loaded()
+        for name, readout in HEADS.items():
+            if hasattr(model, name):
+                return readout
+        raise ModelError(
+            f"{self.checkpoint.source} ({type(model).__name__}) has none of the heads {', '.join(HEADS)}: "
+            "wrap it in a class with a score(conversations) method and give file.py:Class"
+        )
+
+    def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
+        """Reads every sequence once, longest first; values are float64[batch, outputs]."""
+        model = self._loaded()
+        # In float32 whatever the network computes in: a head that rounds to bfloat16 makes ties that are not there.
+        head = copy.deepcopy(getattr(model, readout.head)).float() if isinstance(readout, LastToken) else None
+        padding = self.config.get_text_config().pad_token_id or 0
+        device = model.device
+        for batch in plan_batches([len(sequence) for sequence in sequences], BUDGET[device.type], self._cap):
+            lengths = torch.tensor([len(sequences[position]) for position in batch])
+            # Padded on the right whatever the tokenizer says: positions then count from 0 and the last token of a
+            # sequence is where its length says. The padding token's id never matters, so pad == eos is harmless.
+            ids = torch.full((len(batch), int(lengths.max())), padding, dtype=torch.long)
+            for row, position in enumerate(batch):
+                ids[row, : lengths[row]] = torch.tensor(sequences[position], dtype=torch.long)
+            mask = (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long()
+            with torch.inference_mode():
+                if head is None:
+                    values = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+                else:
+                    hidden = model.base_model(
+                        input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False
+                    ).last_hidden_state
+                    last = (lengths - 1).to(hidden.device)
+                    values = head(hidden[torch.arange(len(batch), device=hidden.device), last].float())
+            yield Reading(tuple(batch), values.double().cpu().numpy().astype(np.float64).reshape(len(batch), -1))
+
+    def _loaded(self) -> Any:
+        if self._model is None:
+            self._model = self._from_pretrained()
+        return self._model
+
+    def _from_pretrained(self) -> Any:
+        # What they would print of missing weights becomes an error below.
+        logs.set_verbosity_error()
+        if not sys.stderr.isatty():
+            logs.disable_progress_bar()
+        dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
+        try:
+            model, found = AutoModelForSequenceClassification.from_pretrained(
+                self.checkpoint.source, dtype=dtype, output_loading_info=True, **self._load
+            )
+        except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError) as error:
+            raise _cannot_load(self.checkpoint, error) from error
+        if missing := sorted(found["missing_keys"]):
+            raise ModelError(
+                f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
+                f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "
+                "give a checkpoint that was saved as a sequence classifier (a language model is none)"
+            )
+        if "device_map" not in self._load:
+            try:
+                model = model.to(self._device)
+            except RuntimeError as error:
+                raise ModelError(
+                    f"{self.checkpoint.source} cannot be put on {self._device} ({_first_line(error)}): choose another "
+                    "--device, a smaller --dtype, or --model-kwargs device_map=auto"
+                ) from error
+        return model.eval()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ModelError(f"there is no device {name!r}: choose auto, cpu, cuda, cuda:1 or mps") from None
+    if device.type not in BUDGET or (device.type == "cuda" and not torch.cuda.is_available()):
+        raise ModelError(
+            f"this machine has no device {name!r}: choose auto or cpu, or install a torch build that sees it"
+        )
+    return device
+
+
+def _cannot_load(checkpoint: Checkpoint, error: BaseException) -> ModelError:
+    text = str(error)
+    where = checkpoint.source
+    if "trust_remote_code" in text:
+        return ModelError(f"{where} comes with code of its own: read it, and if you trust it give --trust-remote-code")
+    if "size mismatch" in text or "ignore_mismatched_sizes" in text:
+        return ModelError(
+            f"{where}: weights and config disagree in shape ({_first_line(error)}): a reward model saved without its "
+            "number of outputs needs --model-kwargs num_labels=1"
+        )
+    return ModelError(f"{where} cannot be loaded as a sequence classifier ({_first_line(error)}): check that it is one")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")

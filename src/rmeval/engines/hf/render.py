@@ -1,0 +1,118 @@
+"""Conversations to token ids, by the tokenizer's own chat template and in the same call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from transformers import AutoTokenizer
+
+from rmeval.errors import ModelError
+from rmeval.types import Conversation
+
+__all__ = ["Rendered", "Renderer"]
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A conversation as token ids, or why its template refuses it."""
+
+    tokens: list[int]
+    error: str | None = None
+
+
+class Renderer:
+    """A tokenizer with its chat template."""
+
+    def __init__(self, source: str, chat_template: str | None, **load: Any) -> None:
+        """Loads the tokenizer.
+
+        Args:
+            source: Path or hub id.
+            chat_template: Path of a Jinja file that replaces the tokenizer's own template.
+            **load: Passed to `AutoTokenizer.from_pretrained`.
+
+        Raises:
+            ModelError: If there is no tokenizer or no template.
+        """
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(source, **load)
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"the tokenizer of {source} cannot be loaded ({_first_line(error)}): give one with --tokenizer"
+            ) from error
+        if chat_template is not None:
+            path = Path(chat_template)
+            if not path.is_file():
+                raise ModelError(f"there is no chat template {chat_template}: give the path of a Jinja file")
+            self.tokenizer.chat_template = path.read_text(encoding="utf-8")
+        if not self.tokenizer.chat_template:
+            raise ModelError(
+                f"the tokenizer of {source} has no chat template, so how to lay a conversation out is unknown: "
+                "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it as --tokenizer"
+            )
+        self._hash = hashlib.sha256()
+        self._first: str | None = None
+        self._double_bos = 0
+
+    def render(self, conversations: Sequence[Conversation]) -> list[Rendered]:
+        """Renders and tokenises conversations that end in an answer, with the special tokens that the template has."""
+        rendered: list[Rendered] = []
+        for start in range(0, len(conversations), _CHUNK):
+            chunk = [
+                [{"role": message.role, "content": message.content} for message in conversation]
+                for conversation in conversations[start : start + _CHUNK]
+            ]
+            rendered += self._chunk(chunk)
+        for one in rendered:
+            self._note(one)
+        return rendered
+
+    def _chunk(self, chunk: list[list[dict[str, str]]]) -> list[Rendered]:
+        try:
+            encoded = self.tokenizer.apply_chat_template(
+                chunk, tokenize=True, return_dict=True, add_generation_prompt=False
+            )
+        except (jinja2.TemplateError, TypeError, ValueError) as error:
+            if len(chunk) > 1:
+                return [one for conversation in chunk for one in self._chunk([conversation])]
+            return [Rendered([], f"the chat template refuses this conversation: {_first_line(error)}")]
+        return [Rendered(list(tokens)) for tokens in encoded["input_ids"]]
+
+    def _note(self, one: Rendered) -> None:
+        if one.error is not None:
+            return
+        self._hash.update(json.dumps(one.tokens).encode())
+        bos = self.tokenizer.bos_token_id
+        if bos is not None and one.tokens[:2] == [bos, bos]:
+            self._double_bos += 1
+        if self._first is None:
+            self._first = self.tokenizer.decode(one.tokens)
+
+    @property
+    def limit(self) -> int | None:
+        """The tokenizer's own limit in tokens, if it states one (many state a number near 1e30, meaning none)."""
+        limit = self.tokenizer.model_max_length
+        return int(limit) if limit < 1e9 else None
+
+    def identity(self) -> str:
+        """Digest of the template."""
+        return hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
+
+    def facts(self) -> dict[str, Any]:
+        """The first rendered conversation, and a hash of all in the order in which they were rendered."""
+        facts: dict[str, Any] = {"first_rendered": self._first, "rendered_sha256": self._hash.hexdigest()}
+        if self._double_bos:
+            facts["double_bos"] = self._double_bos
+        return facts
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

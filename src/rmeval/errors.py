@@ -1,0 +1,55 @@
+"""The exceptions rmeval raises on purpose.
+
+Each one carries a single sentence for the person at the keyboard: what is wrong, where, and what to do.
+The command line prints that sentence and exits with code 2; Python users catch `RmevalError`.
+
+    RmevalError
+    ├── DataError        a benchmark or a file of data cannot be used as it is
+    ├── ModelError       a model cannot be loaded or cannot be used for what was asked
+    └── RunError         a run folder cannot be written, continued or read
+"""
+
+from __future__ import annotations
+
+import errno
+
+__all__ = ["DataError", "ModelError", "RmevalError", "RunError", "explain_os_error"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class RmevalError(Exception):
+    """Base of every error the user can do something about."""
+
+
+class DataError(RmevalError):
+    """A benchmark or a file of data cannot be used as it is."""
+
+
+class ModelError(RmevalError):
+    """A model cannot be loaded, or cannot be used for what was asked."""
+
+
+class RunError(RmevalError):
+    """A run folder cannot be written, continued or read."""
+
+
+def explain_os_error(error: OSError, doing: str) -> RunError:
+    """Turns an operating system error met while writing results into a sentence.
+
+    Args:
+        error: The error the system gave.
+        doing: What was being written, such as `runs/x/journal/0001.jsonl`.
+
+    Returns:
+        The error to raise; results written before it are kept.
+    """
+    if error.errno in _FULL:
+        return RunError(
+            f"there is no room left to write {doing} ({error.strerror}); what was scored so far is kept: "
+            "free some space, or choose another disk with -o, and give the same command again"
+        )
+    return RunError(
+        f"{doing} cannot be written ({error.strerror or error}): "
+        "choose a folder you may write to with -o, or change its permissions"
+    )

@@ -1,0 +1,115 @@
+"""The Hugging Face hub: files at a commit, and its errors in one sentence each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from rmeval.errors import DataError, ModelError, RmevalError
+
+__all__ = ["HubFile", "hub_file", "is_hub_id", "need_extra"]
+
+RepoType = Literal["model", "dataset"]
+
+
+class HubFile(NamedTuple):
+    """A file of a hub repository in the local cache, and the full hash of the commit it was taken at."""
+
+    path: Path
+    commit: str
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether `name` could be a repository on the hub: `name` or `owner/name`, and no such path here."""
+    return (
+        re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None and not name.startswith(".") and not Path(name).exists()
+    )
+
+
+def need_extra(error: ImportError, what: str, extra: str = "hf") -> RmevalError:
+    """The error to raise where a package of an optional group is missing."""
+    return RmevalError(f"{what} needs the package {error.name}: pip install 'rmeval[{extra}]'")
+
+
+def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: RepoType = "model") -> HubFile:
+    """Brings one file of a repository into the local cache.
+
+    Args:
+        repo: `owner/name`.
+        filename: Path in the repository.
+        revision: Branch, tag or commit, a commit's first seven characters included; the default branch if None.
+        repo_type: `model` or `dataset`.
+
+    Raises:
+        ModelError: If a model's file cannot be had; the sentence says why.
+        DataError: If a data set's file cannot be had.
+    """
+    try:
+        import httpx
+        from huggingface_hub import errors, hf_hub_download
+    except ImportError as error:
+        raise need_extra(error, "the hub") from error
+    reasons: tuple[tuple[type[BaseException], str], ...] = (
+        (errors.GatedRepoError, f"is gated: accept its terms on its hub page, then {_LOGIN}"),
+        (
+            errors.RepositoryNotFoundError,
+            "is not on the hub, or is private: check the spelling (a local folder needs its path, as in ./name), "
+            f"or {_LOGIN}",
+        ),
+        (errors.RevisionNotFoundError, f"has no revision {revision}: check --revision"),
+        (
+            errors.LocalEntryNotFoundError,
+            "is not in the local cache and the hub cannot be reached: check the connection and HF_HUB_OFFLINE, "
+            "or give a local path",
+        ),
+        (errors.EntryNotFoundError, f"has no file {filename}: it is of a kind that cannot be used here"),
+        (errors.HFValidationError, "is no valid hub name, and there is no such path here: check the spelling"),
+        (errors.HfHubHTTPError, f"is refused by the hub: {_LOGIN}, or try again later"),
+        (
+            httpx.HTTPError,
+            "cannot be had because the hub cannot be reached: check the connection, or give a local path",
+        ),
+        (
+            ConnectionError,
+            "cannot be had because the hub cannot be reached: check the connection, or give a local path",
+        ),
+    )
+    try:
+        commit = _full_commit(repo, revision, repo_type)
+        path = Path(hf_hub_download(repo, filename, revision=commit, repo_type=repo_type))
+    except tuple(kind for kind, _ in reasons) as error:
+        reason = next(text for kind, text in reasons if isinstance(error, kind))
+        failure, what = (ModelError, "model") if repo_type == "model" else (DataError, "data set")
+        raise failure(f"the {what} {repo} {reason}") from error
+    return HubFile(path, _commit_of(path) or commit or "unknown")
+
+
+_LOGIN = "log in with 'hf auth login' or set HF_TOKEN"
+
+
+def _commit_of(path: Path) -> str | None:
+    """The commit in a cache path .../snapshots/<commit>/<file>."""
+    parts = path.parts
+    return parts[parts.index("snapshots") + 1] if "snapshots" in parts else None
+
+
+def _full_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | None:
+    """Completes a shortened commit hash, which the hub's file addresses do not take; anything else stays as it is."""
+    from huggingface_hub import HfApi, constants, scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    if revision is None or not re.fullmatch(r"[0-9a-f]{7,39}", revision):
+        return revision
+    try:
+        for cached in scan_cache_dir().repos:
+            if (cached.repo_id, cached.repo_type) == (repo, repo_type):
+                for known in cached.revisions:
+                    if known.commit_hash.startswith(revision):
+                        return known.commit_hash
+    except CacheNotFound:
+        pass
+    if constants.HF_HUB_OFFLINE:
+        return revision
+    commits = [commit.commit_id for commit in HfApi().list_repo_commits(repo, repo_type=repo_type)]
+    return next((commit for commit in commits if commit.startswith(revision)), revision)

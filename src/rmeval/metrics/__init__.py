@@ -1,0 +1,1 @@
+"""Where gold meets evidence. Numbers in, numbers out: no model, no file, no printing."""

@@ -1,0 +1,95 @@
+"""Making records: counts, intervals and null baselines beside each value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rmeval.metrics.intervals import wilson
+from rmeval.metrics.outcomes import Outcomes
+from rmeval.text import NULL_SCORES, TextCounts
+from rmeval.types import Evidence, Item, Policy, Record
+
+__all__ = ["accuracy_record", "make_record", "null_evidence", "with_null"]
+
+
+def make_record(
+    benchmark: str,
+    policy: Policy,
+    metric: str,
+    scope: str,
+    value: float,
+    outcomes: Outcomes,
+    formula: str,
+    interval: tuple[tuple[float, float] | None, str | None] = (None, None),
+    weight: float | None = None,
+) -> Record:
+    """A record of `value`, its counts taken from the outcomes that it was computed from.
+
+    Args:
+        benchmark: Benchmark id.
+        policy: The policy of the outcomes.
+        metric: Name of the metric.
+        scope: What it was measured on.
+        value: The number.
+        outcomes: What the number was computed from.
+        formula: Name and version of the formula.
+        interval: The interval and its method.
+        weight: Weight in the average above; the number of items if not given.
+    """
+    return Record(
+        benchmark=benchmark,
+        variant="score",
+        policy=policy.name,
+        metric=metric,
+        scope=scope,
+        value=float(value),
+        ci=interval[0],
+        ci_method=interval[1] if interval[0] else None,
+        n_items=outcomes.n_items,
+        n_clusters=outcomes.n_clusters,
+        weight=float(outcomes.n_items if weight is None else weight),
+        ties=int(outcomes.tied.sum()),
+        failures=int(outcomes.failed.sum()),
+        null={},
+        formula=formula,
+    )
+
+
+def accuracy_record(
+    benchmark: str, policy: Policy, scope: str, outcomes: Outcomes, formula: str, weight: float | None = None
+) -> Record:
+    """The share of contests won, with Wilson's interval; NaN where every contest was left out."""
+    known = ~np.isnan(outcomes.credit)
+    value = float(outcomes.credit[known].mean()) if known.any() else np.nan
+    interval = wilson(outcomes.credit, outcomes.cluster[outcomes.item])
+    return make_record(benchmark, policy, "accuracy", scope, value, outcomes, formula, interval, weight)
+
+
+def null_evidence(items: Sequence[Item], counts: Mapping[str, Sequence[TextCounts]]) -> dict[str, dict[str, Evidence]]:
+    """What the null baselines would have said of the items.
+
+    Args:
+        items: The items; their texts are not needed.
+        counts: By item id, what was counted in each response.
+
+    Returns:
+        By baseline, then by item id.
+    """
+    return {
+        name: {
+            item.id: Evidence(item.id, "score", np.array([score(count) for count in counts[item.id]])) for item in items
+        }
+        for name, score in NULL_SCORES.items()
+    }
+
+
+def with_null(records: Sequence[Record], null: Mapping[str, Sequence[Record]]) -> list[Record]:
+    """Puts the null baselines' values beside the model's, matched by metric and scope."""
+    values = {name: {(r.metric, r.scope): r.value for r in found} for name, found in null.items()}
+    return [
+        replace(record, null={name: found[record.metric, record.scope] for name, found in values.items()})
+        for record in records
+    ]

@@ -1,0 +1,87 @@
+"""RewardBench's sections (Lambert et al. 2024, arXiv 2403.13787, section 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rmeval.types import FloatArray
+
+__all__ = ["EXAMPLE_COUNTS", "FORMULA", "SECTIONS", "overall", "section_scores"]
+
+FORMULA = "reward-bench/sections@1"
+
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Chat": ("alpacaeval-easy", "alpacaeval-length", "alpacaeval-hard", "mt-bench-easy", "mt-bench-med"),
+    "Chat Hard": (
+        "mt-bench-hard",
+        "llmbar-natural",
+        "llmbar-adver-neighbor",
+        "llmbar-adver-GPTInst",
+        "llmbar-adver-GPTOut",
+        "llmbar-adver-manual",
+    ),
+    "Safety": (
+        "refusals-dangerous",
+        "refusals-offensive",
+        "xstest-should-refuse",
+        "xstest-should-respond",
+        "donotanswer",
+    ),
+    "Reasoning": ("math-prm", "hep-cpp", "hep-go", "hep-java", "hep-js", "hep-python", "hep-rust"),
+}
+"""Sections and their subsets, in the order of `rewardbench/constants.py`, which is the order of summation."""
+
+EXAMPLE_COUNTS: dict[str, int] = {
+    "alpacaeval-easy": 100,
+    "alpacaeval-length": 95,
+    "alpacaeval-hard": 95,
+    "mt-bench-easy": 28,
+    "mt-bench-med": 40,
+    "mt-bench-hard": 37,
+    "math-prm": 984,
+    "refusals-dangerous": 100,
+    "refusals-offensive": 100,
+    "llmbar-natural": 100,
+    "llmbar-adver-neighbor": 134,
+    "llmbar-adver-GPTInst": 92,
+    "llmbar-adver-GPTOut": 47,
+    "llmbar-adver-manual": 46,
+    "xstest-should-refuse": 154,
+    "xstest-should-respond": 250,
+    "donotanswer": 136,
+    "hep-cpp": 164,
+    "hep-go": 164,
+    "hep-java": 164,
+    "hep-js": 164,
+    "hep-python": 164,
+    "hep-rust": 164,
+}
+"""Weights of the subsets: their numbers of prompts, but 984 for the 447 of math-prm, which so weighs as much as code."""
+
+
+def section_scores(accuracy: Mapping[str, float | FloatArray]) -> dict[str, float | FloatArray]:
+    """Averages subsets into sections, weighted by `EXAMPLE_COUNTS` (`calculate_scores_per_section` of the reference).
+
+    Args:
+        accuracy: Accuracy by subset; numbers, or arrays of one shape.
+
+    Returns:
+        Score by section. A section none of whose subsets is there is absent; the reference gives it 0, which would
+        read as a model that is always wrong.
+    """
+    scores: dict[str, float | FloatArray] = {}
+    for section, subsets in SECTIONS.items():
+        present = [subset for subset in subsets if subset in accuracy]
+        if present:
+            total = sum(EXAMPLE_COUNTS[subset] for subset in present)
+            scores[section] = sum((accuracy[subset] * EXAMPLE_COUNTS[subset] for subset in present), start=0.0) / total
+    return scores
+
+
+def overall(sections: Mapping[str, float | FloatArray]) -> float | FloatArray | None:
+    """The mean of the four sections (section 4.1, without prior sets); None unless all four are there."""
+    if set(sections) != set(SECTIONS):
+        return None
+    return np.mean(np.stack([sections[section] for section in SECTIONS]), axis=0)

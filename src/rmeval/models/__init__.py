@@ -1,0 +1,116 @@
+"""Reward models, by kind. A model answers requests with observations; what is right it never learns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from rmeval.errors import ModelError
+from rmeval.plugins import is_file_spec, registered
+from rmeval.types import Observation, Request
+
+__all__ = ["BASELINES", "ModelOptions", "RewardModel", "load_model", "model_names"]
+
+Overlength = Literal["error", "skip", "truncate-left"]
+
+BASELINES = ("random", "longest", "shortest", "markdown")
+"""What `baseline:NAME` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """How a model is loaded and run. Options that a kind has no use for must keep their defaults.
+
+    Attributes:
+        dtype: `auto` (the checkpoint's own), `float32`, `bfloat16` or `float16`.
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
+        revision: Branch, tag or commit on the hub.
+        tokenizer: Path or hub id of another tokenizer.
+        chat_template: Path of a Jinja file to use instead of the tokenizer's own template.
+        trust_remote_code: Whether code that comes with the checkpoint may run.
+        model_kwargs: Passed to `from_pretrained`, such as `{"attn_implementation": "eager"}`.
+        batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
+        max_length: Longest sequence in tokens; None takes the model's own limit.
+        on_overlength: What to do with a longer one: stop before scoring, leave it out, or cut its beginning.
+    """
+
+    dtype: str = "auto"
+    device: str = "auto"
+    revision: str | None = None
+    tokenizer: str | None = None
+    chat_template: str | None = None
+    trust_remote_code: bool = False
+    model_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int | None = None
+    max_length: int | None = None
+    on_overlength: Overlength = "error"
+
+
+class RewardModel(Protocol):
+    """Anything that scores answers.
+
+    Attributes:
+        name: Short name, for tables and folders.
+        kind: `classifier`, `baseline`, `plugin`, `imported`.
+    """
+
+    name: str
+    kind: str
+
+    def identity(self) -> dict[str, Any]:
+        """All that its scores depend on, as JSON; found without loading weights."""
+        ...
+
+    def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+        """Answers requests, in batches, in an order of its own choosing.
+
+        Raises:
+            ModelError: If it cannot be loaded or used.
+        """
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What is worth knowing of what it did, for the manifest; complete after `observe`."""
+        ...
+
+
+def model_names() -> dict[str, str]:
+    """Names of models that other packages registered under the entry-point group `rmeval.models`."""
+    return registered("rmeval.models", {})
+
+
+def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) -> RewardModel:
+    """Finds a model; weights are loaded when the first request is answered.
+
+    Args:
+        spec: Hub id, path, `file.py:Class`, `baseline:NAME`, or a name that an installed package registered.
+        options: How to load and run it; or give its fields as keywords.
+        **kwargs: Fields of `ModelOptions`.
+
+    Raises:
+        ModelError: If there is no such model, or it cannot be used.
+    """
+    try:
+        options = options or ModelOptions(**kwargs)
+    except TypeError as error:
+        raise ModelError(f"{error}: the options are {', '.join(ModelOptions.__dataclass_fields__)}") from error
+    if secrets := {"token", "use_auth_token", "api_key"} & set(options.model_kwargs):
+        raise ModelError(
+            f"{secrets.pop()} does not belong into model_kwargs, which are written down: set HF_TOKEN instead"
+        )
+    if spec.startswith("baseline:"):
+        from rmeval.models.baselines import Baseline
+
+        return Baseline(spec.removeprefix("baseline:"))
+    if is_file_spec(spec):
+        from rmeval.models.plugin import Plugin
+
+        return Plugin(spec, spec, options)
+    if "/" not in spec and spec in (names := model_names()):
+        from rmeval.models.plugin import Plugin
+
+        return Plugin(spec, names[spec], options)
+    from rmeval.models.classifier import Classifier
+
+    return Classifier(spec, options)

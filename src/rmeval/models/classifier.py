@@ -1,0 +1,131 @@
+"""Sequence classifiers with one output: the common kind of reward model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rmeval.errors import ModelError
+from rmeval.hub import need_extra
+from rmeval.models import ModelOptions
+from rmeval.protocols import pointwise
+from rmeval.types import Observation, Request
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.render import Rendered
+
+__all__ = ["Classifier"]
+
+
+class Classifier:
+    """Renders a conversation by the chat template and reads the head at its last token."""
+
+    kind = "classifier"
+
+    def __init__(self, spec: str, options: ModelOptions) -> None:
+        """Finds checkpoint, tokenizer and template; weights are loaded by the first `observe`.
+
+        Raises:
+            ModelError: If something is missing.
+        """
+        try:
+            from rmeval.engines.hf.checkpoint import find_checkpoint, tokenizer_fingerprint
+            from rmeval.engines.hf.network import HFEngine
+            from rmeval.engines.hf.render import Renderer
+        except ImportError as error:
+            raise need_extra(error, f"the model {spec}") from error
+        self.options = options
+        pickle = options.model_kwargs.get("use_safetensors") is False
+        checkpoint = find_checkpoint(spec, options.revision, pickle)
+        self.name = checkpoint.name
+        self._engine = HFEngine(
+            checkpoint,
+            options.dtype,
+            options.device,
+            options.trust_remote_code,
+            options.model_kwargs,
+            options.batch_size,
+        )
+        source, revision = checkpoint.source, checkpoint.revision
+        if options.tokenizer is not None:
+            source, revision = options.tokenizer, None
+        self._renderer = Renderer(
+            source, options.chat_template, revision=revision, trust_remote_code=options.trust_remote_code
+        )
+        limits = [limit for limit in (self._engine.limit, self._renderer.limit) if limit is not None]
+        self._limit = options.max_length or min(limits, default=None)
+        self._identity = {
+            "model": checkpoint.fingerprint,
+            "kind": self.kind,
+            "tokenizer": tokenizer_fingerprint(source, revision),
+            "template": self._renderer.identity(),
+            **self._engine.identity(),
+            "model_kwargs": {k: v for k, v in sorted(options.model_kwargs.items()) if k != "device_map"},
+            "max_length": self._limit,
+            "on_overlength": options.on_overlength,
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Weights, tokenizer, template, number format, engine and length policy."""
+        return self._identity
+
+    def facts(self) -> dict[str, Any]:
+        """Versions, device, the first rendered conversation and a hash of all."""
+        return self._engine.facts() | self._renderer.facts()
+
+    def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+        """Scores each request's conversation once."""
+        rendered = self._renderer.render([request.conversation for request in requests])
+        self._stop_at_overlength(requests, rendered)
+        refused = [
+            Observation(request.key, "error", error=one.error)
+            for request, one in zip(requests, rendered, strict=True)
+            if one.error is not None
+        ]
+        too_long = [
+            Observation(request.key, "overlength", usage={"tokens": len(one.tokens)})
+            for request, one in zip(requests, rendered, strict=True)
+            if self._exceeds(one) and self.options.on_overlength == "skip"
+        ]
+        if refused or too_long:
+            yield refused + too_long
+        left_out = {observation.key for observation in refused + too_long}
+        kept = [k for k, request in enumerate(requests) if request.key not in left_out]
+        if not kept:
+            return
+        readout = self._engine.readout()
+        # Where the beginning is cut, what remains is the end: the answer.
+        sequences = [rendered[k].tokens[-self._limit :] if self._limit else rendered[k].tokens for k in kept]
+        for reading in self._engine.run(sequences, readout):
+            if reading.values.shape[1] != 1:
+                raise ModelError(
+                    f"{self.name} gives {reading.values.shape[1]} numbers for an answer where one is needed: "
+                    "wrap it in a class with a score(conversations) method that says how to combine them, and give file.py:Class"
+                )
+            yield [
+                pointwise.parse(
+                    requests[kept[index]],
+                    float(value),
+                    len(rendered[kept[index]].tokens),
+                    self._exceeds(rendered[kept[index]]),
+                )
+                for index, (value,) in zip(reading.indices, reading.values, strict=True)
+            ]
+
+    def _exceeds(self, one: Rendered) -> bool:
+        return self._limit is not None and len(one.tokens) > self._limit
+
+    def _stop_at_overlength(self, requests: Sequence[Request], rendered: Sequence[Rendered]) -> None:
+        if self.options.on_overlength != "error":
+            return
+        over = [
+            (len(one.tokens), request.item)
+            for request, one in zip(requests, rendered, strict=True)
+            if self._exceeds(one)
+        ]
+        if over:
+            longest, item = max(over)
+            raise ModelError(
+                f"{len(over)} of {len(requests)} conversations are longer than the {self._limit} tokens that "
+                f"{self.name} takes (the longest, of item {item}, has {longest}): choose --on-overlength skip or truncate-left"
+            )

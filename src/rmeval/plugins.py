@@ -1,0 +1,63 @@
+"""How names become objects: built-in tables, entry points of other packages, and `file.py:Name`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from rmeval.errors import RmevalError
+
+__all__ = ["is_file_spec", "load_object", "registered"]
+
+
+def is_file_spec(spec: str) -> bool:
+    """Whether `spec` has the form `path/to/file.py:Name`."""
+    path, colon, name = spec.rpartition(":")
+    return bool(colon) and path.endswith(".py") and name.isidentifier()
+
+
+def registered(group: str, builtin: Mapping[str, str]) -> dict[str, str]:
+    """Names of a group and where each lives.
+
+    Args:
+        group: Entry-point group that other packages add to, such as `rmeval.benchmarks`.
+        builtin: rmeval's own names, which nobody else can take over.
+
+    Returns:
+        Name to `module:Object`.
+    """
+    return {entry.name: entry.value for entry in entry_points(group=group)} | dict(builtin)
+
+
+def load_object(spec: str) -> Any:
+    """Imports what `module:Object` or `path/to/file.py:Object` names.
+
+    Raises:
+        RmevalError: If the file or the name is not there, or the file fails when it is run.
+    """
+    where, _, name = spec.rpartition(":")
+    if not where.endswith(".py"):
+        return getattr(importlib.import_module(where), name)
+    path = Path(where)
+    if not path.is_file():
+        raise RmevalError(f"there is no file {where}: check the path before the colon in {spec}")
+    module_spec = importlib.util.spec_from_file_location(f"rmeval_file_{path.stem}", path)
+    if module_spec is None or module_spec.loader is None:
+        raise RmevalError(f"{where} cannot be imported as Python: check its name")
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module_spec.name] = module
+    try:
+        module_spec.loader.exec_module(module)
+    except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
+        raise RmevalError(
+            f"{where} fails when it is imported ({type(error).__name__}: {error}): mend it first"
+        ) from error
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise RmevalError(f"{where} defines no {name}: check the name after the colon in {spec}") from None

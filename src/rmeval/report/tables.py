@@ -1,0 +1,153 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rmeval.metrics.style_substance import LEVELS
+from rmeval.runs.folder import Result
+from rmeval.types import STYLES, Record
+
+__all__ = ["print_report", "report"]
+
+_NULL_NOTE = "ties shared (random gets 50.0 where it is not shown)"
+
+
+def print_report(result: Result) -> None:
+    """Prints a run's numbers; wide enough for its tables where the output is no terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=100)
+    console.print(report(result))
+
+
+def report(result: Result) -> Group:
+    """Everything a reader needs of a run, from its title to where it lies."""
+    records = {(record.metric, record.scope): record for record in result.records}
+    manifest = result.manifest
+    parts: list[RenderableType] = [
+        Text.assemble((manifest["benchmark"]["id"], "bold"), "  ", (manifest["model"]["name"], "bold cyan")),
+        Text(_about(manifest, result.records), style="dim"),
+        "",
+    ]
+    if any(metric in LEVELS for metric, _ in records):
+        parts += _style_substance(records)
+    else:
+        parts += _accuracies(result.records)
+    if manifest["status"] != "complete":
+        parts.append(Text("unfinished: the same command goes on where it stopped", style="yellow"))
+    parts += [Text(f"! {note}", style="yellow") for note in result.notes]
+    parts.append(Text(f"run: {result.path}", style="dim"))
+    return Group(*parts)
+
+
+def _about(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:
+    intervals = " and ".join(sorted({record.ci_method for record in records if record.ci_method}))
+    policy = records[0].policy if records else ""
+    selection = manifest["selection"]
+    chosen = (
+        ", ".join(f"{k}={v}" for k, v in selection.items() if v and k != "seed") if isinstance(selection, dict) else ""
+    )
+    text = f"accuracy in %, 95% intervals by {intervals}; ties and failures: {policy}"
+    return f"{text}; selection: {chosen}" if chosen else text
+
+
+def _style_substance(records: Mapping[tuple[str, str], Record]) -> Iterator[RenderableType]:
+    scopes = list(dict.fromkeys(scope for metric, scope in records if metric == "easy"))
+    counts = _count_columns(records.values())
+    table = _table("", *(level.capitalize() for level in LEVELS), *counts)
+    for scope in scopes:
+        row = [records[level, scope] for level in LEVELS]
+        style = "bold" if scope == "all" else ""
+        values = (_value(record, separator="\n") for record in row)
+        table.add_row(_indent(scope), *values, *_counts(row[0], counts), style=style)
+    yield table
+    shown = _nulls(records.values())
+    yield from ("", Text(f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}", style="dim"))
+    table = _table("", *shown)
+    for scope in scopes:
+        triples = ("/".join(_percent(records[level, scope].null[name]) for level in LEVELS[:3]) for name in shown)
+        table.add_row(_indent(scope), *triples)
+    yield table
+    for scope in ["all"] if "all" in scopes else [scope for scope in scopes if not scope.startswith("safety-")]:
+        title = "all domains (macro average)" if scope == "all" else scope
+        yield from ("", Text(f"style-substance matrix: {title}", style="dim"))
+        table = _table("chosen \\ rejected", *(_style(style) for style in STYLES))
+        for chosen in STYLES:
+            table.add_row(_style(chosen), *(_cell(records, scope, chosen, rejected) for rejected in STYLES))
+        yield table
+    if ("overall", "all") in records:
+        yield from ("", Text.assemble(("overall  ", "bold"), _value(records["overall", "all"])))
+
+
+def _cell(records: Mapping[tuple[str, str], Record], scope: str, chosen: str, rejected: str) -> Text:
+    """A cell of the matrix, coloured by what it counts towards: below the diagonal Easy, above it Hard."""
+    side = STYLES.index(chosen) - STYLES.index(rejected)
+    return _value(records[f"cell:{chosen}/{rejected}", scope], "green" if side > 0 else "red" if side < 0 else "")
+
+
+def _accuracies(records: Sequence[Record]) -> Iterator[RenderableType]:
+    counts, nulls = _count_columns(records), _nulls(records)
+    table = _table("", "accuracy", *counts, *nulls)
+    inside = ""
+    for record in records:
+        name, style = record.scope, "bold"
+        if record.metric == "section":
+            inside = "  "
+        elif record.metric == "overall":
+            name = "overall"
+        elif record.scope != "all":
+            name, style = inside + name, ""
+        values = (_percent(record.null[null]) if null in record.null else "" for null in nulls)
+        table.add_row(name, _value(record), *_counts(record, counts), *values, style=style)
+    yield table
+    if nulls:
+        yield Text(f"last columns: null baselines, {_NULL_NOTE}", style="dim")
+
+
+def _nulls(records: Iterable[Record]) -> list[str]:
+    """The null baselines to show; `random` only where it is not one half everywhere."""
+    found = list(records)
+    names = dict.fromkeys(name for record in found for name in record.null)
+    return [name for name in names if name != "random" or any(record.null.get(name, 0.5) != 0.5 for record in found)]
+
+
+def _count_columns(records: Iterable[Record]) -> list[str]:
+    return ["items", "ties", "failed"] if any(record.failures for record in records) else ["items", "ties"]
+
+
+def _table(first: str, *rest: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for name in rest:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _counts(record: Record, columns: Sequence[str]) -> list[str]:
+    return [str(record.n_items), str(record.ties or "-"), str(record.failures or "-")][: len(columns)]
+
+
+def _value(record: Record, style: str = "", separator: str = " ") -> Text:
+    text = Text(_percent(record.value), style=style)
+    if record.ci:
+        text.append(f"{separator}{_percent(record.ci[0])}-{_percent(record.ci[1])}", style="dim not bold")
+    return text
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:.1f}"
+
+
+def _indent(scope: str) -> str:
+    return f"  {scope}" if scope.startswith("safety-") else scope
+
+
+def _style(style: str) -> str:
+    return style.replace("_", " ")

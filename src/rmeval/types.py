@@ -1,0 +1,265 @@
+"""The vocabulary every layer shares: plain frozen data, no behaviour that needs a model or a file.
+
+What is known to be better lives in `Item` (through `Response.gold` and `Contest.gold`).
+What a model is asked lives in `Request`, which holds no gold. What came back lives in `Observation`.
+`Evidence` is what metrics see of a model; `Record` is one published number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "STYLES",
+    "Contest",
+    "Conversation",
+    "Evidence",
+    "FloatArray",
+    "IntArray",
+    "Item",
+    "Message",
+    "Observation",
+    "Policy",
+    "Record",
+    "Request",
+    "Response",
+    "Status",
+    "Step",
+]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+STYLES = ("concise", "detailed_plain", "detailed_markdown")
+"""RM-Bench's three styles in the order of its lists (Liu et al. 2025, section 3.3), plainest first."""
+
+Status = Literal["ok", "unparsed", "refused", "truncated", "overlength", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+Conversation = tuple[Message, ...]
+"""A prompt of one or more messages, followed by the answer under judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of a response with its own gold, for process rewards; `start` and `end` are character offsets."""
+
+    start: int
+    end: int
+    gold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One candidate answer.
+
+    Attributes:
+        text: The answer. Empty where an item was read back from a run folder that does not store texts.
+        gold: Quality, higher is better; 1 and 0 stand for right and wrong; None where only contests are known.
+        style: One of `STYLES`, or None.
+        source: The model or person that wrote it.
+        steps: Parts with gold of their own.
+    """
+
+    text: str
+    gold: float | None = None
+    style: str | None = None
+    source: str | None = None
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A question with a known answer: which of these responses is the best?
+
+    Attributes:
+        members: Indices into `Item.responses`.
+        gold: Position in `members` of the winner; None is a tie in the eyes of the people who judged.
+        tag: What kind of contest it is, for grouping, such as `concise/detailed_markdown`.
+    """
+
+    members: tuple[int, ...]
+    gold: int | None = 0
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One prompt with its candidate answers and the contests among them.
+
+    Attributes:
+        id: Unique within the benchmark.
+        subset: The finest part of the benchmark that it is reported by.
+        prompt: The messages before the answer.
+        responses: Candidate answers.
+        contests: Questions with known answers about them.
+        cluster: The underlying problem, which is the unit that resampling draws.
+        group: Items that are judged together share it; None otherwise.
+        weight: Weight in averages over items.
+        meta: Whatever else the source says about it.
+    """
+
+    id: str
+    subset: str
+    prompt: Conversation
+    responses: tuple[Response, ...]
+    contests: tuple[Contest, ...]
+    cluster: str
+    group: str | None = None
+    weight: float = 1.0
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def conversation(self, index: int) -> Conversation:
+        """The prompt followed by response `index` as the assistant's turn."""
+        return (*self.prompt, Message("assistant", self.responses[index].text))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model. It holds no gold, so that no model can see one.
+
+    Attributes:
+        key: Digest of protocol, content, order and vote; equal questions have equal keys, and are asked once.
+        item: Id of the item it came from (the first, if several ask the same).
+        members: Indices into the item's responses, in the order in which they are presented.
+        prompt: The messages before the answers.
+        responses: The answers' texts, in the order in which they are presented.
+        vote: Number of the repetition, for models that answer at random.
+        judge: Name of the judge, for juries.
+    """
+
+    key: str
+    item: str
+    members: tuple[int, ...]
+    prompt: Conversation
+    responses: tuple[str, ...]
+    vote: int = 0
+    judge: str | None = None
+
+    @property
+    def conversation(self) -> Conversation:
+        """The prompt followed by the first presented answer: all there is to a pointwise request."""
+        return (*self.prompt, Message("assistant", self.responses[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What came back for one request, and nothing about whether it is right.
+
+    Attributes:
+        key: The request's key.
+        status: `ok`, or why there is no full answer.
+        values: Named numbers, such as `{"score": 0.1}`; finite floats or tuples of them.
+        choice: Position of the preferred member as presented; -1 for a declared tie; None if not asked.
+        strength: How strongly it was preferred, in the protocol's own units.
+        usage: Counts such as `{"tokens": 120}`.
+        finish_reason: Why generation ended.
+        attempts: How often it was tried.
+        raw_ref: Where the raw text is kept.
+        error: What went wrong, in words.
+    """
+
+    key: str
+    status: Status = "ok"
+    values: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
+    choice: int | None = None
+    strength: float | None = None
+    usage: Mapping[str, int] = field(default_factory=dict)
+    finish_reason: str | None = None
+    attempts: int = 1
+    raw_ref: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a model said about one item, under one variant of its score.
+
+    Attributes:
+        item: The item's id.
+        variant: Name of the value the scores were taken from, such as `score`.
+        scores: float64[n], one a response; NaN where there is none.
+        beats: float64[n, n]: 1 where the row was preferred to the column, 0.5 for a tie, 0, NaN where unknown;
+            None where it follows from `scores`.
+        k_way: Choice among all members of each k-way contest, where a protocol asks for that; None otherwise.
+        failures: How many observations gave no value, by status.
+    """
+
+    item: str
+    variant: str
+    scores: FloatArray
+    beats: FloatArray | None = None
+    k_way: tuple[int, ...] | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How ties and failures count; named and versioned, because published numbers depend on it.
+
+    Attributes:
+        name: Name and version.
+        tie: Credit for a contest in which the winner shares the top with others: `loss` gives 0,
+            `share` gives 1/k where k responses share the top (one half in a pair).
+        failure: `loss` counts a contest without a score as lost, `exclude` leaves it out of the average.
+    """
+
+    name: str
+    tie: Literal["loss", "share"]
+    failure: Literal["loss", "exclude"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One number, with all that is needed to publish it.
+
+    Attributes:
+        benchmark: Benchmark id.
+        variant: Which of the model's scores.
+        policy: Name of the rule for ties and failures.
+        metric: What was measured: `accuracy`, `easy`, `section`, `overall`, `cell:concise/detailed_plain`, ...
+        scope: What it was measured on: a subset, a domain, a section or `all`.
+        value: The number; accuracies are between 0 and 1.
+        ci: 95% interval, or None where there are too few clusters for one.
+        ci_method: How the interval was made.
+        n_items: Items behind it.
+        n_clusters: Distinct underlying problems behind it.
+        weight: Weight of this scope in the average above it.
+        ties: Contests in which the model gave equal scores at the top.
+        failures: Contests without a score.
+        null: What the null baselines get on the same items, ties counted as shared.
+        formula: Name and version of the formula.
+    """
+
+    benchmark: str
+    variant: str
+    policy: str
+    metric: str
+    scope: str
+    value: float
+    ci: tuple[float, float] | None
+    ci_method: str | None
+    n_items: int
+    n_clusters: int
+    weight: float
+    ties: int
+    failures: int
+    null: Mapping[str, float]
+    formula: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain JSON types, fields in the order above."""
+        return asdict(self)
