@@ -9,18 +9,14 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Benchmark, load_benchmark
-from rmeval.digests import conversation_digest
-from rmeval.errors import DataError
 from rmeval.models import RewardModel, load_model
 from rmeval.protocols import pointwise
 from rmeval.runs.folder import Result, open_run
 from rmeval.runs.runner import run, silent
 from rmeval.runs.selection import Selection
-from rmeval.types import Conversation, FloatArray, Message, Request
+from rmeval.types import FloatArray
 
 __all__ = ["Result", "evaluate", "load_benchmark", "load_model", "open_run", "score"]
-
-MessageLike = Message | Mapping[str, str]
 
 
 def evaluate(
@@ -46,7 +42,8 @@ def evaluate(
     Args:
         model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`.
         benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`.
-        data: File, folder or hub id of the data; None for the benchmark's pinned source.
+        data: File, folder or hub id of the data; None for the benchmark's pinned source. This and the options of
+            `pairs` below are for a benchmark that is given by name.
         out: Folder of runs; the run goes to `<benchmark>/<model>/<identity>` below it.
         subsets: Subsets or sections to run; all if empty.
         n_items: Number of items to draw at random.
@@ -66,9 +63,8 @@ def evaluate(
     Raises:
         RmevalError: If something has to be changed first; the message says what.
     """
-    place = None if data is None else str(data)
-    spec = benchmark if isinstance(benchmark, str) else None
     if isinstance(benchmark, str):
+        place = None if data is None else str(data)
         benchmark = load_benchmark(benchmark, place, columns=columns, split=split, config=config)
     if isinstance(model, str):
         model = load_model(model, **options)
@@ -78,15 +74,15 @@ def evaluate(
         benchmark,
         Path(out),
         selection,
-        spec=spec,
-        data=place,
         store_text=store_text,
         break_lock=break_lock,
         progress=progress,
     )
 
 
-def score(model: str | RewardModel, conversations: Iterable[Sequence[MessageLike]], **options: Any) -> FloatArray:
+def score(
+    model: str | RewardModel, conversations: Iterable[Sequence[pointwise.MessageLike]], **options: Any
+) -> FloatArray:
     """Scores conversations, for rejection sampling or a closer look; nothing is written.
 
     Args:
@@ -103,41 +99,9 @@ def score(model: str | RewardModel, conversations: Iterable[Sequence[MessageLike
     """
     if isinstance(model, str):
         model = load_model(model, **options)
-    requests = conversation_requests([as_conversation(one, number) for number, one in enumerate(conversations)])
+    requests = pointwise.conversation_requests(
+        [pointwise.as_conversation(one, number) for number, one in enumerate(conversations)]
+    )
     distinct = list({request.key: request for request in requests}.values())
     seen = {observation.key: observation for batch in model.observe(distinct) for observation in batch}
     return np.array([seen[request.key].values.get("score", np.nan) for request in requests], dtype=np.float64)
-
-
-def conversation_requests(conversations: Sequence[Conversation]) -> list[Request]:
-    """One pointwise request a conversation, in order; equal conversations have equal keys."""
-    return [
-        Request(
-            pointwise.key_of(conversation_digest(conversation)),
-            str(number),
-            (0,),
-            conversation[:-1],
-            (conversation[-1].content,),
-        )
-        for number, conversation in enumerate(conversations)
-    ]
-
-
-def as_conversation(messages: Sequence[MessageLike], number: int) -> Conversation:
-    """Messages as our type.
-
-    Raises:
-        DataError: If they do not end in an assistant's answer, or are no messages.
-    """
-    try:
-        conversation = tuple(
-            message if isinstance(message, Message) else Message(message["role"], message["content"])
-            for message in messages
-        )
-    except (TypeError, KeyError, IndexError) as error:
-        raise DataError(
-            f'conversation {number} must be a list of messages like {{"role": "user", "content": "..."}}'
-        ) from error
-    if len(conversation) < 2 or conversation[-1].role != "assistant":
-        raise DataError(f"conversation {number} must hold a prompt and end in a message of the role assistant")
-    return conversation

@@ -51,9 +51,17 @@ class Card:
 
 
 class Benchmark(Protocol):
-    """Items with known answers, and the official way to average a model's successes on them. It never plans."""
+    """Items with known answers, and the official way to average a model's successes on them. It never plans.
+
+    Attributes:
+        card: What it is.
+        data: The file, folder or hub id that is read instead of the pinned source, if any.
+        spec: The name that finds it again: its id, or `file.py:Class`; `load_benchmark` sets it.
+    """
 
     card: Card
+    data: str | None
+    spec: str
 
     def load(self) -> list[Item]:
         """Reads the items.
@@ -112,6 +120,7 @@ def load_benchmark(name: str, data: str | None = None, **options: Any) -> Benchm
         benchmark: Benchmark = load_object(target)(data=data, **{k: v for k, v in options.items() if v is not None})
     except TypeError as error:
         raise DataError(f"benchmark {name!r} does not take one of the given options ({error}): leave it out") from error
+    benchmark.spec = name
     return benchmark
 
 

@@ -39,6 +39,8 @@ class Pairs:
         formulas=(FORMULA,),
     )
 
+    spec = "pairs"
+
     def __init__(
         self,
         data: str | None = None,
@@ -55,10 +57,8 @@ class Pairs:
             config: Configuration of a hub data set.
 
         Raises:
-            DataError: If no data are given, or `columns` names something else.
+            DataError: If `columns` names something else.
         """
-        if data is None:
-            raise DataError("pairs needs data: give a file, a folder or a hub id with --data")
         unknown = set(columns or {}) - set(COLUMNS)
         if unknown:
             raise DataError(
@@ -80,6 +80,8 @@ class Pairs:
         return list(items.values())
 
     def _rows(self) -> list[Row]:
+        if self.data is None:
+            raise DataError("pairs needs data: give a file, a folder or a hub id with --data")
         place = Path(self.data)
         if place.is_dir():
             return [row for path in find_files(place) for row in read_rows(path)]

@@ -51,6 +51,8 @@ class RewardBench:
         formulas=("accuracy@1", FORMULA),
     )
 
+    spec = "reward-bench"
+
     def __init__(self, data: str | None = None) -> None:
         """Takes the place of the data: a file, a folder of files, or None for the hub."""
         self.data = data
@@ -118,13 +120,31 @@ class RewardBench:
 
 
 def _draws(inside: Outcomes, random: np.random.Generator) -> dict[str, FloatArray]:
-    """Bootstrap replicates of each subset's accuracy; clusters are drawn for the section as a whole."""
-    names = list(dict.fromkeys(inside.subset))
-    column = {name: k for k, name in enumerate(names)}
-    values = np.full((inside.n_items, len(names)), np.nan)
-    values[inside.item, [column[name] for name in inside.subset[inside.item]]] = inside.credit
-    means = bootstrap_means(values, inside.cluster, random)
-    return {name: means[:, k] for name, k in column.items()}
+    """Bootstrap replicates of each subset's accuracy.
+
+    A subset's size is part of the design, so each is resampled by itself; but subsets that share problems (HumanEval in
+    six languages) are resampled together, by problem.
+    """
+    found: dict[str, FloatArray] = {}
+    for names in _strata(inside):
+        part = inside.select(np.isin(inside.subset, names))
+        values = np.full((part.n_items, len(names)), np.nan)
+        values[part.item, [names.index(name) for name in part.subset[part.item]]] = part.credit
+        means = bootstrap_means(values, part.cluster, random)
+        found |= {name: means[:, column] for column, name in enumerate(names)}
+    return found
+
+
+def _strata(inside: Outcomes) -> list[list[str]]:
+    """Subsets in groups that share no cluster with each other."""
+    strata: list[tuple[list[str], set[int]]] = []
+    for name in dict.fromkeys(inside.subset):
+        names, clusters = [str(name)], set(inside.cluster[inside.subset == name].tolist())
+        for stratum in [stratum for stratum in strata if stratum[1] & clusters]:
+            strata.remove(stratum)
+            names, clusters = stratum[0] + names, stratum[1] | clusters
+        strata.append((names, clusters))
+    return [names for names, _ in strata]
 
 
 def _item(row: Row) -> Item:

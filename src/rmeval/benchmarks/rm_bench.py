@@ -60,6 +60,8 @@ class RMBench:
         formulas=(FORMULA,),
     )
 
+    spec = "rm-bench"
+
     def __init__(self, data: str | None = None) -> None:
         """Takes the place of the data: a file, a folder, or None for the hub."""
         self.data = data
@@ -124,11 +126,11 @@ class RMBench:
             mask = np.isin(found.subset, subsets)
             if mask.any():
                 part = found.select(mask)
-                draws = bootstrap_means(matrix[mask], part.cluster, random) if intervals else np.empty((0, 9))
-                scopes[scope] = (np.nanmean(matrix[mask], axis=0), draws, part)
+                spread = bootstrap_means(matrix[mask], part.cluster, random) if intervals else np.empty((0, 9))
+                scopes[scope] = (np.nanmean(matrix[mask], axis=0), spread, part)
         if all(domain in scopes for domain in DOMAINS):
-            mean, draws = (np.mean([scopes[domain][k] for domain in DOMAINS], axis=0) for k in (0, 1))
-            scopes["all"] = (mean, draws, found)
+            means, draws = zip(*(scopes[domain][:2] for domain in DOMAINS), strict=True)
+            scopes["all"] = (np.mean(means, axis=0), np.mean(draws, axis=0), found)
         return [
             make_record(
                 self.card.id,
@@ -141,8 +143,8 @@ class RMBench:
                 (percentile_interval(draw), BOOTSTRAP),
                 1.0 if scope in DOMAINS else None,
             )
-            for scope, (mean, draws, part) in scopes.items()
-            for metric, value, draw in _metrics(mean, draws, overall=scope == "all")
+            for scope, (mean, spread, part) in scopes.items()
+            for metric, value, draw in _metrics(mean, spread, overall=scope == "all")
         ]
 
     def notes(self, items: Sequence[Item]) -> list[str]:

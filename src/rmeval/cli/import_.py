@@ -55,8 +55,6 @@ def import_command(
         Selection(tuple(subset or ()), n_items, seed, limit),
         oracle=oracle,
         name=name,
-        spec=benchmark,
-        data=data,
         store_text=store_text,
         break_lock=break_lock,
     )

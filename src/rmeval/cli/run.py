@@ -66,7 +66,6 @@ def run_command(
             result = evaluate(
                 loaded,
                 one,
-                place[name],
                 out=out,
                 subsets=subset or (),
                 n_items=n_items,

@@ -117,8 +117,8 @@ def _decide(seen: Evidence | None, members: tuple[int, ...], gold: int) -> tuple
         return np.nan, 1
     if seen.beats is not None:
         winner = members[gold]
-        against = [float(seen.beats[winner, other]) for other in members if other != winner]
-        return min(against) - 0.5, 1 + sum(value == 0.5 for value in against)
+        against = np.array([seen.beats[winner, other] for other in members if other != winner])
+        return float(against.min()) - 0.5, 1 + int((against == 0.5).sum())
     scores = [float(seen.scores[member]) for member in members]
     winning = scores.pop(gold)
     if any(np.isnan(score) for score in scores):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from rmeval.types import FloatArray
 
 __all__ = ["EXAMPLE_COUNTS", "FORMULA", "SECTIONS", "overall", "section_scores"]
@@ -58,7 +56,7 @@ EXAMPLE_COUNTS: dict[str, int] = {
     "hep-python": 164,
     "hep-rust": 164,
 }
-"""Weights of the subsets: their numbers of prompts, but 984 for the 447 of math-prm, which so weighs as much as code."""
+"""Weights of the subsets: their numbers of prompts, but 984 for the 447 of math-prm, to weigh as much as code."""
 
 
 def section_scores(accuracy: Mapping[str, float | FloatArray]) -> dict[str, float | FloatArray]:
@@ -84,4 +82,4 @@ def overall(sections: Mapping[str, float | FloatArray]) -> float | FloatArray | 
     """The mean of the four sections (section 4.1, without prior sets); None unless all four are there."""
     if set(sections) != set(SECTIONS):
         return None
-    return np.mean(np.stack([sections[section] for section in SECTIONS]), axis=0)
+    return sum((sections[section] for section in SECTIONS), start=0.0) / len(SECTIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from rmeval.errors import ModelError
 from rmeval.plugins import is_file_spec, registered
@@ -99,6 +99,8 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
         raise ModelError(
             f"{secrets.pop()} does not belong into model_kwargs, which are written down: set HF_TOKEN instead"
         )
+    if options.on_overlength not in (policies := get_args(Overlength)):
+        raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
     if spec.startswith("baseline:"):
         from rmeval.models.baselines import Baseline
 

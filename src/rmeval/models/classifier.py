@@ -49,6 +49,7 @@ class Classifier:
         source, revision = checkpoint.source, checkpoint.revision
         if options.tokenizer is not None:
             source, revision = options.tokenizer, None
+        tokenizer = tokenizer_fingerprint(source, revision)
         self._renderer = Renderer(
             source, options.chat_template, revision=revision, trust_remote_code=options.trust_remote_code
         )
@@ -57,7 +58,7 @@ class Classifier:
         self._identity = {
             "model": checkpoint.fingerprint,
             "kind": self.kind,
-            "tokenizer": tokenizer_fingerprint(source, revision),
+            "tokenizer": tokenizer,
             "template": self._renderer.identity(),
             **self._engine.identity(),
             "model_kwargs": {k: v for k, v in sorted(options.model_kwargs.items()) if k != "device_map"},
@@ -100,7 +101,8 @@ class Classifier:
             if reading.values.shape[1] != 1:
                 raise ModelError(
                     f"{self.name} gives {reading.values.shape[1]} numbers for an answer where one is needed: "
-                    "wrap it in a class with a score(conversations) method that says how to combine them, and give file.py:Class"
+                    "wrap it in a class with a score(conversations) method that says how to combine them, "
+                    "and give file.py:Class"
                 )
             yield [
                 pointwise.parse(
@@ -127,5 +129,6 @@ class Classifier:
             longest, item = max(over)
             raise ModelError(
                 f"{len(over)} of {len(requests)} conversations are longer than the {self._limit} tokens that "
-                f"{self.name} takes (the longest, of item {item}, has {longest}): choose --on-overlength skip or truncate-left"
+                f"{self.name} takes (the longest, of item {item}, has {longest}): "
+                "choose --on-overlength skip or truncate-left"
             )

@@ -7,10 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from rmeval.digests import digest, item_digests
-from rmeval.types import Evidence, Item, Observation, Request
+from rmeval.digests import conversation_digest, digest, item_digests
+from rmeval.errors import DataError
+from rmeval.types import Conversation, Evidence, Item, Message, Observation, Request
 
-__all__ = ["IMPORTED", "KEYS", "NAME", "fold", "imported_keys", "key_of", "keys", "parse", "requests"]
+__all__ = [
+    "IMPORTED",
+    "KEYS",
+    "NAME",
+    "MessageLike",
+    "as_conversation",
+    "conversation_requests",
+    "fold",
+    "imported_keys",
+    "key_of",
+    "keys",
+    "parse",
+    "requests",
+]
+
+MessageLike = Message | Mapping[str, str]
 
 NAME = "pointwise@1"
 IMPORTED = "imported@1"
@@ -30,6 +46,40 @@ def requests(items: Iterable[Item]) -> list[Request]:
             if key not in found:
                 found[key] = Request(key, item.id, (index,), item.prompt, (item.responses[index].text,))
     return list(found.values())
+
+
+def conversation_requests(conversations: Sequence[Conversation]) -> list[Request]:
+    """One pointwise request a conversation, in order; equal conversations have equal keys."""
+    return [
+        Request(
+            key_of(conversation_digest(conversation)),
+            str(number),
+            (0,),
+            conversation[:-1],
+            (conversation[-1].content,),
+        )
+        for number, conversation in enumerate(conversations)
+    ]
+
+
+def as_conversation(messages: Sequence[MessageLike], number: int) -> Conversation:
+    """Messages as our type.
+
+    Raises:
+        DataError: If they do not end in an assistant's answer, or are no messages.
+    """
+    try:
+        conversation = tuple(
+            message if isinstance(message, Message) else Message(message["role"], message["content"])
+            for message in messages
+        )
+    except (TypeError, KeyError, IndexError) as error:
+        raise DataError(
+            f'conversation {number} must be a list of messages like {{"role": "user", "content": "..."}}'
+        ) from error
+    if len(conversation) < 2 or conversation[-1].role != "assistant":
+        raise DataError(f"conversation {number} must hold a prompt and end in a message of the role assistant")
+    return conversation
 
 
 def parse(request: Request, score: float, tokens: int | None = None, truncated: bool = False) -> Observation:

@@ -25,6 +25,9 @@ _TOKENIZER_FILES = (
 )
 
 
+_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab", "spiece.model")
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A model's files.
@@ -89,9 +92,18 @@ def _weights(folder: Path, pickle: bool) -> Sequence[Path]:
 
 
 def tokenizer_fingerprint(source: str, revision: str | None) -> str:
-    """The commit of a tokenizer on the hub, or a digest of its local files."""
+    """The commit of a tokenizer on the hub, or a digest of its local files.
+
+    Raises:
+        ModelError: If there is no tokenizer.
+    """
     folder = Path(source)
     if folder.is_dir():
         files = {path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)}
+        if not any(path.name.startswith(_VOCABULARIES) for path in files):
+            # transformers would make up an empty one.
+            raise ModelError(
+                f"the tokenizer of {source} cannot be loaded (no tokenizer files): give one with --tokenizer"
+            )
         return f"sha256:{files_digest(sorted(files))}"
     return f"hub:{source}@{revision or hub_file(source, 'tokenizer_config.json').commit}"

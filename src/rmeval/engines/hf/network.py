@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.utils import logging as logs
 
@@ -21,7 +22,7 @@ from rmeval.errors import ModelError
 __all__ = ["HFEngine"]
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-HEADS = {"score": LastToken("score"), "classifier": Pooled(), "classification_head": Pooled()}
+HEADS: dict[str, Readout] = {"score": LastToken("score"), "classifier": Pooled(), "classification_head": Pooled()}
 """Where transformers keep a classifier's head: decoders under `score`, applied at every token; encoders elsewhere."""
 BUDGET = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}
 """Padded tokens a batch, by type of device."""
@@ -106,6 +107,7 @@ class HFEngine:
     def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
         """Reads every sequence once, longest first; values are float64[batch, outputs]."""
         model = self._loaded()
+        self._check_vocabulary(sequences)
         # In float32 whatever the network computes in: a head that rounds to bfloat16 makes ties that are not there.
         head = copy.deepcopy(getattr(model, readout.head)).float() if isinstance(readout, LastToken) else None
         padding = self.config.get_text_config().pad_token_id or 0
@@ -129,6 +131,15 @@ class HFEngine:
                     values = head(hidden[torch.arange(len(batch), device=hidden.device), last].float())
             yield Reading(tuple(batch), values.double().cpu().numpy().astype(np.float64).reshape(len(batch), -1))
 
+    def _check_vocabulary(self, sequences: Sequence[TokenSequence]) -> None:
+        known = self.config.get_text_config().vocab_size
+        largest = max((max(sequence) for sequence in sequences), default=0)
+        if largest >= known:
+            raise ModelError(
+                f"the tokenizer gives token {largest} where {self.checkpoint.source} knows {known} tokens: "
+                "it is another model's; give the right one with --tokenizer"
+            )
+
     def _loaded(self) -> Any:
         if self._model is None:
             self._model = self._from_pretrained()
@@ -144,7 +155,7 @@ class HFEngine:
             model, found = AutoModelForSequenceClassification.from_pretrained(
                 self.checkpoint.source, dtype=dtype, output_loading_info=True, **self._load
             )
-        except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError) as error:
+        except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError, SafetensorError) as error:
             raise _cannot_load(self.checkpoint, error) from error
         if missing := sorted(found["missing_keys"]):
             raise ModelError(

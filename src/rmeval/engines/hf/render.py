@@ -56,7 +56,8 @@ class Renderer:
         if not self.tokenizer.chat_template:
             raise ModelError(
                 f"the tokenizer of {source} has no chat template, so how to lay a conversation out is unknown: "
-                "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it as --tokenizer"
+                "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it "
+                "as --tokenizer"
             )
         self._hash = hashlib.sha256()
         self._first: str | None = None
@@ -84,7 +85,10 @@ class Renderer:
             if len(chunk) > 1:
                 return [one for conversation in chunk for one in self._chunk([conversation])]
             return [Rendered([], f"the chat template refuses this conversation: {_first_line(error)}")]
-        return [Rendered(list(tokens)) for tokens in encoded["input_ids"]]
+        return [
+            Rendered(list(tokens), None if tokens else "the chat template renders this conversation to nothing")
+            for tokens in encoded["input_ids"]
+        ]
 
     def _note(self, one: Rendered) -> None:
         if one.error is not None:

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rmeval.benchmarks.source import find_files, read_rows
+from rmeval.errors import DataError
+
+ROWS = [{"prompt": "Wie heißt du?", "n": 1}, {"prompt": "你好", "n": 2}]
+
+
+def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
+    (tmp_path / "a.jsonl").write_text(lines)
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    (tmp_path / "c.json").write_text(json.dumps(ROWS))
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "d.parquet")
+    (tmp_path / "readme.txt").write_text("not data")
+    found = [read_rows(path) for path in find_files(tmp_path)]
+    assert len(found) == 4
+    assert all([row.fields for row in rows] == ROWS for rows in found)
+    (tmp_path / "e.csv").write_text("prompt,n\nWie heißt du?,1\n你好,2\n")
+    assert [row.fields["prompt"] for row in read_rows(tmp_path / "e.csv")] == [row["prompt"] for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.jsonl", b"", "a.jsonl is empty"),
+        ("a.jsonl", b"\n\n", "a.jsonl holds no rows"),
+        ("a.json", b"[]", "a.json holds no rows"),
+        ("a.jsonl", b'{"a": 1}\n{"a": 2}\n{"a": \n', "a.jsonl line 3: broken JSON"),
+        ("a.json", b'[\n{"a": 1},\n{"a" 2}\n]', "a.json line 3: broken JSON"),
+        ("a.json", b'{"a": 1}', "must hold a list of objects, not dict"),
+        ("a.jsonl", b"[1]\n", "a.jsonl line 1: a row must be a JSON object, not list"),
+        ("a.csv", b"a,b\n1,2,3\n", "a.csv line 2: this row has not as many fields"),
+        ("a.parquet", b"nonsense", "is no parquet file"),
+        ("a.jsonl", b"\xff\xfe\x00", "is not UTF-8 text"),
+        ("a.json", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
+        ("a.xlsx", b"PK", "is of a kind that cannot be read"),
+    ],
+)
+def test_bad_files_say_what_and_where(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=sentence):
+        read_rows(tmp_path / name)
+
+
+def test_missing_file_and_folder_without_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no file"):
+        read_rows(tmp_path / "nothing.jsonl")
+    with pytest.raises(DataError, match="holds no file that can be read"):
+        find_files(tmp_path)
+
+
+def test_missing_column_names_those_there_are(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"prompt": "a", "good": "b"}\n')
+    (row,) = read_rows(tmp_path / "a.jsonl")
+    with pytest.raises(DataError, match=r"a.jsonl line 1: column 'chosen' is missing \(there are prompt, good\)"):
+        row.text("chosen")
+    with pytest.raises(DataError, match="column 'good' must be a list of strings, not str"):
+        row.texts("good")

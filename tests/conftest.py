@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from tests.checkpoints import make_checkpoint
+from tests.data import pair_rows, rm_bench_rows
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests never touch the user's cache of fingerprints."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real benchmark data and reference results, which lie beside the project and not in it."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not there: real benchmark data and reference results cannot be compared with")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def fixtures(shared: Path) -> Any:
+    def read(name: str) -> Any:
+        return json.loads((shared / "fixtures" / name).read_text())
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny classifier with random weights, saved as any checkpoint is."""
+    return make_checkpoint(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def rm_bench_folder(tmp_path: Path) -> Path:
+    """RM-Bench's layout with a few made-up items of each domain."""
+    folder = tmp_path / "rm-bench"
+    folder.mkdir()
+    for domain in ("chat", "math", "code", "safety-refuse", "safety-response"):
+        (folder / f"{domain}_filtered.json").write_text(json.dumps(rm_bench_rows(domain, 4)))
+    return folder
+
+
+@pytest.fixture
+def pairs_file(tmp_path: Path) -> Path:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in pair_rows(12)))
+    return file

@@ -1,0 +1,92 @@
+"""What is imported when: nothing heavy before it is needed, and no layer from a layer on its right."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import rmeval
+from tests.command import process
+
+SOURCE = Path(rmeval.__file__).parent
+EXTRAS = ("torch", "transformers", "datasets", "huggingface_hub", "tokenizers", "safetensors", "accelerate", "pandas")
+
+LOADED = "import sys; {code}; print(','.join(name for name in {names!r} if name in sys.modules))"
+WITHOUT = """
+import sys
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {extras!r}:
+            raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
+sys.meta_path.insert(0, Nothing())
+sys.argv = ['rmeval', *{arguments!r}]
+from rmeval.cli import main
+main()
+"""
+
+
+def test_public_names() -> None:
+    assert rmeval.__all__ == sorted(rmeval.__all__, key=lambda name: (name.islower() or name.startswith("_"), name))
+    for name in rmeval.__all__:
+        assert getattr(rmeval, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = rmeval.nothing
+
+
+@pytest.mark.parametrize("code", ["import rmeval", "import rmeval.cli.app", "import rmeval; rmeval.RmevalError"])
+def test_import_brings_nothing_heavy(code: str) -> None:
+    heavy = (*EXTRAS, "numpy", "scipy", "pyarrow", "rich.table")
+    assert process("-c", LOADED.format(code=code, names=heavy)).stdout.strip() == ""
+
+
+def test_metrics_and_data_need_no_extra() -> None:
+    code = "import rmeval; rmeval.evaluate, rmeval.load_benchmark('rm-bench'), rmeval.load_model('baseline:longest')"
+    done = process("-c", LOADED.format(code=code, names=EXTRAS))
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_the_core_alone_runs_baselines_and_shows(rm_bench_folder: Path, tmp_path: Path) -> None:
+    run = ["run", "baseline:longest", "-b", "rm-bench", "--data", str(rm_bench_folder), "-o", str(tmp_path / "runs")]
+    for arguments in (run, ["show", str(tmp_path / "runs")], ["list", "models"]):
+        done = process("-c", WITHOUT.format(extras=EXTRAS, arguments=arguments))
+        assert done.returncode == 0, done.stderr
+    done = process("-c", WITHOUT.format(extras=EXTRAS, arguments=["run", "./x", "-b", "pairs", "--data", "y.jsonl"]))
+    assert (done.returncode, "pip install 'rmeval[hf]'" in done.stderr) == (2, True), done.stderr
+
+
+# Each may import from those before it, from the shared modules, and from itself.
+ORDER = ("benchmarks", "protocols", "engines", "models", "runs", "report", "cli")
+SHARED = {"types", "errors", "digests", "text", "hub", "plugins", "metrics", ""}
+
+
+def imports(path: Path) -> set[str]:
+    """The parts of rmeval that a file imports when it is itself imported or run."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {(name + ".").split(".")[1] for name in names if name.partition(".")[0] == "rmeval"}
+    return found
+
+
+@pytest.mark.parametrize("layer", ORDER)
+def test_a_layer_imports_only_from_its_left(layer: str) -> None:
+    allowed = SHARED | set(ORDER[: ORDER.index(layer) + 1]) | ({"api"} if layer == "cli" else set())
+    for path in (SOURCE / layer).rglob("*.py"):
+        assert imports(path) <= allowed, path
+
+
+def test_what_all_share_imports_no_layer() -> None:
+    for name in SHARED - {""}:
+        for path in (SOURCE / name).rglob("*.py") if (SOURCE / name).is_dir() else [SOURCE / f"{name}.py"]:
+            assert imports(path) <= SHARED, path
+
+
+def test_benchmarks_never_see_a_model_and_models_never_see_a_benchmark() -> None:
+    for path in (SOURCE / "benchmarks").rglob("*.py"):
+        assert not imports(path) & {"models", "engines", "protocols", "runs"}, path
+    for folder in ("models", "engines"):
+        for path in (SOURCE / folder).rglob("*.py"):
+            assert not imports(path) & {"benchmarks", "metrics", "runs"}, path
