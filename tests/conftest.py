@@ -59,3 +59,22 @@ def pairs_file(tmp_path: Path) -> Path:
     file = tmp_path / "pairs.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in pair_rows(12)))
     return file
+
+
+ALLOWED_SKIPS = ("there is a GPU here", "real benchmark data and reference results cannot be compared with")
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _skipped.append(f"{report.nodeid}: {report.longrepr[2]}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI, a test that was skipped for want of something that could have been installed has failed."""
+    wrong = [skip for skip in _skipped if not any(reason in skip for reason in ALLOWED_SKIPS)]
+    if os.environ.get("CI") and wrong and not hasattr(session.config, "workerinput"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter is not None
+        reporter.write_line("skipped in CI: " + "; ".join(wrong))

@@ -46,8 +46,10 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
         DataError: If a data set's file cannot be had.
     """
     try:
-        import httpx
         from huggingface_hub import errors, hf_hub_download
+
+        # The base of what its HTTP client raises; which client that is differs from one release to the next.
+        from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
     except ImportError as error:
         raise need_extra(error, "the hub") from error
     reasons: tuple[tuple[type[BaseException], str], ...] = (
@@ -66,14 +68,8 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
         (errors.EntryNotFoundError, f"has no file {filename}: it is of a kind that cannot be used here"),
         (errors.HFValidationError, "is no valid hub name, and there is no such path here: check the spelling"),
         (errors.HfHubHTTPError, f"is refused by the hub: {_LOGIN}, or try again later"),
-        (
-            httpx.HTTPError,
-            "cannot be had because the hub cannot be reached: check the connection, or give a local path",
-        ),
-        (
-            ConnectionError,
-            "cannot be had because the hub cannot be reached: check the connection, or give a local path",
-        ),
+        (HTTPError, _UNREACHABLE),
+        (ConnectionError, _UNREACHABLE),
     )
     try:
         commit = _full_commit(repo, revision, repo_type)
@@ -85,6 +81,7 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
     return HubFile(path, _commit_of(path) or commit or "unknown")
 
 
+_UNREACHABLE = "cannot be had because the hub cannot be reached: check the connection, or give a local path"
 _LOGIN = "log in with 'hf auth login' or set HF_TOKEN"
 
 
@@ -111,5 +108,7 @@ def _full_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | 
         pass
     if constants.HF_HUB_OFFLINE:
         return revision
+    # Listing commits is tried for half a minute where nothing answers; asking for the repository fails at once.
+    HfApi().repo_info(repo, repo_type=repo_type)
     commits = [commit.commit_id for commit in HfApi().list_repo_commits(repo, repo_type=repo_type)]
     return next((commit for commit in commits if commit.startswith(revision)), revision)

@@ -1,0 +1,68 @@
+"""What the documentation shows works: Python blocks run, and so do the commands, in one folder, in order."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.command import command
+from tests.data import pair_rows, rm_bench_rows
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return re.findall(r"^```(python|bash)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
+def test_blocks(
+    page: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(checkpoint, tmp_path / "my-checkpoint")
+    (tmp_path / "data").mkdir()
+    rows = [
+        row
+        for domain in ("chat", "math", "code", "safety-refuse")
+        for row in rm_bench_rows(domain, 3, with_domain=True)
+    ]
+    (tmp_path / "data" / "total_dataset.json").write_text(json.dumps(rows))
+    scored = [row | {"score_chosen": [1, 2, 3], "score_rejected": [1, 2, 3]} for row in rows]
+    (tmp_path / "scores.json").write_text(json.dumps(scored))
+    lines = [json.dumps(row) for row in pair_rows(8)]
+    (tmp_path / "my_prefs.jsonl").write_text("\n".join(lines))
+    (tmp_path / "conversations.jsonl").write_text('{"prompt": "why", "responses": ["so", "because"]}\n')
+    ran = 0
+    for language, block in blocks(page):
+        if language == "python":
+            exec(compile(block, str(page), "exec"), {})
+            ran += 1
+            continue
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            # Hub ids are tested against a hub on this machine, in test_hub.py.
+            if words[:1] == ["rmeval"] and not any(word.startswith("Skywork/") for word in words):
+                done = command(capsys, *words[1:])
+                assert done.code == 0, (line, done.err)
+                ran += 1
+    assert ran
+
+
+def test_the_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scorer, data = ROOT / "examples" / "scorer.py", ROOT / "examples" / "pairs.jsonl"
+    done = command(capsys, "run", f"{scorer}:Overlap", "-b", "pairs", "--data", data, "-o", tmp_path)
+    assert done.code == 0, done.err
+    assert "instructions" in done.out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target

@@ -1,0 +1,107 @@
+"""Models and benchmarks from the hub, through the real client, from a hub on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rmeval.benchmarks.reward_bench import FILTERED, RewardBench
+from rmeval.benchmarks.rm_bench import RMBench
+from tests import hub
+from tests.checkpoints import make_checkpoint
+from tests.command import process
+from tests.data import pair_rows, reward_bench_rows, rm_bench_rows
+
+MODEL = "Skywork/Skywork-Reward-V2-Qwen3-0.6B"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("hub")
+    make_checkpoint(root / "models" / MODEL)
+    data = root / "datasets" / "THU-KEG" / "RM-Bench"
+    data.mkdir(parents=True)
+    rows = [
+        row for domain, count in RMBench.card.counts.items() for row in rm_bench_rows(domain, count, with_domain=True)
+    ]
+    (data / "total_dataset.json").write_text(json.dumps(rows))
+    data = root / "datasets" / "allenai" / "reward-bench"
+    (data / "data").mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(reward_bench_rows(dict(RewardBench.card.counts))), data / FILTERED)
+    data = root / "datasets" / "someone" / "prefs"
+    data.mkdir(parents=True)
+    (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pair_rows(20)))
+    commits = {
+        "datasets/THU-KEG/RM-Bench": f"{RMBench.card.revision}" + "0" * 33,
+        "datasets/allenai/reward-bench": str(RewardBench.card.revision),
+    }
+    with hub.serve(root, commits) as address:
+        yield address
+
+
+@pytest.fixture
+def environment(endpoint: str, tmp_path: Path) -> dict[str, str]:
+    return {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+
+
+def test_the_first_command_of_the_readme(environment: dict[str, str], tmp_path: Path) -> None:
+    run = ["-m", "rmeval", "run", MODEL, "-b", "rm-bench", "-b", "reward-bench", "-o", tmp_path / "runs"]
+    done = process(*run, **environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("overall") == 2
+    assert "not the whole" not in done.stdout
+    manifests = {p.parents[2].name: json.loads(p.read_text()) for p in (tmp_path / "runs").rglob("run.json")}
+    assert manifests["rm-bench"]["identity"]["model"].startswith(f"hub:{MODEL}@")
+    assert manifests["rm-bench"]["model"]["name"] == MODEL.replace("/", "__")
+    assert manifests["reward-bench"]["benchmark"]["revision"] == RewardBench.card.revision
+    # What was downloaded serves without a hub.
+    again = process(*run, **environment | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"})
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == done.stdout
+
+
+def test_pairs_from_the_hub(environment: dict[str, str], tmp_path: Path) -> None:
+    run = ["-m", "rmeval", "run", "baseline:longest", "-b", "pairs", "-o", tmp_path / "runs", "--data"]
+    done = process(*run, "someone/prefs", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "all" in done.stdout
+    wrong = process(*run, "someone/prefs", "--split", "test", **environment)
+    assert (wrong.returncode, "check --split" in wrong.stderr) == (2, True), wrong.stderr
+    absent = process(*run, "someone/absent", **environment)
+    assert (absent.returncode, "is not on the hub, or needs a login" in absent.stderr) == (2, True), absent.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "sentence"),
+    [
+        ("someone/absent", [], "the model someone/absent is not on the hub, or is private"),
+        (hub.GATED, [], "the model someone/gated is gated: accept its terms on its hub page, then log in"),
+        (MODEL, ["--revision", "v9"], "has no revision v9: check --revision"),
+    ],
+)
+def test_what_the_hub_refuses(
+    environment: dict[str, str], tmp_path: Path, pairs_file: Path, model: str, options: list[str], sentence: str
+) -> None:
+    run = ["-m", "rmeval", "run", model, "-b", "pairs", "--data", pairs_file, "-o", tmp_path / "runs"]
+    done = process(*run, *options, **environment)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_no_hub(environment: dict[str, str], tmp_path: Path, offline: str) -> None:
+    nowhere = environment | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": offline}
+    done = process("-m", "rmeval", "run", "baseline:longest", "-b", "rm-bench", "-o", tmp_path / "runs", **nowhere)
+    assert done.returncode == 2
+    assert "the data set THU-KEG/RM-Bench" in done.stderr
+    assert "the hub cannot be reached" in done.stderr
+    assert done.stderr.count("\n") == 1
+    missing = process("-m", "rmeval", "run", "someone/absent", "-b", "pairs", "--data", "x", **nowhere)
+    assert missing.returncode == 2
+    assert "the hub cannot be reached" in missing.stderr
