@@ -22,7 +22,7 @@ def test_show_needs_no_torch(rm_bench_folder: Path, tmp_path: Path, capsys: pyte
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     (wheel,) = (tmp_path / "dist").glob("*.whl")
-    install = [python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel]
+    install: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel]
     subprocess.run(install, check=True)
     assert subprocess.run([python, "-c", "import torch"], check=False, capture_output=True).returncode == 1
     shown = subprocess.run(
