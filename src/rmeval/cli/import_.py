@@ -13,13 +13,11 @@ __all__ = ["import_command"]
 
 
 def import_command(
+    benchmark: Annotated[str, typer.Option("-b", "--benchmark", help="The benchmark that they are scores of.")],
     scores: Annotated[
         Path | None,
         typer.Argument(help="JSONL of item_id, response, score; or a result file of RM-Bench or RewardBench."),
     ] = None,
-    benchmark: Annotated[
-        str, typer.Option("-b", "--benchmark", help="The benchmark that they are scores of.")
-    ] = "rm-bench",
     data: Annotated[
         str | None, typer.Option(help="File, folder or hub id of the data.", rich_help_panel=o.DATA)
     ] = None,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,11 @@ MODEL = "Model"
 DATA = "Data"
 WHICH = "Which items"
 OUT = "Output"
+
+
+def _model(text: str, *names: str, minimum: int | None = None) -> Any:
+    return typer.Option(*names, help=text, min=minimum, rich_help_panel=MODEL)
+
 
 Model = Annotated[
     str, typer.Argument(help="Hub id, folder, file.py:Class, or baseline:random|longest|shortest|markdown.")
@@ -53,33 +60,54 @@ NItems = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of that draw.", rich_help_panel=WHICH)]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take the first items only.", rich_help_panel=WHICH)]
-DType = Annotated[
-    str, typer.Option(help="auto (the checkpoint's own), float32, bfloat16 or float16.", rich_help_panel=MODEL)
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL)]
-Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.", rich_help_panel=MODEL)]
-Tokenizer = Annotated[str | None, typer.Option(help="Another tokenizer: folder or hub id.", rich_help_panel=MODEL)]
-ChatTemplate = Annotated[
-    str | None, typer.Option(help="Jinja file to use instead of the tokenizer's template.", rich_help_panel=MODEL)
-]
-TrustRemoteCode = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Let code that comes with the model run.", rich_help_panel=MODEL)
-]
-ModelKwargs = Annotated[
-    list[str] | None,
-    typer.Option(help="KEY=VALUE for from_pretrained; may be given more than once.", rich_help_panel=MODEL),
-]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(min=1, help="Most sequences in a batch; a token budget decides otherwise.", rich_help_panel=MODEL),
-]
-MaxLength = Annotated[
-    int | None,
-    typer.Option(min=1, help="Longest conversation in tokens, if not the model's limit.", rich_help_panel=MODEL),
-]
-OnOverlength = Annotated[
-    str, typer.Option(help="What to do with longer ones: error, skip or truncate-left.", rich_help_panel=MODEL)
-]
+# What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
+_MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "dtype": (
+        Annotated[str, _model("auto (the checkpoint's own), float32, bfloat16 or float16.")],
+        "auto",
+    ),
+    "device": (Annotated[str, _model("auto, cpu, cuda, cuda:1 or mps.")], "auto"),
+    "revision": (Annotated[str | None, _model("Branch, tag or commit on the hub.")], None),
+    "tokenizer": (Annotated[str | None, _model("Another tokenizer: folder or hub id.")], None),
+    "chat_template": (Annotated[str | None, _model("Jinja file to use instead of the tokenizer's template.")], None),
+    "trust_remote_code": (
+        Annotated[bool, _model("Let code that comes with the model run.", "--trust-remote-code")],
+        False,
+    ),
+    "model_kwargs": (
+        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained; may be given more than once.")],
+        None,
+    ),
+    "batch_size": (
+        Annotated[int | None, _model("Most sequences in a batch; a token budget decides otherwise.", minimum=1)],
+        None,
+    ),
+    "max_length": (
+        Annotated[int | None, _model("Longest conversation in tokens, if not the model's limit.", minimum=1)],
+        None,
+    ),
+    "on_overlength": (Annotated[str, _model("What to do with longer ones: error, skip or truncate-left.")], "error"),
+}
+
+
+def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the model options; they reach it together, as `options: dict[str, Any]`."""
+
+    @functools.wraps(function)
+    def command(**given: Any) -> None:
+        options = {name: given.pop(name) for name in _MODEL_OPTIONS}
+        options["model_kwargs"] = model_kwargs(options["model_kwargs"])
+        function(options=options, **given)
+
+    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "options"]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in _MODEL_OPTIONS.items()
+    ]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + added
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
 
 
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:

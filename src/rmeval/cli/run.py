@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rmeval.cli import options as o
 
 __all__ = ["run_command"]
 
 
+@o.takes_model_options
 def run_command(
     model: o.Model,
     benchmark: o.Benchmarks,
+    options: dict[str, Any],
     data: o.Data = None,
     columns: o.Columns = None,
     split: o.Split = None,
@@ -21,16 +25,6 @@ def run_command(
     n_items: o.NItems = None,
     seed: o.Seed = 0,
     limit: o.Limit = None,
-    dtype: o.DType = "auto",
-    device: o.Device = "auto",
-    revision: o.Revision = None,
-    tokenizer: o.Tokenizer = None,
-    chat_template: o.ChatTemplate = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    model_kwargs: o.ModelKwargs = None,
-    batch_size: o.BatchSize = None,
-    max_length: o.MaxLength = None,
-    on_overlength: o.OnOverlength = "error",
 ) -> None:
     """Evaluate a reward model on one or more benchmarks.
 
@@ -48,19 +42,7 @@ def run_command(
     place = o.places(data, benchmark)
     extra = {"columns": o.columns(columns), "split": split, "config": config}
     found = {name: load_benchmark(name, place[name], **(extra if name == "pairs" else {})) for name in benchmark}
-    loaded = load_model(
-        model,
-        dtype=dtype,
-        device=device,
-        revision=revision,
-        tokenizer=tokenizer,
-        chat_template=chat_template,
-        trust_remote_code=trust_remote_code,
-        model_kwargs=o.model_kwargs(model_kwargs),
-        batch_size=batch_size,
-        max_length=max_length,
-        on_overlength=on_overlength,
-    )
+    loaded = load_model(model, **options)
     for name, one in found.items():
         with o.progress_bar(f"{name}  {loaded.name}") as progress:
             result = evaluate(
