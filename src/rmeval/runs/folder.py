@@ -1,0 +1,261 @@
+"""A run folder on disk: its manifest, and the numbers derived from its journal."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rmeval import __version__
+from rmeval.benchmarks import Benchmark, load_benchmark
+from rmeval.errors import RunError, explain_os_error
+from rmeval.metrics.outcomes import OFFICIAL, POLICIES
+from rmeval.metrics.records import null_evidence, with_null
+from rmeval.protocols import pointwise
+from rmeval.runs.items import StoredItems, read_items
+from rmeval.runs.journal import read_journal
+from rmeval.types import Evidence, Observation, Policy, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SCHEMA", "Result", "derive", "finite", "find_run", "measure", "open_run", "read_manifest", "write_json"]
+
+SCHEMA = 1
+"""Version of the run folder's format, described in docs/run-folder.md."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of one run.
+
+    Attributes:
+        path: The run folder.
+        manifest: What `run.json` holds.
+        records: One published number each.
+        notes: What a reader of the numbers must know, a sentence each.
+    """
+
+    path: Path
+    manifest: Mapping[str, Any]
+    records: tuple[Record, ...]
+    notes: tuple[str, ...]
+
+    def record(self, metric: str, scope: str = "all") -> Record:
+        """The record of a metric on a scope.
+
+        Raises:
+            KeyError: If there is none, naming those there are.
+        """
+        for record in self.records:
+            if (record.metric, record.scope) == (metric, scope):
+                return record
+        there = sorted({f"{record.metric} {record.scope}" for record in self.records if ":" not in record.metric})
+        raise KeyError(f"no {metric!r} on {scope!r}; there are: {', '.join(there)}")
+
+    def value(self, metric: str, scope: str = "all") -> float:
+        """The value of a metric on a scope, such as `value("hard", "chat")`; accuracies are between 0 and 1."""
+        return self.record(metric, scope).value
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row a record, one column a field; null baselines in columns `null_<name>`, the interval in two."""
+        import pandas as pd
+
+        rows = []
+        for record in self.records:
+            row = record.to_dict()
+            row["ci_low"], row["ci_high"] = row.pop("ci") or (math.nan, math.nan)
+            row |= {f"null_{name}": value for name, value in row.pop("null").items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replaces a JSON file, whole or not at all; NaN becomes null."""
+    text = json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise explain_os_error(error, str(path)) from error
+
+
+def finite(value: Any) -> Any:
+    """The value with NaN and infinities as None, since JSON has neither."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Reads `run.json` of a run folder.
+
+    Raises:
+        RunError: If the folder is none, its manifest is damaged, or a newer rmeval wrote it.
+    """
+    file = path / "run.json"
+    if not file.is_file():
+        raise RunError(f"{path} is no run folder (it has no run.json): give a folder like runs/rm-bench/my-model/0123456789ab")
+    try:
+        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        schema = int(manifest["schema"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} is damaged ({error}): restore it from a copy, or make the run anew") from error
+    if schema > SCHEMA:
+        raise RunError(f"{path} was written by a newer rmeval (schema {schema}; this is {__version__}): upgrade rmeval")
+    return manifest
+
+
+def find_run(path: Path) -> Path:
+    """The run folder at `path`, or the only one below it.
+
+    Raises:
+        RunError: If there is none, or more than one.
+    """
+    if (path / "run.json").exists() or not path.is_dir():
+        return path
+    found = sorted(file.parent for file in path.rglob("run.json"))
+    if len(found) > 1:
+        raise RunError(f"{path} holds {len(found)} runs: name one of them, such as {found[0]}")
+    return found[0] if found else path
+
+
+def open_run(path: str | Path, policy: str | None = None) -> Result:
+    """Reads the numbers of a run; nothing is computed anew unless it must be, and no model is needed.
+
+    Args:
+        path: A run folder, or a folder with one run in it.
+        policy: Name of another rule for ties and failures, such as `half-ties@1`.
+
+    Raises:
+        RunError: If it is no run folder, or the policy is unknown.
+    """
+    folder = find_run(Path(path))
+    manifest = read_manifest(folder)
+    file = folder / "metrics.json"
+    if policy is not None and policy not in POLICIES:
+        raise RunError(f"there is no policy {policy!r}: choose one of {', '.join(POLICIES)}")
+    if (policy or OFFICIAL.name) != OFFICIAL.name or not file.exists():
+        return derive(folder, POLICIES[policy or OFFICIAL.name])
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        records = tuple(_record(fields) for fields in stored["records"])
+        return Result(folder, manifest, records, tuple(stored["notes"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} is damaged: delete it, and it is computed anew from the journal") from error
+
+
+def _record(fields: dict[str, Any]) -> Record:
+    fields["ci"] = None if fields["ci"] is None else tuple(fields["ci"])
+    fields["value"] = math.nan if fields["value"] is None else fields["value"]
+    return Record(**fields)
+
+
+def derive(
+    folder: Path,
+    policy: Policy = OFFICIAL,
+    write: bool = False,
+    stored: StoredItems | None = None,
+    seen: Mapping[str, Observation] | None = None,
+    benchmark: Benchmark | None = None,
+) -> Result:
+    """Computes the numbers of a run from its items and its journal alone.
+
+    Args:
+        folder: The run folder.
+        policy: How ties and failures count.
+        write: Whether to write `metrics.json` and `scores.parquet`.
+        stored: What its `items.parquet` holds, where that is known already.
+        seen: What its journal holds, where that is known already.
+        benchmark: Its benchmark, where that is known already.
+
+    Raises:
+        RunError: If a file is missing or damaged.
+    """
+    manifest = read_manifest(folder)
+    stored = stored or read_items(folder / "items.parquet")
+    seen = read_journal(folder / "journal") if seen is None else seen
+    key_of = pointwise.KEYS[manifest["protocol"]]
+    keys = {item.id: key_of(item, stored.digests[item.id]) for item in stored.items}
+    evidence = pointwise.fold(stored.items, keys, seen)
+    benchmark = benchmark or load_benchmark(manifest["benchmark"]["spec"], manifest["benchmark"]["data"])
+    records = measure(benchmark, stored, evidence, policy)
+    notes = [*benchmark.notes(stored.items), *manifest["notes"], *_trouble(evidence, seen)]
+    result = Result(folder, manifest, tuple(records), tuple(notes))
+    if write:
+        _write_scores(stored, keys, seen, folder / "scores.parquet")
+        records_json = [record.to_dict() for record in records]
+        write_json(folder / "metrics.json", {"schema": SCHEMA, "records": records_json, "notes": notes})
+    return result
+
+
+def measure(
+    benchmark: Benchmark, stored: StoredItems, evidence: Mapping[str, Evidence], policy: Policy = OFFICIAL
+) -> list[Record]:
+    """The benchmark's records with the null baselines beside them (theirs always with ties shared)."""
+    from rmeval.metrics.outcomes import HALF
+
+    records = benchmark.aggregate(stored.items, evidence, policy)
+    null = {
+        name: benchmark.aggregate(stored.items, found, HALF, intervals=False)
+        for name, found in null_evidence(stored.items, stored.counts).items()
+    }
+    return with_null(records, null)
+
+
+def _trouble(evidence: Mapping[str, Evidence], seen: Mapping[str, Observation]) -> list[str]:
+    """A sentence for each way in which answers got no score, with the first error in words."""
+    totals: dict[str, int] = {}
+    for found in evidence.values():
+        for status, count in found.failures.items():
+            totals[status] = totals.get(status, 0) + count
+    notes = [f"{count} answers have no score ({status}): the policy decides how they count" for status, count in totals.items()]
+    error = next((observation.error for observation in seen.values() if observation.error), None)
+    if "error" in totals and error:
+        notes.append(f"the first error: {error}")
+    if cut := sum(observation.status == "truncated" for observation in seen.values()):
+        notes.append(f"{cut} conversations were cut at their beginning to fit the model")
+    return notes
+
+
+def _write_scores(
+    stored: StoredItems, keys: Mapping[str, tuple[str, ...]], seen: Mapping[str, Observation], path: Path
+) -> None:
+    columns: dict[str, list[Any]] = {"item": [], "response": [], "score": [], "status": [], "tokens": []}
+    for item in stored.items:
+        for index, key in enumerate(keys[item.id]):
+            found = seen.get(key)
+            value = found.values.get("score") if found else None
+            columns["item"].append(item.id)
+            columns["response"].append(index)
+            columns["score"].append(value if isinstance(value, float) and np.isfinite(value) else None)
+            columns["status"].append(found.status if found else "missing")
+            columns["tokens"].append(found.usage.get("tokens") if found else None)
+    types: dict[str, pa.DataType] = {
+        "item": pa.string(),
+        "response": pa.int64(),
+        "score": pa.float64(),
+        "status": pa.string(),
+        "tokens": pa.int64(),
+    }
+    temporary = path.with_suffix(".tmp")
+    try:
+        pq.write_table(pa.table(columns, schema=pa.schema(types)), temporary, compression="zstd")
+        temporary.replace(path)
+    except OSError as error:
+        raise explain_os_error(error, str(path)) from error

@@ -1,0 +1,300 @@
+"""Scores computed elsewhere become a run: ours, RM-Bench's, and RewardBench's two formats.
+
+Rows are matched to items by id, or by their texts where there is no id; never by position alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rmeval.benchmarks import Benchmark
+from rmeval.benchmarks.source import Row, read_json, read_rows
+from rmeval.digests import contents_digest, digest, files_digest, gold_digest
+from rmeval.errors import DataError, RunError
+from rmeval.models.imported import Imported
+from rmeval.protocols import pointwise
+from rmeval.runs.folder import Result, derive, read_manifest, write_json
+from rmeval.runs.items import StoredItems, store_items
+from rmeval.runs.runner import about_benchmark, observe_missing, writing
+from rmeval.runs.selection import Selection, select
+from rmeval.types import Item, Request
+
+__all__ = ["import_scores"]
+
+logger = logging.getLogger(__name__)
+
+Place = tuple[str, int]
+"""An item's id and the index of one of its responses."""
+
+
+def import_scores(
+    scores: Path | None,
+    benchmark: Benchmark,
+    out: Path,
+    selection: Selection = Selection(),  # noqa: B008  frozen
+    *,
+    oracle: bool = False,
+    name: str | None = None,
+    store_text: bool = False,
+    break_lock: bool = False,
+) -> Result:
+    """Makes a run of scores that were computed elsewhere.
+
+    Args:
+        scores: JSONL of `{"item_id", "response", "score"}`; RM-Bench's result JSON; RewardBench's `_outputs.jsonl` or
+            its `eval-set-scores` JSON of columns.
+        benchmark: The benchmark that they are scores of.
+        out: Folder of runs.
+        selection: Which items.
+        oracle: Score each answer with its gold instead of reading a file.
+        name: Name of the model; from the file if None.
+        store_text: Whether to keep prompts and answers in the run folder.
+        break_lock: Whether to take a lock that another process seems to hold.
+
+    Raises:
+        DataError: If the file is of no known form, or fits no item.
+        RunError: If the run folder cannot be written.
+    """
+    if (scores is None) != oracle:
+        raise DataError("give a file of scores, or --oracle instead of one")
+    everything = benchmark.load()
+    stored = store_items(everything)
+    chosen = select(everything, selection, benchmark.card)
+    if scores is None:
+        name, source, found = name or "oracle", "oracle@1", _oracle(chosen)
+    else:
+        found, stated = _read(scores, everything)
+        name = name or stated or scores.name.partition(".")[0]
+        source = f"scores sha256:{files_digest([scores])}"
+    notes = []
+    covered = [item for item in chosen if any((item.id, index) in found for index in range(len(item.responses)))]
+    if not covered:
+        raise DataError(f"none of the scores in {scores} belongs to an item that is selected: check --subset and --limit")
+    if len(covered) < len(chosen):
+        notes.append(f"the scores cover {len(covered)} of {len(chosen)} items: the others are left out")
+    keys = {item.id: pointwise.imported_keys(item, stored.digests[item.id]) for item in covered}
+    known = {keys[item][index]: score for (item, index), score in found.items() if item in keys}
+    identity = {
+        "benchmark": benchmark.card.id,
+        "contents": contents_digest(stored.digests.items()),
+        "protocol": pointwise.IMPORTED,
+        "model": source,
+        "name": name,
+    }
+    about = {
+        "protocol": pointwise.IMPORTED,
+        "benchmark": about_benchmark(benchmark),
+        "selection": asdict(selection),
+        "gold": gold_digest(covered),
+        "notes": notes,
+    }
+    model = Imported(name, identity, known)
+    part = StoredItems(tuple(covered), stored.digests, stored.counts)
+    with writing(out, model, identity, about, part, store_text, break_lock) as folder:
+        requests = [
+            Request(key, item.id, (index,), (), ("",)) for item in covered for index, key in enumerate(keys[item.id])
+        ]
+        seen, _ = observe_missing(model, requests, folder / "journal")
+        write_json(folder / "run.json", read_manifest(folder) | {"status": "complete"})
+        return derive(folder, write=True, stored=part, seen=seen, benchmark=benchmark)
+
+
+def _oracle(items: Sequence[Item]) -> dict[Place, float]:
+    found: dict[Place, float] = {}
+    for item in items:
+        for index, response in enumerate(item.responses):
+            if response.gold is None:
+                raise DataError(f"item {item.id} has answers without gold: an oracle needs the gold of every answer")
+            found[item.id, index] = response.gold
+    return found
+
+
+def _read(path: Path, items: Sequence[Item]) -> tuple[dict[Place, float], str | None]:
+    """Scores by place, and the model's name if the file states one."""
+    columns = read_json(path) if path.is_file() and path.suffix == ".json" and path.stat().st_size else None
+    if isinstance(columns, dict):
+        rows = _columns(columns, path)
+        name = columns.get("model")
+    else:
+        rows, name = read_rows(path), None
+    index = _Index.of(items)
+    form = _form(rows[0])
+    found: dict[Place, float] = {}
+    unmatched = 0
+    for row in rows:
+        places = list(form(row, index, path))
+        unmatched += not places
+        for place, score in places:
+            if place in found and found[place] != score:
+                raise DataError(f"{row.where}: item {place[0]}, answer {place[1]} has a score already: give each one once")
+            found[place] = score
+    if not found:
+        raise DataError(f"no row of {path} belongs to an item of the benchmark: check -b and --data")
+    if unmatched:
+        logger.warning("%d of %d rows of %s belong to no item of the benchmark: they are left out", unmatched, len(rows), path)
+    return found, name if isinstance(name, str) else None
+
+
+def _columns(columns: Mapping[str, Any], path: Path) -> list[Row]:
+    """Rows from a JSON object of columns; anything that is no list, such as the model's name, is left to the caller."""
+    lists = {name: values for name, values in columns.items() if isinstance(values, list)}
+    lengths = {len(values) for values in lists.values()}
+    if len(lengths) != 1 or lengths == {0}:
+        raise DataError(f"{path} must hold rows, or columns of one length: check that it is a file of scores")
+    names = list(lists)
+    return [
+        Row(dict(zip(names, values, strict=True)), f"{path} row {number}")
+        for number, values in enumerate(zip(*lists.values(), strict=True))
+    ]
+
+
+Form = Callable[[Row, "_Index", Path], Iterator[tuple[Place, float]]]
+
+
+def _form(row: Row) -> Form:
+    if "item_id" in row.fields:
+        return _ours
+    if "score_chosen" in row.fields:
+        return _rm_bench
+    if "scores_chosen" in row.fields:
+        return _reward_bench
+    raise DataError(
+        f"{row.where}: no scores here: there must be 'item_id', 'response' and 'score', or RM-Bench's 'score_chosen' and "
+        "'score_rejected', or RewardBench's 'scores_chosen' and 'scores_rejected'"
+    )
+
+
+def _ours(row: Row, index: _Index, path: Path) -> Iterator[tuple[Place, float]]:
+    item = index.by_id.get(str(row.get("item_id")))
+    if item is None:
+        return
+    place = row.get("response")
+    if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(item.responses):
+        raise DataError(f"{row.where}: 'response' must be a number from 0 to {len(item.responses) - 1}, not {place!r}")
+    yield (item.id, place), _number(row, row.get("score"))
+
+
+def _rm_bench(row: Row, index: _Index, path: Path) -> Iterator[tuple[Place, float]]:
+    item = index.find(row, [str(row.fields.get("domain", "")), *_name_starts(path)])
+    if item is None:
+        return
+    scores = [*_numbers(row, "score_chosen"), *_numbers(row, "score_rejected")]
+    if len(scores) != len(item.responses):
+        raise DataError(f"{row.where}: {len(scores)} scores for the {len(item.responses)} answers of item {item.id}")
+    for place, score in enumerate(scores):
+        yield (item.id, place), score
+
+
+def _reward_bench(row: Row, index: _Index, path: Path) -> Iterator[tuple[Place, float]]:
+    item = index.find(row, [str(row.fields.get("subset", ""))])
+    if item is None:
+        return
+    for place, column in enumerate(("scores_chosen", "scores_rejected")):
+        (score,) = _numbers(row, column, 1)
+        yield (item.id, place), score
+
+
+def _name_starts(path: Path) -> list[str]:
+    """What an RM-Bench result file's name may begin with: `safety-refuse` in `safety-refuse_filtered_model.json`."""
+    return [path.name.partition("_")[0]]
+
+
+def _number(row: Row, value: Any) -> float:
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DataError(f"{row.where}: a score must be a number, not {value!r}")
+    return float(value)
+
+
+def _numbers(row: Row, column: str, length: int | None = None) -> list[float]:
+    value = row.get(column)
+    values = value if isinstance(value, list) else [value]
+    if length is not None and len(values) != length:
+        raise DataError(f"{row.where}: {column!r} must hold one number, not {len(values)}")
+    return [_number(row, entry) for entry in values]
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Items by id and by text."""
+
+    by_id: Mapping[str, Item]
+    by_text: Mapping[str, Item]
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> _Index:
+        return cls({item.id: item for item in items}, {_texts_digest(*_texts(item)): item for item in items})
+
+    def find(self, row: Row, parts: Sequence[str]) -> Item | None:
+        """The item of a row of chosen and rejected answers, or None.
+
+        Args:
+            row: The row.
+            parts: Subsets that its id may be of.
+        """
+        if "id" in row.fields:
+            number = str(row.fields["id"])
+            names = [number, *(f"{part}/{number}" for part in parts if part)]
+            item = next((self.by_id[name] for name in names if name in self.by_id), None)
+            if item is not None and not _agrees(row, item):
+                raise DataError(f"{row.where}: its texts are not those of item {item.id}: the scores are of other data")
+            return item
+        chosen, rejected = (row.fields.get(side) for side in ("chosen", "rejected"))
+        if chosen is not None and rejected is not None and isinstance(row.fields.get("prompt"), str):
+            item = self.by_text.get(_texts_digest(row.text("prompt"), chosen, rejected))
+            if item is not None:
+                return item
+        if "text_chosen" in row.fields:
+            return self._rendered(row)
+        if chosen is None:
+            raise DataError(f"{row.where}: there is neither an 'id' nor texts to match the scores to an item by")
+        return None
+
+    def _rendered(self, row: Row) -> Item | None:
+        """The item whose prompt and answers occur in the row's rendered conversations; the longest, if several do."""
+        sides = [_plain(row.fields.get(side)) for side in ("text_chosen", "text_rejected")]
+        found = [item for item in self.by_id.values() if _occurs(item, sides)]
+        return max(found, key=lambda item: sum(map(len, _flat(item))), default=None)
+
+
+def _flat(item: Item) -> list[str]:
+    return [item.prompt[-1].content, *(response.text for response in item.responses)]
+
+
+def _texts(item: Item) -> tuple[str, Any, Any]:
+    half = len(item.responses) // 2
+    chosen, rejected = ([response.text for response in part] for part in (item.responses[:half], item.responses[half:]))
+    pair = half == 1
+    return item.prompt[-1].content, chosen[0] if pair else chosen, rejected[0] if pair else rejected
+
+
+def _texts_digest(prompt: str, chosen: Any, rejected: Any) -> str:
+    return digest([prompt, chosen, rejected])
+
+
+def _plain(value: Any) -> str:
+    """A rendered conversation as text; some files hold message lists instead."""
+    if isinstance(value, list):
+        return "\n".join(str(message.get("content", "")) for message in value if isinstance(message, dict))
+    return value if isinstance(value, str) else ""
+
+
+def _occurs(item: Item, sides: Sequence[str]) -> bool:
+    prompt = item.prompt[-1].content.strip()
+    return all(
+        prompt in side and response.text.strip() in side for side, response in zip(sides, item.responses, strict=False)
+    )
+
+
+def _agrees(row: Row, item: Item) -> bool:
+    """Whether the texts that the row holds, if any, are the item's."""
+    prompt, chosen, rejected = _texts(item)
+    if "text_chosen" in row.fields:
+        return _occurs(item, [_plain(row.fields["text_chosen"]), _plain(row.fields.get("text_rejected"))])
+    wanted = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    return all(row.fields[name] == text for name, text in wanted.items() if name in row.fields)

@@ -1,0 +1,134 @@
+"""The journal: every observation, appended once, in batches that are there whole or not at all.
+
+A journal is a folder of segments `0001.jsonl`, `0002.jsonl`, ...; each process that writes opens a new one. A line is
+one JSON object: an observation's fields (those that differ from their defaults), `left`, the number of lines still to
+come in its batch, and last `crc`, the CRC-32 in hex of the line's bytes before `,"crc"`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from rmeval.errors import RunError, explain_os_error
+from rmeval.types import Observation
+
+__all__ = ["Journal", "read_journal"]
+
+logger = logging.getLogger(__name__)
+
+_MARK = b',"crc":"'
+_EMPTY: tuple[Any, ...] = (None, {}, ())
+
+
+class Journal:
+    """Appends batches of observations to a new segment; use it as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def append(self, batch: Sequence[Observation]) -> None:
+        """Writes a batch and waits until the disk has it.
+
+        Raises:
+            RunError: If it cannot be written. Batches written before are safe.
+        """
+        last = len(batch) - 1
+        data = b"".join(_line(observation, last - place) for place, observation in enumerate(batch))
+        try:
+            if self._file is None:
+                self._file = self._open()
+            self._file.write(data)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise explain_os_error(error, str(self.folder)) from error
+
+    def _open(self) -> BinaryIO:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = max((int(path.stem) for path in _segments(self.folder)), default=0) + 1
+        # Unbuffered, so that a write that fails leaves nothing to be written again when the file is closed.
+        return (self.folder / f"{number:04d}.jsonl").open("xb", buffering=0)
+
+
+def read_journal(folder: Path) -> dict[str, Observation]:
+    """Reads all observations, by key; a later one replaces an earlier one.
+
+    A batch that its process could not finish, at the end of a segment, is left out with a warning.
+
+    Raises:
+        RunError: If a line elsewhere is damaged.
+    """
+    found: dict[str, Observation] = {}
+    for segment in _segments(folder):
+        batch: list[Observation] = []
+        lines = segment.read_bytes().split(b"\n")
+        tail = lines.pop()
+        for number, line in enumerate(lines, 1):
+            entry = _parse(line)
+            if entry is None:
+                if number == len(lines) and not tail:
+                    tail = line
+                    break
+                raise RunError(
+                    f"{segment} line {number} is damaged: restore it from a copy, or delete that line "
+                    "and give the same command again to score it anew"
+                )
+            observation, left = entry
+            batch.append(observation)
+            if left == 0:
+                found.update((seen.key, seen) for seen in batch)
+                batch = []
+        if batch or tail:
+            logger.warning("%s ends in a batch that was never finished: it is left out and asked again", segment)
+    return found
+
+
+def _segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9]*.jsonl"), key=lambda path: int(path.stem))
+
+
+def _line(observation: Observation, left: int) -> bytes:
+    entry = {name: value for name, value in _filled(observation)}
+    entry["left"] = left
+    body = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)[:-1]
+    data = body.encode("utf-8", "surrogatepass")
+    return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
+
+
+_NAMES = tuple(field.name for field in fields(Observation))
+
+
+def _filled(observation: Observation) -> Iterator[tuple[str, Any]]:
+    for name in _NAMES:
+        value = getattr(observation, name)
+        if value not in _EMPTY and (name, value) != ("attempts", 1):
+            yield name, value
+
+
+def _parse(line: bytes) -> tuple[Observation, int] | None:
+    """The observation in a line and how many of its batch follow, or None if the line is damaged."""
+    body, mark, end = line.rpartition(_MARK)
+    if not mark or end[8:] != b'"}' or end[:8] != b"%08x" % zlib.crc32(body):
+        return None
+    entry = json.loads(body + b"}")
+    left = entry.pop("left")
+    values = {name: tuple(v) if isinstance(v, list) else float(v) for name, v in entry.pop("values", {}).items()}
+    return Observation(values=values, **entry), left

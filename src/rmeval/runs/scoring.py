@@ -1,0 +1,128 @@
+"""Plain scoring of a file of conversations, for rejection sampling and the like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rmeval.benchmarks.source import Row, read_rows
+from rmeval.digests import digest
+from rmeval.errors import DataError, RunError, explain_os_error
+from rmeval.models import RewardModel
+from rmeval.protocols.pointwise import as_conversation, conversation_requests
+from rmeval.runs.folder import write_json
+from rmeval.runs.lock import Lock
+from rmeval.runs.runner import Progress, observe_missing, silent
+from rmeval.types import Conversation, Observation
+
+__all__ = ["score_file"]
+
+
+def score_file(
+    model: RewardModel, source: Path, target: Path, progress: Progress = silent, break_lock: bool = False
+) -> tuple[int, int]:
+    """Scores every row of a file and writes the rows with their scores, in the same order.
+
+    A row holds `messages`, or `prompt` (a string or messages) with `response` or `responses`. It gets `score`, or
+    `scores` for `responses`; an answer without a score gets null, and the row `error`. While it works, scores are kept
+    in `<target>.partial`, so that the same command goes on after an interruption.
+
+    Args:
+        model: The model.
+        source: JSONL, JSON, CSV or parquet.
+        target: JSONL file to write.
+        progress: Told how far it is.
+        break_lock: Whether to take a lock that another process seems to hold.
+
+    Returns:
+        How many rows were written, and how many answers have no score.
+
+    Raises:
+        RmevalError: If something has to be changed first. What was scored is kept.
+    """
+    rows = read_rows(source)
+    conversations = [_conversations(row) for row in rows]
+    requests = conversation_requests([one for found in conversations for one in found])
+    distinct = list({request.key: request for request in requests}.values())
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain_os_error(error, str(partial)) from error
+    with Lock(partial / "lock", break_lock):
+        _same_model(partial / "run.json", digest(model.identity()))
+        seen, _ = observe_missing(model, distinct, partial / "journal", progress)
+        if not any(observation.values for observation in seen.values()):
+            first = next(iter(seen.values()))
+            raise RunError(f"none of {len(distinct)} answers got a score ({first.error or first.status}): mend that first")
+        answers = iter([seen[request.key] for request in requests])
+        failed = _write(target, _scored(rows, conversations, answers))
+    for path in sorted(partial.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    partial.rmdir()
+    return len(rows), failed
+
+
+def _same_model(file: Path, identity: str) -> None:
+    if file.exists():
+        try:
+            earlier = json.loads(file.read_text(encoding="utf-8"))["identity"]
+        except (ValueError, KeyError, TypeError):
+            earlier = None
+        if earlier != identity:
+            raise RunError(f"{file.parent} holds scores of another model or setting: remove it, or write to another file with -o")
+    write_json(file, {"identity": identity})
+
+
+def _conversations(row: Row) -> list[Conversation]:
+    """The conversations of a row: one for `messages` or `response`, several for `responses`."""
+    fields = row.fields
+    try:
+        if "messages" in fields:
+            return [as_conversation(_messages(row, "messages"), 0)]
+        prompt = row.get("prompt")
+        start = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _messages(row, "prompt")
+        texts = row.texts("responses") if "responses" in fields else [row.text("response")]
+        return [as_conversation([*start, {"role": "assistant", "content": text}], 0) for text in texts]
+    except DataError as error:
+        raise DataError(str(error).replace("conversation 0", f"{row.where}: the conversation")) from error
+
+
+def _messages(row: Row, column: str) -> Sequence[Any]:
+    value = row.get(column)
+    if not isinstance(value, list):
+        raise row.wrong(column, "a list of messages", value)
+    return value
+
+
+def _scored(
+    rows: Sequence[Row], conversations: Sequence[Sequence[Conversation]], answers: Iterator[Observation]
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each row with its scores, and how many of them are missing."""
+    for row, found in zip(rows, conversations, strict=True):
+        seen = [next(answers) for _ in found]
+        scores = [observation.values.get("score") for observation in seen]
+        fields = dict(row.fields)
+        if "messages" not in fields and "responses" in fields:
+            fields["scores"] = scores
+        else:
+            fields["score"] = scores[0]
+        if missing := [observation.error or observation.status for observation in seen if not observation.values]:
+            fields["error"] = missing[0]
+        yield fields, len(missing)
+
+
+def _write(target: Path, rows: Iterator[tuple[dict[str, Any], int]]) -> int:
+    temporary = target.with_name(f"{target.name}.tmp")
+    failed = 0
+    try:
+        with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
+            for fields, missing in rows:
+                file.write(json.dumps(fields, ensure_ascii=False, default=str) + "\n")
+                failed += missing
+        temporary.replace(target)
+    except OSError as error:
+        raise explain_os_error(error, str(target)) from error
+    return failed

@@ -1,0 +1,78 @@
+"""A run that is killed, again and again, at random moments."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from rmeval.runs.journal import read_journal
+from tests.data import PLACES
+
+KILLS = 20
+BATCH = 4
+
+
+def test_killed_twenty_times_the_scores_are_the_same(checkpoint: Path, tmp_path: Path) -> None:
+    """Each process is killed at a random moment while it scores; what it had written is never scored again."""
+    data = tmp_path / "pairs.jsonl"
+    rows = [
+        {"prompt": f"what is land {n}", "chosen": f"{PLACES[n % 12]} " * (1 + n % 40), "rejected": f"it is {n}"}
+        for n in range(6000)
+    ]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def start(out: str) -> subprocess.Popen[bytes]:
+        arguments = ["run", checkpoint, "-b", "pairs", "--data", data, "-o", tmp_path / out, "--batch-size", BATCH]
+        return subprocess.Popen(
+            [sys.executable, "-m", "rmeval", *map(str, arguments)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+
+    whole = start("whole")
+    moments = random.Random(5)
+    kills = 0
+    while kills < KILLS:
+        victim = start("killed")
+        # Most of the time goes into imports, so the moment is drawn from what is left once the journal grows.
+        folder = tmp_path / "killed" / "pairs" / "tiny"
+        segments = len(list(folder.glob("*/journal/*.jsonl")))
+        while victim.poll() is None and len(list(folder.glob("*/journal/*.jsonl"))) == segments:
+            wait(victim, 0.01)
+        wait(victim, moments.uniform(0, 0.25))
+        assert victim.poll() is None, f"the run ended before it could be killed {KILLS} times: give it more to do"
+        victim.kill()
+        victim.communicate()
+        kills += 1
+    last = start("killed")
+    _, errors = last.communicate()
+    assert last.returncode == 0, errors
+    assert whole.communicate()[1] is not None
+    assert whole.returncode == 0
+
+    (killed,), (straight,) = ((tmp_path / out / "pairs" / "tiny").iterdir() for out in ("killed", "whole"))
+    assert killed.name == straight.name
+    assert pq.read_table(killed / "scores.parquet").equals(pq.read_table(straight / "scores.parquet"))
+    numbers = [json.loads((folder / "metrics.json").read_text())["records"] for folder in (killed, straight)]
+    assert numbers[0] == numbers[1]
+
+    segments = len(list((killed / "journal").iterdir()))
+    assert segments == KILLS + 1
+    lines = b"".join(path.read_bytes() for path in sorted((killed / "journal").iterdir())).splitlines()
+    known = read_journal(killed / "journal")
+    # Twice at most what a batch holds, once for each kill.
+    assert len(known) <= len(lines) <= len(known) + KILLS * BATCH
+
+
+def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return

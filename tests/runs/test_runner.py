@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rmeval
+from rmeval.benchmarks.pairs import Pairs
+from rmeval.benchmarks.rm_bench import RMBench
+from rmeval.errors import RunError
+from rmeval.models import load_model
+from rmeval.runs.folder import derive, open_run
+from rmeval.runs.journal import read_journal
+from rmeval.runs.runner import run
+from rmeval.runs.selection import Selection
+from rmeval.types import Observation, Request
+
+
+class Counting:
+    """A scorer that remembers what it was asked, and can fail."""
+
+    name = "counting"
+    kind = "plugin"
+
+    def __init__(self, fail: str = "", version: int = 1) -> None:
+        self.asked: list[str] = []
+        self.fail = fail
+        self.version = version
+
+    def identity(self) -> dict[str, Any]:
+        return {"model": f"counting@{self.version}"}
+
+    def facts(self) -> dict[str, Any]:
+        return {}
+
+    def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+        for request in requests:
+            self.asked.append(request.responses[0])
+            if self.fail and self.fail in request.responses[0]:
+                yield [Observation(request.key, "error", error="it would not")]
+            else:
+                yield [Observation(request.key, values={"score": float(len(request.responses[0]))})]
+
+
+def test_records_are_made_and_read_again(rm_bench_folder: Path, tmp_path: Path) -> None:
+    result = rmeval.evaluate("baseline:longest", "rm-bench", rm_bench_folder, out=tmp_path / "runs")
+    assert result.value("easy", "chat") == 1.0
+    assert result.value("hard", "all") == 0.0
+    assert result.record("overall").formula == "rm-bench/accuracy@1"
+    assert result.record("easy", "chat").null == {"random": 0.5, "longest": 1.0, "shortest": 0.0, "markdown": 5 / 6}
+    assert result.path.parent == tmp_path / "runs" / "rm-bench" / "baseline-longest"
+    assert sorted(path.name for path in result.path.iterdir()) == [
+        "items.parquet",
+        "journal",
+        "metrics.json",
+        "run.json",
+        "scores.parquet",
+    ]
+    assert open_run(result.path).records == result.records
+    assert open_run(tmp_path / "runs").records == result.records
+    (result.path / "metrics.json").unlink()
+    assert derive(result.path).records == result.records
+    frame = result.to_pandas()
+    assert frame.set_index(["metric", "scope"]).loc[("easy", "chat"), "null_longest"] == 1.0
+    with pytest.raises(KeyError, match="no 'hardest' on 'all'; there are: average all"):
+        result.value("hardest")
+
+
+def test_texts_stay_out_unless_asked_for(rm_bench_folder: Path, tmp_path: Path) -> None:
+    for store, there in ((False, False), (True, True)):
+        result = rmeval.evaluate(
+            "baseline:longest", "rm-bench", rm_bench_folder, out=tmp_path / str(store), store_text=store
+        )
+        written = b"".join(path.read_bytes() for path in result.path.rglob("*") if path.is_file())
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(result.path / "items.parquet").to_pylist()
+        assert (table[0]["prompt"] is not None) == there
+        assert (b"as all know" in written or table[0]["responses"][0]["text"] is not None) == there
+
+
+def test_each_distinct_conversation_once_and_never_again(pairs_file: Path, tmp_path: Path) -> None:
+    lines = pairs_file.read_text()
+    pairs_file.write_text(lines + lines)
+    model = Counting()
+    first = run(model, Pairs(str(pairs_file)), tmp_path / "runs")
+    assert len(model.asked) == len(set(model.asked)) == 24
+    assert first.record("accuracy").n_items == 24
+    assert first.record("accuracy").n_clusters == 12
+    again = Counting()
+    assert run(again, Pairs(str(pairs_file)), tmp_path / "runs").records == first.records
+    assert again.asked == []
+
+
+def test_a_larger_selection_continues_the_run(pairs_file: Path, tmp_path: Path) -> None:
+    small, large = Counting(), Counting()
+    first = run(small, Pairs(str(pairs_file)), tmp_path / "runs", Selection(limit=5))
+    second = run(large, Pairs(str(pairs_file)), tmp_path / "runs", Selection(n_items=9, seed=3))
+    assert first.path == second.path
+    assert len(small.asked) == 10
+    assert not set(small.asked) & set(large.asked)
+    assert [result.record("accuracy").n_items for result in (first, second)] == [5, 9]
+
+
+def test_failures_are_counted_noted_and_tried_again(pairs_file: Path, tmp_path: Path) -> None:
+    failing = Counting(fail="Truly")
+    result = run(failing, Pairs(str(pairs_file)), tmp_path / "runs")
+    record = result.record("accuracy")
+    assert record.failures == 8
+    assert "the first error: it would not" in result.notes
+    assert open_run(result.path, "half-ties@1").record("accuracy").failures == 8
+    mended = Counting()
+    after = run(mended, Pairs(str(pairs_file)), tmp_path / "runs")
+    assert len(mended.asked) == 8
+    assert after.record("accuracy").failures == 0
+
+
+def test_when_nothing_gets_a_score(pairs_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"none of 24 conversations got a score \(it would not\)"):
+        run(Counting(fail="It"), Pairs(str(pairs_file)), tmp_path / "runs")
+
+
+def test_other_weights_other_folder(pairs_file: Path, tmp_path: Path) -> None:
+    paths = {run(Counting(version=v), Pairs(str(pairs_file)), tmp_path / "runs").path for v in (1, 2)}
+    assert len(paths) == 2
+
+
+def test_a_folder_of_another_identity(pairs_file: Path, tmp_path: Path) -> None:
+    path = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs").path
+    manifest = json.loads((path / "run.json").read_text())
+    manifest["identity"]["model"] = "another"
+    (path / "run.json").write_text(json.dumps(manifest))
+    with pytest.raises(RunError, match=r"belongs to another run \(it differs in model\)"):
+        run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
+
+
+def test_a_lock_that_is_held(pairs_file: Path, tmp_path: Path) -> None:
+    path = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs").path
+    (path / "lock").write_text(json.dumps({"host": "elsewhere", "pid": 7, "time": "2026-01-01T00:00:00Z"}))
+    with pytest.raises(RunError, match="is being written by process 7 on elsewhere"):
+        run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
+    run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", break_lock=True)
+
+
+def test_output_that_cannot_be_written(pairs_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError, match=r"cannot be written .*: choose a folder you may write to with -o"):
+        run(Counting(), Pairs(str(pairs_file)), tmp_path / "file" / "runs")
+
+
+def test_a_disk_that_fills_up_loses_nothing(pairs_file: Path, tmp_path: Path) -> None:
+    """A limit on file size stops writes in the middle of the journal, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    first = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", Selection(limit=1))
+    largest = max(path.stat().st_size for path in first.path.iterdir() if path.is_file())
+    lines = "".join(json.dumps({"prompt": f"p{n}", "chosen": f"a{n}", "rejected": f"bb{n}"}) + "\n" for n in range(300))
+    pairs_file.write_text(lines)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 * largest, before[1]))
+    try:
+        with pytest.raises(RunError, match=r"there is no room left to write .*journal"):
+            run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (stopped,) = (path for path in first.path.parent.iterdir() if path != first.path)
+    kept = len(read_journal(stopped / "journal"))
+    assert 0 < kept < 600
+    rest = Counting()
+    result = run(rest, Pairs(str(pairs_file)), tmp_path / "runs")
+    assert result.path == stopped
+    assert kept + len(rest.asked) == 600
+
+
+def test_damaged_and_foreign_folders(rm_bench_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is no run folder"):
+        open_run(tmp_path)
+    result = run(load_model("baseline:longest"), RMBench(str(rm_bench_folder)), tmp_path / "runs")
+    run(load_model("baseline:shortest"), RMBench(str(rm_bench_folder)), tmp_path / "runs")
+    with pytest.raises(RunError, match="holds 2 runs: name one of them"):
+        open_run(tmp_path / "runs")
+    with pytest.raises(RunError, match="there is no policy 'kind'"):
+        open_run(result.path, "kind")
+    manifest = json.loads((result.path / "run.json").read_text())
+    (result.path / "run.json").write_text(json.dumps(manifest | {"schema": 99}))
+    with pytest.raises(RunError, match=r"newer rmeval \(schema 99"):
+        open_run(result.path)
+    (result.path / "run.json").write_text("{")
+    with pytest.raises(RunError, match="run.json is damaged"):
+        open_run(result.path)
+
+
+def test_a_run_that_was_stopped_can_be_looked_at(pairs_file: Path, tmp_path: Path) -> None:
+    class Stopping(Counting):
+        def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+            for number, batch in enumerate(super().observe(requests)):
+                if number == 10:
+                    raise KeyboardInterrupt
+                yield batch
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Stopping(), Pairs(str(pairs_file)), tmp_path / "runs")
+    result = open_run(tmp_path / "runs")
+    assert result.manifest["status"] == "running"
+    assert "14 answers have no score (missing): the policy decides how they count" in result.notes
+    assert result.record("accuracy").failures == 7
