@@ -44,13 +44,23 @@ def test_our_own_lines_and_by_name_of_file(rm_bench_folder: Path, tmp_path: Path
     assert result.value("hard", "chat") == 1.0
     assert "the scores cover 1 of 20 items: the others are left out" in result.notes
     named = tmp_path / "safety-refuse_filtered_mymodel_REWORD_MODEL.json"
-    named.write_text(json.dumps([row | {"score_chosen": [1, 1, 1], "score_rejected": [0, 0, 0]} for row in rm_bench_rows("safety-refuse", 4)]))
+    named.write_text(
+        json.dumps(
+            [
+                row | {"score_chosen": [1, 1, 1], "score_rejected": [0, 0, 0]}
+                for row in rm_bench_rows("safety-refuse", 4)
+            ]
+        )
+    )
     assert bring(named, bench, tmp_path).record("hard", "safety-refuse").n_items == 4
 
 
 def test_by_text_where_there_is_no_id(rm_bench_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "scores.json"
-    rows = [row | {"score_chosen": [[2], [2], [2]], "score_rejected": [[1], [1], [row["id"]]]} for row in rm_bench_rows("math", 4)]
+    rows = [
+        row | {"score_chosen": [[2], [2], [2]], "score_rejected": [[1], [1], [row["id"]]]}
+        for row in rm_bench_rows("math", 4)
+    ]
     for row in rows:
         del row["id"]
     file.write_text(json.dumps(rows[::-1]))
@@ -60,16 +70,16 @@ def test_by_text_where_there_is_no_id(rm_bench_folder: Path, tmp_path: Path) -> 
     assert result.record("normal", "math").ties == 3
 
 
-def reward_bench(tmp_path: Path) -> tuple[Benchmark, Path, list[dict[str, Any]]]:
+def reward_bench(tmp_path: Path) -> tuple[Benchmark, list[dict[str, Any]]]:
     rows = reward_bench_rows({"hep-go": 3, "donotanswer": 2})
     data = tmp_path / "rb.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return load_benchmark("reward-bench", str(data)), data, rows
+    return load_benchmark("reward-bench", str(data)), rows
 
 
 @pytest.mark.parametrize("listed", [False, True])
 def test_reward_bench_outputs(tmp_path: Path, listed: bool) -> None:
-    bench, data, rows = reward_bench(tmp_path)
+    bench, rows = reward_bench(tmp_path)
     file = tmp_path / "model_outputs.jsonl"
     out = [
         {
@@ -88,7 +98,7 @@ def test_reward_bench_outputs(tmp_path: Path, listed: bool) -> None:
 
 
 def test_reward_bench_hub_columns(tmp_path: Path) -> None:
-    bench, data, rows = reward_bench(tmp_path)
+    bench, rows = reward_bench(tmp_path)
     columns = {
         "id": [row["id"] for row in rows],
         "subset": [row["subset"] for row in rows],
@@ -118,14 +128,20 @@ def test_the_oracle_is_always_right(rm_bench_folder: Path, tmp_path: Path) -> No
         ('[{"item_id": "chat/1", "response": 9, "score": 1}]', "'response' must be a number from 0 to 5, not 9"),
         ('[{"item_id": "chat/1", "response": 0, "score": "high"}]', "a score must be a number, not 'high'"),
         ('[{"item_id": "chat/77", "response": 0, "score": 1}]', "no row of .* belongs to an item of the benchmark"),
-        ('[{"id": 1, "domain": "chat", "score_chosen": [1, 2], "score_rejected": [1, 2]}]', "4 scores for the 6 answers"),
+        (
+            '[{"id": 1, "domain": "chat", "score_chosen": [1, 2], "score_rejected": [1, 2]}]',
+            "4 scores for the 6 answers",
+        ),
         (
             '[{"id": 1, "domain": "chat", "prompt": "other", "score_chosen": [1,1,1], "score_rejected": [1,1,1]}]',
             "its texts are not those of item chat/1",
         ),
         ('[{"score_chosen": [1, 1, 1], "score_rejected": [1, 1, 1]}]', "there is neither an 'id' nor texts"),
         ('{"model": "m"}', "must hold rows, or columns of one length"),
-        ('[{"item_id": "chat/1", "response": 0, "score": 1}, {"item_id": "chat/1", "response": 0, "score": 2}]', "has a score already"),
+        (
+            '[{"item_id": "chat/1", "response": 0, "score": 1}, {"item_id": "chat/1", "response": 0, "score": 2}]',
+            "has a score already",
+        ),
     ],
 )
 def test_bad_files(rm_bench_folder: Path, tmp_path: Path, content: str, sentence: str) -> None:

@@ -179,7 +179,7 @@ def test_damaged_and_foreign_folders(rm_bench_folder: Path, tmp_path: Path) -> N
         open_run(tmp_path)
     result = run(load_model("baseline:longest"), RMBench(str(rm_bench_folder)), tmp_path / "runs")
     run(load_model("baseline:shortest"), RMBench(str(rm_bench_folder)), tmp_path / "runs")
-    with pytest.raises(RunError, match="holds 2 runs: name one of them"):
+    with pytest.raises(RunError, match=r"holds 2 runs: name one of them: .*baseline-longest.*, .*baseline-shortest"):
         open_run(tmp_path / "runs")
     with pytest.raises(RunError, match="there is no policy 'kind'"):
         open_run(result.path, "kind")
@@ -188,7 +188,7 @@ def test_damaged_and_foreign_folders(rm_bench_folder: Path, tmp_path: Path) -> N
     with pytest.raises(RunError, match=r"newer rmeval \(schema 99"):
         open_run(result.path)
     (result.path / "run.json").write_text("{")
-    with pytest.raises(RunError, match="run.json is damaged"):
+    with pytest.raises(RunError, match=r"run\.json is damaged"):
         open_run(result.path)
 
 

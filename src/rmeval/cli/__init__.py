@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 __all__ = ["main"]
@@ -12,6 +13,8 @@ def main() -> None:
     from rmeval.cli.app import app
     from rmeval.errors import RmevalError
 
+    # A batch system ends jobs with SIGTERM: leave as from any exit, so that the lock is released.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         app()
     except RmevalError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -165,7 +167,7 @@ def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, s
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Progress]:
-    """A bar on standard error with answers a second and the time left; a quiet one where there is no terminal."""
+    """A bar on standard error with answers a second and the time left; without a terminal, a line now and then."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -185,8 +187,11 @@ def progress_bar(what: str) -> Iterator[Progress]:
             return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _log_lines(what)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
         started: list[int] = []
 
@@ -198,3 +203,22 @@ def progress_bar(what: str) -> Iterator[Progress]:
             bar.update(task, completed=done - started[0])
 
         yield update
+
+
+def _log_lines(what: str, seconds: float = 30) -> Progress:
+    """Writes a line to standard error every so often, for logs of batch jobs."""
+    last = time.monotonic()
+    begun: list[tuple[float, int]] = []
+
+    def update(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if not begun:
+            begun.append((now, done))
+        elif now - last >= seconds and begun[0][1] < done < total:
+            last = now
+            speed = (done - begun[0][1]) / (now - begun[0][0])
+            left = (total - done) / speed / 60
+            sys.stderr.write(f"{what}: {done} of {total}, {speed:.1f}/s, {left:.0f} min left\n")
+
+    return update

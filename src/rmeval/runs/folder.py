@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from rmeval import __version__
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import RunError, explain_os_error
+from rmeval.hub import need_extra
 from rmeval.metrics.outcomes import OFFICIAL, POLICIES
 from rmeval.metrics.records import null_evidence, with_null
 from rmeval.protocols import pointwise
@@ -27,7 +28,7 @@ from rmeval.types import Evidence, Observation, Policy, Record
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCHEMA", "Result", "derive", "finite", "find_run", "measure", "open_run", "read_manifest", "write_json"]
+__all__ = ["SCHEMA", "Result", "derive", "find_run", "finite", "measure", "open_run", "read_manifest", "write_json"]
 
 SCHEMA = 1
 """Version of the run folder's format, described in docs/run-folder.md."""
@@ -67,8 +68,10 @@ class Result:
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a record, one column a field; null baselines in columns `null_<name>`, the interval in two."""
-        import pandas as pd
-
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise need_extra(error, "to_pandas()") from error
         rows = []
         for record in self.records:
             row = record.to_dict()
@@ -110,7 +113,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     file = path / "run.json"
     if not file.is_file():
-        raise RunError(f"{path} is no run folder (it has no run.json): give a folder like runs/rm-bench/my-model/0123456789ab")
+        raise RunError(
+            f"{path} is no run folder (it has no run.json): give a folder like runs/rm-bench/my-model/0123456789ab"
+        )
     try:
         manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         schema = int(manifest["schema"])
@@ -131,7 +136,8 @@ def find_run(path: Path) -> Path:
         return path
     found = sorted(file.parent for file in path.rglob("run.json"))
     if len(found) > 1:
-        raise RunError(f"{path} holds {len(found)} runs: name one of them, such as {found[0]}")
+        some = ", ".join(map(str, found[:10])) + (", ..." if len(found) > 10 else "")
+        raise RunError(f"{path} holds {len(found)} runs: name one of them: {some}")
     return found[0] if found else path
 
 
@@ -196,6 +202,8 @@ def derive(
     benchmark = benchmark or load_benchmark(manifest["benchmark"]["spec"], manifest["benchmark"]["data"])
     records = measure(benchmark, stored, evidence, policy)
     notes = [*benchmark.notes(stored.items), *manifest["notes"], *_trouble(evidence, seen)]
+    if twice := max((session.get("double_bos", 0) for session in manifest["sessions"]), default=0):
+        notes.append(f"{twice} conversations begin with two BOS tokens, which the chat template writes: check it")
     result = Result(folder, manifest, tuple(records), tuple(notes))
     if write:
         _write_scores(stored, keys, seen, folder / "scores.parquet")
@@ -224,7 +232,10 @@ def _trouble(evidence: Mapping[str, Evidence], seen: Mapping[str, Observation]) 
     for found in evidence.values():
         for status, count in found.failures.items():
             totals[status] = totals.get(status, 0) + count
-    notes = [f"{count} answers have no score ({status}): the policy decides how they count" for status, count in totals.items()]
+    notes = [
+        f"{count} answers have no score ({status}): the policy decides how they count"
+        for status, count in totals.items()
+    ]
     error = next((observation.error for observation in seen.values() if observation.error), None)
     if "error" in totals and error:
         notes.append(f"the first error: {error}")

@@ -14,7 +14,7 @@ from typing import Any
 from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.source import Row, read_json, read_rows
 from rmeval.digests import contents_digest, digest, files_digest, gold_digest
-from rmeval.errors import DataError, RunError
+from rmeval.errors import DataError
 from rmeval.models.imported import Imported
 from rmeval.protocols import pointwise
 from rmeval.runs.folder import Result, derive, read_manifest, write_json
@@ -73,7 +73,9 @@ def import_scores(
     notes = []
     covered = [item for item in chosen if any((item.id, index) in found for index in range(len(item.responses)))]
     if not covered:
-        raise DataError(f"none of the scores in {scores} belongs to an item that is selected: check --subset and --limit")
+        raise DataError(
+            f"none of the scores in {scores} belongs to an item that is selected: check --subset and --limit"
+        )
     if len(covered) < len(chosen):
         notes.append(f"the scores cover {len(covered)} of {len(chosen)} items: the others are left out")
     keys = {item.id: pointwise.imported_keys(item, stored.digests[item.id]) for item in covered}
@@ -130,12 +132,16 @@ def _read(path: Path, items: Sequence[Item]) -> tuple[dict[Place, float], str | 
         unmatched += not places
         for place, score in places:
             if place in found and found[place] != score:
-                raise DataError(f"{row.where}: item {place[0]}, answer {place[1]} has a score already: give each one once")
+                raise DataError(
+                    f"{row.where}: item {place[0]}, answer {place[1]} has a score already: give each one once"
+                )
             found[place] = score
     if not found:
         raise DataError(f"no row of {path} belongs to an item of the benchmark: check -b and --data")
     if unmatched:
-        logger.warning("%d of %d rows of %s belong to no item of the benchmark: they are left out", unmatched, len(rows), path)
+        logger.warning(
+            "%d of %d rows of %s belong to no item of the benchmark: they are left out", unmatched, len(rows), path
+        )
     return found, name if isinstance(name, str) else None
 
 
@@ -163,8 +169,8 @@ def _form(row: Row) -> Form:
     if "scores_chosen" in row.fields:
         return _reward_bench
     raise DataError(
-        f"{row.where}: no scores here: there must be 'item_id', 'response' and 'score', or RM-Bench's 'score_chosen' and "
-        "'score_rejected', or RewardBench's 'scores_chosen' and 'scores_rejected'"
+        f"{row.where}: no scores here: there must be 'item_id', 'response' and 'score', or "
+        "RM-Bench's 'score_chosen' and 'score_rejected', or RewardBench's 'scores_chosen' and 'scores_rejected'"
     )
 
 

@@ -106,7 +106,7 @@ def _segments(folder: Path) -> list[Path]:
 
 
 def _line(observation: Observation, left: int) -> bytes:
-    entry = {name: value for name, value in _filled(observation)}
+    entry = dict(_filled(observation))
     entry["left"] = left
     body = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)[:-1]
     data = body.encode("utf-8", "surrogatepass")

@@ -27,7 +27,11 @@ class Lock:
         self.break_lock = break_lock
 
     def __enter__(self) -> Lock:
-        own = {"host": socket.gethostname(), "pid": os.getpid(), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        own = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
         # Linked into place, so that nobody ever reads a lock file that is half written.
         draft = self.path.with_name(f"{self.path.name}.{own['host']}.{own['pid']}")
         try:

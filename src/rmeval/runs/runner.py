@@ -107,7 +107,9 @@ def run(
         answers = [seen[request.key] for request in requests]
         if not any(answer.values for answer in answers):
             error = next((answer.error for answer in answers if answer.error), answers[0].status)
-            raise RunError(f"none of {len(answers)} conversations got a score ({error}): mend that and give the same command again")
+            raise RunError(
+                f"none of {len(answers)} conversations got a score ({error}): mend that and give the same command again"
+            )
         return derive(folder, write=True, stored=part, seen=seen, benchmark=benchmark)
 
 
@@ -164,7 +166,9 @@ def writing(
         if (folder / "run.json").exists():
             earlier = read_manifest(folder)
             if earlier["identity"] != dict(identity):
-                changed = [k for k in {*identity, *earlier["identity"]} if identity.get(k) != earlier["identity"].get(k)]
+                changed = [
+                    k for k in {*identity, *earlier["identity"]} if identity.get(k) != earlier["identity"].get(k)
+                ]
                 raise RunError(
                     f"{folder} belongs to another run (it differs in {', '.join(sorted(changed))}): "
                     "move that folder away, or choose another with -o"

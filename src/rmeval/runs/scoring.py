@@ -56,7 +56,9 @@ def score_file(
         seen, _ = observe_missing(model, distinct, partial / "journal", progress)
         if not any(observation.values for observation in seen.values()):
             first = next(iter(seen.values()))
-            raise RunError(f"none of {len(distinct)} answers got a score ({first.error or first.status}): mend that first")
+            raise RunError(
+                f"none of {len(distinct)} answers got a score ({first.error or first.status}): mend that first"
+            )
         answers = iter([seen[request.key] for request in requests])
         failed = _write(target, _scored(rows, conversations, answers))
     for path in sorted(partial.rglob("*"), reverse=True):
@@ -72,7 +74,9 @@ def _same_model(file: Path, identity: str) -> None:
         except (ValueError, KeyError, TypeError):
             earlier = None
         if earlier != identity:
-            raise RunError(f"{file.parent} holds scores of another model or setting: remove it, or write to another file with -o")
+            raise RunError(
+                f"{file.parent} holds scores of another model or setting: remove it, or write to another file with -o"
+            )
     write_json(file, {"identity": identity})
 
 

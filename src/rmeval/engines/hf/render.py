@@ -59,9 +59,7 @@ class Renderer:
                 "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it "
                 "as --tokenizer"
             )
-        self._hash = hashlib.sha256()
-        self._first: str | None = None
-        self._double_bos = 0
+        self._facts: dict[str, Any] = {}
 
     def render(self, conversations: Sequence[Conversation]) -> list[Rendered]:
         """Renders and tokenises conversations that end in an answer, with the special tokens that the template has."""
@@ -72,8 +70,7 @@ class Renderer:
                 for conversation in conversations[start : start + _CHUNK]
             ]
             rendered += self._chunk(chunk)
-        for one in rendered:
-            self._note(one)
+        self._facts = self._found([one.tokens for one in rendered if one.error is None])
         return rendered
 
     def _chunk(self, chunk: list[list[dict[str, str]]]) -> list[Rendered]:
@@ -90,15 +87,21 @@ class Renderer:
             for tokens in encoded["input_ids"]
         ]
 
-    def _note(self, one: Rendered) -> None:
-        if one.error is not None:
-            return
-        self._hash.update(json.dumps(one.tokens).encode())
+    def _found(self, sequences: Sequence[list[int]]) -> dict[str, Any]:
+        """What a reader may want to see of what was rendered."""
+        if not sequences:
+            return {}
+        total = hashlib.sha256()
+        for tokens in sequences:
+            total.update(json.dumps(tokens).encode())
+        facts: dict[str, Any] = {
+            "first_rendered": self.tokenizer.decode(sequences[0]),
+            "rendered_sha256": total.hexdigest(),
+        }
         bos = self.tokenizer.bos_token_id
-        if bos is not None and one.tokens[:2] == [bos, bos]:
-            self._double_bos += 1
-        if self._first is None:
-            self._first = self.tokenizer.decode(one.tokens)
+        if bos is not None and (twice := sum(tokens[:2] == [bos, bos] for tokens in sequences)):
+            facts["double_bos"] = twice
+        return facts
 
     @property
     def limit(self) -> int | None:
@@ -111,11 +114,8 @@ class Renderer:
         return hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
 
     def facts(self) -> dict[str, Any]:
-        """The first rendered conversation, and a hash of all in the order in which they were rendered."""
-        facts: dict[str, Any] = {"first_rendered": self._first, "rendered_sha256": self._hash.hexdigest()}
-        if self._double_bos:
-            facts["double_bos"] = self._double_bos
-        return facts
+        """Of the last call of `render`: the first conversation as the model sees it, and a hash of all."""
+        return self._facts
 
 
 def _first_line(error: BaseException) -> str:
