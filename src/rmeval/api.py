@@ -12,7 +12,7 @@ from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.models import RewardModel, load_model
 from rmeval.protocols import pointwise
 from rmeval.runs.folder import Result, open_run
-from rmeval.runs.runner import run, silent
+from rmeval.runs.runner import plan, run, silent
 from rmeval.runs.selection import Selection
 from rmeval.types import FloatArray
 
@@ -68,16 +68,8 @@ def evaluate(
         benchmark = load_benchmark(benchmark, place, columns=columns, split=split, config=config)
     if isinstance(model, str):
         model = load_model(model, **options)
-    selection = Selection(tuple(subsets), n_items, seed, limit)
-    return run(
-        model,
-        benchmark,
-        Path(out),
-        selection,
-        store_text=store_text,
-        break_lock=break_lock,
-        progress=progress,
-    )
+    planned = plan(benchmark, Selection(tuple(subsets), n_items, seed, limit))
+    return run(model, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
 
 
 def score(

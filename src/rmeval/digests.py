@@ -33,8 +33,11 @@ def item_digests(item: Item) -> tuple[str, ...]:
 
 
 def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Digest of what a benchmark asks: item ids with their conversation digests, in any order, without gold."""
-    return digest(sorted([name, *contents] for name, contents in digests))
+    """Digest of what a benchmark asks: item ids with their conversation digests, in any order.
+
+    Answers are sorted within an item, because their order often tells which is right, and gold is not asked.
+    """
+    return digest(sorted([name, *sorted(contents)] for name, contents in digests))
 
 
 def gold_digest(items: Iterable[Item]) -> str:

@@ -88,7 +88,7 @@ _LOGIN = "log in with 'hf auth login' or set HF_TOKEN"
 def _commit_of(path: Path) -> str | None:
     """The commit in a cache path .../snapshots/<commit>/<file>."""
     parts = path.parts
-    return parts[parts.index("snapshots") + 1] if "snapshots" in parts else None
+    return parts[len(parts) - parts[::-1].index("snapshots")] if "snapshots" in parts else None
 
 
 def _full_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from rmeval.metrics.intervals import bootstrap_means, bootstrap_random, percentile_interval, wilson
+from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
 
 
 @given(st.integers(0, 40), st.integers(1, 40))
@@ -43,8 +43,16 @@ def test_unanimous_clusters_count_once_each() -> None:
 
 def test_no_values_no_interval() -> None:
     assert wilson(np.array([np.nan]), np.array([0]))[0] is None
-    assert percentile_interval(np.empty(0)) is None
-    assert percentile_interval(np.array([0.1, np.nan])) is None
+    assert bootstrap_interval(0.5, np.empty(0), 9)[0] is None
+    assert bootstrap_interval(0.5, np.array([0.1, np.nan]), 9)[0] is None
+    assert bootstrap_interval(0.5, np.array([0.1, 0.9]), 4)[0] is None
+
+
+def test_a_perfect_score_is_not_certain() -> None:
+    """129 problems, all right: Wilson's 129 / (129 + z^2) = .9711, where a bootstrap would say 1 to 1."""
+    found, method = bootstrap_interval(1.0, np.ones(100), 129)
+    assert found == pytest.approx((0.9711, 1.0), abs=1e-4)
+    assert method == "wilson(one value a cluster)"
 
 
 def test_bootstrap_spread_is_that_of_theory() -> None:
@@ -78,7 +86,8 @@ def test_intervals_cover_the_truth(size: int) -> None:
         credit = (random.random(len(difficulty)) < difficulty).astype(float)
         cluster = np.repeat(np.arange(120), size)
         found, _method = wilson(credit, cluster)
-        drawn = percentile_interval(bootstrap_means(credit[:, None], cluster, random, 400)[:, 0])
+        means = bootstrap_means(credit[:, None], cluster, random, 400)[:, 0]
+        drawn, _ = bootstrap_interval(float(credit.mean()), means, 120)
         assert found is not None and drawn is not None
         hits["wilson"] += found[0] <= 4 / 6 <= found[1]
         hits["bootstrap"] += drawn[0] <= 4 / 6 <= drawn[1]

@@ -9,15 +9,23 @@ from typing import Any
 import pytest
 
 import rmeval
+from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.pairs import Pairs
 from rmeval.benchmarks.rm_bench import RMBench
 from rmeval.errors import RunError
 from rmeval.models import load_model
 from rmeval.runs.folder import derive, open_run
 from rmeval.runs.journal import read_journal
-from rmeval.runs.runner import run
+from rmeval.runs.runner import plan
+from rmeval.runs.runner import run as run_plan
 from rmeval.runs.selection import Selection
 from rmeval.types import Observation, Request
+
+
+def run(
+    model: Any, benchmark: Benchmark, out: Path, selection: Selection = Selection(), **options: Any
+) -> rmeval.Result:
+    return run_plan(model, plan(benchmark, selection), out, **options)
 
 
 class Counting:
@@ -120,7 +128,7 @@ def test_failures_are_counted_noted_and_tried_again(pairs_file: Path, tmp_path: 
 
 
 def test_when_nothing_gets_a_score(pairs_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"none of 24 conversations got a score \(it would not\)"):
+    with pytest.raises(RunError, match=r"none of 24 answers got a score \(it would not\)"):
         run(Counting(fail="It"), Pairs(str(pairs_file)), tmp_path / "runs")
 
 

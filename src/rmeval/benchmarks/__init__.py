@@ -124,10 +124,20 @@ def load_benchmark(name: str, data: str | None = None, **options: Any) -> Benchm
     return benchmark
 
 
-def missing_counts(card: Card, items: Sequence[Item]) -> list[str]:
-    """A sentence for subsets whose number of items differs from the card's, empty if none does."""
+def missing_counts(card: Card, items: Sequence[Item], whole: bool = False) -> list[str]:
+    """A sentence for subsets whose number of items differs from the card's, empty if none does.
+
+    Args:
+        card: The benchmark's card.
+        items: Its items.
+        whole: Whether a subset without any items counts too.
+    """
     found = dict.fromkeys(card.counts, 0)
     for item in items:
         found[item.subset] = found.get(item.subset, 0) + 1
-    wrong = [f"{name} {found[name]} instead of {want}" for name, want in card.counts.items() if 0 < found[name] != want]
+    wrong = [
+        f"{name} {found[name]} instead of {want}"
+        for name, want in card.counts.items()
+        if found[name] != want and (whole or found[name])
+    ]
     return [f"not the whole of {card.title}: {', '.join(wrong)} items"] if wrong else []

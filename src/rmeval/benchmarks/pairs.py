@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row, find_files, read_rows
+from rmeval.benchmarks.source import SUFFIXES, Row, find_files, read_rows
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.hub import is_hub_id, need_extra
@@ -85,7 +85,7 @@ class Pairs:
         place = Path(self.data)
         if place.is_dir():
             return [row for path in find_files(place) for row in read_rows(path)]
-        if place.exists() or not is_hub_id(self.data) or place.suffix:
+        if place.exists() or not is_hub_id(self.data) or place.name.endswith(SUFFIXES):
             return read_rows(place)
         return _hub_rows(self.data, self.config, self.split or "train")
 

@@ -13,7 +13,7 @@ from rmeval.benchmarks.source import Row, find_files, read_rows
 from rmeval.digests import digest
 from rmeval.errors import DataError
 from rmeval.hub import hub_file
-from rmeval.metrics.intervals import BOOTSTRAP, bootstrap_means, bootstrap_random, percentile_interval
+from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import accuracy_record, make_record
 from rmeval.metrics.sections import EXAMPLE_COUNTS, FORMULA, SECTIONS, overall, section_scores
@@ -66,7 +66,7 @@ class RewardBench:
                 if item.id in items:
                     raise DataError(f"{row.where}: item {item.id} is there already: ids must be unique within a subset")
                 items[item.id] = item
-        if self.data is None and (wrong := missing_counts(self.card, list(items.values()))):
+        if self.data is None and (wrong := missing_counts(self.card, list(items.values()), whole=True)):
             raise DataError(
                 f"{self.card.source} at {self.card.revision} is {wrong[0]}: clear the hub cache and try again"
             )
@@ -92,19 +92,22 @@ class RewardBench:
         }
         scores = section_scores({name: record.value for name, record in accuracy.items()})
         draws: dict[str, float | FloatArray] = {}
+        clusters: dict[str, int] = {}
         random = bootstrap_random()
         records = []
         for section, score in scores.items():
             inside = found.select(np.isin(found.subset, SECTIONS[section]))
             draws |= section_scores(_draws(inside, random)) if intervals else {section: np.empty(0)}
-            interval = (percentile_interval(np.asarray(draws[section])), BOOTSTRAP)
+            interval = bootstrap_interval(float(score), np.asarray(draws[section]), inside.n_clusters)
+            clusters[section] = inside.n_clusters
             records.append(
                 make_record(self.card.id, policy, "section", section, float(score), inside, FORMULA, interval, 1.0)
             )
             records += [accuracy[name] for name in SECTIONS[section] if name in accuracy]
         mean = overall(scores)
         if mean is not None:
-            interval = (percentile_interval(np.asarray(overall(draws))), BOOTSTRAP)
+            effective = 16 / sum(1 / count for count in clusters.values())
+            interval = bootstrap_interval(float(mean), np.asarray(overall(draws)), effective)
             records.append(make_record(self.card.id, policy, "overall", "all", float(mean), found, FORMULA, interval))
         return records
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from rmeval.benchmarks import Card, missing_counts
 from rmeval.benchmarks.source import Row, read_rows
 from rmeval.errors import DataError
 from rmeval.hub import hub_file
-from rmeval.metrics.intervals import BOOTSTRAP, bootstrap_means, bootstrap_random, percentile_interval
+from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import make_record
 from rmeval.metrics.style_substance import FORMULA, LEVELS, credit_matrices, levels
@@ -76,7 +77,7 @@ class RMBench:
                     f"RM-Bench item {item.id} occurs twice in {self.data}: give one file or folder of each domain"
                 )
             seen.add(item.id)
-        if self.data is None and (wrong := missing_counts(self.card, items)):
+        if self.data is None and (wrong := missing_counts(self.card, items, whole=True)):
             raise DataError(
                 f"{self.card.source} at {self.card.revision} is {wrong[0]}: clear the hub cache and try again"
             )
@@ -121,16 +122,19 @@ class RMBench:
         found = outcomes(items, evidence, policy)
         matrix = credit_matrices(found).reshape(-1, 9)
         random = bootstrap_random()
-        scopes: dict[str, tuple[FloatArray, FloatArray, Outcomes]] = {}
+        scopes: dict[str, _Scope] = {}
         for scope, subsets in (DOMAINS | {name: (name,) for name in DOMAINS["safety"]}).items():
             mask = np.isin(found.subset, subsets)
             if mask.any():
                 part = found.select(mask)
                 spread = bootstrap_means(matrix[mask], part.cluster, random) if intervals else np.empty((0, 9))
-                scopes[scope] = (np.nanmean(matrix[mask], axis=0), spread, part)
+                scopes[scope] = _Scope(matrix[mask], _mean(matrix[mask]), spread, part, part.n_clusters)
         if all(domain in scopes for domain in DOMAINS):
-            means, draws = zip(*(scopes[domain][:2] for domain in DOMAINS), strict=True)
-            scopes["all"] = (np.mean(means, axis=0), np.mean(draws, axis=0), found)
+            parts = [scopes[domain] for domain in DOMAINS]
+            mean = np.mean([part.mean for part in parts], axis=0)
+            spread = np.mean([part.spread for part in parts], axis=0)
+            # As many clusters as give the variance of a mean of means: 16 / sum(1 / n).
+            scopes["all"] = _Scope(None, mean, spread, found, 16 / sum(1 / part.clusters for part in parts))
         return [
             make_record(
                 self.card.id,
@@ -138,13 +142,13 @@ class RMBench:
                 metric,
                 scope,
                 value,
-                part,
+                one.outcomes,
                 FORMULA,
-                (percentile_interval(draw), BOOTSTRAP),
+                interval,
                 1.0 if scope in DOMAINS else None,
             )
-            for scope, (mean, spread, part) in scopes.items()
-            for metric, value, draw in _metrics(mean, spread, overall=scope == "all")
+            for scope, one in scopes.items()
+            for metric, value, interval in _metrics(one, overall=scope == "all")
         ]
 
     def notes(self, items: Sequence[Item]) -> list[str]:
@@ -157,14 +161,40 @@ class RMBench:
         return notes + missing_counts(self.card, items)
 
 
-def _metrics(mean: FloatArray, draws: FloatArray, overall: bool) -> list[tuple[str, float, FloatArray]]:
-    """Name, value and bootstrap replicates of every number of one scope, from float64[9] and float64[b, 9]."""
-    values = levels(mean.reshape(3, 3))
-    spread = levels(draws.reshape(-1, 3, 3))
-    found = [(level, float(values[k]), spread[:, k]) for k, level in enumerate(LEVELS)]
+class _Scope(NamedTuple):
+    """The items of a domain: their matrices float64[n, 9] (None for an average of domains), mean and replicates."""
+
+    matrices: FloatArray | None
+    mean: FloatArray
+    spread: FloatArray
+    outcomes: Outcomes
+    clusters: float
+
+
+def _mean(matrices: FloatArray) -> FloatArray:
+    """Column means of float64[n, 9] over what is there; NaN where nothing is."""
+    known = ~np.isnan(matrices)
+    with np.errstate(invalid="ignore"):
+        mean: FloatArray = np.where(known, matrices, 0.0).sum(axis=0) / known.sum(axis=0)
+    return mean
+
+
+def _metrics(
+    scope: _Scope, overall: bool
+) -> Iterator[tuple[str, float, tuple[tuple[float, float] | None, str | None]]]:
+    """Name, value and interval of every number of one scope."""
+    values = levels(scope.mean.reshape(3, 3))
+    spread = levels(scope.spread.reshape(-1, 3, 3))
+    for k, level in enumerate(LEVELS):
+        yield level, float(values[k]), bootstrap_interval(float(values[k]), spread[:, k], scope.clusters)
     if overall:
-        found.append(("overall", float(values[-1]), spread[:, -1]))
-    return found + [(f"cell:{contest.tag}", float(mean[k]), draws[:, k]) for k, contest in enumerate(CONTESTS)]
+        yield "overall", float(values[-1]), bootstrap_interval(float(values[-1]), spread[:, -1], scope.clusters)
+    for k, contest in enumerate(CONTESTS):
+        if scope.matrices is None:
+            interval = bootstrap_interval(float(scope.mean[k]), scope.spread[:, k], scope.clusters)
+        else:
+            interval = wilson(scope.matrices[:, k], scope.outcomes.cluster)
+        yield f"cell:{contest.tag}", float(scope.mean[k]), interval
 
 
 def _item(row: Row, domain: str) -> Item:
@@ -183,7 +213,7 @@ def _item(row: Row, domain: str) -> Item:
         ),
         contests=CONTESTS,
         cluster=_cluster(row, domain, number),
-        meta={key: row.fields[key] for key in ("subset", "language", "task_id", "error_key") if key in row.fields},
+        meta={key: row.fields[key] for key in ("subset", "language", "task_id") if key in row.fields},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from rmeval.errors import DataError
 
-__all__ = ["Row", "find_files", "read_json", "read_rows"]
+__all__ = ["SUFFIXES", "Row", "find_files", "read_json", "read_rows"]
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".csv", ".parquet")
 
@@ -77,6 +78,8 @@ def read_rows(path: Path) -> list[Row]:
         rows = list(_READERS[_suffix(path)](path))
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start}): convert it") from error
+    except csv.Error as error:
+        raise DataError(f"{path} is broken CSV ({error}): check its quotes and line ends") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
     if not rows:
@@ -90,7 +93,7 @@ def read_json(path: Path) -> Any:
     Raises:
         DataError: If it is broken, with the line; or a pointer that Git LFS left in place of the file.
     """
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     if text.startswith("version https://git-lfs"):
         raise DataError(f"{path} is a Git LFS pointer, not the data: run 'git lfs pull' where it was cloned")
     try:
@@ -135,7 +138,9 @@ def _json(path: Path) -> Iterator[Row]:
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+    with (
+        gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file
+    ):
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
@@ -149,7 +154,8 @@ def _jsonl(path: Path) -> Iterator[Row]:
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        csv.field_size_limit(sys.maxsize)
         reader = csv.DictReader(file)
         for fields in reader:
             where = f"{path} line {reader.line_num}"

@@ -34,27 +34,23 @@ def run_command(
 
         rmeval run ./my-checkpoint -b pairs --data my_prefs.jsonl -o runs/
     """
-    from rmeval.api import evaluate, load_benchmark, load_model
+    from pathlib import Path
+
+    from rmeval.api import load_benchmark, load_model
     from rmeval.cli.logs import show_warnings
     from rmeval.report.tables import print_report
+    from rmeval.runs.runner import plan, run
+    from rmeval.runs.selection import Selection
 
     show_warnings()
     place = o.places(data, benchmark)
     extra = {"columns": o.columns(columns), "split": split, "config": config}
-    found = {name: load_benchmark(name, place[name], **(extra if name == "pairs" else {})) for name in benchmark}
+    selection = Selection(tuple(subset or ()), n_items, seed, limit)
+    found = [load_benchmark(name, place[name], **(extra if name == "pairs" else {})) for name in benchmark]
     loaded = load_model(model, **options)
-    for name, one in found.items():
-        with o.progress_bar(f"{name}  {loaded.name}") as progress:
-            result = evaluate(
-                loaded,
-                one,
-                out=out,
-                subsets=subset or (),
-                n_items=n_items,
-                seed=seed,
-                limit=limit,
-                store_text=store_text,
-                break_lock=break_lock,
-                progress=progress,
-            )
+    # All data are read before anything is scored, so that a mistake in the last does not show after hours.
+    plans = [plan(one, selection) for one in found]
+    for planned in plans:
+        with o.progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
+            result = run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
         print_report(result)

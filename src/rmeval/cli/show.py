@@ -17,13 +17,16 @@ def show_command(
     policy: Annotated[
         str | None, typer.Option(help="Another rule for ties and failures, such as half-ties@1; no new scoring.")
     ] = None,
+    benchmark: Annotated[
+        str | None, typer.Option(help="The file.py:Class of a run made with one; it is not run unasked.")
+    ] = None,
 ) -> None:
     """Show the numbers of a run. Needs no model and no torch."""
     from rmeval.cli.logs import show_warnings
     from rmeval.runs.folder import finite, open_run
 
     show_warnings()
-    result = open_run(run, policy)
+    result = open_run(run, policy, benchmark)
     if as_json:
         typer.echo(json.dumps(finite([record.to_dict() for record in result.records]), indent=1))
         return

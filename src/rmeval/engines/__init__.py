@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from rmeval.types import FloatArray
 
 __all__ = ["Engine", "LastToken", "Pooled", "Reading", "Readout", "TokenSequence"]
 
-TokenSequence = Sequence[int]
+TokenSequence = Sequence[int] | npt.NDArray[np.int32]
+"""The token ids of one sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +46,36 @@ class Reading:
 
     Attributes:
         indices: Their positions in the list that was passed.
-        values: float64[len(indices), outputs].
+        values: One float64 array a sequence, of as many numbers as the readout takes from it.
     """
 
     indices: tuple[int, ...]
-    values: FloatArray
+    values: tuple[FloatArray, ...]
 
 
 class Engine(Protocol):
     """Where and how a network is run.
 
     Attributes:
-        name: Name and version, part of a run's identity.
+        name: Its name, part of a run's identity.
         readouts: The kinds of readout it can take.
     """
 
     name: str
     readouts: frozenset[type]
+
+    @property
+    def limit(self) -> int | None:
+        """Longest sequence in tokens."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """What its values depend on beside weights and sequences."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Versions and device, for the manifest."""
+        ...
 
     def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
         """Reads every sequence once, batch by batch, in an order of its own choosing."""

@@ -7,9 +7,19 @@ from scipy.stats import norm
 
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["BOOTSTRAP", "REPLICATES", "bootstrap_means", "bootstrap_random", "percentile_interval", "wilson"]
+__all__ = [
+    "BOOTSTRAP",
+    "MIN_CLUSTERS",
+    "REPLICATES",
+    "bootstrap_interval",
+    "bootstrap_means",
+    "bootstrap_random",
+    "wilson",
+]
 
 REPLICATES = 2000
+MIN_CLUSTERS = 5
+"""Resampling fewer problems than this says nothing of others."""
 SEED = 0
 BOOTSTRAP = f"cluster-bootstrap({REPLICATES} replicates, percentile, seed {SEED})"
 _Z = float(norm.ppf(0.975))
@@ -45,10 +55,14 @@ def wilson(credit: FloatArray, cluster: IntArray) -> tuple[tuple[float, float] |
         clusters = len(size)
         variance = float((residual**2).sum()) / count**2 * clusters / max(clusters - 1, 1)
         count = min(count, mean * (1 - mean) / variance) if variance > 0 else float(clusters)
+    return _wilson(mean, count), method
+
+
+def _wilson(mean: float, count: float) -> tuple[float, float]:
     centre = mean + _Z**2 / (2 * count)
     half = _Z * np.sqrt(mean * (1 - mean) / count + _Z**2 / (4 * count**2))
     scale = 1 + _Z**2 / count
-    return (max(0.0, float((centre - half) / scale)), min(1.0, float((centre + half) / scale))), method
+    return max(0.0, float((centre - half) / scale)), min(1.0, float((centre + half) / scale))
 
 
 def bootstrap_random() -> np.random.Generator:
@@ -89,9 +103,25 @@ def bootstrap_means(
     return means
 
 
-def percentile_interval(replicates: FloatArray) -> tuple[float, float] | None:
-    """The 2.5th and 97.5th percentile of float64[b] replicates (Efron 1979); None if any could not be computed."""
-    if not len(replicates) or np.isnan(replicates).any():
-        return None
+def bootstrap_interval(
+    value: float, replicates: FloatArray, clusters: float
+) -> tuple[tuple[float, float] | None, str | None]:
+    """The 2.5th and 97.5th percentile of bootstrap replicates (Efron 1979).
+
+    Where all replicates are the same, as when every answer is right, they say nothing of what other problems would have
+    given; Wilson's interval for one value a cluster then does.
+
+    Args:
+        value: The number itself.
+        replicates: float64[b].
+        clusters: Number of clusters behind it; for a mean of parts, of as many clusters as would give its variance.
+
+    Returns:
+        The interval (None below `MIN_CLUSTERS` clusters, or where a replicate could not be computed) and its method.
+    """
+    if clusters < MIN_CLUSTERS or not len(replicates) or np.isnan(replicates).any():
+        return None, None
     low, high = np.quantile(replicates, [0.025, 0.975])
-    return float(low), float(high)
+    if high - low < 1e-12 and 0 <= value <= 1:
+        return _wilson(value, clusters), "wilson(one value a cluster)"
+    return (float(low), float(high)), BOOTSTRAP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
@@ -11,6 +12,8 @@ from rmeval.plugins import is_file_spec, registered
 from rmeval.types import Observation, Request
 
 __all__ = ["BASELINES", "ModelOptions", "RewardModel", "load_model", "model_names"]
+
+_SECRET = re.compile(r"(^|_)(token|auth|password|secret|key|credentials?|prox(y|ies))$")
 
 Overlength = Literal["error", "skip", "truncate-left"]
 
@@ -95,24 +98,37 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
         options = options or ModelOptions(**kwargs)
     except TypeError as error:
         raise ModelError(f"{error}: the options are {', '.join(ModelOptions.__dataclass_fields__)}") from error
-    if secrets := {"token", "use_auth_token", "api_key"} & set(options.model_kwargs):
-        raise ModelError(
-            f"{secrets.pop()} does not belong into model_kwargs, which are written down: set HF_TOKEN instead"
-        )
+    if secret := next((name for name in options.model_kwargs if _SECRET.search(name)), None):
+        raise ModelError(f"{secret} does not belong into model_kwargs, which are written down: set HF_TOKEN instead")
     if options.on_overlength not in (policies := get_args(Overlength)):
         raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
     if spec.startswith("baseline:"):
         from rmeval.models.baselines import Baseline
 
+        _refuse_options(spec, options, ("batch_size",))
         return Baseline(spec.removeprefix("baseline:"))
     if is_file_spec(spec):
         from rmeval.models.plugin import Plugin
 
+        _refuse_options(spec, options, ("batch_size", "model_kwargs"))
         return Plugin(spec, spec, options)
     if "/" not in spec and spec in (names := model_names()):
         from rmeval.models.plugin import Plugin
 
+        _refuse_options(spec, options, ("batch_size", "model_kwargs"))
         return Plugin(spec, names[spec], options)
     from rmeval.models.classifier import Classifier
 
     return Classifier(spec, options)
+
+
+def _refuse_options(spec: str, options: ModelOptions, taken: Sequence[str]) -> None:
+    """An option that would be ignored is a misunderstanding.
+
+    Raises:
+        ModelError: If one is set that this kind of model has no use for.
+    """
+    defaults = ModelOptions()
+    for name in ModelOptions.__dataclass_fields__:
+        if name not in taken and getattr(options, name) != getattr(defaults, name):
+            raise ModelError(f"{spec} has no use for --{name.replace('_', '-')}: leave it out")

@@ -42,7 +42,7 @@ class Baseline:
     def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
         """Scores by what can be counted in the answer."""
         for start in range(0, len(requests), _BATCH):
-            yield [pointwise.parse(request, self._score(request)) for request in requests[start : start + _BATCH]]
+            yield [pointwise.parse(request.key, self._score(request)) for request in requests[start : start + _BATCH]]
 
     def _score(self, request: Request) -> float:
         if self._rule == "random":

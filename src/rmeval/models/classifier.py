@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rmeval.engines import Pooled, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import ModelOptions
 from rmeval.protocols import pointwise
-from rmeval.types import Observation, Request
+from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
-    from rmeval.engines.hf.render import Rendered
+    from rmeval.engines.hf.render import Rendered, TokenArray
 
 __all__ = ["Classifier"]
+
+_PLACEMENT = ("cache_dir", "device_map", "local_files_only", "low_cpu_mem_usage", "max_memory", "offload_folder")
+"""Arguments of `from_pretrained` that say where things lie, and change no score."""
 
 
 class Classifier:
@@ -29,14 +33,14 @@ class Classifier:
             ModelError: If something is missing.
         """
         try:
-            from rmeval.engines.hf.checkpoint import find_checkpoint, tokenizer_fingerprint
+            from rmeval.engines.hf.checkpoint import find_checkpoint, find_tokenizer
             from rmeval.engines.hf.network import HFEngine
             from rmeval.engines.hf.render import Renderer
         except ImportError as error:
             raise need_extra(error, f"the model {spec}") from error
         self.options = options
         pickle = options.model_kwargs.get("use_safetensors") is False
-        checkpoint = find_checkpoint(spec, options.revision, pickle)
+        checkpoint = find_checkpoint(spec, options.revision, pickle, options.trust_remote_code)
         self.name = checkpoint.name
         self._engine = HFEngine(
             checkpoint,
@@ -49,19 +53,24 @@ class Classifier:
         source, revision = checkpoint.source, checkpoint.revision
         if options.tokenizer is not None:
             source, revision = options.tokenizer, None
-        tokenizer = tokenizer_fingerprint(source, revision)
+        revision, tokenizer = find_tokenizer(source, revision)
         self._renderer = Renderer(
             source, options.chat_template, revision=revision, trust_remote_code=options.trust_remote_code
         )
         limits = [limit for limit in (self._engine.limit, self._renderer.limit) if limit is not None]
         self._limit = options.max_length or min(limits, default=None)
+        if self._engine.limit is not None and self._limit is not None and self._limit > self._engine.limit:
+            raise ModelError(
+                f"{self.name} was built for {self._engine.limit} tokens: give a smaller --max-length than "
+                f"{self._limit}, or change that with --model-kwargs max_position_embeddings=..."
+            )
         self._identity = {
             "model": checkpoint.fingerprint,
             "kind": self.kind,
             "tokenizer": tokenizer,
             "template": self._renderer.identity(),
             **self._engine.identity(),
-            "model_kwargs": {k: v for k, v in sorted(options.model_kwargs.items()) if k != "device_map"},
+            "model_kwargs": {k: v for k, v in sorted(options.model_kwargs.items()) if k not in _PLACEMENT},
             "max_length": self._limit,
             "on_overlength": options.on_overlength,
         }
@@ -95,24 +104,31 @@ class Classifier:
         if not kept:
             return
         readout = self._engine.readout()
-        # Where the beginning is cut, what remains is the end: the answer.
-        sequences = [rendered[k].tokens[-self._limit :] if self._limit else rendered[k].tokens for k in kept]
+        sequences = [self._cut(rendered[k].tokens, requests[k], readout) for k in kept]
         for reading in self._engine.run(sequences, readout):
-            if reading.values.shape[1] != 1:
-                raise ModelError(
-                    f"{self.name} gives {reading.values.shape[1]} numbers for an answer where one is needed: "
-                    "wrap it in a class with a score(conversations) method that says how to combine them, "
-                    "and give file.py:Class"
-                )
             yield [
-                pointwise.parse(
-                    requests[kept[index]],
-                    float(value),
-                    len(rendered[kept[index]].tokens),
-                    self._exceeds(rendered[kept[index]]),
-                )
-                for index, (value,) in zip(reading.indices, reading.values, strict=True)
+                self._observation(requests[kept[index]], rendered[kept[index]], values)
+                for index, values in zip(reading.indices, reading.values, strict=True)
             ]
+
+    def _observation(self, request: Request, one: Rendered, values: FloatArray) -> Observation:
+        if len(values) != 1:
+            raise ModelError(
+                f"{self.name} gives {len(values)} numbers for an answer where one is needed: wrap it in a class with a "
+                "score(conversations) method that says how to combine them, and give file.py:Class"
+            )
+        return pointwise.parse(request.key, float(values[0]), len(one.tokens), self._exceeds(one))
+
+    def _cut(self, tokens: TokenArray, request: Request, readout: Readout) -> TokenArray:
+        """A conversation's end, where it is too long: what is judged is the answer."""
+        if self._limit is None or len(tokens) <= self._limit:
+            return tokens
+        if isinstance(readout, Pooled):
+            raise ModelError(
+                f"{self.name} reads the beginning of a conversation, which truncate-left would cut "
+                f"(item {request.item}): choose --on-overlength skip"
+            )
+        return tokens[-self._limit :]
 
     def _exceeds(self, one: Rendered) -> bool:
         return self._limit is not None and len(one.tokens) > self._limit

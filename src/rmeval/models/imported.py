@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rmeval.protocols import pointwise
 from rmeval.types import Observation, Request
 
 __all__ = ["Imported"]
@@ -15,14 +17,13 @@ class Imported:
 
     kind = "imported"
 
-    def __init__(self, name: str, identity: Mapping[str, Any], scores: Mapping[str, float]) -> None:
+    def __init__(self, name: str, scores: Mapping[str, float]) -> None:
         self.name = name
-        self._identity = dict(identity)
         self._scores = scores
 
     def identity(self) -> dict[str, Any]:
-        """Where the scores come from."""
-        return self._identity
+        """Its name; where the scores come from is known to who imports them."""
+        return {"name": self.name}
 
     def facts(self) -> dict[str, Any]:
         """Nothing beyond the identity."""
@@ -33,6 +34,7 @@ class Imported:
         yield [self._answer(request.key) for request in requests]
 
     def _answer(self, key: str) -> Observation:
-        if key not in self._scores:
+        score = self._scores.get(key, math.nan)
+        if math.isnan(score):
             return Observation(key, "error", error="the imported file has no score for this answer")
-        return Observation(key, values={"score": self._scores[key]})
+        return pointwise.parse(key, score)

@@ -55,7 +55,7 @@ class Plugin:
         return {"target": self._target}
 
     def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
-        """Scores batches of conversations; a batch whose call fails becomes errors, and the run goes on."""
+        """Scores batches of conversations; one that fails alone becomes an error, and the run goes on."""
         try:
             scorer = self._class(**self._kwargs)
         except TypeError as error:
@@ -71,6 +71,9 @@ class Plugin:
         try:
             scores = [float(score) for score in scorer.score(conversations)]
         except Exception as error:  # noqa: BLE001  the one boundary that turns a failure into an observation
+            if len(batch) > 1:
+                # One bad conversation must not take its neighbours along.
+                return [observation for request in batch for observation in self._observe(scorer, [request])]
             line = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({Path(line.filename).name} line {line.lineno})"
             return [Observation(request.key, "error", error=reason) for request in batch]
@@ -79,4 +82,4 @@ class Plugin:
                 f"{self._target}: score() returned {len(scores)} numbers for {len(batch)} conversations: "
                 "return one each"
             )
-        return [pointwise.parse(request, score) for request, score in zip(batch, scores, strict=True)]
+        return [pointwise.parse(request.key, score) for request, score in zip(batch, scores, strict=True)]

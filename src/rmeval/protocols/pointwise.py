@@ -73,6 +73,8 @@ def as_conversation(messages: Sequence[MessageLike], number: int) -> Conversatio
             message if isinstance(message, Message) else Message(message["role"], message["content"])
             for message in messages
         )
+        if not all(isinstance(m.role, str) and isinstance(m.content, str) for m in conversation):
+            raise TypeError("roles and contents are strings")
     except (TypeError, KeyError, IndexError) as error:
         raise DataError(
             f'conversation {number} must be a list of messages like {{"role": "user", "content": "..."}}'
@@ -82,19 +84,19 @@ def as_conversation(messages: Sequence[MessageLike], number: int) -> Conversatio
     return conversation
 
 
-def parse(request: Request, score: float, tokens: int | None = None, truncated: bool = False) -> Observation:
+def parse(key: str, score: float, tokens: int | None = None, truncated: bool = False) -> Observation:
     """The observation for a raw score; one that is not a finite number is an error, never a value.
 
     Args:
-        request: What was asked.
+        key: The key of what was asked.
         score: What came back.
         tokens: Length of the rendered conversation, if there was one.
         truncated: Whether the model saw only its end.
     """
     usage = {} if tokens is None else {"tokens": tokens}
     if not math.isfinite(score):
-        return Observation(request.key, "error", usage=usage, error=f"the model gave {score} for its score")
-    return Observation(request.key, "truncated" if truncated else "ok", {"score": float(score)}, usage=usage)
+        return Observation(key, "error", usage=usage, error=f"the model gave {score} for its score")
+    return Observation(key, "truncated" if truncated else "ok", {"score": float(score)}, usage=usage)
 
 
 def keys(item: Item, digests: Sequence[str]) -> tuple[str, ...]:

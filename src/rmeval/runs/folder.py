@@ -6,11 +6,10 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,8 +17,9 @@ from rmeval import __version__
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import RunError, explain_os_error
 from rmeval.hub import need_extra
-from rmeval.metrics.outcomes import OFFICIAL, POLICIES
+from rmeval.metrics.outcomes import HALF, OFFICIAL, POLICIES
 from rmeval.metrics.records import null_evidence, with_null
+from rmeval.plugins import is_file_spec
 from rmeval.protocols import pointwise
 from rmeval.runs.items import StoredItems, read_items
 from rmeval.runs.journal import read_journal
@@ -28,7 +28,20 @@ from rmeval.types import Evidence, Observation, Policy, Record
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCHEMA", "Result", "derive", "find_run", "finite", "measure", "open_run", "read_manifest", "write_json"]
+__all__ = [
+    "SCHEMA",
+    "Result",
+    "compute",
+    "derive",
+    "find_run",
+    "finite",
+    "measure",
+    "open_run",
+    "read_manifest",
+    "request_keys",
+    "write_derived",
+    "write_json",
+]
 
 SCHEMA = 1
 """Version of the run folder's format, described in docs/run-folder.md."""
@@ -50,21 +63,21 @@ class Result:
     records: tuple[Record, ...]
     notes: tuple[str, ...]
 
-    def record(self, metric: str, scope: str = "all") -> Record:
-        """The record of a metric on a scope.
+    def record(self, metric: str, scope: str = "all", variant: str | None = None) -> Record:
+        """The record of a metric on a scope; of the model's first score, where it gives several.
 
         Raises:
             KeyError: If there is none, naming those there are.
         """
         for record in self.records:
-            if (record.metric, record.scope) == (metric, scope):
+            if (record.metric, record.scope) == (metric, scope) and variant in (None, record.variant):
                 return record
         there = sorted({f"{record.metric} {record.scope}" for record in self.records if ":" not in record.metric})
         raise KeyError(f"no {metric!r} on {scope!r}; there are: {', '.join(there)}")
 
-    def value(self, metric: str, scope: str = "all") -> float:
+    def value(self, metric: str, scope: str = "all", variant: str | None = None) -> float:
         """The value of a metric on a scope, such as `value("hard", "chat")`; accuracies are between 0 and 1."""
-        return self.record(metric, scope).value
+        return self.record(metric, scope, variant).value
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a record, one column a field; null baselines in columns `null_<name>`, the interval in two."""
@@ -141,12 +154,13 @@ def find_run(path: Path) -> Path:
     return found[0] if found else path
 
 
-def open_run(path: str | Path, policy: str | None = None) -> Result:
+def open_run(path: str | Path, policy: str | None = None, benchmark: str | None = None) -> Result:
     """Reads the numbers of a run; nothing is computed anew unless it must be, and no model is needed.
 
     Args:
         path: A run folder, or a folder with one run in it.
         policy: Name of another rule for ties and failures, such as `half-ties@1`.
+        benchmark: The `file.py:Class` of a run made with one; code that a run folder names is never run unasked.
 
     Raises:
         RunError: If it is no run folder, or the policy is unknown.
@@ -157,7 +171,7 @@ def open_run(path: str | Path, policy: str | None = None) -> Result:
     if policy is not None and policy not in POLICIES:
         raise RunError(f"there is no policy {policy!r}: choose one of {', '.join(POLICIES)}")
     if (policy or OFFICIAL.name) != OFFICIAL.name or not file.exists():
-        return derive(folder, POLICIES[policy or OFFICIAL.name])
+        return derive(folder, POLICIES[policy or OFFICIAL.name], benchmark)
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
         records = tuple(_record(fields) for fields in stored["records"])
@@ -172,52 +186,76 @@ def _record(fields: dict[str, Any]) -> Record:
     return Record(**fields)
 
 
-def derive(
-    folder: Path,
-    policy: Policy = OFFICIAL,
-    write: bool = False,
-    stored: StoredItems | None = None,
-    seen: Mapping[str, Observation] | None = None,
-    benchmark: Benchmark | None = None,
-) -> Result:
-    """Computes the numbers of a run from its items and its journal alone.
+def derive(folder: Path, policy: Policy = OFFICIAL, benchmark: str | None = None) -> Result:
+    """Computes the numbers of a run from its manifest, its items and its journal alone.
 
     Args:
         folder: The run folder.
         policy: How ties and failures count.
-        write: Whether to write `metrics.json` and `scores.parquet`.
-        stored: What its `items.parquet` holds, where that is known already.
-        seen: What its journal holds, where that is known already.
-        benchmark: Its benchmark, where that is known already.
+        benchmark: Its benchmark, where that is a `file.py:Class`.
 
     Raises:
-        RunError: If a file is missing or damaged.
+        RunError: If a file is missing or damaged, or the benchmark has to be named.
     """
     manifest = read_manifest(folder)
-    stored = stored or read_items(folder / "items.parquet")
-    seen = read_journal(folder / "journal") if seen is None else seen
-    key_of = pointwise.KEYS[manifest["protocol"]]
-    keys = {item.id: key_of(item, stored.digests[item.id]) for item in stored.items}
-    evidence = pointwise.fold(stored.items, keys, seen)
-    benchmark = benchmark or load_benchmark(manifest["benchmark"]["spec"], manifest["benchmark"]["data"])
-    records = measure(benchmark, stored, evidence, policy)
-    notes = [*benchmark.notes(stored.items), *manifest["notes"], *_trouble(evidence, seen)]
-    if twice := max((session.get("double_bos", 0) for session in manifest["sessions"]), default=0):
+    spec = manifest["benchmark"]["spec"]
+    if is_file_spec(spec) and benchmark is None:
+        raise RunError(f"{folder} was made with the benchmark {spec}: if you trust that file, give --benchmark {spec}")
+    found = load_benchmark(benchmark or spec, manifest["benchmark"]["data"])
+    return compute(
+        folder, manifest, read_items(folder / "items.parquet"), read_journal(folder / "journal"), found, policy
+    )
+
+
+def compute(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    stored: StoredItems,
+    seen: Mapping[str, Observation],
+    benchmark: Benchmark,
+    policy: Policy = OFFICIAL,
+) -> Result:
+    """The numbers of a run, from what its files hold."""
+    keys = request_keys(manifest, stored)
+    records: list[Record] = []
+    notes = list(manifest["notes"])
+    for variant in _variants(seen):
+        evidence = pointwise.fold(stored.items, keys, seen, variant)
+        records += [replace(record, variant=variant) for record in measure(benchmark, stored, evidence, policy)]
+        notes += [note for note in _trouble(evidence, seen) if note not in notes]
+    sessions = manifest["sessions"]
+    if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
         notes.append(f"{twice} conversations begin with two BOS tokens, which the chat template writes: check it")
-    result = Result(folder, manifest, tuple(records), tuple(notes))
-    if write:
-        _write_scores(stored, keys, seen, folder / "scores.parquet")
-        records_json = [record.to_dict() for record in records]
-        write_json(folder / "metrics.json", {"schema": SCHEMA, "records": records_json, "notes": notes})
-    return result
+    if len({(session.get("torch"), session.get("transformers")) for session in sessions}) > 1:
+        notes.append("scored under more than one version of torch or transformers: see sessions in run.json")
+    return Result(folder, manifest, tuple(records), tuple(notes))
+
+
+def request_keys(manifest: Mapping[str, Any], stored: StoredItems) -> dict[str, tuple[str, ...]]:
+    """By item id, the request key of each response."""
+    key_of = pointwise.KEYS[manifest["protocol"]]
+    return {item.id: key_of(item, stored.digests[item.id]) for item in stored.items}
+
+
+def _variants(seen: Mapping[str, Observation]) -> list[str]:
+    """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none."""
+    names = dict.fromkeys(
+        name for one in seen.values() for name, value in one.values.items() if isinstance(value, float)
+    )
+    return list(names) or ["score"]
+
+
+def write_derived(result: Result, stored: StoredItems, seen: Mapping[str, Observation]) -> None:
+    """Writes `metrics.json` and `scores.parquet`."""
+    _write_scores(stored, request_keys(result.manifest, stored), seen, result.path / "scores.parquet")
+    records = [record.to_dict() for record in result.records]
+    write_json(result.path / "metrics.json", {"schema": SCHEMA, "records": records, "notes": list(result.notes)})
 
 
 def measure(
     benchmark: Benchmark, stored: StoredItems, evidence: Mapping[str, Evidence], policy: Policy = OFFICIAL
 ) -> list[Record]:
     """The benchmark's records with the null baselines beside them (theirs always with ties shared)."""
-    from rmeval.metrics.outcomes import HALF
-
     records = benchmark.aggregate(stored.items, evidence, policy)
     null = {
         name: benchmark.aggregate(stored.items, found, HALF, intervals=False)
@@ -244,29 +282,35 @@ def _trouble(evidence: Mapping[str, Evidence], seen: Mapping[str, Observation]) 
     return notes
 
 
+_SCORES: dict[str, pa.DataType] = {
+    "item": pa.string(),
+    "response": pa.int64(),
+    "variant": pa.string(),
+    "score": pa.float64(),
+    "status": pa.string(),
+    "tokens": pa.int64(),
+}
+
+
 def _write_scores(
     stored: StoredItems, keys: Mapping[str, tuple[str, ...]], seen: Mapping[str, Observation], path: Path
 ) -> None:
-    columns: dict[str, list[Any]] = {"item": [], "response": [], "score": [], "status": [], "tokens": []}
+    columns: dict[str, list[Any]] = {name: [] for name in _SCORES}
+    variants = _variants(seen)
     for item in stored.items:
         for index, key in enumerate(keys[item.id]):
             found = seen.get(key)
-            value = found.values.get("score") if found else None
-            columns["item"].append(item.id)
-            columns["response"].append(index)
-            columns["score"].append(value if isinstance(value, float) and np.isfinite(value) else None)
-            columns["status"].append(found.status if found else "missing")
-            columns["tokens"].append(found.usage.get("tokens") if found else None)
-    types: dict[str, pa.DataType] = {
-        "item": pa.string(),
-        "response": pa.int64(),
-        "score": pa.float64(),
-        "status": pa.string(),
-        "tokens": pa.int64(),
-    }
+            for variant in variants:
+                value = found.values.get(variant) if found else None
+                columns["item"].append(item.id)
+                columns["response"].append(index)
+                columns["variant"].append(variant)
+                columns["score"].append(value if isinstance(value, float) else None)
+                columns["status"].append(found.status if found else "missing")
+                columns["tokens"].append(found.usage.get("tokens") if found else None)
     temporary = path.with_suffix(".tmp")
     try:
-        pq.write_table(pa.table(columns, schema=pa.schema(types)), temporary, compression="zstd")
+        pq.write_table(pa.table(columns, schema=pa.schema(_SCORES)), temporary, compression="zstd")
         temporary.replace(path)
     except OSError as error:
         raise explain_os_error(error, str(path)) from error

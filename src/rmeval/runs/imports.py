@@ -6,26 +6,30 @@ Rows are matched to items by id, or by their texts where there is no id; never b
 from __future__ import annotations
 
 import logging
+import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.source import Row, read_json, read_rows
-from rmeval.digests import contents_digest, digest, files_digest, gold_digest
+from rmeval.digests import digest, files_digest
 from rmeval.errors import DataError
 from rmeval.models.imported import Imported
 from rmeval.protocols import pointwise
-from rmeval.runs.folder import Result, derive, read_manifest, write_json
-from rmeval.runs.items import StoredItems, store_items
-from rmeval.runs.runner import about_benchmark, observe_missing, writing
-from rmeval.runs.selection import Selection, select
+from rmeval.runs.folder import Result
+from rmeval.runs.runner import RunWriter, plan
+from rmeval.runs.selection import Selection
 from rmeval.types import Item, Request
 
 __all__ = ["import_scores"]
 
 logger = logging.getLogger(__name__)
+
+_WORD = re.compile(r"\w+")
 
 Place = tuple[str, int]
 """An item's id and the index of one of its responses."""
@@ -61,48 +65,25 @@ def import_scores(
     """
     if (scores is None) != oracle:
         raise DataError("give a file of scores, or --oracle instead of one")
-    everything = benchmark.load()
-    stored = store_items(everything)
-    chosen = select(everything, selection, benchmark.card)
+    planned = plan(benchmark, selection)
+    chosen = planned.stored.items
     if scores is None:
         name, source, found = name or "oracle", "oracle@1", _oracle(chosen)
     else:
-        found, stated = _read(scores, everything)
+        found, stated = _read(scores, chosen)
         name = name or stated or scores.name.partition(".")[0]
         source = f"scores sha256:{files_digest([scores])}"
-    notes = []
-    covered = [item for item in chosen if any((item.id, index) in found for index in range(len(item.responses)))]
-    if not covered:
-        raise DataError(
-            f"none of the scores in {scores} belongs to an item that is selected: check --subset and --limit"
-        )
+    covered = tuple(item for item in chosen if any((item.id, k) in found for k in range(len(item.responses))))
     if len(covered) < len(chosen):
-        notes.append(f"the scores cover {len(covered)} of {len(chosen)} items: the others are left out")
-    keys = {item.id: pointwise.imported_keys(item, stored.digests[item.id]) for item in covered}
-    known = {keys[item][index]: score for (item, index), score in found.items() if item in keys}
-    identity = {
-        "benchmark": benchmark.card.id,
-        "contents": contents_digest(stored.digests.items()),
-        "protocol": pointwise.IMPORTED,
-        "model": source,
-        "name": name,
-    }
-    about = {
-        "protocol": pointwise.IMPORTED,
-        "benchmark": about_benchmark(benchmark),
-        "selection": asdict(selection),
-        "gold": gold_digest(covered),
-        "notes": notes,
-    }
-    model = Imported(name, identity, known)
-    part = StoredItems(tuple(covered), stored.digests, stored.counts)
-    with writing(out, model, identity, about, part, store_text, break_lock) as folder:
-        requests = [
-            Request(key, item.id, (index,), (), ("",)) for item in covered for index, key in enumerate(keys[item.id])
-        ]
-        seen, _ = observe_missing(model, requests, folder / "journal")
-        write_json(folder / "run.json", read_manifest(folder) | {"status": "complete"})
-        return derive(folder, write=True, stored=part, seen=seen, benchmark=benchmark)
+        note = f"the scores cover {len(covered)} of {len(chosen)} items: the others are left out"
+        stored = replace(planned.stored, items=covered)
+        planned = replace(planned, stored=stored, notes=(*benchmark.notes(covered), note))
+    keys = {item.id: pointwise.imported_keys(item, planned.stored.digests[item.id]) for item in covered}
+    model = Imported(name, {keys[item][index]: score for (item, index), score in found.items()})
+    identity = {"protocol": pointwise.IMPORTED, "model": source, "name": name}
+    requests = [Request(key, item, (index,), (), ("",)) for item, own in keys.items() for index, key in enumerate(own)]
+    with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
+        return writer.ask(model, requests)
 
 
 def _oracle(items: Sequence[Item]) -> dict[Place, float]:
@@ -131,7 +112,7 @@ def _read(path: Path, items: Sequence[Item]) -> tuple[dict[Place, float], str | 
         places = list(form(row, index, path))
         unmatched += not places
         for place, score in places:
-            if place in found and found[place] != score:
+            if place in found and found[place] != score and not math.isnan(score):
                 raise DataError(
                     f"{row.where}: item {place[0]}, answer {place[1]} has a score already: give each one once"
                 )
@@ -199,6 +180,10 @@ def _reward_bench(row: Row, index: _Index, path: Path) -> Iterator[tuple[Place, 
     item = index.find(row, [str(row.fields.get("subset", ""))])
     if item is None:
         return
+    if len(item.responses) != 2:
+        raise DataError(
+            f"{row.where}: one chosen and one rejected score for the {len(item.responses)} answers of {item.id}"
+        )
     for place, column in enumerate(("scores_chosen", "scores_rejected")):
         (score,) = _numbers(row, column, 1)
         yield (item.id, place), score
@@ -212,6 +197,8 @@ def _name_starts(path: Path) -> list[str]:
 def _number(row: Row, value: Any) -> float:
     if isinstance(value, list) and len(value) == 1:
         (value,) = value
+    if value is None:
+        return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DataError(f"{row.where}: a score must be a number, not {value!r}")
     return float(value)
@@ -227,14 +214,21 @@ def _numbers(row: Row, column: str, length: int | None = None) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """Items by id and by text."""
+    """Items by id, by their texts, and by the rarest word in them."""
 
     by_id: Mapping[str, Item]
     by_text: Mapping[str, Item]
+    by_word: Mapping[str, Sequence[Item]]
 
     @classmethod
     def of(cls, items: Sequence[Item]) -> _Index:
-        return cls({item.id: item for item in items}, {_texts_digest(*_texts(item)): item for item in items})
+        words = {item.id: set(_WORD.findall(" ".join(_flat(item)))) for item in items}
+        count = Counter(word for found in words.values() for word in found)
+        by_word: dict[str, list[Item]] = {}
+        for item in items:
+            rarest = min(words[item.id], key=lambda word: (count[word], word), default="")
+            by_word.setdefault(rarest, []).append(item)
+        return cls({item.id: item for item in items}, {_texts_digest(*_texts(item)): item for item in items}, by_word)
 
     def find(self, row: Row, parts: Sequence[str]) -> Item | None:
         """The item of a row of chosen and rejected answers, or None.
@@ -264,7 +258,9 @@ class _Index:
     def _rendered(self, row: Row) -> Item | None:
         """The item whose prompt and answers occur in the row's rendered conversations; the longest, if several do."""
         sides = [_plain(row.fields.get(side)) for side in ("text_chosen", "text_rejected")]
-        found = [item for item in self.by_id.values() if _occurs(item, sides)]
+        words = {"", *_WORD.findall(" ".join(sides))}
+        near = [item for word in words for item in self.by_word.get(word, ())]
+        found = [item for item in near if _occurs(item, sides)]
         return max(found, key=lambda item: sum(map(len, _flat(item))), default=None)
 
 

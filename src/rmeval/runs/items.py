@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ import pyarrow.parquet as pq
 from rmeval.digests import item_digests
 from rmeval.errors import RunError
 from rmeval.text import TextCounts, count_text
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Contest, Item, Message, Response, Step
 
 __all__ = ["StoredItems", "read_items", "store_items", "write_items"]
 
+_STEP = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("gold", pa.float64())])
 _RESPONSE = pa.struct(
     [
         ("gold", pa.float64()),
@@ -25,6 +27,7 @@ _RESPONSE = pa.struct(
         ("digest", pa.string()),
         ("tokens", pa.int64()),
         *[(name, pa.int64()) for name in TextCounts.__dataclass_fields__],
+        ("steps", pa.list_(_STEP)),
         ("text", pa.string()),
     ]
 )
@@ -35,6 +38,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "cluster": pa.string(),
     "group": pa.string(),
     "weight": pa.float64(),
+    "meta": pa.string(),
     "responses": pa.list_(_RESPONSE),
     "contests": pa.list_(_CONTEST),
     "prompt": pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])),
@@ -88,6 +92,7 @@ def _row(item: Item, stored: StoredItems, texts: bool, tokens: Mapping[str, int]
         "cluster": item.cluster,
         "group": item.group,
         "weight": item.weight,
+        "meta": json.dumps(dict(item.meta), ensure_ascii=False, default=str),
         "responses": [
             {
                 "gold": response.gold,
@@ -96,6 +101,7 @@ def _row(item: Item, stored: StoredItems, texts: bool, tokens: Mapping[str, int]
                 "digest": digest,
                 "tokens": tokens.get(digest),
                 **asdict(counts),
+                "steps": [asdict(step) for step in response.steps],
                 "text": response.text if texts else None,
             }
             for response, digest, counts in zip(
@@ -131,11 +137,17 @@ def read_items(path: Path) -> StoredItems:
                 row["id"],
                 row["subset"],
                 tuple(Message(**message) for message in row["prompt"] or ()),
-                tuple(Response(r["text"] or "", r["gold"], r["style"], r["source"]) for r in responses),
+                tuple(_response(response) for response in responses),
                 tuple(Contest(tuple(c["members"]), c["gold"], c["tag"]) for c in row["contests"]),
                 row["cluster"],
                 row["group"],
                 row["weight"],
+                json.loads(row["meta"]),
             )
         )
     return StoredItems(tuple(items), digests, counts)
+
+
+def _response(fields: Mapping[str, Any]) -> Response:
+    steps = tuple(Step(**step) for step in fields["steps"] or ())
+    return Response(fields["text"] or "", fields["gold"], fields["style"], fields["source"], steps)

@@ -13,9 +13,10 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from rmeval.errors import RunError, explain_os_error
 from rmeval.types import Observation
@@ -33,7 +34,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
 
     def __enter__(self) -> Journal:
         return self
@@ -55,17 +56,29 @@ class Journal:
         try:
             if self._file is None:
                 self._file = self._open()
-            self._file.write(data)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._write(self._file, data)
         except OSError as error:
             raise explain_os_error(error, str(self.folder)) from error
 
-    def _open(self) -> BinaryIO:
+    @staticmethod
+    def _write(file: FileIO, data: bytes) -> None:
+        """Writes all or, as far as the system lets it, nothing: a full disk may take a part of what it is given."""
+        start = file.tell()
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError:
+            file.seek(start)
+            file.truncate()
+            raise
+
+    def _open(self) -> FileIO:
         self.folder.mkdir(parents=True, exist_ok=True)
         number = max((int(path.stem) for path in _segments(self.folder)), default=0) + 1
         # Unbuffered, so that a write that fails leaves nothing to be written again when the file is closed.
-        return (self.folder / f"{number:04d}.jsonl").open("xb", buffering=0)
+        return FileIO(self.folder / f"{number:04d}.jsonl", "x")
 
 
 def read_journal(folder: Path) -> dict[str, Observation]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import platform
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from rmeval import __version__
@@ -19,16 +18,14 @@ from rmeval.digests import contents_digest, digest, gold_digest
 from rmeval.errors import RunError, explain_os_error
 from rmeval.models import RewardModel
 from rmeval.protocols import pointwise
-from rmeval.runs.folder import SCHEMA, Result, derive, read_manifest, write_json
-from rmeval.runs.items import StoredItems, store_items, write_items
+from rmeval.runs.folder import SCHEMA, Result, compute, read_manifest, request_keys, write_derived, write_json
+from rmeval.runs.items import StoredItems, read_items, store_items, write_items
 from rmeval.runs.journal import Journal, read_journal
 from rmeval.runs.lock import Lock
 from rmeval.runs.selection import Selection, select
 from rmeval.types import Observation, Request
 
-__all__ = ["Progress", "about_benchmark", "observe_missing", "run", "silent", "writing"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Plan", "Progress", "RunWriter", "observe_missing", "plan", "run", "silent"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of requests done and the number of all, at the start and after each batch."""
@@ -38,11 +35,42 @@ def silent(done: int, total: int) -> None:
     """Shows nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A benchmark's selected items, read, counted and digested: all that can go wrong with data has been tried.
+
+    Attributes:
+        benchmark: The benchmark.
+        selection: Which of its items.
+        contents: Digest of all its items, selected or not.
+        stored: The selected ones.
+        notes: What a reader of the numbers must know of them.
+    """
+
+    benchmark: Benchmark
+    selection: Selection
+    contents: str
+    stored: StoredItems
+    notes: tuple[str, ...] = ()
+
+
+def plan(benchmark: Benchmark, selection: Selection = Selection()) -> Plan:  # noqa: B008  frozen
+    """Reads a benchmark.
+
+    Raises:
+        DataError: If its data cannot be used, or nothing is selected.
+    """
+    everything = benchmark.load()
+    chosen = select(everything, selection, benchmark.card)
+    stored = store_items(everything)
+    part = StoredItems(tuple(chosen), stored.digests, stored.counts)
+    return Plan(benchmark, selection, contents_digest(stored.digests.items()), part, tuple(benchmark.notes(chosen)))
+
+
 def run(
     model: RewardModel,
-    benchmark: Benchmark,
+    planned: Plan,
     out: Path,
-    selection: Selection = Selection(),  # noqa: B008  frozen
     *,
     store_text: bool = False,
     break_lock: bool = False,
@@ -52,9 +80,8 @@ def run(
 
     Args:
         model: The model.
-        benchmark: The benchmark.
+        planned: The items to ask about, from `plan`.
         out: Folder of runs; this one goes to `<benchmark>/<model>/<identity>` below it.
-        selection: Which items.
         store_text: Whether to keep prompts and answers in the run folder.
         break_lock: Whether to take a lock that another process seems to hold.
         progress: Told how far the run is.
@@ -62,127 +89,187 @@ def run(
     Raises:
         RmevalError: If something has to be changed first. What was scored is kept.
     """
-    everything = benchmark.load()
-    stored = store_items(everything)
-    identity = {
-        "benchmark": benchmark.card.id,
-        "contents": contents_digest(stored.digests.items()),
-        "protocol": pointwise.NAME,
-        **model.identity(),
-    }
-    chosen = select(everything, selection, benchmark.card)
-    about = {
-        "protocol": pointwise.NAME,
-        "benchmark": about_benchmark(benchmark),
-        "selection": asdict(selection),
-        "gold": gold_digest(chosen),
-        "notes": [],
-    }
-    part = StoredItems(tuple(chosen), stored.digests, stored.counts)
-    with writing(out, model, identity, about, part, store_text, break_lock) as folder:
-        requests = pointwise.requests(chosen)
-        start, begun = time.perf_counter(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        seen, scored = observe_missing(model, requests, folder / "journal", progress)
-        tokens = {
-            content: observation.usage["tokens"]
-            for contents in stored.digests.values()
-            for content in contents
-            if (observation := seen.get(pointwise.key_of(content))) and "tokens" in observation.usage
+    requests = pointwise.requests(planned.stored.items)
+    identity = {"protocol": pointwise.NAME, **model.identity()}
+    with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
+        return writer.ask(model, requests, progress)
+
+
+class RunWriter:
+    """Writes one run folder: a context manager that holds its lock.
+
+    The folder keeps the numbers of the largest selection: asking for a part of what it holds gives the part's numbers
+    and leaves the folder's as they are.
+    """
+
+    def __init__(
+        self,
+        model: RewardModel,
+        planned: Plan,
+        identity: Mapping[str, Any],
+        out: Path,
+        store_text: bool,
+        break_lock: bool,
+    ) -> None:
+        card = planned.benchmark.card
+        identity = {"benchmark": card.id, "contents": planned.contents, **identity}
+        name = re.sub(r"[^\w.-]+", "-", model.name).strip("-.") or "model"
+        self.folder = out / card.id / name / digest(identity)[:12]
+        self._plan = planned
+        self._store_text = store_text
+        self._lock = Lock(self.folder / "lock", break_lock)
+        self._kept: dict[str, Any] | None = None
+        self.manifest: dict[str, Any] = {
+            "schema": SCHEMA,
+            "status": "running",
+            "identity": identity,
+            "protocol": identity["protocol"],
+            "model": {"name": model.name, "kind": model.kind},
+            "benchmark": {
+                "id": card.id,
+                "spec": planned.benchmark.spec,
+                "data": planned.benchmark.data,
+                "source": planned.benchmark.data or card.source,
+                "revision": None if planned.benchmark.data else card.revision,
+            },
+            "selection": asdict(planned.selection),
+            "gold": gold_digest(planned.stored.items),
+            "notes": list(planned.notes),
+            "sessions": [],
         }
-        _write_items(part, folder, store_text, tokens)
-        session = {
-            "begun": begun,
-            "seconds": round(time.perf_counter() - start, 3),
+
+    def __enter__(self) -> RunWriter:
+        """Makes or opens the folder.
+
+        Raises:
+            RunError: If it cannot be written, is locked, or belongs to another identity.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise explain_os_error(error, str(self.folder)) from error
+        self._lock.__enter__()
+        try:
+            self._open()
+        except BaseException as error:
+            self._lock.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.__exit__(kind, error, trace)
+
+    def _open(self) -> None:
+        if (self.folder / "run.json").exists():
+            earlier = read_manifest(self.folder)
+            if changed := _differing(earlier["identity"], self.manifest["identity"]):
+                raise RunError(
+                    f"{self.folder} belongs to another run (it differs in {', '.join(changed)}): "
+                    "move that folder away, or choose another with -o"
+                )
+            self.manifest["sessions"] = earlier["sessions"]
+            if earlier["status"] == "complete" and self._is_part():
+                self._kept = earlier
+                return
+        try:
+            for name in ("metrics.json", "scores.parquet"):
+                (self.folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise explain_os_error(error, str(self.folder)) from error
+        self._write_manifest()
+        self._write_items({})
+
+    def _is_part(self) -> bool:
+        """Whether the folder holds all of the selected items and more."""
+        file = self.folder / "items.parquet"
+        wanted = {item.id for item in self._plan.stored.items}
+        return file.exists() and wanted < {item.id for item in read_items(file).items}
+
+    def _write_manifest(self) -> None:
+        write_json(self.folder / "run.json", self.manifest if self._kept is None else self._kept)
+
+    def _write_items(self, tokens: Mapping[str, int]) -> None:
+        file = self.folder / "items.parquet"
+        try:
+            write_items(self._plan.stored, file, self._store_text, tokens)
+        except OSError as error:
+            raise explain_os_error(error, str(file)) from error
+
+    def ask(self, model: RewardModel, requests: Sequence[Request], progress: Progress = silent) -> Result:
+        """Asks what the journal does not know, and writes the numbers.
+
+        Raises:
+            RunError: If nothing got a score.
+        """
+        session: dict[str, Any] = {
+            "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "host": socket.gethostname(),
-            "scored": scored,
             "python": platform.python_version(),
             "rmeval": __version__,
-            **model.facts(),
         }
-        manifest = read_manifest(folder)
-        if scored:
-            manifest["sessions"].append(session)
-        manifest["status"] = "complete"
-        write_json(folder / "run.json", manifest)
+        start = time.perf_counter()
+
+        def begin() -> None:
+            # Before the first answer, so that a process that is killed has left its versions.
+            session.update(self._facts(model))
+            self.manifest["sessions"].append(session)
+            self._write_manifest()
+
+        seen, scored = observe_missing(model, requests, self.folder / "journal", progress, begin)
         answers = [seen[request.key] for request in requests]
         if not any(answer.values for answer in answers):
             error = next((answer.error for answer in answers if answer.error), answers[0].status)
             raise RunError(
-                f"none of {len(answers)} conversations got a score ({error}): mend that and give the same command again"
+                f"none of {len(answers)} answers got a score ({error}): mend that and give the same command again"
             )
-        return derive(folder, write=True, stored=part, seen=seen, benchmark=benchmark)
+        if scored:
+            session.update({"scored": scored, "seconds": round(time.perf_counter() - start, 3), **self._facts(model)})
+        self.manifest["status"] = "complete"
+        self._write_manifest()
+        result = compute(self.folder, self.manifest, self._plan.stored, seen, self._plan.benchmark)
+        if self._kept is None:
+            self._write_items(self._tokens(seen))
+            write_derived(result, self._plan.stored, seen)
+            return result
+        note = "a part of what the run folder holds: its own numbers are of more items and stay as they are"
+        return replace(result, notes=(*result.notes, note))
 
+    def _facts(self, model: RewardModel) -> dict[str, Any]:
+        """What the model says of itself; texts of conversations only where texts are stored."""
+        return {name: fact for name, fact in model.facts().items() if self._store_text or name != "first_rendered"}
 
-def about_benchmark(benchmark: Benchmark) -> dict[str, Any]:
-    """What the manifest says of a benchmark, enough to find it again."""
-    card = benchmark.card
-    return {
-        "id": card.id,
-        "spec": benchmark.spec,
-        "data": benchmark.data,
-        "source": benchmark.data or card.source,
-        "revision": None if benchmark.data else card.revision,
-    }
-
-
-def _write_items(stored: StoredItems, folder: Path, texts: bool, tokens: Mapping[str, int]) -> None:
-    try:
-        write_items(stored, folder / "items.parquet", texts, tokens)
-    except OSError as error:
-        raise explain_os_error(error, str(folder / "items.parquet")) from error
-
-
-@contextmanager
-def writing(
-    out: Path,
-    model: RewardModel,
-    identity: Mapping[str, Any],
-    about: Mapping[str, Any],
-    stored: StoredItems,
-    store_text: bool,
-    break_lock: bool,
-) -> Iterator[Path]:
-    """Makes or opens the run folder of an identity, holds its lock, and writes manifest and items.
-
-    Raises:
-        RunError: If the folder cannot be written, is locked, or belongs to another identity.
-    """
-    number = digest(identity)[:12]
-    name = re.sub(r"[^\w.-]+", "-", model.name).strip("-.") or "model"
-    folder = out / str(identity["benchmark"]) / name / number
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise explain_os_error(error, str(folder)) from error
-    with Lock(folder / "lock", break_lock):
-        manifest = {
-            "schema": SCHEMA,
-            "status": "running",
-            "identity": dict(identity),
-            "model": {"name": model.name, "kind": model.kind},
-            **about,
-            "sessions": [],
+    def _tokens(self, seen: Mapping[str, Observation]) -> dict[str, int]:
+        keys = request_keys(self.manifest, self._plan.stored)
+        digests = self._plan.stored.digests
+        return {
+            content: seen[key].usage["tokens"]
+            for item, own in keys.items()
+            for key, content in zip(own, digests[item], strict=True)
+            if key in seen and "tokens" in seen[key].usage
         }
-        if (folder / "run.json").exists():
-            earlier = read_manifest(folder)
-            if earlier["identity"] != dict(identity):
-                changed = [
-                    k for k in {*identity, *earlier["identity"]} if identity.get(k) != earlier["identity"].get(k)
-                ]
-                raise RunError(
-                    f"{folder} belongs to another run (it differs in {', '.join(sorted(changed))}): "
-                    "move that folder away, or choose another with -o"
-                )
-            manifest["sessions"] = earlier["sessions"]
-        write_json(folder / "run.json", manifest)
-        _write_items(stored, folder, store_text, {})
-        yield folder
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
 
 
 def observe_missing(
-    model: RewardModel, requests: Sequence[Request], journal: Path, progress: Progress = silent
+    model: RewardModel,
+    requests: Sequence[Request],
+    journal: Path,
+    progress: Progress = silent,
+    begin: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Observation], int]:
     """Asks what the journal does not know yet, or knows only as an error.
+
+    Args:
+        model: Whom to ask.
+        requests: What to ask.
+        journal: Folder of the journal.
+        progress: Told how far it is.
+        begin: Called before the first answer is written, if there is anything to ask.
 
     Returns:
         All that the journal knows now, by request key, and how many requests were answered now.
@@ -193,7 +280,9 @@ def observe_missing(
     progress(done, len(requests))
     if missing:
         with Journal(journal) as writer:
-            for batch in model.observe(missing):
+            for number, batch in enumerate(model.observe(missing)):
+                if number == 0:
+                    begin()
                 writer.append(batch)
                 seen.update((observation.key, observation) for observation in batch)
                 done += len(batch)

@@ -89,6 +89,8 @@ def _conversations(row: Row) -> list[Conversation]:
         prompt = row.get("prompt")
         start = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _messages(row, "prompt")
         texts = row.texts("responses") if "responses" in fields else [row.text("response")]
+        if not texts:
+            raise DataError(f"{row.where}: column 'responses' holds no answer")
         return [as_conversation([*start, {"role": "assistant", "content": text}], 0) for text in texts]
     except DataError as error:
         raise DataError(str(error).replace("conversation 0", f"{row.where}: the conversation")) from error

@@ -10,7 +10,7 @@ from rmeval.digests import files_digest
 from rmeval.errors import ModelError
 from rmeval.hub import hub_file, is_hub_id
 
-__all__ = ["Checkpoint", "find_checkpoint", "tokenizer_fingerprint"]
+__all__ = ["Checkpoint", "find_checkpoint", "find_tokenizer"]
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -45,13 +45,14 @@ class Checkpoint:
     fingerprint: str
 
 
-def find_checkpoint(spec: str, revision: str | None = None, pickle: bool = False) -> Checkpoint:
+def find_checkpoint(spec: str, revision: str | None = None, pickle: bool = False, code: bool = False) -> Checkpoint:
     """Finds a checkpoint by path or hub id.
 
     Args:
         spec: A folder, or a hub id.
         revision: Branch, tag or commit on the hub.
-        pickle: Whether pickled weights will do; loading them can run code.
+        pickle: Whether pickled weights are wanted; loading them can run code.
+        code: Whether code that comes with the model will run, and so counts.
 
     Raises:
         ModelError: If there is nothing usable there.
@@ -59,7 +60,8 @@ def find_checkpoint(spec: str, revision: str | None = None, pickle: bool = False
     folder = Path(spec)
     if folder.is_dir():
         weights = _weights(folder, pickle)
-        fingerprint = f"sha256:{files_digest([*weights, folder / 'config.json'])}"
+        sources = [*weights, folder / "config.json", *(folder.glob("*.py") if code else ())]
+        fingerprint = f"sha256:{files_digest(sources)}"
         return Checkpoint(str(folder), None, folder.resolve().name, fingerprint)
     if folder.exists():
         raise ModelError(f"{spec} is a file: give the folder of the checkpoint, or file.py:Class for your own scorer")
@@ -78,21 +80,24 @@ def _weights(folder: Path, pickle: bool) -> Sequence[Path]:
                 f"{folder} holds an adapter, not a whole model: merge it into its base first (peft: merge_and_unload)"
             )
         raise ModelError(f"{folder} has no config.json: it is no Hugging Face checkpoint; check the path")
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = sorted(folder.glob("*.bin" if pickle else "*.safetensors"))
     if not weights and any(folder.glob("*.bin")):
-        if not pickle:
-            raise ModelError(
-                f"{folder} has only pickled weights, which can run code when loaded: save it as safetensors, "
-                "or if you trust it give --model-kwargs use_safetensors=false"
-            )
-        weights = sorted(folder.glob("*.bin"))
+        raise ModelError(
+            f"{folder} has only pickled weights, which can run code when loaded: save it as safetensors, "
+            "or if you trust it give --model-kwargs use_safetensors=false"
+        )
     if not weights:
-        raise ModelError(f"{folder} has no weights (*.safetensors): check that the checkpoint was saved whole")
+        raise ModelError(
+            f"{folder} has no weights ({'*.bin' if pickle else '*.safetensors'}): check that it was saved whole"
+        )
     return weights
 
 
-def tokenizer_fingerprint(source: str, revision: str | None) -> str:
-    """The commit of a tokenizer on the hub, or a digest of its local files.
+def find_tokenizer(source: str, revision: str | None = None) -> tuple[str | None, str]:
+    """Finds a tokenizer by path or hub id.
+
+    Returns:
+        The full commit hash on the hub (None for a local folder), and a fingerprint.
 
     Raises:
         ModelError: If there is no tokenizer.
@@ -105,5 +110,6 @@ def tokenizer_fingerprint(source: str, revision: str | None) -> str:
             raise ModelError(
                 f"the tokenizer of {source} cannot be loaded (no tokenizer files): give one with --tokenizer"
             )
-        return f"sha256:{files_digest(sorted(files))}"
-    return f"hub:{source}@{revision or hub_file(source, 'tokenizer_config.json').commit}"
+        return None, f"sha256:{files_digest(sorted(files))}"
+    commit = revision or hub_file(source, "tokenizer_config.json").commit
+    return commit, f"hub:{source}@{commit}"

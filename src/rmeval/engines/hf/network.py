@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,25 @@ from rmeval.errors import ModelError
 
 __all__ = ["HFEngine"]
 
+logger = logging.getLogger(__name__)
+
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-HEADS: dict[str, Readout] = {"score": LastToken("score"), "classifier": Pooled(), "classification_head": Pooled()}
-"""Where transformers keep a classifier's head: decoders under `score`, applied at every token; encoders elsewhere."""
-BUDGET = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}
+ENCODERS = frozenset(
+    {
+        "albert",
+        "bert",
+        "deberta",
+        "deberta-v2",
+        "distilbert",
+        "electra",
+        "modernbert",
+        "mpnet",
+        "roberta",
+        "xlm-roberta",
+    }
+)
+"""Types that pool by themselves, and do not look for padding tokens to do it."""
+BUDGETS = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}
 """Padded tokens a batch, by type of device."""
 
 
@@ -61,6 +78,7 @@ class HFEngine:
         }
         self._dtype = dtype
         self._model: Any = None
+        self._unused: list[str] = []
         try:
             self.config = AutoConfig.from_pretrained(
                 checkpoint.source, revision=checkpoint.revision, trust_remote_code=trust_remote_code
@@ -87,6 +105,7 @@ class HFEngine:
             "transformers": transformers.__version__,
             "device": name,
             "architecture": type(self._model).__name__ if self._model is not None else None,
+            "unused_weights": self._unused,
         }
 
     def readout(self) -> Readout:
@@ -96,11 +115,15 @@ class HFEngine:
             ModelError: If the model cannot be loaded, its head is not in the checkpoint, or of an unknown layout.
         """
         model = self._loaded()
-        for name, readout in HEADS.items():
-            if hasattr(model, name):
-                return readout
+        # transformers keeps the heads of decoders under `score`. Other decoders find the last token by its not being a
+        # padding token, which fails where that is a token of the text.
+        if not self.config.is_encoder_decoder:
+            if self.config.get_text_config().model_type in ENCODERS:
+                return Pooled()
+            if hasattr(model, "score"):
+                return LastToken("score")
         raise ModelError(
-            f"{self.checkpoint.source} ({type(model).__name__}) has none of the heads {', '.join(HEADS)}: "
+            f"{self.checkpoint.source} ({type(model).__name__}) is laid out in a way that cannot be read: "
             "wrap it in a class with a score(conversations) method and give file.py:Class"
         )
 
@@ -111,29 +134,33 @@ class HFEngine:
         # In float32 whatever the network computes in: a head that rounds to bfloat16 makes ties that are not there.
         head = copy.deepcopy(getattr(model, readout.head)).float() if isinstance(readout, LastToken) else None
         padding = self.config.get_text_config().pad_token_id or 0
-        device = model.device
-        for batch in plan_batches([len(sequence) for sequence in sequences], BUDGET[device.type], self._cap):
+        # Weights that are kept out of memory have no device of their own; what runs them takes inputs from anywhere.
+        device = self._device if model.device.type == "meta" else model.device
+        for batch in plan_batches([len(sequence) for sequence in sequences], BUDGETS[device.type], self._cap):
             lengths = torch.tensor([len(sequences[position]) for position in batch])
             # Padded on the right whatever the tokenizer says: positions then count from 0 and the last token of a
             # sequence is where its length says. The padding token's id never matters, so pad == eos is harmless.
             ids = torch.full((len(batch), int(lengths.max())), padding, dtype=torch.long)
             for row, position in enumerate(batch):
-                ids[row, : lengths[row]] = torch.tensor(sequences[position], dtype=torch.long)
+                ids[row, : lengths[row]] = torch.as_tensor(sequences[position], dtype=torch.long)
             mask = (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long()
-            with torch.inference_mode():
-                if head is None:
-                    values = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-                else:
-                    hidden = model.base_model(
-                        input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False
-                    ).last_hidden_state
-                    last = (lengths - 1).to(hidden.device)
-                    values = head(hidden[torch.arange(len(batch), device=hidden.device), last].float())
-            yield Reading(tuple(batch), values.double().cpu().numpy().astype(np.float64).reshape(len(batch), -1))
+            try:
+                values = _forward(model, head, ids.to(device), mask.to(device), lengths)
+            except torch.OutOfMemoryError as error:
+                raise ModelError(
+                    f"{device} has too little memory for {len(batch)} conversations of {ids.shape[1]} tokens: "
+                    f"give --batch-size {max(1, len(batch) // 2)}, a smaller --dtype, or --model-kwargs device_map=auto"
+                ) from error
+            except (RuntimeError, ValueError, IndexError) as error:
+                raise ModelError(
+                    f"{self.checkpoint.source} fails on {len(batch)} conversations of {ids.shape[1]} tokens "
+                    f"({_first_line(error)}): check that it is meant for such input"
+                ) from error
+            yield Reading(tuple(batch), tuple(values.cpu().double().numpy()))
 
     def _check_vocabulary(self, sequences: Sequence[TokenSequence]) -> None:
         known = self.config.get_text_config().vocab_size
-        largest = max((max(sequence) for sequence in sequences), default=0)
+        largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
         if largest >= known:
             raise ModelError(
                 f"the tokenizer gives token {largest} where {self.checkpoint.source} knows {known} tokens: "
@@ -146,17 +173,23 @@ class HFEngine:
         return self._model
 
     def _from_pretrained(self) -> Any:
-        # What they would print of missing weights becomes an error below.
-        logs.set_verbosity_error()
-        if not sys.stderr.isatty():
-            logs.disable_progress_bar()
         dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
         try:
-            model, found = AutoModelForSequenceClassification.from_pretrained(
-                self.checkpoint.source, dtype=dtype, output_loading_info=True, **self._load
-            )
+            with _quiet():
+                model, found = AutoModelForSequenceClassification.from_pretrained(
+                    self.checkpoint.source, dtype=dtype, output_loading_info=True, **self._load
+                )
         except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError, SafetensorError) as error:
             raise _cannot_load(self.checkpoint, error) from error
+        self._unused = sorted(found["unexpected_keys"])
+        if self._unused:
+            names = ", ".join(self._unused[:3]) + (", ..." if len(self._unused) > 3 else "")
+            logger.warning(
+                "%s holds %d weights that this kind of model has no place for (%s): check that it is one",
+                self.checkpoint.source,
+                len(self._unused),
+                names,
+            )
         if missing := sorted(found["missing_keys"]):
             raise ModelError(
                 f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
@@ -174,6 +207,33 @@ class HFEngine:
         return model.eval()
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps transformers from printing what becomes an error or a note of ours, and bars that nobody sees."""
+    level, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
+    logs.set_verbosity_error()
+    if not sys.stderr.isatty():
+        logs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logs.set_verbosity(level)
+        if bars:
+            logs.enable_progress_bar()
+
+
+def _forward(model: Any, head: Any, ids: torch.Tensor, mask: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """float[batch, outputs]: of `head` at the last token of each row, or of the model itself if there is no head."""
+    with torch.inference_mode():
+        if head is None:
+            logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
+            return logits
+        hidden = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        rows = torch.arange(len(lengths), device=hidden.device)
+        values: torch.Tensor = head(hidden[rows, (lengths - 1).to(hidden.device)].float())
+        return values
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -181,7 +241,7 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise ModelError(f"there is no device {name!r}: choose auto, cpu, cuda, cuda:1 or mps") from None
-    if device.type not in BUDGET or (device.type == "cuda" and not torch.cuda.is_available()):
+    if device.type not in BUDGETS or (device.type == "cuda" and not torch.cuda.is_available()):
         raise ModelError(
             f"this machine has no device {name!r}: choose auto or cpu, or install a torch build that sees it"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 from collections.abc import Sequence
@@ -10,21 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
+import numpy.typing as npt
 from transformers import AutoTokenizer
 
 from rmeval.errors import ModelError
 from rmeval.types import Conversation
 
-__all__ = ["Rendered", "Renderer"]
+__all__ = ["Rendered", "Renderer", "TokenArray"]
+
+TokenArray = npt.NDArray[np.int32]
 
 _CHUNK = 256
+_DATE = datetime.date(2024, 7, 26)
+"""The day that templates which write today's date are told: a score must not depend on the day it is made on. It is the
+one that Llama 3.1's template falls back to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A conversation as token ids, or why its template refuses it."""
 
-    tokens: list[int]
+    tokens: TokenArray
     error: str | None = None
 
 
@@ -60,6 +68,8 @@ class Renderer:
                 "as --tokenizer"
             )
         self._facts: dict[str, Any] = {}
+        example = self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": "ANSWER"}]])[0]
+        self._example = example.error or self.tokenizer.decode(example.tokens)
 
     def render(self, conversations: Sequence[Conversation]) -> list[Rendered]:
         """Renders and tokenises conversations that end in an answer, with the special tokens that the template has."""
@@ -76,30 +86,34 @@ class Renderer:
     def _chunk(self, chunk: list[list[dict[str, str]]]) -> list[Rendered]:
         try:
             encoded = self.tokenizer.apply_chat_template(
-                chunk, tokenize=True, return_dict=True, add_generation_prompt=False
+                chunk, tokenize=True, return_dict=True, add_generation_prompt=False, strftime_now=_DATE.strftime
             )
         except (jinja2.TemplateError, TypeError, ValueError) as error:
             if len(chunk) > 1:
                 return [one for conversation in chunk for one in self._chunk([conversation])]
-            return [Rendered([], f"the chat template refuses this conversation: {_first_line(error)}")]
+            reason = f"the chat template refuses this conversation: {_first_line(error)}"
+            return [Rendered(np.empty(0, np.int32), reason)]
         return [
-            Rendered(list(tokens), None if tokens else "the chat template renders this conversation to nothing")
+            Rendered(
+                np.array(tokens, dtype=np.int32),
+                None if tokens else "the chat template renders this conversation to nothing",
+            )
             for tokens in encoded["input_ids"]
         ]
 
-    def _found(self, sequences: Sequence[list[int]]) -> dict[str, Any]:
+    def _found(self, sequences: Sequence[TokenArray]) -> dict[str, Any]:
         """What a reader may want to see of what was rendered."""
         if not sequences:
             return {}
         total = hashlib.sha256()
         for tokens in sequences:
-            total.update(json.dumps(tokens).encode())
+            total.update(len(tokens).to_bytes(8, "little") + tokens.astype("<i4").tobytes())
         facts: dict[str, Any] = {
             "first_rendered": self.tokenizer.decode(sequences[0]),
             "rendered_sha256": total.hexdigest(),
         }
         bos = self.tokenizer.bos_token_id
-        if bos is not None and (twice := sum(tokens[:2] == [bos, bos] for tokens in sequences)):
+        if bos is not None and (twice := sum(tokens[:2].tolist() == [bos, bos] for tokens in sequences)):
             facts["double_bos"] = twice
         return facts
 
@@ -110,12 +124,13 @@ class Renderer:
         return int(limit) if limit < 1e9 else None
 
     def identity(self) -> str:
-        """Digest of the template."""
-        return hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
+        """Digest of the template and of the day that it is told."""
+        told = [self.tokenizer.chat_template, _DATE.isoformat()]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
     def facts(self) -> dict[str, Any]:
-        """Of the last call of `render`: the first conversation as the model sees it, and a hash of all."""
-        return self._facts
+        """The template's layout, and of the last call of `render` the first conversation and a hash of all."""
+        return {"template_example": self._example, **self._facts}
 
 
 def _first_line(error: BaseException) -> str:
