@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Benchmark, load_benchmark
+from rmeval.errors import ModelError
 from rmeval.models import RewardModel, load_model
 from rmeval.protocols import pointwise
 from rmeval.runs.folder import Result, open_run
@@ -20,7 +21,7 @@ __all__ = ["Result", "evaluate", "load_benchmark", "load_model", "open_run", "sc
 
 
 def evaluate(
-    model: str | RewardModel,
+    model: str | Path | RewardModel,
     benchmark: str | Benchmark,
     data: str | Path | None = None,
     *,
@@ -66,14 +67,13 @@ def evaluate(
     if isinstance(benchmark, str):
         place = None if data is None else str(data)
         benchmark = load_benchmark(benchmark, place, columns=columns, split=split, config=config)
-    if isinstance(model, str):
-        model = load_model(model, **options)
+    model = _loaded(model, options)
     planned = plan(benchmark, Selection(tuple(subsets), n_items, seed, limit))
     return run(model, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
 
 
 def score(
-    model: str | RewardModel, conversations: Iterable[Sequence[pointwise.MessageLike]], **options: Any
+    model: str | Path | RewardModel, conversations: Iterable[Sequence[pointwise.MessageLike]], **options: Any
 ) -> FloatArray:
     """Scores conversations, for rejection sampling or a closer look; nothing is written.
 
@@ -89,11 +89,18 @@ def score(
     Raises:
         RmevalError: If the model cannot be used, or a conversation is not of this form.
     """
-    if isinstance(model, str):
-        model = load_model(model, **options)
+    model = _loaded(model, options)
     requests = pointwise.conversation_requests(
         [pointwise.as_conversation(one, number) for number, one in enumerate(conversations)]
     )
     distinct = list({request.key: request for request in requests}.values())
     seen = {observation.key: observation for batch in model.observe(distinct) for observation in batch}
     return np.array([seen[request.key].values.get("score", np.nan) for request in requests], dtype=np.float64)
+
+
+def _loaded(model: str | Path | RewardModel, options: dict[str, Any]) -> RewardModel:
+    if isinstance(model, str | Path):
+        return load_model(str(model), **options)
+    if options:
+        raise ModelError(f"the model is loaded already: give {', '.join(options)} to load_model, or check the spelling")
+    return model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +40,19 @@ def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
     return digest(sorted([name, *sorted(contents)] for name, contents in digests))
 
 
-def gold_digest(items: Iterable[Item]) -> str:
-    """Digest of what a benchmark knows: gold, contests and weights, in any order of items."""
-    known = [
-        [
-            item.id,
-            [response.gold for response in item.responses],
-            [[contest.members, contest.gold, contest.tag] for contest in item.contests],
-            item.weight,
-        ]
-        for item in items
-    ]
+def gold_digest(items: Iterable[Item], digests: Mapping[str, Sequence[str]]) -> str:
+    """Digest of what a benchmark knows: which conversation has what gold and wins what, in any order of items.
+
+    Args:
+        items: The items; their texts are not needed.
+        digests: By item id, the conversation digest of each response.
+    """
+    known = []
+    for item in items:
+        own = digests[item.id]
+        golds = [[content, response.gold] for content, response in zip(own, item.responses, strict=True)]
+        contests = [[[own[member] for member in c.members], c.gold, c.tag] for c in item.contests]
+        known.append([item.id, golds, contests, item.weight])
     return digest(sorted(known, key=lambda entry: str(entry[0])))
 
 

@@ -12,13 +12,18 @@ from typing import Any
 
 from rmeval.errors import RmevalError
 
-__all__ = ["is_file_spec", "load_object", "registered"]
+__all__ = ["is_file_spec", "load_object", "one_line", "registered"]
 
 
 def is_file_spec(spec: str) -> bool:
     """Whether `spec` has the form `path/to/file.py:Name`."""
     path, colon, name = spec.rpartition(":")
     return bool(colon) and path.endswith(".py") and name.isidentifier()
+
+
+def one_line(error: BaseException) -> str:
+    """The kind and the message of somebody else's exception, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def registered(group: str, builtin: Mapping[str, str]) -> dict[str, str]:
@@ -53,10 +58,8 @@ def load_object(spec: str) -> Any:
     sys.modules[module_spec.name] = module
     try:
         module_spec.loader.exec_module(module)
-    except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as error:
-        raise RmevalError(
-            f"{where} fails when it is imported ({type(error).__name__}: {error}): mend it first"
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise RmevalError(f"{where} fails when it is imported ({one_line(error)}): mend it first") from error
     try:
         return getattr(module, name)
     except AttributeError:

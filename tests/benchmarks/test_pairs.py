@@ -113,6 +113,23 @@ def test_bad_settings(tmp_path: Path) -> None:
         load_benchmark("rm-bench", columns={"prompt": "a"})
 
 
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"subset": "topic"}, "column 'topic' is missing"),
+        ({"chosen": "rejected"}, "--columns gives the column 'rejected' two meanings"),
+    ],
+)
+def test_columns_that_are_not_there_or_twice(tmp_path: Path, columns: dict[str, str], sentence: str) -> None:
+    with pytest.raises(DataError, match=sentence):
+        load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "b"}], columns=columns)
+
+
+def test_a_split_of_a_local_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--split and --config are for data on the hub"):
+        load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "b"}], split="test")
+
+
 def test_equal_answers_are_noted(tmp_path: Path) -> None:
     items = load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "a"}])
     assert Pairs("p").notes(items) == ["1 pairs have equal answers: any model ties on them"]

@@ -42,6 +42,13 @@ def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
         ("a.parquet", b"nonsense", "is no parquet file"),
         ("a.jsonl", b"\xff\xfe\x00", "is not UTF-8 text"),
         ("a.json", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
+        ("a.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
+        ("a.csv", b'a,b\n1,"2\n3,4\n', "a.csv is broken CSV"),
+        ("a.csv", b"a,a\n1,2\n", "a.csv line 1: two columns have the name 'a'"),
+        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 99, mtime=0)[:-9], "a.jsonl.gz is cut short"),
+        ("a.jsonl", b'{"a": "\\ud800"}\n', "a.jsonl line 1: there is half of a surrogate pair"),
+        ("a.json", b"[" * 100_000, "a.json .*nested"),
+        ("a.json", b'[{"a": ' + b"1" * 5000 + b"}]", "a.json"),
         ("a.xlsx", b"PK", "is of a kind that cannot be read"),
     ],
 )
@@ -65,3 +72,11 @@ def test_missing_column_names_those_there_are(tmp_path: Path) -> None:
         row.text("chosen")
     with pytest.raises(DataError, match="column 'good' must be a list of strings, not str"):
         row.texts("good")
+
+
+def test_spreadsheets_and_long_fields(tmp_path: Path) -> None:
+    text = "x" * 200_000
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfprompt,chosen\n" + f"p,{text}\n".encode())
+    assert read_rows(tmp_path / "a.csv")[0].fields == {"prompt": "p", "chosen": text}
+    (tmp_path / "a.jsonl").write_bytes(b'\xef\xbb\xbf{"a": 1}\n')
+    assert read_rows(tmp_path / "a.jsonl")[0].fields == {"a": 1}

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 import rmeval
 from rmeval.errors import ModelError
@@ -79,8 +80,47 @@ def test_a_bos_too_many_in_the_template_is_told(tmp_path: Path) -> None:
     assert model.facts()["double_bos"] == 6, "two of the seven conversations are equal"
 
 
-def test_encoders_pool_by_themselves(tmp_path: Path) -> None:
-    folder = make_checkpoint(tmp_path / "m", kind="bert")
+ENCODERS: dict[str, dict[str, Any]] = {
+    "albert": {"embedding_size": 16},
+    "bert": {},
+    "deberta": {},
+    "deberta-v2": {"relative_attention": True, "position_buckets": 8, "pos_att_type": ["p2c", "c2p"]},
+    "distilbert": {"dim": 32, "n_heads": 2, "n_layers": 2, "hidden_dim": 32},
+    "electra": {"embedding_size": 16},
+    "modernbert": {"cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2},
+    "mpnet": {},
+    "roberta": {},
+    "xlm-roberta": {},
+}
+DECODERS: dict[str, dict[str, Any]] = {
+    "gemma3_text": {"head_dim": 16, "num_key_value_heads": 1, "sliding_window": 8, "sliding_window_pattern": 2},
+    "gpt2": {"n_embd": 32, "n_head": 2, "n_layer": 2, "n_positions": 512},
+    "gpt_neox": {},
+    "llama": {"num_key_value_heads": 1},
+    "mistral": {"num_key_value_heads": 1, "sliding_window": 8},
+}
+SHAPE = {
+    "vocab_size": 400,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+
+
+def saved(path: Path, kind: str, **config: Any) -> Path:
+    torch.manual_seed(0)
+    shape = SHAPE | {"max_position_embeddings": 600, "num_labels": 1, "pad_token_id": 0, "initializer_range": 0.2}
+    made = AutoConfig.for_model(kind, **shape | config)
+    AutoModelForSequenceClassification.from_config(made).eval().save_pretrained(path)
+    make_tokenizer().save_pretrained(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", [*ENCODERS, *DECODERS])
+def test_architectures(tmp_path: Path, kind: str) -> None:
+    """A batch gives what the model itself gives for one sequence without padding."""
+    folder = saved(tmp_path / "m", kind, **(ENCODERS | DECODERS)[kind])
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     wanted = []
@@ -88,7 +128,22 @@ def test_encoders_pool_by_themselves(tmp_path: Path) -> None:
         tokens = tokenizer.apply_chat_template(conversation, return_dict=True, tokenize=True)["input_ids"]
         with torch.inference_mode():
             wanted.append(float(model(input_ids=torch.tensor([tokens])).logits))
+    assert len({round(value, 6) for value in wanted}) > 1, "a test that any constant passes"
     assert rmeval.score(str(folder), CONVERSATIONS) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_an_encoder_is_not_cut_at_its_beginning(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m", "bert")
+    with pytest.raises(ModelError, match="reads the beginning of a conversation, which truncate-left would cut"):
+        rmeval.score(str(folder), CONVERSATIONS, max_length=40, on_overlength="truncate-left")
+
+
+@pytest.mark.parametrize("kind", ["t5", "modernbert-decoder"])
+def test_architectures_that_cannot_be_read_say_so(tmp_path: Path, kind: str) -> None:
+    extra = {"bos_token_id": 3, "eos_token_id": 2, "cls_token_id": 3, "sep_token_id": 2}
+    folder = saved(tmp_path / "m", kind, **({"d_model": 32, "d_ff": 32, "num_layers": 2} if kind == "t5" else extra))
+    with pytest.raises(ModelError, match="is laid out in a way that cannot be read"):
+        rmeval.score(str(folder), CONVERSATIONS)
 
 
 def test_a_template_from_a_file_and_another_tokenizer(checkpoint: Path, tmp_path: Path) -> None:
@@ -305,3 +360,94 @@ def test_another_models_tokenizer(checkpoint: Path, tmp_path: Path) -> None:
     larger.save_pretrained(tmp_path / "larger")
     with pytest.raises(ModelError, match=r"gives token \d+ where .* knows 400 tokens: it is another model's"):
         rmeval.score(str(checkpoint), CONVERSATIONS, tokenizer=str(tmp_path / "larger"))
+
+
+def test_a_template_that_writes_the_date_is_told_a_fixed_one(tmp_path: Path) -> None:
+    dated = "{{ strftime_now('%d %b %Y') }} " + ENDS_IN_EOS
+    folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=dated))
+    model = rmeval.load_model(str(folder))
+    rmeval.score(model, CONVERSATIONS[:1])
+    assert model.facts()["first_rendered"].startswith("26 Jul 2024 ")
+
+
+def test_a_template_that_leaves_the_answer_out(tmp_path: Path) -> None:
+    blind = "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}"
+    folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=blind))
+    with pytest.raises(ModelError, match=r"the chat template of .* leaves the answer out"):
+        rmeval.load_model(str(folder))
+
+
+def test_identity_follows_code_and_pickled_weights_where_those_are_used(checkpoint: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    shutil.copytree(checkpoint, folder)
+    plain, trusting = rmeval.load_model(str(folder)), rmeval.load_model(str(folder), trust_remote_code=True)
+    (folder / "mine.py").write_text("# code")
+    assert rmeval.load_model(str(folder)).identity() == plain.identity()
+    assert rmeval.load_model(str(folder), trust_remote_code=True).identity() != trusting.identity()
+    torch.save({}, folder / "pytorch_model.bin")
+    pickle = {"use_safetensors": False}
+    before = rmeval.load_model(str(folder), model_kwargs=pickle).identity()
+    torch.save({"more": torch.ones(1)}, folder / "pytorch_model.bin")
+    assert rmeval.load_model(str(folder), model_kwargs=pickle).identity() != before
+    placed = rmeval.load_model(str(folder), model_kwargs={"device_map": "auto", "max_memory": {"cpu": "1GB"}})
+    assert placed.identity() == plain.identity()
+
+
+def test_weights_without_a_place_are_told(checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "m"
+    shutil.copytree(checkpoint, folder)
+    weights = load_file(folder / "model.safetensors") | {"model.layers.0.lora_A.weight": torch.ones(2, 2)}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    model = rmeval.load_model(str(folder))
+    rmeval.score(model, CONVERSATIONS)
+    assert "holds 1 weights that this kind of model has no place for (model.layers.0.lora_A.weight)" in caplog.text
+    assert model.facts()["unused_weights"] == ["model.layers.0.lora_A.weight"]
+
+
+def test_longer_than_the_network_was_built_for(checkpoint: Path) -> None:
+    with pytest.raises(ModelError, match="was built for 512 tokens"):
+        rmeval.load_model(str(checkpoint), max_length=513)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_hidden_layers": "many"},
+        {"num_attention_heads": 0},
+        {"max_position_embeddings": "long"},
+        {"dtype": "float13"},
+        {"hidden_size": 48},
+        {"pad_token_id": -1},
+    ],
+)
+def test_odd_configs_are_one_sentence_or_right(checkpoint: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+    folder = tmp_path / "m"
+    shutil.copytree(checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    try:
+        found = rmeval.score(str(folder), CONVERSATIONS)
+    except ModelError as error:
+        assert "\n" not in str(error)
+    else:
+        assert found == pytest.approx(rmeval.score(str(checkpoint), CONVERSATIONS), abs=1e-5)
+
+
+def test_weights_that_do_not_fit_are_never_made_up(checkpoint: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    shutil.copytree(checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 48}))
+    with pytest.raises(ModelError, match=r"disagree in shape|so its scores would be random"):
+        rmeval.score(str(folder), CONVERSATIONS, model_kwargs={"ignore_mismatched_sizes": True})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("tokenizer.json", ""), ("tokenizer.json", "{}"), ("tokenizer_config.json", "[]")]
+)
+def test_broken_tokenizers(checkpoint: Path, tmp_path: Path, name: str, content: str) -> None:
+    folder = tmp_path / "m"
+    shutil.copytree(checkpoint, folder)
+    (folder / name).write_text(content)
+    with pytest.raises(ModelError, match=r"the tokenizer of .* cannot be loaded"):
+        rmeval.load_model(str(folder))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,19 @@ class Nan:
     def score(self, conversations):
         return [float("nan")] * len(conversations)
 
+class Dict:
+    def score(self, conversations):
+        return {1.0: "a", 2.0: "b", 3.0: "c"}
+
+class Column:
+    def score(self, conversations):
+        import numpy
+        return numpy.ones((len(conversations), 1))
+
+class Leaves:
+    def score(self, conversations):
+        raise SystemExit(0)
+
 class Silent:
     pass
 """
@@ -63,13 +77,15 @@ def test_identity_follows_the_file_and_its_arguments(scorer: Path) -> None:
 
 
 def test_a_batch_that_fails_is_an_error_of_its_answers(scorer: Path) -> None:
-    model = rmeval.load_model(f"{scorer}:Broken", batch_size=1)
+    model = rmeval.load_model(f"{scorer}:Broken")
     assert np.isnan(rmeval.score(model, CONVERSATIONS)).tolist() == [False, True, False]
     from rmeval.protocols.pointwise import as_conversation, conversation_requests
 
     requests = conversation_requests([as_conversation(one, 0) for one in CONVERSATIONS])
     observations = [one for batch in model.observe(requests) for one in batch]
-    assert observations[1].error == "ValueError: no b please (scorer.py line 13)"
+    assert observations[1].error == "ValueError: no b please (scorer.py line 13)", (
+        "its neighbours in the batch have scores"
+    )
 
 
 def test_not_a_number_is_no_score(scorer: Path) -> None:
@@ -84,6 +100,8 @@ def test_not_a_number_is_no_score(scorer: Path) -> None:
         ("scorer.py:Other", {}, "defines no Other"),
         ("other.py:Mine", {}, "there is no file"),
         ("scorer.py:Mine", {"model_kwargs": {"power": 2}}, "cannot be made with"),
+        ("scorer.py:Mine", {"max_length": 5}, "has no use for --max-length"),
+        ("scorer.py:Dict", {}, r"score\(\) returned a dict"),
     ],
 )
 def test_wrong_scorers(scorer: Path, spec: str, options: dict[str, object], sentence: str) -> None:
@@ -132,3 +150,25 @@ def test_wrong_conversations(conversation: list[object], sentence: str) -> None:
 
 def test_unknown_model_error_is_a_model_error() -> None:
     assert issubclass(ModelError, RmevalError)
+
+
+def test_a_column_of_scores_is_a_list_of_scores(scorer: Path) -> None:
+    assert rmeval.score(f"{scorer}:Column", CONVERSATIONS).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_scorer_that_leaves_has_failed(scorer: Path) -> None:
+    assert np.isnan(rmeval.score(f"{scorer}:Leaves", CONVERSATIONS)).all()
+
+
+@pytest.mark.parametrize("options", [{"dtype": "float32"}, {"device": "tpu"}, {"model_kwargs": {"a": 1}}])
+def test_options_that_would_be_ignored_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match="baseline:longest has no use for --"):
+        rmeval.load_model("baseline:longest", **options)
+    with pytest.raises(ModelError, match="the model is loaded already"):
+        rmeval.score(rmeval.load_model("baseline:longest"), CONVERSATIONS, **options)
+
+
+@pytest.mark.parametrize("name", ["token", "hf_token", "api_key", "proxies"])
+def test_secrets_are_not_written_down(name: str) -> None:
+    with pytest.raises(ModelError, match=f"{name} does not belong into model_kwargs"):
+        rmeval.load_model("anything", model_kwargs={name: "x"})

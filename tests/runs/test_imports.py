@@ -8,6 +8,7 @@ import pytest
 
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import DataError
+from rmeval.metrics.outcomes import HALF
 from rmeval.runs.folder import Result, derive
 from rmeval.runs.imports import import_scores
 from tests.data import reward_bench_rows, rm_bench_rows
@@ -67,7 +68,7 @@ def test_by_text_where_there_is_no_id(rm_bench_folder: Path, tmp_path: Path) -> 
     result = bring(file, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
     # The item whose id was 2 has a tie, and that whose id was 3 loses, each in the markdown column.
     assert result.value("cell:concise/detailed_markdown", "math") == 0.5
-    assert result.record("normal", "math").ties == 3
+    assert [result.record(level, "math").ties for level in ("easy", "normal", "hard", "average")] == [0, 1, 2, 3]
 
 
 def reward_bench(tmp_path: Path) -> tuple[Benchmark, list[dict[str, Any]]]:
@@ -130,13 +131,18 @@ def test_the_oracle_is_always_right(rm_bench_folder: Path, tmp_path: Path) -> No
         ('[{"item_id": "chat/77", "response": 0, "score": 1}]', "no row of .* belongs to an item of the benchmark"),
         (
             '[{"id": 1, "domain": "chat", "score_chosen": [1, 2], "score_rejected": [1, 2]}]',
-            "4 scores for the 6 answers",
+            "2 chosen and 2 rejected scores for the 6 answers",
         ),
         (
             '[{"id": 1, "domain": "chat", "prompt": "other", "score_chosen": [1,1,1], "score_rejected": [1,1,1]}]',
             "its texts are not those of item chat/1",
         ),
         ('[{"score_chosen": [1, 1, 1], "score_rejected": [1, 1, 1]}]', "there is neither an 'id' nor texts"),
+        (
+            '[{"id": 1, "domain": "chat", "score_chosen": [9], "score_rejected": [1, 2, 3, 4, 5]}]',
+            "1 chosen and 5 rejected scores for the 6 answers",
+        ),
+        ('[{"item_id": "chat/1", "response": 0, "score": 1' + "0" * 400 + "}]", "a score must be a number"),
         ('{"model": "m"}', "must hold rows, or columns of one length"),
         (
             '[{"item_id": "chat/1", "response": 0, "score": 1}, {"item_id": "chat/1", "response": 0, "score": 2}]',
@@ -154,3 +160,32 @@ def test_bad_files(rm_bench_folder: Path, tmp_path: Path, content: str, sentence
 def test_a_file_or_an_oracle(rm_bench_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="give a file of scores, or --oracle"):
         import_scores(None, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
+
+
+def test_missing_numbers_are_failures(rm_bench_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "scores.json"
+    rows = [row | {"score_chosen": [2, 2, 2], "score_rejected": [1, 1, 1]} for row in rm_bench_rows("chat", 2)]
+    rows[0]["score_chosen"] = [float("nan"), None, 2]
+    file.write_text(json.dumps([row | {"domain": "chat"} for row in rows]))
+    result = bring(file, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
+    # A NaN loses, as in the reference. Rows without a score: concise (no easy contest) and plain (one of three).
+    assert result.value("cell:concise/concise", "chat") == 0.5
+    assert [result.record(level, "chat").failures for level in ("easy", "normal", "hard", "average")] == [1, 2, 3, 6]
+    assert derive(result.path, HALF).value("cell:concise/concise", "chat") == 1.0
+
+
+def test_pairs_of_scores_do_not_fit_items_of_six_answers(rm_bench_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "scores.jsonl"
+    file.write_text('{"id": 1, "subset": "chat", "scores_chosen": 1, "scores_rejected": 0}\n')
+    with pytest.raises(DataError, match="one chosen and one rejected score for the 6 answers of chat/1"):
+        bring(file, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
+
+
+def test_an_unknown_id_with_known_texts(rm_bench_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    rows = [
+        row | {"id": 900, "score_chosen": [1, 1, 1], "score_rejected": [0, 0, 0]} for row in rm_bench_rows("math", 1)
+    ]
+    file.write_text(json.dumps(rows))
+    result = bring(file, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
+    assert result.record("easy", "math").n_items == 1

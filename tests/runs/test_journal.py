@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,21 @@ def test_lines_are_json(tmp_path: Path) -> None:
 
 def test_no_journal_yet(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize("room", [0, 1, 40, 90])
+def test_a_disk_that_takes_a_part_of_a_batch(tmp_path: Path, room: int) -> None:
+    """The write that fills the disk may be cut short; the journal stays whole, also when there is room again."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(tmp_path) as journal:
+        journal.append(some(0, 2))
+        size = (tmp_path / "0001.jsonl").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, before[1]))
+        try:
+            with pytest.raises(RunError, match="there is no room left"):
+                journal.append(some(2, 2))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert len(read_journal(tmp_path)) == 2
+        journal.append(some(4, 1))
+    assert list(read_journal(tmp_path)) == ["k0", "k1", "k4"]

@@ -23,9 +23,9 @@ from rmeval.types import Observation, Request
 
 
 def run(
-    model: Any, benchmark: Benchmark, out: Path, selection: Selection = Selection(), **options: Any
+    model: Any, benchmark: Benchmark, out: Path, selection: Selection | None = None, **options: Any
 ) -> rmeval.Result:
-    return run_plan(model, plan(benchmark, selection), out, **options)
+    return run_plan(model, plan(benchmark, selection or Selection()), out, **options)
 
 
 class Counting:
@@ -54,6 +54,20 @@ class Counting:
                 yield [Observation(request.key, values={"score": float(len(request.responses[0]))})]
 
 
+class Stopping(Counting):
+    """Is interrupted after some answers."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+    def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+        for number, batch in enumerate(super().observe(requests)):
+            if number == self.after:
+                raise KeyboardInterrupt
+            yield batch
+
+
 def test_records_are_made_and_read_again(rm_bench_folder: Path, tmp_path: Path) -> None:
     result = rmeval.evaluate("baseline:longest", "rm-bench", rm_bench_folder, out=tmp_path / "runs")
     assert result.value("easy", "chat") == 1.0
@@ -78,17 +92,19 @@ def test_records_are_made_and_read_again(rm_bench_folder: Path, tmp_path: Path) 
         result.value("hardest")
 
 
-def test_texts_stay_out_unless_asked_for(rm_bench_folder: Path, tmp_path: Path) -> None:
-    for store, there in ((False, False), (True, True)):
-        result = rmeval.evaluate(
-            "baseline:longest", "rm-bench", rm_bench_folder, out=tmp_path / str(store), store_text=store
-        )
-        written = b"".join(path.read_bytes() for path in result.path.rglob("*") if path.is_file())
-        import pyarrow.parquet as pq
+@pytest.mark.parametrize("store", [False, True])
+def test_texts_stay_out_unless_asked_for(checkpoint: Path, rm_bench_folder: Path, tmp_path: Path, store: bool) -> None:
+    import pyarrow.parquet as pq
 
-        table = pq.read_table(result.path / "items.parquet").to_pylist()
-        assert (table[0]["prompt"] is not None) == there
-        assert (b"as all know" in written or table[0]["responses"][0]["text"] is not None) == there
+    result = rmeval.evaluate(
+        str(checkpoint), "rm-bench", rm_bench_folder, subsets=["chat"], out=tmp_path / "runs", store_text=store
+    )
+    (row, *_) = pq.read_table(result.path / "items.parquet").to_pylist()
+    texts = [row["prompt"], row["responses"][0]["text"]]
+    assert all((text is not None) == store for text in texts)
+    rest = b"".join(path.read_bytes() for path in result.path.rglob("*") if path.suffix in (".json", ".jsonl"))
+    assert (b"What is the capital of land" in rest) == store
+    assert b"PROMPT" in rest, "the layout of the template is always told"
 
 
 def test_each_distinct_conversation_once_and_never_again(pairs_file: Path, tmp_path: Path) -> None:
@@ -112,6 +128,85 @@ def test_a_larger_selection_continues_the_run(pairs_file: Path, tmp_path: Path) 
     assert len(small.asked) == 10
     assert not set(small.asked) & set(large.asked)
     assert [result.record("accuracy").n_items for result in (first, second)] == [5, 9]
+
+
+def test_a_part_leaves_the_numbers_of_the_whole(pairs_file: Path, tmp_path: Path) -> None:
+    whole = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
+    files = {path: path.read_bytes() for path in whole.path.rglob("*") if path.is_file()}
+    part = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", Selection(limit=3))
+    assert part.record("accuracy").n_items == 3
+    assert part.manifest["selection"]["limit"] == 3
+    assert "a part of what the run folder holds" in part.notes[-1]
+    assert {path: path.read_bytes() for path in whole.path.rglob("*") if path.is_file()} == files
+    assert open_run(whole.path).records == whole.records
+
+
+def test_numbers_of_an_earlier_selection_are_gone_when_a_run_is_stopped(pairs_file: Path, tmp_path: Path) -> None:
+    run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", Selection(limit=5))
+    with pytest.raises(KeyboardInterrupt):
+        run(Stopping(after=4), Pairs(str(pairs_file)), tmp_path / "runs")
+    stopped = open_run(tmp_path / "runs")
+    assert stopped.record("accuracy").n_items == 7
+    assert "unfinished: these are the numbers of the 7 of 12 items that are scored" in stopped.notes[-1]
+    assert len(stopped.manifest["sessions"]) == 2, "also who was stopped has left a session"
+
+
+def test_corrected_labels_need_no_scoring(pairs_file: Path, tmp_path: Path) -> None:
+    before = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
+    rows = [json.loads(line) for line in pairs_file.read_text().splitlines()]
+    rows[0]["chosen"], rows[0]["rejected"] = rows[0]["rejected"], rows[0]["chosen"]
+    pairs_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = Counting()
+    after = run(model, Pairs(str(pairs_file)), tmp_path / "runs")
+    assert model.asked == []
+    assert after.path == before.path
+    assert abs(after.value("accuracy") - before.value("accuracy")) == pytest.approx(1 / 12)
+    assert after.manifest["gold"] != before.manifest["gold"]
+
+
+def test_several_scores_of_one_model(pairs_file: Path, tmp_path: Path) -> None:
+    class Two(Counting):
+        def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+            for (one,) in super().observe(requests):
+                score = one.values["score"]
+                assert isinstance(score, float)
+                yield [Observation(one.key, values={"sum": score, "minus": -score})]
+
+    result = run(Two(), Pairs(str(pairs_file)), tmp_path / "runs")
+    assert result.value("accuracy", variant="sum") == pytest.approx(1 - result.value("accuracy", variant="minus"))
+    assert result.record("accuracy").variant == "sum"
+    assert open_run(result.path).records == derive(result.path).records == result.records
+
+
+def test_code_that_a_run_folder_names_is_not_run_unasked(pairs_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from rmeval.benchmarks.pairs import Pairs\nclass Mine(Pairs):\n    pass\n")
+    spec = f"{tmp_path}/mine.py:Mine"
+    result = rmeval.evaluate("baseline:longest", spec, pairs_file, out=tmp_path / "runs")
+    (result.path / "metrics.json").unlink()
+    (tmp_path / "mine.py").write_text("raise SystemExit('it ran')")
+    with pytest.raises(RunError, match=r"if you trust that file, give --benchmark"):
+        open_run(result.path)
+    assert open_run(result.path, benchmark="pairs").records == result.records
+
+
+def test_a_journal_that_was_lost_is_no_zero(pairs_file: Path, tmp_path: Path) -> None:
+    result = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
+    (result.path / "metrics.json").unlink()
+    for segment in (result.path / "journal").iterdir():
+        segment.unlink()
+    with pytest.raises(RunError, match=r"journal lacks 24 answers of a complete run"):
+        open_run(result.path)
+
+
+def test_a_changed_byte_in_the_items_is_seen(pairs_file: Path, tmp_path: Path) -> None:
+    result = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
+    file = result.path / "items.parquet"
+    (result.path / "metrics.json").unlink()
+    data = bytearray(file.read_bytes())
+    data[200] ^= 1
+    file.write_bytes(bytes(data))
+    with pytest.raises(RunError, match=r"items\.parquet cannot be read"):
+        open_run(result.path)
 
 
 def test_failures_are_counted_noted_and_tried_again(pairs_file: Path, tmp_path: Path) -> None:
@@ -201,16 +296,9 @@ def test_damaged_and_foreign_folders(rm_bench_folder: Path, tmp_path: Path) -> N
 
 
 def test_a_run_that_was_stopped_can_be_looked_at(pairs_file: Path, tmp_path: Path) -> None:
-    class Stopping(Counting):
-        def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
-            for number, batch in enumerate(super().observe(requests)):
-                if number == 10:
-                    raise KeyboardInterrupt
-                yield batch
-
     with pytest.raises(KeyboardInterrupt):
-        run(Stopping(), Pairs(str(pairs_file)), tmp_path / "runs")
+        run(Stopping(after=10), Pairs(str(pairs_file)), tmp_path / "runs")
     result = open_run(tmp_path / "runs")
     assert result.manifest["status"] == "running"
-    assert "14 answers have no score (missing): the policy decides how they count" in result.notes
-    assert result.record("accuracy").failures == 7
+    assert "unfinished: these are the numbers of the 5 of 12 items that are scored" in result.notes[-1]
+    assert (result.record("accuracy").n_items, result.record("accuracy").failures) == (5, 0)

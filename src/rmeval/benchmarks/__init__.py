@@ -105,6 +105,8 @@ def load_benchmark(name: str, data: str | None = None, **options: Any) -> Benchm
     Raises:
         DataError: If there is no such benchmark, or it does not understand an option.
     """
+    if data == "":
+        raise DataError("--data is empty: give a file, a folder or a hub id")
     if is_file_spec(name):
         target = name
     elif name in BUILTIN:

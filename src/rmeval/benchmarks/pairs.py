@@ -64,6 +64,14 @@ class Pairs:
             raise DataError(
                 f"--columns knows {', '.join(COLUMNS)}, not {', '.join(sorted(unknown))}: as in prompt=question"
             )
+        given = list((columns or {}).values())
+        if twice := next((name for name in given if given.count(name) > 1), None):
+            raise DataError(f"--columns gives the column {twice!r} two meanings: name each once")
+        taken = (
+            {name for name in COLUMNS if name not in (columns or {})} & set(given) & {"prompt", "chosen", "rejected"}
+        )
+        if taken:
+            raise DataError(f"--columns gives the column {taken.pop()!r} two meanings: name each once")
         self.data, self.split, self.config = data, split, config
         self.columns = {name: name for name in COLUMNS} | dict(columns or {})
 
@@ -77,6 +85,9 @@ class Pairs:
                     f"{row.where}: id {item.id!r} is there already: ids must be unique, or leave the column out"
                 )
             items[item.id] = item
+        subsets = {item.subset for item in items.values()}
+        if "all" in subsets and len(subsets) > 1:
+            raise DataError(f"a subset of {self.data} has the name 'all', which stands for all pairs: rename it")
         return list(items.values())
 
     def _rows(self) -> list[Row]:
@@ -86,6 +97,10 @@ class Pairs:
         if place.is_dir():
             return [row for path in find_files(place) for row in read_rows(path)]
         if place.exists() or not is_hub_id(self.data) or place.name.endswith(SUFFIXES):
+            if self.split or self.config:
+                raise DataError(
+                    f"--split and --config are for data on the hub, and {self.data} is a local file: leave them out"
+                )
             return read_rows(place)
         return _hub_rows(self.data, self.config, self.split or "train")
 
@@ -97,8 +112,7 @@ class Pairs:
                 f"{row.where}: chosen and rejected do not answer the same conversation: "
                 "the messages before the last must be equal"
             )
-        subset = row.fields.get(self.columns["subset"])
-        name = row.fields.get(self.columns["id"])
+        subset, name = (self._optional(row, column) for column in ("subset", "id"))
         return Item(
             id=str(number if name is None else name),
             subset="all" if subset is None else str(subset),
@@ -107,6 +121,11 @@ class Pairs:
             contests=CONTESTS,
             cluster=conversation_digest(chosen_context),
         )
+
+    def _optional(self, row: Row, name: str) -> Any:
+        """A column that need not be there, unless --columns says that it is."""
+        column = self.columns[name]
+        return row.fields.get(column) if column == name else row.get(column)
 
     def _side(self, row: Row, side: str) -> tuple[Conversation, str]:
         """The context and the answer of one side: a string after a prompt, or messages that end in the answer."""

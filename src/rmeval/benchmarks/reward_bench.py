@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from rmeval.benchmarks import Card, missing_counts
-from rmeval.benchmarks.source import Row, find_files, read_rows
+from rmeval.benchmarks.source import SUFFIXES, Row, find_files, read_rows
 from rmeval.digests import digest
 from rmeval.errors import DataError
-from rmeval.hub import hub_file
+from rmeval.hub import hub_file, is_hub_id
 from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import accuracy_record, make_record
@@ -76,6 +76,8 @@ class RewardBench:
         if self.data is None:
             return [hub_file(self.card.source, FILTERED, self.card.revision, "dataset").path]
         place = Path(self.data)
+        if "/" in self.data and is_hub_id(self.data) and not place.name.endswith(SUFFIXES):
+            return [hub_file(self.data, FILTERED, repo_type="dataset").path]
         return find_files(place) if place.is_dir() else [place]
 
     def aggregate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from rmeval.benchmarks import Card, missing_counts
-from rmeval.benchmarks.source import Row, read_rows
+from rmeval.benchmarks.source import SUFFIXES, Row, read_rows
 from rmeval.errors import DataError
-from rmeval.hub import hub_file
+from rmeval.hub import hub_file, is_hub_id
 from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import make_record
-from rmeval.metrics.style_substance import FORMULA, LEVELS, credit_matrices, levels
+from rmeval.metrics.style_substance import FORMULA, LEVELS, credit_matrices, level_of, levels
 from rmeval.types import STYLES, Contest, Evidence, FloatArray, Item, Message, Policy, Record, Response
 
 __all__ = ["RMBench"]
@@ -37,6 +38,15 @@ CONTESTS = tuple(
     for r, rejected in enumerate(STYLES)
 )
 """The nine contests of each item: its responses are the three chosen, then the three rejected, in style order."""
+
+
+ALL_TAGS = frozenset(contest.tag for contest in CONTESTS)
+TAGS = (
+    {level: frozenset(tag for tag in ALL_TAGS if level_of(tag) == level) for level in ("easy", "normal", "hard")}
+    | {"average": ALL_TAGS, "overall": ALL_TAGS}
+    | {f"cell:{tag}": frozenset({tag}) for tag in ALL_TAGS}
+)
+"""The contests that each metric is computed from."""
 
 
 class RMBench:
@@ -87,6 +97,8 @@ class RMBench:
         if self.data is None:
             return [hub_file(self.card.source, TOTAL, self.card.revision, "dataset").path]
         place = Path(self.data)
+        if "/" in self.data and is_hub_id(self.data) and not place.name.endswith(SUFFIXES):
+            return [hub_file(self.data, TOTAL, repo_type="dataset").path]
         if not place.is_dir():
             return [place]
         if (place / TOTAL).exists():
@@ -104,7 +116,7 @@ class RMBench:
             return [_item(row, row.text("domain")) for row in rows]
         # The longest first: "safety-refuse" must not be taken for another domain whose name it may contain.
         for domain in sorted(self.card.counts, key=len, reverse=True):
-            if path.name.startswith(domain):
+            if re.match(rf"{domain}(?![A-Za-z])", path.name):
                 return [_item(row, domain) for row in rows]
         raise DataError(
             f"{path}: its rows have no 'domain' and its name does not begin with one of "
@@ -142,7 +154,7 @@ class RMBench:
                 metric,
                 scope,
                 value,
-                one.outcomes,
+                one.outcomes.only(TAGS[metric]),
                 FORMULA,
                 interval,
                 1.0 if scope in DOMAINS else None,
@@ -202,6 +214,8 @@ def _item(row: Row, domain: str) -> Item:
         raise DataError(f"{row.where}: domain {domain!r} is not one of {', '.join(RMBench.card.counts)}: mend it")
     chosen, rejected = row.texts("chosen", 3), row.texts("rejected", 3)
     number = row.get("id")
+    if isinstance(number, bool) or not isinstance(number, int | str):
+        raise row.wrong("id", "a number or a string", number)
     return Item(
         id=f"{domain}/{number}",
         subset=domain,
@@ -226,4 +240,4 @@ def _cluster(row: Row, domain: str, number: object) -> str:
         return f"{domain}/{number}"
     if "task_id" in row.fields:
         return f"humaneval/{row.text('task_id').rpartition('/')[2]}"
-    return f"humaneval/{int(str(number)) % HUMANEVAL_TASKS}" if str(number).isdigit() else f"{domain}/{number}"
+    return f"humaneval/{int(str(number)) % HUMANEVAL_TASKS}" if str(number).isdecimal() else f"{domain}/{number}"

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from rmeval.errors import DataError
 
 __all__ = ["SUFFIXES", "Row", "find_files", "read_json", "read_rows"]
 
+_LFS = b"version https://git-lfs"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".csv", ".parquet")
 
 
@@ -75,13 +77,18 @@ def read_rows(path: Path) -> list[Row]:
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty: it must hold at least one row")
     try:
+        with path.open("rb") as file:
+            if file.read(len(_LFS)) == _LFS:
+                raise DataError(f"{path} is a Git LFS pointer, not the data: run 'git lfs pull' where it was cloned")
         rows = list(_READERS[_suffix(path)](path))
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start}): convert it") from error
     except csv.Error as error:
         raise DataError(f"{path} is broken CSV ({error}): check its quotes and line ends") from error
+    except (EOFError, zlib.error) as error:
+        raise DataError(f"{path} is cut short: download it again") from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
+        raise DataError(f"{path} cannot be read ({error.strerror or error}): check it and its permissions") from error
     if not rows:
         raise DataError(f"{path} holds no rows: it must hold at least one")
     return rows
@@ -91,15 +98,18 @@ def read_json(path: Path) -> Any:
     """Reads one JSON document.
 
     Raises:
-        DataError: If it is broken, with the line; or a pointer that Git LFS left in place of the file.
+        DataError: If it is broken, with the line.
     """
-    text = path.read_text(encoding="utf-8-sig")
-    if text.startswith("version https://git-lfs"):
-        raise DataError(f"{path} is a Git LFS pointer, not the data: run 'git lfs pull' where it was cloned")
     try:
-        return json.loads(text)
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}): convert it") from error
     except json.JSONDecodeError as error:
         raise DataError(f"{path} line {error.lineno}: broken JSON ({error.msg}): mend the file") from error
+    except RecursionError as error:
+        raise DataError(f"{path} is nested too deeply: check that it is the data file") from error
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read as JSON ({error}): mend the file") from error
 
 
 def find_files(folder: Path) -> list[Path]:
@@ -108,7 +118,10 @@ def find_files(folder: Path) -> list[Path]:
     Raises:
         DataError: If the folder holds none.
     """
-    files = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
+    try:
+        files = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read ({error.strerror or error}): check its permissions") from error
     if not files:
         raise DataError(f"{folder} holds no file that can be read ({', '.join(SUFFIXES)}): check the path")
     return files
@@ -124,6 +137,11 @@ def _suffix(path: Path) -> str:
 def _object(value: Any, where: str) -> Row:
     if not isinstance(value, dict):
         raise DataError(f"{where}: a row must be a JSON object, not {type(value).__name__}")
+    try:
+        # JSON can spell half of a surrogate pair, which is no character and cannot be tokenised or stored.
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{where}: there is half of a surrogate pair in its text: replace it") from error
     return Row(value, where)
 
 
@@ -151,12 +169,17 @@ def _jsonl(path: Path) -> Iterator[Row]:
                 raise DataError(
                     f"{where}: broken JSON ({error.msg} at column {error.colno}): mend or remove the line"
                 ) from error
+            except (RecursionError, ValueError) as error:
+                raise DataError(f"{where}: JSON that cannot be read ({error}): mend or remove the line") from error
 
 
 def _csv(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         csv.field_size_limit(sys.maxsize)
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(file, strict=True)
+        names = list(reader.fieldnames or ())
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise DataError(f"{path} line 1: two columns have the name {twice!r}: rename one")
         for fields in reader:
             where = f"{path} line {reader.line_num}"
             if None in fields or None in fields.values():

@@ -13,13 +13,20 @@ def main() -> None:
     from rmeval.cli.app import app
     from rmeval.errors import RmevalError
 
-    # A batch system ends jobs with SIGTERM: leave as from any exit, so that the lock is released.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # A batch system ends jobs with SIGTERM: leave, as after Ctrl-C, as from any exit, so that the lock is released.
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
     try:
         app()
     except RmevalError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped: what was scored is kept, and the same command goes on from there\n")
-        sys.exit(130)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {where}{error.strerror or error}; check the path and its permissions\n")
+        sys.exit(2)
+
+
+def _leave(number: int, frame: object) -> None:
+    sys.stderr.write("\nstopped: what was scored is kept, and the same command goes on from there\n")
+    sys.exit(128 + number)

@@ -29,13 +29,14 @@ def list_command(
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     columns = ("id", "items", "measures", "source", "licence") if what is What.benchmarks else ("id", "kind", "about")
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, justify="right" if column == "items" else "left")
     for row in rows:
-        table.add_row(*(str(row[column] or "any") for column in columns))
+        table.add_row(*(Text(str(row[column] or "any")) for column in columns))
     Console().print(table)
 
 

@@ -60,7 +60,7 @@ Subsets = Annotated[
 NItems = Annotated[
     int | None, typer.Option("--n-items", min=1, help="Draw this many items at random.", rich_help_panel=WHICH)
 ]
-Seed = Annotated[int, typer.Option(help="Seed of that draw.", rich_help_panel=WHICH)]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of that draw.", rich_help_panel=WHICH)]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take the first items only.", rich_help_panel=WHICH)]
 # What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
 _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -123,6 +123,8 @@ def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise RmevalError(f"{option} takes NAME=VALUE, not {pair!r}")
+        if key.strip() in found:
+            raise RmevalError(f"{option} gives {key.strip()} twice: give each once")
         found[key.strip()] = value.strip()
     return found
 
@@ -132,10 +134,14 @@ def model_kwargs(pairs: Sequence[str] | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in key_values(pairs or (), "--model-kwargs").items():
         try:
-            found[key] = json.loads(value)
+            found[key] = json.loads(value, parse_constant=_no_constant)
         except ValueError:
             found[key] = value
     return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def columns(text: str | None) -> dict[str, str] | None:
@@ -190,7 +196,13 @@ def progress_bar(what: str) -> Iterator[Progress]:
     if not console.is_terminal:
         yield _log_lines(what)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Speed(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
         started: list[int] = []

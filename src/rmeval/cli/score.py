@@ -34,4 +34,4 @@ def score_command(
     loaded = load_model(model, **options)
     with o.progress_bar(loaded.name) as progress:
         rows, failed = score_file(loaded, conversations, out, progress, break_lock)
-    typer.echo(f"{rows} rows in {out}" + (f"; {failed} answers have no score: see their 'error'" if failed else ""))
+    typer.echo(f"{rows} rows in {out}" + (f"; {failed} answers have no score: see 'score_error'" if failed else ""))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,8 @@ class Outcomes:
 
     Attributes:
         item: int64[m], position of the item in `subset` and `cluster`.
-        tag: object[m], the contest's tag.
+        tag: int64[m], position of the contest's tag in `tags`.
+        tags: The distinct tags.
         credit: float64[m]: 1 won, 0 lost, between for a shared tie, NaN where the policy leaves it out.
         tied: bool[m], the model's best scores were equal and the winner among them.
         failed: bool[m], a score was missing.
@@ -33,7 +34,8 @@ class Outcomes:
     """
 
     item: IntArray
-    tag: np.ndarray
+    tag: IntArray
+    tags: tuple[str, ...]
     credit: FloatArray
     tied: np.ndarray
     failed: np.ndarray
@@ -47,11 +49,24 @@ class Outcomes:
         return Outcomes(
             rank[self.item[keep]],
             self.tag[keep],
+            self.tags,
             self.credit[keep],
             self.tied[keep],
             self.failed[keep],
             self.subset[items],
             self.cluster[items],
+        )
+
+    def only(self, tags: Collection[str]) -> Outcomes:
+        """The contests with one of the tags; the items stay."""
+        keep = np.isin(self.tag, [code for code, tag in enumerate(self.tags) if tag in tags])
+        return replace(
+            self,
+            item=self.item[keep],
+            tag=self.tag[keep],
+            credit=self.credit[keep],
+            tied=self.tied[keep],
+            failed=self.failed[keep],
         )
 
     @property
@@ -79,7 +94,8 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Po
         One entry a contest, in the order of the items.
     """
     index: list[int] = []
-    tags: list[str] = []
+    codes: dict[str, int] = {}
+    tags: list[int] = []
     margins: list[float] = []
     sharing: list[int] = []
     for position, item in enumerate(items):
@@ -88,7 +104,7 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Po
             if contest.gold is None:
                 continue
             index.append(position)
-            tags.append(contest.tag)
+            tags.append(codes.setdefault(contest.tag, len(codes)))
             margin, equals = _decide(seen, contest.members, contest.gold)
             margins.append(margin)
             sharing.append(equals)
@@ -102,7 +118,8 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Po
     clusters = {name: number for number, name in enumerate(dict.fromkeys(item.cluster for item in items))}
     return Outcomes(
         np.array(index, dtype=np.int64),
-        np.array(tags, dtype=object),
+        np.array(tags, dtype=np.int64),
+        tuple(codes),
         credit,
         tied,
         failed,

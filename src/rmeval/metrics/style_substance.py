@@ -7,10 +7,16 @@ import numpy as np
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.types import STYLES, FloatArray
 
-__all__ = ["FORMULA", "LEVELS", "credit_matrices", "levels"]
+__all__ = ["FORMULA", "LEVELS", "credit_matrices", "level_of", "levels"]
 
 FORMULA = "rm-bench/accuracy@1"
 LEVELS = ("easy", "normal", "hard", "average")
+
+
+def level_of(tag: str) -> str:
+    """`easy`, `normal` or `hard`, by which of the two styles of a contest's tag is the fancier."""
+    chosen, rejected = (STYLES.index(style) for style in tag.split("/"))
+    return "easy" if chosen > rejected else "hard" if chosen < rejected else "normal"
 
 
 def credit_matrices(outcomes: Outcomes) -> FloatArray:
@@ -25,7 +31,7 @@ def credit_matrices(outcomes: Outcomes) -> FloatArray:
     """
     cell = {f"{row}/{column}": (r, c) for r, row in enumerate(STYLES) for c, column in enumerate(STYLES)}
     matrix = np.full((outcomes.n_items, 3, 3), np.nan)
-    place = np.array([cell[tag] for tag in outcomes.tag], dtype=np.int64).reshape(-1, 2)
+    place = np.array([cell[tag] for tag in outcomes.tags], dtype=np.int64).reshape(-1, 2)[outcomes.tag]
     matrix[outcomes.item, place[:, 0], place[:, 1]] = outcomes.credit
     return matrix
 

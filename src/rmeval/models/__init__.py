@@ -94,6 +94,8 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
     Raises:
         ModelError: If there is no such model, or it cannot be used.
     """
+    if not spec:
+        raise ModelError("the model's name is empty: give a hub id, a folder, file.py:Class or baseline:longest")
     try:
         options = options or ModelOptions(**kwargs)
     except TypeError as error:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from rmeval.digests import digest, files_digest
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions
-from rmeval.plugins import is_file_spec, load_object
+from rmeval.plugins import is_file_spec, load_object, one_line
 from rmeval.protocols import pointwise
 from rmeval.types import Observation, Request
 
 __all__ = ["Plugin"]
 
 _BATCH = 64
+_UNORDERED = (Mapping, Set, str, bytes)
+"""What could be taken for a list of numbers, and is none."""
 
 
 class Plugin:
@@ -58,9 +60,10 @@ class Plugin:
         """Scores batches of conversations; one that fails alone becomes an error, and the run goes on."""
         try:
             scorer = self._class(**self._kwargs)
-        except TypeError as error:
+        except Exception as error:
+            reason = one_line(error)
             raise ModelError(
-                f"{self._target} cannot be made with {self._kwargs} ({error}): check --model-kwargs"
+                f"{self._target} cannot be made with {self._kwargs} ({reason}): check --model-kwargs"
             ) from error
         for start in range(0, len(requests), self._batch):
             batch = requests[start : start + self._batch]
@@ -69,17 +72,32 @@ class Plugin:
     def _observe(self, scorer: Any, batch: Sequence[Request]) -> list[Observation]:
         conversations = [[{"role": m.role, "content": m.content} for m in request.conversation] for request in batch]
         try:
-            scores = [float(score) for score in scorer.score(conversations)]
-        except Exception as error:  # noqa: BLE001  the one boundary that turns a failure into an observation
+            answer = scorer.score(conversations)
+            scores = [] if isinstance(answer, _UNORDERED) else [_number(score) for score in answer]
+        except (Exception, SystemExit) as error:  # noqa: BLE001  the one boundary that turns a failure into an observation
             if len(batch) > 1:
                 # One bad conversation must not take its neighbours along.
                 return [observation for request in batch for observation in self._observe(scorer, [request])]
             line = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"{type(error).__name__}: {error} ({Path(line.filename).name} line {line.lineno})"
+            reason = f"{one_line(error)} ({Path(line.filename).name} line {line.lineno})"
             return [Observation(request.key, "error", error=reason) for request in batch]
+        if isinstance(answer, _UNORDERED):
+            raise ModelError(
+                f"{self._target}: score() returned a {type(answer).__name__}: "
+                "return a list with a number for each conversation"
+            )
         if len(scores) != len(batch):
             raise ModelError(
                 f"{self._target}: score() returned {len(scores)} numbers for {len(batch)} conversations: "
                 "return one each"
             )
         return [pointwise.parse(request.key, score) for request, score in zip(batch, scores, strict=True)]
+
+
+def _number(score: Any) -> float:
+    """A number, also where it comes as a row of a column of one."""
+    return (
+        float(score[0])
+        if not isinstance(score, str) and hasattr(score, "__len__") and len(score) == 1
+        else float(score)
+    )

@@ -32,7 +32,9 @@ def report(result: Result) -> Group:
     records = {(record.metric, record.scope): record for record in result.records}
     manifest = result.manifest
     parts: list[RenderableType] = [
-        Text.assemble((manifest["benchmark"]["id"], "bold"), "  ", (manifest["model"]["name"], "bold cyan")),
+        Text.assemble(
+            (manifest["benchmark"]["id"], "bold"), "  ", (manifest["model"]["name"], "bold cyan"), _data(manifest)
+        ),
         Text(_about(manifest, result.records), style="dim"),
         "",
     ]
@@ -45,6 +47,11 @@ def report(result: Result) -> Group:
     parts += [Text(f"! {note}", style="yellow") for note in result.notes]
     parts.append(Text(f"run: {result.path}", style="dim"))
     return Group(*parts)
+
+
+def _data(manifest: Mapping[str, Any]) -> str:
+    data = manifest["benchmark"]["data"]
+    return f"  on {data}" if data else ""
 
 
 def _about(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:
@@ -105,7 +112,7 @@ def _accuracies(records: Sequence[Record]) -> Iterator[RenderableType]:
         elif record.scope != "all":
             name, style = inside + name, ""
         values = (_percent(record.null[null]) if null in record.null else "" for null in nulls)
-        table.add_row(name, _value(record), *_counts(record, counts), *values, style=style)
+        table.add_row(Text(name), _value(record), *_counts(record, counts), *values, style=style)
     yield table
     if nulls:
         yield Text(f"last columns: null baselines, {_NULL_NOTE}", style="dim")

@@ -118,6 +118,19 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+_MANIFEST = {
+    "identity": dict,
+    "protocol": str,
+    "model": dict,
+    "benchmark": dict,
+    "selection": dict,
+    "notes": list,
+    "sessions": list,
+    "status": str,
+}
+_AGAIN = "delete that file and give the command that made the run again; its scores are kept in the journal"
+
+
 def read_manifest(path: Path) -> dict[str, Any]:
     """Reads `run.json` of a run folder.
 
@@ -132,10 +145,15 @@ def read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         schema = int(manifest["schema"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{file} is damaged ({error}): restore it from a copy, or make the run anew") from error
+        wrong = [name for name, kind in _MANIFEST.items() if not isinstance(manifest.get(name), kind)]
+    except OSError as error:
+        raise RunError(f"{file} cannot be read ({error.strerror or error}): check its permissions") from error
+    except (ArithmeticError, AttributeError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} is damaged ({error}): {_AGAIN}") from error
     if schema > SCHEMA:
         raise RunError(f"{path} was written by a newer rmeval (schema {schema}; this is {__version__}): upgrade rmeval")
+    if wrong or manifest["protocol"] not in pointwise.KEYS:
+        raise RunError(f"{file} is damaged (check {', '.join(wrong or ['protocol'])}): {_AGAIN}")
     return manifest
 
 
@@ -174,9 +192,13 @@ def open_run(path: str | Path, policy: str | None = None, benchmark: str | None 
         return derive(folder, POLICIES[policy or OFFICIAL.name], benchmark)
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
+        if stored["schema"] > SCHEMA:
+            return derive(folder, OFFICIAL, benchmark)
         records = tuple(_record(fields) for fields in stored["records"])
         return Result(folder, manifest, records, tuple(stored["notes"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise RunError(f"{file} cannot be read ({error.strerror or error}): check its permissions") from error
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{file} is damaged: delete it, and it is computed anew from the journal") from error
 
 
@@ -202,9 +224,22 @@ def derive(folder: Path, policy: Policy = OFFICIAL, benchmark: str | None = None
     if is_file_spec(spec) and benchmark is None:
         raise RunError(f"{folder} was made with the benchmark {spec}: if you trust that file, give --benchmark {spec}")
     found = load_benchmark(benchmark or spec, manifest["benchmark"]["data"])
-    return compute(
-        folder, manifest, read_items(folder / "items.parquet"), read_journal(folder / "journal"), found, policy
-    )
+    stored, seen = read_items(folder / "items.parquet"), read_journal(folder / "journal")
+    keys = request_keys(manifest, stored)
+    missing = sum(key not in seen for own in keys.values() for key in own)
+    if missing and manifest["status"] == "complete":
+        raise RunError(
+            f"the journal lacks {missing} answers of a complete run in {folder}: restore it from a copy, "
+            "or give the command that made the run again"
+        )
+    if not missing:
+        return compute(folder, manifest, stored, seen, found, policy)
+    scored = tuple(item for item in stored.items if all(key in seen for key in keys[item.id]))
+    if not scored:
+        raise RunError(f"nothing in {folder} is scored yet: give the command that began the run again")
+    result = compute(folder, manifest, replace(stored, items=scored), seen, found, policy)
+    note = f"unfinished: these are the numbers of the {len(scored)} of {len(stored.items)} items that are scored"
+    return replace(result, notes=(*result.notes, f"{note}, the longest first"))
 
 
 def compute(
@@ -226,6 +261,8 @@ def compute(
     sessions = manifest["sessions"]
     if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
         notes.append(f"{twice} conversations begin with two BOS tokens, which the chat template writes: check it")
+    if unused := next((session["unused_weights"] for session in sessions if session.get("unused_weights")), None):
+        notes.append(f"{len(unused)} weights of the checkpoint were not used ({unused[0]}, ...): see run.json")
     if len({(session.get("torch"), session.get("transformers")) for session in sessions}) > 1:
         notes.append("scored under more than one version of torch or transformers: see sessions in run.json")
     return Result(folder, manifest, tuple(records), tuple(notes))

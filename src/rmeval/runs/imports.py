@@ -169,10 +169,13 @@ def _rm_bench(row: Row, index: _Index, path: Path) -> Iterator[tuple[Place, floa
     item = index.find(row, [str(row.fields.get("domain", "")), *_name_starts(path)])
     if item is None:
         return
-    scores = [*_numbers(row, "score_chosen"), *_numbers(row, "score_rejected")]
-    if len(scores) != len(item.responses):
-        raise DataError(f"{row.where}: {len(scores)} scores for the {len(item.responses)} answers of item {item.id}")
-    for place, score in enumerate(scores):
+    chosen, rejected = _numbers(row, "score_chosen"), _numbers(row, "score_rejected")
+    if len(chosen) != len(rejected) or len(chosen) + len(rejected) != len(item.responses):
+        raise DataError(
+            f"{row.where}: {len(chosen)} chosen and {len(rejected)} rejected scores for the "
+            f"{len(item.responses)} answers of item {item.id}"
+        )
+    for place, score in enumerate([*chosen, *rejected]):
         yield (item.id, place), score
 
 
@@ -201,7 +204,10 @@ def _number(row: Row, value: Any) -> float:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DataError(f"{row.where}: a score must be a number, not {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise DataError(f"{row.where}: a score must be a number that fits a float") from error
 
 
 def _numbers(row: Row, column: str, length: int | None = None) -> list[float]:
@@ -241,17 +247,21 @@ class _Index:
             number = str(row.fields["id"])
             names = [number, *(f"{part}/{number}" for part in parts if part)]
             item = next((self.by_id[name] for name in names if name in self.by_id), None)
-            if item is not None and not _agrees(row, item):
-                raise DataError(f"{row.where}: its texts are not those of item {item.id}: the scores are of other data")
-            return item
+            if item is not None:
+                if not _agrees(row, item):
+                    raise DataError(
+                        f"{row.where}: its texts are not those of item {item.id}: the scores are of other data"
+                    )
+                return item
         chosen, rejected = (row.fields.get(side) for side in ("chosen", "rejected"))
-        if chosen is not None and rejected is not None and isinstance(row.fields.get("prompt"), str):
-            item = self.by_text.get(_texts_digest(row.text("prompt"), chosen, rejected))
+        prompt = row.fields.get("prompt")
+        if isinstance(prompt, str) and _is_text(chosen) and _is_text(rejected):
+            item = self.by_text.get(_texts_digest(prompt, chosen, rejected))
             if item is not None:
                 return item
         if "text_chosen" in row.fields:
             return self._rendered(row)
-        if chosen is None:
+        if chosen is None and "id" not in row.fields:
             raise DataError(f"{row.where}: there is neither an 'id' nor texts to match the scores to an item by")
         return None
 
@@ -277,6 +287,10 @@ def _texts(item: Item) -> tuple[str, Any, Any]:
 
 def _texts_digest(prompt: str, chosen: Any, rejected: Any) -> str:
     return digest([prompt, chosen, rejected])
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(text, str) for text in value))
 
 
 def _plain(value: Any) -> str:

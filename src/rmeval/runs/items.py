@@ -81,7 +81,9 @@ def write_items(stored: StoredItems, path: Path, texts: bool, tokens: Mapping[st
     """
     rows = [_row(item, stored, texts, tokens or {}) for item in stored.items]
     temporary = path.with_suffix(".tmp")
-    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(_COLUMNS)), temporary, compression="zstd")
+    pq.write_table(
+        pa.Table.from_pylist(rows, schema=pa.schema(_COLUMNS)), temporary, compression="zstd", write_page_checksum=True
+    )
     temporary.replace(path)
 
 
@@ -120,8 +122,10 @@ def read_items(path: Path) -> StoredItems:
         RunError: If the file is missing or damaged.
     """
     try:
-        rows: Sequence[dict[str, Any]] = pq.read_table(path).to_pylist()
-    except (OSError, pa.ArrowInvalid) as error:
+        rows: Sequence[dict[str, Any]] = pq.read_table(path, page_checksum_verification=True).to_pylist()
+        if not rows or set(_COLUMNS) - set(rows[0]):
+            raise pa.ArrowInvalid("it lacks rows or columns")
+    except (OSError, pa.ArrowException) as error:
         raise RunError(f"{path} cannot be read: give the command that made the run again to write it anew") from error
     digests: dict[str, tuple[str, ...]] = {}
     counts: dict[str, tuple[TextCounts, ...]] = {}

@@ -92,7 +92,10 @@ def read_journal(folder: Path) -> dict[str, Observation]:
     found: dict[str, Observation] = {}
     for segment in _segments(folder):
         batch: list[Observation] = []
-        lines = segment.read_bytes().split(b"\n")
+        try:
+            lines = segment.read_bytes().split(b"\n")
+        except OSError as error:
+            raise RunError(f"{segment} cannot be read ({error.strerror or error}): check its permissions") from error
         tail = lines.pop()
         for number, line in enumerate(lines, 1):
             entry = _parse(line)
@@ -115,7 +118,7 @@ def read_journal(folder: Path) -> dict[str, Observation]:
 
 
 def _segments(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[0-9]*.jsonl"), key=lambda path: int(path.stem))
+    return sorted((path for path in folder.glob("*.jsonl") if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
 
 def _line(observation: Observation, left: int) -> bytes:

@@ -133,7 +133,7 @@ class RunWriter:
                 "revision": None if planned.benchmark.data else card.revision,
             },
             "selection": asdict(planned.selection),
-            "gold": gold_digest(planned.stored.items),
+            "gold": gold_digest(planned.stored.items, planned.stored.digests),
             "notes": list(planned.notes),
             "sessions": [],
         }

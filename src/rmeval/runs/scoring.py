@@ -12,7 +12,7 @@ from rmeval.digests import digest
 from rmeval.errors import DataError, RunError, explain_os_error
 from rmeval.models import RewardModel
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
-from rmeval.runs.folder import write_json
+from rmeval.runs.folder import finite, write_json
 from rmeval.runs.lock import Lock
 from rmeval.runs.runner import Progress, observe_missing, silent
 from rmeval.types import Conversation, Observation
@@ -26,8 +26,8 @@ def score_file(
     """Scores every row of a file and writes the rows with their scores, in the same order.
 
     A row holds `messages`, or `prompt` (a string or messages) with `response` or `responses`. It gets `score`, or
-    `scores` for `responses`; an answer without a score gets null, and the row `error`. While it works, scores are kept
-    in `<target>.partial`, so that the same command goes on after an interruption.
+    `scores` for `responses`; an answer without a score gets null, and the row `score_error`. While it works, scores are
+    kept in `<target>.partial`, so that the same command goes on after an interruption.
 
     Args:
         model: The model.
@@ -42,6 +42,7 @@ def score_file(
     Raises:
         RmevalError: If something has to be changed first. What was scored is kept.
     """
+    target = _regular(target)
     rows = read_rows(source)
     conversations = [_conversations(row) for row in rows]
     requests = conversation_requests([one for found in conversations for one in found])
@@ -67,6 +68,20 @@ def score_file(
     return len(rows), failed
 
 
+def _regular(target: Path) -> Path:
+    """The file to write, links followed; what is no file, such as a device, must not be replaced by one.
+
+    Raises:
+        RunError: If it is something else, or its folder is not there.
+    """
+    target = target.resolve()
+    if target.exists() and not target.is_file():
+        raise RunError(f"{target} is no file: give the path of a file to write with -o")
+    if not target.parent.is_dir():
+        raise RunError(f"there is no folder {target.parent}: make it, or choose another with -o")
+    return target
+
+
 def _same_model(file: Path, identity: str) -> None:
     if file.exists():
         try:
@@ -84,6 +99,11 @@ def _conversations(row: Row) -> list[Conversation]:
     """The conversations of a row: one for `messages` or `response`, several for `responses`."""
     fields = row.fields
     try:
+        given = [name for name in ("messages", "response", "responses") if name in fields]
+        if len(given) > 1:
+            raise DataError(
+                f"{row.where}: there is more than one of {', '.join(given)}: leave only what is to be scored"
+            )
         if "messages" in fields:
             return [as_conversation(_messages(row, "messages"), 0)]
         prompt = row.get("prompt")
@@ -115,9 +135,10 @@ def _scored(
             fields["scores"] = scores
         else:
             fields["score"] = scores[0]
+        fields.pop("score_error", None)
         if missing := [observation.error or observation.status for observation in seen if not observation.values]:
-            fields["error"] = missing[0]
-        yield fields, len(missing)
+            fields["score_error"] = missing[0]
+        yield finite(fields), len(missing)
 
 
 def _write(target: Path, rows: Iterator[tuple[dict[str, Any], int]]) -> int:

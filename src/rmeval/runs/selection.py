@@ -37,6 +37,13 @@ def select(items: Sequence[Item], selection: Selection, card: Card) -> list[Item
     Raises:
         DataError: If a subset is unknown, or nothing is selected.
     """
+    for name, number in (
+        ("--n-items", selection.n_items),
+        ("--limit", selection.limit),
+        ("--seed", selection.seed + 1),
+    ):
+        if number is not None and number < 1:
+            raise DataError(f"{name} must be positive, not {number}")
     sections = {name.lower(): parts for name, parts in card.sections.items()}
     present = list(dict.fromkeys(item.subset for item in items))
     wanted: set[str] = set()

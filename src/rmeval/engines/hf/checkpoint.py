@@ -59,6 +59,8 @@ def find_checkpoint(spec: str, revision: str | None = None, pickle: bool = False
     """
     folder = Path(spec)
     if folder.is_dir():
+        if revision is not None:
+            raise ModelError(f"{spec} is a local folder, which has no revisions: leave --revision out")
         weights = _weights(folder, pickle)
         sources = [*weights, folder / "config.json", *(folder.glob("*.py") if code else ())]
         fingerprint = f"sha256:{files_digest(sources)}"

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.utils import logging as logs
 
 from rmeval.engines import LastToken, Pooled, Reading, Readout, TokenSequence
+from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.engines.hf.batches import plan_batches
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.errors import ModelError
@@ -83,7 +83,7 @@ class HFEngine:
             self.config = AutoConfig.from_pretrained(
                 checkpoint.source, revision=checkpoint.revision, trust_remote_code=trust_remote_code
             )
-        except (OSError, ValueError, KeyError) as error:
+        except LOADING_ERRORS as error:
             raise _cannot_load(checkpoint, error) from error
 
     @property
@@ -133,7 +133,7 @@ class HFEngine:
         self._check_vocabulary(sequences)
         # In float32 whatever the network computes in: a head that rounds to bfloat16 makes ties that are not there.
         head = copy.deepcopy(getattr(model, readout.head)).float() if isinstance(readout, LastToken) else None
-        padding = self.config.get_text_config().pad_token_id or 0
+        padding = max(self.config.get_text_config().pad_token_id or 0, 0)
         # Weights that are kept out of memory have no device of their own; what runs them takes inputs from anywhere.
         device = self._device if model.device.type == "meta" else model.device
         for batch in plan_batches([len(sequence) for sequence in sequences], BUDGETS[device.type], self._cap):
@@ -179,7 +179,7 @@ class HFEngine:
                 model, found = AutoModelForSequenceClassification.from_pretrained(
                     self.checkpoint.source, dtype=dtype, output_loading_info=True, **self._load
                 )
-        except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError, SafetensorError) as error:
+        except LOADING_ERRORS as error:
             raise _cannot_load(self.checkpoint, error) from error
         self._unused = sorted(found["unexpected_keys"])
         if self._unused:
@@ -190,7 +190,8 @@ class HFEngine:
                 len(self._unused),
                 names,
             )
-        if missing := sorted(found["missing_keys"]):
+        random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])}
+        if missing := sorted(random):
             raise ModelError(
                 f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
                 f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "

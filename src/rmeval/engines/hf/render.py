@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from transformers import AutoTokenizer
 
+from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.errors import ModelError
 from rmeval.types import Conversation
 
@@ -23,6 +25,7 @@ __all__ = ["Rendered", "Renderer", "TokenArray"]
 TokenArray = npt.NDArray[np.int32]
 
 _CHUNK = 256
+_TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 _DATE = datetime.date(2024, 7, 26)
 """The day that templates which write today's date are told: a score must not depend on the day it is made on. It is the
 one that Llama 3.1's template falls back to."""
@@ -52,7 +55,7 @@ class Renderer:
         """
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(source, **load)
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:
             raise ModelError(
                 f"the tokenizer of {source} cannot be loaded ({_first_line(error)}): give one with --tokenizer"
             ) from error
@@ -60,16 +63,27 @@ class Renderer:
             path = Path(chat_template)
             if not path.is_file():
                 raise ModelError(f"there is no chat template {chat_template}: give the path of a Jinja file")
-            self.tokenizer.chat_template = path.read_text(encoding="utf-8")
+            try:
+                self.tokenizer.chat_template = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ModelError(
+                    f"the chat template {chat_template} cannot be read ({error}): save it as UTF-8"
+                ) from error
         if not self.tokenizer.chat_template:
             raise ModelError(
                 f"the tokenizer of {source} has no chat template, so how to lay a conversation out is unknown: "
                 "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it "
                 "as --tokenizer"
             )
+        self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
         self._facts: dict[str, Any] = {}
         example = self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": "ANSWER"}]])[0]
         self._example = example.error or self.tokenizer.decode(example.tokens)
+        if example.error is None and "ANSWER" not in self._example:
+            raise ModelError(
+                f"the chat template of {source} leaves the answer out, so that all would get one score: "
+                "give another with --chat-template"
+            )
 
     def render(self, conversations: Sequence[Conversation]) -> list[Rendered]:
         """Renders and tokenises conversations that end in an answer, with the special tokens that the template has."""
@@ -86,9 +100,9 @@ class Renderer:
     def _chunk(self, chunk: list[list[dict[str, str]]]) -> list[Rendered]:
         try:
             encoded = self.tokenizer.apply_chat_template(
-                chunk, tokenize=True, return_dict=True, add_generation_prompt=False, strftime_now=_DATE.strftime
+                chunk, tokenize=True, return_dict=True, add_generation_prompt=False
             )
-        except (jinja2.TemplateError, TypeError, ValueError) as error:
+        except (jinja2.TemplateError, *LOADING_ERRORS) as error:
             if len(chunk) > 1:
                 return [one for conversation in chunk for one in self._chunk([conversation])]
             reason = f"the chat template refuses this conversation: {_first_line(error)}"
@@ -121,16 +135,22 @@ class Renderer:
     def limit(self) -> int | None:
         """The tokenizer's own limit in tokens, if it states one (many state a number near 1e30, meaning none)."""
         limit = self.tokenizer.model_max_length
-        return int(limit) if limit < 1e9 else None
+        return int(limit) if isinstance(limit, int | float) and limit < 1e9 else None
 
     def identity(self) -> str:
-        """Digest of the template and of the day that it is told."""
-        told = [self.tokenizer.chat_template, _DATE.isoformat()]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+        """Digest of the template, in which the day is written out."""
+        return hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
 
     def facts(self) -> dict[str, Any]:
         """The template's layout, and of the last call of `render` the first conversation and a hash of all."""
         return {"template_example": self._example, **self._facts}
+
+
+def _fix_date(template: Any) -> Any:
+    """The template (or templates by name) with calls for today's date replaced by a date."""
+    if isinstance(template, dict):
+        return {name: _fix_date(one) for name, one in template.items()}
+    return _TODAY.sub(lambda call: repr(_DATE.strftime(call[2])), template)
 
 
 def _first_line(error: BaseException) -> str:
