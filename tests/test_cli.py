@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +124,55 @@ def test_score_of_another_model_in_the_way(tmp_path: Path, capsys: Capture) -> N
     assert "holds scores of another model or setting" in done.err
 
 
+@pytest.mark.parametrize("target", ["/dev/null", "FOLDER", "FOLDER/none/out.jsonl"])
+def test_score_replaces_no_device_and_no_folder(tmp_path: Path, capsys: Capture, target: str) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"prompt": "q", "response": "r"}\n')
+    done = command(capsys, "score", "baseline:longest", source, "-o", target.replace("FOLDER", str(tmp_path)))
+    assert done.code == 2
+    assert "is no file: give the path" in done.err or "there is no folder" in done.err
+    assert Path("/dev/null").is_char_device()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopping_releases_the_lock_and_says_what_is_kept(tmp_path: Path, number: int, code: int) -> None:
+    (tmp_path / "scorer.py").write_text(
+        "import pathlib, threading\n"
+        "class Slow:\n"
+        "    def score(self, conversations):\n"
+        "        pathlib.Path(__file__).with_name('begun').touch()\n"
+        "        threading.Event().wait(60)\n"
+    )
+    data = tmp_path / "p.jsonl"
+    data.write_text('{"prompt": "p", "chosen": "a", "rejected": "b"}\n')
+    arguments = ["run", f"{tmp_path}/scorer.py:Slow", "-b", "pairs", "--data", data, "-o", tmp_path / "runs"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "rmeval", *map(str, arguments)], stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "begun").exists() and running.poll() is None:
+        pass
+    assert list((tmp_path / "runs").rglob("lock"))
+    running.send_signal(number)
+    try:
+        _, errors = running.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        _, errors = running.communicate()
+    assert (running.returncode, "what was scored is kept" in errors) == (code, True), errors
+    assert not list((tmp_path / "runs").rglob("lock"))
+
+
+def test_markup_in_data_is_text(tmp_path: Path, capsys: Capture) -> None:
+    data = tmp_path / "p.jsonl"
+    rows = [{"prompt": "p", "chosen": "aa", "rejected": "b", "subset": name} for name in ("[/]", "[red]x[/red]")]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = command(capsys, "run", "baseline:longest", "-b", "pairs", "--data", data, "-o", tmp_path / "runs")
+    assert done.code == 0, done.err
+    assert "[/]" in done.out
+    assert "[red]x[/red]" in done.out
+
+
 def test_list(capsys: Capture) -> None:
     assert "RM-Bench" in command(capsys, "list", "benchmarks", "--json").out
     cards = {card["id"]: card for card in json.loads(command(capsys, "list", "benchmarks", "--json").out)}
@@ -173,6 +225,10 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         (("run", "baseline:longest", *pairs, pairs_file, "--data", empty), "--data is given 2 times"),
         (("score", checkpoint, column, "-o", tmp_path / "o.jsonl"), "column 'response' is missing"),
         (("show", tmp_path), "is no run folder"),
+        (("run", "", *pairs, pairs_file), "the model's name is empty"),
+        (("run", checkpoint, "-b", "pairs", "--data", ""), "--data is empty"),
+        (("run", checkpoint, *pairs, pairs_file, "--revision", "v1"), "is a local folder, which has no revisions"),
+        (("run", checkpoint, "-b", "rm-bench", "--data", styles, "--split", "test"), "only pairs takes --split"),
         (("import", tmp_path / "none.json", "-b", "rm-bench", "--data", styles), "holds 2 answers"),
     ]
     for arguments, sentence in cases:

@@ -21,12 +21,18 @@ def main() -> None:
     except RmevalError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
+    except _Stopped as stop:
+        sys.stderr.write("\nstopped: what was scored is kept, and the same command goes on from there\n")
+        sys.exit(128 + stop.args[0])
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"error: {where}{error.strerror or error}; check the path and its permissions\n")
         sys.exit(2)
 
 
+class _Stopped(BaseException):
+    """A signal to end; neither an error nor an exit, which a user's scorer may cause and is caught there."""
+
+
 def _leave(number: int, frame: object) -> None:
-    sys.stderr.write("\nstopped: what was scored is kept, and the same command goes on from there\n")
-    sys.exit(128 + number)
+    raise _Stopped(number)

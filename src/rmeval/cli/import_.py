@@ -45,10 +45,10 @@ def import_command(
     from rmeval.runs.selection import Selection
 
     show_warnings()
-    extra = {"columns": o.columns(columns), "split": split, "config": config} if benchmark == "pairs" else {}
+    extra = o.pairs_options([benchmark], columns, split, config)
     result = import_scores(
         scores,
-        load_benchmark(benchmark, data, **extra),
+        load_benchmark(benchmark, data, **(extra if benchmark == "pairs" else {})),
         Path(out),
         Selection(tuple(subset or ()), n_items, seed, limit),
         oracle=oracle,

@@ -149,6 +149,22 @@ def columns(text: str | None) -> dict[str, str] | None:
     return None if text is None else key_values([part for part in text.split(",") if part], "--columns")
 
 
+def pairs_options(
+    benchmarks: Sequence[str], columns_text: str | None, split: str | None, config: str | None
+) -> dict[str, Any]:
+    """What only `pairs` takes.
+
+    Raises:
+        RmevalError: If one of them is given without it.
+    """
+    given = {"columns": columns(columns_text), "split": split, "config": config}
+    if "pairs" not in benchmarks:
+        for name, value in given.items():
+            if value is not None:
+                raise RmevalError(f"only pairs takes --{name}: leave it out, or give -b pairs")
+    return given
+
+
 def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, str | None]:
     """Where each benchmark's data are: `NAME=PLACE` goes to the named one, a bare place to all others.
 

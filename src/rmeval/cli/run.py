@@ -44,7 +44,7 @@ def run_command(
 
     show_warnings()
     place = o.places(data, benchmark)
-    extra = {"columns": o.columns(columns), "split": split, "config": config}
+    extra = o.pairs_options(benchmark, columns, split, config)
     selection = Selection(tuple(subset or ()), n_items, seed, limit)
     found = [load_benchmark(name, place[name], **(extra if name == "pairs" else {})) for name in benchmark]
     loaded = load_model(model, **options)
