@@ -11,7 +11,7 @@ import numpy as np
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import ModelError
 from rmeval.models import RewardModel, load_model
-from rmeval.protocols import pointwise
+from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.runs.folder import Result, open_run
 from rmeval.runs.runner import plan, run, silent
 from rmeval.runs.selection import Selection
@@ -73,7 +73,7 @@ def evaluate(
 
 
 def score(
-    model: str | Path | RewardModel, conversations: Iterable[Sequence[pointwise.MessageLike]], **options: Any
+    model: str | Path | RewardModel, conversations: Iterable[Sequence[MessageLike]], **options: Any
 ) -> FloatArray:
     """Scores conversations, for rejection sampling or a closer look; nothing is written.
 
@@ -90,9 +90,7 @@ def score(
         RmevalError: If the model cannot be used, or a conversation is not of this form.
     """
     model = _loaded(model, options)
-    requests = pointwise.conversation_requests(
-        [pointwise.as_conversation(one, number) for number, one in enumerate(conversations)]
-    )
+    requests = conversation_requests([as_conversation(one, number) for number, one in enumerate(conversations)])
     distinct = list({request.key: request for request in requests}.values())
     seen = {observation.key: observation for batch in model.observe(distinct) for observation in batch}
     return np.array([seen[request.key].values.get("score", np.nan) for request in requests], dtype=np.float64)

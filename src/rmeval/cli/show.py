@@ -12,7 +12,7 @@ __all__ = ["show_command"]
 
 
 def show_command(
-    run: Annotated[Path, typer.Argument(help="Run folder, or a folder with one run in it.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, or a folder with runs in it.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as one JSON list.")] = False,
     policy: Annotated[
         str | None, typer.Option(help="Another rule for ties and failures, such as half-ties@1; no new scoring.")
@@ -21,11 +21,22 @@ def show_command(
         str | None, typer.Option(help="The file.py:Class of a run made with one; it is not run unasked.")
     ] = None,
 ) -> None:
-    """Show the numbers of a run. Needs no model and no torch."""
+    """Show the numbers of a run, or a line for each of several. Needs no model and no torch."""
     from rmeval.cli.logs import show_warnings
-    from rmeval.runs.folder import finite, open_run
+    from rmeval.runs.folder import find_runs, finite, open_run
 
     show_warnings()
+    folders = find_runs(run)
+    if len(folders) > 1 and not as_json:
+        from rmeval.errors import RunError
+        from rmeval.report.tables import print_run_line
+
+        for folder in folders:
+            try:
+                print_run_line(open_run(folder, policy, benchmark))
+            except RunError as error:
+                typer.echo(f"note: {error}", err=True)
+        return
     result = open_run(run, policy, benchmark)
     if as_json:
         typer.echo(json.dumps(finite([record.to_dict() for record in result.records]), indent=1))

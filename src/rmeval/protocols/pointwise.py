@@ -13,46 +13,83 @@ from rmeval.types import Conversation, Evidence, Item, Message, Observation, Req
 
 __all__ = [
     "IMPORTED",
-    "KEYS",
-    "NAME",
+    "POINTWISE",
+    "Imported",
     "MessageLike",
+    "Pointwise",
     "as_conversation",
     "conversation_requests",
-    "fold",
-    "imported_keys",
-    "key_of",
-    "keys",
     "parse",
-    "requests",
 ]
 
 MessageLike = Message | Mapping[str, str]
 
-NAME = "pointwise@1"
-IMPORTED = "imported@1"
+
+class Pointwise:
+    """One request for each distinct conversation."""
+
+    name = "pointwise@1"
+
+    def requests(self, items: Iterable[Item]) -> list[Request]:
+        """In the order of first occurrence."""
+        found: dict[str, Request] = {}
+        for item in items:
+            for index, key in enumerate(self.keys(item, item_digests(item))):
+                if key not in found:
+                    found[key] = Request(key, item.id, (index,), item.prompt, (item.responses[index].text,))
+        return list(found.values())
+
+    def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
+        """The request key of each response."""
+        return tuple(self.key_of(content) for content in digests)
+
+    def key_of(self, content: str) -> str:
+        """The request key for a conversation's digest."""
+        return digest([self.name, content])
+
+    def fold(
+        self,
+        items: Iterable[Item],
+        digests: Mapping[str, Sequence[str]],
+        observations: Mapping[str, Observation],
+        variant: str = "score",
+    ) -> dict[str, Evidence]:
+        """Scores float64[n] by item, NaN where there is none; failures counted by status."""
+        evidence: dict[str, Evidence] = {}
+        for item in items:
+            scores = np.full(len(item.responses), np.nan)
+            failures: dict[str, int] = {}
+            for index, key in enumerate(self.keys(item, digests[item.id])):
+                seen = observations.get(key)
+                value = None if seen is None else seen.values.get(variant)
+                if isinstance(value, float):
+                    scores[index] = value
+                else:
+                    status = "missing" if seen is None else seen.status
+                    failures[status] = failures.get(status, 0) + 1
+            evidence[item.id] = Evidence(item.id, variant, scores, failures=failures)
+        return evidence
 
 
-def key_of(content: str) -> str:
-    """The request key for a conversation's digest; it does not need the text, so evidence folds without it."""
-    return digest([NAME, content])
+class Imported(Pointwise):
+    """Scores computed elsewhere: one for each place, since elsewhere equal conversations may have got unequal ones."""
+
+    name = "imported@1"
+
+    def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
+        """One key a response, also where conversations are equal."""
+        return tuple(digest([self.name, item.id, content, index]) for index, content in enumerate(digests))
 
 
-def requests(items: Iterable[Item]) -> list[Request]:
-    """One request for each distinct conversation, in the order of first occurrence."""
-    found: dict[str, Request] = {}
-    for item in items:
-        for index, content in enumerate(item_digests(item)):
-            key = key_of(content)
-            if key not in found:
-                found[key] = Request(key, item.id, (index,), item.prompt, (item.responses[index].text,))
-    return list(found.values())
+POINTWISE = Pointwise()
+IMPORTED = Imported()
 
 
 def conversation_requests(conversations: Sequence[Conversation]) -> list[Request]:
     """One pointwise request a conversation, in order; equal conversations have equal keys."""
     return [
         Request(
-            key_of(conversation_digest(conversation)),
+            POINTWISE.key_of(conversation_digest(conversation)),
             str(number),
             (0,),
             conversation[:-1],
@@ -97,49 +134,3 @@ def parse(key: str, score: float, tokens: int | None = None, truncated: bool = F
     if not math.isfinite(score):
         return Observation(key, "error", usage=usage, error=f"the model gave {score} for its score")
     return Observation(key, "truncated" if truncated else "ok", {"score": float(score)}, usage=usage)
-
-
-def keys(item: Item, digests: Sequence[str]) -> tuple[str, ...]:
-    """The request key of each response, from the digests of their conversations."""
-    return tuple(key_of(content) for content in digests)
-
-
-def imported_keys(item: Item, digests: Sequence[str]) -> tuple[str, ...]:
-    """Keys for scores computed elsewhere: one a place, since equal texts may have got unequal ones."""
-    return tuple(digest([IMPORTED, item.id, content, index]) for index, content in enumerate(digests))
-
-
-KEYS = {NAME: keys, IMPORTED: imported_keys}
-
-
-def fold(
-    items: Iterable[Item],
-    keys: Mapping[str, Sequence[str]],
-    observations: Mapping[str, Observation],
-    variant: str = "score",
-) -> dict[str, Evidence]:
-    """Gathers observations into evidence.
-
-    Args:
-        items: The items; their texts are not needed.
-        keys: By item id, the request key of each response.
-        observations: By request key.
-        variant: Which of the observed values to take.
-
-    Returns:
-        By item id, scores float64[n] with NaN where there is none, and failures counted by status.
-    """
-    evidence: dict[str, Evidence] = {}
-    for item in items:
-        scores = np.full(len(item.responses), np.nan)
-        failures: dict[str, int] = {}
-        for index, key in enumerate(keys[item.id]):
-            seen = observations.get(key)
-            value = None if seen is None else seen.values.get(variant)
-            if isinstance(value, float):
-                scores[index] = value
-            else:
-                status = "missing" if seen is None else seen.status
-                failures[status] = failures.get(status, 0) + 1
-        evidence[item.id] = Evidence(item.id, variant, scores, failures=failures)
-    return evidence

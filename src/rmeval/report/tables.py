@@ -14,17 +14,51 @@ from rmeval.metrics.style_substance import LEVELS
 from rmeval.runs.folder import Result
 from rmeval.types import STYLES, Record
 
-__all__ = ["print_report", "report"]
+__all__ = ["print_report", "print_run_line", "report"]
 
 _NULL_NOTE = "ties shared (random gets 50.0 where it is not shown)"
 
 
 def print_report(result: Result) -> None:
-    """Prints a run's numbers; wide enough for its tables where the output is no terminal."""
+    """Prints a run's numbers."""
+    _console().print(report(result))
+
+
+def print_run_line(result: Result) -> None:
+    """Prints what a run is, the number that stands for it, and where it lies, in two lines."""
+    manifest = result.manifest
+    record = _headline(result.records)
+    name = "accuracy" if record.metric == "accuracy" else f"{record.metric} {record.scope}".removesuffix(" all")
+    unfinished = "" if manifest["status"] == "complete" else ", unfinished"
+    _console().print(
+        Text.assemble(
+            (manifest["benchmark"]["id"], "bold"),
+            "  ",
+            (manifest["model"]["name"], "bold cyan"),
+            _data(manifest),
+            "  ",
+            f"{name} ",
+            _value(record),
+            f"  {record.n_items} items{unfinished}",
+            (f"\n  {result.path}", "dim"),
+        ),
+        soft_wrap=True,
+    )
+
+
+def _headline(records: Sequence[Record]) -> Record:
+    """The number that sums a run up: its overall, else that on all items, else the first average or number."""
+    for metric, scope in (("overall", "all"), ("accuracy", "all")):
+        for record in records:
+            if (record.metric, record.scope) == (metric, scope):
+                return record
+    return next((record for record in records if record.metric == "average"), records[0])
+
+
+def _console() -> Console:
+    """Standard output; wide enough for tables where it is no terminal."""
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=100)
-    console.print(report(result))
+    return console if console.is_terminal else Console(width=100)
 
 
 def report(result: Result) -> Group:

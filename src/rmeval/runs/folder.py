@@ -20,7 +20,7 @@ from rmeval.hub import need_extra
 from rmeval.metrics.outcomes import HALF, OFFICIAL, POLICIES
 from rmeval.metrics.records import null_evidence, with_null
 from rmeval.plugins import is_file_spec
-from rmeval.protocols import pointwise
+from rmeval.protocols import PROTOCOLS
 from rmeval.runs.items import StoredItems, read_items
 from rmeval.runs.journal import read_journal
 from rmeval.types import Evidence, Observation, Policy, Record
@@ -33,7 +33,7 @@ __all__ = [
     "Result",
     "compute",
     "derive",
-    "find_run",
+    "find_runs",
     "finite",
     "measure",
     "open_run",
@@ -152,20 +152,20 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise RunError(f"{file} is damaged ({error}): {_AGAIN}") from error
     if schema > SCHEMA:
         raise RunError(f"{path} was written by a newer rmeval (schema {schema}; this is {__version__}): upgrade rmeval")
-    if wrong or manifest["protocol"] not in pointwise.KEYS:
+    if wrong or manifest["protocol"] not in PROTOCOLS:
         raise RunError(f"{file} is damaged (check {', '.join(wrong or ['protocol'])}): {_AGAIN}")
     return manifest
 
 
-def find_run(path: Path) -> Path:
-    """The run folder at `path`, or the only one below it.
-
-    Raises:
-        RunError: If there is none, or more than one.
-    """
+def find_runs(path: Path) -> list[Path]:
+    """The run folder at `path`, or all below it."""
     if (path / "run.json").exists() or not path.is_dir():
-        return path
-    found = sorted(file.parent for file in path.rglob("run.json"))
+        return [path]
+    return sorted(file.parent for file in path.rglob("run.json"))
+
+
+def _only_run(path: Path) -> Path:
+    found = find_runs(path)
     if len(found) > 1:
         some = ", ".join(map(str, found[:10])) + (", ..." if len(found) > 10 else "")
         raise RunError(f"{path} holds {len(found)} runs: name one of them: {some}")
@@ -183,7 +183,7 @@ def open_run(path: str | Path, policy: str | None = None, benchmark: str | None 
     Raises:
         RunError: If it is no run folder, or the policy is unknown.
     """
-    folder = find_run(Path(path))
+    folder = _only_run(Path(path))
     manifest = read_manifest(folder)
     file = folder / "metrics.json"
     if policy is not None and policy not in POLICIES:
@@ -251,11 +251,11 @@ def compute(
     policy: Policy = OFFICIAL,
 ) -> Result:
     """The numbers of a run, from what its files hold."""
-    keys = request_keys(manifest, stored)
+    protocol = PROTOCOLS[manifest["protocol"]]
     records: list[Record] = []
     notes = list(manifest["notes"])
     for variant in _variants(seen):
-        evidence = pointwise.fold(stored.items, keys, seen, variant)
+        evidence = protocol.fold(stored.items, stored.digests, seen, variant)
         records += [replace(record, variant=variant) for record in measure(benchmark, stored, evidence, policy)]
         notes += [note for note in _trouble(evidence, seen) if note not in notes]
     sessions = manifest["sessions"]
@@ -269,9 +269,9 @@ def compute(
 
 
 def request_keys(manifest: Mapping[str, Any], stored: StoredItems) -> dict[str, tuple[str, ...]]:
-    """By item id, the request key of each response."""
-    key_of = pointwise.KEYS[manifest["protocol"]]
-    return {item.id: key_of(item, stored.digests[item.id]) for item in stored.items}
+    """By item id, the keys of the requests that tell of it."""
+    protocol = PROTOCOLS[manifest["protocol"]]
+    return {item.id: protocol.keys(item, stored.digests[item.id]) for item in stored.items}
 
 
 def _variants(seen: Mapping[str, Observation]) -> list[str]:

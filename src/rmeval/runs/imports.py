@@ -19,7 +19,7 @@ from rmeval.benchmarks.source import Row, read_json, read_rows
 from rmeval.digests import digest, files_digest
 from rmeval.errors import DataError
 from rmeval.models.imported import Imported
-from rmeval.protocols import pointwise
+from rmeval.protocols.pointwise import IMPORTED
 from rmeval.runs.folder import Result
 from rmeval.runs.runner import RunWriter, plan
 from rmeval.runs.selection import Selection
@@ -78,9 +78,9 @@ def import_scores(
         note = f"the scores cover {len(covered)} of {len(chosen)} items: the others are left out"
         stored = replace(planned.stored, items=covered)
         planned = replace(planned, stored=stored, notes=(*benchmark.notes(covered), note))
-    keys = {item.id: pointwise.imported_keys(item, planned.stored.digests[item.id]) for item in covered}
+    keys = {item.id: IMPORTED.keys(item, planned.stored.digests[item.id]) for item in covered}
     model = Imported(name, {keys[item][index]: score for (item, index), score in found.items()})
-    identity = {"protocol": pointwise.IMPORTED, "model": source, "name": name}
+    identity = {"protocol": IMPORTED.name, "model": source, "name": name}
     requests = [Request(key, item, (index,), (), ("",)) for item, own in keys.items() for index, key in enumerate(own)]
     with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
         return writer.ask(model, requests)

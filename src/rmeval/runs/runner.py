@@ -17,7 +17,7 @@ from rmeval.benchmarks import Benchmark
 from rmeval.digests import contents_digest, digest, gold_digest
 from rmeval.errors import RunError, explain_os_error
 from rmeval.models import RewardModel
-from rmeval.protocols import pointwise
+from rmeval.protocols.pointwise import POINTWISE
 from rmeval.runs.folder import SCHEMA, Result, compute, read_manifest, request_keys, write_derived, write_json
 from rmeval.runs.items import StoredItems, read_items, store_items, write_items
 from rmeval.runs.journal import Journal, read_journal
@@ -89,8 +89,8 @@ def run(
     Raises:
         RmevalError: If something has to be changed first. What was scored is kept.
     """
-    requests = pointwise.requests(planned.stored.items)
-    identity = {"protocol": pointwise.NAME, **model.identity()}
+    requests = POINTWISE.requests(planned.stored.items)
+    identity = {"protocol": POINTWISE.name, **model.identity()}
     with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
         return writer.ask(model, requests, progress)
 
@@ -241,12 +241,13 @@ class RunWriter:
         return {name: fact for name, fact in model.facts().items() if self._store_text or name != "first_rendered"}
 
     def _tokens(self, seen: Mapping[str, Observation]) -> dict[str, int]:
+        """Length of each rendered conversation by its digest, where the protocol asks about one at a time."""
         keys = request_keys(self.manifest, self._plan.stored)
         digests = self._plan.stored.digests
         return {
             content: seen[key].usage["tokens"]
             for item, own in keys.items()
-            for key, content in zip(own, digests[item], strict=True)
+            for key, content in zip(own, digests[item], strict=False)
             if key in seen and "tokens" in seen[key].usage
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,13 +37,13 @@ def select(items: Sequence[Item], selection: Selection, card: Card) -> list[Item
     Raises:
         DataError: If a subset is unknown, or nothing is selected.
     """
-    for name, number in (
-        ("--n-items", selection.n_items),
-        ("--limit", selection.limit),
-        ("--seed", selection.seed + 1),
+    for name, number, least in (
+        ("--n-items", selection.n_items, 1),
+        ("--limit", selection.limit, 1),
+        ("--seed", selection.seed, 0),
     ):
-        if number is not None and number < 1:
-            raise DataError(f"{name} must be positive, not {number}")
+        if number is not None and number < least:
+            raise DataError(f"{name} must be at least {least}, not {number}")
     sections = {name.lower(): parts for name, parts in card.sections.items()}
     present = list(dict.fromkeys(item.subset for item in items))
     wanted: set[str] = set()
@@ -54,10 +54,17 @@ def select(items: Sequence[Item], selection: Selection, card: Card) -> list[Item
         wanted |= parts
     chosen = [item for item in items if not wanted or item.subset in wanted]
     if selection.limit is not None:
-        chosen = chosen[: selection.limit]
+        chosen = _whole_groups(chosen, range(min(selection.limit, len(chosen))))
     if selection.n_items is not None and selection.n_items < len(chosen):
         drawn = np.random.default_rng(selection.seed).choice(len(chosen), selection.n_items, replace=False)
-        chosen = [chosen[position] for position in sorted(drawn)]
+        chosen = _whole_groups(chosen, drawn.tolist())
     if not chosen:
         raise DataError("nothing is selected: there are no items left to score; give a larger --limit or --n-items")
     return chosen
+
+
+def _whole_groups(items: Sequence[Item], positions: Iterable[int]) -> list[Item]:
+    """The items at the positions, and with each all that are judged together with it, in their order."""
+    kept = set(positions)
+    groups = {items[position].group for position in kept} - {None}
+    return [item for position, item in enumerate(items) if position in kept or item.group in groups]
