@@ -92,8 +92,10 @@ def _about(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:
     intervals = " and ".join(sorted({record.ci_method for record in records if record.ci_method}))
     policy = records[0].policy if records else ""
     selection = manifest["selection"]
-    chosen = (
-        ", ".join(f"{k}={v}" for k, v in selection.items() if v and k != "seed") if isinstance(selection, dict) else ""
+    chosen = ", ".join(
+        f"{key} {' '.join(value) if isinstance(value, list | tuple) else value}"
+        for key, value in selection.items()
+        if value and key != "seed"
     )
     text = f"accuracy in %, 95% intervals by {intervals}; ties and failures: {policy}"
     return f"{text}; selection: {chosen}" if chosen else text
