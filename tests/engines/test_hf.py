@@ -407,6 +407,9 @@ def test_weights_without_a_place_are_told(checkpoint: Path, tmp_path: Path, capl
 def test_longer_than_the_network_was_built_for(checkpoint: Path) -> None:
     with pytest.raises(ModelError, match="was built for 512 tokens"):
         rmeval.load_model(str(checkpoint), max_length=513)
+    longer = {"max_position_embeddings": 1024, "device_map": "auto", "attn_implementation": "eager"}
+    found = rmeval.score(str(checkpoint), CONVERSATIONS, max_length=513, model_kwargs=longer)
+    assert found == pytest.approx(rmeval.score(str(checkpoint), CONVERSATIONS), abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,9 @@ class HFEngine:
         self._model: Any = None
         self._unused: list[str] = []
         try:
+            # What of model_kwargs the config knows changes it, such as max_position_embeddings; it ignores the rest.
             self.config = AutoConfig.from_pretrained(
-                checkpoint.source, revision=checkpoint.revision, trust_remote_code=trust_remote_code
+                checkpoint.source, revision=checkpoint.revision, trust_remote_code=trust_remote_code, **model_kwargs
             )
         except LOADING_ERRORS as error:
             raise _cannot_load(checkpoint, error) from error
