@@ -22,8 +22,13 @@ class Protocol(typing.Protocol):
 
     name: str
 
-    def requests(self, items: Iterable[Item]) -> list[Request]:
-        """All distinct questions about items that have their texts."""
+    def requests(self, items: Iterable[Item], digests: Mapping[str, Sequence[str]]) -> list[Request]:
+        """All distinct questions about items that have their texts.
+
+        Args:
+            items: The items.
+            digests: By item id, the conversation digest of each response.
+        """
         ...
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from rmeval.digests import conversation_digest, digest, item_digests
+from rmeval.digests import conversation_digest, digest
 from rmeval.errors import DataError
 from rmeval.types import Conversation, Evidence, Item, Message, Observation, Request
 
@@ -30,11 +31,11 @@ class Pointwise:
 
     name = "pointwise@1"
 
-    def requests(self, items: Iterable[Item]) -> list[Request]:
+    def requests(self, items: Iterable[Item], digests: Mapping[str, Sequence[str]]) -> list[Request]:
         """In the order of first occurrence."""
         found: dict[str, Request] = {}
         for item in items:
-            for index, key in enumerate(self.keys(item, item_digests(item))):
+            for index, key in enumerate(self.keys(item, digests[item.id])):
                 if key not in found:
                     found[key] = Request(key, item.id, (index,), item.prompt, (item.responses[index].text,))
         return list(found.values())
@@ -45,7 +46,7 @@ class Pointwise:
 
     def key_of(self, content: str) -> str:
         """The request key for a conversation's digest."""
-        return digest([self.name, content])
+        return hashlib.blake2b(f"{self.name} {content}".encode(), digest_size=16).hexdigest()
 
     def fold(
         self,

@@ -89,7 +89,7 @@ def run(
     Raises:
         RmevalError: If something has to be changed first. What was scored is kept.
     """
-    requests = POINTWISE.requests(planned.stored.items)
+    requests = POINTWISE.requests(planned.stored.items, planned.stored.digests)
     identity = {"protocol": POINTWISE.name, **model.identity()}
     with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
         return writer.ask(model, requests, progress)
