@@ -120,7 +120,7 @@ def _style_substance(records: Mapping[tuple[str, str], Record]) -> Iterator[Rend
     yield table
     for scope in ["all"] if "all" in scopes else [scope for scope in scopes if not scope.startswith("safety-")]:
         title = "all domains (macro average)" if scope == "all" else scope
-        yield from ("", Text(f"style-substance matrix: {title}", style="dim"))
+        yield from ("", Text(f"style-substance matrix: {title} (Easy below the diagonal, Hard above it)", style="dim"))
         table = _table("chosen \\ rejected", *(_style(style) for style in STYLES))
         for chosen in STYLES:
             table.add_row(_style(chosen), *(_cell(records, scope, chosen, rejected) for rejected in STYLES))
@@ -132,7 +132,7 @@ def _style_substance(records: Mapping[tuple[str, str], Record]) -> Iterator[Rend
 def _cell(records: Mapping[tuple[str, str], Record], scope: str, chosen: str, rejected: str) -> Text:
     """A cell of the matrix, coloured by what it counts towards: below the diagonal Easy, above it Hard."""
     side = STYLES.index(chosen) - STYLES.index(rejected)
-    return _value(records[f"cell:{chosen}/{rejected}", scope], "green" if side > 0 else "red" if side < 0 else "")
+    return _value(records[f"cell:{chosen}/{rejected}", scope], "cyan" if side > 0 else "magenta" if side < 0 else "")
 
 
 def _accuracies(records: Sequence[Record]) -> Iterator[RenderableType]:
