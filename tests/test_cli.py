@@ -129,7 +129,7 @@ def test_score_of_another_model_in_the_way(tmp_path: Path, capsys: Capture) -> N
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"prompt": "q", "response": "r"}\n')
     (tmp_path / "out.jsonl.partial").mkdir()
-    (tmp_path / "out.jsonl.partial" / "run.json").write_text('{"identity": "another"}')
+    (tmp_path / "out.jsonl.partial" / "model.json").write_text('{"identity": "another"}')
     done = command(capsys, "score", "baseline:longest", source, "-o", target)
     assert done.code == 2
     assert "holds scores of another model or setting" in done.err

@@ -136,9 +136,52 @@ def test_a_part_leaves_the_numbers_of_the_whole(pairs_file: Path, tmp_path: Path
     part = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", Selection(limit=3))
     assert part.record("accuracy").n_items == 3
     assert part.manifest["selection"]["limit"] == 3
-    assert "a part of what the run folder holds" in part.notes[-1]
+    assert "the run folder holds 12 items that are not all selected" in part.notes[-1]
     assert {path: path.read_bytes() for path in whole.path.rglob("*") if path.is_file()} == files
     assert open_run(whole.path).records == whole.records
+
+
+def test_a_selection_beside_the_folders_own(pairs_file: Path, tmp_path: Path) -> None:
+    even = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", Selection(("even",)))
+    odd = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", Selection(("odd",), limit=1))
+    assert (odd.record("accuracy").n_items, open_run(even.path).record("accuracy").n_items) == (1, 6)
+    both = Counting()
+    assert run(both, Pairs(str(pairs_file)), tmp_path / "runs").record("accuracy").n_items == 12
+    assert len(both.asked) == 10
+    assert open_run(even.path).record("accuracy").n_items == 12
+
+
+def test_answers_mended_for_a_part_reach_the_whole(pairs_file: Path, tmp_path: Path) -> None:
+    whole = run(Counting(fail="Truly"), Pairs(str(pairs_file)), tmp_path / "runs")
+    assert whole.record("accuracy").failures == 8
+    run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", Selection(limit=6))
+    after = open_run(whole.path)
+    assert after.record("accuracy").failures == 4
+    assert after.records == derive(whole.path).records
+
+
+def test_an_interrupted_whole_stays_one(pairs_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(Stopping(after=10), Pairs(str(pairs_file)), tmp_path / "runs")
+    part = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", Selection(limit=2))
+    assert part.record("accuracy").n_items == 2
+    assert "unfinished" in open_run(part.path).notes[-1]
+
+
+def test_damaged_items_are_written_anew(pairs_file: Path, tmp_path: Path) -> None:
+    before = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
+    (before.path / "items.parquet").write_bytes(b"PAR1")
+    again = Counting()
+    assert run(again, Pairs(str(pairs_file)), tmp_path / "runs").records == before.records
+    assert again.asked == []
+
+
+def test_texts_go_when_they_are_no_longer_asked_for(checkpoint: Path, pairs_file: Path, tmp_path: Path) -> None:
+    first = rmeval.evaluate(str(checkpoint), "pairs", pairs_file, out=tmp_path / "runs", store_text=True, limit=3)
+    assert b"capital of land" in (first.path / "run.json").read_bytes()
+    rmeval.evaluate(str(checkpoint), "pairs", pairs_file, out=tmp_path / "runs")
+    written = b"".join(path.read_bytes() for path in first.path.rglob("*") if path.suffix in (".json", ".jsonl"))
+    assert b"capital of land" not in written
 
 
 def test_numbers_of_an_earlier_selection_are_gone_when_a_run_is_stopped(pairs_file: Path, tmp_path: Path) -> None:

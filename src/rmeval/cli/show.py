@@ -31,11 +31,15 @@ def show_command(
         from rmeval.errors import RunError
         from rmeval.report.tables import print_run_line
 
+        shown = 0
         for folder in folders:
             try:
                 print_run_line(open_run(folder, policy, benchmark))
+                shown += 1
             except RunError as error:
                 typer.echo(f"note: {error}", err=True)
+        if not shown:
+            raise RunError(f"none of the {len(folders)} runs in {run} can be shown: see the notes")
         return
     result = open_run(run, policy, benchmark)
     if as_json:

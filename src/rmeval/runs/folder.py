@@ -252,6 +252,8 @@ def compute(
 ) -> Result:
     """The numbers of a run, from what its files hold."""
     protocol = PROTOCOLS[manifest["protocol"]]
+    # The journal may hold answers about other items, of other selections.
+    seen = {key: seen[key] for own in request_keys(manifest, stored).values() for key in own if key in seen}
     records: list[Record] = []
     notes = list(manifest["notes"])
     for variant in _variants(seen):

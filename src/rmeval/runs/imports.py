@@ -112,7 +112,7 @@ def _read(path: Path, items: Sequence[Item]) -> tuple[dict[Place, float], str | 
         places = list(form(row, index, path))
         unmatched += not places
         for place, score in places:
-            if place in found and found[place] != score and not math.isnan(score):
+            if place in found and found[place] != score and not (math.isnan(found[place]) and math.isnan(score)):
                 raise DataError(
                     f"{row.where}: item {place[0]}, answer {place[1]} has a score already: give each one once"
                 )
@@ -121,7 +121,10 @@ def _read(path: Path, items: Sequence[Item]) -> tuple[dict[Place, float], str | 
         raise DataError(f"no row of {path} belongs to an item of the benchmark: check -b and --data")
     if unmatched:
         logger.warning(
-            "%d of %d rows of %s belong to no item of the benchmark: they are left out", unmatched, len(rows), path
+            "%d of %d rows of %s belong to no selected item of the benchmark: they are left out",
+            unmatched,
+            len(rows),
+            path,
         )
     return found, name if isinstance(name, str) else None
 

@@ -98,8 +98,8 @@ def run(
 class RunWriter:
     """Writes one run folder: a context manager that holds its lock.
 
-    The folder keeps the numbers of the largest selection: asking for a part of what it holds gives the part's numbers
-    and leaves the folder's as they are.
+    The folder keeps the numbers of the items it was made for: a selection that does not include them all gives its own
+    numbers, and its answers go to the journal, but the folder's files stay those of its items.
     """
 
     def __init__(
@@ -170,9 +170,12 @@ class RunWriter:
                     "move that folder away, or choose another with -o"
                 )
             self.manifest["sessions"] = earlier["sessions"]
-            if earlier["status"] == "complete" and self._is_part():
+            if self._holds_others():
                 self._kept = earlier
                 return
+            if not self._store_text:
+                for session in self.manifest["sessions"]:
+                    session.pop("first_rendered", None)
         try:
             for name in ("metrics.json", "scores.parquet"):
                 (self.folder / name).unlink(missing_ok=True)
@@ -181,11 +184,13 @@ class RunWriter:
         self._write_manifest()
         self._write_items({})
 
-    def _is_part(self) -> bool:
-        """Whether the folder holds all of the selected items and more."""
-        file = self.folder / "items.parquet"
+    def _holds_others(self) -> bool:
+        """Whether the folder is of items that are not among the selected ones."""
         wanted = {item.id for item in self._plan.stored.items}
-        return file.exists() and wanted < {item.id for item in read_items(file).items}
+        try:
+            return not {item.id for item in read_items(self.folder / "items.parquet").items} <= wanted
+        except RunError:
+            return False  # Damaged or not there, it is written anew.
 
     def _write_manifest(self) -> None:
         write_json(self.folder / "run.json", self.manifest if self._kept is None else self._kept)
@@ -233,8 +238,20 @@ class RunWriter:
             self._write_items(self._tokens(seen))
             write_derived(result, self._plan.stored, seen)
             return result
-        note = "a part of what the run folder holds: its own numbers are of more items and stay as they are"
-        return replace(result, notes=(*result.notes, note))
+        return replace(result, notes=(*result.notes, *self._refresh(seen, scored)))
+
+    def _refresh(self, seen: Mapping[str, Observation], scored: int) -> list[str]:
+        """Brings the files of a folder that keeps its own items up to the journal; what the reader must know of it."""
+        assert self._kept is not None
+        stored = read_items(self.folder / "items.parquet")
+        if scored and self._kept["status"] == "complete":
+            write_derived(compute(self.folder, self._kept, stored, seen, self._plan.benchmark), stored, seen)
+        notes = [
+            f"the run folder holds {len(stored.items)} items that are not all selected: its own numbers stay theirs"
+        ]
+        if self._store_text:
+            notes.append("texts are not stored: for that, select all that the run folder holds")
+        return notes
 
     def _facts(self, model: RewardModel) -> dict[str, Any]:
         """What the model says of itself; texts of conversations only where texts are stored."""

@@ -53,7 +53,7 @@ def score_file(
     except OSError as error:
         raise explain_os_error(error, str(partial)) from error
     with Lock(partial / "lock", break_lock):
-        _same_model(partial / "run.json", digest(model.identity()))
+        _same_model(partial / "model.json", digest(model.identity()))
         seen, _ = observe_missing(model, distinct, partial / "journal", progress)
         if not any(observation.values for observation in seen.values()):
             first = next(iter(seen.values()))

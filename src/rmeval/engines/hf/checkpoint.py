@@ -14,18 +14,18 @@ __all__ = ["Checkpoint", "find_checkpoint", "find_tokenizer"]
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
-    "tokenizer.model",
+    "*.model",
+    "*.tiktoken",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "chat_template.jinja",
     "vocab*",
     "merges.txt",
-    "spiece.model",
 )
 
 
-_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab", "spiece.model")
+_VOCABULARIES = ("tokenizer.json", "*.model", "*.tiktoken", "vocab*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def find_tokenizer(source: str, revision: str | None = None) -> tuple[str | None
     folder = Path(source)
     if folder.is_dir():
         files = {path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)}
-        if not any(path.name.startswith(_VOCABULARIES) for path in files):
+        if not any(path.match(pattern) for path in files for pattern in _VOCABULARIES):
             # transformers would make up an empty one.
             raise ModelError(
                 f"the tokenizer of {source} cannot be loaded (no tokenizer files): give one with --tokenizer"
