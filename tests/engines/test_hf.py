@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import normalizers
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 import rmeval
@@ -375,6 +376,13 @@ def test_a_template_that_leaves_the_answer_out(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=blind))
     with pytest.raises(ModelError, match=r"the chat template of .* leaves the answer out"):
         rmeval.load_model(str(folder))
+
+
+def test_a_tokenizer_that_lowers_its_text(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
+    folder = make_checkpoint(tmp_path / "m", tokenizer=tokenizer)
+    close(rmeval.score(str(folder), CONVERSATIONS), [by_hand(folder, c) for c in CONVERSATIONS])
 
 
 def test_identity_follows_code_and_pickled_weights_where_those_are_used(checkpoint: Path, tmp_path: Path) -> None:

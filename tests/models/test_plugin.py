@@ -46,6 +46,15 @@ class Column:
         import numpy
         return numpy.ones((len(conversations), 1))
 
+class Vector:
+    def score(self, conversations):
+        import torch
+        return torch.ones(len(conversations), dtype=torch.bfloat16)
+
+class Rows:
+    def score(self, conversations):
+        return [[1.0] for _ in conversations]
+
 class Leaves:
     def score(self, conversations):
         raise SystemExit(0)
@@ -152,8 +161,9 @@ def test_unknown_model_error_is_a_model_error() -> None:
     assert issubclass(ModelError, RmevalError)
 
 
-def test_a_column_of_scores_is_a_list_of_scores(scorer: Path) -> None:
-    assert rmeval.score(f"{scorer}:Column", CONVERSATIONS).tolist() == [1.0, 1.0, 1.0]
+@pytest.mark.parametrize("name", ["Column", "Vector", "Rows"])
+def test_tensors_and_columns_are_lists_of_scores(scorer: Path, name: str) -> None:
+    assert rmeval.score(f"{scorer}:{name}", CONVERSATIONS).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_scorer_that_leaves_has_failed(scorer: Path) -> None:

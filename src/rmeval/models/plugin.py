@@ -60,7 +60,7 @@ class Plugin:
         """Scores batches of conversations; one that fails alone becomes an error, and the run goes on."""
         try:
             scorer = self._class(**self._kwargs)
-        except Exception as error:
+        except Exception as error:  # The user's own code may raise anything.
             reason = one_line(error)
             raise ModelError(
                 f"{self._target} cannot be made with {self._kwargs} ({reason}): check --model-kwargs"
@@ -95,9 +95,7 @@ class Plugin:
 
 
 def _number(score: Any) -> float:
-    """A number, also where it comes as a row of a column of one."""
-    return (
-        float(score[0])
-        if not isinstance(score, str) and hasattr(score, "__len__") and len(score) == 1
-        else float(score)
-    )
+    """A number, also where it comes as a tensor on some device, or as a row of a column of one."""
+    if isinstance(score, list | tuple) and len(score) == 1:
+        (score,) = score
+    return float(score.item() if hasattr(score, "item") else score)

@@ -55,7 +55,7 @@ class Renderer:
         """
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(source, **load)
-        except Exception as error:
+        except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
             raise ModelError(
                 f"the tokenizer of {source} cannot be loaded ({_first_line(error)}): give one with --tokenizer"
             ) from error
@@ -77,9 +77,12 @@ class Renderer:
             )
         self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
         self._facts: dict[str, Any] = {}
-        example = self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": "ANSWER"}]])[0]
+        example, other = (
+            self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]])[0]
+            for answer in ("ANSWER", "ANOTHER ONE")
+        )
         self._example = example.error or self.tokenizer.decode(example.tokens)
-        if example.error is None and "ANSWER" not in self._example:
+        if example.error is None and np.array_equal(example.tokens, other.tokens):
             raise ModelError(
                 f"the chat template of {source} leaves the answer out, so that all would get one score: "
                 "give another with --chat-template"
