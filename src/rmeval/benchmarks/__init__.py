@@ -15,6 +15,7 @@ __all__ = ["BUILTIN", "Benchmark", "Card", "benchmark_names", "load_benchmark"]
 BUILTIN = {
     "rm-bench": "rmeval.benchmarks.rm_bench:RMBench",
     "reward-bench": "rmeval.benchmarks.reward_bench:RewardBench",
+    "rm-bench-synthetic": "rmeval.benchmarks.synthetic:RMBenchSynthetic",
     "pairs": "rmeval.benchmarks.pairs:Pairs",
 }
 

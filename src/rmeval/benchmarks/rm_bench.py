@@ -4,49 +4,22 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
 
 from rmeval.benchmarks import Card, missing_counts
 from rmeval.benchmarks.source import SUFFIXES, Row, read_rows
 from rmeval.errors import DataError
 from rmeval.hub import hub_file, is_hub_id
-from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
-from rmeval.metrics.outcomes import Outcomes, outcomes
-from rmeval.metrics.records import make_record
-from rmeval.metrics.style_substance import FORMULA, LEVELS, credit_matrices, level_of, levels
-from rmeval.types import STYLES, Contest, Evidence, FloatArray, Item, Message, Policy, Record, Response
+from rmeval.metrics.style_substance import CONTESTS, DOMAINS, FORMULA, style_substance_records, styled_responses
+from rmeval.types import Evidence, Item, Message, Policy, Record
 
 __all__ = ["RMBench"]
 
 logger = logging.getLogger(__name__)
 
-DOMAINS = {
-    "chat": ("chat",),
-    "math": ("math",),
-    "code": ("code",),
-    "safety": ("safety-refuse", "safety-response"),
-}
 TOTAL = "total_dataset.json"
 HUMANEVAL_TASKS = 164
-CONTESTS = tuple(
-    Contest((c, 3 + r), 0, f"{chosen}/{rejected}")
-    for c, chosen in enumerate(STYLES)
-    for r, rejected in enumerate(STYLES)
-)
-"""The nine contests of each item: its responses are the three chosen, then the three rejected, in style order."""
-
-
-ALL_TAGS = frozenset(contest.tag for contest in CONTESTS)
-TAGS = (
-    {level: frozenset(tag for tag in ALL_TAGS if level_of(tag) == level) for level in ("easy", "normal", "hard")}
-    | {"average": ALL_TAGS, "overall": ALL_TAGS}
-    | {f"cell:{tag}": frozenset({tag}) for tag in ALL_TAGS}
-)
-"""The contests that each metric is computed from."""
 
 
 class RMBench:
@@ -126,42 +99,8 @@ class RMBench:
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
     ) -> list[Record]:
-        """Matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall.
-
-        A domain pools the prompts of its files; macro averages and the overall are means over the four domains
-        (`compute_accuracy` of the reference on `total_dataset.json`), absent unless all four are there.
-        """
-        found = outcomes(items, evidence, policy)
-        matrix = credit_matrices(found).reshape(-1, 9)
-        random = bootstrap_random()
-        scopes: dict[str, _Scope] = {}
-        for scope, subsets in (DOMAINS | {name: (name,) for name in DOMAINS["safety"]}).items():
-            mask = np.isin(found.subset, subsets)
-            if mask.any():
-                part = found.select(mask)
-                spread = bootstrap_means(matrix[mask], part.cluster, random) if intervals else np.empty((0, 9))
-                scopes[scope] = _Scope(matrix[mask], _mean(matrix[mask]), spread, part, part.n_clusters)
-        if all(domain in scopes for domain in DOMAINS):
-            parts = [scopes[domain] for domain in DOMAINS]
-            mean = np.mean([part.mean for part in parts], axis=0)
-            spread = np.mean([part.spread for part in parts], axis=0)
-            # As many clusters as give the variance of a mean of means: 16 / sum(1 / n).
-            scopes["all"] = _Scope(None, mean, spread, found, 16 / sum(1 / part.clusters for part in parts))
-        return [
-            make_record(
-                self.card.id,
-                policy,
-                metric,
-                scope,
-                value,
-                one.outcomes.only(TAGS[metric]),
-                FORMULA,
-                interval,
-                1.0 if scope in DOMAINS else None,
-            )
-            for scope, one in scopes.items()
-            for metric, value, interval in _metrics(one, overall=scope == "all")
-        ]
+        """Matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall."""
+        return style_substance_records(self.card.id, items, evidence, policy, intervals)
 
     def notes(self, items: Sequence[Item]) -> list[str]:
         """Missing domains, half a safety domain, and counts that differ from the published ones."""
@@ -171,42 +110,6 @@ class RMBench:
         if len(halves := subsets & set(DOMAINS["safety"])) == 1:
             notes.append(f"safety is {halves.pop()} alone: the other half is not there")
         return notes + missing_counts(self.card, items)
-
-
-class _Scope(NamedTuple):
-    """The items of a domain: their matrices float64[n, 9] (None for an average of domains), mean and replicates."""
-
-    matrices: FloatArray | None
-    mean: FloatArray
-    spread: FloatArray
-    outcomes: Outcomes
-    clusters: float
-
-
-def _mean(matrices: FloatArray) -> FloatArray:
-    """Column means of float64[n, 9] over what is there; NaN where nothing is."""
-    known = ~np.isnan(matrices)
-    with np.errstate(invalid="ignore"):
-        mean: FloatArray = np.where(known, matrices, 0.0).sum(axis=0) / known.sum(axis=0)
-    return mean
-
-
-def _metrics(
-    scope: _Scope, overall: bool
-) -> Iterator[tuple[str, float, tuple[tuple[float, float] | None, str | None]]]:
-    """Name, value and interval of every number of one scope."""
-    values = levels(scope.mean.reshape(3, 3))
-    spread = levels(scope.spread.reshape(-1, 3, 3))
-    for k, level in enumerate(LEVELS):
-        yield level, float(values[k]), bootstrap_interval(float(values[k]), spread[:, k], scope.clusters)
-    if overall:
-        yield "overall", float(values[-1]), bootstrap_interval(float(values[-1]), spread[:, -1], scope.clusters)
-    for k, contest in enumerate(CONTESTS):
-        if scope.matrices is None:
-            interval = bootstrap_interval(float(scope.mean[k]), scope.spread[:, k], scope.clusters)
-        else:
-            interval = wilson(scope.matrices[:, k], scope.outcomes.cluster)
-        yield f"cell:{contest.tag}", float(scope.mean[k]), interval
 
 
 def _item(row: Row, domain: str) -> Item:
@@ -220,11 +123,7 @@ def _item(row: Row, domain: str) -> Item:
         id=f"{domain}/{number}",
         subset=domain,
         prompt=(Message("user", row.text("prompt")),),
-        responses=tuple(
-            Response(text, gold, style)
-            for gold, texts in ((1.0, chosen), (0.0, rejected))
-            for text, style in zip(texts, STYLES, strict=True)
-        ),
+        responses=styled_responses(chosen, rejected),
         contests=CONTESTS,
         cluster=_cluster(row, domain, number),
         meta={key: row.fields[key] for key in ("subset", "language", "task_id") if key in row.fields},

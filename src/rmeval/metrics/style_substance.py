@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
 import numpy as np
 
-from rmeval.metrics.outcomes import Outcomes
-from rmeval.types import STYLES, FloatArray
+from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
+from rmeval.metrics.outcomes import Outcomes, outcomes
+from rmeval.metrics.records import make_record
+from rmeval.types import STYLES, Contest, Evidence, FloatArray, Item, Policy, Record, Response
 
-__all__ = ["FORMULA", "LEVELS", "credit_matrices", "level_of", "levels"]
+__all__ = [
+    "CONTESTS",
+    "DOMAINS",
+    "FORMULA",
+    "LEVELS",
+    "credit_matrices",
+    "level_of",
+    "levels",
+    "style_substance_records",
+    "styled_responses",
+]
 
 FORMULA = "rm-bench/accuracy@1"
 LEVELS = ("easy", "normal", "hard", "average")
+DOMAINS = {
+    "chat": ("chat",),
+    "math": ("math",),
+    "code": ("code",),
+    "safety": ("safety-refuse", "safety-response"),
+}
+"""RM-Bench's four domains, and the subsets that each pools."""
+
+CONTESTS = tuple(
+    Contest((c, 3 + r), 0, f"{chosen}/{rejected}")
+    for c, chosen in enumerate(STYLES)
+    for r, rejected in enumerate(STYLES)
+)
+"""The nine contests of each item: its responses are the three chosen, then the three rejected, in style order."""
 
 
 def level_of(tag: str) -> str:
@@ -53,3 +82,105 @@ def levels(matrix: FloatArray) -> FloatArray:
     normal = (matrix[..., 0, 0] + matrix[..., 1, 1] + matrix[..., 2, 2]) / 3
     hard = (matrix[..., 0, 1] + matrix[..., 0, 2] + matrix[..., 1, 2]) / 3
     return np.stack([easy, normal, hard, (easy + normal + hard) / 3], axis=-1)
+
+
+ALL_TAGS = frozenset(contest.tag for contest in CONTESTS)
+TAGS = (
+    {level: frozenset(tag for tag in ALL_TAGS if level_of(tag) == level) for level in ("easy", "normal", "hard")}
+    | {"average": ALL_TAGS, "overall": ALL_TAGS}
+    | {f"cell:{tag}": frozenset({tag}) for tag in ALL_TAGS}
+)
+"""The contests that each metric is computed from."""
+
+
+def styled_responses(chosen: Sequence[str], rejected: Sequence[str]) -> tuple[Response, ...]:
+    """The six answers of an item, each side in the order of `STYLES`, as `CONTESTS` expects them."""
+    return tuple(
+        Response(text, gold, style)
+        for gold, texts in ((1.0, chosen), (0.0, rejected))
+        for text, style in zip(texts, STYLES, strict=True)
+    )
+
+
+def style_substance_records(
+    benchmark: str, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+) -> list[Record]:
+    """Matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall.
+
+    A domain pools the prompts of its subsets; macro averages and the overall are means over the four domains
+    (`compute_accuracy` of the reference on `total_dataset.json`), absent unless all four are there.
+
+    Args:
+        benchmark: Benchmark id.
+        items: Items with `CONTESTS` whose subsets are those of `DOMAINS`.
+        evidence: By item id.
+        policy: How ties and failures count.
+        intervals: Whether to compute confidence intervals.
+    """
+    found = outcomes(items, evidence, policy)
+    matrix = credit_matrices(found).reshape(-1, 9)
+    random = bootstrap_random()
+    scopes: dict[str, _Scope] = {}
+    for scope, subsets in (DOMAINS | {name: (name,) for name in DOMAINS["safety"]}).items():
+        mask = np.isin(found.subset, subsets)
+        if mask.any():
+            part = found.select(mask)
+            spread = bootstrap_means(matrix[mask], part.cluster, random) if intervals else np.empty((0, 9))
+            scopes[scope] = _Scope(matrix[mask], _mean(matrix[mask]), spread, part, part.n_clusters)
+    if all(domain in scopes for domain in DOMAINS):
+        parts = [scopes[domain] for domain in DOMAINS]
+        mean = np.mean([part.mean for part in parts], axis=0)
+        spread = np.mean([part.spread for part in parts], axis=0)
+        # As many clusters as give the variance of a mean of means: 16 / sum(1 / n).
+        scopes["all"] = _Scope(None, mean, spread, found, 16 / sum(1 / part.clusters for part in parts))
+    return [
+        make_record(
+            benchmark,
+            policy,
+            metric,
+            scope,
+            value,
+            one.outcomes.only(TAGS[metric]),
+            FORMULA,
+            interval,
+            1.0 if scope in DOMAINS else None,
+        )
+        for scope, one in scopes.items()
+        for metric, value, interval in _metrics(one, overall=scope == "all")
+    ]
+
+
+class _Scope(NamedTuple):
+    """The items of a domain: their matrices float64[n, 9] (None for an average of domains), mean and replicates."""
+
+    matrices: FloatArray | None
+    mean: FloatArray
+    spread: FloatArray
+    outcomes: Outcomes
+    clusters: float
+
+
+def _mean(matrices: FloatArray) -> FloatArray:
+    """Column means of float64[n, 9] over what is there; NaN where nothing is."""
+    known = ~np.isnan(matrices)
+    with np.errstate(invalid="ignore"):
+        mean: FloatArray = np.where(known, matrices, 0.0).sum(axis=0) / known.sum(axis=0)
+    return mean
+
+
+def _metrics(
+    scope: _Scope, overall: bool
+) -> Iterator[tuple[str, float, tuple[tuple[float, float] | None, str | None]]]:
+    """Name, value and interval of every number of one scope."""
+    values = levels(scope.mean.reshape(3, 3))
+    spread = levels(scope.spread.reshape(-1, 3, 3))
+    for k, level in enumerate(LEVELS):
+        yield level, float(values[k]), bootstrap_interval(float(values[k]), spread[:, k], scope.clusters)
+    if overall:
+        yield "overall", float(values[-1]), bootstrap_interval(float(values[-1]), spread[:, -1], scope.clusters)
+    for k, contest in enumerate(CONTESTS):
+        if scope.matrices is None:
+            interval = bootstrap_interval(float(scope.mean[k]), scope.spread[:, k], scope.clusters)
+        else:
+            interval = wilson(scope.matrices[:, k], scope.outcomes.cluster)
+        yield f"cell:{contest.tag}", float(scope.mean[k]), interval

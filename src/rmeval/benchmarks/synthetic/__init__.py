@@ -1,0 +1,159 @@
+"""rm-bench-synthetic: items in the form of RM-Bench, generated from a seed, so that nobody can have trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rmeval.benchmarks import Card
+from rmeval.benchmarks.synthetic.chat import KINDS as CHAT
+from rmeval.benchmarks.synthetic.chat import chat_twins
+from rmeval.benchmarks.synthetic.code import KINDS as CODE
+from rmeval.benchmarks.synthetic.code import code_twins
+from rmeval.benchmarks.synthetic.dice import Dice
+from rmeval.benchmarks.synthetic.language import Language, language_codes, load_language
+from rmeval.benchmarks.synthetic.maths import KINDS as MATH
+from rmeval.benchmarks.synthetic.maths import math_twins
+from rmeval.benchmarks.synthetic.proof import check_code, check_form
+from rmeval.benchmarks.synthetic.safety import KINDS as SAFETY
+from rmeval.benchmarks.synthetic.safety import safety_twins
+from rmeval.benchmarks.synthetic.twins import Twins, word
+from rmeval.errors import DataError
+from rmeval.metrics.style_substance import CONTESTS, FORMULA, style_substance_records, styled_responses
+from rmeval.metrics.style_substance import DOMAINS as SECTIONS
+from rmeval.types import Evidence, Item, Message, Policy, Record
+
+__all__ = ["VERSION", "RMBenchSynthetic", "generate"]
+
+VERSION = 1
+"""Of the generator: the same version, seed, size and languages give the same items, to the letter."""
+
+DOMAINS: Mapping[str, tuple[Callable[[Dice, Language, str], Twins], Sequence[str]]] = {
+    "chat": (chat_twins, CHAT),
+    "math": (math_twins, tuple(MATH)),
+    "code": (code_twins, tuple(CODE)),
+    "safety": (safety_twins, SAFETY),
+}
+"""Each domain's maker of twins, and the kinds it takes turns with."""
+
+BLOCK = 2 * len(DOMAINS)
+"""Items come in blocks: one pair of twins of each domain."""
+
+
+class RMBenchSynthetic:
+    """Twins in four domains, made when they are loaded: no file, no hub, no seed that a model could have seen."""
+
+    card = Card(
+        id="rm-bench-synthetic",
+        title="rm-bench-synthetic",
+        measures="The better answer is right for this prompt and wrong for its twin, whatever the style of either.",
+        source="generated",
+        revision=f"generator {VERSION}",
+        licence="Apache-2.0",
+        paper="https://arxiv.org/abs/2410.16184",
+        citation="",
+        sections=SECTIONS,
+        formulas=(FORMULA,),
+    )
+
+    spec = "rm-bench-synthetic"
+
+    def __init__(
+        self, data: str | None = None, seed: int = 0, size: int = 2000, languages: Sequence[str] = ("en",)
+    ) -> None:
+        """Takes what the items are generated from.
+
+        Args:
+            data: Must be None; the items are generated.
+            seed: Another seed gives other items.
+            size: Number of items, a multiple of 8: each domain has pairs of twins.
+            languages: Codes of languages that take turns.
+
+        Raises:
+            DataError: If one of them cannot be used.
+        """
+        if data is not None:
+            raise DataError("rm-bench-synthetic is generated and reads no data: leave --data out, or give --seed")
+        if seed < 0:
+            raise DataError(f"--seed must be at least 0, not {seed}")
+        if size < BLOCK or size % BLOCK:
+            nearest = max(BLOCK, round(size / BLOCK) * BLOCK)
+            raise DataError(
+                f"--size must be a multiple of {BLOCK} (pairs of twins in four domains): {nearest}, not {size}"
+            )
+        self.data = None
+        self._seed, self._size = seed, size
+        self._languages = [load_language(code) for code in languages]
+        if not self._languages:
+            raise DataError(f"rm-bench-synthetic needs a language: choose from {', '.join(language_codes())}")
+
+    def load(self) -> list[Item]:
+        """Generates the items, and proves each right."""
+        return generate(self._seed, self._size, self._languages)
+
+    def aggregate(
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+    ) -> list[Record]:
+        """The numbers of RM-Bench, by its formulas."""
+        return style_substance_records(self.card.id, items, evidence, policy, intervals)
+
+    def notes(self, items: Sequence[Item]) -> list[str]:
+        """Domains that are not there."""
+        subsets = {item.subset for item in items}
+        missing = [domain for domain, parts in SECTIONS.items() if not subsets & set(parts)]
+        return [f"no macro averages and no overall: there are no items of {', '.join(missing)}"] if missing else []
+
+
+def generate(seed: int, size: int, languages: Sequence[Language], training: bool = False) -> list[Item]:
+    """Generates items and proves that each is what it claims.
+
+    Args:
+        seed: Where the draws begin.
+        size: Number of items, a multiple of `BLOCK`.
+        languages: They take turns.
+        training: Whether to draw names and operands from the half that benchmarks never use.
+
+    Returns:
+        Blocks of one pair of twins a domain, so that the first items are of all domains. Twins share a cluster, since
+        they are one problem, and a group, so that a selection keeps them together.
+
+    Raises:
+        DataError: If the proof of an item fails.
+    """
+    pairs = list(_pairs(seed, size // BLOCK, languages, training))
+    check_code([twins for *_, twins in pairs if twins.answers[0].code])
+    return [item for pair in pairs for item in _items(*pair)]
+
+
+def _pairs(
+    seed: int, number: int, languages: Sequence[Language], training: bool
+) -> Iterator[tuple[str, int, Language, Twins]]:
+    seen: set[tuple[str, tuple[Any, ...]]] = set()
+    for place in range(number):
+        language = languages[place % len(languages)]
+        for domain, (make, kinds) in DOMAINS.items():
+            kind = kinds[place // len(languages) % len(kinds)]
+            dice = Dice(f"rm-bench-synthetic {VERSION} {seed} {language.code} {domain} {place}", training)
+            while True:
+                twins = make(dice, language, kind)
+                if dice.owns(twins.key) and (kind, twins.key) not in seen:
+                    break
+            seen.add((kind, twins.key))
+            yield domain, place, language, twins
+
+
+def _items(domain: str, place: int, language: Language, twins: Twins) -> Iterator[Item]:
+    texts = word(twins.answers[0], language, domain), word(twins.answers[1], language, domain)
+    check_form(twins, texts)
+    name = f"{domain}/{place}"
+    for twin, letter in enumerate("ab"):
+        yield Item(
+            id=f"{name}{letter}",
+            subset=twins.parts[twin] if twins.parts else domain,
+            prompt=(Message("user", twins.prompts[twin]),),
+            responses=styled_responses(texts[twin], texts[1 - twin]),
+            contests=CONTESTS,
+            cluster=name,
+            group=name,
+            meta={"kind": twins.kind, "language": language.code, **twins.facts[twin]},
+        )

@@ -1,0 +1,83 @@
+"""Wordings of one language, as data: `languages/<code>.toml` beside this file."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from rmeval.benchmarks.synthetic.dice import Dice
+from rmeval.errors import DataError
+
+__all__ = ["Language", "language_codes", "load_language"]
+
+
+class Language:
+    """Texts with slots, by the names of the TOML file's tables."""
+
+    def __init__(self, code: str, data: Mapping[str, Any]) -> None:
+        self.code = code
+        self._data = data
+
+    def get(self, path: str) -> Any:
+        """What is at a dotted path, such as `math.ledger.gain`."""
+        return functools.reduce(lambda table, key: table[key], path.split("."), self._data)
+
+    def fill(self, text: str, **slots: Any) -> str:
+        """Puts values into a text's slots; a slot with a capital takes the value with a capital."""
+        capitals = {key[0].upper() + key[1:]: _capital(str(value)) for key, value in slots.items()}
+        return text.format(**(capitals | slots))
+
+    def draw(self, dice: Dice, path: str, **slots: Any) -> str:
+        """One of the texts at a path, filled."""
+        return self.fill(dice.choice(self.get(path)), **slots)
+
+    def join(self, sentences: Sequence[str]) -> str:
+        """Sentences one after the other."""
+        separator: str = self._data["join"]
+        return separator.join(sentences)
+
+    def name(self, dice: Dice) -> str:
+        """An invented name of one word, from the half of all names that these dice may use."""
+        names = self._data["names"]
+        while True:
+            syllables = {
+                "onset": dice.choice(names["onsets"]),
+                "vowel": dice.choice(names["vowels"]),
+                "middle": dice.choice(names["middles"]),
+                "vowel2": dice.choice(names["vowels"]),
+                "coda": dice.choice(names["codas"]),
+            }
+            name: str = names["pattern"].format(**syllables)
+            if dice.owns(name):
+                return name
+
+    def person(self, dice: Dice) -> str:
+        """An invented given name and family name."""
+        return self.fill(self.get("names.full"), given=self.name(dice), family=self.name(dice))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def language_codes() -> list[str]:
+    """Codes of the languages that there are wordings for."""
+    return sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml"))
+
+
+@functools.cache
+def load_language(code: str) -> Language:
+    """Reads a language's wordings.
+
+    Raises:
+        DataError: If there are none.
+    """
+    if code not in language_codes():
+        raise DataError(f"rm-bench-synthetic does not speak {code!r}: choose from {', '.join(language_codes())}")
+    return Language(code, tomllib.loads((_FOLDER / f"{code}.toml").read_text(encoding="utf-8")))
+
+
+_FOLDER = files("rmeval.benchmarks.synthetic") / "languages"

@@ -1,0 +1,89 @@
+"""Proof that generated twins are what they claim, made before anybody sees them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from rmeval.benchmarks.synthetic.twins import Texts, Twins
+from rmeval.errors import DataError
+from rmeval.text import count_text
+
+__all__ = ["check_code", "check_form"]
+
+SECONDS = 60
+MEMORY = 1 << 30
+
+_RUNNER = """
+import json, sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, ({seconds}, {seconds}))
+    resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+except ImportError:  # Not on Windows; the time limit of the caller holds there too.
+    pass
+def passes(source, name, tests):
+    space = {{}}
+    try:
+        exec(source, space)
+        return all(space[name](json.loads(json.dumps(given))) == wanted for given, wanted in tests)
+    except Exception:
+        return False
+print(json.dumps([passes(*job) for job in json.load(sys.stdin)]))
+"""
+
+
+def check_form(twins: Twins, worded: tuple[Texts, Texts]) -> None:
+    """Checks what the null baselines live on, and that the two prompts and the two answers differ.
+
+    Raises:
+        DataError: If a style is not longer than the one before it, or has markdown where it should not.
+    """
+    assert twins.prompts[0] != twins.prompts[1], twins
+    for style in range(3):
+        assert worded[0][style] != worded[1][style], twins
+    counts = [[count_text(text) for text in answer] for answer in worded]
+    for one in counts:
+        for other in counts:
+            longer = one[0].characters < other[1].characters and one[1].characters < other[2].characters
+            plain = one[0].markdown == other[1].markdown == 0 and one[2].markdown == other[2].markdown > 0
+            if not (longer and plain):
+                raise DataError(
+                    f"the wordings of a {twins.kind} item break the order of its styles (concise shorter than "
+                    f"detailed, no markdown but in the last): mend languages/*.toml near {worded[0][0]!r}"
+                )
+
+
+def check_code(twins: Sequence[Twins]) -> None:
+    """Runs both functions of each pair of twins against the tests of both, in a process with limits.
+
+    Raises:
+        DataError: If a function fails its own tests or passes its twin's.
+    """
+    jobs = []
+    for pair in twins:
+        for answer in pair.answers:
+            for fact in pair.facts:
+                jobs.append([answer.code, fact["function"], fact["tests"]])
+    runner = _RUNNER.format(seconds=SECONDS, memory=MEMORY)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", runner],
+        input=json.dumps(jobs),
+        capture_output=True,
+        text=True,
+        timeout=2 * SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise DataError(
+            f"the tests of generated code could not be run ({done.stderr.strip()[-200:]}): is the disk full?"
+        )
+    passed = json.loads(done.stdout)
+    for place, pair in enumerate(twins):
+        if passed[4 * place : 4 * place + 4] != [True, False, False, True]:
+            raise DataError(
+                f"generated code of kind {pair.kind} does not separate its twins: report the seed and {pair.prompts[0]!r}"
+            )

@@ -1,0 +1,56 @@
+"""Safety: prompts that sound alarming and are harmless, and prompts that ask for plain harm, over the same answers."""
+
+from __future__ import annotations
+
+from rmeval.benchmarks.synthetic.dice import Dice
+from rmeval.benchmarks.synthetic.language import Language
+from rmeval.benchmarks.synthetic.twins import Answer, Twins, word
+
+__all__ = ["KINDS", "safety_twins"]
+
+KINDS = ("help_longer", "refusal_longer")
+"""Which of the two answers is the longer one, in all three styles; both are as frequent, so length says nothing."""
+
+NEAR = 0.06
+"""Largest difference in length between help and refusal, as a part of the refusal's length."""
+
+
+def safety_twins(dice: Dice, language: Language, kind: str) -> Twins:
+    """A harmless and a harmful prompt with the same verb; help is right for the one, refusal for the other."""
+    act = dice.choice(language.get("safety.act"))
+    harmless, harmful = dice.choice(act["harmless"]), dice.choice(act["harmful"])
+    slots = {"name": language.name(dice), "place": language.name(dice), "day": dice.choice(language.get("lists.day"))}
+    context = language.draw(dice, "safety.context", **slots)
+    template = dice.choice(language.get("safety.prompt"))
+    first, second = (
+        language.fill(template, context=context, verb=act["verb"], object=thing, **slots)
+        for thing in (harmless, harmful)
+    )
+    gerund = act["gerund"]
+    while True:
+        helped, refused = (_answer(dice, language, side, gerund, slots) for side in ("comply", "refuse"))
+        if _matched(helped, refused, language, 1 if kind == "help_longer" else -1):
+            break
+    return Twins(
+        kind,
+        (act["verb"], harmless, harmful, *slots.values()),
+        (first, second),
+        (helped, refused),
+        ("safety-response", "safety-refuse"),
+    )
+
+
+def _answer(dice: Dice, language: Language, side: str, gerund: str, slots: dict[str, str]) -> Answer:
+    return Answer(
+        language.draw(dice, f"safety.{side}.concise", **slots),
+        language.draw(dice, f"safety.{side}.intro", **slots),
+        tuple(dice.sample(language.get(f"safety.{side}.point"), 3)),
+        language.draw(dice, f"safety.{side}.closing", **slots),
+        language.fill(language.get("safety.heading"), gerund=gerund),
+    )
+
+
+def _matched(helped: Answer, refused: Answer, language: Language, sign: int) -> bool:
+    """Whether help is longer (`sign` 1) or shorter (-1) than refusal in each style, and by little."""
+    pairs = zip(word(helped, language, "safety"), word(refused, language, "safety"), strict=True)
+    return all(0 < sign * (len(one) - len(other)) <= max(NEAR * len(other), 8) for one, other in pairs)
