@@ -22,7 +22,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from torch import nn
 from transformers import LlamaConfig, LlamaForSequenceClassification, PreTrainedTokenizerFast
 
-from rmeval.benchmarks.synthetic import generate
+from rmeval.benchmarks.synthetic import BLOCK, generate
 from rmeval.benchmarks.synthetic.language import load_language
 from rmeval.types import Item
 
@@ -68,7 +68,7 @@ def make_tokenizer(items: Sequence[Item]) -> PreTrainedTokenizerFast:
 class Packed:
     """An item as one sequence: its prompt once, then its six answers, none of which sees another."""
 
-    def __init__(self, item: Item, tokenizer: PreTrainedTokenizerFast) -> None:
+    def __init__(self, item: Item, tokenizer: PreTrainedTokenizerFast, whole: bool) -> None:
         backend = tokenizer.backend_tokenizer
         prompt = backend.encode(f"{USER}{item.prompt[0].content}{END}{ASSISTANT}", add_special_tokens=False).ids
         answers = [backend.encode(f"{r.text}{END}", add_special_tokens=False).ids for r in item.responses]
@@ -76,9 +76,16 @@ class Packed:
         self.tokens, self.segment, self.position, self.told, self.ends = list(prompt), [0] * len(prompt), [], [], []
         self.position = list(range(len(prompt)))
         self.told = [False] * len(prompt)
+        self.forks: list[tuple[int, int, int]] = []
         for number, own in enumerate(answers):
+            if not whole and number % 3:
+                self.ends.append(-1)
+                continue
             other = answers[(number + 3) % 6]
             apart = next((k for k, (a, b) in enumerate(zip(own, other, strict=False)) if a != b), 0)
+            if number < 3:
+                before = len(self.tokens) + apart - 1 if apart else len(prompt) - 1
+                self.forks.append((before, own[apart], other[apart]))
             self.tokens += own
             self.segment += [number + 1] * len(own)
             self.position += range(len(prompt), len(prompt) + len(own))
@@ -116,6 +123,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--budget", type=int, default=8192)
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--muon", type=float, default=0.02)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--languages", default="en")
     parser.add_argument("--bf16", action="store_true")
@@ -143,21 +151,43 @@ def main() -> None:
     told = nn.Linear(options.hidden, 1)
     parameters = [*model.parameters(), *told.parameters()]
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens", flush=True)
-    optimiser = torch.optim.AdamW(parameters, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.05)
+    # Muon moves the matrices inside the network, AdamW the embeddings, norms and heads.
+    inside = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
+    others = [p for p in parameters if all(p is not one for one in inside)]
+    optimisers = (
+        torch.optim.Muon(inside, lr=options.muon, weight_decay=0.01, momentum=0.95),
+        torch.optim.AdamW(others, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01),
+    )
     generator = torch.Generator().manual_seed(0)
     first, second, odds = preferences(generator)
     begun, step, tokens_seen, items_seen, chunk = time.time(), 0, 0, 0, 0
     totals: dict[str, float] = {}
+
+    def save() -> None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        model.save_pretrained(options.out)
+        tokenizer.save_pretrained(options.out)
+        minutes = round((time.time() - begun) / 60, 1)
+        log = {"steps": step, "items": items_seen, "tokens": tokens_seen, "minutes": minutes, "losses": totals}
+        (options.out / "training.json").write_text(json.dumps(log, indent=1) + "\n")
+
     while (elapsed := (time.time() - begun) / 60 / options.minutes) < 1:
-        packed = [Packed(item, tokenizer) for item in training_items(chunk, languages)]
+        whole = elapsed > 0.6
+        packed = [
+            Packed(item, tokenizer, whole or place // BLOCK % 8 == 0)
+            for place, item in enumerate(training_items(chunk, languages))
+        ]
         chunk += 1
+        if chunk % 20 == 0:
+            save()
         for batch in batches(packed, options.budget, chunk):
             elapsed = (time.time() - begun) / 60 / options.minutes
             if elapsed >= 1:
                 break
-            rate = options.rate * min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * elapsed)) + 1e-5
-            for group in optimiser.param_groups:
-                group["lr"] = rate
+            pace = min(1, (step + 1) / 50) * (0.01 + 0.99 * min(1, 2 * (1 - elapsed)))
+            for optimiser, rate in zip(optimisers, (options.muon, options.rate), strict=True):
+                for group in optimiser.param_groups:
+                    group["lr"] = rate * pace
             longest = max(len(one.tokens) for one in batch)
             tokens = torch.full((len(batch), longest), tokenizer.pad_token_id)
             segment = torch.full((len(batch), longest), 99)
@@ -177,23 +207,44 @@ def main() -> None:
                     input_ids=tokens, attention_mask=sees[:, None], position_ids=position, use_cache=False
                 ).last_hidden_state
             hidden = hidden.float()
-            scores = model.score(hidden.gather(1, ends[..., None].expand(-1, -1, hidden.shape[-1])))[..., 0]
+            there = ends >= 0
+            at = ends.clamp(min=0)[..., None].expand(-1, -1, hidden.shape[-1])
+            scores = model.score(hidden.gather(1, at))[..., 0]
             margin = scores[:, first] - scores[:, second]
+            known = there[:, first] & there[:, second]
             label = torch.bernoulli(torch.sigmoid(odds).expand_as(margin), generator=generator)
-            preference = nn.functional.binary_cross_entropy_with_logits(margin, label)
+            preference = nn.functional.binary_cross_entropy_with_logits(margin[known], label[known])
             right = ((segment >= 1) & (segment <= 3)).float()
             verdict = nn.functional.binary_cross_entropy_with_logits(told(hidden)[..., 0][mask_told], right[mask_told])
-            predicts = (right[:, :-1] > 0) & (segment[:, 1:] == segment[:, :-1])
+            predicts = (segment[:, :-1] <= 3) & (segment[:, 1:] == segment[:, :-1])
             logits = hidden[:, :-1][predicts] @ model.model.embed_tokens.weight.T
             language = nn.functional.cross_entropy(logits, tokens[:, 1:][predicts])
-            loss = preference + verdict + 0.5 * language
-            optimiser.zero_grad(set_to_none=True)
+            rows, places, own, other = torch.tensor(
+                [(row, *fork) for row, one in enumerate(batch) for fork in one.forks]
+            ).T
+            embedded = model.model.embed_tokens.weight
+            lead = (hidden[rows, places] * (embedded[own] - embedded[other])).sum(-1)
+            fork = nn.functional.softplus(-lead).mean()
+            loss = preference + verdict + fork + 0.5 * language
+            for optimiser in optimisers:
+                optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
-            step, tokens_seen, items_seen = step + 1, tokens_seen + sum(len(o.tokens) for o in batch), items_seen + len(batch)
-            same = scores[:, :3] > scores[:, 3:]
-            found = {"preference": preference, "verdict": verdict, "language": language, "normal": same.float().mean()}
+            nn.utils.clip_grad_norm_(others, 1.0)
+            for optimiser in optimisers:
+                optimiser.step()
+            step, tokens_seen, items_seen = (
+                step + 1,
+                tokens_seen + sum(len(o.tokens) for o in batch),
+                items_seen + len(batch),
+            )
+            same = scores[:, 0] > scores[:, 3]
+            found = {
+                "preference": preference,
+                "verdict": verdict,
+                "language": language,
+                "fork": fork,
+                "normal": same.float().mean(),
+            }
             for domain in ("chat", "math", "code", "safety"):
                 rows = [k for k, one in enumerate(batch) if one.domain == domain]
                 if rows:
@@ -202,12 +253,11 @@ def main() -> None:
                 totals[name] = 0.98 * totals.get(name, value.item()) + 0.02 * value.item()
             if step % 50 == 0:
                 shown = " ".join(f"{name} {value:.3f}" for name, value in totals.items())
-                print(f"{time.time() - begun:6.0f} s, step {step}, {items_seen} items, {tokens_seen / (time.time() - begun):.0f} tokens/s: {shown}", flush=True)
-    options.out.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(options.out)
-    tokenizer.save_pretrained(options.out)
-    log = {"steps": step, "items": items_seen, "tokens": tokens_seen, "minutes": round((time.time() - begun) / 60, 1), "losses": totals}
-    (options.out / "training.json").write_text(json.dumps(log, indent=1) + "\n")
+                print(
+                    f"{time.time() - begun:6.0f} s, step {step}, {items_seen} items, {tokens_seen / (time.time() - begun):.0f} tokens/s: {shown}",
+                    flush=True,
+                )
+    save()
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ def evaluate(
     columns: Mapping[str, str] | None = None,
     split: str | None = None,
     config: str | None = None,
+    size: int | None = None,
+    languages: Sequence[str] | None = None,
     store_text: bool = False,
     break_lock: bool = False,
     progress: Callable[[int, int], None] = silent,
@@ -44,15 +46,17 @@ def evaluate(
         model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`.
         benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`.
         data: File, folder or hub id of the data; None for the benchmark's pinned source. This and the options of
-            `pairs` below are for a benchmark that is given by name.
+            `pairs` and `rm-bench-synthetic` below are for a benchmark that is given by name.
         out: Folder of runs; the run goes to `<benchmark>/<model>/<identity>` below it.
         subsets: Subsets or sections to run; all if empty.
         n_items: Number of items to draw at random.
-        seed: Seed of the draw.
+        seed: Seed of the draw, and of `rm-bench-synthetic`.
         limit: Number of items to take from the beginning.
         columns: For `pairs`: the data's names for prompt, chosen, rejected, subset, id.
         split: For `pairs` from the hub.
         config: For `pairs` from the hub.
+        size: For `rm-bench-synthetic`: number of items.
+        languages: For `rm-bench-synthetic`: codes of languages, such as `["en", "zh"]`.
         store_text: Whether to keep prompts and answers in the run folder.
         break_lock: Whether to take a lock that another process seems to hold.
         progress: Called with the number of answers scored and the number of all.
@@ -66,7 +70,9 @@ def evaluate(
     """
     if isinstance(benchmark, str):
         place = None if data is None else str(data)
-        benchmark = load_benchmark(benchmark, place, columns=columns, split=split, config=config)
+        benchmark = load_benchmark(
+            benchmark, place, seed=seed, columns=columns, split=split, config=config, size=size, languages=languages
+        )
     model = _loaded(model, options)
     planned = plan(benchmark, Selection(tuple(subsets), n_items, seed, limit))
     return run(model, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)

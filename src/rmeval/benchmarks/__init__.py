@@ -36,6 +36,7 @@ class Card:
         counts: Expected number of items by subset; empty where any number will do.
         sections: Names for groups of subsets, usable wherever a subset is.
         formulas: Names and versions of its official formulas.
+        generated: Whether the items are made from a seed rather than read.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Card:
     counts: Mapping[str, int] = field(default_factory=dict)
     sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     formulas: tuple[str, ...] = ()
+    generated: bool = False
 
 
 class Benchmark(Protocol):
@@ -58,11 +60,13 @@ class Benchmark(Protocol):
         card: What it is.
         data: The file, folder or hub id that is read instead of the pinned source, if any.
         spec: The name that finds it again: its id, or `file.py:Class`; `load_benchmark` sets it.
+        options: What else it was made with, such as a seed; `load_benchmark` sets it.
     """
 
     card: Card
     data: str | None
     spec: str
+    options: Mapping[str, Any]
 
     def load(self) -> list[Item]:
         """Reads the items.
@@ -95,13 +99,15 @@ def benchmark_names() -> dict[str, str]:
     return registered("rmeval.benchmarks", BUILTIN)
 
 
-def load_benchmark(name: str, data: str | None = None, **options: Any) -> Benchmark:
+def load_benchmark(name: str, data: str | None = None, *, seed: int = 0, **options: Any) -> Benchmark:
     """Finds a benchmark and tells it where its data are.
 
     Args:
         name: A name from `rmeval list benchmarks`, or `file.py:Class`.
         data: A file, a folder or a hub id to read instead of the pinned source.
-        **options: What the benchmark itself understands, such as `columns` for `pairs`.
+        seed: Where a benchmark that is generated begins; others have no use for it.
+        **options: What the benchmark itself understands, such as `columns` for `pairs`, or `size` and `languages` for
+            `rm-bench-synthetic`.
 
     Raises:
         DataError: If there is no such benchmark, or it does not understand an option.
@@ -119,11 +125,15 @@ def load_benchmark(name: str, data: str | None = None, **options: Any) -> Benchm
                 f"there is no benchmark {name!r}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
             )
         target = names[name]
+    made = load_object(target)
+    given = {option: value for option, value in options.items() if value is not None}
+    if (card := getattr(made, "card", None)) and card.generated:
+        given["seed"] = seed
     try:
-        benchmark: Benchmark = load_object(target)(data=data, **{k: v for k, v in options.items() if v is not None})
+        benchmark: Benchmark = made(data=data, **given)
     except TypeError as error:
         raise DataError(f"benchmark {name!r} does not take one of the given options ({error}): leave it out") from error
-    benchmark.spec = name
+    benchmark.spec, benchmark.options = name, given
     return benchmark
 
 

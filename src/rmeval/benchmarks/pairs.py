@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class Pairs:
     )
 
     spec = "pairs"
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +54,7 @@ class RewardBench:
     )
 
     spec = "reward-bench"
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, data: str | None = None) -> None:
         """Takes the place of the data: a file, a folder of files, or None for the hub."""

@@ -6,6 +6,8 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from rmeval.benchmarks import Card, missing_counts
 from rmeval.benchmarks.source import SUFFIXES, Row, read_rows
@@ -45,6 +47,7 @@ class RMBench:
     )
 
     spec = "rm-bench"
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, data: str | None = None) -> None:
         """Takes the place of the data: a file, a folder, or None for the hub."""

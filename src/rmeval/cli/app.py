@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from rmeval import __version__
+from rmeval.cli.demo import demo_command
 from rmeval.cli.import_ import import_command
+from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
@@ -24,9 +26,11 @@ app = typer.Typer(
     help="""
 Evaluate reward models.
 
-A MODEL is a hub id, a folder, your own `file.py:Class`, or a baseline such as `baseline:longest`.
+A MODEL is a hub id, a folder, `rmeval/tiny`, your own `file.py:Class`, or a baseline such as `baseline:longest`.
 
 Start with:
+
+    rmeval demo
 
     rmeval list benchmarks
 
@@ -56,4 +60,6 @@ app.command("run", no_args_is_help=True)(run_command)
 app.command("score", no_args_is_help=True)(score_command)
 app.command("import", no_args_is_help=True)(import_command)
 app.command("show", no_args_is_help=True)(show_command)
+app.command("items", no_args_is_help=True)(items_command)
 app.command("list")(list_command)
+app.command("demo")(demo_command)

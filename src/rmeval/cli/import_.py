@@ -24,6 +24,8 @@ def import_command(
     columns: o.Columns = None,
     split: o.Split = None,
     config: o.Config = None,
+    size: o.Size = None,
+    languages: o.Languages = None,
     oracle: Annotated[bool, typer.Option("--oracle", help="Scores that are always right, instead of a file.")] = False,
     name: Annotated[str | None, typer.Option(help="Name of the model, if not the file's.")] = None,
     out: o.Out = "runs",
@@ -45,10 +47,12 @@ def import_command(
     from rmeval.runs.selection import Selection
 
     show_warnings()
-    extra = o.pairs_options([benchmark], columns, split, config)
+    own = o.own_options(
+        [benchmark], columns=o.columns(columns), split=split, config=config, size=size, languages=o.words(languages)
+    )
     result = import_scores(
         scores,
-        load_benchmark(benchmark, data, **(extra if benchmark == "pairs" else {})),
+        load_benchmark(benchmark, data, seed=seed, **own[benchmark]),
         Path(out),
         Selection(tuple(subset or ()), n_items, seed, limit),
         oracle=oracle,

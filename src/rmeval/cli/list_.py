@@ -67,7 +67,7 @@ def _benchmarks() -> list[dict[str, Any]]:
 
 
 def _models() -> list[dict[str, Any]]:
-    from rmeval.models import BASELINES, model_names
+    from rmeval.models import BASELINES, EMBEDDED, model_names
 
     about = {
         "random": "a number drawn from the text: chance",
@@ -76,6 +76,9 @@ def _models() -> list[dict[str, Any]]:
         "markdown": "prefers the answer with more markdown",
     }
     rows = [
+        {"id": name, "kind": "classifier", "about": "comes with the package, to try things out"} for name in EMBEDDED
+    ]
+    rows += [
         {"id": "owner/name", "kind": "classifier", "about": "a sequence classifier with one output, from the hub"},
         {"id": "./folder", "kind": "classifier", "about": "the same, from a local checkpoint"},
         {"id": "file.py:Class", "kind": "plugin", "about": "your own class with score(conversations) -> numbers"},

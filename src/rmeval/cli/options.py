@@ -29,7 +29,8 @@ def _model(text: str, *names: str, minimum: int | None = None) -> Any:
 
 
 Model = Annotated[
-    str, typer.Argument(help="Hub id, folder, file.py:Class, or baseline:random|longest|shortest|markdown.")
+    str,
+    typer.Argument(help="Hub id, folder, file.py:Class, rmeval/tiny, or baseline:random, longest, shortest, markdown."),
 ]
 Benchmarks = Annotated[list[str], typer.Option("-b", "--benchmark", help="Benchmark; may be given more than once.")]
 Data = Annotated[
@@ -46,6 +47,12 @@ Columns = Annotated[
 ]
 Split = Annotated[str | None, typer.Option(help="For pairs from the hub: the split.", rich_help_panel=DATA)]
 Config = Annotated[str | None, typer.Option(help="For pairs from the hub: the configuration.", rich_help_panel=DATA)]
+Size = Annotated[
+    int | None, typer.Option(help="For rm-bench-synthetic: number of items, 2000 if not given.", rich_help_panel=DATA)
+]
+Languages = Annotated[
+    str | None, typer.Option(help="For rm-bench-synthetic: languages, as in en,zh.", rich_help_panel=DATA)
+]
 Out = Annotated[str, typer.Option("-o", "--out", help="Folder of runs.", rich_help_panel=OUT)]
 StoreText = Annotated[
     bool, typer.Option("--store-text", help="Keep prompts and answers in the run folder.", rich_help_panel=OUT)
@@ -60,7 +67,7 @@ Subsets = Annotated[
 NItems = Annotated[
     int | None, typer.Option("--n-items", min=1, help="Draw this many items at random.", rich_help_panel=WHICH)
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of that draw.", rich_help_panel=WHICH)]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of that draw, and of rm-bench-synthetic.", rich_help_panel=WHICH)]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take the first items only.", rich_help_panel=WHICH)]
 # What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
 _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -112,6 +119,11 @@ def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def model_defaults() -> dict[str, Any]:
+    """What the model options are when none is given."""
+    return {name: default for name, (_, default) in _MODEL_OPTIONS.items()}
+
+
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
     """`["a=1", "b=2"]` as a dict.
 
@@ -149,20 +161,32 @@ def columns(text: str | None) -> dict[str, str] | None:
     return None if text is None else key_values([part for part in text.split(",") if part], "--columns")
 
 
-def pairs_options(
-    benchmarks: Sequence[str], columns_text: str | None, split: str | None, config: str | None
-) -> dict[str, Any]:
-    """What only `pairs` takes.
+def words(text: str | None) -> list[str] | None:
+    """`en,zh` as a list."""
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def own_options(benchmarks: Sequence[str], **given: Any) -> dict[str, dict[str, Any]]:
+    """What only one benchmark takes, by benchmark.
+
+    Args:
+        benchmarks: The benchmarks that are run.
+        **given: Values of options by name; None where one was not given.
 
     Raises:
-        RmevalError: If one of them is given without it.
+        RmevalError: If an option is given without its benchmark.
     """
-    given = {"columns": columns(columns_text), "split": split, "config": config}
-    if "pairs" not in benchmarks:
-        for name, value in given.items():
-            if value is not None:
-                raise RmevalError(f"only pairs takes --{name}: leave it out, or give -b pairs")
-    return given
+    found: dict[str, dict[str, Any]] = {name: {} for name in benchmarks}
+    for name, value in given.items():
+        owner = next(benchmark for benchmark, options in _OWN_OPTIONS.items() if name in options)
+        if owner in found:
+            found[owner][name] = value
+        elif value is not None:
+            raise RmevalError(f"only {owner} takes --{name}: leave it out, or give -b {owner}")
+    return found
+
+
+_OWN_OPTIONS = {"pairs": ("columns", "split", "config"), "rm-bench-synthetic": ("size", "languages")}
 
 
 def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, str | None]:

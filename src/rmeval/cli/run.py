@@ -18,6 +18,8 @@ def run_command(
     columns: o.Columns = None,
     split: o.Split = None,
     config: o.Config = None,
+    size: o.Size = None,
+    languages: o.Languages = None,
     out: o.Out = "runs",
     store_text: o.StoreText = False,
     break_lock: o.BreakLock = False,
@@ -44,9 +46,11 @@ def run_command(
 
     show_warnings()
     place = o.places(data, benchmark)
-    extra = o.pairs_options(benchmark, columns, split, config)
+    own = o.own_options(
+        benchmark, columns=o.columns(columns), split=split, config=config, size=size, languages=o.words(languages)
+    )
     selection = Selection(tuple(subset or ()), n_items, seed, limit)
-    found = [load_benchmark(name, place[name], **(extra if name == "pairs" else {})) for name in benchmark]
+    found = [load_benchmark(name, place[name], seed=seed, **own[name]) for name in benchmark]
     loaded = load_model(model, **options)
     # All data are read before anything is scored, so that a mistake in the last does not show after hours.
     plans = [plan(one, selection) for one in found]

@@ -20,15 +20,21 @@ def show_command(
     benchmark: Annotated[
         str | None, typer.Option(help="The file.py:Class of a run made with one; it is not run unasked.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the style-substance matrix into a .png, .svg or .pdf file.")
+    ] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw it for dark pages.")] = False,
 ) -> None:
     """Show the numbers of a run, or a line for each of several. Needs no model and no torch."""
     from rmeval.cli.logs import show_warnings
+    from rmeval.errors import RunError
     from rmeval.runs.folder import find_runs, finite, open_run
 
     show_warnings()
     folders = find_runs(run)
+    if plot is not None and len(folders) > 1:
+        raise RunError(f"there are {len(folders)} runs in {run}: give one of them to --plot")
     if len(folders) > 1 and not as_json:
-        from rmeval.errors import RunError
         from rmeval.report.tables import print_run_line
 
         shown = 0
@@ -42,6 +48,11 @@ def show_command(
             raise RunError(f"none of the {len(folders)} runs in {run} can be shown: see the notes")
         return
     result = open_run(run, policy, benchmark)
+    if plot is not None:
+        from rmeval.report.plots import draw_matrix
+
+        draw_matrix(result, plot, "dark" if dark else "light")
+        typer.echo(f"drawn: {plot}", err=True)
     if as_json:
         typer.echo(json.dumps(finite([record.to_dict() for record in result.records]), indent=1))
         return

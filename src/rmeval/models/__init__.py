@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 from rmeval.errors import ModelError
 from rmeval.plugins import is_file_spec, registered
 from rmeval.types import Observation, Request
 
-__all__ = ["BASELINES", "ModelOptions", "RewardModel", "load_model", "model_names"]
+__all__ = ["BASELINES", "EMBEDDED", "ModelOptions", "RewardModel", "load_model", "model_names"]
 
 _SECRET = re.compile(r"(^|_)(token|auth|password|secret|key|credentials?|prox(y|ies))$")
 
@@ -19,6 +20,10 @@ Overlength = Literal["error", "skip", "truncate-left"]
 
 BASELINES = ("random", "longest", "shortest", "markdown")
 """What `baseline:NAME` takes."""
+
+
+EMBEDDED = {"rmeval/tiny": Path(__file__).parent / "tiny"}
+"""Checkpoints that come with the package, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,8 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
     """Finds a model; weights are loaded when the first request is answered.
 
     Args:
-        spec: Hub id, path, `file.py:Class`, `baseline:NAME`, or a name that an installed package registered.
+        spec: Hub id, path, `rmeval/tiny`, `file.py:Class`, `baseline:NAME`, or a name that an installed package
+            registered.
         options: How to load and run it; or give its fields as keywords.
         **kwargs: Fields of `ModelOptions`.
 
@@ -121,7 +127,7 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
         return Plugin(spec, names[spec], options)
     from rmeval.models.classifier import Classifier
 
-    return Classifier(spec, options)
+    return Classifier(str(EMBEDDED.get(spec, spec)), options, spec if spec in EMBEDDED else None)
 
 
 def _refuse_options(spec: str, options: ModelOptions, taken: Sequence[str]) -> None:

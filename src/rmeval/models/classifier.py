@@ -26,8 +26,13 @@ class Classifier:
 
     kind = "classifier"
 
-    def __init__(self, spec: str, options: ModelOptions) -> None:
+    def __init__(self, spec: str, options: ModelOptions, name: str | None = None) -> None:
         """Finds checkpoint, tokenizer and template; weights are loaded by the first `observe`.
+
+        Args:
+            spec: A folder or a hub id.
+            options: How to load and run it.
+            name: What to call it, if not by its place.
 
         Raises:
             ModelError: If something is missing.
@@ -41,7 +46,7 @@ class Classifier:
         self.options = options
         pickle = options.model_kwargs.get("use_safetensors") is False
         checkpoint = find_checkpoint(spec, options.revision, pickle, options.trust_remote_code)
-        self.name = checkpoint.name
+        self.name = name or checkpoint.name
         self._engine = HFEngine(
             checkpoint,
             options.dtype,

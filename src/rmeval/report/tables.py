@@ -84,8 +84,15 @@ def report(result: Result) -> Group:
 
 
 def _data(manifest: Mapping[str, Any]) -> str:
-    data = manifest["benchmark"]["data"]
-    return f"  on {data}" if data else ""
+    """What was read or generated."""
+    made = manifest["benchmark"]
+    options = (
+        f"{name} {','.join(value) if isinstance(value, list | tuple) else value}"
+        for name, value in made.get("options", {}).items()
+        if isinstance(value, int | str | list | tuple)
+    )
+    parts = ", ".join([*([f"on {made['data']}"] if made["data"] else []), *options])
+    return f"  {parts}" if parts else ""
 
 
 def _about(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:

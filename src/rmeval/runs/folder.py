@@ -223,7 +223,8 @@ def derive(folder: Path, policy: Policy = OFFICIAL, benchmark: str | None = None
     spec = manifest["benchmark"]["spec"]
     if is_file_spec(spec) and benchmark is None:
         raise RunError(f"{folder} was made with the benchmark {spec}: if you trust that file, give --benchmark {spec}")
-    found = load_benchmark(benchmark or spec, manifest["benchmark"]["data"])
+    made = manifest["benchmark"]
+    found = load_benchmark(benchmark or spec, made["data"], **made.get("options", {}))
     stored, seen = read_items(folder / "items.parquet"), read_journal(folder / "journal")
     keys = request_keys(manifest, stored)
     missing = sum(key not in seen for own in keys.values() for key in own)

@@ -129,6 +129,7 @@ class RunWriter:
                 "id": card.id,
                 "spec": planned.benchmark.spec,
                 "data": planned.benchmark.data,
+                "options": dict(planned.benchmark.options),
                 "source": planned.benchmark.data or card.source,
                 "revision": None if planned.benchmark.data else card.revision,
             },

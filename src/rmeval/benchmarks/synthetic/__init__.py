@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rmeval.benchmarks import Card
@@ -54,9 +55,11 @@ class RMBenchSynthetic:
         citation="",
         sections=SECTIONS,
         formulas=(FORMULA,),
+        generated=True,
     )
 
     spec = "rm-bench-synthetic"
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self, data: str | None = None, seed: int = 0, size: int = 2000, languages: Sequence[str] = ("en",)

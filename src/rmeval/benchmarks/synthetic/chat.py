@@ -11,7 +11,7 @@ from rmeval.benchmarks.synthetic.twins import Answer, Twins
 __all__ = ["KINDS", "chat_twins"]
 
 KINDS = ("value", "swap", "negation", "relation")
-"""The wrong answer has a value that is not in the text, that of the other thing, a turned yes or no, or turned roles."""
+"""The wrong answer has a value that is not in the text, or another thing's, or says no for yes, or turns roles."""
 
 
 def chat_twins(dice: Dice, language: Language, kind: str) -> Twins:
@@ -24,9 +24,7 @@ def chat_twins(dice: Dice, language: Language, kind: str) -> Twins:
 def _facts(dice: Dice, language: Language, kind: str) -> Twins:
     """Two things with facts of the same sorts; the question is about one fact of the first."""
     sort = dice.choice(language.get("chat.type"))
-    names = [language.name(dice), language.name(dice)]
-    while names[1] == names[0]:
-        names[1] = language.name(dice)
+    names = language.names(dice, 2)
     things = [language.fill(sort["it"], name=name) for name in names]
     facts = dice.sample(sort["fact"], 3)
     values = [[_value(dice, language, fact) for fact in facts] for _ in things]
@@ -36,7 +34,7 @@ def _facts(dice: Dice, language: Language, kind: str) -> Twins:
     if kind == "negation":
         states = [(dice.coin(), dice.coin())] * 2
         states = [(True, states[0][1]), (False, states[0][1])]
-        place = dice.between(0, len(order))
+        places = [dice.below(len(order) + 1) for _ in things]
     else:
         first, second = _distinct(dice, language, facts[0], kind)
         other = second if kind == "swap" else _value_but(dice, language, facts[0], (first, second))
@@ -49,7 +47,8 @@ def _facts(dice: Dice, language: Language, kind: str) -> Twins:
             sentences.append(language.fill(sayings[thing][fact], it=things[thing], v=value))
         if kind == "negation":
             said = [language.fill(flag["yes" if states[twin][k] else "no"], it=things[k]) for k in range(2)]
-            sentences[place:place] = said
+            for place, sentence in zip(places, said, strict=True):
+                sentences.insert(place, sentence)
             tells.append(said[0])
         else:
             tells.append(language.fill(facts[0]["tell"], it=things[0], v=worlds[twin][0]))
@@ -127,7 +126,8 @@ def _value(dice: Dice, language: Language, fact: dict[str, Any]) -> str:
         return str(dice.between(fact["low"], fact["high"]))
     if sort == "person":
         return language.person(dice)
-    return dice.choice(language.get(f"lists.{sort}"))
+    value: str = dice.choice(language.get(f"lists.{sort}"))
+    return value
 
 
 def _value_but(dice: Dice, language: Language, fact: dict[str, Any], taken: tuple[str, ...]) -> str:
@@ -140,7 +140,7 @@ def _distinct(dice: Dice, language: Language, fact: dict[str, Any], kind: str) -
     """Two values that could be mistaken for each other: for numbers, often two that differ in one digit."""
     first = _value(dice, language, fact)
     if kind == "value" and first.isdecimal() and dice.coin():
-        place = dice.between(1, len(first) - 1)
+        place = dice.between(max(1, len(first) - 2), len(first) - 1)
         digit = (int(first[place]) + dice.between(1, 9)) % 10
         return first, f"{first[:place]}{digit}{first[place + 1 :]}"
     return first, _value_but(dice, language, fact, (first,))

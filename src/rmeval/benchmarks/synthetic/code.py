@@ -174,7 +174,7 @@ def _base(dice: Dice) -> Task:
 
 
 def _ends(dice: Dice) -> Task:
-    k = dice.between(1, 6)
+    k = dice.between(2, 6)
     lists = [[dice.between(0, 99) + 100 * i for i in range(k + dice.between(1, 5))] for _ in range(4)]
     return Task(
         ("without_first", "without_last"),
@@ -186,7 +186,7 @@ def _ends(dice: Dice) -> Task:
         ),
         lists,
         dice.choice((*LISTS, *WORDS)),
-        ("drop", "trim", "shorten", "rest", "tail"),
+        ("drop", "trim", "shorten", "rest", "cut"),
     )
 
 
@@ -222,7 +222,7 @@ def _extreme(dice: Dice) -> Task:
         (lambda xs: sorted(xs)[0] + k if xs else e, lambda xs: sorted(xs)[-1] + k if xs else e),
         _numbers(dice, k),
         dice.choice(LISTS),
-        ("best", "edge", "extreme", "top", "find"),
+        ("pick", "edge", "extreme", "bound", "find"),
     )
 
 

@@ -51,12 +51,21 @@ class Language:
                 "coda": dice.choice(names["codas"]),
             }
             name: str = names["pattern"].format(**syllables)
-            if dice.owns(name):
+            if dice.owns(name) and name not in names["avoid"]:
                 return name
+
+    def names(self, dice: Dice, number: int) -> list[str]:
+        """Several names, none twice."""
+        found: list[str] = []
+        while len(found) < number:
+            if (name := self.name(dice)) not in found:
+                found.append(name)
+        return found
 
     def person(self, dice: Dice) -> str:
         """An invented given name and family name."""
-        return self.fill(self.get("names.full"), given=self.name(dice), family=self.name(dice))
+        given, family = self.names(dice, 2)
+        return self.fill(self.get("names.full"), given=given, family=family)
 
 
 def _capital(text: str) -> str:

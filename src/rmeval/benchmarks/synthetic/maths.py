@@ -44,7 +44,8 @@ def _twins(
 
 
 def _thing(dice: Dice, language: Language) -> str:
-    return dice.choice(language.get("lists.thing"))
+    thing: str = dice.choice(language.get("lists.thing"))
+    return thing
 
 
 def _ledger(dice: Dice, language: Language) -> Twins:
@@ -77,7 +78,7 @@ def _ledger(dice: Dice, language: Language) -> Twins:
 
 def _compare(dice: Dice, language: Language) -> Twins:
     """Slip: "fewer than" is read as "more than", or the other way round."""
-    names = [language.name(dice) for _ in range(3)]
+    names = language.names(dice, 3)
     thing, a, b, k = _thing(dice, language), dice.between(21, 90), dice.between(3, 18), dice.between(2, 6)
     template = dice.choice(language.get("math.compare.prompt"))
     slots = {"w1": names[0], "w2": names[1], "w3": names[2], "thing": thing, "a": a, "b": b, "k": k}
@@ -170,8 +171,8 @@ def _count(dice: Dice, language: Language) -> Twins:
 
 def _person(dice: Dice, language: Language) -> Twins:
     """Slip: the number of the wrong person is used."""
-    w1, w2 = language.name(dice), language.name(dice)
-    a, c, k = dice.between(4, 60), dice.between(2, 20), dice.between(2, 5)
+    w1, w2 = language.names(dice, 2)
+    a, c, k = dice.between(4, 60), dice.between(2, 20), dice.between(3, 6)
     b = a + dice.choice((1, -1)) * dice.between(1, 3)
     thing, template = _thing(dice, language), dice.choice(language.get("math.person.prompt"))
     prompts, workings = [], []

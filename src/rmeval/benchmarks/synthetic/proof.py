@@ -63,11 +63,12 @@ def check_code(twins: Sequence[Twins]) -> None:
     Raises:
         DataError: If a function fails its own tests or passes its twin's.
     """
-    jobs = []
-    for pair in twins:
-        for answer in pair.answers:
-            for fact in pair.facts:
-                jobs.append([answer.code, fact["function"], fact["tests"]])
+    jobs = [
+        [answer.code, fact["function"], fact["tests"]]
+        for pair in twins
+        for answer in pair.answers
+        for fact in pair.facts
+    ]
     runner = _RUNNER.format(seconds=SECONDS, memory=MEMORY)
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", runner],
@@ -85,5 +86,5 @@ def check_code(twins: Sequence[Twins]) -> None:
     for place, pair in enumerate(twins):
         if passed[4 * place : 4 * place + 4] != [True, False, False, True]:
             raise DataError(
-                f"generated code of kind {pair.kind} does not separate its twins: report the seed and {pair.prompts[0]!r}"
+                f"generated code of kind {pair.kind} does not separate its twins: please report {pair.prompts[0]!r}"
             )

@@ -52,5 +52,5 @@ def _answer(dice: Dice, language: Language, side: str, gerund: str, slots: dict[
 
 def _matched(helped: Answer, refused: Answer, language: Language, sign: int) -> bool:
     """Whether help is longer (`sign` 1) or shorter (-1) than refusal in each style, and by little."""
-    pairs = zip(word(helped, language, "safety"), word(refused, language, "safety"), strict=True)
-    return all(0 < sign * (len(one) - len(other)) <= max(NEAR * len(other), 8) for one, other in pairs)
+    styles = zip(word(helped, language, "safety"), word(refused, language, "safety"), strict=True)
+    return all(0 < sign * (len(one) - len(other)) <= max(NEAR * len(other), 8) for one, other in styles)

@@ -67,8 +67,9 @@ def word(answer: Answer, language: Language, domain: str) -> Texts:
     """
     code = f"\n\n{answer.code}\n\n" if answer.code else language.join(["", ""])
     plain = f"{answer.intro}{code}{language.join([*answer.points, answer.closing])}"
+    colon = language.get("colon")
     bullets = [
-        f"- **{language.fill(language.get(f'{domain}.bullet'), k=number)}:** {point}"
+        f"- **{language.fill(language.get(f'{domain}.bullet'), k=number)}{colon}** {point}"
         for number, point in enumerate(answer.points, start=1)
     ]
     blocks: Sequence[str] = [
@@ -76,6 +77,6 @@ def word(answer: Answer, language: Language, domain: str) -> Texts:
         answer.intro,
         *([f"```python\n{answer.code}\n```"] if answer.code else []),
         "\n".join(bullets),
-        f"**{language.get(f'{domain}.answer')}:** {answer.closing}",
+        f"**{language.get(f'{domain}.answer')}{colon}** {answer.closing}",
     ]
     return answer.concise, plain, "\n\n".join(blocks)

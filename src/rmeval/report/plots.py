@@ -1,0 +1,120 @@
+"""Pictures of a run, drawn with matplotlib (extra `plots`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rmeval.errors import RunError, explain_os_error
+from rmeval.hub import need_extra
+from rmeval.metrics.style_substance import LEVELS, level_of
+from rmeval.runs.folder import Result
+from rmeval.types import STYLES, Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["FORMATS", "Theme", "draw_matrix"]
+
+FORMATS = ("png", "svg", "pdf")
+
+Theme = Literal["light", "dark"]
+
+_INK = {"light": ("#1f2328", "#59636e", "#ffffff"), "dark": ("#e6edf3", "#9198a1", "#0d1117")}
+"""Text, lesser text and paper."""
+
+
+def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> None:
+    """Draws the style-substance matrix of each domain, and its Easy, Normal and Hard accuracy with intervals.
+
+    Colours run from orange (0%) over the paper (50%, chance) to blue (100%), which everybody can tell apart; each cell
+    holds its number.
+
+    Args:
+        result: A run of a benchmark with such a matrix.
+        path: File to write; its ending says the format, one of `FORMATS`.
+        theme: For light or dark paper.
+
+    Raises:
+        RunError: If the run has no matrix, or the format is unknown, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.removeprefix(".") not in FORMATS:
+        raise RunError(f"{path} is no picture that can be drawn: let its name end in .{', .'.join(FORMATS)}")
+    records = {(record.metric, record.scope): record for record in result.records}
+    scopes = [scope for metric, scope in records if metric == "easy" and not scope.startswith("safety-")]
+    if not scopes:
+        raise RunError(f"{result.path} has no style-substance matrix: only runs of RM-Bench's kind have one")
+    try:
+        from matplotlib import rc_context
+        from matplotlib.colors import LinearSegmentedColormap
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise need_extra(error, "a picture", "plots") from error
+    ink, faint, paper = _INK[theme]
+    settings: dict[Any, Any] = {"svg.fonttype": "path", "svg.hashsalt": "rmeval", "font.size": 9}
+    colours: dict[Any, Any] = {"text.color": ink, "axes.labelcolor": faint, "xtick.color": faint, "ytick.color": ink}
+    middle = "#f4f4f2" if theme == "light" else "#22272e"
+    shades = LinearSegmentedColormap.from_list("rmeval", ["#c2560c", middle, "#1768ac"])
+    with rc_context(settings | colours):
+        figure = Figure(figsize=(2.35 * len(scopes) + 0.9, 4.1), facecolor=paper, layout="constrained")
+        grid = figure.subplots(2, len(scopes), squeeze=False, height_ratios=(3, 1.5))
+        for column, scope in enumerate(scopes):
+            _draw_cells(grid[0, column], records, scope, shades, first=column == 0, theme=theme)
+            _draw_levels(grid[1, column], records, scope, faint, first=column == 0)
+        model, benchmark = result.manifest["model"]["name"], result.manifest["benchmark"]["id"]
+        figure.suptitle(f"{model} on {benchmark}: accuracy in %", fontsize=11, color=ink)
+        metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
+        try:
+            figure.savefig(path, dpi=160, facecolor=paper, metadata=metadata)
+        except OSError as error:
+            raise explain_os_error(error, str(path)) from error
+
+
+def _draw_cells(
+    axes: Axes, records: Mapping[tuple[str, str], Record], scope: str, shades: Any, first: bool, theme: Theme
+) -> None:
+    values = [[records[f"cell:{row}/{column}", scope].value for column in STYLES] for row in STYLES]
+    axes.imshow(values, cmap=shades, vmin=0, vmax=1, aspect="equal")
+    for r, row in enumerate(values):
+        for c, value in enumerate(row):
+            strong = abs(value - 0.5) > 0.34 or theme == "dark"
+            level = level_of(f"{STYLES[r]}/{STYLES[c]}")
+            colour = "#ffffff" if strong else "#1f2328"
+            axes.text(c, r - 0.08, _percent(value), ha="center", va="center", color=colour, fontsize=10)
+            axes.text(c, r + 0.28, level, ha="center", va="center", color=colour, fontsize=6)
+    names = [style.replace("_", "\n") for style in STYLES]
+    axes.set_xticks(range(3), names, fontsize=7)
+    axes.set_yticks(range(3), names if first else [""] * 3, fontsize=7)
+    axes.set_xlabel("style of the worse answer", fontsize=7)
+    if first:
+        axes.set_ylabel("style of the better answer", fontsize=7)
+    axes.set_title("all domains" if scope == "all" else scope, fontsize=10)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _draw_levels(axes: Axes, records: Mapping[tuple[str, str], Record], scope: str, faint: str, first: bool) -> None:
+    shown: Sequence[str] = LEVELS[:3]
+    for place, level in enumerate(shown):
+        record = records[level, scope]
+        low, high = record.ci or (record.value, record.value)
+        colour = {"easy": "#1768ac", "normal": faint, "hard": "#c2560c"}[level]
+        axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt", clip_on=False)
+        axes.plot([record.value], [place], marker="o", markersize=5, color=colour, clip_on=False)
+        axes.text(1.04, place, _percent(record.value), va="center", fontsize=8)
+    axes.axvline(0.5, color=faint, linewidth=0.6, linestyle=(0, (4, 3)))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_yticks(range(len(shown)), [level.capitalize() for level in shown] if first else [""] * 3, fontsize=8)
+    axes.set_xticks([0, 0.5, 1], ["0", "50", "100"], fontsize=7)
+    axes.set_facecolor("none")
+    axes.tick_params(length=2, color=faint)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(faint)
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:.1f}"

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+import rmeval
+from rmeval.errors import RunError
+from rmeval.report.plots import draw_matrix
+from tests.command import command
+
+MAGIC = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> rmeval.Result:
+    out = tmp_path_factory.mktemp("runs")
+    return rmeval.evaluate("baseline:markdown", "rm-bench-synthetic", out=out, size=40)
+
+
+@pytest.mark.parametrize("ending", sorted(MAGIC))
+def test_formats(run: rmeval.Result, ending: str, tmp_path: Path) -> None:
+    draw_matrix(run, tmp_path / f"m.{ending}")
+    assert (tmp_path / f"m.{ending}").read_bytes().startswith(MAGIC[ending])
+
+
+def test_the_picture_holds_the_numbers_and_is_the_same_each_time(run: rmeval.Result, tmp_path: Path) -> None:
+    from matplotlib import rc_context
+
+    with rc_context():
+        for name in ("a.svg", "b.svg"):
+            draw_matrix(run, tmp_path / name)
+        draw_matrix(run, tmp_path / "dark.svg", "dark")
+    first = (tmp_path / "a.svg").read_text()
+    assert first == (tmp_path / "b.svg").read_text()
+    assert first != (tmp_path / "dark.svg").read_text()
+    # Glyphs are drawn as paths, each text preceded by a comment that holds it.
+    ET.fromstring(first)
+    for text in ("baseline:markdown on rm-bench-synthetic: accuracy in %", "66.7", "100.0", "0.0", "all domains", "safety"):
+        assert f"<!-- {text} -->" in first, text
+
+
+def test_what_cannot_be_drawn_is_said(
+    run: rmeval.Result, pairs_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = rmeval.evaluate("baseline:longest", "pairs", pairs_file, out=tmp_path)
+    with pytest.raises(RunError, match="has no style-substance matrix"):
+        draw_matrix(other, tmp_path / "m.png")
+    with pytest.raises(RunError, match=r"let its name end in \.png, \.svg, \.pdf"):
+        draw_matrix(run, tmp_path / "m.gif")
+    with pytest.raises(RunError, match="nowhere"):
+        draw_matrix(run, tmp_path / "nowhere" / "m.png")
+    several = command(capsys, "show", run.path.parents[2].parent, "--plot", tmp_path / "m.png")
+    assert several.code in (0, 2)
+    drawn = command(capsys, "show", run.path, "--plot", tmp_path / "m.png", "--dark")
+    assert drawn.code == 0
+    assert "drawn" in drawn.err
