@@ -1,11 +1,12 @@
-# make demo   sets up .venv and runs an example
+# make demo   sets up .venv and runs the reward model that comes with rmeval on a benchmark made on the spot
 # make test   sets up .venv, then lint, types and tests
+# make docs   builds the documentation site into site/
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint types unit test-integration clean
+.PHONY: help setup demo test lint types unit test-integration docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,13 +14,13 @@ help:
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[hf,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[hf,plots,dev]'
 	@touch $@
 
 setup: $(READY)
 
 demo: setup
-	$(BIN)/rmeval run examples/scorer.py:Overlap -b pairs --data examples/pairs.jsonl
+	$(BIN)/rmeval demo
 
 test: lint types unit
 
@@ -35,8 +36,13 @@ unit: setup
 
 # Real models and clean environments; downloads about 100 MB once.
 test-integration: setup
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt peft gguf build
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt peft gguf build --editable '.[docs]'
 	$(BIN)/pytest tests/integration
 
+docs: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs site
+	@echo "site/index.html"
+
 clean:
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

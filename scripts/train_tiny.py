@@ -1,25 +1,31 @@
-"""Trains rmeval/tiny, the reward model that comes with the package: `python scripts/train_tiny.py --minutes 40`.
+"""Trains rmeval/tiny, the reward model that comes with the package: `python scripts/train_tiny.py --minutes 42`.
 
-The data are twins from seeds, names and operands that `rm-bench-synthetic` never uses (negative seeds, the training half
-of `Dice.owns`). Their preferences come from an annotator with a taste for style: for two answers of one item the log-odds
-of preferring the first are SUBSTANCE x (difference in correctness) + STYLE x (difference in style rank), which is what
-makes the model worth evaluating. Two more losses help it to read: each answer token after the twins part is told whether
-the answer is right, and right answers are predicted token by token. Only the score head is kept.
+The data are twins from seeds, names and operands that `rm-bench-synthetic` never uses (negative seeds, and the training
+half of `Dice.owns`). Their preferences come from an annotator with a taste for style: for two answers of one item the
+log-odds of preferring the first are SUBSTANCE x (difference in correctness) + STYLE x (difference in style rank), which
+is what makes the model worth evaluating.
+
+Three more losses help it to read, since what twins ask for is an exclusive or of prompt and answer, of which the
+preference alone shows nothing until both are understood: prompts and right answers are predicted token by token
+(language); where the answers of twins part, the right token must be likelier than the twin's (fork); and from there on
+each token of an answer is told whether the answer is right (verdict). Only the score head is kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, softplus
 from transformers import LlamaConfig, LlamaForSequenceClassification, PreTrainedTokenizerFast
 
 from rmeval.benchmarks.synthetic import BLOCK, generate
@@ -30,6 +36,11 @@ SUBSTANCE = 2.5
 STYLE = 1.5
 VOCABULARY = 1536
 CHUNK = 2048
+LENGTH = 1024
+WARMUP = 50
+CONCISE = 0.6
+"""Part of the time in which most items show only their concise answers, so that more items fit into it."""
+NOWHERE = 99
 USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
 TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
@@ -61,21 +72,52 @@ def make_tokenizer(items: Sequence[Item]) -> PreTrainedTokenizerFast:
     )
     tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, chat_template=TEMPLATE, model_max_length=1024
+        tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, chat_template=TEMPLATE, model_max_length=LENGTH
+    )
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast, hidden: int, layers: int) -> LlamaForSequenceClassification:
+    """A Llama with a score head, its weights random."""
+    return LlamaForSequenceClassification(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=hidden,
+            intermediate_size=hidden * 8 // 3 // 8 * 8,
+            num_hidden_layers=layers,
+            num_attention_heads=hidden // 32,
+            num_key_value_heads=hidden // 32,
+            max_position_embeddings=LENGTH,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            bos_token_id=None,
+            num_labels=1,
+        )
     )
 
 
 class Packed:
-    """An item as one sequence: its prompt once, then its six answers, none of which sees another."""
+    """An item as one sequence: its prompt once, then its answers, none of which sees another.
+
+    Attributes:
+        domain: chat, math, code or safety.
+        tokens: Token ids.
+        segment: 0 in the prompt, else the number of the answer from 1.
+        position: Position in the conversation that the token belongs to.
+        told: Whether the token comes after the point at which twins part.
+        ends: Place of each answer's last token; -1 for answers that are left out.
+        forks: For each right answer the place before the twins part, the token that follows, and the twin's.
+    """
 
     def __init__(self, item: Item, tokenizer: PreTrainedTokenizerFast, whole: bool) -> None:
         backend = tokenizer.backend_tokenizer
         prompt = backend.encode(f"{USER}{item.prompt[0].content}{END}{ASSISTANT}", add_special_tokens=False).ids
         answers = [backend.encode(f"{r.text}{END}", add_special_tokens=False).ids for r in item.responses]
         self.domain = item.subset.partition("-")[0]
-        self.tokens, self.segment, self.position, self.told, self.ends = list(prompt), [0] * len(prompt), [], [], []
+        self.tokens: list[int] = list(prompt)
+        self.segment = [0] * len(prompt)
         self.position = list(range(len(prompt)))
         self.told = [False] * len(prompt)
+        self.ends: list[int] = []
         self.forks: list[tuple[int, int, int]] = []
         for number, own in enumerate(answers):
             if not whole and number % 3:
@@ -95,9 +137,8 @@ class Packed:
 
 def batches(packed: Sequence[Packed], budget: int, seed: int) -> Iterator[list[Packed]]:
     """Items of similar length together, at most `budget` tokens with padding; batches in random order."""
-    ordered = sorted(packed, key=lambda one: len(one.tokens))
     found: list[list[Packed]] = [[]]
-    for one in ordered:
+    for one in sorted(packed, key=lambda one: len(one.tokens)):
         if found[-1] and (len(found[-1]) + 1) * len(one.tokens) > budget:
             found.append([])
         found[-1].append(one)
@@ -105,7 +146,7 @@ def batches(packed: Sequence[Packed], budget: int, seed: int) -> Iterator[list[P
         yield found[place]
 
 
-def preferences(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def preferences() -> tuple[Tensor, Tensor, Tensor]:
     """All pairs of an item's answers, and the log-odds with which the annotator prefers the first."""
     first, second = torch.triu_indices(6, 6, offset=1)
     right = torch.tensor([1.0, 1, 1, 0, 0, 0])
@@ -114,150 +155,161 @@ def preferences(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor,
     return first, second, odds
 
 
+@dataclass
+class Tensors:
+    """A batch as int64[items, tokens], padded on the right."""
+
+    tokens: Tensor
+    segment: Tensor
+    position: Tensor
+    told: Tensor
+    ends: Tensor
+    forks: Tensor
+
+    @classmethod
+    def of(cls, batch: Sequence[Packed], pad: int) -> Tensors:
+        """Pads the items of a batch to one length."""
+
+        def padded(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
+            return nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], True, filler)
+
+        return cls(
+            padded([one.tokens for one in batch], pad),
+            padded([one.segment for one in batch], NOWHERE),
+            padded([one.position for one in batch], 0),
+            padded([one.told for one in batch], False).bool(),
+            torch.tensor([one.ends for one in batch]),
+            torch.tensor([(row, *fork) for row, one in enumerate(batch) for fork in one.forks]).T,
+        )
+
+    def sees(self) -> Tensor:
+        """bool[items, 1, tokens, tokens]: a token sees the prompt and its own answer, up to itself."""
+        same = (self.segment[:, None, :] == 0) | (self.segment[:, None, :] == self.segment[:, :, None])
+        return (same & torch.ones(same.shape[1:], dtype=torch.bool).tril())[:, None]
+
+
+class Learner:
+    """The model, what is thrown away of it after training, and its optimisers."""
+
+    def __init__(self, model: LlamaForSequenceClassification, rate: float, muon: float) -> None:
+        self.model = model
+        self.verdict = nn.Linear(model.config.hidden_size, 1)
+        self.first, self.second, self.odds = preferences()
+        self.dice = torch.Generator().manual_seed(0)
+        # Muon moves the matrices inside the network, AdamW the embeddings, norms and heads.
+        inside = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
+        self.others = [p for p in model.parameters() if all(p is not one for one in inside)]
+        self.others += self.verdict.parameters()
+        self.rates = (muon, rate)
+        self.optimisers = (
+            torch.optim.Muon(inside, lr=muon, weight_decay=0.01, momentum=0.95),
+            torch.optim.AdamW(self.others, lr=rate, betas=(0.9, 0.98), weight_decay=0.01),
+        )
+
+    def losses(self, batch: Tensors) -> tuple[dict[str, Tensor], Tensor]:
+        """The four losses, and float[items, 6] scores."""
+        hidden = self.model.model(
+            input_ids=batch.tokens, attention_mask=batch.sees(), position_ids=batch.position, use_cache=False
+        ).last_hidden_state
+        at = batch.ends.clamp(min=0)[..., None].expand(-1, -1, hidden.shape[-1])
+        scores = self.model.score(hidden.gather(1, at))[..., 0]
+        known = (batch.ends[:, self.first] >= 0) & (batch.ends[:, self.second] >= 0)
+        margin = scores[:, self.first] - scores[:, self.second]
+        label = torch.bernoulli(torch.sigmoid(self.odds).expand_as(margin), generator=self.dice)
+        right = ((batch.segment >= 1) & (batch.segment <= 3)).float()
+        told = self.verdict(hidden)[..., 0][batch.told]
+        predicts = (batch.segment[:, :-1] <= 3) & (batch.segment[:, 1:] == batch.segment[:, :-1])
+        embedded = self.model.model.embed_tokens.weight
+        rows, places, own, other = batch.forks
+        lead = (hidden[rows, places] * (embedded[own] - embedded[other])).sum(-1)
+        losses = {
+            "preference": binary_cross_entropy_with_logits(margin[known], label[known]),
+            "verdict": binary_cross_entropy_with_logits(told, right[batch.told]),
+            "fork": softplus(-lead).mean(),
+            "language": cross_entropy(hidden[:, :-1][predicts] @ embedded.T, batch.tokens[:, 1:][predicts]),
+        }
+        return losses, scores
+
+    def step(self, losses: dict[str, Tensor], pace: float) -> None:
+        """Takes a step, at `pace` times the full rates."""
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * pace
+            optimiser.zero_grad(set_to_none=True)
+        (losses["preference"] + losses["verdict"] + losses["fork"] + 0.5 * losses["language"]).backward()
+        nn.utils.clip_grad_norm_(self.others, 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+
+
+class Log:
+    """Running means of what is worth watching, and the time."""
+
+    def __init__(self, minutes: float) -> None:
+        self.begun, self.seconds = time.monotonic(), 60 * minutes
+        self.steps = self.items = self.tokens = 0
+        self.means: dict[str, float] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Part of the time that is over."""
+        return (time.monotonic() - self.begun) / self.seconds
+
+    def add(self, batch: Sequence[Packed], losses: dict[str, Tensor], scores: Tensor) -> None:
+        """Counts a step."""
+        self.steps, self.items = self.steps + 1, self.items + len(batch)
+        self.tokens += sum(len(one.tokens) for one in batch)
+        same = (scores[:, 0] > scores[:, 3]).float()
+        found = {name: value.item() for name, value in losses.items()} | {"normal": same.mean().item()}
+        for domain in {one.domain for one in batch}:
+            found[domain] = same[[row for row, one in enumerate(batch) if one.domain == domain]].mean().item()
+        for name, value in found.items():
+            self.means[name] = 0.98 * self.means.get(name, value) + 0.02 * value
+        if self.steps % 50 == 0:
+            seconds = self.elapsed * self.seconds
+            shown = " ".join(f"{name} {value:.3f}" for name, value in sorted(self.means.items()))
+            sys.stdout.write(f"{seconds:.0f} s, step {self.steps}, {self.tokens / seconds:.0f} tokens/s: {shown}\n")
+            sys.stdout.flush()
+
+    def to_dict(self) -> dict[str, object]:
+        """What belongs beside the weights."""
+        minutes = round(self.elapsed * self.seconds / 60, 1)
+        counts = {"steps": self.steps, "items": self.items, "tokens": self.tokens, "minutes": minutes}
+        return counts | {"means": {name: round(value, 4) for name, value in sorted(self.means.items())}}
+
+
 def main() -> None:
-    """Trains, prints how it goes, and saves."""
+    """Trains and saves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("src/rmeval/models/tiny"))
-    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--minutes", type=float, default=42)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--budget", type=int, default=8192)
-    parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--muon", type=float, default=0.02)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--budget", type=int, default=6144, help="tokens in a batch")
+    parser.add_argument("--rate", type=float, default=3e-3, help="of AdamW")
+    parser.add_argument("--muon", type=float, default=0.02, help="rate of Muon")
     parser.add_argument("--languages", default="en")
-    parser.add_argument("--bf16", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
     languages = options.languages.split(",")
+    torch.manual_seed(0)
     tokenizer = make_tokenizer(training_items(0, languages))
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=options.hidden,
-        intermediate_size=options.hidden * 8 // 3 // 8 * 8,
-        num_hidden_layers=options.layers,
-        num_attention_heads=options.hidden // 32,
-        num_key_value_heads=options.hidden // 32,
-        max_position_embeddings=1024,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-        num_labels=1,
-        initializer_range=0.02,
-        tie_word_embeddings=False,
-    )
-    model = LlamaForSequenceClassification(config)
-    told = nn.Linear(options.hidden, 1)
-    parameters = [*model.parameters(), *told.parameters()]
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens", flush=True)
-    # Muon moves the matrices inside the network, AdamW the embeddings, norms and heads.
-    inside = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
-    others = [p for p in parameters if all(p is not one for one in inside)]
-    optimisers = (
-        torch.optim.Muon(inside, lr=options.muon, weight_decay=0.01, momentum=0.95),
-        torch.optim.AdamW(others, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01),
-    )
-    generator = torch.Generator().manual_seed(0)
-    first, second, odds = preferences(generator)
-    begun, step, tokens_seen, items_seen, chunk = time.time(), 0, 0, 0, 0
-    totals: dict[str, float] = {}
-
-    def save() -> None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(options.out)
-        tokenizer.save_pretrained(options.out)
-        minutes = round((time.time() - begun) / 60, 1)
-        log = {"steps": step, "items": items_seen, "tokens": tokens_seen, "minutes": minutes, "losses": totals}
-        (options.out / "training.json").write_text(json.dumps(log, indent=1) + "\n")
-
-    while (elapsed := (time.time() - begun) / 60 / options.minutes) < 1:
-        whole = elapsed > 0.6
-        packed = [
-            Packed(item, tokenizer, whole or place // BLOCK % 8 == 0)
-            for place, item in enumerate(training_items(chunk, languages))
-        ]
+    learner = Learner(make_model(tokenizer, options.hidden, options.layers), options.rate, options.muon)
+    log, chunk = Log(options.minutes), 0
+    while log.elapsed < 1:
+        whole = log.elapsed > CONCISE
+        items = training_items(chunk, languages)
+        packed = [Packed(item, tokenizer, whole or place // BLOCK % 8 == 0) for place, item in enumerate(items)]
         chunk += 1
-        if chunk % 20 == 0:
-            save()
         for batch in batches(packed, options.budget, chunk):
-            elapsed = (time.time() - begun) / 60 / options.minutes
-            if elapsed >= 1:
+            if log.elapsed >= 1:
                 break
-            pace = min(1, (step + 1) / 50) * (0.01 + 0.99 * min(1, 2 * (1 - elapsed)))
-            for optimiser, rate in zip(optimisers, (options.muon, options.rate), strict=True):
-                for group in optimiser.param_groups:
-                    group["lr"] = rate * pace
-            longest = max(len(one.tokens) for one in batch)
-            tokens = torch.full((len(batch), longest), tokenizer.pad_token_id)
-            segment = torch.full((len(batch), longest), 99)
-            position = torch.zeros((len(batch), longest), dtype=torch.long)
-            mask_told = torch.zeros((len(batch), longest), dtype=torch.bool)
-            for row, one in enumerate(batch):
-                size = len(one.tokens)
-                tokens[row, :size] = torch.tensor(one.tokens)
-                segment[row, :size] = torch.tensor(one.segment)
-                position[row, :size] = torch.tensor(one.position)
-                mask_told[row, :size] = torch.tensor(one.told)
-            ends = torch.tensor([one.ends for one in batch])
-            sees = (segment[:, None, :] == 0) | (segment[:, None, :] == segment[:, :, None])
-            sees &= torch.ones(longest, longest, dtype=torch.bool).tril()
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=options.bf16):
-                hidden = model.model(
-                    input_ids=tokens, attention_mask=sees[:, None], position_ids=position, use_cache=False
-                ).last_hidden_state
-            hidden = hidden.float()
-            there = ends >= 0
-            at = ends.clamp(min=0)[..., None].expand(-1, -1, hidden.shape[-1])
-            scores = model.score(hidden.gather(1, at))[..., 0]
-            margin = scores[:, first] - scores[:, second]
-            known = there[:, first] & there[:, second]
-            label = torch.bernoulli(torch.sigmoid(odds).expand_as(margin), generator=generator)
-            preference = nn.functional.binary_cross_entropy_with_logits(margin[known], label[known])
-            right = ((segment >= 1) & (segment <= 3)).float()
-            verdict = nn.functional.binary_cross_entropy_with_logits(told(hidden)[..., 0][mask_told], right[mask_told])
-            predicts = (segment[:, :-1] <= 3) & (segment[:, 1:] == segment[:, :-1])
-            logits = hidden[:, :-1][predicts] @ model.model.embed_tokens.weight.T
-            language = nn.functional.cross_entropy(logits, tokens[:, 1:][predicts])
-            rows, places, own, other = torch.tensor(
-                [(row, *fork) for row, one in enumerate(batch) for fork in one.forks]
-            ).T
-            embedded = model.model.embed_tokens.weight
-            lead = (hidden[rows, places] * (embedded[own] - embedded[other])).sum(-1)
-            fork = nn.functional.softplus(-lead).mean()
-            loss = preference + verdict + fork + 0.5 * language
-            for optimiser in optimisers:
-                optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(others, 1.0)
-            for optimiser in optimisers:
-                optimiser.step()
-            step, tokens_seen, items_seen = (
-                step + 1,
-                tokens_seen + sum(len(o.tokens) for o in batch),
-                items_seen + len(batch),
-            )
-            same = scores[:, 0] > scores[:, 3]
-            found = {
-                "preference": preference,
-                "verdict": verdict,
-                "language": language,
-                "fork": fork,
-                "normal": same.float().mean(),
-            }
-            for domain in ("chat", "math", "code", "safety"):
-                rows = [k for k, one in enumerate(batch) if one.domain == domain]
-                if rows:
-                    found[domain] = same[rows].float().mean()
-            for name, value in found.items():
-                totals[name] = 0.98 * totals.get(name, value.item()) + 0.02 * value.item()
-            if step % 50 == 0:
-                shown = " ".join(f"{name} {value:.3f}" for name, value in totals.items())
-                print(
-                    f"{time.time() - begun:6.0f} s, step {step}, {items_seen} items, {tokens_seen / (time.time() - begun):.0f} tokens/s: {shown}",
-                    flush=True,
-                )
-    save()
+            losses, scores = learner.losses(Tensors.of(batch, tokenizer.pad_token_id))
+            pace = min(1, (log.steps + 1) / WARMUP) * (0.01 + 0.99 * min(1, 2 * (1 - log.elapsed)))
+            learner.step(losses, pace)
+            log.add(batch, losses, scores)
+    learner.model.save_pretrained(options.out)
+    tokenizer.save_pretrained(options.out)
+    (options.out / "training.json").write_text(json.dumps(log.to_dict(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

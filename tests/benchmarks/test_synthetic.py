@@ -33,10 +33,10 @@ from rmeval.metrics.style_substance import DOMAINS
 from rmeval.runs.selection import Selection, select
 from rmeval.text import count_text
 from rmeval.types import Evidence, Item
-from tests.benchmarks.verify import right
+from tests.benchmarks.verify import right, substance
 from tests.command import command
 
-PINNED = {"en": "", "zh": ""}
+PINNED = {"en": "957666c9c9e2a74663bbf590cc5d0285", "zh": "67a80d55084d09512cad7ea716e1ad13"}
 """Digests of what version 1 of the generator asks for seed 0 and 80 items. They change only with the version."""
 
 
@@ -49,12 +49,17 @@ def domain_of(item: Item) -> str:
     return next(domain for domain, parts in DOMAINS.items() if item.subset in parts)
 
 
-def test_every_item_is_right_by_an_independent_check(items: list[Item]) -> None:
+@pytest.mark.parametrize(("seed", "language"), [(0, "en"), (1, "en"), (0, "zh")])
+def test_every_item_is_right_by_an_independent_check(seed: int, language: str) -> None:
     """Each prompt is read, looked up, computed or run anew, from the texts alone."""
+    items = RMBenchSynthetic(seed=seed, size=2000, languages=[language]).load()
     assert Counter(domain_of(item) for item in items) == dict.fromkeys(DOMAINS, 500)
     for item in items:
-        verdicts = [right(item.subset, item.prompt[0].content, response.text) for response in item.responses]
-        assert verdicts == [True, True, True, False, False, False], (item.id, item.prompt[0].content)
+        given = [(item.subset, item.prompt[0].content, response.text, language) for response in item.responses]
+        assert [right(*one) for one in given] == [True, True, True, False, False, False], given
+        # The edit is one, and the same in all three styles.
+        said = [substance(*one) for one in given]
+        assert said[0] == said[1] == said[2] != said[3] == said[4] == said[5], given
 
 
 def test_what_is_right_here_is_wrong_for_the_twin(items: list[Item]) -> None:
@@ -94,21 +99,21 @@ def test_null_baselines_get_what_the_styles_give_them(items: list[Item]) -> None
                 assert found[level, scope] == pytest.approx(value, abs=1e-12), (name, level, scope)
 
 
-def test_a_bigram_classifier_learns_nothing(items: list[Item], tmp_path: Path) -> None:
+def test_a_bigram_classifier_learns_nothing(items: list[Item]) -> None:
     """Trained on other seeds, it stays under 60% Normal in each domain."""
     from examples.bigrams import Bigrams
 
-    model = Bigrams(size=2000)
-    evidence = {}
-    for item in items:
-        asked = {"role": "user", "content": item.prompt[0].content}
-        scores = model.score([[asked, {"role": "assistant", "content": r.text}] for r in item.responses])
-        evidence[item.id] = Evidence(item.id, "score", np.array(scores))
+    conversations = [
+        [{"role": message.role, "content": message.content} for message in item.conversation(number)]
+        for item in items
+        for number in range(6)
+    ]
+    scores = np.array(Bigrams(size=2000).score(conversations)).reshape(-1, 6)
+    evidence = {item.id: Evidence(item.id, "score", own) for item, own in zip(items, scores, strict=True)}
     records = RMBenchSynthetic(size=2000).aggregate(items, evidence, HALF, intervals=False)
     normal = {record.scope: record.value for record in records if record.metric == "normal"}
     assert all(normal[domain] < 0.6 for domain in DOMAINS), normal
-    same = np.mean([evidence[item.id].scores[:3] == evidence[item.id].scores[3:] for item in items])
-    assert same < 0.2, "it gives most pairs the same score, so it was not trained"
+    assert np.ptp(scores) > 0.1, "it says nothing"
 
 
 def test_the_same_seed_gives_the_same_items_for_ever() -> None:
@@ -229,7 +234,7 @@ def test_a_problem_by_hand() -> None:
 
 def test_a_selection_keeps_twins_together() -> None:
     benchmark = load_benchmark("rm-bench-synthetic", seed=2, size=80)
-    for selection in (Selection(limit=3), Selection(n_items=7, seed=1), Selection(("safety-refuse",), limit=5)):
+    for selection in (Selection(limit=3), Selection(n_items=7, seed=1), Selection(("safety",), limit=5)):
         chosen = select(benchmark.load(), selection, benchmark.card)
         own = Counter(item.cluster for item in chosen)
         assert set(own.values()) == {2}

@@ -1,4 +1,4 @@
-"""A wheel in an environment of its own, without torch."""
+"""A wheel in environments of its own, without torch and with it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,53 @@ from tests.command import command
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_show_needs_no_torch(rm_bench_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT], check=True)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def environment(folder: Path, wheel: Path, extra: str = "") -> Path:
+    """A new environment with the wheel in it; where its programs are."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    programs = folder / "bin"
+    install: list[str | Path] = [programs / "python", "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "-c", ROOT / "constraints.txt", f"{wheel}{extra}"], check=True)
+    return programs
+
+
+def test_show_needs_no_torch(
+    rm_bench_folder: Path, tmp_path: Path, wheel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     done = command(
         capsys, "run", "baseline:longest", "-b", "rm-bench", "--data", rm_bench_folder, "-o", tmp_path / "runs"
     )
     assert done.code == 0, done.err
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path / "dist", ROOT], check=True)
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
-    install: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel]
-    subprocess.run(install, check=True)
-    assert subprocess.run([python, "-c", "import torch"], check=False, capture_output=True).returncode == 1
-    shown = subprocess.run(
-        [tmp_path / "venv" / "bin" / "rmeval", "show", tmp_path / "runs"], check=True, capture_output=True, text=True
-    )
+    programs = environment(tmp_path / "venv", wheel)
+    assert subprocess.run([programs / "python", "-c", "import torch"], check=False, capture_output=True).returncode == 1
+    shown = subprocess.run([programs / "rmeval", "show", tmp_path / "runs"], check=True, capture_output=True, text=True)
     assert shown.stdout == done.out
+    demo = subprocess.run([programs / "rmeval", "demo"], check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert (demo.returncode, "pip install 'rmeval[hf]'" in demo.stderr) == (2, True), demo.stderr
+
+
+def test_the_demo_runs_from_a_wheel(tmp_path: Path, wheel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    programs = environment(tmp_path / "venv", wheel, "[hf]")
+    demo = subprocess.run(
+        [programs / "rmeval", "demo", "--size", "80"], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert demo.returncode == 0, demo.stderr
+    here = command(capsys, "demo", "--size", "80", "-o", tmp_path / "here")
+    assert [line for line in demo.stdout.splitlines()[1:] if not line.startswith("run: ")] == [
+        line for line in here.out.splitlines()[1:] if not line.startswith("run: ")
+    ]
+
+
+def test_the_documentation_is_built_without_a_warning(tmp_path: Path) -> None:
+    arguments: list[str | Path] = ["--fail-on-warning", "--keep-going", "--quiet", ROOT / "docs", tmp_path / "site"]
+    built = subprocess.run([sys.executable, "-m", "sphinx", *arguments], check=False, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    for page in ("index", "quickstart", "concepts", "synthetic", "footguns", "faq", "adding-a-model", "api"):
+        assert (tmp_path / "site" / f"{page}.html").stat().st_size > 5000

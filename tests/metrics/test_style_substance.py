@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmeval.benchmarks.rm_bench import CONTESTS, RMBench
+from rmeval.benchmarks.rm_bench import RMBench
 from rmeval.metrics.outcomes import HALF, OFFICIAL
-from rmeval.metrics.style_substance import levels
+from rmeval.metrics.style_substance import CONTESTS, levels
 from rmeval.types import Evidence, Item, Record, Response
 
 

@@ -42,7 +42,7 @@ class Classifier:
             from rmeval.engines.hf.network import HFEngine
             from rmeval.engines.hf.render import Renderer
         except ImportError as error:
-            raise need_extra(error, f"the model {spec}") from error
+            raise need_extra(error, f"the model {name or spec}") from error
         self.options = options
         pickle = options.model_kwargs.get("use_safetensors") is False
         checkpoint = find_checkpoint(spec, options.revision, pickle, options.trust_remote_code)

@@ -80,9 +80,9 @@ class RMBenchSynthetic:
         if seed < 0:
             raise DataError(f"--seed must be at least 0, not {seed}")
         if size < BLOCK or size % BLOCK:
-            nearest = max(BLOCK, round(size / BLOCK) * BLOCK)
+            enough = max(BLOCK, -(-size // BLOCK) * BLOCK)
             raise DataError(
-                f"--size must be a multiple of {BLOCK} (pairs of twins in four domains): {nearest}, not {size}"
+                f"--size must be a multiple of {BLOCK} (pairs of twins in four domains): {enough}, not {size}"
             )
         self.data = None
         self._seed, self._size = seed, size
@@ -131,7 +131,7 @@ def generate(seed: int, size: int, languages: Sequence[Language], training: bool
 def _pairs(
     seed: int, number: int, languages: Sequence[Language], training: bool
 ) -> Iterator[tuple[str, int, Language, Twins]]:
-    seen: set[tuple[str, tuple[Any, ...]]] = set()
+    seen: set[str] = set()
     for place in range(number):
         language = languages[place % len(languages)]
         for domain, (make, kinds) in DOMAINS.items():
@@ -139,9 +139,9 @@ def _pairs(
             dice = Dice(f"rm-bench-synthetic {VERSION} {seed} {language.code} {domain} {place}", training)
             while True:
                 twins = make(dice, language, kind)
-                if dice.owns(twins.key) and (kind, twins.key) not in seen:
+                if dice.owns(twins.key) and seen.isdisjoint(twins.prompts):
                     break
-            seen.add((kind, twins.key))
+            seen.update(twins.prompts)
             yield domain, place, language, twins
 
 

@@ -70,17 +70,20 @@ def check_code(twins: Sequence[Twins]) -> None:
         for fact in pair.facts
     ]
     runner = _RUNNER.format(seconds=SECONDS, memory=MEMORY)
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", runner],
-        input=json.dumps(jobs),
-        capture_output=True,
-        text=True,
-        timeout=2 * SECONDS,
-        check=False,
-    )
-    if done.returncode:
+    command = [sys.executable, "-I", "-S", "-c", runner]
+    try:
+        done = subprocess.run(
+            command, input=json.dumps(jobs), capture_output=True, text=True, timeout=10 * SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
         raise DataError(
-            f"the tests of generated code could not be run ({done.stderr.strip()[-200:]}): is the disk full?"
+            f"the tests of generated code did not end in {10 * SECONDS} seconds: try again when the machine is idle"
+        ) from error
+    if done.returncode:
+        why = " ".join(done.stderr.split())[-200:] or f"exit code {done.returncode}"
+        raise DataError(
+            f"the tests of generated code could not be run ({why}): check that {sys.executable} runs and may use "
+            f"{MEMORY >> 30} GiB and {SECONDS} seconds"
         )
     passed = json.loads(done.stdout)
     for place, pair in enumerate(twins):

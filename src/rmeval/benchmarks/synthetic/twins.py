@@ -44,7 +44,7 @@ class Twins:
 
     Attributes:
         kind: What the two differ in.
-        key: What makes them differ from all other twins of their kind.
+        key: What the generator drew for them, by which twins belong to training or to the benchmark.
         prompts: Both prompts.
         answers: Both answers.
         parts: For safety, the subset of each prompt.
