@@ -18,13 +18,21 @@ Conversation = list[dict[str, str]]
 
 
 class Bigrams:
-    """Logistic regression on the word bigrams of prompt and answer: right against wrong of the same style."""
+    """Logistic regression on the word bigrams of prompt and answer: right against wrong of the same style.
+
+    It is shown one of each pair of twins. Over both, every difference occurs once in each direction, and the best
+    weights of a classifier that adds up features are zero.
+    """
 
     def __init__(self, seed: int = 1_000_000, size: int = 4000) -> None:
-        self._words = HashingVectorizer(ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", lowercase=False)
+        self._words = HashingVectorizer(
+            n_features=2**18, ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", lowercase=False
+        )
         items = rmeval.load_benchmark("rm-bench-synthetic", seed=seed, size=size).load()
+        order = np.random.default_rng(0).permutation(len(items))
+        shown = {items[place].cluster: items[place] for place in order}
         texts: tuple[list[str], list[str]] = ([], [])
-        for item in items:
+        for item in shown.values():
             for style in range(3):
                 for side in range(2):
                     texts[side].append(f"{item.prompt[0].content}\n{item.responses[3 * side + style].text}")

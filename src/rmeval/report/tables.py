@@ -96,7 +96,8 @@ def _data(manifest: Mapping[str, Any]) -> str:
 
 
 def _about(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:
-    intervals = " and ".join(sorted({record.ci_method for record in records if record.ci_method}))
+    # The records say more of each method, in brackets.
+    intervals = " and ".join(sorted({record.ci_method.partition("(")[0] for record in records if record.ci_method}))
     policy = records[0].policy if records else ""
     selection = manifest["selection"]
     chosen = ", ".join(
