@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from rmeval.cli import options as o
 
@@ -11,19 +13,20 @@ __all__ = ["COMMAND", "demo_command"]
 COMMAND = "rmeval run rmeval/tiny -b rm-bench-synthetic"
 
 
-def demo_command(out: o.Out = "runs", size: o.Size = None, seed: o.Seed = 0) -> None:
+def demo_command(
+    out: o.Out = "runs",
+    size: Annotated[int | None, typer.Option(help="Number of items, 2000 if not given.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other items.")] = 0,
+) -> None:
     """See what this is about: a small reward model that comes with the package, on a benchmark made on the spot.
 
     The model has learnt to tell right from wrong, and to like long answers with markdown. The matrix shows both.
     """
-    import typer
-
     from rmeval.cli.run import run_command
 
     own = "".join(f" {name} {value}" for name, value in _given(out, size, seed).items())
     typer.echo(f"$ {COMMAND}{own}\n")
-    arguments: dict[str, Any] = {"out": out, "size": size, "seed": seed}
-    run_command(model="rmeval/tiny", benchmark=["rm-bench-synthetic"], **o.model_defaults(), **arguments)
+    run_command(model="rmeval/tiny", benchmark=["rm-bench-synthetic"], out=out, size=size, seed=seed)
     typer.echo(
         "\nEasy: the better answer has the fancier style. Normal: both have the same. Hard: the worse one has it.\n"
         "A model that judges by substance alone has all three equal; one that judges by style has Easy 100, Hard 0.\n"

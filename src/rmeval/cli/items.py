@@ -12,23 +12,16 @@ from rmeval.cli import options as o
 __all__ = ["items_command"]
 
 
+@o.takes_item_options
 def items_command(
     benchmark: Annotated[str, typer.Argument(help="Benchmark.")],
+    wanted: o.Wanted,
     data: Annotated[
         str | None, typer.Option(help="File, folder or hub id of the data.", rich_help_panel=o.DATA)
     ] = None,
-    columns: o.Columns = None,
-    split: o.Split = None,
-    config: o.Config = None,
-    size: o.Size = None,
-    languages: o.Languages = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="File; standard output if not given.", rich_help_panel=o.OUT)
     ] = None,
-    subset: o.Subsets = None,
-    n_items: o.NItems = None,
-    seed: o.Seed = 0,
-    limit: o.Limit = None,
 ) -> None:
     """Write a benchmark's items as JSONL: prompt, answers with gold and style, and what else is known of them.
 
@@ -37,17 +30,13 @@ def items_command(
     import json
     from dataclasses import asdict
 
-    from rmeval.benchmarks import load_benchmark
     from rmeval.cli.logs import show_warnings
     from rmeval.errors import explain_os_error
-    from rmeval.runs.selection import Selection, select
+    from rmeval.runs.selection import select
 
     show_warnings()
-    own = o.own_options(
-        [benchmark], columns=o.columns(columns), split=split, config=config, size=size, languages=o.words(languages)
-    )
-    found = load_benchmark(benchmark, data, seed=seed, **own[benchmark])
-    chosen = select(found.load(), Selection(tuple(subset or ()), n_items, seed, limit), found.card)
+    (found,) = wanted.load({benchmark: data})
+    chosen = select(found.load(), wanted.selection(), found.card)
     lines = (json.dumps(asdict(item) | {"meta": dict(item.meta)}, ensure_ascii=False) + "\n" for item in chosen)
     if out is None:
         for line in lines:

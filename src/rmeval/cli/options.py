@@ -7,7 +7,7 @@ import inspect
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,9 @@ import typer
 from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
+    from rmeval.benchmarks import Benchmark
     from rmeval.runs.runner import Progress
+    from rmeval.runs.selection import Selection
 
 MODEL = "Model"
 DATA = "Data"
@@ -24,8 +26,14 @@ WHICH = "Which items"
 OUT = "Output"
 
 
-def _model(text: str, *names: str, minimum: int | None = None) -> Any:
-    return typer.Option(*names, help=text, min=minimum, rich_help_panel=MODEL)
+def _option(panel: str) -> Callable[..., Any]:
+    def option(text: str, *names: str, minimum: int | None = None) -> Any:
+        return typer.Option(*names, help=text, min=minimum, rich_help_panel=panel)
+
+    return option
+
+
+_model, _data, _which = _option(MODEL), _option(DATA), _option(WHICH)
 
 
 Model = Annotated[
@@ -41,18 +49,6 @@ Data = Annotated[
         rich_help_panel=DATA,
     ),
 ]
-Columns = Annotated[
-    str | None,
-    typer.Option(help="For pairs: the data's own names, as in prompt=question,chosen=good.", rich_help_panel=DATA),
-]
-Split = Annotated[str | None, typer.Option(help="For pairs from the hub: the split.", rich_help_panel=DATA)]
-Config = Annotated[str | None, typer.Option(help="For pairs from the hub: the configuration.", rich_help_panel=DATA)]
-Size = Annotated[
-    int | None, typer.Option(help="For rm-bench-synthetic: number of items, 2000 if not given.", rich_help_panel=DATA)
-]
-Languages = Annotated[
-    str | None, typer.Option(help="For rm-bench-synthetic: languages, as in en,zh.", rich_help_panel=DATA)
-]
 Out = Annotated[str, typer.Option("-o", "--out", help="Folder of runs.", rich_help_panel=OUT)]
 StoreText = Annotated[
     bool, typer.Option("--store-text", help="Keep prompts and answers in the run folder.", rich_help_panel=OUT)
@@ -60,15 +56,23 @@ StoreText = Annotated[
 BreakLock = Annotated[
     bool, typer.Option("--break-lock", help="Take the lock of a process that is gone.", rich_help_panel=OUT)
 ]
-Subsets = Annotated[
-    list[str] | None,
-    typer.Option("--subset", help="Subset or section; may be given more than once.", rich_help_panel=WHICH),
-]
-NItems = Annotated[
-    int | None, typer.Option("--n-items", min=1, help="Draw this many items at random.", rich_help_panel=WHICH)
-]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of that draw, and of rm-bench-synthetic.", rich_help_panel=WHICH)]
-Limit = Annotated[int | None, typer.Option(min=1, help="Take the first items only.", rich_help_panel=WHICH)]
+# What says which items of a benchmark there are and which are wanted, as options of every command that loads one.
+_ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "columns": (
+        Annotated[str | None, _data("For pairs: the data's own names, as prompt=question,chosen=good.")],
+        None,
+    ),
+    "split": (Annotated[str | None, _data("For pairs from the hub: the split.")], None),
+    "config": (Annotated[str | None, _data("For pairs from the hub: the configuration.")], None),
+    "size": (Annotated[int | None, _data("For rm-bench-synthetic: number of items, 2000 if not given.")], None),
+    "languages": (Annotated[str | None, _data("For rm-bench-synthetic: languages, as in en,zh.")], None),
+    "subset": (Annotated[list[str] | None, _which("Subset or section; may be given more than once.")], None),
+    "n_items": (Annotated[int | None, _which("Draw this many items at random.", minimum=1)], None),
+    "seed": (Annotated[int, _which("Seed of that draw, and of rm-bench-synthetic.", minimum=0)], 0),
+    "limit": (Annotated[int | None, _which("Take the first items only.", minimum=1)], None),
+}
+_OWN_OPTIONS = {"pairs": ("columns", "split", "config"), "rm-bench-synthetic": ("size", "languages")}
+
 # What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
 _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "dtype": (
@@ -101,17 +105,35 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
 
 def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the model options; they reach it together, as `options: dict[str, Any]`."""
+    return _takes(function, "options", _MODEL_OPTIONS, _model_options)
+
+
+def takes_item_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command what says which items are wanted; it reaches it as `wanted: Wanted`."""
+    return _takes(function, "wanted", _ITEM_OPTIONS, Wanted)
+
+
+def _model_options(given: dict[str, Any]) -> dict[str, Any]:
+    return given | {"model_kwargs": model_kwargs(given["model_kwargs"])}
+
+
+def _takes(
+    function: Callable[..., None],
+    name: str,
+    table: dict[str, tuple[Any, Any]],
+    build: Callable[[dict[str, Any]], Any],
+) -> Callable[..., None]:
+    """Puts a table's options in the place of the parameter `name`, which gets what is built of them."""
 
     @functools.wraps(function)
     def command(**given: Any) -> None:
-        options = {name: given.pop(name) for name in _MODEL_OPTIONS}
-        options["model_kwargs"] = model_kwargs(options["model_kwargs"])
-        function(options=options, **given)
+        built = build({option: given.pop(option, default) for option, (_, default) in table.items()})
+        function(**{name: built}, **given)
 
-    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "options"]
+    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != name]
     added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in _MODEL_OPTIONS.items()
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for option, (annotation, default) in table.items()
     ]
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + added
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -119,9 +141,44 @@ def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def model_defaults() -> dict[str, Any]:
-    """What the model options are when none is given."""
-    return {name: default for name, (_, default) in _MODEL_OPTIONS.items()}
+class Wanted:
+    """Benchmarks and which of their items, as the command line says."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self._given = given
+
+    def load(self, places: Mapping[str, str | None]) -> list[Benchmark]:
+        """The benchmarks at their places, without their items.
+
+        Args:
+            places: By name, where the data are.
+
+        Raises:
+            RmevalError: If an option is given that none of them takes.
+        """
+        from rmeval.benchmarks import load_benchmark
+
+        given = self._given | {
+            "columns": columns(self._given["columns"]),
+            "languages": words(self._given["languages"]),
+        }
+        for owner, names in _OWN_OPTIONS.items():
+            for name in names:
+                if owner not in places and given[name] is not None:
+                    raise RmevalError(f"only {owner} takes --{name}: leave it out, or give -b {owner}")
+        return [
+            load_benchmark(
+                name, place, seed=given["seed"], **{option: given[option] for option in _OWN_OPTIONS.get(name, ())}
+            )
+            for name, place in places.items()
+        ]
+
+    def selection(self) -> Selection:
+        """Which of a benchmark's items."""
+        from rmeval.runs.selection import Selection
+
+        given = self._given
+        return Selection(tuple(given["subset"] or ()), given["n_items"], given["seed"], given["limit"])
 
 
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
@@ -164,29 +221,6 @@ def columns(text: str | None) -> dict[str, str] | None:
 def words(text: str | None) -> list[str] | None:
     """`en,zh` as a list."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def own_options(benchmarks: Sequence[str], **given: Any) -> dict[str, dict[str, Any]]:
-    """What only one benchmark takes, by benchmark.
-
-    Args:
-        benchmarks: The benchmarks that are run.
-        **given: Values of options by name; None where one was not given.
-
-    Raises:
-        RmevalError: If an option is given without its benchmark.
-    """
-    found: dict[str, dict[str, Any]] = {name: {} for name in benchmarks}
-    for name, value in given.items():
-        owner = next(benchmark for benchmark, options in _OWN_OPTIONS.items() if name in options)
-        if owner in found:
-            found[owner][name] = value
-        elif value is not None:
-            raise RmevalError(f"only {owner} takes --{name}: leave it out, or give -b {owner}")
-    return found
-
-
-_OWN_OPTIONS = {"pairs": ("columns", "split", "config"), "rm-bench-synthetic": ("size", "languages")}
 
 
 def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, str | None]:

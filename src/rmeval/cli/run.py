@@ -10,23 +10,16 @@ __all__ = ["run_command"]
 
 
 @o.takes_model_options
+@o.takes_item_options
 def run_command(
     model: o.Model,
     benchmark: o.Benchmarks,
     options: dict[str, Any],
+    wanted: o.Wanted,
     data: o.Data = None,
-    columns: o.Columns = None,
-    split: o.Split = None,
-    config: o.Config = None,
-    size: o.Size = None,
-    languages: o.Languages = None,
     out: o.Out = "runs",
     store_text: o.StoreText = False,
     break_lock: o.BreakLock = False,
-    subset: o.Subsets = None,
-    n_items: o.NItems = None,
-    seed: o.Seed = 0,
-    limit: o.Limit = None,
 ) -> None:
     """Evaluate a reward model on one or more benchmarks.
 
@@ -38,22 +31,16 @@ def run_command(
     """
     from pathlib import Path
 
-    from rmeval.api import load_benchmark, load_model
+    from rmeval.api import load_model
     from rmeval.cli.logs import show_warnings
     from rmeval.report.tables import print_report
     from rmeval.runs.runner import plan, run
-    from rmeval.runs.selection import Selection
 
     show_warnings()
-    place = o.places(data, benchmark)
-    own = o.own_options(
-        benchmark, columns=o.columns(columns), split=split, config=config, size=size, languages=o.words(languages)
-    )
-    selection = Selection(tuple(subset or ()), n_items, seed, limit)
-    found = [load_benchmark(name, place[name], seed=seed, **own[name]) for name in benchmark]
+    found = wanted.load(o.places(data, benchmark))
     loaded = load_model(model, **options)
     # All data are read before anything is scored, so that a mistake in the last does not show after hours.
-    plans = [plan(one, selection) for one in found]
+    plans = [plan(one, wanted.selection()) for one in found]
     for planned in plans:
         with o.progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
             result = run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
