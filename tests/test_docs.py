@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.checkpoints import make_checkpoint, make_tokenizer
 from tests.command import command
 from tests.data import pair_rows, rm_bench_rows
 
@@ -23,10 +23,11 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
 def test_blocks(
-    page: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(checkpoint, tmp_path / "my-checkpoint")
+    tokenizer = make_tokenizer(model_max_length=2048)
+    make_checkpoint(tmp_path / "my-checkpoint", tokenizer=tokenizer, max_position_embeddings=2048)
     (tmp_path / "data").mkdir()
     rows = [
         row
