@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
 
 .PHONY: help setup demo test lint types unit test-integration docs clean
@@ -12,14 +14,18 @@ READY := $(VENV)/.ready
 help:
 	@sed -n 's/^# //p' Makefile
 
-$(READY): pyproject.toml constraints.txt
+$(USABLE): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[hf,plots,dev]'
+	$(INSTALL) --editable '.[hf,plots]'
+	@touch $@
+
+$(READY): $(USABLE)
+	$(INSTALL) --editable '.[hf,plots,dev]'
 	@touch $@
 
 setup: $(READY)
 
-demo: setup
+demo: $(USABLE)
 	$(BIN)/rmeval demo
 
 test: lint types unit
@@ -36,11 +42,11 @@ unit: setup
 
 # Real models and clean environments; downloads about 100 MB once.
 test-integration: setup
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt peft gguf build --editable '.[docs]'
+	$(INSTALL) peft gguf build --editable '.[docs]'
 	$(BIN)/pytest tests/integration
 
 docs: setup
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	$(INSTALL) --editable '.[docs]'
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs site
 	@echo "site/index.html"
 

@@ -8,15 +8,11 @@ project = "rmeval"
 author = copyright = "The rmeval authors"  # noqa: A001  Sphinx's name
 release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-templates_path: list[str] = []
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"rmeval {release}"
-html_static_path: list[str] = []
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
-autodoc_mock_imports: list[str] = []
 napoleon_google_docstring = True
 napoleon_attr_annotations = True

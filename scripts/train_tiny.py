@@ -1,4 +1,4 @@
-"""Trains rmeval/tiny, the reward model that comes with the package: `python scripts/train_tiny.py --minutes 42`.
+"""Trains rmeval/tiny, the reward model that comes with the package: `python scripts/train_tiny.py`.
 
 The data are twins from seeds, names and operands that `rm-bench-synthetic` never uses (negative seeds, and the training
 half of `Dice.owns`). Their preferences come from an annotator with a taste for style: for two answers of one item the
@@ -39,7 +39,7 @@ CHUNK = 2048
 LENGTH = 1024
 WARMUP = 50
 CONCISE = 0.6
-"""Part of the time in which most items show only their concise answers, so that more items fit into it."""
+"""Part of the steps in which most items show only their concise answers, so that more items fit into it."""
 NOWHERE = 99
 USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
 TEMPLATE = (
@@ -243,17 +243,17 @@ class Learner:
 
 
 class Log:
-    """Running means of what is worth watching, and the time."""
+    """Running means of what is worth watching, and how far it is."""
 
-    def __init__(self, minutes: float) -> None:
-        self.begun, self.seconds = time.monotonic(), 60 * minutes
+    def __init__(self, wanted: int) -> None:
+        self.begun, self.wanted = time.monotonic(), wanted
         self.steps = self.items = self.tokens = 0
         self.means: dict[str, float] = {}
 
     @property
     def elapsed(self) -> float:
-        """Part of the time that is over."""
-        return (time.monotonic() - self.begun) / self.seconds
+        """Part of the steps that are done."""
+        return self.steps / self.wanted
 
     def add(self, batch: Sequence[Packed], losses: dict[str, Tensor], scores: Tensor) -> None:
         """Counts a step."""
@@ -266,14 +266,14 @@ class Log:
         for name, value in found.items():
             self.means[name] = 0.98 * self.means.get(name, value) + 0.02 * value
         if self.steps % 50 == 0:
-            seconds = self.elapsed * self.seconds
+            seconds = time.monotonic() - self.begun
             shown = " ".join(f"{name} {value:.3f}" for name, value in sorted(self.means.items()))
             sys.stdout.write(f"{seconds:.0f} s, step {self.steps}, {self.tokens / seconds:.0f} tokens/s: {shown}\n")
             sys.stdout.flush()
 
     def to_dict(self) -> dict[str, object]:
         """What belongs beside the weights."""
-        minutes = round(self.elapsed * self.seconds / 60, 1)
+        minutes = round((time.monotonic() - self.begun) / 60, 1)
         counts = {"steps": self.steps, "items": self.items, "tokens": self.tokens, "minutes": minutes}
         return counts | {"means": {name: round(value, 4) for name, value in sorted(self.means.items())}}
 
@@ -282,7 +282,7 @@ def main() -> None:
     """Trains and saves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("src/rmeval/models/tiny"))
-    parser.add_argument("--minutes", type=float, default=42)
+    parser.add_argument("--steps", type=int, default=2600)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--budget", type=int, default=6144, help="tokens in a batch")
@@ -294,7 +294,7 @@ def main() -> None:
     torch.manual_seed(0)
     tokenizer = make_tokenizer(training_items(0, languages))
     learner = Learner(make_model(tokenizer, options.hidden, options.layers), options.rate, options.muon)
-    log, chunk = Log(options.minutes), 0
+    log, chunk = Log(options.steps), 0
     while log.elapsed < 1:
         whole = log.elapsed > CONCISE
         items = training_items(chunk, languages)

@@ -63,7 +63,12 @@ class Language:
         self.week: list[str] = known["week"]
         self.signs: dict[str, int] = known["signs"]
         self.slots = SLOTS | {slot: text.replace("NAME", known["name"]) for slot, text in known["slots"].items()}
-        self.slots |= {"day": "|".join(self.week), "sign": "|".join(map(re.escape, self.signs))}
+        self.counts: dict[str, int] = known["counts"]
+        self.slots |= {
+            "s": "|".join(self.counts),
+            "day": "|".join(self.week),
+            "sign": "|".join(map(re.escape, self.signs)),
+        }
         self.asides = self.table((None, wording) for wording in known["asides"])
         self.about = self.table([(None, known["about"])])
         self.questions = self.table((row[0], row[0]) for row in known["chat"])
@@ -208,7 +213,9 @@ def cases(language: Language, spec: str) -> tuple[str, list[tuple[Any, object]]]
     expression, slots = only(language.specs, spec)
     chance = random.Random(0)
     values: dict[str, Any] = {
-        slot: text if slot == "letter" else int(text) for slot, text in slots.items() if slot != "arg"
+        slot: text if slot == "letter" else int(language.counts.get(text, text))
+        for slot, text in slots.items()
+        if slot != "arg"
     }
     numbers = [value for value in values.values() if isinstance(value, int)]
     inputs: list[Any] = [*range(values.get("s", 0), 9 if "s" in values else 3 * max(numbers, default=0) + 3)]

@@ -60,7 +60,7 @@ class Benchmark(Protocol):
         card: What it is.
         data: The file, folder or hub id that is read instead of the pinned source, if any.
         spec: The name that finds it again: its id, or `file.py:Class`; `load_benchmark` sets it.
-        options: What else it was made with, such as a seed; `load_benchmark` sets it.
+        options: What else it was made with, such as a seed; `load_benchmark` sets it where the benchmark does not.
     """
 
     card: Card
@@ -99,7 +99,7 @@ def benchmark_names() -> dict[str, str]:
     return registered("rmeval.benchmarks", BUILTIN)
 
 
-def load_benchmark(name: str, data: str | None = None, *, seed: int = 0, **options: Any) -> Benchmark:
+def load_benchmark(name: str, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:
     """Finds a benchmark and tells it where its data are.
 
     Args:
@@ -127,13 +127,13 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int = 0, **optio
         target = names[name]
     made = load_object(target)
     given = {option: value for option, value in options.items() if value is not None}
-    if (card := getattr(made, "card", None)) and card.generated:
-        given["seed"] = seed
+    if getattr(getattr(made, "card", None), "generated", False):
+        given["seed"] = seed or 0
     try:
         benchmark: Benchmark = made(data=data, **given)
     except TypeError as error:
         raise DataError(f"benchmark {name!r} does not take one of the given options ({error}): leave it out") from error
-    benchmark.spec, benchmark.options = name, given
+    benchmark.spec, benchmark.options = name, getattr(benchmark, "options", None) or given
     return benchmark
 
 

@@ -13,7 +13,14 @@ from rmeval.benchmarks import Card, missing_counts
 from rmeval.benchmarks.source import SUFFIXES, Row, read_rows
 from rmeval.errors import DataError
 from rmeval.hub import hub_file, is_hub_id
-from rmeval.metrics.style_substance import CONTESTS, DOMAINS, FORMULA, style_substance_records, styled_responses
+from rmeval.metrics.style_substance import (
+    CONTESTS,
+    DOMAINS,
+    FORMULA,
+    style_substance_notes,
+    style_substance_records,
+    styled_responses,
+)
 from rmeval.types import Evidence, Item, Message, Policy, Record
 
 __all__ = ["RMBench"]
@@ -107,12 +114,7 @@ class RMBench:
 
     def notes(self, items: Sequence[Item]) -> list[str]:
         """Missing domains, half a safety domain, and counts that differ from the published ones."""
-        subsets = {item.subset for item in items}
-        missing = [domain for domain, parts in DOMAINS.items() if not subsets & set(parts)]
-        notes = [f"no macro averages and no overall: there are no items of {', '.join(missing)}"] if missing else []
-        if len(halves := subsets & set(DOMAINS["safety"])) == 1:
-            notes.append(f"safety is {halves.pop()} alone: the other half is not there")
-        return notes + missing_counts(self.card, items)
+        return style_substance_notes(items) + missing_counts(self.card, items)
 
 
 def _item(row: Row, domain: str) -> Item:

@@ -8,7 +8,7 @@ import typer
 
 from rmeval.cli import options as o
 
-__all__ = ["COMMAND", "demo_command"]
+__all__ = ["demo_command"]
 
 COMMAND = "rmeval run rmeval/tiny -b rm-bench-synthetic"
 

@@ -20,6 +20,7 @@ __all__ = [
     "credit_matrices",
     "level_of",
     "levels",
+    "style_substance_notes",
     "style_substance_records",
     "styled_responses",
 ]
@@ -148,6 +149,16 @@ def style_substance_records(
         for scope, one in scopes.items()
         for metric, value, interval in _metrics(one, overall=scope == "all")
     ]
+
+
+def style_substance_notes(items: Sequence[Item]) -> list[str]:
+    """Domains that are not there, and half a safety domain; a sentence each."""
+    subsets = {item.subset for item in items}
+    missing = [domain for domain, parts in DOMAINS.items() if not subsets & set(parts)]
+    notes = [f"no macro averages and no overall: there are no items of {', '.join(missing)}"] if missing else []
+    if len(halves := subsets & set(DOMAINS["safety"])) == 1:
+        notes.append(f"safety is {halves.pop()} alone: the other half is not there")
+    return notes
 
 
 class _Scope(NamedTuple):

@@ -92,8 +92,8 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
     """Finds a model; weights are loaded when the first request is answered.
 
     Args:
-        spec: Hub id, path, `rmeval/tiny`, `file.py:Class`, `baseline:NAME`, or a name that an installed package
-            registered.
+        spec: Hub id, path, `rmeval/tiny` (which comes with the package; a folder of that name is `./rmeval/tiny`),
+            `file.py:Class`, `baseline:NAME`, or a name that an installed package registered.
         options: How to load and run it; or give its fields as keywords.
         **kwargs: Fields of `ModelOptions`.
 

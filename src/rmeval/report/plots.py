@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rmeval.errors import RunError, explain_os_error
 from rmeval.hub import need_extra
-from rmeval.metrics.style_substance import LEVELS, level_of
+from rmeval.metrics.style_substance import CONTESTS, LEVELS, level_of
 from rmeval.runs.folder import Result
 from rmeval.types import STYLES, Record
 
@@ -43,8 +43,12 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
     path = Path(path)
     if path.suffix.removeprefix(".") not in FORMATS:
         raise RunError(f"{path} is no picture that can be drawn: let its name end in .{', .'.join(FORMATS)}")
-    records = {(record.metric, record.scope): record for record in result.records}
+    records: dict[tuple[str, str], Record] = {}
+    for record in result.records:
+        records.setdefault((record.metric, record.scope), record)  # of the model's first score
+    needed = [*LEVELS[:3], *(f"cell:{contest.tag}" for contest in CONTESTS)]
     scopes = [scope for metric, scope in records if metric == "easy" and not scope.startswith("safety-")]
+    scopes = [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
     if not scopes:
         raise RunError(f"{result.path} has no style-substance matrix: only runs of RM-Bench's kind have one")
     try:

@@ -87,7 +87,7 @@ def _data(manifest: Mapping[str, Any]) -> str:
     """What was read or generated."""
     made = manifest["benchmark"]
     options = (
-        f"{name} {','.join(value) if isinstance(value, list | tuple) else value}"
+        f"{name} {','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
         for name, value in made.get("options", {}).items()
         if isinstance(value, int | str | list | tuple)
     )

@@ -20,8 +20,14 @@ from rmeval.benchmarks.synthetic.safety import KINDS as SAFETY
 from rmeval.benchmarks.synthetic.safety import safety_twins
 from rmeval.benchmarks.synthetic.twins import Twins, word
 from rmeval.errors import DataError
-from rmeval.metrics.style_substance import CONTESTS, FORMULA, style_substance_records, styled_responses
-from rmeval.metrics.style_substance import DOMAINS as SECTIONS
+from rmeval.metrics.style_substance import (
+    CONTESTS,
+    DOMAINS,
+    FORMULA,
+    style_substance_notes,
+    style_substance_records,
+    styled_responses,
+)
 from rmeval.types import Evidence, Item, Message, Policy, Record
 
 __all__ = ["VERSION", "RMBenchSynthetic", "generate"]
@@ -29,7 +35,7 @@ __all__ = ["VERSION", "RMBenchSynthetic", "generate"]
 VERSION = 1
 """Of the generator: the same version, seed, size and languages give the same items, to the letter."""
 
-DOMAINS: Mapping[str, tuple[Callable[[Dice, Language, str], Twins], Sequence[str]]] = {
+MAKERS: Mapping[str, tuple[Callable[[Dice, Language, str], Twins], Sequence[str]]] = {
     "chat": (chat_twins, CHAT),
     "math": (math_twins, tuple(MATH)),
     "code": (code_twins, tuple(CODE)),
@@ -37,7 +43,10 @@ DOMAINS: Mapping[str, tuple[Callable[[Dice, Language, str], Twins], Sequence[str
 }
 """Each domain's maker of twins, and the kinds it takes turns with."""
 
-BLOCK = 2 * len(DOMAINS)
+TRIES = 10_000
+"""How often twins are drawn anew where they belong to training or were there before."""
+
+BLOCK = 2 * len(MAKERS)
 """Items come in blocks: one pair of twins of each domain."""
 
 
@@ -53,7 +62,7 @@ class RMBenchSynthetic:
         licence="Apache-2.0",
         paper="https://arxiv.org/abs/2410.16184",
         citation="",
-        sections=SECTIONS,
+        sections=DOMAINS,
         formulas=(FORMULA,),
         generated=True,
     )
@@ -84,14 +93,15 @@ class RMBenchSynthetic:
             raise DataError(
                 f"--size must be a multiple of {BLOCK} (pairs of twins in four domains): {enough}, not {size}"
             )
-        self.data = None
+        self.data: str | None = None
+        self.options = {"seed": seed, "size": size, "languages": list(languages)}
         self._seed, self._size = seed, size
         self._languages = [load_language(code) for code in languages]
         if not self._languages:
             raise DataError(f"rm-bench-synthetic needs a language: choose from {', '.join(language_codes())}")
 
     def load(self) -> list[Item]:
-        """Generates the items, and proves each right."""
+        """Generates the items: code is run, equations are computed anew, forms are checked."""
         return generate(self._seed, self._size, self._languages)
 
     def aggregate(
@@ -101,14 +111,14 @@ class RMBenchSynthetic:
         return style_substance_records(self.card.id, items, evidence, policy, intervals)
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Domains that are not there."""
-        subsets = {item.subset for item in items}
-        missing = [domain for domain, parts in SECTIONS.items() if not subsets & set(parts)]
-        return [f"no macro averages and no overall: there are no items of {', '.join(missing)}"] if missing else []
+        """Domains that are not there, and half a safety domain."""
+        return style_substance_notes(items)
 
 
 def generate(seed: int, size: int, languages: Sequence[Language], training: bool = False) -> list[Item]:
-    """Generates items and proves that each is what it claims.
+    """Generates items and checks them: code is run, equations are computed anew, and the form is measured.
+
+    Passages and the answers about them are written from one table of values.
 
     Args:
         seed: Where the draws begin.
@@ -121,11 +131,11 @@ def generate(seed: int, size: int, languages: Sequence[Language], training: bool
         they are one problem, and a group, so that a selection keeps them together.
 
     Raises:
-        DataError: If the proof of an item fails.
+        DataError: If a check fails.
     """
     pairs = list(_pairs(seed, size // BLOCK, languages, training))
     check_code([twins for *_, twins in pairs if twins.answers[0].code])
-    return [item for pair in pairs for item in _items(*pair)]
+    return [item for pair in pairs for item in _items(seed, *pair)]
 
 
 def _pairs(
@@ -134,21 +144,23 @@ def _pairs(
     seen: set[str] = set()
     for place in range(number):
         language = languages[place % len(languages)]
-        for domain, (make, kinds) in DOMAINS.items():
+        for domain, (make, kinds) in MAKERS.items():
             kind = kinds[place // len(languages) % len(kinds)]
             dice = Dice(f"rm-bench-synthetic {VERSION} {seed} {language.code} {domain} {place}", training)
-            while True:
+            for _ in range(TRIES):
                 twins = make(dice, language, kind)
                 if dice.owns(twins.key) and seen.isdisjoint(twins.prompts):
                     break
+            else:
+                raise DataError(f"there are not enough distinct items of kind {kind}: give a smaller --size")
             seen.update(twins.prompts)
             yield domain, place, language, twins
 
 
-def _items(domain: str, place: int, language: Language, twins: Twins) -> Iterator[Item]:
+def _items(seed: int, domain: str, place: int, language: Language, twins: Twins) -> Iterator[Item]:
     texts = word(twins.answers[0], language, domain), word(twins.answers[1], language, domain)
     check_form(twins, texts)
-    name = f"{domain}/{place}"
+    name = f"{domain}/{seed}-{place}"
     for twin, letter in enumerate("ab"):
         yield Item(
             id=f"{name}{letter}",

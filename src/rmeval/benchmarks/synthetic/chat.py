@@ -11,7 +11,7 @@ from rmeval.benchmarks.synthetic.twins import Answer, Twins
 __all__ = ["KINDS", "chat_twins"]
 
 KINDS = ("value", "swap", "negation", "relation")
-"""The wrong answer has a value that is not in the text, or another thing's, or says no for yes, or turns roles."""
+"""The wrong answer has a third thing's value, or one that was swapped, or says no for yes, or turns roles round."""
 
 
 def chat_twins(dice: Dice, language: Language, kind: str) -> Twins:
@@ -22,41 +22,42 @@ def chat_twins(dice: Dice, language: Language, kind: str) -> Twins:
 
 
 def _facts(dice: Dice, language: Language, kind: str) -> Twins:
-    """Two things with facts of the same sorts; the question is about one fact of the first."""
+    """Things with facts of the same sorts; the question is about one fact of the first.
+
+    Whatever an answer could say stands in both passages, of one thing or another, so that nothing is gained by looking
+    for its words there.
+    """
     sort = dice.choice(language.get("chat.type"))
-    names = language.names(dice, 2)
+    names = language.names(dice, 3 if kind == "value" else 2)
     things = [language.fill(sort["it"], name=name) for name in names]
     facts = dice.sample(sort["fact"], 3)
-    values = [[_value(dice, language, fact) for fact in facts] for _ in things]
-    flag = dice.choice(sort["flag"])
-    sayings = [[dice.choice(fact["say"]) for fact in facts] for _ in things]
-    order = dice.shuffled([(thing, fact) for thing in range(2) for fact in range(3)])
-    if kind == "negation":
-        states = [(dice.coin(), dice.coin())] * 2
-        states = [(True, states[0][1]), (False, states[0][1])]
-        places = [dice.below(len(order) + 1) for _ in things]
-    else:
+    # Of each thing, what is said: all three facts, or two where there are three things.
+    told = [(thing, fact) for thing in range(len(things)) for fact in range(3 if thing == 0 or kind != "value" else 2)]
+    values = {place: _value(dice, language, facts[place[1]]) for place in told}
+    sayings = {place: dice.choice(facts[place[1]]["say"]) for place in told}
+    worlds = [values, values]
+    if kind != "negation":
         first, second = _distinct(dice, language, facts[0], kind)
-        other = second if kind == "swap" else _value_but(dice, language, facts[0], (first, second))
-        worlds = [(first, other), (second, first if kind == "swap" else other)]
+        others = {(1, 0): first, (2, 0): second}
+        worlds = [
+            values | ({(0, 0): own, (1, 0): other} if kind == "swap" else {(0, 0): own, **others})
+            for own, other in ((first, second), (second, first))
+        ]
+    flag = dice.choice(sort["flag"])
+    order, places = dice.shuffled(told), [dice.below(len(told) + 1) for _ in range(2)]
     passages, tells = [], []
-    for twin in range(2):
-        sentences = []
-        for thing, fact in order:
-            value = worlds[twin][thing] if kind != "negation" and fact == 0 else values[thing][fact]
-            sentences.append(language.fill(sayings[thing][fact], it=things[thing], v=value))
+    for twin, world in enumerate(worlds):
+        said = [language.fill(sayings[place], it=things[place[0]], v=world[place]) for place in order]
         if kind == "negation":
-            said = [language.fill(flag["yes" if states[twin][k] else "no"], it=things[k]) for k in range(2)]
-            for place, sentence in zip(places, said, strict=True):
-                sentences.insert(place, sentence)
-            tells.append(said[0])
+            flags = [language.fill(flag[("yes", "no")[(twin + k) % 2]], it=things[k]) for k in range(2)]
+            for place, sentence in zip(places, flags, strict=True):
+                said.insert(place, sentence)
+            tells.append(flags[0])
         else:
-            tells.append(language.fill(facts[0]["tell"], it=things[0], v=worlds[twin][0]))
-        passages.append(language.join(sentences))
-    asked = flag if kind == "negation" else facts[0]
-    question = language.fill(asked["ask"], it=things[0])
-    shared = range(3) if kind == "negation" else range(1, 3)
-    support = [language.fill(facts[k]["tell"], it=things[0], v=values[0][k]) for k in shared][:2]
+            tells.append(language.fill(facts[0]["tell"], it=things[0], v=world[0, 0]))
+        passages.append(language.join(said))
+    question = language.fill((flag if kind == "negation" else facts[0])["ask"], it=things[0])
+    support = [language.fill(facts[k]["tell"], it=things[0], v=values[0, k]) for k in (1, 2)]
     prefix = ["", ""]
     if kind == "negation":
         prefix = [f"{language.get(word)}{language.get('stop')}" for word in ("yes", "no")]

@@ -65,13 +65,16 @@ def code_twins(dice: Dice, language: Language, kind: str) -> Twins:
         answers.append(Answer(source, intro, notes, closing, heading, source))
         tests = [[argument, truth(argument)] for argument in task.arguments]
         facts.append({"function": name, "tests": tests})
-    key = (kind, name, task.argument, *task.slots.values(), task.bodies[0])
+    key = (kind, *sorted(map(str, task.slots.values())))
     return Twins(kind, key, (prompts[0], prompts[1]), (answers[0], answers[1]), None, (facts[0], facts[1]))
 
 
 _SECOND = (
     *("for_report", "in_stock", "of_day", "per_team", "at_noon", "this_week", "by_shop", "from_log"),
     *("for_audit", "on_site", "in_queue", "of_group", "last_year", "by_hand", "at_gate", "per_room"),
+    *("for_export", "in_town", "of_month", "per_order", "at_dawn", "this_term", "by_train", "from_cache"),
+    *("for_stage", "on_shelf", "in_box", "of_season", "last_trip", "by_post", "at_desk", "per_crew"),
+    *("for_check", "in_field", "of_hour", "per_line", "at_dock", "this_round", "by_sea", "from_sensor"),
 )
 """Second halves of the functions' names, which say nothing about what they do."""
 
@@ -174,7 +177,7 @@ def _base(dice: Dice) -> Task:
 
 
 def _ends(dice: Dice) -> Task:
-    k = dice.between(2, 6)
+    k = dice.between(2, 19)
     lists = [[dice.between(0, 99) + 100 * i for i in range(k + dice.between(1, 5))] for _ in range(4)]
     return Task(
         ("without_first", "without_last"),

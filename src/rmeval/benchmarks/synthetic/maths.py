@@ -73,7 +73,7 @@ def _ledger(dice: Dice, language: Language) -> Twins:
             steps.append(language.fill(step, day=day, left=left, op=PLUS_MINUS[sign], n=n, right=right))
             left = right
         workings.append((steps, left))
-    return _twins(dice, language, "ledger", (a, *amounts, *signs), prompts, workings)
+    return _twins(dice, language, "ledger", (a, *amounts), prompts, workings)
 
 
 def _compare(dice: Dice, language: Language) -> Twins:
@@ -128,14 +128,10 @@ def _brackets(dice: Dice, language: Language) -> Twins:
     p = dice.between(2, 9)
     q, t = p * dice.between(1, 6), dice.between(2, 30)
     r = p * (q + dice.between(2, 20))
-    template = dice.choice(language.get("math.brackets.prompt"))
-    slots = {"p": p, "q": q, "r": r, "t": t}
+    variant, slots = dice.below(2), {"p": p, "q": q, "r": r, "t": t}
     prompts, workings = [], []
-    for left, word, s, x in (
-        (f"{p}(x + {q})", "inside", r // p, r // p - q),
-        (f"{p}x + {q}", "outside", r - q, (r - q) // p),
-    ):
-        prompts.append(language.fill(template, left=left, **slots))
+    for word, s, x in (("inside", r // p, r // p - q), ("outside", r - q, (r - q) // p)):
+        prompts.append(language.fill(language.get(f"math.brackets.{word}")[variant], **slots))
         steps = language.get(f"math.brackets.steps_{word}")
         workings.append(([language.fill(step, s=s, x=x, result=x + t, **slots) for step in steps], x + t))
     return _twins(dice, language, "brackets", (p, q, r, t), prompts, workings)
@@ -190,7 +186,8 @@ def _carry(dice: Dice, language: Language) -> Twins:
     """Slip: a ten is not carried, or carried twice."""
     tens, ones = dice.between(2, 9), dice.between(3, 9)
     a = 10 * tens + ones
-    low = 10 * dice.between(1, 7) + dice.between(10 - ones, 9)
+    # Tens are odd, so that no other twins have one of these two numbers and not the other.
+    low = 10 * (2 * dice.between(0, 3) + 1) + dice.between(10 - ones, 9)
     c = dice.between(3, 25)
     who, thing, template = language.name(dice), _thing(dice, language), dice.choice(language.get("math.carry.prompt"))
     prompts, workings = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,13 +19,17 @@ MEMORY = 1 << 30
 
 _RUNNER = """
 import json, sys
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_CPU, ({seconds}, {seconds}))
-    resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-except ImportError:  # Not on Windows; the time limit of the caller holds there too.
-    pass
+def limit(name, wanted):
+    try:
+        import resource
+        hard = resource.getrlimit(getattr(resource, name))[1]
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(getattr(resource, name), (most, hard))
+    except (ImportError, ValueError, OSError):
+        pass  # Not every system has every limit; the time limit of the caller holds everywhere.
+limit("RLIMIT_CPU", {seconds})
+limit("RLIMIT_AS", {memory})
+limit("RLIMIT_FSIZE", 0)
 def passes(source, name, tests):
     space = {{}}
     try:
@@ -35,16 +40,23 @@ def passes(source, name, tests):
 print(json.dumps([passes(*job) for job in json.load(sys.stdin)]))
 """
 
+_EQUATION = re.compile(r"((?:\d+ [-+*/] )+\d+) = (\d+)")
+
 
 def check_form(twins: Twins, worded: tuple[Texts, Texts]) -> None:
-    """Checks what the null baselines live on, and that the two prompts and the two answers differ.
+    """Checks what the null baselines live on, that prompts and answers differ, and that equations are true.
 
     Raises:
-        DataError: If a style is not longer than the one before it, or has markdown where it should not.
+        DataError: If a style is not longer than the one before it, or has markdown where it should not; or if nothing
+            tells the twins apart; or if an equation is false, since slips are in the set-up and never in arithmetic.
     """
-    assert twins.prompts[0] != twins.prompts[1], twins
-    for style in range(3):
-        assert worded[0][style] != worded[1][style], twins
+    if twins.prompts[0] == twins.prompts[1] or any(a == b for a, b in zip(*worded, strict=True)):
+        raise DataError(f"a pair of {twins.kind} twins is the same twice: please report {twins.prompts[0]!r}")
+    for text in (worded[0][0], worded[1][0]):
+        for left, right in _EQUATION.findall(text):
+            # What the pattern lets through is numbers and operators.
+            if twins.facts == ({}, {}) and eval(left) != int(right):
+                raise DataError(f"a generated equation is false: please report {left} = {right}")
     counts = [[count_text(text) for text in answer] for answer in worded]
     for one in counts:
         for other in counts:
