@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Benchmark, load_benchmark
-from rmeval.errors import ModelError
+from rmeval.errors import DataError, ModelError
 from rmeval.models import RewardModel, load_model
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.runs.folder import Result, open_run
@@ -68,6 +68,11 @@ def evaluate(
     Raises:
         RmevalError: If something has to be changed first; the message says what.
     """
+    given = {"data": data, "columns": columns, "split": split, "config": config, "size": size, "languages": languages}
+    if not isinstance(benchmark, str) and (useless := [name for name, value in given.items() if value is not None]):
+        raise DataError(f"the benchmark is loaded already: give {', '.join(useless)} to load_benchmark")
+    if isinstance(subsets, str):
+        raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
     if isinstance(benchmark, str):
         place = None if data is None else str(data)
         benchmark = load_benchmark(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,14 +28,20 @@ def demo_command(
     """
     from rmeval.cli.run import run_command
 
-    own = "".join(f" {name} {value}" for name, value in _given(out, size, seed).items())
+    own = "".join(f" {name} {shlex.quote(str(value))}" for name, value in _given(out, size, seed).items())
     typer.echo(f"$ {COMMAND}{own}\n")
     run_command(model="rmeval/tiny", benchmark=["rm-bench-synthetic"], out=out, size=size, seed=seed)
     typer.echo(
         "\nEasy: the better answer has the fancier style. Normal: both have the same. Hard: the worse one has it.\n"
         "A model that judges by substance alone has all three equal; one that judges by style has Easy 100, Hard 0.\n"
-        f"Next: {COMMAND.replace('rmeval/tiny', 'YOUR/MODEL')}"
+        f"Next: {_program()} run YOUR/MODEL -b rm-bench-synthetic"
     )
+
+
+def _program() -> str:
+    """How the program is called here: by its name, if that finds it."""
+    found = shutil.which("rmeval")
+    return "rmeval" if found and Path(found).resolve() == Path(sys.argv[0]).resolve() else sys.argv[0]
 
 
 def _given(out: str, size: int | None, seed: int) -> dict[str, Any]:

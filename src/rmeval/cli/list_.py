@@ -34,7 +34,7 @@ def list_command(
     columns = ("id", "items", "measures", "source", "licence") if what is What.benchmarks else ("id", "kind", "about")
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, justify="right" if column == "items" else "left")
+        table.add_column(column, justify="right" if column == "items" else "left", no_wrap=column == "id")
     for row in rows:
         table.add_row(*(Text(str(row[column] or "any")) for column in columns))
     Console().print(table)

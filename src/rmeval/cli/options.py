@@ -165,7 +165,7 @@ class Wanted:
         for owner, names in _OWN_OPTIONS.items():
             for name in names:
                 if owner not in places and given[name] is not None:
-                    raise RmevalError(f"only {owner} takes --{name}: leave it out, or give -b {owner}")
+                    raise RmevalError(f"only {owner} takes --{name}: leave it out, or choose {owner}")
         return [
             load_benchmark(
                 name, place, seed=given["seed"], **{option: given[option] for option in _OWN_OPTIONS.get(name, ())}
@@ -242,7 +242,10 @@ def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, s
             f"--data is given {len(bare)} times: say which benchmark each is for, as in rm-bench={bare[0]}"
         )
     rest = bare[0] if bare else None
-    return {name: named.get(name, rest) for name in benchmarks}
+    if len(benchmarks) == 1:
+        return {benchmarks[0]: named.get(benchmarks[0], rest)}
+    # Beside others, what is generated leaves the data to them.
+    return {name: named.get(name, None if name == "rm-bench-synthetic" else rest) for name in benchmarks}
 
 
 @contextmanager

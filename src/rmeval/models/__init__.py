@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from rmeval.plugins import is_file_spec, registered
 from rmeval.types import Observation, Request
 
 __all__ = ["BASELINES", "EMBEDDED", "ModelOptions", "RewardModel", "load_model", "model_names"]
+
+logger = logging.getLogger(__name__)
 
 _SECRET = re.compile(r"(^|_)(token|auth|password|secret|key|credentials?|prox(y|ies))$")
 
@@ -127,6 +130,8 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
         return Plugin(spec, names[spec], options)
     from rmeval.models.classifier import Classifier
 
+    if spec in EMBEDDED and Path(spec).is_dir():
+        logger.warning("%s is the model that comes with the package: give ./%s for the folder here", spec, spec)
     return Classifier(str(EMBEDDED.get(spec, spec)), options, spec if spec in EMBEDDED else None)
 
 

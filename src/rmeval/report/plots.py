@@ -41,6 +41,8 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
         RunError: If the run has no matrix, or the format is unknown, or the file cannot be written.
     """
     path = Path(path)
+    if theme not in _INK:
+        raise RunError(f"there is no theme {theme!r}: choose one of {', '.join(_INK)}")
     if path.suffix.removeprefix(".") not in FORMATS:
         raise RunError(f"{path} is no picture that can be drawn: let its name end in .{', .'.join(FORMATS)}")
     records: dict[tuple[str, str], Record] = {}

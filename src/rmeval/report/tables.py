@@ -117,7 +117,8 @@ def _style_substance(records: Mapping[tuple[str, str], Record]) -> Iterator[Rend
         row = [records[level, scope] for level in LEVELS]
         style = "bold" if scope == "all" else ""
         values = (_value(record, separator="\n") for record in row)
-        table.add_row(_indent(scope), *values, *_counts(row[0], counts), style=style)
+        # Those of the average are those of all nine cells.
+        table.add_row(_indent(scope), *values, *_counts(row[-1], counts), style=style)
     yield table
     shown = _nulls(records.values())
     yield from ("", Text(f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}", style="dim"))

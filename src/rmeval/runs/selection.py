@@ -42,6 +42,8 @@ def select(items: Sequence[Item], selection: Selection, card: Card) -> list[Item
         ("--limit", selection.limit, 1),
         ("--seed", selection.seed, 0),
     ):
+        if number is not None and type(number) is not int:
+            raise DataError(f"{name} must be a whole number, not {number!r}")
         if number is not None and number < least:
             raise DataError(f"{name} must be at least {least}, not {number}")
     sections = {name.lower(): parts for name, parts in card.sections.items()}
@@ -50,7 +52,9 @@ def select(items: Sequence[Item], selection: Selection, card: Card) -> list[Item
     for name in selection.subsets:
         parts = {name} if name in present else set(sections.get(name.lower(), ())) & set(present)
         if not parts:
-            raise DataError(f"there is no subset {name!r} here: choose from {', '.join([*present, *card.sections])}")
+            raise DataError(
+                f"there is no subset {name!r} here: choose from {', '.join(dict.fromkeys([*present, *card.sections]))}"
+            )
         wanted |= parts
     chosen = [item for item in items if not wanted or item.subset in wanted]
     if selection.limit is not None:

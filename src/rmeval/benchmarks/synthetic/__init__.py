@@ -85,7 +85,12 @@ class RMBenchSynthetic:
             DataError: If one of them cannot be used.
         """
         if data is not None:
-            raise DataError("rm-bench-synthetic is generated and reads no data: leave --data out, or give --seed")
+            raise DataError(f"rm-bench-synthetic is generated and reads no data: leave --data {data} out")
+        for name, number in (("seed", seed), ("size", size)):
+            if type(number) is not int:
+                raise DataError(f"{name} must be a whole number, not {number!r}")
+        if isinstance(languages, str) or not all(isinstance(code, str) for code in languages):
+            raise DataError(f"languages must be a list of codes, such as ['en', 'zh'], not {languages!r}")
         if seed < 0:
             raise DataError(f"--seed must be at least 0, not {seed}")
         if size < BLOCK or size % BLOCK:
@@ -99,6 +104,11 @@ class RMBenchSynthetic:
         self._languages = [load_language(code) for code in languages]
         if not self._languages:
             raise DataError(f"rm-bench-synthetic needs a language: choose from {', '.join(language_codes())}")
+        if size < BLOCK * len(self._languages):
+            raise DataError(
+                f"--size {size} is too small for {len(self._languages)} languages: give at least "
+                f"{BLOCK * len(self._languages)}"
+            )
 
     def load(self) -> list[Item]:
         """Generates the items: code is run, equations are computed anew, forms are checked."""
@@ -160,7 +170,8 @@ def _pairs(
 def _items(seed: int, domain: str, place: int, language: Language, twins: Twins) -> Iterator[Item]:
     texts = word(twins.answers[0], language, domain), word(twins.answers[1], language, domain)
     check_form(twins, texts)
-    name = f"{domain}/{seed}-{place}"
+    # Seed and language are in the id, so that scores of one set are not taken for those of another.
+    name = f"{domain}/{language.code}-{seed}-{place}"
     for twin, letter in enumerate("ab"):
         yield Item(
             id=f"{name}{letter}",
