@@ -21,7 +21,7 @@ _NULL_NOTE = "ties shared (random gets 50.0 where it is not shown)"
 
 def print_report(result: Result) -> None:
     """Prints a run's numbers."""
-    _console().print(report(result))
+    _console().print(report(result), crop=False)
 
 
 def print_run_line(result: Result) -> None:
@@ -79,7 +79,8 @@ def report(result: Result) -> Group:
     if manifest["status"] != "complete":
         parts.append(Text("unfinished: the same command goes on where it stopped", style="yellow"))
     parts += [Text(f"! {note}", style="yellow") for note in result.notes]
-    parts.append(Text(f"run: {result.path}", style="dim"))
+    # A path that is broken into lines cannot be copied.
+    parts.append(Text(f"run: {result.path}", style="dim", no_wrap=True, overflow="ignore"))
     return Group(*parts)
 
 
