@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import rmeval
 from tests.command import command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,9 +54,20 @@ def test_the_demo_runs_from_a_wheel(tmp_path: Path, wheel: Path, capsys: pytest.
     )
     assert demo.returncode == 0, demo.stderr
     here = command(capsys, "demo", "--size", "80", "-o", tmp_path / "here")
-    assert [line for line in demo.stdout.splitlines()[1:] if not line.startswith("run: ")] == [
-        line for line in here.out.splitlines()[1:] if not line.startswith("run: ")
+    *said, following = demo.stdout.splitlines()[1:]
+    assert [line for line in said if not line.startswith("run: ")] == [
+        line for line in here.out.splitlines()[1:-1] if not line.startswith("run: ")
     ]
+    assert following == f"Next: {programs / 'rmeval'} run YOUR/MODEL -b rm-bench-synthetic"
+
+
+def test_the_embedded_model_can_be_trained_again(tmp_path: Path) -> None:
+    """A few steps of a smaller one; what comes out scores."""
+    small = ["--steps", "3", "--hidden", "32", "--layers", "1", "--budget", "2048", "--out", tmp_path / "tiny"]
+    subprocess.run([sys.executable, ROOT / "scripts" / "train_tiny.py", *small], check=True)
+    result = rmeval.evaluate(tmp_path / "tiny", "rm-bench-synthetic", out=tmp_path / "runs", size=16)
+    assert json.loads((tmp_path / "tiny" / "training.json").read_text())["steps"] == 3
+    assert result.record("average").failures == 0
 
 
 def test_the_documentation_is_built_without_a_warning(tmp_path: Path) -> None:

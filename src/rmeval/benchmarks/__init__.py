@@ -112,6 +112,8 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int | None = Non
     Raises:
         DataError: If there is no such benchmark, or it does not understand an option.
     """
+    if not isinstance(name, str):
+        raise DataError(f"a benchmark is named by a text, not {name!r}: see rmeval list benchmarks")
     if data == "":
         raise DataError("--data is empty: give a file, a folder or a hub id")
     if is_file_spec(name):

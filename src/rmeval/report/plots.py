@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rmeval.errors import RunError, explain_os_error
+from rmeval.errors import RunError
 from rmeval.hub import need_extra
 from rmeval.metrics.style_substance import CONTESTS, LEVELS, level_of
 from rmeval.runs.folder import Result
@@ -76,7 +76,7 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
         try:
             figure.savefig(path, dpi=160, facecolor=paper, metadata=metadata)
         except OSError as error:
-            raise explain_os_error(error, str(path)) from error
+            raise RunError(f"{path} cannot be written ({error.strerror or error}): check its folder") from error
 
 
 def _draw_cells(
