@@ -63,8 +63,9 @@ def test_the_demo_runs_from_a_wheel(tmp_path: Path, wheel: Path, capsys: pytest.
 
 def test_the_embedded_model_can_be_trained_again(tmp_path: Path) -> None:
     """A few steps of a smaller one; what comes out scores."""
-    small = "--steps 3 --hidden 32 --layers 1 --budget 2048 --out".split()
-    subprocess.run([sys.executable, ROOT / "scripts" / "train_tiny.py", *small, tmp_path / "tiny"], check=True)
+    small = ("--steps", "3", "--hidden", "32", "--layers", "1", "--budget", "2048")
+    script, out = ROOT / "scripts" / "train_tiny.py", tmp_path / "tiny"
+    subprocess.run([sys.executable, script, *small, "--out", out], check=True)
     result = rmeval.evaluate(tmp_path / "tiny", "rm-bench-synthetic", out=tmp_path / "runs", size=16)
     assert json.loads((tmp_path / "tiny" / "training.json").read_text())["steps"] == 3
     assert result.record("average").failures == 0
