@@ -10,6 +10,7 @@ import sys
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,18 +106,31 @@ def test_what_does_not_understand_learns_nothing(items: list[Item], scorer: str,
     from examples.bigrams import Bigrams
     from examples.scorer import Overlap
 
+    normal = normal_accuracy(Bigrams(size=2000) if scorer == "bigrams" else Overlap(), items)
+    assert all(normal[domain] < most for domain in DOMAINS), normal
+
+
+def test_words_of_the_prompt_crossed_with_words_of_the_answer_learn_code_but_not_chat(items: list[Item]) -> None:
+    """What the documentation says of the shortcut that twins leave open."""
+    from examples.bigrams import Crossed
+
+    normal = normal_accuracy(Crossed(size=160), items[:200])
+    assert normal["code"] > 0.7, normal
+    assert normal["chat"] < 0.6, normal
+
+
+def normal_accuracy(model: Any, items: list[Item]) -> dict[str, float]:
+    """Normal accuracy by scope, ties shared."""
     conversations = [
         [{"role": message.role, "content": message.content} for message in item.conversation(number)]
         for item in items
         for number in range(6)
     ]
-    model = Bigrams(size=2000) if scorer == "bigrams" else Overlap()
     scores = np.array(model.score(conversations)).reshape(-1, 6)
     assert np.ptp(scores) > 0.1, "it says nothing"
     evidence = {item.id: Evidence(item.id, "score", own) for item, own in zip(items, scores, strict=True)}
     records = RMBenchSynthetic(size=2000).aggregate(items, evidence, HALF, intervals=False)
-    normal = {record.scope: record.value for record in records if record.metric == "normal"}
-    assert all(normal[domain] < most for domain in DOMAINS), normal
+    return {record.scope: record.value for record in records if record.metric == "normal"}
 
 
 def test_the_same_seed_gives_the_same_items_for_ever() -> None:
