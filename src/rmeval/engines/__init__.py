@@ -15,7 +15,16 @@ import numpy.typing as npt
 
 from rmeval.types import FloatArray
 
-__all__ = ["Engine", "LastToken", "Pooled", "Reading", "Readout", "TokenSequence"]
+__all__ = [
+    "AtPositions",
+    "Engine",
+    "LastToken",
+    "Pooled",
+    "Reading",
+    "Readout",
+    "TokenLogProbs",
+    "TokenSequence",
+]
 
 TokenSequence = Sequence[int] | npt.NDArray[np.int32]
 """The token ids of one sequence."""
@@ -37,7 +46,31 @@ class Pooled:
     """The output of a network that pools its hidden states itself, as encoders do."""
 
 
-Readout = LastToken | Pooled
+@dataclass(frozen=True, slots=True)
+class AtPositions:
+    """The output of a head at some tokens of each sequence.
+
+    Attributes:
+        head: Name of the head's module.
+        index: For each sequence the positions of those tokens.
+    """
+
+    head: str
+    index: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogProbs:
+    """The natural logarithm of a language model's probability of each token of a span, given all before it.
+
+    Attributes:
+        span: For each sequence the position of the first token, at least 1, and that after the last.
+    """
+
+    span: Sequence[tuple[int, int]]
+
+
+Readout = LastToken | AtPositions | TokenLogProbs | Pooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +79,8 @@ class Reading:
 
     Attributes:
         indices: Their positions in the list that was passed.
-        values: One float64 array a sequence, of as many numbers as the readout takes from it.
+        values: One float64 array a sequence: [outputs] for `LastToken` and `Pooled`, [positions, outputs] for
+            `AtPositions`, [tokens] for `TokenLogProbs`.
     """
 
     indices: tuple[int, ...]

@@ -39,7 +39,8 @@ class Classifier:
         """
         try:
             from rmeval.engines.hf.checkpoint import find_checkpoint, find_tokenizer
-            from rmeval.engines.hf.network import HFEngine
+            from rmeval.engines.hf.engine import HFEngine
+            from rmeval.engines.hf.network import Network
             from rmeval.engines.hf.render import Renderer
         except ImportError as error:
             raise need_extra(error, f"the model {name or spec}") from error
@@ -47,14 +48,8 @@ class Classifier:
         pickle = options.model_kwargs.get("use_safetensors") is False
         checkpoint = find_checkpoint(spec, options.revision, pickle, options.trust_remote_code)
         self.name = name or checkpoint.name
-        self._engine = HFEngine(
-            checkpoint,
-            options.dtype,
-            options.device,
-            options.trust_remote_code,
-            options.model_kwargs,
-            options.batch_size,
-        )
+        network = Network(checkpoint, options.dtype, options.device, options.trust_remote_code, options.model_kwargs)
+        self._engine = HFEngine(network, options.batch_size)
         source, revision = checkpoint.source, checkpoint.revision
         if options.tokenizer is not None:
             source, revision = options.tokenizer, None

@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-__all__ = ["plan_batches"]
+import torch
+
+__all__ = ["first_budget", "plan_batches"]
+
+BUDGETS = {"mps": 8_192, "cpu": 4_096}
+"""Tokens a batch, by type of device; on CPUs more were no faster (docs/performance.md)."""
+MOST, LEAST = 131_072, 2_048
+"""Bounds of the budget on GPUs."""
+
+
+def first_budget(model: Any, device: torch.device) -> int:
+    """How many tokens to compute at once, as far as can be told without trying.
+
+    On a GPU what one layer holds of a token at a time is estimated from the config, and half of the free memory taken.
+    """
+    if device.type != "cuda":
+        return BUDGETS[device.type]
+    config = model.config.get_text_config()
+    width = 8 * config.hidden_size + 4 * (getattr(config, "intermediate_size", None) or 4 * config.hidden_size)
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(min(max(free / 2 / (width * model.dtype.itemsize), LEAST), MOST))
 
 
 def plan_batches(lengths: Sequence[int], budget: int, cap: int | None = None) -> Iterator[list[int]]:

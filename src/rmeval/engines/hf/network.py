@@ -1,55 +1,32 @@
-"""Networks of Hugging Face transformers, and what is read from them."""
+"""Networks of Hugging Face transformers: their config at once, their weights when they are needed."""
 
 from __future__ import annotations
 
-import copy
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 from transformers.utils import logging as logs
 
-from rmeval.engines import LastToken, Pooled, Reading, Readout, TokenSequence
 from rmeval.engines.hf import LOADING_ERRORS
-from rmeval.engines.hf.batches import plan_batches
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.errors import ModelError
 
-__all__ = ["HFEngine"]
+__all__ = ["Network", "first_line", "quiet"]
 
 logger = logging.getLogger(__name__)
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-ENCODERS = frozenset(
-    {
-        "albert",
-        "bert",
-        "deberta",
-        "deberta-v2",
-        "distilbert",
-        "electra",
-        "modernbert",
-        "mpnet",
-        "roberta",
-        "xlm-roberta",
-    }
-)
-"""Types that pool by themselves, and do not look for padding tokens to do it."""
-BUDGETS = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}
-"""Padded tokens a batch, by type of device."""
+DEVICES = ("cpu", "cuda", "mps")
 
 
-class HFEngine:
-    """Sequence classifiers under torch; weights are loaded at the first run."""
-
-    name = "hf"
-    readouts = frozenset({LastToken, Pooled})
+class Network:
+    """A sequence classifier or a language model; weights are loaded when they are first asked for."""
 
     def __init__(
         self,
@@ -58,7 +35,7 @@ class HFEngine:
         device: str,
         trust_remote_code: bool,
         model_kwargs: Mapping[str, Any],
-        batch_size: int | None,
+        language_model: bool = False,
     ) -> None:
         """Takes the settings of `rmeval.models.ModelOptions`; reads the config, not yet the weights.
 
@@ -68,8 +45,8 @@ class HFEngine:
         if dtype not in DTYPES:
             raise ModelError(f"there is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
         self.checkpoint = checkpoint
+        self._language_model = language_model
         self._device = _device(device)
-        self._cap = batch_size
         self._load = {
             "revision": checkpoint.revision,
             "trust_remote_code": trust_remote_code,
@@ -94,9 +71,9 @@ class HFEngine:
         return limit if isinstance(limit, int) and limit > 0 else None
 
     def identity(self) -> dict[str, Any]:
-        """Engine and number format; not device or batch, which are not meant to matter."""
+        """Its number format; not the device, which is not meant to matter."""
         stated = str(getattr(self.config, "dtype", None) or "checkpoint").removeprefix("torch.")
-        return {"engine": self.name, "dtype": stated if self._dtype == "auto" else self._dtype}
+        return {"dtype": stated if self._dtype == "auto" else self._dtype}
 
     def facts(self) -> dict[str, Any]:
         """Versions, device and the architecture."""
@@ -109,75 +86,36 @@ class HFEngine:
             "unused_weights": self._unused,
         }
 
-    def readout(self) -> Readout:
-        """How this checkpoint's classifier is read.
+    @property
+    def explicit_attention(self) -> str | None:
+        """The implementation of attention that the user asked for."""
+        asked: str | None = self._load.get("attn_implementation")
+        return asked
+
+    @property
+    def model(self) -> Any:
+        """The transformers model.
 
         Raises:
-            ModelError: If the model cannot be loaded, its head is not in the checkpoint, or of an unknown layout.
+            ModelError: If it cannot be loaded, or its head is not in the checkpoint.
         """
-        model = self._loaded()
-        # transformers keeps the heads of decoders under `score`. Other decoders find the last token by its not being a
-        # padding token, which fails where that is a token of the text.
-        if not self.config.is_encoder_decoder:
-            if self.config.get_text_config().model_type in ENCODERS:
-                return Pooled()
-            if hasattr(model, "score"):
-                return LastToken("score")
-        raise ModelError(
-            f"{self.checkpoint.source} ({type(model).__name__}) is laid out in a way that cannot be read: "
-            "wrap it in a class with a score(conversations) method and give file.py:Class"
-        )
-
-    def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
-        """Reads every sequence once, longest first; values are float64[batch, outputs]."""
-        model = self._loaded()
-        self._check_vocabulary(sequences)
-        # In float32 whatever the network computes in: a head that rounds to bfloat16 makes ties that are not there.
-        head = copy.deepcopy(getattr(model, readout.head)).float() if isinstance(readout, LastToken) else None
-        padding = max(self.config.get_text_config().pad_token_id or 0, 0)
-        # Weights that are kept out of memory have no device of their own; what runs them takes inputs from anywhere.
-        device = self._device if model.device.type == "meta" else model.device
-        for batch in plan_batches([len(sequence) for sequence in sequences], BUDGETS[device.type], self._cap):
-            lengths = torch.tensor([len(sequences[position]) for position in batch])
-            # Padded on the right whatever the tokenizer says: positions then count from 0 and the last token of a
-            # sequence is where its length says. The padding token's id never matters, so pad == eos is harmless.
-            ids = torch.full((len(batch), int(lengths.max())), padding, dtype=torch.long)
-            for row, position in enumerate(batch):
-                ids[row, : lengths[row]] = torch.as_tensor(sequences[position], dtype=torch.long)
-            mask = (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long()
-            try:
-                values = _forward(model, head, ids.to(device), mask.to(device), lengths)
-            except torch.OutOfMemoryError as error:
-                raise ModelError(
-                    f"{device} has too little memory for {len(batch)} conversations of {ids.shape[1]} tokens: "
-                    f"give --batch-size {max(1, len(batch) // 2)}, a smaller --dtype, or --model-kwargs device_map=auto"
-                ) from error
-            except (RuntimeError, ValueError, IndexError) as error:
-                raise ModelError(
-                    f"{self.checkpoint.source} fails on {len(batch)} conversations of {ids.shape[1]} tokens "
-                    f"({_first_line(error)}): check that it is meant for such input"
-                ) from error
-            yield Reading(tuple(batch), tuple(values.cpu().double().numpy()))
-
-    def _check_vocabulary(self, sequences: Sequence[TokenSequence]) -> None:
-        known = self.config.get_text_config().vocab_size
-        largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
-        if largest >= known:
-            raise ModelError(
-                f"the tokenizer gives token {largest} where {self.checkpoint.source} knows {known} tokens: "
-                "it is another model's; give the right one with --tokenizer"
-            )
-
-    def _loaded(self) -> Any:
         if self._model is None:
             self._model = self._from_pretrained()
         return self._model
 
+    @property
+    def device(self) -> torch.device:
+        """Where inputs go."""
+        # Weights that are kept out of memory have no device of their own; what runs them takes inputs from anywhere.
+        device: torch.device = self.model.device
+        return self._device if device.type == "meta" else device
+
     def _from_pretrained(self) -> Any:
         dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
+        kind = AutoModelForCausalLM if self._language_model else AutoModelForSequenceClassification
         try:
-            with _quiet():
-                model, found = AutoModelForSequenceClassification.from_pretrained(
+            with quiet():
+                model, found = kind.from_pretrained(
                     self.checkpoint.source, dtype=dtype, output_loading_info=True, **self._load
                 )
         except LOADING_ERRORS as error:
@@ -203,14 +141,14 @@ class HFEngine:
                 model = model.to(self._device)
             except RuntimeError as error:
                 raise ModelError(
-                    f"{self.checkpoint.source} cannot be put on {self._device} ({_first_line(error)}): choose another "
+                    f"{self.checkpoint.source} cannot be put on {self._device} ({first_line(error)}): choose another "
                     "--device, a smaller --dtype, or --model-kwargs device_map=auto"
                 ) from error
         return model.eval()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keeps transformers from printing what becomes an error or a note of ours, and bars that nobody sees."""
     level, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
     logs.set_verbosity_error()
@@ -224,18 +162,6 @@ def _quiet() -> Iterator[None]:
             logs.enable_progress_bar()
 
 
-def _forward(model: Any, head: Any, ids: torch.Tensor, mask: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """float[batch, outputs]: of `head` at the last token of each row, or of the model itself if there is no head."""
-    with torch.inference_mode():
-        if head is None:
-            logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
-            return logits
-        hidden = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-        rows = torch.arange(len(lengths), device=hidden.device)
-        values: torch.Tensor = head(hidden[rows, (lengths - 1).to(hidden.device)].float())
-        return values
-
-
 def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -243,7 +169,7 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise ModelError(f"there is no device {name!r}: choose auto, cpu, cuda, cuda:1 or mps") from None
-    if device.type not in BUDGETS or (device.type == "cuda" and not torch.cuda.is_available()):
+    if device.type not in DEVICES or (device.type == "cuda" and not torch.cuda.is_available()):
         raise ModelError(
             f"this machine has no device {name!r}: choose auto or cpu, or install a torch build that sees it"
         )
@@ -257,11 +183,12 @@ def _cannot_load(checkpoint: Checkpoint, error: BaseException) -> ModelError:
         return ModelError(f"{where} comes with code of its own: read it, and if you trust it give --trust-remote-code")
     if "size mismatch" in text or "ignore_mismatched_sizes" in text:
         return ModelError(
-            f"{where}: weights and config disagree in shape ({_first_line(error)}): a reward model saved without its "
+            f"{where}: weights and config disagree in shape ({first_line(error)}): a reward model saved without its "
             "number of outputs needs --model-kwargs num_labels=1"
         )
-    return ModelError(f"{where} cannot be loaded as a sequence classifier ({_first_line(error)}): check that it is one")
+    return ModelError(f"{where} cannot be loaded as a sequence classifier ({first_line(error)}): check that it is one")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says first, without its full stop."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")

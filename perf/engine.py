@@ -1,0 +1,112 @@
+"""The scoring engine against the reference's way and against the limit, on the same model and data, in turns.
+
+python -m perf.engine [--model FOLDER] [--every N] [--threads N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from perf.models import make_small_rm
+from perf.ways import Rows, Used, Worker
+from perf.workloads import Workload, read_workloads
+
+WAYS = {
+    "reference": ("reference", "float32"),
+    "sorted": ("sorted", "float32"),
+    "rmeval": ("rmeval", "float32"),
+    "rmeval bf16": ("rmeval", "bfloat16"),
+    "dense": ("dense", "float32"),
+}
+PARTS = 4
+"""Stretches of the data that the ways take turns on, so that a busy minute is everybody's."""
+
+
+def tokenised(workload: Workload, model: str) -> Rows:
+    """The workload as the model's tokenizer renders it."""
+    from rmeval.engines.hf.render import Renderer
+
+    renderer = Renderer(model, None)
+    flat = iter(renderer.render([one for row in workload.rows for one in row]))
+    return [[next(flat).tokens.tolist() for _ in row] for row in workload.rows]
+
+
+def measure(rows: Rows, workers: dict[str, Worker]) -> dict[str, list[Used]]:
+    """What each way used on each part."""
+    found: dict[str, list[Used]] = {way: [] for way in workers}
+    size = -(-len(rows) // PARTS)
+    for turn, start in enumerate(range(0, len(rows), size)):
+        order = list(workers)
+        for way in order[turn % len(order) :] + order[: turn % len(order)]:
+            found[way].append(workers[way].score(rows[start : start + size]))
+    return found
+
+
+def summary(rows: Rows, used: dict[str, list[Used]]) -> dict[str, Any]:
+    """One row of the table."""
+    from rmeval.engines.prefixes import PrefixTree
+
+    size = -(-len(rows) // PARTS)
+    parts = [PrefixTree([one for row in rows[s : s + size] for one in row]) for s in range(0, len(rows), size)]
+    cpu = {way: sum(part.cpu for part in own) for way, own in used.items()}
+    limit = sum(part.cpu * tree.distinct / tree.total for part, tree in zip(used["dense"], parts, strict=True))
+    scores = {way: [value for part in own for row in part.scores for value in row] for way, own in used.items()}
+    total, distinct = sum(tree.total for tree in parts), sum(tree.distinct for tree in parts)
+    flips = {
+        way: sum(
+            (a[i] > a[j]) != (b[i] > b[j])
+            for part, other in zip(used["dense"], used[way], strict=True)
+            for a, b in zip(part.scores, other.scores, strict=True)
+            for i in range(len(a))
+            for j in range(i)
+        )
+        for way in used
+    }
+    return {
+        "items": len(rows),
+        "tokens": total,
+        "distinct": distinct,
+        "cpu": cpu,
+        "limit": limit,
+        "wall": {way: sum(part.wall for part in own) for way, own in used.items()},
+        "speedup": {way: cpu["reference"] / cpu[way] for way in cpu},
+        "over_limit": cpu["rmeval"] / limit,
+        "difference": max(abs(a - b) for a, b in zip(scores["rmeval"], scores["dense"], strict=True)),
+        "flips": flips,
+        "pairs": sum(len(row) * (len(row) - 1) // 2 for row in rows),
+    }
+
+
+def main() -> None:
+    """Measures, and prints one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", help="a checkpoint's folder; a random network of 32 million parameters if left out")
+    parser.add_argument("--every", type=int, default=6, help="of each data set every so manieth item")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", help="only workloads whose name holds this")
+    parser.add_argument("-o", "--out", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        model = given.model or str(make_small_rm(Path(folder) / "small-rm"))
+        workloads = [own for own in read_workloads(given.every) if (given.only or "") in own.name]
+        workers = {way: Worker(*how[:1], model, how[1], given.threads) for way, how in WAYS.items()}
+        found: dict[str, Any] = {}
+        for workload in workloads:
+            rows = tokenised(workload, model)
+            found[workload.name] = summary(rows, measure(rows, workers))
+            print(json.dumps({workload.name: found[workload.name]}, indent=1), flush=True)  # noqa: T201
+        loaded = {way: worker.loaded for way, worker in workers.items()}
+        memory = {way: {"loaded": loaded[way], "peak": worker.close()} for way, worker in workers.items()}
+    report = {"model": given.model or "small-rm", "threads": given.threads, "workloads": found, "memory_mb": memory}
+    text = json.dumps(report, indent=1)
+    print(text)  # noqa: T201
+    if given.out:
+        given.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Ways to score token sequences, each in a process of its own that loads the model once and reports what it used."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+__all__ = ["Used", "Worker"]
+
+Rows = list[list[list[int]]]
+"""By item, by answer: token ids."""
+
+
+class Used(NamedTuple):
+    """What a call took, and gave.
+
+    Attributes:
+        cpu: CPU seconds of all threads.
+        wall: Seconds.
+        scores: By item, by answer.
+    """
+
+    cpu: float
+    wall: float
+    scores: list[list[float]]
+
+
+class Worker:
+    """A process that scores in one way."""
+
+    def __init__(self, way: str, model: str, dtype: str, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, other = context.Pipe()
+        self._process = context.Process(target=_work, args=(other, way, model, dtype, threads), daemon=True)
+        self._process.start()
+        self.loaded: float = self._pipe.recv()
+
+    def score(self, rows: Rows) -> Used:
+        """Scores rows of token sequences."""
+        self._pipe.send(rows)
+        used: Used = self._pipe.recv()
+        return used
+
+    def close(self) -> float:
+        """Ends the process; its peak of memory in MB."""
+        self._pipe.send(None)
+        peak: float = self._pipe.recv()
+        self._process.join()
+        return peak
+
+
+def _work(pipe: Connection, way: str, model: str, dtype: str, threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    score = WAYS[way](model, dtype)
+    score([[[1, 2, 3], [1, 2, 4]]])
+    pipe.send(_peak())
+    while (rows := pipe.recv()) is not None:
+        wall, cpu = time.perf_counter(), time.process_time()
+        flat = score(rows)
+        used = time.process_time() - cpu, time.perf_counter() - wall
+        parts = iter(flat)
+        pipe.send(Used(*used, [[next(parts) for _ in row] for row in rows]))
+    pipe.send(_peak())
+
+
+def _peak() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+Score = Callable[[Rows], Sequence[float]]
+
+
+def _load(path: str, dtype: str) -> Any:
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    return AutoModelForSequenceClassification.from_pretrained(path, dtype=getattr(torch, dtype)).eval()
+
+
+def _reference(path: str, dtype: str) -> Score:
+    """Batches of 8 in the order of the data, first all first answers, padded to the longest, as RM-Bench's script."""
+    import torch
+
+    model = _load(path, dtype)
+
+    def score(rows: Rows) -> list[float]:
+        places = [
+            (item, answer)
+            for answer in range(max(map(len, rows)))
+            for item, row in enumerate(rows)
+            if answer < len(row)
+        ]
+        found: dict[tuple[int, int], float] = {}
+        for start in range(0, len(places), 8):
+            batch = [rows[item][answer] for item, answer in places[start : start + 8]]
+            longest = max(map(len, batch))
+            pad = model.config.pad_token_id or 0
+            ids = torch.tensor([one + [pad] * (longest - len(one)) for one in batch])
+            mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in batch])
+            with torch.inference_mode():
+                hidden = model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+                values = model.score(hidden)[range(len(batch)), [len(one) - 1 for one in batch], 0].tolist()
+            found.update(zip(places[start : start + 8], values, strict=True))
+        return [found[item, answer] for item, row in enumerate(rows) for answer in range(len(row))]
+
+    return score
+
+
+def _dense(path: str, dtype: str) -> Score:
+    """Each sequence by itself, nothing padded, nothing shared: what a distinct token costs at least."""
+    import torch
+
+    model = _load(path, dtype)
+
+    def score(rows: Rows) -> list[float]:
+        with torch.inference_mode():
+            return [
+                float(model.score(model.base_model(input_ids=torch.tensor([one])).last_hidden_state[0, -1]))
+                for row in rows
+                for one in row
+            ]
+
+    return score
+
+
+def _engine(path: str, dtype: str, **model_kwargs: Any) -> Score:
+    from rmeval.engines import LastToken
+    from rmeval.engines.hf.checkpoint import find_checkpoint
+    from rmeval.engines.hf.engine import HFEngine
+    from rmeval.engines.hf.network import Network
+
+    engine = HFEngine(Network(find_checkpoint(path), dtype, "cpu", False, model_kwargs))
+
+    def score(rows: Rows) -> list[float]:
+        flat = [one for row in rows for one in row]
+        found = [0.0] * len(flat)
+        for reading in engine.run(flat, LastToken("score")):
+            for index, values in zip(reading.indices, reading.values, strict=True):
+                found[index] = float(values[0])
+        return found
+
+    return score
+
+
+def _sorted(path: str, dtype: str) -> Score:
+    """The plain path: batches of similar length."""
+    return _engine(path, dtype, attn_implementation="sdpa")
+
+
+WAYS: dict[str, Callable[[str, str], Score]] = {
+    "reference": _reference,
+    "dense": _dense,
+    "sorted": _sorted,
+    "rmeval": _engine,
+}

@@ -1,0 +1,291 @@
+"""The engine on transformers: prefix trees where the architecture takes them, else padded batches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rmeval.engines import AtPositions, LastToken, Pooled, Reading, Readout, TokenLogProbs, TokenSequence
+from rmeval.engines.hf.batches import first_budget, plan_batches
+from rmeval.engines.hf.network import Network, first_line, quiet
+from rmeval.engines.hf.readouts import Reader
+from rmeval.engines.hf.tree import TreeError, TreeNetwork, rope_depends_on_length, unshareable
+from rmeval.engines.prefixes import Cursor, Finished, PrefixTree
+from rmeval.errors import ModelError
+from rmeval.types import FloatArray
+
+__all__ = ["HFEngine"]
+
+logger = logging.getLogger(__name__)
+
+ENCODERS = frozenset(
+    {
+        "albert",
+        "bert",
+        "deberta",
+        "deberta-v2",
+        "distilbert",
+        "electra",
+        "modernbert",
+        "mpnet",
+        "roberta",
+        "xlm-roberta",
+    }
+)
+"""Types that pool by themselves, and do not look for padding tokens to do it."""
+SAMPLE = 8
+"""Sequences by which the tree is checked against the plain path, and the size of the larger of its two batches."""
+FLOORS = {torch.float32: 1e-5, torch.bfloat16: 2**-5, torch.float16: 2**-8}
+"""Least tolerance of that check, times max(1, |value|): 1e-5 in float32, four steps of the format at 16 bits."""
+LEAST_BUDGET = 32
+"""Tokens a batch is not made smaller than when memory runs out."""
+FAILURES = (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError)
+"""What a network raises on input that it is not meant for."""
+
+
+class HFEngine:
+    """Runs a network under torch."""
+
+    name = "hf"
+    readouts = frozenset({LastToken, AtPositions, TokenLogProbs, Pooled})
+
+    def __init__(self, network: Network, batch_size: int | None = None, budget: int | None = None) -> None:
+        """Takes a network.
+
+        Args:
+            network: What to run.
+            batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
+            budget: Tokens to compute at once; None leaves it to the device.
+        """
+        self.network = network
+        self._cap = batch_size
+        self._budget = budget
+        self._facts: dict[str, Any] = {}
+
+    @property
+    def limit(self) -> int | None:
+        """Positions the network was built for, if it says so."""
+        return self.network.limit
+
+    def identity(self) -> dict[str, Any]:
+        """Engine and number format; not device or batch, which are not meant to matter."""
+        return {"engine": self.name, **self.network.identity()}
+
+    def facts(self) -> dict[str, Any]:
+        """Versions, device, architecture, and whether prefixes were shared."""
+        return self.network.facts() | self._facts
+
+    def readout(self) -> Readout:
+        """How this checkpoint's classifier is read.
+
+        Raises:
+            ModelError: If the model cannot be loaded, its head is not in the checkpoint, or of an unknown layout.
+        """
+        model, config = self.network.model, self.network.config
+        # transformers keeps the heads of decoders under `score`. Other decoders find the last token by its not being a
+        # padding token, which fails where that is a token of the text.
+        if not config.is_encoder_decoder:
+            if config.get_text_config().model_type in ENCODERS:
+                return Pooled()
+            if hasattr(model, "score"):
+                return LastToken("score")
+        raise ModelError(
+            f"{self.network.checkpoint.source} ({type(model).__name__}) is laid out in a way that cannot be read: "
+            "wrap it in a class with a score(conversations) method and give file.py:Class"
+        )
+
+    def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
+        """Reads every sequence once: in the order of their prefix tree, or else longest first.
+
+        Running out of memory halves the batch; what was read before is not read again.
+
+        Raises:
+            ModelError: If the network cannot be loaded or fails.
+        """
+        model = self.network.model
+        self._check_vocabulary(sequences)
+        if isinstance(readout, Pooled):
+            yield from self._plain(sequences, None)
+            return
+        reader = Reader(model, readout, sequences)
+        why = self._why_plain(max(map(len, sequences), default=0))
+        if why is None:
+            try:
+                yield from self._shared(sequences, reader)
+                return
+            except TreeError as error:
+                why = str(error)
+        self._facts = {"prefix_sharing": f"off: {why}"}
+        yield from self._plain(sequences, reader)
+
+    def _why_plain(self, longest: int) -> str | None:
+        if asked := self.network.explicit_attention:
+            return f"attn_implementation={asked} was asked for"
+        return unshareable(self.network.model, longest)
+
+    def _shared(self, sequences: Sequence[TokenSequence], reader: Reader) -> Iterator[Reading]:
+        """Reads sequences piece by piece of their prefix tree.
+
+        Raises:
+            TreeError: Before anything is read, if the network does not take it or gives other values.
+        """
+        tree = PrefixTree(sequences)
+        walk = TreeNetwork(self.network.model, self._switch)
+        cursor, budget, checked = Cursor(), self._first_budget(), False
+        while (piece := tree.piece(cursor, budget, self._cap)) is not None:
+            try:
+                hidden = walk.hidden(piece, self.network.device)
+                indices = [one.index for one in piece.finished]
+                values = reader.values(hidden, indices, [one.rows for one in piece.finished])
+                if indices and not checked:
+                    self._facts = {"prefix_sharing": self._check(piece.finished, values, sequences, reader, budget)}
+                    self._facts["prefix_sharing"] |= {"tokens": tree.total, "distinct": tree.distinct}
+                    checked = True
+            except FAILURES as error:
+                if _is_memory(error):
+                    budget = self._smaller(min(budget, len(piece.tokens)), "tokens", error)
+                    continue
+                if not checked:
+                    raise TreeError(f"it fails on a prefix tree ({first_line(error)})") from error
+                raise self._failed(len(indices), len(piece.tokens), error) from error
+            walk.advance()
+            cursor = piece.after
+            if indices:
+                yield Reading(tuple(indices), tuple(values))
+
+    def _switch(self, name: str) -> None:
+        with quiet():
+            self.network.model.set_attn_implementation(name)
+
+    def _check(
+        self,
+        finished: Sequence[Finished],
+        values: Sequence[FloatArray],
+        sequences: Sequence[TokenSequence],
+        reader: Reader,
+        budget: int,
+    ) -> dict[str, Any]:
+        """Compares values with those of the plain path, whose own spread says how much they may differ.
+
+        Raises:
+            TreeError: If they differ by more than four times that, and more than the number format explains.
+        """
+        # Short ones cost least; among them those that are in several parts, which a mistake would show in.
+        order = sorted(
+            range(len(finished)), key=lambda k: (len(finished[k].path) < 2, len(sequences[finished[k].index]))
+        )
+        longest = np.maximum.accumulate([len(sequences[finished[k].index]) for k in order])
+        fitting = int(np.sum(longest * np.arange(1, len(order) + 1) <= budget))
+        sample = order[: max(1, min(SAMPLE, fitting))]
+        own = [finished[k].index for k in sample]
+        alone = [self._batch([index], sequences, reader)[0] for index in own]
+        together = self._batch(own, sequences, reader)
+        spread = max(float(np.max(np.abs(a - b), initial=0)) for a, b in zip(alone, together, strict=True))
+        floor = FLOORS.get(self.network.model.dtype, 1e-5)
+        largest = 0.0
+        for k, plain in zip(sample, alone, strict=True):
+            apart = np.abs(values[k] - plain)
+            largest = max(largest, float(np.max(apart, initial=0)))
+            if not np.all(apart <= np.maximum(4 * spread, floor * np.maximum(1, np.abs(plain)))):
+                raise TreeError(f"values differ from plain ones by {largest:.2g}")
+        return {"checked": len(sample), "largest_difference": largest, "plain_spread": spread}
+
+    def _plain(self, sequences: Sequence[TokenSequence], reader: Reader | None) -> Iterator[Reading]:
+        """Reads padded batches of similar length, longest first."""
+        longest = max(map(len, sequences), default=0)
+        # Angles that follow the longest sequence of a batch would make a score depend on its neighbours.
+        alone = rope_depends_on_length(self.network.config.get_text_config(), longest)
+        left, budget = list(range(len(sequences))), self._first_budget()
+        while left:
+            lengths = [len(sequences[index]) for index in left]
+            batch = [left[place] for place in next(plan_batches(lengths, budget, 1 if alone else self._cap))]
+            size = len(batch) * max(len(sequences[index]) for index in batch)
+            try:
+                values = self._batch(batch, sequences, reader)
+            except FAILURES as error:
+                if not _is_memory(error):
+                    raise self._failed(len(batch), size, error) from error
+                if len(batch) == 1:
+                    raise self._too_small(f"one conversation of {size} tokens", error) from error
+                budget = self._smaller(min(budget, size), "padded tokens", error)
+                continue
+            done = set(batch)
+            left = [index for index in left if index not in done]
+            yield Reading(tuple(batch), tuple(values))
+
+    def _batch(
+        self, batch: Sequence[int], sequences: Sequence[TokenSequence], reader: Reader | None
+    ) -> list[FloatArray]:
+        """The values of a padded batch; the network pools by itself if there is no reader."""
+        model, device = self.network.model, self.network.device
+        padding = max(self.network.config.get_text_config().pad_token_id or 0, 0)
+        lengths = torch.tensor([len(sequences[index]) for index in batch])
+        # Padded on the right whatever the tokenizer says: positions then count from 0 and the last token of a sequence
+        # is where its length says. The padding token's id never matters, so pad == eos is harmless.
+        ids = torch.full((len(batch), int(lengths.max())), padding, dtype=torch.long)
+        for row, index in enumerate(batch):
+            ids[row, : lengths[row]] = torch.as_tensor(sequences[index], dtype=torch.long)
+        mask = (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long()
+        with torch.inference_mode():
+            if reader is None:
+                logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+                return list(logits.cpu().double().numpy())
+            states = model.base_model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
+            hidden = states.last_hidden_state.flatten(0, 1)
+        places = [partial(_place, row * ids.shape[1]) for row in range(len(batch))]
+        return reader.values(hidden, batch, places)
+
+    def _first_budget(self) -> int:
+        return self._budget or first_budget(self.network.model, self.network.device)
+
+    def _check_vocabulary(self, sequences: Sequence[TokenSequence]) -> None:
+        known = self.network.config.get_text_config().vocab_size
+        largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
+        if largest >= known:
+            raise ModelError(
+                f"the tokenizer gives token {largest} where {self.network.checkpoint.source} knows {known} tokens: "
+                "it is another model's; give the right one with --tokenizer"
+            )
+
+    def _smaller(self, size: int, what: str, error: BaseException) -> int:
+        """Half a batch that was too large.
+
+        Raises:
+            ModelError: If it is small already.
+        """
+        if size // 2 < LEAST_BUDGET:
+            raise self._too_small(f"{size} {what}", error) from error
+        logger.warning(
+            "%s has too little memory for %d %s at once: going on with half", self.network.device, size, what
+        )
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return size // 2
+
+    def _too_small(self, what: str, error: BaseException) -> ModelError:
+        return ModelError(
+            f"{self.network.device} has too little memory for {what} ({first_line(error)}): "
+            "give a smaller --dtype, or --model-kwargs device_map=auto"
+        )
+
+    def _failed(self, count: int, size: int, error: BaseException) -> ModelError:
+        return ModelError(
+            f"{self.network.checkpoint.source} fails on {count} conversations of together {size} tokens "
+            f"({first_line(error)}): check that it is meant for such input"
+        )
+
+
+def _place(start: int, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Rows of a sequence that begins at row `start`."""
+    return start + positions
+
+
+def _is_memory(error: BaseException) -> bool:
+    """Whether memory ran out; on a CPU torch raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

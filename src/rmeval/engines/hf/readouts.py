@@ -1,0 +1,119 @@
+"""What readouts take from the last hidden states of a network."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers.modeling_outputs import BaseModelOutput
+
+from rmeval.engines import AtPositions, LastToken, Readout, TokenLogProbs, TokenSequence
+from rmeval.types import FloatArray
+
+__all__ = ["Reader"]
+
+_LOGITS = 1 << 24
+"""Numbers of a block of logits: 64 MiB in float32."""
+
+Places = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int64]]
+"""From positions in a sequence to rows of hidden states."""
+
+
+class _Below(BaseModelOutput):  # type: ignore[misc]  # It has no types.
+    """What the layers below a head give: hidden states, and of all else that architectures ask for nothing."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
+class Reader:
+    """Reads a network's values off its hidden states.
+
+    Heads compute in float32 whatever the network computes in: rounding to bfloat16 makes ties that are not there.
+    """
+
+    def __init__(self, model: Any, readout: Readout, sequences: Sequence[TokenSequence]) -> None:
+        self._readout = readout
+        self._sequences = sequences
+        self._model = model
+        if isinstance(readout, LastToken | AtPositions):
+            self._head = copy.deepcopy(model.get_submodule(readout.head)).float()
+
+    def values(self, hidden: torch.Tensor, indices: Sequence[int], places: Sequence[Places]) -> list[FloatArray]:
+        """The values of some sequences.
+
+        Args:
+            hidden: float[rows, width].
+            indices: Which sequences.
+            places: For each, where its positions are among the rows.
+
+        Returns:
+            For `LastToken` float64[outputs], for `AtPositions` float64[positions, outputs], for `TokenLogProbs`
+            float64[tokens].
+        """
+        if not indices:
+            return []
+        rows = [place(self._positions(index)) for index, place in zip(indices, places, strict=True)]
+        ends = np.cumsum([len(own) for own in rows])[:-1]
+        together = np.concatenate(rows)
+        with torch.inference_mode():
+            if isinstance(self._readout, TokenLogProbs):
+                targets = np.concatenate([self._targets(index) for index in indices])
+                return np.split(self._log_probs(hidden, together, targets), ends)
+            found = self._head(hidden[torch.as_tensor(together, device=hidden.device)].float()).cpu().double().numpy()
+        parts = np.split(found, ends)
+        return [own[0] for own in parts] if isinstance(self._readout, LastToken) else parts
+
+    def _positions(self, index: int) -> npt.NDArray[np.int64]:
+        """Whose hidden states are needed: those of the tokens before the ones that are predicted."""
+        if isinstance(self._readout, AtPositions):
+            return np.asarray(self._readout.index[index], dtype=np.int64)
+        if isinstance(self._readout, TokenLogProbs):
+            start, stop = self._readout.span[index]
+            return np.arange(start - 1, stop - 1)
+        return np.array([len(self._sequences[index]) - 1])
+
+    def _targets(self, index: int) -> npt.NDArray[np.int64]:
+        assert isinstance(self._readout, TokenLogProbs)
+        start, stop = self._readout.span[index]
+        return np.asarray(self._sequences[index][start:stop], dtype=np.int64)
+
+    def _log_probs(
+        self, hidden: torch.Tensor, rows: npt.NDArray[np.int64], targets: npt.NDArray[np.int64]
+    ) -> FloatArray:
+        """The log-probability of each target after its row.
+
+        Each row's logits are computed once, a block of rows at a time.
+        """
+        distinct, places = np.unique(rows, return_inverse=True)
+        order = np.argsort(places, kind="stable")
+        found = np.empty(len(rows))
+        size = max(1, _LOGITS // self._model.config.get_text_config().vocab_size)
+        for start in range(0, len(distinct), size):
+            block = distinct[start : start + size]
+            logits = self.logits(hidden[torch.as_tensor(block, device=hidden.device)])
+            own = order[slice(*np.searchsorted(places[order], (start, start + len(block))))]
+            row = torch.as_tensor(places[own] - start, device=logits.device)
+            token = torch.as_tensor(targets[own], device=logits.device)
+            found[own] = (logits[row, token] - torch.logsumexp(logits, 1)[row]).cpu().double().numpy()
+        return found
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """float32[rows, vocabulary], as the model itself makes them of hidden states.
+
+        Its own forward does it, with the layers below left out: what stands between head and logits (a cap, a factor)
+        differs by architecture.
+        """
+        base = self._model.base_model
+        below = base.forward
+        base.forward = lambda *_, **__: _Below(last_hidden_state=hidden[None])
+        try:
+            logits: torch.Tensor = self._model(inputs_embeds=hidden[None], use_cache=False).logits
+        finally:
+            base.forward = below
+        return logits[0].float()

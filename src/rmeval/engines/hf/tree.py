@@ -1,0 +1,262 @@
+"""The forward pass over pieces of a prefix tree, for every architecture that takes its attention from outside.
+
+All layers work on the tokens of a piece in one row, without padding; only attention has to know which of them belong to
+one sequence. Transformers lets an attention function be registered by name, and a mask function with it
+(`transformers.AttentionInterface`, `transformers.AttentionMaskInterface`). Ours attends stretch by stretch, each to its
+path: its own sequence up to there. Keys and values of the path that the next piece looks back on are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface
+
+from rmeval.engines.prefixes import Piece, Span
+
+__all__ = ["TreeError", "TreeNetwork", "unshareable"]
+
+_NAME = "rmeval_tree"
+_KNOWN = frozenset({"full_attention", "sliding_attention"})
+_SCALED = frozenset({"dynamic", "longrope"})
+_ADDED = ("position_bias", "head_mask", "cu_seq_lens_q")
+"""Arguments of attention that change it in ways unknown here."""
+
+
+class TreeError(Exception):
+    """The architecture asks of its attention what a tree cannot give; the plain path can."""
+
+
+def unshareable(model: Any, longest: int) -> str | None:
+    """Why prefixes cannot be shared, as far as can be told without trying; None if nothing is known against it.
+
+    Args:
+        model: A transformers model.
+        longest: Tokens of the longest sequence.
+    """
+    config = model.config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ())
+    if other := sorted(kinds - _KNOWN):
+        return f"it has layers of {', '.join(other)}"
+    if not getattr(model, "_supports_attention_backend", False) or not model._can_set_attn_implementation():
+        return "its attention is its own"
+    if getattr(config, "is_causal", True) is False or model.config.is_encoder_decoder:
+        return "its attention looks ahead"
+    if rope_depends_on_length(config, longest):
+        return "its rotary embedding depends on the length of the sequence"
+    return None
+
+
+def rope_depends_on_length(config: Any, longest: int) -> bool:
+    """Whether positions are turned by other angles in longer sequences, and one is long enough for that."""
+    given = getattr(config, "rope_parameters", None) or {}
+    nested = [one for one in given.values() if isinstance(one, dict)] or [given]
+    if not any(one.get("rope_type") in _SCALED for one in nested):
+        return False
+    original = [one.get("original_max_position_embeddings") for one in nested]
+    trained = [length for length in (*original, getattr(config, "original_max_position_embeddings", None)) if length]
+    return bool(longest > min(trained, default=config.max_position_embeddings))
+
+
+class _Masks:
+    """What is added to the products of queries and keys: 0 where a token may look, minus infinity elsewhere.
+
+    For each window there is one wide mask; that of any block of queries is a part of it.
+    """
+
+    def __init__(self) -> None:
+        self._wide: dict[tuple[int, torch.device, torch.dtype], torch.Tensor] = {}
+
+    def of(self, new: int, seen: int, window: int, like: torch.Tensor) -> torch.Tensor:
+        """float[new, seen]: what the last `new` of `seen` positions attend to, at most `window` back if it is not 0."""
+        name = (window, like.device, like.dtype)
+        wide = self._wide.get(name)
+        if wide is None or wide.shape[0] < new or wide.shape[1] - wide.shape[0] < seen - new:
+            rows, before = _block(like.device), max(2 * (seen - new), 1024)
+            row = torch.arange(before, before + rows, device=like.device)[:, None]
+            column = torch.arange(before + rows, device=like.device)[None, :]
+            hidden = (column > row) | (column <= row - window) if window else column > row
+            wide = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill_(hidden, -torch.inf)
+            self._wide[name] = wide
+        before = wide.shape[1] - wide.shape[0]
+        return wide[:new, before - (seen - new) : before + new]
+
+
+def _block(device: torch.device) -> int:
+    """Queries to compute at once: few enough that what comes after them is not computed in vain."""
+    return 256 if device.type == "cpu" else 2048
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What attention has to know of the piece that is being computed."""
+
+    piece: Piece
+    kept: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    masks: _Masks
+    keep: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+    def extend(self, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of the kept path and of the piece; each call of attention is another layer's."""
+        if self.kept:
+            old = self.kept[len(self.keep)]
+            key, value = torch.cat([old[0], key], 2), torch.cat([old[1], value], 2)
+        # Copies, or the keys of the whole piece would stay in memory.
+        self.keep.append((_rows(key, self.piece.keep).clone(), _rows(value, self.piece.keep).clone()))
+        return key, value
+
+
+_Path = tuple[Sequence[tuple[torch.Tensor, torch.Tensor]], torch.Tensor | None]
+"""Keys and values by layer, and last hidden states, of the path that was kept."""
+
+_PASS: ContextVar[_Pass] = ContextVar("rmeval_tree_pass")
+
+
+def _rows(tensor: torch.Tensor, spans: Sequence[Span]) -> torch.Tensor:
+    """Rows of the next to last dimension; one span is a view."""
+    if len(spans) == 1:
+        return tensor[:, :, spans[0][0] : spans[0][1]]
+    return torch.cat([tensor[:, :, start:stop] for start, stop in spans], 2) if spans else tensor[:, :, :0]
+
+
+def _attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    softcap: float | None = None,
+    s_aux: torch.Tensor | None = None,
+    **others: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention of a piece; shapes as transformers has them: [1, heads, tokens, width] to [1, tokens, heads, width].
+
+    Args:
+        module: The layer.
+        query: Queries of the new tokens.
+        key: Their keys, of as many heads or fewer.
+        value: Their values.
+        attention_mask: What `_mask` made: the layer's window, 0 for none.
+        scaling: Factor of the products; one over the root of the width if not given.
+        softcap: Bound of the products (Gemma 2).
+        s_aux: A product for each head that has no value (GPT-OSS).
+        **others: Whatever else the layer says.
+    """
+    if attention_mask is None or getattr(module, "is_causal", True) is False:
+        raise TreeError("one of its layers has no causal mask")
+    if changed := [name for name in _ADDED if others.get(name) is not None]:
+        raise TreeError(f"its attention uses {changed[0]}")
+    window = int(attention_mask.view(-1)[0])
+    current = _PASS.get()
+    key, value = current.extend(key, value)
+    out = query.new_empty(1, query.shape[2], query.shape[1], value.shape[3])
+    for stretch in current.piece.stretches:
+        own, content = _rows(key, stretch.path), _rows(value, stretch.path)
+        first, after = (row - current.piece.kept for row in stretch.rows)
+        for start in range(first, after, _block(query.device)):
+            stop = min(start + _block(query.device), after)
+            seen = stretch.start + stop - first
+            least = max(0, seen - (stop - start) - window + 1) if window else 0
+            given = query[:, :, start:stop], own[:, :, least:seen], content[:, :, least:seen]
+            mask = current.masks.of(stop - start, seen - least, window, query)
+            if softcap is None and s_aux is None:
+                shared = key.shape[1] != query.shape[1]
+                result = functional.scaled_dot_product_attention(*given, mask, scale=scaling, enable_gqa=shared)
+            else:
+                result = _by_hand(*given, mask, scaling, softcap, s_aux)
+            out[:, start:stop] = result.transpose(1, 2)
+    return out, None
+
+
+def _by_hand(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor,
+    scaling: float | None,
+    softcap: float | None,
+    sinks: torch.Tensor | None,
+) -> torch.Tensor:
+    """Attention with capped products (Gemma 2, arXiv 2408.00118, section 2) or sinks (GPT-OSS's modeling code)."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    products = query @ key.transpose(2, 3) * (query.shape[3] ** -0.5 if scaling is None else scaling)
+    if softcap is not None:
+        products = torch.tanh(products / softcap) * softcap
+    products = products + mask
+    if sinks is not None:
+        products = torch.cat([products, sinks.view(1, -1, 1, 1).expand(1, -1, products.shape[2], 1)], 3)
+    weights = torch.softmax(products, 3, dtype=torch.float32).to(query.dtype)
+    return weights[..., : key.shape[2]] @ value
+
+
+def _mask(*_: Any, local_size: int | None = None, use_vmap: bool = False, **others: Any) -> torch.Tensor:
+    """In place of a mask the window that a layer looks back on; 0 where it sees everything before it."""
+    if use_vmap or "allow_is_bidirectional_skip" in others:
+        raise TreeError("its mask is not the causal one")
+    return torch.full((1, 1, 1, 1), local_size or 0)
+
+
+class TreeNetwork:
+    """A network that computes pieces of a prefix tree in the order of the walk."""
+
+    def __init__(self, model: Any, switch: Callable[[str], None]) -> None:
+        """Takes a model.
+
+        Args:
+            model: A transformers model that is not known to be unshareable.
+            switch: Sets the implementation of its attention by name.
+        """
+        self._model = model
+        self._switch = switch
+        self._before: str = model.config._attn_implementation
+        self._masks = _Masks()
+        self._kept: _Path = ((), None)
+        self._next: _Path = ((), None)
+        AttentionInterface.register(_NAME, _attention)
+        AttentionMaskInterface.register(_NAME, _mask)
+
+    def hidden(self, piece: Piece, device: torch.device) -> torch.Tensor:
+        """Last hidden states of a piece's rows, the kept path first: float[kept + new, width].
+
+        Raises:
+            TreeError: If the architecture cannot take a tree.
+        """
+        layers, states_before = self._kept
+        if states_before is not None and not len(piece.tokens):  # Only repetitions of what is computed.
+            self._next = (
+                [(_rows(key, piece.keep), _rows(value, piece.keep)) for key, value in layers],
+                _rows(states_before[None, None], piece.keep)[0, 0],
+            )
+            return states_before
+        current = _Pass(piece, layers, self._masks)
+        mark = _PASS.set(current)
+        self._switch(_NAME)
+        try:
+            with torch.inference_mode():
+                states: torch.Tensor = self._model.base_model(
+                    input_ids=torch.as_tensor(piece.tokens, device=device)[None],
+                    position_ids=torch.as_tensor(piece.positions, device=device)[None],
+                    use_cache=False,
+                ).last_hidden_state[0]
+                if states_before is not None:
+                    states = torch.cat([states_before, states])
+                self._next = (
+                    (current.keep, _rows(states[None, None], piece.keep)[0, 0].clone()) if piece.keep else ((), None)
+                )
+        finally:
+            _PASS.reset(mark)
+            self._switch(self._before)
+        if not current.keep:
+            raise TreeError("its attention does not ask for ours")
+        return states
+
+    def advance(self) -> None:
+        """Goes on to the next piece; until then the last one, or a smaller one from the same place, can be repeated."""
+        self._kept = self._next

@@ -1,0 +1,201 @@
+"""Sequences that begin alike, computed once: a prefix tree, walked in pieces of a given size.
+
+Sequences are sorted by their tokens. Each then adds to the one before it only what comes after their common beginning,
+which is a walk through the tree, depth first. A piece is a stretch of that walk: the new tokens in one row, and for
+each stretch of them where the tokens that come before it in its sequence are to be found, in the same piece or on the
+path that was kept from earlier pieces. So each token of the tree is computed exactly once, wherever the walk is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from rmeval.engines import TokenSequence
+
+__all__ = ["Cursor", "Finished", "Piece", "PrefixTree", "Stretch"]
+
+Span = tuple[int, int]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the walk.
+
+    Attributes:
+        place: How many sequences, in sorted order, are finished.
+        reached: How many tokens of the next one are computed, which are the path that has to be kept.
+    """
+
+    place: int = 0
+    reached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """New tokens of one sequence, next to each other in a piece.
+
+    Rows count the kept path first and then the new tokens of the piece.
+
+    Attributes:
+        rows: First row, and the one after the last.
+        start: Position of the first in its sequence.
+        path: Rows of the whole sequence up to the last of these tokens, as spans in order.
+    """
+
+    rows: Span
+    start: int
+    path: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A sequence all of whose tokens are computed.
+
+    Attributes:
+        index: Its position in the list of sequences.
+        path: The rows of its tokens, as spans in order.
+    """
+
+    index: int
+    path: tuple[Span, ...]
+
+    def rows(self, positions: IntArray) -> IntArray:
+        """The rows of some of its positions."""
+        return np.concatenate([np.arange(start, stop) for start, stop in self.path])[positions]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of the walk.
+
+    Attributes:
+        kept: Length of the path that earlier pieces computed and this one looks back on.
+        tokens: int64[new], the tokens to compute.
+        positions: int64[new], the position of each in its sequence.
+        stretches: The same tokens by sequence.
+        finished: The sequences that end here.
+        keep: Rows of the path that the next piece looks back on, as spans in order.
+        after: The place in the walk that comes next.
+    """
+
+    kept: int
+    tokens: IntArray
+    positions: IntArray
+    stretches: tuple[Stretch, ...]
+    finished: tuple[Finished, ...]
+    keep: tuple[Span, ...]
+    after: Cursor
+
+    @cached_property
+    def closed(self) -> IntArray:
+        """int64[kept + new]: the first row that a row is not a beginning of; all rows before it, and after, are."""
+        closed = np.full(self.kept + len(self.tokens), self.kept + len(self.tokens))
+        path: list[Span] = [(0, self.kept)] if self.kept else []
+        for stretch in self.stretches:
+            for start, stop in _cut(path, stretch.start)[1]:
+                closed[start:stop] = stretch.rows[0]
+            path = list(stretch.path)
+        return closed
+
+
+class PrefixTree:
+    """The prefix tree of a list of token sequences.
+
+    Attributes:
+        order: Positions in the list, sorted by tokens.
+        shared: int64[n]: how many of its first tokens each has in common with the one before it in that order.
+        distinct: How many tokens the tree has.
+        total: How many the sequences have.
+    """
+
+    def __init__(self, sequences: Sequence[TokenSequence]) -> None:
+        self._sequences = [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
+        # Big-endian bytes compare as the numbers do, and fast.
+        keys = [sequence.astype(">u4").tobytes() for sequence in self._sequences]
+        self.order = sorted(range(len(keys)), key=keys.__getitem__)
+        self.shared = np.zeros(len(keys), dtype=np.int64)
+        for place in range(1, len(self.order)):
+            one, other = (self._sequences[self.order[k]] for k in (place - 1, place))
+            least = min(len(one), len(other))
+            apart = np.flatnonzero(one[:least] != other[:least])
+            self.shared[place] = apart[0] if len(apart) else least
+        self.total = sum(map(len, self._sequences))
+        self.distinct = self.total - int(self.shared.sum())
+
+    def piece(self, cursor: Cursor, budget: int, cap: int | None = None) -> Piece | None:
+        """The next piece.
+
+        A sequence is divided only if its new tokens alone exceed the budget.
+
+        Args:
+            cursor: Where the walk stands.
+            budget: Most new tokens.
+            cap: Most sequences that end in it.
+
+        Returns:
+            The piece, or None at the end of the walk.
+        """
+        place, reached = cursor.place, cursor.reached
+        if place == len(self.order):
+            return None
+        path: list[Span] = [(0, reached)] if reached else []
+        new: list[npt.NDArray[np.int32]] = []
+        stretches: list[Stretch] = []
+        finished: list[Finished] = []
+        row = reached
+        while place < len(self.order):
+            index = self.order[place]
+            sequence = self._sequences[index]
+            left, room = len(sequence) - reached, budget - (row - cursor.reached)
+            if len(finished) == cap or (left > room and (left <= budget or room <= 0)):
+                break
+            taken = min(left, room)
+            path = _cut(path, reached)[0]
+            if taken:
+                path = _joined(path, (row, row + taken))
+                stretches.append(Stretch((row, row + taken), reached, tuple(path)))
+                new.append(sequence[reached : reached + taken])
+                row += taken
+            if taken < left:
+                reached += taken
+                break
+            finished.append(Finished(index, tuple(path)))
+            place += 1
+            reached = int(self.shared[place]) if place < len(self.order) else 0
+        positions = [np.arange(one.start, one.start + len(tokens)) for one, tokens in zip(stretches, new, strict=True)]
+        return Piece(
+            cursor.reached,
+            np.concatenate(new).astype(np.int64) if new else np.empty(0, np.int64),
+            np.concatenate(positions) if positions else np.empty(0, np.int64),
+            tuple(stretches),
+            tuple(finished),
+            tuple(_cut(path, reached)[0]),
+            Cursor(place, reached),
+        )
+
+
+def _cut(path: Sequence[Span], length: int) -> tuple[list[Span], list[Span]]:
+    """The first rows of a path, as many as `length`, and the others."""
+    first: list[Span] = []
+    rest: list[Span] = []
+    for start, stop in path:
+        middle = start + min(max(length, 0), stop - start)
+        if middle > start:
+            first.append((start, middle))
+        if stop > middle:
+            rest.append((middle, stop))
+        length -= stop - start
+    return first, rest
+
+
+def _joined(path: list[Span], span: Span) -> list[Span]:
+    """The path with a span at its end, as few spans as it takes."""
+    if path and path[-1][1] == span[0]:
+        return [*path[:-1], (path[-1][0], span[1])]
+    return [*path, span]
