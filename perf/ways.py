@@ -131,13 +131,13 @@ def _dense(path: str, dtype: str) -> Score:
     return score
 
 
-def _engine(path: str, dtype: str, **model_kwargs: Any) -> Score:
+def _engine(path: str, dtype: str, share: bool = True) -> Score:
     from rmeval.engines import LastToken
     from rmeval.engines.hf.checkpoint import find_checkpoint
     from rmeval.engines.hf.engine import HFEngine
     from rmeval.engines.hf.network import Network
 
-    engine = HFEngine(Network(find_checkpoint(path), dtype, "cpu", False, model_kwargs))
+    engine = HFEngine(Network(find_checkpoint(path), dtype, "cpu", False, {}), share=share)
 
     def score(rows: Rows) -> list[float]:
         flat = [one for row in rows for one in row]
@@ -152,7 +152,7 @@ def _engine(path: str, dtype: str, **model_kwargs: Any) -> Score:
 
 def _sorted(path: str, dtype: str) -> Score:
     """The plain path: batches of similar length."""
-    return _engine(path, dtype, attn_implementation="sdpa")
+    return _engine(path, dtype, share=False)
 
 
 WAYS: dict[str, Callable[[str, str], Score]] = {

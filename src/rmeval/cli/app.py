@@ -8,6 +8,7 @@ import typer
 
 from rmeval import __version__
 from rmeval.cli.demo import demo_command
+from rmeval.cli.doctor import doctor_command
 from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
@@ -61,5 +62,6 @@ app.command("score", no_args_is_help=True)(score_command)
 app.command("import", no_args_is_help=True)(import_command)
 app.command("show", no_args_is_help=True)(show_command)
 app.command("items", no_args_is_help=True)(items_command)
+app.command("doctor", no_args_is_help=True)(doctor_command)
 app.command("list")(list_command)
 app.command("demo")(demo_command)

@@ -173,12 +173,13 @@ class Wanted:
             for name, place in places.items()
         ]
 
-    def selection(self) -> Selection:
-        """Which of a benchmark's items."""
+    def selection(self, n_items: int | None = None) -> Selection:
+        """Which of a benchmark's items; `n_items` of them if the command line does not say how many."""
         from rmeval.runs.selection import Selection
 
         given = self._given
-        return Selection(tuple(given["subset"] or ()), given["n_items"], given["seed"], given["limit"])
+        number = n_items if given["n_items"] is None and given["limit"] is None else given["n_items"]
+        return Selection(tuple(given["subset"] or ()), number, given["seed"], given["limit"])
 
 
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:

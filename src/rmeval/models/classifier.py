@@ -22,7 +22,13 @@ _PLACEMENT = ("cache_dir", "device_map", "local_files_only", "low_cpu_mem_usage"
 
 
 class Classifier:
-    """Renders a conversation by the chat template and reads the head at its last token."""
+    """Renders a conversation by the chat template and reads the head at its last token.
+
+    Attributes:
+        engine: What runs the network.
+        renderer: The tokenizer with its template.
+        limit: Longest conversation in tokens.
+    """
 
     kind = "classifier"
 
@@ -49,29 +55,29 @@ class Classifier:
         checkpoint = find_checkpoint(spec, options.revision, pickle, options.trust_remote_code)
         self.name = name or checkpoint.name
         network = Network(checkpoint, options.dtype, options.device, options.trust_remote_code, options.model_kwargs)
-        self._engine = HFEngine(network, options.batch_size)
+        self.engine = HFEngine(network, options.batch_size)
         source, revision = checkpoint.source, checkpoint.revision
         if options.tokenizer is not None:
             source, revision = options.tokenizer, None
         revision, tokenizer = find_tokenizer(source, revision)
-        self._renderer = Renderer(
+        self.renderer = Renderer(
             source, options.chat_template, revision=revision, trust_remote_code=options.trust_remote_code
         )
-        limits = [limit for limit in (self._engine.limit, self._renderer.limit) if limit is not None]
-        self._limit = options.max_length or min(limits, default=None)
-        if self._engine.limit is not None and self._limit is not None and self._limit > self._engine.limit:
+        limits = [limit for limit in (self.engine.limit, self.renderer.limit) if limit is not None]
+        self.limit = options.max_length or min(limits, default=None)
+        if self.engine.limit is not None and self.limit is not None and self.limit > self.engine.limit:
             raise ModelError(
-                f"{self.name} was built for {self._engine.limit} tokens: give a smaller --max-length than "
-                f"{self._limit}, or change that with --model-kwargs max_position_embeddings=..."
+                f"{self.name} was built for {self.engine.limit} tokens: give a smaller --max-length than "
+                f"{self.limit}, or change that with --model-kwargs max_position_embeddings=..."
             )
         self._identity = {
             "model": checkpoint.fingerprint,
             "kind": self.kind,
             "tokenizer": tokenizer,
-            "template": self._renderer.identity(),
-            **self._engine.identity(),
+            "template": self.renderer.identity(),
+            **self.engine.identity(),
             "model_kwargs": {k: v for k, v in sorted(options.model_kwargs.items()) if k not in _PLACEMENT},
-            "max_length": self._limit,
+            "max_length": self.limit,
             "on_overlength": options.on_overlength,
         }
 
@@ -81,11 +87,11 @@ class Classifier:
 
     def facts(self) -> dict[str, Any]:
         """Versions, device, the first rendered conversation and a hash of all."""
-        return self._engine.facts() | self._renderer.facts()
+        return self.engine.facts() | self.renderer.facts()
 
     def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
         """Scores each request's conversation once."""
-        rendered = self._renderer.render([request.conversation for request in requests])
+        rendered = self.renderer.render([request.conversation for request in requests])
         self._stop_at_overlength(requests, rendered)
         refused = [
             Observation(request.key, "error", error=one.error)
@@ -103,9 +109,9 @@ class Classifier:
         kept = [k for k, request in enumerate(requests) if request.key not in left_out]
         if not kept:
             return
-        readout = self._engine.readout()
+        readout = self.engine.readout()
         sequences = [self._cut(rendered[k].tokens, requests[k], readout) for k in kept]
-        for reading in self._engine.run(sequences, readout):
+        for reading in self.engine.run(sequences, readout):
             yield [
                 self._observation(requests[kept[index]], rendered[kept[index]], values)
                 for index, values in zip(reading.indices, reading.values, strict=True)
@@ -121,17 +127,17 @@ class Classifier:
 
     def _cut(self, tokens: TokenArray, request: Request, readout: Readout) -> TokenArray:
         """A conversation's end, where it is too long: what is judged is the answer."""
-        if self._limit is None or len(tokens) <= self._limit:
+        if self.limit is None or len(tokens) <= self.limit:
             return tokens
         if isinstance(readout, Pooled):
             raise ModelError(
                 f"{self.name} reads the beginning of a conversation, which truncate-left would cut "
                 f"(item {request.item}): choose --on-overlength skip"
             )
-        return tokens[-self._limit :]
+        return tokens[-self.limit :]
 
     def _exceeds(self, one: Rendered) -> bool:
-        return self._limit is not None and len(one.tokens) > self._limit
+        return self.limit is not None and len(one.tokens) > self.limit
 
     def _stop_at_overlength(self, requests: Sequence[Request], rendered: Sequence[Rendered]) -> None:
         if self.options.on_overlength != "error":
@@ -144,7 +150,7 @@ class Classifier:
         if over:
             longest, item = max(over)
             raise ModelError(
-                f"{len(over)} of {len(requests)} conversations are longer than the {self._limit} tokens that "
+                f"{len(over)} of {len(requests)} conversations are longer than the {self.limit} tokens that "
                 f"{self.name} takes (the longest, of item {item}, has {longest}): "
                 "choose --on-overlength skip or truncate-left"
             )

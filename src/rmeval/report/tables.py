@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -14,7 +14,10 @@ from rmeval.metrics.style_substance import LEVELS
 from rmeval.runs.folder import Result
 from rmeval.types import STYLES, Record
 
-__all__ = ["print_report", "print_run_line", "report"]
+if TYPE_CHECKING:
+    from rmeval.runs.doctor import Examination
+
+__all__ = ["print_examination", "print_report", "print_run_line", "report"]
 
 _NULL_NOTE = "ties shared (random gets 50.0 where it is not shown)"
 
@@ -44,6 +47,28 @@ def print_run_line(result: Result) -> None:
         ),
         soft_wrap=True,
     )
+
+
+def print_examination(found: Examination) -> None:
+    """Prints what the doctor found."""
+    marks = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLEM", "bold red")}
+    read = "  ".join(f"{text!r} ({token})" for text, token in found.read)
+    lines = [
+        Text(f"{found.model}: {found.answers} answers, {found.decisions} decisions", "bold"),
+        Text("\nthe first conversation as the network gets it", "dim"),
+        Text(found.rendered),
+        Text.assemble(("\nits last tokens, of which the head is read at the last: ", "dim"), read, "\n"),
+    ]
+    table = _table("scored", "dtype", "largest difference", "decisions turned", "near-ties")
+    for way in found.ways:
+        table.add_row(way.name, way.dtype, f"{way.difference:.2g}", str(way.flips), str(way.near_ties))
+    findings = Table.grid(padding=(0, 2, 0, 0))
+    for finding in found.findings:
+        text = Text(finding.text)
+        if finding.advice:
+            text.append(f"\n  {finding.advice}", "dim")
+        findings.add_row(Text(*marks[finding.level]), text)
+    _console().print(*lines, *([table, Text()] if found.ways else []), findings, sep="\n")
 
 
 def _headline(records: Sequence[Record]) -> Record:

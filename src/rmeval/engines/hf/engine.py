@@ -55,15 +55,19 @@ class HFEngine:
     name = "hf"
     readouts = frozenset({LastToken, AtPositions, TokenLogProbs, Pooled})
 
-    def __init__(self, network: Network, batch_size: int | None = None, budget: int | None = None) -> None:
+    def __init__(
+        self, network: Network, batch_size: int | None = None, budget: int | None = None, share: bool = True
+    ) -> None:
         """Takes a network.
 
         Args:
             network: What to run.
             batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
             budget: Tokens to compute at once; None leaves it to the device.
+            share: Whether to compute common prefixes once, where the architecture takes it.
         """
         self.network = network
+        self._share = share
         self._cap = batch_size
         self._budget = budget
         self._facts: dict[str, Any] = {}
@@ -125,6 +129,8 @@ class HFEngine:
         yield from self._plain(sequences, reader)
 
     def _why_plain(self, longest: int) -> str | None:
+        if not self._share:
+            return "it was not asked for"
         if asked := self.network.explicit_attention:
             return f"attn_implementation={asked} was asked for"
         return unshareable(self.network.model, longest)

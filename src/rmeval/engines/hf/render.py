@@ -75,6 +75,8 @@ class Renderer:
                 "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it "
                 "as --tokenizer"
             )
+        # We count what is too long ourselves; it is neither cut nor run by accident.
+        self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
         self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
         self._facts: dict[str, Any] = {}
         example, other = (

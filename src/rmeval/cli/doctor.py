@@ -1,0 +1,54 @@
+"""`rmeval doctor`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from rmeval.cli import options as o
+
+__all__ = ["doctor_command"]
+
+
+@o.takes_model_options
+@o.takes_item_options
+def doctor_command(
+    model: o.Model,
+    options: dict[str, Any],
+    wanted: o.Wanted,
+    benchmark: Annotated[str, typer.Option("-b", "--benchmark", help="Where the sample comes from.")] = (
+        "rm-bench-synthetic"
+    ),
+    data: o.Data = None,
+    dtypes: Annotated[str, typer.Option(help="Number formats to compare, beside --dtype.")] = "float32,bfloat16",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Look for what makes a checkpoint's scores wrong, on a sample: 16 items unless you say otherwise.
+
+    Shows the conversation as the network gets it and the token that is read; scores the sample one by one, in
+    batches, as a prefix tree and in other number formats; and says what is wrong and what to do. Exit code 1 if
+    something is.
+
+        rmeval doctor ./my-checkpoint -b rm-bench --n-items 32
+    """
+    from dataclasses import asdict
+
+    from rmeval.cli.logs import show_warnings
+    from rmeval.models import ModelOptions
+    from rmeval.report.tables import print_examination
+    from rmeval.runs.doctor import examine
+    from rmeval.runs.selection import select
+
+    show_warnings()
+    (chosen,) = wanted.load(o.places(data, [benchmark]))
+    items = select(chosen.load(), wanted.selection(n_items=16), chosen.card)
+    with o.progress_bar(f"{chosen.card.id}  {model}") as progress:
+        found = examine(model, ModelOptions(**options), items, o.words(dtypes) or (), progress)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+    else:
+        print_examination(found)
+    if not found.healthy:
+        raise typer.Exit(1)

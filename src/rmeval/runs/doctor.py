@@ -1,0 +1,298 @@
+"""What may be wrong with a classifier and the way it is run, found on a sample before a day of scoring."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from rmeval.engines import Pooled
+from rmeval.errors import ModelError
+from rmeval.metrics.intervals import wilson
+from rmeval.models import ModelOptions, load_model
+from rmeval.models.classifier import Classifier
+from rmeval.types import FloatArray, IntArray, Item
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.render import Rendered, TokenArray
+
+__all__ = ["Examination", "Finding", "Way", "examine"]
+
+BATCH = 8
+NEAR = 4
+"""Margins of less than this many times the spread between batches are near-ties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: Whether it is as it should be, worth knowing, or wrong.
+        text: What was found.
+        advice: What to do about it.
+    """
+
+    level: Literal["ok", "note", "problem"]
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Scores of the sample by one way of running the network, against the first way.
+
+    Attributes:
+        name: `one by one`, `batches of 8`, `prefix tree`.
+        dtype: Number format of the network.
+        difference: Largest difference of a score.
+        flips: Decisions that come out otherwise.
+        near_ties: Decisions with a margin that the way of batching alone can turn.
+    """
+
+    name: str
+    dtype: str
+    difference: float
+    flips: int
+    near_ties: int
+
+
+@dataclass(slots=True)
+class Examination:
+    """What was found.
+
+    Attributes:
+        model: The model's name.
+        rendered: The first conversation as the network gets it.
+        read: The last tokens of it, as text and id; the head is read at the last.
+        answers: Answers in the sample.
+        decisions: Decisions between two of them.
+        findings: What was looked at.
+        ways: Ways of running it, the reference first.
+    """
+
+    model: str
+    rendered: str = ""
+    read: list[tuple[str, int]] = field(default_factory=list)
+    answers: int = 0
+    decisions: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(finding.level != "problem" for finding in self.findings)
+
+
+def examine(
+    spec: str,
+    options: ModelOptions,
+    items: Sequence[Item],
+    dtypes: Sequence[str] = ("float32", "bfloat16"),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Examination:
+    """Examines a classifier on some items.
+
+    Args:
+        spec: The model.
+        options: How it is going to be run.
+        items: The sample.
+        dtypes: Number formats to compare, beside the one it is going to be run in.
+        progress: Told how far it is.
+
+    Raises:
+        ModelError: If the model is no checkpoint, or cannot be loaded.
+    """
+    model = load_model(spec, options)
+    if not isinstance(model, Classifier):
+        raise ModelError(f"{spec} is no checkpoint: the doctor looks into networks; give a folder or a hub id")
+    found = Examination(model.name)
+    conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
+    rendered = model.renderer.render(conversations)
+    found.findings += _rendering(model, rendered, found)
+    kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= (model.limit or np.inf)]
+    if not kept:
+        return found
+    pairs = _decisions(items, set(kept))
+    found.answers, found.decisions = len(kept), len(pairs)
+    sequences = [rendered[k].tokens for k in kept]
+    own = model.engine.network.identity()["dtype"]
+    wanted = list(dict.fromkeys(["float32" if "float32" in dtypes else own, own, *dtypes]))
+    done, total = 0, 3 * len(wanted) * len(kept)
+    base: FloatArray | None = None
+    for dtype in wanted:
+        same = dtype == own
+        examined = model if same else load_model(spec, replace(options, dtype=dtype))
+        assert isinstance(examined, Classifier)
+        results: dict[str, FloatArray] = {}
+        for name, scores in _ways(examined, sequences):
+            results[name] = np.full(len(conversations), np.nan)
+            results[name][kept] = scores
+            done += len(kept)
+            progress(done, total)
+        base = results["one by one"] if base is None else base
+        spread = float(np.nanmax(np.abs(results["one by one"] - results[f"batches of {BATCH}"])))
+        found.ways += [_compared(name, dtype, scores, base, pairs, spread) for name, scores in results.items()]
+        if same:
+            found.findings += [*_scores(results["one by one"], pairs), *_sharing(examined)]
+    found.findings += _formats(found, own)
+    return found
+
+
+def _ways(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[tuple[str, FloatArray]]:
+    from rmeval.engines.hf.engine import HFEngine
+
+    network = model.engine.network
+    engines = {
+        "one by one": HFEngine(network, 1, share=False),
+        f"batches of {BATCH}": HFEngine(network, BATCH, share=False),
+        "prefix tree": model.engine,
+    }
+    readout = model.engine.readout()
+    for name, engine in engines.items():
+        scores = np.full(len(sequences), np.nan)
+        for reading in engine.run(sequences, readout):
+            for index, values in zip(reading.indices, reading.values, strict=True):
+                if len(values) != 1:
+                    raise ModelError(f"{model.name} gives {len(values)} numbers for an answer where one is needed")
+                scores[index] = values[0]
+        if name != "prefix tree" or isinstance(engine.facts().get("prefix_sharing"), dict):
+            yield name, scores
+
+
+def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
+    """int64[decisions, 3]: a winner and another answer, as positions in the list of all, and the cluster."""
+    pairs: list[tuple[int, int, int]] = []
+    clusters = {name: number for number, name in enumerate(dict.fromkeys(item.cluster for item in items))}
+    start = 0
+    for item in items:
+        for contest in item.contests:
+            members = [start + member for member in contest.members]
+            if contest.gold is not None and set(members) <= kept:
+                winner, cluster = members[contest.gold], clusters[item.cluster]
+                pairs += [(winner, other, cluster) for other in members if other != winner]
+        start += len(item.responses)
+    return np.array(list(dict.fromkeys(pairs)), dtype=np.int64).reshape(-1, 3)
+
+
+def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs: IntArray, spread: float) -> Way:
+    first, second = pairs[:, 0], pairs[:, 1]
+    margins, before = scores[first] - scores[second], base[first] - base[second]
+    return Way(
+        name,
+        dtype,
+        float(np.nanmax(np.abs(scores - base))),
+        int(np.sum(np.sign(margins) != np.sign(before))),
+        int(np.sum(np.abs(margins) <= NEAR * spread)),
+    )
+
+
+def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examination) -> Iterator[Finding]:
+    tokenizer = model.renderer.tokenizer
+    good = [one.tokens for one in rendered if one.error is None]
+    if refused := [one.error for one in rendered if one.error is not None]:
+        yield Finding(
+            "problem",
+            f"{len(refused)} of {len(rendered)} conversations cannot be rendered: {refused[0]}",
+            "give another template with --chat-template",
+        )
+    if not good:
+        return
+    found.rendered = tokenizer.decode(good[0])
+    found.read = [(tokenizer.decode([token]), int(token)) for token in good[0][-3:]]
+    last = Counter(int(tokens[-1]) for tokens in good)
+    if len(last) > 1:
+        yield Finding(
+            "note",
+            f"the head is read at {len(last)} different tokens: the template writes nothing after the answer",
+            "check that it was trained that way: most templates close the turn",
+        )
+    else:
+        yield Finding("ok", f"the head is read at {tokenizer.decode([next(iter(last))])!r} in all conversations")
+    twice = model.renderer.facts().get("double_bos", 0)
+    if twice:
+        yield Finding(
+            "problem",
+            f"{twice} conversations begin with two BOS tokens",
+            "the template writes one and the tokenizer another: give a template without it with --chat-template",
+        )
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
+        yield Finding(
+            "ok", "padding and end of text are one token, which is harmless here: lengths say where texts end"
+        )
+    if model.limit is None:
+        yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with --max-length")
+    elif over := sum(len(tokens) > model.limit for tokens in good):
+        yield Finding(
+            "problem",
+            f"{over} of {len(good)} conversations are longer than the {model.limit} tokens that it takes",
+            "choose --on-overlength skip or truncate-left; nothing is cut unless you say so",
+        )
+    else:
+        yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.limit}")
+
+
+def _scores(scores: FloatArray, pairs: IntArray) -> Iterator[Finding]:
+    known = scores[~np.isnan(scores)]
+    if float(np.ptp(known)) <= 1e-6 * max(1.0, float(np.max(np.abs(known)))):
+        yield Finding(
+            "problem",
+            f"all {len(known)} scores are {known[0]:.6g}: the head is constant, or reads a token that never changes",
+            "check the checkpoint's head and the token that is read, above",
+        )
+        return
+    yield Finding(
+        "ok", f"scores lie between {np.min(known):.4g} and {np.max(known):.4g}, standard deviation {np.std(known):.3g}"
+    )
+    won = (scores[pairs[:, 0]] > scores[pairs[:, 1]]).astype(np.float64)
+    interval, _ = wilson(won, pairs[:, 2])
+    if interval is None:
+        return
+    low, high = interval
+    right = f"{100 * np.mean(won):.1f}% of {len(pairs)} decisions are right"
+    if low <= 0.5 <= high:
+        yield Finding(
+            "note",
+            f"{right}, which is what a random head gets ({100 * low:.0f}-{100 * high:.0f})",
+            "take more items with --n-items; if it stays so, check template and head",
+        )
+    else:
+        yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; a random head gets 50)")
+
+
+def _sharing(model: Classifier) -> Iterator[Finding]:
+    sharing = model.engine.facts().get("prefix_sharing")
+    if isinstance(sharing, dict):
+        saved = sharing["tokens"] / sharing["distinct"]
+        yield Finding(
+            "ok", f"prefixes are shared: {sharing['distinct']} of {sharing['tokens']} tokens, {saved:.2f} times fewer"
+        )
+    elif not isinstance(model.engine.readout(), Pooled):
+        yield Finding(
+            "note", f"prefixes are not shared ({str(sharing).removeprefix('off: ')}), which only takes longer"
+        )
+
+
+def _formats(found: Examination, own: str) -> Iterator[Finding]:
+    """What the number format does to decisions."""
+    base = found.ways[0]
+    for way in found.ways:
+        if way.dtype == own == base.dtype and way.flips:
+            yield Finding(
+                "problem" if own == "float32" else "note",
+                f"{way.name} in {own}: {way.flips} of {found.decisions} decisions come out otherwise than {base.name}",
+                "these are near-ties, which no batching settles" if way.near_ties else "report this with the model",
+            )
+    in_own = [way for way in found.ways if way.dtype == own]
+    if own != base.dtype and in_own:
+        worst = max(in_own, key=lambda way: way.flips)
+        yield Finding(
+            "note" if worst.flips else "ok",
+            f"{own} turns {worst.flips} of {found.decisions} decisions of {base.dtype}, and moves scores by up to "
+            f"{worst.difference:.2g}",
+            f"say the number format with the numbers, or give --dtype {base.dtype}" if worst.flips else "",
+        )
