@@ -40,13 +40,16 @@ class Bigrams:
         apart = self._side(shown.values(), 0) - self._side(shown.values(), 3)
         # Each difference stands once as it is and once turned round, so that neither side is the usual one.
         flips = np.where(np.arange(apart.shape[0]) % 2, 1, -1)
-        self._model = LogisticRegression(C=10.0, fit_intercept=False, max_iter=300)
-        self._model.fit(apart.multiply(flips[:, None]).tocsr(), flips)
+        told = np.unique(apart.indices)  # The others have weight zero.
+        model = LogisticRegression(C=10.0, fit_intercept=False, max_iter=300)
+        model.fit(apart.multiply(flips[:, None]).tocsr()[:, told], flips)
+        self._weights = np.zeros(apart.shape[1])
+        self._weights[told] = model.coef_[0]
 
     def score(self, conversations: list[Conversation]) -> list[float]:
         """The log-odds of being right."""
         rows = self.features([(one[-2]["content"], one[-1]["content"]) for one in conversations])
-        return [float(value) for value in self._model.decision_function(rows)]
+        return [float(value) for value in rows @ self._weights]
 
     def _side(self, items: Iterable[rmeval.Item], first: int) -> Any:
         return self.features(

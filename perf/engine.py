@@ -22,7 +22,7 @@ WAYS = {
     "rmeval bf16": ("rmeval", "bfloat16"),
     "dense": ("dense", "float32"),
 }
-PARTS = 4
+PARTS = 2
 """Stretches of the data that the ways take turns on, so that a busy minute is everybody's."""
 
 
@@ -35,36 +35,40 @@ def tokenised(workload: Workload, model: str) -> Rows:
     return [[next(flat).tokens.tolist() for _ in row] for row in workload.rows]
 
 
-def measure(rows: Rows, workers: dict[str, Worker]) -> dict[str, list[Used]]:
-    """What each way used on each part."""
-    found: dict[str, list[Used]] = {way: [] for way in workers}
+Part = tuple[Rows, dict[str, Used]]
+"""A stretch of a workload, and what each way used on it."""
+
+
+def measure(rows: Rows, workers: dict[str, Worker]) -> list[Part]:
+    """What each way uses, part by part, in turns."""
     size = -(-len(rows) // PARTS)
+    order = list(workers)
+    found: list[Part] = []
     for turn, start in enumerate(range(0, len(rows), size)):
-        order = list(workers)
-        for way in order[turn % len(order) :] + order[: turn % len(order)]:
-            found[way].append(workers[way].score(rows[start : start + size]))
+        part = rows[start : start + size]
+        turned = order[turn % len(order) :] + order[: turn % len(order)]
+        found.append((part, {way: workers[way].score(part) for way in turned}))
     return found
 
 
-def summary(rows: Rows, used: dict[str, list[Used]]) -> dict[str, Any]:
+def summary(parts: list[Part]) -> dict[str, Any]:
     """One row of the table."""
     from rmeval.engines.prefixes import PrefixTree
 
-    size = -(-len(rows) // PARTS)
-    parts = [PrefixTree([one for row in rows[s : s + size] for one in row]) for s in range(0, len(rows), size)]
-    cpu = {way: sum(part.cpu for part in own) for way, own in used.items()}
-    limit = sum(part.cpu * tree.distinct / tree.total for part, tree in zip(used["dense"], parts, strict=True))
-    scores = {way: [value for part in own for row in part.scores for value in row] for way, own in used.items()}
-    total, distinct = sum(tree.total for tree in parts), sum(tree.distinct for tree in parts)
+    trees = [PrefixTree([one for row in rows for one in row]) for rows, _ in parts]
+    rows = [row for part, _ in parts for row in part]
+    cpu = {way: sum(used[way].cpu for _, used in parts) for way in WAYS}
+    limit = sum(used["dense"].cpu * tree.distinct / tree.total for (_, used), tree in zip(parts, trees, strict=True))
+    scores = {way: [row for _, used in parts for row in used[way].scores] for way in WAYS}
+    total, distinct = sum(tree.total for tree in trees), sum(tree.distinct for tree in trees)
     flips = {
         way: sum(
             (a[i] > a[j]) != (b[i] > b[j])
-            for part, other in zip(used["dense"], used[way], strict=True)
-            for a, b in zip(part.scores, other.scores, strict=True)
+            for a, b in zip(scores["dense"], scores[way], strict=True)
             for i in range(len(a))
             for j in range(i)
         )
-        for way in used
+        for way in WAYS
     }
     return {
         "items": len(rows),
@@ -72,10 +76,14 @@ def summary(rows: Rows, used: dict[str, list[Used]]) -> dict[str, Any]:
         "distinct": distinct,
         "cpu": cpu,
         "limit": limit,
-        "wall": {way: sum(part.wall for part in own) for way, own in used.items()},
+        "wall": {way: sum(used[way].wall for _, used in parts) for way in WAYS},
         "speedup": {way: cpu["reference"] / cpu[way] for way in cpu},
         "over_limit": cpu["rmeval"] / limit,
-        "difference": max(abs(a - b) for a, b in zip(scores["rmeval"], scores["dense"], strict=True)),
+        "difference": max(
+            abs(a - b)
+            for one, other in zip(scores["rmeval"], scores["dense"], strict=True)
+            for a, b in zip(one, other, strict=True)
+        ),
         "flips": flips,
         "pairs": sum(len(row) * (len(row) - 1) // 2 for row in rows),
     }
@@ -95,9 +103,13 @@ def main() -> None:
         workloads = [own for own in read_workloads(given.every) if (given.only or "") in own.name]
         workers = {way: Worker(*how[:1], model, how[1], given.threads) for way, how in WAYS.items()}
         found: dict[str, Any] = {}
+        rm_bench: list[Part] = []
         for workload in workloads:
-            rows = tokenised(workload, model)
-            found[workload.name] = summary(rows, measure(rows, workers))
+            parts = measure(tokenised(workload, model), workers)
+            found[workload.name] = summary(parts)
+            if workload.name.startswith("RM-Bench"):
+                rm_bench += parts
+                found["RM-Bench together"] = summary(rm_bench)
             print(json.dumps({workload.name: found[workload.name]}, indent=1), flush=True)  # noqa: T201
         loaded = {way: worker.loaded for way, worker in workers.items()}
         memory = {way: {"loaded": loaded[way], "peak": worker.close()} for way, worker in workers.items()}

@@ -65,11 +65,10 @@ def read_workloads(every: int) -> list[Workload]:
     if not SHARED.is_dir():
         return [_items("rm-bench-synthetic", "rm-bench-synthetic", 1, size=160), _long_prompt()]
     rm_bench = [
-        _items(part, "rm-bench", every, data=str(SHARED / "rm-bench" / f"{part}_filtered.json"))
+        _items(f"RM-Bench {part}", "rm-bench", every, data=str(SHARED / "rm-bench" / f"{part}_filtered.json"))
         for part in ("chat", "code", "safety-response")
     ]
     return [
-        Workload("RM-Bench chat, code, safety-response", [row for part in rm_bench for row in part.rows]),
         *rm_bench,
         _items("LLMBar", "reward-bench", every, data=str(SHARED / "rewardbench" / "llmbar.jsonl")),
         _best_of(3 * every),

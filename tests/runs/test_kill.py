@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from rmeval.runs.journal import read_journal
@@ -60,7 +61,11 @@ def test_killed_twenty_times_the_scores_are_the_same(checkpoint: Path, tmp_path:
 
     (killed,), (straight,) = ((tmp_path / out / "pairs" / "tiny").iterdir() for out in ("killed", "whole"))
     assert killed.name == straight.name
-    assert pq.read_table(killed / "scores.parquet").equals(pq.read_table(straight / "scores.parquet"))
+    tables = [pq.read_table(folder / "scores.parquet") for folder in (killed, straight)]
+    # Rounding differs with what is computed together, and a process that goes on computes what is left together.
+    scores = [table["score"].to_numpy() for table in tables]
+    assert np.abs(scores[0] - scores[1]).max() < 1e-6
+    assert tables[0].drop(["score"]).equals(tables[1].drop(["score"]))
     numbers = [json.loads((folder / "metrics.json").read_text())["records"] for folder in (killed, straight)]
     assert numbers[0] == numbers[1]
 

@@ -13,7 +13,7 @@ import torch
 
 from rmeval.engines import AtPositions, LastToken, Pooled, Reading, Readout, TokenLogProbs, TokenSequence
 from rmeval.engines.hf.batches import first_budget, plan_batches
-from rmeval.engines.hf.network import Network, first_line, quiet
+from rmeval.engines.hf.network import Network, first_line
 from rmeval.engines.hf.readouts import Reader
 from rmeval.engines.hf.tree import TreeError, TreeNetwork, rope_depends_on_length, unshareable
 from rmeval.engines.prefixes import Cursor, Finished, PrefixTree
@@ -142,7 +142,7 @@ class HFEngine:
             TreeError: Before anything is read, if the network does not take it or gives other values.
         """
         tree = PrefixTree(sequences)
-        walk = TreeNetwork(self.network.model, self._switch)
+        walk = TreeNetwork(self.network.model)
         cursor, budget, checked = Cursor(), self._first_budget(), False
         while (piece := tree.piece(cursor, budget, self._cap)) is not None:
             try:
@@ -164,10 +164,6 @@ class HFEngine:
             cursor = piece.after
             if indices:
                 yield Reading(tuple(indices), tuple(values))
-
-    def _switch(self, name: str) -> None:
-        with quiet():
-            self.network.model.set_attn_implementation(name)
 
     def _check(
         self,

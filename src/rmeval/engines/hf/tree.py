@@ -8,7 +8,7 @@ path: its own sequence up to there. Keys and values of the path that the next pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -206,15 +206,9 @@ def _mask(*_: Any, local_size: int | None = None, use_vmap: bool = False, **othe
 class TreeNetwork:
     """A network that computes pieces of a prefix tree in the order of the walk."""
 
-    def __init__(self, model: Any, switch: Callable[[str], None]) -> None:
-        """Takes a model.
-
-        Args:
-            model: A transformers model that is not known to be unshareable.
-            switch: Sets the implementation of its attention by name.
-        """
+    def __init__(self, model: Any) -> None:
+        """Takes a transformers model that is not known to be unshareable."""
         self._model = model
-        self._switch = switch
         self._before: str = model.config._attn_implementation
         self._masks = _Masks()
         self._kept: _Path = ((), None)
@@ -237,7 +231,7 @@ class TreeNetwork:
             return states_before
         current = _Pass(piece, layers, self._masks)
         mark = _PASS.set(current)
-        self._switch(_NAME)
+        self._model.set_attn_implementation(_NAME)
         try:
             with torch.inference_mode():
                 states: torch.Tensor = self._model.base_model(
@@ -252,7 +246,7 @@ class TreeNetwork:
                 )
         finally:
             _PASS.reset(mark)
-            self._switch(self._before)
+            self._model.set_attn_implementation(self._before)
         if not current.keep:
             raise TreeError("its attention does not ask for ours")
         return states
