@@ -1,5 +1,6 @@
 # make demo   sets up .venv and runs the reward model that comes with rmeval on a benchmark made on the spot
 # make test   sets up .venv, then lint, types and tests
+# make perf   measures speed and memory against other ways, about 20 minutes; adds the tables to docs/performance.md
 # make docs   builds the documentation site into site/
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint types unit test-integration docs clean
+.PHONY: help setup demo test lint types unit test-integration perf docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -44,6 +45,9 @@ unit: setup
 test-integration: setup
 	$(INSTALL) peft gguf build --editable '.[docs]'
 	$(BIN)/pytest tests/integration
+
+perf: setup
+	$(BIN)/python -m perf.engine --out docs/performance.md
 
 docs: setup
 	$(INSTALL) --editable '.[docs]'

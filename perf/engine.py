@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
+import re
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from perf.models import make_small_rm
-from perf.ways import Rows, Used, Worker
+from perf.ways import Rows, Used, Worker, has_bfloat16
 from perf.workloads import Workload, read_workloads
 
 WAYS = {
     "reference": ("reference", "float32"),
     "sorted": ("sorted", "float32"),
     "rmeval": ("rmeval", "float32"),
-    "rmeval bf16": ("rmeval", "bfloat16"),
     "dense": ("dense", "float32"),
 }
+if has_bfloat16():
+    WAYS["rmeval bf16"] = ("rmeval", "bfloat16")
 PARTS = 2
 """Stretches of the data that the ways take turns on, so that a busy minute is everybody's."""
 
@@ -89,14 +94,44 @@ def summary(parts: list[Part]) -> dict[str, Any]:
     }
 
 
+def machine() -> str:
+    """The processor, as the system names it."""
+    names = Path("/proc/cpuinfo")
+    found = re.findall(r"^model name\s*: (.*)$", names.read_text(), re.MULTILINE) if names.exists() else []
+    return f"{found[0] if found else platform.processor()}, {os.cpu_count()} cores, {platform.platform(terse=True)}"
+
+
+def page(report: dict[str, Any]) -> str:
+    """Tables in markdown."""
+    ways = list(report["memory_mb"])
+    lines = [
+        f"### {report['model']}, {report['threads']} thread{'s' if report['threads'] > 1 else ''}",
+        "",
+        f"{report['machine']}; {report['versions']}. CPU seconds (in brackets: times faster than the reference).",
+        "",
+        f"| workload | items | tokens / distinct | {' | '.join(ways)} | rmeval / limit | difference | turned |",
+        f"|{'---|' * (len(ways) + 6)}",
+    ]
+    for name, found in report["workloads"].items():
+        times = [f"{found['cpu'][way]:.1f} ({found['speedup'][way]:.2f})" for way in ways]
+        lines.append(
+            f"| {name} | {found['items']} | {found['tokens']:,} / {found['distinct']:,} | {' | '.join(times)} | "
+            f"{found['over_limit']:.2f} | {found['difference']:.0e} | "
+            f"{', '.join(str(found['flips'][way]) for way in ways if way.startswith('rmeval'))} of {found['pairs']} |"
+        )
+    memory = [f"{way} {own['peak']:.0f} ({own['loaded']:.0f})" for way, own in report["memory_mb"].items()]
+    return "\n".join([*lines, "", f"Peak memory in MB, in brackets after loading: {', '.join(memory)}.", ""])
+
+
 def main() -> None:
-    """Measures, and prints one JSON object."""
+    """Measures, and prints each workload as JSON and then the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="a checkpoint's folder; a random network of 32 million parameters if left out")
+    parser.add_argument("--name", help="what to call it in the table")
     parser.add_argument("--every", type=int, default=6, help="of each data set every so manieth item")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", help="only workloads whose name holds this")
-    parser.add_argument("-o", "--out", type=Path)
+    parser.add_argument("-o", "--out", type=Path, help="markdown file to add the tables to")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         model = given.model or str(make_small_rm(Path(folder) / "small-rm"))
@@ -113,11 +148,18 @@ def main() -> None:
             print(json.dumps({workload.name: found[workload.name]}, indent=1), flush=True)  # noqa: T201
         loaded = {way: worker.loaded for way, worker in workers.items()}
         memory = {way: {"loaded": loaded[way], "peak": worker.close()} for way, worker in workers.items()}
-    report = {"model": given.model or "small-rm", "threads": given.threads, "workloads": found, "memory_mb": memory}
-    text = json.dumps(report, indent=1)
-    print(text)  # noqa: T201
+    report = {
+        "model": given.name or Path(given.model or "small-rm").name,
+        "threads": given.threads,
+        "machine": machine(),
+        "versions": f"torch {version('torch')}, transformers {version('transformers')}",
+        "workloads": found,
+        "memory_mb": memory,
+    }
+    print(page(report))  # noqa: T201
     if given.out:
-        given.out.write_text(text + "\n")
+        with given.out.open("a", encoding="utf-8") as file:
+            file.write("\n" + page(report))
 
 
 if __name__ == "__main__":

@@ -10,10 +10,17 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-__all__ = ["Used", "Worker"]
+__all__ = ["Used", "Worker", "has_bfloat16"]
 
 Rows = list[list[list[int]]]
 """By item, by answer: token ids."""
+
+
+def has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 by itself; others are several times slower in it than in float32."""
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 class Used(NamedTuple):
@@ -59,7 +66,7 @@ def _work(pipe: Connection, way: str, model: str, dtype: str, threads: int) -> N
 
     torch.set_num_threads(threads)
     score = WAYS[way](model, dtype)
-    score([[[1, 2, 3], [1, 2, 4]]])
+    score([[[1, 2, 3], [1, 2, 4]]])  # What happens once a process: first calls, and the check of the tree.
     pipe.send(_peak())
     while (rows := pipe.recv()) is not None:
         wall, cpu = time.perf_counter(), time.process_time()

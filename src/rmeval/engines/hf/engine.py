@@ -71,6 +71,7 @@ class HFEngine:
         self._cap = batch_size
         self._budget = budget
         self._facts: dict[str, Any] = {}
+        self._checked: dict[type, dict[str, Any]] = {}
 
     @property
     def limit(self) -> int | None:
@@ -143,21 +144,21 @@ class HFEngine:
         """
         tree = PrefixTree(sequences)
         walk = TreeNetwork(self.network.model)
-        cursor, budget, checked = Cursor(), self._first_budget(), False
+        cursor, budget = Cursor(), self._first_budget()
+        sizes = {"tokens": tree.total, "distinct": tree.distinct}
         while (piece := tree.piece(cursor, budget, self._cap)) is not None:
             try:
                 hidden = walk.hidden(piece, self.network.device)
                 indices = [one.index for one in piece.finished]
                 values = reader.values(hidden, indices, [one.rows for one in piece.finished])
-                if indices and not checked:
-                    self._facts = {"prefix_sharing": self._check(piece.finished, values, sequences, reader, budget)}
-                    self._facts["prefix_sharing"] |= {"tokens": tree.total, "distinct": tree.distinct}
-                    checked = True
+                if indices and reader.kind not in self._checked:
+                    self._checked[reader.kind] = self._check(piece.finished, values, sequences, reader, budget)
+                self._facts = {"prefix_sharing": sizes | self._checked.get(reader.kind, {})}
             except FAILURES as error:
                 if _is_memory(error):
                     budget = self._smaller(min(budget, len(piece.tokens)), "tokens", error)
                     continue
-                if not checked:
+                if reader.kind not in self._checked:
                     raise TreeError(f"it fails on a prefix tree ({first_line(error)})") from error
                 raise self._failed(len(indices), len(piece.tokens), error) from error
             walk.advance()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -144,6 +145,8 @@ class Network:
                     f"{self.checkpoint.source} cannot be put on {self._device} ({first_line(error)}): choose another "
                     "--device, a smaller --dtype, or --model-kwargs device_map=auto"
                 ) from error
+        if self._device.type == "cpu" and model.dtype == torch.bfloat16 and not _multiplies_bfloat16():
+            logger.warning("this CPU computes bfloat16 in software: --dtype float32 is several times faster")
         return model.eval()
 
 
@@ -160,6 +163,12 @@ def quiet() -> Iterator[None]:
         logs.set_verbosity(level)
         if bars:
             logs.enable_progress_bar()
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether the CPU has instructions for it; where that is not known it may."""
+    known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return known is None or platform.machine().lower() not in ("x86_64", "amd64") or bool(known())
 
 
 def _device(name: str) -> torch.device:

@@ -38,6 +38,7 @@ class Reader:
     """
 
     def __init__(self, model: Any, readout: Readout, sequences: Sequence[TokenSequence]) -> None:
+        self.kind = type(readout)
         self._readout = readout
         self._sequences = sequences
         self._model = model
