@@ -112,7 +112,7 @@ def network(folder: Path, kind: str, config: dict[str, Any], language_model: boo
     return Network(find_checkpoint(str(folder)), "float32", "cpu", False, {}, language_model)
 
 
-LOADED: dict[tuple[str, bool], Network] = {}
+LOADED: dict[str, Network] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -126,11 +126,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("networks")
 
 
-def loaded(folder: Path, kind: str, config: dict[str, Any], language_model: bool = False) -> Network:
-    key = kind, language_model
-    if key not in LOADED:
-        LOADED[key] = network(folder / f"{kind}-{language_model}", kind, config, language_model)
-    return LOADED[key]
+def loaded(
+    folder: Path, kind: str, config: dict[str, Any], language_model: bool = False, long: bool = False
+) -> Network:
+    """The network of a kind, made at its first use."""
+    name = f"{kind}{'-lm' * language_model}{'-long' * long}"
+    if name not in LOADED:
+        LOADED[name] = network(folder / name, kind, config, language_model)
+    return LOADED[name]
 
 
 def everything(engine: HFEngine, sequences: Sequence[Sequence[int]], readout: Readout) -> list[FloatArray]:
@@ -219,6 +222,23 @@ def test_angles_that_follow_the_length_are_those_of_each_sequence(folder: Path) 
     short, long = [5, 6, 7], list(range(20))
     (together, _), (single,) = (everything(HFEngine(own), s, LastToken("score")) for s in ([short, long], [short]))
     close(together, single)
+
+
+@pytest.mark.parametrize("budget", [150, 400, 4096])
+@pytest.mark.parametrize("kind", ["llama", "mistral"])
+def test_long_sequences(folder: Path, kind: str, budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than a block of queries, than the window and than a piece."""
+    monkeypatch.setattr("rmeval.engines.hf.tree._block", lambda device: 256)
+    wide = {"max_position_embeddings": 1024, "sliding_window": 300} | {"num_key_value_heads": 2}
+    own = loaded(folder, kind, wide, long=True)
+    dice = np.random.default_rng(0)
+    stem = dice.integers(0, 400, 350).tolist()
+    sequences = [stem[:cut] + dice.integers(0, 400, 400).tolist() for cut in (350, 350, 200, 350, 0)]
+    engine = HFEngine(own, budget=budget)
+    for found, sequence in zip(everything(engine, sequences, LastToken("score")), sequences, strict=True):
+        with torch.inference_mode():
+            close(found, own.model.score(alone(own.model, sequence)[-1]).double().numpy())
+    assert isinstance(engine.facts()["prefix_sharing"], dict)
 
 
 def test_a_tree_that_gives_other_values_is_not_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from rmeval.types import Contest, Item, Message, Response, Step
 
 __all__ = ["StoredItems", "read_items", "store_items", "write_items"]
 
+_COUNTS = tuple(TextCounts.__dataclass_fields__)
 _STEP = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("gold", pa.float64())])
 _RESPONSE = pa.struct(
     [
@@ -26,7 +27,7 @@ _RESPONSE = pa.struct(
         ("source", pa.string()),
         ("digest", pa.string()),
         ("tokens", pa.int64()),
-        *[(name, pa.int64()) for name in TextCounts.__dataclass_fields__],
+        *[(name, pa.int64()) for name in _COUNTS],
         ("steps", pa.list_(_STEP)),
         ("text", pa.string()),
     ]
@@ -102,7 +103,7 @@ def _row(item: Item, stored: StoredItems, texts: bool, tokens: Mapping[str, int]
                 "source": response.source,
                 "digest": digest,
                 "tokens": tokens.get(digest),
-                **asdict(counts),
+                **{name: getattr(counts, name) for name in _COUNTS},
                 "steps": [asdict(step) for step in response.steps],
                 "text": response.text if texts else None,
             }
@@ -111,7 +112,7 @@ def _row(item: Item, stored: StoredItems, texts: bool, tokens: Mapping[str, int]
             )
         ],
         "contests": [{"members": c.members, "gold": c.gold, "tag": c.tag} for c in item.contests],
-        "prompt": [asdict(message) for message in item.prompt] if texts else None,
+        "prompt": [{"role": m.role, "content": m.content} for m in item.prompt] if texts else None,
     }
 
 
@@ -133,9 +134,7 @@ def read_items(path: Path) -> StoredItems:
     for row in rows:
         responses = row["responses"]
         digests[row["id"]] = tuple(response["digest"] for response in responses)
-        counts[row["id"]] = tuple(
-            TextCounts(**{name: response[name] for name in TextCounts.__dataclass_fields__}) for response in responses
-        )
+        counts[row["id"]] = tuple(TextCounts(**{name: response[name] for name in _COUNTS}) for response in responses)
         items.append(
             Item(
                 row["id"],

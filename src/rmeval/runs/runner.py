@@ -236,7 +236,8 @@ class RunWriter:
         self._write_manifest()
         result = compute(self.folder, self.manifest, self._plan.stored, seen, self._plan.benchmark)
         if self._kept is None:
-            self._write_items(self._tokens(seen))
+            if tokens := self._tokens(seen):
+                self._write_items(tokens)
             write_derived(result, self._plan.stored, seen)
             return result
         return replace(result, notes=(*result.notes, *self._refresh(seen, scored)))
