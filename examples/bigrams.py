@@ -58,7 +58,8 @@ class Bigrams:
 
     def features(self, texts: Sequence[tuple[str, str]]) -> Any:
         """A sparse row for each prompt and answer: the words and bigrams of both."""
-        return _WORDS.transform(["\n".join(both) for both in texts])
+        prompts, answers = zip(*texts, strict=True)
+        return _WORDS.transform(prompts) + _WORDS.transform(answers)
 
 
 class Crossed(Bigrams):
@@ -71,7 +72,9 @@ class Crossed(Bigrams):
         return vstack([_pairs(_grams(prompt), _grams(answer)) for prompt, answer in texts])
 
 
-_WORDS = HashingVectorizer(n_features=2**18, ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", lowercase=False)
+_WORDS = HashingVectorizer(
+    n_features=2**18, ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]", lowercase=False, norm=None
+)
 
 
 def _grams(text: str) -> Any:

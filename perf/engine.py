@@ -107,7 +107,8 @@ def page(report: dict[str, Any]) -> str:
     lines = [
         f"### {report['model']}, {report['threads']} thread{'s' if report['threads'] > 1 else ''}",
         "",
-        f"{report['machine']}; {report['versions']}. CPU seconds (in brackets: times faster than the reference).",
+        f"{report['machine']}; {report['versions']}. CPU seconds, of every "
+        f"{report['every']}th item (in brackets: times faster than the reference).",
         "",
         f"| workload | items | tokens / distinct | {' | '.join(ways)} | rmeval / limit | difference | turned |",
         f"|{'---|' * (len(ways) + 6)}",
@@ -128,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="a checkpoint's folder; a random network of 32 million parameters if left out")
     parser.add_argument("--name", help="what to call it in the table")
-    parser.add_argument("--every", type=int, default=6, help="of each data set every so manieth item")
+    parser.add_argument("--every", type=int, default=12, help="of each data set every so manieth item")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", help="only workloads whose name holds this")
     parser.add_argument("-o", "--out", type=Path, help="markdown file to add the tables to")
@@ -151,6 +152,7 @@ def main() -> None:
     report = {
         "model": given.name or Path(given.model or "small-rm").name,
         "threads": given.threads,
+        "every": given.every,
         "machine": machine(),
         "versions": f"torch {version('torch')}, transformers {version('transformers')}",
         "workloads": found,

@@ -170,7 +170,7 @@ def test_stopping_releases_the_lock_and_says_what_is_kept(tmp_path: Path, number
     except subprocess.TimeoutExpired:
         running.kill()
         _, errors = running.communicate()
-    assert (running.returncode, "what was scored is kept" in errors) == (code, True), errors
+    assert (running.returncode, "a run keeps what it has scored" in errors) == (code, True), errors
     assert not list((tmp_path / "runs").rglob("lock"))
 
 

@@ -20,6 +20,7 @@ from rmeval.engines.hf.checkpoint import find_checkpoint
 from rmeval.engines.hf.engine import HFEngine
 from rmeval.engines.hf.network import Network
 from rmeval.engines.hf.tree import rope_depends_on_length
+from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
 SHAPE: dict[str, Any] = {
@@ -250,6 +251,27 @@ def test_a_tree_that_gives_other_values_is_not_used(folder: Path, monkeypatch: p
     for found, one in zip(everything(engine, sequences, LastToken("score")), wanted, strict=True):
         close(found, one)
     assert engine.facts()["prefix_sharing"].startswith("off: ")
+
+
+@pytest.mark.parametrize("cap", [None, 1])
+def test_a_network_that_mixes_neighbours_is_noticed(tmp_path: Path, cap: int | None) -> None:
+    """As those do that shift tokens or convolve over them; also where the first piece holds one sequence alone."""
+    own = network(tmp_path / "shifted", "llama", SHARED["llama"])
+    own.model.model.layers[0].mlp.register_forward_pre_hook(lambda _, given: (given[0] + given[0].roll(1, 1),))
+    sequences = [[5, 6, 7, 8, number, 3, 3] for number in range(9)]
+    with torch.inference_mode():
+        wanted = [own.model.score(alone(own.model, s)[-1]).double().numpy() for s in sequences]
+    engine = HFEngine(own, cap)
+    for found, one in zip(everything(engine, sequences, LastToken("score")), wanted, strict=True):
+        close(found, one)
+    assert engine.facts()["prefix_sharing"].startswith("off: values differ from plain ones")
+
+
+def test_a_head_that_is_not_apart(tmp_path: Path) -> None:
+    """OPT goes past the layers that are taken for those below its head."""
+    own = network(tmp_path / "opt", "opt", {"ffn_dim": 32, "word_embed_proj_dim": 32}, language_model=True)
+    with pytest.raises(ModelError, match="does not keep its head apart from the layers below"):
+        everything(HFEngine(own), [[1, 2, 3]], TokenLogProbs([(1, 3)]))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits memory as Linux does")

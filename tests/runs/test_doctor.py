@@ -56,6 +56,21 @@ def test_a_constant_head(sound: Path, tmp_path: Path) -> None:
     assert "scores are 0: the head is constant" in texts(examined(folder), "problem")
 
 
+def test_scores_that_are_not_numbers(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(model_max_length=4096)
+    folder = make_checkpoint(tmp_path / "m", tokenizer=tokenizer, max_position_embeddings=4096)
+    weights = load_file(folder / "model.safetensors")
+    nan = torch.full_like(weights["score.weight"], torch.nan)
+    save_file(weights | {"score.weight": nan}, folder / "model.safetensors")
+    assert "48 of 48 scores are not numbers" in texts(examined(folder), "problem")
+
+
+def test_long_conversations_that_are_left_out_on_request(sound: Path) -> None:
+    found = examined(sound, max_length=256, on_overlength="skip")
+    assert found.healthy
+    assert "longer than the 256 tokens that it takes (--on-overlength skip)" in texts(found, "note")
+
+
 def test_two_bos_and_a_text_that_ends_in_the_answer(tmp_path: Path) -> None:
     open_ended = "<|bos|><|bos|>{% for m in messages %}{{ m['content'] }}{% endfor %}"
     tokenizer = make_tokenizer(bos_token="<|bos|>", chat_template=open_ended, model_max_length=4096)

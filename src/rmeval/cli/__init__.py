@@ -22,7 +22,7 @@ def main() -> None:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     except _Stopped as stop:
-        sys.stderr.write("\nstopped: what was scored is kept, and the same command goes on from there\n")
+        sys.stderr.write("\nstopped: a run keeps what it has scored, and the same command goes on from there\n")
         sys.exit(128 + stop.args[0])
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -22,10 +22,13 @@ def doctor_command(
         "rm-bench-synthetic"
     ),
     data: o.Data = None,
-    dtypes: Annotated[str, typer.Option(help="Number formats to compare, beside --dtype.")] = "float32,bfloat16",
+    dtypes: Annotated[
+        str | None,
+        typer.Option(help="Number formats to compare; float32, and bfloat16 where the machine multiplies it."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Look for what makes a checkpoint's scores wrong, on a sample: 16 items unless you say otherwise.
+    """Look for what makes a checkpoint's scores wrong, on a sample: 16 items (with their twins) if you do not say.
 
     Shows the conversation as the network gets it and the token that is read; scores the sample one by one, in
     batches, as a prefix tree and in other number formats; and says what is wrong and what to do. Exit code 1 if
@@ -45,7 +48,7 @@ def doctor_command(
     (chosen,) = wanted.load(o.places(data, [benchmark]))
     items = select(chosen.load(), wanted.selection(n_items=16), chosen.card)
     with o.progress_bar(f"{chosen.card.id}  {model}") as progress:
-        found = examine(model, ModelOptions(**options), items, o.words(dtypes) or (), progress)
+        found = examine(model, ModelOptions(**options), items, o.words(dtypes), progress)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:

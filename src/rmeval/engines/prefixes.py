@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +69,7 @@ class Finished:
         return np.concatenate([np.arange(start, stop) for start, stop in self.path])[positions]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of the walk.
 
@@ -91,17 +90,6 @@ class Piece:
     finished: tuple[Finished, ...]
     keep: tuple[Span, ...]
     after: Cursor
-
-    @cached_property
-    def closed(self) -> IntArray:
-        """int64[kept + new]: the first row that a row is not a beginning of; all rows before it, and after, are."""
-        closed = np.full(self.kept + len(self.tokens), self.kept + len(self.tokens))
-        path: list[Span] = [(0, self.kept)] if self.kept else []
-        for stretch in self.stretches:
-            for start, stop in _cut(path, stretch.start)[1]:
-                closed[start:stop] = stretch.rows[0]
-            path = list(stretch.path)
-        return closed
 
 
 class PrefixTree:
@@ -156,7 +144,7 @@ class PrefixTree:
             if len(finished) == cap or (left > room and (left <= budget or room <= 0)):
                 break
             taken = min(left, room)
-            path = _cut(path, reached)[0]
+            path = _cut(path, reached)
             if taken:
                 path = _joined(path, (row, row + taken))
                 stretches.append(Stretch((row, row + taken), reached, tuple(path)))
@@ -175,23 +163,19 @@ class PrefixTree:
             np.concatenate(positions) if positions else np.empty(0, np.int64),
             tuple(stretches),
             tuple(finished),
-            tuple(_cut(path, reached)[0]),
+            tuple(_cut(path, reached)),
             Cursor(place, reached),
         )
 
 
-def _cut(path: Sequence[Span], length: int) -> tuple[list[Span], list[Span]]:
-    """The first rows of a path, as many as `length`, and the others."""
+def _cut(path: Sequence[Span], length: int) -> list[Span]:
+    """The first rows of a path, as many as `length`."""
     first: list[Span] = []
-    rest: list[Span] = []
     for start, stop in path:
-        middle = start + min(max(length, 0), stop - start)
-        if middle > start:
-            first.append((start, middle))
-        if stop > middle:
-            rest.append((middle, stop))
+        if length > 0:
+            first.append((start, min(stop, start + length)))
         length -= stop - start
-    return first, rest
+    return first
 
 
 def _joined(path: list[Span], span: Span) -> list[Span]:

@@ -57,7 +57,7 @@ def print_examination(found: Examination) -> None:
         Text(f"{found.model}: {found.answers} answers, {found.decisions} decisions", "bold"),
         Text("\nthe first conversation as the network gets it", "dim"),
         Text(found.rendered),
-        Text.assemble(("\nits last tokens, of which the head is read at the last: ", "dim"), read, "\n"),
+        Text.assemble(("\nits last three tokens; the score is read at the last one: ", "dim"), read, "\n"),
     ]
     table = _table("scored", "dtype", "largest difference", "decisions turned", "near-ties")
     for way in found.ways:
@@ -68,7 +68,8 @@ def print_examination(found: Examination) -> None:
         if finding.advice:
             text.append(f"\n  {finding.advice}", "dim")
         findings.add_row(Text(*marks[finding.level]), text)
-    _console().print(*lines, *([table, Text()] if found.ways else []), findings, sep="\n")
+    note = Text("near-ties: decisions whose margin is less than four times what batching moves\n", "dim")
+    _console().print(*lines, *([table, note] if found.ways else []), findings, sep="\n")
 
 
 def _headline(records: Sequence[Record]) -> Record:

@@ -92,7 +92,7 @@ def examine(
     spec: str,
     options: ModelOptions,
     items: Sequence[Item],
-    dtypes: Sequence[str] = ("float32", "bfloat16"),
+    dtypes: Sequence[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Examination:
     """Examines a classifier on some items.
@@ -101,7 +101,8 @@ def examine(
         spec: The model.
         options: How it is going to be run.
         items: The sample.
-        dtypes: Number formats to compare, beside the one it is going to be run in.
+        dtypes: Number formats to compare, beside the one it is going to be run in; float32 if not given, and bfloat16
+            where the machine multiplies it.
         progress: Told how far it is.
 
     Raises:
@@ -120,27 +121,43 @@ def examine(
     pairs = _decisions(items, set(kept))
     found.answers, found.decisions = len(kept), len(pairs)
     sequences = [rendered[k].tokens for k in kept]
-    own = model.engine.network.identity()["dtype"]
-    wanted = list(dict.fromkeys(["float32" if "float32" in dtypes else own, own, *dtypes]))
+    network = model.engine.network
+    own: str = network.identity()["dtype"]
+    if dtypes is None:
+        dtypes = ("float32", "bfloat16") if network.multiplies_bfloat16 else ("float32",)
+    wanted = list(dict.fromkeys([own, *dtypes]))
     done, total = 0, 3 * len(wanted) * len(kept)
-    base: FloatArray | None = None
+    scores: dict[str, dict[str, FloatArray]] = {}
     for dtype in wanted:
-        same = dtype == own
-        examined = model if same else load_model(spec, replace(options, dtype=dtype))
+        examined = model if dtype == own else load_model(spec, replace(options, dtype=dtype))
         assert isinstance(examined, Classifier)
         results: dict[str, FloatArray] = {}
-        for name, scores in _ways(examined, sequences):
-            results[name] = np.full(len(conversations), np.nan)
-            results[name][kept] = scores
-            done += len(kept)
-            progress(done, total)
-        base = results["one by one"] if base is None else base
-        spread = float(np.nanmax(np.abs(results["one by one"] - results[f"batches of {BATCH}"])))
-        found.ways += [_compared(name, dtype, scores, base, pairs, spread) for name, scores in results.items()]
-        if same:
-            found.findings += [*_scores(results["one by one"], pairs), *_sharing(examined)]
+        try:
+            for name, values in _ways(examined, sequences):
+                results[name] = np.full(len(rendered), np.nan)
+                results[name][kept] = values
+                done += len(kept)
+                progress(done, total)
+        except ModelError as error:
+            if dtype == own:
+                raise
+            found.findings.append(Finding("note", f"in {dtype} it cannot be compared: {error}"))
+            continue
+        scores[dtype] = results
+        if dtype == own:
+            found.findings += [*_scores(results["one by one"], kept, pairs), *_sharing(examined)]
+    base = scores.get("float32", scores[own])["one by one"]
+    for dtype in sorted(scores, key=lambda name: (name != "float32", name != own)):
+        results = scores[dtype]
+        spread = _largest(results["one by one"] - results[f"batches of {BATCH}"])
+        found.ways += [_compared(name, dtype, values, base, pairs, spread) for name, values in results.items()]
     found.findings += _formats(found, own)
     return found
+
+
+def _largest(differences: FloatArray) -> float:
+    """The largest of those that are numbers."""
+    return float(np.max(np.abs(differences[np.isfinite(differences)]), initial=0))
 
 
 def _ways(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[tuple[str, FloatArray]]:
@@ -182,11 +199,12 @@ def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
 def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs: IntArray, spread: float) -> Way:
     first, second = pairs[:, 0], pairs[:, 1]
     margins, before = scores[first] - scores[second], base[first] - base[second]
+    known = np.isfinite(margins) & np.isfinite(before)
     return Way(
         name,
         dtype,
-        float(np.nanmax(np.abs(scores - base))),
-        int(np.sum(np.sign(margins) != np.sign(before))),
+        _largest(scores - base),
+        int(np.sum((np.sign(margins) != np.sign(before)) & known)),
         int(np.sum(np.abs(margins) <= NEAR * spread)),
     )
 
@@ -227,17 +245,27 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
     if model.limit is None:
         yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with --max-length")
     elif over := sum(len(tokens) > model.limit for tokens in good):
-        yield Finding(
-            "problem",
-            f"{over} of {len(good)} conversations are longer than the {model.limit} tokens that it takes",
-            "choose --on-overlength skip or truncate-left; nothing is cut unless you say so",
-        )
+        long = f"{over} of {len(good)} conversations are longer than the {model.limit} tokens that it takes"
+        if model.options.on_overlength == "error":
+            yield Finding(
+                "problem", long, "choose --on-overlength skip or truncate-left; nothing is cut unless you say so"
+            )
+        else:
+            yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
     else:
         yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.limit}")
 
 
-def _scores(scores: FloatArray, pairs: IntArray) -> Iterator[Finding]:
-    known = scores[~np.isnan(scores)]
+def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterator[Finding]:
+    known = scores[np.isfinite(scores)]
+    if missing := len(kept) - len(known):
+        yield Finding(
+            "problem",
+            f"{missing} of {len(kept)} scores are not numbers (NaN or infinite)",
+            "weights are damaged, or the number format overflows: try --dtype float32 or bfloat16",
+        )
+    if not len(known):
+        return
     if float(np.ptp(known)) <= 1e-6 * max(1.0, float(np.max(np.abs(known)))):
         yield Finding(
             "problem",
@@ -254,14 +282,20 @@ def _scores(scores: FloatArray, pairs: IntArray) -> Iterator[Finding]:
         return
     low, high = interval
     right = f"{100 * np.mean(won):.1f}% of {len(pairs)} decisions are right"
-    if low <= 0.5 <= high:
+    if high < 0.5:
+        yield Finding(
+            "problem",
+            f"{right}, fewer than of a random head ({100 * low:.0f}-{100 * high:.0f})",
+            "its sign may be turned round, or it was trained on another layout: check template and head",
+        )
+    elif low <= 0.5:
         yield Finding(
             "note",
-            f"{right}, which is what a random head gets ({100 * low:.0f}-{100 * high:.0f})",
-            "take more items with --n-items; if it stays so, check template and head",
+            f"{right} ({100 * low:.0f}-{100 * high:.0f}), as of a random head, or of one that goes by style alone",
+            "take more items with --n-items; if scores say no more than that, check template and head",
         )
     else:
-        yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; a random head gets 50)")
+        yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")
 
 
 def _sharing(model: Classifier) -> Iterator[Finding]:
@@ -278,21 +312,21 @@ def _sharing(model: Classifier) -> Iterator[Finding]:
 
 
 def _formats(found: Examination, own: str) -> Iterator[Finding]:
-    """What the number format does to decisions."""
+    """What batching and number formats do to decisions."""
     base = found.ways[0]
-    for way in found.ways:
-        if way.dtype == own == base.dtype and way.flips:
+    for way in found.ways[1:]:
+        if way.dtype == base.dtype and way.flips:
             yield Finding(
-                "problem" if own == "float32" else "note",
-                f"{way.name} in {own}: {way.flips} of {found.decisions} decisions come out otherwise than {base.name}",
-                "these are near-ties, which no batching settles" if way.near_ties else "report this with the model",
+                "problem" if base.dtype == "float32" else "note",
+                f"{way.name} in {way.dtype}: {way.flips} of {found.decisions} decisions differ from those {base.name}",
+                "their margins are within what batching moves" if way.near_ties else "report this with the model",
             )
-    in_own = [way for way in found.ways if way.dtype == own]
-    if own != base.dtype and in_own:
-        worst = max(in_own, key=lambda way: way.flips)
-        yield Finding(
-            "note" if worst.flips else "ok",
-            f"{own} turns {worst.flips} of {found.decisions} decisions of {base.dtype}, and moves scores by up to "
-            f"{worst.difference:.2g}",
-            f"say the number format with the numbers, or give --dtype {base.dtype}" if worst.flips else "",
-        )
+    for dtype in dict.fromkeys(way.dtype for way in found.ways):
+        worst = max((way for way in found.ways if way.dtype == dtype), key=lambda way: way.flips)
+        if dtype != base.dtype:
+            yield Finding(
+                "note" if worst.flips else "ok",
+                f"{dtype} turns {worst.flips} of {found.decisions} decisions of {base.dtype}, and moves scores by "
+                f"up to {worst.difference:.2g}" + (" (it is what you run it in)" if dtype == own else ""),
+                f"say the number format with the numbers, or run it in {base.dtype}" if worst.flips else "",
+            )

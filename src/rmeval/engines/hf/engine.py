@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -43,9 +43,13 @@ SAMPLE = 8
 """Sequences by which the tree is checked against the plain path, and the size of the larger of its two batches."""
 FLOORS = {torch.float32: 1e-5, torch.bfloat16: 2**-5, torch.float16: 2**-8}
 """Least tolerance of that check, times max(1, |value|): 1e-5 in float32, four steps of the format at 16 bits."""
+WIDE = 100
+"""Most of those least tolerances that the spread of the plain path can excuse."""
+TRIAL = 8
+"""Tokens of a piece in the trial before the first run."""
 LEAST_BUDGET = 32
 """Tokens a batch is not made smaller than when memory runs out."""
-FAILURES = (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError)
+FAILURES = (AttributeError, IndexError, KeyError, MemoryError, RuntimeError, TypeError, ValueError)
 """What a network raises on input that it is not meant for."""
 
 
@@ -142,29 +146,65 @@ class HFEngine:
         Raises:
             TreeError: Before anything is read, if the network does not take it or gives other values.
         """
+        if reader.kind not in self._checked:
+            self._try(sequences, reader)
         tree = PrefixTree(sequences)
         walk = TreeNetwork(self.network.model)
         cursor, budget = Cursor(), self._first_budget()
         sizes = {"tokens": tree.total, "distinct": tree.distinct}
         while (piece := tree.piece(cursor, budget, self._cap)) is not None:
+            indices = [one.index for one in piece.finished]
+            short: BaseException | None = None
             try:
                 hidden = walk.hidden(piece, self.network.device)
-                indices = [one.index for one in piece.finished]
                 values = reader.values(hidden, indices, [one.rows for one in piece.finished])
+                del hidden
                 if indices and reader.kind not in self._checked:
                     self._checked[reader.kind] = self._check(piece.finished, values, sequences, reader, budget)
-                self._facts = {"prefix_sharing": sizes | self._checked.get(reader.kind, {})}
             except FAILURES as error:
-                if _is_memory(error):
-                    budget = self._smaller(min(budget, len(piece.tokens)), "tokens", error)
-                    continue
-                if reader.kind not in self._checked:
-                    raise TreeError(f"it fails on a prefix tree ({first_line(error)})") from error
-                raise self._failed(len(indices), len(piece.tokens), error) from error
+                if not _is_memory(error):
+                    if reader.kind not in self._checked:
+                        raise TreeError(f"it fails on a prefix tree ({first_line(error)})") from error
+                    raise self._failed(len(indices), len(piece.tokens), error) from error
+                short = error.with_traceback(None)  # Which holds what the failed pass computed.
+            if short is not None:
+                budget = self._smaller(min(budget, max(len(piece.tokens), 1)), "tokens", short)
+                continue
+            self._facts = {"prefix_sharing": sizes | self._checked.get(reader.kind, {})}
             walk.advance()
             cursor = piece.after
             if indices:
                 yield Reading(tuple(indices), tuple(values))
+
+    def _try(self, sequences: Sequence[TokenSequence], reader: Reader) -> None:
+        """Shares prefixes of a few short sequences, cut into pieces of a few tokens, before anything real is computed.
+
+        The first piece of real ones may hold one sequence alone, which no mistake in sharing shows in.
+
+        Raises:
+            TreeError: If that fails, or gives other values than the plain path.
+        """
+        longest = max(sequences, key=len, default=())
+        stem = [int(token) for token in longest[: 4 * TRIAL]]
+        if len(stem) < 2:
+            return
+        third = max(1, len(stem) // 3)
+        others = (stem[: 2 * third], stem[third // 2 :], stem[:1])
+        trial = [stem, *(stem[:third] + other for other in others)]
+        probe = reader.like(trial)
+        walk, tree, cursor = TreeNetwork(self.network.model), PrefixTree(trial), Cursor()
+        found: dict[int, FloatArray] = {}
+        try:
+            while (piece := tree.piece(cursor, TRIAL)) is not None:
+                hidden = walk.hidden(piece, self.network.device)
+                indices = [one.index for one in piece.finished]
+                values = probe.values(hidden, indices, [one.rows for one in piece.finished])
+                found.update(zip(indices, values, strict=True))
+                walk.advance()
+                cursor = piece.after
+            self._compare(found, trial, probe)
+        except FAILURES as error:
+            raise TreeError(f"it fails on a prefix tree ({first_line(error)})") from error
 
     def _check(
         self,
@@ -186,18 +226,27 @@ class HFEngine:
         longest = np.maximum.accumulate([len(sequences[finished[k].index]) for k in order])
         fitting = int(np.sum(longest * np.arange(1, len(order) + 1) <= budget))
         sample = order[: max(1, min(SAMPLE, fitting))]
-        own = [finished[k].index for k in sample]
+        return self._compare({finished[k].index: values[k] for k in sample}, sequences, reader)
+
+    def _compare(
+        self, found: Mapping[int, FloatArray], sequences: Sequence[TokenSequence], reader: Reader
+    ) -> dict[str, Any]:
+        """Compares values by index with those of the plain path; see `_check`."""
+        own = list(found)
         alone = [self._batch([index], sequences, reader)[0] for index in own]
         together = self._batch(own, sequences, reader)
-        spread = max(float(np.max(np.abs(a - b), initial=0)) for a, b in zip(alone, together, strict=True))
+        between = np.concatenate([np.abs(a - b).ravel() for a, b in zip(alone, together, strict=True)])
+        spread = float(np.max(between[np.isfinite(between)], initial=0))
         floor = FLOORS.get(self.network.model.dtype, 1e-5)
         largest = 0.0
-        for k, plain in zip(sample, alone, strict=True):
-            apart = np.abs(values[k] - plain)
-            largest = max(largest, float(np.max(apart, initial=0)))
-            if not np.all(apart <= np.maximum(4 * spread, floor * np.maximum(1, np.abs(plain)))):
+        for index, plain in zip(own, alone, strict=True):
+            apart = np.abs(found[index] - plain)
+            largest = float(np.maximum(largest, np.max(apart, initial=0)))
+            # A plain path that is spread wide explains nothing: then it is itself what is wrong.
+            allowed = np.maximum(min(4 * spread, WIDE * floor), floor) * np.maximum(1, np.abs(plain))
+            if not np.all((apart <= allowed) | ~np.isfinite(plain)):
                 raise TreeError(f"values differ from plain ones by {largest:.2g}")
-        return {"checked": len(sample), "largest_difference": largest, "plain_spread": spread}
+        return {"checked": len(own), "largest_difference": largest, "plain_spread": spread}
 
     def _plain(self, sequences: Sequence[TokenSequence], reader: Reader | None) -> Iterator[Reading]:
         """Reads padded batches of similar length, longest first."""
@@ -290,5 +339,8 @@ def _place(start: int, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64
 
 
 def _is_memory(error: BaseException) -> bool:
-    """Whether memory ran out; on a CPU torch raises a plain RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether memory ran out; off CUDA torch raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(said in str(error) for said in _MEMORY)
+
+
+_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")

@@ -88,6 +88,14 @@ class Network:
         }
 
     @property
+    def multiplies_bfloat16(self) -> bool:
+        """Whether the device has instructions for it; where that is not known it may."""
+        known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+        if self._device.type != "cpu" or known is None or platform.machine().lower() not in ("x86_64", "amd64"):
+            return True
+        return bool(known())
+
+    @property
     def explicit_attention(self) -> str | None:
         """The implementation of attention that the user asked for."""
         asked: str | None = self._load.get("attn_implementation")
@@ -145,7 +153,7 @@ class Network:
                     f"{self.checkpoint.source} cannot be put on {self._device} ({first_line(error)}): choose another "
                     "--device, a smaller --dtype, or --model-kwargs device_map=auto"
                 ) from error
-        if self._device.type == "cpu" and model.dtype == torch.bfloat16 and not _multiplies_bfloat16():
+        if model.dtype == torch.bfloat16 and not self.multiplies_bfloat16:
             logger.warning("this CPU computes bfloat16 in software: --dtype float32 is several times faster")
         return model.eval()
 
@@ -163,12 +171,6 @@ def quiet() -> Iterator[None]:
         logs.set_verbosity(level)
         if bars:
             logs.enable_progress_bar()
-
-
-def _multiplies_bfloat16() -> bool:
-    """Whether the CPU has instructions for it; where that is not known it may."""
-    known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return known is None or platform.machine().lower() not in ("x86_64", "amd64") or bool(known())
 
 
 def _device(name: str) -> torch.device:

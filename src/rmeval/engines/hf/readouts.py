@@ -12,6 +12,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutput
 
 from rmeval.engines import AtPositions, LastToken, Readout, TokenLogProbs, TokenSequence
+from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
 __all__ = ["Reader"]
@@ -44,6 +45,15 @@ class Reader:
         self._model = model
         if isinstance(readout, LastToken | AtPositions):
             self._head = copy.deepcopy(model.get_submodule(readout.head)).float()
+
+    def like(self, sequences: Sequence[TokenSequence]) -> Reader:
+        """The same readout of other sequences, of all their positions where it takes some."""
+        readout = self._readout
+        if isinstance(readout, TokenLogProbs):
+            readout = TokenLogProbs([(1, len(sequence)) for sequence in sequences])
+        elif isinstance(readout, AtPositions):
+            readout = AtPositions(readout.head, [range(len(sequence)) for sequence in sequences])
+        return Reader(self._model, readout, sequences)
 
     def values(self, hidden: torch.Tensor, indices: Sequence[int], places: Sequence[Places]) -> list[FloatArray]:
         """The values of some sequences.
@@ -110,11 +120,21 @@ class Reader:
         Its own forward does it, with the layers below left out: what stands between head and logits (a cap, a factor)
         differs by architecture.
         """
-        base = self._model.base_model
+        base, called = self._model.base_model, []
+
+        def given(*_: Any, **__: Any) -> _Below:
+            called.append(True)
+            return _Below(last_hidden_state=hidden[None])
+
         below = base.forward
-        base.forward = lambda *_, **__: _Below(last_hidden_state=hidden[None])
+        base.forward = given
         try:
             logits: torch.Tensor = self._model(inputs_embeds=hidden[None], use_cache=False).logits
         finally:
             base.forward = below
+        if not called or base is self._model:
+            raise ModelError(
+                f"{type(self._model).__name__} does not keep its head apart from the layers below, so that its token "
+                "probabilities cannot be read: give a causal language model of another architecture"
+            )
         return logits[0].float()

@@ -166,12 +166,21 @@ def _attention(
             given = query[:, :, start:stop], own[:, :, least:seen], content[:, :, least:seen]
             mask = current.masks.of(stop - start, seen - least, window, query)
             if softcap is None and s_aux is None:
-                shared = key.shape[1] != query.shape[1]
-                result = functional.scaled_dot_product_attention(*given, mask, scale=scaling, enable_gqa=shared)
+                result = _products(*given, mask, scaling)
             else:
                 result = _by_hand(*given, mask, scaling, softcap, s_aux)
             out[:, start:stop] = result.transpose(1, 2)
     return out, None
+
+
+def _products(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, scaling: float | None
+) -> torch.Tensor:
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1 and query.device.type == "cuda":
+        # The kernels that take a mask want a key for each head; the one that does not would hold all products.
+        key, value, groups = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1), 1
+    return functional.scaled_dot_product_attention(query, key, value, mask, scale=scaling, enable_gqa=groups > 1)
 
 
 def _by_hand(
@@ -231,8 +240,8 @@ class TreeNetwork:
             return states_before
         current = _Pass(piece, layers, self._masks)
         mark = _PASS.set(current)
-        self._model.set_attn_implementation(_NAME)
         try:
+            self._model.set_attn_implementation(_NAME)
             with torch.inference_mode():
                 states: torch.Tensor = self._model.base_model(
                     input_ids=torch.as_tensor(piece.tokens, device=device)[None],
