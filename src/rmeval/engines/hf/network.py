@@ -18,7 +18,7 @@ from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.errors import ModelError
 
-__all__ = ["Network", "first_line", "quiet"]
+__all__ = ["Network", "first_line"]
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class Network:
         dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
         kind = AutoModelForCausalLM if self._language_model else AutoModelForSequenceClassification
         try:
-            with quiet():
+            with _quiet():
                 model, found = kind.from_pretrained(
                     self.checkpoint.source, dtype=dtype, output_loading_info=True, **self._load
                 )
@@ -159,7 +159,7 @@ class Network:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Keeps transformers from printing what becomes an error or a note of ours, and bars that nobody sees."""
     level, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
     logs.set_verbosity_error()
