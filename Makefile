@@ -1,6 +1,6 @@
 # make demo   sets up .venv and runs the reward model that comes with rmeval on a benchmark made on the spot
 # make test   sets up .venv, then lint, types and tests
-# make perf   measures speed and memory against other ways, about 20 minutes; adds the tables to docs/performance.md
+# make perf   measures speed and memory against other ways, about 30 minutes; adds the tables to docs/performance.md
 # make docs   builds the documentation site into site/
 PYTHON ?= python3
 VENV := .venv
@@ -48,6 +48,7 @@ test-integration: setup
 
 perf: setup
 	$(BIN)/python -m perf.engine --every 12 --out docs/performance.md
+	$(BIN)/python -m perf.pairs --out docs/performance.md
 
 docs: setup
 	$(INSTALL) --editable '.[docs]'

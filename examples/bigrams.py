@@ -34,7 +34,7 @@ class Bigrams:
     twins = False
 
     def __init__(self, seed: int = 1_000_000, size: int = 4000) -> None:
-        items = rmeval.load_benchmark("rm-bench-synthetic", seed=seed, size=size).load()
+        items = list(rmeval.load_benchmark("rm-bench-synthetic", seed=seed, size=size).load())
         order = np.random.default_rng(0).permutation(len(items))
         shown = {items[place].id if self.twins else items[place].cluster: items[place] for place in order}
         apart = self._side(shown.values(), 0) - self._side(shown.values(), 3)

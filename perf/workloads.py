@@ -32,7 +32,7 @@ class Workload:
 
 
 def _items(name: str, benchmark: str, every: int, **options: Any) -> Workload:
-    items = rmeval.load_benchmark(benchmark, **options).load()[::every]
+    items = list(rmeval.load_benchmark(benchmark, **options).load())[::every]
     return Workload(name, [[item.conversation(k) for k in range(len(item.responses))] for item in items])
 
 

@@ -5,21 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rmeval.types import Conversation, Item
 
-__all__ = ["contents_digest", "conversation_digest", "digest", "files_digest", "gold_digest", "item_digests"]
+__all__ = [
+    "contents_digest",
+    "conversation_digest",
+    "digest",
+    "files_digest",
+    "gold_digest",
+    "item_digests",
+    "unordered_digest",
+]
 
 _CHUNK = 1 << 24
 
 
 def digest(value: Any) -> str:
     """32 hex digits of BLAKE2b over the value's canonical JSON (sorted keys, no spaces)."""
+    return hashlib.blake2b(_canonical(value), digest_size=16).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return text.encode("utf-8", "surrogatepass")
 
 
 def conversation_digest(conversation: Conversation) -> str:
@@ -37,23 +49,32 @@ def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
 
     Answers are sorted within an item, because their order often tells which is right, and gold is not asked.
     """
-    return digest(sorted([name, *sorted(contents)] for name, contents in digests))
+    return unordered_digest([name, *sorted(contents)] for name, contents in digests)
 
 
-def gold_digest(items: Iterable[Item], digests: Mapping[str, Sequence[str]]) -> str:
+def gold_digest(items: Iterable[tuple[Item, Sequence[str]]]) -> str:
     """Digest of what a benchmark knows: which conversation has what gold and wins what, in any order of items.
 
     Args:
-        items: The items; their texts are not needed.
-        digests: By item id, the conversation digest of each response.
+        items: The items, whose texts are not needed, each with the conversation digest of each response.
     """
-    known = []
-    for item in items:
-        own = digests[item.id]
-        golds = [[content, response.gold] for content, response in zip(own, item.responses, strict=True)]
-        contests = [[[own[member] for member in c.members], c.gold, c.tag] for c in item.contests]
-        known.append([item.id, golds, contests, item.weight])
-    return digest(sorted(known, key=lambda entry: str(entry[0])))
+    return unordered_digest(_known(item, own) for item, own in items)
+
+
+def _known(item: Item, own: Sequence[str]) -> list[Any]:
+    golds = [[content, response.gold] for content, response in zip(own, item.responses, strict=True)]
+    contests = [[[own[member] for member in c.members], c.gold, c.tag] for c in item.contests]
+    return [item.id, golds, contests, item.weight]
+
+
+def unordered_digest(values: Iterable[Any]) -> str:
+    """32 hex digits that are the same in whatever order the values come, without keeping them.
+
+    The sum of the values' 256-bit digests modulo 2^256 (the additive multiset hash of Bellare and Micciancio 1997,
+    EUROCRYPT, section 5), shortened.
+    """
+    total = sum(int.from_bytes(hashlib.blake2b(_canonical(value), digest_size=32).digest(), "big") for value in values)
+    return digest(total % 2**256)
 
 
 def files_digest(paths: Sequence[Path]) -> str:

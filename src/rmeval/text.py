@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["NULL_SCORES", "TextCounts", "count_text"]
 
@@ -49,11 +49,11 @@ def count_text(text: str) -> TextCounts:
     )
 
 
-NULL_SCORES: dict[str, Callable[[TextCounts], float]] = {
-    "random": lambda counts: 0.0,
-    "longest": lambda counts: float(counts.characters),
-    "shortest": lambda counts: -float(counts.characters),
-    "markdown": lambda counts: float(counts.markdown),
+NULL_SCORES: dict[str, tuple[float, Literal["characters", "markdown"]]] = {
+    "random": (0.0, "characters"),
+    "longest": (1.0, "characters"),
+    "shortest": (-1.0, "characters"),
+    "markdown": (1.0, "markdown"),
 }
-"""Scores of the null baselines that stand beside every number. With ties shared, equal scores for all answers are
-exactly what random ones get on average, so `random` needs no dice."""
+"""Scores of the null baselines that stand beside every number: a factor, and the count that it multiplies. With ties
+shared, equal scores for all answers are exactly what random ones get on average, so `random` needs no dice."""

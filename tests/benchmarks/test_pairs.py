@@ -11,13 +11,14 @@ from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.pairs import Pairs
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL
+from rmeval.runs.runner import plan
 from rmeval.types import Evidence, Item, Message
 
 
 def load(tmp_path: Path, rows: list[dict[str, Any]], **options: Any) -> list[Item]:
     file = tmp_path / "p.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Pairs(str(file), **options).load()
+    return list(Pairs(str(file), **options).load())
 
 
 def say(*turns: str) -> list[dict[str, str]]:
@@ -101,12 +102,13 @@ def test_bad_rows(tmp_path: Path, row: dict[str, Any], sentence: str) -> None:
 
 def test_bad_settings(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="pairs needs data"):
-        load_benchmark("pairs").load()
+        list(load_benchmark("pairs").load())
     with pytest.raises(DataError, match="--columns knows prompt, chosen"):
         Pairs("p", columns={"winner": "a"})
     row = {"id": 1, "prompt": "p", "chosen": "a", "rejected": "b"}
-    with pytest.raises(DataError, match="id '1' is there already"):
-        load(tmp_path, [row, row])
+    load(tmp_path, [row, row | {"id": 2}, row])
+    with pytest.raises(DataError, match="item 1 and item 3 of pairs have the id '1': ids must be unique"):
+        plan(Pairs(str(tmp_path / "p.jsonl")))
     with pytest.raises(DataError, match="there is no benchmark 'rmbench': choose one of"):
         load_benchmark("rmbench")
     with pytest.raises(DataError, match="does not take one of the given options"):
@@ -131,8 +133,9 @@ def test_a_split_of_a_local_file(tmp_path: Path) -> None:
 
 
 def test_equal_answers_are_noted(tmp_path: Path) -> None:
-    items = load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "a"}])
-    assert Pairs("p").notes(items) == ["1 pairs have equal answers: any model ties on them"]
+    load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "a"}, {"prompt": "p", "chosen": "a", "rejected": "b"}])
+    (note,) = plan(Pairs(str(tmp_path / "p.jsonl"))).notes
+    assert note == "1 items ask which of two equal answers is better: any model ties on them"
 
 
 def test_a_benchmark_from_a_file(tmp_path: Path) -> None:
@@ -141,8 +144,8 @@ def test_a_benchmark_from_a_file(tmp_path: Path) -> None:
         "from rmeval.benchmarks.pairs import Pairs\n"
         "class Mine(Pairs):\n"
         "    def load(self):\n"
-        "        return super().load()[:1]\n"
+        "        return list(super().load())[:1]\n"
     )
     data = tmp_path / "p.jsonl"
     data.write_text('{"prompt": "p", "chosen": "a", "rejected": "b"}\n' * 3)
-    assert len(load_benchmark(f"{file}:Mine", str(data)).load()) == 1
+    assert len(list(load_benchmark(f"{file}:Mine", str(data)).load())) == 1

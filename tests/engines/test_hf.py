@@ -167,7 +167,7 @@ def test_bfloat16_keeps_the_head_in_float32(checkpoint: Path) -> None:
 def test_scores_of_the_reference(shared: Path, fixtures: Any) -> None:
     """RM-Bench's reference with the same model: 1e-4 in float32 (here on every twelfth item, all six answers)."""
     reference = {row["id"]: row for row in fixtures("rm_bench_reference.json")["scores"]}
-    items = rmeval.load_benchmark("rm-bench", str(shared / "data" / "rm-bench")).load()[::12]
+    items = list(rmeval.load_benchmark("rm-bench", str(shared / "data" / "rm-bench")).load())[::12]
     model = rmeval.load_model(str(shared / "fixtures" / "models" / "tiny-rm"))
     found = rmeval.score(model, [item.conversation(n) for item in items for n in range(6)]).reshape(-1, 6)
     wanted = [reference[item.id.replace("/", "-")] for item in items]

@@ -64,6 +64,24 @@ def test_bootstrap_spread_is_that_of_theory() -> None:
     assert means.mean() == pytest.approx(values.mean(), abs=0.002)
 
 
+def test_clusters_that_are_alike_may_be_drawn_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One at a time or by kind: the replicates have the same distribution (two-sample Kolmogorov-Smirnov)."""
+    from scipy.stats import ks_2samp
+
+    from rmeval.metrics import intervals
+
+    random = np.random.default_rng(5)
+    cluster = np.repeat(np.arange(60), random.integers(1, 4, 60))
+    values = (random.random((len(cluster), 2)) < 0.7).astype(float)
+    values[random.random(values.shape) < 0.1] = np.nan
+    single = bootstrap_means(values, cluster, bootstrap_random())
+    monkeypatch.setattr(intervals, "MANY", 10)
+    together = bootstrap_means(values, cluster, np.random.default_rng(6))
+    for column in range(2):
+        assert ks_2samp(single[:, column], together[:, column]).pvalue > 0.01
+        assert single[:, column].std() == pytest.approx(together[:, column].std(), rel=0.06)
+
+
 def test_bootstrap_draws_whole_clusters() -> None:
     values = np.repeat([[0.0], [1.0], [1.0], [0.0]], 5, axis=0)
     means = bootstrap_means(values, np.repeat(np.arange(4), 5), bootstrap_random())

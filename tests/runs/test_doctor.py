@@ -19,7 +19,9 @@ from tests.command import command
 
 
 def examined(folder: Path, dtypes: tuple[str, ...] = ("float32",), **options: Any) -> Examination:
-    return examine(str(folder), ModelOptions(**options), load_benchmark("rm-bench-synthetic", size=8).load(), dtypes)
+    return examine(
+        str(folder), ModelOptions(**options), list(load_benchmark("rm-bench-synthetic", size=8).load()), dtypes
+    )
 
 
 def texts(found: Examination, level: str) -> str:

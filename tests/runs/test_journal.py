@@ -9,8 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rmeval.errors import RunError
-from rmeval.runs.journal import Journal, read_journal
+from rmeval.runs.journal import Journal
+from rmeval.runs.journal import read_journal as read_batches
 from rmeval.types import Observation
+
+
+def read_journal(folder: Path) -> dict[str, Observation]:
+    return {one.key: one for batch in read_batches(folder) for one in batch}
+
 
 floats = st.floats(allow_nan=False, allow_infinity=False)
 observations = st.builds(

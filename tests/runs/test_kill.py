@@ -72,8 +72,8 @@ def test_killed_twenty_times_the_scores_are_the_same(checkpoint: Path, tmp_path:
     segments = len(list((killed / "journal").iterdir()))
     assert segments == KILLS + 1
     # No answer is in two segments, but for those of a batch that its process could not finish writing.
-    finished = [list(read_journal(alone(path, tmp_path))) for path in sorted((killed / "journal").iterdir())]
-    keys = [key for segment in finished for key in segment]
+    finished = [read_journal(alone(path, tmp_path)) for path in sorted((killed / "journal").iterdir())]
+    keys = [one.key for segment in finished for batch in segment for one in batch]
     assert len(keys) == len(set(keys)) == 12000
 
 

@@ -5,6 +5,7 @@ import pytest
 from rmeval.benchmarks.rm_bench import RMBench
 from rmeval.errors import DataError
 from rmeval.runs.selection import Selection, select
+from rmeval.tables import ItemTable
 from rmeval.types import Item
 
 
@@ -16,7 +17,8 @@ ITEMS = [item(n, subset) for n, subset in enumerate(["chat", "safety-refuse", "s
 
 
 def ids(selection: Selection, items: list[Item] = ITEMS) -> list[str]:
-    return [one.id for one in select(items, selection, RMBench.card)]
+    table = ItemTable.of(items)
+    return [one.id for one in table.take(select(table, selection, RMBench.card))]
 
 
 def test_subsets_and_sections() -> None:

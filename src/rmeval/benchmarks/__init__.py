@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rmeval.errors import DataError
 from rmeval.plugins import is_file_spec, load_object, registered
+from rmeval.tables import ItemTable
 from rmeval.types import Evidence, Item, Policy, Record
 
 __all__ = ["BUILTIN", "Benchmark", "Card", "benchmark_names", "load_benchmark"]
@@ -68,8 +69,8 @@ class Benchmark(Protocol):
     spec: str
     options: Mapping[str, Any]
 
-    def load(self) -> list[Item]:
-        """Reads the items.
+    def load(self) -> Iterable[Item]:
+        """Reads the items; an iterator does, and lets them be more than fit into memory.
 
         Raises:
             DataError: If the data are not there or not of the expected form.
@@ -82,8 +83,8 @@ class Benchmark(Protocol):
         """Computes the benchmark's numbers.
 
         Args:
-            items: The items that were asked about; their texts are not needed.
-            evidence: By item id.
+            items: The items that were asked about, without their texts: an `rmeval.tables.ItemTable`.
+            evidence: By item id: an `rmeval.tables.EvidenceTable`.
             policy: How ties and failures count.
             intervals: Whether to compute confidence intervals.
         """
@@ -147,9 +148,7 @@ def missing_counts(card: Card, items: Sequence[Item], whole: bool = False) -> li
         items: Its items.
         whole: Whether a subset without any items counts too.
     """
-    found = dict.fromkeys(card.counts, 0)
-    for item in items:
-        found[item.subset] = found.get(item.subset, 0) + 1
+    found = dict.fromkeys(card.counts, 0) | ItemTable.of(items).counts
     wrong = [
         f"{name} {found[name]} instead of {want}"
         for name, want in card.counts.items()

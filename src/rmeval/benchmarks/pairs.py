@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import SUFFIXES, Row, find_files, read_rows
+from rmeval.benchmarks.source import SUFFIXES, Row, find_files, iterate_rows
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.hub import is_hub_id, need_extra
@@ -77,33 +77,28 @@ class Pairs:
         self.data, self.split, self.config = data, split, config
         self.columns = {name: name for name in COLUMNS} | dict(columns or {})
 
-    def load(self) -> list[Item]:
-        """Reads the pairs. Pairs with the same context form a cluster; an id is the row's own, or its number."""
-        items: dict[str, Item] = {}
+    def load(self) -> Iterator[Item]:
+        """Reads the pairs one by one. Pairs with the same context form a cluster; an id is the row's or its number."""
+        subsets: set[str] = set()
         for number, row in enumerate(self._rows()):
             item = self._item(row, number)
-            if item.id in items:
-                raise DataError(
-                    f"{row.where}: id {item.id!r} is there already: ids must be unique, or leave the column out"
-                )
-            items[item.id] = item
-        subsets = {item.subset for item in items.values()}
-        if "all" in subsets and len(subsets) > 1:
-            raise DataError(f"a subset of {self.data} has the name 'all', which stands for all pairs: rename it")
-        return list(items.values())
+            subsets.add(item.subset)
+            if "all" in subsets and len(subsets) > 1:
+                raise DataError(f"{row.where}: a subset has the name 'all', which stands for all pairs: rename it")
+            yield item
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> Iterable[Row]:
         if self.data is None:
             raise DataError("pairs needs data: give a file, a folder or a hub id with --data")
         place = Path(self.data)
         if place.is_dir():
-            return [row for path in find_files(place) for row in read_rows(path)]
+            return (row for path in find_files(place) for row in iterate_rows(path))
         if place.exists() or not is_hub_id(self.data) or place.name.endswith(SUFFIXES):
             if self.split or self.config:
                 raise DataError(
                     f"--split and --config are for data on the hub, and {self.data} is a local file: leave them out"
                 )
-            return read_rows(place)
+            return iterate_rows(place)
         return _hub_rows(self.data, self.config, self.split or "train")
 
     def _item(self, row: Row, number: int) -> Item:
@@ -153,19 +148,16 @@ class Pairs:
     ) -> list[Record]:
         """Accuracy by subset, where there are any, and over all pairs."""
         found = outcomes(items, evidence, policy)
-        names = list(dict.fromkeys(found.subset))
         records = [
-            accuracy_record(self.card.id, policy, name, found.select(found.subset == name), FORMULA)
-            for name in names
+            accuracy_record(self.card.id, policy, name, found.within(name), FORMULA)
+            for name in found.present
             if name != "all"
         ]
         return [*records, accuracy_record(self.card.id, policy, "all", found, FORMULA)]
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Pairs whose answers are the same."""
-        # Texts may not be stored; then there is nothing to compare.
-        same = sum(bool(item.responses[0].text) and item.responses[0].text == item.responses[1].text for item in items)
-        return [f"{same} pairs have equal answers: any model ties on them"] if same else []
+        """Nothing: what the data are is known to who gave them."""
+        return []
 
 
 def _messages(row: Row, column: str) -> Conversation:
@@ -189,7 +181,7 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
 
 
-def _hub_rows(name: str, config: str | None, split: str) -> list[Row]:
+def _hub_rows(name: str, config: str | None, split: str) -> Iterator[Row]:
     try:
         import datasets
     except ImportError as error:
@@ -207,4 +199,4 @@ def _hub_rows(name: str, config: str | None, split: str) -> list[Row]:
         ) from error
     except ValueError as error:
         raise DataError(f"the data set {name} cannot be read ({error}): check --split and --config") from error
-    return [Row(dict(fields), f"{name} {split} row {number}") for number, fields in enumerate(table)]
+    return (Row(dict(fields), f"{name} {split} row {number}") for number, fields in enumerate(table))

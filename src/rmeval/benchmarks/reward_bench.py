@@ -19,6 +19,7 @@ from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootst
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import accuracy_record, make_record
 from rmeval.metrics.sections import EXAMPLE_COUNTS, FORMULA, SECTIONS, overall, section_scores
+from rmeval.tables import ItemTable
 from rmeval.types import Contest, Evidence, FloatArray, Item, Message, Policy, Record, Response
 
 __all__ = ["RewardBench"]
@@ -88,12 +89,10 @@ class RewardBench:
     ) -> list[Record]:
         """Sections, accuracy by subset, and the overall: the mean of four sections, absent unless all are there."""
         found = outcomes(items, evidence, policy)
-        present = [name for name in EXAMPLE_COUNTS if (found.subset == name).any()]
         accuracy = {
-            name: accuracy_record(
-                self.card.id, policy, name, found.select(found.subset == name), "accuracy@1", EXAMPLE_COUNTS[name]
-            )
-            for name in present
+            name: accuracy_record(self.card.id, policy, name, found.within(name), "accuracy@1", EXAMPLE_COUNTS[name])
+            for name in EXAMPLE_COUNTS
+            if name in found.present
         }
         scores = section_scores({name: record.value for name, record in accuracy.items()})
         draws: dict[str, float | FloatArray] = {}
@@ -101,7 +100,7 @@ class RewardBench:
         random = bootstrap_random()
         records = []
         for section, score in scores.items():
-            inside = found.select(np.isin(found.subset, SECTIONS[section]))
+            inside = found.within(*SECTIONS[section])
             draws |= section_scores(_draws(inside, random)) if intervals else {section: np.empty(0)}
             interval = bootstrap_interval(float(score), np.asarray(draws[section]), inside.n_clusters)
             clusters[section] = inside.n_clusters
@@ -118,7 +117,7 @@ class RewardBench:
 
     def notes(self, items: Sequence[Item]) -> list[str]:
         """Missing sections, sections with missing subsets, and counts that differ from the published ones."""
-        subsets = {item.subset for item in items}
+        subsets = set(ItemTable.of(items).counts)
         missing = [section for section, parts in SECTIONS.items() if not subsets & set(parts)]
         notes = [f"no overall: there are no items of {', '.join(missing)}"] if missing else []
         partial = [s for s, parts in SECTIONS.items() if s not in missing and not set(parts) <= subsets]
@@ -135,9 +134,9 @@ def _draws(inside: Outcomes, random: np.random.Generator) -> dict[str, FloatArra
     """
     found: dict[str, FloatArray] = {}
     for names in _strata(inside):
-        part = inside.select(np.isin(inside.subset, names))
+        part = inside.within(*names)
         values = np.full((part.n_items, len(names)), np.nan)
-        values[part.item, [names.index(name) for name in part.subset[part.item]]] = part.credit
+        values[part.item, [names.index(part.subsets[code]) for code in part.subset[part.item]]] = part.credit
         means = bootstrap_means(values, part.cluster, random)
         found |= {name: means[:, column] for column, name in enumerate(names)}
     return found
@@ -146,8 +145,8 @@ def _draws(inside: Outcomes, random: np.random.Generator) -> dict[str, FloatArra
 def _strata(inside: Outcomes) -> list[list[str]]:
     """Subsets in groups that share no cluster with each other."""
     strata: list[tuple[list[str], set[int]]] = []
-    for name in dict.fromkeys(inside.subset):
-        names, clusters = [str(name)], set(inside.cluster[inside.subset == name].tolist())
+    for name in inside.present:
+        names, clusters = [name], set(inside.within(name).cluster.tolist())
         for stratum in [stratum for stratum in strata if stratum[1] & clusters]:
             strata.remove(stratum)
             names, clusters = stratum[0] + names, stratum[1] | clusters

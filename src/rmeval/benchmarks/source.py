@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from rmeval.errors import DataError
 
-__all__ = ["SUFFIXES", "Row", "find_files", "read_json", "read_rows"]
+__all__ = ["SUFFIXES", "Row", "find_files", "iterate_rows", "read_json", "read_rows"]
 
+_BATCH = 1 << 12
 _LFS = b"version https://git-lfs"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".csv", ".parquet")
 
@@ -67,6 +68,11 @@ class Row:
 
 
 def read_rows(path: Path) -> list[Row]:
+    """Reads a table as `iterate_rows` does, whole."""
+    return list(iterate_rows(path))
+
+
+def iterate_rows(path: Path) -> Iterator[Row]:
     """Reads a table from JSONL (also gzipped), JSON (a list of objects), CSV or parquet, by the file's ending.
 
     Raises:
@@ -80,7 +86,9 @@ def read_rows(path: Path) -> list[Row]:
         with path.open("rb") as file:
             if file.read(len(_LFS)) == _LFS:
                 raise DataError(f"{path} is a Git LFS pointer, not the data: run 'git lfs pull' where it was cloned")
-        rows = list(_READERS[_suffix(path)](path))
+        row = None
+        for row in _READERS[_suffix(path)](path):
+            yield row
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start}): convert it") from error
     except csv.Error as error:
@@ -89,9 +97,8 @@ def read_rows(path: Path) -> list[Row]:
         raise DataError(f"{path} is cut short: download it again") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}): check it and its permissions") from error
-    if not rows:
+    if row is None:
         raise DataError(f"{path} holds no rows: it must hold at least one")
-    return rows
 
 
 def read_json(path: Path) -> Any:
@@ -189,11 +196,14 @@ def _csv(path: Path) -> Iterator[Row]:
 
 def _parquet(path: Path) -> Iterator[Row]:
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            number = 0
+            for batch in file.iter_batches(_BATCH):
+                for fields in batch.to_pylist():
+                    yield Row(fields, f"{path} row {number}")
+                    number += 1
     except pa.ArrowInvalid as error:
         raise DataError(f"{path} is no parquet file ({str(error).splitlines()[0]}): download it again") from error
-    for number, fields in enumerate(table.to_pylist()):
-        yield Row(fields, f"{path} row {number}")
 
 
 _READERS = {".jsonl": _jsonl, ".jsonl.gz": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}

@@ -42,11 +42,11 @@ def doctor_command(
     from rmeval.models import ModelOptions
     from rmeval.report.tables import print_examination
     from rmeval.runs.doctor import examine
-    from rmeval.runs.selection import select
+    from rmeval.runs.runner import plan
 
     show_warnings()
     (chosen,) = wanted.load(o.places(data, [benchmark]))
-    items = select(chosen.load(), wanted.selection(n_items=16), chosen.card)
+    items = [one.item for one in plan(chosen, wanted.selection(n_items=16)).items()]
     with o.progress_bar(f"{chosen.card.id}  {model}") as progress:
         found = examine(model, ModelOptions(**options), items, o.words(dtypes), progress)
     if as_json:

@@ -32,11 +32,11 @@ def items_command(
 
     from rmeval.cli.logs import show_warnings
     from rmeval.errors import explain_os_error
-    from rmeval.runs.selection import select
+    from rmeval.runs.runner import plan
 
     show_warnings()
     (found,) = wanted.load({benchmark: data})
-    chosen = select(found.load(), wanted.selection(), found.card)
+    chosen = (one.item for one in plan(found, wanted.selection()).items())
     lines = (json.dumps(asdict(item) | {"meta": dict(item.meta)}, ensure_ascii=False) + "\n" for item in chosen)
     if out is None:
         for line in lines:

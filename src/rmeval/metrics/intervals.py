@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
+from rmeval.tables import Codes
 from rmeval.types import FloatArray, IntArray
 
 __all__ = [
     "BOOTSTRAP",
+    "MANY",
     "MIN_CLUSTERS",
     "REPLICATES",
     "bootstrap_interval",
@@ -20,13 +22,15 @@ __all__ = [
 REPLICATES = 2000
 MIN_CLUSTERS = 5
 """Resampling fewer problems than this says nothing of others."""
+MANY = 20_000
+"""Above this many clusters, those that are alike are drawn together."""
 SEED = 0
 BOOTSTRAP = f"cluster-bootstrap({REPLICATES} replicates, percentile, seed {SEED})"
 _Z = float(norm.ppf(0.975))
 _BLOCK = 4_000_000
 
 
-def wilson(credit: FloatArray, cluster: IntArray) -> tuple[tuple[float, float] | None, str]:
+def wilson(credit: FloatArray, cluster: Codes | IntArray) -> tuple[tuple[float, float] | None, str]:
     """Wilson's score interval (Wilson 1927, JASA 22:209) for a mean of credits, with clusters taken into account.
 
     With p the mean and n the number of values:
@@ -37,21 +41,24 @@ def wilson(credit: FloatArray, cluster: IntArray) -> tuple[tuple[float, float] |
 
     Args:
         credit: float64[m], values between 0 and 1; NaN is left out.
-        cluster: int64[m], the cluster of each value.
+        cluster: int[m], the cluster of each value, small whole numbers.
 
     Returns:
         The interval (None without values), and the name of the method.
     """
-    known = ~np.isnan(credit)
-    credit, cluster = credit[known], cluster[known]
+    if np.isnan(credit).any():
+        known = ~np.isnan(credit)
+        credit, cluster = credit[known], cluster[known]
     if not len(credit):
         return None, "wilson"
-    _, member, size = np.unique(cluster, return_inverse=True, return_counts=True)
+    size = np.bincount(cluster)
+    present = size > 0
+    size = size[present]
     mean, count = float(credit.mean()), float(len(credit))
     method = "wilson"
     if len(size) < len(credit):
         method = "wilson(clustered)"
-        residual = np.bincount(member, weights=credit - mean)
+        residual = np.bincount(cluster, weights=credit - mean)[present]
         clusters = len(size)
         variance = float((residual**2).sum()) / count**2 * clusters / max(clusters - 1, 1)
         count = min(count, mean * (1 - mean) / variance) if variance > 0 else float(clusters)
@@ -74,13 +81,16 @@ def bootstrap_random() -> np.random.Generator:
 
 
 def bootstrap_means(
-    values: FloatArray, cluster: IntArray, random: np.random.Generator, replicates: int = REPLICATES
+    values: FloatArray, cluster: Codes | IntArray, random: np.random.Generator, replicates: int = REPLICATES
 ) -> FloatArray:
     """Means of columns over resampled clusters (Field and Welsh 2007, JRSS-B 69:369, randomized cluster bootstrap).
 
+    Of more clusters than `MANY`, those with the same sums and counts are drawn as one, with the chance of them all: how
+    often each kind occurs in a resample has the same distribution then, and there are few kinds of wins and losses.
+
     Args:
         values: float64[n, k], one row an item; NaN is left out of its column.
-        cluster: int64[n], the unit that is drawn, whole, with replacement.
+        cluster: int[n], the unit that is drawn, whole, with replacement.
         random: Source of the draws, see `bootstrap_random`.
         replicates: Number of resamples.
 
@@ -93,11 +103,16 @@ def bootstrap_means(
     columns = range(values.shape[1])
     sums = np.stack([np.bincount(member, np.where(known, values, 0.0)[:, k], clusters) for k in columns], axis=1)
     counts = np.stack([np.bincount(member, known[:, k].astype(float), clusters) for k in columns], axis=1)
+    chance = np.full(clusters, 1 / max(clusters, 1))
+    if clusters > MANY:
+        alike, times = np.unique(np.concatenate([sums, counts], axis=1), axis=0, return_counts=True)
+        sums, counts = np.split(alike, 2, axis=1)
+        chance = times / clusters
     means = np.empty((replicates, values.shape[1]))
-    block = max(1, _BLOCK // max(clusters, 1))
+    block = max(1, _BLOCK // max(len(chance), 1))
     for start in range(0, replicates, block):
         rows = min(block, replicates - start)
-        drawn = random.multinomial(clusters, np.full(clusters, 1 / clusters), size=rows)
+        drawn = random.multinomial(clusters, chance, size=rows)
         with np.errstate(invalid="ignore"):
             means[start : start + rows] = (drawn @ sums) / (drawn @ counts)
     return means

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from rmeval.tables import Codes, EvidenceTable, ItemTable, Mask, starts
 from rmeval.types import Evidence, FloatArray, IntArray, Item, Policy
 
 __all__ = ["HALF", "OFFICIAL", "POLICIES", "Outcomes", "outcomes"]
@@ -23,28 +24,36 @@ class Outcomes:
     """All contests of some items under one policy, one entry a contest.
 
     Attributes:
-        item: int64[m], position of the item in `subset` and `cluster`.
-        tag: int64[m], position of the contest's tag in `tags`.
+        item: int32[m], position of the item in `subset` and `cluster`.
+        tag: int32[m], position of the contest's tag in `tags`.
         tags: The distinct tags.
         credit: float64[m]: 1 won, 0 lost, between for a shared tie, NaN where the policy leaves it out.
         tied: bool[m], the model's best scores were equal and the winner among them.
         failed: bool[m], a score was missing.
-        subset: object[n], each item's subset.
-        cluster: int64[n], each item's underlying problem as a number.
+        subset: int32[n], position of each item's subset in `subsets`.
+        subsets: The distinct subsets.
+        cluster: int32[n], each item's underlying problem as a number.
     """
 
-    item: IntArray
-    tag: IntArray
+    item: Codes
+    tag: Codes
     tags: tuple[str, ...]
     credit: FloatArray
-    tied: np.ndarray
-    failed: np.ndarray
-    subset: np.ndarray
-    cluster: IntArray
+    tied: Mask
+    failed: Mask
+    subset: Codes
+    subsets: tuple[str, ...]
+    cluster: Codes
 
-    def select(self, items: np.ndarray) -> Outcomes:
+    def within(self, *subsets: str) -> Outcomes:
+        """The outcomes of the items of some subsets; items are renumbered."""
+        return self.select(np.isin(self.subset, [code for code, name in enumerate(self.subsets) if name in subsets]))
+
+    def select(self, items: Mask) -> Outcomes:
         """The outcomes of the items for which the mask bool[n] is true; items are renumbered."""
-        rank = np.cumsum(items) - 1
+        if items.all():
+            return self
+        rank = np.cumsum(items, dtype=np.int32) - 1
         keep = items[self.item]
         return Outcomes(
             rank[self.item[keep]],
@@ -54,20 +63,32 @@ class Outcomes:
             self.tied[keep],
             self.failed[keep],
             self.subset[items],
+            self.subsets,
             self.cluster[items],
         )
 
     def only(self, tags: Collection[str]) -> Outcomes:
         """The contests with one of the tags; the items stay."""
         keep = np.isin(self.tag, [code for code, tag in enumerate(self.tags) if tag in tags])
-        return replace(
-            self,
-            item=self.item[keep],
-            tag=self.tag[keep],
-            credit=self.credit[keep],
-            tied=self.tied[keep],
-            failed=self.failed[keep],
+        if keep.all():
+            return self
+        return Outcomes(
+            self.item[keep],
+            self.tag[keep],
+            self.tags,
+            self.credit[keep],
+            self.tied[keep],
+            self.failed[keep],
+            self.subset,
+            self.subsets,
+            self.cluster,
         )
+
+    @property
+    def present(self) -> list[str]:
+        """The subsets that there are items of, in order of first appearance."""
+        codes, first = np.unique(self.subset, return_index=True)
+        return [self.subsets[code] for code in codes[np.argsort(first)]]
 
     @property
     def n_items(self) -> int:
@@ -77,7 +98,7 @@ class Outcomes:
     @property
     def n_clusters(self) -> int:
         """Number of distinct underlying problems."""
-        return len(np.unique(self.cluster))
+        return int(np.count_nonzero(np.bincount(self.cluster)))
 
 
 def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
@@ -93,54 +114,54 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Po
     Returns:
         One entry a contest, in the order of the items.
     """
-    index: list[int] = []
+    table = ItemTable.of(items)
+    seen = EvidenceTable.of(table, evidence)
+    first = starts([sum(c.gold is not None for c in shape.contests) for shape in table.shapes], table.shape)
+    total = int(first[-1])
     codes: dict[str, int] = {}
-    tags: list[int] = []
-    margins: list[float] = []
-    sharing: list[int] = []
-    for position, item in enumerate(items):
-        seen = evidence.get(item.id)
-        for contest in item.contests:
-            if contest.gold is None:
-                continue
-            index.append(position)
-            tags.append(codes.setdefault(contest.tag, len(codes)))
-            margin, equals = _decide(seen, contest.members, contest.gold)
-            margins.append(margin)
-            sharing.append(equals)
-    margin_array = np.array(margins, dtype=np.float64)
-    failed = np.isnan(margin_array)
-    tied = margin_array == 0
-    credit = np.where(margin_array > 0, 1.0, 0.0)
-    if policy.tie == "share":
-        credit = np.where(tied, 1.0 / np.maximum(sharing, 1), credit)
-    credit[failed] = 0.0 if policy.failure == "loss" else np.nan
-    clusters = {name: number for number, name in enumerate(dict.fromkeys(item.cluster for item in items))}
-    return Outcomes(
-        np.array(index, dtype=np.int64),
-        np.array(tags, dtype=np.int64),
-        tuple(codes),
-        credit,
-        tied,
-        failed,
-        np.array([item.subset for item in items], dtype=object),
-        np.array([clusters[item.cluster] for item in items], dtype=np.int64),
-    )
+    tag = np.empty(total, np.int32)
+    credit = np.empty(total)
+    tied, failed = np.empty(total, bool), np.empty(total, bool)
+    for shape, positions in table.by_shape():
+        decided = [contest for contest in shape.contests if contest.gold is not None]
+        for number, contest in enumerate(decided):
+            code = codes.setdefault(contest.tag, len(codes))
+            for start in range(0, len(positions), _BLOCK):
+                block = positions[start : start + _BLOCK]
+                margin, sharing = _decide(seen, block, contest.members, contest.gold or 0)
+                places = first[block] + number
+                tag[places], tied[places], failed[places] = code, margin == 0, np.isnan(margin)
+                shared = 1.0 / sharing if policy.tie == "share" else np.zeros(len(block))
+                won = np.where(margin > 0, 1.0, np.where(margin == 0, shared, 0.0))
+                won[np.isnan(margin)] = 0.0 if policy.failure == "loss" else np.nan
+                credit[places] = won
+    item = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(first))
+    return Outcomes(item, tag, tuple(codes), credit, tied, failed, table.subset, table.subsets, table.cluster)
 
 
-def _decide(seen: Evidence | None, members: tuple[int, ...], gold: int) -> tuple[float, int]:
-    """The winner's margin over the best other member (NaN if unknown), and how many share the winner's score."""
-    if seen is None:
-        return np.nan, 1
-    if seen.beats is not None:
-        winner = members[gold]
-        against = np.array([seen.beats[winner, other] for other in members if other != winner])
-        return float(against.min()) - 0.5, 1 + int((against == 0.5).sum())
-    scores = [float(seen.scores[member]) for member in members]
-    winning = scores.pop(gold)
-    if any(np.isnan(score) for score in scores):
-        return np.nan, 1
-    # Comparing, not subtracting: two infinities or two tiny differences must decide as `>` decides.
-    best = max(scores)
-    margin = 1.0 if winning > best else 0.0 if winning == best else -1.0 if winning < best else np.nan
-    return margin, 1 + scores.count(winning)
+_BLOCK = 1 << 16
+
+
+def _decide(
+    seen: EvidenceTable, positions: IntArray, members: tuple[int, ...], gold: int
+) -> tuple[FloatArray, IntArray]:
+    """One contest of several items of one shape.
+
+    Returns:
+        float64[k]: 1, 0 or -1 as the winner's score is above, equal to or below the best other member's, NaN where that
+        is not known; and int64[k]: how many members have the winner's score.
+    """
+    others = [member for place, member in enumerate(members) if place != gold]
+    if seen.beats and all(position in seen.beats for position in positions.tolist()):
+        matrices = np.stack([seen.beats[position] for position in positions.tolist()])
+        winning: FloatArray = matrices[:, members[gold], others]
+        against = np.full_like(winning, 0.5)
+    else:
+        scores = seen.scores[seen.table.offsets[positions][:, None] + np.array(members)]
+        # Comparing, not subtracting: two infinities or two tiny differences must decide as `>` decides.
+        winning, against = scores[:, [gold]], np.delete(scores, gold, axis=1)
+    unknown = np.isnan(winning).any(axis=1) | np.isnan(against).any(axis=1)
+    above, equal = (winning > against).all(axis=1), winning == against
+    margin = np.where(above, 1.0, np.where((winning >= against).all(axis=1), 0.0, -1.0))
+    margin[unknown] = np.nan
+    return margin, 1 + equal.sum(axis=1)

@@ -9,8 +9,9 @@ import numpy as np
 
 from rmeval.metrics.intervals import wilson
 from rmeval.metrics.outcomes import Outcomes
-from rmeval.text import NULL_SCORES, TextCounts
-from rmeval.types import Evidence, Item, Policy, Record
+from rmeval.tables import Codes, EvidenceTable, ItemTable
+from rmeval.text import NULL_SCORES
+from rmeval.types import Policy, Record
 
 __all__ = ["accuracy_record", "make_record", "null_evidence", "with_null"]
 
@@ -68,22 +69,16 @@ def accuracy_record(
     return make_record(benchmark, policy, "accuracy", scope, value, outcomes, formula, interval, weight)
 
 
-def null_evidence(items: Sequence[Item], counts: Mapping[str, Sequence[TextCounts]]) -> dict[str, dict[str, Evidence]]:
-    """What the null baselines would have said of the items.
+def null_evidence(name: str, items: ItemTable, counts: Mapping[str, Codes]) -> EvidenceTable:
+    """What a null baseline would have said of the items.
 
     Args:
-        items: The items; their texts are not needed.
-        counts: By item id, what was counted in each response.
-
-    Returns:
-        By baseline, then by item id.
+        name: One of `NULL_SCORES`.
+        items: The items.
+        counts: What was counted in the responses, int32[responses] by name.
     """
-    return {
-        name: {
-            item.id: Evidence(item.id, "score", np.array([score(count) for count in counts[item.id]])) for item in items
-        }
-        for name, score in NULL_SCORES.items()
-    }
+    factor, count = NULL_SCORES[name]
+    return EvidenceTable(items, "score", np.multiply(factor, counts[count], dtype=np.float64))
 
 
 def with_null(records: Sequence[Record], null: Mapping[str, Sequence[Record]]) -> list[Record]:

@@ -10,6 +10,7 @@ import numpy as np
 from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import make_record
+from rmeval.tables import ItemTable
 from rmeval.types import STYLES, Contest, Evidence, FloatArray, Item, Policy, Record, Response
 
 __all__ = [
@@ -123,7 +124,7 @@ def style_substance_records(
     random = bootstrap_random()
     scopes: dict[str, _Scope] = {}
     for scope, subsets in (DOMAINS | {name: (name,) for name in DOMAINS["safety"]}).items():
-        mask = np.isin(found.subset, subsets)
+        mask = np.isin(found.subset, [code for code, name in enumerate(found.subsets) if name in subsets])
         if mask.any():
             part = found.select(mask)
             spread = bootstrap_means(matrix[mask], part.cluster, random) if intervals else np.empty((0, 9))
@@ -153,7 +154,7 @@ def style_substance_records(
 
 def style_substance_notes(items: Sequence[Item]) -> list[str]:
     """Domains that are not there, and half a safety domain; a sentence each."""
-    subsets = {item.subset for item in items}
+    subsets = set(ItemTable.of(items).counts)
     missing = [domain for domain, parts in DOMAINS.items() if not subsets & set(parts)]
     notes = [f"no macro averages and no overall: there are no items of {', '.join(missing)}"] if missing else []
     if len(halves := subsets & set(DOMAINS["safety"])) == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -73,8 +73,10 @@ class RewardModel(Protocol):
         """All that its scores depend on, as JSON; found without loading weights."""
         ...
 
-    def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Answers requests, in batches, in an order of its own choosing.
+
+        There may be more requests than fit into memory; `rmeval.spool` has what helps with that.
 
         Raises:
             ModelError: If it cannot be loaded or used.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rmeval.errors import ModelError
 from rmeval.models import BASELINES
 from rmeval.protocols import pointwise
+from rmeval.spool import windows
 from rmeval.text import NULL_SCORES, count_text
 from rmeval.types import Observation, Request
 
@@ -39,13 +40,14 @@ class Baseline:
         """Nothing beyond the identity."""
         return {}
 
-    def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Scores by what can be counted in the answer."""
-        for start in range(0, len(requests), _BATCH):
-            yield [pointwise.parse(request.key, self._score(request)) for request in requests[start : start + _BATCH]]
+        for batch in windows(requests, _BATCH):
+            yield [pointwise.parse(request.key, self._score(request)) for request in batch]
 
     def _score(self, request: Request) -> float:
         if self._rule == "random":
             drawn = hashlib.blake2b(f"random@1 {request.key}".encode(), digest_size=7).digest()
             return int.from_bytes(drawn) / 2**56
-        return NULL_SCORES[self._rule](count_text(request.responses[0]))
+        factor, count = NULL_SCORES[self._rule]
+        return factor * float(getattr(count_text(request.responses[0]), count))

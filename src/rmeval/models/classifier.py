@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rmeval.engines import Pooled, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import ModelOptions
 from rmeval.protocols import pointwise
+from rmeval.spool import Spool, windows
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
@@ -17,8 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier"]
 
+_WINDOW = 1 << 14
+"""How many conversations are sorted, merged and scored together."""
 _PLACEMENT = ("cache_dir", "device_map", "local_files_only", "low_cpu_mem_usage", "max_memory", "offload_folder")
 """Arguments of `from_pretrained` that say where things lie, and change no score."""
+
+
+class _Ready(NamedTuple):
+    """A request, rendered."""
+
+    key: str
+    item: str
+    rendered: Rendered
 
 
 class Classifier:
@@ -89,68 +100,71 @@ class Classifier:
         """Versions, device, the first rendered conversation and a hash of all."""
         return self.engine.facts() | self.renderer.facts()
 
-    def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
-        """Scores each request's conversation once."""
-        rendered = self.renderer.render([request.conversation for request in requests])
-        self._stop_at_overlength(requests, rendered)
-        refused = [
-            Observation(request.key, "error", error=one.error)
-            for request, one in zip(requests, rendered, strict=True)
-            if one.error is not None
-        ]
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
+        """Scores each request's conversation once.
+
+        All are rendered before the first is scored, so that one that is too long stops the run before it has cost much;
+        what is more than a window waits on disk.
+        """
+        spool: Spool[list[_Ready]] = Spool()
+        over: list[tuple[int, str]] = []
+        for window in windows(requests, _WINDOW):
+            rendered = self.renderer.render([request.conversation for request in window])
+            spool.append([_Ready(r.key, r.item, one) for r, one in zip(window, rendered, strict=True)])
+            over += [(len(one.tokens), r.item) for r, one in zip(window, rendered, strict=True) if self._exceeds(one)]
+        self._stop_at_overlength(over)
+        for ready in spool:
+            yield from self._observe(ready)
+
+    def _observe(self, ready: Sequence[_Ready]) -> Iterator[list[Observation]]:
+        skip = self.options.on_overlength == "skip"
+        refused = [Observation(one.key, "error", error=one.rendered.error) for one in ready if one.rendered.error]
         too_long = [
-            Observation(request.key, "overlength", usage={"tokens": len(one.tokens)})
-            for request, one in zip(requests, rendered, strict=True)
-            if self._exceeds(one) and self.options.on_overlength == "skip"
+            Observation(one.key, "overlength", usage={"tokens": len(one.rendered.tokens)})
+            for one in ready
+            if skip and self._exceeds(one.rendered)
         ]
         if refused or too_long:
             yield refused + too_long
         left_out = {observation.key for observation in refused + too_long}
-        kept = [k for k, request in enumerate(requests) if request.key not in left_out]
+        kept = [one for one in ready if one.key not in left_out]
         if not kept:
             return
         readout = self.engine.readout()
-        sequences = [self._cut(rendered[k].tokens, requests[k], readout) for k in kept]
-        for reading in self.engine.run(sequences, readout):
+        for reading in self.engine.run([self._cut(one, readout) for one in kept], readout):
             yield [
-                self._observation(requests[kept[index]], rendered[kept[index]], values)
+                self._observation(kept[index], values)
                 for index, values in zip(reading.indices, reading.values, strict=True)
             ]
 
-    def _observation(self, request: Request, one: Rendered, values: FloatArray) -> Observation:
+    def _observation(self, one: _Ready, values: FloatArray) -> Observation:
         if len(values) != 1:
             raise ModelError(
                 f"{self.name} gives {len(values)} numbers for an answer where one is needed: wrap it in a class with a "
                 "score(conversations) method that says how to combine them, and give file.py:Class"
             )
-        return pointwise.parse(request.key, float(values[0]), len(one.tokens), self._exceeds(one))
+        return pointwise.parse(one.key, float(values[0]), len(one.rendered.tokens), self._exceeds(one.rendered))
 
-    def _cut(self, tokens: TokenArray, request: Request, readout: Readout) -> TokenArray:
+    def _cut(self, one: _Ready, readout: Readout) -> TokenArray:
         """A conversation's end, where it is too long: what is judged is the answer."""
+        tokens = one.rendered.tokens
         if self.limit is None or len(tokens) <= self.limit:
             return tokens
         if isinstance(readout, Pooled):
             raise ModelError(
                 f"{self.name} reads the beginning of a conversation, which truncate-left would cut "
-                f"(item {request.item}): choose --on-overlength skip"
+                f"(item {one.item}): choose --on-overlength skip"
             )
         return tokens[-self.limit :]
 
     def _exceeds(self, one: Rendered) -> bool:
         return self.limit is not None and len(one.tokens) > self.limit
 
-    def _stop_at_overlength(self, requests: Sequence[Request], rendered: Sequence[Rendered]) -> None:
-        if self.options.on_overlength != "error":
-            return
-        over = [
-            (len(one.tokens), request.item)
-            for request, one in zip(requests, rendered, strict=True)
-            if self._exceeds(one)
-        ]
-        if over:
+    def _stop_at_overlength(self, over: Sequence[tuple[int, str]]) -> None:
+        if over and self.options.on_overlength == "error":
             longest, item = max(over)
             raise ModelError(
-                f"{len(over)} of {len(requests)} conversations are longer than the {self.limit} tokens that "
+                f"{len(over)} conversations are longer than the {self.limit} tokens that "
                 f"{self.name} takes (the longest, of item {item}, has {longest}): "
                 "choose --on-overlength skip or truncate-left"
             )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rmeval.protocols import pointwise
+from rmeval.spool import windows
 from rmeval.types import Observation, Request
 
 __all__ = ["Imported"]
+
+_BATCH = 4096
 
 
 class Imported:
@@ -29,9 +32,10 @@ class Imported:
         """Nothing beyond the identity."""
         return {}
 
-    def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
-        """One batch with all answers."""
-        yield [self._answer(request.key) for request in requests]
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
+        """Answers from memory."""
+        for batch in windows(requests, _BATCH):
+            yield [self._answer(request.key) for request in batch]
 
     def _answer(self, key: str) -> Observation:
         score = self._scores.get(key, math.nan)

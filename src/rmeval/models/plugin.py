@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rmeval.errors import ModelError
 from rmeval.models import ModelOptions
 from rmeval.plugins import is_file_spec, load_object, one_line
 from rmeval.protocols import pointwise
+from rmeval.spool import windows
 from rmeval.types import Observation, Request
 
 __all__ = ["Plugin"]
@@ -56,7 +57,7 @@ class Plugin:
         """Where the class came from."""
         return {"target": self._target}
 
-    def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Scores batches of conversations; one that fails alone becomes an error, and the run goes on."""
         try:
             scorer = self._class(**self._kwargs)
@@ -65,8 +66,7 @@ class Plugin:
             raise ModelError(
                 f"{self._target} cannot be made with {self._kwargs} ({reason}): check --model-kwargs"
             ) from error
-        for start in range(0, len(requests), self._batch):
-            batch = requests[start : start + self._batch]
+        for batch in windows(requests, self._batch):
             yield self._observe(scorer, batch)
 
     def _observe(self, scorer: Any, batch: Sequence[Request]) -> list[Observation]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
-from rmeval.types import Evidence, Item, Observation, Request
+from rmeval.tables import Answers, Codes, EvidenceTable, ItemTable
+from rmeval.types import Item, Request
 
 __all__ = ["PROTOCOLS", "Protocol"]
 
@@ -22,36 +23,27 @@ class Protocol(typing.Protocol):
 
     name: str
 
-    def requests(self, items: Iterable[Item], digests: Mapping[str, Sequence[str]]) -> list[Request]:
-        """All distinct questions about items that have their texts.
+    def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
+        """All questions about an item that has its texts, one a key.
 
         Args:
-            items: The items.
-            digests: By item id, the conversation digest of each response.
+            item: The item.
+            digests: The conversation digest of each response.
         """
         ...
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
-        """Keys of all the requests that tell of an item, from the digests of its conversations."""
+        """Keys of all the requests that tell of an item, from the digests of its conversations, which are enough."""
         ...
 
-    def fold(
-        self,
-        items: Iterable[Item],
-        digests: Mapping[str, Sequence[str]],
-        observations: Mapping[str, Observation],
-        variant: str = "score",
-    ) -> dict[str, Evidence]:
-        """Gathers observations into evidence.
+    def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
+        """Gathers answers into evidence.
 
         Args:
-            items: The items; their texts are not needed.
-            digests: By item id, the conversation digest of each response.
-            observations: By request key.
+            items: The items.
+            answers: What came back.
+            rows: int32[m], the row in `answers` of each of the items' requests, item by item in the order of `keys`.
             variant: Which of the observed values to take.
-
-        Returns:
-            By item id.
         """
         ...
 

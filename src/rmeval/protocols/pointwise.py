@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from rmeval.digests import conversation_digest, digest
 from rmeval.errors import DataError
-from rmeval.types import Conversation, Evidence, Item, Message, Observation, Request
+from rmeval.tables import Answers, Codes, EvidenceTable, ItemTable, count_statuses
+from rmeval.types import Conversation, Item, Message, Observation, Request
 
 __all__ = [
     "IMPORTED",
@@ -31,14 +32,12 @@ class Pointwise:
 
     name = "pointwise@1"
 
-    def requests(self, items: Iterable[Item], digests: Mapping[str, Sequence[str]]) -> list[Request]:
-        """In the order of first occurrence."""
-        found: dict[str, Request] = {}
-        for item in items:
-            for index, key in enumerate(self.keys(item, digests[item.id])):
-                if key not in found:
-                    found[key] = Request(key, item.id, (index,), item.prompt, (item.responses[index].text,))
-        return list(found.values())
+    def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
+        """One a response, in their order."""
+        return [
+            Request(key, item.id, (index,), item.prompt, (item.responses[index].text,))
+            for index, key in enumerate(self.keys(item, digests))
+        ]
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
         """The request key of each response."""
@@ -48,28 +47,10 @@ class Pointwise:
         """The request key for a conversation's digest."""
         return hashlib.blake2b(f"{self.name} {content}".encode(), digest_size=16).hexdigest()
 
-    def fold(
-        self,
-        items: Iterable[Item],
-        digests: Mapping[str, Sequence[str]],
-        observations: Mapping[str, Observation],
-        variant: str = "score",
-    ) -> dict[str, Evidence]:
-        """Scores float64[n] by item, NaN where there is none; failures counted by status."""
-        evidence: dict[str, Evidence] = {}
-        for item in items:
-            scores = np.full(len(item.responses), np.nan)
-            failures: dict[str, int] = {}
-            for index, key in enumerate(self.keys(item, digests[item.id])):
-                seen = observations.get(key)
-                value = None if seen is None else seen.values.get(variant)
-                if isinstance(value, float):
-                    scores[index] = value
-                else:
-                    status = "missing" if seen is None else seen.status
-                    failures[status] = failures.get(status, 0) + 1
-            evidence[item.id] = Evidence(item.id, variant, scores, failures=failures)
-        return evidence
+    def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
+        """Scores float64[responses], NaN where there is none; failures counted by status."""
+        scores = answers.values[variant][rows] if variant in answers.values else np.full(len(rows), np.nan)
+        return EvidenceTable(items, variant, scores, count_statuses(answers.status[rows[np.isnan(scores)]]))
 
 
 class Imported(Pointwise):

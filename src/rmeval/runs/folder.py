@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,9 +22,11 @@ from rmeval.metrics.outcomes import HALF, OFFICIAL, POLICIES
 from rmeval.metrics.records import null_evidence, with_null
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import PROTOCOLS
+from rmeval.runs.asked import Asked, ask_journal, asked
 from rmeval.runs.items import StoredItems, read_items
-from rmeval.runs.journal import read_journal
-from rmeval.types import Evidence, Observation, Policy, Record
+from rmeval.tables import STATUSES, Answers, EvidenceTable
+from rmeval.text import NULL_SCORES
+from rmeval.types import Policy, Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +38,9 @@ __all__ = [
     "derive",
     "find_runs",
     "finite",
-    "measure",
+    "null_records",
     "open_run",
     "read_manifest",
-    "request_keys",
     "write_derived",
     "write_json",
 ]
@@ -225,21 +227,22 @@ def derive(folder: Path, policy: Policy = OFFICIAL, benchmark: str | None = None
         raise RunError(f"{folder} was made with the benchmark {spec}: if you trust that file, give --benchmark {spec}")
     made = manifest["benchmark"]
     found = load_benchmark(benchmark or spec, made["data"], **made.get("options", {}))
-    stored, seen = read_items(folder / "items.parquet"), read_journal(folder / "journal")
-    keys = request_keys(manifest, stored)
-    missing = sum(key not in seen for own in keys.values() for key in own)
+    stored = read_items(folder / "items.parquet")
+    requests, index = asked(PROTOCOLS[manifest["protocol"]], stored)
+    answers = ask_journal(index, folder / "journal")
+    missing = int((answers.status == 0).sum())
     if missing and manifest["status"] == "complete":
         raise RunError(
             f"the journal lacks {missing} answers of a complete run in {folder}: restore it from a copy, "
             "or give the command that made the run again"
         )
     if not missing:
-        return compute(folder, manifest, stored, seen, found, policy)
-    scored = tuple(item for item in stored.items if all(key in seen for key in keys[item.id]))
-    if not scored:
+        return compute(folder, manifest, stored, requests, answers, found, policy)
+    scored = requests.items(answers.status != 0)
+    if not scored.any():
         raise RunError(f"nothing in {folder} is scored yet: give the command that began the run again")
-    result = compute(folder, manifest, replace(stored, items=scored), seen, found, policy)
-    note = f"unfinished: these are the numbers of the {len(scored)} of {len(stored.items)} items that are scored"
+    result = compute(folder, manifest, stored.take(scored), requests.take(scored), answers, found, policy)
+    note = f"unfinished: these are the numbers of the {scored.sum()} of {len(scored)} items that are scored"
     return replace(result, notes=(*result.notes, f"{note}, the longest first"))
 
 
@@ -247,20 +250,31 @@ def compute(
     folder: Path,
     manifest: Mapping[str, Any],
     stored: StoredItems,
-    seen: Mapping[str, Observation],
+    requests: Asked,
+    answers: Answers,
     benchmark: Benchmark,
     policy: Policy = OFFICIAL,
 ) -> Result:
-    """The numbers of a run, from what its files hold."""
+    """The numbers of a run, from what its files hold.
+
+    Args:
+        folder: The run folder.
+        manifest: What its `run.json` holds.
+        stored: The items that the numbers are of.
+        requests: Those items' requests.
+        answers: What came back, maybe of more requests than those.
+        benchmark: The benchmark.
+        policy: How ties and failures count.
+    """
     protocol = PROTOCOLS[manifest["protocol"]]
-    # The journal may hold answers about other items, of other selections.
-    seen = {key: seen[key] for own in request_keys(manifest, stored).values() for key in own if key in seen}
     records: list[Record] = []
     notes = list(manifest["notes"])
-    for variant in _variants(seen):
-        evidence = protocol.fold(stored.items, stored.digests, seen, variant)
-        records += [replace(record, variant=variant) for record in measure(benchmark, stored, evidence, policy)]
-        notes += [note for note in _trouble(evidence, seen) if note not in notes]
+    null = null_records(benchmark, stored)
+    for variant in _variants(answers):
+        evidence = protocol.fold(stored.table, answers, requests.rows, variant)
+        found = with_null(benchmark.aggregate(stored.table, evidence, policy), null)
+        records += [replace(record, variant=variant) for record in found]
+        notes += [note for note in _trouble(evidence, requests, answers) if note not in notes]
     sessions = manifest["sessions"]
     if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
         notes.append(f"{twice} conversations begin with two BOS tokens, which the chat template writes: check it")
@@ -271,53 +285,45 @@ def compute(
     return Result(folder, manifest, tuple(records), tuple(notes))
 
 
-def request_keys(manifest: Mapping[str, Any], stored: StoredItems) -> dict[str, tuple[str, ...]]:
-    """By item id, the keys of the requests that tell of it."""
-    protocol = PROTOCOLS[manifest["protocol"]]
-    return {item.id: protocol.keys(item, stored.digests[item.id]) for item in stored.items}
-
-
-def _variants(seen: Mapping[str, Observation]) -> list[str]:
+def _variants(answers: Answers) -> list[str]:
     """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none."""
-    names = dict.fromkeys(
-        name for one in seen.values() for name, value in one.values.items() if isinstance(value, float)
-    )
-    return list(names) or ["score"]
+    return list(answers.values) or ["score"]
 
 
-def write_derived(result: Result, stored: StoredItems, seen: Mapping[str, Observation]) -> None:
+def write_derived(result: Result, stored: StoredItems, requests: Asked, answers: Answers) -> None:
     """Writes `metrics.json` and `scores.parquet`."""
-    _write_scores(stored, request_keys(result.manifest, stored), seen, result.path / "scores.parquet")
+    file = result.path / "scores.parquet"
+    try:
+        _write_scores(stored, requests, answers, file)
+    except OSError as error:
+        raise explain_os_error(error, str(file)) from error
     records = [record.to_dict() for record in result.records]
     write_json(result.path / "metrics.json", {"schema": SCHEMA, "records": records, "notes": list(result.notes)})
 
 
-def measure(
-    benchmark: Benchmark, stored: StoredItems, evidence: Mapping[str, Evidence], policy: Policy = OFFICIAL
-) -> list[Record]:
-    """The benchmark's records with the null baselines beside them (theirs always with ties shared)."""
-    records = benchmark.aggregate(stored.items, evidence, policy)
-    null = {
-        name: benchmark.aggregate(stored.items, found, HALF, intervals=False)
-        for name, found in null_evidence(stored.items, stored.counts).items()
-    }
-    return with_null(records, null)
+def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:
+    """What the null baselines get on the same items, ties always shared."""
+    found: dict[str, list[Record]] = {}
+    for name in NULL_SCORES:
+        evidence = null_evidence(name, stored.table, stored.counts)
+        found[name] = benchmark.aggregate(stored.table, evidence, HALF, intervals=False)
+        del evidence  # One at a time: it is as large as the model's own.
+    return found
 
 
-def _trouble(evidence: Mapping[str, Evidence], seen: Mapping[str, Observation]) -> list[str]:
+def _trouble(evidence: EvidenceTable, requests: Asked, answers: Answers) -> list[str]:
     """A sentence for each way in which answers got no score, with the first error in words."""
-    totals: dict[str, int] = {}
-    for found in evidence.values():
-        for status, count in found.failures.items():
-            totals[status] = totals.get(status, 0) + count
     notes = [
         f"{count} answers have no score ({status}): the policy decides how they count"
-        for status, count in totals.items()
+        for status, count in evidence.failures.items()
     ]
-    error = next((observation.error for observation in seen.values() if observation.error), None)
-    if "error" in totals and error:
-        notes.append(f"the first error: {error}")
-    if cut := sum(observation.status == "truncated" for observation in seen.values()):
+    if "error" in evidence.failures:
+        rows = requests.rows[answers.status[requests.rows] == STATUSES.index("error")].tolist()
+        if error := next((answers.errors[row] for row in rows if row in answers.errors), None):
+            notes.append(f"the first error: {error}")
+    own = np.zeros(len(answers.status), bool)
+    own[requests.rows] = True
+    if cut := int((own & (answers.status == STATUSES.index("truncated"))).sum()):
         notes.append(f"{cut} conversations were cut at their beginning to fit the model")
     return notes
 
@@ -332,25 +338,34 @@ _SCORES: dict[str, pa.DataType] = {
 }
 
 
-def _write_scores(
-    stored: StoredItems, keys: Mapping[str, tuple[str, ...]], seen: Mapping[str, Observation], path: Path
-) -> None:
-    columns: dict[str, list[Any]] = {name: [] for name in _SCORES}
-    variants = _variants(seen)
-    for item in stored.items:
-        for index, key in enumerate(keys[item.id]):
-            found = seen.get(key)
-            for variant in variants:
-                value = found.values.get(variant) if found else None
-                columns["item"].append(item.id)
-                columns["response"].append(index)
-                columns["variant"].append(variant)
-                columns["score"].append(value if isinstance(value, float) else None)
-                columns["status"].append(found.status if found else "missing")
-                columns["tokens"].append(found.usage.get("tokens") if found else None)
+def _write_scores(stored: StoredItems, requests: Asked, answers: Answers, path: Path) -> None:
+    """Writes a row a request and variant; `response` counts the requests of an item."""
+    table, variants = stored.table, _variants(answers)
+    nothing = np.full(len(answers.status), np.nan)
+    schema = pa.schema(_SCORES)
     temporary = path.with_suffix(".tmp")
-    try:
-        pq.write_table(pa.table(columns, schema=pa.schema(_SCORES)), temporary, compression="zstd")
-        temporary.replace(path)
-    except OSError as error:
-        raise explain_os_error(error, str(path)) from error
+    with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for start in range(0, len(table), _GROUP):
+            end = min(start + _GROUP, len(table))
+            first, last = requests.offsets[start], requests.offsets[end]
+            sizes = np.diff(requests.offsets[start : end + 1])
+            rows = np.repeat(requests.rows[first:last], len(variants))
+            scores = np.stack(
+                [answers.values.get(name, nothing)[requests.rows[first:last]] for name in variants], axis=1
+            )
+            place = np.arange(last - first) - np.repeat(requests.offsets[start:end] - first, sizes)
+            tokens = np.full(len(rows), -1) if answers.tokens is None else answers.tokens[rows]
+            item = np.repeat(np.arange(end - start), sizes * len(variants))
+            columns = [
+                table.ids.slice(start, end - start).take(pa.array(item, pa.int64())).combine_chunks(),
+                pa.array(np.repeat(place, len(variants)), pa.int64()),
+                pa.array(np.tile(np.array(variants, object), int(last - first)), pa.string()),
+                pa.array(scores.ravel(), pa.float64(), from_pandas=True),
+                pa.DictionaryArray.from_arrays(answers.status[rows], pa.array(STATUSES)).cast(pa.string()),
+                pa.array(tokens, pa.int64(), mask=tokens < 0),
+            ]
+            writer.write_table(pa.table(columns, schema=schema))
+    temporary.replace(path)
+
+
+_GROUP = 1 << 14

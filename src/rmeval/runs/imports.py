@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.source import Row, read_json, read_rows
 from rmeval.digests import digest, files_digest
@@ -23,7 +25,7 @@ from rmeval.protocols.pointwise import IMPORTED
 from rmeval.runs.folder import Result
 from rmeval.runs.runner import RunWriter, plan
 from rmeval.runs.selection import Selection
-from rmeval.types import Item, Request
+from rmeval.types import Item
 
 __all__ = ["import_scores"]
 
@@ -66,24 +68,23 @@ def import_scores(
     if (scores is None) != oracle:
         raise DataError("give a file of scores, or --oracle instead of one")
     planned = plan(benchmark, selection)
-    chosen = planned.stored.items
+    chosen = [one.item for one in planned.items()]
     if scores is None:
         name, source, found = name or "oracle", "oracle@1", _oracle(chosen)
     else:
         found, stated = _read(scores, chosen)
         name = name or stated or scores.name.partition(".")[0]
         source = f"scores sha256:{files_digest([scores])}"
-    covered = tuple(item for item in chosen if any((item.id, k) in found for k in range(len(item.responses))))
-    if len(covered) < len(chosen):
-        note = f"the scores cover {len(covered)} of {len(chosen)} items: the others are left out"
-        stored = replace(planned.stored, items=covered)
-        planned = replace(planned, stored=stored, notes=(*benchmark.notes(covered), note))
-    keys = {item.id: IMPORTED.keys(item, planned.stored.digests[item.id]) for item in covered}
+    covered = np.array([any((item.id, k) in found for k in range(len(item.responses))) for item in chosen])
+    if not covered.all():
+        note = f"the scores cover {covered.sum()} of {len(chosen)} items: the others are left out"
+        planned = planned.take(covered)
+        planned = replace(planned, notes=(*benchmark.notes(planned.stored.table), note))
+    keys = {item.id: IMPORTED.keys(item, digests) for item, digests in planned.stored}
     model = Imported(name, {keys[item][index]: score for (item, index), score in found.items()})
     identity = {"protocol": IMPORTED.name, "model": source, "name": name}
-    requests = [Request(key, item, (index,), (), ("",)) for item, own in keys.items() for index, key in enumerate(own)]
     with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
-        return writer.ask(model, requests)
+        return writer.ask(model)
 
 
 def _oracle(items: Sequence[Item]) -> dict[Place, float]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rmeval.digests import item_digests
 from rmeval.errors import RunError
+from rmeval.tables import Codes, ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.text import TextCounts, count_text
-from rmeval.types import Contest, Item, Message, Response, Step
+from rmeval.types import Contest, Item, Response, Step
 
-__all__ = ["StoredItems", "read_items", "store_items", "write_items"]
+__all__ = ["CountedItem", "Counts", "StoredItems", "add_tokens", "count_item", "read_items", "write_items"]
 
 _COUNTS = tuple(TextCounts.__dataclass_fields__)
 _STEP = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("gold", pa.float64())])
@@ -40,55 +44,86 @@ _COLUMNS: dict[str, pa.DataType] = {
     "group": pa.string(),
     "weight": pa.float64(),
     "meta": pa.string(),
+    "shape": pa.int32(),
     "responses": pa.list_(_RESPONSE),
     "contests": pa.list_(_CONTEST),
     "prompt": pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])),
 }
 
 
-@dataclass(frozen=True, slots=True)
+Counts = Mapping[str, Codes]
+"""What was counted in the responses, int32[responses] by name: `characters` and `markdown`."""
+_ROWS = 1 << 14
+_MARKDOWN = ("headers", "lists", "bold", "code")
+
+
+class CountedItem(NamedTuple):
+    """An item with its texts, the conversation digest of each response, and what was counted in each."""
+
+    item: Item
+    digests: tuple[str, ...]
+    counts: tuple[TextCounts, ...]
+
+
+def count_item(item: Item) -> CountedItem:
+    """Counts and digests an item that has its texts."""
+    return CountedItem(item, item_digests(item), tuple(count_text(response.text) for response in item.responses))
+
+
+@dataclass(frozen=True)
 class StoredItems:
     """Items as a run folder keeps them.
 
     Attributes:
-        items: The items; texts are empty unless they were stored.
-        digests: By item id, the conversation digest of each response.
-        counts: By item id, what was counted in each response.
+        table: The items, without texts.
+        counts: What was counted in their responses.
+        digests: Gives the conversation digests of each item's responses, item by item, anew at each call.
     """
 
-    items: tuple[Item, ...]
-    digests: Mapping[str, tuple[str, ...]]
-    counts: Mapping[str, tuple[TextCounts, ...]]
+    table: ItemTable
+    counts: Counts
+    digests: Callable[[], Iterator[Sequence[str]]]
+
+    def __iter__(self) -> Iterator[tuple[Item, Sequence[str]]]:
+        """Each item with the digests of its responses."""
+        return zip(self.table, self.digests(), strict=True)
+
+    def take(self, items: Mask) -> StoredItems:
+        """The items for which the mask bool[n] is true."""
+        responses = self.table.responses(items)
+        return StoredItems(
+            self.table.take(items),
+            {name: column[responses] for name, column in self.counts.items()},
+            lambda: compress(self.digests(), items),
+        )
 
 
-def store_items(items: Iterable[Item]) -> StoredItems:
-    """Counts and digests items that have their texts."""
-    items = tuple(items)
-    return StoredItems(
-        items,
-        {item.id: item_digests(item) for item in items},
-        {item.id: tuple(count_text(response.text) for response in item.responses) for item in items},
-    )
-
-
-def write_items(stored: StoredItems, path: Path, texts: bool, tokens: Mapping[str, int] | None = None) -> None:
+def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: bool) -> None:
     """Writes the items.
 
     Args:
-        stored: The items with their texts.
+        items: The items with their texts.
+        shapes: int32[n], a number that items of one shape share.
         path: The file, which is replaced.
         texts: Whether to keep prompts and answers; benchmarks' licences may forbid passing them on.
-        tokens: Length of each rendered conversation by its digest, where it is known.
     """
-    rows = [_row(item, stored, texts, tokens or {}) for item in stored.items]
+    schema = pa.schema(_COLUMNS)
     temporary = path.with_suffix(".tmp")
-    pq.write_table(
-        pa.Table.from_pylist(rows, schema=pa.schema(_COLUMNS)), temporary, compression="zstd", write_page_checksum=True
-    )
+    with pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as writer:
+        rows: list[dict[str, Any]] = []
+        for entry, shape in zip(items, shapes.tolist(), strict=True):
+            rows.append(_row(entry, shape, texts))
+            if len(rows) == _ROWS:
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+                rows = []
+        if rows:
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
     temporary.replace(path)
+    pa.default_memory_pool().release_unused()
 
 
-def _row(item: Item, stored: StoredItems, texts: bool, tokens: Mapping[str, int]) -> dict[str, Any]:
+def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
+    item = entry.item
     return {
         "id": item.id,
         "subset": item.subset,
@@ -96,24 +131,57 @@ def _row(item: Item, stored: StoredItems, texts: bool, tokens: Mapping[str, int]
         "group": item.group,
         "weight": item.weight,
         "meta": json.dumps(dict(item.meta), ensure_ascii=False, default=str),
+        "shape": shape,
         "responses": [
             {
                 "gold": response.gold,
                 "style": response.style,
                 "source": response.source,
                 "digest": digest,
-                "tokens": tokens.get(digest),
+                "tokens": None,
                 **{name: getattr(counts, name) for name in _COUNTS},
                 "steps": [asdict(step) for step in response.steps],
                 "text": response.text if texts else None,
             }
-            for response, digest, counts in zip(
-                item.responses, stored.digests[item.id], stored.counts[item.id], strict=True
-            )
+            for response, digest, counts in zip(item.responses, entry.digests, entry.counts, strict=True)
         ],
         "contests": [{"members": c.members, "gold": c.gold, "tag": c.tag} for c in item.contests],
         "prompt": [{"role": m.role, "content": m.content} for m in item.prompt] if texts else None,
     }
+
+
+def add_tokens(path: Path, tokens: Codes) -> None:
+    """Writes the length of each rendered conversation into the file.
+
+    Args:
+        path: The file.
+        tokens: int32[responses]; -1 where it is not known.
+    """
+    temporary = path.with_suffix(".tmp")
+    start = 0
+    with (
+        pq.ParquetFile(path) as old,
+        pq.ParquetWriter(temporary, old.schema_arrow, compression="zstd", write_page_checksum=True) as new,
+    ):
+        for group in range(old.num_row_groups):
+            table = old.read_row_group(group).combine_chunks()
+            place = table.schema.get_field_index("responses")
+            lists: Any = table.column(place).combine_chunks()
+            parts = {field.name: column for field, column in zip(_RESPONSE, lists.values.flatten(), strict=True)}
+            own = tokens[start : start + len(lists.values)]
+            start += len(own)
+            parts["tokens"] = pa.array(own, pa.int64(), mask=own < 0)
+            values = pa.StructArray.from_arrays(list(parts.values()), fields=list(_RESPONSE))
+            column = pa.ListArray.from_arrays(lists.offsets, values)
+            new.write_table(table.set_column(place, old.schema_arrow.field(place), column))
+    temporary.replace(path)
+    pa.default_memory_pool().release_unused()
+
+
+_NEEDED = [
+    *(name for name in _COLUMNS if name not in ("responses", "prompt", "shape")),
+    *(f"responses.list.element.{name}" for name in ("gold", "style", "source", *_COUNTS, "steps")),
+]
 
 
 def read_items(path: Path) -> StoredItems:
@@ -122,35 +190,59 @@ def read_items(path: Path) -> StoredItems:
     Raises:
         RunError: If the file is missing or damaged.
     """
+    broken = RunError(f"{path} cannot be read: give the command that made the run again to write it anew")
+    builder = ItemTableBuilder()
+    counts: dict[str, list[Codes]] = {"characters": [], "markdown": []}
+    known: dict[int, int] = {}
     try:
-        rows: Sequence[dict[str, Any]] = pq.read_table(path, page_checksum_verification=True).to_pylist()
-        if not rows or set(_COLUMNS) - set(rows[0]):
-            raise pa.ArrowInvalid("it lacks rows or columns")
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            names = file.schema_arrow.names
+            if set(_COLUMNS) - {"shape"} - set(names) or not file.metadata.num_rows:
+                raise broken
+            for batch in file.iter_batches(_ROWS, columns=[*_NEEDED, *(["shape"] if "shape" in names else [])]):
+                responses: Any = batch.column("responses")
+                responses = responses.flatten()
+                found = {name: pc.struct_field(responses, name).to_numpy(zero_copy_only=False) for name in _COUNTS}
+                counts["characters"].append(found["characters"].astype(np.int32))
+                counts["markdown"].append(np.sum([found[name] for name in _MARKDOWN], axis=0).astype(np.int32))
+                _add_batch(builder, batch, known)
     except (OSError, pa.ArrowException) as error:
-        raise RunError(f"{path} cannot be read: give the command that made the run again to write it anew") from error
-    digests: dict[str, tuple[str, ...]] = {}
-    counts: dict[str, tuple[TextCounts, ...]] = {}
-    items: list[Item] = []
-    for row in rows:
-        responses = row["responses"]
-        digests[row["id"]] = tuple(response["digest"] for response in responses)
-        counts[row["id"]] = tuple(TextCounts(**{name: response[name] for name in _COUNTS}) for response in responses)
-        items.append(
-            Item(
-                row["id"],
-                row["subset"],
-                tuple(Message(**message) for message in row["prompt"] or ()),
-                tuple(_response(response) for response in responses),
-                tuple(Contest(tuple(c["members"]), c["gold"], c["tag"]) for c in row["contests"]),
-                row["cluster"],
-                row["group"],
-                row["weight"],
-                json.loads(row["meta"]),
+        raise broken from error
+    return StoredItems(
+        builder.table(), {name: np.concatenate(parts) for name, parts in counts.items()}, lambda: _digests(path)
+    )
+
+
+def _add_batch(builder: ItemTableBuilder, batch: pa.RecordBatch, known: dict[int, int]) -> None:
+    """Takes the rows of a batch in; only those are decoded whose shape was not seen before."""
+    # Files of before there were numbers of shapes have each item decoded.
+    numbered = "shape" in batch.schema.names
+    shapes = batch.column("shape").to_pylist() if numbered else [-1 - row for row in range(len(batch))]
+    if not numbered:
+        known.clear()
+    fresh = {shape: row for row, shape in reversed(list(enumerate(shapes))) if shape not in known}
+    for shape, fields in zip(fresh, batch.take(pa.array(list(fresh.values()), pa.int64())).to_pylist(), strict=True):
+        known[shape] = builder.code(
+            Shape(
+                tuple(_response(response) for response in fields["responses"]),
+                tuple(Contest(tuple(c["members"]), c["gold"], c["tag"]) for c in fields["contests"]),
+                fields["group"],
+                fields["weight"],
+                fields["meta"],
             )
         )
-    return StoredItems(tuple(items), digests, counts)
+    columns = (batch.column(name).to_pylist() for name in ("id", "subset", "cluster"))
+    for name, subset, cluster, shape in zip(*columns, shapes, strict=True):
+        builder.add_shape(name, subset, cluster, known[shape])
 
 
 def _response(fields: Mapping[str, Any]) -> Response:
     steps = tuple(Step(**step) for step in fields["steps"] or ())
-    return Response(fields["text"] or "", fields["gold"], fields["style"], fields["source"], steps)
+    return Response("", fields["gold"], fields["style"], fields["source"], steps)
+
+
+def _digests(path: Path) -> Iterator[Sequence[str]]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_ROWS, columns=["responses.list.element.digest"]):
+            for responses in batch.column("responses").to_pylist():
+                yield tuple(response["digest"] for response in responses or ())

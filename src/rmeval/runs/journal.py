@@ -16,7 +16,7 @@ from dataclasses import fields
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from rmeval.errors import RunError, explain_os_error
 from rmeval.types import Observation
@@ -81,40 +81,42 @@ class Journal:
         return FileIO(self.folder / f"{number:04d}.jsonl", "x")
 
 
-def read_journal(folder: Path) -> dict[str, Observation]:
-    """Reads all observations, by key; a later one replaces an earlier one.
+def read_journal(folder: Path) -> Iterator[list[Observation]]:
+    """Reads the batches in the order in which they were written; a later observation replaces an earlier one.
 
     A batch that its process could not finish, at the end of a segment, is left out with a warning.
 
     Raises:
         RunError: If a line elsewhere is damaged.
     """
-    found: dict[str, Observation] = {}
     for segment in _segments(folder):
-        batch: list[Observation] = []
         try:
-            lines = segment.read_bytes().split(b"\n")
+            with segment.open("rb") as file:
+                yield from _batches(file, segment)
         except OSError as error:
             raise RunError(f"{segment} cannot be read ({error.strerror or error}): check its permissions") from error
-        tail = lines.pop()
-        for number, line in enumerate(lines, 1):
-            entry = _parse(line)
-            if entry is None:
-                if number == len(lines) and not tail:
-                    tail = line
-                    break
+
+
+def _batches(file: BinaryIO, segment: Path) -> Iterator[list[Observation]]:
+    batch: list[Observation] = []
+    cut = False
+    for number, line in enumerate(file, 1):
+        entry = _parse(line[:-1]) if line.endswith(b"\n") else None
+        if entry is None:
+            if file.readline():
                 raise RunError(
                     f"{segment} line {number} is damaged: restore it from a copy, or delete that line "
                     "and give the same command again to score it anew"
                 )
-            observation, left = entry
-            batch.append(observation)
-            if left == 0:
-                found.update((seen.key, seen) for seen in batch)
-                batch = []
-        if batch or tail:
-            logger.warning("%s ends in a batch that was never finished: it is left out and asked again", segment)
-    return found
+            cut = True
+            break
+        observation, left = entry
+        batch.append(observation)
+        if left == 0:
+            yield batch
+            batch = []
+    if batch or cut:
+        logger.warning("%s ends in a batch that was never finished: it is left out and asked again", segment)
 
 
 def _segments(folder: Path) -> list[Path]:

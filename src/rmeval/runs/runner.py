@@ -6,26 +6,35 @@ import platform
 import re
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
+
 from rmeval import __version__
 from rmeval.benchmarks import Benchmark
 from rmeval.digests import contents_digest, digest, gold_digest
-from rmeval.errors import RunError, explain_os_error
+from rmeval.errors import DataError, RunError, explain_os_error
 from rmeval.models import RewardModel
+from rmeval.protocols import PROTOCOLS
 from rmeval.protocols.pointwise import POINTWISE
-from rmeval.runs.folder import SCHEMA, Result, compute, read_manifest, request_keys, write_derived, write_json
-from rmeval.runs.items import StoredItems, read_items, store_items, write_items
-from rmeval.runs.journal import Journal, read_journal
+from rmeval.runs.asked import ask_journal, asked
+from rmeval.runs.folder import SCHEMA, Result, compute, read_manifest, write_derived, write_json
+from rmeval.runs.items import CountedItem, StoredItems, add_tokens, count_item, read_items, write_items
+from rmeval.runs.journal import Journal
 from rmeval.runs.lock import Lock
 from rmeval.runs.selection import Selection, select
-from rmeval.types import Observation, Request
+from rmeval.spool import Spool, windows
+from rmeval.tables import Answers, Codes, ItemTable, ItemTableBuilder, KeyIndex, Mask, count_statuses
+from rmeval.types import Contest, Request
 
-__all__ = ["Plan", "Progress", "RunWriter", "observe_missing", "plan", "run", "silent"]
+__all__ = ["Plan", "Progress", "RunWriter", "observe_missing", "plan", "refuse_no_scores", "run", "silent"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of requests done and the number of all, at the start and after each batch."""
@@ -43,7 +52,8 @@ class Plan:
         benchmark: The benchmark.
         selection: Which of its items.
         contents: Digest of all its items, selected or not.
-        stored: The selected ones.
+        stored: The selected ones, without their texts.
+        items: Gives the selected ones with their texts, one at a time, anew at each call.
         notes: What a reader of the numbers must know of them.
     """
 
@@ -51,20 +61,83 @@ class Plan:
     selection: Selection
     contents: str
     stored: StoredItems
+    items: Callable[[], Iterator[CountedItem]]
     notes: tuple[str, ...] = ()
+
+    def take(self, items: Mask) -> Plan:
+        """The items for which the mask bool[n] is true."""
+        if items.all():
+            return self
+        stored = self.stored.take(items)
+        return replace(self, stored=stored, items=lambda: compress(self.items(), items))
 
 
 def plan(benchmark: Benchmark, selection: Selection = Selection()) -> Plan:  # noqa: B008  frozen
-    """Reads a benchmark.
+    """Reads a benchmark, once and item by item, so that it need not fit into memory.
 
     Raises:
         DataError: If its data cannot be used, or nothing is selected.
+        RunError: If there is no room for temporary files.
     """
-    everything = benchmark.load()
-    chosen = select(everything, selection, benchmark.card)
-    stored = store_items(everything)
-    part = StoredItems(tuple(chosen), stored.digests, stored.counts)
-    return Plan(benchmark, selection, contents_digest(stored.digests.items()), part, tuple(benchmark.notes(chosen)))
+    builder = ItemTableBuilder()
+    texts: Spool[list[CountedItem]] = Spool()
+    digests: Spool[list[Sequence[str]]] = Spool()
+    counts = {name: array("i") for name in ("characters", "markdown")}
+
+    def read() -> Iterator[tuple[str, Sequence[str]]]:
+        for window in windows(map(count_item, benchmark.load()), _WINDOW):
+            texts.append(window)
+            digests.append([one.digests for one in window])
+            for one in window:
+                builder.add(one.item)
+                for name, column in counts.items():
+                    column.extend(getattr(count, name) for count in one.counts)
+                yield one.item.id, one.digests
+
+    contents = contents_digest(read())
+    table = builder.table()
+    _refuse_twice(table, benchmark)
+    whole = StoredItems(
+        table,
+        {name: np.array(column, np.int32) for name, column in counts.items()},
+        lambda: (own for window in digests for own in window),
+    )
+    everything = Plan(benchmark, selection, contents, whole, lambda: (one for window in texts for one in window))
+    chosen = everything.take(select(table, selection, benchmark.card))
+    return replace(chosen, notes=tuple(_notes(benchmark, chosen.stored)))
+
+
+_WINDOW = 1 << 12
+
+
+def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
+    codes = np.fromiter((hash(name) for chunk in table.ids.chunks for name in chunk.to_pylist()), np.int64, len(table))
+    if len(np.unique(codes)) == len(table):
+        return
+    order = np.argsort(codes, kind="stable")
+    for one, other in zip(order[:-1].tolist(), order[1:].tolist(), strict=True):
+        if table.ids[one] == table.ids[other]:
+            raise DataError(
+                f"item {one + 1} and item {other + 1} of {benchmark.card.id} have the id {table.ids[one].as_py()!r}: "
+                "ids must be unique; mend them, or leave the column out where there need be none"
+            )
+
+
+def _notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
+    shapes = zip(stored.table.shape.tolist(), stored.digests(), strict=True)
+    equal = sum(
+        len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].contests, own) for code, own in shapes
+    )
+    same = f"{equal} items ask which of two equal answers is better: any model ties on them"
+    return [*benchmark.notes(stored.table), *([same] if equal else [])]
+
+
+def _undecidable(contests: Sequence[Contest], own: Sequence[str]) -> bool:
+    return any(
+        [own[member] for member in contest.members].count(own[contest.members[contest.gold]]) > 1
+        for contest in contests
+        if contest.gold is not None
+    )
 
 
 def run(
@@ -89,10 +162,9 @@ def run(
     Raises:
         RmevalError: If something has to be changed first. What was scored is kept.
     """
-    requests = POINTWISE.requests(planned.stored.items, planned.stored.digests)
     identity = {"protocol": POINTWISE.name, **model.identity()}
     with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
-        return writer.ask(model, requests, progress)
+        return writer.ask(model, progress)
 
 
 class RunWriter:
@@ -134,7 +206,7 @@ class RunWriter:
                 "revision": None if planned.benchmark.data else card.revision,
             },
             "selection": asdict(planned.selection),
-            "gold": gold_digest(planned.stored.items, planned.stored.digests),
+            "gold": gold_digest(planned.stored),
             "notes": list(planned.notes),
             "sessions": [],
         }
@@ -183,32 +255,36 @@ class RunWriter:
         except OSError as error:
             raise explain_os_error(error, str(self.folder)) from error
         self._write_manifest()
-        self._write_items({})
+        self._write_items()
 
     def _holds_others(self) -> bool:
         """Whether the folder is of items that are not among the selected ones."""
-        wanted = {item.id for item in self._plan.stored.items}
         try:
-            return not {item.id for item in read_items(self.folder / "items.parquet").items} <= wanted
+            held = read_items(self.folder / "items.parquet").table.ids
         except RunError:
             return False  # Damaged or not there, it is written anew.
+        wanted = self._plan.stored.table.ids
+        return not (held.equals(wanted) or pc.all(pc.is_in(held, value_set=wanted)).as_py())
 
     def _write_manifest(self) -> None:
         write_json(self.folder / "run.json", self.manifest if self._kept is None else self._kept)
 
-    def _write_items(self, tokens: Mapping[str, int]) -> None:
+    def _write_items(self) -> None:
         file = self.folder / "items.parquet"
         try:
-            write_items(self._plan.stored, file, self._store_text, tokens)
+            write_items(self._plan.items(), self._plan.stored.table.shape, file, self._store_text)
         except OSError as error:
             raise explain_os_error(error, str(file)) from error
 
-    def ask(self, model: RewardModel, requests: Sequence[Request], progress: Progress = silent) -> Result:
+    def ask(self, model: RewardModel, progress: Progress = silent) -> Result:
         """Asks what the journal does not know, and writes the numbers.
 
         Raises:
             RunError: If nothing got a score.
         """
+        protocol = PROTOCOLS[self.manifest["protocol"]]
+        requests, index = asked(protocol, self._plan.stored)
+        every = (request for one in self._plan.items() for request in protocol.requests(one.item, one.digests))
         session: dict[str, Any] = {
             "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "host": socket.gethostname(),
@@ -223,33 +299,39 @@ class RunWriter:
             self.manifest["sessions"].append(session)
             self._write_manifest()
 
-        seen, scored = observe_missing(model, requests, self.folder / "journal", progress, begin)
-        answers = [seen[request.key] for request in requests]
-        if not any(answer.values for answer in answers):
-            error = next((answer.error for answer in answers if answer.error), answers[0].status)
-            raise RunError(
-                f"none of {len(answers)} answers got a score ({error}): mend that and give the same command again"
-            )
+        answers, scored = observe_missing(model, index, every, self.folder / "journal", progress, begin)
+        del index  # It is as large as what is computed next.
+        refuse_no_scores(answers)
         if scored:
             session.update({"scored": scored, "seconds": round(time.perf_counter() - start, 3), **self._facts(model)})
         self.manifest["status"] = "complete"
         self._write_manifest()
-        result = compute(self.folder, self.manifest, self._plan.stored, seen, self._plan.benchmark)
+        result = compute(self.folder, self.manifest, self._plan.stored, requests, answers, self._plan.benchmark)
         if self._kept is None:
-            if tokens := self._tokens(seen):
-                self._write_items(tokens)
-            write_derived(result, self._plan.stored, seen)
+            if answers.tokens is not None and len(requests.rows) == len(self._plan.stored.counts["characters"]):
+                self._add_tokens(answers.tokens[requests.rows])
+            write_derived(result, self._plan.stored, requests, answers)
             return result
-        return replace(result, notes=(*result.notes, *self._refresh(seen, scored)))
+        return replace(result, notes=(*result.notes, *self._refresh(scored)))
 
-    def _refresh(self, seen: Mapping[str, Observation], scored: int) -> list[str]:
+    def _add_tokens(self, tokens: Codes) -> None:
+        file = self.folder / "items.parquet"
+        try:
+            add_tokens(file, tokens)
+        except OSError as error:
+            raise explain_os_error(error, str(file)) from error
+
+    def _refresh(self, scored: int) -> list[str]:
         """Brings the files of a folder that keeps its own items up to the journal; what the reader must know of it."""
         assert self._kept is not None
         stored = read_items(self.folder / "items.parquet")
         if scored and self._kept["status"] == "complete":
-            write_derived(compute(self.folder, self._kept, stored, seen, self._plan.benchmark), stored, seen)
+            requests, index = asked(PROTOCOLS[self._kept["protocol"]], stored)
+            answers = ask_journal(index, self.folder / "journal")
+            result = compute(self.folder, self._kept, stored, requests, answers, self._plan.benchmark)
+            write_derived(result, stored, requests, answers)
         notes = [
-            f"the run folder holds {len(stored.items)} items that are not all selected: its own numbers stay theirs"
+            f"the run folder holds {len(stored.table)} items that are not all selected: its own numbers stay theirs"
         ]
         if self._store_text:
             notes.append("texts are not stored: for that, select all that the run folder holds")
@@ -259,17 +341,6 @@ class RunWriter:
         """What the model says of itself; texts of conversations only where texts are stored."""
         return {name: fact for name, fact in model.facts().items() if self._store_text or name != "first_rendered"}
 
-    def _tokens(self, seen: Mapping[str, Observation]) -> dict[str, int]:
-        """Length of each rendered conversation by its digest, where the protocol asks about one at a time."""
-        keys = request_keys(self.manifest, self._plan.stored)
-        digests = self._plan.stored.digests
-        return {
-            content: seen[key].usage["tokens"]
-            for item, own in keys.items()
-            for key, content in zip(own, digests[item], strict=False)
-            if key in seen and "tokens" in seen[key].usage
-        }
-
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
@@ -277,34 +348,52 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 def observe_missing(
     model: RewardModel,
-    requests: Sequence[Request],
+    index: KeyIndex,
+    requests: Iterable[Request],
     journal: Path,
     progress: Progress = silent,
     begin: Callable[[], None] = lambda: None,
-) -> tuple[dict[str, Observation], int]:
+) -> tuple[Answers, int]:
     """Asks what the journal does not know yet, or knows only as an error.
 
     Args:
         model: Whom to ask.
-        requests: What to ask.
+        index: The distinct requests.
+        requests: All requests, in the order in which the index was made of their keys.
         journal: Folder of the journal.
         progress: Told how far it is.
         begin: Called before the first answer is written, if there is anything to ask.
 
     Returns:
-        All that the journal knows now, by request key, and how many requests were answered now.
+        All that is known now of the requests, and how many of them were answered now.
     """
-    seen = read_journal(journal)
-    missing = [request for request in requests if (old := seen.get(request.key)) is None or old.status == "error"]
-    done = len(requests) - len(missing)
-    progress(done, len(requests))
+    answers = ask_journal(index, journal)
+    open_ = ~answers.settled
+    missing, total = int(open_.sum()), len(index)
+    done = total - missing
+    progress(done, total)
     if missing:
+        wanted = index.first & open_[index.rows]
         with Journal(journal) as writer:
-            for number, batch in enumerate(model.observe(missing)):
+            for number, batch in enumerate(model.observe(compress(requests, wanted))):
                 if number == 0:
                     begin()
                 writer.append(batch)
-                seen.update((observation.key, observation) for observation in batch)
+                answers.add(index.find([one.key for one in batch]), batch)
                 done += len(batch)
-                progress(done, len(requests))
-    return seen, len(missing)
+                progress(done, total)
+    return answers, missing
+
+
+def refuse_no_scores(answers: Answers) -> None:
+    """A model that never gave a score has no numbers.
+
+    Raises:
+        RunError: If there is none, with the first error in words.
+    """
+    if not answers.has_value.any():
+        status = next(iter(count_statuses(answers.status)))
+        reason = answers.errors[min(answers.errors)] if answers.errors else status
+        raise RunError(
+            f"none of {len(answers.status)} answers got a score ({reason}): mend that and give the same command again"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from rmeval.models import RewardModel
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
 from rmeval.runs.folder import finite, write_json
 from rmeval.runs.lock import Lock
-from rmeval.runs.runner import Progress, observe_missing, silent
-from rmeval.types import Conversation, Observation
+from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
+from rmeval.tables import STATUSES, Answers, Codes, KeyIndex
+from rmeval.types import Conversation
 
 __all__ = ["score_file"]
 
@@ -46,7 +48,7 @@ def score_file(
     rows = read_rows(source)
     conversations = [_conversations(row) for row in rows]
     requests = conversation_requests([one for found in conversations for one in found])
-    distinct = list({request.key: request for request in requests}.values())
+    index = KeyIndex([[request.key for request in requests]])
     partial = target.with_name(f"{target.name}.partial")
     try:
         partial.mkdir(parents=True, exist_ok=True)
@@ -54,14 +56,9 @@ def score_file(
         raise explain_os_error(error, str(partial)) from error
     with Lock(partial / "lock", break_lock):
         _same_model(partial / "model.json", digest(model.identity()))
-        seen, _ = observe_missing(model, distinct, partial / "journal", progress)
-        if not any(observation.values for observation in seen.values()):
-            first = next(iter(seen.values()))
-            raise RunError(
-                f"none of {len(distinct)} answers got a score ({first.error or first.status}): mend that first"
-            )
-        answers = iter([seen[request.key] for request in requests])
-        failed = _write(target, _scored(rows, conversations, answers))
+        answers, _ = observe_missing(model, index, requests, partial / "journal", progress)
+        refuse_no_scores(answers)
+        failed = _write(target, _scored(rows, conversations, index.rows, answers))
     for path in sorted(partial.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     partial.rmdir()
@@ -124,19 +121,22 @@ def _messages(row: Row, column: str) -> Sequence[Any]:
 
 
 def _scored(
-    rows: Sequence[Row], conversations: Sequence[Sequence[Conversation]], answers: Iterator[Observation]
+    rows: Sequence[Row], conversations: Sequence[Sequence[Conversation]], order: Codes, answers: Answers
 ) -> Iterator[tuple[dict[str, Any], int]]:
     """Each row with its scores, and how many of them are missing."""
+    places = iter(order.tolist())
     for row, found in zip(rows, conversations, strict=True):
-        seen = [next(answers) for _ in found]
-        scores = [observation.values.get("score") for observation in seen]
+        own = [next(places) for _ in found]
+        # What is not a number is written as null.
+        scores = [float(answers.values["score"][place]) for place in own]
         fields = dict(row.fields)
         if "messages" not in fields and "responses" in fields:
             fields["scores"] = scores
         else:
             fields["score"] = scores[0]
         fields.pop("score_error", None)
-        if missing := [observation.error or observation.status for observation in seen if not observation.values]:
+        failed = [place for place in own if math.isnan(answers.values["score"][place])]
+        if missing := [answers.errors.get(place, STATUSES[answers.status[place]]) for place in failed]:
             fields["score_error"] = missing[0]
         yield finite(fields), len(missing)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rmeval.benchmarks import Card
 from rmeval.errors import DataError
-from rmeval.types import Item
+from rmeval.tables import ItemTable, Mask
+from rmeval.types import IntArray
 
 __all__ = ["Selection", "select"]
 
@@ -31,8 +31,8 @@ class Selection:
     limit: int | None = None
 
 
-def select(items: Sequence[Item], selection: Selection, card: Card) -> list[Item]:
-    """The selected items, in their original order.
+def select(items: ItemTable, selection: Selection, card: Card) -> Mask:
+    """bool[n]: which items are selected.
 
     Raises:
         DataError: If a subset is unknown, or nothing is selected.
@@ -47,7 +47,7 @@ def select(items: Sequence[Item], selection: Selection, card: Card) -> list[Item
         if number is not None and number < least:
             raise DataError(f"{name} must be at least {least}, not {number}")
     sections = {name.lower(): parts for name, parts in card.sections.items()}
-    present = list(dict.fromkeys(item.subset for item in items))
+    present = list(items.counts)
     wanted: set[str] = set()
     for name in selection.subsets:
         parts = {name} if name in present else set(sections.get(name.lower(), ())) & set(present)
@@ -56,19 +56,23 @@ def select(items: Sequence[Item], selection: Selection, card: Card) -> list[Item
                 f"there is no subset {name!r} here: choose from {', '.join(dict.fromkeys([*present, *card.sections]))}"
             )
         wanted |= parts
-    chosen = [item for item in items if not wanted or item.subset in wanted]
+    chosen = np.ones(len(items), bool)
+    if wanted:
+        chosen = np.isin(items.subset, [code for code, name in enumerate(items.subsets) if name in wanted])
     if selection.limit is not None:
-        chosen = _whole_groups(chosen, range(min(selection.limit, len(chosen))))
-    if selection.n_items is not None and selection.n_items < len(chosen):
-        drawn = np.random.default_rng(selection.seed).choice(len(chosen), selection.n_items, replace=False)
-        chosen = _whole_groups(chosen, drawn.tolist())
-    if not chosen:
+        chosen = _whole_groups(items, chosen, np.flatnonzero(chosen)[: selection.limit])
+    if selection.n_items is not None and selection.n_items < (count := int(chosen.sum())):
+        drawn = np.random.default_rng(selection.seed).choice(count, selection.n_items, replace=False)
+        chosen = _whole_groups(items, chosen, np.flatnonzero(chosen)[drawn])
+    if not chosen.any():
         raise DataError("nothing is selected: there are no items left to score; give a larger --limit or --n-items")
     return chosen
 
 
-def _whole_groups(items: Sequence[Item], positions: Iterable[int]) -> list[Item]:
-    """The items at the positions, and with each all that are judged together with it, in their order."""
-    kept = set(positions)
-    groups = {items[position].group for position in kept} - {None}
-    return [item for position, item in enumerate(items) if position in kept or item.group in groups]
+def _whole_groups(items: ItemTable, among: Mask, positions: IntArray) -> Mask:
+    """The items at the positions, and with each all of the mask that are judged together with it."""
+    kept = np.zeros(len(items), bool)
+    kept[positions] = True
+    groups = {items.shapes[code].group for code in np.unique(items.shape[kept])} - {None}
+    together = [code for code, shape in enumerate(items.shapes) if shape.group in groups]
+    return kept | (among & np.isin(items.shape, together))

@@ -1,0 +1,108 @@
+"""Memory and time of a run on many pairs, where the model costs nothing.
+
+python -m perf.pairs [--out FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+SIZES = (100_000, 1_000_000)
+WORDS = ("the", "of", "and", "to", "in", "is", "that", "it", "was", "for", "on", "are", "as", "with", "they", "at")
+
+
+def main() -> None:
+    """Measures, and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-o", "--out", type=Path, help="markdown file to add the table to")
+    given = parser.parse_args()
+    lines = [
+        "\n### Many pairs\n",
+        "`rmeval run baseline:longest -b pairs`; and all numbers of as many scored pairs, with a bootstrap.\n",
+        "| pairs | peak memory | CPU | numbers |",
+        "|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for size in SIZES:
+            data = Path(folder) / f"{size}.jsonl"
+            write_pairs(data, size)
+            peak, seconds = run(data, Path(folder) / str(size))
+            lines.append(f"| {size:,} | {peak:.0f} MB | {seconds:.0f} s | {numbers(size):.1f} s |")
+            print(lines[-1], file=sys.stderr)  # noqa: T201
+    text = "\n".join(lines)
+    print(text)  # noqa: T201
+    if given.out:
+        with given.out.open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+
+
+def write_pairs(path: Path, size: int) -> None:
+    """Pairs of ten to thirty words."""
+    draw = random.Random(0)
+    with path.open("w") as file:
+        for number in range(size):
+            prompt, chosen, rejected = (" ".join(draw.choices(WORDS, k=draw.randint(10, 30))) for _ in range(3))
+            file.write(json.dumps({"prompt": f"{number} {prompt}", "chosen": chosen, "rejected": rejected}) + "\n")
+
+
+def run(data: Path, out: Path) -> tuple[float, float]:
+    """Peak memory in MB and CPU seconds of a whole run in a process of its own."""
+    command = [
+        sys.executable,
+        "-m",
+        "rmeval",
+        "run",
+        "baseline:longest",
+        "-b",
+        "pairs",
+        "--data",
+        str(data),
+        "-o",
+        str(out),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"the run of {data} failed")
+    return usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+
+
+def numbers(size: int) -> float:
+    """CPU seconds from scores to records, null baselines' included, and one bootstrap over as many clusters."""
+    from rmeval.benchmarks.pairs import CONTESTS, Pairs
+    from rmeval.metrics.intervals import bootstrap_means, bootstrap_random
+    from rmeval.metrics.outcomes import OFFICIAL, outcomes
+    from rmeval.metrics.records import null_evidence, with_null
+    from rmeval.tables import EvidenceTable, ItemTableBuilder, Shape
+    from rmeval.text import NULL_SCORES
+    from rmeval.types import Response
+
+    builder = ItemTableBuilder()
+    shape = builder.code(Shape((Response("", 1.0), Response("", 0.0)), CONTESTS, None, 1.0, "{}"))
+    for number in range(size):
+        builder.add_shape(str(number), "all", str(number), shape)
+    table = builder.table()
+    draw = np.random.default_rng(0)
+    counts = {name: draw.integers(1, 500, 2 * size).astype(np.int32) for name in ("characters", "markdown")}
+    evidence = EvidenceTable(table, "score", draw.normal(size=2 * size))
+    benchmark = Pairs("none")
+    start = time.process_time()
+    null = {name: benchmark.aggregate(table, null_evidence(name, table, counts), OFFICIAL) for name in NULL_SCORES}
+    with_null(benchmark.aggregate(table, evidence, OFFICIAL), null)
+    found = outcomes(table, evidence, OFFICIAL)
+    bootstrap_means(found.credit[:, None], found.cluster, bootstrap_random())
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""A queue on disk: what is too much for memory is written in the order it comes, and read again as often as needed."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import IO, Generic, TypeVar
+
+import pyarrow as pa
+
+from rmeval.errors import explain_os_error
+
+__all__ = ["Spool", "windows"]
+
+T = TypeVar("T")
+
+
+class Spool(Generic[T]):
+    """Objects of our own, in order. The first stays in memory; with a second, all go to a file that has no name.
+
+    The file lies where temporary files do (`TMPDIR`), is readable by nobody else, and is gone with the process, however
+    that ends.
+    """
+
+    def __init__(self) -> None:
+        self._only: list[T] = []
+        self._file: IO[bytes] | None = None
+        self._places: list[tuple[int, int, int]] = []
+        self._codec = pa.Codec("lz4")
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def append(self, value: T) -> None:
+        """Takes an object in.
+
+        Raises:
+            RunError: If there is no room on the disk.
+        """
+        if self._file is None and not self._only:
+            self._only.append(value)
+            return
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed when the spool is gone
+                (first,) = self._only
+                self._only = []
+                self._write(first)
+            self._write(value)
+        except OSError as error:
+            raise explain_os_error(error, f"{tempfile.gettempdir()} (see TMPDIR)") from error
+
+    def _write(self, value: T) -> None:
+        assert self._file is not None
+        data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        packed = self._codec.compress(data, asbytes=True)
+        start = self._file.seek(0, 2)
+        self._file.write(packed)
+        self._places.append((start, len(packed), len(data)))
+
+    def __len__(self) -> int:
+        return len(self._only) or len(self._places)
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self._only
+        for start, length, size in self._places:
+            assert self._file is not None
+            self._file.seek(start)
+            # It was pickled by this process, into a file that no other can open.
+            value: T = pickle.loads(self._codec.decompress(self._file.read(length), size, asbytes=True))
+            yield value
+
+
+def windows(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Consecutive lists of `size` values, the last with what is left."""
+    rest = iter(values)
+    while window := list(islice(rest, size)):
+        yield window

@@ -1,0 +1,395 @@
+"""Items, answers and evidence as columns, so that a million of them fit into memory and numpy does the arithmetic."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, NamedTuple, get_args, overload
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from rmeval.types import Contest, Evidence, FloatArray, IntArray, Item, Observation, Response, Status
+
+__all__ = [
+    "STATUSES",
+    "Answers",
+    "Codes",
+    "EvidenceTable",
+    "ItemTable",
+    "ItemTableBuilder",
+    "KeyIndex",
+    "Mask",
+    "Shape",
+    "count_statuses",
+    "starts",
+]
+
+Codes = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+STATUSES: tuple[str, ...] = ("missing", *get_args(Status))
+"""What an answer's status is coded by; `missing` has not been asked, or not come back."""
+
+
+class Shape(NamedTuple):
+    """What many items have in common: all of an item but its id, subset, cluster and texts."""
+
+    responses: tuple[Response, ...]
+    contests: tuple[Contest, ...]
+    group: str | None
+    weight: float
+    meta: str
+
+
+@dataclass(frozen=True, eq=False)
+class ItemTable(Sequence[Item]):
+    """Items without their texts, one entry of each column an item; as a sequence, items made when they are asked for.
+
+    Attributes:
+        ids: The items' ids.
+        subsets: The distinct subsets, in order of first appearance.
+        subset: int32[n], position of each item's subset in `subsets`.
+        cluster: int32[n], number of the underlying problem, in order of first appearance.
+        shapes: The distinct shapes.
+        shape: int32[n], position of each item's shape in `shapes`.
+    """
+
+    ids: pa.ChunkedArray[Any]
+    subsets: tuple[str, ...]
+    subset: Codes
+    cluster: Codes
+    shapes: tuple[Shape, ...]
+    shape: Codes
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> ItemTable:
+        """The table of some items, or the items themselves where they are one."""
+        if isinstance(items, ItemTable):
+            return items
+        builder = ItemTableBuilder()
+        for item in items:
+            builder.add(item)
+        return builder.table()
+
+    @cached_property
+    def offsets(self) -> Codes:
+        """int32[n + 1]: the responses of item i are at `offsets[i]:offsets[i + 1]` in columns of responses."""
+        return starts([len(shape.responses) for shape in self.shapes], self.shape)
+
+    @property
+    def names(self) -> list[str]:
+        """The ids as strings."""
+        return [str(name) for name in self.ids.to_pylist()]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of items by subset."""
+        found = np.bincount(self.subset, minlength=len(self.subsets))
+        return {name: int(count) for name, count in zip(self.subsets, found, strict=True) if count}
+
+    def take(self, items: Mask) -> ItemTable:
+        """The items for which the mask bool[n] is true."""
+        if items.all():
+            return self
+        cluster = _by_appearance(self.cluster[items])
+        return replace(
+            self,
+            ids=self.ids.filter(pa.array(items)),
+            subset=self.subset[items],
+            cluster=cluster,
+            shape=self.shape[items],
+        )
+
+    def responses(self, items: Mask) -> Mask:
+        """bool[responses]: whether each response is of an item for which the mask bool[n] is true."""
+        return np.repeat(items, np.diff(self.offsets))
+
+    def by_shape(self) -> Iterator[tuple[Shape, IntArray]]:
+        """Each shape with the positions of its items, in their order."""
+        if len(self.shapes) == 1:
+            yield self.shapes[0], np.arange(len(self))
+            return
+        order = np.argsort(self.shape, kind="stable")
+        codes, starts = np.unique(self.shape[order], return_index=True)
+        for code, positions in zip(codes, np.split(order, starts[1:]), strict=True):
+            yield self.shapes[code], positions
+
+    def __len__(self) -> int:
+        return len(self.subset)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        shape = self.shapes[self.shape[index]]
+        return Item(
+            self.ids[index].as_py(),
+            self.subsets[self.subset[index]],
+            (),
+            shape.responses,
+            shape.contests,
+            str(self.cluster[index]),
+            shape.group,
+            shape.weight,
+            json.loads(shape.meta),
+        )
+
+
+class ItemTableBuilder:
+    """Makes an `ItemTable` of items that pass by one at a time."""
+
+    def __init__(self) -> None:
+        self._ids: list[pa.Array[Any]] = []
+        self._pending: list[str] = []
+        self._subsets: dict[str, int] = {}
+        self._subset = array("i")
+        self._cluster = array("q")
+        self._shapes: dict[Shape, int] = {}
+        self._shape = array("i")
+
+    def add(self, item: Item) -> None:
+        """Takes an item in."""
+        responses = tuple(
+            response
+            if not response.text
+            else Response("", response.gold, response.style, response.source, response.steps)
+            for response in item.responses
+        )
+        meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
+        shape = Shape(responses, item.contests, item.group, item.weight, meta)
+        self.add_shape(item.id, item.subset, item.cluster, self.code(shape))
+
+    def code(self, shape: Shape) -> int:
+        """The number that stands for a shape."""
+        return self._shapes.setdefault(shape, len(self._shapes))
+
+    def add_shape(self, name: str, subset: str, cluster: str, shape: int) -> None:
+        """Takes an item in whose shape is known by its number."""
+        self._pending.append(name)
+        self._subset.append(self._subsets.setdefault(subset, len(self._subsets)))
+        self._cluster.append(int.from_bytes(blake2b(cluster.encode(), digest_size=8).digest(), "little", signed=True))
+        self._shape.append(shape)
+        if len(self._pending) == _CHUNK:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._ids.append(pa.array(self._pending, pa.string()))
+        self._pending = []
+
+    def table(self) -> ItemTable:
+        """The table of all items so far."""
+        if self._pending:
+            self._flush()
+        return ItemTable(
+            pa.chunked_array(self._ids, pa.string()),
+            tuple(self._subsets),
+            np.array(self._subset, np.int32),
+            _by_appearance(np.array(self._cluster, np.int64)),
+            tuple(self._shapes),
+            np.array(self._shape, np.int32),
+        )
+
+
+_CHUNK = 1 << 14
+
+
+def starts(sizes: Sequence[int], shape: Codes) -> Codes:
+    """int32[n + 1]: where each item's part begins, and the last one ends, given the size of the part by shape."""
+    found = np.zeros(len(shape) + 1, np.int32)
+    np.cumsum(np.array(sizes, np.int32)[shape], out=found[1:])
+    return found
+
+
+def _by_appearance(codes: npt.NDArray[Any]) -> Codes:
+    """The codes numbered anew in order of first appearance."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int32)
+    rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
+    return rank[inverse]
+
+
+class KeyIndex:
+    """The distinct requests among many, found by key.
+
+    Attributes:
+        rows: int32[m], for each of the given keys its row among the distinct ones.
+        first: bool[m], whether the key was not given before.
+    """
+
+    def __init__(self, keys: Iterable[Sequence[str]]) -> None:
+        """Takes keys of 32 hex digits, in pieces of any size."""
+        halves = array("Q"), array("Q")
+        for piece in keys:
+            for half, column in zip(halves, _halves(bytes.fromhex("".join(piece))), strict=True):
+                half.frombytes(column.tobytes())
+        # One half after the other: this is where most memory is needed.
+        high, low = (np.frombuffer(half, np.uint64) if half else np.empty(0, np.uint64) for half in halves)
+        del halves
+        order = np.argsort(high, kind="stable")
+        high = high[order]
+        low = low[order]
+        same = high[1:] == high[:-1]
+        if (same & (low[1:] != low[:-1])).any():
+            again = np.lexsort((low, high))
+            order, high, low = order[again], high[again], low[again]
+        new = np.ones(len(order), bool)
+        new[1:] = ~same | (low[1:] != low[:-1])
+        self.rows = np.empty(len(order), np.int32)
+        self.rows[order] = np.cumsum(new, dtype=np.int32) - 1
+        self.first = np.zeros(len(order), bool)
+        self.first[order[new]] = True
+        self._high, self._low = (high, low) if new.all() else (high[new], low[new])
+
+    def __len__(self) -> int:
+        return len(self._high)
+
+    def find(self, keys: Sequence[str]) -> IntArray:
+        """int64[k]: the row of each key, or -1 where it is none of the given ones."""
+        high, low = _halves(bytes.fromhex("".join(keys)))
+        rows = np.searchsorted(self._high, high).astype(np.int64)
+        found = np.full(len(rows), -1, np.int64)
+        open_ = np.arange(len(rows))
+        # Keys may share their first half; then the one that was meant is among the next.
+        while len(open_):
+            open_ = open_[rows[open_] < len(self)]
+            open_ = open_[self._high[rows[open_]] == high[open_]]
+            same = self._low[rows[open_]] == low[open_]
+            found[open_[same]] = rows[open_[same]]
+            open_ = open_[~same]
+            rows[open_] += 1
+        return found
+
+
+def _halves(data: bytes) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    pairs = np.frombuffer(data, np.uint64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+class Answers:
+    """What came back for each of some distinct requests, as columns with a row a request.
+
+    Attributes:
+        status: uint8[n], position in `STATUSES`.
+        tokens: int32[n], length of what the model read, -1 where that is not known; None where it never is.
+        values: By name, float64[n], NaN where there is none.
+        errors: What went wrong, in words, by row.
+        others: Observations that hold more than that, by row.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.status = np.zeros(count, np.uint8)
+        self.tokens: Codes | None = None
+        self.values: dict[str, FloatArray] = {}
+        self.errors: dict[int, str] = {}
+        self.others: dict[int, Observation] = {}
+        self._texts: dict[str, str] = {}
+
+    def add(self, rows: IntArray, batch: Sequence[Observation]) -> None:
+        """Takes observations in; a later one replaces an earlier one, and one whose row is -1 is left out."""
+        for row, seen in zip(rows.tolist(), batch, strict=True):
+            if row >= 0:
+                self._set(row, seen)
+
+    def _set(self, row: int, seen: Observation) -> None:
+        if self.status[row]:
+            for column in self.values.values():
+                column[row] = np.nan
+            self.errors.pop(row, None)
+            self.others.pop(row, None)
+        self.status[row] = STATUSES.index(seen.status)
+        if "tokens" in seen.usage and self.tokens is None:
+            self.tokens = np.full(len(self.status), -1, np.int32)
+        if self.tokens is not None:
+            self.tokens[row] = seen.usage.get("tokens", -1)
+        for name, value in seen.values.items():
+            if isinstance(value, float):
+                if name not in self.values:
+                    self.values[name] = np.full(len(self.status), np.nan)
+                self.values[name][row] = value
+        if seen.error is not None:
+            self.errors[row] = self._texts.setdefault(seen.error, seen.error)
+        if seen.choice is not None or any(not isinstance(value, float) for value in seen.values.values()):
+            self.others[row] = seen
+
+    @property
+    def has_value(self) -> Mask:
+        """bool[n]: whether any value came back."""
+        found = np.zeros(len(self.status), bool)
+        for column in self.values.values():
+            found |= ~np.isnan(column)
+        found[list(self.others)] = True
+        return found
+
+    @property
+    def settled(self) -> Mask:
+        """bool[n]: whether there is no need to ask again; errors are asked again."""
+        found: Mask = (self.status != 0) & (self.status != STATUSES.index("error"))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceTable(Mapping[str, Evidence]):
+    """Evidence of all items of a table, as columns; as a mapping, evidence by item id.
+
+    Attributes:
+        table: The items.
+        variant: Name of the value the scores were taken from.
+        scores: float64[responses], NaN where there is none.
+        failures: Number of observations that gave no value, by status.
+        beats: By position of an item, its matrix of `Evidence.beats`, where it does not follow from the scores.
+    """
+
+    table: ItemTable
+    variant: str
+    scores: FloatArray
+    failures: Mapping[str, int] = field(default_factory=dict)
+    beats: Mapping[int, FloatArray] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, table: ItemTable, evidence: Mapping[str, Evidence]) -> EvidenceTable:
+        """The table of evidence by item id; an item without any has NaN for scores."""
+        if isinstance(evidence, EvidenceTable) and evidence.table is table:
+            return evidence
+        scores = np.full(int(table.offsets[-1]), np.nan)
+        beats: dict[int, FloatArray] = {}
+        failures: dict[str, int] = {}
+        variant = "score"
+        for position, name in enumerate(table.names):
+            if (seen := evidence.get(name)) is None:
+                continue
+            scores[table.offsets[position] : table.offsets[position + 1]] = seen.scores
+            variant = seen.variant
+            if seen.beats is not None:
+                beats[position] = seen.beats
+            for status, count in seen.failures.items():
+                failures[status] = failures.get(status, 0) + count
+        return cls(table, variant, scores, failures, beats)
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.table.names)}
+
+    def __getitem__(self, name: str) -> Evidence:
+        position = self._positions[name]
+        start, end = self.table.offsets[position : position + 2]
+        return Evidence(name, self.variant, self.scores[start:end], self.beats.get(position))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._positions)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def count_statuses(status: npt.NDArray[Any]) -> dict[str, int]:
+    """How often each status occurs, by name."""
+    found = np.bincount(status, minlength=len(STATUSES))
+    return {name: int(count) for name, count in zip(STATUSES, found, strict=True) if count}
