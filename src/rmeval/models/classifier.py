@@ -106,6 +106,8 @@ class Classifier:
         All are rendered before the first is scored, so that one that is too long stops the run before it has cost much;
         what is more than a window waits on disk.
         """
+        self.renderer.forget()
+        self.engine.forget()
         spool: Spool[list[_Ready]] = Spool()
         over: list[tuple[int, str]] = []
         for window in windows(requests, _WINDOW):

@@ -74,8 +74,8 @@ class HFEngine:
         self._share = share
         self._cap = batch_size
         self._budget = budget
-        self._facts: dict[str, Any] = {}
         self._checked: dict[type, dict[str, Any]] = {}
+        self.forget()
 
     @property
     def limit(self) -> int | None:
@@ -87,8 +87,12 @@ class HFEngine:
         return {"engine": self.name, **self.network.identity()}
 
     def facts(self) -> dict[str, Any]:
-        """Versions, device, architecture, and whether prefixes were shared."""
-        return self.network.facts() | self._facts
+        """Versions, device, architecture, and how far prefixes were shared since `forget`."""
+        return self.network.facts() | ({"prefix_sharing": self._sharing} if self._sharing else {})
+
+    def forget(self) -> None:
+        """Begins the facts about sharing anew."""
+        self._sharing: dict[str, Any] | str = {}
 
     def readout(self) -> Readout:
         """How this checkpoint's classifier is read.
@@ -130,7 +134,7 @@ class HFEngine:
                 return
             except TreeError as error:
                 why = str(error)
-        self._facts = {"prefix_sharing": f"off: {why}"}
+        self._sharing = f"off: {why}"
         yield from self._plain(sequences, reader)
 
     def _why_plain(self, longest: int) -> str | None:
@@ -151,7 +155,7 @@ class HFEngine:
         tree = PrefixTree(sequences)
         walk = TreeNetwork(self.network.model)
         cursor, budget = Cursor(), self._first_budget()
-        sizes = {"tokens": tree.total, "distinct": tree.distinct}
+        sizes: dict[str, int] | None = {"tokens": tree.total, "distinct": tree.distinct}
         while (piece := tree.piece(cursor, budget, self._cap)) is not None:
             indices = [one.index for one in piece.finished]
             short: BaseException | None = None
@@ -170,11 +174,18 @@ class HFEngine:
             if short is not None:
                 budget = self._smaller(min(budget, max(len(piece.tokens), 1)), "tokens", short)
                 continue
-            self._facts = {"prefix_sharing": sizes | self._checked.get(reader.kind, {})}
+            if sizes is not None:
+                self._add(sizes, reader)
+                sizes = None
             walk.advance()
             cursor = piece.after
             if indices:
                 yield Reading(tuple(indices), tuple(values))
+
+    def _add(self, sizes: Mapping[str, int], reader: Reader) -> None:
+        earlier = self._sharing if isinstance(self._sharing, dict) else {}
+        total = {name: earlier.get(name, 0) + size for name, size in sizes.items()}
+        self._sharing = total | self._checked.get(reader.kind, {})
 
     def _try(self, sequences: Sequence[TokenSequence], reader: Reader) -> None:
         """Shares prefixes of a few short sequences, cut into pieces of a few tokens, before anything real is computed.

@@ -78,7 +78,7 @@ class Renderer:
         # We count what is too long ourselves; it is neither cut nor run by accident.
         self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
         self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
-        self._facts: dict[str, Any] = {}
+        self.forget()
         example, other = (
             self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]])[0]
             for answer in ("ANSWER", "ANOTHER ONE")
@@ -99,8 +99,13 @@ class Renderer:
                 for conversation in conversations[start : start + _CHUNK]
             ]
             rendered += self._chunk(chunk)
-        self._facts = self._found([one.tokens for one in rendered if one.error is None])
+        self._note([one.tokens for one in rendered if one.error is None])
         return rendered
+
+    def forget(self) -> None:
+        """Begins the facts about what is rendered anew."""
+        self._facts: dict[str, Any] = {}
+        self._total = hashlib.sha256()
 
     def _chunk(self, chunk: list[list[dict[str, str]]]) -> list[Rendered]:
         try:
@@ -120,21 +125,17 @@ class Renderer:
             for tokens in encoded["input_ids"]
         ]
 
-    def _found(self, sequences: Sequence[TokenArray]) -> dict[str, Any]:
-        """What a reader may want to see of what was rendered."""
+    def _note(self, sequences: Sequence[TokenArray]) -> None:
+        """Keeps what a reader may want to see of what was rendered."""
         if not sequences:
-            return {}
-        total = hashlib.sha256()
+            return
         for tokens in sequences:
-            total.update(len(tokens).to_bytes(8, "little") + tokens.astype("<i4").tobytes())
-        facts: dict[str, Any] = {
-            "first_rendered": self.tokenizer.decode(sequences[0]),
-            "rendered_sha256": total.hexdigest(),
-        }
+            self._total.update(len(tokens).to_bytes(8, "little") + tokens.astype("<i4").tobytes())
+        self._facts.setdefault("first_rendered", self.tokenizer.decode(sequences[0]))
+        self._facts["rendered_sha256"] = self._total.hexdigest()
         bos = self.tokenizer.bos_token_id
         if bos is not None and (twice := sum(tokens[:2].tolist() == [bos, bos] for tokens in sequences)):
-            facts["double_bos"] = twice
-        return facts
+            self._facts["double_bos"] = self._facts.get("double_bos", 0) + twice
 
     @property
     def limit(self) -> int | None:
@@ -147,7 +148,7 @@ class Renderer:
         return hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
 
     def facts(self) -> dict[str, Any]:
-        """The template's layout, and of the last call of `render` the first conversation and a hash of all."""
+        """The template's layout, and since `forget` the first conversation and a hash of all."""
         return {"template_example": self._example, **self._facts}
 
 
