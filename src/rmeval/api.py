@@ -104,7 +104,9 @@ def score(
     requests = conversation_requests([as_conversation(one, number) for number, one in enumerate(conversations)])
     distinct = list({request.key: request for request in requests}.values())
     seen = {observation.key: observation for batch in model.observe(distinct) for observation in batch}
-    return np.array([seen[request.key].values.get("score", np.nan) for request in requests], dtype=np.float64)
+    # Of several scores the first is the one that is meant by default.
+    scores = [next(iter(seen[request.key].values.values()), np.nan) for request in requests]
+    return np.array(scores, dtype=np.float64)
 
 
 def _loaded(model: str | Path | RewardModel, options: dict[str, Any]) -> RewardModel:

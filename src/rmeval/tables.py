@@ -320,6 +320,11 @@ class Answers:
             self.others[row] = seen
 
     @property
+    def main(self) -> FloatArray:
+        """float64[n]: the first of the values that the model gives, NaN where there is none."""
+        return next(iter(self.values.values()), np.full(len(self.status), np.nan))
+
+    @property
     def has_value(self) -> Mask:
         """bool[n]: whether any value came back."""
         found = np.zeros(len(self.status), bool)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import rmeval
-from rmeval.models import classifier
+from rmeval.models import prepare
 
 
 def scores(result: rmeval.Result) -> np.ndarray:
@@ -21,7 +21,7 @@ def test_windows_change_nothing(checkpoint: Path, tmp_path: Path, monkeypatch: p
     whole = rmeval.evaluate(
         str(checkpoint), "rm-bench-synthetic", size=40, out=tmp_path / "whole", on_overlength="skip"
     )
-    monkeypatch.setattr(classifier, "_WINDOW", 50)
+    monkeypatch.setattr(prepare, "WINDOW", 50)
     parts = rmeval.evaluate(
         str(checkpoint), "rm-bench-synthetic", size=40, out=tmp_path / "parts", on_overlength="skip"
     )
@@ -35,7 +35,7 @@ def test_windows_change_nothing(checkpoint: Path, tmp_path: Path, monkeypatch: p
 def test_what_is_too_long_is_found_before_anything_is_scored(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classifier, "_WINDOW", 2)
+    monkeypatch.setattr(prepare, "WINDOW", 2)
     data = tmp_path / "p.jsonl"
     rows = [{"prompt": f"p{n}", "chosen": "a", "rejected": "b " * (2000 if n == 9 else 1)} for n in range(10)]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))

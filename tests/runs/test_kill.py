@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from rmeval.runs.journal import read_journal
+from rmeval.journal import read_journal
 from tests.data import PLACES
 
 KILLS = 20

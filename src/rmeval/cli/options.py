@@ -100,6 +100,24 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "on_overlength": (Annotated[str, _model("What to do with longer ones: error, skip or truncate-left.")], "error"),
+    "kind": (
+        Annotated[str, _model("auto, classifier, or implicit (a policy's log-probabilities; auto with --ref-model).")],
+        "auto",
+    ),
+    "base_model": (Annotated[str | None, _model("For an adapter: its base, if its config does not find it.")], None),
+    "ref_model": (
+        Annotated[str | None, _model("For implicit rewards: the reference; an adapter's is its base.")],
+        None,
+    ),
+    "beta": (Annotated[float, _model("For implicit rewards: what log-ratios are multiplied by.")], 1.0),
+    "boundary": (
+        Annotated[str, _model("For implicit rewards: where an answer begins, as trl or as reward-bench counts.")],
+        "trl",
+    ),
+    "sequential": (
+        Annotated[bool, _model("For implicit rewards: one model in memory at a time.", "--sequential")],
+        False,
+    ),
 }
 
 

@@ -13,13 +13,17 @@ from rmeval.errors import ModelError
 from rmeval.plugins import is_file_spec, registered
 from rmeval.types import Observation, Request
 
-__all__ = ["BASELINES", "EMBEDDED", "ModelOptions", "RewardModel", "load_model", "model_names"]
+__all__ = ["BASELINES", "EMBEDDED", "KINDS", "PLACEMENT", "ModelOptions", "RewardModel", "load_model", "model_names"]
 
 logger = logging.getLogger(__name__)
 
 _SECRET = re.compile(r"(^|_)(token|auth|password|secret|key|credentials?|prox(y|ies))$")
 
 Overlength = Literal["error", "skip", "truncate-left"]
+
+KINDS = ("auto", "classifier", "implicit")
+PLACEMENT = ("cache_dir", "device_map", "local_files_only", "low_cpu_mem_usage", "max_memory", "offload_folder")
+"""Arguments of `from_pretrained` that say where things lie, and change no score."""
 
 BASELINES = ("random", "longest", "shortest", "markdown")
 """What `baseline:NAME` takes."""
@@ -44,6 +48,13 @@ class ModelOptions:
         batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
         max_length: Longest sequence in tokens; None takes the model's own limit.
         on_overlength: What to do with a longer one: stop before scoring, leave it out, or cut its beginning.
+        kind: What the checkpoint is: `classifier` or `implicit`; `auto` takes it for a classifier unless there is a
+            reference model or its config names a language model.
+        base_model: Path or hub id of the model that an adapter belongs to, where its config does not find it.
+        ref_model: Path or hub id of the reference of an implicit reward; an adapter's is its base.
+        beta: What log-ratios to the reference are multiplied by.
+        boundary: Where an answer begins for an implicit reward: as `trl` counts, or as `reward-bench` does.
+        sequential: Whether policy and reference are in memory one after the other.
     """
 
     dtype: str = "auto"
@@ -56,6 +67,12 @@ class ModelOptions:
     batch_size: int | None = None
     max_length: int | None = None
     on_overlength: Overlength = "error"
+    kind: str = "auto"
+    base_model: str | None = None
+    ref_model: str | None = None
+    beta: float = 1.0
+    boundary: str = "trl"
+    sequential: bool = False
 
 
 class RewardModel(Protocol):
@@ -130,11 +147,28 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
 
         _refuse_options(spec, options, ("batch_size", "model_kwargs"))
         return Plugin(spec, names[spec], options)
-    from rmeval.models.classifier import Classifier
-
     if spec in EMBEDDED and Path(spec).is_dir():
         logger.warning("%s is the model that comes with the package: give ./%s for the folder here", spec, spec)
-    return Classifier(str(EMBEDDED.get(spec, spec)), options, spec if spec in EMBEDDED else None)
+    return _checkpoint(str(EMBEDDED.get(spec, spec)), options, spec if spec in EMBEDDED else None)
+
+
+def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardModel:
+    """A model of the kind that is asked for."""
+    if options.kind not in KINDS:
+        raise ModelError(f"there is no kind of model {options.kind!r}: choose one of {', '.join(KINDS)}")
+    if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
+        from rmeval.models.implicit import Implicit
+
+        return Implicit(spec, options, name)
+    for option in IMPLICIT_OPTIONS:
+        if getattr(options, option) != getattr(ModelOptions(), option):
+            raise ModelError(f"a classifier has no use for --{option.replace('_', '-')}: leave it out")
+    from rmeval.models.classifier import Classifier
+
+    return Classifier(spec, options, name)
+
+
+IMPLICIT_OPTIONS = ("ref_model", "beta", "boundary", "sequential")
 
 
 def _refuse_options(spec: str, options: ModelOptions, taken: Sequence[str]) -> None:

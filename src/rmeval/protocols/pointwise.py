@@ -22,6 +22,7 @@ __all__ = [
     "as_conversation",
     "conversation_requests",
     "parse",
+    "parse_values",
 ]
 
 MessageLike = Message | Mapping[str, str]
@@ -112,7 +113,17 @@ def parse(key: str, score: float, tokens: int | None = None, truncated: bool = F
         tokens: Length of the rendered conversation, if there was one.
         truncated: Whether the model saw only its end.
     """
+    return parse_values(key, {"score": score}, tokens, truncated)
+
+
+def parse_values(
+    key: str, values: Mapping[str, float], tokens: int | None = None, truncated: bool = False
+) -> Observation:
+    """The observation for raw numbers by name, which stand or fall together; see `parse`."""
     usage = {} if tokens is None else {"tokens": tokens}
-    if not math.isfinite(score):
-        return Observation(key, "error", usage=usage, error=f"the model gave {score} for its score")
-    return Observation(key, "truncated" if truncated else "ok", {"score": float(score)}, usage=usage)
+    for name, value in values.items():
+        if not math.isfinite(value):
+            what = "its score" if name == "score" else name
+            return Observation(key, "error", usage=usage, error=f"the model gave {value} for {what}")
+    finite = {name: float(value) for name, value in values.items()}
+    return Observation(key, "truncated" if truncated else "ok", finite, usage=usage)

@@ -89,19 +89,24 @@ def _console() -> Console:
 
 def report(result: Result) -> Group:
     """Everything a reader needs of a run, from its title to where it lies."""
-    records = {(record.metric, record.scope): record for record in result.records}
+    variants = list(dict.fromkeys(record.variant for record in result.records))
+    main = [record for record in result.records if record.variant == variants[0]]
+    records = {(record.metric, record.scope): record for record in main}
     manifest = result.manifest
     parts: list[RenderableType] = [
         Text.assemble(
             (manifest["benchmark"]["id"], "bold"), "  ", (manifest["model"]["name"], "bold cyan"), _data(manifest)
         ),
         Text(_about(manifest, result.records), style="dim"),
+        *([Text(f"score: {variants[0]}", style="dim")] if len(variants) > 1 else []),
         "",
     ]
     if any(metric in LEVELS for metric, _ in records):
         parts += _style_substance(records)
     else:
-        parts += _accuracies(result.records)
+        parts += _accuracies(main)
+    if len(variants) > 1:
+        parts += _other_scores(result.records, variants)
     if manifest["status"] != "complete":
         parts.append(Text("unfinished: the same command goes on where it stopped", style="yellow"))
     parts += [Text(f"! {note}", style="yellow") for note in result.notes]
@@ -163,6 +168,29 @@ def _style_substance(records: Mapping[tuple[str, str], Record]) -> Iterator[Rend
         yield table
     if ("overall", "all") in records:
         yield from ("", Text.assemble(("overall  ", "bold"), _value(records["overall", "all"])))
+
+
+def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Iterator[RenderableType]:
+    """The numbers that matter most by each of the scores that a model gives, side by side."""
+    found = {(record.variant, record.metric, record.scope): record for record in records}
+    matrix = any(record.metric == "easy" for record in records)
+    metrics = ("average",) if matrix else ("overall", "section", "accuracy")
+    columns = list(dict.fromkeys((r.metric, r.scope) for r in records if r.metric in metrics))
+    if not matrix and len(columns) > _WIDE:
+        columns = [column for column in columns if column[0] != "accuracy" or column[1] == "all"]
+    yield from ("", Text(f"by score{', Easy/Normal/Hard' if matrix else ''}", style="dim"))
+    table = _table("", *(scope if metric != "overall" else "overall" for metric, scope in columns))
+    for variant in variants:
+        cells = []
+        for metric, scope in columns:
+            own = [found[variant, level, scope] for level in LEVELS[:3]] if matrix else [found[variant, metric, scope]]
+            cells.append("/".join(_percent(record.value) for record in own))
+        table.add_row(variant, *cells)
+    yield table
+
+
+_WIDE = 6
+"""Columns that fit beside each other."""
 
 
 def _cell(records: Mapping[tuple[str, str], Record], scope: str, chosen: str, rejected: str) -> Text:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rmeval.journal import read_journal
 from rmeval.protocols import Protocol
 from rmeval.runs.items import StoredItems
-from rmeval.runs.journal import read_journal
 from rmeval.spool import windows
 from rmeval.tables import Answers, Codes, KeyIndex, Mask
 

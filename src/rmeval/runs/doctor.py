@@ -113,9 +113,10 @@ def examine(
         raise ModelError(f"{spec} is no checkpoint: the doctor looks into networks; give a folder or a hub id")
     found = Examination(model.name)
     conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
-    rendered = model.renderer.render(conversations)
+    rendered = model.texts.renderer.render(conversations)
     found.findings += _rendering(model, rendered, found)
-    kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= (model.limit or np.inf)]
+    limit = model.texts.limit or np.inf
+    kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= limit]
     if not kept:
         return found
     pairs = _decisions(items, set(kept))
@@ -210,7 +211,7 @@ def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs
 
 
 def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examination) -> Iterator[Finding]:
-    tokenizer = model.renderer.tokenizer
+    tokenizer = model.texts.renderer.tokenizer
     good = [one.tokens for one in rendered if one.error is None]
     if refused := [one.error for one in rendered if one.error is not None]:
         yield Finding(
@@ -231,7 +232,7 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
         )
     else:
         yield Finding("ok", f"the head is read at {tokenizer.decode([next(iter(last))])!r} in all conversations")
-    twice = model.renderer.facts().get("double_bos", 0)
+    twice = model.texts.renderer.facts().get("double_bos", 0)
     if twice:
         yield Finding(
             "problem",
@@ -242,10 +243,10 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
         yield Finding(
             "ok", "padding and end of text are one token, which is harmless here: lengths say where texts end"
         )
-    if model.limit is None:
+    if model.texts.limit is None:
         yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with --max-length")
-    elif over := sum(len(tokens) > model.limit for tokens in good):
-        long = f"{over} of {len(good)} conversations are longer than the {model.limit} tokens that it takes"
+    elif over := sum(len(tokens) > model.texts.limit for tokens in good):
+        long = f"{over} of {len(good)} conversations are longer than the {model.texts.limit} tokens that it takes"
         if model.options.on_overlength == "error":
             yield Finding(
                 "problem", long, "choose --on-overlength skip or truncate-left; nothing is cut unless you say so"
@@ -253,7 +254,7 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
         else:
             yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
     else:
-        yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.limit}")
+        yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.texts.limit}")
 
 
 def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterator[Finding]:

@@ -21,13 +21,13 @@ from rmeval import __version__
 from rmeval.benchmarks import Benchmark
 from rmeval.digests import contents_digest, digest, gold_digest
 from rmeval.errors import DataError, RunError, explain_os_error
+from rmeval.journal import Journal
 from rmeval.models import RewardModel
 from rmeval.protocols import PROTOCOLS
 from rmeval.protocols.pointwise import POINTWISE
 from rmeval.runs.asked import ask_journal, asked
 from rmeval.runs.folder import SCHEMA, Result, compute, read_manifest, write_derived, write_json
 from rmeval.runs.items import CountedItem, StoredItems, add_tokens, count_item, read_items, write_items
-from rmeval.runs.journal import Journal
 from rmeval.runs.lock import Lock
 from rmeval.runs.selection import Selection, select
 from rmeval.spool import Spool, windows

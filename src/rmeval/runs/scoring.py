@@ -128,14 +128,14 @@ def _scored(
     for row, found in zip(rows, conversations, strict=True):
         own = [next(places) for _ in found]
         # What is not a number is written as null.
-        scores = [float(answers.values["score"][place]) for place in own]
+        scores = [float(answers.main[place]) for place in own]
         fields = dict(row.fields)
         if "messages" not in fields and "responses" in fields:
             fields["scores"] = scores
         else:
             fields["score"] = scores[0]
         fields.pop("score_error", None)
-        failed = [place for place in own if math.isnan(answers.values["score"][place])]
+        failed = [place for place in own if math.isnan(answers.main[place])]
         if missing := [answers.errors.get(place, STATUSES[answers.status[place]]) for place in failed]:
             fields["score_error"] = missing[0]
         yield finite(fields), len(missing)

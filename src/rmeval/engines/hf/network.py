@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import platform
 import sys
@@ -15,6 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 from transformers.utils import logging as logs
 
 from rmeval.engines.hf import LOADING_ERRORS
+from rmeval.engines.hf.adapter import adapter_modules, lay_over
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.errors import ModelError
 
@@ -56,6 +58,7 @@ class Network:
         }
         self._dtype = dtype
         self._model: Any = None
+        self._adapted: Any = None
         self._unused: list[str] = []
         try:
             # What of model_kwargs the config knows changes it, such as max_position_embeddings; it ignores the rest.
@@ -112,6 +115,20 @@ class Network:
             self._model = self._from_pretrained()
         return self._model
 
+    def release(self) -> None:
+        """Gives the weights' memory back; they are loaded again when they are asked for."""
+        self._model = self._adapted = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    @contextmanager
+    def without_adapter(self) -> Iterator[None]:
+        """The model below the adapter, for as long as this lasts."""
+        _ = self.model
+        with self._adapted.disable_adapter():
+            yield
+
     @property
     def device(self) -> torch.device:
         """Where inputs go."""
@@ -122,13 +139,20 @@ class Network:
     def _from_pretrained(self) -> Any:
         dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
         kind = AutoModelForCausalLM if self._language_model else AutoModelForSequenceClassification
+        trained: dict[str, tuple[int, ...]] = {}
+        load = dict(self._load)
+        if self.checkpoint.adapter is not None:
+            trained = adapter_modules(self.checkpoint.adapter)
+            # The base knows nothing of the adapter's head, such as its number of outputs.
+            if not self._language_model and (heads := [shape for name, shape in trained.items() if len(shape) == 2]):
+                load.setdefault("num_labels", heads[0][0])
         try:
             with _quiet():
                 model, found = kind.from_pretrained(
-                    self.checkpoint.source, dtype=dtype, output_loading_info=True, **self._load
+                    self.checkpoint.source, dtype=dtype, output_loading_info=True, **load
                 )
         except LOADING_ERRORS as error:
-            raise _cannot_load(self.checkpoint, error) from error
+            raise _cannot_load(self.checkpoint, error, self._language_model) from error
         self._unused = sorted(found["unexpected_keys"])
         if self._unused:
             names = ", ".join(self._unused[:3]) + (", ..." if len(self._unused) > 3 else "")
@@ -138,13 +162,21 @@ class Network:
                 len(self._unused),
                 names,
             )
-        random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])}
+        random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
         if missing := sorted(random):
+            wanted = (
+                "a language model"
+                if self._language_model
+                else "a sequence classifier (language models: --ref-model or --kind implicit)"
+            )
             raise ModelError(
                 f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
                 f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "
-                "give a checkpoint that was saved as a sequence classifier (a language model is none)"
+                f"give a checkpoint that was saved as {wanted}"
             )
+        if self.checkpoint.adapter is not None:
+            self._adapted = lay_over(model, self.checkpoint.adapter)
+            model = self._adapted.get_base_model()
         if "device_map" not in self._load:
             try:
                 model = model.to(self._device)
@@ -187,7 +219,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _cannot_load(checkpoint: Checkpoint, error: BaseException) -> ModelError:
+def _cannot_load(checkpoint: Checkpoint, error: BaseException, language_model: bool = False) -> ModelError:
     text = str(error)
     where = checkpoint.source
     if "trust_remote_code" in text:
@@ -197,7 +229,8 @@ def _cannot_load(checkpoint: Checkpoint, error: BaseException) -> ModelError:
             f"{where}: weights and config disagree in shape ({first_line(error)}): a reward model saved without its "
             "number of outputs needs --model-kwargs num_labels=1"
         )
-    return ModelError(f"{where} cannot be loaded as a sequence classifier ({first_line(error)}): check that it is one")
+    kind = "language model" if language_model else "sequence classifier"
+    return ModelError(f"{where} cannot be loaded as a {kind} ({first_line(error)}): check that it is one")
 
 
 def first_line(error: BaseException) -> str:

@@ -7,22 +7,19 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
-import numpy.typing as npt
 from transformers import AutoTokenizer
 
 from rmeval.engines.hf import LOADING_ERRORS
+from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, tokenise
 from rmeval.errors import ModelError
 from rmeval.types import Conversation
 
-__all__ = ["Rendered", "Renderer", "TokenArray"]
-
-TokenArray = npt.NDArray[np.int32]
+__all__ = ["Boundary", "Rendered", "Renderer", "TokenArray"]
 
 _CHUNK = 256
 _TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
@@ -31,28 +28,22 @@ _DATE = datetime.date(2024, 7, 26)
 one that Llama 3.1's template falls back to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A conversation as token ids, or why its template refuses it."""
-
-    tokens: TokenArray
-    error: str | None = None
-
-
 class Renderer:
     """A tokenizer with its chat template."""
 
-    def __init__(self, source: str, chat_template: str | None, **load: Any) -> None:
+    def __init__(self, source: str, chat_template: str | None, boundary: Boundary | None = None, **load: Any) -> None:
         """Loads the tokenizer.
 
         Args:
             source: Path or hub id.
             chat_template: Path of a Jinja file that replaces the tokenizer's own template.
+            boundary: How to find where an answer begins, see `rmeval.engines.hf.boundary`; None where nobody asks.
             **load: Passed to `AutoTokenizer.from_pretrained`.
 
         Raises:
             ModelError: If there is no tokenizer or no template.
         """
+        self._boundary = boundary
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(source, **load)
         except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
@@ -109,9 +100,9 @@ class Renderer:
 
     def _chunk(self, chunk: list[list[dict[str, str]]]) -> list[Rendered]:
         try:
-            encoded = self.tokenizer.apply_chat_template(
-                chunk, tokenize=True, return_dict=True, add_generation_prompt=False
-            )
+            if self._boundary is not None:
+                return BOUNDARIES[self._boundary](self.tokenizer, chunk)
+            encoded = tokenise(self.tokenizer, chunk)
         except (jinja2.TemplateError, *LOADING_ERRORS) as error:
             if len(chunk) > 1:
                 return [one for conversation in chunk for one in self._chunk([conversation])]
@@ -122,7 +113,7 @@ class Renderer:
                 np.array(tokens, dtype=np.int32),
                 None if tokens else "the chat template renders this conversation to nothing",
             )
-            for tokens in encoded["input_ids"]
+            for tokens in encoded
         ]
 
     def _note(self, sequences: Sequence[TokenArray]) -> None:

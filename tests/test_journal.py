@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rmeval.errors import RunError
-from rmeval.runs.journal import Journal
-from rmeval.runs.journal import read_journal as read_batches
+from rmeval.journal import Journal
+from rmeval.journal import read_journal as read_batches
 from rmeval.types import Observation
 
 

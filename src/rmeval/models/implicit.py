@@ -1,0 +1,284 @@
+"""Implicit rewards: what a policy that was trained by DPO says of an answer by its probability."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from rmeval.digests import digest
+from rmeval.engines import TokenLogProbs
+from rmeval.errors import ModelError
+from rmeval.hub import need_extra
+from rmeval.journal import Journal, read_journal
+from rmeval.models import PLACEMENT, ModelOptions
+from rmeval.models.prepare import Preparation, Ready, Window, find, make_renderer
+from rmeval.protocols import pointwise
+from rmeval.spool import windows
+from rmeval.tables import Answers, KeyIndex
+from rmeval.types import FloatArray, Observation, Request
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.engine import HFEngine
+
+__all__ = ["Implicit", "rewards"]
+
+_TOGETHER = 1024
+"""Answers that policy and reference read in turns."""
+
+
+def rewards(policy: FloatArray, reference: float | None, beta: float) -> dict[str, float]:
+    """All the implicit rewards of one answer.
+
+    With l the log-probabilities of its n tokens under the policy, r those under the reference:
+    `dpo/sum` is beta (sum l - sum r) (Rafailov et al. 2023, arXiv 2305.18290, section 4); `dpo/avg` is that over n;
+    `ref_free/avg`, `ref_free/sum` and `ref_free/norm` are mean l, sum l and -sqrt(sum l^2)
+    (`get_batch_logps` in RewardBench's `rewardbench/dpo.py`; the average is what it publishes without a reference).
+
+    Args:
+        policy: float64[n], l.
+        reference: The sum of r; None without a reference.
+        beta: The factor.
+
+    Returns:
+        By name, what is meant by default first.
+    """
+    total = float(policy.sum())
+    free = {
+        "ref_free/avg": total / len(policy),
+        "ref_free/sum": total,
+        "ref_free/norm": -float(np.sqrt(np.square(policy).sum())),
+    }
+    if reference is None:
+        return free
+    ratio = beta * (total - reference)
+    return {"dpo/sum": ratio, "dpo/avg": ratio / len(policy), **free}
+
+
+class Implicit:
+    """Reads the log-probabilities of an answer's tokens under a policy, and under its reference if there is one.
+
+    Attributes:
+        engine: What runs the policy.
+        texts: What makes tokens of conversations.
+    """
+
+    kind = "implicit"
+
+    def __init__(self, spec: str, options: ModelOptions, name: str | None = None) -> None:
+        """Finds checkpoints, tokenizer and template; weights are loaded by the first `observe`.
+
+        Args:
+            spec: A folder or a hub id.
+            options: How to load and run it, and its reference likewise.
+            name: What to call it, if not by its place.
+
+        Raises:
+            ModelError: If something is missing.
+        """
+        try:
+            from rmeval.engines.hf.boundary import Boundary
+        except ImportError as error:
+            raise need_extra(error, f"the model {name or spec}") from error
+        if options.boundary not in get_args(Boundary):
+            raise ModelError(
+                f"there is no boundary {options.boundary!r}: choose one of {', '.join(get_args(Boundary))}"
+            )
+        if not (np.isfinite(options.beta) and options.beta > 0):
+            raise ModelError(f"--beta must be a number above 0, not {options.beta}")
+        checkpoint = find(spec, options)
+        self.name = name or checkpoint.name
+        self._options = options
+        self.engine = _engine(checkpoint, options)
+        renderer, tokenizer = make_renderer(checkpoint, options, options.boundary)  # type: ignore[arg-type]
+        self.texts = Preparation(self.name, renderer, self.engine, options)
+        self._reference: _Reference | None = None
+        if options.ref_model is not None:
+            self._reference = _Reference.of(options.ref_model, options)
+            if self._reference.fingerprint == checkpoint.fingerprint:
+                raise ModelError(
+                    f"{spec} is its own reference, so that all rewards would be 0: give another --ref-model"
+                )
+            self._reference.check_tokenizer(renderer.tokenizer)
+        elif checkpoint.adapter is not None:
+            self._reference = _Reference.below(self.engine, checkpoint.fingerprint.partition(" over ")[2], options)
+        self._identity = {
+            "model": checkpoint.fingerprint,
+            "kind": self.kind,
+            "reference": None if self._reference is None else self._reference.fingerprint,
+            "beta": options.beta,
+            "boundary": options.boundary,
+            "tokenizer": tokenizer,
+            **self.texts.identity(),
+            **self.engine.identity(),
+            "model_kwargs": _kwargs(options),
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Weights of policy and reference, tokenizer, template, boundary, number format, engine and length policy."""
+        return self._identity
+
+    def facts(self) -> dict[str, Any]:
+        """Versions, device, the first rendered conversation, and how many of the reference's sums were known."""
+        known = {} if self._reference is None else {"reference": self._reference.facts()}
+        return self.engine.facts() | self.texts.renderer.facts() | known
+
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
+        """Scores each request's conversation once."""
+        self.engine.forget()
+        rendered = self.texts.windows(requests)
+        reference = self._reference
+        if reference is not None:
+            reference.remember(rendered)
+            if self._options.sequential and not reference.shares_weights:
+                for window in rendered:
+                    reference.read(window.ready)
+                reference.release()
+        for ready, left_out in rendered:
+            if left_out:
+                yield left_out
+            if reference is None:
+                yield from self._read(ready, None)
+                continue
+            for some in windows(ready, _TOGETHER):
+                yield from self._read(some, reference.read(some))
+
+    def _read(self, ready: Sequence[Ready], reference: Sequence[float] | None) -> Iterator[list[Observation]]:
+        if not ready:
+            return
+        for indices, values in _log_probs(self.engine, ready):
+            yield [
+                pointwise.parse_values(
+                    ready[k].key,
+                    rewards(own, None if reference is None else reference[k], self._options.beta),
+                    ready[k].length,
+                    ready[k].cut,
+                )
+                for k, own in zip(indices, values, strict=True)
+            ]
+
+
+def _engine(checkpoint: Any, options: ModelOptions) -> HFEngine:
+    from rmeval.engines.hf.engine import HFEngine
+    from rmeval.engines.hf.network import Network
+
+    network = Network(
+        checkpoint, options.dtype, options.device, options.trust_remote_code, options.model_kwargs, language_model=True
+    )
+    return HFEngine(network, options.batch_size)
+
+
+def _kwargs(options: ModelOptions) -> dict[str, Any]:
+    return {name: value for name, value in sorted(options.model_kwargs.items()) if name not in PLACEMENT}
+
+
+def _log_probs(engine: HFEngine, ready: Sequence[Ready]) -> Iterator[tuple[Sequence[int], Sequence[FloatArray]]]:
+    readout = TokenLogProbs([(one.start, len(one.tokens)) for one in ready])
+    for reading in engine.run([one.tokens for one in ready], readout):
+        yield reading.indices, reading.values
+
+
+class _Reference:
+    """A reference model's sums of log-probabilities, which are the same for every policy and so are kept on disk.
+
+    They lie in `$XDG_CACHE_HOME/rmeval/log-probs`, a journal for each model and way of running it, by a digest of the
+    token ids and of where the answer begins.
+    """
+
+    def __init__(self, engine: HFEngine, fingerprint: str, options: ModelOptions, below: bool) -> None:
+        self.fingerprint = fingerprint
+        self.shares_weights = below
+        self._engine = engine
+        self._source = engine.network.checkpoint.source
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval" / "log-probs"
+        own = {"model": fingerprint, "readout": "log-probs@1", **engine.identity(), "model_kwargs": _kwargs(options)}
+        self._folder = home / digest(own)
+        self._index = KeyIndex([])
+        self._answers = Answers(0)
+        self._counts = {"known": 0, "computed": 0}
+
+    @classmethod
+    def of(cls, spec: str, options: ModelOptions) -> _Reference:
+        """A model of its own."""
+        from rmeval.engines.hf.checkpoint import find_checkpoint
+
+        pickle = options.model_kwargs.get("use_safetensors") is False
+        checkpoint = find_checkpoint(spec, None, pickle, options.trust_remote_code)
+        return cls(_engine(checkpoint, options), checkpoint.fingerprint, options, False)
+
+    @classmethod
+    def below(cls, engine: HFEngine, fingerprint: str, options: ModelOptions) -> _Reference:
+        """The base of an adapter, with the policy's own weights."""
+        return cls(engine, fingerprint, options, True)
+
+    def check_tokenizer(self, policy: Any) -> None:
+        """Compares the tokenizer with the policy's on a few words.
+
+        Raises:
+            ModelError: If it gives other tokens, so that the two models would read different texts.
+        """
+        from transformers import AutoTokenizer
+
+        from rmeval.engines.hf import LOADING_ERRORS
+
+        checkpoint = self._engine.network.checkpoint
+        try:
+            own = AutoTokenizer.from_pretrained(checkpoint.source, revision=checkpoint.revision)
+        except LOADING_ERRORS:
+            return  # A reference needs none of its own.
+        sample = "What is the capital of France? Paris, naïvely: 3.14 - x[0] = {'a': 1}\n\tdef"
+        if own(sample, add_special_tokens=False)["input_ids"] != policy(sample, add_special_tokens=False)["input_ids"]:
+            raise ModelError(
+                f"the reference {checkpoint.source} has another tokenizer than the policy, so that their "
+                "probabilities are of different tokens: give the model that the policy was trained from as --ref-model"
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """What it is, and how many sums were known already."""
+        return {"source": self._source, **self._counts}
+
+    def remember(self, rendered: Iterable[Window]) -> None:
+        """Looks up what is known of what is going to be read."""
+        self._index = KeyIndex([_key(one) for one in window.ready] for window in rendered)
+        self._answers = Answers(len(self._index))
+        for batch in read_journal(self._folder):
+            self._add(batch)
+        self._counts = {"known": int(self._answers.has_value.sum()), "computed": 0}
+
+    def _add(self, batch: Sequence[Observation]) -> None:
+        self._answers.add(self._index.find([one.key for one in batch]), batch)
+
+    def read(self, ready: Sequence[Ready]) -> list[float]:
+        """The sum of each answer's log-probabilities; what is not known is computed, and kept."""
+        rows = self._index.find([_key(one) for one in ready])
+        unknown = ~self._answers.settled[rows]
+        missing = list({row: one for row, one, new in zip(rows.tolist(), ready, unknown, strict=True) if new}.values())
+        if missing:
+            below: AbstractContextManager[None] = nullcontext()
+            if self.shares_weights:
+                below = self._engine.network.without_adapter()
+            with below, Journal(self._folder) as journal:
+                for indices, values in _log_probs(self._engine, missing):
+                    batch = [
+                        pointwise.parse_values(_key(missing[k]), {"sum": float(own.sum())})
+                        for k, own in zip(indices, values, strict=True)
+                    ]
+                    journal.append(batch)
+                    self._add(batch)
+            self._counts["computed"] += len(missing)
+        sums: list[float] = self._answers.values.get("sum", np.full(len(self._index), np.nan))[rows].tolist()
+        return sums
+
+    def release(self) -> None:
+        """Gives the weights' memory back."""
+        self._engine.network.release()
+
+
+def _key(one: Ready) -> str:
+    content = one.start.to_bytes(8, "little") + one.tokens.astype("<i4").tobytes()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -1,0 +1,162 @@
+"""From requests to token sequences: what every kind of model that reads conversations does before it reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rmeval.errors import ModelError
+from rmeval.hub import need_extra
+from rmeval.models import ModelOptions
+from rmeval.spool import Spool, windows
+from rmeval.types import Observation, Request
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.checkpoint import Checkpoint
+    from rmeval.engines.hf.engine import HFEngine
+    from rmeval.engines.hf.render import Boundary, Rendered, Renderer, TokenArray
+
+__all__ = ["Preparation", "Ready", "Window", "find", "make_renderer"]
+
+WINDOW = 1 << 14
+"""How many conversations are sorted, merged and scored together."""
+
+
+class Ready(NamedTuple):
+    """A request as tokens.
+
+    Attributes:
+        key: The request's key.
+        item: Id of its item, for messages.
+        tokens: What the network gets.
+        start: Where the answer begins, for models that read all of it; 0 for others.
+        length: Number of tokens before any were cut.
+    """
+
+    key: str
+    item: str
+    tokens: TokenArray
+    start: int
+    length: int
+
+    @property
+    def cut(self) -> bool:
+        """Whether tokens were cut."""
+        return self.length > len(self.tokens)
+
+
+class Window(NamedTuple):
+    """Some requests: those ready to be read, and observations of those that cannot be."""
+
+    ready: list[Ready]
+    left_out: list[Observation]
+
+
+def find(spec: str, options: ModelOptions) -> Checkpoint:
+    """Finds a model's checkpoint.
+
+    Raises:
+        ModelError: If there is none that can be used.
+    """
+    try:
+        from rmeval.engines.hf.checkpoint import find_checkpoint
+    except ImportError as error:
+        raise need_extra(error, f"the model {spec}") from error
+    pickle = options.model_kwargs.get("use_safetensors") is False
+    return find_checkpoint(spec, options.revision, pickle, options.trust_remote_code, options.base_model)
+
+
+def make_renderer(
+    checkpoint: Checkpoint, options: ModelOptions, boundary: Boundary | None = None
+) -> tuple[Renderer, str]:
+    """The tokenizer of a checkpoint, or another that is asked for, with its template; and a fingerprint.
+
+    Raises:
+        ModelError: If there is none, or no template.
+    """
+    from rmeval.engines.hf.checkpoint import find_tokenizer, tokenizer_source
+    from rmeval.engines.hf.render import Renderer
+
+    source, revision = tokenizer_source(checkpoint)
+    if options.tokenizer is not None:
+        source, revision = options.tokenizer, None
+    revision, fingerprint = find_tokenizer(source, revision)
+    code = options.trust_remote_code
+    return Renderer(source, options.chat_template, boundary, revision=revision, trust_remote_code=code), fingerprint
+
+
+class Preparation:
+    """Renders conversations and decides about those that are too long.
+
+    Attributes:
+        renderer: The tokenizer with its template.
+        limit: Longest conversation in tokens.
+    """
+
+    def __init__(self, name: str, renderer: Renderer, engine: HFEngine, options: ModelOptions) -> None:
+        """Takes the parts.
+
+        Raises:
+            ModelError: If `options.max_length` is more than the network takes.
+        """
+        self.renderer = renderer
+        self._name = name
+        self._policy = options.on_overlength
+        limits = [limit for limit in (engine.limit, renderer.limit) if limit is not None]
+        self.limit = options.max_length or min(limits, default=None)
+        if engine.limit is not None and self.limit is not None and self.limit > engine.limit:
+            raise ModelError(
+                f"{name} was built for {engine.limit} tokens: give a smaller --max-length than "
+                f"{self.limit}, or change that with --model-kwargs max_position_embeddings=..."
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """Template and length policy."""
+        return {
+            "template": self.renderer.identity(),
+            "max_length": self.limit,
+            "on_overlength": self._policy,
+        }
+
+    def windows(self, requests: Iterable[Request]) -> Spool[Window]:
+        """Renders all requests, in windows that are to be read together.
+
+        All are rendered before the first is read, so that one that is too long stops the run before it has cost much;
+        what is more than a window waits on disk.
+
+        Raises:
+            ModelError: If one is too long and the policy is to stop.
+        """
+        self.renderer.forget()
+        spool: Spool[Window] = Spool()
+        over: list[tuple[int, str]] = []
+        for window in windows(requests, WINDOW):
+            rendered = self.renderer.render([request.conversation for request in window])
+            over += [(len(one.tokens), r.item) for r, one in zip(window, rendered, strict=True) if self._exceeds(one)]
+            spool.append(self._window(window, rendered))
+        if over and self._policy == "error":
+            longest, item = max(over)
+            raise ModelError(
+                f"{len(over)} conversations are longer than the {self.limit} tokens that "
+                f"{self._name} takes (the longest, of item {item}, has {longest}): "
+                "choose --on-overlength skip or truncate-left"
+            )
+        return spool
+
+    def _window(self, requests: Sequence[Request], rendered: Sequence[Rendered]) -> Window:
+        found = Window([], [])
+        for request, one in zip(requests, rendered, strict=True):
+            length = len(one.tokens)
+            if one.error is not None:
+                found.left_out.append(Observation(request.key, "error", error=one.error))
+            elif self._exceeds(one) and self._policy != "truncate-left":
+                found.left_out.append(Observation(request.key, "overlength", usage={"tokens": length}))
+            else:
+                # What is judged is the answer, which is at the end.
+                cut = max(0, length - self.limit) if self.limit is not None else 0
+                start = max(1, one.start - cut) if one.start else 0
+                found.ready.append(Ready(request.key, request.item, one.tokens[cut:], start, length + one.cut))
+        return found
+
+    def _exceeds(self, one: Rendered) -> bool:
+        return self.limit is not None and len(one.tokens) > self.limit

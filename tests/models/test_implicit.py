@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import rmeval
+from rmeval.errors import ModelError
+from rmeval.models import load_model
+from rmeval.models.implicit import rewards
+from rmeval.protocols.pointwise import conversation_requests
+from rmeval.types import Conversation, Message
+from tests.checkpoints import make_checkpoint, make_tokenizer
+
+TALKS = [
+    (Message("user", "what is the capital"), Message("assistant", answer))
+    for answer in ("the capital is so", "it is the land of the land", "why", "what is the capital, and why is it so?")
+]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "rmeval" / "log-probs"
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("lm") / "policy", "causal", seed=1)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("lm") / "reference", "causal", seed=2)
+
+
+def values(model: Any, talks: list[Conversation] = TALKS) -> list[dict[str, float]]:
+    requests = conversation_requests(talks)
+    seen = {one.key: one.values for batch in model.observe(requests) for one in batch}
+    return [dict(seen[request.key]) for request in requests]
+
+
+def token_log_probs(folder: Path, ids: list[int], start: int) -> np.ndarray:
+    """The plainest way: all logits of one sequence."""
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        logits = model(torch.tensor([ids])).logits[0].double()
+    found = logits.log_softmax(-1)[range(start - 1, len(ids) - 1), ids[start:]]
+    return found.numpy()
+
+
+def test_all_variants_by_hand() -> None:
+    """l = (-1, -2, -2): sum -5, mean -5/3, norm -sqrt(1 + 4 + 4) = -3; sum r = -8, beta 0.5: 0.5 (-5 + 8) = 1.5."""
+    found = rewards(np.array([-1.0, -2.0, -2.0]), -8.0, 0.5)
+    assert found == {
+        "dpo/sum": 1.5,
+        "dpo/avg": 0.5,
+        "ref_free/avg": -5 / 3,
+        "ref_free/sum": -5.0,
+        "ref_free/norm": -3.0,
+    }
+    assert list(rewards(np.array([-1.0]), None, 0.5)) == ["ref_free/avg", "ref_free/sum", "ref_free/norm"]
+
+
+def test_trl_boundary_is_the_models_own_probability(policy: Path, reference: Path) -> None:
+    """Prompt with generation prompt; all that the template writes after it is the answer."""
+    tokenizer = AutoTokenizer.from_pretrained(policy)
+    found = values(load_model(str(policy), ref_model=str(reference), beta=0.1))
+    for talk, own in zip(TALKS, found, strict=True):
+        messages = [{"role": m.role, "content": m.content} for m in talk]
+        whole = tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"]
+        prompt = tokenizer.apply_chat_template(messages[:-1], add_generation_prompt=True, return_dict=True)["input_ids"]
+        assert whole[: len(prompt)] == prompt
+        one, other = (token_log_probs(folder, whole, len(prompt)) for folder in (policy, reference))
+        expected = rewards(one, other.sum(), 0.1)
+        assert own == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_reward_bench_boundary(policy: Path, reference: Path) -> None:
+    """EOS for BOS, the assistant's header in the answer, one more EOS (`rewardbench/dpo.py`)."""
+    tokenizer = AutoTokenizer.from_pretrained(policy)
+    assert tokenizer.bos_token is None
+    found = values(load_model(str(policy), ref_model=str(reference), boundary="reward-bench"))
+    for talk, own in zip(TALKS, found, strict=True):
+        messages = [{"role": m.role, "content": m.content} for m in talk]
+        head = tokenizer.apply_chat_template(messages[:-1], return_dict=True)["input_ids"]
+        whole = tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"]
+        ids = [tokenizer.eos_token_id, *whole, tokenizer.eos_token_id]
+        one, other = (token_log_probs(folder, ids, 1 + len(head)) for folder in (policy, reference))
+        assert own == pytest.approx(rewards(one, other.sum(), 1.0), rel=1e-5, abs=1e-5)
+
+
+def test_reward_bench_boundary_cuts_as_it_does(tmp_path: Path) -> None:
+    """Over 2,048 tokens the prompt keeps its last 128, then the answer its first 1,920."""
+    from rmeval.engines.hf.render import Renderer
+
+    make_tokenizer(model_max_length=10**6).save_pretrained(tmp_path)
+    renderer = Renderer(str(tmp_path), None, "reward-bench")
+    plain = Renderer(str(tmp_path), None)
+    for prompt, answer, parts in ((3000, 100, (128, None)), (100, 3000, (None, 1920)), (3000, 3000, (128, 1920))):
+        talk = (Message("user", "what " * prompt), Message("assistant", "why " * answer))
+        (one,), (whole,) = renderer.render([talk]), plain.render([talk])
+        expected = [eos := renderer.tokenizer.eos_token_id, *whole.tokens.tolist(), eos]
+        (head,) = plain.render([talk[:1]])
+        prompt_ids, answer_ids = expected[: len(head.tokens) + 1], expected[len(head.tokens) + 1 :]
+        prompt_ids = prompt_ids[-128:]  # Of a prompt that is longer: the last.
+        if parts[1]:
+            answer_ids = answer_ids[: parts[1]]
+        assert one.tokens.tolist() == prompt_ids + answer_ids
+        assert one.start == len(prompt_ids)
+        assert one.cut == len(expected) - len(one.tokens)
+
+
+def test_reference_sums_are_kept_for_every_policy(policy: Path, reference: Path, tmp_path: Path, cache: Path) -> None:
+    first = load_model(str(policy), ref_model=str(reference))
+    found = values(first)
+    assert first.facts()["reference"] == {"source": str(reference), "known": 0, "computed": 4}
+    again = load_model(str(policy), ref_model=str(reference))
+    assert values(again) == found
+    assert again.facts()["reference"] == {"source": str(reference), "known": 4, "computed": 0}
+    assert again._reference._engine.network._model is None, "its weights need not be loaded"  # type: ignore[attr-defined]
+    other = load_model(str(make_checkpoint(tmp_path / "other", "causal", seed=3)), ref_model=str(reference))
+    assert values(other) != found
+    assert other.facts()["reference"]["known"] == 4
+    (folder,) = cache.iterdir()
+    assert b"capital" not in b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+def test_one_model_in_memory_at_a_time(policy: Path, reference: Path, tmp_path: Path, cache: Path) -> None:
+    import shutil
+
+    together = values(load_model(str(policy), ref_model=str(reference)))
+    shutil.rmtree(cache)
+    model = load_model(str(policy), ref_model=str(reference), sequential=True)
+    stream = model.observe(conversation_requests(TALKS))
+    first = next(stream)
+    assert model._reference._engine.network._model is None  # type: ignore[attr-defined]
+    rest = [one for batch in stream for one in batch]
+    seen = {one.key: one.values for one in [*first, *rest]}
+    assert [dict(seen[request.key]) for request in conversation_requests(TALKS)] == together
+
+
+def test_an_adapters_base_is_its_reference(policy: Path, tmp_path: Path) -> None:
+    """One network in memory: with the adapter it is the policy, without it the reference."""
+    peft = pytest.importorskip("peft")
+    model = AutoModelForCausalLM.from_pretrained(policy)
+    adapted = peft.get_peft_model(
+        model, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    )
+    torch.manual_seed(5)
+    for name, weight in adapted.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(weight, std=0.5)
+    adapted.save_pretrained(tmp_path / "adapter")
+    merged = adapted.merge_and_unload()
+    merged.save_pretrained(tmp_path / "merged")
+    AutoTokenizer.from_pretrained(policy).save_pretrained(tmp_path / "merged")
+
+    whole = values(load_model(str(tmp_path / "merged"), ref_model=str(policy)))
+    over = load_model(str(tmp_path / "adapter"), kind="implicit")
+    for own, expected in zip(values(over), whole, strict=True):
+        assert own == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    assert max(abs(own["dpo/sum"]) for own in whole) > 0.1, "the adapter does something"
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    (tmp_path / "adapter" / "adapter_config.json").write_text(
+        json.dumps(config | {"base_model_name_or_path": str(tmp_path / "moved")})
+    )
+    with pytest.raises(
+        ModelError, match=r"is an adapter of .*moved, which is of no use .*: give its place with --base"
+    ):
+        load_model(str(tmp_path / "adapter"), kind="implicit")
+    found = values(load_model(str(tmp_path / "adapter"), kind="implicit", base_model=str(policy)))
+    assert found[0] == pytest.approx(whole[0], rel=1e-4, abs=1e-4)
+
+
+def test_bad_settings(policy: Path, reference: Path, checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is its own reference"):
+        load_model(str(policy), ref_model=str(policy))
+    with pytest.raises(ModelError, match="there is no boundary 'here': choose one of trl, reward-bench"):
+        load_model(str(policy), ref_model=str(reference), boundary="here")
+    with pytest.raises(ModelError, match="--beta must be a number above 0"):
+        load_model(str(policy), ref_model=str(reference), beta=math.nan)
+    with pytest.raises(ModelError, match="a classifier has no use for --beta"):
+        load_model(str(checkpoint), beta=0.1)
+    with pytest.raises(ModelError, match="there is no kind of model 'dpo'"):
+        load_model(str(policy), kind="dpo")
+    with pytest.raises(ModelError, match="is a whole model, and has no base"):
+        load_model(str(policy), kind="implicit", base_model=str(reference))
+    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*--ref-model or --kind implicit"):
+        list(load_model(str(policy)).observe(conversation_requests(TALKS)))
+    with pytest.raises(ModelError, match=r"no trained weights for lm_head.weight"):
+        list(load_model(str(checkpoint), kind="implicit").observe(conversation_requests(TALKS)))
+    words = make_tokenizer(eos_token="<|bos|>")
+    words.add_tokens(["capital of France"])
+    words.save_pretrained(make_checkpoint(tmp_path / "words", "causal", seed=4))
+    with pytest.raises(ModelError, match="has another tokenizer than the policy"):
+        load_model(str(policy), ref_model=str(tmp_path / "words"))
+
+
+def test_an_answer_that_leaves_nothing_is_an_error(policy: Path, tmp_path: Path) -> None:
+    template = tmp_path / "t.jinja"
+    template.write_text(
+        "{% for m in messages %}{% if m['content'] %}{{ m['content'] }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{% endif %}"
+    )
+    model = load_model(str(policy), kind="implicit", chat_template=str(template))
+    talks: list[Conversation] = [(Message("user", "what"), Message("assistant", ""))]
+    ((one,),) = list(model.observe(conversation_requests(talks)))
+    assert (one.status, one.error) == ("error", "the chat template leaves nothing of the answer")
+
+
+def test_a_run_has_records_of_every_variant(policy: Path, reference: Path, tmp_path: Path) -> None:
+    result = rmeval.evaluate(
+        str(policy),
+        "rm-bench-synthetic",
+        size=16,
+        ref_model=str(reference),
+        out=tmp_path / "runs",
+        on_overlength="truncate-left",
+    )
+    names = ["dpo/sum", "dpo/avg", "ref_free/avg", "ref_free/sum", "ref_free/norm"]
+    assert list(dict.fromkeys(record.variant for record in result.records)) == names
+    assert result.record("average").variant == "dpo/sum"
+    table = pq.read_table(result.path / "scores.parquet")
+    assert table.num_rows == 16 * 6 * 5
+    assert table["variant"].to_pylist()[:5] == names
+    reread = rmeval.open_run(result.path)
+    assert reread.records == result.records
+    (result.path / "metrics.json").unlink()
+    assert rmeval.open_run(result.path).records == result.records
+    scores = rmeval.score(str(policy), [TALKS[0]], ref_model=str(reference))
+    assert scores[0] == pytest.approx(values(load_model(str(policy), ref_model=str(reference)))[0]["dpo/sum"])
+
+
+@pytest.mark.parametrize("boundary", ["reward-bench", "trl"])
+def test_agrees_with_reward_bench(shared: Path, boundary: str) -> None:
+    """A third of the 387 pairs of the fixture; its way of counting agrees, TRL's gives other numbers."""
+    found = json.loads((shared / "fixtures" / "reward_bench_pairs.json").read_text())
+    (name,) = (name for name in found if name.startswith("implicit"))
+    models = shared / "fixtures" / "models"
+    items = list(rmeval.load_benchmark("rm-bench", str(shared / "data" / "rm-bench" / "chat_filtered.json")).load())
+    talks = [items[n].conversation(k + side) for n in range(0, 129, 3) for k in range(3) for side in (0, 3)]
+    expected = np.array([found[name][3 * n + k] for n in range(0, 129, 3) for k in range(3)])
+    model = load_model(str(models / "tiny-policy"), ref_model=str(models / "tiny-ref"), boundary=boundary)
+    own = values(model, talks)
+    scores = np.array([one["dpo/sum"] for one in own]).reshape(-1, 2)
+    if boundary == "trl":
+        assert np.abs(scores - expected).max() > 1
+        return
+    size = np.array([abs(one["ref_free/sum"]) for one in own]).reshape(-1, 2)
+    # Float32 sums of the reference: a step of their size, of a few thousand terms.
+    assert (np.abs(scores - expected) <= 4e-7 * size).all()
+    assert ((scores[:, 0] > scores[:, 1]) == (expected[:, 0] > expected[:, 1])).all()
