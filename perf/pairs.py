@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +48,14 @@ def main() -> None:
 
 
 def write_pairs(path: Path, size: int) -> None:
-    """Pairs of ten to thirty words."""
+    """Pairs of ten to thirty words, in twenty subsets, with ids."""
     draw = random.Random(0)
     with path.open("w") as file:
         for number in range(size):
             prompt, chosen, rejected = (" ".join(draw.choices(WORDS, k=draw.randint(10, 30))) for _ in range(3))
-            file.write(json.dumps({"prompt": f"{number} {prompt}", "chosen": chosen, "rejected": rejected}) + "\n")
+            row = {"prompt": f"{number} {prompt}", "chosen": chosen, "rejected": rejected}
+            names = {"id": str(uuid.UUID(int=draw.getrandbits(128))), "subset": f"part {number % 20}"}
+            file.write(json.dumps(row | names) + "\n")
 
 
 def run(data: Path, out: Path) -> tuple[float, float]:
@@ -90,7 +93,7 @@ def numbers(size: int) -> float:
     builder = ItemTableBuilder()
     shape = builder.code(Shape((Response("", 1.0), Response("", 0.0)), CONTESTS, None, 1.0, "{}"))
     for number in range(size):
-        builder.add_shape(str(number), "all", str(number), shape)
+        builder.add_shape(str(number), f"part {number % 20}", str(number), shape)
     table = builder.table()
     draw = np.random.default_rng(0)
     counts = {name: draw.integers(1, 500, 2 * size).astype(np.int32) for name in ("characters", "markdown")}

@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmeval.digests import unordered_digest
+from rmeval.errors import DataError, RunError
 from rmeval.metrics.outcomes import POLICIES, outcomes
 from rmeval.runs.items import add_tokens, count_item, read_items, write_items
 from rmeval.spool import Spool, windows
@@ -102,7 +105,7 @@ def test_a_table_gives_its_items_back(items: list[Item], data: st.DataObject) ->
         item.cluster == items[0].cluster for item in items
     ]
     mask = np.array([data.draw(st.booleans()) for _ in items])
-    assert table.take(mask).names == [item.id for item, kept in zip(items, mask, strict=True) if kept]
+    assert list(table.take(mask).ids) == [item.id for item, kept in zip(items, mask, strict=True) if kept]
     assert table.responses(mask).sum() == sum(len(i.responses) for i, kept in zip(items, mask, strict=True) if kept)
     for name in ("x", "y"):
         assert table.counts.get(name, 0) == sum(item.subset == name for item in items)
@@ -189,3 +192,67 @@ def test_windows() -> None:
 def test_an_unordered_digest_knows_how_often_but_not_in_what_order(values: list[int], random: object) -> None:
     assert unordered_digest(values) == unordered_digest(sorted(values))
     assert unordered_digest(values) != unordered_digest([*values, 0])
+
+
+def test_items_that_are_none_are_refused() -> None:
+    two = (Response("a"), Response("b"))
+    for contest in (Contest((0, -1)), Contest((0, 2)), Contest((0,)), Contest((0, 1), 2)):
+        with pytest.raises(DataError, match="item i has a contest among the answers"):
+            ItemTable.of([Item("i", "s", (), two, (contest,), "c")])
+    assert outcomes([], {}, POLICIES["official@1"]).n_items == 0
+
+
+def test_meta_of_any_kind_and_lists_for_tuples() -> None:
+    contests: Any = [Contest(cast("Any", [0, 1]))]
+    meta = MappingProxyType({"k": Path("p")})
+    item = Item("i", "s", (), (Response("a"), Response("b")), contests, "c", meta=meta)
+    assert count_item(item).item.meta == {"k": "p"}
+    (own,) = ItemTable.of([item])
+    assert own.contests == (Contest((0, 1)),)
+
+
+def test_some_items_have_a_matrix_and_others_scores() -> None:
+    items = [Item(name, "s", (), (Response(""),) * 2, (Contest((0, 1)),), name) for name in "ab"]
+    evidence = {
+        "a": Evidence("a", "p", np.full(2, np.nan), np.array([[np.nan, 1.0], [0.0, np.nan]])),
+        "b": Evidence("b", "p", np.array([1.0, 2.0])),
+    }
+    found = outcomes(items, evidence, POLICIES["official@1"])
+    assert (found.credit.tolist(), found.failed.tolist()) == ([1.0, 0.0], [False, False])
+
+
+@given(items(), st.data())
+def test_subsets_apart_are_what_they_are_within(items: list[Item], data: st.DataObject) -> None:
+    evidence = {
+        item.id: Evidence(item.id, "score", np.array([data.draw(scores) for _ in item.responses])) for item in items
+    }
+    found = outcomes(items, evidence, POLICIES["half-ties@1"])
+    parts = dict(found.by_subset())
+    assert list(parts) == found.present == list(dict.fromkeys(item.subset for item in items))
+    for name, part in parts.items():
+        own = [item for item in items if item.subset == name]
+        alone = outcomes(own, evidence, POLICIES["half-ties@1"])
+        for one in (part, found.within(name)):
+            assert np.array_equal(one.credit, alone.credit, equal_nan=True)
+            assert one.item.tolist() == alone.item.tolist()
+            assert one.n_clusters == alone.n_clusters
+            assert (one.cluster[:, None] == one.cluster).tolist() == (alone.cluster[:, None] == alone.cluster).tolist()
+
+
+def test_a_damaged_digest_is_an_error_not_another_number(tmp_path: Path) -> None:
+    items = [
+        Item(f"i{n}", "s", (), (Response(f"a{n}", 1.0), Response(f"b{n}", 0.0)), (Contest((0, 1)),), f"c{n}")
+        for n in range(300)
+    ]
+    path = tmp_path / "items.parquet"
+    write_items([count_item(item) for item in items], ItemTable.of(items).shape, path, texts=False)
+    whole, right = path.read_bytes(), list(read_items(path).digests())
+    errors = 0
+    for place in range(4, len(whole) - 4, max(1, len(whole) // 400)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            assert list(read_items(path).digests()) == right
+        except RunError as error:
+            errors += 1
+            assert "cannot be read" in str(error)
+    assert errors > 100

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import IO, Generic, TypeVar
 
 import pyarrow as pa
 
-from rmeval.errors import explain_os_error
+from rmeval.errors import RunError
 
 __all__ = ["Spool", "windows"]
 
@@ -32,7 +33,8 @@ class Spool(Generic[T]):
 
     def __del__(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
     def append(self, value: T) -> None:
         """Takes an object in.
@@ -51,7 +53,7 @@ class Spool(Generic[T]):
                 self._write(first)
             self._write(value)
         except OSError as error:
-            raise explain_os_error(error, f"{tempfile.gettempdir()} (see TMPDIR)") from error
+            raise _explain(error) from error
 
     def _write(self, value: T) -> None:
         assert self._file is not None
@@ -59,19 +61,35 @@ class Spool(Generic[T]):
         packed = self._codec.compress(data, asbytes=True)
         start = self._file.seek(0, 2)
         self._file.write(packed)
+        self._file.flush()
         self._places.append((start, len(packed), len(data)))
 
     def __len__(self) -> int:
         return len(self._only) or len(self._places)
 
-    def __iter__(self) -> Iterator[T]:
-        yield from self._only
-        for start, length, size in self._places:
-            assert self._file is not None
+    def __getitem__(self, index: int) -> T:
+        if self._file is None:
+            return self._only[index]
+        start, length, size = self._places[index]
+        try:
             self._file.seek(start)
-            # It was pickled by this process, into a file that no other can open.
-            value: T = pickle.loads(self._codec.decompress(self._file.read(length), size, asbytes=True))
-            yield value
+            data = self._file.read(length)
+        except OSError as error:
+            raise _explain(error) from error
+        # It was pickled by this process, into a file that no other can open.
+        value: T = pickle.loads(self._codec.decompress(data, size, asbytes=True))
+        return value
+
+    def __iter__(self) -> Iterator[T]:
+        for index in range(len(self)):
+            yield self[index]
+
+
+def _explain(error: OSError) -> RunError:
+    return RunError(
+        f"temporary files cannot be kept in {tempfile.gettempdir()} ({error.strerror or error}): free some "
+        "space there, or set TMPDIR to another folder, and give the same command again"
+    )
 
 
 def windows(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from itertools import compress
 from typing import Any, NamedTuple, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from rmeval.errors import DataError
+from rmeval.spool import Spool
 from rmeval.types import Contest, Evidence, FloatArray, IntArray, Item, Observation, Response, Status
 
 __all__ = [
@@ -46,9 +48,51 @@ class Shape(NamedTuple):
     meta: str
 
 
+class Names(Sequence[str]):
+    """Strings in order, which wait on disk where there are many."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._spool: Spool[list[str]] = Spool()
+        self._pending: list[str] = []
+        self._last: tuple[int, list[str]] = (-1, [])
+        for name in names:
+            self.append(name)
+
+    def append(self, name: str) -> None:
+        """Takes another string in."""
+        self._pending.append(name)
+        if len(self._pending) == _CHUNK:
+            self._spool.append(self._pending)
+            self._pending = []
+
+    def __len__(self) -> int:
+        return _CHUNK * len(self._spool) + len(self._pending)
+
+    def __iter__(self) -> Iterator[str]:
+        for window in self._spool:
+            yield from window
+        yield from self._pending
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        chunk, place = divmod(range(len(self))[index], _CHUNK)
+        if chunk == len(self._spool):
+            return self._pending[place]
+        if self._last[0] != chunk:
+            self._last = chunk, self._spool[chunk]
+        return self._last[1][place]
+
+
 @dataclass(frozen=True, eq=False)
 class ItemTable(Sequence[Item]):
     """Items without their texts, one entry of each column an item; as a sequence, items made when they are asked for.
+
+    Their clusters are numbers then: which items share one is all that is kept.
 
     Attributes:
         ids: The items' ids.
@@ -59,7 +103,7 @@ class ItemTable(Sequence[Item]):
         shape: int32[n], position of each item's shape in `shapes`.
     """
 
-    ids: pa.ChunkedArray[Any]
+    ids: Names
     subsets: tuple[str, ...]
     subset: Codes
     cluster: Codes
@@ -82,11 +126,6 @@ class ItemTable(Sequence[Item]):
         return starts([len(shape.responses) for shape in self.shapes], self.shape)
 
     @property
-    def names(self) -> list[str]:
-        """The ids as strings."""
-        return [str(name) for name in self.ids.to_pylist()]
-
-    @property
     def counts(self) -> dict[str, int]:
         """Number of items by subset."""
         found = np.bincount(self.subset, minlength=len(self.subsets))
@@ -99,7 +138,7 @@ class ItemTable(Sequence[Item]):
         cluster = _by_appearance(self.cluster[items])
         return replace(
             self,
-            ids=self.ids.filter(pa.array(items)),
+            ids=Names(compress(self.ids, items)),
             subset=self.subset[items],
             cluster=cluster,
             shape=self.shape[items],
@@ -109,15 +148,19 @@ class ItemTable(Sequence[Item]):
         """bool[responses]: whether each response is of an item for which the mask bool[n] is true."""
         return np.repeat(items, np.diff(self.offsets))
 
-    def by_shape(self) -> Iterator[tuple[Shape, IntArray]]:
-        """Each shape with the positions of its items, in their order."""
-        if len(self.shapes) == 1:
-            yield self.shapes[0], np.arange(len(self))
+    def by_contests(self) -> Iterator[tuple[tuple[Contest, ...], IntArray]]:
+        """Each distinct set of contests with the positions of the items that have it, in their order."""
+        codes: dict[tuple[Contest, ...], int] = {}
+        of_shape = np.array([codes.setdefault(shape.contests, len(codes)) for shape in self.shapes], np.int32)
+        if len(codes) == 1:
+            yield next(iter(codes)), np.arange(len(self))
             return
-        order = np.argsort(self.shape, kind="stable")
-        codes, starts = np.unique(self.shape[order], return_index=True)
-        for code, positions in zip(codes, np.split(order, starts[1:]), strict=True):
-            yield self.shapes[code], positions
+        own = of_shape[self.shape]
+        order = np.argsort(own, kind="stable")
+        for contests, code in codes.items():
+            start, end = np.searchsorted(own[order], (code, code + 1))
+            if end > start:
+                yield contests, order[start:end]
 
     def __len__(self) -> int:
         return len(self.subset)
@@ -131,7 +174,7 @@ class ItemTable(Sequence[Item]):
             return [self[k] for k in range(*index.indices(len(self)))]
         shape = self.shapes[self.shape[index]]
         return Item(
-            self.ids[index].as_py(),
+            self.ids[index],
             self.subsets[self.subset[index]],
             (),
             shape.responses,
@@ -147,8 +190,7 @@ class ItemTableBuilder:
     """Makes an `ItemTable` of items that pass by one at a time."""
 
     def __init__(self) -> None:
-        self._ids: list[pa.Array[Any]] = []
-        self._pending: list[str] = []
+        self._ids = Names()
         self._subsets: dict[str, int] = {}
         self._subset = array("i")
         self._cluster = array("q")
@@ -156,7 +198,19 @@ class ItemTableBuilder:
         self._shape = array("i")
 
     def add(self, item: Item) -> None:
-        """Takes an item in."""
+        """Takes an item in.
+
+        Raises:
+            DataError: If one of its contests is none.
+        """
+        for contest in item.contests:
+            inside = all(0 <= member < len(item.responses) for member in contest.members)
+            if not inside or len(contest.members) < 2 or not 0 <= (contest.gold or 0) < len(contest.members):
+                raise DataError(
+                    f"item {item.id} has a contest among the answers {contest.members} with the winner at "
+                    f"{contest.gold}, but {len(item.responses)} answers: two or more members count from 0, and the "
+                    "winner is a position among them"
+                )
         responses = tuple(
             response
             if not response.text
@@ -164,7 +218,9 @@ class ItemTableBuilder:
             for response in item.responses
         )
         meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
-        shape = Shape(responses, item.contests, item.group, item.weight, meta)
+        # Whoever gave lists meant tuples, which can be told from one another quickly.
+        contests = tuple(Contest(tuple(c.members), c.gold, c.tag) for c in item.contests)
+        shape = Shape(responses, contests, item.group, item.weight, meta)
         self.add_shape(item.id, item.subset, item.cluster, self.code(shape))
 
     def code(self, shape: Shape) -> int:
@@ -173,23 +229,15 @@ class ItemTableBuilder:
 
     def add_shape(self, name: str, subset: str, cluster: str, shape: int) -> None:
         """Takes an item in whose shape is known by its number."""
-        self._pending.append(name)
+        self._ids.append(name)
         self._subset.append(self._subsets.setdefault(subset, len(self._subsets)))
         self._cluster.append(int.from_bytes(blake2b(cluster.encode(), digest_size=8).digest(), "little", signed=True))
         self._shape.append(shape)
-        if len(self._pending) == _CHUNK:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._ids.append(pa.array(self._pending, pa.string()))
-        self._pending = []
 
     def table(self) -> ItemTable:
         """The table of all items so far."""
-        if self._pending:
-            self._flush()
         return ItemTable(
-            pa.chunked_array(self._ids, pa.string()),
+            self._ids,
             tuple(self._subsets),
             np.array(self._subset, np.int32),
             _by_appearance(np.array(self._cluster, np.int64)),
@@ -281,7 +329,6 @@ class Answers:
         tokens: int32[n], length of what the model read, -1 where that is not known; None where it never is.
         values: By name, float64[n], NaN where there is none.
         errors: What went wrong, in words, by row.
-        others: Observations that hold more than that, by row.
     """
 
     def __init__(self, count: int) -> None:
@@ -289,7 +336,6 @@ class Answers:
         self.tokens: Codes | None = None
         self.values: dict[str, FloatArray] = {}
         self.errors: dict[int, str] = {}
-        self.others: dict[int, Observation] = {}
         self._texts: dict[str, str] = {}
 
     def add(self, rows: IntArray, batch: Sequence[Observation]) -> None:
@@ -303,7 +349,6 @@ class Answers:
             for column in self.values.values():
                 column[row] = np.nan
             self.errors.pop(row, None)
-            self.others.pop(row, None)
         self.status[row] = STATUSES.index(seen.status)
         if "tokens" in seen.usage and self.tokens is None:
             self.tokens = np.full(len(self.status), -1, np.int32)
@@ -316,8 +361,6 @@ class Answers:
                 self.values[name][row] = value
         if seen.error is not None:
             self.errors[row] = self._texts.setdefault(seen.error, seen.error)
-        if seen.choice is not None or any(not isinstance(value, float) for value in seen.values.values()):
-            self.others[row] = seen
 
     @property
     def main(self) -> FloatArray:
@@ -330,7 +373,6 @@ class Answers:
         found = np.zeros(len(self.status), bool)
         for column in self.values.values():
             found |= ~np.isnan(column)
-        found[list(self.others)] = True
         return found
 
     @property
@@ -342,7 +384,7 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class EvidenceTable(Mapping[str, Evidence]):
-    """Evidence of all items of a table, as columns; as a mapping, evidence by item id.
+    """Evidence of all items of a table, as columns; as a mapping, scores and matrices by item id.
 
     Attributes:
         table: The items.
@@ -367,7 +409,7 @@ class EvidenceTable(Mapping[str, Evidence]):
         beats: dict[int, FloatArray] = {}
         failures: dict[str, int] = {}
         variant = "score"
-        for position, name in enumerate(table.names):
+        for position, name in enumerate(table.ids):
             if (seen := evidence.get(name)) is None:
                 continue
             scores[table.offsets[position] : table.offsets[position + 1]] = seen.scores
@@ -380,7 +422,7 @@ class EvidenceTable(Mapping[str, Evidence]):
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        return {name: position for position, name in enumerate(self.table.names)}
+        return {name: position for position, name in enumerate(self.table.ids)}
 
     def __getitem__(self, name: str) -> Evidence:
         position = self._positions[name]

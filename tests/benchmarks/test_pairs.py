@@ -135,7 +135,7 @@ def test_a_split_of_a_local_file(tmp_path: Path) -> None:
 def test_equal_answers_are_noted(tmp_path: Path) -> None:
     load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "a"}, {"prompt": "p", "chosen": "a", "rejected": "b"}])
     (note,) = plan(Pairs(str(tmp_path / "p.jsonl"))).notes
-    assert note == "1 items ask which of two equal answers is better: any model ties on them"
+    assert note == "1 items ask which of two equal answers is better, which no model can tell"
 
 
 def test_a_benchmark_from_a_file(tmp_path: Path) -> None:

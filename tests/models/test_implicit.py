@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_checkpoint(tmp_path_factory.mktemp("lm") / "reference", "causal", seed=2)
 
 
-def values(model: Any, talks: list[Conversation] = TALKS) -> list[dict[str, float]]:
+def values(model: Any, talks: Sequence[Conversation] = TALKS) -> list[dict[str, float]]:
     requests = conversation_requests(talks)
     seen = {one.key: one.values for batch in model.observe(requests) for one in batch}
     return [dict(seen[request.key]) for request in requests]
@@ -52,8 +54,8 @@ def token_log_probs(folder: Path, ids: list[int], start: int) -> np.ndarray:
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     with torch.inference_mode():
         logits = model(torch.tensor([ids])).logits[0].double()
-    found = logits.log_softmax(-1)[range(start - 1, len(ids) - 1), ids[start:]]
-    return found.numpy()
+    found: np.ndarray = logits.log_softmax(-1)[range(start - 1, len(ids) - 1), ids[start:]].numpy()
+    return found
 
 
 def test_all_variants_by_hand() -> None:
@@ -134,8 +136,6 @@ def test_reference_sums_are_kept_for_every_policy(policy: Path, reference: Path,
 
 
 def test_one_model_in_memory_at_a_time(policy: Path, reference: Path, tmp_path: Path, cache: Path) -> None:
-    import shutil
-
     together = values(load_model(str(policy), ref_model=str(reference)))
     shutil.rmtree(cache)
     model = load_model(str(policy), ref_model=str(reference), sequential=True)

@@ -84,7 +84,9 @@ class Pairs:
             item = self._item(row, number)
             subsets.add(item.subset)
             if "all" in subsets and len(subsets) > 1:
-                raise DataError(f"{row.where}: a subset has the name 'all', which stands for all pairs: rename it")
+                raise DataError(
+                    f"{row.where}: some pairs have a subset, and others none or 'all', which stands for all: name each"
+                )
             yield item
 
     def _rows(self) -> Iterable[Row]:
@@ -149,8 +151,8 @@ class Pairs:
         """Accuracy by subset, where there are any, and over all pairs."""
         found = outcomes(items, evidence, policy)
         records = [
-            accuracy_record(self.card.id, policy, name, found.within(name), FORMULA)
-            for name in found.present
+            accuracy_record(self.card.id, policy, name, part, FORMULA)
+            for name, part in found.by_subset()
             if name != "all"
         ]
         return [*records, accuracy_record(self.card.id, policy, "all", found, FORMULA)]

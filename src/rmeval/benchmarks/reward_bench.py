@@ -146,7 +146,8 @@ def _strata(inside: Outcomes) -> list[list[str]]:
     """Subsets in groups that share no cluster with each other."""
     strata: list[tuple[list[str], set[int]]] = []
     for name in inside.present:
-        names, clusters = [name], set(inside.within(name).cluster.tolist())
+        # Of the section's own numbers: those of a part would begin anew.
+        names, clusters = [name], set(inside.cluster[inside.subset == inside.subsets.index(name)].tolist())
         for stratum in [stratum for stratum in strata if stratum[1] & clusters]:
             strata.remove(stratum)
             names, clusters = stratum[0] + names, stratum[1] | clusters

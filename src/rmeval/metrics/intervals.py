@@ -105,7 +105,7 @@ def bootstrap_means(
     counts = np.stack([np.bincount(member, known[:, k].astype(float), clusters) for k in columns], axis=1)
     chance = np.full(clusters, 1 / max(clusters, 1))
     if clusters > MANY:
-        alike, times = np.unique(np.concatenate([sums, counts], axis=1), axis=0, return_counts=True)
+        alike, times = _distinct_rows(np.concatenate([sums, counts], axis=1))
         sums, counts = np.split(alike, 2, axis=1)
         chance = times / clusters
     means = np.empty((replicates, values.shape[1]))
@@ -116,6 +116,21 @@ def bootstrap_means(
         with np.errstate(invalid="ignore"):
             means[start : start + rows] = (drawn @ sums) / (drawn @ counts)
     return means
+
+
+def _distinct_rows(values: FloatArray) -> tuple[FloatArray, IntArray]:
+    """The distinct rows of float64[n, k] and how often each occurs."""
+    # Sorting one number a row, not k: rows are told apart by a random sum of their bits.
+    factors = np.random.default_rng(0).integers(0, 2**63, values.shape[1], dtype=np.uint64) | np.uint64(1)
+    bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
+    mixed = (bits ^ (bits >> np.uint64(29))) * factors
+    codes = (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64)
+    times: IntArray
+    _, first, inverse, times = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
+    if not np.array_equal(values[first][inverse], values):
+        distinct, times = np.unique(values, axis=0, return_counts=True)
+        return distinct, times
+    return values[first], times
 
 
 def bootstrap_interval(

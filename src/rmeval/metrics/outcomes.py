@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,22 +49,41 @@ class Outcomes:
         """The outcomes of the items of some subsets; items are renumbered."""
         return self.select(np.isin(self.subset, [code for code, name in enumerate(self.subsets) if name in subsets]))
 
+    def by_subset(self) -> Iterator[tuple[str, Outcomes]]:
+        """Each subset with its outcomes, in order of first appearance."""
+        items, rows = np.argsort(self.subset, kind="stable"), np.argsort(self.subset[self.item], kind="stable")
+        sorted_items, sorted_rows = self.subset[items], self.subset[self.item][rows]
+        for name in self.present:
+            code = self.subsets.index(name)
+            yield (
+                name,
+                self._part(
+                    items[slice(*np.searchsorted(sorted_items, (code, code + 1)))],
+                    rows[slice(*np.searchsorted(sorted_rows, (code, code + 1)))],
+                ),
+            )
+
     def select(self, items: Mask) -> Outcomes:
-        """The outcomes of the items for which the mask bool[n] is true; items are renumbered."""
+        """The outcomes of the items for which the mask bool[n] is true; items and clusters are renumbered."""
         if items.all():
             return self
-        rank = np.cumsum(items, dtype=np.int32) - 1
-        keep = items[self.item]
+        return self._part(np.flatnonzero(items), np.flatnonzero(items[self.item]))
+
+    def _part(self, items: IntArray, rows: IntArray) -> Outcomes:
+        """Some items, and the rows of their contests."""
+        if len(items) == self.n_items:
+            return self
+        cluster = np.unique(self.cluster[items], return_inverse=True)[1]
         return Outcomes(
-            rank[self.item[keep]],
-            self.tag[keep],
+            np.searchsorted(items, self.item[rows]).astype(np.int32),
+            self.tag[rows],
             self.tags,
-            self.credit[keep],
-            self.tied[keep],
-            self.failed[keep],
+            self.credit[rows],
+            self.tied[rows],
+            self.failed[rows],
             self.subset[items],
             self.subsets,
-            self.cluster[items],
+            cluster.astype(np.int32),
         )
 
     def only(self, tags: Collection[str]) -> Outcomes:
@@ -122,8 +141,8 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Po
     tag = np.empty(total, np.int32)
     credit = np.empty(total)
     tied, failed = np.empty(total, bool), np.empty(total, bool)
-    for shape, positions in table.by_shape():
-        decided = [contest for contest in shape.contests if contest.gold is not None]
+    for contests, positions in table.by_contests():
+        decided = [contest for contest in contests if contest.gold is not None]
         for number, contest in enumerate(decided):
             code = codes.setdefault(contest.tag, len(codes))
             for start in range(0, len(positions), _BLOCK):
@@ -151,15 +170,15 @@ def _decide(
         float64[k]: 1, 0 or -1 as the winner's score is above, equal to or below the best other member's, NaN where that
         is not known; and int64[k]: how many members have the winner's score.
     """
-    others = [member for place, member in enumerate(members) if place != gold]
-    if seen.beats and all(position in seen.beats for position in positions.tolist()):
-        matrices = np.stack([seen.beats[position] for position in positions.tolist()])
-        winning: FloatArray = matrices[:, members[gold], others]
-        against = np.full_like(winning, 0.5)
-    else:
-        scores = seen.scores[seen.table.offsets[positions][:, None] + np.array(members)]
-        # Comparing, not subtracting: two infinities or two tiny differences must decide as `>` decides.
-        winning, against = scores[:, [gold]], np.delete(scores, gold, axis=1)
+    scores = seen.scores[seen.table.offsets[positions][:, None] + np.array(members)]
+    # Comparing, not subtracting: two infinities or two tiny differences must decide as `>` decides.
+    against = np.delete(scores, gold, axis=1)
+    winning = np.repeat(scores[:, [gold]], len(members) - 1, axis=1)
+    if seen.beats:
+        others = [member for place, member in enumerate(members) if place != gold]
+        for row, position in enumerate(positions.tolist()):
+            if (matrix := seen.beats.get(position)) is not None:
+                winning[row], against[row] = matrix[members[gold], others], 0.5
     unknown = np.isnan(winning).any(axis=1) | np.isnan(against).any(axis=1)
     above, equal = (winning > against).all(axis=1), winning == against
     margin = np.where(above, 1.0, np.where((winning >= against).all(axis=1), 0.0, -1.0))

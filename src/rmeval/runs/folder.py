@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -243,7 +244,7 @@ def derive(folder: Path, policy: Policy = OFFICIAL, benchmark: str | None = None
         raise RunError(f"nothing in {folder} is scored yet: give the command that began the run again")
     result = compute(folder, manifest, stored.take(scored), requests.take(scored), answers, found, policy)
     note = f"unfinished: these are the numbers of the {scored.sum()} of {len(scored)} items that are scored"
-    return replace(result, notes=(*result.notes, f"{note}, the longest first"))
+    return replace(result, notes=(*result.notes, note))
 
 
 def compute(
@@ -342,6 +343,7 @@ def _write_scores(stored: StoredItems, requests: Asked, answers: Answers, path: 
     """Writes a row a request and variant; `response` counts the requests of an item."""
     table, variants = stored.table, _variants(answers)
     nothing = np.full(len(answers.status), np.nan)
+    names = iter(table.ids)
     schema = pa.schema(_SCORES)
     temporary = path.with_suffix(".tmp")
     with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -356,8 +358,8 @@ def _write_scores(stored: StoredItems, requests: Asked, answers: Answers, path: 
             place = np.arange(last - first) - np.repeat(requests.offsets[start:end] - first, sizes)
             tokens = np.full(len(rows), -1) if answers.tokens is None else answers.tokens[rows]
             item = np.repeat(np.arange(end - start), sizes * len(variants))
-            columns = [
-                table.ids.slice(start, end - start).take(pa.array(item, pa.int64())).combine_chunks(),
+            columns: list[pa.Array[Any]] = [
+                pa.array(islice(names, end - start), pa.string()).take(pa.array(item, pa.int64())),
                 pa.array(np.repeat(place, len(variants)), pa.int64()),
                 pa.array(np.tile(np.array(variants, object), int(last - first)), pa.string()),
                 pa.array(scores.ravel(), pa.float64(), from_pandas=True),

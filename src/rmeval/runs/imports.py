@@ -23,7 +23,7 @@ from rmeval.errors import DataError
 from rmeval.models.imported import Imported
 from rmeval.protocols.pointwise import IMPORTED
 from rmeval.runs.folder import Result
-from rmeval.runs.runner import RunWriter, plan
+from rmeval.runs.runner import RunWriter, notes, plan
 from rmeval.runs.selection import Selection
 from rmeval.types import Item
 
@@ -79,7 +79,7 @@ def import_scores(
     if not covered.all():
         note = f"the scores cover {covered.sum()} of {len(chosen)} items: the others are left out"
         planned = planned.take(covered)
-        planned = replace(planned, notes=(*benchmark.notes(planned.stored.table), note))
+        planned = replace(planned, notes=(*notes(benchmark, planned.stored), note))
     keys = {item.id: IMPORTED.keys(item, digests) for item, digests in planned.stored}
     model = Imported(name, {keys[item][index]: score for (item, index), score in found.items()})
     identity = {"protocol": IMPORTED.name, "model": source, "name": name}

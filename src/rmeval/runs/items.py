@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,7 +67,8 @@ class CountedItem(NamedTuple):
 
 
 def count_item(item: Item) -> CountedItem:
-    """Counts and digests an item that has its texts."""
+    """Counts and digests an item that has its texts; what its meta holds becomes plain."""
+    item = replace(item, meta=json.loads(json.dumps(dict(item.meta), default=str)) if item.meta else {})
     return CountedItem(item, item_digests(item), tuple(count_text(response.text) for response in item.responses))
 
 
@@ -160,7 +162,7 @@ def add_tokens(path: Path, tokens: Codes) -> None:
     temporary = path.with_suffix(".tmp")
     start = 0
     with (
-        pq.ParquetFile(path) as old,
+        pq.ParquetFile(path, page_checksum_verification=True) as old,
         pq.ParquetWriter(temporary, old.schema_arrow, compression="zstd", write_page_checksum=True) as new,
     ):
         for group in range(old.num_row_groups):
@@ -190,24 +192,20 @@ def read_items(path: Path) -> StoredItems:
     Raises:
         RunError: If the file is missing or damaged.
     """
-    broken = RunError(f"{path} cannot be read: give the command that made the run again to write it anew")
     builder = ItemTableBuilder()
     counts: dict[str, list[Codes]] = {"characters": [], "markdown": []}
     known: dict[int, int] = {}
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            names = file.schema_arrow.names
-            if set(_COLUMNS) - {"shape"} - set(names) or not file.metadata.num_rows:
-                raise broken
-            for batch in file.iter_batches(_ROWS, columns=[*_NEEDED, *(["shape"] if "shape" in names else [])]):
-                responses: Any = batch.column("responses")
-                responses = responses.flatten()
-                found = {name: pc.struct_field(responses, name).to_numpy(zero_copy_only=False) for name in _COUNTS}
-                counts["characters"].append(found["characters"].astype(np.int32))
-                counts["markdown"].append(np.sum([found[name] for name in _MARKDOWN], axis=0).astype(np.int32))
-                _add_batch(builder, batch, known)
-    except (OSError, pa.ArrowException) as error:
-        raise broken from error
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        names = file.schema_arrow.names
+        if set(_COLUMNS) - {"shape"} - set(names) or not file.metadata.num_rows:
+            raise pa.ArrowInvalid("it lacks rows or columns")
+        for batch in file.iter_batches(_ROWS, columns=[*_NEEDED, *(["shape"] if "shape" in names else [])]):
+            responses: Any = batch.column("responses")
+            responses = responses.flatten()
+            found = {name: pc.struct_field(responses, name).to_numpy(zero_copy_only=False) for name in _COUNTS}
+            counts["characters"].append(found["characters"].astype(np.int32))
+            counts["markdown"].append(np.sum([found[name] for name in _MARKDOWN], axis=0).astype(np.int32))
+            _add_batch(builder, batch, known)
     return StoredItems(
         builder.table(), {name: np.concatenate(parts) for name, parts in counts.items()}, lambda: _digests(path)
     )
@@ -242,7 +240,16 @@ def _response(fields: Mapping[str, Any]) -> Response:
 
 
 def _digests(path: Path) -> Iterator[Sequence[str]]:
-    with pq.ParquetFile(path) as file:
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         for batch in file.iter_batches(_ROWS, columns=["responses.list.element.digest"]):
             for responses in batch.column("responses").to_pylist():
                 yield tuple(response["digest"] for response in responses or ())
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turns what a damaged file makes of itself into one error."""
+    try:
+        yield
+    except (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: give the command that made the run again to write it anew") from error

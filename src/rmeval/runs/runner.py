@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from rmeval import __version__
 from rmeval.benchmarks import Benchmark
@@ -34,7 +33,7 @@ from rmeval.spool import Spool, windows
 from rmeval.tables import Answers, Codes, ItemTable, ItemTableBuilder, KeyIndex, Mask, count_statuses
 from rmeval.types import Contest, Request
 
-__all__ = ["Plan", "Progress", "RunWriter", "observe_missing", "plan", "refuse_no_scores", "run", "silent"]
+__all__ = ["Plan", "Progress", "RunWriter", "notes", "observe_missing", "plan", "refuse_no_scores", "run", "silent"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of requests done and the number of all, at the start and after each batch."""
@@ -104,31 +103,35 @@ def plan(benchmark: Benchmark, selection: Selection = Selection()) -> Plan:  # n
     )
     everything = Plan(benchmark, selection, contents, whole, lambda: (one for window in texts for one in window))
     chosen = everything.take(select(table, selection, benchmark.card))
-    return replace(chosen, notes=tuple(_notes(benchmark, chosen.stored)))
+    return replace(chosen, notes=tuple(notes(benchmark, chosen.stored)))
 
 
 _WINDOW = 1 << 12
 
 
 def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
-    codes = np.fromiter((hash(name) for chunk in table.ids.chunks for name in chunk.to_pylist()), np.int64, len(table))
-    if len(np.unique(codes)) == len(table):
-        return
+    """Ids are compared by their hashes, and where those agree by themselves."""
+    codes = np.fromiter(map(hash, table.ids), np.int64, len(table))
     order = np.argsort(codes, kind="stable")
-    for one, other in zip(order[:-1].tolist(), order[1:].tolist(), strict=True):
-        if table.ids[one] == table.ids[other]:
+    again = np.sort(order[1:][codes[order[1:]] == codes[order[:-1]]])
+    seen: dict[str, int] = {}
+    for position in np.flatnonzero(np.isin(codes, codes[again])).tolist():
+        name = table.ids[position]
+        if name in seen:
             raise DataError(
-                f"item {one + 1} and item {other + 1} of {benchmark.card.id} have the id {table.ids[one].as_py()!r}: "
+                f"item {seen[name] + 1} and item {position + 1} of {benchmark.card.id} have the id {name!r}: "
                 "ids must be unique; mend them, or leave the column out where there need be none"
             )
+        seen[name] = position
 
 
-def _notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
+def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
+    """What a reader of the numbers of some items must know."""
     shapes = zip(stored.table.shape.tolist(), stored.digests(), strict=True)
     equal = sum(
         len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].contests, own) for code, own in shapes
     )
-    same = f"{equal} items ask which of two equal answers is better: any model ties on them"
+    same = f"{equal} items ask which of two equal answers is better, which no model can tell"
     return [*benchmark.notes(stored.table), *([same] if equal else [])]
 
 
@@ -264,7 +267,9 @@ class RunWriter:
         except RunError:
             return False  # Damaged or not there, it is written anew.
         wanted = self._plan.stored.table.ids
-        return not (held.equals(wanted) or pc.all(pc.is_in(held, value_set=wanted)).as_py())
+        if len(held) == len(wanted) and all(map(str.__eq__, held, wanted)):
+            return False
+        return not set(held) <= set(wanted)
 
     def _write_manifest(self) -> None:
         write_json(self.folder / "run.json", self.manifest if self._kept is None else self._kept)
@@ -389,7 +394,7 @@ def refuse_no_scores(answers: Answers) -> None:
     """A model that never gave a score has no numbers.
 
     Raises:
-        RunError: If there is none, with the first error in words.
+        RunError: If there is none, with an error in words.
     """
     if not answers.has_value.any():
         status = next(iter(count_statuses(answers.status)))
