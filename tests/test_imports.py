@@ -43,7 +43,7 @@ def test_import_brings_nothing_heavy(code: str) -> None:
 
 def test_metrics_and_data_need_no_extra() -> None:
     code = "import rmeval; rmeval.evaluate, rmeval.load_benchmark('rm-bench'), rmeval.load_model('baseline:longest')"
-    done = process("-c", LOADED.format(code=code, names=EXTRAS))
+    done = process("-c", LOADED.format(code=f"{code}; import rmeval.testing", names=EXTRAS))
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 

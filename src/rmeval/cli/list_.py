@@ -82,6 +82,11 @@ def _models() -> list[dict[str, Any]]:
         {"id": "owner/name", "kind": "classifier", "about": "a sequence classifier with one output, from the hub"},
         {"id": "./folder", "kind": "classifier", "about": "the same, from a local checkpoint"},
         {"id": "file.py:Class", "kind": "plugin", "about": "your own class with score(conversations) -> numbers"},
+        {
+            "id": "file.py:function",
+            "kind": "plugin",
+            "about": "your own function, or a reward function for TRL or verl",
+        },
     ]
     rows += [{"id": f"baseline:{name}", "kind": "baseline", "about": about[name]} for name in BASELINES]
     return rows + [{"id": name, "kind": "plugin", "about": target} for name, target in model_names().items()]

@@ -80,7 +80,7 @@ class RewardModel(Protocol):
 
     Attributes:
         name: Short name, for tables and folders.
-        kind: `classifier`, `baseline`, `plugin`, `imported`.
+        kind: `classifier`, `baseline`, `plugin`, `imported`, `testing`.
     """
 
     name: str
@@ -115,7 +115,7 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
 
     Args:
         spec: Hub id, path, `rmeval/tiny` (which comes with the package; a folder of that name is `./rmeval/tiny`),
-            `file.py:Class`, `baseline:NAME`, or a name that an installed package registered.
+            `file.py:Class`, `file.py:function`, `baseline:NAME`, or a name that an installed package registered.
         options: How to load and run it; or give its fields as keywords.
         **kwargs: Fields of `ModelOptions`.
 

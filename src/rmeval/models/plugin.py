@@ -1,15 +1,18 @@
-"""The user's own scorer: a class with a `score(conversations)` method, from a file or an installed package."""
+"""The user's own scorer, from a file or an installed package: what it does wrong becomes an observation."""
 
 from __future__ import annotations
 
+import inspect
+import math
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from rmeval.digests import digest, files_digest
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, RmevalError
 from rmeval.models import ModelOptions
+from rmeval.models.functions import Score, as_score, waited
 from rmeval.plugins import is_file_spec, load_object, one_line
 from rmeval.protocols import pointwise
 from rmeval.spool import windows
@@ -23,10 +26,11 @@ _UNORDERED = (Mapping, Set, str, bytes)
 
 
 class Plugin:
-    """Calls `score(conversations)` of the user's class.
+    """Calls the user's function, or `score(conversations)` of the user's class.
 
     The method gets a list of conversations, each a list of `{"role": ..., "content": ...}` ending in the assistant's
-    answer, and returns as many numbers. The class is made without arguments, or with `model_kwargs` as keywords.
+    answer, and returns as many numbers, None or NaN where it has none. The class is made without arguments, or with
+    `model_kwargs` as keywords. How functions are called is said in `rmeval.models.functions`.
     """
 
     kind = "plugin"
@@ -36,8 +40,10 @@ class Plugin:
         self._target = target
         self._kwargs = dict(options.model_kwargs)
         self._batch = options.batch_size or _BATCH
-        self._class = load_object(target)
-        if not callable(getattr(self._class, "score", None)):
+        found = load_object(target)
+        self._class: Any = found if inspect.isclass(found) else None
+        self._function = None if self._class else as_score(target, found, self._kwargs)
+        if self._class and not callable(getattr(found, "score", None)):
             raise ModelError(
                 f"{target} has no method score(conversations): add one that returns a number for each conversation"
             )
@@ -54,48 +60,66 @@ class Plugin:
         return {"model": f"{self._target.rpartition(':')[2]} {code}", "model_kwargs": digest(self._kwargs)}
 
     def facts(self) -> dict[str, Any]:
-        """Where the class came from."""
+        """Where the class or the function came from."""
         return {"target": self._target}
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Scores batches of conversations; one that fails alone becomes an error, and the run goes on."""
+        score = self._function or self._method()
+        for batch in windows(requests, self._batch):
+            yield self._observe(score, batch)
+
+    def _method(self) -> Score:
+        """The method of the class, which is made now."""
         try:
-            scorer = self._class(**self._kwargs)
+            made = self._class(**self._kwargs)
         except Exception as error:  # The user's own code may raise anything.
             reason = one_line(error)
             raise ModelError(
                 f"{self._target} cannot be made with {self._kwargs} ({reason}): check --model-kwargs"
             ) from error
-        for batch in windows(requests, self._batch):
-            yield self._observe(scorer, batch)
+        found: Score = made.score
+        return found
 
-    def _observe(self, scorer: Any, batch: Sequence[Request]) -> list[Observation]:
+    def _observe(self, score: Score, batch: Sequence[Request]) -> list[Observation]:
         conversations = [[{"role": m.role, "content": m.content} for m in request.conversation] for request in batch]
         try:
-            answer = scorer.score(conversations)
-            scores = [] if isinstance(answer, _UNORDERED) else [_number(score) for score in answer]
+            answer = waited(score(conversations))
+            is_list = isinstance(answer, Iterable) and not isinstance(answer, _UNORDERED)
+            scores = [_number(one) for one in answer] if is_list else []
         except (Exception, SystemExit) as error:  # noqa: BLE001  the one boundary that turns a failure into an observation
             if len(batch) > 1:
                 # One bad conversation must not take its neighbours along.
-                return [observation for request in batch for observation in self._observe(scorer, [request])]
-            line = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"{one_line(error)} ({Path(line.filename).name} line {line.lineno})"
-            return [Observation(request.key, "error", error=reason) for request in batch]
-        if isinstance(answer, _UNORDERED):
+                return [observation for request in batch for observation in self._observe(score, [request])]
+            return [_failed(request, error) for request in batch]
+        what = f"{self._target}: score()" if self._class else self._target
+        if not is_list:
             raise ModelError(
-                f"{self._target}: score() returned a {type(answer).__name__}: "
-                "return a list with a number for each conversation"
+                f"{what} returned a {type(answer).__name__}: return a list with a number for each conversation"
             )
         if len(scores) != len(batch):
-            raise ModelError(
-                f"{self._target}: score() returned {len(scores)} numbers for {len(batch)} conversations: "
-                "return one each"
-            )
-        return [pointwise.parse(request.key, score) for request, score in zip(batch, scores, strict=True)]
+            raise ModelError(f"{what} returned {len(scores)} numbers for {len(batch)} conversations: return one each")
+        return [
+            _failed(request, one) if isinstance(one, BaseException) else pointwise.parse(request.key, one)
+            for request, one in zip(batch, scores, strict=True)
+        ]
 
 
-def _number(score: Any) -> float:
-    """A number, also where it comes as a tensor on some device, or as a row of a column of one."""
+def _failed(request: Request, error: BaseException) -> Observation:
+    if isinstance(error, RmevalError):
+        return Observation(request.key, "error", error=str(error))
+    lines = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(lines[-1].filename).name} line {lines[-1].lineno})" if lines else ""
+    return Observation(request.key, "error", error=one_line(error) + where)
+
+
+def _number(score: Any) -> float | BaseException:
+    """A number, also where it comes as a tensor on some device, or as a row of a column of one; NaN for None.
+
+    An exception stands for the failure of one conversation among many.
+    """
     if isinstance(score, list | tuple) and len(score) == 1:
         (score,) = score
+    if score is None or isinstance(score, BaseException):
+        return math.nan if score is None else score
     return float(score.item() if hasattr(score, "item") else score)

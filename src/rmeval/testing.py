@@ -1,0 +1,230 @@
+"""For your own tests: models that are known, and items and evidence whose numbers are known before they are computed.
+
+from rmeval.metrics.outcomes import OFFICIAL
+from rmeval.metrics.style_substance import style_substance_records
+from rmeval.testing import make_evidence, make_items
+
+items = make_items(2000)
+records = style_substance_records("mine", items, make_evidence(items, accuracy=0.8), OFFICIAL)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from math import sqrt
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from rmeval.errors import DataError
+from rmeval.metrics.style_substance import CONTESTS, styled_responses
+from rmeval.models import RewardModel
+from rmeval.protocols import pointwise
+from rmeval.spool import windows
+from rmeval.tables import EvidenceTable, ItemTable, Shape
+from rmeval.types import STYLES, Contest, FloatArray, Item, Message, Observation, Request, Response
+
+__all__ = ["Constant", "Length", "Noisy", "make_evidence", "make_items", "make_pairs"]
+
+_BATCH = 4096
+_NORMAL = NormalDist()
+
+
+class Constant:
+    """Gives every answer the same score: all contests tie. With `nan` for its value, all fail."""
+
+    kind = "testing"
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.name = "constant"
+        self._value = float(value)
+
+    def identity(self) -> dict[str, Any]:
+        """The value."""
+        return {"model": f"constant@1 {self._value}"}
+
+    def facts(self) -> dict[str, Any]:
+        """Nothing beyond the identity."""
+        return {}
+
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
+        """Scores without looking."""
+        for batch in windows(requests, _BATCH):
+            yield [pointwise.parse(request.key, self._value) for request in batch]
+
+
+class Length:
+    """Scores an answer by its length in characters; with -1 for `sign`, shorter ones are better."""
+
+    kind = "testing"
+
+    def __init__(self, sign: float = 1) -> None:
+        self.name = "length"
+        self._sign = float(sign)
+
+    def identity(self) -> dict[str, Any]:
+        """The sign."""
+        return {"model": f"length@1 {self._sign}"}
+
+    def facts(self) -> dict[str, Any]:
+        """Nothing beyond the identity."""
+        return {}
+
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
+        """Scores by what can be counted."""
+        for batch in windows(requests, _BATCH):
+            yield [pointwise.parse(request.key, self._sign * len(request.responses[0])) for request in batch]
+
+
+class Noisy:
+    """Another model with Gaussian noise on its scores.
+
+    The noise is drawn from the digest of the conversation, so that it is the same on every machine and in any order.
+    """
+
+    kind = "testing"
+
+    def __init__(self, model: RewardModel, sigma: float, seed: int = 0) -> None:
+        self.name = f"noisy-{model.name}"
+        self._model = model
+        self._sigma = sigma
+        self._seed = seed
+
+    def identity(self) -> dict[str, Any]:
+        """The other model's, and the noise."""
+        return {"model": f"noisy@1 {self._sigma} {self._seed}", "of": self._model.identity()}
+
+    def facts(self) -> dict[str, Any]:
+        """The other model's."""
+        return self._model.facts()
+
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
+        """Adds noise to what the other model says; what it has no score for stays without."""
+        for batch in self._model.observe(requests):
+            yield [self._blur(seen) for seen in batch]
+
+    def _blur(self, seen: Observation) -> Observation:
+        score = seen.values.get("score")
+        if not isinstance(score, float):
+            return seen
+        drawn = blake2b(f"noisy@1 {self._seed} {seen.key}".encode(), digest_size=8).digest()
+        # 52 bits and a half, which a float holds exactly: never 0 and never 1.
+        place = ((int.from_bytes(drawn, "big") >> 12) + 0.5) / 2**52
+        return replace(seen, values={**seen.values, "score": score + self._sigma * _NORMAL.inv_cdf(place)})
+
+
+def make_items(n: int, subset: str = "chat", clusters: int | None = None, seed: int = 0) -> list[Item]:
+    """Small items of RM-Bench's form: six answers, right and wrong in three styles, and nine contests.
+
+    A right answer and the wrong one of the same style are equally long. Fancier styles are longer and have more
+    markdown: whoever goes by length wins all of Easy, ties on all of Normal and loses all of Hard.
+
+    Args:
+        n: Number of items.
+        subset: Their subset; RM-Bench's are in `rmeval.metrics.style_substance.DOMAINS`.
+        clusters: Number of underlying problems, which the items take in turn; as many as items if None.
+        seed: Another seed gives other texts.
+    """
+    return [
+        Item(name, subset, prompt, styled_responses(_styled(right), _styled(wrong)), CONTESTS, cluster)
+        for name, prompt, right, wrong, cluster in _problems(n, subset, clusters, seed)
+    ]
+
+
+def make_pairs(n: int, subset: str = "all", clusters: int | None = None, seed: int = 0) -> list[Item]:
+    """Small preference pairs: a chosen and a rejected answer, equally long. Arguments as for `make_items`."""
+    return [
+        Item(name, subset, prompt, (Response(right, 1.0), Response(wrong, 0.0)), _PAIR, cluster)
+        for name, prompt, right, wrong, cluster in _problems(n, subset, clusters, seed)
+    ]
+
+
+_PAIR = (Contest((0, 1), 0, "chosen/rejected"),)
+
+
+def _problems(
+    n: int, subset: str, clusters: int | None, seed: int
+) -> Iterator[tuple[str, tuple[Message], str, str, str]]:
+    """Id, prompt, right answer, wrong answer and cluster of each item."""
+    for number in range(n):
+        word = blake2b(f"items@1 {seed} {subset} {number}".encode(), digest_size=6).hexdigest()
+        problem = number if clusters is None else number % clusters
+        prompt = (Message("user", f"Is {word} the word?"),)
+        yield f"{subset}/{number}", prompt, f"Yes: {word}.", f"Not: {word}.", f"{subset}/{problem}"
+
+
+def _styled(answer: str) -> tuple[str, str, str]:
+    return (
+        answer,
+        f"{answer} This is said once more, and at some length.",
+        f"**{answer}**\n\n- This is said once more.\n- It is said at some length.",
+    )
+
+
+def make_evidence(
+    items: Sequence[Item],
+    accuracy: float = 0.8,
+    style_bias: float = 0.0,
+    tie_rate: float = 0.0,
+    missing: float = 0.0,
+    seed: int = 0,
+) -> EvidenceTable:
+    """What a made-up model says about items, so that the numbers to expect are known.
+
+    Each answer gets `margin * gold + style_bias * style + noise`: gold is 1 for right and 0 for wrong, style the
+    position of the answer's style in `STYLES` (0 where it has none), noise Gaussian with variance 1 for each answer by
+    itself. An answer that is better in gold by 1 and fancier by d styles wins with probability
+
+        Phi((margin + style_bias * d) / sqrt(2)),
+
+    where Phi is the distribution function of the normal distribution. The margin is `sqrt(2) * Phi^-1(accuracy)`, so
+    that `accuracy` is exactly what is expected of Normal and of pairs, where d is 0. Easy is the mean over d = 1, 1
+    and 2, Hard over d = -1, -1 and -2.
+
+    With probability `tie_rate` all answers of an item get the same score, and with probability `missing` an answer has
+    none. A contest of two answers fails with probability `1 - (1 - missing)^2`; of the others the share `tie_rate` is
+    tied; those that are left are won as above. A policy that counts ties and failures as losses is thus expected to
+    give `(1 - missing)^2 * (1 - tie_rate)` times the above.
+
+    Args:
+        items: Items whose answers have gold.
+        accuracy: Expected share of decided contests that are won at equal style; strictly between 0 and 1.
+        style_bias: What one step of style adds to a score, in units of the noise.
+        tie_rate: Probability that an item's answers cannot be told apart.
+        missing: Probability that an answer has no score.
+        seed: Seed of the draws.
+
+    Raises:
+        DataError: If a share is out of range, or an answer has no gold.
+    """
+    if not 0 < accuracy < 1:
+        raise DataError(f"accuracy is {accuracy}: give a number between 0 and 1, such as 0.999 for nearly all")
+    for name, share in (("tie_rate", tie_rate), ("missing", missing)):
+        if not 0 <= share <= 1:
+            raise DataError(f"{name} is {share}: give a number from 0 to 1")
+    table = ItemTable.of(items)
+    random = np.random.default_rng(seed)
+    # All is drawn whatever the shares are: with another one, the rest stays as it was.
+    scores: FloatArray = random.standard_normal(int(table.offsets[-1]))
+    tied = random.random(len(table)) < tie_rate
+    lost = random.random(len(scores)) < missing
+    margin = sqrt(2) * _NORMAL.inv_cdf(accuracy)
+    for shape, positions in table.by_shape():
+        places = table.offsets[positions][:, None] + np.arange(len(shape.responses))
+        scores[places] += _expected_scores(shape, margin, style_bias)
+    scores[table.responses(tied)] = 0.0
+    scores[lost] = np.nan
+    return EvidenceTable(table, "score", scores, {"missing": int(lost.sum())} if lost.any() else {})
+
+
+def _expected_scores(shape: Shape, margin: float, style_bias: float) -> list[float]:
+    found = []
+    for response in shape.responses:
+        if response.gold is None:
+            raise DataError("an answer has no gold: evidence is made for items whose answers all have one")
+        style = STYLES.index(response.style) if response.style else 0
+        found.append(margin * response.gold + style_bias * style)
+    return found
