@@ -212,9 +212,8 @@ def make_evidence(
     tied = random.random(len(table)) < tie_rate
     lost = random.random(len(scores)) < missing
     margin = sqrt(2) * _NORMAL.inv_cdf(accuracy)
-    for shape, positions in table.by_shape():
-        places = table.offsets[positions][:, None] + np.arange(len(shape.responses))
-        scores[places] += _expected_scores(shape, margin, style_bias)
+    expected = [_expected_scores(shape, margin, style_bias) for shape in table.shapes]
+    scores += np.concatenate([expected[code] for code in table.shape.tolist()])
     scores[table.responses(tied)] = 0.0
     scores[lost] = np.nan
     return EvidenceTable(table, "score", scores, {"missing": int(lost.sum())} if lost.any() else {})

@@ -103,10 +103,10 @@ def bootstrap_means(
     columns = range(values.shape[1])
     sums = np.stack([np.bincount(member, np.where(known, values, 0.0)[:, k], clusters) for k in columns], axis=1)
     counts = np.stack([np.bincount(member, known[:, k].astype(float), clusters) for k in columns], axis=1)
-    chance = np.full(clusters, 1 / max(clusters, 1))
+    both: FloatArray = np.concatenate([sums, counts], axis=1)
+    chance: FloatArray = np.full(clusters, 1 / max(clusters, 1))
     if clusters > MANY:
-        alike, times = _distinct_rows(np.concatenate([sums, counts], axis=1))
-        sums, counts = np.split(alike, 2, axis=1)
+        both, times = _distinct_rows(both)
         chance = times / clusters
     means = np.empty((replicates, values.shape[1]))
     block = max(1, _BLOCK // max(len(chance), 1))
@@ -114,7 +114,7 @@ def bootstrap_means(
         rows = min(block, replicates - start)
         drawn = random.multinomial(clusters, chance, size=rows)
         with np.errstate(invalid="ignore"):
-            means[start : start + rows] = (drawn @ sums) / (drawn @ counts)
+            means[start : start + rows] = (drawn @ both[:, : len(columns)]) / (drawn @ both[:, len(columns) :])
     return means
 
 
@@ -125,12 +125,11 @@ def _distinct_rows(values: FloatArray) -> tuple[FloatArray, IntArray]:
     bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
     mixed = (bits ^ (bits >> np.uint64(29))) * factors
     codes = (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64)
-    times: IntArray
     _, first, inverse, times = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
-    if not np.array_equal(values[first][inverse], values):
-        distinct, times = np.unique(values, axis=0, return_counts=True)
-        return distinct, times
-    return values[first], times
+    found: tuple[FloatArray, IntArray] = values[first], times
+    if not np.array_equal(found[0][inverse], values):
+        found = np.unique(values, axis=0, return_counts=True)
+    return found
 
 
 def bootstrap_interval(
