@@ -100,6 +100,16 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "on_overlength": (Annotated[str, _model("What to do with longer ones: error, skip or truncate-left.")], "error"),
+    "head": (
+        Annotated[str | None, _model("Name of the head in the checkpoint, or logit:TOKEN or logit:YES-NO.")],
+        None,
+    ),
+    "reduce": (
+        Annotated[str | None, _model("One score of several outputs: index:K, mean, difference, weights:A,B.")],
+        None,
+    ),
+    "scale": (Annotated[float, _model("Factor of the score; -1 for a cost.")], 1.0),
+    "shift": (Annotated[float, _model("Added to the score after that.")], 0.0),
     "kind": (
         Annotated[str, _model("auto, classifier, or implicit (a policy's log-probabilities; auto with --ref-model).")],
         "auto",

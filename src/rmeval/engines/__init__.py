@@ -18,6 +18,7 @@ from rmeval.types import FloatArray
 __all__ = [
     "AtPositions",
     "Engine",
+    "LastLogits",
     "LastToken",
     "Pooled",
     "Reading",
@@ -47,6 +48,17 @@ class Pooled:
 
 
 @dataclass(frozen=True, slots=True)
+class LastLogits:
+    """The logits that a language model gives some tokens after the last of each sequence.
+
+    Attributes:
+        tokens: The ids of those tokens.
+    """
+
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AtPositions:
     """The output of a head at some tokens of each sequence.
 
@@ -70,7 +82,7 @@ class TokenLogProbs:
     span: Sequence[tuple[int, int]]
 
 
-Readout = LastToken | AtPositions | TokenLogProbs | Pooled
+Readout = LastToken | LastLogits | AtPositions | TokenLogProbs | Pooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,7 @@ class Reading:
 
     Attributes:
         indices: Their positions in the list that was passed.
-        values: One float64 array a sequence: [outputs] for `LastToken` and `Pooled`, [positions, outputs] for
+        values: One float64 array a sequence: [outputs] for what is read at its end, [positions, outputs] for
             `AtPositions`, [tokens] for `TokenLogProbs`.
     """
 

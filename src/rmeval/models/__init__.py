@@ -48,6 +48,13 @@ class ModelOptions:
         batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
         max_length: Longest sequence in tokens; None takes the model's own limit.
         on_overlength: What to do with a longer one: stop before scoring, leave it out, or cut its beginning.
+        head: What makes the score: the name of a linear layer in the checkpoint, such as `v_head.summary`, where it is
+            not found by itself; or `logit:TOKEN`, a language model's logit for the token after the conversation;
+            or `logit:YES-NO`, the first's less the second's.
+        reduce: One number from a head's several: `index:K`, `mean`, `difference` (the second less the first) or
+            `weights:A,B,...`.
+        scale: What a score is multiplied by; -1 where the model gives a cost.
+        shift: What is added to it then.
         kind: What the checkpoint is: `classifier` or `implicit`; `auto` takes it for a classifier unless there is a
             reference model or its config names a language model.
         base_model: Path or hub id of the model that an adapter belongs to, where its config does not find it.
@@ -67,6 +74,10 @@ class ModelOptions:
     batch_size: int | None = None
     max_length: int | None = None
     on_overlength: Overlength = "error"
+    head: str | None = None
+    reduce: str | None = None
+    scale: float = 1.0
+    shift: float = 0.0
     kind: str = "auto"
     base_model: str | None = None
     ref_model: str | None = None
@@ -159,25 +170,29 @@ def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardMod
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
         from rmeval.models.implicit import Implicit
 
+        _refuse(options, HEAD_OPTIONS, "an implicit reward")
         return Implicit(spec, options, name)
-    for option in IMPLICIT_OPTIONS:
-        if getattr(options, option) != getattr(ModelOptions(), option):
-            raise ModelError(f"a classifier has no use for --{option.replace('_', '-')}: leave it out")
+    _refuse(options, IMPLICIT_OPTIONS, "a classifier")
     from rmeval.models.classifier import Classifier
 
     return Classifier(spec, options, name)
 
 
+HEAD_OPTIONS = ("head", "reduce", "scale", "shift")
 IMPLICIT_OPTIONS = ("ref_model", "beta", "boundary", "sequential")
 
 
 def _refuse_options(spec: str, options: ModelOptions, taken: Sequence[str]) -> None:
+    _refuse(options, [name for name in ModelOptions.__dataclass_fields__ if name not in taken], spec)
+
+
+def _refuse(options: ModelOptions, useless: Sequence[str], what: str) -> None:
     """An option that would be ignored is a misunderstanding.
 
     Raises:
         ModelError: If one is set that this kind of model has no use for.
     """
     defaults = ModelOptions()
-    for name in ModelOptions.__dataclass_fields__:
-        if name not in taken and getattr(options, name) != getattr(defaults, name):
-            raise ModelError(f"{spec} has no use for --{name.replace('_', '-')}: leave it out")
+    for name in useless:
+        if getattr(options, name) != getattr(defaults, name):
+            raise ModelError(f"{what} has no use for --{name.replace('_', '-')}: leave it out")

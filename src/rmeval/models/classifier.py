@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rmeval.engines import Pooled
+from rmeval.engines import LastLogits, Pooled, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import PLACEMENT, ModelOptions
 from rmeval.models.prepare import Preparation, Ready, find, make_renderer
+from rmeval.models.reduce import Reduction
 from rmeval.protocols import pointwise
 from rmeval.types import FloatArray, Observation, Request
 
@@ -39,15 +40,29 @@ class Classifier:
         """
         try:
             from rmeval.engines.hf.engine import HFEngine
+            from rmeval.engines.hf.heads import token_ids
             from rmeval.engines.hf.network import Network
         except ImportError as error:
             raise need_extra(error, f"the model {name or spec}") from error
         self.options = options
         checkpoint = find(spec, options)
         self.name = name or checkpoint.name
-        network = Network(checkpoint, options.dtype, options.device, options.trust_remote_code, options.model_kwargs)
-        self.engine = HFEngine(network, options.batch_size)
+        self._reduce = Reduction(options.reduce, options.scale, options.shift)
         renderer, tokenizer = make_renderer(checkpoint, options)
+        words = (options.head or "").removeprefix("logit:").split("-") if _is_logit(options.head) else []
+        self._logits = LastLogits(tuple(token_ids(renderer.tokenizer, words))) if words else None
+        if len(words) > 2:
+            raise ModelError(f"--head {options.head} names {len(words)} tokens: give one, or two as in logit:YES-NO")
+        network = Network(
+            checkpoint,
+            options.dtype,
+            options.device,
+            options.trust_remote_code,
+            options.model_kwargs,
+            language_model=bool(words),
+            head=None if words else options.head,
+        )
+        self.engine = HFEngine(network, options.batch_size)
         self.texts = Preparation(self.name, renderer, self.engine, options)
         self._identity = {
             "model": checkpoint.fingerprint,
@@ -55,6 +70,8 @@ class Classifier:
             "tokenizer": tokenizer,
             **self.texts.identity(),
             **self.engine.identity(),
+            **({"head": options.head} if options.head else {}),
+            **self._reduce.identity(),
             "model_kwargs": {k: v for k, v in sorted(options.model_kwargs.items()) if k not in PLACEMENT},
         }
 
@@ -75,8 +92,16 @@ class Classifier:
             if ready:
                 yield from self._read(ready)
 
+    def readout(self) -> Readout:
+        """What is taken from the network.
+
+        Raises:
+            ModelError: If it cannot be loaded, or is laid out in an unknown way.
+        """
+        return self._logits or self.engine.readout()
+
     def _read(self, ready: list[Ready]) -> Iterator[list[Observation]]:
-        readout = self.engine.readout()
+        readout = self.readout()
         if isinstance(readout, Pooled) and (cut := next((one for one in ready if one.cut), None)):
             raise ModelError(
                 f"{self.name} reads the beginning of a conversation, which truncate-left would cut "
@@ -89,9 +114,10 @@ class Classifier:
             ]
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
-        if len(values) != 1:
-            raise ModelError(
-                f"{self.name} gives {len(values)} numbers for an answer where one is needed: wrap it in a class with a "
-                "score(conversations) method that says how to combine them, and give file.py:Class"
-            )
-        return pointwise.parse(one.key, float(values[0]), one.length, one.cut)
+        if self._logits is not None and len(values) == 2:
+            values = values[:1] - values[1:]
+        return pointwise.parse(one.key, self._reduce(values, self.name), one.length, one.cut)
+
+
+def _is_logit(head: str | None) -> bool:
+    return head is not None and head.startswith("logit:")

@@ -170,7 +170,7 @@ def _ways(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[tuple[
         f"batches of {BATCH}": HFEngine(network, BATCH, share=False),
         "prefix tree": model.engine,
     }
-    readout = model.engine.readout()
+    readout = model.readout()
     for name, engine in engines.items():
         scores = np.full(len(sequences), np.nan)
         for reading in engine.run(sequences, readout):
@@ -306,7 +306,7 @@ def _sharing(model: Classifier) -> Iterator[Finding]:
         yield Finding(
             "ok", f"prefixes are shared: {sharing['distinct']} of {sharing['tokens']} tokens, {saved:.2f} times fewer"
         )
-    elif not isinstance(model.engine.readout(), Pooled):
+    elif not isinstance(model.readout(), Pooled):
         yield Finding(
             "note", f"prefixes are not shared ({str(sharing).removeprefix('off: ')}), which only takes longer"
         )

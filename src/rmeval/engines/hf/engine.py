@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rmeval.engines import AtPositions, LastToken, Pooled, Reading, Readout, TokenLogProbs, TokenSequence
+from rmeval.engines import AtPositions, LastLogits, LastToken, Pooled, Reading, Readout, TokenLogProbs, TokenSequence
 from rmeval.engines.hf.batches import first_budget, plan_batches
+from rmeval.engines.hf.heads import HEAD
 from rmeval.engines.hf.network import Network, first_line
 from rmeval.engines.hf.readouts import Reader
 from rmeval.engines.hf.tree import TreeError, TreeNetwork, rope_depends_on_length, unshareable
@@ -57,7 +58,7 @@ class HFEngine:
     """Runs a network under torch."""
 
     name = "hf"
-    readouts = frozenset({LastToken, AtPositions, TokenLogProbs, Pooled})
+    readouts = frozenset({LastToken, LastLogits, AtPositions, TokenLogProbs, Pooled})
 
     def __init__(
         self, network: Network, batch_size: int | None = None, budget: int | None = None, share: bool = True
@@ -101,6 +102,8 @@ class HFEngine:
             ModelError: If the model cannot be loaded, its head is not in the checkpoint, or of an unknown layout.
         """
         model, config = self.network.model, self.network.config
+        if hasattr(model, HEAD):
+            return LastToken(HEAD)
         # transformers keeps the heads of decoders under `score`. Other decoders find the last token by its not being a
         # padding token, which fails where that is a token of the text.
         if not config.is_encoder_decoder:

@@ -6,18 +6,19 @@ import gc
 import logging
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
 from transformers.utils import logging as logs
 
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.engines.hf.adapter import adapter_modules, lay_over
 from rmeval.engines.hf.checkpoint import Checkpoint
+from rmeval.engines.hf.heads import find_head, put_on
 from rmeval.errors import ModelError
 
 __all__ = ["Network", "first_line"]
@@ -39,6 +40,7 @@ class Network:
         trust_remote_code: bool,
         model_kwargs: Mapping[str, Any],
         language_model: bool = False,
+        head: str | None = None,
     ) -> None:
         """Takes the settings of `rmeval.models.ModelOptions`; reads the config, not yet the weights.
 
@@ -49,6 +51,7 @@ class Network:
             raise ModelError(f"there is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
         self.checkpoint = checkpoint
         self._language_model = language_model
+        self._head = head
         self._device = _device(device)
         self._load = {
             "revision": checkpoint.revision,
@@ -137,15 +140,35 @@ class Network:
         return self._device if device.type == "meta" else device
 
     def _from_pretrained(self) -> Any:
-        dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
-        kind = AutoModelForCausalLM if self._language_model else AutoModelForSequenceClassification
+        checkpoint = self.checkpoint
+        head = None if self._language_model else find_head(checkpoint, self.config, self._head)
         trained: dict[str, tuple[int, ...]] = {}
         load = dict(self._load)
-        if self.checkpoint.adapter is not None:
-            trained = adapter_modules(self.checkpoint.adapter)
+        if checkpoint.adapter is not None:
+            trained = adapter_modules(checkpoint.adapter)
             # The base knows nothing of the adapter's head, such as its number of outputs.
             if not self._language_model and (heads := [shape for name, shape in trained.items() if len(shape) == 2]):
                 load.setdefault("num_labels", heads[0][0])
+        model, found = self._weights(head, load)
+        random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
+        if head is not None:
+            put_on(model, checkpoint, head)
+            # What is not read: a body's pooler, and a language model's own head.
+            random = {name for name in random if not name.startswith("pooler.")}
+        if random:
+            raise self._untrained(sorted(random))
+        self._note_unused(found["unexpected_keys"], head)
+        if checkpoint.adapter is not None:
+            self._adapted = lay_over(model, checkpoint.adapter)
+            model = self._adapted.get_base_model()
+        return self._placed(model).eval()
+
+    def _weights(self, head: str | None, load: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+        """The model as transformers loads it, and what that found in the checkpoint."""
+        kind: Any = AutoModelForCausalLM if self._language_model else AutoModelForSequenceClassification
+        if head is not None:
+            kind = AutoModel
+        dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
         try:
             with _quiet():
                 model, found = kind.from_pretrained(
@@ -153,30 +176,30 @@ class Network:
                 )
         except LOADING_ERRORS as error:
             raise _cannot_load(self.checkpoint, error, self._language_model) from error
-        self._unused = sorted(found["unexpected_keys"])
+        return model, found
+
+    def _untrained(self, missing: Sequence[str]) -> ModelError:
+        wanted = "a sequence classifier (language models: --ref-model or --kind implicit; other heads: --head)"
+        return ModelError(
+            f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
+            f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "
+            f"give a checkpoint that was saved as {'a language model' if self._language_model else wanted}"
+        )
+
+    def _note_unused(self, names: Iterable[str], head: str | None) -> None:
+        own = ("lm_head.", f"{head}.") if head is not None else ()
+        self._unused = sorted(name for name in names if not name.startswith(own))
         if self._unused:
-            names = ", ".join(self._unused[:3]) + (", ..." if len(self._unused) > 3 else "")
+            some = ", ".join(self._unused[:3]) + (", ..." if len(self._unused) > 3 else "")
             logger.warning(
                 "%s holds %d weights that this kind of model has no place for (%s): check that it is one",
                 self.checkpoint.source,
                 len(self._unused),
-                names,
+                some,
             )
-        random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
-        if missing := sorted(random):
-            wanted = (
-                "a language model"
-                if self._language_model
-                else "a sequence classifier (language models: --ref-model or --kind implicit)"
-            )
-            raise ModelError(
-                f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
-                f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "
-                f"give a checkpoint that was saved as {wanted}"
-            )
-        if self.checkpoint.adapter is not None:
-            self._adapted = lay_over(model, self.checkpoint.adapter)
-            model = self._adapted.get_base_model()
+
+    def _placed(self, model: Any) -> Any:
+        """The model on its device."""
         if "device_map" not in self._load:
             try:
                 model = model.to(self._device)
@@ -187,7 +210,7 @@ class Network:
                 ) from error
         if model.dtype == torch.bfloat16 and not self.multiplies_bfloat16:
             logger.warning("this CPU computes bfloat16 in software: --dtype float32 is several times faster")
-        return model.eval()
+        return model
 
 
 @contextmanager

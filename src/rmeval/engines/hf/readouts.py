@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from rmeval.engines import AtPositions, LastToken, Readout, TokenLogProbs, TokenSequence
+from rmeval.engines import AtPositions, LastLogits, LastToken, Readout, TokenLogProbs, TokenSequence
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
@@ -66,8 +66,8 @@ class Reader:
             places: For each, where its positions are among the rows.
 
         Returns:
-            For `LastToken` float64[outputs], for `AtPositions` float64[positions, outputs], for `TokenLogProbs`
-            float64[tokens].
+            For `LastToken` and `LastLogits` float64[outputs], for `AtPositions`
+            float64[positions, outputs], for `TokenLogProbs` float64[tokens].
         """
         if not indices:
             return []
@@ -78,6 +78,9 @@ class Reader:
             if isinstance(self._readout, TokenLogProbs):
                 targets = np.concatenate([self._targets(index) for index in indices])
                 return np.split(self._log_probs(hidden, together, targets), ends)
+            if isinstance(self._readout, LastLogits):
+                rows_of = hidden[torch.as_tensor(together, device=hidden.device)]
+                return list(self.logits(rows_of)[:, list(self._readout.tokens)].cpu().double().numpy())
             found = self._head(hidden[torch.as_tensor(together, device=hidden.device)].float()).cpu().double().numpy()
         parts = np.split(found, ends)
         return [own[0] for own in parts] if isinstance(self._readout, LastToken) else parts

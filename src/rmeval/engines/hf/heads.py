@@ -1,0 +1,118 @@
+"""Heads that transformers does not load by itself: where they are in a checkpoint, and how they are put on its body."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from rmeval.engines.hf.checkpoint import Checkpoint
+from rmeval.errors import ModelError
+from rmeval.hub import hub_file
+
+__all__ = ["HEAD", "find_head", "put_on", "token_ids"]
+
+HEAD = "rmeval_head"
+"""Name of a head that was put on a body."""
+KNOWN = ("v_head.summary", "v_head", "value_head", "score_head", "regression_head", "reward_head", "rm_head", "score")
+"""Names of the linear layer that makes the score, as published checkpoints have them: TRL's value head; OpenRLHF's
+(which its config names, else `value_head` or `score`); Starling, PKU-Beaver, UltraRM and Eurus; token classifiers."""
+SEQUENCE_CLASSIFIER = "ForSequenceClassification"
+
+
+def find_head(checkpoint: Checkpoint, config: Any, asked: str | None) -> str | None:
+    """The name of a checkpoint's head, or None where it is a sequence classifier's, which transformers loads.
+
+    Args:
+        checkpoint: The checkpoint.
+        config: Its config.
+        asked: What the user says it is.
+
+    Raises:
+        ModelError: If what the user says is not there.
+    """
+    if asked is None and (
+        checkpoint.adapter is not None or any(name.endswith(SEQUENCE_CLASSIFIER) for name in config.architectures or ())
+    ):
+        return None
+    files = _tensors(checkpoint)
+    if asked is not None:
+        if f"{asked}.weight" not in files:
+            some = ", ".join(sorted(name for name in files if name.removesuffix(".weight") in KNOWN)) or "none"
+            raise ModelError(
+                f"{checkpoint.source} has no weights {asked}.weight: check --head (known ones that it has: {some})"
+            )
+        return asked
+    named = getattr(config, "value_head_prefix", None)
+    return next((name for name in (named, *KNOWN) if name and f"{name}.weight" in files), None)
+
+
+def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
+    """Puts a checkpoint's head on the body of its network, as the module `HEAD`."""
+    files = _tensors(checkpoint)
+    weight = _read(files[f"{name}.weight"], f"{name}.weight")
+    bias = _read(files[f"{name}.bias"], f"{name}.bias") if f"{name}.bias" in files else None
+    width = body.config.get_text_config().hidden_size
+    if weight.ndim != 2 or weight.shape[1] != width:
+        raise ModelError(
+            f"{checkpoint.source}: {name}.weight has the shape {tuple(weight.shape)}, which is no linear layer on "
+            f"hidden states of {width}: check --head"
+        )
+    head = torch.nn.Linear(width, weight.shape[0], bias=bias is not None, device=weight.device, dtype=torch.float32)
+    with torch.no_grad():
+        head.weight.copy_(weight)
+        if bias is not None:
+            head.bias.copy_(bias)
+    body.add_module(HEAD, head)
+
+
+def _tensors(checkpoint: Checkpoint) -> dict[str, Path]:
+    """The file of each weight."""
+    folder = Path(checkpoint.source)
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else _from_hub(checkpoint)
+    found: dict[str, Path] = {}
+    for file in files:
+        try:
+            with safe_open(file, "pt") as opened:
+                found |= dict.fromkeys(opened.keys(), file)
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{file} cannot be read ({error}): download it again") from error
+    return found
+
+
+def _from_hub(checkpoint: Checkpoint) -> list[Path]:
+    try:
+        index = hub_file(checkpoint.source, "model.safetensors.index.json", checkpoint.revision).path
+    except ModelError:
+        return [hub_file(checkpoint.source, "model.safetensors", checkpoint.revision).path]
+    names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    return [hub_file(checkpoint.source, name, checkpoint.revision).path for name in names]
+
+
+def _read(file: Path, name: str) -> torch.Tensor:
+    with safe_open(file, "pt") as opened:
+        tensor: torch.Tensor = opened.get_tensor(name)
+    return tensor
+
+
+def token_ids(tokenizer: Any, words: list[str]) -> list[int]:
+    """The ids of words that are one token each, or of numbers like `#0`.
+
+    Raises:
+        ModelError: If one is none.
+    """
+    found = []
+    for word in words:
+        if word.startswith("#") and word[1:].isdecimal() and int(word[1:]) < len(tokenizer):
+            found.append(int(word[1:]))
+            continue
+        ids = tokenizer(word, add_special_tokens=False)["input_ids"]
+        if len(ids) != 1:
+            raise ModelError(
+                f"{word!r} is not one token but {len(ids)}: give another word in --head, or an id as in logit:#0"
+            )
+        found.append(int(ids[0]))
+    return found

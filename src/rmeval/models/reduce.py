@@ -1,0 +1,78 @@
+"""From the numbers that a head gives to the one that is the score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from rmeval.errors import ModelError
+from rmeval.types import FloatArray
+
+__all__ = ["Reduction"]
+
+_WAYS = "index:K, mean, difference (the second less the first) or weights:A,B,..."
+
+
+class Reduction:
+    """How the outputs of a head become a score: a weighted sum, then a factor and a shift."""
+
+    def __init__(self, text: str | None, scale: float = 1.0, shift: float = 0.0) -> None:
+        """Reads what the user says.
+
+        Args:
+            text: `index:K`, `mean`, `difference` or `weights:A,B,...`; None where there is one output.
+            scale: What the sum is multiplied by.
+            shift: What is added then.
+
+        Raises:
+            ModelError: If it cannot be read.
+        """
+        if not (math.isfinite(scale) and scale) or not math.isfinite(shift):
+            raise ModelError(f"--scale {scale} and --shift {shift} must be finite numbers, and the scale not 0")
+        self._text, self._scale, self._shift = text, scale, shift
+        name, _, value = (text or "").partition(":")
+        try:
+            self._index = int(value) if name == "index" else None
+            self._weights = [float(part) for part in value.split(",")] if name == "weights" else None
+        except ValueError as error:
+            raise ModelError(f"--reduce {text} cannot be read ({error}): give {_WAYS}") from error
+        if name not in ("", "index", "mean", "difference", "weights") or (value and name in ("mean", "difference")):
+            raise ModelError(f"there is no way to reduce called {text!r}: give {_WAYS}")
+
+    def identity(self) -> dict[str, object]:
+        """What it is, where it is not the plain one."""
+        given = {"reduce": self._text, "scale": self._scale, "shift": self._shift}
+        return {name: value for name, value in given.items() if value not in (None, 1.0 if name == "scale" else 0.0)}
+
+    def __call__(self, values: FloatArray, model: str) -> float:
+        """The score.
+
+        Args:
+            values: float64[outputs].
+            model: The model's name, for messages.
+
+        Raises:
+            ModelError: If it does not fit the number of outputs.
+        """
+        return float(np.dot(self._factors(len(values), model), values)) * self._scale + self._shift
+
+    def _factors(self, count: int, model: str) -> Sequence[float]:
+        if self._text is None:
+            if count != 1:
+                raise ModelError(
+                    f"{model} gives {count} numbers for an answer where one is needed: give --reduce {_WAYS}"
+                )
+            return [1.0]
+        if self._index is not None and 0 <= self._index < count:
+            return [float(k == self._index) for k in range(count)]
+        if self._weights is not None and len(self._weights) == count:
+            return self._weights
+        if self._text == "mean":
+            return [1 / count] * count
+        if self._text == "difference" and count == 2:
+            return [-1.0, 1.0]
+        raise ModelError(
+            f"{model} gives {count} numbers for an answer, which --reduce {self._text} does not fit: give {_WAYS}"
+        )
