@@ -28,6 +28,9 @@ def test_blocks(
     monkeypatch.chdir(tmp_path)
     tokenizer = make_tokenizer(model_max_length=2048)
     make_checkpoint(tmp_path / "my-checkpoint", tokenizer=tokenizer, max_position_embeddings=2048)
+    for seed, name in enumerate(("my-policy", "my-reference")):
+        folder = tmp_path / name
+        make_checkpoint(folder, "causal", seed=seed, tokenizer=tokenizer, max_position_embeddings=2048)
     (tmp_path / "data").mkdir()
     rows = [
         row
