@@ -10,7 +10,7 @@ import numpy as np
 
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import DataError, ModelError
-from rmeval.models import RewardModel, load_model
+from rmeval.models import RewardModel, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.runs.folder import Result, open_run
 from rmeval.runs.runner import plan, run, silent
@@ -101,6 +101,7 @@ def score(
         RmevalError: If the model cannot be used, or a conversation is not of this form.
     """
     model = _loaded(model, options)
+    refuse_comparators(model)
     requests = conversation_requests([as_conversation(one, number) for number, one in enumerate(conversations)])
     distinct = list({request.key: request for request in requests}.values())
     seen = {observation.key: observation for batch in model.observe(distinct) for observation in batch}

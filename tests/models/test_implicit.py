@@ -147,6 +147,7 @@ def test_one_model_in_memory_at_a_time(policy: Path, reference: Path, tmp_path: 
     assert [dict(seen[request.key]) for request in conversation_requests(TALKS)] == together
 
 
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*")
 def test_an_adapters_base_is_its_reference(policy: Path, tmp_path: Path) -> None:
     """One network in memory: with the adapter it is the policy, without it the reference."""
     peft = pytest.importorskip("peft")

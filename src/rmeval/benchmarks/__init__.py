@@ -38,6 +38,8 @@ class Card:
         sections: Names for groups of subsets, usable wherever a subset is.
         formulas: Names and versions of its official formulas.
         generated: Whether the items are made from a seed rather than read.
+        needs_scores: Subsets whose metrics need a score of each answer; models that only compare are not asked about
+            them.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Card:
     sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     formulas: tuple[str, ...] = ()
     generated: bool = False
+    needs_scores: tuple[str, ...] = ()
 
 
 class Benchmark(Protocol):

@@ -111,7 +111,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "scale": (Annotated[float, _model("Factor of the score; -1 for a cost.")], 1.0),
     "shift": (Annotated[float, _model("Added to the score after that.")], 0.0),
     "kind": (
-        Annotated[str, _model("auto, classifier, or implicit (a policy's log-probabilities; auto with --ref-model).")],
+        Annotated[str, _model("auto, classifier, comparator (of two answers), or implicit (auto with --ref-model).")],
         "auto",
     ),
     "base_model": (Annotated[str | None, _model("For an adapter: its base, if its config does not find it.")], None),
@@ -123,6 +123,16 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "boundary": (
         Annotated[str, _model("For implicit rewards: where an answer begins, as trl or as reward-bench counts.")],
         "trl",
+    ),
+    "comparison": (
+        Annotated[
+            str, _model("For comparators: how two answers are shown: letters, rlhflow, steamshp, or a Jinja file.")
+        ],
+        "letters",
+    ),
+    "against": (
+        Annotated[str, _model("For comparators, among more than two: all with each other, or the chosen with each.")],
+        "all",
     ),
     "sequential": (
         Annotated[bool, _model("For implicit rewards: one model in memory at a time.", "--sequential")],

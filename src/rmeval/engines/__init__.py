@@ -18,6 +18,7 @@ from rmeval.types import FloatArray
 __all__ = [
     "AtPositions",
     "Engine",
+    "FirstLogits",
     "LastLogits",
     "LastToken",
     "Pooled",
@@ -59,6 +60,17 @@ class LastLogits:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstLogits:
+    """The logits that an encoder-decoder gives some tokens at the beginning of its answer to each sequence.
+
+    Attributes:
+        tokens: The ids of those tokens.
+    """
+
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AtPositions:
     """The output of a head at some tokens of each sequence.
 
@@ -82,7 +94,7 @@ class TokenLogProbs:
     span: Sequence[tuple[int, int]]
 
 
-Readout = LastToken | LastLogits | AtPositions | TokenLogProbs | Pooled
+Readout = LastToken | LastLogits | FirstLogits | AtPositions | TokenLogProbs | Pooled
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,19 @@ from rmeval.errors import ModelError
 from rmeval.plugins import is_file_spec, registered
 from rmeval.types import Observation, Request
 
-__all__ = ["BASELINES", "EMBEDDED", "KINDS", "PLACEMENT", "ModelOptions", "RewardModel", "load_model", "model_names"]
+__all__ = [
+    "BASELINES",
+    "EMBEDDED",
+    "KINDS",
+    "PLACEMENT",
+    "ModelOptions",
+    "RewardModel",
+    "load_model",
+    "model_names",
+    "pairwise_protocol",
+    "protocol_of",
+    "refuse_comparators",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +33,7 @@ _SECRET = re.compile(r"(^|_)(token|auth|password|secret|key|credentials?|prox(y|
 
 Overlength = Literal["error", "skip", "truncate-left"]
 
-KINDS = ("auto", "classifier", "implicit")
+KINDS = ("auto", "classifier", "implicit", "comparator")
 PLACEMENT = ("cache_dir", "device_map", "local_files_only", "low_cpu_mem_usage", "max_memory", "offload_folder")
 """Arguments of `from_pretrained` that say where things lie, and change no score."""
 
@@ -55,13 +67,16 @@ class ModelOptions:
             `weights:A,B,...`.
         scale: What a score is multiplied by; -1 where the model gives a cost.
         shift: What is added to it then.
-        kind: What the checkpoint is: `classifier` or `implicit`; `auto` takes it for a classifier unless there is a
-            reference model or its config names a language model.
+        kind: What the checkpoint is: `classifier`, `comparator` or `implicit`; `auto` takes it for a classifier unless
+            there is a reference model.
         base_model: Path or hub id of the model that an adapter belongs to, where its config does not find it.
         ref_model: Path or hub id of the reference of an implicit reward; an adapter's is its base.
         beta: What log-ratios to the reference are multiplied by.
         boundary: Where an answer begins for an implicit reward: as `trl` counts, or as `reward-bench` does.
         sequential: Whether policy and reference are in memory one after the other.
+        comparison: How a comparator is shown two answers: `letters`, `rlhflow`, `steamshp`, or a Jinja file's path.
+        against: What a comparator compares in contests of more than two: `all` with each other, or the `chosen` with
+            each.
     """
 
     dtype: str = "auto"
@@ -84,6 +99,8 @@ class ModelOptions:
     beta: float = 1.0
     boundary: str = "trl"
     sequential: bool = False
+    comparison: str = "letters"
+    against: str = "all"
 
 
 class RewardModel(Protocol):
@@ -91,7 +108,7 @@ class RewardModel(Protocol):
 
     Attributes:
         name: Short name, for tables and folders.
-        kind: `classifier`, `baseline`, `plugin`, `imported`, `testing`.
+        kind: `classifier`, `implicit`, `comparator`, `baseline`, `plugin`, `imported`, `testing`.
     """
 
     name: str
@@ -114,6 +131,31 @@ class RewardModel(Protocol):
     def facts(self) -> dict[str, Any]:
         """What is worth knowing of what it did, for the manifest; complete after `observe`."""
         ...
+
+
+def protocol_of(model: RewardModel) -> str:
+    """Name of the protocol by which a model is asked: one answer at a time, unless it has an attribute `protocol`."""
+    return str(getattr(model, "protocol", "pointwise@1"))
+
+
+def pairwise_protocol(against: str) -> str:
+    """Name of the protocol that compares `all` answers of a contest, or the `chosen` with each.
+
+    Raises:
+        ModelError: If it is neither.
+    """
+    from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
+
+    names = {"all": PAIRWISE.name, "chosen": PAIRWISE_CHOSEN.name}
+    if against not in names:
+        raise ModelError(f"--against {against!r} is unknown: choose one of {', '.join(names)}")
+    return names[against]
+
+
+def refuse_comparators(model: RewardModel) -> None:
+    """Raises a ModelError for a model that compares answers, where a score of each is wanted."""
+    if protocol_of(model) != "pointwise@1":
+        raise ModelError(f"{model.name} compares two answers and scores none: use it with rmeval run on a benchmark")
 
 
 def model_names() -> dict[str, str]:
@@ -151,12 +193,12 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
     if is_file_spec(spec):
         from rmeval.models.plugin import Plugin
 
-        _refuse_options(spec, options, ("batch_size", "model_kwargs"))
+        _refuse_options(spec, options, ("batch_size", "model_kwargs", "against"))
         return Plugin(spec, spec, options)
     if "/" not in spec and spec in (names := model_names()):
         from rmeval.models.plugin import Plugin
 
-        _refuse_options(spec, options, ("batch_size", "model_kwargs"))
+        _refuse_options(spec, options, ("batch_size", "model_kwargs", "against"))
         return Plugin(spec, names[spec], options)
     if spec in EMBEDDED and Path(spec).is_dir():
         logger.warning("%s is the model that comes with the package: give ./%s for the folder here", spec, spec)
@@ -170,15 +212,21 @@ def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardMod
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
         from rmeval.models.implicit import Implicit
 
-        _refuse(options, HEAD_OPTIONS, "an implicit reward")
+        _refuse(options, (*HEAD_OPTIONS, *COMPARATOR_OPTIONS), "an implicit reward")
         return Implicit(spec, options, name)
-    _refuse(options, IMPLICIT_OPTIONS, "a classifier")
+    if options.kind == "comparator":
+        from rmeval.models.comparator import Comparator
+
+        _refuse(options, IMPLICIT_OPTIONS, "a comparator")
+        return Comparator(spec, options, name)
+    _refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier")
     from rmeval.models.classifier import Classifier
 
     return Classifier(spec, options, name)
 
 
 HEAD_OPTIONS = ("head", "reduce", "scale", "shift")
+COMPARATOR_OPTIONS = ("comparison", "against")
 IMPLICIT_OPTIONS = ("ref_model", "beta", "boundary", "sequential")
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 from rmeval.digests import digest, files_digest
 from rmeval.errors import ModelError, RmevalError
-from rmeval.models import ModelOptions
+from rmeval.models import ModelOptions, pairwise_protocol
 from rmeval.models.functions import Score, as_score, waited
 from rmeval.plugins import is_file_spec, load_object, one_line
 from rmeval.protocols import pointwise
+from rmeval.protocols.pairwise import parse_preference
+from rmeval.protocols.pointwise import POINTWISE
 from rmeval.spool import windows
 from rmeval.types import Observation, Request
 
@@ -43,10 +45,17 @@ class Plugin:
         found = load_object(target)
         self._class: Any = found if inspect.isclass(found) else None
         self._function = None if self._class else as_score(target, found, self._kwargs)
-        if self._class and not callable(getattr(found, "score", None)):
+        compares = self._class is not None and callable(getattr(found, "compare", None))
+        scores = callable(getattr(found, "score", None))
+        if self._class and scores == compares:
+            has = "both methods" if scores else "no method score(conversations) and no"
             raise ModelError(
-                f"{target} has no method score(conversations): add one that returns a number for each conversation"
+                f"{target} has {has} compare(pairs): give it the first, which returns a number for each, or the "
+                "second, which returns the probability that the first answer is better"
             )
+        if options.against != "all" and not compares:
+            raise ModelError(f"{target} scores answers and compares none: leave --against out")
+        self.protocol = pairwise_protocol(options.against) if compares else POINTWISE.name
 
     def identity(self) -> dict[str, Any]:
         """The file's sum, or the installed package's name and version, and the arguments it is made with."""
@@ -78,13 +87,24 @@ class Plugin:
             raise ModelError(
                 f"{self._target} cannot be made with {self._kwargs} ({reason}): check --model-kwargs"
             ) from error
-        found: Score = made.score
+        found: Score = made.compare if self._compares else made.score
         return found
 
+    @property
+    def _compares(self) -> bool:
+        return self.protocol != POINTWISE.name
+
+    def _shown(self, request: Request) -> Any:
+        """What the user's code gets of a request."""
+        if not self._compares:
+            return [{"role": m.role, "content": m.content} for m in request.conversation]
+        prompt = [{"role": m.role, "content": m.content} for m in request.prompt]
+        return {"prompt": prompt, "first": request.responses[0], "second": request.responses[1]}
+
     def _observe(self, score: Score, batch: Sequence[Request]) -> list[Observation]:
-        conversations = [[{"role": m.role, "content": m.content} for m in request.conversation] for request in batch]
+        parse = parse_preference if self._compares else pointwise.parse
         try:
-            answer = waited(score(conversations))
+            answer = waited(score([self._shown(request) for request in batch]))
             is_list = isinstance(answer, Iterable) and not isinstance(answer, _UNORDERED)
             scores = [_number(one) for one in answer] if is_list else []
         except (Exception, SystemExit) as error:  # noqa: BLE001  the one boundary that turns a failure into an observation
@@ -92,7 +112,8 @@ class Plugin:
                 # One bad conversation must not take its neighbours along.
                 return [observation for request in batch for observation in self._observe(score, [request])]
             return [_failed(request, error) for request in batch]
-        what = f"{self._target}: score()" if self._class else self._target
+        method = "compare" if self._compares else "score"
+        what = f"{self._target}: {method}()" if self._class else self._target
         if not is_list:
             raise ModelError(
                 f"{what} returned a {type(answer).__name__}: return a list with a number for each conversation"
@@ -100,7 +121,7 @@ class Plugin:
         if len(scores) != len(batch):
             raise ModelError(f"{what} returned {len(scores)} numbers for {len(batch)} conversations: return one each")
         return [
-            _failed(request, one) if isinstance(one, BaseException) else pointwise.parse(request.key, one)
+            _failed(request, one) if isinstance(one, BaseException) else parse(request.key, one)
             for request, one in zip(batch, scores, strict=True)
         ]
 

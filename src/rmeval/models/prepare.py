@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rmeval.errors import ModelError
@@ -67,9 +67,15 @@ def find(spec: str, options: ModelOptions) -> Checkpoint:
 
 
 def make_renderer(
-    checkpoint: Checkpoint, options: ModelOptions, boundary: Boundary | None = None
+    checkpoint: Checkpoint, options: ModelOptions, boundary: Boundary | None = None, chat: bool = True
 ) -> tuple[Renderer, str]:
     """The tokenizer of a checkpoint, or another that is asked for, with its template; and a fingerprint.
+
+    Args:
+        checkpoint: The checkpoint.
+        options: What is asked for.
+        boundary: How to find where an answer begins.
+        chat: Whether it must have a template.
 
     Raises:
         ModelError: If there is none, or no template.
@@ -82,7 +88,8 @@ def make_renderer(
         source, revision = options.tokenizer, None
     revision, fingerprint = find_tokenizer(source, revision)
     code = options.trust_remote_code
-    return Renderer(source, options.chat_template, boundary, revision=revision, trust_remote_code=code), fingerprint
+    renderer = Renderer(source, options.chat_template, boundary, chat, revision=revision, trust_remote_code=code)
+    return renderer, fingerprint
 
 
 class Preparation:
@@ -93,14 +100,29 @@ class Preparation:
         limit: Longest conversation in tokens.
     """
 
-    def __init__(self, name: str, renderer: Renderer, engine: HFEngine, options: ModelOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        renderer: Renderer,
+        engine: HFEngine,
+        options: ModelOptions,
+        render: Callable[[list[Request]], list[Rendered]] | None = None,
+    ) -> None:
         """Takes the parts.
+
+        Args:
+            name: The model's name, for messages.
+            renderer: The tokenizer with its template.
+            engine: What runs the network.
+            options: Length policy and limit.
+            render: Makes tokens of requests; of their conversations by the renderer if None.
 
         Raises:
             ModelError: If `options.max_length` is more than the network takes.
         """
         self.renderer = renderer
         self._name = name
+        self._render = render or self._conversations
         self._policy = options.on_overlength
         limits = [limit for limit in (engine.limit, renderer.limit) if limit is not None]
         self.limit = options.max_length or min(limits, default=None)
@@ -131,7 +153,7 @@ class Preparation:
         spool: Spool[Window] = Spool()
         over: list[tuple[int, str]] = []
         for window in windows(requests, WINDOW):
-            rendered = self.renderer.render([request.conversation for request in window])
+            rendered = self._render(window)
             over += [(len(one.tokens), r.item) for r, one in zip(window, rendered, strict=True) if self._exceeds(one)]
             spool.append(self._window(window, rendered))
         if over and self._policy == "error":
@@ -142,6 +164,9 @@ class Preparation:
                 "choose --on-overlength skip or truncate-left"
             )
         return spool
+
+    def _conversations(self, requests: list[Request]) -> list[Rendered]:
+        return self.renderer.render([request.conversation for request in requests])
 
     def _window(self, requests: Sequence[Request], rendered: Sequence[Rendered]) -> Window:
         found = Window([], [])

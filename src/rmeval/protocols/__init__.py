@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 
+from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
 from rmeval.tables import Answers, Codes, EvidenceTable, ItemTable
 from rmeval.types import Item, Request
@@ -36,6 +37,14 @@ class Protocol(typing.Protocol):
         """Keys of all the requests that tell of an item, from the digests of its conversations, which are enough."""
         ...
 
+    def variants(self, answers: Answers) -> list[str]:
+        """Names of the evidence that can be made of the answers, what is meant by default first."""
+        ...
+
+    def notes(self, answers: Answers, rows: Codes) -> list[str]:
+        """What a reader of the numbers must know of how it was answered."""
+        ...
+
     def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
         """Gathers answers into evidence.
 
@@ -48,4 +57,6 @@ class Protocol(typing.Protocol):
         ...
 
 
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (POINTWISE, IMPORTED)}
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol for protocol in (POINTWISE, IMPORTED, PAIRWISE, PAIRWISE_CHOSEN)
+}

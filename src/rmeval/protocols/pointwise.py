@@ -48,6 +48,14 @@ class Pointwise:
         """The request key for a conversation's digest."""
         return hashlib.blake2b(f"{self.name} {content}".encode(), digest_size=16).hexdigest()
 
+    def variants(self, answers: Answers) -> list[str]:
+        """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none."""
+        return list(answers.values) or ["score"]
+
+    def notes(self, answers: Answers, rows: Codes) -> list[str]:
+        """Nothing."""
+        return []
+
     def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
         """Scores float64[responses], NaN where there is none; failures counted by status."""
         scores = answers.values[variant][rows] if variant in answers.values else np.full(len(rows), np.nan)

@@ -271,7 +271,8 @@ def compute(
     records: list[Record] = []
     notes = list(manifest["notes"])
     null = null_records(benchmark, stored)
-    for variant in _variants(answers):
+    notes += protocol.notes(answers, requests.rows)
+    for variant in protocol.variants(answers):
         evidence = protocol.fold(stored.table, answers, requests.rows, variant)
         found = with_null(benchmark.aggregate(stored.table, evidence, policy), null)
         records += [replace(record, variant=variant) for record in found]
@@ -284,11 +285,6 @@ def compute(
     if len({(session.get("torch"), session.get("transformers")) for session in sessions}) > 1:
         notes.append("scored under more than one version of torch or transformers: see sessions in run.json")
     return Result(folder, manifest, tuple(records), tuple(notes))
-
-
-def _variants(answers: Answers) -> list[str]:
-    """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none."""
-    return list(answers.values) or ["score"]
 
 
 def write_derived(result: Result, stored: StoredItems, requests: Asked, answers: Answers) -> None:
@@ -341,7 +337,7 @@ _SCORES: dict[str, pa.DataType] = {
 
 def _write_scores(stored: StoredItems, requests: Asked, answers: Answers, path: Path) -> None:
     """Writes a row a request and variant; `response` counts the requests of an item."""
-    table, variants = stored.table, _variants(answers)
+    table, variants = stored.table, list(answers.values) or ["score"]
     nothing = np.full(len(answers.status), np.nan)
     names = iter(table.ids)
     schema = pa.schema(_SCORES)

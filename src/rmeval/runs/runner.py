@@ -21,9 +21,9 @@ from rmeval.benchmarks import Benchmark
 from rmeval.digests import contents_digest, digest, gold_digest
 from rmeval.errors import DataError, RunError, explain_os_error
 from rmeval.journal import Journal
-from rmeval.models import RewardModel
+from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import PROTOCOLS
-from rmeval.protocols.pointwise import POINTWISE
+from rmeval.protocols.pointwise import POINTWISE, Pointwise
 from rmeval.runs.asked import ask_journal, asked
 from rmeval.runs.folder import SCHEMA, Result, compute, read_manifest, write_derived, write_json
 from rmeval.runs.items import CountedItem, StoredItems, add_tokens, count_item, read_items, write_items
@@ -165,7 +165,16 @@ def run(
     Raises:
         RmevalError: If something has to be changed first. What was scored is kept.
     """
-    identity = {"protocol": POINTWISE.name, **model.identity()}
+    protocol = protocol_of(model)
+    if protocol != POINTWISE.name and (useless := planned.benchmark.card.needs_scores):
+        needs = planned.stored.table
+        kept = ~np.isin(needs.subset, [code for code, name in enumerate(needs.subsets) if name in useless])
+        if not kept.all():
+            note = f"not applicable to models that compare answers, and left out: {', '.join(useless)}"
+            if not kept.any():
+                raise DataError(f"{planned.benchmark.card.id}: nothing is left to compare ({note})")
+            planned = replace(planned.take(kept), notes=(*planned.notes, note))
+    identity = {"protocol": protocol, **model.identity()}
     with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
         return writer.ask(model, progress)
 
@@ -313,7 +322,7 @@ class RunWriter:
         self._write_manifest()
         result = compute(self.folder, self.manifest, self._plan.stored, requests, answers, self._plan.benchmark)
         if self._kept is None:
-            if answers.tokens is not None and len(requests.rows) == len(self._plan.stored.counts["characters"]):
+            if answers.tokens is not None and isinstance(protocol, Pointwise):
                 self._add_tokens(answers.tokens[requests.rows])
             write_derived(result, self._plan.stored, requests, answers)
             return result

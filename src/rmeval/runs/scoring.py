@@ -11,7 +11,7 @@ from typing import Any
 from rmeval.benchmarks.source import Row, read_rows
 from rmeval.digests import digest
 from rmeval.errors import DataError, RunError, explain_os_error
-from rmeval.models import RewardModel
+from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
 from rmeval.runs.folder import finite, write_json
 from rmeval.runs.lock import Lock
@@ -44,6 +44,7 @@ def score_file(
     Raises:
         RmevalError: If something has to be changed first. What was scored is kept.
     """
+    refuse_comparators(model)
     target = _regular(target)
     rows = read_rows(source)
     conversations = [_conversations(row) for row in rows]

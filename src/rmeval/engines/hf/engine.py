@@ -11,7 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rmeval.engines import AtPositions, LastLogits, LastToken, Pooled, Reading, Readout, TokenLogProbs, TokenSequence
+from rmeval.engines import (
+    AtPositions,
+    FirstLogits,
+    LastLogits,
+    LastToken,
+    Pooled,
+    Reading,
+    Readout,
+    TokenLogProbs,
+    TokenSequence,
+)
 from rmeval.engines.hf.batches import first_budget, plan_batches
 from rmeval.engines.hf.heads import HEAD
 from rmeval.engines.hf.network import Network, first_line
@@ -58,7 +68,7 @@ class HFEngine:
     """Runs a network under torch."""
 
     name = "hf"
-    readouts = frozenset({LastToken, LastLogits, AtPositions, TokenLogProbs, Pooled})
+    readouts = frozenset({LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled})
 
     def __init__(
         self, network: Network, batch_size: int | None = None, budget: int | None = None, share: bool = True
@@ -126,8 +136,8 @@ class HFEngine:
         """
         model = self.network.model
         self._check_vocabulary(sequences)
-        if isinstance(readout, Pooled):
-            yield from self._plain(sequences, None)
+        if isinstance(readout, Pooled | FirstLogits):
+            yield from self._plain(sequences, readout)
             return
         reader = Reader(model, readout, sequences)
         why = self._why_plain(max(map(len, sequences), default=0))
@@ -262,7 +272,7 @@ class HFEngine:
                 raise TreeError(f"values differ from plain ones by {largest:.2g}")
         return {"checked": len(own), "largest_difference": largest, "plain_spread": spread}
 
-    def _plain(self, sequences: Sequence[TokenSequence], reader: Reader | None) -> Iterator[Reading]:
+    def _plain(self, sequences: Sequence[TokenSequence], reader: Reader | Pooled | FirstLogits) -> Iterator[Reading]:
         """Reads padded batches of similar length, longest first."""
         longest = max(map(len, sequences), default=0)
         # Angles that follow the longest sequence of a batch would make a score depend on its neighbours.
@@ -286,9 +296,9 @@ class HFEngine:
             yield Reading(tuple(batch), tuple(values))
 
     def _batch(
-        self, batch: Sequence[int], sequences: Sequence[TokenSequence], reader: Reader | None
+        self, batch: Sequence[int], sequences: Sequence[TokenSequence], reader: Reader | Pooled | FirstLogits
     ) -> list[FloatArray]:
-        """The values of a padded batch; the network pools by itself if there is no reader."""
+        """The values of a padded batch, from hidden states by a reader, or as the network itself puts them out."""
         model, device = self.network.model, self.network.device
         padding = max(self.network.config.get_text_config().pad_token_id or 0, 0)
         lengths = torch.tensor([len(sequences[index]) for index in batch])
@@ -299,9 +309,14 @@ class HFEngine:
             ids[row, : lengths[row]] = torch.as_tensor(sequences[index], dtype=torch.long)
         mask = (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long()
         with torch.inference_mode():
-            if reader is None:
+            if isinstance(reader, Pooled):
                 logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
                 return list(logits.cpu().double().numpy())
+            if isinstance(reader, FirstLogits):
+                begin = torch.full((len(batch), 1), _decoder_start(model), device=device)
+                given = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "decoder_input_ids": begin}
+                logits = model(**given).logits[:, 0, list(reader.tokens)]
+                return list(logits.float().cpu().double().numpy())
             states = model.base_model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
             hidden = states.last_hidden_state.flatten(0, 1)
         places = [partial(_place, row * ids.shape[1]) for row in range(len(batch))]
@@ -345,6 +360,13 @@ class HFEngine:
             f"{self.network.checkpoint.source} fails on {count} conversations of together {size} tokens "
             f"({first_line(error)}): check that it is meant for such input"
         )
+
+
+def _decoder_start(model: Any) -> int:
+    for settings in (model.config, model.generation_config):
+        if (token := getattr(settings, "decoder_start_token_id", None)) is not None:
+            return int(token)
+    raise ModelError("the model does not say which token its answers begin with: set decoder_start_token_id")
 
 
 def _place(start: int, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -12,7 +12,13 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+)
 from transformers.utils import logging as logs
 
 from rmeval.engines.hf import LOADING_ERRORS
@@ -30,7 +36,11 @@ DEVICES = ("cpu", "cuda", "mps")
 
 
 class Network:
-    """A sequence classifier or a language model; weights are loaded when they are first asked for."""
+    """A sequence classifier or a language model; weights are loaded when they are first asked for.
+
+    Attributes:
+        language_model: Whether it is run as one.
+    """
 
     def __init__(
         self,
@@ -50,7 +60,7 @@ class Network:
         if dtype not in DTYPES:
             raise ModelError(f"there is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
         self.checkpoint = checkpoint
-        self._language_model = language_model
+        self.language_model = language_model
         self._head = head
         self._device = _device(device)
         self._load = {
@@ -70,6 +80,12 @@ class Network:
             )
         except LOADING_ERRORS as error:
             raise _cannot_load(checkpoint, error) from error
+
+    @property
+    def says_words(self) -> bool:
+        """Whether its config names a language model, with or without an encoder."""
+        names = self.config.architectures or ()
+        return any(name.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) for name in names)
 
     @property
     def limit(self) -> int | None:
@@ -141,13 +157,13 @@ class Network:
 
     def _from_pretrained(self) -> Any:
         checkpoint = self.checkpoint
-        head = None if self._language_model else find_head(checkpoint, self.config, self._head)
+        head = None if self.language_model else find_head(checkpoint, self.config, self._head)
         trained: dict[str, tuple[int, ...]] = {}
         load = dict(self._load)
         if checkpoint.adapter is not None:
             trained = adapter_modules(checkpoint.adapter)
             # The base knows nothing of the adapter's head, such as its number of outputs.
-            if not self._language_model and (heads := [shape for name, shape in trained.items() if len(shape) == 2]):
+            if not self.language_model and (heads := [shape for name, shape in trained.items() if len(shape) == 2]):
                 load.setdefault("num_labels", heads[0][0])
         model, found = self._weights(head, load)
         random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
@@ -165,7 +181,9 @@ class Network:
 
     def _weights(self, head: str | None, load: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
         """The model as transformers loads it, and what that found in the checkpoint."""
-        kind: Any = AutoModelForCausalLM if self._language_model else AutoModelForSequenceClassification
+        kind: Any = AutoModelForSequenceClassification
+        if self.language_model:
+            kind = AutoModelForSeq2SeqLM if self.config.is_encoder_decoder else AutoModelForCausalLM
         if head is not None:
             kind = AutoModel
         dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
@@ -175,7 +193,7 @@ class Network:
                     self.checkpoint.source, dtype=dtype, output_loading_info=True, **load
                 )
         except LOADING_ERRORS as error:
-            raise _cannot_load(self.checkpoint, error, self._language_model) from error
+            raise _cannot_load(self.checkpoint, error, self.language_model) from error
         return model, found
 
     def _untrained(self, missing: Sequence[str]) -> ModelError:
@@ -183,7 +201,7 @@ class Network:
         return ModelError(
             f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
             f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "
-            f"give a checkpoint that was saved as {'a language model' if self._language_model else wanted}"
+            f"give a checkpoint that was saved as {'a language model' if self.language_model else wanted}"
         )
 
     def _note_unused(self, names: Iterable[str], head: str | None) -> None:

@@ -31,12 +31,15 @@ one that Llama 3.1's template falls back to."""
 class Renderer:
     """A tokenizer with its chat template."""
 
-    def __init__(self, source: str, chat_template: str | None, boundary: Boundary | None = None, **load: Any) -> None:
+    def __init__(
+        self, source: str, chat_template: str | None, boundary: Boundary | None = None, chat: bool = True, **load: Any
+    ) -> None:
         """Loads the tokenizer.
 
         Args:
             source: Path or hub id.
             chat_template: Path of a Jinja file that replaces the tokenizer's own template.
+            chat: Whether it must have a template; one that need not is used as it is.
             boundary: How to find where an answer begins, see `rmeval.engines.hf.boundary`; None where nobody asks.
             **load: Passed to `AutoTokenizer.from_pretrained`.
 
@@ -60,16 +63,19 @@ class Renderer:
                 raise ModelError(
                     f"the chat template {chat_template} cannot be read ({error}): save it as UTF-8"
                 ) from error
+        self.forget()
+        self._example: str | None = None
+        # We count what is too long ourselves; it is neither cut nor run by accident.
+        self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
+        if not chat:
+            return
         if not self.tokenizer.chat_template:
             raise ModelError(
                 f"the tokenizer of {source} has no chat template, so how to lay a conversation out is unknown: "
                 "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it "
                 "as --tokenizer"
             )
-        # We count what is too long ourselves; it is neither cut nor run by accident.
-        self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
         self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
-        self.forget()
         example, other = (
             self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]])[0]
             for answer in ("ANSWER", "ANOTHER ONE")
@@ -90,7 +96,7 @@ class Renderer:
                 for conversation in conversations[start : start + _CHUNK]
             ]
             rendered += self._chunk(chunk)
-        self._note([one.tokens for one in rendered if one.error is None])
+        self.note([one.tokens for one in rendered if one.error is None])
         return rendered
 
     def forget(self) -> None:
@@ -116,7 +122,7 @@ class Renderer:
             for tokens in encoded
         ]
 
-    def _note(self, sequences: Sequence[TokenArray]) -> None:
+    def note(self, sequences: Sequence[TokenArray]) -> None:
         """Keeps what a reader may want to see of what was rendered."""
         if not sequences:
             return
@@ -140,7 +146,7 @@ class Renderer:
 
     def facts(self) -> dict[str, Any]:
         """The template's layout, and since `forget` the first conversation and a hash of all."""
-        return {"template_example": self._example, **self._facts}
+        return {**({"template_example": self._example} if self._example else {}), **self._facts}
 
 
 def _fix_date(template: Any) -> Any:

@@ -1,0 +1,115 @@
+"""Two answers to a prompt as one input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.sandbox
+import numpy as np
+
+from rmeval.digests import digest
+from rmeval.engines.hf.boundary import Rendered
+from rmeval.engines.hf.render import Renderer
+from rmeval.errors import ModelError
+from rmeval.types import Conversation
+
+__all__ = ["Comparison"]
+
+LETTERS = """Two answers to the end of a conversation follow. Which is better?
+
+{% for message in prompt %}{{ message.role }}: {{ message.content }}
+{% endfor %}
+Answer A: {{ first }}
+
+Answer B: {{ second }}
+
+Say A or B, and nothing else."""
+RLHFLOW = (
+    "[CONTEXT] \n{% for message in prompt %}\n<turn> {{ 'user' if loop.index0 % 2 == 0 else 'assistant' }}\n"
+    " {{ message.content }}{% endfor %}\n [RESPONSE A] {{ first }} [RESPONSE B] {{ second }} \n"
+)
+"""The input of RLHFlow's pair-preference models (`rewardbench/models/slicpairpm.py` of RewardBench)."""
+STEAMSHP = (
+    "POST: {{ prompt | map(attribute='content') | join(' ') | replace('\n', ' ') }} \n\n "
+    "RESPONSE A: {{ first | replace('\n', ' ') }}\n\n RESPONSE B: {{ second | replace('\n', ' ') }}\n\n "
+    "Which response is better? RESPONSE"
+)
+"""The input of SteamSHP (its model card on the hub)."""
+KNOWN = {"letters": LETTERS, "rlhflow": RLHFLOW, "steamshp": STEAMSHP}
+
+
+class Comparison:
+    """Lays out a prompt and two answers by a template.
+
+    For a language model whose tokenizer has a chat template, the text is a user's message, with the generation prompt;
+    otherwise it is tokenised as it is, with the tokenizer's special tokens.
+    """
+
+    def __init__(self, renderer: Renderer, template: str, chat: bool) -> None:
+        """Takes a template of `KNOWN` or the path of one.
+
+        Args:
+            renderer: The tokenizer.
+            template: Its name or path.
+            chat: Whether the network is a language model.
+
+        Raises:
+            ModelError: If the template cannot be read, or does not show both answers.
+        """
+        self._renderer = renderer
+        self._known = template if template in KNOWN else None
+        self._chat = chat and template != "steamshp" and bool(renderer.tokenizer.chat_template)
+        self._source = KNOWN.get(template) or _read(template)
+        environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+        try:
+            self._template = environment.from_string(self._source)
+            shown = self._text(({"role": "user", "content": "PROMPT"},), "ONE ANSWER", "ANOTHER ANSWER")
+        except jinja2.TemplateError as error:
+            raise ModelError(
+                f"the comparison {template} is no template of prompt, first and second ({error}): mend it"
+            ) from error
+        if "ONE ANSWER" not in shown or "ANOTHER ANSWER" not in shown:
+            raise ModelError(
+                f"the comparison {template} leaves an answer out: it must show {{{{ first }}}} and {{{{ second }}}}"
+            )
+
+    def identity(self) -> str:
+        """Digest of the template and of whether it is a message."""
+        return digest([self._source, self._chat])
+
+    def render(self, comparisons: Sequence[tuple[Conversation, str, str]]) -> list[Rendered]:
+        """Token ids of prompts with two answers each."""
+        found = []
+        tokenizer: Any = self._renderer.tokenizer
+        for prompt, first, second in comparisons:
+            messages = [{"role": message.role, "content": message.content} for message in prompt]
+            text = self._text(messages, first, second)
+            if self._chat:
+                chat = [{"role": "user", "content": text}]
+                # RLHFlow's has neither a generation prompt nor BOS.
+                plain = self._known == "rlhflow"
+                ids = tokenizer.apply_chat_template(chat, add_generation_prompt=not plain, return_dict=True)[
+                    "input_ids"
+                ]
+                ids = [one for one in ids if one != tokenizer.bos_token_id] if plain else ids
+            else:
+                ids = tokenizer(text)["input_ids"]
+            found.append(Rendered(np.array(ids, dtype=np.int32)))
+        self._renderer.note([one.tokens for one in found])
+        return found
+
+    def _text(self, prompt: Sequence[dict[str, str]], first: str, second: str) -> str:
+        return self._template.render(prompt=prompt, first=first, second=second)
+
+
+def _read(template: str) -> str:
+    path = Path(template)
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"there is no comparison {template}: choose one of {', '.join(KNOWN)}, or give the path of a Jinja file"
+        ) from error

@@ -1,0 +1,135 @@
+"""Networks that read two answers in one input and say which is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from rmeval.engines import FirstLogits, LastLogits, Pooled, Readout
+from rmeval.errors import ModelError
+from rmeval.hub import need_extra
+from rmeval.models import PLACEMENT, ModelOptions, pairwise_protocol
+from rmeval.models.prepare import Preparation, Ready, find, make_renderer
+from rmeval.models.reduce import Reduction
+from rmeval.protocols.pairwise import parse_preference
+from rmeval.types import FloatArray, Observation, Request
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.render import Rendered
+
+__all__ = ["Comparator"]
+
+LETTERS = "logit:A-B"
+
+
+class Comparator:
+    """A language model that answers with a letter's logit, or a classifier whose input holds both answers.
+
+    The two letters' difference in logits, or the classifier's output, is the log-odds that the first answer is better.
+
+    Attributes:
+        engine: What runs the network.
+        texts: What makes tokens of comparisons.
+        protocol: How it is asked.
+    """
+
+    kind = "comparator"
+
+    def __init__(self, spec: str, options: ModelOptions, name: str | None = None) -> None:
+        """Finds checkpoint and tokenizer; weights are loaded by the first `observe`.
+
+        Args:
+            spec: A folder or a hub id.
+            options: How to load and run it.
+            name: What to call it, if not by its place.
+
+        Raises:
+            ModelError: If something is missing.
+        """
+        try:
+            from rmeval.engines.hf.comparisons import Comparison
+            from rmeval.engines.hf.engine import HFEngine
+            from rmeval.engines.hf.heads import token_ids
+            from rmeval.engines.hf.network import Network
+        except ImportError as error:
+            raise need_extra(error, f"the model {name or spec}") from error
+        self.protocol = pairwise_protocol(options.against)
+        self._reduce = Reduction(options.reduce, options.scale, options.shift)
+        checkpoint = find(spec, options)
+        self.name = name or checkpoint.name
+        network = Network(
+            checkpoint,
+            options.dtype,
+            options.device,
+            options.trust_remote_code,
+            options.model_kwargs,
+            language_model=(options.head or "").startswith("logit:"),
+            head=options.head,
+        )
+        head = options.head
+        if head is None and network.says_words:
+            head = LETTERS
+        renderer, tokenizer = make_renderer(checkpoint, options, chat=False)
+        self._comparison = Comparison(renderer, options.comparison, chat=head is not None)
+        self._logits: FirstLogits | LastLogits | None = None
+        if head is not None and head.startswith("logit:"):
+            network.language_model = True
+            words = head.removeprefix("logit:").split("-")
+            if len(words) != 2:
+                raise ModelError(f"--head {head} names {len(words)} tokens: a comparator needs two, as in {LETTERS}")
+            ids = tuple(token_ids(renderer.tokenizer, words))
+            self._logits = FirstLogits(ids) if network.config.is_encoder_decoder else LastLogits(ids)
+        self.engine = HFEngine(network, options.batch_size)
+        self.texts = Preparation(self.name, renderer, self.engine, options, self._render)
+        self._identity = {
+            "model": checkpoint.fingerprint,
+            "kind": self.kind,
+            "tokenizer": tokenizer,
+            "comparison": self._comparison.identity(),
+            **self.texts.identity(),
+            **self.engine.identity(),
+            **({"head": head} if head else {}),
+            **self._reduce.identity(),
+            "model_kwargs": {k: v for k, v in sorted(options.model_kwargs.items()) if k not in PLACEMENT},
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Weights, tokenizer, how two answers are shown, number format, engine and length policy."""
+        return self._identity
+
+    def facts(self) -> dict[str, Any]:
+        """Versions, device, the first comparison as the network got it, and a hash of all."""
+        return self.engine.facts() | self.texts.renderer.facts()
+
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
+        """Answers each question once: the probability that the answer shown first is better."""
+        self.engine.forget()
+        for ready, left_out in self.texts.windows(requests):
+            if left_out:
+                yield left_out
+            if ready:
+                yield from self._read(ready)
+
+    def _render(self, requests: list[Request]) -> list[Rendered]:
+        return self._comparison.render([(one.prompt, one.responses[0], one.responses[1]) for one in requests])
+
+    def _read(self, ready: list[Ready]) -> Iterator[list[Observation]]:
+        readout: Readout = self._logits or self.engine.readout()
+        if isinstance(readout, Pooled | FirstLogits) and any(one.cut for one in ready):
+            raise ModelError(f"{self.name} reads the beginning of its input: choose --on-overlength skip")
+        for reading in self.engine.run([one.tokens for one in ready], readout):
+            yield [
+                self._observation(ready[index], values)
+                for index, values in zip(reading.indices, reading.values, strict=True)
+            ]
+
+    def _observation(self, one: Ready, values: FloatArray) -> Observation:
+        if self._logits is not None:
+            values = values[:1] - values[1:]
+        return parse_preference(one.key, _sigmoid(self._reduce(values, self.name)), one.length, one.cut)
+
+
+def _sigmoid(odds: float) -> float:
+    # Two branches, so that exp never overflows.
+    return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))

@@ -1,0 +1,131 @@
+"""The pairwise protocol: which of two answers is better, asked in both orders."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from rmeval.tables import Answers, Codes, EvidenceTable, ItemTable, count_statuses
+from rmeval.types import FloatArray, Item, Observation, Request
+
+__all__ = ["PAIRWISE", "PAIRWISE_CHOSEN", "Pairwise", "parse_preference"]
+
+VALUE = "p_first"
+MEAN, AGREE = "orders/mean", "orders/agree"
+"""How two orders become one preference: by the mean of their probabilities, or only where they agree."""
+
+
+class Pairwise:
+    """Two requests, one an order, for each pair of answers that a contest holds.
+
+    In a contest of more than two answers either each is compared with each (round robin), or the winner with each of
+    the others, which is all that its outcome depends on. For pairs and for RM-Bench's cells that is the same.
+
+    Attributes:
+        name: Name and version, part of a run's identity.
+    """
+
+    def __init__(self, name: str, round_robin: bool) -> None:
+        self.name = name
+        self._round_robin = round_robin
+
+    def pairs(self, item: Item) -> list[tuple[int, int]]:
+        """The pairs of answers to compare, the smaller index first."""
+        found: set[tuple[int, int]] = set()
+        for contest in item.contests:
+            for k, one in enumerate(contest.members):
+                for other in contest.members[k + 1 :]:
+                    winner = None if contest.gold is None else contest.members[contest.gold]
+                    if self._round_robin or winner is None or winner in (one, other):
+                        found.add((min(one, other), max(one, other)))
+        return sorted(found)
+
+    def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
+        """The keys of both orders of each pair."""
+        return tuple(
+            self._key(digests[first], digests[second])
+            for one, other in self.pairs(item)
+            for first, second in ((one, other), (other, one))
+        )
+
+    def _key(self, first: str, second: str) -> str:
+        # Which pairs are asked about is no part of a question.
+        return hashlib.blake2b(f"pairwise@1 {first} {second}".encode(), digest_size=16).hexdigest()
+
+    def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
+        """Both orders of each pair."""
+        orders = [order for one, other in self.pairs(item) for order in ((one, other), (other, one))]
+        return [
+            Request(key, item.id, order, item.prompt, (item.responses[order[0]].text, item.responses[order[1]].text))
+            for key, order in zip(self.keys(item, digests), orders, strict=True)
+        ]
+
+    def variants(self, answers: Answers) -> list[str]:
+        """Both ways of making one preference of two orders."""
+        return [MEAN, AGREE]
+
+    def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = MEAN) -> EvidenceTable:
+        """A matrix of preferences for each item, from the probabilities that the first answer is better.
+
+        With p the probability in the one order and q in the other, `orders/mean` prefers the first answer of the pair
+        where (p + 1 - q) / 2 is above one half; `orders/agree` where both orders do, and else calls it a tie.
+        """
+        seen = answers.values[VALUE][rows] if VALUE in answers.values else np.full(len(rows), np.nan)
+        beats: dict[int, FloatArray] = {}
+        place = 0
+        for position, item in enumerate(items):
+            matrix = np.full((len(item.responses), len(item.responses)), np.nan)
+            for one, other in self.pairs(item):
+                first, second = float(seen[place]), 1 - float(seen[place + 1])
+                place += 2
+                preference = _sign((first + second) / 2) if variant == MEAN else _agreed(first, second)
+                matrix[one, other], matrix[other, one] = preference, 1 - preference
+            beats[position] = matrix
+        failures = count_statuses(answers.status[rows[np.isnan(seen)]])
+        return EvidenceTable(items, variant, np.full(int(items.offsets[-1]), np.nan), failures, beats)
+
+    def notes(self, answers: Answers, rows: Codes) -> list[str]:
+        """How often the two orders of a pair contradict each other."""
+        if VALUE not in answers.values or not len(rows):
+            return []
+        both = answers.values[VALUE][rows].reshape(-1, 2)
+        first, second = both[:, 0], 1 - both[:, 1]
+        known = ~np.isnan(first + second)
+        against = int(((first > 0.5) != (second > 0.5))[known].sum())
+        shown = float(np.mean(np.concatenate([both[known, 0], both[known, 1]]) > 0.5)) if known.any() else math.nan
+        return [
+            f"the two orders disagree on {against} of {known.sum()} pairs; the answer shown first is preferred in "
+            f"{100 * shown:.1f}% of all questions"
+        ]
+
+
+def _sign(probability: float) -> float:
+    """1 above one half, 0 below it, 0.5 there; NaN stays."""
+    return math.nan if math.isnan(probability) else 0.5 + 0.5 * float(np.sign(probability - 0.5))
+
+
+def _agreed(first: float, second: float) -> float:
+    one, other = _sign(first), _sign(second)
+    return math.nan if math.isnan(one + other) else one if one == other else 0.5
+
+
+def parse_preference(key: str, probability: float, tokens: int | None = None, truncated: bool = False) -> Observation:
+    """The observation for the probability that the answer shown first is better.
+
+    Args:
+        key: The key of what was asked.
+        probability: What came back.
+        tokens: Length of what the model read, if that is known.
+        truncated: Whether the model saw only a part of it.
+    """
+    usage = {} if tokens is None else {"tokens": tokens}
+    if not 0 <= probability <= 1:
+        return Observation(key, "error", usage=usage, error=f"the model gave {probability} for a probability")
+    return Observation(key, "truncated" if truncated else "ok", {VALUE: float(probability)}, usage=usage)
+
+
+PAIRWISE = Pairwise("pairwise@1", round_robin=True)
+PAIRWISE_CHOSEN = Pairwise("pairwise-chosen@1", round_robin=False)
