@@ -43,7 +43,7 @@ unit: setup
 
 # Real models and clean environments; downloads about 100 MB once.
 test-integration: setup
-	$(INSTALL) trl gguf build --editable '.[docs]'
+	$(INSTALL) bitsandbytes trl gguf build --editable '.[docs]'
 	$(BIN)/pytest tests/integration
 
 perf: setup

@@ -135,7 +135,7 @@ def test_architectures(tmp_path: Path, kind: str) -> None:
 
 def test_an_encoder_is_not_cut_at_its_beginning(tmp_path: Path) -> None:
     folder = saved(tmp_path / "m", "bert")
-    with pytest.raises(ModelError, match="reads the beginning of a conversation, which truncate-left would cut"):
+    with pytest.raises(ModelError, match="reads the beginning of its input, which truncate-left would cut"):
         rmeval.score(str(folder), CONVERSATIONS, max_length=40, on_overlength="truncate-left")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rmeval.engines import LastLogits, Pooled, Readout
+from rmeval.engines import LastLogits, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import PLACEMENT, ModelOptions
@@ -85,12 +85,7 @@ class Classifier:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Scores each request's conversation once."""
-        self.engine.forget()
-        for ready, left_out in self.texts.windows(requests):
-            if left_out:
-                yield left_out
-            if ready:
-                yield from self._read(ready)
+        yield from self.texts.observe(self.engine, requests, self.readout, self._observation)
 
     def readout(self) -> Readout:
         """What is taken from the network.
@@ -99,19 +94,6 @@ class Classifier:
             ModelError: If it cannot be loaded, or is laid out in an unknown way.
         """
         return self._logits or self.engine.readout()
-
-    def _read(self, ready: list[Ready]) -> Iterator[list[Observation]]:
-        readout = self.readout()
-        if isinstance(readout, Pooled) and (cut := next((one for one in ready if one.cut), None)):
-            raise ModelError(
-                f"{self.name} reads the beginning of a conversation, which truncate-left would cut "
-                f"(item {cut.item}): choose --on-overlength skip"
-            )
-        for reading in self.engine.run([one.tokens for one in ready], readout):
-            yield [
-                self._observation(ready[index], values)
-                for index, values in zip(reading.indices, reading.values, strict=True)
-            ]
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
         if self._logits is not None and len(values) == 2:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from rmeval.engines import FirstLogits, LastLogits, Pooled, Readout
+from rmeval.engines import FirstLogits, LastLogits, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import PLACEMENT, ModelOptions, pairwise_protocol
@@ -104,25 +104,13 @@ class Comparator:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Answers each question once: the probability that the answer shown first is better."""
-        self.engine.forget()
-        for ready, left_out in self.texts.windows(requests):
-            if left_out:
-                yield left_out
-            if ready:
-                yield from self._read(ready)
+        yield from self.texts.observe(self.engine, requests, self._readout, self._observation)
 
     def _render(self, requests: list[Request]) -> list[Rendered]:
         return self._comparison.render([(one.prompt, one.responses[0], one.responses[1]) for one in requests])
 
-    def _read(self, ready: list[Ready]) -> Iterator[list[Observation]]:
-        readout: Readout = self._logits or self.engine.readout()
-        if isinstance(readout, Pooled | FirstLogits) and any(one.cut for one in ready):
-            raise ModelError(f"{self.name} reads the beginning of its input: choose --on-overlength skip")
-        for reading in self.engine.run([one.tokens for one in ready], readout):
-            yield [
-                self._observation(ready[index], values)
-                for index, values in zip(reading.indices, reading.values, strict=True)
-            ]
+    def _readout(self) -> Readout:
+        return self._logits or self.engine.readout()
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
         if self._logits is not None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rmeval.engines import FirstLogits, Pooled, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import ModelOptions
 from rmeval.spool import Spool, windows
-from rmeval.types import Observation, Request
+from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
     from rmeval.engines.hf.checkpoint import Checkpoint
@@ -98,6 +99,7 @@ class Preparation:
     Attributes:
         renderer: The tokenizer with its template.
         limit: Longest conversation in tokens.
+        cut_item: Item of the first conversation that lost its beginning to the length policy.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Preparation:
         self._name = name
         self._render = render or self._conversations
         self._policy = options.on_overlength
+        self.cut_item: str | None = None
         limits = [limit for limit in (engine.limit, renderer.limit) if limit is not None]
         self.limit = options.max_length or min(limits, default=None)
         if engine.limit is not None and self.limit is not None and self.limit > engine.limit:
@@ -150,6 +153,7 @@ class Preparation:
             ModelError: If one is too long and the policy is to stop.
         """
         self.renderer.forget()
+        self.cut_item = None
         spool: Spool[Window] = Spool()
         over: list[tuple[int, str]] = []
         for window in windows(requests, WINDOW):
@@ -165,6 +169,41 @@ class Preparation:
             )
         return spool
 
+    def observe(
+        self,
+        engine: HFEngine,
+        requests: Iterable[Request],
+        readout: Callable[[], Readout],
+        answer: Callable[[Ready, FloatArray], Observation],
+    ) -> Iterator[list[Observation]]:
+        """Reads what is taken from a network at the end of each input, window by window.
+
+        Args:
+            engine: What runs the network.
+            requests: What is asked.
+            readout: Gives what is taken; called when there is something to read.
+            answer: Makes an observation of what was taken.
+
+        Raises:
+            ModelError: If the network cannot be used, or an input is too long.
+        """
+        engine.forget()
+        rendered = self.windows(requests)
+        if self.cut_item is not None and isinstance(readout(), Pooled | FirstLogits):
+            raise ModelError(
+                f"{self._name} reads the beginning of its input, which truncate-left would cut "
+                f"(item {self.cut_item}): choose --on-overlength skip"
+            )
+        for ready, left_out in rendered:
+            if left_out:
+                yield left_out
+            if not ready:
+                continue
+            for reading in engine.run([one.tokens for one in ready], readout()):
+                yield [
+                    answer(ready[index], values) for index, values in zip(reading.indices, reading.values, strict=True)
+                ]
+
     def _conversations(self, requests: list[Request]) -> list[Rendered]:
         return self.renderer.render([request.conversation for request in requests])
 
@@ -179,6 +218,8 @@ class Preparation:
             else:
                 # What is judged is the answer, which is at the end.
                 cut = max(0, length - self.limit) if self.limit is not None else 0
+                if cut and self.cut_item is None:
+                    self.cut_item = request.item
                 start = max(1, one.start - cut) if one.start else 0
                 found.ready.append(Ready(request.key, request.item, one.tokens[cut:], start, length + one.cut))
         return found
