@@ -268,7 +268,7 @@ def truncated(folder: Path) -> None:
         (without_weights, r"has no weights \(\*.safetensors\)"),
         (pickled, "has only pickled weights, which can run code"),
         (without_config, "has no config.json: it is no Hugging Face checkpoint"),
-        (adapter_only, "holds an adapter, not a whole model: merge it"),
+        (adapter_only, "has no adapter_model.safetensors: check that the adapter"),
         (without_template, "has no chat template, so how to lay a conversation out is unknown.*--chat-template FILE"),
         (without_tokenizer, "the tokenizer of .* cannot be loaded"),
         (own_code, "comes with code of its own: read it"),
