@@ -120,7 +120,7 @@ def _rmeval(given: argparse.Namespace, model: Any, requests: Any) -> dict[str, A
     """All variants, of both models."""
     from rmeval.engines import TokenLogProbs
 
-    for engine in (model.engine, model._reference._engine):
+    for engine in (model.engine, model._reference.engine):
         # What happens once a process: loading, and the check of the tree.
         list(engine.run([[1, 2, 3], [1, 2, 4]], TokenLogProbs([(1, 3), (2, 3)])))
     loaded, begun = _peak(), time.process_time()

@@ -77,14 +77,22 @@ class Journal:
     def _open(self) -> FileIO:
         self.folder.mkdir(parents=True, exist_ok=True)
         number = max((int(path.stem) for path in _segments(self.folder)), default=0) + 1
-        # Unbuffered, so that a write that fails leaves nothing to be written again when the file is closed.
-        return FileIO(self.folder / f"{number:04d}.jsonl", "x")
+        while True:
+            try:
+                # Unbuffered, so that a write that fails leaves nothing to be written again when the file is closed.
+                return FileIO(self.folder / f"{number:04d}.jsonl", "x")
+            except FileExistsError:  # Another process was faster.
+                number += 1
 
 
-def read_journal(folder: Path) -> Iterator[list[Observation]]:
+def read_journal(folder: Path, tolerant: bool = False) -> Iterator[list[Observation]]:
     """Reads the batches in the order in which they were written; a later observation replaces an earlier one.
 
     A batch that its process could not finish, at the end of a segment, is left out with a warning.
+
+    Args:
+        folder: The journal.
+        tolerant: Whether a segment is read as far as it is whole, and nothing is said of the rest.
 
     Raises:
         RunError: If a line elsewhere is damaged.
@@ -92,18 +100,18 @@ def read_journal(folder: Path) -> Iterator[list[Observation]]:
     for segment in _segments(folder):
         try:
             with segment.open("rb") as file:
-                yield from _batches(file, segment)
+                yield from _batches(file, segment, tolerant)
         except OSError as error:
             raise RunError(f"{segment} cannot be read ({error.strerror or error}): check its permissions") from error
 
 
-def _batches(file: BinaryIO, segment: Path) -> Iterator[list[Observation]]:
+def _batches(file: BinaryIO, segment: Path, tolerant: bool) -> Iterator[list[Observation]]:
     batch: list[Observation] = []
     cut = False
     for number, line in enumerate(file, 1):
         entry = _parse(line[:-1]) if line.endswith(b"\n") else None
         if entry is None:
-            if file.readline():
+            if not tolerant and file.readline():
                 raise RunError(
                     f"{segment} line {number} is damaged: restore it from a copy, or delete that line "
                     "and give the same command again to score it anew"
@@ -115,7 +123,7 @@ def _batches(file: BinaryIO, segment: Path) -> Iterator[list[Observation]]:
         if left == 0:
             yield batch
             batch = []
-    if batch or cut:
+    if (batch or cut) and not tolerant:
         logger.warning("%s ends in a batch that was never finished: it is left out and asked again", segment)
 
 

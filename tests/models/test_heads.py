@@ -213,3 +213,27 @@ def test_different_heads_are_different_runs(language_model: Path, tmp_path: Path
         for options in ({}, {"reduce": "mean"}, {"reduce": "index:0"}, {"scale": -1.0}, {"head": "v_head"})
     ]
     assert all(one != other for k, one in enumerate(identities) for other in identities[:k])
+
+
+def test_a_head_in_a_pickled_checkpoint_and_one_that_the_config_names_but_is_not_there(
+    language_model: Path, tmp_path: Path
+) -> None:
+    folder = with_head(language_model, tmp_path / "rm", "v_head.summary")
+    expected = by_hand(folder, "v_head.summary")[:, 0]
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    found = rmeval.score(str(folder), TALKS, model_kwargs={"use_safetensors": False})
+    assert found == pytest.approx(expected, abs=1e-5)
+    folder = with_head(language_model, tmp_path / "other", "score", value_head_prefix="my_head")
+    with pytest.raises(ModelError, match=r"has no weights my_head.weight, which its config names"):
+        rmeval.score(str(folder), TALKS)
+
+
+def test_the_doctor_reduces_as_the_run_does(tmp_path: Path) -> None:
+    from rmeval.models import ModelOptions
+    from rmeval.runs.doctor import examine
+
+    folder = make_checkpoint(tmp_path / "two", labels=2, tokenizer=make_tokenizer(model_max_length=2048))
+    items = list(rmeval.load_benchmark("rm-bench-synthetic", size=8).load())
+    found = examine(str(folder), ModelOptions(reduce="difference", on_overlength="skip"), items, ["float32"])
+    assert found.ways

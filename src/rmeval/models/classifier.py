@@ -96,9 +96,17 @@ class Classifier:
         return self._logits or self.engine.readout()
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
+        return pointwise.parse(one.key, self.score_of(values), one.length, one.cut)
+
+    def score_of(self, values: FloatArray) -> float:
+        """The score that the head's outputs float64[outputs] make.
+
+        Raises:
+            ModelError: If they are not as many as were expected.
+        """
         if self._logits is not None and len(values) == 2:
             values = values[:1] - values[1:]
-        return pointwise.parse(one.key, self._reduce(values, self.name), one.length, one.cut)
+        return self._reduce(values, self.name)
 
 
 def _is_logit(head: str | None) -> bool:

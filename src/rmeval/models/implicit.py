@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +14,7 @@ import numpy as np
 
 from rmeval.digests import digest
 from rmeval.engines import TokenLogProbs
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, RunError
 from rmeval.hub import need_extra
 from rmeval.journal import Journal, read_journal
 from rmeval.models import PLACEMENT, ModelOptions
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from rmeval.engines.hf.engine import HFEngine
 
 __all__ = ["Implicit", "rewards"]
+
+logger = logging.getLogger(__name__)
 
 _TOGETHER = 1024
 """Answers that policy and reference read in turns."""
@@ -95,8 +98,8 @@ class Implicit:
         self.name = name or checkpoint.name
         self._options = options
         self.engine = _engine(checkpoint, options)
+        self.engine.network.require_language_model()
         renderer, tokenizer = make_renderer(checkpoint, options, options.boundary)  # type: ignore[arg-type]
-        self.texts = Preparation(self.name, renderer, self.engine, options)
         self._reference: _Reference | None = None
         if options.ref_model is not None:
             self._reference = _Reference.of(options.ref_model, options)
@@ -104,9 +107,18 @@ class Implicit:
                 raise ModelError(
                     f"{spec} is its own reference, so that all rewards would be 0: give another --ref-model"
                 )
-            self._reference.check_tokenizer(renderer.tokenizer)
+            self._reference.engine.network.require_language_model()
+            self._reference.check_tokenizer(renderer.tokenizer, options.trust_remote_code)
         elif checkpoint.adapter is not None:
             self._reference = _Reference.below(self.engine, checkpoint.fingerprint.partition(" over ")[2], options)
+        if self._reference is None and options.beta != 1:
+            raise ModelError(
+                "--beta multiplies log-ratios, and there is no reference: give --ref-model, or leave it out"
+            )
+        if options.sequential and (self._reference is None or self._reference.shares_weights):
+            raise ModelError("--sequential is for two models, and there is one: leave it out")
+        others = [] if self._reference is None else [self._reference.engine]
+        self.texts = Preparation(self.name, renderer, self.engine, options, others=others)
         self._identity = {
             "model": checkpoint.fingerprint,
             "kind": self.kind,
@@ -135,7 +147,8 @@ class Implicit:
         reference = self._reference
         if reference is not None:
             reference.remember(rendered)
-            if self._options.sequential and not reference.shares_weights:
+            if self._options.sequential:
+                self.engine.network.release()
                 for window in rendered:
                     reference.read(window.ready)
                 reference.release()
@@ -193,7 +206,7 @@ class _Reference:
     def __init__(self, engine: HFEngine, fingerprint: str, options: ModelOptions, below: bool) -> None:
         self.fingerprint = fingerprint
         self.shares_weights = below
-        self._engine = engine
+        self.engine = engine
         self._source = engine.network.checkpoint.source
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval" / "log-probs"
         own = {"model": fingerprint, "readout": "log-probs@1", **engine.identity(), "model_kwargs": _kwargs(options)}
@@ -201,6 +214,7 @@ class _Reference:
         self._index = KeyIndex([])
         self._answers = Answers(0)
         self._counts = {"known": 0, "computed": 0}
+        self._keeps = True
 
     @classmethod
     def of(cls, spec: str, options: ModelOptions) -> _Reference:
@@ -216,8 +230,12 @@ class _Reference:
         """The base of an adapter, with the policy's own weights."""
         return cls(engine, fingerprint, options, True)
 
-    def check_tokenizer(self, policy: Any) -> None:
-        """Compares the tokenizer with the policy's on a few words.
+    def check_tokenizer(self, policy: Any, code: bool) -> None:
+        """Compares the tokenizer with the policy's on a few words, and on the tokens of its template.
+
+        Args:
+            policy: The policy's tokenizer.
+            code: Whether code that comes with the reference may run.
 
         Raises:
             ModelError: If it gives other tokens, so that the two models would read different texts.
@@ -226,13 +244,17 @@ class _Reference:
 
         from rmeval.engines.hf import LOADING_ERRORS
 
-        checkpoint = self._engine.network.checkpoint
+        checkpoint = self.engine.network.checkpoint
         try:
-            own = AutoTokenizer.from_pretrained(checkpoint.source, revision=checkpoint.revision)
+            own = AutoTokenizer.from_pretrained(checkpoint.source, revision=checkpoint.revision, trust_remote_code=code)
         except LOADING_ERRORS:
             return  # A reference needs none of its own.
         sample = "What is the capital of France? Paris, naïvely: 3.14 - x[0] = {'a': 1}\n\tdef"
-        if own(sample, add_special_tokens=False)["input_ids"] != policy(sample, add_special_tokens=False)["input_ids"]:
+        laid_out = policy.apply_chat_template([{"role": "user", "content": sample}], return_dict=True)["input_ids"]
+        same = (
+            own(sample, add_special_tokens=False)["input_ids"] == policy(sample, add_special_tokens=False)["input_ids"]
+        )
+        if not same or own.convert_tokens_to_ids(policy.convert_ids_to_tokens(laid_out)) != laid_out:
             raise ModelError(
                 f"the reference {checkpoint.source} has another tokenizer than the policy, so that their "
                 "probabilities are of different tokens: give the model that the policy was trained from as --ref-model"
@@ -246,8 +268,11 @@ class _Reference:
         """Looks up what is known of what is going to be read."""
         self._index = KeyIndex([_key(one) for one in window.ready] for window in rendered)
         self._answers = Answers(len(self._index))
-        for batch in read_journal(self._folder):
-            self._add(batch)
+        try:
+            for batch in read_journal(self._folder, tolerant=True):
+                self._add(batch)
+        except RunError as error:
+            logger.warning("what is known of the reference cannot be read, and is computed anew (%s)", error)
         self._counts = {"known": int(self._answers.has_value.sum()), "computed": 0}
 
     def _add(self, batch: Sequence[Observation]) -> None:
@@ -256,27 +281,36 @@ class _Reference:
     def read(self, ready: Sequence[Ready]) -> list[float]:
         """The sum of each answer's log-probabilities; what is not known is computed, and kept."""
         rows = self._index.find([_key(one) for one in ready])
-        unknown = ~self._answers.settled[rows]
+        # What the reference gave no number for is not asked again.
+        unknown = self._answers.status[rows] == 0
         missing = list({row: one for row, one, new in zip(rows.tolist(), ready, unknown, strict=True) if new}.values())
         if missing:
             below: AbstractContextManager[None] = nullcontext()
             if self.shares_weights:
-                below = self._engine.network.without_adapter()
+                below = self.engine.network.without_adapter()
             with below, Journal(self._folder) as journal:
-                for indices, values in _log_probs(self._engine, missing):
+                for indices, values in _log_probs(self.engine, missing):
                     batch = [
                         pointwise.parse_values(_key(missing[k]), {"sum": float(own.sum())})
                         for k, own in zip(indices, values, strict=True)
                     ]
-                    journal.append(batch)
                     self._add(batch)
+                    self._keep(journal, batch)
             self._counts["computed"] += len(missing)
         sums: list[float] = self._answers.values.get("sum", np.full(len(self._index), np.nan))[rows].tolist()
         return sums
 
+    def _keep(self, journal: Journal, batch: Sequence[Observation]) -> None:
+        if self._keeps:
+            try:
+                journal.append(batch)
+            except RunError as error:
+                self._keeps = False
+                logger.warning("the reference's sums cannot be kept for other policies (%s)", error)
+
     def release(self) -> None:
         """Gives the weights' memory back."""
-        self._engine.network.release()
+        self.engine.network.release()
 
 
 def _key(one: Ready) -> str:

@@ -109,6 +109,7 @@ class Preparation:
         engine: HFEngine,
         options: ModelOptions,
         render: Callable[[list[Request]], list[Rendered]] | None = None,
+        others: Sequence[HFEngine] = (),
     ) -> None:
         """Takes the parts.
 
@@ -118,6 +119,7 @@ class Preparation:
             engine: What runs the network.
             options: Length policy and limit.
             render: Makes tokens of requests; of their conversations by the renderer if None.
+            others: What else reads the same tokens.
 
         Raises:
             ModelError: If `options.max_length` is more than the network takes.
@@ -127,11 +129,12 @@ class Preparation:
         self._render = render or self._conversations
         self._policy = options.on_overlength
         self.cut_item: str | None = None
-        limits = [limit for limit in (engine.limit, renderer.limit) if limit is not None]
+        built = min((one.limit for one in (engine, *others) if one.limit is not None), default=None)
+        limits = [limit for limit in (built, renderer.limit) if limit is not None]
         self.limit = options.max_length or min(limits, default=None)
-        if engine.limit is not None and self.limit is not None and self.limit > engine.limit:
+        if built is not None and self.limit is not None and self.limit > built:
             raise ModelError(
-                f"{name} was built for {engine.limit} tokens: give a smaller --max-length than "
+                f"{name} was built for {built} tokens: give a smaller --max-length than "
                 f"{self.limit}, or change that with --model-kwargs max_position_embeddings=..."
             )
 
@@ -221,6 +224,10 @@ class Preparation:
                 if cut and self.cut_item is None:
                     self.cut_item = request.item
                 start = max(1, one.start - cut) if one.start else 0
+                if start and start >= length - cut:
+                    # One token is left, which nothing comes before.
+                    found.left_out.append(Observation(request.key, "overlength", usage={"tokens": length}))
+                    continue
                 found.ready.append(Ready(request.key, request.item, one.tokens[cut:], start, length + one.cut))
         return found
 

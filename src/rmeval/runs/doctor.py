@@ -175,9 +175,7 @@ def _ways(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[tuple[
         scores = np.full(len(sequences), np.nan)
         for reading in engine.run(sequences, readout):
             for index, values in zip(reading.indices, reading.values, strict=True):
-                if len(values) != 1:
-                    raise ModelError(f"{model.name} gives {len(values)} numbers for an answer where one is needed")
-                scores[index] = values[0]
+                scores[index] = model.score_of(values)
         if name != "prefix tree" or isinstance(engine.facts().get("prefix_sharing"), dict):
             yield name, scores
 

@@ -321,7 +321,7 @@ def _trouble(evidence: EvidenceTable, requests: Asked, answers: Answers) -> list
     own = np.zeros(len(answers.status), bool)
     own[requests.rows] = True
     if cut := int((own & (answers.status == STATUSES.index("truncated"))).sum()):
-        notes.append(f"{cut} conversations were cut at their beginning to fit the model")
+        notes.append(f"{cut} conversations were cut to fit")
     return notes
 
 

@@ -54,6 +54,11 @@ def lay_over(model: Any, folder: Path) -> Any:
     except LOADING_ERRORS as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"the adapter {folder} does not fit its base ({line}): check --base-model") from error
+    if any(config.is_prompt_learning for config in found.peft_config.values()):
+        raise ModelError(
+            f"the adapter {folder} learns a prompt, which goes before the tokens and is not read here: "
+            "give one that changes layers, such as LoRA"
+        )
     if lacking := next((str(one.message) for one in said if "missing adapter keys" in str(one.message)), None):
         raise ModelError(f"the adapter {folder} lacks weights ({lacking[:120]}...): check that it was saved whole")
     return found.eval()

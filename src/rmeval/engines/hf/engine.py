@@ -24,7 +24,7 @@ from rmeval.engines import (
 )
 from rmeval.engines.hf.batches import first_budget, plan_batches
 from rmeval.engines.hf.heads import HEAD
-from rmeval.engines.hf.network import Network, first_line
+from rmeval.engines.hf.network import ENCODERS, Network, first_line
 from rmeval.engines.hf.readouts import Reader
 from rmeval.engines.hf.tree import TreeError, TreeNetwork, rope_depends_on_length, unshareable
 from rmeval.engines.prefixes import Cursor, Finished, PrefixTree
@@ -35,21 +35,6 @@ __all__ = ["HFEngine"]
 
 logger = logging.getLogger(__name__)
 
-ENCODERS = frozenset(
-    {
-        "albert",
-        "bert",
-        "deberta",
-        "deberta-v2",
-        "distilbert",
-        "electra",
-        "modernbert",
-        "mpnet",
-        "roberta",
-        "xlm-roberta",
-    }
-)
-"""Types that pool by themselves, and do not look for padding tokens to do it."""
 SAMPLE = 8
 """Sequences by which the tree is checked against the plain path, and the size of the larger of its two batches."""
 FLOORS = {torch.float32: 1e-5, torch.bfloat16: 2**-5, torch.float16: 2**-8}

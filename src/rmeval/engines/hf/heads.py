@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ HEAD = "rmeval_head"
 """Name of a head that was put on a body."""
 KNOWN = ("v_head.summary", "v_head", "value_head", "score_head", "regression_head", "reward_head", "rm_head", "score")
 """Names of the linear layer that makes the score, as published checkpoints have them: TRL's value head; OpenRLHF's
-(which its config names, else `value_head` or `score`); Starling, PKU-Beaver, UltraRM and Eurus; token classifiers."""
+(which its config names, else `value_head` or `score`); PKU-Beaver, UltraRM and Eurus; token classifiers."""
 SEQUENCE_CLASSIFIER = "ForSequenceClassification"
 
 
@@ -34,11 +35,14 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None) -> str | N
     Raises:
         ModelError: If what the user says is not there.
     """
-    if asked is None and (
-        checkpoint.adapter is not None or any(name.endswith(SEQUENCE_CLASSIFIER) for name in config.architectures or ())
-    ):
+    classifier = any(name.endswith(SEQUENCE_CLASSIFIER) for name in config.architectures or ())
+    # On the hub what the config says is believed, rather than bringing weights to look at their names.
+    believed = checkpoint.adapter is not None or (classifier and not Path(checkpoint.source).is_dir())
+    if asked is None and believed:
         return None
     files = _tensors(checkpoint)
+    if asked is None and classifier and not any(f"{name}.weight" in files for name in KNOWN if name != "score"):
+        return None
     if asked is not None:
         if f"{asked}.weight" not in files:
             some = ", ".join(sorted(name for name in files if name.removesuffix(".weight") in KNOWN)) or "none"
@@ -47,6 +51,11 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None) -> str | N
             )
         return asked
     named = getattr(config, "value_head_prefix", None)
+    if named and f"{named}.weight" not in files:
+        raise ModelError(
+            f"{checkpoint.source} has no weights {named}.weight, which its config names as the head: check that it was "
+            "saved whole, or give --head"
+        )
     return next((name for name in (named, *KNOWN) if name and f"{name}.weight" in files), None)
 
 
@@ -73,6 +82,9 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Path]:
     """The file of each weight."""
     folder = Path(checkpoint.source)
     files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else _from_hub(checkpoint)
+    if not files:
+        # Pickles, which were asked for: without that they are refused before.
+        return {name: file for file in sorted(folder.glob("*.bin")) for name in _unpickled(file)}
     found: dict[str, Path] = {}
     for file in files:
         try:
@@ -92,7 +104,17 @@ def _from_hub(checkpoint: Checkpoint) -> list[Path]:
     return [hub_file(checkpoint.source, name, checkpoint.revision).path for name in names]
 
 
+def _unpickled(file: Path) -> dict[str, torch.Tensor]:
+    try:
+        found: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ModelError(f"{file} cannot be read ({error}): save it as safetensors") from error
+    return found
+
+
 def _read(file: Path, name: str) -> torch.Tensor:
+    if file.suffix == ".bin":
+        return _unpickled(file)[name]
     with safe_open(file, "pt") as opened:
         tensor: torch.Tensor = opened.get_tensor(name)
     return tensor

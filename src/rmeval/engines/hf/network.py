@@ -27,11 +27,27 @@ from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.engines.hf.heads import find_head, put_on
 from rmeval.errors import ModelError
 
-__all__ = ["Network", "first_line"]
+__all__ = ["ENCODERS", "Network", "first_line"]
 
 logger = logging.getLogger(__name__)
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+NO_LANGUAGE_MODELS = ("ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForQuestionAnswering")
+ENCODERS = frozenset(
+    {
+        "albert",
+        "bert",
+        "deberta",
+        "deberta-v2",
+        "distilbert",
+        "electra",
+        "modernbert",
+        "mpnet",
+        "roberta",
+        "xlm-roberta",
+    }
+)
+"""Types that pool by themselves, and do not look for padding tokens to do it."""
 DEVICES = ("cpu", "cuda", "mps")
 
 
@@ -134,6 +150,24 @@ class Network:
             self._model = self._from_pretrained()
         return self._model
 
+    def require_language_model(self) -> None:
+        """Refuses what would be read as one and is none.
+
+        Raises:
+            ModelError: If its config says that it is a classifier, or an encoder, which sees the tokens it predicts.
+        """
+        names = self.config.architectures or ()
+        wrong = next((name for name in names if name.endswith(NO_LANGUAGE_MODELS)), None)
+        if self.checkpoint.adapter is not None and wrong is None:
+            return
+        if wrong is None and self.config.get_text_config().model_type in ENCODERS:
+            wrong = self.config.model_type
+        if wrong is not None:
+            raise ModelError(
+                f"{self.checkpoint.source} is no causal language model (its config says {wrong}), so that its token "
+                "probabilities mean nothing: give one"
+            )
+
     def release(self) -> None:
         """Gives the weights' memory back; they are loaded again when they are asked for."""
         self._model = self._adapted = None
@@ -163,7 +197,9 @@ class Network:
         if checkpoint.adapter is not None:
             trained = adapter_modules(checkpoint.adapter)
             # The base knows nothing of the adapter's head, such as its number of outputs.
-            if not self.language_model and (heads := [shape for name, shape in trained.items() if len(shape) == 2]):
+            if not self.language_model and (
+                heads := [trained[name] for name in trained if name.endswith(("score.weight", "classifier.weight"))]
+            ):
                 load.setdefault("num_labels", heads[0][0])
         model, found = self._weights(head, load)
         random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
