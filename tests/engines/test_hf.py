@@ -272,7 +272,7 @@ def truncated(folder: Path) -> None:
         (without_template, "has no chat template, so how to lay a conversation out is unknown.*--chat-template FILE"),
         (without_tokenizer, "the tokenizer of .* cannot be loaded"),
         (own_code, "comes with code of its own: read it"),
-        (truncated, "cannot be loaded as a sequence classifier"),
+        (truncated, "cannot be read .*: download it again"),
     ],
 )
 def test_damaged_checkpoints(checkpoint: Path, tmp_path: Path, damage: Any, sentence: str) -> None:

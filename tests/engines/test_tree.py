@@ -157,7 +157,7 @@ def alone(model: Any, sequence: Sequence[int]) -> Any:
 
 
 @pytest.mark.parametrize("kind", SHARED)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(families(), st.integers(1, 60), st.none() | st.integers(1, 4))
 def test_heads(folder: Path, kind: str, sequences: list[list[int]], budget: int, cap: int | None) -> None:
     own = loaded(folder, kind, SHARED[kind])
@@ -177,7 +177,7 @@ def test_heads(folder: Path, kind: str, sequences: list[list[int]], budget: int,
 
 
 @pytest.mark.parametrize("kind", LANGUAGE_MODELS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(families(), st.integers(1, 60), st.none() | st.integers(1, 4), st.data())
 def test_log_probs(
     folder: Path, kind: str, sequences: list[list[int]], budget: int, cap: int | None, data: st.DataObject

@@ -119,6 +119,10 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[str | None, _model("For implicit rewards: the reference; an adapter's is its base.")],
         None,
     ),
+    "ref_revision": (
+        Annotated[str | None, _model("For implicit rewards: the reference's branch, tag or commit.")],
+        None,
+    ),
     "beta": (Annotated[float, _model("For implicit rewards: what log-ratios are multiplied by.")], 1.0),
     "boundary": (
         Annotated[str, _model("For implicit rewards: where an answer begins, as trl or as reward-bench counts.")],

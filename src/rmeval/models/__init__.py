@@ -71,6 +71,7 @@ class ModelOptions:
             there is a reference model.
         base_model: Path or hub id of the model that an adapter belongs to, where its config does not find it.
         ref_model: Path or hub id of the reference of an implicit reward; an adapter's is its base.
+        ref_revision: Branch, tag or commit of the reference on the hub.
         beta: What log-ratios to the reference are multiplied by.
         boundary: Where an answer begins for an implicit reward: as `trl` counts, or as `reward-bench` does.
         sequential: Whether policy and reference are in memory one after the other.
@@ -96,6 +97,7 @@ class ModelOptions:
     kind: str = "auto"
     base_model: str | None = None
     ref_model: str | None = None
+    ref_revision: str | None = None
     beta: float = 1.0
     boundary: str = "trl"
     sequential: bool = False
@@ -227,7 +229,7 @@ def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardMod
 
 HEAD_OPTIONS = ("head", "reduce", "scale", "shift")
 COMPARATOR_OPTIONS = ("comparison", "against")
-IMPLICIT_OPTIONS = ("ref_model", "beta", "boundary", "sequential")
+IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")
 
 
 def _refuse_options(spec: str, options: ModelOptions, taken: Sequence[str]) -> None:

@@ -101,6 +101,8 @@ class Implicit:
         self.engine.network.require_language_model()
         renderer, tokenizer = make_renderer(checkpoint, options, options.boundary)  # type: ignore[arg-type]
         self._reference: _Reference | None = None
+        if options.ref_model is None and options.ref_revision is not None:
+            raise ModelError("--ref-revision is of a reference: give --ref-model too, or leave it out")
         if options.ref_model is not None:
             self._reference = _Reference.of(options.ref_model, options)
             if self._reference.fingerprint == checkpoint.fingerprint:
@@ -222,7 +224,7 @@ class _Reference:
         from rmeval.engines.hf.checkpoint import find_checkpoint
 
         pickle = options.model_kwargs.get("use_safetensors") is False
-        checkpoint = find_checkpoint(spec, None, pickle, options.trust_remote_code)
+        checkpoint = find_checkpoint(spec, options.ref_revision, pickle, options.trust_remote_code)
         return cls(_engine(checkpoint, options), checkpoint.fingerprint, options, False)
 
     @classmethod
