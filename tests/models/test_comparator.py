@@ -262,6 +262,16 @@ def test_bad_settings(tmp_path: Path) -> None:
         load_model(folder, kind="comparator", comparison="nowhere")
     with pytest.raises(ModelError, match="--against 'some' is unknown"):
         load_model(folder, kind="comparator", against="some")
+    with pytest.raises(ModelError, match="truncate-left would cut the first of two answers"):
+        load_model(folder, kind="comparator", on_overlength="truncate-left")
+    with pytest.raises(ModelError, match="names one token twice"):
+        load_model(folder, kind="comparator", head="logit:A-A")
+    wrong.write_text("{{ first }}{{ second }}{{ 1 / 0 }}")
+    with pytest.raises(ModelError, match="is no template of prompt"):
+        load_model(folder, kind="comparator", comparison=str(wrong))
+    wrong.write_text("{{ first }}{{ second }}{% if prompt[0].content != 'PROMPT' %}{{ third }}{% endif %}")
+    batches = load_model(folder, kind="comparator", comparison=str(wrong)).observe(REQUESTS)
+    assert {one.status for batch in batches for one in batch} == {"error"}
     with pytest.raises(ModelError, match="names 1 tokens: a comparator needs two"):
         load_model(folder, kind="comparator", head="logit:A")
     with pytest.raises(ModelError, match="a classifier has no use for --against"):

@@ -55,6 +55,8 @@ class Comparator:
         except ImportError as error:
             raise need_extra(error, f"the model {name or spec}") from error
         self.protocol = pairwise_protocol(options.against)
+        if options.on_overlength == "truncate-left":
+            raise ModelError("truncate-left would cut the first of two answers: choose --on-overlength skip")
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
         checkpoint = find(spec, options)
         self.name = name or checkpoint.name
@@ -79,6 +81,8 @@ class Comparator:
             if len(words) != 2:
                 raise ModelError(f"--head {head} names {len(words)} tokens: a comparator needs two, as in {LETTERS}")
             ids = tuple(token_ids(renderer.tokenizer, words))
+            if ids[0] == ids[1]:
+                raise ModelError(f"--head {head} names one token twice: give two, as in {LETTERS}")
             self._logits = FirstLogits(ids) if network.config.is_encoder_decoder else LastLogits(ids)
         self.engine = HFEngine(network, options.batch_size)
         self.texts = Preparation(self.name, renderer, self.engine, options, self._render)

@@ -94,8 +94,9 @@ class Pairwise:
         both = answers.values[VALUE][rows].reshape(-1, 2)
         first, second = both[:, 0], 1 - both[:, 1]
         known = ~np.isnan(first + second)
-        against = int(((first > 0.5) != (second > 0.5))[known].sum())
-        shown = float(np.mean(np.concatenate([both[known, 0], both[known, 1]]) > 0.5)) if known.any() else math.nan
+        against = int((np.sign(first - 0.5) != np.sign(second - 0.5))[known].sum())
+        # A tie is half a preference for either.
+        shown = float(np.mean(0.5 + 0.5 * np.sign(both[known] - 0.5))) if known.any() else math.nan
         return [
             f"the two orders disagree on {against} of {known.sum()} pairs; the answer shown first is preferred in "
             f"{100 * shown:.1f}% of all questions"

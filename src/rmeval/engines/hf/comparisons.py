@@ -38,6 +38,8 @@ STEAMSHP = (
     "Which response is better? RESPONSE"
 )
 """The input of SteamSHP (its model card on the hub)."""
+_TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
+"""What a template of the user's may raise."""
 KNOWN = {"letters": LETTERS, "rlhflow": RLHFLOW, "steamshp": STEAMSHP}
 
 
@@ -67,7 +69,7 @@ class Comparison:
         try:
             self._template = environment.from_string(self._source)
             shown = self._text(({"role": "user", "content": "PROMPT"},), "ONE ANSWER", "ANOTHER ANSWER")
-        except jinja2.TemplateError as error:
+        except _TEMPLATE_ERRORS as error:
             raise ModelError(
                 f"the comparison {template} is no template of prompt, first and second ({error}): mend it"
             ) from error
@@ -85,21 +87,26 @@ class Comparison:
         found = []
         tokenizer: Any = self._renderer.tokenizer
         for prompt, first, second in comparisons:
-            messages = [{"role": message.role, "content": message.content} for message in prompt]
-            text = self._text(messages, first, second)
-            if self._chat:
-                chat = [{"role": "user", "content": text}]
-                # RLHFlow's has neither a generation prompt nor BOS.
-                plain = self._known == "rlhflow"
-                ids = tokenizer.apply_chat_template(chat, add_generation_prompt=not plain, return_dict=True)[
-                    "input_ids"
-                ]
-                ids = [one for one in ids if one != tokenizer.bos_token_id] if plain else ids
-            else:
-                ids = tokenizer(text)["input_ids"]
-            found.append(Rendered(np.array(ids, dtype=np.int32)))
-        self._renderer.note([one.tokens for one in found])
+            try:
+                ids = self._ids(tokenizer, prompt, first, second)
+                error = None if ids else "the comparison shows nothing"
+            except _TEMPLATE_ERRORS as reason:
+                ids, error = [], f"the template refuses this comparison: {str(reason).splitlines()[0]}"
+            found.append(Rendered(np.array(ids, dtype=np.int32), error))
+        self._renderer.note([one.tokens for one in found if one.error is None])
         return found
+
+    def _ids(self, tokenizer: Any, prompt: Conversation, first: str, second: str) -> list[int]:
+        text = self._text([{"role": message.role, "content": message.content} for message in prompt], first, second)
+        if not self._chat:
+            plain: list[int] = tokenizer(text)["input_ids"]
+            return plain
+        # RLHFlow's has neither a generation prompt nor BOS.
+        bare = self._known == "rlhflow"
+        ids: list[int] = tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}], add_generation_prompt=not bare, return_dict=True
+        )["input_ids"]
+        return [one for one in ids if one != tokenizer.bos_token_id] if bare else ids
 
     def _text(self, prompt: Sequence[dict[str, str]], first: str, second: str) -> str:
         return self._template.render(prompt=prompt, first=first, second=second)

@@ -68,6 +68,8 @@ class Renderer:
         # We count what is too long ourselves; it is neither cut nor run by accident.
         self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
         if not chat:
+            if self.tokenizer.chat_template:
+                self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
             return
         if not self.tokenizer.chat_template:
             raise ModelError(
