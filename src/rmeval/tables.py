@@ -157,8 +157,9 @@ class ItemTable(Sequence[Item]):
             return
         own = of_shape[self.shape]
         order = np.argsort(own, kind="stable")
+        own = own[order]
         for contests, code in codes.items():
-            start, end = np.searchsorted(own[order], (code, code + 1))
+            start, end = np.searchsorted(own, (code, code + 1))
             if end > start:
                 yield contests, order[start:end]
 

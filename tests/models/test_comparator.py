@@ -274,6 +274,13 @@ def test_bad_settings(tmp_path: Path) -> None:
     assert {one.status for batch in batches for one in batch} == {"error"}
     with pytest.raises(ModelError, match="names 1 tokens: a comparator needs two"):
         load_model(folder, kind="comparator", head="logit:A")
+    classifier = str(make_checkpoint(tmp_path / "rm", seed=1))
+    with pytest.raises(ModelError, match="rm is a classifier: say how it is shown two answers"):
+        load_model(classifier, kind="comparator")
+    with pytest.raises(ModelError, match="is no causal language model"):
+        load_model(classifier, kind="comparator", head="logit:A-B")
+    with pytest.raises(ModelError, match="is no causal language model"):
+        load_model(classifier, head="logit:A")
     with pytest.raises(ModelError, match="a classifier has no use for --against"):
         load_model(folder, against="chosen")
     assert all(one <= other for one, other in pairwise(PAIRWISE.pairs(FourOfThem().load()[0])))

@@ -173,7 +173,7 @@ def test_the_logit_of_a_token(language_model: Path) -> None:
     with pytest.raises(ModelError, match=r"'xyzzy' is not one token but \d"):
         load_model(str(language_model), head="logit:xyzzy")
     with pytest.raises(ModelError, match="names 3 tokens"):
-        load_model(str(language_model), head="logit:y-n-y")
+        load_model(str(language_model), head="logit:y-n-a")
 
 
 def test_an_adapter_with_a_head_over_a_language_model(language_model: Path, tmp_path: Path) -> None:

@@ -130,9 +130,10 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "comparison": (
         Annotated[
-            str, _model("For comparators: how two answers are shown: letters, rlhflow, steamshp, or a Jinja file.")
+            str | None,
+            _model("For comparators: how two answers are shown: letters, rlhflow, steamshp, or a Jinja file."),
         ],
-        "letters",
+        None,
     ),
     "against": (
         Annotated[str, _model("For comparators, among more than two: all with each other, or the chosen with each.")],

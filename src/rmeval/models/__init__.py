@@ -17,7 +17,6 @@ __all__ = [
     "BASELINES",
     "EMBEDDED",
     "KINDS",
-    "PLACEMENT",
     "ModelOptions",
     "RewardModel",
     "load_model",
@@ -34,8 +33,6 @@ _SECRET = re.compile(r"(^|_)(token|auth|password|secret|key|credentials?|prox(y|
 Overlength = Literal["error", "skip", "truncate-left"]
 
 KINDS = ("auto", "classifier", "implicit", "comparator")
-PLACEMENT = ("cache_dir", "device_map", "local_files_only", "low_cpu_mem_usage", "max_memory", "offload_folder")
-"""Arguments of `from_pretrained` that say where things lie, and change no score."""
 
 BASELINES = ("random", "longest", "shortest", "markdown")
 """What `baseline:NAME` takes."""
@@ -75,7 +72,8 @@ class ModelOptions:
         beta: What log-ratios to the reference are multiplied by.
         boundary: Where an answer begins for an implicit reward: as `trl` counts, or as `reward-bench` does.
         sequential: Whether policy and reference are in memory one after the other.
-        comparison: How a comparator is shown two answers: `letters`, `rlhflow`, `steamshp`, or a Jinja file's path.
+        comparison: How a comparator is shown two answers: `letters` (of language models, if None), `rlhflow`,
+            `steamshp`, or a Jinja file's path.
         against: What a comparator compares in contests of more than two: `all` with each other, or the `chosen` with
             each.
     """
@@ -101,7 +99,7 @@ class ModelOptions:
     beta: float = 1.0
     boundary: str = "trl"
     sequential: bool = False
-    comparison: str = "letters"
+    comparison: str | None = None
     against: str = "all"
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from rmeval.engines import LastLogits, Readout
 from rmeval.errors import ModelError
-from rmeval.hub import need_extra
-from rmeval.models import PLACEMENT, ModelOptions
-from rmeval.models.prepare import Preparation, Ready, find, make_renderer
+from rmeval.models import ModelOptions
+from rmeval.models.prepare import Preparation, Ready, find, kept_kwargs, logit_tokens, make_engine, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.protocols import pointwise
 from rmeval.types import FloatArray, Observation, Request
@@ -38,31 +37,18 @@ class Classifier:
         Raises:
             ModelError: If something is missing.
         """
-        try:
-            from rmeval.engines.hf.engine import HFEngine
-            from rmeval.engines.hf.heads import token_ids
-            from rmeval.engines.hf.network import Network
-        except ImportError as error:
-            raise need_extra(error, f"the model {name or spec}") from error
         self.options = options
         checkpoint = find(spec, options)
         self.name = name or checkpoint.name
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
         renderer, tokenizer = make_renderer(checkpoint, options)
-        words = (options.head or "").removeprefix("logit:").split("-") if _is_logit(options.head) else []
-        self._logits = LastLogits(tuple(token_ids(renderer.tokenizer, words))) if words else None
-        if len(words) > 2:
-            raise ModelError(f"--head {options.head} names {len(words)} tokens: give one, or two as in logit:YES-NO")
-        network = Network(
-            checkpoint,
-            options.dtype,
-            options.device,
-            options.trust_remote_code,
-            options.model_kwargs,
-            language_model=bool(words),
-            head=None if words else options.head,
-        )
-        self.engine = HFEngine(network, options.batch_size)
+        tokens = logit_tokens(options.head, renderer)
+        if tokens is not None and len(tokens) > 2:
+            raise ModelError(f"--head {options.head} names {len(tokens)} tokens: give one, or two as in logit:YES-NO")
+        self._logits = None if tokens is None else LastLogits(tokens)
+        self.engine = make_engine(checkpoint, options, tokens is not None, options.head if tokens is None else None)
+        if tokens is not None:
+            self.engine.network.require_language_model()
         self.texts = Preparation(self.name, renderer, self.engine, options)
         self._identity = {
             "model": checkpoint.fingerprint,
@@ -72,7 +58,7 @@ class Classifier:
             **self.engine.identity(),
             **({"head": options.head} if options.head else {}),
             **self._reduce.identity(),
-            "model_kwargs": {k: v for k, v in sorted(options.model_kwargs.items()) if k not in PLACEMENT},
+            "model_kwargs": kept_kwargs(options),
         }
 
     def identity(self) -> dict[str, Any]:
@@ -107,7 +93,3 @@ class Classifier:
         if self._logits is not None and len(values) == 2:
             values = values[:1] - values[1:]
         return self._reduce(values, self.name)
-
-
-def _is_logit(head: str | None) -> bool:
-    return head is not None and head.startswith("logit:")

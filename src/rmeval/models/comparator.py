@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rmeval.engines import FirstLogits, LastLogits, Readout
 from rmeval.errors import ModelError
-from rmeval.hub import need_extra
-from rmeval.models import PLACEMENT, ModelOptions, pairwise_protocol
-from rmeval.models.prepare import Preparation, Ready, find, make_renderer
+from rmeval.models import ModelOptions, pairwise_protocol
+from rmeval.models.prepare import Preparation, Ready, find, kept_kwargs, logit_tokens, make_engine, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.protocols.pairwise import parse_preference
 from rmeval.types import FloatArray, Observation, Request
@@ -47,44 +46,31 @@ class Comparator:
         Raises:
             ModelError: If something is missing.
         """
-        try:
-            from rmeval.engines.hf.comparisons import Comparison
-            from rmeval.engines.hf.engine import HFEngine
-            from rmeval.engines.hf.heads import token_ids
-            from rmeval.engines.hf.network import Network
-        except ImportError as error:
-            raise need_extra(error, f"the model {name or spec}") from error
+        checkpoint = find(spec, options)
+        from rmeval.engines.hf.comparisons import Comparison
+
         self.protocol = pairwise_protocol(options.against)
         if options.on_overlength == "truncate-left":
             raise ModelError("truncate-left would cut the first of two answers: choose --on-overlength skip")
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
-        checkpoint = find(spec, options)
         self.name = name or checkpoint.name
-        network = Network(
-            checkpoint,
-            options.dtype,
-            options.device,
-            options.trust_remote_code,
-            options.model_kwargs,
-            language_model=(options.head or "").startswith("logit:"),
-            head=options.head,
-        )
+        self.engine = make_engine(checkpoint, options, head=options.head)
+        network = self.engine.network
         head = options.head
         if head is None and network.says_words:
             head = LETTERS
         renderer, tokenizer = make_renderer(checkpoint, options, chat=False)
-        self._comparison = Comparison(renderer, options.comparison, chat=head is not None)
+        tokens = logit_tokens(head, renderer)
         self._logits: FirstLogits | LastLogits | None = None
-        if head is not None and head.startswith("logit:"):
+        if tokens is not None:
+            if len(tokens) != 2:
+                raise ModelError(f"--head {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
             network.language_model = True
-            words = head.removeprefix("logit:").split("-")
-            if len(words) != 2:
-                raise ModelError(f"--head {head} names {len(words)} tokens: a comparator needs two, as in {LETTERS}")
-            ids = tuple(token_ids(renderer.tokenizer, words))
-            if ids[0] == ids[1]:
-                raise ModelError(f"--head {head} names one token twice: give two, as in {LETTERS}")
-            self._logits = FirstLogits(ids) if network.config.is_encoder_decoder else LastLogits(ids)
-        self.engine = HFEngine(network, options.batch_size)
+            network.require_language_model()
+            self._logits = FirstLogits(tokens) if network.config.is_encoder_decoder else LastLogits(tokens)
+        elif options.comparison is None:
+            raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with --comparison FILE")
+        self._comparison = Comparison(renderer, options.comparison or "letters", chat=tokens is not None)
         self.texts = Preparation(self.name, renderer, self.engine, options, self._render)
         self._identity = {
             "model": checkpoint.fingerprint,
@@ -95,7 +81,7 @@ class Comparator:
             **self.engine.identity(),
             **({"head": head} if head else {}),
             **self._reduce.identity(),
-            "model_kwargs": {k: v for k, v in sorted(options.model_kwargs.items()) if k not in PLACEMENT},
+            "model_kwargs": kept_kwargs(options),
         }
 
     def identity(self) -> dict[str, Any]:

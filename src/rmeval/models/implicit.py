@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -17,8 +18,8 @@ from rmeval.engines import TokenLogProbs
 from rmeval.errors import ModelError, RunError
 from rmeval.hub import need_extra
 from rmeval.journal import Journal, read_journal
-from rmeval.models import PLACEMENT, ModelOptions
-from rmeval.models.prepare import Preparation, Ready, Window, find, make_renderer
+from rmeval.models import ModelOptions
+from rmeval.models.prepare import Preparation, Ready, Window, find, kept_kwargs, make_engine, make_renderer
 from rmeval.protocols import pointwise
 from rmeval.spool import windows
 from rmeval.tables import Answers, KeyIndex
@@ -97,7 +98,7 @@ class Implicit:
         checkpoint = find(spec, options)
         self.name = name or checkpoint.name
         self._options = options
-        self.engine = _engine(checkpoint, options)
+        self.engine = make_engine(checkpoint, options, language_model=True)
         self.engine.network.require_language_model()
         renderer, tokenizer = make_renderer(checkpoint, options, options.boundary)  # type: ignore[arg-type]
         self._reference: _Reference | None = None
@@ -130,7 +131,7 @@ class Implicit:
             "tokenizer": tokenizer,
             **self.texts.identity(),
             **self.engine.identity(),
-            "model_kwargs": _kwargs(options),
+            "model_kwargs": kept_kwargs(options),
         }
 
     def identity(self) -> dict[str, Any]:
@@ -178,20 +179,6 @@ class Implicit:
             ]
 
 
-def _engine(checkpoint: Any, options: ModelOptions) -> HFEngine:
-    from rmeval.engines.hf.engine import HFEngine
-    from rmeval.engines.hf.network import Network
-
-    network = Network(
-        checkpoint, options.dtype, options.device, options.trust_remote_code, options.model_kwargs, language_model=True
-    )
-    return HFEngine(network, options.batch_size)
-
-
-def _kwargs(options: ModelOptions) -> dict[str, Any]:
-    return {name: value for name, value in sorted(options.model_kwargs.items()) if name not in PLACEMENT}
-
-
 def _log_probs(engine: HFEngine, ready: Sequence[Ready]) -> Iterator[tuple[Sequence[int], Sequence[FloatArray]]]:
     readout = TokenLogProbs([(one.start, len(one.tokens)) for one in ready])
     for reading in engine.run([one.tokens for one in ready], readout):
@@ -211,7 +198,12 @@ class _Reference:
         self.engine = engine
         self._source = engine.network.checkpoint.source
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval" / "log-probs"
-        own = {"model": fingerprint, "readout": "log-probs@1", **engine.identity(), "model_kwargs": _kwargs(options)}
+        own = {
+            "model": fingerprint,
+            "readout": "log-probs@1",
+            **engine.identity(),
+            "model_kwargs": kept_kwargs(options),
+        }
         self._folder = home / digest(own)
         self._index = KeyIndex([])
         self._answers = Answers(0)
@@ -221,11 +213,8 @@ class _Reference:
     @classmethod
     def of(cls, spec: str, options: ModelOptions) -> _Reference:
         """A model of its own."""
-        from rmeval.engines.hf.checkpoint import find_checkpoint
-
-        pickle = options.model_kwargs.get("use_safetensors") is False
-        checkpoint = find_checkpoint(spec, options.ref_revision, pickle, options.trust_remote_code)
-        return cls(_engine(checkpoint, options), checkpoint.fingerprint, options, False)
+        checkpoint = find(spec, replace(options, revision=options.ref_revision, base_model=None))
+        return cls(make_engine(checkpoint, options, language_model=True), checkpoint.fingerprint, options, False)
 
     @classmethod
     def below(cls, engine: HFEngine, fingerprint: str, options: ModelOptions) -> _Reference:

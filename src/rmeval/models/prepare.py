@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rmeval.engines.hf.engine import HFEngine
     from rmeval.engines.hf.render import Boundary, Rendered, Renderer, TokenArray
 
-__all__ = ["Preparation", "Ready", "Window", "find", "make_renderer"]
+__all__ = ["Preparation", "Ready", "Window", "find", "kept_kwargs", "logit_tokens", "make_engine", "make_renderer"]
 
 WINDOW = 1 << 14
 """How many conversations are sorted, merged and scored together."""
@@ -51,6 +51,34 @@ class Window(NamedTuple):
 
     ready: list[Ready]
     left_out: list[Observation]
+
+
+def make_engine(
+    checkpoint: Checkpoint, options: ModelOptions, language_model: bool = False, head: str | None = None
+) -> HFEngine:
+    """What runs a checkpoint's network, as a classifier with a head or as a language model."""
+    from rmeval.engines.hf.engine import HFEngine
+    from rmeval.engines.hf.network import Network
+
+    network = Network(
+        checkpoint,
+        options.dtype,
+        options.device,
+        options.trust_remote_code,
+        options.model_kwargs,
+        language_model,
+        head,
+    )
+    return HFEngine(network, options.batch_size)
+
+
+def kept_kwargs(options: ModelOptions) -> dict[str, Any]:
+    """The arguments of `from_pretrained` that scores may depend on."""
+    return {name: value for name, value in sorted(options.model_kwargs.items()) if name not in _PLACEMENT}
+
+
+_PLACEMENT = ("cache_dir", "device_map", "local_files_only", "low_cpu_mem_usage", "max_memory", "offload_folder")
+"""Arguments that say where things lie, and change no score."""
 
 
 def find(spec: str, options: ModelOptions) -> Checkpoint:
@@ -91,6 +119,22 @@ def make_renderer(
     code = options.trust_remote_code
     renderer = Renderer(source, options.chat_template, boundary, chat, revision=revision, trust_remote_code=code)
     return renderer, fingerprint
+
+
+def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None:
+    """The ids of the tokens that `logit:A-B` names, or None where the head is none of that kind.
+
+    Raises:
+        ModelError: If a word is not one token, or one is named twice.
+    """
+    from rmeval.engines.hf.heads import token_ids
+
+    if head is None or not head.startswith("logit:"):
+        return None
+    found = tuple(token_ids(renderer.tokenizer, head.removeprefix("logit:").split("-")))
+    if len(set(found)) < len(found):
+        raise ModelError(f"--head {head} names one token twice: give different ones, as in logit:A-B")
+    return found
 
 
 class Preparation:

@@ -110,7 +110,7 @@ def examine(
     """
     model = load_model(spec, options)
     if not isinstance(model, Classifier):
-        raise ModelError(f"{spec} is no checkpoint: the doctor looks into networks; give a folder or a hub id")
+        raise ModelError(f"{spec} is none that the doctor knows: give a checkpoint with a scalar head")
     found = Examination(model.name)
     conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
     rendered = model.texts.renderer.render(conversations)

@@ -125,18 +125,18 @@ def _scored(
     rows: Sequence[Row], conversations: Sequence[Sequence[Conversation]], order: Codes, answers: Answers
 ) -> Iterator[tuple[dict[str, Any], int]]:
     """Each row with its scores, and how many of them are missing."""
-    places = iter(order.tolist())
+    places, values = iter(order.tolist()), answers.main
     for row, found in zip(rows, conversations, strict=True):
         own = [next(places) for _ in found]
         # What is not a number is written as null.
-        scores = [float(answers.main[place]) for place in own]
+        scores = [float(values[place]) for place in own]
         fields = dict(row.fields)
         if "messages" not in fields and "responses" in fields:
             fields["scores"] = scores
         else:
             fields["score"] = scores[0]
         fields.pop("score_error", None)
-        failed = [place for place in own if math.isnan(answers.main[place])]
+        failed = [place for place in own if math.isnan(values[place])]
         if missing := [answers.errors.get(place, STATUSES[answers.status[place]]) for place in failed]:
             fields["score_error"] = missing[0]
         yield finite(fields), len(missing)

@@ -47,7 +47,7 @@ class Comparison:
     """Lays out a prompt and two answers by a template.
 
     For a language model whose tokenizer has a chat template, the text is a user's message, with the generation prompt;
-    otherwise it is tokenised as it is, with the tokenizer's special tokens.
+    otherwise, and for `steamshp`, it is tokenised as it is, with the tokenizer's special tokens.
     """
 
     def __init__(self, renderer: Renderer, template: str, chat: bool) -> None:
@@ -56,7 +56,7 @@ class Comparison:
         Args:
             renderer: The tokenizer.
             template: Its name or path.
-            chat: Whether the network is a language model.
+            chat: Whether the network is a language model that says a token.
 
         Raises:
             ModelError: If the template cannot be read, or does not show both answers.
@@ -64,7 +64,8 @@ class Comparison:
         self._renderer = renderer
         self._known = template if template in KNOWN else None
         self._chat = chat and template != "steamshp" and bool(renderer.tokenizer.chat_template)
-        self._source = KNOWN.get(template) or _read(template)
+        # An editor's last newline is none of the template's.
+        self._source = KNOWN.get(template) or _read(template).removesuffix("\n")
         environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
         try:
             self._template = environment.from_string(self._source)
