@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rmeval.answers import STATUSES, Answers, KeyIndex
 from rmeval.digests import unordered_digest
 from rmeval.errors import DataError, RunError
 from rmeval.metrics.outcomes import POLICIES, outcomes
 from rmeval.runs.items import add_tokens, count_item, read_items, write_items
 from rmeval.spool import Spool, windows
-from rmeval.tables import STATUSES, Answers, EvidenceTable, ItemTable, KeyIndex
+from rmeval.tables import EvidenceTable, ItemTable
 from rmeval.types import Contest, Evidence, Item, Message, Observation, Policy, Response, Step
 
 few = st.integers(0, 3)

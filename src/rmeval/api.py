@@ -13,7 +13,8 @@ from rmeval.errors import DataError, ModelError
 from rmeval.models import RewardModel, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.runs.folder import Result, open_run
-from rmeval.runs.runner import plan, run, silent
+from rmeval.runs.planning import plan
+from rmeval.runs.runner import run, silent
 from rmeval.runs.selection import Selection
 from rmeval.types import FloatArray
 

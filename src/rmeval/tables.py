@@ -1,4 +1,4 @@
-"""Items, answers and evidence as columns, so that a million of them fit into memory and numpy does the arithmetic."""
+"""Items and evidence as columns, so that a million of them fit into memory and numpy does the arithmetic."""
 
 from __future__ import annotations
 
@@ -9,33 +9,27 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import compress
-from typing import Any, NamedTuple, get_args, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from rmeval.errors import DataError
 from rmeval.spool import Spool
-from rmeval.types import Contest, Evidence, FloatArray, IntArray, Item, Observation, Response, Status
+from rmeval.types import Contest, Evidence, FloatArray, IntArray, Item, Response
 
 __all__ = [
-    "STATUSES",
-    "Answers",
     "Codes",
     "EvidenceTable",
     "ItemTable",
     "ItemTableBuilder",
-    "KeyIndex",
     "Mask",
     "Shape",
-    "count_statuses",
     "starts",
 ]
 
 Codes = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
-STATUSES: tuple[str, ...] = ("missing", *get_args(Status))
-"""What an answer's status is coded by; `missing` has not been asked, or not come back."""
 
 
 class Shape(NamedTuple):
@@ -265,124 +259,6 @@ def _by_appearance(codes: npt.NDArray[Any]) -> Codes:
     return rank[inverse]
 
 
-class KeyIndex:
-    """The distinct requests among many, found by key.
-
-    Attributes:
-        rows: int32[m], for each of the given keys its row among the distinct ones.
-        first: bool[m], whether the key was not given before.
-    """
-
-    def __init__(self, keys: Iterable[Sequence[str]]) -> None:
-        """Takes keys of 32 hex digits, in pieces of any size."""
-        halves = array("Q"), array("Q")
-        for piece in keys:
-            for half, column in zip(halves, _halves(bytes.fromhex("".join(piece))), strict=True):
-                half.frombytes(column.tobytes())
-        # One half after the other: this is where most memory is needed.
-        high, low = (np.frombuffer(half, np.uint64) if half else np.empty(0, np.uint64) for half in halves)
-        del halves
-        order = np.argsort(high, kind="stable")
-        high = high[order]
-        low = low[order]
-        same = high[1:] == high[:-1]
-        if (same & (low[1:] != low[:-1])).any():
-            again = np.lexsort((low, high))
-            order, high, low = order[again], high[again], low[again]
-        new = np.ones(len(order), bool)
-        new[1:] = ~same | (low[1:] != low[:-1])
-        self.rows = np.empty(len(order), np.int32)
-        self.rows[order] = np.cumsum(new, dtype=np.int32) - 1
-        self.first = np.zeros(len(order), bool)
-        self.first[order[new]] = True
-        self._high, self._low = (high, low) if new.all() else (high[new], low[new])
-
-    def __len__(self) -> int:
-        return len(self._high)
-
-    def find(self, keys: Sequence[str]) -> IntArray:
-        """int64[k]: the row of each key, or -1 where it is none of the given ones."""
-        high, low = _halves(bytes.fromhex("".join(keys)))
-        rows = np.searchsorted(self._high, high).astype(np.int64)
-        found = np.full(len(rows), -1, np.int64)
-        open_ = np.arange(len(rows))
-        # Keys may share their first half; then the one that was meant is among the next.
-        while len(open_):
-            open_ = open_[rows[open_] < len(self)]
-            open_ = open_[self._high[rows[open_]] == high[open_]]
-            same = self._low[rows[open_]] == low[open_]
-            found[open_[same]] = rows[open_[same]]
-            open_ = open_[~same]
-            rows[open_] += 1
-        return found
-
-
-def _halves(data: bytes) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-    pairs = np.frombuffer(data, np.uint64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
-
-
-class Answers:
-    """What came back for each of some distinct requests, as columns with a row a request.
-
-    Attributes:
-        status: uint8[n], position in `STATUSES`.
-        tokens: int32[n], length of what the model read, -1 where that is not known; None where it never is.
-        values: By name, float64[n], NaN where there is none.
-        errors: What went wrong, in words, by row.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.status = np.zeros(count, np.uint8)
-        self.tokens: Codes | None = None
-        self.values: dict[str, FloatArray] = {}
-        self.errors: dict[int, str] = {}
-        self._texts: dict[str, str] = {}
-
-    def add(self, rows: IntArray, batch: Sequence[Observation]) -> None:
-        """Takes observations in; a later one replaces an earlier one, and one whose row is -1 is left out."""
-        for row, seen in zip(rows.tolist(), batch, strict=True):
-            if row >= 0:
-                self._set(row, seen)
-
-    def _set(self, row: int, seen: Observation) -> None:
-        if self.status[row]:
-            for column in self.values.values():
-                column[row] = np.nan
-            self.errors.pop(row, None)
-        self.status[row] = STATUSES.index(seen.status)
-        if "tokens" in seen.usage and self.tokens is None:
-            self.tokens = np.full(len(self.status), -1, np.int32)
-        if self.tokens is not None:
-            self.tokens[row] = seen.usage.get("tokens", -1)
-        for name, value in seen.values.items():
-            if isinstance(value, float):
-                if name not in self.values:
-                    self.values[name] = np.full(len(self.status), np.nan)
-                self.values[name][row] = value
-        if seen.error is not None:
-            self.errors[row] = self._texts.setdefault(seen.error, seen.error)
-
-    @property
-    def main(self) -> FloatArray:
-        """float64[n]: the first of the values that the model gives, NaN where there is none."""
-        return next(iter(self.values.values()), np.full(len(self.status), np.nan))
-
-    @property
-    def has_value(self) -> Mask:
-        """bool[n]: whether any value came back."""
-        found = np.zeros(len(self.status), bool)
-        for column in self.values.values():
-            found |= ~np.isnan(column)
-        return found
-
-    @property
-    def settled(self) -> Mask:
-        """bool[n]: whether there is no need to ask again; errors are asked again."""
-        found: Mask = (self.status != 0) & (self.status != STATUSES.index("error"))
-        return found
-
-
 @dataclass(frozen=True, eq=False)
 class EvidenceTable(Mapping[str, Evidence]):
     """Evidence of all items of a table, as columns; as a mapping, scores and matrices by item id.
@@ -435,9 +311,3 @@ class EvidenceTable(Mapping[str, Evidence]):
 
     def __len__(self) -> int:
         return len(self.table)
-
-
-def count_statuses(status: npt.NDArray[Any]) -> dict[str, int]:
-    """How often each status occurs, by name."""
-    found = np.bincount(status, minlength=len(STATUSES))
-    return {name: int(count) for name, count in zip(STATUSES, found, strict=True) if count}

@@ -31,7 +31,7 @@ from rmeval.errors import DataError
 from rmeval.metrics.outcomes import HALF
 from rmeval.metrics.records import null_evidence
 from rmeval.metrics.style_substance import DOMAINS
-from rmeval.runs.runner import plan
+from rmeval.runs.planning import plan
 from rmeval.runs.selection import Selection
 from rmeval.tables import ItemTable
 from rmeval.text import count_text

@@ -23,12 +23,13 @@ from transformers import (
 )
 
 import rmeval
+from rmeval.answers import Answers, KeyIndex
 from rmeval.benchmarks import Card
 from rmeval.errors import DataError, ModelError
 from rmeval.metrics.outcomes import HALF, OFFICIAL, outcomes
 from rmeval.models import load_model
 from rmeval.protocols.pairwise import AGREE, MEAN, PAIRWISE, PAIRWISE_CHOSEN, Pairwise
-from rmeval.tables import Answers, ItemTable, KeyIndex
+from rmeval.tables import ItemTable
 from rmeval.types import Contest, Item, Message, Observation, Request, Response
 from tests.checkpoints import make_checkpoint, make_tokenizer
 

@@ -16,7 +16,7 @@ from rmeval.errors import RunError
 from rmeval.journal import read_journal
 from rmeval.models import load_model
 from rmeval.runs.folder import derive, open_run
-from rmeval.runs.runner import plan
+from rmeval.runs.planning import plan
 from rmeval.runs.runner import run as run_plan
 from rmeval.runs.selection import Selection
 from rmeval.types import Observation, Request

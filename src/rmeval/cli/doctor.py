@@ -42,7 +42,7 @@ def doctor_command(
     from rmeval.models import ModelOptions
     from rmeval.report.tables import print_examination
     from rmeval.runs.doctor import examine
-    from rmeval.runs.runner import plan
+    from rmeval.runs.planning import plan
 
     show_warnings()
     (chosen,) = wanted.load(o.places(data, [benchmark]))

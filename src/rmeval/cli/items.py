@@ -32,7 +32,7 @@ def items_command(
 
     from rmeval.cli.logs import show_warnings
     from rmeval.errors import explain_os_error
-    from rmeval.runs.runner import plan
+    from rmeval.runs.planning import plan
 
     show_warnings()
     (found,) = wanted.load({benchmark: data})

@@ -34,7 +34,8 @@ def run_command(
     from rmeval.api import load_model
     from rmeval.cli.logs import show_warnings
     from rmeval.report.tables import print_report
-    from rmeval.runs.runner import plan, run
+    from rmeval.runs.planning import plan
+    from rmeval.runs.runner import run
 
     show_warnings()
     found = wanted.load(o.places(data, benchmark))

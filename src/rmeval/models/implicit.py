@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from rmeval.answers import Answers, KeyIndex
 from rmeval.digests import digest
 from rmeval.engines import TokenLogProbs
 from rmeval.errors import ModelError, RunError
@@ -22,7 +23,6 @@ from rmeval.models import ModelOptions
 from rmeval.models.prepare import Preparation, Ready, Window, find, kept_kwargs, make_engine, make_renderer
 from rmeval.protocols import pointwise
 from rmeval.spool import windows
-from rmeval.tables import Answers, KeyIndex
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 
+from rmeval.answers import Answers
 from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
-from rmeval.tables import Answers, Codes, EvidenceTable, ItemTable
+from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import Item, Request
 
 __all__ = ["PROTOCOLS", "Protocol"]

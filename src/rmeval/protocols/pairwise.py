@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rmeval.tables import Answers, Codes, EvidenceTable, ItemTable, count_statuses
+from rmeval.answers import Answers, count_statuses
+from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import FloatArray, Item, Observation, Request
 
 __all__ = ["PAIRWISE", "PAIRWISE_CHOSEN", "Pairwise", "parse_preference"]

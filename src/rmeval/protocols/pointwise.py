@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rmeval.answers import Answers, count_statuses
 from rmeval.digests import conversation_digest, digest
 from rmeval.errors import DataError
-from rmeval.tables import Answers, Codes, EvidenceTable, ItemTable, count_statuses
+from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import Conversation, Item, Message, Observation, Request
 
 __all__ = [

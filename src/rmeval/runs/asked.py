@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from rmeval.answers import Answers, KeyIndex
 from rmeval.journal import read_journal
 from rmeval.protocols import Protocol
 from rmeval.runs.items import StoredItems
 from rmeval.spool import windows
-from rmeval.tables import Answers, Codes, KeyIndex, Mask
+from rmeval.tables import Codes, Mask
 
 __all__ = ["Asked", "ask_journal", "asked"]
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rmeval import __version__
+from rmeval.answers import STATUSES, Answers
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import RunError, explain_os_error
 from rmeval.hub import need_extra
@@ -25,7 +26,7 @@ from rmeval.plugins import is_file_spec
 from rmeval.protocols import PROTOCOLS
 from rmeval.runs.asked import Asked, ask_journal, asked
 from rmeval.runs.items import StoredItems, read_items
-from rmeval.tables import STATUSES, Answers, EvidenceTable
+from rmeval.tables import EvidenceTable
 from rmeval.text import NULL_SCORES
 from rmeval.types import Policy, Record
 

@@ -23,7 +23,8 @@ from rmeval.errors import DataError
 from rmeval.models.imported import Imported
 from rmeval.protocols.pointwise import IMPORTED
 from rmeval.runs.folder import Result
-from rmeval.runs.runner import RunWriter, notes, plan
+from rmeval.runs.planning import notes, plan
+from rmeval.runs.runner import RunWriter
 from rmeval.runs.selection import Selection
 from rmeval.types import Item
 

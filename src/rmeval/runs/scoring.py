@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rmeval.answers import STATUSES, Answers, KeyIndex
 from rmeval.benchmarks.source import Row, read_rows
 from rmeval.digests import digest
 from rmeval.errors import DataError, RunError, explain_os_error
@@ -16,7 +17,7 @@ from rmeval.protocols.pointwise import as_conversation, conversation_requests
 from rmeval.runs.folder import finite, write_json
 from rmeval.runs.lock import Lock
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
-from rmeval.tables import STATUSES, Answers, Codes, KeyIndex
+from rmeval.tables import Codes
 from rmeval.types import Conversation
 
 __all__ = ["score_file"]

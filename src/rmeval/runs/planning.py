@@ -1,0 +1,121 @@
+"""What a run is going to ask about: a benchmark's items, read, counted and selected."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+
+import numpy as np
+
+from rmeval.benchmarks import Benchmark
+from rmeval.digests import contents_digest
+from rmeval.errors import DataError
+from rmeval.runs.items import CountedItem, StoredItems, count_item
+from rmeval.runs.selection import Selection, select
+from rmeval.spool import Spool, windows
+from rmeval.tables import ItemTable, ItemTableBuilder, Mask
+from rmeval.types import Contest
+
+__all__ = ["Plan", "notes", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A benchmark's selected items, read, counted and digested: all that can go wrong with data has been tried.
+
+    Attributes:
+        benchmark: The benchmark.
+        selection: Which of its items.
+        contents: Digest of all its items, selected or not.
+        stored: The selected ones, without their texts.
+        items: Gives the selected ones with their texts, one at a time, anew at each call.
+        notes: What a reader of the numbers must know of them.
+    """
+
+    benchmark: Benchmark
+    selection: Selection
+    contents: str
+    stored: StoredItems
+    items: Callable[[], Iterator[CountedItem]]
+    notes: tuple[str, ...] = ()
+
+    def take(self, items: Mask) -> Plan:
+        """The items for which the mask bool[n] is true."""
+        if items.all():
+            return self
+        stored = self.stored.take(items)
+        return replace(self, stored=stored, items=lambda: compress(self.items(), items))
+
+
+def plan(benchmark: Benchmark, selection: Selection = Selection()) -> Plan:  # noqa: B008  frozen
+    """Reads a benchmark, once and item by item, so that it need not fit into memory.
+
+    Raises:
+        DataError: If its data cannot be used, or nothing is selected.
+        RunError: If there is no room for temporary files.
+    """
+    builder = ItemTableBuilder()
+    texts: Spool[list[CountedItem]] = Spool()
+    digests: Spool[list[Sequence[str]]] = Spool()
+    counts = {name: array("i") for name in ("characters", "markdown")}
+
+    def read() -> Iterator[tuple[str, Sequence[str]]]:
+        for window in windows(map(count_item, benchmark.load()), _WINDOW):
+            texts.append(window)
+            digests.append([one.digests for one in window])
+            for one in window:
+                builder.add(one.item)
+                for name, column in counts.items():
+                    column.extend(getattr(count, name) for count in one.counts)
+                yield one.item.id, one.digests
+
+    contents = contents_digest(read())
+    table = builder.table()
+    _refuse_twice(table, benchmark)
+    whole = StoredItems(
+        table,
+        {name: np.array(column, np.int32) for name, column in counts.items()},
+        lambda: (own for window in digests for own in window),
+    )
+    everything = Plan(benchmark, selection, contents, whole, lambda: (one for window in texts for one in window))
+    chosen = everything.take(select(table, selection, benchmark.card))
+    return replace(chosen, notes=tuple(notes(benchmark, chosen.stored)))
+
+
+_WINDOW = 1 << 12
+
+
+def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
+    """Ids are compared by their hashes, and where those agree by themselves."""
+    codes = np.fromiter(map(hash, table.ids), np.int64, len(table))
+    order = np.argsort(codes, kind="stable")
+    again = np.sort(order[1:][codes[order[1:]] == codes[order[:-1]]])
+    seen: dict[str, int] = {}
+    for position in np.flatnonzero(np.isin(codes, codes[again])).tolist():
+        name = table.ids[position]
+        if name in seen:
+            raise DataError(
+                f"item {seen[name] + 1} and item {position + 1} of {benchmark.card.id} have the id {name!r}: "
+                "ids must be unique; mend them, or leave the column out where there need be none"
+            )
+        seen[name] = position
+
+
+def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
+    """What a reader of the numbers of some items must know."""
+    shapes = zip(stored.table.shape.tolist(), stored.digests(), strict=True)
+    equal = sum(
+        len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].contests, own) for code, own in shapes
+    )
+    same = f"{equal} items ask which of two equal answers is better, which no model can tell"
+    return [*benchmark.notes(stored.table), *([same] if equal else [])]
+
+
+def _undecidable(contests: Sequence[Contest], own: Sequence[str]) -> bool:
+    return any(
+        [own[member] for member in contest.members].count(own[contest.members[contest.gold]]) > 1
+        for contest in contests
+        if contest.gold is not None
+    )
