@@ -25,8 +25,7 @@ WAYS = {
     "rmeval": ("rmeval", "float32"),
     "dense": ("dense", "float32"),
 }
-if has_bfloat16():
-    WAYS["rmeval bf16"] = ("rmeval", "bfloat16")
+BFLOAT16 = {"rmeval bf16": ("rmeval", "bfloat16")}
 PARTS = 2
 """Stretches of the data that the ways take turns on, so that a busy minute is everybody's."""
 
@@ -132,8 +131,11 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=12, help="of each data set every so manieth item")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", help="only workloads whose name holds this")
+    parser.add_argument("--bfloat16", action="store_true", help="measure it on a CPU that computes it in software, too")
     parser.add_argument("-o", "--out", type=Path, help="markdown file to add the tables to")
     given = parser.parse_args()
+    if given.bfloat16 or has_bfloat16():
+        WAYS.update(BFLOAT16)
     with tempfile.TemporaryDirectory() as folder:
         model = given.model or str(make_small_rm(Path(folder) / "small-rm"))
         workloads = [own for own in read_workloads(given.every) if (given.only or "") in own.name]

@@ -109,6 +109,8 @@ def test_a_classifier_of_two_answers(tmp_path: Path) -> None:
             expected.append(sigmoid(float(network.score(hidden))))
     model = load_model(str(folder), kind="comparator", comparison=str(template))
     assert values(model) == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(ModelError, match="leave --chat-template out"):
+        load_model(str(folder), kind="comparator", comparison=str(template), chat_template=str(template))
 
 
 def test_rlhflows_input(tmp_path: Path) -> None:
@@ -199,6 +201,16 @@ def test_a_comparator_of_ones_own_on_cells(rm_bench_folder: Path, tmp_path: Path
     assert rmeval.open_run(habit.path).records == habit.records
     with pytest.raises(ModelError, match="Longer compares two answers and scores none"):
         rmeval.score(f"{file}:Longer", [[*PROMPT, Message("assistant", "so")]])
+
+
+def test_what_a_comparator_of_ones_own_may_not_return(tmp_path: Path) -> None:
+    file = tmp_path / "odd.py"
+    file.write_text("class Odd:\n    def compare(self, pairs):\n        return [None] * len(pairs)\n")
+    ((one, *_), *_) = load_model(f"{file}:Odd").observe(REQUESTS)
+    assert one.error == "the model gave no number for a probability"
+    file.write_text("class Few:\n    def compare(self, pairs):\n        return [0.5]\n")
+    with pytest.raises(ModelError, match=r"compare\(\) returned 1 numbers for 3 pairs: return one each"):
+        list(load_model(f"{file}:Few").observe(REQUESTS))
 
 
 class FourOfThem:

@@ -135,13 +135,16 @@ def test_reference_sums_are_kept_for_every_policy(policy: Path, reference: Path,
     assert b"capital" not in b"".join(path.read_bytes() for path in folder.iterdir())
 
 
-def test_one_model_in_memory_at_a_time(policy: Path, reference: Path, tmp_path: Path, cache: Path) -> None:
+def test_one_model_in_memory_at_a_time(
+    policy: Path, reference: Path, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     together = values(load_model(str(policy), ref_model=str(reference)))
     shutil.rmtree(cache)
     model = load_model(str(policy), ref_model=str(reference), sequential=True)
     stream = model.observe(conversation_requests(TALKS))
     first = next(stream)
     assert model._reference.engine.network._model is None  # type: ignore[attr-defined]
+    assert "the reference reads all answers first" in caplog.text
     rest = [one for batch in stream for one in batch]
     seen = {one.key: one.values for one in [*first, *rest]}
     assert [dict(seen[request.key]) for request in conversation_requests(TALKS)] == together

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,13 @@ def test_the_picture_holds_the_numbers_and_is_the_same_each_time(run: rmeval.Res
     title = "baseline:markdown on rm-bench-synthetic: accuracy in %"
     for text in (title, "66.7", "100.0", "0.0", "all domains", "safety"):
         assert f"<!-- {text} -->" in first, text
+
+
+def test_of_several_scores_the_one_that_is_drawn_is_named(run: rmeval.Result, tmp_path: Path) -> None:
+    several = replace(run, records=[*run.records, *(replace(one, variant="other") for one in run.records)])
+    draw_matrix(several, tmp_path / "m.svg")
+    title = "baseline:markdown on rm-bench-synthetic by score: accuracy in %"
+    assert f"<!-- {title} -->" in (tmp_path / "m.svg").read_text()
 
 
 def test_what_cannot_be_drawn_is_said(

@@ -152,6 +152,7 @@ class Implicit:
             reference.remember(rendered)
             if self._options.sequential:
                 self.engine.network.release()
+                logger.warning("the reference reads all answers first, and the policy then: the bar waits for that")
                 for window in rendered:
                     reference.read(window.ready)
                 reference.release()

@@ -112,14 +112,12 @@ class Plugin:
                 # One bad conversation must not take its neighbours along.
                 return [observation for request in batch for observation in self._observe(score, [request])]
             return [_failed(request, error) for request in batch]
-        method = "compare" if self._compares else "score"
+        method, asked = ("compare", "pair") if self._compares else ("score", "conversation")
         what = f"{self._target}: {method}()" if self._class else self._target
         if not is_list:
-            raise ModelError(
-                f"{what} returned a {type(answer).__name__}: return a list with a number for each conversation"
-            )
+            raise ModelError(f"{what} returned a {type(answer).__name__}: return a list with a number for each {asked}")
         if len(scores) != len(batch):
-            raise ModelError(f"{what} returned {len(scores)} numbers for {len(batch)} conversations: return one each")
+            raise ModelError(f"{what} returned {len(scores)} numbers for {len(batch)} {asked}s: return one each")
         return [
             _failed(request, one) if isinstance(one, BaseException) else parse(request.key, one)
             for request, one in zip(batch, scores, strict=True)

@@ -125,7 +125,8 @@ def parse_preference(key: str, probability: float, tokens: int | None = None, tr
     """
     usage = {} if tokens is None else {"tokens": tokens}
     if not 0 <= probability <= 1:
-        return Observation(key, "error", usage=usage, error=f"the model gave {probability} for a probability")
+        gave = "no number" if math.isnan(probability) else str(probability)
+        return Observation(key, "error", usage=usage, error=f"the model gave {gave} for a probability")
     return Observation(key, "truncated" if truncated else "ok", {VALUE: float(probability)}, usage=usage)
 
 

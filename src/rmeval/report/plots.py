@@ -71,7 +71,9 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
             _draw_cells(grid[0, column], records, scope, shades, first=column == 0, theme=theme)
             _draw_levels(grid[1, column], records, scope, faint, first=column == 0)
         model, benchmark = result.manifest["model"]["name"], result.manifest["benchmark"]["id"]
-        figure.suptitle(f"{model} on {benchmark}: accuracy in %", fontsize=11, color=ink)
+        variants = {record.variant: None for record in result.records}
+        by = f" by {next(iter(variants))}" if len(variants) > 1 else ""
+        figure.suptitle(f"{model} on {benchmark}{by}: accuracy in %", fontsize=11, color=ink)
         metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
         try:
             figure.savefig(path, dpi=160, facecolor=paper, metadata=metadata)

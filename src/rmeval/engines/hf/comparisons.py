@@ -48,6 +48,9 @@ class Comparison:
 
     For a language model whose tokenizer has a chat template, the text is a user's message, with the generation prompt;
     otherwise, and for `steamshp`, it is tokenised as it is, with the tokenizer's special tokens.
+
+    Attributes:
+        chat: Whether it is a message.
     """
 
     def __init__(self, renderer: Renderer, template: str, chat: bool) -> None:
@@ -63,7 +66,7 @@ class Comparison:
         """
         self._renderer = renderer
         self._known = template if template in KNOWN else None
-        self._chat = chat and template != "steamshp" and bool(renderer.tokenizer.chat_template)
+        self.chat = chat and template != "steamshp" and bool(renderer.tokenizer.chat_template)
         # An editor's last newline is none of the template's.
         self._source = KNOWN.get(template) or _read(template).removesuffix("\n")
         environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
@@ -81,7 +84,7 @@ class Comparison:
 
     def identity(self) -> str:
         """Digest of the template and of whether it is a message."""
-        return digest([self._source, self._chat])
+        return digest([self._source, self.chat])
 
     def render(self, comparisons: Sequence[tuple[Conversation, str, str]]) -> list[Rendered]:
         """Token ids of prompts with two answers each."""
@@ -99,7 +102,7 @@ class Comparison:
 
     def _ids(self, tokenizer: Any, prompt: Conversation, first: str, second: str) -> list[int]:
         text = self._text([{"role": message.role, "content": message.content} for message in prompt], first, second)
-        if not self._chat:
+        if not self.chat:
             plain: list[int] = tokenizer(text)["input_ids"]
             return plain
         # RLHFlow's has neither a generation prompt nor BOS.
