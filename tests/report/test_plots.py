@@ -44,7 +44,7 @@ def test_the_picture_holds_the_numbers_and_is_the_same_each_time(run: rmeval.Res
 
 
 def test_of_several_scores_the_one_that_is_drawn_is_named(run: rmeval.Result, tmp_path: Path) -> None:
-    several = replace(run, records=[*run.records, *(replace(one, variant="other") for one in run.records)])
+    several = replace(run, records=(*run.records, *(replace(one, variant="other") for one in run.records)))
     draw_matrix(several, tmp_path / "m.svg")
     title = "baseline:markdown on rm-bench-synthetic by score: accuracy in %"
     assert f"<!-- {title} -->" in (tmp_path / "m.svg").read_text()
