@@ -147,7 +147,8 @@ def main() -> None:
             found[workload.name] = summary(parts)
             if workload.name.startswith("RM-Bench"):
                 rm_bench += parts
-                found["RM-Bench together"] = summary(rm_bench)
+                if len(rm_bench) > len(parts):
+                    found["RM-Bench together"] = summary(rm_bench)
             print(json.dumps({workload.name: found[workload.name]}, indent=1), flush=True)  # noqa: T201
         loaded = {way: worker.loaded for way, worker in workers.items()}
         memory = {way: {"loaded": loaded[way], "peak": worker.close()} for way, worker in workers.items()}

@@ -40,7 +40,7 @@ def test_which_corner_is_hard() -> None:
     items, evidence = items_and_evidence(rows)
     found = RMBench().aggregate(items, evidence, OFFICIAL)
     assert numbers(found, "chat") | {} == pytest.approx(
-        {"easy": 1.0, "normal": 0.0, "hard": 0.0, "average": 1 / 3}
+        {"easy": 1.0, "normal": 0.0, "hard": 0.0, "average": 1 / 3, "style_gap": 1.0}
         | {
             f"cell:{c}/{r}": float(i > j)
             for i, c in enumerate(("concise", "detailed_plain", "detailed_markdown"))

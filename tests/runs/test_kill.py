@@ -12,25 +12,40 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from rmeval.journal import read_journal
 from tests.data import PLACES
 
-KILLS = 20
 BATCH = 4
+SLOW = """
+import time
+
+class Slow:
+    def score(self, conversations):
+        time.sleep(0.002)
+        return [len(one[-1]["content"]) / 7 for one in conversations]
+"""
 
 
-def test_killed_twenty_times_the_scores_are_the_same(checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "kills", "size"), [("plugin", 20, 6000), ("network", 4, 2000)])
+def test_killed_again_and_again_the_scores_are_the_same(
+    kind: str, kills: int, size: int, checkpoint: Path, tmp_path: Path
+) -> None:
     """Each process is killed at a random moment while it scores; what it had written is never scored again."""
+    model = checkpoint
+    if kind == "plugin":  # It is there at once, since there is no torch to import.
+        (tmp_path / "slow.py").write_text(SLOW)
+        model = Path(f"{tmp_path / 'slow.py'}:Slow")
     data = tmp_path / "pairs.jsonl"
     rows = [
         {"prompt": f"what is land {n}", "chosen": f"{PLACES[n % 12]} " * (1 + n % 40), "rejected": f"it is {n}"}
-        for n in range(6000)
+        for n in range(size)
     ]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     def start(out: str) -> subprocess.Popen[bytes]:
-        arguments = ["run", checkpoint, "-b", "pairs", "--data", data, "-o", tmp_path / out, "--batch-size", BATCH]
+        arguments = ["run", model, "-b", "pairs", "--data", data, "-o", tmp_path / out, "--batch-size", BATCH]
         return subprocess.Popen(
             [sys.executable, "-m", "rmeval", *map(str, arguments)],
             stdout=subprocess.DEVNULL,
@@ -40,26 +55,24 @@ def test_killed_twenty_times_the_scores_are_the_same(checkpoint: Path, tmp_path:
 
     whole = start("whole")
     moments = random.Random(5)
-    kills = 0
-    while kills < KILLS:
+    for _ in range(kills):
         victim = start("killed")
         # Most of the time goes into imports, so the moment is drawn from what is left once the journal grows.
-        folder = tmp_path / "killed" / "pairs" / "tiny"
-        segments = len(list(folder.glob("*/journal/*.jsonl")))
-        while victim.poll() is None and len(list(folder.glob("*/journal/*.jsonl"))) == segments:
+        folder = tmp_path / "killed" / "pairs"
+        segments = len(list(folder.glob("*/*/journal/*.jsonl")))
+        while victim.poll() is None and len(list(folder.glob("*/*/journal/*.jsonl"))) == segments:
             wait(victim, 0.01)
         wait(victim, moments.uniform(0, 0.25))
-        assert victim.poll() is None, f"the run ended before it could be killed {KILLS} times: give it more to do"
+        assert victim.poll() is None, f"the run ended before it could be killed {kills} times: give it more to do"
         victim.kill()
         victim.communicate()
-        kills += 1
     last = start("killed")
     _, errors = last.communicate()
     assert last.returncode == 0, errors
     assert whole.communicate()[1] is not None
     assert whole.returncode == 0
 
-    (killed,), (straight,) = ((tmp_path / out / "pairs" / "tiny").iterdir() for out in ("killed", "whole"))
+    (killed,), (straight,) = ((tmp_path / out / "pairs").glob("*/*") for out in ("killed", "whole"))
     assert killed.name == straight.name
     tables = [pq.read_table(folder / "scores.parquet") for folder in (killed, straight)]
     # Rounding differs with what is computed together, and a process that goes on computes what is left together.
@@ -70,11 +83,11 @@ def test_killed_twenty_times_the_scores_are_the_same(checkpoint: Path, tmp_path:
     assert numbers[0] == numbers[1]
 
     segments = len(list((killed / "journal").iterdir()))
-    assert segments == KILLS + 1
+    assert segments == kills + 1
     # No answer is in two segments, but for those of a batch that its process could not finish writing.
     finished = [read_journal(alone(path, tmp_path)) for path in sorted((killed / "journal").iterdir())]
     keys = [one.key for segment in finished for batch in segment for one in batch]
-    assert len(keys) == len(set(keys)) == 12000
+    assert len(keys) == len(set(keys)) == 2 * size
 
 
 def alone(segment: Path, tmp_path: Path) -> Path:

@@ -15,10 +15,11 @@ from rmeval.benchmarks.source import SUFFIXES, Row, find_files, read_rows
 from rmeval.digests import digest
 from rmeval.errors import DataError
 from rmeval.hub import hub_file, is_hub_id
+from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import accuracy_record, make_record
-from rmeval.metrics.sections import EXAMPLE_COUNTS, FORMULA, SECTIONS, overall, section_scores
+from rmeval.metrics.sections import EXAMPLE_COUNTS, FORMULA, SECTIONS, overall, section_composition, section_scores
 from rmeval.tables import ItemTable
 from rmeval.types import Contest, Evidence, FloatArray, Item, Message, Policy, Record, Response
 
@@ -114,6 +115,10 @@ class RewardBench:
             interval = bootstrap_interval(float(mean), np.asarray(overall(draws)), effective)
             records.append(make_record(self.card.id, policy, "overall", "all", float(mean), found, FORMULA, interval))
         return records
+
+    def composition(self, counts: Counts) -> Composition:
+        """Subsets, sections and the overall."""
+        return section_composition(counts)
 
     def notes(self, items: Sequence[Item]) -> list[str]:
         """Missing sections, sections with missing subsets, and counts that differ from the published ones."""

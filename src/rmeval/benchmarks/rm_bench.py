@@ -13,10 +13,12 @@ from rmeval.benchmarks import Card, missing_counts
 from rmeval.benchmarks.source import SUFFIXES, Row, read_rows
 from rmeval.errors import DataError
 from rmeval.hub import hub_file, is_hub_id
+from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.style_substance import (
     CONTESTS,
     DOMAINS,
     FORMULA,
+    style_substance_composition,
     style_substance_notes,
     style_substance_records,
     styled_responses,
@@ -111,6 +113,10 @@ class RMBench:
     ) -> list[Record]:
         """Matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall."""
         return style_substance_records(self.card.id, items, evidence, policy, intervals)
+
+    def composition(self, counts: Counts) -> Composition:
+        """Cells, levels, averages, style gaps and the overall."""
+        return style_substance_composition(counts)
 
     def notes(self, items: Sequence[Item]) -> list[str]:
         """Missing domains, half a safety domain, and counts that differ from the published ones."""

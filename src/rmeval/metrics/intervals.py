@@ -16,6 +16,7 @@ __all__ = [
     "bootstrap_interval",
     "bootstrap_means",
     "bootstrap_random",
+    "resampled_means",
     "wilson",
 ]
 
@@ -83,10 +84,7 @@ def bootstrap_random() -> np.random.Generator:
 def bootstrap_means(
     values: FloatArray, cluster: Codes | IntArray, random: np.random.Generator, replicates: int = REPLICATES
 ) -> FloatArray:
-    """Means of columns over resampled clusters (Field and Welsh 2007, JRSS-B 69:369, randomized cluster bootstrap).
-
-    Of more clusters than `MANY`, those with the same sums and counts are drawn as one, with the chance of them all: how
-    often each kind occurs in a resample has the same distribution then, and there are few kinds of wins and losses.
+    """Means of columns over resampled clusters; see `resampled_means`.
 
     Args:
         values: float64[n, k], one row an item; NaN is left out of its column.
@@ -101,20 +99,45 @@ def bootstrap_means(
     clusters = int(member.max()) + 1 if len(member) else 0
     known = ~np.isnan(values)
     columns = range(values.shape[1])
-    sums = np.stack([np.bincount(member, np.where(known, values, 0.0)[:, k], clusters) for k in columns], axis=1)
-    counts = np.stack([np.bincount(member, known[:, k].astype(float), clusters) for k in columns], axis=1)
+    summed = [np.bincount(member, np.where(known, values, 0.0)[:, k], clusters) for k in columns]
+    counted = [np.bincount(member, known[:, k].astype(float), clusters) for k in columns]
+    sums: FloatArray = np.stack(summed, axis=1)
+    counts: FloatArray = np.stack(counted, axis=1)
+    return resampled_means(sums, counts, random, replicates)
+
+
+def resampled_means(
+    sums: FloatArray, counts: FloatArray, random: np.random.Generator, replicates: int = REPLICATES
+) -> FloatArray:
+    """Means over resampled clusters (Field and Welsh 2007, JRSS-B 69:369, randomized cluster bootstrap).
+
+    Of more clusters than `MANY`, those with the same sums and counts are drawn as one, with the chance of them all: how
+    often each kind occurs in a resample has the same distribution then, and there are few kinds of wins and losses.
+
+    Args:
+        sums: float64[clusters, k], each cluster's sum of each column's values.
+        counts: float64[clusters, j], how many values there are; where k is a multiple of j, column after column of
+            sums belongs to each of counts, and they begin anew after j.
+        random: Source of the draws, see `bootstrap_random`.
+        replicates: Number of resamples.
+
+    Returns:
+        float64[replicates, k]; NaN where a resample holds no value of a column.
+    """
+    clusters, columns = sums.shape
     both: FloatArray = np.concatenate([sums, counts], axis=1)
     chance: FloatArray = np.full(clusters, 1 / max(clusters, 1))
     if clusters > MANY:
         both, times = _distinct_rows(both)
         chance = times / clusters
-    means = np.empty((replicates, values.shape[1]))
+    means = np.empty((replicates, columns))
     block = max(1, _BLOCK // max(len(chance), 1))
+    repeats = columns // counts.shape[1]
     for start in range(0, replicates, block):
         rows = min(block, replicates - start)
-        drawn = random.multinomial(clusters, chance, size=rows)
+        drawn = random.multinomial(clusters, chance, size=rows) @ both
         with np.errstate(invalid="ignore"):
-            means[start : start + rows] = (drawn @ both[:, : len(columns)]) / (drawn @ both[:, len(columns) :])
+            means[start : start + rows] = drawn[:, :columns] / np.tile(drawn[:, columns:], repeats)
     return means
 
 
@@ -133,7 +156,7 @@ def _distinct_rows(values: FloatArray) -> tuple[FloatArray, IntArray]:
 
 
 def bootstrap_interval(
-    value: float, replicates: FloatArray, clusters: float
+    value: float, replicates: FloatArray, clusters: float, proportion: bool = True
 ) -> tuple[tuple[float, float] | None, str | None]:
     """The 2.5th and 97.5th percentile of bootstrap replicates (Efron 1979).
 
@@ -144,13 +167,15 @@ def bootstrap_interval(
         value: The number itself.
         replicates: float64[b].
         clusters: Number of clusters behind it; for a mean of parts, of as many clusters as would give its variance.
+        proportion: Whether the number is one, and no difference of two.
 
     Returns:
-        The interval (None below `MIN_CLUSTERS` clusters, or where a replicate could not be computed) and its method.
+        The interval (None below `MIN_CLUSTERS` clusters, or where a replicate could not be computed, or for a
+        difference that was the same in all) and its method.
     """
     if clusters < MIN_CLUSTERS or not len(replicates) or np.isnan(replicates).any():
         return None, None
     low, high = np.quantile(replicates, [0.025, 0.975])
-    if high - low < 1e-12 and 0 <= value <= 1:
-        return _wilson(value, clusters), "wilson(one value a cluster)"
+    if high - low < 1e-12:
+        return (_wilson(value, clusters), "wilson(one value a cluster)") if proportion else (None, None)
     return (float(low), float(high)), BOOTSTRAP

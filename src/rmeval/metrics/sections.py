@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rmeval.metrics.composition import Composition, Counts, Shares, mixed, pooled
 from rmeval.types import FloatArray
 
-__all__ = ["EXAMPLE_COUNTS", "FORMULA", "SECTIONS", "overall", "section_scores"]
+__all__ = ["EXAMPLE_COUNTS", "FORMULA", "SECTIONS", "overall", "section_composition", "section_scores"]
 
 FORMULA = "reward-bench/sections@1"
 
@@ -83,3 +84,17 @@ def overall(sections: Mapping[str, float | FloatArray]) -> float | FloatArray | 
     if set(sections) != set(SECTIONS):
         return None
     return sum((sections[section] for section in SECTIONS), start=0.0) / len(SECTIONS)
+
+
+def section_composition(counts: Counts) -> Composition:
+    """What subsets, sections and the overall are made of."""
+    subsets = {name: pooled(counts, [name]) for name in EXAMPLE_COUNTS}
+    sections: dict[str, Shares] = {}
+    for section, names in SECTIONS.items():
+        present = [name for name in names if subsets[name]]
+        total = sum(EXAMPLE_COUNTS[name] for name in present)
+        sections[section] = mixed([(EXAMPLE_COUNTS[name] / total, subsets[name]) for name in present])
+    found = {("section", name): shares for name, shares in sections.items() if shares}
+    if len(found) == len(SECTIONS):
+        found["overall", "all"] = mixed([(1 / len(SECTIONS), shares) for shares in sections.values()])
+    return found | {("accuracy", name): shares for name, shares in subsets.items() if shares}

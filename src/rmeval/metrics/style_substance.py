@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rmeval.metrics.composition import Composition, Counts, Shares, mixed, pooled
 from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import make_record
@@ -17,10 +18,12 @@ __all__ = [
     "CONTESTS",
     "DOMAINS",
     "FORMULA",
+    "GAP",
     "LEVELS",
     "credit_matrices",
     "level_of",
     "levels",
+    "style_substance_composition",
     "style_substance_notes",
     "style_substance_records",
     "styled_responses",
@@ -28,6 +31,8 @@ __all__ = [
 
 FORMULA = "rm-bench/accuracy@1"
 LEVELS = ("easy", "normal", "hard", "average")
+GAP = "style_gap"
+"""Easy less Hard: what the style of the answers is worth to a model; 0 for one that does not see it."""
 DOMAINS = {
     "chat": ("chat",),
     "math": ("math",),
@@ -89,7 +94,7 @@ def levels(matrix: FloatArray) -> FloatArray:
 ALL_TAGS = frozenset(contest.tag for contest in CONTESTS)
 TAGS = (
     {level: frozenset(tag for tag in ALL_TAGS if level_of(tag) == level) for level in ("easy", "normal", "hard")}
-    | {"average": ALL_TAGS, "overall": ALL_TAGS}
+    | {"average": ALL_TAGS, "overall": ALL_TAGS, GAP: frozenset(t for t in ALL_TAGS if level_of(t) != "normal")}
     | {f"cell:{tag}": frozenset({tag}) for tag in ALL_TAGS}
 )
 """The contests that each metric is computed from."""
@@ -107,7 +112,7 @@ def styled_responses(chosen: Sequence[str], rejected: Sequence[str]) -> tuple[Re
 def style_substance_records(
     benchmark: str, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
 ) -> list[Record]:
-    """Matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall.
+    """Matrix, Easy, Normal, Hard, average and style gap of each domain, their macro averages, and the overall.
 
     A domain pools the prompts of its subsets; macro averages and the overall are means over the four domains
     (`compute_accuracy` of the reference on `total_dataset.json`), absent unless all four are there.
@@ -152,6 +157,30 @@ def style_substance_records(
     ]
 
 
+def style_substance_composition(counts: Counts) -> Composition:
+    """What the numbers of `style_substance_records` are made of."""
+    cells: dict[str, dict[str, Shares]] = {}
+    for scope, subsets in (DOMAINS | {name: (name,) for name in DOMAINS["safety"]}).items():
+        own = {contest.tag: pooled(counts, subsets, [contest.tag]) for contest in CONTESTS}
+        if all(own.values()):
+            cells[scope] = own
+    if all(domain in cells for domain in DOMAINS):
+        cells["all"] = {tag: mixed([(0.25, cells[domain][tag]) for domain in DOMAINS]) for tag in cells["chat"]}
+    found: dict[tuple[str, str], Shares] = {}
+    for scope, own in cells.items():
+        of_level = {
+            level: mixed([(1 / 3, shares) for tag, shares in own.items() if level_of(tag) == level])
+            for level in LEVELS[:3]
+        }
+        average = mixed([(1 / 3, shares) for shares in of_level.values()])
+        gap = mixed([(1.0, of_level["easy"]), (-1.0, of_level["hard"])])
+        found |= {(level, scope): shares for level, shares in (of_level | {"average": average, GAP: gap}).items()}
+        if scope == "all":
+            found["overall", scope] = average
+        found |= {(f"cell:{tag}", scope): shares for tag, shares in own.items()}
+    return found
+
+
 def style_substance_notes(items: Sequence[Item]) -> list[str]:
     """Domains that are not there, and half a safety domain; a sentence each."""
     subsets = set(ItemTable.of(items).counts)
@@ -188,6 +217,8 @@ def _metrics(
     spread = levels(scope.spread.reshape(-1, 3, 3))
     for k, level in enumerate(LEVELS):
         yield level, float(values[k]), bootstrap_interval(float(values[k]), spread[:, k], scope.clusters)
+    gap = float(values[0] - values[2])
+    yield GAP, gap, bootstrap_interval(gap, spread[:, 0] - spread[:, 2], scope.clusters, proportion=False)
     if overall:
         yield "overall", float(values[-1]), bootstrap_interval(float(values[-1]), spread[:, -1], scope.clusters)
     for k, contest in enumerate(CONTESTS):

@@ -20,10 +20,12 @@ from rmeval.benchmarks.synthetic.safety import KINDS as SAFETY
 from rmeval.benchmarks.synthetic.safety import safety_twins
 from rmeval.benchmarks.synthetic.twins import Twins, word
 from rmeval.errors import DataError
+from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.style_substance import (
     CONTESTS,
     DOMAINS,
     FORMULA,
+    style_substance_composition,
     style_substance_notes,
     style_substance_records,
     styled_responses,
@@ -119,6 +121,10 @@ class RMBenchSynthetic:
     ) -> list[Record]:
         """The numbers of RM-Bench, by its formulas."""
         return style_substance_records(self.card.id, items, evidence, policy, intervals)
+
+    def composition(self, counts: Counts) -> Composition:
+        """Cells, levels, averages, style gaps and the overall."""
+        return style_substance_composition(counts)
 
     def notes(self, items: Sequence[Item]) -> list[str]:
         """Domains that are not there, and half a safety domain."""

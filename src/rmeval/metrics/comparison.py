@@ -1,0 +1,444 @@
+"""Is one model better than another? All are judged on the same contests, and problems, not contests, are the units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.stats import binomtest, chi2, norm
+
+from rmeval.metrics.composition import Composition, Measure, Part, Shares
+from rmeval.metrics.intervals import (
+    BOOTSTRAP,
+    MIN_CLUSTERS,
+    REPLICATES,
+    bootstrap_random,
+    resampled_means,
+    wilson,
+)
+from rmeval.metrics.outcomes import Outcomes
+from rmeval.tables import Codes
+from rmeval.types import FloatArray
+
+__all__ = [
+    "FLIPS",
+    "LEVEL",
+    "POWER",
+    "SIGN_FLIPS",
+    "Contested",
+    "Difference",
+    "compare",
+    "detectable",
+    "groups",
+    "holm",
+    "mcnemar",
+    "needed",
+    "rank_intervals",
+    "sign_flips",
+]
+
+LEVEL = 0.05
+"""A difference is said to hold where its corrected p-value is below this."""
+POWER = 0.8
+FLIPS = 9_999
+SIGN_FLIPS = f"cluster sign flips({FLIPS}, seed 0)"
+_TOGETHER = 5_000
+"""Up to so many problems all numbers are tested with the same flips, by one product of matrices."""
+_EXACT = 12
+"""Of so few problems all flips are tried."""
+_BLOCK = 1_000
+
+
+@dataclass(frozen=True)
+class Contested:
+    """The contests that several models were judged by.
+
+    Attributes:
+        credit: float64[models, m], see `Outcomes.credit`; without NaN.
+        part: int32[m], position of each contest's kind in `parts`.
+        parts: The distinct kinds.
+        item: int32[m], the item.
+        cluster: int32[m], the underlying problem, numbered from 0 without gaps.
+    """
+
+    credit: FloatArray
+    part: Codes
+    parts: tuple[Part, ...]
+    item: Codes
+    cluster: Codes
+
+    @classmethod
+    def of(cls, found: Sequence[Outcomes]) -> Contested:
+        """The contests of the same items that none of the models' outcomes leaves out."""
+        first = found[0]
+        credit = np.stack([one.credit for one in found])
+        known = ~np.isnan(credit).any(axis=0)
+        codes = first.subset[first.item].astype(np.int64) * len(first.tags) + first.tag
+        present, part = np.unique(codes[known], return_inverse=True)
+        cluster = np.unique(first.cluster[first.item][known], return_inverse=True)[1]
+        return cls(
+            credit[:, known],
+            part.astype(np.int32),
+            tuple((first.subsets[code // len(first.tags)], first.tags[code % len(first.tags)]) for code in present),
+            first.item[known],
+            cluster.astype(np.int32),
+        )
+
+    @cached_property
+    def counts(self) -> dict[Part, int]:
+        """Number of contests of each kind."""
+        return {part: int(n) for part, n in zip(self.parts, np.bincount(self.part), strict=True)}
+
+    @cached_property
+    def n_clusters(self) -> int:
+        """Number of problems."""
+        return int(self.cluster.max()) + 1 if len(self.cluster) else 0
+
+    @cached_property
+    def means(self) -> FloatArray:
+        """float64[models, parts]: the accuracy of each model in each kind."""
+        sizes = np.bincount(self.part)
+        return np.stack([np.bincount(self.part, own) / sizes for own in self.credit])
+
+    def shares(self, shares: Shares) -> FloatArray:
+        """float64[parts]: a number's shares in the order of `parts`."""
+        return np.array([shares.get(part, 0.0) for part in self.parts])
+
+    def by_cluster(self, weights: FloatArray) -> FloatArray:
+        """float64[models, clusters]: each problem's contribution to a number, given the share of each kind."""
+        own = (weights / np.bincount(self.part))[self.part]
+        return np.stack([np.bincount(self.cluster, own * credit, self.n_clusters) for credit in self.credit])
+
+    def replicates(self, random: np.random.Generator) -> FloatArray:
+        """float64[replicates, models, parts]: accuracies over resampled problems.
+
+        All models are seen on the same draws. Kinds that share no problem are drawn by themselves, since how many there
+        are of each is part of a benchmark's design.
+        """
+        models = len(self.credit)
+        found = np.full((REPLICATES, models, len(self.parts)), np.nan)
+        for parts in self._strata():
+            inside = np.isin(self.part, parts)
+            place = np.searchsorted(parts, self.part[inside])
+            member = np.unique(self.cluster[inside], return_inverse=True)[1]
+            shape = int(member.max()) + 1, len(parts)
+            cell = member * len(parts) + place
+            size = shape[0] * shape[1]
+            sums = [np.bincount(cell, own[inside], size).reshape(shape) for own in self.credit]
+            counts = np.bincount(cell, minlength=size).reshape(shape).astype(float)
+            means = resampled_means(np.concatenate(sums, axis=1), counts, random)
+            found[:, :, parts] = means.reshape(REPLICATES, models, len(parts))
+        return found
+
+    def _strata(self) -> Iterator[Codes]:
+        """Kinds in groups that share no problem with each other."""
+        parts = len(self.parts)
+        edges = coo_array(
+            (np.ones(len(self.part), np.int8), (self.part, parts + self.cluster)),
+            shape=(parts + self.n_clusters,) * 2,
+        )
+        _, label = connected_components(edges, directed=False)
+        for stratum in dict.fromkeys(label[:parts].tolist()):
+            yield np.flatnonzero(label[:parts] == stratum).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two models differ in one number, on the contests that both were judged by.
+
+    Attributes:
+        first: Name of the one model.
+        second: Name of the other.
+        metric: The number, as in `Record`.
+        scope: What it was measured on.
+        value: The first model's number less the second's.
+        ci: 95% interval of the difference, or None where there are too few problems for one.
+        ci_method: How it was made.
+        p: Two-sided p-value of cluster sign flips.
+        p_holm: That, corrected for all differences that were looked at together.
+        p_mcnemar: McNemar's test of the contests decided differently, with problems taken into account.
+        only_first: Contests that only the first model wins.
+        only_second: Contests that only the second model wins.
+        superiority: Of those, the share that the first wins; one half if neither is better; NaN if there are none.
+        superiority_ci: Its 95% interval.
+        n_items: Items behind the number.
+        n_clusters: Problems behind it.
+        detectable: The smallest true difference that as many problems show with a power of 80%.
+        needed: How many such problems would show a true difference as large as the one found, with that power; None
+            where none was found.
+    """
+
+    first: str
+    second: str
+    metric: str
+    scope: str
+    value: float
+    ci: tuple[float, float] | None
+    ci_method: str | None
+    p: float
+    p_holm: float
+    p_mcnemar: float
+    only_first: int
+    only_second: int
+    superiority: float
+    superiority_ci: tuple[float, float] | None
+    n_items: int
+    n_clusters: int
+    detectable: float
+    needed: int | None
+
+    @property
+    def leads(self) -> int:
+        """1 where the first model leads, -1 where the second does, 0 where that cannot be said."""
+        return 0 if self.p_holm >= LEVEL else 1 if self.value > 0 else -1
+
+
+def compare(
+    contested: Contested, names: Sequence[str], composition: Composition, families: Sequence[Sequence[Measure]]
+) -> dict[Measure, list[Difference]]:
+    """Compares each two models in some numbers.
+
+    Args:
+        contested: The contests.
+        names: Name of each model.
+        composition: What the numbers are made of.
+        families: Numbers that are looked at together; p-values are corrected within each family over its numbers and
+            all pairs of models.
+
+    Returns:
+        For each number one difference a pair of models, in the order of `combinations`.
+    """
+    replicates = contested.replicates(bootstrap_random())
+    pairs = list(combinations(range(len(names)), 2))
+    found: dict[Measure, list[Difference]] = {}
+    for family in families:
+        shares = [contested.shares(composition[measure]) for measure in family]
+        columns = (
+            own[first] - own[second]
+            for weights in shares
+            for own in [contested.by_cluster(weights)]
+            for first, second in pairs
+        )
+        p = sign_flips(columns, contested.n_clusters)
+        corrected = holm(p)
+        rows = iter(zip(p.tolist(), corrected.tolist(), strict=True))
+        for measure, weights in zip(family, shares, strict=True):
+            inside = weights[contested.part] != 0
+            used = np.flatnonzero(weights)
+            # A kind without a share must not turn a number into NaN where a resample has none of it.
+            spread = replicates[:, :, used] @ weights[used]
+            values = contested.means[:, used] @ weights[used]
+            found[measure] = [
+                _difference(
+                    contested, inside, names, pair, measure, values, spread[:, pair[0]] - spread[:, pair[1]], next(rows)
+                )
+                for pair in pairs
+            ]
+    return found
+
+
+def _difference(
+    contested: Contested,
+    inside: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    names: Sequence[str],
+    pair: tuple[int, int],
+    measure: Measure,
+    values: FloatArray,
+    spread: FloatArray,
+    p: tuple[float, float],
+) -> Difference:
+    one, other = contested.credit[pair[0], inside], contested.credit[pair[1], inside]
+    cluster = contested.cluster[inside]
+    clusters = int(np.count_nonzero(np.bincount(cluster)))
+    value = float(values[pair[0]] - values[pair[1]])
+    apart = one != other
+    won = (one > other)[apart]
+    error = float(spread.std())
+    interval = None
+    if clusters >= MIN_CLUSTERS and error > 0 and not np.isnan(error):
+        low, high = np.quantile(spread, [0.025, 0.975])
+        interval = (float(low), float(high))
+    return Difference(
+        first=names[pair[0]],
+        second=names[pair[1]],
+        metric=measure[0],
+        scope=measure[1],
+        value=value,
+        ci=interval,
+        ci_method=BOOTSTRAP if interval else None,
+        p=p[0],
+        p_holm=p[1],
+        p_mcnemar=mcnemar(one - other, cluster),
+        only_first=int(won.sum()),
+        only_second=int((~won).sum()),
+        superiority=float(won.mean()) if len(won) else math.nan,
+        superiority_ci=wilson(won.astype(float), cluster[apart])[0],
+        n_items=len(np.unique(contested.item[inside])),
+        n_clusters=clusters,
+        detectable=detectable(error),
+        needed=needed(clusters, error, value),
+    )
+
+
+def sign_flips(columns: Iterable[FloatArray], clusters: int) -> FloatArray:
+    """Two-sided p-values of differences, by flipping the sign of each problem's contribution at random.
+
+    If two models were equally good on every problem, each contribution to their difference might as well have had the
+    other sign (Fisher's randomisation test for paired data; Good 2005, "Permutation, Parametric and Bootstrap Tests of
+    Hypotheses", section 3.2). The share of flips whose sum is at least as far from 0 as the real one, the real one
+    counted among them (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585), is the p-value. Of up to twelve problems
+    that differ all flips are tried. Where there are many, equal contributions are flipped together, by a binomial draw;
+    if those are many, too, the sum is normal.
+
+    Args:
+        columns: float64[clusters] each.
+        clusters: Number of problems.
+
+    Returns:
+        float64[number of columns].
+    """
+    if clusters > _TOGETHER:
+        return np.array([_flip_alike(column) for column in columns])
+    values = np.array(list(columns)).reshape(-1, clusters)
+    p = np.array([_flip_all(column) for column in values])
+    todo = np.isnan(p)
+    p[todo] = _flip_together(values[todo])
+    return p
+
+
+def _flip_all(column: FloatArray) -> float:
+    """All flips, or NaN where they are too many."""
+    values = column[column != 0]
+    if len(values) > _EXACT:
+        return math.nan
+    signs = 1 - 2 * ((np.arange(1 << len(values))[:, None] >> np.arange(len(values))) & 1)
+    return float(np.mean(_as_far(signs @ values, values)))
+
+
+def _as_far(sums: FloatArray, values: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which sums are as far from 0 as that of the values; what rounding adds must not tell them apart."""
+    real = abs(float(values.sum()))
+    reached: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.abs(sums) >= real - 1e-9 * max(
+        real, float(np.abs(values).max(initial=0))
+    )
+    return reached
+
+
+def _flip_together(values: FloatArray) -> FloatArray:
+    random = np.random.default_rng(0)
+    beyond = np.zeros(len(values))
+    for start in range(0, FLIPS, _BLOCK):
+        size = min(_BLOCK, FLIPS - start)
+        signs = 1.0 - 2.0 * random.integers(0, 2, (size, values.shape[1]), dtype=np.int8)
+        sums = signs @ values.T
+        beyond += [_as_far(sums[:, k], own).sum() for k, own in enumerate(values)]
+    return (beyond + 1) / (FLIPS + 1)
+
+
+def _flip_alike(column: FloatArray) -> float:
+    values = column[column != 0]
+    if len(values) <= _EXACT:
+        return _flip_all(values)
+    scale = float(np.abs(values).max())
+    sizes, times = np.unique(np.round(np.abs(values) / scale, 9), return_counts=True)
+    if len(sizes) > _BLOCK:
+        return float(2 * norm.sf(abs(values.sum()) / np.sqrt(np.square(values).sum())))
+    random = np.random.default_rng(0)
+    sums = (2 * random.binomial(times, 0.5, (FLIPS, len(sizes))) - times) @ sizes
+    return (float(_as_far(sums, values / scale).sum()) + 1) / (FLIPS + 1)
+
+
+def mcnemar(difference: FloatArray, cluster: Codes) -> float:
+    """McNemar's test of paired wins and losses (McNemar 1947, Psychometrika 12:153).
+
+    Where each problem has one contest, the exact binomial test of the contests decided differently; where several
+    share problems, Durkalski et al. 2003 (Statistics in Medicine 22:2417): (sum d)^2 / sum d^2 over problems, with d
+    the wins less the losses of each, as chi-squared with one degree of freedom.
+
+    Args:
+        difference: float64[m], credit of one model less that of the other.
+        cluster: int32[m], the problem of each contest.
+
+    Returns:
+        Two-sided p-value; 1 where nothing differs.
+    """
+    apart = difference != 0
+    if not apart.any():
+        return 1.0
+    signs = np.sign(difference[apart])
+    if np.bincount(cluster).max() == 1:
+        return float(binomtest(int((signs > 0).sum()), len(signs)).pvalue)
+    own = np.bincount(cluster[apart], signs)
+    square = float(np.square(own).sum())
+    return float(chi2.sf(own.sum() ** 2 / square, 1)) if square else 1.0
+
+
+def holm(p: FloatArray) -> FloatArray:
+    """P-values corrected so that the chance of any wrong claim among them is at most the level (Holm 1979, SJS 6:65).
+
+    The k-th smallest of n becomes the largest of (n - i + 1) times the i-th smallest for i up to k, and at most 1.
+    """
+    order = np.argsort(p, kind="stable")
+    found = np.empty(len(p))
+    found[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return found
+
+
+def detectable(error: float) -> float:
+    """The true difference that a two-sided test at 5% finds with a power of 80%, given its standard error.
+
+    (z.975 + z.8) times the standard error (Cohen 1988, "Statistical Power Analysis", chapter 2, in large samples).
+    """
+    return float(norm.ppf(1 - LEVEL / 2) + norm.ppf(POWER)) * error
+
+
+def needed(clusters: int, error: float, difference: float) -> int | None:
+    """How many problems show a true difference with that power, if so many gave the standard error."""
+    if not difference or math.isnan(error):
+        return None
+    return math.ceil(clusters * (detectable(error) / difference) ** 2 - 1e-9)
+
+
+def rank_intervals(leads: Sequence[Sequence[bool]]) -> list[tuple[int, int]]:
+    """The ranks that each model may have, given which leads which for certain.
+
+    A model's rank is at least one more than the number of those that lead it, and at most the number of those that it
+    does not lead (Mogstad, Romano, Shaikh and Wilhelm 2024, Review of Economic Studies 91:476, section 3). With
+    corrected tests, all intervals hold together with 95%.
+
+    Args:
+        leads: For each model whether it leads each other one.
+    """
+    count = len(leads)
+    return [(1 + sum(leads[other][k] for other in range(count)), count - sum(leads[k])) for k in range(count)]
+
+
+def groups(leads: Sequence[Sequence[bool]]) -> list[str]:
+    """Letters such that two models share one exactly where neither leads the other (Piepho 2004, JCGS 13:456).
+
+    Args:
+        leads: As for `rank_intervals`; models in the order in which letters are to be given.
+
+    Returns:
+        A few letters for each model, such as `ab`.
+    """
+    count = len(leads)
+    sets = [frozenset(range(count))]
+    for one, other in combinations(range(count), 2):
+        if leads[one][other] or leads[other][one]:
+            split = [s - {out} for s in sets if {one, other} <= s for out in (one, other)]
+            kept = [s for s in sets if not {one, other} <= s]
+            every = list(dict.fromkeys([*kept, *split]))
+            sets = [s for s in every if not any(s < t for t in every)]
+    sets.sort(key=sorted)
+    return ["".join(_letter(k) for k, own in enumerate(sets) if model in own) for model in range(count)]
+
+
+def _letter(number: int) -> str:
+    return chr(ord("a") + number) if number < 26 else f"({number})"
