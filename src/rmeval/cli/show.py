@@ -28,7 +28,8 @@ def show_command(
     """Show the numbers of a run, or a line for each of several. Needs no model and no torch."""
     from rmeval.cli.logs import show_warnings
     from rmeval.errors import RunError
-    from rmeval.runs.folder import find_runs, finite, open_run
+    from rmeval.runs.folder import open_run
+    from rmeval.runs.manifest import find_runs, finite
 
     show_warnings()
     folders = find_runs(run)

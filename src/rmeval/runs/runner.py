@@ -24,10 +24,12 @@ from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import PROTOCOLS
 from rmeval.protocols.pointwise import POINTWISE, Pointwise
 from rmeval.runs.asked import ask_journal, asked
-from rmeval.runs.folder import SCHEMA, Result, compute, read_manifest, write_derived, write_json
+from rmeval.runs.folder import Result, compute, write_derived
 from rmeval.runs.items import add_tokens, read_items, write_items
 from rmeval.runs.lock import Lock
+from rmeval.runs.manifest import SCHEMA, read_manifest, write_json
 from rmeval.runs.planning import Plan
+from rmeval.runs.stored import StoredRun
 from rmeval.tables import Codes
 from rmeval.types import Request
 
@@ -218,11 +220,12 @@ class RunWriter:
             session.update({"scored": scored, "seconds": round(time.perf_counter() - start, 3), **self._facts(model)})
         self.manifest["status"] = "complete"
         self._write_manifest()
-        result = compute(self.folder, self.manifest, self._plan.stored, requests, answers, self._plan.benchmark)
+        run = StoredRun(self.folder, self.manifest, self._plan.benchmark, self._plan.stored, requests, answers)
+        result = compute(run)
         if self._kept is None:
             if answers.tokens is not None and isinstance(protocol, Pointwise):
                 self._add_tokens(answers.tokens[requests.rows])
-            write_derived(result, self._plan.stored, requests, answers)
+            write_derived(result, run)
             return result
         return replace(result, notes=(*result.notes, *self._refresh(scored)))
 
@@ -240,8 +243,8 @@ class RunWriter:
         if scored and self._kept["status"] == "complete":
             requests, index = asked(PROTOCOLS[self._kept["protocol"]], stored)
             answers = ask_journal(index, self.folder / "journal")
-            result = compute(self.folder, self._kept, stored, requests, answers, self._plan.benchmark)
-            write_derived(result, stored, requests, answers)
+            run = StoredRun(self.folder, self._kept, self._plan.benchmark, stored, requests, answers)
+            write_derived(compute(run), run)
         notes = [
             f"the run folder holds {len(stored.table)} items that are not all selected: its own numbers stay theirs"
         ]

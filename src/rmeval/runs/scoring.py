@@ -14,8 +14,8 @@ from rmeval.digests import digest
 from rmeval.errors import DataError, RunError, explain_os_error
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
-from rmeval.runs.folder import finite, write_json
 from rmeval.runs.lock import Lock
+from rmeval.runs.manifest import finite, write_json
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
 from rmeval.tables import Codes
 from rmeval.types import Conversation

@@ -1,0 +1,183 @@
+"""What a run folder holds of a run: its items, and what the model said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from rmeval.answers import STATUSES, Answers
+from rmeval.benchmarks import Benchmark, load_benchmark
+from rmeval.errors import RunError
+from rmeval.plugins import is_file_spec
+from rmeval.protocols import PROTOCOLS, Protocol
+from rmeval.runs.asked import Asked, ask_journal, asked
+from rmeval.runs.items import StoredItems, read_items
+from rmeval.runs.manifest import read_manifest
+from rmeval.tables import EvidenceTable
+
+__all__ = ["StoredRun", "read_run", "read_scored", "write_scores"]
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run, without its model.
+
+    Attributes:
+        folder: The run folder.
+        manifest: What its `run.json` holds.
+        benchmark: Its benchmark.
+        items: The items that its numbers are of.
+        requests: Those items' requests.
+        answers: What came back, maybe of more requests than those.
+        note: What a reader must know of items that are missing, if any are.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    benchmark: Benchmark
+    items: StoredItems
+    requests: Asked
+    answers: Answers
+    note: str | None = None
+
+    @property
+    def protocol(self) -> Protocol:
+        """How the model was asked."""
+        return PROTOCOLS[self.manifest["protocol"]]
+
+    @property
+    def variants(self) -> list[str]:
+        """Names of the scores that the model gives, what is meant by default first."""
+        return self.protocol.variants(self.answers)
+
+    def evidence(self, variant: str) -> EvidenceTable:
+        """What the model said of the items, by one of its scores."""
+        return self.protocol.fold(self.items.table, self.answers, self.requests.rows, variant)
+
+
+def read_run(folder: Path, benchmark: str | None = None) -> StoredRun:
+    """Reads a run's manifest, its items and its journal.
+
+    Args:
+        folder: The run folder.
+        benchmark: Its benchmark, where that is a `file.py:Class`.
+
+    Raises:
+        RunError: If a file is missing or damaged, or the benchmark has to be named.
+    """
+    manifest = read_manifest(folder)
+    found = _benchmark(folder, manifest, benchmark)
+    stored = read_items(folder / "items.parquet")
+    requests, index = asked(PROTOCOLS[manifest["protocol"]], stored)
+    answers = ask_journal(index, folder / "journal")
+    missing = int((answers.status == 0).sum())
+    if missing and manifest["status"] == "complete":
+        raise RunError(
+            f"the journal lacks {missing} answers of a complete run in {folder}: restore it from a copy, "
+            "or give the command that made the run again"
+        )
+    run = StoredRun(folder, manifest, found, stored, requests, answers)
+    if not missing:
+        return run
+    scored = requests.items(answers.status != 0)
+    if not scored.any():
+        raise RunError(f"nothing in {folder} is scored yet: give the command that began the run again")
+    note = f"unfinished: these are the numbers of the {scored.sum()} of {len(scored)} items that are scored"
+    return replace(run, items=stored.take(scored), requests=requests.take(scored), note=note)
+
+
+def read_scored(folder: Path, benchmark: str | None = None) -> StoredRun:
+    """Reads a run as `read_run` does, but from `scores.parquet` where it is there, which takes a fraction of the time.
+
+    What went wrong with answers that have no score is not among what that file holds.
+
+    Raises:
+        RunError: As `read_run`.
+    """
+    manifest = read_manifest(folder)
+    file = folder / "scores.parquet"
+    if manifest["status"] != "complete" or not file.is_file():
+        return read_run(folder, benchmark)
+    found = _benchmark(folder, manifest, benchmark)
+    stored = read_items(folder / "items.parquet")
+    try:
+        columns = pq.read_table(file, columns=["item", "variant", "score", "status"], page_checksum_verification=True)
+        names = [str(name) for name in pc.unique(columns["variant"].slice(0, 64)).to_pylist()]
+        count, rest = divmod(len(columns), len(names))
+        own = columns["item"].combine_chunks().dictionary_encode()
+        sizes = np.bincount(own.indices.to_numpy(), minlength=len(stored.table)).astype(np.int32) // len(names)
+        codes = pc.index_in(columns["status"], pa.array(STATUSES)).to_numpy()
+        if rest or list(own.dictionary.to_pylist()) != list(stored.table.ids):
+            raise pa.ArrowInvalid("it is of other items")
+        scores = columns["score"].to_numpy()
+    except (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise RunError(f"{file} is damaged ({error}): delete it, and the journal is read instead") from error
+    answers = Answers(count)
+    answers.status = codes[:: len(names)].astype(np.uint8)
+    answers.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}
+    requests = Asked(np.arange(count, dtype=np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
+    return StoredRun(folder, manifest, found, stored, requests, answers)
+
+
+def _benchmark(folder: Path, manifest: Mapping[str, Any], benchmark: str | None) -> Benchmark:
+    """The run's benchmark; code that a run folder names is never run unasked."""
+    made = manifest["benchmark"]
+    if is_file_spec(made["spec"]) and benchmark is None:
+        raise RunError(
+            f"{folder} was made with the benchmark {made['spec']}: if you trust that file, "
+            f"give --benchmark {made['spec']}"
+        )
+    return load_benchmark(benchmark or made["spec"], made["data"], **made.get("options", {}))
+
+
+_SCORES: dict[str, pa.DataType] = {
+    "item": pa.string(),
+    "response": pa.int64(),
+    "variant": pa.string(),
+    "score": pa.float64(),
+    "status": pa.string(),
+    "tokens": pa.int64(),
+}
+
+
+def write_scores(run: StoredRun, path: Path) -> None:
+    """Writes a row a request and variant; `response` counts the requests of an item."""
+    table, requests, answers = run.items.table, run.requests, run.answers
+    variants = list(answers.values) or ["score"]
+    nothing = np.full(len(answers.status), np.nan)
+    names = iter(table.ids)
+    schema = pa.schema(_SCORES)
+    temporary = path.with_suffix(".tmp")
+    with pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as writer:
+        for start in range(0, len(table), _GROUP):
+            end = min(start + _GROUP, len(table))
+            first, last = requests.offsets[start], requests.offsets[end]
+            sizes = np.diff(requests.offsets[start : end + 1])
+            rows = np.repeat(requests.rows[first:last], len(variants))
+            scores = np.stack(
+                [answers.values.get(name, nothing)[requests.rows[first:last]] for name in variants], axis=1
+            )
+            place = np.arange(last - first) - np.repeat(requests.offsets[start:end] - first, sizes)
+            tokens = np.full(len(rows), -1) if answers.tokens is None else answers.tokens[rows]
+            item = np.repeat(np.arange(end - start), sizes * len(variants))
+            columns: list[pa.Array[Any]] = [
+                pa.array(islice(names, end - start), pa.string()).take(pa.array(item, pa.int64())),
+                pa.array(np.repeat(place, len(variants)), pa.int64()),
+                pa.array(np.tile(np.array(variants, object), int(last - first)), pa.string()),
+                pa.array(scores.ravel(), pa.float64(), from_pandas=True),
+                pa.DictionaryArray.from_arrays(answers.status[rows], pa.array(STATUSES)).cast(pa.string()),
+                pa.array(tokens, pa.int64(), mask=tokens < 0),
+            ]
+            writer.write_table(pa.table(columns, schema=schema))
+    temporary.replace(path)
+
+
+_GROUP = 1 << 14
