@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import binomtest, chi2, norm
+from scipy.special import bdtr, chdtrc, ndtr, ndtri
 
 from rmeval.metrics.composition import Composition, Measure, Part, Shares
 from rmeval.metrics.intervals import (
@@ -348,7 +348,7 @@ def _flip_alike(column: FloatArray) -> float:
     scale = float(np.abs(values).max())
     sizes, times = np.unique(np.round(np.abs(values) / scale, 9), return_counts=True)
     if len(sizes) > _BLOCK:
-        return float(2 * norm.sf(abs(values.sum()) / np.sqrt(np.square(values).sum())))
+        return float(2 * ndtr(-abs(values.sum()) / np.sqrt(np.square(values).sum())))
     random = np.random.default_rng(0)
     sums = (2 * random.binomial(times, 0.5, (FLIPS, len(sizes))) - times) @ sizes
     return (float(_as_far(sums, values / scale).sum()) + 1) / (FLIPS + 1)
@@ -373,10 +373,11 @@ def mcnemar(difference: FloatArray, cluster: Codes) -> float:
         return 1.0
     signs = np.sign(difference[apart])
     if np.bincount(cluster).max() == 1:
-        return float(binomtest(int((signs > 0).sum()), len(signs)).pvalue)
+        fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
+        return min(1.0, 2 * float(bdtr(fewer, len(signs), 0.5)))
     own = np.bincount(cluster[apart], signs)
     square = float(np.square(own).sum())
-    return float(chi2.sf(own.sum() ** 2 / square, 1)) if square else 1.0
+    return float(chdtrc(1, own.sum() ** 2 / square)) if square else 1.0
 
 
 def holm(p: FloatArray) -> FloatArray:
@@ -395,7 +396,7 @@ def detectable(error: float) -> float:
 
     (z.975 + z.8) times the standard error (Cohen 1988, "Statistical Power Analysis", chapter 2, in large samples).
     """
-    return float(norm.ppf(1 - LEVEL / 2) + norm.ppf(POWER)) * error
+    return float(ndtri(1 - LEVEL / 2) + ndtri(POWER)) * error
 
 
 def needed(clusters: int, error: float, difference: float) -> int | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rmeval.benchmarks import Benchmark
 
-__all__ = ["Composition", "Counts", "Measure", "Part", "Shares", "composition_of", "mixed", "pooled"]
+__all__ = ["Composition", "Counts", "Measure", "Part", "Shares", "composition_of", "headline", "mixed", "pooled"]
 
 Part = tuple[str, str]
 """A kind of contest: its subset and its tag."""
@@ -57,3 +57,12 @@ def by_subset(counts: Counts) -> Composition:
     subsets = list(dict.fromkeys(subset for subset, _ in counts))
     single = {("accuracy", name): pooled(counts, [name]) for name in subsets if name != "all"}
     return {**(single if len(subsets) > 1 else {}), ("accuracy", "all"): pooled(counts, subsets)}
+
+
+def headline(measures: Iterable[Measure]) -> Measure:
+    """The number that sums a run up: its overall, else that on all items, else the first average or number."""
+    there = list(measures)
+    for measure in (("overall", "all"), ("accuracy", "all")):
+        if measure in there:
+            return measure
+    return next((measure for measure in there if measure[0] == "average"), there[0])

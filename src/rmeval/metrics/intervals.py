@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rmeval.tables import Codes
 from rmeval.types import FloatArray, IntArray
@@ -27,7 +27,7 @@ MANY = 20_000
 """Above this many clusters, those that are alike are drawn together."""
 SEED = 0
 BOOTSTRAP = f"cluster-bootstrap({REPLICATES} replicates, percentile, seed {SEED})"
-_Z = float(norm.ppf(0.975))
+_Z = float(ndtri(0.975))
 _BLOCK = 4_000_000
 
 

@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from rmeval.metrics.composition import Measure, headline
 from rmeval.metrics.style_substance import LEVELS
 from rmeval.runs.folder import Result
 from rmeval.types import STYLES, Record
@@ -73,12 +74,11 @@ def print_examination(found: Examination) -> None:
 
 
 def _headline(records: Sequence[Record]) -> Record:
-    """The number that sums a run up: its overall, else that on all items, else the first average or number."""
-    for metric, scope in (("overall", "all"), ("accuracy", "all")):
-        for record in records:
-            if (record.metric, record.scope) == (metric, scope):
-                return record
-    return next((record for record in records if record.metric == "average"), records[0])
+    """The number that sums a run up."""
+    found: dict[Measure, Record] = {}
+    for record in records:
+        found.setdefault((record.metric, record.scope), record)
+    return found[headline(found)]
 
 
 def _console() -> Console:

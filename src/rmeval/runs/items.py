@@ -21,7 +21,16 @@ from rmeval.tables import Codes, ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.text import TextCounts, count_text
 from rmeval.types import Contest, Item, Response, Step
 
-__all__ = ["CountedItem", "Counts", "StoredItems", "add_tokens", "count_item", "read_items", "write_items"]
+__all__ = [
+    "CountedItem",
+    "Counts",
+    "StoredItems",
+    "add_tokens",
+    "count_item",
+    "read_items",
+    "same_items",
+    "write_items",
+]
 
 _COUNTS = tuple(TextCounts.__dataclass_fields__)
 _STEP = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("gold", pa.float64())])
@@ -178,6 +187,16 @@ def add_tokens(path: Path, tokens: Codes) -> None:
             new.write_table(table.set_column(place, old.schema_arrow.field(place), column))
     temporary.replace(path)
     pa.default_memory_pool().release_unused()
+
+
+def same_items(one: Path, other: Path) -> bool:
+    """Whether two files hold the same items with the same texts, in the same order."""
+    columns = ["id", "responses.list.element.digest"]
+    tables = []
+    for path in (one, other):
+        with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+            tables.append(file.read(columns=columns))
+    return bool(tables[0].equals(tables[1]))
 
 
 _NEEDED = [

@@ -19,7 +19,7 @@ from rmeval.errors import RunError
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import PROTOCOLS, Protocol
 from rmeval.runs.asked import Asked, ask_journal, asked
-from rmeval.runs.items import StoredItems, read_items
+from rmeval.runs.items import StoredItems, read_items, same_items
 from rmeval.runs.manifest import read_manifest
 from rmeval.tables import EvidenceTable
 
@@ -94,10 +94,15 @@ def read_run(folder: Path, benchmark: str | None = None) -> StoredRun:
     return replace(run, items=stored.take(scored), requests=requests.take(scored), note=note)
 
 
-def read_scored(folder: Path, benchmark: str | None = None) -> StoredRun:
+def read_scored(folder: Path, benchmark: str | None = None, like: StoredRun | None = None) -> StoredRun:
     """Reads a run as `read_run` does, but from `scores.parquet` where it is there, which takes a fraction of the time.
 
     What went wrong with answers that have no score is not among what that file holds.
+
+    Args:
+        folder: The run folder.
+        benchmark: Its benchmark, where that is a `file.py:Class`.
+        like: Another run, whose items are taken where they are the same.
 
     Raises:
         RunError: As `read_run`.
@@ -107,15 +112,17 @@ def read_scored(folder: Path, benchmark: str | None = None) -> StoredRun:
     if manifest["status"] != "complete" or not file.is_file():
         return read_run(folder, benchmark)
     found = _benchmark(folder, manifest, benchmark)
-    stored = read_items(folder / "items.parquet")
+    own = folder / "items.parquet"
+    shared = like is not None and like.note is None and same_items(like.folder / own.name, own)
+    stored = like.items if like is not None and shared else read_items(own)
     try:
         columns = pq.read_table(file, columns=["item", "variant", "score", "status"], page_checksum_verification=True)
         names = [str(name) for name in pc.unique(columns["variant"].slice(0, 64)).to_pylist()]
         count, rest = divmod(len(columns), len(names))
-        own = columns["item"].combine_chunks().dictionary_encode()
-        sizes = np.bincount(own.indices.to_numpy(), minlength=len(stored.table)).astype(np.int32) // len(names)
+        ids = columns["item"].combine_chunks().dictionary_encode()
+        sizes = np.bincount(ids.indices.to_numpy(), minlength=len(stored.table)).astype(np.int32) // len(names)
         codes = pc.index_in(columns["status"], pa.array(STATUSES)).to_numpy()
-        if rest or list(own.dictionary.to_pylist()) != list(stored.table.ids):
+        if rest or ids.dictionary.to_pylist() != list(stored.table.ids):
             raise pa.ArrowInvalid("it is of other items")
         scores = columns["score"].to_numpy()
     except (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:

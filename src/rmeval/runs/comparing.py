@@ -1,0 +1,359 @@
+"""Runs of several models on one benchmark, side by side on the items that all of them hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmeval.errors import RunError
+from rmeval.metrics.comparison import Contested, Difference, groups, rank_intervals
+from rmeval.metrics.comparison import compare as compare_contested
+from rmeval.metrics.composition import Measure, composition_of, headline
+from rmeval.metrics.ensembles import RULES, ensemble
+from rmeval.metrics.outcomes import OFFICIAL, POLICIES, outcomes
+from rmeval.metrics.records import with_null
+from rmeval.runs.folder import null_records
+from rmeval.runs.manifest import find_runs, finite, read_manifest
+from rmeval.runs.stored import StoredRun, read_scored
+from rmeval.tables import EvidenceTable, Mask
+from rmeval.types import FloatArray, IntArray, Policy, Record
+
+__all__ = ["Comparison", "Entry", "compare_runs"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model among those that are compared.
+
+    Attributes:
+        name: Its name, with the beginning of the run's identity where another has the same.
+        path: Its run folder; None for an ensemble.
+        variant: Which of its scores was taken.
+        records: Its numbers on the items that all models have.
+        rank: The ranks that it may have by the headline.
+        group: Letters, of which two models share one where neither leads the other.
+    """
+
+    name: str
+    path: Path | None
+    variant: str
+    records: Mapping[Measure, Record]
+    rank: tuple[int, int] = (1, 1)
+    group: str = "a"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models compared on the same items of one benchmark.
+
+    Attributes:
+        benchmark: The benchmark's id.
+        policy: How ties and failures count.
+        headline: The number that models are ranked by.
+        entries: The models, best first.
+        differences: By number, a difference for each two models. P-values are corrected over all pairs of models, for
+            the headline by itself, and for all other numbers together.
+        n_items: Items that all models have.
+        n_clusters: Problems behind them.
+        notes: What a reader must know.
+    """
+
+    benchmark: str
+    policy: str
+    headline: Measure
+    entries: tuple[Entry, ...]
+    differences: Mapping[Measure, Sequence[Difference]]
+    n_items: int
+    n_clusters: int
+    notes: tuple[str, ...]
+
+    def difference(self, first: str, second: str, metric: str | None = None, scope: str = "all") -> Difference:
+        """How two models differ in a number; in the headline if none is named.
+
+        Raises:
+            KeyError: If there is no such number or model.
+        """
+        measure = self.headline if metric is None else (metric, scope)
+        for one in self.differences[measure]:
+            if (one.first, one.second) == (first, second):
+                return one
+            if (one.first, one.second) == (second, first):
+                return _turned(one)
+        raise KeyError(f"there is no {first} or {second} among {', '.join(entry.name for entry in self.entries)}")
+
+    def letters(self, measure: Measure) -> list[str]:
+        """For each model in order, letters, of which two share one where neither leads the other in that number."""
+        return groups(_leads(self.differences[measure], [entry.name for entry in self.entries]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON types."""
+        found: dict[str, Any] = finite(
+            {
+                "benchmark": self.benchmark,
+                "policy": self.policy,
+                "headline": self.headline,
+                "n_items": self.n_items,
+                "n_clusters": self.n_clusters,
+                "models": [
+                    {
+                        "name": entry.name,
+                        "path": None if entry.path is None else str(entry.path),
+                        "variant": entry.variant,
+                        "rank": entry.rank,
+                        "group": entry.group,
+                        "records": [record.to_dict() for record in entry.records.values()],
+                    }
+                    for entry in self.entries
+                ],
+                "differences": [
+                    {**asdict(one), "leads": one.leads} for own in self.differences.values() for one in own
+                ],
+                "notes": list(self.notes),
+            }
+        )
+        return found
+
+
+def compare_runs(
+    paths: Sequence[str | Path],
+    *,
+    policy: str | None = None,
+    variant: str | None = None,
+    metric: str | None = None,
+    scope: str = "all",
+    ensembles: Sequence[str] = (),
+    benchmark: str | None = None,
+) -> list[Comparison]:
+    """Compares models that were run on the same benchmark.
+
+    Args:
+        paths: Run folders, or folders with runs in them; runs of several benchmarks make several comparisons.
+        policy: Name of another rule for ties and failures, such as `half-ties@1`.
+        variant: Which of a model's scores to take, where it gives several; its first if None.
+        metric: The number to rank models by, such as `hard`; the benchmark's own if None.
+        scope: What that is measured on, such as `chat`.
+        ensembles: Rules by which all models together make further ones, of `rmeval.metrics.ensembles.RULES`.
+        benchmark: The `file.py:Class` of runs made with one.
+
+    Raises:
+        RunError: If there are fewer than two runs of each benchmark, or they share no items.
+    """
+    if policy is not None and policy not in POLICIES:
+        raise RunError(f"there is no policy {policy!r}: choose one of {', '.join(POLICIES)}")
+    if unknown := [rule for rule in ensembles if rule not in RULES]:
+        raise RunError(f"there is no ensemble {unknown[0]!r}: choose one of {', '.join(RULES)}")
+    folders = list(dict.fromkeys(found.resolve() for path in paths for found in find_runs(Path(path))))
+    by_benchmark: dict[str, list[Path]] = {}
+    for folder in folders:
+        by_benchmark.setdefault(read_manifest(folder)["benchmark"]["id"], []).append(folder)
+    several = {name: own for name, own in by_benchmark.items() if len(own) > 1}
+    if not several:
+        count = f"{len(folders)} run" + ("s of as many benchmarks" if len(folders) > 1 else "")
+        raise RunError(f"there is nothing to compare: give two runs or more of one benchmark, not {count}")
+    alone = [f"only one run of {name}, which is left out" for name in by_benchmark if name not in several]
+    chosen = POLICIES[policy] if policy else OFFICIAL
+    settings = _Settings(chosen, variant, metric, scope, tuple(dict.fromkeys(ensembles)))
+    found = [_compare(own, settings, benchmark) for own in several.values()]
+    return [replace(found[0], notes=(*found[0].notes, *alone)), *found[1:]]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    policy: Policy
+    variant: str | None
+    metric: str | None
+    scope: str
+    ensembles: tuple[str, ...]
+
+
+def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None) -> Comparison:
+    first = read_scored(folders[0], benchmark)
+    runs = [first, *(read_scored(folder, benchmark, like=first) for folder in folders[1:])]
+    policy = settings.policy
+    variants = [_variant(run, settings.variant) for run in runs]
+    tables = [run.evidence(variant) for run, variant in zip(runs, variants, strict=True)]
+    evidence, shared, notes = _shared(runs, tables, policy)
+    made = [_ensemble(rule, evidence) for rule in settings.ensembles]
+    names = [*_names(runs), *(f"ensemble:{rule}" for rule in settings.ensembles)]
+    items = first.items.take(shared)
+    found = first.benchmark
+    null = null_records(found, items)
+    entries = [
+        Entry(
+            name,
+            path,
+            variant,
+            {
+                (r.metric, r.scope): replace(r, variant=variant)
+                for r in with_null(found.aggregate(items.table, own, policy), null)
+            },
+        )
+        for name, path, variant, own in zip(
+            names,
+            [*folders, *(None for _ in made)],
+            [*variants, *settings.ensembles],
+            [*evidence, *made],
+            strict=True,
+        )
+    ]
+    contested = Contested.of([outcomes(items.table, own, policy) for own in [*evidence, *made]])
+    composition = composition_of(found, contested.counts)
+    shown = [measure for measure in composition if not measure[0].startswith("cell:")]
+    top = _headline(shown, settings)
+    others = [measure for measure in shown if measure != top]
+    differences = compare_contested(contested, names, composition, [[top], others])
+    order = sorted(range(len(names)), key=lambda k: -entries[k].records[top].value)
+    leads = _leads(differences[top], [names[k] for k in order])
+    ranked = [
+        replace(entries[k], rank=rank, group=letters)
+        for k, rank, letters in zip(order, rank_intervals(leads), groups(leads), strict=True)
+    ]
+    notes += [f"{names[k]}: {run.note}" for k, run in enumerate(runs) if run.note]
+    return Comparison(
+        found.card.id,
+        policy.name,
+        top,
+        tuple(ranked),
+        differences,
+        len(items.table),
+        contested.n_clusters,
+        tuple(notes),
+    )
+
+
+def _variant(run: StoredRun, wanted: str | None) -> str:
+    there = run.variants
+    if wanted is None or wanted in there:
+        return wanted or there[0]
+    raise RunError(f"{run.folder} has no score {wanted!r}: it has {', '.join(there)}")
+
+
+def _headline(shown: Sequence[Measure], settings: _Settings) -> Measure:
+    if settings.metric is None:
+        return headline(shown)
+    wanted = settings.metric, settings.scope
+    if wanted not in shown:
+        there = ", ".join(" ".join(measure) for measure in shown)
+        raise RunError(f"there is no {settings.metric} on {settings.scope}: choose --metric and --scope among {there}")
+    return wanted
+
+
+def _ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:
+    try:
+        return ensemble(rule, members)
+    except ValueError as error:
+        raise RunError(str(error)) from error
+
+
+def _names(runs: Sequence[StoredRun]) -> list[str]:
+    """The models' names; where several have the same, with what tells their runs apart."""
+    names = [str(run.manifest["model"]["name"]) for run in runs]
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    return [f"{name} ({run.folder.name[:6]})" if name in twice else name for name, run in zip(names, runs, strict=True)]
+
+
+def _shared(
+    runs: Sequence[StoredRun], tables: Sequence[EvidenceTable], policy: Policy
+) -> tuple[list[EvidenceTable], Mask, list[str]]:
+    """What each model said of the items that all have, in the first run's order; which those are; what to say of it."""
+    base = runs[0].items
+    places = [_places(runs[0], run) for run in runs[1:]]
+    shared: Mask = np.ones(len(base.table), bool)
+    for place in places:
+        shared &= place >= 0
+    if not shared.any():
+        raise RunError(
+            f"{runs[0].folder} and the other runs have no item in common: run the models on the same data and selection"
+        )
+    notes = []
+    if not all(shared.sum() == len(run.items.table) for run in runs):
+        notes.append(f"compared on the {shared.sum()} items that all runs have")
+    evidence = [_moved(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
+    evidence = [tables[0], *evidence]
+    if policy.failure == "exclude":
+        known = shared.copy()
+        for own in evidence:
+            seen = outcomes(base.table, own, policy)
+            lost = np.bincount(seen.item[seen.failed], minlength=len(known)) > 0
+            known &= ~lost
+        if not known.any():
+            raise RunError(f"there is no item that all models scored: choose another --policy than {policy.name}")
+        if not (known == shared).all():
+            notes.append(f"{(shared & ~known).sum()} items that a model has no score for are left out for all")
+        shared = known
+    if len({run.manifest.get("gold") for run in runs}) > 1 and not notes:
+        notes.append(f"the runs know other answers to be right: those of {runs[0].folder} are taken")
+    return [_taken(own, shared) for own in evidence], shared, notes
+
+
+def _places(base: StoredRun, run: StoredRun) -> IntArray:
+    """int64[n]: where each of the base's items is in the run, -1 where it is not, or is of another text."""
+    if run.items is base.items:
+        return np.arange(len(base.items.table))
+    own = {
+        item: (k, tuple(digests))
+        for k, (item, digests) in enumerate(zip(run.items.table.ids, run.items.digests(), strict=True))
+    }
+    missing: tuple[int, tuple[str, ...]] = (-1, ())
+    found = [
+        place if tuple(digests) == theirs else -1
+        for item, digests in zip(base.items.table.ids, base.items.digests(), strict=True)
+        for place, theirs in [own.get(item, missing)]
+    ]
+    return np.array(found, np.int64)
+
+
+def _moved(table: Any, own: EvidenceTable, place: IntArray) -> EvidenceTable:
+    """Evidence of one run as evidence of another's items."""
+    if own.table is table:
+        return own
+    scores: FloatArray = np.full(int(table.offsets[-1]), np.nan)
+    there = np.flatnonzero(place >= 0)
+    sizes = np.diff(table.offsets)[there]
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    scores[np.repeat(table.offsets[there], sizes) + within] = own.scores[
+        np.repeat(own.table.offsets[place[there]], sizes) + within
+    ]
+    beats = {k: own.beats[place[k]] for k in there.tolist() if place[k] in own.beats}
+    return EvidenceTable(table, own.variant, scores, own.failures, beats)
+
+
+def _taken(own: EvidenceTable, items: Mask) -> EvidenceTable:
+    """Evidence of some of the items."""
+    if items.all():
+        return own
+    number = np.cumsum(items) - 1
+    beats = {int(number[k]): matrix for k, matrix in own.beats.items() if items[k]}
+    return EvidenceTable(
+        own.table.take(items), own.variant, own.scores[own.table.responses(items)], own.failures, beats
+    )
+
+
+def _leads(differences: Sequence[Difference], names: Sequence[str]) -> list[list[bool]]:
+    place = {name: k for k, name in enumerate(names)}
+    leads = [[False] * len(names) for _ in names]
+    for one in differences:
+        if one.leads:
+            first, second = (one.first, one.second) if one.leads > 0 else (one.second, one.first)
+            leads[place[first]][place[second]] = True
+    return leads
+
+
+def _turned(one: Difference) -> Difference:
+    """The same difference, seen from the other model."""
+    return replace(
+        one,
+        first=one.second,
+        second=one.first,
+        value=-one.value,
+        ci=None if one.ci is None else (-one.ci[1], -one.ci[0]),
+        only_first=one.only_second,
+        only_second=one.only_first,
+        superiority=1 - one.superiority,
+        superiority_ci=None if one.superiority_ci is None else (1 - one.superiority_ci[1], 1 - one.superiority_ci[0]),
+    )
