@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 
 import rmeval
-from rmeval.errors import DataError
+from rmeval.benchmarks.pairs import Pairs
+from rmeval.errors import DataError, ModelError
 from rmeval.metrics.outcomes import HALF, OFFICIAL, outcomes
 from rmeval.metrics.style_substance import DOMAINS, level_of, style_substance_records
+from rmeval.models import load_model
 from rmeval.protocols.pointwise import conversation_requests
 from rmeval.tables import ItemTable
 from rmeval.testing import Constant, Length, Noisy, make_evidence, make_items, make_pairs
 from rmeval.text import count_text
 from rmeval.types import Contest, Item, Message, Policy, Response
+from tests.checkpoints import make_checkpoint
 
 SIZE = 20_000
 CONVERSATIONS = [
@@ -164,3 +167,35 @@ def test_noise_is_gaussian() -> None:
     assert noise.mean() == pytest.approx(1.0, abs=5 * 2 / sqrt(5000))
     assert noise.std() == pytest.approx(2.0, rel=5 / sqrt(2 * 5000))
     assert (noise < 1.0 + 2.0).mean() == pytest.approx(NormalDist().cdf(1), abs=error(0.84, 5000))
+
+
+def test_noise_on_every_number_that_a_model_gives(tmp_path: Path) -> None:
+    policy, reference = (make_checkpoint(tmp_path / name, "causal", seed=k) for k, name in enumerate("ab"))
+    requests = conversation_requests([(Message("user", "what is"), Message("assistant", "the capital"))])
+    model = load_model(str(policy), ref_model=str(reference))
+    ((plain,),) = model.observe(requests)
+    ((noisy,),) = Noisy(model, 1.0).observe(requests)
+    apart = {name: noisy.values[name] - value for name, value in plain.values.items()}  # type: ignore[operator]
+    assert len(set(apart.values())) == len(apart) == 5
+    compared = Noisy(load_model(str(policy), kind="comparator"), 5.0)
+    result = rmeval.evaluate(compared, Pairs(str(pairs_in(tmp_path))), out=tmp_path / "runs")
+    assert result.manifest["protocol"] == "pairwise@1"
+
+
+def pairs_in(folder: Path) -> Path:
+    file = folder / "pairs.jsonl"
+    file.write_text('{"prompt": "what is", "chosen": "the capital", "rejected": "the land"}\n')
+    return file
+
+
+def test_what_cannot_be_made() -> None:
+    with pytest.raises(DataError, match="there cannot be -3 items"):
+        make_items(-3)
+    with pytest.raises(DataError, match="of 0 problems"):
+        make_pairs(3, clusters=0)
+    with pytest.raises(DataError, match="there are no items"):
+        make_evidence([])
+    with pytest.raises(DataError, match="style_bias is nan"):
+        make_evidence(make_items(2), style_bias=nan)
+    with pytest.raises(ModelError, match="sigma is nan"):
+        Noisy(Length(), nan)

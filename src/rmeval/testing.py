@@ -10,6 +10,7 @@ records = style_substance_records("mine", items, make_evidence(items, accuracy=0
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -19,10 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.errors import DataError
+from rmeval.errors import DataError, ModelError
 from rmeval.metrics.style_substance import CONTESTS, styled_responses
-from rmeval.models import RewardModel
+from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import pointwise
+from rmeval.protocols.pairwise import ODDS, VALUE
 from rmeval.spool import windows
 from rmeval.tables import EvidenceTable, ItemTable, Shape
 from rmeval.types import STYLES, Contest, FloatArray, Item, Message, Observation, Request, Response
@@ -80,7 +82,7 @@ class Length:
 
 
 class Noisy:
-    """Another model with Gaussian noise on its scores.
+    """Another model with Gaussian noise on each number that it gives; probabilities stay between 0 and 1.
 
     The noise is drawn from the digest of the conversation, so that it is the same on every machine and in any order.
     """
@@ -88,7 +90,10 @@ class Noisy:
     kind = "testing"
 
     def __init__(self, model: RewardModel, sigma: float, seed: int = 0) -> None:
+        if not math.isfinite(sigma):
+            raise ModelError(f"sigma is {sigma}: give a number")
         self.name = f"noisy-{model.name}"
+        self.protocol = protocol_of(model)
         self._model = model
         self._sigma = sigma
         self._seed = seed
@@ -107,13 +112,18 @@ class Noisy:
             yield [self._blur(seen) for seen in batch]
 
     def _blur(self, seen: Observation) -> Observation:
-        score = seen.values.get("score")
-        if not isinstance(score, float):
-            return seen
-        drawn = blake2b(f"noisy@1 {self._seed} {seen.key}".encode(), digest_size=8).digest()
+        values = {name: self._blurred(value, seen.key, name) for name, value in seen.values.items() if name != ODDS}
+        return replace(seen, values=values)
+
+    def _blurred(self, value: float | tuple[float, ...], key: str, name: str) -> float | tuple[float, ...]:
+        if not isinstance(value, float):
+            return value
+        own = "" if name == "score" else f" {name}"
+        drawn = blake2b(f"noisy@1 {self._seed} {key}{own}".encode(), digest_size=8).digest()
         # 52 bits and a half, which a float holds exactly: never 0 and never 1.
         place = ((int.from_bytes(drawn, "big") >> 12) + 0.5) / 2**52
-        return replace(seen, values={**seen.values, "score": score + self._sigma * _NORMAL.inv_cdf(place)})
+        noisy = value + self._sigma * _NORMAL.inv_cdf(place)
+        return min(1.0, max(0.0, noisy)) if name == VALUE else noisy
 
 
 def make_items(n: int, subset: str = "chat", clusters: int | None = None, seed: int = 0) -> list[Item]:
@@ -149,6 +159,8 @@ def _problems(
     n: int, subset: str, clusters: int | None, seed: int
 ) -> Iterator[tuple[str, tuple[Message], str, str, str]]:
     """Id, prompt, right answer, wrong answer and cluster of each item."""
+    if n < 0 or (clusters is not None and clusters < 1):
+        raise DataError(f"there cannot be {n} items of {clusters} problems: give 0 or more, and 1 problem at least")
     for number in range(n):
         word = blake2b(f"items@1 {seed} {subset} {number}".encode(), digest_size=6).hexdigest()
         problem = number if clusters is None else number % clusters
@@ -205,7 +217,11 @@ def make_evidence(
     for name, share in (("tie_rate", tie_rate), ("missing", missing)):
         if not 0 <= share <= 1:
             raise DataError(f"{name} is {share}: give a number from 0 to 1")
+    if not math.isfinite(style_bias) or seed < 0:
+        raise DataError(f"style_bias is {style_bias} and seed {seed}: give a finite number, and a seed of 0 or more")
     table = ItemTable.of(items)
+    if not len(table):
+        raise DataError("there are no items to make evidence for")
     random = np.random.default_rng(seed)
     # All is drawn whatever the shares are: with another one, the rest stays as it was.
     scores: FloatArray = random.standard_normal(int(table.offsets[-1]))

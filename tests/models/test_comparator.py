@@ -203,6 +203,22 @@ def test_a_comparator_of_ones_own_on_cells(rm_bench_folder: Path, tmp_path: Path
         rmeval.score(f"{file}:Longer", [[*PROMPT, Message("assistant", "so")]])
 
 
+def test_sure_answers_are_told_apart_by_their_log_odds() -> None:
+    """Both orders give a probability of 1 in floating point, and the log-odds say which is the surer."""
+    from rmeval.protocols.pairwise import parse_preference
+    from rmeval.tables import ItemTable
+    from rmeval.testing import make_pairs
+
+    table = ItemTable.of(make_pairs(1))
+    answers = Answers(2)
+    seen = [parse_preference(f"{k:032x}", 1.0, odds=odds) for k, odds in enumerate((40.0, 38.0))]
+    answers.add(np.arange(2), seen)
+    rows = np.arange(2, dtype=np.int32)
+    assert PAIRWISE.fold(table, answers, rows, MEAN).beats[0][0, 1] == 1.0
+    assert PAIRWISE.fold(table, answers, rows, AGREE).beats[0][0, 1] == 0.5
+    assert PAIRWISE.notes(Answers(2), rows) == []
+
+
 def test_what_a_comparator_of_ones_own_may_not_return(tmp_path: Path) -> None:
     file = tmp_path / "odd.py"
     file.write_text("class Odd:\n    def compare(self, pairs):\n        return [None] * len(pairs)\n")

@@ -206,6 +206,36 @@ def test_an_adapter_with_a_head_over_a_language_model(language_model: Path, tmp_
         rmeval.score(str(tmp_path / "adapter"), TALKS)
 
 
+def test_heads_that_would_be_read_wrongly(language_model: Path, tmp_path: Path) -> None:
+    folder = with_head(language_model, tmp_path / "mlp", "v_head.2")
+    weights = load_file(folder / "model.safetensors")
+    weights["v_head.0.weight"] = torch.ones(32, 32)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=r"v_head\.2 is one of several layers of its head \(v_head\.0\.weight is"):
+        rmeval.score(str(folder), TALKS, head="v_head.2")
+    appends = with_head(language_model, tmp_path / "appends", "v_head", bias=False, reward_token_id=7)
+    with pytest.raises(ModelError, match="its score is read at the token 7, with which the chat template does not end"):
+        load_model(str(appends))
+    tokenizer = AutoTokenizer.from_pretrained(language_model)
+    file = tmp_path / "appends.jinja"
+    file.write_text(CHATML + tokenizer.convert_ids_to_tokens(7))
+    assert np.isfinite(rmeval.score(str(appends), TALKS, chat_template=str(file))).all()
+    for head, sentence in (("logit:#-1", "'#' in --head is no id"), ("logit:#99999", "is no id of a token")):
+        with pytest.raises(ModelError, match=sentence):
+            load_model(str(language_model), head=head)
+
+
+def test_the_head_of_an_encoder_is_not_named(tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "bert", "bert", seed=3)
+    with pytest.raises(ModelError, match="is an encoder, whose head is not read at the last token"):
+        rmeval.score(str(folder), TALKS, head="classifier")
+
+
+def test_weights_of_a_reduction_are_numbers() -> None:
+    with pytest.raises(ModelError, match="has weights that are no finite numbers"):
+        Reduction("weights:1,nan", 1.0, 0.0)
+
+
 def test_different_heads_are_different_runs(language_model: Path, tmp_path: Path) -> None:
     folder = with_head(language_model, tmp_path / "rm", "v_head", outputs=2, chat_template=CHATML)
     identities = [

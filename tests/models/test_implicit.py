@@ -184,6 +184,109 @@ def test_an_adapters_base_is_its_reference(policy: Path, tmp_path: Path) -> None
     assert found[0] == pytest.approx(whole[0], rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["bias", "start", "embeddings", "other base"])
+def test_adapters_that_change_their_base(kind: str, policy: Path, tmp_path: Path, cache: Path) -> None:
+    """Where switching an adapter off does not give its base back, the base is loaded by itself."""
+    peft = pytest.importorskip("peft")
+    from peft.utils.save_and_load import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    settings: dict[str, Any] = {"r": 2, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}
+    settings |= {"bias": {"bias": "all"}, "start": {"init_lora_weights": "pissa"}}.get(kind, {})
+    torch.manual_seed(5)
+    base = AutoModelForCausalLM.from_pretrained(policy, **({"attention_bias": True} if kind == "bias" else {}))
+    base.save_pretrained(tmp_path / "base")
+    AutoTokenizer.from_pretrained(policy).save_pretrained(tmp_path / "base")
+    if kind == "other base":
+        deep = make_checkpoint(tmp_path / "deep", "causal", seed=1, num_hidden_layers=4)
+        base = AutoModelForCausalLM.from_pretrained(deep)
+    adapted = peft.get_peft_model(base, peft.LoraConfig(**settings))
+    for name, weight in adapted.named_parameters():
+        if "lora_" in name or name.endswith(".bias") or (kind == "embeddings" and "embed_tokens" in name):
+            weight.data += torch.randn_like(weight) / 2
+    adapted.save_pretrained(tmp_path / "adapter", save_embedding_layers=kind == "embeddings")
+    if kind == "embeddings":
+        weights = get_peft_model_state_dict(adapted, save_embedding_layers=True)
+        save_file({k: v.clone() for k, v in weights.items()}, tmp_path / "adapter" / "adapter_model.safetensors")
+    given: dict[str, Any] = {"kind": "implicit", "base_model": str(tmp_path / "base")}
+    if kind == "other base":
+        with pytest.raises(ModelError, match=r"weights that find no place .*layers\.2.*trained on another base"):
+            values(load_model(str(tmp_path / "adapter"), **given))
+        return
+    alone = load_model(str(tmp_path / "adapter"), **given)
+    own = [one["dpo/sum"] - one["ref_free/sum"] for one in values(alone)]
+    shutil.rmtree(cache)
+    explicit = load_model(
+        str(tmp_path / "adapter"), ref_model=str(tmp_path / "base"), base_model=str(tmp_path / "base")
+    )
+    assert own == pytest.approx([one["dpo/sum"] - one["ref_free/sum"] for one in values(explicit)], abs=1e-4)
+
+
+def test_networks_that_see_later_tokens_are_refused(tmp_path: Path) -> None:
+    from transformers import BartConfig, BartForConditionalGeneration, CamembertConfig, CamembertForCausalLM
+
+    small: dict[str, Any] = {"vocab_size": 400, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sees = CamembertForCausalLM(CamembertConfig(**small, intermediate_size=16, max_position_embeddings=200))
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_layers": 1, "decoder_layers": 1}
+    both = BartForConditionalGeneration(
+        BartConfig(vocab_size=400, d_model=16, encoder_ffn_dim=16, decoder_ffn_dim=16, **heads)
+    )
+    for name, model in (("sees", sees), ("both", both)):
+        model.save_pretrained(tmp_path / name)
+        make_tokenizer().save_pretrained(tmp_path / name)
+    with pytest.raises(ModelError, match="sees tokens that come later"):
+        values(load_model(str(tmp_path / "sees"), kind="implicit"))
+    refused: list[dict[str, Any]] = [{"kind": "implicit"}, {"head": "logit:#5"}]
+    for options in refused:
+        with pytest.raises(ModelError, match="BartForConditionalGeneration, which has an encoder"):
+            load_model(str(tmp_path / "both"), **options)
+
+
+def test_a_prompt_that_is_no_prefix_is_counted(policy: Path, tmp_path: Path) -> None:
+    file = tmp_path / "backwards.jinja"
+    file.write_text(
+        "{% for m in messages %}{{ m.content }} {% endfor %}{% if add_generation_prompt %}so it is{% endif %}"
+    )
+    model = load_model(str(policy), kind="implicit", chat_template=str(file))
+    values(model)
+    assert model.facts()["prompt_parted"] == 4
+    plain = load_model(str(policy), kind="implicit")
+    values(plain)
+    assert "prompt_parted" not in plain.facts()
+
+
+def test_an_answer_is_never_summed_in_part(policy: Path) -> None:
+    model = load_model(str(policy), kind="implicit", max_length=10, on_overlength="truncate-left")
+    requests = conversation_requests(TALKS)
+    seen = {one.key: one for batch in model.observe(requests) for one in batch}
+    status = [seen[request.key].status for request in requests]
+    assert status[-1] == "overlength"
+    assert status[2] in ("ok", "truncated")
+
+
+def test_a_reference_with_other_words(policy: Path, reference: Path, tmp_path: Path) -> None:
+    """The words of one sentence may be the same, and others not; a reference without any needs none."""
+    from rmeval.engines.hf.checkpoint import find_checkpoint
+
+    other = tmp_path / "other"
+    shutil.copytree(reference, other)
+    vocabulary = json.loads((other / "tokenizer.json").read_text())
+    words = vocabulary["model"]["vocab"]
+    assert isinstance(words, dict)
+    unused = [word for word in words if words[word] > 40][:2]
+    words[unused[0]], words[unused[1]] = words[unused[1]], words[unused[0]]
+    (other / "tokenizer.json").write_text(json.dumps(vocabulary))
+    with pytest.raises(ModelError, match="another tokenizer than the policy"):
+        load_model(str(policy), ref_model=str(other))
+    for path in other.glob("*token*"):
+        path.unlink()
+    assert find_checkpoint(str(other)).name == "other"
+    assert values(load_model(str(policy), ref_model=str(other))) == values(
+        load_model(str(policy), ref_model=str(reference))
+    )
+
+
 def test_bad_settings(policy: Path, reference: Path, checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is its own reference"):
         load_model(str(policy), ref_model=str(policy))

@@ -91,7 +91,7 @@ def test_too_long_and_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_checkpoint() -> None:
-    with pytest.raises(ModelError, match="baseline:longest is none that the doctor knows: give a checkpoint"):
+    with pytest.raises(ModelError, match="of the kind baseline, and the doctor knows only classifiers"):
         examine("baseline:longest", ModelOptions(), [])
 
 

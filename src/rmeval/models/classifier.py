@@ -49,6 +49,12 @@ class Classifier:
         self.engine = make_engine(checkpoint, options, tokens is not None, options.head if tokens is None else None)
         if tokens is not None:
             self.engine.network.require_language_model()
+        wanted = getattr(self.engine.network.config, "reward_token_id", None)
+        if isinstance(wanted, int) and not renderer.ends_with(wanted):
+            raise ModelError(
+                f"the config of {self.name} says that its score is read at the token {wanted}, with which the chat "
+                "template does not end: give one that does with --chat-template"
+            )
         self.texts = Preparation(self.name, renderer, self.engine, options)
         self._identity = {
             "model": checkpoint.fingerprint,

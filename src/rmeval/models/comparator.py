@@ -66,7 +66,7 @@ class Comparator:
             if len(tokens) != 2:
                 raise ModelError(f"--head {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
             network.language_model = True
-            network.require_language_model()
+            network.require_language_model(encoder=True)
             self._logits = FirstLogits(tokens) if network.config.is_encoder_decoder else LastLogits(tokens)
         elif options.comparison is None:
             raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with --comparison FILE")
@@ -109,7 +109,8 @@ class Comparator:
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
         if self._logits is not None:
             values = values[:1] - values[1:]
-        return parse_preference(one.key, _sigmoid(self._reduce(values, self.name)), one.length, one.cut)
+        odds = self._reduce(values, self.name)
+        return parse_preference(one.key, _sigmoid(odds), one.length, one.cut, odds)
 
 
 def _sigmoid(odds: float) -> float:

@@ -25,7 +25,7 @@ _VERL = ("data_source", "solution_str", "ground_truth", "extra_info")
 def as_score(target: str, function: Any, kwargs: Mapping[str, Any]) -> Score:
     """A function as one that scores conversations; the names of its parameters tell how it is called.
 
-    * `completions` or `completion_ids`: as TRL calls a reward function (`GRPOTrainer._calculate_rewards` of TRL 1.16).
+    * `completions`: as TRL calls a reward function (`GRPOTrainer._calculate_rewards` of TRL 1.16).
     * `solution_str`: as verl calls a `compute_score` (`NaiveRewardManager.run_single` of verl 0.9).
     * Else with the conversations as its one argument.
 

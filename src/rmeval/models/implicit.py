@@ -26,12 +26,15 @@ from rmeval.spool import windows
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
+    from rmeval.engines.hf.checkpoint import Checkpoint
     from rmeval.engines.hf.engine import HFEngine
 
 __all__ = ["Implicit", "rewards"]
 
 logger = logging.getLogger(__name__)
 
+MOST_BETA = 1e6
+"""No number that anybody trains with, and small enough for log-ratios times it to be numbers."""
 _TOGETHER = 1024
 """Answers that policy and reference read in turns."""
 
@@ -93,8 +96,8 @@ class Implicit:
             raise ModelError(
                 f"there is no boundary {options.boundary!r}: choose one of {', '.join(get_args(Boundary))}"
             )
-        if not (np.isfinite(options.beta) and options.beta > 0):
-            raise ModelError(f"--beta must be a number above 0, not {options.beta}")
+        if not 0 < options.beta <= MOST_BETA:
+            raise ModelError(f"--beta must be a number above 0 and at most {MOST_BETA:g}, not {options.beta}")
         checkpoint = find(spec, options)
         self.name = name or checkpoint.name
         self._options = options
@@ -112,8 +115,8 @@ class Implicit:
                 )
             self._reference.engine.network.require_language_model()
             self._reference.check_tokenizer(renderer.tokenizer, options.trust_remote_code)
-        elif checkpoint.adapter is not None:
-            self._reference = _Reference.below(self.engine, checkpoint.fingerprint.partition(" over ")[2], options)
+        elif checkpoint.base is not None:
+            self._reference = _Reference.below(checkpoint, self.engine, options)
         if self._reference is None and options.beta != 1:
             raise ModelError(
                 "--beta multiplies log-ratios, and there is no reference: give --ref-model, or leave it out"
@@ -193,15 +196,15 @@ class _Reference:
     token ids and of where the answer begins.
     """
 
-    def __init__(self, engine: HFEngine, fingerprint: str, options: ModelOptions, below: bool) -> None:
+    def __init__(self, engine: HFEngine, fingerprint: str, options: ModelOptions, shares_weights: bool) -> None:
         self.fingerprint = fingerprint
-        self.shares_weights = below
+        self.shares_weights = shares_weights
         self.engine = engine
         self._source = engine.network.checkpoint.source
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval" / "log-probs"
         own = {
             "model": fingerprint,
-            "readout": "log-probs@1",
+            "readout": "log-probs@2",
             **engine.identity(),
             "model_kwargs": kept_kwargs(options),
         }
@@ -218,9 +221,15 @@ class _Reference:
         return cls(make_engine(checkpoint, options, language_model=True), checkpoint.fingerprint, options, False)
 
     @classmethod
-    def below(cls, engine: HFEngine, fingerprint: str, options: ModelOptions) -> _Reference:
-        """The base of an adapter, with the policy's own weights."""
-        return cls(engine, fingerprint, options, True)
+    def below(cls, policy: Checkpoint, engine: HFEngine, options: ModelOptions) -> _Reference:
+        """The base of an adapter: the policy's own weights, where the adapter has changed none of those."""
+        from rmeval.engines.hf.adapter import leaves_base_alone
+
+        assert policy.base is not None and policy.adapter is not None
+        shares_weights = leaves_base_alone(policy.adapter)
+        if not shares_weights:
+            engine = make_engine(policy.base, options, language_model=True)
+        return cls(engine, policy.base.fingerprint, options, shares_weights)
 
     def check_tokenizer(self, policy: Any, code: bool) -> None:
         """Compares the tokenizer with the policy's on a few words, and on the tokens of its template.
@@ -235,17 +244,21 @@ class _Reference:
         from transformers import AutoTokenizer
 
         from rmeval.engines.hf import LOADING_ERRORS
+        from rmeval.engines.hf.checkpoint import find_tokenizer
 
         checkpoint = self.engine.network.checkpoint
         try:
+            find_tokenizer(checkpoint.source, checkpoint.revision)
             own = AutoTokenizer.from_pretrained(checkpoint.source, revision=checkpoint.revision, trust_remote_code=code)
-        except LOADING_ERRORS:
+        except (ModelError, *LOADING_ERRORS):
             return  # A reference needs none of its own.
         sample = "What is the capital of France? Paris, naïvely: 3.14 - x[0] = {'a': 1}\n\tdef"
         laid_out = policy.apply_chat_template([{"role": "user", "content": sample}], return_dict=True)["input_ids"]
         same = (
             own(sample, add_special_tokens=False)["input_ids"] == policy(sample, add_special_tokens=False)["input_ids"]
         )
+        known, theirs = policy.get_vocab(), own.get_vocab()
+        same &= all(known.get(token, number) == number for token, number in theirs.items())
         if not same or own.convert_tokens_to_ids(policy.convert_ids_to_tokens(laid_out)) != laid_out:
             raise ModelError(
                 f"the reference {checkpoint.source} has another tokenizer than the policy, so that their "

@@ -106,7 +106,7 @@ class Plugin:
         try:
             answer = waited(score([self._shown(request) for request in batch]))
             is_list = isinstance(answer, Iterable) and not isinstance(answer, _UNORDERED)
-            scores = [_number(one) for one in answer] if is_list else []
+            scores = list(answer) if is_list else []
         except (Exception, SystemExit) as error:  # noqa: BLE001  the one boundary that turns a failure into an observation
             if len(batch) > 1:
                 # One bad conversation must not take its neighbours along.
@@ -118,10 +118,17 @@ class Plugin:
             raise ModelError(f"{what} returned a {type(answer).__name__}: return a list with a number for each {asked}")
         if len(scores) != len(batch):
             raise ModelError(f"{what} returned {len(scores)} numbers for {len(batch)} {asked}s: return one each")
+        numbers = [_number(one, f"{what} returned", asked) for one in scores]
         return [
             _failed(request, one) if isinstance(one, BaseException) else parse(request.key, one)
-            for request, one in zip(batch, scores, strict=True)
+            for request, one in zip(batch, numbers, strict=True)
         ]
+
+
+def _shown_value(value: Any) -> str:
+    """What a value looks like, if that is short."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _failed(request: Request, error: BaseException) -> Observation:
@@ -132,13 +139,17 @@ def _failed(request: Request, error: BaseException) -> Observation:
     return Observation(request.key, "error", error=one_line(error) + where)
 
 
-def _number(score: Any) -> float | BaseException:
+def _number(score: Any, said: str, asked: str) -> float | BaseException:
     """A number, also where it comes as a tensor on some device, or as a row of a column of one; NaN for None.
 
     An exception stands for the failure of one conversation among many.
     """
+    given = score
     if isinstance(score, list | tuple) and len(score) == 1:
         (score,) = score
     if score is None or isinstance(score, BaseException):
         return math.nan if score is None else score
-    return float(score.item() if hasattr(score, "item") else score)
+    try:
+        return float(score.item() if hasattr(score, "item") else score)
+    except (TypeError, ValueError, RuntimeError):
+        return ModelError(f"{said} {_shown_value(given)} for a {asked}: return a list with a number for each")

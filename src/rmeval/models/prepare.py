@@ -267,9 +267,9 @@ class Preparation:
                 cut = max(0, length - self.limit) if self.limit is not None else 0
                 if cut and self.cut_item is None:
                     self.cut_item = request.item
-                start = max(1, one.start - cut) if one.start else 0
-                if start and start >= length - cut:
-                    # One token is left, which nothing comes before.
+                start = max(0, one.start - cut)
+                if one.start and not start:
+                    # The prompt is gone, and the sum over a part of an answer is no sum over the answer.
                     found.left_out.append(Observation(request.key, "overlength", usage={"tokens": length}))
                     continue
                 found.ready.append(Ready(request.key, request.item, one.tokens[cut:], start, length + one.cut))

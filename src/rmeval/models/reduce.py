@@ -38,6 +38,8 @@ class Reduction:
             self._weights = [float(part) for part in value.split(",")] if name == "weights" else None
         except ValueError as error:
             raise ModelError(f"--reduce {text} cannot be read ({error}): give {_WAYS}") from error
+        if self._weights is not None and not all(map(math.isfinite, self._weights)):
+            raise ModelError(f"--reduce {text} has weights that are no finite numbers: give {_WAYS}")
         if name not in ("", "index", "mean", "difference", "weights") or (value and name in ("mean", "difference")):
             raise ModelError(f"there is no way to reduce called {text!r}: give {_WAYS}")
 

@@ -12,9 +12,11 @@ from rmeval.answers import Answers, count_statuses
 from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import FloatArray, Item, Observation, Request
 
-__all__ = ["PAIRWISE", "PAIRWISE_CHOSEN", "Pairwise", "parse_preference"]
+__all__ = ["ODDS", "PAIRWISE", "PAIRWISE_CHOSEN", "VALUE", "Pairwise", "parse_preference"]
 
 VALUE = "p_first"
+ODDS = "log_odds"
+"""What the probability is of, where a model says it: it tells apart what is 1 as a probability."""
 MEAN, AGREE = "orders/mean", "orders/agree"
 """How two orders become one preference: by the mean of their probabilities, or only where they agree."""
 
@@ -75,14 +77,21 @@ class Pairwise:
         where (p + 1 - q) / 2 is above one half; `orders/agree` where both orders do, and else calls it a tie.
         """
         seen = answers.values[VALUE][rows] if VALUE in answers.values else np.full(len(rows), np.nan)
+        odds = answers.values[ODDS][rows] if ODDS in answers.values else np.full(len(rows), np.nan)
         beats: dict[int, FloatArray] = {}
         place = 0
         for position, item in enumerate(items):
             matrix = np.full((len(item.responses), len(item.responses)), np.nan)
             for one, other in self.pairs(item):
                 first, second = float(seen[place]), 1 - float(seen[place + 1])
+                apart = float(odds[place]) - float(odds[place + 1])
                 place += 2
-                preference = _sign((first + second) / 2) if variant == MEAN else _agreed(first, second)
+                if variant == AGREE:
+                    preference = _agreed(first, second)
+                elif math.isnan(apart):
+                    preference = _sign((first + second) / 2)
+                else:  # p + 1 - q is above 1 exactly where the log-odds of p are above those of q.
+                    preference = 0.5 + 0.5 * float(np.sign(apart))
                 matrix[one, other], matrix[other, one] = preference, 1 - preference
             beats[position] = matrix
         failures = count_statuses(answers.status[rows[np.isnan(seen)]])
@@ -90,14 +99,16 @@ class Pairwise:
 
     def notes(self, answers: Answers, rows: Codes) -> list[str]:
         """How often the two orders of a pair contradict each other."""
-        if VALUE not in answers.values or not len(rows):
+        if VALUE not in answers.values:
             return []
         both = answers.values[VALUE][rows].reshape(-1, 2)
         first, second = both[:, 0], 1 - both[:, 1]
         known = ~np.isnan(first + second)
+        if not known.any():
+            return []
         against = int((np.sign(first - 0.5) != np.sign(second - 0.5))[known].sum())
         # A tie is half a preference for either.
-        shown = float(np.mean(0.5 + 0.5 * np.sign(both[known] - 0.5))) if known.any() else math.nan
+        shown = float(np.mean(0.5 + 0.5 * np.sign(both[known] - 0.5)))
         return [
             f"the two orders disagree on {against} of {known.sum()} pairs; the answer shown first is preferred in "
             f"{100 * shown:.1f}% of all questions"
@@ -114,7 +125,9 @@ def _agreed(first: float, second: float) -> float:
     return math.nan if math.isnan(one + other) else one if one == other else 0.5
 
 
-def parse_preference(key: str, probability: float, tokens: int | None = None, truncated: bool = False) -> Observation:
+def parse_preference(
+    key: str, probability: float, tokens: int | None = None, truncated: bool = False, odds: float | None = None
+) -> Observation:
     """The observation for the probability that the answer shown first is better.
 
     Args:
@@ -122,12 +135,14 @@ def parse_preference(key: str, probability: float, tokens: int | None = None, tr
         probability: What came back.
         tokens: Length of what the model read, if that is known.
         truncated: Whether the model saw only a part of it.
+        odds: The log-odds that the probability was made of.
     """
     usage = {} if tokens is None else {"tokens": tokens}
     if not 0 <= probability <= 1:
         gave = "no number" if math.isnan(probability) else str(probability)
         return Observation(key, "error", usage=usage, error=f"the model gave {gave} for a probability")
-    return Observation(key, "truncated" if truncated else "ok", {VALUE: float(probability)}, usage=usage)
+    values = {VALUE: float(probability)} | ({} if odds is None else {ODDS: odds})
+    return Observation(key, "truncated" if truncated else "ok", values, usage=usage)
 
 
 PAIRWISE = Pairwise("pairwise@1", round_robin=True)

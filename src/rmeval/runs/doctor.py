@@ -110,7 +110,10 @@ def examine(
     """
     model = load_model(spec, options)
     if not isinstance(model, Classifier):
-        raise ModelError(f"{spec} is none that the doctor knows: give a checkpoint with a scalar head")
+        raise ModelError(
+            f"{spec} is a model of the kind {model.kind}, and the doctor knows only classifiers: "
+            "give a checkpoint with a scalar head"
+        )
     found = Examination(model.name)
     conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
     rendered = model.texts.renderer.render(conversations)

@@ -150,6 +150,11 @@ def compute(run: StoredRun, policy: Policy = OFFICIAL) -> Result:
     sessions = run.manifest["sessions"]
     if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
         notes.append(f"{twice} conversations begin with two BOS tokens, which the chat template writes: check it")
+    if parted := max((session.get("prompt_parted", 0) for session in sessions), default=0):
+        notes.append(
+            f"{parted} conversations do not begin with their prompt as the template lays it out for an answer, so that "
+            "some of it may count as answer: look at the chat template"
+        )
     if unused := next((session["unused_weights"] for session in sessions if session.get("unused_weights")), None):
         notes.append(f"{len(unused)} weights of the checkpoint were not used ({unused[0]}, ...): see run.json")
     if len({(session.get("torch"), session.get("transformers")) for session in sessions}) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
-__all__ = ["LOADING_ERRORS"]
+__all__ = ["ENCODERS", "LOADING_ERRORS"]
 
 LOADING_ERRORS = (
     ArithmeticError,
@@ -21,3 +21,18 @@ LOADING_ERRORS = (
     ValueError,
 )
 """What transformers raises on a checkpoint that is damaged or not what it claims, as the damage will have it."""
+ENCODERS = frozenset(
+    {
+        "albert",
+        "bert",
+        "deberta",
+        "deberta-v2",
+        "distilbert",
+        "electra",
+        "modernbert",
+        "mpnet",
+        "roberta",
+        "xlm-roberta",
+    }
+)
+"""Types that pool by themselves, and do not look for padding tokens to do it."""

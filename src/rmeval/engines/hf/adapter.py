@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from pathlib import Path
@@ -13,7 +14,7 @@ from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 
-__all__ = ["adapter_modules", "lay_over"]
+__all__ = ["adapter_modules", "lay_over", "leaves_base_alone"]
 
 
 def adapter_modules(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -22,16 +23,43 @@ def adapter_modules(folder: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         ModelError: If the adapter's weights cannot be read.
     """
+    return {name: shape for name, shape in _shapes(folder).items() if ".lora_" not in name}
+
+
+def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     try:
         with safe_open(folder / "adapter_model.safetensors", "pt") as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  no dict
+            return {_in_base(name): tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ModelError(f"the adapter in {folder} cannot be read ({error}): save it anew") from error
-    whole = {
-        re.sub(r"^base_model\.model\.", "", name).replace("modules_to_save.default.", ""): shape
-        for name, shape in shapes.items()
-    }
-    return {name: shape for name, shape in whole.items() if ".lora_" not in name}
+
+
+def _in_base(name: str) -> str:
+    """A weight's name without what PEFT puts around it."""
+    return re.sub(r"^base_model\.model\.", "", name).replace("modules_to_save.default.", "")
+
+
+_PLAIN_STARTS = (None, True, False, "gaussian", "orthogonal")
+"""Ways to begin the training of LoRA that leave the base's own weights as they are."""
+
+
+def leaves_base_alone(folder: Path) -> bool:
+    """Whether a network with the adapter's layers switched off is its base again, to the last weight.
+
+    It is not where biases were trained, where the start of the training took something out of the base's weights (PiSSA
+    and others), or where whole layers were saved that PEFT does not switch back, such as embeddings.
+    """
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    switched = config.get("modules_to_save") or []
+    # Tokens that were trained by themselves are switched, too.
+    names = [name for name in adapter_modules(folder) if "trainable_tokens" not in name]
+    whole = [name.rpartition(".")[0].rpartition(".")[2] for name in names]
+    return (
+        config.get("peft_type") == "LORA"
+        and config.get("bias", "none") == "none"
+        and config.get("init_lora_weights") in _PLAIN_STARTS
+        and all(name in switched for name in whole)
+    )
 
 
 def lay_over(model: Any, folder: Path) -> Any:
@@ -44,7 +72,7 @@ def lay_over(model: Any, folder: Path) -> Any:
         ModelError: If it does not fit, or lacks weights.
     """
     try:
-        from peft import PeftModel
+        from peft import PeftModel, get_peft_model_state_dict
     except ImportError as error:
         raise need_extra(error, f"the adapter {folder}", "peft") from error
     try:
@@ -58,6 +86,15 @@ def lay_over(model: Any, folder: Path) -> Any:
         raise ModelError(
             f"the adapter {folder} learns a prompt, which goes before the tokens and is not read here: "
             "give one that changes layers, such as LoRA"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        placed = {_in_base(name) for name in get_peft_model_state_dict(found, save_embedding_layers=True)}
+    if homeless := sorted(set(_shapes(folder)) - placed):
+        raise ModelError(
+            f"the adapter {folder} has weights that find no place in {model.config.name_or_path} ({homeless[0]}"
+            f"{', ...' if len(homeless) > 1 else ''}): it was trained on another base, or as another kind of model; "
+            "check --base-model and --kind"
         )
     if lacking := next((str(one.message) for one in said if "missing adapter keys" in str(one.message)), None):
         raise ModelError(f"the adapter {folder} lacks weights ({lacking[:120]}...): check that it was saved whole")

@@ -9,7 +9,7 @@ import torch
 
 __all__ = ["first_budget", "plan_batches"]
 
-BUDGETS = {"mps": 8_192, "cpu": 4_096}
+BUDGETS = {"mps": 8_192, "cpu": 2_048}
 """Tokens a batch, by type of device; on CPUs more were no faster (docs/performance.md)."""
 MOST, LEAST = 131_072, 2_048
 """Bounds of the budget on GPUs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,12 +25,14 @@ class Rendered:
         error: Why there are none.
         start: Where the answer begins, at least 1; 0 where there is no boundary to find.
         cut: Number of tokens that the boundary's rule left out.
+        parted: Whether the conversation does not begin with its prompt as that is laid out by itself.
     """
 
     tokens: TokenArray
     error: str | None = None
     start: int = 0
     cut: int = 0
+    parted: bool = False
 
 
 def tokenise(tokenizer: Any, conversations: list[Messages], generation_prompt: bool = False) -> list[list[int]]:
@@ -53,7 +55,7 @@ def _trl(tokenizer: Any, conversations: list[Messages]) -> list[Rendered]:
     for conversation, whole in zip(conversations, tokenise(tokenizer, conversations), strict=True):
         prompt = laid_out[repr(conversation[:-1])]
         shared = next((k for k, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b), len(prompt))
-        found.append(_rendered(whole, max(1, shared)))
+        found.append(replace(_rendered(whole, max(1, shared)), parted=shared < len(prompt)))
     return found
 
 

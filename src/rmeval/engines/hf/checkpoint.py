@@ -43,6 +43,7 @@ class Checkpoint:
         name: Short name for tables and folders.
         fingerprint: `hub:<id>@<commit>`, or `sha256:` over the local weights and config.
         adapter: Folder of the adapter that is laid over it, if it is one.
+        base: The model below the adapter.
     """
 
     source: str
@@ -50,6 +51,7 @@ class Checkpoint:
     name: str
     fingerprint: str
     adapter: Path | None = None
+    base: Checkpoint | None = None
 
 
 def find_checkpoint(
@@ -147,7 +149,7 @@ def _over_base(spec: str, adapter: _Adapter, base: str | None, pickle: bool, cod
     if below.adapter is not None:
         raise ModelError(f"{spec} is an adapter over an adapter ({base or stated}): merge the lower one into its base")
     fingerprint = f"{adapter.fingerprint} over {below.fingerprint}"
-    return Checkpoint(below.source, below.revision, adapter.name, fingerprint, adapter.folder)
+    return Checkpoint(below.source, below.revision, adapter.name, fingerprint, adapter.folder, below)
 
 
 def tokenizer_source(checkpoint: Checkpoint) -> tuple[str, str | None]:

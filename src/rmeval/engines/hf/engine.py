@@ -22,9 +22,10 @@ from rmeval.engines import (
     TokenLogProbs,
     TokenSequence,
 )
+from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.batches import first_budget, plan_batches
 from rmeval.engines.hf.heads import HEAD
-from rmeval.engines.hf.network import ENCODERS, Network, first_line
+from rmeval.engines.hf.network import Network, first_line
 from rmeval.engines.hf.readouts import Reader
 from rmeval.engines.hf.tree import TreeError, TreeNetwork, rope_depends_on_length, unshareable
 from rmeval.engines.prefixes import Cursor, Finished, PrefixTree
@@ -71,6 +72,7 @@ class HFEngine:
         self._cap = batch_size
         self._budget = budget
         self._checked: dict[type, dict[str, Any]] = {}
+        self._causal = False
         self.forget()
 
     @property
@@ -125,6 +127,8 @@ class HFEngine:
             yield from self._plain(sequences, readout)
             return
         reader = Reader(model, readout, sequences)
+        if self.network.language_model:
+            self._check_causal(sequences)
         why = self._why_plain(max(map(len, sequences), default=0))
         if why is None:
             try:
@@ -134,6 +138,33 @@ class HFEngine:
                 why = str(error)
         self._sharing = f"off: {why}"
         yield from self._plain(sequences, reader)
+
+    def _check_causal(self, sequences: Sequence[TokenSequence]) -> None:
+        """Changes what follows a few tokens, and looks whether they notice.
+
+        Raises:
+            ModelError: If they do: then each token's probability is given by a network that sees it.
+        """
+        stem = [int(token) for token in max(sequences, key=len, default=())[: 4 * TRIAL]]
+        half = len(stem) // 2
+        if self._causal or not half:
+            return
+        model = self.network.model
+        vocabulary = self.network.config.get_text_config().vocab_size
+        other = [*stem[:half], *((token + 1) % vocabulary for token in stem[half:])]
+        ids = torch.tensor([stem, other], device=self.network.device)
+        try:
+            with torch.inference_mode():
+                states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state[:, :half].float()
+        except FAILURES as error:
+            raise self._failed(2, 2 * len(stem), error) from error
+        floor = FLOORS.get(model.dtype, 1e-5)
+        if float((states[0] - states[1]).abs().max()) > floor * max(1.0, float(states.abs().max())):
+            raise ModelError(
+                f"{self.network.checkpoint.source} sees tokens that come later, so that the probabilities it gives "
+                "mean nothing: give a causal language model (some need --model-kwargs is_decoder=true)"
+            )
+        self._causal = True
 
     def _why_plain(self, longest: int) -> str | None:
         if not self._share:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 
+from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.errors import ModelError
 from rmeval.hub import hub_file
@@ -49,6 +51,10 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None) -> str | N
             raise ModelError(
                 f"{checkpoint.source} has no weights {asked}.weight: check --head (known ones that it has: {some})"
             )
+        if classifier and config.get_text_config().model_type in ENCODERS:
+            raise ModelError(
+                f"{checkpoint.source} is an encoder, whose head is not read at the last token: leave --head out"
+            )
         return asked
     named = getattr(config, "value_head_prefix", None)
     if named and f"{named}.weight" not in files:
@@ -62,6 +68,13 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None) -> str | N
 def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
     """Puts a checkpoint's head on the body of its network, as the module `HEAD`."""
     files = _tensors(checkpoint)
+    stem, _, layer = name.rpartition(".")
+    siblings = [own for own in files if re.match(rf"{re.escape(stem)}\.\d", own) and not own.startswith(f"{name}.")]
+    if layer.isdecimal() and siblings:
+        raise ModelError(
+            f"{checkpoint.source}: {name} is one of several layers of its head ({siblings[0]} is of another): "
+            "wrap it in a class with a score(conversations) method and give file.py:Class"
+        )
     weight = _read(files[f"{name}.weight"], f"{name}.weight")
     bias = _read(files[f"{name}.bias"], f"{name}.bias") if f"{name}.bias" in files else None
     width = body.config.get_text_config().hidden_size
@@ -128,13 +141,16 @@ def token_ids(tokenizer: Any, words: list[str]) -> list[int]:
     """
     found = []
     for word in words:
-        if word.startswith("#") and word[1:].isdecimal() and int(word[1:]) < len(tokenizer):
+        if word.startswith("#") and word != "##":
+            if not word[1:].isdecimal() or int(word[1:]) >= len(tokenizer):
+                raise ModelError(f"{word!r} in --head is no id of a token: give one below {len(tokenizer)} as in #0")
             found.append(int(word[1:]))
             continue
         ids = tokenizer(word, add_special_tokens=False)["input_ids"]
-        if len(ids) != 1:
+        if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
             raise ModelError(
-                f"{word!r} is not one token but {len(ids)}: give another word in --head, or an id as in logit:#0"
+                f"{word!r} is {'not one token but ' + str(len(ids)) if len(ids) != 1 else 'not in the vocabulary'}: "
+                "give another word in --head, or an id as in logit:#0"
             )
         found.append(int(ids[0]))
     return found

@@ -21,33 +21,18 @@ from transformers import (
 )
 from transformers.utils import logging as logs
 
-from rmeval.engines.hf import LOADING_ERRORS
+from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
 from rmeval.engines.hf.adapter import adapter_modules, lay_over
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.engines.hf.heads import find_head, put_on
 from rmeval.errors import ModelError
 
-__all__ = ["ENCODERS", "Network", "first_line"]
+__all__ = ["Network", "first_line"]
 
 logger = logging.getLogger(__name__)
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 NO_LANGUAGE_MODELS = ("ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForQuestionAnswering")
-ENCODERS = frozenset(
-    {
-        "albert",
-        "bert",
-        "deberta",
-        "deberta-v2",
-        "distilbert",
-        "electra",
-        "modernbert",
-        "mpnet",
-        "roberta",
-        "xlm-roberta",
-    }
-)
-"""Types that pool by themselves, and do not look for padding tokens to do it."""
 DEVICES = ("cpu", "cuda", "mps")
 
 
@@ -150,14 +135,19 @@ class Network:
             self._model = self._from_pretrained()
         return self._model
 
-    def require_language_model(self) -> None:
+    def require_language_model(self, encoder: bool = False) -> None:
         """Refuses what would be read as one and is none.
+
+        Args:
+            encoder: Whether it may have an encoder, which reads the input before the first word is said.
 
         Raises:
             ModelError: If its config says that it is a classifier, or an encoder, which sees the tokens it predicts.
         """
         names = self.config.architectures or ()
         wrong = next((name for name in names if name.endswith(NO_LANGUAGE_MODELS)), None)
+        if wrong is None and self.config.is_encoder_decoder and not encoder:
+            wrong = f"{names[0] if names else self.config.model_type}, which has an encoder"
         if self.checkpoint.adapter is not None and wrong is None:
             return
         if wrong is None and self.config.get_text_config().model_type in ENCODERS:
@@ -204,9 +194,14 @@ class Network:
         model, found = self._weights(head, load)
         random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
         if head is not None:
+            if self.config.is_encoder_decoder:
+                raise ModelError(
+                    f"{checkpoint.source} has an encoder, whose states the head {head} was not put on: "
+                    "wrap it in a class with a score(conversations) method and give file.py:Class"
+                )
             put_on(model, checkpoint, head)
             # What is not read: a body's pooler, and a language model's own head.
-            random = {name for name in random if not name.startswith("pooler.")}
+            random = {name for name in random if "pooler" not in name.split(".")}
         if random:
             raise self._untrained(sorted(random))
         self._note_unused(found["unexpected_keys"], head)

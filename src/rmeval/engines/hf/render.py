@@ -99,7 +99,15 @@ class Renderer:
             ]
             rendered += self._chunk(chunk)
         self.note([one.tokens for one in rendered if one.error is None])
+        if parted := sum(one.parted for one in rendered):
+            self._facts["prompt_parted"] = self._facts.get("prompt_parted", 0) + parted
         return rendered
+
+    def ends_with(self, token: int) -> bool:
+        """Whether a conversation ends with a token."""
+        talk = [{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": "ANSWER"}]
+        (one,) = self._chunk([talk])
+        return bool(one.tokens[-1:].tolist() == [token])
 
     def forget(self) -> None:
         """Begins the facts about what is rendered anew."""
