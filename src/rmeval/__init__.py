@@ -13,20 +13,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rmeval.api import Result, evaluate, load_benchmark, load_model, open_run, score
+    from rmeval.api import Comparison, Result, compare, evaluate, load_benchmark, load_model, open_run, score
     from rmeval.errors import DataError, ModelError, RmevalError, RunError
     from rmeval.types import Contest, Evidence, Item, Message, Observation, Record, Request, Response
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "rmeval.api": ("Result", "evaluate", "load_benchmark", "load_model", "open_run", "score"),
+    "rmeval.api": ("Comparison", "Result", "compare", "evaluate", "load_benchmark", "load_model", "open_run", "score"),
     "rmeval.errors": ("DataError", "ModelError", "RmevalError", "RunError"),
     "rmeval.types": ("Contest", "Evidence", "Item", "Message", "Observation", "Record", "Request", "Response"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Comparison",
     "Contest",
     "DataError",
     "Evidence",
@@ -41,6 +42,7 @@ __all__ = [
     "RmevalError",
     "RunError",
     "__version__",
+    "compare",
     "evaluate",
     "load_benchmark",
     "load_model",

@@ -12,13 +12,15 @@ from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import DataError, ModelError
 from rmeval.models import RewardModel, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
+from rmeval.runs.comparing import Comparison
+from rmeval.runs.comparing import compare_runs as compare
 from rmeval.runs.folder import Result, open_run
 from rmeval.runs.planning import plan
 from rmeval.runs.runner import run, silent
 from rmeval.runs.selection import Selection
 from rmeval.types import FloatArray
 
-__all__ = ["Result", "evaluate", "load_benchmark", "load_model", "open_run", "score"]
+__all__ = ["Comparison", "Result", "compare", "evaluate", "load_benchmark", "load_model", "open_run", "score"]
 
 
 def evaluate(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import permutation_test
+from scipy.stats import binomtest, permutation_test
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -23,6 +23,7 @@ from rmeval.metrics.comparison import (
     mcnemar,
     needed,
     rank_intervals,
+    rare,
     sign_flips,
 )
 from rmeval.metrics.composition import by_subset
@@ -96,6 +97,20 @@ def test_flips_of_many_problems_equal_those_of_few(kind: str, monkeypatch: pytes
     one_by_one = sign_flips(columns, 3_000)
     monkeypatch.setattr(comparison, "_TOGETHER", 10)
     assert sign_flips(columns, 3_000) == pytest.approx(one_by_one, abs=0.02)
+
+
+@pytest.mark.parametrize(("won", "lost"), [(30, 5), (200, 120), (60, 0), (1000, 800)])
+def test_what_is_rare_equals_the_binomial(won: int, lost: int) -> None:
+    wanted = binomtest(won, won + lost).pvalue
+    assert rare(np.array([0.25] * won + [-0.25] * lost)) == pytest.approx(float(wanted), rel=0.02)
+
+
+def test_what_is_rare_equals_all_flips() -> None:
+    values = np.random.default_rng(7).gamma(2, 1, 18) * np.array([1] * 17 + [-1])
+    signs = 1 - 2 * ((np.arange(1 << 18)[:, None] >> np.arange(18)) & 1)
+    wanted = np.mean(np.abs(signs @ values) >= abs(values.sum()) - 1e-9)
+    assert 1e-5 < wanted < 5e-3
+    assert rare(values) == pytest.approx(wanted, rel=0.1)
 
 
 def simulated(random: np.random.Generator, lift: float, clusters: int = 60, size: int = 4) -> Contested:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rmeval import __version__
+from rmeval.cli.compare import compare_command
 from rmeval.cli.demo import demo_command
 from rmeval.cli.doctor import doctor_command
 from rmeval.cli.import_ import import_command
@@ -38,6 +39,8 @@ Start with:
     rmeval run ./my-checkpoint -b pairs --data my_prefs.jsonl
 
     rmeval show runs/
+
+    rmeval compare runs/
 """,
 )
 
@@ -61,6 +64,7 @@ app.command("run", no_args_is_help=True)(run_command)
 app.command("score", no_args_is_help=True)(score_command)
 app.command("import", no_args_is_help=True)(import_command)
 app.command("show", no_args_is_help=True)(show_command)
+app.command("compare", no_args_is_help=True)(compare_command)
 app.command("items", no_args_is_help=True)(items_command)
 app.command("doctor", no_args_is_help=True)(doctor_command)
 app.command("list")(list_command)

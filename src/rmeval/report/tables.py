@@ -18,14 +18,24 @@ from rmeval.types import STYLES, Record
 if TYPE_CHECKING:
     from rmeval.runs.doctor import Examination
 
-__all__ = ["print_examination", "print_report", "print_run_line", "report"]
+__all__ = [
+    "make_console",
+    "new_table",
+    "percent",
+    "print_examination",
+    "print_report",
+    "print_run_line",
+    "report",
+    "shown_nulls",
+    "with_interval",
+]
 
 _NULL_NOTE = "ties shared (random gets 50.0 where it is not shown)"
 
 
 def print_report(result: Result) -> None:
     """Prints a run's numbers."""
-    _console().print(report(result), crop=False)
+    make_console().print(report(result), crop=False)
 
 
 def print_run_line(result: Result) -> None:
@@ -34,7 +44,7 @@ def print_run_line(result: Result) -> None:
     record = _headline(result.records)
     name = "accuracy" if record.metric == "accuracy" else f"{record.metric} {record.scope}".removesuffix(" all")
     unfinished = "" if manifest["status"] == "complete" else ", unfinished"
-    _console().print(
+    make_console().print(
         Text.assemble(
             (manifest["benchmark"]["id"], "bold"),
             "  ",
@@ -42,7 +52,7 @@ def print_run_line(result: Result) -> None:
             _data(manifest),
             "  ",
             f"{name} ",
-            _value(record),
+            with_interval(record),
             f"  {record.n_items} items{unfinished}",
             (f"\n  {result.path}", "dim"),
         ),
@@ -60,7 +70,7 @@ def print_examination(found: Examination) -> None:
         Text(found.rendered),
         Text.assemble(("\nits last three tokens; the score is read at the last one: ", "dim"), read, "\n"),
     ]
-    table = _table("scored", "dtype", "largest difference", "decisions turned", "near-ties")
+    table = new_table("scored", "dtype", "largest difference", "decisions turned", "near-ties")
     for way in found.ways:
         table.add_row(way.name, way.dtype, f"{way.difference:.2g}", str(way.flips), str(way.near_ties))
     findings = Table.grid(padding=(0, 2, 0, 0))
@@ -70,7 +80,7 @@ def print_examination(found: Examination) -> None:
             text.append(f"\n  {finding.advice}", "dim")
         findings.add_row(Text(*marks[finding.level]), text)
     note = Text("near-ties: decisions whose margin is less than four times what batching moves\n", "dim")
-    _console().print(*lines, *([table, note] if found.ways else []), findings, sep="\n")
+    make_console().print(*lines, *([table, note] if found.ways else []), findings, sep="\n")
 
 
 def _headline(records: Sequence[Record]) -> Record:
@@ -81,7 +91,7 @@ def _headline(records: Sequence[Record]) -> Record:
     return found[headline(found)]
 
 
-def _console() -> Console:
+def make_console() -> Console:
     """Standard output; wide enough for tables where it is no terminal."""
     console = Console()
     return console if console.is_terminal else Console(width=100)
@@ -144,30 +154,30 @@ def _about(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:
 def _style_substance(records: Mapping[tuple[str, str], Record]) -> Iterator[RenderableType]:
     scopes = list(dict.fromkeys(scope for metric, scope in records if metric == "easy"))
     counts = _count_columns(records.values())
-    table = _table("", *(level.capitalize() for level in LEVELS), *counts)
+    table = new_table("", *(level.capitalize() for level in LEVELS), *counts)
     for scope in scopes:
         row = [records[level, scope] for level in LEVELS]
         style = "bold" if scope == "all" else ""
-        values = (_value(record, separator="\n") for record in row)
+        values = (with_interval(record, separator="\n") for record in row)
         # Those of the average are those of all nine cells.
         table.add_row(_indent(scope), *values, *_counts(row[-1], counts), style=style)
     yield table
-    shown = _nulls(records.values())
+    shown = shown_nulls(records.values())
     yield from ("", Text(f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}", style="dim"))
-    table = _table("", *shown)
+    table = new_table("", *shown)
     for scope in scopes:
-        triples = ("/".join(_percent(records[level, scope].null[name]) for level in LEVELS[:3]) for name in shown)
+        triples = ("/".join(percent(records[level, scope].null[name]) for level in LEVELS[:3]) for name in shown)
         table.add_row(_indent(scope), *triples)
     yield table
     for scope in ["all"] if "all" in scopes else [scope for scope in scopes if not scope.startswith("safety-")]:
         title = "all domains (macro average)" if scope == "all" else scope
         yield from ("", Text(f"style-substance matrix: {title} (Easy below the diagonal, Hard above it)", style="dim"))
-        table = _table("chosen \\ rejected", *(_style(style) for style in STYLES))
+        table = new_table("chosen \\ rejected", *(_style(style) for style in STYLES))
         for chosen in STYLES:
             table.add_row(_style(chosen), *(_cell(records, scope, chosen, rejected) for rejected in STYLES))
         yield table
     if ("overall", "all") in records:
-        yield from ("", Text.assemble(("overall  ", "bold"), _value(records["overall", "all"])))
+        yield from ("", Text.assemble(("overall  ", "bold"), with_interval(records["overall", "all"])))
 
 
 def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Iterator[RenderableType]:
@@ -179,12 +189,12 @@ def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Iterato
     if not matrix and len(columns) > _WIDE:
         columns = [column for column in columns if column[0] != "accuracy" or column[1] == "all"]
     yield from ("", Text(f"by score{', Easy/Normal/Hard' if matrix else ''}", style="dim"))
-    table = _table("", *(scope if metric != "overall" else "overall" for metric, scope in columns))
+    table = new_table("", *(scope if metric != "overall" else "overall" for metric, scope in columns))
     for variant in variants:
         cells = []
         for metric, scope in columns:
             own = [found[variant, level, scope] for level in LEVELS[:3]] if matrix else [found[variant, metric, scope]]
-            cells.append("/".join(_percent(record.value) for record in own))
+            cells.append("/".join(percent(record.value) for record in own))
         table.add_row(variant, *cells)
     yield table
 
@@ -196,12 +206,14 @@ _WIDE = 6
 def _cell(records: Mapping[tuple[str, str], Record], scope: str, chosen: str, rejected: str) -> Text:
     """A cell of the matrix, coloured by what it counts towards: below the diagonal Easy, above it Hard."""
     side = STYLES.index(chosen) - STYLES.index(rejected)
-    return _value(records[f"cell:{chosen}/{rejected}", scope], "cyan" if side > 0 else "magenta" if side < 0 else "")
+    return with_interval(
+        records[f"cell:{chosen}/{rejected}", scope], "cyan" if side > 0 else "magenta" if side < 0 else ""
+    )
 
 
 def _accuracies(records: Sequence[Record]) -> Iterator[RenderableType]:
-    counts, nulls = _count_columns(records), _nulls(records)
-    table = _table("", "accuracy", *counts, *nulls)
+    counts, nulls = _count_columns(records), shown_nulls(records)
+    table = new_table("", "accuracy", *counts, *nulls)
     inside = ""
     for record in records:
         name, style = record.scope, "bold"
@@ -211,14 +223,14 @@ def _accuracies(records: Sequence[Record]) -> Iterator[RenderableType]:
             name = "overall"
         elif record.scope != "all":
             name, style = inside + name, ""
-        values = (_percent(record.null[null]) if null in record.null else "" for null in nulls)
-        table.add_row(Text(name), _value(record), *_counts(record, counts), *values, style=style)
+        values = (percent(record.null[null]) if null in record.null else "" for null in nulls)
+        table.add_row(Text(name), with_interval(record), *_counts(record, counts), *values, style=style)
     yield table
     if nulls:
         yield Text(f"last columns: null baselines, {_NULL_NOTE}", style="dim")
 
 
-def _nulls(records: Iterable[Record]) -> list[str]:
+def shown_nulls(records: Iterable[Record]) -> list[str]:
     """The null baselines to show; `random` only where it is not one half everywhere."""
     found = list(records)
     names = dict.fromkeys(name for record in found for name in record.null)
@@ -229,7 +241,8 @@ def _count_columns(records: Iterable[Record]) -> list[str]:
     return ["items", "ties", "failed"] if any(record.failures for record in records) else ["items", "ties"]
 
 
-def _table(first: str, *rest: str) -> Table:
+def new_table(first: str, *rest: str) -> Table:
+    """A table without lines, whose first column holds names and the others numbers."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column(first, no_wrap=True)
     for name in rest:
@@ -241,14 +254,16 @@ def _counts(record: Record, columns: Sequence[str]) -> list[str]:
     return [str(record.n_items), str(record.ties or "-"), str(record.failures or "-")][: len(columns)]
 
 
-def _value(record: Record, style: str = "", separator: str = " ") -> Text:
-    text = Text(_percent(record.value), style=style)
+def with_interval(record: Record, style: str = "", separator: str = " ") -> Text:
+    """A record's value with its interval."""
+    text = Text(percent(record.value), style=style)
     if record.ci:
-        text.append(f"{separator}{_percent(record.ci[0])}-{_percent(record.ci[1])}", style="dim not bold")
+        text.append(f"{separator}{percent(record.ci[0])}-{percent(record.ci[1])}", style="dim not bold")
     return text
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A share in percent."""
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
 
 

@@ -126,7 +126,8 @@ def read_scored(folder: Path, benchmark: str | None = None, like: StoredRun | No
             raise pa.ArrowInvalid("it is of other items")
         scores = columns["score"].to_numpy()
     except (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise RunError(f"{file} is damaged ({error}): delete it, and the journal is read instead") from error
+        reason = " ".join(str(error).split())[-120:]
+        raise RunError(f"{file} is damaged ({reason}): delete it, and the journal is read instead") from error
     answers = Answers(count)
     answers.status = codes[:: len(names)].astype(np.uint8)
     answers.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}

@@ -1,0 +1,56 @@
+"""`rmeval compare`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["compare_command"]
+
+
+def compare_command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders with runs in them.")],
+    metric: Annotated[
+        str | None, typer.Option(help="The number to rank by, such as hard; the benchmark's own if left out.")
+    ] = None,
+    scope: Annotated[str, typer.Option(help="What that is measured on, such as chat.")] = "all",
+    ensemble: Annotated[
+        list[str] | None,
+        typer.Option(help="All models as one, too: mean, z-mean, worst, uncertainty or majority. Repeatable."),
+    ] = None,
+    variant: Annotated[str | None, typer.Option(help="Which of a model's scores, where it gives several.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Another rule for ties and failures, such as half-ties@1.")] = None,
+    benchmark: Annotated[
+        str | None, typer.Option(help="The file.py:Class of runs made with one; it is not run unasked.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+) -> None:
+    """Compare models on the items that all of their runs hold. Needs no model and no torch.
+
+    rmeval compare runs/rm-bench
+    """
+    from rmeval.cli.logs import show_warnings
+    from rmeval.runs.comparing import compare_runs
+
+    show_warnings()
+    found = compare_runs(
+        runs,
+        policy=policy,
+        variant=variant,
+        metric=metric,
+        scope=scope,
+        ensembles=ensemble or (),
+        benchmark=benchmark,
+    )
+    if as_json:
+        typer.echo(json.dumps([one.to_dict() for one in found], indent=1))
+        return
+    from rmeval.report.comparisons import print_comparison
+
+    for place, one in enumerate(found):
+        if place:
+            typer.echo()
+        print_comparison(one)

@@ -1,0 +1,140 @@
+"""Tables of models side by side, for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from rmeval.metrics.comparison import Difference
+from rmeval.metrics.composition import Measure
+from rmeval.report.tables import make_console, new_table, percent, shown_nulls, with_interval
+from rmeval.runs.comparing import Comparison
+
+__all__ = ["comparison_report", "print_comparison"]
+
+_BESIDE = 6
+"""Models that fit beside each other."""
+_PAIRS = 15
+"""Above so many pairs of models only neighbours in rank are shown."""
+
+
+def print_comparison(found: Comparison) -> None:
+    """Prints which models lead which, by how much, and what more items would show."""
+    make_console().print(comparison_report(found), crop=False)
+
+
+def comparison_report(found: Comparison) -> Group:
+    """Ranks, differences by pair, and each number of each model."""
+    about = (
+        f"{len(found.entries)} models on {found.n_items} items of {found.n_clusters} problems; "
+        f"ties and failures: {found.policy}"
+    )
+    return Group(
+        Text(found.benchmark, "bold"),
+        Text(about, "dim"),
+        "",
+        *_ranking(found),
+        "",
+        *_differences(found),
+        *_numbers(found),
+        *(Text(f"! {note}", style="yellow") for note in found.notes),
+    )
+
+
+def _named(measure: Measure) -> str:
+    metric, scope = measure
+    if metric in ("accuracy", "section"):
+        return "accuracy" if scope == "all" else scope
+    name = metric.replace("_", " ")
+    return name if scope == "all" else f"{scope} {name}"
+
+
+def _ranking(found: Comparison) -> Iterator[RenderableType]:
+    records = [entry.records[found.headline] for entry in found.entries]
+    baselines = shown_nulls(records)
+    table = new_table("", _named(found.headline), "rank", "group")
+    for entry, record in zip(found.entries, records, strict=True):
+        first, last = entry.rank
+        ranks = str(first) if first == last else f"{first}-{last}"
+        table.add_row(Text(entry.name), with_interval(record), ranks, entry.group)
+    for name in baselines:
+        table.add_row(Text(f"null baseline {name}", "dim"), Text(percent(records[0].null[name]), "dim"), "", "")
+    yield table
+    yield Text("models that share a letter cannot be told apart", "dim")
+
+
+def _differences(found: Comparison) -> Iterator[RenderableType]:
+    names = [entry.name for entry in found.entries]
+    pairs = [(one, other) for k, one in enumerate(names) for other in names[k + 1 :]]
+    note = ""
+    if len(pairs) > _PAIRS:
+        pairs, note = list(pairwise(names)), "; neighbours in rank only (all of them: --json)"
+    title = f"differences in {_named(found.headline)}, in points{note}"
+    yield Text(title, "dim")
+    table = new_table("", "difference", "p", "alone", "shows", "needs")
+    for first, second in pairs:
+        one = found.difference(first, second)
+        label = Text.assemble(one.first, (" - ", "dim"), one.second)
+        table.add_row(label, _points(one), p_value(one.p_holm), _alone(one), _detectable(one), _needed(one))
+    yield table
+    total = len(found.differences[found.headline])
+    corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
+    yield Text(
+        f"p: by cluster sign flips{corrected}; alone: contests that only the first and only the second wins; "
+        "shows: the smallest true difference, in points, that as many problems show with a power of 80%; "
+        "needs: how many problems show with that power what was found",
+        "dim",
+    )
+
+
+def _numbers(found: Comparison) -> Iterator[RenderableType]:
+    """Every other number of every model, with letters."""
+    measures = [measure for measure in found.differences if measure != found.headline]
+    if not measures or len(found.entries) > _BESIDE:
+        return
+    pairs = sum(len(found.differences[measure]) for measure in measures)
+    yield ""
+    yield Text(f"other numbers; letters as above, p corrected for {pairs} differences", "dim")
+    table = new_table("", *(entry.name for entry in found.entries))
+    for measure in measures:
+        letters = found.letters(measure)
+        apart = len(set(letters)) > 1
+        cells = [
+            Text.assemble(percent(entry.records[measure].value), (f" {own:<3}" if apart else "    ", "dim"))
+            for entry, own in zip(found.entries, letters, strict=True)
+        ]
+        table.add_row(Text(_named(measure)), *cells)
+    yield table
+
+
+def _points(one: Difference) -> Text:
+    text = Text(signed(one.value), "bold" if one.leads else "")
+    if one.ci:
+        text.append(f" {100 * one.ci[0]:.1f} to {100 * one.ci[1]:.1f}", "dim not bold")
+    return text
+
+
+def _alone(one: Difference) -> str:
+    return f"{one.only_first}:{one.only_second}"
+
+
+def _detectable(one: Difference) -> str:
+    return "-" if math.isnan(one.detectable) or not one.detectable else f"{100 * one.detectable:.1f}"
+
+
+def _needed(one: Difference) -> str:
+    return "-" if one.needed is None else f"{one.needed:,}" if one.needed < 10_000_000 else "> 10 million"
+
+
+def signed(share: float) -> str:
+    """A share as points with its sign."""
+    return "-" if math.isnan(share) else f"{100 * share:+.1f}"
+
+
+def p_value(p: float) -> str:
+    """A p-value as one writes it."""
+    return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}" if p >= 0.001 else "< .001"
