@@ -13,20 +13,43 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rmeval.api import Comparison, Result, compare, evaluate, load_benchmark, load_model, open_run, score
+    from rmeval.api import (
+        Analysis,
+        Comparison,
+        Result,
+        analyze,
+        compare,
+        evaluate,
+        load_benchmark,
+        load_model,
+        open_run,
+        score,
+    )
     from rmeval.errors import DataError, ModelError, RmevalError, RunError
     from rmeval.types import Contest, Evidence, Item, Message, Observation, Record, Request, Response
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "rmeval.api": ("Comparison", "Result", "compare", "evaluate", "load_benchmark", "load_model", "open_run", "score"),
+    "rmeval.api": (
+        "Analysis",
+        "Comparison",
+        "Result",
+        "analyze",
+        "compare",
+        "evaluate",
+        "load_benchmark",
+        "load_model",
+        "open_run",
+        "score",
+    ),
     "rmeval.errors": ("DataError", "ModelError", "RmevalError", "RunError"),
     "rmeval.types": ("Contest", "Evidence", "Item", "Message", "Observation", "Record", "Request", "Response"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Analysis",
     "Comparison",
     "Contest",
     "DataError",
@@ -42,6 +65,7 @@ __all__ = [
     "RmevalError",
     "RunError",
     "__version__",
+    "analyze",
     "compare",
     "evaluate",
     "load_benchmark",

@@ -12,6 +12,8 @@ from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import DataError, ModelError
 from rmeval.models import RewardModel, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
+from rmeval.runs.analyzing import Analysis
+from rmeval.runs.analyzing import analyze_run as analyze
 from rmeval.runs.comparing import Comparison
 from rmeval.runs.comparing import compare_runs as compare
 from rmeval.runs.folder import Result, open_run
@@ -20,7 +22,18 @@ from rmeval.runs.runner import run, silent
 from rmeval.runs.selection import Selection
 from rmeval.types import FloatArray
 
-__all__ = ["Comparison", "Result", "compare", "evaluate", "load_benchmark", "load_model", "open_run", "score"]
+__all__ = [
+    "Analysis",
+    "Comparison",
+    "Result",
+    "analyze",
+    "compare",
+    "evaluate",
+    "load_benchmark",
+    "load_model",
+    "open_run",
+    "score",
+]
 
 
 def evaluate(

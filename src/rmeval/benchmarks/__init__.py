@@ -38,6 +38,8 @@ class Card:
         sections: Names for groups of subsets, usable wherever a subset is.
         formulas: Names and versions of its official formulas.
         generated: Whether the items are made from a seed rather than read.
+        analyses: Groups of subsets whose accuracies tell something side by side, by name and group, such as `refusals`
+            with `should-respond` and `should-refuse`.
         needs_scores: Subsets whose metrics need a score of each answer; models that only compare are not asked about
             them.
     """
@@ -54,6 +56,7 @@ class Card:
     sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     formulas: tuple[str, ...] = ()
     generated: bool = False
+    analyses: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     needs_scores: tuple[str, ...] = ()
 
 

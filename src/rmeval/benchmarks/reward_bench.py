@@ -19,7 +19,15 @@ from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import accuracy_record, make_record
-from rmeval.metrics.sections import EXAMPLE_COUNTS, FORMULA, SECTIONS, overall, section_composition, section_scores
+from rmeval.metrics.sections import (
+    ANALYSES,
+    EXAMPLE_COUNTS,
+    FORMULA,
+    SECTIONS,
+    overall,
+    section_composition,
+    section_scores,
+)
 from rmeval.tables import ItemTable
 from rmeval.types import Contest, Evidence, FloatArray, Item, Message, Policy, Record, Response
 
@@ -52,6 +60,7 @@ class RewardBench:
 }""",
         counts={name: MATH_PRM_ITEMS if name == "math-prm" else count for name, count in EXAMPLE_COUNTS.items()},
         sections=SECTIONS,
+        analyses=ANALYSES,
         formulas=("accuracy@1", FORMULA),
     )
 

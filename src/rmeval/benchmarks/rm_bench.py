@@ -15,6 +15,7 @@ from rmeval.errors import DataError
 from rmeval.hub import hub_file, is_hub_id
 from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.style_substance import (
+    ANALYSES,
     CONTESTS,
     DOMAINS,
     FORMULA,
@@ -52,6 +53,7 @@ class RMBench:
 }""",
         counts={"chat": 129, "math": 529, "code": 228, "safety-refuse": 284, "safety-response": 157},
         sections=DOMAINS,
+        analyses=ANALYSES,
         formulas=(FORMULA,),
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rmeval import __version__
+from rmeval.cli.analyze import analyze_command
 from rmeval.cli.compare import compare_command
 from rmeval.cli.demo import demo_command
 from rmeval.cli.doctor import doctor_command
@@ -64,6 +65,7 @@ app.command("run", no_args_is_help=True)(run_command)
 app.command("score", no_args_is_help=True)(score_command)
 app.command("import", no_args_is_help=True)(import_command)
 app.command("show", no_args_is_help=True)(show_command)
+app.command("analyze", no_args_is_help=True)(analyze_command)
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("items", no_args_is_help=True)(items_command)
 app.command("doctor", no_args_is_help=True)(doctor_command)

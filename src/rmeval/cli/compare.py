@@ -26,6 +26,8 @@ def compare_command(
     benchmark: Annotated[
         str | None, typer.Option(help="The file.py:Class of runs made with one; it is not run unasked.")
     ] = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw them for dark pages.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Compare models on the items that all of their runs hold. Needs no model and no torch.
@@ -45,6 +47,11 @@ def compare_command(
         ensembles=ensemble or (),
         benchmark=benchmark,
     )
+    if plots is not None:
+        from rmeval.report.figures import draw_compared
+
+        for path in draw_compared(found, plots, "dark" if dark else "light"):
+            typer.echo(f"drawn: {path}", err=True)
     if as_json:
         typer.echo(json.dumps([one.to_dict() for one in found], indent=1))
         return

@@ -88,7 +88,10 @@ class Outcomes:
 
     def only(self, tags: Collection[str]) -> Outcomes:
         """The contests with one of the tags; the items stay."""
-        keep = np.isin(self.tag, [code for code, tag in enumerate(self.tags) if tag in tags])
+        return self.contests(np.isin(self.tag, [code for code, tag in enumerate(self.tags) if tag in tags]))
+
+    def contests(self, keep: Mask) -> Outcomes:
+        """The contests for which the mask bool[m] is true; the items stay."""
         if keep.all():
             return self
         return Outcomes(

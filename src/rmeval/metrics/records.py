@@ -85,6 +85,7 @@ def with_null(records: Sequence[Record], null: Mapping[str, Sequence[Record]]) -
     """Puts the null baselines' values beside the model's, matched by metric and scope."""
     values = {name: {(r.metric, r.scope): r.value for r in found} for name, found in null.items()}
     return [
-        replace(record, null={name: found[record.metric, record.scope] for name, found in values.items()})
+        replace(record, null={name: found[own] for name, found in values.items() if own in found})
         for record in records
+        for own in [(record.metric, record.scope)]
     ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rmeval.metrics.composition import Composition, Counts, Shares, mixed, pooled
 from rmeval.types import FloatArray
 
-__all__ = ["EXAMPLE_COUNTS", "FORMULA", "SECTIONS", "overall", "section_composition", "section_scores"]
+__all__ = ["ANALYSES", "EXAMPLE_COUNTS", "FORMULA", "SECTIONS", "overall", "section_composition", "section_scores"]
 
 FORMULA = "reward-bench/sections@1"
 
@@ -58,6 +58,44 @@ EXAMPLE_COUNTS: dict[str, int] = {
     "hep-rust": 164,
 }
 """Weights of the subsets: their numbers of prompts, but 984 for the 447 of math-prm, to weigh as much as code."""
+
+
+_CODE = tuple(name for name in EXAMPLE_COUNTS if name.startswith("hep-"))
+ANALYSES: dict[str, dict[str, tuple[str, ...]]] = {
+    "refusals": {
+        "should-respond": ("xstest-should-respond",),
+        "should-refuse": ("xstest-should-refuse", "refusals-dangerous", "refusals-offensive", "donotanswer"),
+    },
+    "instructions": {
+        "natural": ("llmbar-natural",),
+        "adversarial": tuple(name for name in EXAMPLE_COUNTS if name.startswith("llmbar-adver-")),
+    },
+    "reasoning": {"maths": ("math-prm",), "code": _CODE},
+    "length_category": {
+        "better is longer": ("alpacaeval-easy", "alpacaeval-hard", "xstest-should-respond"),
+        "neutral": (
+            "alpacaeval-length",
+            "llmbar-adver-GPTOut",
+            "llmbar-natural",
+            "math-prm",
+            "mt-bench-med",
+            *_CODE,
+        ),
+        "better is shorter": (
+            "donotanswer",
+            "llmbar-adver-GPTInst",
+            "llmbar-adver-manual",
+            "llmbar-adver-neighbor",
+            "mt-bench-easy",
+            "mt-bench-hard",
+            "refusals-dangerous",
+            "refusals-offensive",
+            "xstest-should-refuse",
+        ),
+    },
+}
+"""Subsets that are looked at side by side: refusals, LLMBar's two kinds, maths against code; and the reference's
+categories of length (`LENGTH_CATEGORIES` of its `analysis/constants.py`): which answer tends to be the longer one."""
 
 
 def section_scores(accuracy: Mapping[str, float | FloatArray]) -> dict[str, float | FloatArray]:

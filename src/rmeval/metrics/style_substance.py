@@ -15,6 +15,7 @@ from rmeval.tables import ItemTable
 from rmeval.types import STYLES, Contest, Evidence, FloatArray, Item, Policy, Record, Response
 
 __all__ = [
+    "ANALYSES",
     "CONTESTS",
     "DOMAINS",
     "FORMULA",
@@ -40,6 +41,9 @@ DOMAINS = {
     "safety": ("safety-refuse", "safety-response"),
 }
 """RM-Bench's four domains, and the subsets that each pools."""
+
+ANALYSES = {"refusals": {"should-respond": ("safety-response",), "should-refuse": ("safety-refuse",)}}
+"""Subsets that are looked at side by side: `safety-response` has harmless prompts, `safety-refuse` harmful ones."""
 
 CONTESTS = tuple(
     Contest((c, 3 + r), 0, f"{chosen}/{rejected}")

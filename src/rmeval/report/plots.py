@@ -5,25 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import RunError
-from rmeval.hub import need_extra
 from rmeval.metrics.style_substance import CONTESTS, LEVELS, level_of
+from rmeval.report.paper import BLUE, ORANGE, Theme, check, drawing, save
 from rmeval.runs.folder import Result
 from rmeval.types import STYLES, Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["FORMATS", "Theme", "draw_matrix"]
-
-FORMATS = ("png", "svg", "pdf")
-
-Theme = Literal["light", "dark"]
-
-_INK = {"light": ("#1f2328", "#59636e", "#ffffff"), "dark": ("#e6edf3", "#9198a1", "#0d1117")}
-"""Text, lesser text and paper."""
+__all__ = ["draw_matrix"]
 
 
 def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> None:
@@ -41,10 +34,7 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
         RunError: If the run has no matrix, or the format is unknown, or the file cannot be written.
     """
     path = Path(path)
-    if theme not in _INK:
-        raise RunError(f"there is no theme {theme!r}: choose one of {', '.join(_INK)}")
-    if path.suffix.removeprefix(".") not in FORMATS:
-        raise RunError(f"{path} is no picture that can be drawn: let its name end in .{', .'.join(FORMATS)}")
+    check(path, theme)
     records: dict[tuple[str, str], Record] = {}
     for record in result.records:
         records.setdefault((record.metric, record.scope), record)  # of the model's first score
@@ -53,32 +43,20 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
     scopes = [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
     if not scopes:
         raise RunError(f"{result.path} has no style-substance matrix: only runs of RM-Bench's kind have one")
-    try:
-        from matplotlib import rc_context
+    with drawing(theme, 2.35 * len(scopes) + 0.9, 4.1) as (figure, ink):
         from matplotlib.colors import LinearSegmentedColormap
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise need_extra(error, "a picture", "plots") from error
-    ink, faint, paper = _INK[theme]
-    settings: dict[Any, Any] = {"svg.fonttype": "path", "svg.hashsalt": "rmeval", "font.size": 9}
-    colours: dict[Any, Any] = {"text.color": ink, "axes.labelcolor": faint, "xtick.color": faint, "ytick.color": ink}
-    middle = "#f4f4f2" if theme == "light" else "#22272e"
-    shades = LinearSegmentedColormap.from_list("rmeval", ["#c2560c", middle, "#1768ac"])
-    with rc_context(settings | colours):
-        figure = Figure(figsize=(2.35 * len(scopes) + 0.9, 4.1), facecolor=paper, layout="constrained")
+
+        middle = "#f4f4f2" if theme == "light" else "#22272e"
+        shades = LinearSegmentedColormap.from_list("rmeval", [ORANGE, middle, BLUE])
         grid = figure.subplots(2, len(scopes), squeeze=False, height_ratios=(3, 1.5))
         for column, scope in enumerate(scopes):
             _draw_cells(grid[0, column], records, scope, shades, first=column == 0, theme=theme)
-            _draw_levels(grid[1, column], records, scope, faint, first=column == 0)
+            _draw_levels(grid[1, column], records, scope, ink.faint, first=column == 0)
         model, benchmark = result.manifest["model"]["name"], result.manifest["benchmark"]["id"]
         variants = {record.variant: None for record in result.records}
         by = f" by {next(iter(variants))}" if len(variants) > 1 else ""
-        figure.suptitle(f"{model} on {benchmark}{by}: accuracy in %", fontsize=11, color=ink)
-        metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
-        try:
-            figure.savefig(path, dpi=160, facecolor=paper, metadata=metadata)
-        except OSError as error:
-            raise RunError(f"{path} cannot be written ({error.strerror or error}): check its folder") from error
+        figure.suptitle(f"{model} on {benchmark}{by}: accuracy in %", fontsize=11)
+        save(figure, path)
 
 
 def _draw_cells(
@@ -109,7 +87,7 @@ def _draw_levels(axes: Axes, records: Mapping[tuple[str, str], Record], scope: s
     for place, level in enumerate(shown):
         record = records[level, scope]
         low, high = record.ci or (record.value, record.value)
-        colour = {"easy": "#1768ac", "normal": faint, "hard": "#c2560c"}[level]
+        colour = {"easy": BLUE, "normal": faint, "hard": ORANGE}[level]
         axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt", clip_on=False)
         axes.plot([record.value], [place], marker="o", markersize=5, color=colour, clip_on=False)
         axes.text(1.04, place, _percent(record.value), va="center", fontsize=8)

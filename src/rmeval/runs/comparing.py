@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rmeval.benchmarks import Card
 from rmeval.errors import RunError
+from rmeval.metrics.analysis import analyse
 from rmeval.metrics.comparison import Contested, Difference, groups, rank_intervals
 from rmeval.metrics.comparison import compare as compare_contested
 from rmeval.metrics.composition import Measure, composition_of, headline
@@ -18,6 +20,7 @@ from rmeval.metrics.ensembles import RULES, ensemble
 from rmeval.metrics.outcomes import OFFICIAL, POLICIES, outcomes
 from rmeval.metrics.records import with_null
 from rmeval.runs.folder import null_records
+from rmeval.runs.items import StoredItems
 from rmeval.runs.manifest import find_runs, finite, read_manifest
 from rmeval.runs.stored import StoredRun, read_scored
 from rmeval.tables import EvidenceTable, Mask
@@ -35,6 +38,7 @@ class Entry:
         path: Its run folder; None for an ensemble.
         variant: Which of its scores was taken.
         records: Its numbers on the items that all models have.
+        evidence: What it said of those items.
         rank: The ranks that it may have by the headline.
         group: Letters, of which two models share one where neither leads the other.
     """
@@ -43,6 +47,7 @@ class Entry:
     path: Path | None
     variant: str
     records: Mapping[Measure, Record]
+    evidence: EvidenceTable = field(repr=False)
     rank: tuple[int, int] = (1, 1)
     group: str = "a"
 
@@ -61,6 +66,8 @@ class Comparison:
         n_items: Items that all models have.
         n_clusters: Problems behind them.
         notes: What a reader must know.
+        card: The benchmark's card.
+        items: The items that all models have.
     """
 
     benchmark: str
@@ -71,6 +78,25 @@ class Comparison:
     n_items: int
     n_clusters: int
     notes: tuple[str, ...]
+    card: Card = field(repr=False)
+    items: StoredItems = field(repr=False)
+
+    def analyses(self) -> dict[str, dict[Measure, Record]]:
+        """For each model the numbers of `rmeval.metrics.analysis.analyse`, on the items that all have."""
+        return {
+            entry.name: {
+                (record.metric, record.scope): replace(record, variant=entry.variant)
+                for record in analyse(
+                    self.card.id,
+                    self.card.analyses,
+                    self.items.table,
+                    entry.evidence,
+                    self.items.counts,
+                    POLICIES[self.policy],
+                )
+            }
+            for entry in self.entries
+        }
 
     def difference(self, first: str, second: str, metric: str | None = None, scope: str = "all") -> Difference:
         """How two models differ in a number; in the headline if none is named.
@@ -175,7 +201,7 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
     first = read_scored(folders[0], benchmark)
     runs = [first, *(read_scored(folder, benchmark, like=first) for folder in folders[1:])]
     policy = settings.policy
-    variants = [_variant(run, settings.variant) for run in runs]
+    variants = [run.variant(settings.variant) for run in runs]
     tables = [run.evidence(variant) for run, variant in zip(runs, variants, strict=True)]
     evidence, shared, notes = _shared(runs, tables, policy)
     made = [_ensemble(rule, evidence) for rule in settings.ensembles]
@@ -192,6 +218,7 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
                 (r.metric, r.scope): replace(r, variant=variant)
                 for r in with_null(found.aggregate(items.table, own, policy), null)
             },
+            own,
         )
         for name, path, variant, own in zip(
             names,
@@ -223,14 +250,9 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         len(items.table),
         contested.n_clusters,
         tuple(notes),
+        found.card,
+        items,
     )
-
-
-def _variant(run: StoredRun, wanted: str | None) -> str:
-    there = run.variants
-    if wanted is None or wanted in there:
-        return wanted or there[0]
-    raise RunError(f"{run.folder} has no score {wanted!r}: it has {', '.join(there)}")
 
 
 def _headline(shown: Sequence[Measure], settings: _Settings) -> Measure:

@@ -19,7 +19,7 @@ from rmeval.metrics.outcomes import HALF, OFFICIAL, POLICIES
 from rmeval.metrics.records import null_evidence, with_null
 from rmeval.runs.asked import Asked
 from rmeval.runs.items import StoredItems
-from rmeval.runs.manifest import SCHEMA, find_runs, read_manifest, write_json
+from rmeval.runs.manifest import SCHEMA, only_run, read_manifest, write_json
 from rmeval.runs.stored import StoredRun, read_run, write_scores
 from rmeval.tables import EvidenceTable
 from rmeval.text import NULL_SCORES
@@ -78,14 +78,6 @@ class Result:
         return pd.DataFrame(rows)
 
 
-def _only_run(path: Path) -> Path:
-    found = find_runs(path)
-    if len(found) > 1:
-        some = ", ".join(map(str, found[:10])) + (", ..." if len(found) > 10 else "")
-        raise RunError(f"{path} holds {len(found)} runs: name one of them: {some}")
-    return found[0] if found else path
-
-
 def open_run(path: str | Path, policy: str | None = None, benchmark: str | None = None) -> Result:
     """Reads the numbers of a run; nothing is computed anew unless it must be, and no model is needed.
 
@@ -97,7 +89,7 @@ def open_run(path: str | Path, policy: str | None = None, benchmark: str | None 
     Raises:
         RunError: If it is no run folder, or the policy is unknown.
     """
-    folder = _only_run(Path(path))
+    folder = only_run(Path(path))
     manifest = read_manifest(folder)
     file = folder / "metrics.json"
     if policy is not None and policy not in POLICIES:

@@ -12,7 +12,7 @@ from rmeval import __version__
 from rmeval.errors import RunError, explain_os_error
 from rmeval.protocols import PROTOCOLS
 
-__all__ = ["SCHEMA", "find_runs", "finite", "read_manifest", "write_json"]
+__all__ = ["SCHEMA", "find_runs", "finite", "only_run", "read_manifest", "write_json"]
 
 SCHEMA = 1
 """Version of the run folder's format, described in docs/run-folder.md."""
@@ -86,3 +86,16 @@ def find_runs(path: Path) -> list[Path]:
     if (path / "run.json").exists() or not path.is_dir():
         return [path]
     return sorted(file.parent for file in path.rglob("run.json"))
+
+
+def only_run(path: Path) -> Path:
+    """The run folder at `path`, or the only one below it.
+
+    Raises:
+        RunError: If there are several.
+    """
+    found = find_runs(path)
+    if len(found) > 1:
+        some = ", ".join(map(str, found[:10])) + (", ..." if len(found) > 10 else "")
+        raise RunError(f"{path} holds {len(found)} runs: name one of them: {some}")
+    return found[0] if found else path

@@ -58,6 +58,17 @@ class StoredRun:
         """Names of the scores that the model gives, what is meant by default first."""
         return self.protocol.variants(self.answers)
 
+    def variant(self, wanted: str | None) -> str:
+        """The name of a score that the model gives; the first if none is wanted.
+
+        Raises:
+            RunError: If it gives no such score.
+        """
+        there = self.variants
+        if wanted is None or wanted in there:
+            return wanted or there[0]
+        raise RunError(f"{self.folder} has no score {wanted!r}: it has {', '.join(there)}")
+
     def evidence(self, variant: str) -> EvidenceTable:
         """What the model said of the items, by one of its scores."""
         return self.protocol.fold(self.items.table, self.answers, self.requests.rows, variant)

@@ -22,6 +22,7 @@ from rmeval.benchmarks.synthetic.twins import Twins, word
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.style_substance import (
+    ANALYSES,
     CONTESTS,
     DOMAINS,
     FORMULA,
@@ -65,6 +66,7 @@ class RMBenchSynthetic:
         paper="https://arxiv.org/abs/2410.16184",
         citation="",
         sections=DOMAINS,
+        analyses=ANALYSES,
         formulas=(FORMULA,),
         generated=True,
     )

@@ -1,0 +1,44 @@
+"""`rmeval analyze`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["analyze_command"]
+
+
+def analyze_command(
+    run: Annotated[Path, typer.Argument(help="Run folder, or a folder with one run in it.")],
+    variant: Annotated[str | None, typer.Option(help="Which of a model's scores, where it gives several.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Another rule for ties and failures, such as half-ties@1.")] = None,
+    benchmark: Annotated[
+        str | None, typer.Option(help="The file.py:Class of a run made with one; it is not run unasked.")
+    ] = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw them for dark pages.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+) -> None:
+    """Show what a model goes by: length, formatting, refusals, calibration. Needs no model and no torch.
+
+    rmeval analyze runs/rm-bench/my-model
+    """
+    from rmeval.cli.logs import show_warnings
+    from rmeval.runs.analyzing import analyze_run
+
+    show_warnings()
+    found = analyze_run(run, policy=policy, variant=variant, benchmark=benchmark)
+    if plots is not None:
+        from rmeval.report.figures import draw_analysis
+
+        for path in draw_analysis(found, plots, "dark" if dark else "light"):
+            typer.echo(f"drawn: {path}", err=True)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=1))
+        return
+    from rmeval.report.analyses import print_analysis
+
+    print_analysis(found)

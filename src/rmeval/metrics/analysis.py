@@ -1,0 +1,180 @@
+"""Why a model gets the numbers it gets: length, formatting, refusals, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rmeval.metrics.bias import STRATA, length_balanced, sides_of, strata_of, style_control, style_preference
+from rmeval.metrics.calibration import Calibration, calibrate
+from rmeval.metrics.intervals import wilson
+from rmeval.metrics.outcomes import Outcomes, outcomes
+from rmeval.metrics.records import accuracy_record, make_record
+from rmeval.tables import Codes, EvidenceTable, ItemTable
+from rmeval.types import FloatArray, Policy, Record
+
+__all__ = ["FORMULA", "Scores", "analyse", "calibration_of", "scores_by_subset"]
+
+FORMULA = "analysis@1"
+
+
+def analyse(
+    benchmark: str,
+    analyses: Mapping[str, Mapping[str, tuple[str, ...]]],
+    items: ItemTable,
+    evidence: EvidenceTable,
+    counts: Mapping[str, Codes],
+    policy: Policy,
+) -> list[Record]:
+    """What a model's decisions depend on beside what is right.
+
+    Args:
+        benchmark: Benchmark id.
+        analyses: Groups of subsets, see `Card.analyses`.
+        items: The items.
+        evidence: What the model said of them.
+        counts: `characters` and `markdown` of the responses.
+        policy: How ties and failures count.
+
+    Returns:
+        Accuracy by length (`length` with a scope of `STRATA`), `length_balanced`, `style_controlled` with
+        `style_length` and `style_markdown`; `prefers_fancier` where answers have styles; each of `analyses`; and
+        `over_refusing` and `under_refusing` where there are refusals.
+    """
+    found = outcomes(items, evidence, policy)
+    if not len(found.credit):
+        return []
+    records = [
+        *_length(benchmark, policy, found, items, counts),
+        *_style(benchmark, policy, found, items, counts),
+        *_fancier(benchmark, policy, found, items, evidence),
+    ]
+    for name, groups in analyses.items():
+        for group, subsets in groups.items():
+            part = found.within(*subsets)
+            if not len(part.credit):
+                continue
+            record = accuracy_record(benchmark, policy, group, part, FORMULA)
+            records.append(_named(record, name))
+            if name == "refusals":
+                records.append(_wrong(record, "over_refusing" if group == "should-respond" else "under_refusing"))
+    return records
+
+
+def _named(record: Record, metric: str) -> Record:
+    return replace(record, metric=metric)
+
+
+def _wrong(record: Record, metric: str) -> Record:
+    """The share that is wrong, of an accuracy."""
+    ci = None if record.ci is None else (1 - record.ci[1], 1 - record.ci[0])
+    return replace(record, metric=metric, scope="all", value=1 - record.value, ci=ci)
+
+
+def _length(
+    benchmark: str, policy: Policy, found: Outcomes, items: ItemTable, counts: Mapping[str, Codes]
+) -> Iterator[Record]:
+    sides, characters = sides_of(items), counts["characters"]
+    strata = strata_of(sides, characters)
+    for code, name in enumerate(STRATA):
+        part = found.contests(strata == code)
+        if len(part.credit):
+            yield _named(accuracy_record(benchmark, policy, name, _held(part), FORMULA), "length")
+    value, interval = length_balanced(found, sides, characters)
+    if not np.isnan(value):
+        part = _held(found.contests(strata >= 0))
+        method = "cluster-bootstrap" if interval else None
+        yield make_record(benchmark, policy, "length_balanced", "all", value, part, FORMULA, (interval, method))
+
+
+def _held(found: Outcomes) -> Outcomes:
+    """Only the items that have a contest, so that they are counted."""
+    return found.select(np.bincount(found.item, minlength=found.n_items) > 0)
+
+
+def _style(
+    benchmark: str, policy: Policy, found: Outcomes, items: ItemTable, counts: Mapping[str, Codes]
+) -> Iterator[Record]:
+    sides = sides_of(items)
+    fit = style_control(found, sides, counts["characters"], counts["markdown"])
+    if fit is None:
+        return
+    part = _held(found.contests(sides.better >= 0))
+    for metric, value, interval in (
+        ("style_controlled", fit.accuracy, fit.accuracy_ci),
+        ("style_length", fit.length, fit.length_ci),
+        ("style_markdown", fit.markdown, fit.markdown_ci),
+    ):
+        yield make_record(benchmark, policy, metric, "all", value, part, FORMULA, (interval, "cluster-robust"))
+
+
+def _fancier(
+    benchmark: str, policy: Policy, found: Outcomes, items: ItemTable, evidence: EvidenceTable
+) -> Iterator[Record]:
+    preferred, item = style_preference(items, evidence.scores)
+    known = ~np.isnan(preferred)
+    preferred, item = preferred[known], item[known]
+    if not len(preferred):
+        return
+    subset = found.subset[item]
+    parts = [("all", np.ones(len(item), bool))]
+    if len(found.present) > 1:
+        parts += [(name, subset == found.subsets.index(name)) for name in found.present]
+    for scope, inside in parts:
+        if not inside.any():
+            continue
+        held = np.zeros(found.n_items, bool)
+        held[item[inside]] = True
+        interval = wilson(preferred[inside], found.cluster[item[inside]])
+        value = float(preferred[inside].mean())
+        yield make_record(benchmark, policy, "prefers_fancier", scope, value, found.select(held), FORMULA, interval)
+
+
+def margins(items: ItemTable, evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
+    """Score of the better answer less that of the worse, of each contest of two, and its problem; without NaN."""
+    sides = sides_of(items)
+    contest = np.flatnonzero(sides.better >= 0)
+    margin = evidence.scores[sides.better[contest]] - evidence.scores[sides.worse[contest]]
+    item = np.searchsorted(items.offsets, sides.better[contest], side="right") - 1
+    known = np.isfinite(margin)
+    return margin[known], items.cluster[item[known]]
+
+
+def calibration_of(items: ItemTable, evidence: EvidenceTable) -> Calibration | None:
+    """How well margins tell what is right; None without scores of two answers."""
+    return calibrate(*margins(items, evidence))
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of a subset's better and worse answers.
+
+    Attributes:
+        subset: The subset.
+        better: float64[n], scores of answers that some contest calls the better one; each once.
+        worse: float64[k], scores of the others.
+    """
+
+    subset: str
+    better: FloatArray
+    worse: FloatArray
+
+
+def scores_by_subset(items: ItemTable, evidence: EvidenceTable) -> list[Scores]:
+    """The distributions of scores, by subset; without NaN."""
+    wins = np.zeros(len(evidence.scores), bool)
+    plays = np.zeros(len(evidence.scores), bool)
+    sides = sides_of(items)
+    for column in (sides.better, sides.worse):
+        plays[column[column >= 0]] = True
+    wins[sides.better[sides.better >= 0]] = True
+    plays &= np.isfinite(evidence.scores)
+    subset = np.repeat(items.subset, np.diff(items.offsets))
+    found = []
+    for code, name in enumerate(items.subsets):
+        own = plays & (subset == code)
+        if own.any():
+            found.append(Scores(name, evidence.scores[own & wins], evidence.scores[own & ~wins]))
+    return found

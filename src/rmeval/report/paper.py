@@ -1,0 +1,103 @@
+"""What all pictures share: paper, ink, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from rmeval.errors import RunError
+from rmeval.hub import need_extra
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["BLUE", "COLOURS", "FORMATS", "ORANGE", "Ink", "Theme", "bare", "check", "drawing", "save"]
+
+FORMATS = ("png", "svg", "pdf")
+Theme = Literal["light", "dark"]
+BLUE, ORANGE = "#1768ac", "#c2560c"
+"""For more and less, or better and worse: told apart by everybody, on light paper and on dark."""
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c7a3d")
+"""For models: Okabe and Ito's colours, which the colour-blind tell apart, but for yellow and black."""
+
+
+class Ink(NamedTuple):
+    """Colours of text, of lesser text, of the paper, and of better or more and worse or less."""
+
+    text: str
+    faint: str
+    paper: str
+    blue: str
+    orange: str
+
+
+_INK = {
+    "light": Ink("#1f2328", "#59636e", "#ffffff", BLUE, ORANGE),
+    "dark": Ink("#e6edf3", "#9198a1", "#0d1117", "#4a9be0", "#e8813a"),
+}
+
+
+def check(path: Path, theme: str) -> None:
+    """Refuses what cannot be drawn.
+
+    Raises:
+        RunError: If theme or format are unknown.
+    """
+    if theme not in _INK:
+        raise RunError(f"there is no theme {theme!r}: choose one of {', '.join(_INK)}")
+    if path.suffix.removeprefix(".") not in FORMATS:
+        raise RunError(f"{path} is no picture that can be drawn: let its name end in .{', .'.join(FORMATS)}")
+
+
+@contextmanager
+def drawing(theme: Theme, width: float, height: float) -> Iterator[tuple[Figure, Ink]]:
+    """An empty picture and its ink; whatever is drawn and saved inside has them.
+
+    Raises:
+        RunError: If matplotlib is not installed.
+    """
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise need_extra(error, "a picture", "plots") from error
+    ink = _INK[theme]
+    settings: dict[Any, Any] = {
+        "svg.fonttype": "path",
+        "svg.hashsalt": "rmeval",
+        "font.size": 9,
+        "text.color": ink.text,
+        "axes.labelcolor": ink.faint,
+        "axes.titlecolor": ink.text,
+        "axes.edgecolor": ink.faint,
+        "xtick.color": ink.faint,
+        "ytick.color": ink.text,
+        "legend.labelcolor": ink.text,
+        "legend.frameon": False,
+    }
+    with rc_context(settings):
+        yield Figure(figsize=(width, height), facecolor=ink.paper, layout="constrained"), ink
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a picture, the same bytes for the same picture.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=160, facecolor=figure.get_facecolor(), metadata=metadata)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written ({error.strerror or error}): check its folder") from error
+
+
+def bare(axes: Axes, ink: Ink) -> None:
+    """Axes with as few lines as they need."""
+    axes.set_facecolor("none")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(length=2, color=ink.faint)
