@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rmeval.benchmarks import Benchmark
 
 __all__ = ["Composition", "Counts", "Measure", "Part", "Shares", "composition_of", "headline", "mixed", "pooled"]
 
@@ -38,7 +34,7 @@ def mixed(parts: Iterable[tuple[float, Shares]]) -> Shares:
     return found
 
 
-def composition_of(benchmark: Benchmark, counts: Counts) -> Composition:
+def composition_of(benchmark: object, counts: Counts) -> Composition:
     """What the numbers of a benchmark are made of.
 
     A benchmark says it by a method `composition(counts)`; of one that does not, the accuracies of each subset and of

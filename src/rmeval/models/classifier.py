@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rmeval.engines import LastLogits, Readout
+import numpy as np
+
+from rmeval.engines import AtPositions, LastLogits, LastToken, Readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions
 from rmeval.models.prepare import Preparation, Ready, find, kept_kwargs, logit_tokens, make_engine, make_renderer
+from rmeval.models.profiles import Profile
 from rmeval.models.reduce import Reduction
 from rmeval.protocols import pointwise
-from rmeval.types import FloatArray, Observation, Request
+from rmeval.types import Conversation, FloatArray, Observation, Request
 
 __all__ = ["Classifier"]
 
@@ -78,6 +81,33 @@ class Classifier:
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Scores each request's conversation once."""
         yield from self.texts.observe(self.engine, requests, self.readout, self._observation)
+
+    def profiles(self, conversations: Sequence[Conversation]) -> Iterator[tuple[int, Profile]]:
+        """What the head says at each token, as if the text ended there.
+
+        Yields:
+            Positions in `conversations`, each once, with their profiles.
+
+        Raises:
+            ModelError: If the network has no head that is read at single tokens, or a conversation is too long for it
+                or refused by the template.
+        """
+        readout = self.readout()
+        if not isinstance(readout, LastToken):
+            raise ModelError(f"{self.name} is not read at single tokens: only causal networks with a head are")
+        rendered = self.texts.renderer.with_boundary("trl").render(conversations)
+        limit = self.texts.limit
+        for number, one in enumerate(rendered):
+            if one.error is not None or (limit is not None and len(one.tokens) > limit):
+                reason = one.error or f"has {len(one.tokens)} tokens, where {self.name} takes {limit}"
+                raise ModelError(f"conversation {number}: {reason}: leave it out")
+        decode = self.texts.renderer.tokenizer.decode
+        sequences = [one.tokens for one in rendered]
+        for reading in self.engine.run(sequences, AtPositions(readout.head, [range(len(own)) for own in sequences])):
+            for index, values in zip(reading.indices, reading.values, strict=True):
+                scores = np.array([self.score_of(own) for own in values])
+                tokens = tuple(decode([token]) for token in sequences[index].tolist())
+                yield index, Profile(tokens, scores, rendered[index].start)
 
     def readout(self) -> Readout:
         """What is taken from the network.

@@ -12,6 +12,7 @@ import numpy as np
 from rmeval.errors import RunError
 from rmeval.metrics.bias import STRATA
 from rmeval.metrics.composition import Measure
+from rmeval.models.profiles import Profile
 from rmeval.report.paper import COLOURS, Ink, Theme, bare, check, drawing, save
 from rmeval.runs.analyzing import Analysis
 from rmeval.runs.comparing import Comparison
@@ -20,7 +21,7 @@ from rmeval.types import Record
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_analysis", "draw_compared", "draw_comparison", "draw_planes"]
+__all__ = ["draw_analysis", "draw_compared", "draw_comparison", "draw_planes", "draw_profiles"]
 
 _MOST = 9
 """Subsets that distributions are drawn of."""
@@ -313,3 +314,37 @@ def draw_compared(found: Sequence[Comparison], folder: Path, theme: Theme = "lig
         models = {entry.name: {**entry.records, **analyses[entry.name]} for entry in one.entries}
         drawn += draw_planes(models, one.benchmark, own, theme, ending)
     return drawn
+
+
+_CURVES = len(COLOURS)
+"""Conversations that profiles are drawn of."""
+
+
+def draw_profiles(found: Sequence[Profile], model: str, path: Path, theme: Theme = "light") -> None:
+    """Draws scores along the answers of a few conversations.
+
+    Args:
+        found: The profiles; the first few are drawn.
+        model: The model's name.
+        path: File to write; its ending says the format.
+        theme: For light or dark paper.
+
+    Raises:
+        RunError: If it cannot be drawn or written.
+    """
+    check(path, theme)
+    with drawing(theme, 6.6, 3.6) as (figure, ink):
+        axes = figure.subplots()
+        bare(axes, ink)
+        for number, one in enumerate(found[:_CURVES]):
+            scores = one.scores[one.answer :]
+            colour, style = COLOURS[number], ("-", "--", "-.", ":")[number % 4]
+            places, name = range(1, len(scores) + 1), f"conversation {number}"
+            axes.plot(places, scores, style, color=colour, linewidth=1.3, label=name)
+            axes.plot([len(scores)], [scores[-1]], marker="o", color=colour, markersize=5)
+        axes.set_xlabel("token of the answer")
+        axes.set_ylabel("score, if the text ended there")
+        more = f"; the first {_CURVES} of {len(found)}" if len(found) > _CURVES else ""
+        axes.set_title(f"{model}{more}", fontsize=10)
+        axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        save(figure, path)

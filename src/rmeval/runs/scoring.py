@@ -20,7 +20,7 @@ from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, sile
 from rmeval.tables import Codes
 from rmeval.types import Conversation
 
-__all__ = ["score_file"]
+__all__ = ["conversations_of", "output_file", "score_file"]
 
 
 def score_file(
@@ -46,9 +46,9 @@ def score_file(
         RmevalError: If something has to be changed first. What was scored is kept.
     """
     refuse_comparators(model)
-    target = _regular(target)
+    target = output_file(target)
     rows = read_rows(source)
-    conversations = [_conversations(row) for row in rows]
+    conversations = [conversations_of(row) for row in rows]
     requests = conversation_requests([one for found in conversations for one in found])
     index = KeyIndex([[request.key for request in requests]])
     partial = target.with_name(f"{target.name}.partial")
@@ -67,7 +67,7 @@ def score_file(
     return len(rows), failed
 
 
-def _regular(target: Path) -> Path:
+def output_file(target: Path) -> Path:
     """The file to write, links followed; what is no file, such as a device, must not be replaced by one.
 
     Raises:
@@ -94,7 +94,7 @@ def _same_model(file: Path, identity: str) -> None:
     write_json(file, {"identity": identity})
 
 
-def _conversations(row: Row) -> list[Conversation]:
+def conversations_of(row: Row) -> list[Conversation]:
     """The conversations of a row: one for `messages` or `response`, several for `responses`."""
     fields = row.fields
     try:

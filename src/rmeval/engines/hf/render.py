@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import hashlib
 import json
@@ -102,6 +103,13 @@ class Renderer:
         if parted := sum(one.parted for one in rendered):
             self._facts["prompt_parted"] = self._facts.get("prompt_parted", 0) + parted
         return rendered
+
+    def with_boundary(self, boundary: Boundary) -> Renderer:
+        """The same, looking for where answers begin."""
+        other = copy.copy(self)
+        other._boundary = boundary
+        other.forget()
+        return other
 
     def ends_with(self, token: int) -> bool:
         """Whether a conversation ends with a token."""

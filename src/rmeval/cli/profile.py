@@ -1,0 +1,43 @@
+"""`rmeval profile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rmeval.cli import options as o
+
+__all__ = ["profile_command"]
+
+
+@o.takes_model_options
+def profile_command(
+    model: o.Model,
+    conversations: Annotated[
+        Path, typer.Argument(help="JSONL with messages, or prompt and response or responses (also JSON, CSV, parquet).")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="JSONL to write: tokens and their scores.")],
+    options: dict[str, Any],
+    plot: Annotated[Path | None, typer.Option(help="Draw the first few into a .png, .svg or .pdf file.")] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw it for dark pages.")] = False,
+) -> None:
+    """Score conversations at each token, to see where a score comes from.
+
+    rmeval profile ./my-checkpoint conversations.jsonl -o profiles.jsonl --plot profiles.png
+    """
+    from rmeval.api import load_model
+    from rmeval.cli.logs import show_warnings
+    from rmeval.runs.profiling import profile_file
+
+    show_warnings()
+    loaded = load_model(model, **options)
+    with o.progress_bar(loaded.name) as progress:
+        found = profile_file(loaded, conversations, out, progress)
+    typer.echo(f"{len(found)} conversations in {out}")
+    if plot is not None:
+        from rmeval.report.figures import draw_profiles
+
+        draw_profiles(found, loaded.name, plot, "dark" if dark else "light")
+        typer.echo(f"drawn: {plot}", err=True)

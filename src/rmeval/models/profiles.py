@@ -1,0 +1,24 @@
+"""A score along the tokens of a conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rmeval.types import FloatArray
+
+__all__ = ["Profile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a head says at each token of a conversation, as if the text ended there.
+
+    Attributes:
+        tokens: The tokens' texts.
+        scores: float64[tokens]; the last one is the conversation's score.
+        answer: Position of the answer's first token.
+    """
+
+    tokens: tuple[str, ...]
+    scores: FloatArray
+    answer: int

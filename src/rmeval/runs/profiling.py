@@ -1,0 +1,63 @@
+"""How a score comes about along an answer: what the head says at each of its tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rmeval.benchmarks.source import read_rows
+from rmeval.errors import ModelError, explain_os_error
+from rmeval.models import RewardModel
+from rmeval.models.profiles import Profile
+from rmeval.runs.manifest import finite
+from rmeval.runs.runner import Progress, silent
+from rmeval.runs.scoring import conversations_of, output_file
+
+__all__ = ["profile_file"]
+
+
+def profile_file(model: RewardModel, source: Path, target: Path, progress: Progress = silent) -> list[Profile]:
+    """Writes what the head says at each token of each conversation of a file.
+
+    Args:
+        model: A classifier with a causal network.
+        source: JSONL, JSON, CSV or parquet, as for `score_file`.
+        target: JSONL file to write: a row a conversation with `tokens`, `scores` (as many) and `answer` (position of
+            the answer's first token).
+        progress: Told how far it is.
+
+    Returns:
+        The profiles, in the order of the conversations.
+
+    Raises:
+        RmevalError: If the model cannot be read so, or a file cannot be read or written.
+    """
+    from rmeval.models.classifier import Classifier
+
+    if not isinstance(model, Classifier):
+        raise ModelError(
+            f"{model.name} is a model of the kind {model.kind}, and only classifiers have a head to read at each token"
+        )
+    target = output_file(target)
+    conversations = [one for row in read_rows(source) for one in conversations_of(row)]
+    found: dict[int, Profile] = {}
+    progress(0, len(conversations))
+    for index, profile in model.profiles(conversations):
+        found[index] = profile
+        progress(len(found), len(conversations))
+    profiles = [found[index] for index in range(len(conversations))]
+    try:
+        with target.open("w", encoding="utf-8", errors="surrogatepass") as file:
+            for row in _rows(profiles):
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise explain_os_error(error, str(target)) from error
+    return profiles
+
+
+def _rows(profiles: Sequence[Profile]) -> list[dict[str, Any]]:
+    return [
+        finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.answer}) for one in profiles
+    ]
