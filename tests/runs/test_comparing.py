@@ -202,6 +202,36 @@ def test_the_command(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (wrong.code, "is no run folder" in wrong.err) == (2, True)
 
 
+OWN = """
+from rmeval.benchmarks.pairs import Pairs
+from rmeval.metrics.outcomes import outcomes
+from rmeval.metrics.records import accuracy_record, make_record
+
+class Own(Pairs):
+    def aggregate(self, items, evidence, policy, intervals=True):
+        found = outcomes(items, evidence, policy)
+        plain = accuracy_record("pairs", policy, "all", found, "accuracy@1")
+        squared = make_record("pairs", policy, "squared", "all", plain.value ** 2, found, "squared@1")
+        return [squared] + ([plain] if KEEP else [])
+"""
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_numbers_that_are_no_shares_of_contests_are_not_compared(keep: bool, tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(OWN.replace("KEEP", str(keep)))
+    for name in ("longest", "shortest"):
+        rmeval.evaluate(f"baseline:{name}", f"{file}:Own", pairs_file(tmp_path, 40), out=tmp_path / "runs")
+    with pytest.raises(RunError, match="if you trust that file, give --benchmark"):
+        rmeval.compare([tmp_path / "runs"])
+    if keep:
+        (found,) = rmeval.compare([tmp_path / "runs"], benchmark=f"{file}:Own")
+        assert list(found.differences) == [("accuracy", "all")]
+    else:
+        with pytest.raises(RunError, match="does not say what its numbers are made of"):
+            rmeval.compare([tmp_path / "runs"], benchmark=f"{file}:Own")
+
+
 def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
     data = pairs_file(tmp_path, 30)
     file = tmp_path / "sized.py"

@@ -15,7 +15,7 @@ from rmeval.errors import RunError
 from rmeval.metrics.analysis import analyse
 from rmeval.metrics.comparison import Contested, Difference, groups, rank_intervals
 from rmeval.metrics.comparison import compare as compare_contested
-from rmeval.metrics.composition import Measure, composition_of, headline
+from rmeval.metrics.composition import Measure, Shares, composition_of, headline
 from rmeval.metrics.ensembles import RULES, ensemble
 from rmeval.metrics.outcomes import OFFICIAL, POLICIES, outcomes
 from rmeval.metrics.records import with_null
@@ -230,7 +230,15 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
     ]
     contested = Contested.of([outcomes(items.table, own, policy) for own in [*evidence, *made]])
     composition = composition_of(found, contested.counts)
-    shown = [measure for measure in composition if not measure[0].startswith("cell:")]
+    shown = [
+        measure
+        for measure in composition
+        if not measure[0].startswith("cell:") and _agrees(contested, composition[measure], measure, entries)
+    ]
+    if not shown:
+        raise RunError(
+            f"the benchmark {found.card.id} does not say what its numbers are made of: give it a method composition"
+        )
     top = _headline(shown, settings)
     others = [measure for measure in shown if measure != top]
     differences = compare_contested(contested, names, composition, [[top], others])
@@ -241,6 +249,11 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         for k, rank, letters in zip(order, rank_intervals(leads), groups(leads), strict=True)
     ]
     notes += [f"{names[k]}: {run.note}" for k, run in enumerate(runs) if run.note]
+    notes += [
+        f"{entry.name}: {count} contests have no score and count as lost"
+        for entry in ranked
+        if policy.failure == "loss" and (count := _failures(entry.records))
+    ]
     return Comparison(
         found.card.id,
         policy.name,
@@ -253,6 +266,21 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         found.card,
         items,
     )
+
+
+def _agrees(contested: Contested, shares: Shares, measure: Measure, entries: Sequence[Entry]) -> bool:
+    """Whether a number is what its composition says, for each model; what a benchmark computes otherwise is not."""
+    if any(measure not in entry.records for entry in entries):
+        return False
+    made = contested.means @ contested.shares(shares)
+    given = np.array([entry.records[measure].value for entry in entries])
+    return bool(np.allclose(made, given, rtol=0, atol=1e-9))
+
+
+def _failures(records: Mapping[Measure, Record]) -> int:
+    """Contests without a score, of all items."""
+    every = [record.failures for (metric, _), record in records.items() if not metric.startswith("cell:")]
+    return max(every, default=0)
 
 
 def _headline(shown: Sequence[Measure], settings: _Settings) -> Measure:
