@@ -162,9 +162,10 @@ def style_substance_records(
 
 
 def style_substance_composition(counts: Counts) -> Composition:
-    """What the numbers of `style_substance_records` are made of."""
+    """What the numbers of `style_substance_records` are made of; a half of safety that is all of it is left out."""
+    halves = [name for name in DOMAINS["safety"] if any(subset == name for subset, _ in counts)]
     cells: dict[str, dict[str, Shares]] = {}
-    for scope, subsets in (DOMAINS | {name: (name,) for name in DOMAINS["safety"]}).items():
+    for scope, subsets in (DOMAINS | ({name: (name,) for name in halves} if len(halves) > 1 else {})).items():
         own = {contest.tag: pooled(counts, subsets, [contest.tag]) for contest in CONTESTS}
         if all(own.values()):
             cells[scope] = own
