@@ -12,11 +12,10 @@ from scipy.stats import binomtest, permutation_test
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from rmeval.metrics import comparison
-from rmeval.metrics.comparison import (
-    Contested,
-    Difference,
-    compare,
+from rmeval.metrics import significance
+from rmeval.metrics.comparison import Contested, Difference, compare
+from rmeval.metrics.composition import by_subset
+from rmeval.metrics.significance import (
     detectable,
     groups,
     holm,
@@ -26,7 +25,6 @@ from rmeval.metrics.comparison import (
     rare,
     sign_flips,
 )
-from rmeval.metrics.composition import by_subset
 from rmeval.types import FloatArray
 
 
@@ -95,7 +93,7 @@ def test_flips_of_many_problems_equal_those_of_few(kind: str, monkeypatch: pytes
         for shift in (0.0, 0.02, 0.04)
     ]
     one_by_one = sign_flips(columns, 3_000)
-    monkeypatch.setattr(comparison, "_TOGETHER", 10)
+    monkeypatch.setattr(significance, "_TOGETHER", 10)
     assert sign_flips(columns, 3_000) == pytest.approx(one_by_one, abs=0.02)
 
 

@@ -1,0 +1,92 @@
+"""What several runs say of the items that all of them hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rmeval.errors import RunError
+from rmeval.metrics.outcomes import outcomes
+from rmeval.runs.stored import StoredRun
+from rmeval.tables import EvidenceTable, ItemTable, Mask
+from rmeval.types import FloatArray, IntArray, Policy
+
+__all__ = ["shared_evidence"]
+
+
+def shared_evidence(
+    runs: Sequence[StoredRun], tables: Sequence[EvidenceTable], policy: Policy
+) -> tuple[list[EvidenceTable], Mask, list[str]]:
+    """What each model said of the items that all have, in the first run's order; which those are; what to say of it."""
+    base = runs[0].items
+    places = [_places(runs[0], run) for run in runs[1:]]
+    shared: Mask = np.ones(len(base.table), bool)
+    for place in places:
+        shared &= place >= 0
+    if not shared.any():
+        raise RunError(
+            f"{runs[0].folder} and the other runs have no item in common: run the models on the same data and selection"
+        )
+    notes = []
+    if not all(shared.sum() == len(run.items.table) for run in runs):
+        notes.append(f"compared on the {shared.sum()} items that all runs have")
+    evidence = [_moved(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
+    evidence = [tables[0], *evidence]
+    if policy.failure == "exclude":
+        known = shared.copy()
+        for own in evidence:
+            seen = outcomes(base.table, own, policy)
+            lost = np.bincount(seen.item[seen.failed], minlength=len(known)) > 0
+            known &= ~lost
+        if not known.any():
+            raise RunError(f"there is no item that all models scored: choose another --policy than {policy.name}")
+        if not (known == shared).all():
+            notes.append(f"{(shared & ~known).sum()} items that a model has no score for are left out for all")
+        shared = known
+    if len({run.manifest.get("gold") for run in runs}) > 1 and not notes:
+        notes.append(f"the runs know other answers to be right: those of {runs[0].folder} are taken")
+    return [_taken(own, shared) for own in evidence], shared, notes
+
+
+def _places(base: StoredRun, run: StoredRun) -> IntArray:
+    """int64[n]: where each of the base's items is in the run, -1 where it is not, or is of another text."""
+    if run.items is base.items:
+        return np.arange(len(base.items.table))
+    own = {
+        item: (k, tuple(digests))
+        for k, (item, digests) in enumerate(zip(run.items.table.ids, run.items.digests(), strict=True))
+    }
+    missing: tuple[int, tuple[str, ...]] = (-1, ())
+    found = [
+        place if tuple(digests) == theirs else -1
+        for item, digests in zip(base.items.table.ids, base.items.digests(), strict=True)
+        for place, theirs in [own.get(item, missing)]
+    ]
+    return np.array(found, np.int64)
+
+
+def _moved(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:
+    """Evidence of one run as evidence of another's items."""
+    if own.table is table:
+        return own
+    scores: FloatArray = np.full(int(table.offsets[-1]), np.nan)
+    there = np.flatnonzero(place >= 0)
+    sizes = np.diff(table.offsets)[there]
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    scores[np.repeat(table.offsets[there], sizes) + within] = own.scores[
+        np.repeat(own.table.offsets[place[there]], sizes) + within
+    ]
+    beats = {k: own.beats[place[k]] for k in there.tolist() if place[k] in own.beats}
+    return EvidenceTable(table, own.variant, scores, own.failures, beats)
+
+
+def _taken(own: EvidenceTable, items: Mask) -> EvidenceTable:
+    """Evidence of some of the items."""
+    if items.all():
+        return own
+    number = np.cumsum(items) - 1
+    beats = {int(number[k]): matrix for k, matrix in own.beats.items() if items[k]}
+    return EvidenceTable(
+        own.table.take(items), own.variant, own.scores[own.table.responses(items)], own.failures, beats
+    )
