@@ -13,7 +13,7 @@ from rmeval.metrics.intervals import wilson
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import accuracy_record, make_record
 from rmeval.tables import Codes, EvidenceTable, ItemTable
-from rmeval.types import FloatArray, Policy, Record
+from rmeval.types import STYLES, FloatArray, Policy, Record
 
 __all__ = ["FORMULA", "Scores", "analyse", "calibration_of", "scores_by_subset"]
 
@@ -40,8 +40,8 @@ def analyse(
 
     Returns:
         Accuracy by length (`length` with a scope of `STRATA`), `length_balanced`, `style_controlled` with
-        `style_length` and `style_markdown`; `prefers_fancier` where answers have styles; each of `analyses`; and
-        `over_refusing` and `under_refusing` where there are refusals.
+        `style_length` and `style_markdown`; `prefers_fancier` and `same_style` where answers have styles; each of
+        `analyses`; and `over_refusing` and `under_refusing` where there are refusals.
     """
     found = outcomes(items, evidence, policy)
     if not len(found.credit):
@@ -50,6 +50,7 @@ def analyse(
         *_length(benchmark, policy, found, items, counts),
         *_style(benchmark, policy, found, items, counts),
         *_fancier(benchmark, policy, found, items, evidence),
+        *_same_style(benchmark, policy, found, items),
     ]
     for name, groups in analyses.items():
         for group, subsets in groups.items():
@@ -130,6 +131,22 @@ def _fancier(
         interval = wilson(preferred[inside], found.cluster[item[inside]])
         value = float(preferred[inside].mean())
         yield make_record(benchmark, policy, "prefers_fancier", scope, value, found.select(held), FORMULA, interval)
+
+
+def _same_style(benchmark: str, policy: Policy, found: Outcomes, items: ItemTable) -> Iterator[Record]:
+    """Accuracy between answers of one style, where answers have styles: RM-Bench's Normal, over all contests."""
+    of_shape = [np.array([_STYLE.get(one.style, -1) for one in shape.responses], np.int8) for shape in items.shapes]
+    if all((codes < 0).all() for codes in of_shape):
+        return
+    style = np.concatenate([of_shape[code] for code in items.shape.tolist()])
+    sides = sides_of(items)
+    same = (sides.better >= 0) & (style[sides.better] >= 0) & (style[sides.better] == style[sides.worse])
+    part = found.contests(same)
+    if len(part.credit):
+        yield _named(accuracy_record(benchmark, policy, "all", _held(part), FORMULA), "same_style")
+
+
+_STYLE: dict[str | None, int] = {name: place for place, name in enumerate(STYLES)}
 
 
 def margins(items: ItemTable, evidence: EvidenceTable) -> tuple[FloatArray, Codes]:

@@ -19,6 +19,7 @@ __all__ = ["analysis_report", "print_analysis"]
 _TITLES = {
     "length": "accuracy by length of the better answer, beside that of the worse one",
     "style": "length and formatting (balanced: longer and shorter ones count the same; controlled: at equal style)",
+    "same_style": "accuracy between answers of one style",
     "prefers_fancier": "of two answers of equal worth the fancier is preferred (a model that sees no style: 50)",
     "length_category": "accuracy by RewardBench's categories of length",
     "refusals": "refusals",

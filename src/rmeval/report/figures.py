@@ -158,7 +158,7 @@ _REFUSALS = (
 )
 _VERBOSITY = (
     "verbosity in %: the fancier of two equally good answers preferred",
-    "correctness in %: Normal accuracy",
+    "correctness in %: accuracy between answers of one style",
 )
 
 
@@ -181,13 +181,10 @@ def draw_planes(
     Returns:
         The pictures; none where there is nothing of the kind.
     """
-    numbers = list(models.values())
-    scopes = [scope for metric, scope in numbers[0] if metric == "normal"]
-    normal = ("normal", "all" if "all" in scopes else next(iter(scopes), ""))
     drawn = []
     for name, x, y, labels in (
         ("refusals", ("over_refusing", "all"), ("under_refusing", "all"), _REFUSALS),
-        ("verbosity", ("prefers_fancier", "all"), normal, _VERBOSITY),
+        ("verbosity", ("prefers_fancier", "all"), ("same_style", "all"), _VERBOSITY),
     ):
         pairs = {model: (own[x], own[y]) for model, own in models.items() if x in own and y in own}
         if pairs:
@@ -214,6 +211,12 @@ def _plane(
                     axes.plot(*across, color=colour, linewidth=1.2, alpha=0.6)
             marker = "osD^vPX"[place % 7]
             axes.plot([x.value], [y.value], marker=marker, color=colour, markersize=6, linestyle="", label=name)
+        first, second = next(iter(pairs.values()))
+        for marker, name in zip("^v*", ("longest", "shortest", "markdown"), strict=True):
+            right, up = first.null.get(name, math.nan), second.null.get(name, math.nan)
+            if not math.isnan(right + up):
+                label = f"null baseline {name}"
+                axes.plot([right], [up], marker, color=ink.faint, markerfacecolor="none", markersize=6, label=label)
         axes.axvline(0.5, color=ink.faint, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
         axes.set_xlim(-0.02, 1.02)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])

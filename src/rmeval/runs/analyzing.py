@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rmeval.benchmarks import Card
 from rmeval.errors import RunError
 from rmeval.metrics.analysis import Scores, analyse, calibration_of, scores_by_subset
 from rmeval.metrics.calibration import Calibration
@@ -14,12 +15,13 @@ from rmeval.metrics.composition import headline
 from rmeval.metrics.outcomes import HALF, OFFICIAL, POLICIES
 from rmeval.metrics.records import null_evidence, with_null
 from rmeval.runs.folder import null_records
+from rmeval.runs.items import StoredItems
 from rmeval.runs.manifest import finite, only_run
 from rmeval.runs.stored import read_scored
 from rmeval.text import NULL_SCORES
 from rmeval.types import Record
 
-__all__ = ["Analysis", "analyze_run"]
+__all__ = ["Analysis", "analyze_run", "null_analyses"]
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,7 @@ def analyze_run(
     table, counts, card = run.items.table, run.items.counts, run.benchmark.card
     evidence = run.evidence(variant)
     official = with_null(run.benchmark.aggregate(table, evidence, rule), null_records(run.benchmark, run.items))
-    null = {
-        name: analyse(card.id, card.analyses, table, null_evidence(name, table, counts), counts, HALF)
-        for name in NULL_SCORES
-    }
+    null = null_analyses(card, run.items)
     records = with_null(analyse(card.id, card.analyses, table, evidence, counts, rule), null)
     scored = not evidence.beats
     top = headline([(record.metric, record.scope) for record in official])
@@ -129,6 +128,16 @@ def analyze_run(
         tuple(scores_by_subset(table, evidence)) if scored else (),
         tuple(notes),
     )
+
+
+def null_analyses(card: Card, items: StoredItems) -> dict[str, list[Record]]:
+    """What an analysis of the null baselines gives on the same items, ties always shared."""
+    return {
+        name: analyse(
+            card.id, card.analyses, items.table, null_evidence(name, items.table, items.counts), items.counts, HALF
+        )
+        for name in NULL_SCORES
+    }
 
 
 def _of_variant(records: Sequence[Record], variant: str) -> tuple[Record, ...]:

@@ -21,6 +21,7 @@ from rmeval.metrics.outcomes import OFFICIAL, POLICIES, outcomes
 from rmeval.metrics.records import with_null
 from rmeval.metrics.significance import groups, rank_intervals
 from rmeval.runs.alignment import shared_evidence
+from rmeval.runs.analyzing import null_analyses
 from rmeval.runs.folder import null_records
 from rmeval.runs.items import StoredItems
 from rmeval.runs.manifest import find_runs, finite, read_manifest
@@ -85,20 +86,13 @@ class Comparison:
 
     def analyses(self) -> dict[str, dict[Measure, Record]]:
         """For each model the numbers of `rmeval.metrics.analysis.analyse`, on the items that all have."""
-        return {
-            entry.name: {
-                (record.metric, record.scope): replace(record, variant=entry.variant)
-                for record in analyse(
-                    self.card.id,
-                    self.card.analyses,
-                    self.items.table,
-                    entry.evidence,
-                    self.items.counts,
-                    POLICIES[self.policy],
-                )
-            }
-            for entry in self.entries
-        }
+        table, counts, policy = self.items.table, self.items.counts, POLICIES[self.policy]
+        null = null_analyses(self.card, self.items)
+        found = {}
+        for entry in self.entries:
+            own = with_null(analyse(self.card.id, self.card.analyses, table, entry.evidence, counts, policy), null)
+            found[entry.name] = {(r.metric, r.scope): replace(r, variant=entry.variant) for r in own}
+        return found
 
     def difference(self, first: str, second: str, metric: str | None = None, scope: str = "all") -> Difference:
         """How two models differ in a number; in the headline if none is named.
