@@ -146,9 +146,9 @@ def everything(engine: HFEngine, sequences: Sequence[Sequence[int]], readout: Re
     return [found[index] for index in range(len(sequences))]
 
 
-def close(found: FloatArray, wanted: FloatArray) -> None:
+def close(found: FloatArray, wanted: FloatArray, tolerance: float = 1e-5) -> None:
     assert found.shape == wanted.shape
-    assert np.all(np.abs(found - wanted) <= 1e-5 * np.maximum(1, np.abs(wanted))), (found, wanted)
+    assert np.all(np.abs(found - wanted) <= tolerance * np.maximum(1, np.abs(wanted))), (found, wanted)
 
 
 def alone(model: Any, sequence: Sequence[int]) -> Any:
@@ -210,7 +210,8 @@ def test_what_cannot_share_prefixes(
                 wanted = own.model(input_ids=torch.tensor([sequence])).logits[0]
             else:
                 wanted = own.model.score(alone(own.model, sequence)[-1])
-        close(found, wanted.double().numpy())
+        # Linear attention sums along the sequence in chunks, which padding moves.
+        close(found, wanted.double().numpy(), 5e-5 if kind == "qwen3_next" else 1e-5)
     if kind in PLAIN and (kind != "phi3" or max(map(len, sequences)) > 4):
         assert engine.facts()["prefix_sharing"] == f"off: {PLAIN[kind][0]}"
 
