@@ -158,6 +158,20 @@ def test_margins_that_are_as_sure_as_they_should_be(factor: float) -> None:
     assert found.ece_ci[0] <= found.ece_ci[1]
 
 
+def test_problems_drawn_in_groups_spread_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rmeval.metrics import calibration
+
+    random = np.random.default_rng(4)
+    true = random.normal(0, 1.5, 4_000)
+    margin = np.where(random.random(len(true)) < expit(true), true, -true) * 3
+    alone = calibrate(margin, np.arange(len(true)))
+    monkeypatch.setattr(calibration, "_GROUPS", 400)
+    grouped = calibrate(margin, np.arange(len(true)))
+    assert alone is not None and grouped is not None and alone.ece_ci is not None and grouped.ece_ci is not None
+    assert np.diff(grouped.ece_ci) == pytest.approx(np.diff(alone.ece_ci), rel=0.15)
+    assert grouped.ece == alone.ece
+
+
 def numbers(accuracy: float, bias: float) -> dict[tuple[str, str], Any]:
     items = [item for subset in ("chat", "safety-refuse", "safety-response") for item in make_items(400, subset)]
     table = ItemTable.of(items)

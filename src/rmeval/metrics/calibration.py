@@ -14,6 +14,8 @@ from rmeval.types import FloatArray, IntArray
 __all__ = ["BINS", "Calibration", "calibrate"]
 
 BINS = 10
+_GROUPS = 5_000
+"""More problems than this are drawn in so many groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ def _interval(place: IntArray, apart: FloatArray, cluster: Codes | IntArray, bin
     clusters = int(member.max()) + 1
     if clusters < MIN_CLUSTERS:
         return None
+    if clusters > _GROUPS:
+        # Each has a confidence of its own, so that none are alike; drawn in as many groups they spread as much.
+        member, clusters = member % _GROUPS, _GROUPS
     sums = np.asarray(np.bincount(member * bins + place, apart, clusters * bins), np.float64).reshape(clusters, bins)
     counts = np.asarray(np.bincount(member, minlength=clusters), np.float64)[:, None]
     value = _ece(np.bincount(place, apart, bins) / len(place))
