@@ -132,6 +132,14 @@ def test_of_equal_models_one_in_twenty_seems_to_differ_and_intervals_hold_zero()
     )
 
 
+@pytest.mark.parametrize("clusters", [8, 20])
+def test_intervals_hold_zero_with_few_problems_too(clusters: int) -> None:
+    random = np.random.default_rng(6)
+    found = [differences(simulated(random, 0.0, clusters))[0].ci for _ in range(400)]
+    # Three standard deviations of a binomial with p = .95 and n = 400 are .033.
+    assert np.mean([ci is None or ci[0] <= 0 <= ci[1] for ci in found]) == pytest.approx(0.95, abs=0.035)
+
+
 def test_power_is_as_predicted() -> None:
     """Of data sets as large as predicted, the predicted share shows the difference."""
     random = np.random.default_rng(3)

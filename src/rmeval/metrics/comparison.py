@@ -13,14 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from rmeval.metrics.composition import Composition, Measure, Part, Shares
-from rmeval.metrics.intervals import (
-    BOOTSTRAP,
-    MIN_CLUSTERS,
-    REPLICATES,
-    bootstrap_random,
-    resampled_means,
-    wilson,
-)
+from rmeval.metrics.intervals import EXPANDED, REPLICATES, bootstrap_random, expanded_interval, resampled_means, wilson
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.significance import LEVEL, detectable, holm, mcnemar, needed, sign_flips
 from rmeval.tables import Codes, Mask
@@ -234,10 +227,7 @@ def _difference(
     apart = one != other
     won = (one > other)[apart]
     error = float(spread.std())
-    interval = None
-    if clusters >= MIN_CLUSTERS and error > 0 and not np.isnan(error):
-        low, high = np.quantile(spread, [0.025, 0.975])
-        interval = (float(low), float(high))
+    interval = expanded_interval(spread, clusters)
     return Difference(
         first=names[pair[0]],
         second=names[pair[1]],
@@ -245,7 +235,7 @@ def _difference(
         scope=measure[1],
         value=value,
         ci=interval,
-        ci_method=BOOTSTRAP if interval else None,
+        ci_method=EXPANDED if interval else None,
         p=p[0],
         p_holm=p[1],
         p_mcnemar=mcnemar(one - other, cluster),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from rmeval.tables import Codes
 from rmeval.types import FloatArray, IntArray
 
 __all__ = [
     "BOOTSTRAP",
+    "EXPANDED",
     "MANY",
     "MIN_CLUSTERS",
     "REPLICATES",
     "bootstrap_interval",
     "bootstrap_means",
     "bootstrap_random",
+    "expanded_interval",
     "resampled_means",
     "wilson",
 ]
@@ -26,6 +28,7 @@ MIN_CLUSTERS = 5
 MANY = 20_000
 """Above this many clusters, those that are alike are drawn together."""
 SEED = 0
+EXPANDED = f"cluster-bootstrap({REPLICATES} replicates, expanded percentile, seed {SEED})"
 BOOTSTRAP = f"cluster-bootstrap({REPLICATES} replicates, percentile, seed {SEED})"
 _Z = float(ndtri(0.975))
 _BLOCK = 4_000_000
@@ -179,3 +182,23 @@ def bootstrap_interval(
     if high - low < 1e-12:
         return (_wilson(value, clusters), "wilson(one value a cluster)") if proportion else (None, None)
     return (float(low), float(high)), BOOTSTRAP
+
+
+def expanded_interval(replicates: FloatArray, clusters: int) -> tuple[float, float] | None:
+    """The expanded percentile interval (Hesterberg 2015, The American Statistician 69:371, section 5.1).
+
+    Of few clusters percentiles are too narrow, by a factor of sqrt((n-1)/n) and for want of Student's t: those at
+    Phi(-sqrt(n/(n-1)) t.975) and its mirror are taken, with n - 1 degrees of freedom.
+
+    Args:
+        replicates: float64[b], of a difference.
+        clusters: n.
+
+    Returns:
+        None below `MIN_CLUSTERS`, or where replicates are all the same or one could not be computed.
+    """
+    if clusters < MIN_CLUSTERS or np.isnan(replicates).any() or np.ptp(replicates) < 1e-12:
+        return None
+    tail = float(ndtr(-np.sqrt(clusters / (clusters - 1)) * stdtrit(clusters - 1, 0.975)))
+    low, high = np.quantile(replicates, [tail, 1 - tail])
+    return float(low), float(high)
