@@ -140,6 +140,31 @@ def test_intervals_hold_zero_with_few_problems_too(clusters: int) -> None:
     assert np.mean([ci is None or ci[0] <= 0 <= ci[1] for ci in found]) == pytest.approx(0.95, abs=0.035)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_intervals_hold_zero_over_many_small_subsets(size: int) -> None:
+    """Forty subsets of a few problems each, of which none could be drawn by itself."""
+    random = np.random.default_rng(8)
+    hits = []
+    for _ in range(300):
+        chance = np.repeat(random.beta(2, 2, (1, 40)), 2, axis=0).repeat(size, axis=1)
+        credit = (random.random(chance.shape) < chance).astype(float)
+        part = np.repeat(np.arange(40), size).tolist()
+        ci = differences(contested(credit, list(range(40 * size)), part))[0].ci
+        assert ci is not None
+        hits.append(ci[0] <= 0 <= ci[1])
+    # Three standard deviations of a binomial with p = .95 and n = 300 are .038.
+    assert np.mean(hits) == pytest.approx(0.95, abs=0.04)
+
+
+def test_a_gap_counts_who_wins_it() -> None:
+    """Both win one contest of each kind alone; in the gap that makes two for the first, for Hard counts against it."""
+    credit = np.array([[1, 1, 0, 0], [0, 1, 1, 0]], float)
+    made = contested(credit, [0, 1, 2, 3], [0, 0, 1, 1])
+    shares = {("gap", "all"): {("s0", ""): 1.0, ("s1", ""): -1.0}}
+    (one,) = compare(made, ["A", "B"], shares, [[("gap", "all")]])["gap", "all"]
+    assert (one.value, one.only_first, one.only_second) == (1.0, 2, 0)
+
+
 def test_power_is_as_predicted() -> None:
     """Of data sets as large as predicted, the predicted share shows the difference."""
     random = np.random.default_rng(3)

@@ -163,6 +163,45 @@ def test_ensembles_stand_beside_their_members(runs: Path) -> None:
     assert len(found.differences[found.headline]) == 10
 
 
+def test_copies_of_a_run_have_names_of_their_own(runs: Path, tmp_path: Path) -> None:
+    import shutil
+
+    one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
+    shutil.copytree(one, tmp_path / "copy" / one.name)
+    (found,) = rmeval.compare([one, tmp_path / "copy"])
+    assert len({entry.name for entry in found.entries}) == 2
+
+
+def test_other_winners_of_the_same_texts_are_told(tmp_path: Path) -> None:
+    data = pairs_file(tmp_path, 40)
+    rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs")
+    rows = [json.loads(line) for line in data.read_text().splitlines()]
+    for row in rows[:12]:
+        row["subset"] = "other"
+    for row in rows[12:]:
+        row["subset"] = "some"
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rmeval.evaluate("baseline:shortest", "pairs", other, out=tmp_path / "runs")
+    (found,) = rmeval.compare([tmp_path / "runs"])
+    assert "40 items have another winner, subset or problem" in found.notes[0]
+
+
+def test_scores_in_other_rows_are_refused(runs: Path, tmp_path: Path) -> None:
+    import shutil
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
+    folder = shutil.copytree(one, tmp_path / "run")
+    table = pq.read_table(folder / "scores.parquet")
+    for wrong in (table.slice(0, len(table) - 1), pa.concat_tables([table.slice(1), table.slice(len(table) - 1)])):
+        pq.write_table(wrong, folder / "scores.parquet")
+        with pytest.raises(RunError, match="its rows are not those of the items"):
+            read_scored(folder)
+
+
 def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
     one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
     with pytest.raises(RunError, match="give two runs or more of one benchmark, not 1 run"):
@@ -173,6 +212,8 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], ensembles=["best"])
     with pytest.raises(RunError, match=r"there is no hard on moon: choose --metric and --scope among .*hard chat"):
         rmeval.compare([runs], metric="hard", scope="moon")
+    with pytest.raises(RunError, match="--scope chat says what --metric is measured on"):
+        rmeval.compare([runs], scope="chat")
     with pytest.raises(RunError, match="has no score 'dpo/sum': it has score"):
         rmeval.compare([runs], variant="dpo/sum")
     with pytest.raises(KeyError, match="there is no x or y among"):

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, log_expit
 
-from rmeval.metrics.intervals import MIN_CLUSTERS, bootstrap_random, resampled_means
 from rmeval.tables import Codes
 from rmeval.types import FloatArray, IntArray
 
 __all__ = ["BINS", "Calibration", "calibrate"]
 
 BINS = 10
-_GROUPS = 5_000
-"""More problems than this are drawn in so many groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,8 @@ class Calibration:
         count: int64[bins].
         ece: Mean distance between the two, weighted by count (Guo et al. 2017, arXiv 1706.04599, with bins of equal
             counts).
-        ece_ci: Its 95% interval, bias-corrected (a distance is too large on average in a small sample).
+        ece_calibrated: What it would be on average for a model that is calibrated, with as many pairs and these
+            confidences: distances are never 0 in a sample.
         brier: Mean squared error of the probability given to the better answer, twice over both answers halved:
             mean (1 - 1/(1 + exp(-d)))^2.
         log_loss: Mean of log(1 + exp(-d)), what a reward model is trained on.
@@ -43,7 +41,7 @@ class Calibration:
     accuracy: FloatArray
     count: IntArray
     ece: float
-    ece_ci: tuple[float, float] | None
+    ece_calibrated: float
     brier: float
     log_loss: float
     scale: float
@@ -64,8 +62,11 @@ def calibrate(margin: FloatArray, cluster: Codes | IntArray) -> Calibration | No
     confidence = expit(np.abs(margin))
     right = np.where(margin > 0, 1.0, np.where(margin == 0, 0.5, 0.0))
     bins = min(BINS, len(margin))
-    place = np.empty(len(margin), np.int64)
-    place[np.argsort(confidence, kind="stable")] = np.arange(len(margin)) * bins // len(margin)
+    # Equal confidences are in one bin, whatever the order of the pairs.
+    _, inverse, times = np.unique(confidence, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(times) - times / 2)[inverse]
+    place = np.unique((middle * bins / len(margin)).astype(np.int64), return_inverse=True)[1]
+    bins = int(place.max()) + 1
     count = np.bincount(place, minlength=bins)
     mean = np.bincount(place, confidence, bins) / count
     accuracy = np.bincount(place, right, bins) / count
@@ -74,7 +75,11 @@ def calibrate(margin: FloatArray, cluster: Codes | IntArray) -> Calibration | No
         accuracy,
         count,
         _ece(np.bincount(place, confidence - right, bins) / len(margin)),
-        _interval(place, confidence - right, cluster, bins),
+        _expected(
+            np.asarray(np.bincount(place, confidence * (1 - confidence), bins), np.float64),
+            np.bincount(cluster),
+            len(margin),
+        ),
         float(np.mean(np.square(expit(-margin)))),
         float(-np.mean(log_expit(margin))),
         _scale(margin),
@@ -85,20 +90,14 @@ def _ece(apart: FloatArray) -> float:
     return float(np.abs(apart).sum(axis=-1))
 
 
-def _interval(place: IntArray, apart: FloatArray, cluster: Codes | IntArray, bins: int) -> tuple[float, float] | None:
-    """Bootstrap over problems, turned round at the number itself (Davison and Hinkley 1997, section 5.2: basic)."""
-    member = np.unique(cluster, return_inverse=True)[1]
-    clusters = int(member.max()) + 1
-    if clusters < MIN_CLUSTERS:
-        return None
-    if clusters > _GROUPS:
-        # Each has a confidence of its own, so that none are alike; drawn in as many groups they spread as much.
-        member, clusters = member % _GROUPS, _GROUPS
-    sums = np.asarray(np.bincount(member * bins + place, apart, clusters * bins), np.float64).reshape(clusters, bins)
-    counts = np.asarray(np.bincount(member, minlength=clusters), np.float64)[:, None]
-    value = _ece(np.bincount(place, apart, bins) / len(place))
-    low, high = np.quantile(np.abs(resampled_means(sums, counts, bootstrap_random())).sum(axis=1), [0.025, 0.975])
-    return max(0.0, 2 * value - float(high)), max(0.0, 2 * value - float(low))
+def _expected(variance: FloatArray, sizes: IntArray, count: int) -> float:
+    """The mean of distances that are normal around 0: sqrt(2/pi) times their deviation, in each bin.
+
+    Pairs of one problem are taken to be right or wrong together, the careful way: then deviations are larger by the
+    square root of the mean size that a pair finds its problem to have.
+    """
+    design = float(np.square(sizes.astype(float)).sum()) / count
+    return float(np.sqrt(2 / np.pi) * np.sqrt(design * variance).sum() / count)
 
 
 def _scale(margin: FloatArray) -> float:

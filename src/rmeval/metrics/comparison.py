@@ -16,10 +16,14 @@ from rmeval.metrics.composition import Composition, Measure, Part, Shares
 from rmeval.metrics.intervals import EXPANDED, REPLICATES, bootstrap_random, expanded_interval, resampled_means, wilson
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.significance import LEVEL, detectable, holm, mcnemar, needed, sign_flips
-from rmeval.tables import Codes, Mask
+from rmeval.tables import Codes
 from rmeval.types import FloatArray
 
 __all__ = ["Contested", "Difference", "compare"]
+
+
+SMALL = 10
+"""Kinds of fewer problems than this are drawn together: by themselves they say next to nothing of their spread."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +108,21 @@ class Contested:
         return found
 
     def _strata(self) -> Iterator[Codes]:
-        """Kinds in groups that share no problem with each other."""
+        """Kinds in groups that share no problem with each other; those of few problems, `SMALL`, in one group."""
         parts = len(self.parts)
         edges = coo_array(
             (np.ones(len(self.part), np.int8), (self.part, parts + self.cluster)),
             shape=(parts + self.n_clusters,) * 2,
         )
         _, label = connected_components(edges, directed=False)
+        small = []
         for stratum in dict.fromkeys(label[:parts].tolist()):
-            yield np.flatnonzero(label[:parts] == stratum).astype(np.int32)
+            if np.count_nonzero(label[parts:] == stratum) < SMALL:
+                small.append(stratum)
+            else:
+                yield np.flatnonzero(label[:parts] == stratum).astype(np.int32)
+        if small:
+            yield np.flatnonzero(np.isin(label[:parts], small)).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,23 +206,38 @@ def compare(
         corrected = holm(p)
         rows = iter(zip(p.tolist(), corrected.tolist(), strict=True))
         for measure, weights in zip(family, shares, strict=True):
-            inside = weights[contested.part] != 0
             used = np.flatnonzero(weights)
-            # A kind without a share must not turn a number into NaN where a resample has none of it.
-            spread = replicates[:, :, used] @ weights[used]
+            spread = _spread(replicates[:, :, used], weights[used])
             values = contested.means[:, used] @ weights[used]
             found[measure] = [
                 _difference(
-                    contested, inside, names, pair, measure, values, spread[:, pair[0]] - spread[:, pair[1]], next(rows)
+                    contested,
+                    weights,
+                    names,
+                    pair,
+                    measure,
+                    values,
+                    spread[:, pair[0]] - spread[:, pair[1]],
+                    next(rows),
                 )
                 for pair in pairs
             ]
     return found
 
 
+def _spread(replicates: FloatArray, weights: FloatArray) -> FloatArray:
+    """float64[replicates, models]: a number over resamples; kinds that one has none of leave their share to others."""
+    known = ~np.isnan(replicates)
+    if known.all() or (weights < 0).any():
+        return replicates @ weights
+    with np.errstate(invalid="ignore"):
+        spread: FloatArray = np.where(known, replicates, 0.0) @ weights / (known @ weights)
+    return spread
+
+
 def _difference(
     contested: Contested,
-    inside: Mask,
+    weights: FloatArray,
     names: Sequence[str],
     pair: tuple[int, int],
     measure: Measure,
@@ -220,13 +245,20 @@ def _difference(
     spread: FloatArray,
     p: tuple[float, float],
 ) -> Difference:
-    one, other = contested.credit[pair[0], inside], contested.credit[pair[1], inside]
+    share = weights[contested.part]
+    inside = share != 0
+    # What counts against a number, as Hard does in Easy less Hard, is won by who loses it.
+    difference = (contested.credit[pair[0], inside] - contested.credit[pair[1], inside]) * np.sign(share[inside])
     cluster = contested.cluster[inside]
     clusters = int(np.count_nonzero(np.bincount(cluster)))
     value = float(values[pair[0]] - values[pair[1]])
-    apart = one != other
-    won = (one > other)[apart]
+    if abs(value) < 1e-12:
+        value = 0.0
+    apart = difference != 0
+    won = difference[apart] > 0
     error = float(spread.std())
+    if error < 1e-12:
+        error = math.nan
     interval = expanded_interval(spread, clusters)
     return Difference(
         first=names[pair[0]],
@@ -238,7 +270,7 @@ def _difference(
         ci_method=EXPANDED if interval else None,
         p=p[0],
         p_holm=p[1],
-        p_mcnemar=mcnemar(one - other, cluster),
+        p_mcnemar=mcnemar(difference, cluster),
         only_first=int(won.sum()),
         only_second=int((~won).sum()),
         superiority=float(won.mean()) if len(won) else math.nan,

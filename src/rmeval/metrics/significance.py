@@ -31,8 +31,8 @@ LEVEL = 0.05
 POWER = 0.8
 FLIPS = 9_999
 SIGN_FLIPS = f"cluster sign flips({FLIPS}, seed 0)"
-_RARE = 20
-"""Fewer flips than this that reach a sum say too little of how rare that is."""
+_CARE = 3.0
+"""The saddlepoint approximation was found too small by up to this factor, where contributions are very unequal."""
 _TOGETHER = 5_000
 """Up to so many problems all numbers are tested with the same flips, by one product of matrices."""
 _EXACT = 12
@@ -48,7 +48,7 @@ def sign_flips(columns: Iterable[FloatArray], clusters: int) -> FloatArray:
     Hypotheses", section 3.2). The share of flips whose sum is at least as far from 0 as the real one, the real one
     counted among them (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585), is the p-value. Of up to twelve problems
     that differ all flips are tried. Where there are many, equal contributions are flipped together, by a binomial draw;
-    if those are many, too, the sum is normal. What hardly any flip reaches is computed by `rare`.
+    if those are many, too, the sum is normal. What no flip reaches is computed by `rare`.
 
     Args:
         columns: float64[clusters] each.
@@ -94,7 +94,8 @@ def _flip_together(values: FloatArray) -> FloatArray:
 
 
 def _p(beyond: float, values: FloatArray) -> float:
-    return (beyond + 1) / (FLIPS + 1) if beyond >= _RARE else rare(values[values != 0])
+    drawn = (beyond + 1) / (FLIPS + 1)
+    return drawn if beyond else min(drawn, _CARE * rare(values[values != 0]))
 
 
 def rare(values: FloatArray) -> float:

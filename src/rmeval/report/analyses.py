@@ -112,14 +112,14 @@ def _calibration(found: Analysis) -> Iterator[RenderableType]:
     table.add_row("confidence", *(percent(value) for value in own.confidence))
     table.add_row("right", *(percent(value) for value in own.accuracy))
     yield table
-    interval = "" if own.ece_ci is None else f" {percent(own.ece_ci[0])}-{percent(own.ece_ci[1])}"
     verdict = (
         "margins say nothing of what is right"
         if not own.scale
         else f"margins times {own.scale:.3g} would be calibrated"
     )
     yield Text(
-        f"calibration error {percent(own.ece)}{interval}; log loss {own.log_loss:.3f} (chance .693); "
+        f"calibration error {percent(own.ece)} (of a calibrated model about {percent(own.ece_calibrated)}); "
+        f"log loss {own.log_loss:.3f} (chance .693); "
         f"Brier {own.brier:.3f} (chance .250); {verdict}"
     )
 

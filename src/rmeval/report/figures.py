@@ -146,8 +146,8 @@ def _draw_calibration(found: Analysis, path: Path, theme: Theme) -> Path:
         axes.set_xticks([0.5, 0.6, 0.7, 0.8, 0.9, 1], ["50", "60", "70", "80", "90", "100"])
         axes.set_xlabel("confidence in %, 1 / (1 + exp(-|margin|))")
         axes.set_ylabel("right decisions in %")
-        interval = "" if own.ece_ci is None else f" [{100 * own.ece_ci[0]:.1f}, {100 * own.ece_ci[1]:.1f}]"
-        axes.set_title(f"{_title(found)}\ncalibration error {100 * own.ece:.1f}{interval} points", fontsize=9)
+        errors = f"{100 * own.ece:.1f} points, of a calibrated model about {100 * own.ece_calibrated:.1f}"
+        axes.set_title(f"{_title(found)}\ncalibration error {errors}", fontsize=9)
         save(figure, path)
     return path
 
@@ -268,7 +268,9 @@ def draw_comparison(found: Comparison, path: Path, theme: Theme = "light") -> No
         names = [*(entry.name for entry in entries), *(f"null baseline {name}" for name in null)]
         axes.set_yticks(range(len(rows)), names, fontsize=8)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_title(f"{metric.replace('_', ' ')} {scope}, in %; letters: cannot be told apart", fontsize=8.5)
+        axes.set_title(
+            f"{metric.replace('_', ' ')} {scope}, in %; who shares a letter cannot be told apart", fontsize=8.5
+        )
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
         if levels:
             _levels(grid[0, 1], found, scope, levels, ink)

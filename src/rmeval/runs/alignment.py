@@ -9,7 +9,7 @@ import numpy as np
 from rmeval.errors import RunError
 from rmeval.metrics.outcomes import outcomes
 from rmeval.runs.stored import StoredRun
-from rmeval.tables import EvidenceTable, ItemTable, Mask
+from rmeval.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.types import FloatArray, IntArray, Policy
 
 __all__ = ["shared_evidence"]
@@ -44,8 +44,12 @@ def shared_evidence(
         if not (known == shared).all():
             notes.append(f"{(shared & ~known).sum()} items that a model has no score for are left out for all")
         shared = known
-    if len({run.manifest.get("gold") for run in runs}) > 1 and not notes:
-        notes.append(f"the runs know other answers to be right: those of {runs[0].folder} are taken")
+    for run, place in zip(runs[1:], places, strict=True):
+        if other := _judged_otherwise(runs[0], run, place, shared):
+            notes.append(
+                f"{other} items have another winner, subset or problem in {run.folder}: "
+                f"those of {runs[0].folder} are taken"
+            )
     return [_taken(own, shared) for own in evidence], shared, notes
 
 
@@ -64,6 +68,29 @@ def _places(base: StoredRun, run: StoredRun) -> IntArray:
         for place, theirs in [own.get(item, missing)]
     ]
     return np.array(found, np.int64)
+
+
+def _judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: Mask) -> int:
+    """How many shared items the two runs know something else of."""
+    if run.items is base.items:
+        return 0
+    one, other = base.items.table, run.items.table
+    positions = np.flatnonzero(shared)
+    # Problems have no names here: who shares one with whom is compared by the first item of each.
+    firsts = [_first(table.cluster[own]) for table, own in ((one, positions), (other, place[positions]))]
+    return sum(
+        one.shapes[one.shape[k]].contests != other.shapes[other.shape[place[k]]].contests
+        or one.subsets[one.subset[k]] != other.subsets[other.subset[place[k]]]
+        or firsts[0][row] != firsts[1][row]
+        for row, k in enumerate(positions.tolist())
+    )
+
+
+def _first(cluster: Codes) -> IntArray:
+    """int64[n]: for each item the first that is of its problem."""
+    _, first, inverse = np.unique(cluster, return_index=True, return_inverse=True)
+    found: IntArray = first[inverse]
+    return found
 
 
 def _moved(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:

@@ -167,6 +167,8 @@ def compare_runs(
     """
     if policy is not None and policy not in POLICIES:
         raise RunError(f"there is no policy {policy!r}: choose one of {', '.join(POLICIES)}")
+    if metric is None and scope != "all":
+        raise RunError(f"--scope {scope} says what --metric is measured on: give both, such as --metric average")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
         raise RunError(f"there is no ensemble {unknown[0]!r}: choose one of {', '.join(RULES)}")
     folders = list(dict.fromkeys(found.resolve() for path in paths for found in find_runs(Path(path))))
@@ -300,7 +302,12 @@ def _names(runs: Sequence[StoredRun]) -> list[str]:
     """The models' names; where several have the same, with what tells their runs apart."""
     names = [str(run.manifest["model"]["name"]) for run in runs]
     twice = {name for name, count in Counter(names).items() if count > 1}
-    return [f"{name} ({run.folder.name[:6]})" if name in twice else name for name, run in zip(names, runs, strict=True)]
+    found: list[str] = []
+    for name, run in zip(names, runs, strict=True):
+        own = f"{name} ({run.folder.name[:6]})" if name in twice else name
+        copies = sum(other.partition(" #")[0] == own for other in found)
+        found.append(f"{own} #{copies + 1}" if copies else own)
+    return found
 
 
 def _leads(differences: Sequence[Difference], names: Sequence[str]) -> list[list[bool]]:

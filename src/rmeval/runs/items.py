@@ -190,8 +190,8 @@ def add_tokens(path: Path, tokens: Codes) -> None:
 
 
 def same_items(one: Path, other: Path) -> bool:
-    """Whether two files hold the same items with the same texts, in the same order."""
-    columns = ["id", "responses.list.element.digest"]
+    """Whether two files hold the same items with the same texts and the same winners, in the same order."""
+    columns = ["id", "subset", "cluster", "contests", "responses.list.element.digest"]
     tables = []
     for path in (one, other):
         with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:

@@ -18,10 +18,12 @@ from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import RunError
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import PROTOCOLS, Protocol
+from rmeval.protocols.pairwise import Pairwise
 from rmeval.runs.asked import Asked, ask_journal, asked
 from rmeval.runs.items import StoredItems, read_items, same_items
 from rmeval.runs.manifest import read_manifest
-from rmeval.tables import EvidenceTable
+from rmeval.tables import EvidenceTable, ItemTable
+from rmeval.types import IntArray
 
 __all__ = ["StoredRun", "read_run", "read_scored", "write_scores"]
 
@@ -127,14 +129,20 @@ def read_scored(folder: Path, benchmark: str | None = None, like: StoredRun | No
     shared = like is not None and like.note is None and same_items(like.folder / own.name, own)
     stored = like.items if like is not None and shared else read_items(own)
     try:
-        columns = pq.read_table(file, columns=["item", "variant", "score", "status"], page_checksum_verification=True)
+        columns = pq.read_table(
+            file, columns=["item", "response", "variant", "score", "status"], page_checksum_verification=True
+        )
         names = [str(name) for name in pc.unique(columns["variant"].slice(0, 64)).to_pylist()]
         count, rest = divmod(len(columns), len(names))
         ids = columns["item"].combine_chunks().dictionary_encode()
         sizes = np.bincount(ids.indices.to_numpy(), minlength=len(stored.table)).astype(np.int32) // len(names)
         codes = pc.index_in(columns["status"], pa.array(STATUSES)).to_numpy()
-        if rest or ids.dictionary.to_pylist() != list(stored.table.ids):
-            raise pa.ArrowInvalid("it is of other items")
+        expected = _requests_of(PROTOCOLS[manifest["protocol"]], stored.table)
+        starts = np.repeat(np.cumsum(expected) - expected, expected)
+        response = np.repeat(np.arange(int(expected.sum())) - starts, len(names))
+        same = not rest and ids.dictionary.to_pylist() == list(stored.table.ids) and (sizes == expected).all()
+        if not same or not np.array_equal(columns["response"].to_numpy(), response):
+            raise pa.ArrowInvalid("its rows are not those of the items")
         scores = columns["score"].to_numpy()
     except (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[-120:]
@@ -144,6 +152,13 @@ def read_scored(folder: Path, benchmark: str | None = None, like: StoredRun | No
     answers.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}
     requests = Asked(np.arange(count, dtype=np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
     return StoredRun(folder, manifest, found, stored, requests, answers)
+
+
+def _requests_of(protocol: Protocol, table: ItemTable) -> IntArray:
+    """int64[n]: how many requests tell of each item."""
+    if isinstance(protocol, Pairwise):
+        return np.array([2 * len(protocol.pairs(item)) for item in table], np.int64)
+    return np.diff(table.offsets).astype(np.int64)
 
 
 def _benchmark(folder: Path, manifest: Mapping[str, Any], benchmark: str | None) -> Benchmark:
