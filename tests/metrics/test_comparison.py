@@ -183,6 +183,7 @@ def test_power_by_hand() -> None:
     assert detectable(0.02) == pytest.approx(0.0560317)
     assert needed(100, 0.02, 0.028) == 401
     assert needed(100, 0.02, 0.0) is None
+    assert needed(100, 0.02, 0.9) == 6
 
 
 def test_after_holm_hardly_ever_anything_is_claimed_of_equal_models() -> None:

@@ -29,6 +29,8 @@ __all__ = [
 LEVEL = 0.05
 """A difference is said to hold where its corrected p-value is below this."""
 POWER = 0.8
+LEAST = 6
+"""Of fewer problems not even the rarest of all flips has a chance below the level."""
 FLIPS = 9_999
 SIGN_FLIPS = f"cluster sign flips({FLIPS}, seed 0)"
 _CARE = 3.0
@@ -190,7 +192,7 @@ def needed(clusters: int, error: float, difference: float) -> int | None:
     """How many problems show a true difference with that power, if so many gave the standard error."""
     if not difference or math.isnan(error):
         return None
-    return math.ceil(clusters * (detectable(error) / difference) ** 2 - 1e-9)
+    return max(LEAST, math.ceil(clusters * (detectable(error) / difference) ** 2 - 1e-9))
 
 
 def rank_intervals(leads: Sequence[Sequence[bool]]) -> list[tuple[int, int]]:
