@@ -202,6 +202,20 @@ def test_scores_in_other_rows_are_refused(runs: Path, tmp_path: Path) -> None:
             read_scored(folder)
 
 
+@pytest.mark.parametrize("part", ["benchmark", "model"])
+def test_a_damaged_manifest_is_told(part: str, runs: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folders = [
+        shutil.copytree(next((runs / "rm-bench-synthetic" / f"baseline-{name}").iterdir()), tmp_path / name)
+        for name in ("longest", "random")
+    ]
+    manifest = json.loads((folders[1] / "run.json").read_text())
+    (folders[1] / "run.json").write_text(json.dumps(manifest | {part: {}}))
+    with pytest.raises(RunError, match=f"run.json is damaged .check {part}\\."):
+        rmeval.compare([tmp_path])
+
+
 def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
     one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
     with pytest.raises(RunError, match="give two runs or more of one benchmark, not 1 run"):

@@ -52,6 +52,7 @@ _MANIFEST = {
     "sessions": list,
     "status": str,
 }
+_INSIDE = {"benchmark": ("id", "spec", "data"), "model": ("name", "kind")}
 _AGAIN = "delete that file and give the command that made the run again; its scores are kept in the journal"
 
 
@@ -70,6 +71,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         schema = int(manifest["schema"])
         wrong = [name for name, kind in _MANIFEST.items() if not isinstance(manifest.get(name), kind)]
+        wrong += [f"{name}.{key}" for name, keys in _INSIDE.items() for key in keys if key not in manifest[name]]
     except OSError as error:
         raise RunError(f"{file} cannot be read ({error.strerror or error}): check its permissions") from error
     except (ArithmeticError, AttributeError, ValueError, KeyError, TypeError) as error:
