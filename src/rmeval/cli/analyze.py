@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
+from rmeval.cli import options as o
+
 __all__ = ["analyze_command"]
 
 
 def analyze_command(
     run: Annotated[Path, typer.Argument(help="Run folder, or a folder with one run in it.")],
-    variant: Annotated[str | None, typer.Option(help="Which of a model's scores, where it gives several.")] = None,
-    policy: Annotated[str | None, typer.Option(help="Another rule for ties and failures, such as half-ties@1.")] = None,
-    benchmark: Annotated[
-        str | None, typer.Option(help="The file.py:Class of a run made with one; it is not run unasked.")
-    ] = None,
-    plots: Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw them for dark pages.")] = False,
+    variant: o.Variant = None,
+    policy: o.PolicyName = None,
+    benchmark: o.OwnBenchmark = None,
+    plots: o.Plots = None,
+    dark: o.Dark = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
     """Show what a model goes by: length, formatting, refusals, calibration. Needs no model and no torch.

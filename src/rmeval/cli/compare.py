@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rmeval.cli import options as o
+
 __all__ = ["compare_command"]
 
 
@@ -21,13 +23,11 @@ def compare_command(
         list[str] | None,
         typer.Option(help="All models as one, too: mean, z-mean, worst, uncertainty or majority. Repeatable."),
     ] = None,
-    variant: Annotated[str | None, typer.Option(help="Which of a model's scores, where it gives several.")] = None,
-    policy: Annotated[str | None, typer.Option(help="Another rule for ties and failures, such as half-ties@1.")] = None,
-    benchmark: Annotated[
-        str | None, typer.Option(help="The file.py:Class of runs made with one; it is not run unasked.")
-    ] = None,
-    plots: Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw them for dark pages.")] = False,
+    variant: o.Variant = None,
+    policy: o.PolicyName = None,
+    benchmark: o.OwnBenchmark = None,
+    plots: o.Plots = None,
+    dark: o.Dark = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Compare models on the items that all of their runs hold. Needs no model and no torch.

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +54,20 @@ Out = Annotated[str, typer.Option("-o", "--out", help="Folder of runs.", rich_he
 StoreText = Annotated[
     bool, typer.Option("--store-text", help="Keep prompts and answers in the run folder.", rich_help_panel=OUT)
 ]
+Conversations = Annotated[
+    Path, typer.Argument(help="JSONL with messages, or prompt and response or responses (also JSON, CSV, parquet).")
+]
+Variant = Annotated[str | None, typer.Option(help="Which of a model's scores, where it gives several.")]
+PolicyName = Annotated[
+    str | None,
+    typer.Option("--policy", help="Another rule for ties and failures, such as half-ties@1; no new scoring."),
+]
+OwnBenchmark = Annotated[
+    str | None,
+    typer.Option("--benchmark", help="The file.py:Class of runs made with one; it is not run unasked."),
+]
+Plots = Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")]
+Dark = Annotated[bool, typer.Option("--dark", help="Draw for dark pages.")]
 BreakLock = Annotated[
     bool, typer.Option("--break-lock", help="Take the lock of a process that is gone.", rich_help_panel=OUT)
 ]

@@ -15,13 +15,11 @@ __all__ = ["profile_command"]
 @o.takes_model_options
 def profile_command(
     model: o.Model,
-    conversations: Annotated[
-        Path, typer.Argument(help="JSONL with messages, or prompt and response or responses (also JSON, CSV, parquet).")
-    ],
+    conversations: o.Conversations,
     out: Annotated[Path, typer.Option("-o", "--out", help="JSONL to write: tokens and their scores.")],
     options: dict[str, Any],
     plot: Annotated[Path | None, typer.Option(help="Draw the first few into a .png, .svg or .pdf file.")] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw it for dark pages.")] = False,
+    dark: o.Dark = False,
 ) -> None:
     """Score conversations at each token, to see where a score comes from.
 

@@ -15,9 +15,7 @@ __all__ = ["score_command"]
 @o.takes_model_options
 def score_command(
     model: o.Model,
-    conversations: Annotated[
-        Path, typer.Argument(help="JSONL with messages, or prompt and response or responses (also JSON, CSV, parquet).")
-    ],
+    conversations: o.Conversations,
     out: Annotated[Path, typer.Option("-o", "--out", help="JSONL to write: the same rows with their scores.")],
     options: dict[str, Any],
     break_lock: o.BreakLock = False,

@@ -8,22 +8,20 @@ from typing import Annotated
 
 import typer
 
+from rmeval.cli import options as o
+
 __all__ = ["show_command"]
 
 
 def show_command(
     run: Annotated[Path, typer.Argument(help="Run folder, or a folder with runs in it.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as one JSON list.")] = False,
-    policy: Annotated[
-        str | None, typer.Option(help="Another rule for ties and failures, such as half-ties@1; no new scoring.")
-    ] = None,
-    benchmark: Annotated[
-        str | None, typer.Option(help="The file.py:Class of a run made with one; it is not run unasked.")
-    ] = None,
+    policy: o.PolicyName = None,
+    benchmark: o.OwnBenchmark = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the style-substance matrix into a .png, .svg or .pdf file.")
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw it for dark pages.")] = False,
+    dark: o.Dark = False,
 ) -> None:
     """Show the numbers of a run, or a line for each of several. Needs no model and no torch."""
     from rmeval.cli.logs import show_warnings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rmeval.metrics.bias import STRATA, length_balanced, sides_of, strata_of, style_control, style_preference
+from rmeval.metrics.bias import STRATA, Sides, length_balanced, sides_of, strata_of, style_control, style_preference
 from rmeval.metrics.calibration import Calibration, calibrate
 from rmeval.metrics.intervals import wilson
 from rmeval.metrics.outcomes import Outcomes, outcomes
@@ -46,11 +46,12 @@ def analyse(
     found = outcomes(items, evidence, policy)
     if not len(found.credit):
         return []
+    sides = sides_of(items)
     records = [
-        *_length(benchmark, policy, found, items, counts),
-        *_style(benchmark, policy, found, items, counts),
+        *_length(benchmark, policy, found, sides, counts),
+        *_style(benchmark, policy, found, sides, counts),
         *_fancier(benchmark, policy, found, items, evidence),
-        *_same_style(benchmark, policy, found, items),
+        *_same_style(benchmark, policy, found, items, sides),
     ]
     for name, groups in analyses.items():
         for group, subsets in groups.items():
@@ -75,18 +76,18 @@ def _wrong(record: Record, metric: str) -> Record:
 
 
 def _length(
-    benchmark: str, policy: Policy, found: Outcomes, items: ItemTable, counts: Mapping[str, Codes]
+    benchmark: str, policy: Policy, found: Outcomes, sides: Sides, counts: Mapping[str, Codes]
 ) -> Iterator[Record]:
-    sides, characters = sides_of(items), counts["characters"]
+    characters = counts["characters"]
     strata = strata_of(sides, characters)
     for code, name in enumerate(STRATA):
         part = found.contests(strata == code)
         if len(part.credit):
             yield _named(accuracy_record(benchmark, policy, name, _held(part), FORMULA), "length")
-    value, interval = length_balanced(found, sides, characters)
+    value, interval, method = length_balanced(found, sides, characters)
     if not np.isnan(value):
-        part = _held(found.contests(strata >= 0))
-        method = "cluster-bootstrap" if interval else None
+        apart = (sides.better >= 0) & (characters[sides.better] != characters[sides.worse])
+        part = _held(found.contests(apart))
         yield make_record(benchmark, policy, "length_balanced", "all", value, part, FORMULA, (interval, method))
 
 
@@ -96,9 +97,8 @@ def _held(found: Outcomes) -> Outcomes:
 
 
 def _style(
-    benchmark: str, policy: Policy, found: Outcomes, items: ItemTable, counts: Mapping[str, Codes]
+    benchmark: str, policy: Policy, found: Outcomes, sides: Sides, counts: Mapping[str, Codes]
 ) -> Iterator[Record]:
-    sides = sides_of(items)
     fit = style_control(found, sides, counts["characters"], counts["markdown"])
     if fit is None:
         return
@@ -133,13 +133,12 @@ def _fancier(
         yield make_record(benchmark, policy, "prefers_fancier", scope, value, found.select(held), FORMULA, interval)
 
 
-def _same_style(benchmark: str, policy: Policy, found: Outcomes, items: ItemTable) -> Iterator[Record]:
+def _same_style(benchmark: str, policy: Policy, found: Outcomes, items: ItemTable, sides: Sides) -> Iterator[Record]:
     """Accuracy between answers of one style, where answers have styles: RM-Bench's Normal, over all contests."""
     of_shape = [np.array([_STYLE.get(one.style, -1) for one in shape.responses], np.int8) for shape in items.shapes]
     if all((codes < 0).all() for codes in of_shape):
         return
     style = np.concatenate([of_shape[code] for code in items.shape.tolist()])
-    sides = sides_of(items)
     same = (sides.better >= 0) & (style[sides.better] >= 0) & (style[sides.better] == style[sides.worse])
     part = found.contests(same)
     if len(part.credit):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random
+from rmeval.metrics.intervals import Z, bootstrap_interval, bootstrap_means, bootstrap_random
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.tables import Codes, ItemTable, starts
 from rmeval.types import STYLES, FloatArray, IntArray
@@ -29,7 +29,6 @@ __all__ = [
 STRATA = ("half or less", "shorter", "similar", "longer", "twice or more")
 """Length of the better answer, of that of the worse one: up to 1/2, up to 1/1.1, up to 1.1, below 2, and 2 or more."""
 _EDGES = np.array([0.5, 1 / 1.1, 1.1, 2.0])
-_Z = 1.959963984540054
 _SURE = 12.0
 """A coefficient larger than this, in log-odds for a standard deviation, means that what it stands for decides alone."""
 
@@ -88,13 +87,15 @@ def style_preference(table: ItemTable, scores: FloatArray) -> tuple[FloatArray, 
     return np.concatenate(preferred), np.concatenate(item)
 
 
-def length_balanced(found: Outcomes, sides: Sides, characters: Codes) -> tuple[float, tuple[float, float] | None]:
+def length_balanced(
+    found: Outcomes, sides: Sides, characters: Codes
+) -> tuple[float, tuple[float, float] | None, str | None]:
     """The mean of the accuracy where the better answer is the longer one and of that where it is the shorter one.
 
     Whoever goes by length alone gets one half, whichever way. Contests of equally long answers are left out.
 
     Returns:
-        The number (NaN where one kind is not there) and its interval, by bootstrap.
+        The number (NaN where one kind is not there), its interval and the interval's method.
     """
     apart = np.sign(characters[sides.better].astype(np.int64) - characters[sides.worse])
     apart[sides.better < 0] = 0
@@ -103,12 +104,12 @@ def length_balanced(found: Outcomes, sides: Sides, characters: Codes) -> tuple[f
         values[apart == sign, column] = found.credit[apart == sign]
     known = (~np.isnan(values)).sum(axis=0)
     if not known.all():
-        return np.nan, None
+        return np.nan, None, None
     value = float(np.nanmean(values, axis=0).mean())
     cluster = found.cluster[found.item]
     spread = bootstrap_means(values, cluster, bootstrap_random()).mean(axis=1)
     clusters = float(4 / sum(1 / len(np.unique(cluster[~np.isnan(own)])) for own in values.T))
-    return value, bootstrap_interval(value, spread, clusters)[0]
+    return value, *bootstrap_interval(value, spread, clusters)
 
 
 class Logistic(NamedTuple):
@@ -209,7 +210,7 @@ def style_control(found: Outcomes, sides: Sides, characters: Codes, markdown: Co
     if not fit.converged or float(np.abs(fit.coefficients).max()) > _SURE:
         return None
     error = np.sqrt(np.diag(fit.covariance))
-    low, high = fit.coefficients - _Z * error, fit.coefficients + _Z * error
+    low, high = fit.coefficients - Z * error, fit.coefficients + Z * error
     a, b, c = fit.coefficients.tolist()
     return StyleControl(
         float(expit(a)),

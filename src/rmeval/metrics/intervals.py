@@ -14,6 +14,7 @@ __all__ = [
     "MANY",
     "MIN_CLUSTERS",
     "REPLICATES",
+    "Z",
     "bootstrap_interval",
     "bootstrap_means",
     "bootstrap_random",
@@ -30,7 +31,7 @@ MANY = 20_000
 SEED = 0
 EXPANDED = f"cluster-bootstrap({REPLICATES} replicates, expanded percentile, seed {SEED})"
 BOOTSTRAP = f"cluster-bootstrap({REPLICATES} replicates, percentile, seed {SEED})"
-_Z = float(ndtri(0.975))
+Z = float(ndtri(0.975))
 _BLOCK = 4_000_000
 
 
@@ -70,9 +71,9 @@ def wilson(credit: FloatArray, cluster: Codes | IntArray) -> tuple[tuple[float, 
 
 
 def _wilson(mean: float, count: float) -> tuple[float, float]:
-    centre = mean + _Z**2 / (2 * count)
-    half = _Z * np.sqrt(mean * (1 - mean) / count + _Z**2 / (4 * count**2))
-    scale = 1 + _Z**2 / count
+    centre = mean + Z**2 / (2 * count)
+    half = Z * np.sqrt(mean * (1 - mean) / count + Z**2 / (4 * count**2))
+    scale = 1 + Z**2 / count
     return max(0.0, float((centre - half) / scale)), min(1.0, float((centre + half) / scale))
 
 
