@@ -123,7 +123,10 @@ def test_published_outputs_are_imported(tmp_path: Path, capsys: pytest.CaptureFi
     assert done.code == 0, done.err
     (path,) = (tmp_path / "runs").rglob("run.json")
     right = [(a > b) == (row["label"] == "A>B") for (a, b), row in zip(scores, found, strict=True)]
-    assert rmeval.open_run(path.parent).value("accuracy") == pytest.approx(np.mean(right))
+    run = rmeval.open_run(path.parent)
+    assert run.value("accuracy") == pytest.approx(np.mean(right))
+    # As the judgments say, not as the file is called.
+    assert run.manifest["model"]["name"] == "some/model"
     file.write_text("".join(json.dumps(row | {"judgments": [{"judgment": {}}]}) + "\n" for row in found))
     wrong = command(capsys, "import", file, "-b", "judgebench", "--data", data, "-o", tmp_path / "other")
     assert (wrong.code, "line 1: these judgments hold no scores of both answers" in wrong.err) == (2, True)

@@ -16,7 +16,9 @@ from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.reward_math import TAG, RewardMath
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import HALF, OFFICIAL
+from rmeval.runs.imports import import_scores
 from rmeval.types import Contest, Evidence, FloatArray, Item, Record, Response
+from tests.command import command
 
 
 def rows(problems: int, wrong: int = 9) -> list[dict[str, Any]]:
@@ -111,7 +113,7 @@ def test_a_run_from_rows_and_from_the_hubs_layout(tmp_path: Path) -> None:
     result = rmeval.evaluate("baseline:longest", "reward-math", written(tmp_path, mixed), out=tmp_path / "runs")
     assert result.record("accuracy").n_items == 6
     (tmp_path / "data").mkdir()
-    pq.write_table(pa.Table.from_pylist(rows(6)), tmp_path / "data" / "train-00000-of-00001.parquet")
+    pq.write_table(pa.Table.from_pylist(rows(6)), tmp_path / "data" / "test-00000-of-00001.parquet")
     items = list(load_benchmark("reward-math", str(tmp_path)).load())
     assert [item.id for item in items] == [str(n) for n in range(6)]
     assert items[1].responses[0].text == "I add 1 to itself.\nIt is 2."
@@ -143,3 +145,87 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 def test_offline_is_said_in_a_sentence() -> None:
     with pytest.raises(DataError, match="RewardMATH/RewardMATH is not in the local cache"):
         list(load_benchmark("reward-math").load())
+
+
+def results(found: list[dict[str, Any]], scores: list[list[Any]]) -> list[dict[str, Any]]:
+    """Rows as the reference writes them: a list of writers and one of scores a problem, the right one first."""
+    size = len(scores[0])
+    return [
+        {
+            "problem": found[size * n]["problem"],
+            "solution_reference": [row["solution_reference"] for row in found[size * n : size * (n + 1)]],
+            "score": own,
+        }
+        for n, own in enumerate(scores)
+    ]
+
+
+def brought(folder: Path, found: list[dict[str, Any]], published: list[dict[str, Any]]) -> rmeval.Result:
+    """The results imported, of data whose rows stand in another order."""
+    mixed = list(found)
+    np.random.default_rng(3).shuffle(mixed)
+    file = folder / "some_reward.json"
+    file.write_text(json.dumps(published))
+    return import_scores(file, RewardMath(str(written(folder, mixed))), folder / "runs")
+
+
+def test_published_results_are_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = rows(12)
+    scores = np.random.default_rng(1).integers(0, 4, (12, 10)).tolist()
+    scores[0] = [[score] for score in scores[0]]
+    published = results(found, scores)
+    # Two of the authors' files hold some problems twice.
+    result = brought(tmp_path, found, [*published, published[-1]])
+    scores[0] = [score for (score,) in scores[0]]
+    assert result.value("accuracy") == pytest.approx(np.mean([own[0] > max(own[1:]) for own in scores]))
+    assert result.value("mrr") == pytest.approx(np.mean([1 / sorted_rank(own) for own in scores]))
+    assert (result.record("mrr").n_items, result.manifest["model"]["name"]) == (12, "some_reward")
+
+    wrong = [published[0] | {"problem": "What else?"}]
+    (tmp_path / "other.json").write_text(json.dumps(wrong))
+    done = command(
+        capsys, "import", tmp_path / "other.json", "-b", "reward-math", "--data", tmp_path / "solutions.json",
+        "-o", tmp_path / "more",
+    )  # fmt: skip
+    assert (done.code, "belongs to an item of the benchmark" in done.err) == (2, True)
+
+
+def test_each_score_goes_to_the_solution_of_its_writer(tmp_path: Path) -> None:
+    """Also where one model wrote several, and the name of one is not known."""
+    found = rows(1, wrong=3)
+    for row, writer in zip(found, ("human_to_GPT-4", "", "model-x", "model-x"), strict=True):
+        row["solution_reference"] = writer
+    file = tmp_path / "some_reward.json"
+    published = results(found, [[4.0, 2.0, 3.0, 1.0]])[0]
+    published["solution_reference"] = ["human_to_GPT-4", "model-x", "", "model-x"]
+    file.write_text(json.dumps([published]))
+    # The right one stands last in the data, and first in the results.
+    data = written(tmp_path, [*found[1:], found[0]])
+    result = import_scores(file, RewardMath(str(data)), tmp_path / "runs")
+    scores = pq.read_table(result.path / "scores.parquet").to_pylist()
+    assert [(row["response"], row["score"]) for row in scores] == [(0, 4.0), (1, 3.0), (2, 2.0), (3, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"score": ["A", "B", "A"], "chosen_position": ["A"] * 3}, "entry 0: these are verdicts on pairs"),
+        ({"score": [1.0, 2.0]}, "'score' must hold a number for each of the 4 solutions"),
+        ({"score": 1.0}, "'score' must hold a number for each of the 4 solutions"),
+        ({"score": [[0.5, 0.1], [0.2], [0.3], [0.4]]}, "these are scores of steps"),
+        ({"score": [1.0, "high", 2.0, 3.0]}, "a score must be a number, not 'high'"),
+        ({"solution_reference": ["human_to_GPT-4", "a", "b", "c"]}, "not by the models of item 0"),
+        ({"solution_reference": "human_to_GPT-4"}, "'solution_reference' must be a list of strings"),
+    ],
+)
+def test_wrong_results(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    found = rows(1, wrong=3)
+    with pytest.raises(DataError, match=message):
+        brought(tmp_path, found, [results(found, [[1.0, 2.0, 3.0, 4.0]])[0] | change])
+
+
+def test_right_and_wrong_solutions_by_one_model_are_not_told_apart(tmp_path: Path) -> None:
+    found = rows(1, wrong=3)
+    found[2]["solution_reference"] = "human_to_GPT-4"
+    with pytest.raises(DataError, match="'human_to_GPT-4' wrote right and wrong solutions of item 0: give rows of"):
+        brought(tmp_path, found, results(found, [[1.0, 2.0, 3.0, 4.0]]))

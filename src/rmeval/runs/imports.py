@@ -1,4 +1,4 @@
-"""Scores computed elsewhere become a run: ours, RM-Bench's, RewardBench's two formats and RewardBench 2's.
+"""Scores computed elsewhere become a run: ours, and what the references of several benchmarks write.
 
 Rows are matched to items by id, or by their texts where there is no id; never by position alone.
 """
@@ -26,7 +26,7 @@ from rmeval.runs.folder import Result
 from rmeval.runs.planning import notes, plan
 from rmeval.runs.runner import RunWriter
 from rmeval.runs.selection import Selection
-from rmeval.types import Item
+from rmeval.types import Item, Response
 
 __all__ = ["import_scores"]
 
@@ -53,7 +53,8 @@ def import_scores(
 
     Args:
         scores: JSONL of `{"item_id", "response", "score"}`; RM-Bench's result JSON; RewardBench's `_outputs.jsonl` or
-            its `eval-set-scores` JSON of columns, or RewardBench 2's; JudgeBench's outputs of reward models.
+            its `eval-set-scores` JSON of columns, or RewardBench 2's; JudgeBench's outputs of reward models;
+            RewardMATH's results.
         benchmark: The benchmark that they are scores of.
         out: Folder of runs.
         selection: Which items.
@@ -105,7 +106,8 @@ def _read(path: Path, items: Sequence[Item]) -> tuple[dict[Place, float], str | 
         rows = _columns(columns, path)
         name = columns.get("model")
     else:
-        rows, name = read_rows(path), None
+        rows = read_rows(path)
+        name = _judged_by(rows[0])
     index = _Index.of(items)
     form = _form(rows[0])
     found: dict[Place, float] = {}
@@ -158,10 +160,12 @@ def _form(row: Row) -> Form:
         return _judgebench
     if "scores" in row.fields:
         return _reward_bench_2
+    if "score" in row.fields and "solution_reference" in row.fields:
+        return _reward_math
     raise DataError(
         f"{row.where}: no scores here: there must be 'item_id', 'response' and 'score', or "
         "RM-Bench's 'score_chosen' and 'score_rejected', or RewardBench's 'scores_chosen' and 'scores_rejected', "
-        "or RewardBench 2's 'scores', or JudgeBench's 'judgments'"
+        "or RewardBench 2's 'scores', or JudgeBench's 'judgments', or RewardMATH's 'score' and 'solution_reference'"
     )
 
 
@@ -235,6 +239,59 @@ def _judgebench(row: Row, index: _Index, path: Path) -> Iterator[tuple[Place, fl
         yield (item.id, place), score
 
 
+def _judged_by(row: Row) -> str | None:
+    """The model that JudgeBench's outputs name in each judgment; their files' names hold much else."""
+    try:
+        name = row.fields["judgments"][0]["judgment"]["judge_model"]
+    except (LookupError, TypeError):
+        return None
+    return name if isinstance(name, str) and name else None
+
+
+def _reward_math(row: Row, index: _Index, path: Path) -> Iterator[tuple[Place, float]]:
+    """A list of scores a problem, beside the models that wrote the solutions.
+
+    Several solutions by one model are taken in the order of the data: in no number do wrong ones differ.
+    """
+    if "chosen_position" in row.fields:
+        raise DataError(f"{row.where}: these are verdicts on pairs: only scores of single solutions can be imported")
+    writers, scores = row.texts("solution_reference"), row.get("score")
+    if not isinstance(scores, list) or len(scores) != len(writers):
+        raise DataError(f"{row.where}: 'score' must hold a number for each of the {len(writers)} solutions")
+    if any(isinstance(score, list) and len(score) != 1 for score in scores):
+        raise DataError(
+            f"{row.where}: these are scores of steps: make one of each solution's, such as their product or the least"
+        )
+    near = index.by_prompt.get(row.text("problem"), ())
+    item = next((item for item in near if sorted(map(_writer, item.responses)) == sorted(writers)), None)
+    if item is not None:
+        places = _by_writer(item, row)
+        for writer, score in zip(writers, scores, strict=True):
+            yield (item.id, places[writer].pop(0)), _number(row, score)
+    elif near:
+        raise DataError(
+            f"{row.where}: its solutions are not by the models of item {near[0].id}: the scores are of other data"
+        )
+
+
+def _by_writer(item: Item, row: Row) -> dict[str, list[int]]:
+    """Which answers of an item each model wrote, none of them both a right and a wrong one."""
+    places: dict[str, list[int]] = {}
+    for place, response in enumerate(item.responses):
+        own = places.setdefault(_writer(response), [])
+        if own and item.responses[own[0]].gold != response.gold:
+            raise DataError(
+                f"{row.where}: {_writer(response)!r} wrote right and wrong solutions of item {item.id}: give rows of "
+                "'item_id', 'response' and 'score' instead"
+            )
+        own.append(place)
+    return places
+
+
+def _writer(response: Response) -> str:
+    return response.source or ""
+
+
 def _name_starts(path: Path) -> list[str]:
     """What an RM-Bench result file's name may begin with: `safety-refuse` in `safety-refuse_filtered_model.json`."""
     return [path.name.partition("_")[0]]
@@ -263,10 +320,11 @@ def _numbers(row: Row, column: str, length: int | None = None) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """Items by id, by their texts, and by the rarest word in them."""
+    """Items by id, by their texts, by their prompt, and by the rarest word in them."""
 
     by_id: Mapping[str, Item]
     by_text: Mapping[str, Item]
+    by_prompt: Mapping[str, Sequence[Item]]
     by_word: Mapping[str, Sequence[Item]]
 
     @classmethod
@@ -274,10 +332,13 @@ class _Index:
         words = {item.id: set(_WORD.findall(" ".join(_flat(item)))) for item in items}
         count = Counter(word for found in words.values() for word in found)
         by_word: dict[str, list[Item]] = {}
+        by_prompt: dict[str, list[Item]] = {}
         for item in items:
+            by_prompt.setdefault(item.prompt[-1].content, []).append(item)
             rarest = min(words[item.id], key=lambda word: (count[word], word), default="")
             by_word.setdefault(rarest, []).append(item)
-        return cls({item.id: item for item in items}, {_texts_digest(*_texts(item)): item for item in items}, by_word)
+        by_text = {_texts_digest(*_texts(item)): item for item in items}
+        return cls({item.id: item for item in items}, by_text, by_prompt, by_word)
 
     def find(self, row: Row, parts: Sequence[str]) -> Item | None:
         """The item of a row of chosen and rejected answers, or None.
