@@ -45,7 +45,7 @@ class RewardMath(TableBenchmark):
         "and 55.17% for internlm2-7b-reward",
     )
     spec = card.id
-    files = ("data/train-00000-of-00001.parquet",)
+    files = ("data/test-00000-of-00001.parquet",)
 
     def load(self) -> Iterator[Item]:
         """Reads the problems; the rows of one need not stand together."""
