@@ -19,10 +19,10 @@ import numpy as np
 
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.judgebench import JudgeBench
-from rmeval.benchmarks.reward_math import TAG, RewardMath
-from rmeval.metrics.outcomes import OFFICIAL, SHARED
+from rmeval.benchmarks.reward_math import RewardMath
+from rmeval.metrics.outcomes import SHARED
 from rmeval.runs.imports import import_scores
-from rmeval.types import Contest, Evidence, Item, Response
+from rmeval.types import Evidence, Item
 
 PAPER = {
     "Skywork_Skywork-Reward-Gemma-2-27B": 64.29,
@@ -35,13 +35,28 @@ PAPER = {
 AUTHORS = {
     "internlm2": (37.27, 55.17),
     "internlm2_20b": (33.95, 51.95),
-    "ArmoRM": (20.50, 42.18),
+    "grm_llama3": (24.43, 45.80),
     "skywork_llama3": (22.15, 44.69),
+    "ArmoRM": (20.50, 42.18),
+    "Eurus-RM": (16.98, 38.30),
+    "beaver": (7.25, 26.59),
+    "oasst-rm": (7.04, 27.03),
     "grm_gemma": (4.97, 24.10),
-    "gpt4": (22.47, 44.70),
+    "gpt4o": (25.88, 46.58),
+    "gpt4": (22.36, 44.57),
     "opus": (2.48, 18.66),
+    "prometheus_7B": (2.28, 16.57),
+    "sonnet-3-5": (2.07, 17.60),
+    "llama3_8B": (2.07, 18.20),
+    "llama3_70B": (0.62, 17.16),
+    "prometheus_8x7B": (0.21, 14.92),
+    "chatgpt": (0.21, 14.00),
 }
-"""Accuracy and MRR that RewardMATH's own class gives for its published results, in percent."""
+"""Accuracy and MRR that RewardMATH's own class gives for its published scores of solutions, in percent.
+
+Each problem counts once: the files of gpt4o, gpt4 and chatgpt hold two problems twice, with which gpt4 gets 22.47 and
+44.70.
+"""
 
 Row = tuple[str, float, float]
 """What it is, the number here and the published one, in percent."""
@@ -58,19 +73,25 @@ def judgebench(clone: Path) -> Iterator[Row]:
 
 
 def reward_math(clone: Path) -> Iterator[Row]:
-    """The scores of ten solutions a problem, the right one first."""
-    for name, published in AUTHORS.items():
-        rows = json.loads((clone / "results" / "RewardMATH" / f"{name}_reward.json").read_text())
-        items, evidence = [], {}
-        for number, row in enumerate(rows):
-            scores = np.array([score[0] if isinstance(score, list) else score for score in row["score"]], float)
-            answers = tuple(Response("", float(k == 0)) for k in range(len(scores)))
-            contest = Contest(tuple(range(len(scores))), 0, TAG)
-            items.append(Item(str(number), "all", (), answers, (contest,), str(number)))
-            evidence[str(number)] = Evidence(str(number), "score", scores)
-        records = {r.metric: 100 * r.value for r in RewardMath().aggregate(items, evidence, OFFICIAL, intervals=False)}
-        for metric, number_there in zip(("accuracy", "mrr"), published, strict=True):
-            yield f"RewardMATH {name} {metric}", records[metric], number_there
+    """Results of the models that score each solution, imported as a user imports them.
+
+    The solutions are on the hub alone; what stands for them here is made up, and no score depends on it.
+    """
+    folder = clone / "results" / "RewardMATH"
+    rows = json.loads((folder / "internlm2_reward.json").read_text())
+    solutions = [
+        {"problem": row["problem"], "problem_id": number, "eval_solution": [f"solution {place} of {number}"]}
+        | {"solution_reference": writer, "solution_type": "rejected" if place else "chosen"}
+        for number, row in enumerate(rows)
+        for place, writer in enumerate(row["solution_reference"])
+    ]
+    with tempfile.TemporaryDirectory() as out:
+        data = Path(out) / "solutions.json"
+        data.write_text(json.dumps(solutions))
+        for name, published in AUTHORS.items():
+            result = import_scores(folder / f"{name}_reward.json", RewardMath(str(data)), Path(out) / "runs")
+            for metric, number_there in zip(("accuracy", "mrr"), published, strict=True):
+                yield f"RewardMATH {name} {metric}", 100 * result.value(metric), number_there
 
 
 def llmbar(clone: Path) -> Iterator[Row]:

@@ -21,7 +21,11 @@ TAG = "best-of-10"
 
 
 class RewardMath(TableBenchmark):
-    """RewardMATH from the hub or local files: a row a solution, one right and nine wrong ones a problem."""
+    """RewardMATH from the hub or local files: a row a solution, one right and nine wrong ones a problem.
+
+    Equal scores count against the right solution in both numbers, as in the reference (`src/evaluation/eval.py`). Of a
+    model that compares, a pair without an answer fails the whole problem; the reference counts that pair as lost.
+    """
 
     card = Card(
         id="reward-math",
