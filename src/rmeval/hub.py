@@ -87,7 +87,10 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
     log.setLevel(logging.ERROR)
     try:
         commit = _full_commit(repo, revision, repo_type)
-        path = Path(hf_hub_download(repo, filename, revision=commit, repo_type=repo_type))
+        # Without a hub the client tries for half a minute; what a branch has come to be is asked even if it is cached.
+        known = re.fullmatch(r"[0-9a-f]{40}", commit or "") and is_cached(repo, filename, commit, repo_type)
+        alone = not known and not _answers(repo, repo_type)
+        path = Path(hf_hub_download(repo, filename, revision=commit, repo_type=repo_type, local_files_only=alone))
     except tuple(kind for kind, _ in reasons) as error:
         reason = next(text for kind, text in reasons if isinstance(error, kind))
         failure, what = (ModelError, "model") if repo_type == "model" else (DataError, "data set")
@@ -95,6 +98,20 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
     finally:
         log.setLevel(level)
     return HubFile(path, _commit_of(path) or commit or "unknown")
+
+
+def _answers(repo: str, repo_type: RepoType) -> bool:
+    """Whether anything is said about a repository, if only that it is not there; a question that is asked once."""
+    from huggingface_hub import HfApi, errors
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
+
+    try:
+        HfApi().repo_info(repo, repo_type=repo_type)
+    except errors.HfHubHTTPError:
+        return True
+    except (HTTPError, ConnectionError):
+        return False
+    return True
 
 
 _UNREACHABLE = "cannot be had because the hub cannot be reached: check the connection, or give a local path"

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from rmeval.benchmarks.table import PAIR
 from rmeval.errors import DataError, ModelError
 from rmeval.metrics.style_substance import CONTESTS, styled_responses
 from rmeval.models import RewardModel, protocol_of
@@ -27,7 +28,7 @@ from rmeval.protocols import pointwise
 from rmeval.protocols.pairwise import ODDS, VALUE
 from rmeval.spool import windows
 from rmeval.tables import EvidenceTable, ItemTable, Shape
-from rmeval.types import STYLES, Contest, FloatArray, Item, Message, Observation, Request, Response
+from rmeval.types import STYLES, FloatArray, Item, Message, Observation, Request, Response
 
 __all__ = ["Constant", "Length", "Noisy", "make_evidence", "make_items", "make_pairs"]
 
@@ -147,12 +148,9 @@ def make_items(n: int, subset: str = "chat", clusters: int | None = None, seed: 
 def make_pairs(n: int, subset: str = "all", clusters: int | None = None, seed: int = 0) -> list[Item]:
     """Small preference pairs: a chosen and a rejected answer, equally long. Arguments as for `make_items`."""
     return [
-        Item(name, subset, prompt, (Response(right, 1.0), Response(wrong, 0.0)), _PAIR, cluster)
+        Item(name, subset, prompt, (Response(right, 1.0), Response(wrong, 0.0)), PAIR, cluster)
         for name, prompt, right, wrong, cluster in _problems(n, subset, clusters, seed)
     ]
-
-
-_PAIR = (Contest((0, 1), 0, "chosen/rejected"),)
 
 
 def _problems(

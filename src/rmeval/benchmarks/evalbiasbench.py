@@ -8,11 +8,10 @@ from pathlib import Path
 
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row, iterate_rows
-from rmeval.benchmarks.table import TableBenchmark
-from rmeval.digests import digest
+from rmeval.benchmarks.table import TableBenchmark, pair
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import SHARED
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Item
 
 __all__ = ["EvalBiasBench"]
 
@@ -24,7 +23,6 @@ COUNTS = {
     "nested_instruction": 12,
     "familiar knowledge preference bias": 12,
 }
-CONTESTS = (Contest((0, 1), 0, "chosen/rejected"),)
 
 
 class EvalBiasBench(TableBenchmark):
@@ -70,17 +68,10 @@ class EvalBiasBench(TableBenchmark):
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair; its id is `<bias>/<place among those of this bias>`."""
-        bias, label, prompt = row.text("bias"), row.get("label"), row.text("instruction")
+        bias, label = row.text("bias"), row.get("label")
         if bias not in COUNTS:
             raise DataError(f"{row.where}: {bias!r} is no bias of EvalBiasBench ({', '.join(COUNTS)}): mend it")
         if label not in (1, 2) or isinstance(label, bool):
             raise DataError(f"{row.where}: the label must be 1 or 2, the better response, not {label!r}: mend it")
         better, worse = row.text(f"response{label}"), row.text(f"response{3 - label}")
-        yield Item(
-            id=f"{bias}/{row.get('number')}",
-            subset=bias,
-            prompt=(Message("user", prompt),),
-            responses=(Response(better, 1.0), Response(worse, 0.0)),
-            contests=CONTESTS,
-            cluster=digest(prompt),
-        )
+        yield pair(bias, row.get("number"), row.text("instruction"), better, worse)

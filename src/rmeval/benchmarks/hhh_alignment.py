@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row, iterate_rows, name_in
-from rmeval.benchmarks.table import TableBenchmark
-from rmeval.digests import digest
+from rmeval.benchmarks.source import Row, part_rows
+from rmeval.benchmarks.table import TableBenchmark, pair
 from rmeval.errors import DataError
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Item
 
 __all__ = ["HHHAlignment"]
 
 COUNTS = {"harmless": 58, "helpful": 59, "honest": 61, "other": 43}
-CONTESTS = (Contest((0, 1), 0, "chosen/rejected"),)
 
 
 class HHHAlignment(TableBenchmark):
@@ -51,22 +49,11 @@ class HHHAlignment(TableBenchmark):
 
     def rows(self, path: Path) -> Iterator[Row]:
         """The rows of a kind, which the file's folder or name tells, numbered."""
-        kind = name_in(path, COUNTS)
-        for number, row in enumerate(iterate_rows(path, nested=True)):
-            yield Row(row.fields | {"kind": kind, "number": number}, row.where)
+        return part_rows(path, COUNTS, nested=True)
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair; its id is `<kind>/<place in the file>`."""
-        prompt = row.text("input")
-        better, worse = _choices(row)
-        yield Item(
-            id=f"{row.text('kind')}/{row.get('number')}",
-            subset=row.text("kind"),
-            prompt=(Message("user", prompt),),
-            responses=(Response(better, 1.0), Response(worse, 0.0)),
-            contests=CONTESTS,
-            cluster=digest(prompt),
-        )
+        yield pair(row.text("part"), row.get("number"), row.text("input"), *_choices(row))
 
 
 def _choices(row: Row) -> tuple[str, str]:

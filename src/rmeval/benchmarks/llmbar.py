@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rmeval.benchmarks import Card, missing_counts
-from rmeval.benchmarks.source import Row, iterate_rows, name_in
-from rmeval.benchmarks.table import TableBenchmark
-from rmeval.digests import digest
+from rmeval.benchmarks import Card
+from rmeval.benchmarks.source import Row, part_rows
+from rmeval.benchmarks.table import TableBenchmark, pair
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
 from rmeval.metrics.outcomes import SHARED
-from rmeval.tables import ItemTable
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Item
 
 __all__ = ["LLMBar"]
 
@@ -21,7 +19,6 @@ NATURAL = "Natural"
 ADVERSARIAL = ("Neighbor", "GPTInst", "GPTOut", "Manual")
 COUNTS = {NATURAL: 100, "Neighbor": 134, "GPTInst": 92, "GPTOut": 47, "Manual": 46}
 SECTIONS = {"Adversarial": ADVERSARIAL}
-CONTESTS = (Contest((0, 1), 0, "chosen/rejected"),)
 
 
 class LLMBar(TableBenchmark):
@@ -63,27 +60,19 @@ class LLMBar(TableBenchmark):
     weights: Mapping[Measure, float] = {("accuracy", name): 1.0 for name in COUNTS} | {
         ("section", "Adversarial"): float(len(ADVERSARIAL))
     }
+    whole = "overall"
 
     def rows(self, path: Path) -> Iterator[Row]:
         """The rows of a set, which the file's folder or name tells, numbered."""
-        name = name_in(path, COUNTS)
-        for number, row in enumerate(iterate_rows(path)):
-            yield Row(row.fields | {"set": name, "number": number}, row.where)
+        return part_rows(path, COUNTS)
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair; its id is `<set>/<place in the file>`."""
-        label, prompt = row.get("label"), row.text("input")
+        label = row.get("label")
         if label not in (1, 2) or isinstance(label, bool):
             raise DataError(f"{row.where}: the label must be 1 or 2, the better output, not {label!r}: mend it")
         better, worse = row.text(f"output_{label}"), row.text(f"output_{3 - label}")
-        yield Item(
-            id=f"{row.text('set')}/{row.get('number')}",
-            subset=row.text("set"),
-            prompt=(Message("user", prompt),),
-            responses=(Response(better, 1.0), Response(worse, 0.0)),
-            contests=CONTESTS,
-            cluster=digest(prompt),
-        )
+        yield pair(row.text("part"), row.get("number"), row.text("input"), better, worse)
 
     def composition(self, counts: Counts) -> Composition:
         """Accuracy by set, the mean of the adversarial sets, and the mean of all five (the tables of section 4)."""
@@ -100,9 +89,3 @@ class LLMBar(TableBenchmark):
         """Both means weigh sets alike."""
         names = {"section": "llmbar/adversarial@1", "overall": "llmbar/overall@1"}
         return names.get(measure[0], "accuracy@1")
-
-    def notes(self, items: Sequence[Item]) -> list[str]:
-        """Missing sets, and counts that differ from the published ones."""
-        missing = [name for name in COUNTS if name not in ItemTable.of(items).counts]
-        notes = [f"no overall: there are no items of {', '.join(missing)}"] if missing else []
-        return notes + missing_counts(self.card, items)

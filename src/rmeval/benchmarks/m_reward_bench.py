@@ -10,13 +10,13 @@ from typing import Any
 
 from rmeval.benchmarks import Card, missing_counts
 from rmeval.benchmarks.source import Row, iterate_rows, name_in
-from rmeval.benchmarks.table import TableBenchmark
+from rmeval.benchmarks.table import TableBenchmark, pair
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure
 from rmeval.metrics.languages import WEIGHTS, language_composition
 from rmeval.metrics.sections import ANALYSES, SECTIONS
 from rmeval.tables import ItemTable
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Item
 
 __all__ = ["LANGUAGES", "MRewardBench"]
 
@@ -29,7 +29,6 @@ LANGUAGES = (
 
 COUNTS = WEIGHTS | {"math-prm": 447}
 FORMULA = "m-reward-bench/sections@1"
-CONTESTS = (Contest((0, 1), 0, "chosen/rejected"),)
 
 
 def _everywhere(names: Sequence[str]) -> tuple[str, ...]:
@@ -113,15 +112,8 @@ class MRewardBench(TableBenchmark):
         if name not in COUNTS:
             raise DataError(f"{row.where}: {name!r} is no subset of RewardBench: mend it")
         subset, number, better = f"{row.text('language')}/{name}", row.get("id"), row.text("chosen")
-        yield Item(
-            id=f"{subset}/{number}",
-            subset=subset,
-            prompt=(Message("user", row.text("prompt")),),
-            # Who wrote them is left out: it would make a shape of nearly every pair, and there are 65,987 of them.
-            responses=(Response(better, 1.0), Response(row.text("rejected"), 0.0)),
-            contests=CONTESTS,
-            cluster=_cluster(name, number, better),
-        )
+        # Who wrote them is left out: it would make a shape of nearly every pair, and there are 65,987 of them.
+        yield pair(subset, number, row.text("prompt"), better, row.text("rejected"), _cluster(name, number, better))
 
     def composition(self, counts: Counts) -> Composition:
         """Means over languages, and each language with its sections."""

@@ -9,16 +9,16 @@ from typing import Any
 
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import SUFFIXES, Row, find_files, iterate_rows
+from rmeval.benchmarks.table import PAIR
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.hub import is_hub_id, need_extra
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.records import accuracy_record
-from rmeval.types import Contest, Conversation, Evidence, Item, Policy, Record, Response
+from rmeval.types import Conversation, Evidence, Item, Policy, Record, Response
 
 __all__ = ["Pairs"]
 
-CONTESTS = (Contest((0, 1), 0, "chosen/rejected"),)
 FORMULA = "accuracy@1"
 COLUMNS = ("prompt", "chosen", "rejected", "subset", "id")
 
@@ -115,7 +115,7 @@ class Pairs:
             subset="all" if subset is None else str(subset),
             prompt=chosen_context,
             responses=(Response(chosen, 1.0), Response(rejected, 0.0)),
-            contests=CONTESTS,
+            contests=PAIR,
             cluster=conversation_digest(chosen_context),
         )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks import Card
 from rmeval.benchmarks.ppe_preference import CITATION
 from rmeval.benchmarks.source import Row
 from rmeval.benchmarks.table import TableBenchmark
@@ -15,7 +15,7 @@ from rmeval.metrics.best_of_k import curve_records
 from rmeval.metrics.composition import Composition, Counts, Measure, Part, mixed, pooled
 from rmeval.metrics.outcomes import SHARED
 from rmeval.tables import EvidenceTable, ItemTable
-from rmeval.types import Contest, Evidence, Item, Message, Policy, Record, Response
+from rmeval.types import Contest, Item, Message, Policy, Record, Response
 
 __all__ = ["COUNTS", "PPECorrectness"]
 
@@ -75,6 +75,7 @@ class PPECorrectness(TableBenchmark):
         for name, commit in _REVISIONS.items()
     )
     weights = MappingProxyType({("accuracy", name): 1.0 for name in COUNTS})
+    whole = "overall"
 
     def items(self, row: Row) -> Iterator[Item]:
         """A question with its answers, right or wrong, and the sampled pairs of one of each."""
@@ -111,20 +112,9 @@ class PPECorrectness(TableBenchmark):
             found["overall", "all"] = mixed([(1 / len(COUNTS), shares) for shares in found.values()])
         return found
 
-    def aggregate(
-        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
-    ) -> list[Record]:
-        """The accuracies, and the records of `curve_records`."""
-        table = ItemTable.of(items)
-        seen = EvidenceTable.of(table, evidence)
-        records = super().aggregate(table, seen, policy, intervals)
-        return [*records, *curve_records(self.card.id, policy, table, seen, tuple(COUNTS), SHOWN, intervals)]
-
-    def notes(self, items: Sequence[Item]) -> list[str]:
-        """Missing benchmarks, and counts that differ from the published ones."""
-        missing = [name for name in COUNTS if name not in ItemTable.of(items).counts]
-        notes = [f"no overall: there are no items of {', '.join(missing)}"] if missing else []
-        return notes + missing_counts(self.card, items)
+    def further(self, items: ItemTable, evidence: EvidenceTable, policy: Policy, intervals: bool) -> Iterable[Record]:
+        """Curves of best of K."""
+        return curve_records(self.card.id, policy, items, evidence, tuple(COUNTS), SHOWN, intervals)
 
 
 def _contests(row: Row, scores: Sequence[object]) -> Iterator[Contest]:

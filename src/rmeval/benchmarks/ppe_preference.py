@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row
@@ -12,7 +12,7 @@ from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, pooled
 from rmeval.metrics.ppe import METRICS, ranking_records
 from rmeval.tables import EvidenceTable, ItemTable
-from rmeval.types import Contest, Evidence, Item, Message, Policy, Record, Response
+from rmeval.types import Contest, Item, Message, Policy, Record, Response
 
 __all__ = ["CITATION", "PPEPreference"]
 
@@ -87,14 +87,9 @@ class PPEPreference(TableBenchmark):
         foreign = [tag for tag, own in parts.items() if "english" not in own]
         return found | {("accuracy", "non-english"): pooled(counts, ["all"], foreign)}
 
-    def aggregate(
-        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
-    ) -> list[Record]:
-        """The accuracies, and the records of `ranking_records`."""
-        table = ItemTable.of(items)
-        seen = EvidenceTable.of(table, evidence)
-        records = super().aggregate(table, seen, policy, intervals)
-        return [*records, *ranking_records(self.card.id, policy, table, seen, self.card.id, intervals)]
+    def further(self, items: ItemTable, evidence: EvidenceTable, policy: Policy, intervals: bool) -> Iterable[Record]:
+        """How models are ranked."""
+        return ranking_records(self.card.id, policy, items, evidence, self.card.id, intervals)
 
 
 def _tag(row: Row) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks import Card
+from rmeval.benchmarks.reward_bench import CITATION
 from rmeval.benchmarks.source import Row, iterate_rows
-from rmeval.benchmarks.table import TableBenchmark
-from rmeval.digests import conversation_digest
+from rmeval.benchmarks.table import TableBenchmark, pair
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
 from rmeval.metrics.sections import PRIOR_SETS
-from rmeval.tables import ItemTable
-from rmeval.types import Contest, Item, Response
+from rmeval.types import Item
 
 __all__ = ["PreferenceTestSets"]
 
@@ -29,7 +28,6 @@ COUNTS = {
 }
 DROPPED = ("pku_better", "pku_safer")
 """Splits of the data that `load_eval_dataset` of the reference's `rewardbench/utils.py` leaves out."""
-CONTESTS = (Contest((0, 1), 0, "chosen/rejected"),)
 
 
 class PreferenceTestSets(TableBenchmark):
@@ -48,15 +46,7 @@ class PreferenceTestSets(TableBenchmark):
         revision="d8cb9d95eaaadc5c932291dc8ce7a9b8f66eb040",
         licence="ODC-BY; parts keep their own licences (hub card)",
         paper="https://arxiv.org/abs/2403.13787",
-        citation="""@misc{lambert2024rewardbench,
-  title={{RewardBench}: Evaluating Reward Models for Language Modeling},
-  author={Nathan Lambert and Valentina Pyatkin and Jacob Morrison and LJ Miranda and Bill Yuchen Lin and
-          Khyathi Chandu and Nouha Dziri and Sachin Kumar and Tom Zick and Yejin Choi and Noah A. Smith and
-          Hannaneh Hajishirzi},
-  year={2024},
-  eprint={2403.13787},
-  archivePrefix={arXiv}
-}""",
+        citation=CITATION,
         counts=COUNTS,
         sections={"prior": PRIOR_SETS},
         formulas=("accuracy@1", "reward-bench/prior@1"),
@@ -64,6 +54,8 @@ class PreferenceTestSets(TableBenchmark):
     )
     spec = card.id
     files = tuple(f"data/{name}-00000-of-00001.parquet" for name in COUNTS)
+    parts: Mapping[str, Sequence[str]] = {name: (name,) for name in PRIOR_SETS}
+    whole = "prior"
 
     def rows(self, path: Path) -> Iterator[Row]:
         """The rows with their set, which the file's name tells, and an id of their own where one occurs twice."""
@@ -88,14 +80,7 @@ class PreferenceTestSets(TableBenchmark):
         prompt = row.conversation("prompt")
         if not prompt:
             raise DataError(f"{row.where}: the prompt has no messages: add them")
-        yield Item(
-            id=f"{subset}/{row.get('key')}",
-            subset=subset,
-            prompt=prompt,
-            responses=(Response(row.text("chosen"), 1.0), Response(row.text("rejected"), 0.0)),
-            contests=CONTESTS,
-            cluster=conversation_digest(prompt),
-        )
+        yield pair(subset, row.get("key"), prompt, row.text("chosen"), row.text("rejected"))
 
     def composition(self, counts: Counts) -> Composition:
         """Accuracy by set, and the prior, absent unless its four sets are there."""
@@ -108,9 +93,3 @@ class PreferenceTestSets(TableBenchmark):
     def formula(self, measure: Measure) -> str:
         """The prior is RewardBench's."""
         return "accuracy@1" if measure[0] == "accuracy" else "reward-bench/prior@1"
-
-    def notes(self, items: Sequence[Item]) -> list[str]:
-        """Missing sets of the prior, and counts that differ from the published ones."""
-        missing = [name for name in PRIOR_SETS if name not in ItemTable.of(items).counts]
-        notes = [f"no prior: there are no items of {', '.join(missing)}"] if missing else []
-        return notes + missing_counts(self.card, items)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark
+from rmeval.benchmarks.table import TableBenchmark, pair
 from rmeval.digests import digest
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure
 from rmeval.metrics.sections import ANALYSES, EXAMPLE_COUNTS, FORMULA, SECTIONS, section_composition
-from rmeval.tables import ItemTable
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Item, Response
 
-__all__ = ["RewardBench"]
+__all__ = ["CITATION", "RewardBench"]
 
 MATH_PRM_ITEMS = 447
 FILTERED = "data/filtered-00000-of-00001.parquet"
-CONTESTS = (Contest((0, 1), 0, "chosen/rejected"),)
+CITATION = """@misc{lambert2024rewardbench,
+  title={{RewardBench}: Evaluating Reward Models for Language Modeling},
+  author={Nathan Lambert and Valentina Pyatkin and Jacob Morrison and LJ Miranda and Bill Yuchen Lin and
+          Khyathi Chandu and Nouha Dziri and Sachin Kumar and Tom Zick and Yejin Choi and Noah A. Smith and
+          Hannaneh Hajishirzi},
+  year={2024},
+  eprint={2403.13787},
+  archivePrefix={arXiv}
+}"""
 
 
 class RewardBench(TableBenchmark):
@@ -33,15 +40,7 @@ class RewardBench(TableBenchmark):
         revision="47e72080fff14868833de674899b78b5426cb295",
         licence="ODC-BY; parts keep their own licences (hub card)",
         paper="https://arxiv.org/abs/2403.13787",
-        citation="""@misc{lambert2024rewardbench,
-  title={{RewardBench}: Evaluating Reward Models for Language Modeling},
-  author={Nathan Lambert and Valentina Pyatkin and Jacob Morrison and LJ Miranda and Bill Yuchen Lin and
-          Khyathi Chandu and Nouha Dziri and Sachin Kumar and Tom Zick and Yejin Choi and Noah A. Smith and
-          Hannaneh Hajishirzi},
-  year={2024},
-  eprint={2403.13787},
-  archivePrefix={arXiv}
-}""",
+        citation=CITATION,
         counts={name: MATH_PRM_ITEMS if name == "math-prm" else count for name, count in EXAMPLE_COUNTS.items()},
         verified="sections equal calculate_scores_per_section of the reference, and the published ones of RM-R1 (32B)",
         sections=SECTIONS,
@@ -54,6 +53,7 @@ class RewardBench(TableBenchmark):
     weights: Mapping[Measure, float] = {("accuracy", name): float(count) for name, count in EXAMPLE_COUNTS.items()} | {
         ("section", section): 1.0 for section in SECTIONS
     }
+    parts, whole = SECTIONS, "overall"
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair; its id is `<subset>/<id>`."""
@@ -63,17 +63,9 @@ class RewardBench(TableBenchmark):
                 f"{row.where}: {subset!r} is no subset of RewardBench: use -b pairs for other preference data"
             )
         prompt, number = row.text("prompt"), str(row.get("id"))
-        yield Item(
-            id=f"{subset}/{number}",
-            subset=subset,
-            prompt=(Message("user", prompt),),
-            responses=(
-                Response(row.text("chosen"), 1.0, source=row.optional_text("chosen_model")),
-                Response(row.text("rejected"), 0.0, source=row.optional_text("rejected_model")),
-            ),
-            contests=CONTESTS,
-            cluster=_cluster(subset, number, prompt),
-        )
+        better = Response(row.text("chosen"), 1.0, source=row.optional_text("chosen_model"))
+        worse = Response(row.text("rejected"), 0.0, source=row.optional_text("rejected_model"))
+        yield pair(subset, number, prompt, better, worse, _cluster(subset, number, prompt))
 
     def composition(self, counts: Counts) -> Composition:
         """Sections with their subsets, and the mean of the four sections, absent unless all are there."""
@@ -82,16 +74,6 @@ class RewardBench(TableBenchmark):
     def formula(self, measure: Measure) -> str:
         """Sections and overall are of one formula."""
         return "accuracy@1" if measure[0] == "accuracy" else FORMULA
-
-    def notes(self, items: Sequence[Item]) -> list[str]:
-        """Missing sections, sections with missing subsets, and counts that differ from the published ones."""
-        subsets = set(ItemTable.of(items).counts)
-        missing = [section for section, parts in SECTIONS.items() if not subsets & set(parts)]
-        notes = [f"no overall: there are no items of {', '.join(missing)}"] if missing else []
-        partial = [s for s, parts in SECTIONS.items() if s not in missing and not set(parts) <= subsets]
-        if partial:
-            notes.append(f"incomplete, and so not comparable with published numbers: {', '.join(partial)}")
-        return notes + missing_counts(self.card, items)
 
 
 def _cluster(subset: str, number: str, prompt: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row
 from rmeval.benchmarks.table import TableBenchmark
 from rmeval.digests import digest
@@ -41,13 +41,19 @@ class RewardBench2(TableBenchmark):
   archivePrefix={arXiv}
 }""",
         counts=COUNTS,
-        formulas=("reward-bench-2/best-of-4@1", "reward-bench-2/ties@1", "reward-bench-2/overall@1"),
+        formulas=(
+            "reward-bench-2/best-of-4@1",
+            "reward-bench-2/ties@1",
+            "reward-bench-2/overall@1",
+            "reward-bench-2/best-of-4-average@1",
+        ),
         policy=SHARED,
         verified="best of four and Ties equal what the reference's functions give for the same scores (commit 05a9005)",
         needs_scores=(TIES,),
     )
     spec = card.id
     files = ("data/test-00000-of-00001.parquet",)
+    whole = "overall"
 
     def items(self, row: Row) -> Iterator[Item]:
         """The right answers, then the wrong ones; those of Ties have no contests, but a group."""
@@ -83,7 +89,10 @@ class RewardBench2(TableBenchmark):
         return joined(outcomes(table, seen, policy), ties_outcomes(table, seen, TIES, policy))
 
     def composition(self, counts: Counts) -> Composition:
-        """Accuracy by subset, the Ties composite with its parts, and the mean of all six."""
+        """Accuracy by subset, the Ties composite with its parts, the mean of all six, and that of the five others.
+
+        The reference has no such last one; it sums up models that compare answers, of which Ties ask nothing.
+        """
         found: dict[Measure, Mapping[Part, float]] = {}
         for subset in COUNTS:
             if subset != TIES and (shares := pooled(counts, [subset])):
@@ -92,16 +101,14 @@ class RewardBench2(TableBenchmark):
             found["composite", TIES] = ties_shares(TIES)
         if len(found) == len(COUNTS):
             found["overall", "all"] = mixed([(1 / len(COUNTS), shares) for shares in found.values()])
+        best_of_4 = [found["accuracy", subset] for subset in COUNTS if ("accuracy", subset) in found]
+        if len(best_of_4) == len(COUNTS) - 1:
+            found["average", "best-of-4"] = mixed([(1 / len(best_of_4), shares) for shares in best_of_4])
         parts = {(part, TIES): {(TIES, part): 1.0} for part in PARTS if (TIES, part) in counts}
         return found | parts
 
     def formula(self, measure: Measure) -> str:
         """Names and versions of the official formulas."""
-        name = {"accuracy": "best-of-4", "overall": "overall"}.get(measure[0], "ties")
+        names = {"accuracy": "best-of-4", "average": "best-of-4-average", "overall": "overall"}
+        name = names.get(measure[0], "ties")
         return f"{self.card.id}/{name}@1"
-
-    def notes(self, items: Sequence[Item]) -> list[str]:
-        """Missing subsets, and counts that differ from the published ones."""
-        missing = [subset for subset in COUNTS if subset not in ItemTable.of(items).counts]
-        notes = [f"no overall: there are no items of {', '.join(missing)}"] if missing else []
-        return notes + missing_counts(self.card, items)

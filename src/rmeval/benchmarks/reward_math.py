@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row, iterate_rows, locate
+from rmeval.benchmarks.source import Row, iterate_rows
 from rmeval.benchmarks.table import TableBenchmark
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, pooled
@@ -51,15 +52,17 @@ class RewardMath(TableBenchmark):
     spec = card.id
     files = ("data/test-00000-of-00001.parquet",)
 
-    def load(self) -> Iterator[Item]:
-        """Reads the problems; the rows of one need not stand together."""
+    def rows(self, path: Path) -> Iterator[Row]:
+        """A row a problem, with the rows of its solutions, which need not stand together."""
         problems: dict[str, list[Row]] = {}
-        for path in locate(self.card, self.files, self.data):
-            for row in iterate_rows(path):
-                problems.setdefault(str(row.get("problem_id")), []).append(row)
-        for number, rows in problems.items():
-            yield _item(number, rows)
-        self.check_counts({ALL: len(problems)})
+        for row in iterate_rows(path):
+            problems.setdefault(str(row.get("problem_id")), []).append(row)
+        for number, solutions in problems.items():
+            yield Row({"problem_id": number, "solutions": solutions}, solutions[0].where)
+
+    def items(self, row: Row) -> Iterator[Item]:
+        """A problem with its solutions, the right one first."""
+        yield _item(row.text("problem_id"), row.get("solutions"))
 
     def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
         """Whether the right solution is the best, and one over its rank."""

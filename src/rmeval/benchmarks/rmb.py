@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row
 from rmeval.benchmarks.table import TableBenchmark
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
-from rmeval.tables import ItemTable
 from rmeval.types import Contest, Item, Response
 
 __all__ = ["RMB"]
@@ -114,6 +113,7 @@ class RMB(TableBenchmark):
         for name, _, path in [subset.partition("/")]
         for spelled in dict.fromkeys((path, path.replace(" ", "_")))
     )
+    parts, whole = PARTS, "overall"
 
     def items(self, row: Row) -> Iterator[Item]:
         """The better answer, then the others; a list is right if it beats them all."""
@@ -150,16 +150,6 @@ class RMB(TableBenchmark):
         parts = [found["section", part] for part in PARTS]
         overall = {("overall", "all"): mixed([(1 / len(parts), shares) for shares in parts])} if all(parts) else {}
         return {measure: shares for measure, shares in (found | overall).items() if shares}
-
-    def notes(self, items: Sequence[Item]) -> list[str]:
-        """Missing parts, parts with missing scenarios, and counts that differ from the published ones."""
-        subsets = set(ItemTable.of(items).counts)
-        missing = [part for part, own in PARTS.items() if not subsets & set(own)]
-        notes = [f"no overall: there are no items of {', '.join(missing)}"] if missing else []
-        partial = [part for part, own in PARTS.items() if part not in missing and not set(own) <= subsets]
-        if partial:
-            notes.append(f"incomplete, and so not comparable with published numbers: {', '.join(partial)}")
-        return notes + missing_counts(self.card, items)
 
 
 def _answer(row: Row, value: object, gold: float) -> Response:

@@ -24,7 +24,7 @@ from rmeval.types import Conversation, Message
 if TYPE_CHECKING:
     from rmeval.benchmarks import Card
 
-__all__ = ["SUFFIXES", "Row", "find_files", "iterate_rows", "locate", "name_in", "read_json", "read_rows"]
+__all__ = ["SUFFIXES", "Row", "find_files", "iterate_rows", "locate", "name_in", "part_rows", "read_json", "read_rows"]
 
 logger = logging.getLogger(__name__)
 _BATCH = 1 << 12
@@ -230,6 +230,19 @@ def name_in(path: Path, names: Collection[str]) -> str:
             "or name it so"
         )
     return found
+
+
+def part_rows(path: Path, parts: Collection[str], nested: bool = False) -> Iterator[Row]:
+    """The rows of a file that holds one part of a benchmark, with the part's name and their number in it.
+
+    Args:
+        path: The file, see `iterate_rows`.
+        parts: Names of parts, see `name_in`; the row's own is in its column `part`, its place in `number`.
+        nested: See `iterate_rows`.
+    """
+    part = name_in(path, parts)
+    for number, row in enumerate(iterate_rows(path, nested)):
+        yield Row(row.fields | {"part": part, "number": number}, row.where)
 
 
 def _from_hub(card: Card, files: Sequence[_HubPath], data: str | None) -> list[Path]:

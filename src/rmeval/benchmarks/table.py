@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -9,29 +10,37 @@ from typing import Any
 
 from rmeval.benchmarks import Card, missing_counts
 from rmeval.benchmarks.source import Row, iterate_rows, locate
+from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.metrics.composed import composed_records
 from rmeval.metrics.composition import Composition, Counts, Measure, by_subset
 from rmeval.metrics.outcomes import Outcomes, outcomes
-from rmeval.tables import ItemTable
-from rmeval.types import Evidence, Item, Policy, Record
+from rmeval.tables import EvidenceTable, ItemTable
+from rmeval.types import Contest, Conversation, Evidence, Item, Message, Policy, Record, Response
 
-__all__ = ["TableBenchmark"]
+__all__ = ["PAIR", "TableBenchmark", "pair"]
+
+PAIR = (Contest((0, 1), 0, "chosen/rejected"),)
+"""The contest of a better and a worse answer, in this order."""
 
 
-class TableBenchmark:
+class TableBenchmark(ABC):
     """A benchmark whose items come from rows of files, and whose numbers are made of accuracies.
 
     Attributes:
         card: What it is.
         files: Paths of its files in the source's repository, or `owner/name@revision:path` where it has several.
         weights: Weights of numbers in the averages above them, where that is not their number of items.
+        parts: What must be there for the numbers to be comparable with published ones: subsets by part.
+        whole: The number that there is none of unless something of each part is there, such as `overall`.
         data: The file, folder or hub id that is read instead of the pinned source, if any.
     """
 
     card: Card
     files: tuple[str, ...] = ()
     weights: Mapping[Measure, float] = MappingProxyType({})
+    parts: Mapping[str, Sequence[str]] = MappingProxyType({})
+    whole = ""
     spec = ""
     options: Mapping[str, Any] = MappingProxyType({})
 
@@ -65,9 +74,9 @@ class TableBenchmark:
         """The rows of a file; those of files of another form, or with what the file's place says, where overridden."""
         return iterate_rows(path)
 
+    @abstractmethod
     def items(self, row: Row) -> Iterable[Item]:
         """The items of a row; none of one that the benchmark leaves out."""
-        raise NotImplementedError
 
     def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
         """Who won what."""
@@ -84,17 +93,68 @@ class TableBenchmark:
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
     ) -> list[Record]:
-        """A record of each number of `composition`."""
-        found = self.outcomes(items, evidence, policy)
-        return composed_records(self.card.id, found, self.composition, policy, self.formula, self.weights, intervals)
+        """A record of each number of `composition`, and what `further` adds."""
+        table = ItemTable.of(items)
+        seen = EvidenceTable.of(table, evidence)
+        found = self.outcomes(table, seen, policy)
+        return [
+            *composed_records(self.card.id, found, self.composition, policy, self.formula, self.weights, intervals),
+            *self.further(table, seen, policy, intervals),
+        ]
+
+    def further(self, items: ItemTable, evidence: EvidenceTable, policy: Policy, intervals: bool) -> Iterable[Record]:
+        """Records of numbers that are not made of accuracies; none, but where overridden."""
+        return []
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Parts that are missing, and counts that differ from the published ones."""
-        there = ItemTable.of(items).counts
-        missing = [name for name in self.card.counts if name not in there]
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        notes = [f"there are no items of {', '.join(missing[:_NAMED])}{more}"] if missing else []
+        """Parts that are missing or not whole, and counts that differ from the published ones."""
+        there = set(ItemTable.of(items).counts)
+        parts = self.parts or {name: (name,) for name in self.card.counts}
+        missing = [part for part, subsets in parts.items() if not there & set(subsets)]
+        partial = [part for part, subsets in parts.items() if part not in missing and not there >= set(subsets)]
+        notes = []
+        if missing:
+            notes.append(f"{f'no {self.whole}: ' if self.whole else ''}there are no items of {_few(missing)}")
+        if partial:
+            notes.append(f"incomplete, and so not comparable with published numbers: {_few(partial)}")
         return notes + missing_counts(self.card, items)
+
+
+def pair(
+    subset: str,
+    number: object,
+    prompt: str | Conversation,
+    better: str | Response,
+    worse: str | Response,
+    cluster: str | None = None,
+) -> Item:
+    """A better and a worse answer to a prompt, as an item `<subset>/<number>`.
+
+    Args:
+        subset: Its subset.
+        number: What tells it from others of its subset.
+        prompt: What the user says, or a conversation.
+        better: The better answer.
+        worse: The worse answer.
+        cluster: The problem behind it; by the prompt if None.
+    """
+    conversation = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    return Item(
+        id=f"{subset}/{number}",
+        subset=subset,
+        prompt=conversation,
+        responses=(
+            Response(better, 1.0) if isinstance(better, str) else better,
+            Response(worse, 0.0) if isinstance(worse, str) else worse,
+        ),
+        contests=PAIR,
+        cluster=cluster or conversation_digest(conversation),
+    )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 _NAMED = 6

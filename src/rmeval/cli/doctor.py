@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.progress import progress_bar
 
 __all__ = ["doctor_command"]
 
@@ -47,7 +48,7 @@ def doctor_command(
     show_warnings()
     chosen = wanted.one(benchmark, data)
     items = [one.item for one in plan(chosen, wanted.selection(n_items=16)).items()]
-    with o.progress_bar(f"{chosen.card.id}  {model}") as progress:
+    with progress_bar(f"{chosen.card.id}  {model}") as progress:
         found = examine(model, ModelOptions(**options), items, o.words(dtypes), progress)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))

@@ -5,10 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +15,6 @@ from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
     from rmeval.benchmarks import Benchmark
-    from rmeval.runs.runner import Progress
     from rmeval.runs.selection import Selection
 
 MODEL = "Model"
@@ -227,12 +223,11 @@ class Wanted:
         Raises:
             RmevalError: If an option is given that none of them takes.
         """
+        from rmeval.benchmarks import load_benchmark
         from rmeval.benchmarks.suites import expand
 
         entries = {entry.name: entry for entry in expand(names)}
         told = places(data, list(entries))
-        from rmeval.benchmarks import load_benchmark
-
         given = self._given | {
             "columns": columns(self._given["columns"]),
             "languages": words(self._given["languages"]),
@@ -350,68 +345,3 @@ def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, s
 def _own_folder(place: str | None, name: str) -> str | None:
     own = Path(place or "", name)
     return str(own) if place and own.is_dir() else place
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Progress]:
-    """A bar on standard error with answers a second and the time left; without a terminal, a line now and then."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class Speed(ProgressColumn):
-        """Answers a second."""
-
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _log_lines(what)
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Speed(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        started: list[int] = []
-
-        def update(done: int, total: int) -> None:
-            if not started:
-                # What an earlier process did is no measure of this one's speed.
-                started.append(done)
-                bar.update(task, description=f"{what}{f' ({done} done before)' if done else ''}", total=total - done)
-            bar.update(task, completed=done - started[0])
-
-        yield update
-
-
-def _log_lines(what: str, seconds: float = 30) -> Progress:
-    """Writes a line to standard error every so often, for logs of batch jobs."""
-    last = time.monotonic()
-    begun: list[tuple[float, int]] = []
-
-    def update(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if not begun:
-            begun.append((now, done))
-        elif now - last >= seconds and begun[0][1] < done < total:
-            last = now
-            speed = (done - begun[0][1]) / (now - begun[0][0])
-            left = (total - done) / speed / 60
-            sys.stderr.write(f"{what}: {done} of {total}, {speed:.1f}/s, {left:.0f} min left\n")
-
-    return update

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.progress import progress_bar
 
 __all__ = ["profile_command"]
 
@@ -31,7 +32,7 @@ def profile_command(
 
     show_warnings()
     loaded = load_model(model, **options)
-    with o.progress_bar(loaded.name) as progress:
+    with progress_bar(loaded.name) as progress:
         found = profile_file(loaded, conversations, out, progress)
     typer.echo(f"{len(found)} conversations in {out}")
     if plot is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rmeval.cli import options as o
+from rmeval.cli.progress import progress_bar
 
 __all__ = ["run_command"]
 
@@ -46,7 +47,7 @@ def run_command(
     plans = [plan(one, wanted.selection()) for one in found]
     results = []
     for planned in plans:
-        with o.progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
+        with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
             result = run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
         print_report(result)
         results.append(result)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.progress import progress_bar
 
 __all__ = ["score_command"]
 
@@ -30,6 +31,6 @@ def score_command(
 
     show_warnings()
     loaded = load_model(model, **options)
-    with o.progress_bar(loaded.name) as progress:
+    with progress_bar(loaded.name) as progress:
         rows, failed = score_file(loaded, conversations, out, progress, break_lock)
     typer.echo(f"{rows} rows in {out}" + (f"; {failed} answers have no score: see 'score_error'" if failed else ""))

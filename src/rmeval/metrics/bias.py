@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, stdtrit
 
-from rmeval.metrics.intervals import wilson
+from rmeval.metrics.intervals import combined_interval, wilson
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.tables import Codes, EvidenceTable, ItemTable, starts
 from rmeval.types import STYLES, FloatArray, IntArray
@@ -100,9 +100,8 @@ def length_balanced(
     """The mean of the accuracy where the better answer is the longer one and of that where it is the shorter one.
 
     Whoever goes by length alone gets one half, whichever way. Contests of equally long answers are left out. The
-    interval is made of Wilson's of both sides, by the method of variance estimates recovery (Zou and Donner 2008,
-    Statistics in Medicine 27:1693): it is as far from the mean, upwards and downwards, as both are together, with the
-    correlation that problems with contests of both kinds give them.
+    interval is made of Wilson's of both sides by `combined_interval`, with the correlation that problems with contests
+    of both kinds give them.
 
     Returns:
         The number (NaN where one kind is not there), its interval and the interval's method.
@@ -120,15 +119,11 @@ def length_balanced(
         mean = float(found.credit[own].mean())
         rest = np.asarray(np.bincount(cluster[own], found.credit[own] - mean, found.n_items + 1), np.float64)
         sides_.append((mean, interval, rest))
-    (one, (low, high), first), (other, (lower, higher), second) = sides_
+    (one, one_ci, first), (other, other_ci, second) = sides_
     size = float(np.sqrt((first**2).sum() * (second**2).sum()))
     together = float(first @ second) / size if size else 0.0
-    value = (one + other) / 2
-    reach = [
-        np.sqrt(max(0.0, a**2 + b**2 + 2 * together * a * b)) / 2
-        for a, b in ((one - low, other - lower), (high - one, higher - other))
-    ]
-    return value, (max(0.0, value - reach[0]), min(1.0, value + reach[1])), "wilson(of both sides, combined)"
+    low, high = combined_interval((0.5, one, one_ci), (0.5, other, other_ci), together)
+    return (one + other) / 2, (max(0.0, low), min(1.0, high)), "wilson(of both sides, combined)"
 
 
 class Logistic(NamedTuple):

@@ -17,6 +17,7 @@ __all__ = [
     "bootstrap_interval",
     "bootstrap_means",
     "bootstrap_random",
+    "combined_interval",
     "resampled_means",
     "wilson",
 ]
@@ -72,6 +73,29 @@ def _wilson(mean: float, count: float) -> tuple[float, float]:
     half = Z * np.sqrt(mean * (1 - mean) / count + Z**2 / (4 * count**2))
     scale = 1 + Z**2 / count
     return max(0.0, float((centre - half) / scale)), min(1.0, float((centre + half) / scale))
+
+
+def combined_interval(
+    first: tuple[float, float, tuple[float, float]],
+    second: tuple[float, float, tuple[float, float]],
+    correlation: float = 0.0,
+) -> tuple[float, float]:
+    """The interval of a weighted sum of two numbers, from theirs, by the method of variance estimates recovery.
+
+    It is as far from the sum, downwards and upwards, as both are together (Zou and Donner 2008, Statistics in Medicine
+    27:1693).
+
+    Args:
+        first: The weight (not negative) of one number, the number, and its interval.
+        second: The same of the other.
+        correlation: Of the two numbers' errors.
+    """
+    value = first[0] * first[1] + second[0] * second[1]
+    reach = []
+    for side in (0, 1):
+        one, other = (weight * abs(ends[side] - number) for weight, number, ends in (first, second))
+        reach.append(float(np.sqrt(max(0.0, one**2 + other**2 + 2 * correlation * one * other))))
+    return value - reach[0], value + reach[1]
 
 
 def bootstrap_random() -> np.random.Generator:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
+from rmeval.metrics.intervals import combined_interval
 from rmeval.types import FloatArray, Record
 
 __all__ = [
@@ -175,26 +176,21 @@ def overall_with_prior(
 def record_with_prior(four: Record, prior: Record) -> Record:
     """RewardBench's score with prior sets, of a model's runs on both: (4 x overall + prior / 2) / 4.5.
 
-    The two share no items; the interval is as far from the number as theirs are together, each by its weight (Zou and
-    Donner 2008, Statistics in Medicine 27:1693).
+    The two share no items; the interval is made of theirs by `combined_interval`.
 
     Args:
         four: The overall of `reward-bench`.
         prior: The average of `preference-test-sets`.
     """
-    parts = ((four, 4 / 4.5), (prior, 0.5 / 4.5))
-    value = sum(weight * record.value for record, weight in parts)
+    own = len(SECTIONS) / (len(SECTIONS) + PRIOR_WEIGHT)
+    parts = ((four, own), (prior, 1 - own))
     ci = None
     if four.ci is not None and prior.ci is not None:
-        low, high = (
-            sum((weight * (record.ci[side] - record.value)) ** 2 for record, weight in parts if record.ci) ** 0.5
-            for side in (0, 1)
-        )
-        ci = (value - low, value + high)
+        ci = combined_interval((own, four.value, four.ci), (1 - own, prior.value, prior.ci))
     return replace(
         four,
         metric="overall_with_prior",
-        value=value,
+        value=sum(weight * record.value for record, weight in parts),
         ci=ci,
         ci_method=f"{four.ci_method} and {prior.ci_method}, combined" if ci else None,
         n_items=four.n_items + prior.n_items,

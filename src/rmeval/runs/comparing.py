@@ -224,44 +224,26 @@ class _Settings:
 
 
 def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None) -> Comparison:
-    first = read_scored(folders[0], benchmark)
-    runs = [first, *(read_scored(folder, benchmark, like=first) for folder in folders[1:])]
-    policy = policy_of(first.benchmark, settings.policy)
-    every = [(run, run.variant(settings.variant)) for run in runs]
-    seen = [(run, variant, run.evidence(variant)) for run, variant in every]
-    scored = [one for one in seen if one[2].beats or np.isfinite(one[2].scores).any()]
-    if len(scored) < 2:
-        raise RunError(f"fewer than two of these {len(seen)} runs of {first.benchmark.card.id} have any score")
-    runs, variants = [run for run, _, _ in scored], [variant for _, variant, _ in scored]
-    tables = [own for _, _, own in scored]
-    first, folders = runs[0], [run.folder for run in runs]
-    evidence, shared, notes = shared_evidence(runs, tables, policy)
-    notes = [f"{one[0].folder} has no score at all, and is left out" for one in seen if one not in scored] + notes
-    made = [_ensemble(rule, evidence) for rule in settings.ensembles]
-    names = [*_names(runs), *(f"ensemble:{rule}" for rule in settings.ensembles)]
-    items = first.items.take(shared)
+    taking, notes = _scored(folders, settings, benchmark)
+    first = taking[0].run
     found = first.benchmark
+    policy = policy_of(found, settings.policy)
+    evidence, shared, more = shared_evidence([one.run for one in taking], [one.evidence for one in taking], policy)
+    notes += more
+    items = first.items.take(shared)
     null = null_records(found, items)
+
+    def entry(name: str, path: Path | None, variant: str, own: EvidenceTable) -> Entry:
+        records = with_null(found.aggregate(items.table, own, policy), null)
+        return Entry(name, path, variant, {(r.metric, r.scope): replace(r, variant=variant) for r in records}, own)
+
     entries = [
-        Entry(
-            name,
-            path,
-            variant,
-            {
-                (r.metric, r.scope): replace(r, variant=variant)
-                for r in with_null(found.aggregate(items.table, own, policy), null)
-            },
-            own,
-        )
-        for name, path, variant, own in zip(
-            names,
-            [*folders, *(None for _ in made)],
-            [*variants, *settings.ensembles],
-            [*evidence, *made],
-            strict=True,
-        )
+        entry(name, one.run.folder, one.variant, own)
+        for name, one, own in zip(_names([one.run for one in taking]), taking, evidence, strict=True)
     ]
-    contested = Contested.of([outcomes_of(found, items.table, own, policy) for own in [*evidence, *made]])
+    entries += [entry(f"ensemble:{rule}", None, rule, _ensemble(rule, evidence)) for rule in settings.ensembles]
+    names = [one.name for one in entries]
+    contested = Contested.of([outcomes_of(found, items.table, one.evidence, policy) for one in entries])
     composition = composition_of(found, contested.counts)
     shown = [
         measure
@@ -285,7 +267,7 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
     enough = least(len(differences[top]))
     if (problems := differences[top][0].n_clusters) < enough:
         notes.append(f"of {problems} problems no test can show anything, whatever they are: it takes {enough} at least")
-    notes += [f"{names[k]}: {run.note}" for k, run in enumerate(runs) if run.note]
+    notes += [f"{name}: {one.run.note}" for name, one in zip(names, taking, strict=False) if one.run.note]
     notes += [
         f"{entry.name}: {count} contests have no score and count as lost"
         for entry in ranked
@@ -303,6 +285,32 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         found.card,
         items,
     )
+
+
+@dataclass(frozen=True)
+class _Taking:
+    """A run that takes part, and which of its scores."""
+
+    run: StoredRun
+    variant: str
+    evidence: EvidenceTable
+
+
+def _scored(folders: Sequence[Path], settings: _Settings, benchmark: str | None) -> tuple[list[_Taking], list[str]]:
+    """The runs that have any score, and a note for each other one."""
+    first = read_scored(folders[0], benchmark)
+    taking, notes = [], []
+    for k, folder in enumerate(folders):
+        run = read_scored(folder, benchmark, like=first) if k else first
+        variant = run.variant(settings.variant)
+        evidence = run.evidence(variant)
+        if evidence.beats or np.isfinite(evidence.scores).any():
+            taking.append(_Taking(run, variant, evidence))
+        else:
+            notes.append(f"{folder} has no score at all, and is left out")
+    if len(taking) < 2:
+        raise RunError(f"fewer than two of these {len(folders)} runs of {first.benchmark.card.id} have any score")
+    return taking, notes
 
 
 def _agrees(contested: Contested, shares: Shares, measure: Measure, entries: Sequence[Entry]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 
 import numpy as np
@@ -32,6 +32,7 @@ class Plan:
         stored: The selected ones, without their texts.
         items: Gives the selected ones with their texts, one at a time, anew at each call.
         notes: What a reader of the numbers must know of them.
+        everything: All its items, selected or not; None where that is this plan.
     """
 
     benchmark: Benchmark
@@ -40,6 +41,25 @@ class Plan:
     stored: StoredItems
     items: Callable[[], Iterator[CountedItem]]
     notes: tuple[str, ...] = ()
+    everything: Plan | None = field(default=None, repr=False)
+
+    def for_comparing(self) -> Plan:
+        """The plan for a model that compares answers: nothing is taken of subsets whose metrics need scores.
+
+        Raises:
+            DataError: If nothing is left.
+        """
+        card = self.benchmark.card
+        if not (useless := [name for name in card.needs_scores if name in self.stored.table.counts]):
+            return self
+        note = f"not applicable to models that compare answers, and left out: {', '.join(useless)}"
+        # Drawn anew and not merely left out, so that there are as many items as were asked for.
+        whole = self.everything or self
+        try:
+            mask = select(whole.stored.table, self.selection, card, card.needs_scores)
+        except DataError as error:
+            raise DataError(f"{card.id}: nothing is left to compare ({note})") from error
+        return _selected(whole, mask, note)
 
     def take(self, items: Mask) -> Plan:
         """The items for which the mask bool[n] is true."""
@@ -80,8 +100,14 @@ def plan(benchmark: Benchmark, selection: Selection = Selection()) -> Plan:  # n
         lambda: (own for window in digests for own in window),
     )
     everything = Plan(benchmark, selection, contents, whole, lambda: (one for window in texts for one in window))
-    chosen = everything.take(select(table, selection, benchmark.card))
-    return replace(chosen, notes=tuple(notes(benchmark, chosen.stored)))
+    return _selected(everything, select(table, selection, benchmark.card))
+
+
+def _selected(whole: Plan, items: Mask, *more: str) -> Plan:
+    """The items of the mask, with notes of their own."""
+    chosen = whole.take(items)
+    everything = None if chosen is whole else whole
+    return replace(chosen, notes=(*notes(whole.benchmark, chosen.stored), *more), everything=everything)
 
 
 _WINDOW = 1 << 12

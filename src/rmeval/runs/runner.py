@@ -13,12 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from rmeval import __version__
 from rmeval.answers import Answers, KeyIndex, count_statuses
 from rmeval.digests import digest, gold_digest
-from rmeval.errors import DataError, RunError, explain_os_error
+from rmeval.errors import RunError, explain_os_error
 from rmeval.journal import Journal
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import PROTOCOLS
@@ -66,14 +64,8 @@ def run(
         RmevalError: If something has to be changed first. What was scored is kept.
     """
     protocol = protocol_of(model)
-    if protocol != POINTWISE.name and (useless := planned.benchmark.card.needs_scores):
-        needs = planned.stored.table
-        kept = ~np.isin(needs.subset, [code for code, name in enumerate(needs.subsets) if name in useless])
-        if not kept.all():
-            note = f"not applicable to models that compare answers, and left out: {', '.join(useless)}"
-            if not kept.any():
-                raise DataError(f"{planned.benchmark.card.id}: nothing is left to compare ({note})")
-            planned = replace(planned.take(kept), notes=(*planned.notes, note))
+    if protocol != POINTWISE.name:
+        planned = planned.for_comparing()
     identity = {"protocol": protocol, **model.identity()}
     with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
         return writer.ask(model, progress)

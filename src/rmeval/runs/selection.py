@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +32,14 @@ class Selection:
     limit: int | None = None
 
 
-def select(items: ItemTable, selection: Selection, card: Card) -> Mask:
+def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collection[str] = ()) -> Mask:
     """bool[n]: which items are selected.
+
+    Args:
+        items: All items of the benchmark.
+        selection: Which are wanted.
+        card: The benchmark's card.
+        leave_out: Subsets that nothing is taken of.
 
     Raises:
         DataError: If a subset is unknown, or nothing is selected.
@@ -56,14 +63,14 @@ def select(items: ItemTable, selection: Selection, card: Card) -> Mask:
                 f"there is no subset {name!r} here: choose from {', '.join(dict.fromkeys([*present, *card.sections]))}"
             )
         wanted |= parts
-    chosen = np.ones(len(items), bool)
-    if wanted:
-        chosen = np.isin(items.subset, [code for code, name in enumerate(items.subsets) if name in wanted])
+    taken = [name not in leave_out and (name in wanted or not wanted) for name in items.subsets]
+    chosen: Mask = np.array(taken, bool)[items.subset]
     if selection.limit is not None:
         chosen = _whole_groups(items, chosen, np.flatnonzero(chosen)[: selection.limit])
-    if selection.n_items is not None and selection.n_items < (count := int(chosen.sum())):
-        drawn = np.random.default_rng(selection.seed).choice(count, selection.n_items, replace=False)
-        chosen = _whole_groups(items, chosen, np.flatnonzero(chosen)[drawn])
+    if selection.n_items is not None and selection.n_items < int(chosen.sum()):
+        # All items in an order that only the seed decides: a larger draw holds a smaller one, and the runs continue.
+        order = np.random.default_rng(selection.seed).permutation(len(items))
+        chosen = _whole_groups(items, chosen, order[chosen[order]][: selection.n_items])
     if not chosen.any():
         raise DataError("nothing is selected: there are no items left to score; give a larger --limit or --n-items")
     return chosen
