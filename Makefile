@@ -38,8 +38,9 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# Two processes with as many threads as there are cores would be in each other's way, and take twice as long.
 unit: setup
-	$(BIN)/pytest --numprocesses 2 --ignore tests/integration
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --ignore tests/integration
 
 # Real models and clean environments; downloads about 100 MB once.
 test-integration: setup

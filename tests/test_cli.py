@@ -223,7 +223,7 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         (("run", checkpoint, *pairs, column), "column 'rejected' is missing (there are prompt, chosen)"),
         (("run", checkpoint, *pairs, tmp_path / "none.jsonl"), "there is no file"),
         (("run", checkpoint, "-b", "pairs"), "pairs needs data"),
-        (("run", checkpoint, "-b", "rm-bench", "--data", styles), "holds 2 answers where 3 are needed: one a style"),
+        (("run", checkpoint, "-b", "rm-bench", "--data", styles), "holds 2 texts and not 3, one a style"),
         (("run", checkpoint, *pairs, pairs_file, "-o", in_the_way / "x"), "choose a folder you may write to with -o"),
         (("run", checkpoint, *pairs, pairs_file, "--columns", "winner=a"), "--columns knows prompt"),
         (("run", checkpoint, *pairs, pairs_file, "--columns", "winner"), "--columns takes NAME=VALUE"),
@@ -240,7 +240,7 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         (("run", checkpoint, "-b", "pairs", "--data", ""), "--data is empty"),
         (("run", checkpoint, *pairs, pairs_file, "--revision", "v1"), "is a local folder, which has no revisions"),
         (("run", checkpoint, "-b", "rm-bench", "--data", styles, "--split", "test"), "only pairs takes --split"),
-        (("import", tmp_path / "none.json", "-b", "rm-bench", "--data", styles), "holds 2 answers"),
+        (("import", tmp_path / "none.json", "-b", "rm-bench", "--data", styles), "holds 2 texts"),
     ]
     for arguments, sentence in cases:
         out = () if "-o" in arguments or arguments[0] in ("show", "score") else ("-o", tmp_path / "runs")

@@ -16,6 +16,7 @@ from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.reward_bench_2 import COUNTS, RewardBench2
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import HALF, OFFICIAL, SHARED
+from rmeval.tables import ItemTable
 from rmeval.types import Evidence, Item, Record
 from tests.command import command
 
@@ -127,6 +128,9 @@ def test_overall_is_the_mean_of_six(tmp_path: Path) -> None:
     assert overall.ci_method is not None and overall.ci_method.startswith("cluster-bootstrap")
     assert found["accuracy", "Math"].ci_method == "wilson"
     assert (overall.n_items, overall.formula) == (len(items), "reward-bench-2/overall@1")
+    # A number of rmeval's own, for models that compare answers and say nothing of Ties.
+    assert found["average", "best-of-4"].value == pytest.approx(np.mean(six[:5]), abs=1e-12)
+    assert found["average", "best-of-4"].formula == "reward-bench-2/best-of-4-average@1"
     part = [item for item in items if item.subset != "Safety"]
     assert ("overall", "all") not in numbers(part, [s for i, s in zip(items, scores, strict=True) if i in part])
     assert RewardBench2().notes(part)[0] == "no overall: there are no items of Safety"
@@ -165,6 +169,39 @@ def test_ties_at_the_top_share_the_point_by_default(tmp_path: Path) -> None:
     own = {entry.name: entry.records["overall", "all"].value for entry in compared.entries}
     assert difference.value == pytest.approx(own["baseline:shortest"] - own["Same"])
     assert rmeval.analyze(result.path).headline.metric == "overall"
+
+
+def test_chance(tmp_path: Path) -> None:
+    """Three right answers are above two wrong ones in one of ten orders, one in one of three."""
+    benchmark = RewardBench2(str(written(tmp_path, whole())))
+    items = list(benchmark.load())
+    chance = benchmark.chance(ItemTable.of(items))
+    assert chance["tied", "Ties"] == pytest.approx(0.1, abs=0.02)
+    assert chance["ref", "Ties"] == pytest.approx(1 / 3, abs=0.03)
+    assert chance["accuracy", "Focus"] == 0.25
+    random = np.random.default_rng(5)
+    draws = [numbers(items, [random.normal(size=len(item.responses)).tolist() for item in items]) for _ in range(300)]
+    for measure, expected in chance.items():
+        values = [found[measure].value for found in draws]
+        assert abs(np.mean(values) - expected) < 5 * np.std(values) / 300**0.5 + 0.003, measure
+    result = rmeval.evaluate("baseline:longest", benchmark, out=tmp_path / "runs")
+    assert result.record("overall").null["random"] == pytest.approx(chance["overall", "all"])
+
+
+def test_a_model_that_compares_is_summed_up_by_best_of_four(tmp_path: Path) -> None:
+    data = written(tmp_path, whole())
+    file = tmp_path / "compares.py"
+    file.write_text(
+        "class One:\n    def compare(self, pairs):\n"
+        "        return [float(len(one['first']) > len(one['second'])) for one in pairs]\n\n\n"
+        "class Other:\n    def compare(self, pairs):\n"
+        "        return [float(len(one['first']) < len(one['second'])) for one in pairs]\n"
+    )
+    for name in ("One", "Other"):
+        result = rmeval.evaluate(f"{file}:{name}", "reward-bench-2", data, out=tmp_path / "runs")
+        assert ("overall", "all") not in {(record.metric, record.scope) for record in result.records}
+    (compared,) = rmeval.compare([tmp_path / "runs"])
+    assert compared.headline == ("average", "best-of-4")
 
 
 def test_from_a_folder_in_the_hubs_layout(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_safety_pools_both_files_and_shows_each(rm_bench_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"chosen": ["a", "b"]}, r"entry 0: column 'chosen' holds 2 answers where 3 are needed"),
+        ({"chosen": ["a", "b"]}, r"entry 0: column 'chosen' holds 2 texts and not 3, one a style"),
         ({"chosen": "a"}, "column 'chosen' must be a list of strings, not str"),
         ({"prompt": None}, "column 'prompt' must be a string, not NoneType"),
     ],

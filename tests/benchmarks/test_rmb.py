@@ -210,4 +210,4 @@ def test_real_errata(shared: Path) -> None:
     items = list(RMB(str(shared / "data" / "rmb")).load())
     same = {item.id for item in items if item.responses[0].text in [other.text for other in item.responses[1:]]}
     here = {item.subset for item in items}
-    assert same == {name for name in errata_of("rmb") if name.rpartition("/")[0] in here}
+    assert same == {name for name in errata_of(RMB.card) if name.rpartition("/")[0] in here}

@@ -94,22 +94,36 @@ def test_files_of_code_are_found_from_the_suite_on(tmp_path: Path, monkeypatch: 
     (tmp_path / "in" / "mine.py").touch()
     (tmp_path / "in" / "pairs").mkdir()
     (tmp_path / "in" / "s.yaml").write_text(
-        "benchmarks: [{id: 'mine.py:Mine', data: pairs}, pairs, {id: rm-bench, data: no}]"
+        "benchmarks: [{id: 'mine.py:Mine', data: pairs}, pairs, {id: rm-bench, data: no},"
+        " {id: rmb, data: some/one}, {id: llmbar, data: some/one.json}]"
     )
+    # Not what happens to be where the command is given.
+    (tmp_path / "no").mkdir()
     monkeypatch.chdir(tmp_path)
     folder = Path("in")
     assert expand([str(folder / "s.yaml")]) == [
         Entry(str(folder / "mine.py:Mine"), str(folder / "pairs")),
         Entry("pairs"),
-        Entry("rm-bench", "no"),
+        Entry("rm-bench", str(folder / "no")),
+        Entry("rmb", "some/one"),
+        Entry("llmbar", str(folder / "some/one.json")),
     ]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_a_file_says_of_a_benchmark_holds_for_its_bare_name(order: int, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("benchmarks: [{id: judgebench, data: some/one}]")
+    assert expand([str(file), "judgebench"][::order]) == [Entry("judgebench", "some/one")]
+    with pytest.raises(DataError, match="judgebench is there already: name each benchmark once"):
+        expand([str(file), str(file)])
 
 
 def test_an_option_that_a_benchmark_does_not_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "s.yaml"
     file.write_text("benchmarks: [{id: rm-bench, colour: red}]")
     done = command(capsys, "run", "baseline:longest", "-b", file, "-o", tmp_path / "runs")
-    assert (done.code, "'rm-bench' does not take one of the given options" in done.err) == (2, True)
+    assert (done.code, "rm-bench has no option 'colour': leave it out" in done.err) == (2, True)
 
 
 def test_the_list_says_what_is_verified(capsys: pytest.CaptureFixture[str]) -> None:

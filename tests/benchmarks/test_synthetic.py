@@ -317,7 +317,7 @@ def test_a_selection_keeps_twins_together() -> None:
         (["--size", "20"], ["--size", "multiple of 8", "24"]),
         (["--size", "0"], ["--size", "multiple of 8", "8"]),
         (["--languages", "tlh"], ["'tlh'", "en, zh"]),
-        (["--languages", ","], ["needs a language"]),
+        (["--languages", ","], ["--languages is empty"]),
         (["--data", "x.json"], ["is generated", "--data x.json out"]),
         (["--size", "8", "--languages", "en,zh"], ["--size 8", "too small for 2 languages", "16"]),
         (["-b", "rm-bench", "--columns", "a=b"], ["only pairs takes --columns"]),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
+from rmeval.metrics.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, combined_interval, wilson
 
 
 @given(st.integers(0, 40), st.integers(1, 40))
@@ -53,6 +53,14 @@ def test_a_perfect_score_is_not_certain() -> None:
     found, method = bootstrap_interval(1.0, np.ones(100), 129)
     assert found == pytest.approx((0.9711, 1.0), abs=1e-4)
     assert method == "wilson(one value a cluster)"
+
+
+def test_the_interval_of_a_sum_by_hand() -> None:
+    """Distances of 0.3 and 0.4 below, weighed, are 0.5 together; with full correlation 0.7, against it 0.1."""
+    first, second = (1.0, 0.5, (0.2, 0.5)), (2.0, 0.3, (0.1, 0.35))
+    assert combined_interval(first, second) == pytest.approx((0.6, 1.2))
+    assert combined_interval(first, second, 1.0) == pytest.approx((0.4, 1.2))
+    assert combined_interval(first, second, -1.0) == pytest.approx((1.0, 1.2))
 
 
 def test_bootstrap_spread_is_that_of_theory() -> None:

@@ -275,8 +275,14 @@ def test_best_of_four_and_what_needs_scores(tmp_path: Path, against: str) -> Non
 
     rows = pq.read_table(result.path / "scores.parquet").num_rows
     assert rows == 3 * {"all": 12, "chosen": 6}[against]
+    # Of three items that are wanted, three are compared, whichever part they would have been drawn from.
+    for seed in range(4):
+        drawn = rmeval.evaluate(model, FourOfThem(), out=tmp_path / "drawn", n_items=3, seed=seed)
+        assert drawn.record("accuracy", "best").n_items == 3
     with pytest.raises(DataError, match="nothing is left to compare"):
         rmeval.evaluate(model, FourOfThem(("ties",)), out=tmp_path / "runs")
+    with pytest.raises(DataError, match="nothing is left to compare"):
+        rmeval.evaluate(model, FourOfThem(), out=tmp_path / "runs", subsets=["ties"])
     assert outcomes(FourOfThem().load(), {}, OFFICIAL).n_items == 6
 
 

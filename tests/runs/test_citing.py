@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import rmeval
+from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.errata import errata_of
-from rmeval.errors import RunError
+from rmeval.benchmarks.rm_bench import RMBench
+from rmeval.errors import DataError, RunError
 from rmeval.runs.citing import cite_runs
 from tests.command import command
 from tests.data import rm_bench_rows
@@ -24,7 +26,9 @@ def test_each_paper_once(rm_bench_folder: Path, tmp_path: Path, capsys: pytest.C
     assert done.out.startswith("@inproceedings{liu2025rmbench,")
 
 
-def test_a_benchmark_of_ones_own_beside_others(rm_bench_folder: Path, pairs_file: Path, tmp_path: Path) -> None:
+def test_a_benchmark_of_ones_own_beside_others(
+    rm_bench_folder: Path, pairs_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     own = tmp_path / "own.py"
     own.write_text(
         "from dataclasses import replace\nfrom rmeval.benchmarks.pairs import Pairs\n\n\nclass Own(Pairs):\n"
@@ -32,7 +36,9 @@ def test_a_benchmark_of_ones_own_beside_others(rm_bench_folder: Path, pairs_file
     )
     rmeval.evaluate("baseline:longest", "rm-bench", rm_bench_folder, out=tmp_path / "runs")
     rmeval.evaluate("baseline:longest", f"{own}:Own", pairs_file, out=tmp_path / "runs")
-    assert len(cite_runs(tmp_path / "runs")) == 1
+    with caplog.at_level("WARNING"):
+        assert len(cite_runs(tmp_path / "runs")) == 1
+    assert f"what runs made with {own}:Own rest on is left out: say --benchmark {own}:Own" in caplog.text
     both = cite_runs(tmp_path / "runs", f"{own}:Own")
     assert len(both) == 2
     assert "@misc{own}" in both
@@ -49,7 +55,7 @@ def test_nothing_to_cite(pairs_file: Path, tmp_path: Path) -> None:
 
 def test_numbers_without_contested_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Ten items of code, of which two are known to be wrong in RM-Bench, and ten of chat."""
-    known = list(errata_of("rm-bench"))
+    known = list(errata_of(RMBench.card))
     assert known == ["code/444", "code/453"]
     code = rm_bench_rows("code", 10)
     for row, number in zip(code, [444, 453, *range(8)], strict=True):
@@ -81,7 +87,7 @@ def test_the_errata_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "code/453" in done.out
     assert "HumanEval" in done.out
     assert [row["item"] for row in json.loads(command(capsys, "errata", "rm-bench", "--json").out)] == list(
-        errata_of("rm-bench")
+        errata_of(RMBench.card)
     )
     assert "nothing is known to be wrong with items of pairs" in command(capsys, "errata", "pairs").out
     wrong = command(capsys, "errata", "nothing")
@@ -92,9 +98,26 @@ def test_each_erratum_names_item_fault_and_source() -> None:
     from importlib.resources import files
 
     for file in (files("rmeval") / "errata").iterdir():
-        found = errata_of(file.name.removesuffix(".jsonl"))
+        found = errata_of(load_benchmark(file.name.removesuffix(".jsonl")).card)
         assert found
         for name, one in found.items():
             assert name == one.item
             assert one.wrong.endswith(".")
             assert one.source
+
+
+def test_errata_of_a_benchmark_from_outside(pairs_file: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from dataclasses import replace\nfrom pathlib import Path\nfrom rmeval.benchmarks.pairs import Pairs\n\n\n"
+        "class Own(Pairs):\n"
+        "    card = replace(Pairs.card, errata=str(Path(__file__).with_name('wrong.jsonl')))\n"
+    )
+    errata = tmp_path / "wrong.jsonl"
+    errata.write_text(json.dumps({"item": "3", "wrong": "Both are right.", "source": "read"}) + "\n")
+    result = rmeval.evaluate("baseline:longest", f"{own}:Own", pairs_file, out=tmp_path / "runs")
+    count = result.record("accuracy").n_items
+    assert result.record("without_errata", "accuracy all").n_items == count - 1
+    errata.write_text('{"item": "3"}\n')
+    with pytest.raises(DataError, match=r"wrong.jsonl line 1: column 'wrong' is missing"):
+        rmeval.evaluate("baseline:shortest", f"{own}:Own", pairs_file, out=tmp_path / "runs")

@@ -36,6 +36,17 @@ def test_a_draw_is_the_same_each_time_and_in_order() -> None:
     assert len(set(drawn)) == 10
 
 
+def test_a_larger_draw_holds_a_smaller_one_whatever_else_is_left_out() -> None:
+    many = [item(n, subset="safety-refuse" if n % 3 else "chat") for n in range(100)]
+    few, more = ids(Selection(n_items=10), many), ids(Selection(n_items=30), many)
+    assert set(few) < set(more)
+    table = ItemTable.of(many)
+    kept = table.take(select(table, Selection(n_items=30), RMBench.card, leave_out=["chat"]))
+    assert len(kept) == 30
+    assert {one.subset for one in kept} == {"safety-refuse"}
+    assert {name for name in more if int(name) % 3} <= {one.id for one in kept}
+
+
 def test_what_is_judged_together_stays_together() -> None:
     grouped = [item(n, group=f"g{n % 5}") for n in range(10)]
     assert ids(Selection(limit=2), grouped) == ["0", "1", "5", "6"]
@@ -53,3 +64,8 @@ def test_what_is_judged_together_stays_together() -> None:
 def test_wrong_selections(selection: Selection, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
         ids(selection)
+
+
+def test_nothing_to_select_from() -> None:
+    with pytest.raises(DataError, match="there are no items of RM-Bench in these data: check what they are"):
+        ids(Selection(), [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -58,6 +59,8 @@ class Card:
         verified: What published number was reproduced from what; empty if none was.
         needs_scores: Subsets whose metrics need a score of each answer; models that only compare are not asked about
             them.
+        errata: A JSONL file of items that are known to be wrong, with `item`, `wrong` and `source`; rmeval has its own
+            of the benchmarks that come with it.
     """
 
     id: str
@@ -77,6 +80,7 @@ class Card:
     variant: str = ""
     verified: str = ""
     needs_scores: tuple[str, ...] = ()
+    errata: str = ""
 
 
 class Benchmark(Protocol):
@@ -157,10 +161,12 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int | None = Non
     given = {option: value for option, value in options.items() if value is not None}
     if getattr(getattr(made, "card", None), "generated", False):
         given["seed"] = seed or 0
-    try:
-        benchmark: Benchmark = made(data=data, **given)
-    except TypeError as error:
-        raise DataError(f"benchmark {name!r} does not take one of the given options ({error}): leave it out") from error
+    taken = inspect.signature(made).parameters
+    anything = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values())
+    if unknown := [option for option in ("data", *given) if option not in taken and not anything]:
+        others = ", ".join(option for option in taken if option != "data")
+        raise DataError(f"{name} has no option {unknown[0]!r}: {f'choose from {others}' if others else 'leave it out'}")
+    benchmark: Benchmark = made(data=data, **given)
     benchmark.spec, benchmark.options = name, getattr(benchmark, "options", None) or given
     return benchmark
 

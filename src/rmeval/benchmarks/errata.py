@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from rmeval.benchmarks import Card
+from rmeval.benchmarks.source import iterate_rows
 
 __all__ = ["Erratum", "errata_of"]
 
@@ -26,11 +28,22 @@ class Erratum:
     source: str
 
 
-@cache
-def errata_of(benchmark: str) -> Mapping[str, Erratum]:
-    """The errata of a benchmark by item id, from `errata/<benchmark>.jsonl` of the package."""
-    file = files("rmeval") / "errata" / f"{benchmark}.jsonl"
-    if not file.is_file():
+def errata_of(card: Card) -> Mapping[str, Erratum]:
+    """The errata of a benchmark by item id, from the file that its card names, or the package's own.
+
+    Raises:
+        DataError: If that file is not there, or not of rows with `item`, `wrong` and `source`.
+    """
+    if card.errata:
+        return _read(Path(card.errata))
+    own = files("rmeval") / "errata" / f"{card.id}.jsonl"
+    if not own.is_file():
         return {}
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return {row["item"]: Erratum(row["item"], row["wrong"], row["source"]) for row in rows}
+    with as_file(own) as path:
+        return _read(path)
+
+
+def _read(path: Path) -> dict[str, Erratum]:
+    return {
+        row.name("item"): Erratum(row.name("item"), row.text("wrong"), row.text("source")) for row in iterate_rows(path)
+    }

@@ -91,7 +91,9 @@ class MRewardBench(TableBenchmark):
             raise DataError(f"languages must be a list of codes, such as ['deu_Latn', 'fra_Latn'], not {languages!r}")
         if unknown := [code for code in languages or () if code not in LANGUAGES]:
             raise DataError(f"M-RewardBench has no language {unknown[0]!r}: choose from {', '.join(LANGUAGES)}")
-        self.languages = tuple(code for code in LANGUAGES if not languages or code in languages)
+        if languages is not None and not languages:
+            raise DataError("languages is an empty list: name some, or leave it out for all of them")
+        self.languages = tuple(code for code in LANGUAGES if languages is None or code in languages)
         self.files = tuple(f"{language}/test-00000-of-00001.parquet" for language in self.languages)
         if languages:
             self.options: Mapping[str, Any] = {"languages": list(self.languages)}
@@ -111,7 +113,7 @@ class MRewardBench(TableBenchmark):
         name = row.text("source")
         if name not in COUNTS:
             raise DataError(f"{row.where}: {name!r} is no subset of RewardBench: mend it")
-        subset, number, better = f"{row.text('language')}/{name}", row.get("id"), row.text("chosen")
+        subset, number, better = f"{row.text('language')}/{name}", row.name("id"), row.text("chosen")
         # Who wrote them is left out: it would make a shape of nearly every pair, and there are 65,987 of them.
         yield pair(subset, number, row.text("prompt"), better, row.text("rejected"), _cluster(name, number, better))
 

@@ -57,8 +57,13 @@ class Pairs:
             config: Configuration of a hub data set.
 
         Raises:
-            DataError: If `columns` names something else.
+            DataError: If `columns` names something else, or an option is of the wrong type.
         """
+        texts = {"split": split, "config": config} | dict(columns if isinstance(columns, Mapping) else {})
+        if wrong := [option for option, value in texts.items() if not (value is None or isinstance(value, str))]:
+            raise DataError(f"{wrong[0]} of pairs must be a text, not {texts[wrong[0]]!r}")
+        if columns is not None and not isinstance(columns, Mapping):
+            raise DataError(f"columns must be a mapping, such as {{'prompt': 'question'}}, not {columns!r}")
         unknown = set(columns or {}) - set(COLUMNS)
         if unknown:
             raise DataError(

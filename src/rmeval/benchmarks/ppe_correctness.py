@@ -93,7 +93,7 @@ class PPECorrectness(TableBenchmark):
             )
         model, prompt = row.text("model_name"), row.text("prompt")
         yield Item(
-            id=f"{subset}/{row.get('question_id')}/{model}",
+            id=f"{subset}/{row.name('question_id')}/{model}",
             subset=subset,
             prompt=(Message("user", prompt),),
             responses=tuple(

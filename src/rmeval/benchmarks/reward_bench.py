@@ -62,7 +62,7 @@ class RewardBench(TableBenchmark):
             raise DataError(
                 f"{row.where}: {subset!r} is no subset of RewardBench: use -b pairs for other preference data"
             )
-        prompt, number = row.text("prompt"), str(row.get("id"))
+        prompt, number = row.text("prompt"), row.name("id")
         better = Response(row.text("chosen"), 1.0, source=row.optional_text("chosen_model"))
         worse = Response(row.text("rejected"), 0.0, source=row.optional_text("rejected_model"))
         yield pair(subset, number, prompt, better, worse, _cluster(subset, number, prompt))

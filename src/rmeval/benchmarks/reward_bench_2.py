@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row
 from rmeval.benchmarks.table import TableBenchmark
 from rmeval.digests import digest
 from rmeval.errors import DataError
+from rmeval.metrics.comparison import Contested
 from rmeval.metrics.composition import Composition, Counts, Measure, Part, mixed, pooled
 from rmeval.metrics.outcomes import SHARED, Outcomes, joined, outcomes
-from rmeval.metrics.ties import PARTS, REF, TIED, ties_outcomes, ties_shares
+from rmeval.metrics.ties import PARTS, REF, TIED, ties_chance, ties_outcomes, ties_shares
 from rmeval.tables import EvidenceTable, ItemTable
 from rmeval.types import Contest, Evidence, Item, Message, Policy, Response
 
@@ -57,7 +60,7 @@ class RewardBench2(TableBenchmark):
 
     def items(self, row: Row) -> Iterator[Item]:
         """The right answers, then the wrong ones; those of Ties have no contests, but a group."""
-        subset, number = row.text("subset"), str(row.get("id"))
+        subset, number = row.text("subset"), row.name("id")
         if subset not in COUNTS:
             raise DataError(f"{row.where}: {subset!r} is no subset of RewardBench 2 ({', '.join(COUNTS)}): mend it")
         right, wrong = row.texts("chosen"), row.texts("rejected")
@@ -106,6 +109,17 @@ class RewardBench2(TableBenchmark):
             found["average", "best-of-4"] = mixed([(1 / len(best_of_4), shares) for shares in best_of_4])
         parts = {(part, TIES): {(TIES, part): 1.0} for part in PARTS if (TIES, part) in counts}
         return found | parts
+
+    def chance(self, items: ItemTable) -> dict[Measure, float]:
+        """What random scores get: equal ones get nothing of Ties."""
+        equal = EvidenceTable(items, "score", np.zeros(int(items.offsets[-1])))
+        counts = Contested.of([self.outcomes(items, equal, SHARED)]).counts
+        known = {(TIES, part): credit for part, credit in ties_chance(items, TIES).items()}
+        known |= {(subset, tag): 1 / int(tag.rpartition("-")[2]) for subset, tag in counts if subset != TIES}
+        return {
+            measure: sum(share * known[part] for part, share in shares.items())
+            for measure, shares in self.composition(counts).items()
+        }
 
     def formula(self, measure: Measure) -> str:
         """Names and versions of the official formulas."""

@@ -124,7 +124,7 @@ class RMBench:
 def _item(row: Row, domain: str) -> Item:
     if domain not in RMBench.card.counts:
         raise DataError(f"{row.where}: domain {domain!r} is not one of {', '.join(RMBench.card.counts)}: mend it")
-    chosen, rejected = row.texts("chosen", 3), row.texts("rejected", 3)
+    chosen, rejected = (row.texts(side, 3, "one a style") for side in ("chosen", "rejected"))
     number = row.get("id")
     if isinstance(number, bool) or not isinstance(number, int | str):
         raise row.wrong("id", "a number or a string", number)

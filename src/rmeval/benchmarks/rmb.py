@@ -133,7 +133,7 @@ class RMB(TableBenchmark):
         better = _answer(row, row.get("bon_best" if bon else "chosen"), 1.0)
         answers = (better, *(_answer(row, other, 0.0) for other in others))
         yield Item(
-            id=f"{subset}/{row.get('bon_uid' if bon else 'pair_uid')}",
+            id=f"{subset}/{row.name('bon_uid' if bon else 'pair_uid')}",
             subset=subset,
             prompt=prompt,
             responses=answers,

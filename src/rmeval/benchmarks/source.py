@@ -66,15 +66,21 @@ class Row:
             raise self.wrong(column, "a string", value)
         return value
 
-    def texts(self, column: str, length: int | None = None) -> list[str]:
-        """The value of a column that must be a list of strings, of `length` if that is given."""
+    def name(self, column: str) -> str:
+        """The value of a column that must be a string or a whole number, as a string: what tells rows apart."""
+        value = self.get(column)
+        if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+            raise self.wrong(column, "a name or a whole number", value)
+        return str(value)
+
+    def texts(self, column: str, length: int | None = None, which: str = "") -> list[str]:
+        """The value of a column that must be a list of strings, of `length` if given; `which` says which they are."""
         value = self.get(column)
         if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
             raise self.wrong(column, "a list of strings", value)
         if length is not None and len(value) != length:
-            raise DataError(
-                f"{self.where}: column {column!r} holds {len(value)} answers where {length} are needed: one a style"
-            )
+            wanted = f"{length}{which and f', {which}'}"
+            raise DataError(f"{self.where}: column {column!r} holds {len(value)} texts and not {wanted}: mend it")
         return value
 
     def conversation(self, column: str) -> Conversation:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks import BUILTIN
+from rmeval.benchmarks.source import SUFFIXES
 from rmeval.errors import DataError
 from rmeval.plugins import is_file_spec
 
@@ -36,22 +38,23 @@ class Entry:
 
 
 def expand(names: Sequence[str]) -> list[Entry]:
-    """The benchmarks that some names stand for, each once.
+    """The benchmarks that some names stand for, each once; what a file says of one holds for its bare name, too.
 
     Args:
         names: Names of benchmarks, of `SUITES`, and paths of YAML files. Such a file holds a list `benchmarks` of
             names, or of mappings with `id`, and `data` (relative to the file) and options where they are needed.
 
     Raises:
-        DataError: If a file is none of that kind, or names a benchmark twice.
+        DataError: If a file is none of that kind, or a benchmark is in files twice.
     """
     found: dict[str, Entry] = {}
+    told: dict[str, Entry] = {}
     for name in names:
         if name.endswith(_ENDINGS):
             for entry in _read(Path(name)):
-                if entry.name in found:
+                if entry.name in told:
                     raise DataError(f"{name}: {entry.name} is there already: name each benchmark once")
-                found[entry.name] = entry
+                found[entry.name] = told[entry.name] = entry
         else:
             found |= {own: Entry(own) for own in SUITES.get(name, (name,)) if own not in found}
     return list(found.values())
@@ -89,7 +92,8 @@ def _read(path: Path) -> Iterator[Entry]:
         )
 
 
-def _beside(suite: Path, name: str) -> str:
-    """A path that is there from the suite's folder on; anything else as it stands."""
-    own = suite.parent / name
-    return str(own) if Path(str(own).partition(".py:")[0] + ".py" if is_file_spec(name) else own).exists() else name
+def _beside(suite: Path, place: str) -> str:
+    """A path from the suite's folder on; a hub id as it stands, where there is no such path."""
+    own = suite.parent / place
+    hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", place) is not None and not place.endswith(SUFFIXES)
+    return place if hub and not own.exists() else str(own)

@@ -49,7 +49,7 @@ def doctor_command(
     chosen = wanted.one(benchmark, data)
     items = [one.item for one in plan(chosen, wanted.selection(n_items=16)).items()]
     with progress_bar(f"{chosen.card.id}  {model}") as progress:
-        found = examine(model, ModelOptions(**options), items, o.words(dtypes), progress)
+        found = examine(model, ModelOptions(**options), items, o.words(dtypes, "--dtypes"), progress)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:

@@ -22,7 +22,7 @@ def errata_command(
     from rmeval.benchmarks import load_benchmark
     from rmeval.benchmarks.errata import errata_of
 
-    found = list(errata_of(load_benchmark(benchmark).card.id).values())
+    found = list(errata_of(load_benchmark(benchmark).card).values())
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False))
         return

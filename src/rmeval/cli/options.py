@@ -230,7 +230,7 @@ class Wanted:
         told = places(data, list(entries))
         given = self._given | {
             "columns": columns(self._given["columns"]),
-            "languages": words(self._given["languages"]),
+            "languages": words(self._given["languages"], "--languages"),
         }
         for option in dict.fromkeys(option for names in _OWN_OPTIONS.values() for option in names):
             owners = [owner for owner, names in _OWN_OPTIONS.items() if option in names]
@@ -307,9 +307,16 @@ def columns(text: str | None) -> dict[str, str] | None:
     return None if text is None else key_values([part for part in text.split(",") if part], "--columns")
 
 
-def words(text: str | None) -> list[str] | None:
-    """`en,zh` as a list."""
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+def words(text: str | None, option: str) -> list[str] | None:
+    """`en,zh` as a list.
+
+    Raises:
+        RmevalError: If there is none.
+    """
+    found = None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    if found == []:
+        raise RmevalError(f"{option} is empty: name some, or leave it out for all of them")
+    return found
 
 
 def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from rmeval.metrics.outcomes import Outcomes
 from rmeval.tables import EvidenceTable, ItemTable
 from rmeval.types import FloatArray, Policy
 
-__all__ = ["PARTS", "REF", "TIED", "ties_outcomes", "ties_shares"]
+__all__ = ["PARTS", "REF", "TIED", "ties_chance", "ties_outcomes", "ties_shares"]
 
 TIED, REF = "tied", "ref"
 """Prompts with several right answers, and each one's reference with a single one."""
@@ -20,11 +21,23 @@ PARTS = {TIED: 0.30, REF: 0.30, "preferred": 0.20, "preferred_hard": 0.20, "marg
 
 
 class _Prompt(NamedTuple):
-    """One item: its position, the gap from the worst right to the best wrong score, and the spread of right ones."""
+    """One item: its position, the gap from the worst right to the best wrong score, and the spread of right ones.
+
+    Gap and spread are float64[d], of d scorings.
+    """
 
     position: int
-    gap: float
-    spread: float
+    gap: FloatArray
+    spread: FloatArray
+
+
+class _Credit(NamedTuple):
+    """A credit, float64[d]: the position of its item, its part, and the gap that decides it."""
+
+    position: int
+    part: str
+    credit: FloatArray
+    gap: FloatArray
 
 
 def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, policy: Policy) -> Outcomes:
@@ -49,31 +62,14 @@ def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, policy
     Returns:
         A contest a credit, its tag one of `PARTS`; items of other subsets have none.
     """
-    missing = 0.0 if policy.failure == "loss" else np.nan
-    prompts: dict[str | None, dict[str, _Prompt]] = {}
-    code = items.subsets.index(subset) if subset in items.subsets else -1
-    for position in np.flatnonzero(items.subset == code).tolist():
-        shape = items.shapes[items.shape[position]]
-        right = np.array([(response.gold or 0) > 0 for response in shape.responses])
-        scores = evidence.scores[items.offsets[position] : items.offsets[position + 1]]
-        kind = items.ids[position].rpartition("/")[2].partition(":")[0]
-        prompts.setdefault(shape.group, {})[kind] = _Prompt(position, *_stats(scores, right))
-    rows = []
-    for own in prompts.values():
-        rows += [(one.position, kind, float(one.gap > 0), one.gap) for kind, one in own.items()]
-        if TIED in own and REF in own:
-            position, gap, spread = own[TIED]
-            least = min(gap, own[REF].gap) if not np.isnan(own[REF].gap) else np.nan
-            rows.append((position, "preferred", float(gap > spread), gap))
-            rows.append((position, "preferred_hard", float(least > spread), least))
-            rows.append((position, "margin", _margin(least, spread), least))
+    rows = list(_credits(items, evidence.scores[None], subset))
     tags = tuple(PARTS)
-    gaps = np.array([row[3] for row in rows])
-    credit = np.array([row[2] for row in rows])
-    credit[np.isnan(gaps)] = missing
+    gaps: FloatArray = np.concatenate([row.gap for row in rows]) if rows else np.zeros(0)
+    credit: FloatArray = np.concatenate([row.credit for row in rows]) if rows else np.zeros(0)
+    credit[np.isnan(gaps)] = 0.0 if policy.failure == "loss" else np.nan
     return Outcomes(
-        np.array([row[0] for row in rows], np.int32),
-        np.array([tags.index(row[1]) for row in rows], np.int32),
+        np.array([row.position for row in rows], np.int32),
+        np.array([tags.index(row.part) for row in rows], np.int32),
         tags,
         credit,
         gaps == 0,
@@ -84,17 +80,46 @@ def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, policy
     )
 
 
-def _stats(scores: FloatArray, right: np.ndarray) -> tuple[float, float]:
-    """Gap and spread; NaN where a score is missing."""
-    if np.isnan(scores).any():
-        return np.nan, np.nan
-    return float(scores[right].min() - scores[~right].max()), float(np.ptp(scores[right]))
+def ties_chance(items: ItemTable, subset: str) -> dict[str, float]:
+    """What random scores get of each part, on average: 1,000 draws from the normal distribution, of a fixed seed.
+
+    Other distributions give other spreads, and so other `preferred`, `preferred_hard` and `margin`.
+    """
+    scores = np.random.default_rng(0).standard_normal((1000, int(items.offsets[-1])))
+    found: dict[str, list[float]] = {}
+    for row in _credits(items, scores, subset):
+        found.setdefault(row.part, []).append(float(row.credit.mean()))
+    return {part: float(np.mean(own)) for part, own in found.items()}
 
 
-def _margin(gap: float, spread: float) -> float:
+def _credits(items: ItemTable, scores: FloatArray, subset: str) -> Iterator[_Credit]:
+    """The credits of each prompt and pair of prompts, given float64[d, responses] of d scorings."""
+    prompts: dict[str | None, dict[str, _Prompt]] = {}
+    code = items.subsets.index(subset) if subset in items.subsets else -1
+    for position in np.flatnonzero(items.subset == code).tolist():
+        shape = items.shapes[items.shape[position]]
+        right = np.array([(response.gold or 0) > 0 for response in shape.responses])
+        own = scores[:, items.offsets[position] : items.offsets[position + 1]]
+        kind = items.ids[position].rpartition("/")[2].partition(":")[0]
+        # A missing score makes both NaN.
+        gap = own[:, right].min(axis=1) - own[:, ~right].max(axis=1)
+        prompts.setdefault(shape.group, {})[kind] = _Prompt(position, gap, np.ptp(own[:, right], axis=1) + 0 * gap)
+    for group in prompts.values():
+        for kind, one in group.items():
+            yield _Credit(one.position, kind, (one.gap > 0).astype(float), one.gap)
+        if TIED in group and REF in group:
+            position, gap, spread = group[TIED]
+            least = np.minimum(gap, group[REF].gap)
+            yield _Credit(position, "preferred", (gap > spread).astype(float), gap)
+            yield _Credit(position, "preferred_hard", (least > spread).astype(float), least)
+            yield _Credit(position, "margin", _margin(least, spread), least)
+
+
+def _margin(gap: FloatArray, spread: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.float64(gap) / np.float64(spread)
-    return 0.0 if np.isnan(ratio) else float(np.tanh(ratio - 1))
+        margin: FloatArray = np.tanh(gap / spread - 1)
+    margin[np.isnan(margin)] = 0.0
+    return margin
 
 
 def ties_shares(subset: str) -> Shares:

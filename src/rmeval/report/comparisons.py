@@ -12,7 +12,7 @@ from rich.text import Text
 from rmeval.metrics.comparison import Difference
 from rmeval.metrics.composition import Measure
 from rmeval.metrics.style_substance import GAP
-from rmeval.report.tables import make_console, measure_name, new_table, percent, shown_nulls, with_interval
+from rmeval.report.tables import count_of, make_console, measure_name, new_table, percent, shown_nulls, with_interval
 from rmeval.runs.comparing import Comparison
 
 __all__ = ["comparison_report", "print_comparison"]
@@ -31,12 +31,12 @@ def print_comparison(found: Comparison) -> None:
 def comparison_report(found: Comparison) -> Group:
     """Ranks, differences by pair, and each number of each model."""
     about = (
-        f"{len(found.entries)} models on {found.n_items} items of {found.n_clusters} problems; "
+        f"{len(found.entries)} models on {count_of(found.n_items, 'item')} of {count_of(found.n_clusters, 'problem')}; "
         f"ties and failures: {found.policy}"
     )
     own = found.differences[found.headline][0]
     if own.n_items != found.n_items:
-        about += f"\n{_named(found.headline)}: {own.n_items} items of {own.n_clusters} problems"
+        about += f"\n{_named(found.headline)}: {count_of(own.n_items, 'item')} of {count_of(own.n_clusters, 'problem')}"
     return Group(
         Text(found.benchmark, "bold"),
         Text(about, "dim"),

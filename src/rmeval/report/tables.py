@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -58,7 +58,7 @@ def print_run_line(result: Result) -> None:
             "  ",
             f"{name} ",
             with_interval(record),
-            f"  {record.n_items} items{unfinished}",
+            f"  {count_of(record.n_items, 'item')}{unfinished}",
             (f"\n  {result.path}", "dim"),
         ),
         soft_wrap=True,
@@ -222,7 +222,7 @@ def _sound(records: Sequence[Record]) -> Iterator[Text]:
     for record in shown:
         metric, _, scope = record.scope.partition(" ")
         name = scope if metric == "section" else f"{scope} {metric}".removeprefix("all ")
-        yield Text.assemble(f"{name}  ", with_interval(record), (f"  {record.n_items} items", "dim"))
+        yield Text.assemble(f"{name}  ", with_interval(record), (f"  {count_of(record.n_items, 'item')}", "dim"))
 
 
 _SUMS = ("average", "section", "overall")
@@ -309,6 +309,8 @@ def new_table(first: str, *rest: str) -> Table:
 
 _NAME = 10
 """Columns that names keep in a narrow terminal."""
+_ROOM = 24
+"""Columns for names below which numbers are moved together."""
 
 
 class _Numbers(Table):
@@ -319,6 +321,12 @@ class _Numbers(Table):
             width = max(map(cell_len, str(cell).splitlines()), default=0)
             column.min_width = max(column.min_width or 0, width if place else min(width, _NAME))
         super().add_row(*cells, **options)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widths = [column.min_width or 0 for column in self.columns]
+        if sum(widths) - widths[0] + 2 * len(widths) + _ROOM > options.max_width:
+            self.padding = (0, 1, 0, 0)
+        yield from super().__rich_console__(console, options)
 
 
 def _counts(record: Record, columns: Sequence[str]) -> list[str]:
@@ -332,6 +340,11 @@ def with_interval(record: Record, style: str = "", separator: str = " ") -> Text
         dash = "-" if record.ci[0] >= 0 else " to "
         text.append(f"{separator}{percent(record.ci[0])}{dash}{percent(record.ci[1])}", style="dim not bold")
     return text
+
+
+def count_of(number: int, what: str) -> str:
+    """A number of things: `1 item`, `2 items`."""
+    return f"{number:d} {what}{'' if number == 1 else 's'}"
 
 
 def percent(value: float) -> str:

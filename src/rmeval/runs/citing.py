@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from rmeval.benchmarks import load_benchmark
@@ -10,6 +11,8 @@ from rmeval.plugins import is_file_spec
 from rmeval.runs.manifest import find_runs, read_manifest
 
 __all__ = ["cite_runs"]
+
+logger = logging.getLogger(__name__)
 
 
 def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
@@ -22,14 +25,16 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     Raises:
         RunError: If there is no run, or nothing is known of what to cite.
     """
-    specs = [str(read_manifest(folder)["benchmark"]["spec"]) for folder in find_runs(path)]
+    specs = list(dict.fromkeys(str(read_manifest(folder)["benchmark"]["spec"]) for folder in find_runs(path)))
+    if own := [spec for spec in specs if is_file_spec(spec) and benchmark is None]:
+        logger.warning("what runs made with %s rest on is left out: say --benchmark %s", ", ".join(own), own[0])
     cards = [
         load_benchmark(benchmark if benchmark and is_file_spec(spec) else spec).card
-        for spec in dict.fromkeys(specs)
-        if not is_file_spec(spec) or benchmark is not None
+        for spec in specs
+        if spec not in own
     ]
     entries = list(dict.fromkeys(card.citation for card in cards if card.citation))
     if not entries:
-        what = ", ".join(dict.fromkeys(specs)) or "no run at all"
+        what = ", ".join(specs) or "no run at all"
         raise RunError(f"{path} has nothing to cite: its benchmark ({what}) names no paper")
     return entries

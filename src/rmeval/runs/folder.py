@@ -16,6 +16,7 @@ from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.errata import errata_of
 from rmeval.errors import RunError, explain_os_error
 from rmeval.hub import need_extra
+from rmeval.metrics.composition import Measure
 from rmeval.metrics.outcomes import HALF, POLICIES
 from rmeval.metrics.records import null_evidence, with_null
 from rmeval.runs.asked import Asked
@@ -182,7 +183,7 @@ WITHOUT_ERRATA = "without_errata"
 
 def _without_errata(run: StoredRun, evidence: EvidenceTable, policy: Policy, found: Sequence[Record]) -> list[Record]:
     """The numbers that contested items have a part in once more, without those items; not the single cells."""
-    known = errata_of(run.benchmark.card.id)
+    known = errata_of(run.benchmark.card)
     sound = np.array([name not in known for name in run.items.table.ids]) if known else np.ones(0, bool)
     if sound.all() or not sound.any():
         return []
@@ -208,12 +209,19 @@ def write_derived(result: Result, run: StoredRun) -> None:
 
 
 def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:
-    """What the null baselines get on the same items, ties always shared."""
+    """What the null baselines get on the same items, ties always shared.
+
+    Random scores get what equal ones do then; where they don't, a benchmark has a method `chance(items)` that says what
+    they get, by metric and scope.
+    """
     found: dict[str, list[Record]] = {}
     for name in NULL_SCORES:
         evidence = null_evidence(name, stored.table, stored.counts)
         found[name] = benchmark.aggregate(stored.table, evidence, HALF, intervals=False)
         del evidence  # One at a time: it is as large as the model's own.
+    if chance := getattr(benchmark, "chance", None):
+        own: Mapping[Measure, float] = chance(stored.table)
+        found["random"] = [replace(r, value=own.get((r.metric, r.scope), r.value)) for r in found["random"]]
     return found
 
 

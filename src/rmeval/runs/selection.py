@@ -71,6 +71,8 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
         # All items in an order that only the seed decides: a larger draw holds a smaller one, and the runs continue.
         order = np.random.default_rng(selection.seed).permutation(len(items))
         chosen = _whole_groups(items, chosen, order[chosen[order]][: selection.n_items])
+    if not len(items):
+        raise DataError(f"there are no items of {card.title} in these data: check what they are")
     if not chosen.any():
         raise DataError("nothing is selected: there are no items left to score; give a larger --limit or --n-items")
     return chosen
