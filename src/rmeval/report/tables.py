@@ -13,7 +13,7 @@ from rich.text import Text
 
 from rmeval.metrics.composition import Measure, headline
 from rmeval.metrics.sections import record_with_prior
-from rmeval.metrics.style_substance import LEVELS
+from rmeval.metrics.style_substance import GAP, LEVELS
 from rmeval.runs.folder import WITHOUT_ERRATA, Result
 from rmeval.types import STYLES, Record
 
@@ -290,7 +290,7 @@ def shown_nulls(records: Iterable[Record]) -> list[str]:
     found = list(records)
     names = dict.fromkeys(name for record in found for name in record.null)
     # Sums of many shares are not one half to the last digit.
-    even = all(abs(record.null.get("random", 0.5) - 0.5) < 1e-9 for record in found)
+    even = all(abs(record.null.get("random", 0.5) - 0.5) < 1e-9 for record in found if record.metric != GAP)
     return [name for name in names if name != "random" or not even]
 
 
