@@ -12,9 +12,11 @@ import pytest
 
 from rmeval.benchmarks.ppe_correctness import PPECorrectness
 from rmeval.benchmarks.reward_bench import FILTERED, RewardBench
+from rmeval.benchmarks.reward_math import RewardMath
 from rmeval.benchmarks.rm_bench import RMBench
 from tests import hub
 from tests.benchmarks.test_ppe_correctness import row as best_of_k_row
+from tests.benchmarks.test_reward_math import rows as solutions
 from tests.checkpoints import make_checkpoint
 from tests.command import process
 from tests.data import pair_rows, reward_bench_rows, rm_bench_rows
@@ -38,6 +40,11 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data = root / "datasets" / "someone" / "prefs"
     data.mkdir(parents=True)
     (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pair_rows(20)))
+    data = root / "datasets" / "RewardMATH" / "RewardMATH" / "data"
+    data.mkdir(parents=True)
+    table = pa.Table.from_pylist(solutions(RewardMath.card.counts["all"]))
+    for number, part in enumerate((table[:2004], table[2004:])):
+        pq.write_table(part, data / f"train-0000{number}-of-00002.parquet")
     commits = {
         "datasets/THU-KEG/RM-Bench": f"{RMBench.card.revision}" + "0" * 33,
         "datasets/allenai/reward-bench": str(RewardBench.card.revision),
@@ -99,6 +106,19 @@ def test_several_data_sets_make_one_benchmark(environment: dict[str, str], tmp_p
     alone = process(*run, "--data", "lmarena-ai/PPE-GPQA-Best-of-K", **environment)
     assert alone.returncode == 0, alone.stderr
     assert "no overall: there are no items of MMLU-Pro, MATH, IFEval, MBPP-Plus" in alone.stdout + alone.stderr
+
+
+def test_a_data_set_whose_files_have_other_names(environment: dict[str, str], tmp_path: Path) -> None:
+    """The files that are there stand for the one that is not, also without a hub once they are cached."""
+    run = ["-m", "rmeval", "run", "baseline:longest", "-b", "reward-math", "-o", tmp_path / "runs"]
+    done = process(*run, **environment)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "has no file data/test-00000-of-00001.parquet: taking data/train-00000-of-00002.parquet, data/" in done.stderr
+    )
+    assert "not the whole" not in done.stdout
+    again = process(*run, **environment | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"})
+    assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
 
 
 @pytest.mark.parametrize(

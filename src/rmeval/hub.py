@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from rmeval.errors import DataError, ModelError, RmevalError
 
-__all__ = ["HubFile", "hub_file", "is_cached", "is_hub_id", "need_extra"]
+__all__ = ["HubFile", "hub_data", "hub_file", "is_cached", "is_hub_id", "need_extra"]
+
+logger = logging.getLogger(__name__)
 
 RepoType = Literal["model", "dataset"]
 
@@ -98,6 +100,52 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
     finally:
         log.setLevel(level)
     return HubFile(path, _commit_of(path) or commit or "unknown")
+
+
+def hub_data(repo: str, filename: str, revision: str | None = None) -> list[HubFile]:
+    """A file of a data set, or where there is none of that name those that stand for it.
+
+    Data sets come to be split into more files, or their split gets another name: then all files with the same ending
+    are taken, of the same folder and split if there are any, else of the same folder.
+
+    Args:
+        repo: `owner/name`.
+        filename: Path in the repository.
+        revision: See `hub_file`.
+
+    Raises:
+        DataError: If there is none, or it cannot be had.
+    """
+    try:
+        return [hub_file(repo, filename, revision, "dataset")]
+    except DataError as error:
+        from huggingface_hub.errors import EntryNotFoundError
+
+        if not isinstance(error.__cause__, EntryNotFoundError):
+            raise
+        commit = _full_commit(repo, revision, "dataset")
+        wanted = PurePosixPath(filename)
+        kind = wanted.parent, wanted.suffix
+        near = [name for name in map(PurePosixPath, _listed(repo, commit)) if (name.parent, name.suffix) == kind]
+        split = wanted.name.partition("-")[0]
+        if not (found := [name for name in near if name.name.partition("-")[0] == split] or near):
+            raise
+    logger.warning("%s has no file %s: taking %s in its place", repo, filename, ", ".join(map(str, found)))
+    return [hub_file(repo, str(name), commit, "dataset") for name in found]
+
+
+def _listed(repo: str, commit: str | None) -> list[str]:
+    """The files of a data set: those on the hub, or without a hub those in the local cache."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if _answers(repo, "dataset"):
+        return HfApi().list_repo_files(repo, revision=commit, repo_type="dataset")
+    try:
+        folder = Path(snapshot_download(repo, revision=commit, repo_type="dataset", local_files_only=True))
+    except LocalEntryNotFoundError:
+        return []
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
 def _answers(repo: str, repo_type: RepoType) -> bool:

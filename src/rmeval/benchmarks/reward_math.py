@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row, iterate_rows
+from rmeval.benchmarks.source import Row
 from rmeval.benchmarks.table import TableBenchmark
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, pooled
@@ -52,10 +51,10 @@ class RewardMath(TableBenchmark):
     spec = card.id
     files = ("data/test-00000-of-00001.parquet",)
 
-    def rows(self, path: Path) -> Iterator[Row]:
+    def gathered(self, rows: Iterable[Row]) -> Iterator[Row]:
         """A row a problem, with the rows of its solutions, which need not stand together."""
         problems: dict[str, list[Row]] = {}
-        for row in iterate_rows(path):
+        for row in rows:
             problems.setdefault(str(row.get("problem_id")), []).append(row)
         for number, solutions in problems.items():
             yield Row({"problem_id": number, "solutions": solutions}, solutions[0].where)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rmeval.errors import DataError
-from rmeval.hub import hub_file, is_cached, is_hub_id
+from rmeval.hub import hub_data, is_cached, is_hub_id
 from rmeval.types import Conversation, Message
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def _from_hub(card: Card, files: Sequence[_HubPath], data: str | None) -> list[P
         if not all(is_cached(source, *place) for place in own):
             licence = card.licence if data is None else "see its page on the hub"
             logger.warning("fetching %s from the hub; licence: %s", source, licence)
-        found += [hub_file(source, *place, "dataset").path for place in own]
+        found += [file.path for place in own for file in hub_data(source, *place)]
     return found
 
 

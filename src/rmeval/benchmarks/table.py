@@ -56,11 +56,11 @@ class TableBenchmark(ABC):
                 items than the card says.
         """
         counts: dict[str, int] = {}
-        for path in locate(self.card, self.files, self.data):
-            for row in self.rows(path):
-                for item in self.items(row):
-                    counts[item.subset] = counts.get(item.subset, 0) + 1
-                    yield item
+        paths = locate(self.card, self.files, self.data)
+        for row in self.gathered(row for path in paths for row in self.rows(path)):
+            for item in self.items(row):
+                counts[item.subset] = counts.get(item.subset, 0) + 1
+                yield item
         self.check_counts(counts)
 
     def check_counts(self, counts: Mapping[str, int]) -> None:
@@ -73,6 +73,10 @@ class TableBenchmark(ABC):
     def rows(self, path: Path) -> Iterable[Row]:
         """The rows of a file; those of files of another form, or with what the file's place says, where overridden."""
         return iterate_rows(path)
+
+    def gathered(self, rows: Iterable[Row]) -> Iterable[Row]:
+        """The rows of all files; where overridden, those that make one item put together."""
+        return rows
 
     @abstractmethod
     def items(self, row: Row) -> Iterable[Item]:
