@@ -323,8 +323,8 @@ class _Numbers(Table):
         super().add_row(*cells, **options)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        widths = [column.min_width or 0 for column in self.columns]
-        if sum(widths) - widths[0] + 2 * len(widths) + _ROOM > options.max_width:
+        widths = [max(column.min_width or 0, cell_len(str(column.header))) for column in self.columns[1:]]
+        if sum(widths) + 2 * len(widths) + _ROOM > options.max_width:
             self.padding = (0, 1, 0, 0)
         yield from super().__rich_console__(console, options)
 
