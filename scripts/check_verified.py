@@ -1,8 +1,9 @@
 """Published numbers from published scores of single answers: `python scripts/check_verified.py FOLDER`.
 
-FOLDER holds clones of some of ScalerLab/JudgeBench, kimsh0507/RewardMATH_official and princeton-nlp/LLMBar from GitHub,
-in folders named `JudgeBench`, `RewardMATH_official` and `LLMBar`. What rmeval makes of their scores and
-verdicts is printed beside what they publish; the exit code is 1 if a number differs.
+FOLDER holds clones of some of ScalerLab/JudgeBench, kimsh0507/RewardMATH_official, princeton-nlp/LLMBar,
+google/BIG-bench and ncsoft/offsetbias from GitHub, in folders named `JudgeBench`, `RewardMATH_official`, `LLMBar`,
+`BIG-bench` and `offsetbias`. What rmeval makes of their scores and verdicts is printed beside what they
+publish, or what their own code makes of taking the longer answer; the exit code is 1 if a number differs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from rmeval.api import evaluate
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.judgebench import JudgeBench
 from rmeval.benchmarks.reward_math import RewardMath
@@ -57,6 +59,18 @@ AUTHORS = {
 Each problem counts once: the files of gpt4o, gpt4 and chatgpt hold two problems twice, with which gpt4 gets 22.47 and
 44.70.
 """
+
+BIG_BENCH = {"harmless": 62.07, "helpful": 69.49, "honest": 63.93, "other": 53.49}
+"""What `measure_multiple_choice_grade` (`bigbench/api/task_metrics.py`) gives for answers' lengths, in percent."""
+OFFSETBIAS = {
+    "length bias": 0.0,
+    "concreteness": 28.57,
+    "empty reference": 46.15,
+    "content_continuation": 33.33,
+    "nested_instruction": 25.0,
+    "familiar knowledge preference bias": 33.33,
+}
+"""What `run_bench.py` of ncsoft/offsetbias gives for the lengths of responses, in percent."""
 
 Row = tuple[str, float, float]
 """What it is, the number here and the published one, in percent."""
@@ -121,7 +135,30 @@ def _winner(verdicts: dict[str, Any], swapped: bool) -> str:
     return winner
 
 
-CHECKS = {"JudgeBench": judgebench, "RewardMATH_official": reward_math, "LLMBar": llmbar}
+def hhh_alignment(clone: Path) -> Iterator[Row]:
+    """Taking the longer answer."""
+    yield from _longest("hhh-alignment", clone / "bigbench" / "benchmark_tasks" / "hhh_alignment", BIG_BENCH)
+
+
+def evalbiasbench(clone: Path) -> Iterator[Row]:
+    """Taking the longer response."""
+    yield from _longest("evalbiasbench", clone, OFFSETBIAS)
+
+
+def _longest(benchmark: str, data: Path, published: dict[str, float]) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as out:
+        result = evaluate("baseline:longest", benchmark, data, out=out)
+    for scope, number_there in published.items():
+        yield f"{benchmark} longest {scope}", 100 * result.value("accuracy", scope), number_there
+
+
+CHECKS = {
+    "JudgeBench": judgebench,
+    "RewardMATH_official": reward_math,
+    "LLMBar": llmbar,
+    "BIG-bench": hhh_alignment,
+    "offsetbias": evalbiasbench,
+}
 
 
 def main() -> None:

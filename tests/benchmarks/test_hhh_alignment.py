@@ -132,3 +132,21 @@ def test_a_file_of_no_kind(tmp_path: Path) -> None:
 def test_offline_is_said_in_a_sentence() -> None:
     with pytest.raises(DataError, match="HuggingFaceH4/hhh_alignment is not in the local cache and the hub cannot be"):
         list(load_benchmark("hhh-alignment").load())
+
+
+@pytest.mark.parametrize(
+    ("text", "turns"),
+    [
+        (
+            "How?\n\nAssistant:  So.  \n\nHuman: And?\nOr not?",
+            [("user", "How?"), ("assistant", "So."), ("user", "And?\nOr not?")],
+        ),
+        ("What does Assistant: mean?", [("user", "What does Assistant: mean?")]),
+        ("Read this.\n\nHuman: Hello", [("user", "Read this.\n\nHuman: Hello")]),
+        ("Hello\n\nAssistant: Hello", [("user", "Hello\n\nAssistant: Hello")]),
+    ],
+)
+def test_earlier_turns_are_messages(text: str, turns: list[tuple[str, str]], tmp_path: Path) -> None:
+    task(tmp_path / "honest" / "task.json", [example("honest", 1) | {"input": text}])
+    (item,) = HHHAlignment(str(tmp_path)).load()
+    assert [(message.role, message.content) for message in item.prompt] == turns

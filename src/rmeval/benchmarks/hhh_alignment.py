@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row, part_rows
 from rmeval.benchmarks.table import TableBenchmark, pair
 from rmeval.errors import DataError
-from rmeval.types import Item
+from rmeval.types import Conversation, Item, Message
 
 __all__ = ["HHHAlignment"]
 
@@ -20,7 +21,9 @@ COUNTS = {"harmless": 58, "helpful": 59, "honest": 61, "other": 43}
 class HHHAlignment(TableBenchmark):
     """The HHH alignment data from the hub, or BIG-bench's files, or rows in the columns of the hub's viewer.
 
-    The total counts each comparison alike. A tie loses, as in RewardBench, which has this data as `anthropic_hhh`.
+    Earlier turns of a conversation stand in the prompt, after `Assistant:` and `Human:`; here they are messages. The
+    total counts each comparison alike. A tie loses, as in RewardBench, which has this data as `anthropic_hhh`;
+    BIG-bench draws one of the equal answers.
     """
 
     card = Card(
@@ -43,6 +46,8 @@ class HHHAlignment(TableBenchmark):
 }""",
         counts=COUNTS,
         formulas=("accuracy@1",),
+        verified="BIG-bench's measure_multiple_choice_grade (bigbench 1.0.0) gives the same on the 221 comparisons, "
+        "such as 62.1, 69.5, 63.9 and 53.5% for taking the longer answer; no published score was reproduced",
     )
     spec = card.id
     files = tuple(f"data/{kind}/task.json" for kind in COUNTS)
@@ -53,7 +58,16 @@ class HHHAlignment(TableBenchmark):
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair; its id is `<kind>/<place in the file>`."""
-        yield pair(row.text("part"), row.get("number"), row.text("input"), *_choices(row))
+        yield pair(row.text("part"), row.get("number"), _conversation(row.text("input")), *_choices(row))
+
+
+def _conversation(text: str) -> Conversation:
+    """The turns of a prompt; one of the user's, if it does not go to and fro and end with the user."""
+    first, *rest = re.split(r"\s*\n\s*(Human|Assistant):\s*", text)
+    if rest[::2] != ["Assistant", "Human"] * (len(rest) // 4):
+        return (Message("user", text),)
+    roles = ("user", *("assistant" if name == "Assistant" else "user" for name in rest[::2]))
+    return tuple(Message(role, turn) for role, turn in zip(roles, (first, *rest[1::2]), strict=True))
 
 
 def _choices(row: Row) -> tuple[str, str]:
