@@ -85,9 +85,10 @@ def ties_chance(items: ItemTable, subset: str) -> dict[str, float]:
 
     Other distributions give other spreads, and so other `preferred`, `preferred_hard` and `margin`.
     """
-    scores = np.random.default_rng(0).standard_normal((1000, int(items.offsets[-1])))
+    own = items.take(np.isin(items.subset, [code for code, name in enumerate(items.subsets) if name == subset]))
+    scores = np.random.default_rng(0).standard_normal((1000, int(own.offsets[-1])))
     found: dict[str, list[float]] = {}
-    for row in _credits(items, scores, subset):
+    for row in _credits(own, scores, subset):
         found.setdefault(row.part, []).append(float(row.credit.mean()))
     return {part: float(np.mean(own)) for part, own in found.items()}
 
