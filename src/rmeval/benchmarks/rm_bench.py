@@ -125,9 +125,7 @@ def _item(row: Row, domain: str) -> Item:
     if domain not in RMBench.card.counts:
         raise DataError(f"{row.where}: domain {domain!r} is not one of {', '.join(RMBench.card.counts)}: mend it")
     chosen, rejected = (row.texts(side, 3, "one a style") for side in ("chosen", "rejected"))
-    number = row.get("id")
-    if isinstance(number, bool) or not isinstance(number, int | str):
-        raise row.wrong("id", "a number or a string", number)
+    number = row.name("id")
     return Item(
         id=f"{domain}/{number}",
         subset=domain,
@@ -139,7 +137,7 @@ def _item(row: Row, domain: str) -> Item:
     )
 
 
-def _cluster(row: Row, domain: str, number: object) -> str:
+def _cluster(row: Row, domain: str, number: str) -> str:
     """The problem behind a prompt: for code the HumanEval task, which occurs in up to six languages.
 
     The per-domain file names it (`CPP/8`); ids there are language x 164 + task, which serves where only ids are left.
@@ -148,4 +146,4 @@ def _cluster(row: Row, domain: str, number: object) -> str:
         return f"{domain}/{number}"
     if "task_id" in row.fields:
         return f"humaneval/{row.text('task_id').rpartition('/')[2]}"
-    return f"humaneval/{int(str(number)) % HUMANEVAL_TASKS}" if str(number).isdecimal() else f"{domain}/{number}"
+    return f"humaneval/{int(number) % HUMANEVAL_TASKS}" if number.isdecimal() else f"{domain}/{number}"
