@@ -82,7 +82,7 @@ def test_import_and_oracle(rm_bench_folder: Path, tmp_path: Path, capsys: Captur
     file = tmp_path / "mine.jsonl"
     file.write_text("".join(json.dumps({"item_id": f"chat/{n}", "response": 0, "score": 1}) + "\n" for n in range(4)))
     done = command(capsys, "import", file, "-b", "rm-bench", "--data", rm_bench_folder, "-o", tmp_path / "runs")
-    assert "answers have no score (error)" in done.out
+    assert "without a score (error)" in done.out
 
 
 def test_score_keeps_rows_and_order(tmp_path: Path, capsys: Capture) -> None:

@@ -103,6 +103,7 @@ def test_several_data_sets_make_one_benchmark(environment: dict[str, str], tmp_p
     )
     assert f"not the whole of PPE Correctness: {counts} 1 instead of 507 items" in done.stderr
     assert done.stderr.count("note: fetching lmarena-ai/PPE-") == 5
+    assert "fetching" not in process(*run, **environment).stderr
     alone = process(*run, "--data", "lmarena-ai/PPE-GPQA-Best-of-K", **environment)
     assert alone.returncode == 0, alone.stderr
     assert "no overall: there are no items of MMLU-Pro, MATH, IFEval, MBPP-Plus" in alone.stdout + alone.stderr
@@ -149,6 +150,9 @@ def test_no_hub(environment: dict[str, str], tmp_path: Path, offline: str) -> No
     note, error = done.stderr.splitlines()
     assert note == "note: fetching THU-KEG/RM-Bench from the hub; licence: ODC-BY (hub card)"
     assert error.startswith("error: ")
+    pairs = process("-m", "rmeval", "run", "baseline:longest", "-b", "pairs", "--data", "foo/bar", **nowhere)
+    assert (pairs.returncode, "the data set foo/bar" in pairs.stderr) == (2, True)
+    assert "Retrying" not in pairs.stderr
     missing = process("-m", "rmeval", "run", "someone/absent", "-b", "pairs", "--data", "x", **nowhere)
     assert missing.returncode == 2
     assert "the hub cannot be reached" in missing.stderr

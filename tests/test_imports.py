@@ -67,6 +67,7 @@ SHARED = {
     "tables",
     "spool",
     "text",
+    "wording",
     "hub",
     "plugins",
     "metrics",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from rmeval.errors import DataError, ModelError, RmevalError
 
-__all__ = ["HubFile", "hub_data", "hub_file", "is_cached", "is_hub_id", "need_extra"]
+__all__ = ["HubFile", "hub_data", "hub_file", "is_cached", "is_hub_id", "need_extra", "offline_without_hub"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +38,13 @@ def need_extra(error: ImportError, what: str, extra: str = "hf") -> RmevalError:
 
 
 def is_cached(repo: str, filename: str, revision: str | None, repo_type: RepoType = "dataset") -> bool:
-    """Whether a file is in the local cache, so that nothing has to be fetched."""
+    """Whether a file is in the local cache, so that nothing has to be fetched; or is known not to be on the hub."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
         return False
-    return isinstance(try_to_load_from_cache(repo, filename, revision=revision, repo_type=repo_type), str)
+    commit = _cached_commit(repo, revision, repo_type) or revision
+    return try_to_load_from_cache(repo, filename, revision=commit, repo_type=repo_type) is not None
 
 
 def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: RepoType = "model") -> HubFile:
@@ -172,21 +175,45 @@ def _commit_of(path: Path) -> str | None:
     return parts[len(parts) - parts[::-1].index("snapshots")] if "snapshots" in parts else None
 
 
-def _full_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | None:
-    """Completes a shortened commit hash, which the hub's file addresses do not take; anything else stays as it is."""
-    from huggingface_hub import HfApi, constants, scan_cache_dir
+@contextmanager
+def offline_without_hub(repo: str, repo_type: RepoType) -> Iterator[None]:
+    """Lets the client look into the local cache at once where no hub answers; by itself it tries for half a minute."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _answers(repo, repo_type)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+_SHORT = re.compile(r"[0-9a-f]{7,39}")
+
+
+def _cached_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | None:
+    """The full hash that a shortened one stands for, if that commit is in the local cache."""
+    from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
-    if revision is None or not re.fullmatch(r"[0-9a-f]{7,39}", revision):
-        return revision
+    if revision is None or not _SHORT.fullmatch(revision):
+        return None
     try:
-        for cached in scan_cache_dir().repos:
-            if (cached.repo_id, cached.repo_type) == (repo, repo_type):
-                for known in cached.revisions:
-                    if known.commit_hash.startswith(revision):
-                        return known.commit_hash
+        repos = scan_cache_dir().repos
     except CacheNotFound:
-        pass
+        return None
+    own = (known for one in repos if (one.repo_id, one.repo_type) == (repo, repo_type) for known in one.revisions)
+    return next((known.commit_hash for known in own if known.commit_hash.startswith(revision)), None)
+
+
+def _full_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | None:
+    """Completes a shortened commit hash, which the hub's file addresses do not take; anything else stays as it is."""
+    from huggingface_hub import HfApi, constants
+
+    if revision is None or not _SHORT.fullmatch(revision):
+        return revision
+    if known := _cached_commit(repo, revision, repo_type):
+        return known
     if constants.HF_HUB_OFFLINE:
         return revision
     # Listing commits is tried for half a minute where nothing answers; asking for the repository fails at once.

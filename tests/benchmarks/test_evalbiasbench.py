@@ -82,10 +82,10 @@ def test_runs_are_compared_by_the_total(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": 0}, "concreteness entry 0: the label must be 1 or 2, the better response, not 0"),
-        ({"label": True}, "the label must be 1 or 2, the better response, not True"),
+        ({"label": 0}, "concreteness entry 0: the label must be 1 or 2, the better of both, not 0"),
+        ({"label": True}, "the label must be 1 or 2, the better of both, not True"),
         ({"bias": "colour"}, "'colour' is no bias of EvalBiasBench"),
-        ({"response2": 2}, "column 'response2' must be a string, not int"),
+        ({"response2": 2}, "column 'response2' must be a string, not a number"),
     ],
 )
 def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -98,8 +98,8 @@ def test_runs_are_compared_by_the_total(tmp_path: Path) -> None:
     [
         ({"target_scores": {"a": 1, "b": 1}}, "examples entry 0: column 'target_scores' must mark one of two answers"),
         ({"target_scores": {"a": 1, "b": 0, "c": 0}}, "must mark one of two answers with 1 and the other with 0: mend"),
-        ({"target_scores": ["a"]}, "column 'target_scores' must be an object, not list"),
-        ({"input": 1}, "column 'input' must be a string, not int"),
+        ({"target_scores": ["a"]}, "column 'target_scores' must be an object, not a list"),
+        ({"input": 1}, "column 'input' must be a string, not a number"),
     ],
 )
 def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
         ({"choices": ["a", "b"], "labels": [1, 2]}, "column 'targets' must mark one of two answers"),
         ({"choices": ["a", 2], "labels": [1, 0]}, "column 'targets' must mark one of two answers"),
         ({"labels": [1, 0]}, "column 'targets' must mark one of two answers"),
-        (None, "column 'targets' must be an object, not NoneType"),
+        (None, "column 'targets' must be an object, not null"),
     ],
 )
 def test_wrong_targets(targets: Any, message: str, tmp_path: Path) -> None:

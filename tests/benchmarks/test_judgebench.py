@@ -147,7 +147,7 @@ def test_from_a_folder_in_the_hubs_layout(tmp_path: Path) -> None:
     [
         ({"source": "trivia"}, "line 1: the source 'trivia' begins with none of mmlu-pro"),
         ({"label": "A=B"}, "the label 'A=B' must be A>B or B>A"),
-        ({"response_A": 3}, "column 'response_A' must be a string, not int"),
+        ({"response_A": 3}, "column 'response_A' must be a string, not a number"),
     ],
 )
 def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -104,10 +104,10 @@ def test_runs_are_compared_by_the_mean_of_five(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": 3}, "entry 0: the label must be 1 or 2, the better output, not 3: mend it"),
-        ({"label": "1"}, "the label must be 1 or 2, the better output, not '1'"),
-        ({"output_2": None}, "column 'output_2' must be a string, not NoneType"),
-        ({"input": ["What?"]}, "column 'input' must be a string, not list"),
+        ({"label": 3}, "entry 0: the label must be 1 or 2, the better of both, not 3: mend it"),
+        ({"label": "1"}, "the label must be 1 or 2, the better of both, not '1'"),
+        ({"output_2": None}, "column 'output_2' must be a string, not null"),
+        ({"input": ["What?"]}, "column 'input' must be a string, not a list"),
     ],
 )
 def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -146,3 +146,11 @@ def test_real_pairs(shared: Path, tmp_path: Path) -> None:
     assert result.value("overall") == pytest.approx(np.mean(values))
     assert result.value("section", "Adversarial") == pytest.approx(np.mean(values[1:]))
     assert not result.notes
+
+
+def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no file .*clon: check the path"):
+        list(LLMBar(str(tmp_path / "clon")).load())
+    (tmp_path / "set.json").write_text("{")
+    with pytest.raises(DataError, match="broken JSON"):
+        list(LLMBar(str(tmp_path / "set.json")).load())

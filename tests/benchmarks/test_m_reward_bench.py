@@ -195,8 +195,8 @@ def test_the_language_of_a_row(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"source": "maple-de2en-easy"}, "'maple-de2en-easy' is no subset of RewardBench"),
-        ({"source": None}, "column 'source' must be a string, not NoneType"),
-        ({"chosen": ["a"]}, "column 'chosen' must be a string, not list"),
+        ({"source": None}, "column 'source' must be a string, not null"),
+        ({"chosen": ["a"]}, "column 'chosen' must be a string, not a list"),
     ],
 )
 def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> None:

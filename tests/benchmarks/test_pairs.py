@@ -84,7 +84,7 @@ def test_columns_and_subsets(tmp_path: Path) -> None:
         ({"chosen": "a", "rejected": "b"}, "line 1: column 'prompt' is missing"),
         (
             {"prompt": "p", "chosen": 1, "rejected": "b"},
-            "column 'chosen' must be a string or a list of messages, not int",
+            "column 'chosen' must be a string or a list of messages, not a number",
         ),
         ({"prompt": "p", "chosen": ["a"], "rejected": ["b"]}, "column 'chosen' must hold messages like"),
         (
@@ -135,7 +135,7 @@ def test_a_split_of_a_local_file(tmp_path: Path) -> None:
 def test_equal_answers_are_noted(tmp_path: Path) -> None:
     load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "a"}, {"prompt": "p", "chosen": "a", "rejected": "b"}])
     (note,) = plan(Pairs(str(tmp_path / "p.jsonl"))).notes
-    assert note == "1 items ask which of two equal answers is better, which no model can tell"
+    assert note == "no model can tell which answer is better in 1 item: they are equal"
 
 
 def test_a_benchmark_from_a_file(tmp_path: Path) -> None:

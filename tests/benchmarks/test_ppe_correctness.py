@@ -156,9 +156,9 @@ def test_from_folders_in_the_hubs_layout(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"scores": [True, False]}, "column 'scores' must hold true or false for each of 32 answers"),
-        ({"scores": "yes"}, "column 'scores' must be a list of true and false, not str"),
+        ({"scores": "yes"}, "column 'scores' must be a list of true and false, not a string"),
         ({"scores": [None] * 32}, "column 'scores' must hold true or false for each of 32 answers"),
-        ({"sampled_conflict_pairs": None}, "column 'sampled_conflict_pairs' must be a list of pairs, not NoneType"),
+        ({"sampled_conflict_pairs": None}, "column 'sampled_conflict_pairs' must be a list of pairs, not null"),
         (
             {"sampled_conflict_pairs": [[0, 3]]},
             r"line 1: \[0, 3\] in column 'sampled_conflict_pairs' must be the places",
@@ -166,7 +166,7 @@ def test_from_folders_in_the_hubs_layout(tmp_path: Path) -> None:
         ({"sampled_conflict_pairs": [[0, 32]]}, r"\[0, 32\] in column"),
         ({"sampled_conflict_pairs": [[0, 1, 2]]}, r"\[0, 1, 2\] in column"),
         ({"sampled_conflict_pairs": [7]}, "line 1: 7 in column"),
-        ({"response_9": None}, "column 'response_9' must be a string, not NoneType"),
+        ({"response_9": None}, "column 'response_9' must be a string, not null"),
     ],
 )
 def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ OVERALL = Record(
         ("some.jsonl", {}, "'other' is none of the sets anthropic_helpful, anthropic_hhh, .*: name the file or"),
         ("shp.jsonl", {"prompt": []}, "the prompt has no messages"),
         ("shp.jsonl", {"prompt": [{"role": "user"}]}, "column 'prompt' must hold messages like"),
-        ("shp.jsonl", {"chosen": None}, "column 'chosen' must be a string, not NoneType"),
+        ("shp.jsonl", {"chosen": None}, "column 'chosen' must be a string, not null"),
     ],
 )
 def test_wrong_rows(name: str, change: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -171,6 +171,17 @@ def test_ties_at_the_top_share_the_point_by_default(tmp_path: Path) -> None:
     assert rmeval.analyze(result.path).headline.metric == "overall"
 
 
+def test_a_margin_that_is_the_same_everywhere_has_no_interval(tmp_path: Path) -> None:
+    """It is no share of anything, and may be below 0."""
+    items = list(RewardBench2(str(written(tmp_path, whole()))).load())
+    # Wrong answers far above right ones, whose scores differ by 1: a margin of tanh(-101), nearly -1.
+    scores = [[float(k % 2) if one.gold else 100.0 for k, one in enumerate(item.responses)] for item in items]
+    found = numbers(items, scores)
+    assert found["margin", "Ties"].value == pytest.approx(-1.0)
+    assert found["margin", "Ties"].ci is None
+    assert found["tied", "Ties"].ci == pytest.approx((0.0, 0.39), abs=0.01)
+
+
 def test_chance(tmp_path: Path) -> None:
     """Three right answers are above two wrong ones in one of ten orders, one in one of three."""
     benchmark = RewardBench2(str(written(tmp_path, whole())))
@@ -248,7 +259,7 @@ def test_the_hubs_dumps_of_scores(tmp_path: Path, capsys: pytest.CaptureFixture[
         ({"subset": "Ties", "id": "7"}, "the id '7' must be tied:N or ref:N"),
         ({"subset": "Ties", "id": "tied:7"}, "1 right and 3 wrong answers"),
         ({"rejected": []}, "1 right and 0 wrong answers"),
-        ({"chosen": "yes"}, "column 'chosen' must be a list of strings, not str"),
+        ({"chosen": "yes"}, "column 'chosen' must be a list of strings, not a string"),
     ],
 )
 def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_run_from_rows_and_from_the_hubs_layout(tmp_path: Path) -> None:
         ({"solution_type": "rejected"}, "problem 0 has the solutions rejected, rejected"),
         ({"problem": "another"}, "problem 0 has two texts"),
         ({"eval_solution": "text"}, "column 'eval_solution' must be a list of strings"),
-        ({"solution_reference": {"x": 1}}, "column 'solution_reference' must be a string, not dict"),
+        ({"solution_reference": {"x": 1}}, "column 'solution_reference' must be a string, not an object"),
     ],
 )
 def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -140,6 +140,11 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
     found[0] |= change
     with pytest.raises(DataError, match=message):
         list(RewardMath(str(written(tmp_path, found))).load())
+
+
+def test_other_numbers_of_solutions_are_told(tmp_path: Path) -> None:
+    benchmark = RewardMath(str(written(tmp_path, rows(2) + [row | {"problem_id": 7} for row in rows(1, wrong=3)])))
+    assert "not comparable with published numbers: 1 item without 10 answers" in benchmark.notes(list(benchmark.load()))
 
 
 def test_offline_is_said_in_a_sentence() -> None:

@@ -93,8 +93,8 @@ def test_safety_pools_both_files_and_shows_each(rm_bench_folder: Path) -> None:
     ("change", "sentence"),
     [
         ({"chosen": ["a", "b"]}, r"entry 0: column 'chosen' holds 2 texts and not 3, one a style"),
-        ({"chosen": "a"}, "column 'chosen' must be a list of strings, not str"),
-        ({"prompt": None}, "column 'prompt' must be a string, not NoneType"),
+        ({"chosen": "a"}, "column 'chosen' must be a list of strings, not a string"),
+        ({"prompt": None}, "column 'prompt' must be a string, not null"),
     ],
 )
 def test_bad_rows(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:

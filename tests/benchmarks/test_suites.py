@@ -76,6 +76,8 @@ def test_folders_named_after_benchmarks(
         ("benchmarks: [{data: x}]", "benchmark 1 must be a name, or a mapping with 'id'"),
         ("benchmarks: [{id: pairs, data: 3}]", "data of pairs must be a path or a hub id, not 3"),
         ("benchmarks: [pairs, pairs]", "pairs is there already"),
+        ("benchmarks: [core]", "core is a suite: name its benchmarks, or give it beside this one with -b"),
+        ("benchmarks: [other.yaml]", "other.yaml is a suite"),
         ("benchmarks: [{id: pairs, name: 1}]", "pairs has no option 'name'"),
         ("benchmarks: [{id: pairs, 1: 2}]", "pairs has no option 1"),
         ("benchmarks: [{id: pairs, data: ''}]", "data of pairs must be a path or a hub id, not ''"),

@@ -11,6 +11,7 @@ import pytest
 
 import rmeval
 from rmeval.benchmarks import BUILTIN
+from rmeval.report.tables import measure_name, percent
 from tests.benchmarks import (
     test_hhh_alignment,
     test_judgebench,
@@ -22,6 +23,7 @@ from tests.benchmarks import (
     test_reward_bench_2,
     test_reward_math,
 )
+from tests.command import command
 from tests.data import pair_rows
 
 
@@ -59,12 +61,17 @@ def test_each_benchmark_has_data_here() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(MADE))
-def test_on_made_up_data(name: str, tmp_path: Path) -> None:
+def test_on_made_up_data(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = rmeval.evaluate("rmeval/tiny", name, MADE[name](tmp_path), out=tmp_path / "runs")
     assert result.records
     assert not any(math.isnan(record.value) for record in result.records)
     assert all(record.failures == 0 for record in result.records)
     assert set(result.records[0].null) == {"random", "longest", "shortest", "markdown"}
+    # Each number stands in the table of the run, by its name.
+    shown = [" ".join(line.split()) for line in command(capsys, "show", result.path).out.splitlines()]
+    for record in result.records:
+        name = measure_name((record.metric, record.scope)).rpartition("/")[2]
+        assert any(name in line and f" {percent(record.value)} " in f"{line} " for line in shown), (record, shown)
 
 
 @pytest.mark.parametrize("name", sorted(REAL))

@@ -198,7 +198,7 @@ def test_overlength(checkpoint: Path, pairs_file: Path, tmp_path: Path, policy: 
     assert {row["status"] for row in rows} == statuses
     assert all((row["score"] is None) == (row["status"] == "overlength") for row in rows)
     assert all((row["tokens"] > 40) == (row["status"] != "ok") for row in rows)
-    assert any("no score (overlength)" in note or "were cut to fit" in note for note in result.notes)
+    assert any("without a score (overlength)" in note or "cut to fit" in note for note in result.notes)
 
 
 def test_overlength_stops_before_anything_is_scored(checkpoint: Path, pairs_file: Path, tmp_path: Path) -> None:

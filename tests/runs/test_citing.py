@@ -48,8 +48,10 @@ def test_nothing_to_cite(pairs_file: Path, tmp_path: Path) -> None:
     run = rmeval.evaluate("baseline:longest", "pairs", pairs_file, out=tmp_path / "runs")
     with pytest.raises(RunError, match=r"has nothing to cite: its benchmark \(pairs\) names no paper"):
         cite_runs(run.path)
+    with pytest.raises(DataError, match="there is no benchmark 'nope'"):
+        cite_runs(run.path, "nope")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RunError, match="no run at all"):
+    with pytest.raises(RunError, match="has nothing to cite: there is no run in it"):
         cite_runs(tmp_path / "empty")
 
 
@@ -109,9 +111,8 @@ def test_each_erratum_names_item_fault_and_source() -> None:
 def test_errata_of_a_benchmark_from_outside(pairs_file: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.py"
     own.write_text(
-        "from dataclasses import replace\nfrom pathlib import Path\nfrom rmeval.benchmarks.pairs import Pairs\n\n\n"
-        "class Own(Pairs):\n"
-        "    card = replace(Pairs.card, errata=str(Path(__file__).with_name('wrong.jsonl')))\n"
+        "from dataclasses import replace\nfrom rmeval.benchmarks.pairs import Pairs\n\n\nclass Own(Pairs):\n"
+        "    card = replace(Pairs.card, errata='wrong.jsonl')\n"
     )
     errata = tmp_path / "wrong.jsonl"
     errata.write_text(json.dumps({"item": "3", "wrong": "Both are right.", "source": "read"}) + "\n")
@@ -120,4 +121,6 @@ def test_errata_of_a_benchmark_from_outside(pairs_file: Path, tmp_path: Path) ->
     assert result.record("without_errata", "accuracy all").n_items == count - 1
     errata.write_text('{"item": "3"}\n')
     with pytest.raises(DataError, match=r"wrong.jsonl line 1: column 'wrong' is missing"):
-        rmeval.evaluate("baseline:shortest", f"{own}:Own", pairs_file, out=tmp_path / "runs")
+        rmeval.evaluate("baseline:shortest", f"{own}:Own", pairs_file, out=tmp_path / "other")
+    # Before anything is scored.
+    assert not (tmp_path / "other").exists()

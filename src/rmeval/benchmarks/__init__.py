@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from rmeval.errors import DataError
@@ -59,8 +61,8 @@ class Card:
         verified: What published number was reproduced from what; empty if none was.
         needs_scores: Subsets whose metrics need a score of each answer; models that only compare are not asked about
             them.
-        errata: A JSONL file of items that are known to be wrong, with `item`, `wrong` and `source`; rmeval has its own
-            of the benchmarks that come with it.
+        errata: A JSONL file of items that are known to be wrong, with `item`, `wrong` and `source`; a relative path is
+            from a `file.py:Class` on. rmeval has its own of the benchmarks that come with it.
     """
 
     id: str
@@ -167,6 +169,9 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int | None = Non
         others = ", ".join(option for option in taken if option != "data")
         raise DataError(f"{name} has no option {unknown[0]!r}: {f'choose from {others}' if others else 'leave it out'}")
     benchmark: Benchmark = made(data=data, **given)
+    if is_file_spec(name) and benchmark.card.errata:
+        beside = Path(name.rpartition(":")[0]).parent / benchmark.card.errata
+        benchmark.card = replace(benchmark.card, errata=str(beside))
     benchmark.spec, benchmark.options = name, getattr(benchmark, "options", None) or given
     return benchmark
 
@@ -186,3 +191,15 @@ def missing_counts(card: Card, items: Sequence[Item] | Mapping[str, int], whole:
         if found[name] != want and (whole or found[name])
     ]
     return [f"not the whole of {card.title}: {', '.join(wrong)} items"] if wrong else []
+
+
+def check_counts(card: Card, items: Sequence[Item] | Mapping[str, int]) -> None:
+    """Refuses what was read from the card's source, if it has other numbers of items than the card says.
+
+    Raises:
+        DataError: If it has.
+    """
+    if wrong := missing_counts(card, items, whole=True):
+        pinned = re.fullmatch(r"[0-9a-f]{7,40}", card.revision or "")
+        advice = "clear the hub cache and try again" if pinned else "it may have changed: give a copy with --data"
+        raise DataError(f"{card.source} at {card.revision} is {wrong[0]}: {advice}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row, iterate_rows
-from rmeval.benchmarks.table import TableBenchmark, pair
+from rmeval.benchmarks.table import TableBenchmark, labelled, pair
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import SHARED
 from rmeval.types import Item
@@ -63,15 +63,12 @@ class EvalBiasBench(TableBenchmark):
         seen = Counter[str]()
         for row in iterate_rows(path, nested=True):
             bias = row.text("bias")
-            yield Row(row.fields | {"number": seen[bias]}, row.where)
+            yield Row(row.fields | {"_number": seen[bias]}, row.where)
             seen[bias] += 1
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair; its id is `<bias>/<place among those of this bias>`."""
-        bias, label = row.text("bias"), row.get("label")
+        bias = row.text("bias")
         if bias not in COUNTS:
             raise DataError(f"{row.where}: {bias!r} is no bias of EvalBiasBench ({', '.join(COUNTS)}): mend it")
-        if label not in (1, 2) or isinstance(label, bool):
-            raise DataError(f"{row.where}: the label must be 1 or 2, the better response, not {label!r}: mend it")
-        better, worse = row.text(f"response{label}"), row.text(f"response{3 - label}")
-        yield pair(bias, row.get("number"), row.text("instruction"), better, worse)
+        yield pair(bias, row.get("_number"), row.text("instruction"), *labelled(row, "response"))

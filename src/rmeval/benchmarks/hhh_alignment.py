@@ -58,7 +58,7 @@ class HHHAlignment(TableBenchmark):
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair; its id is `<kind>/<place in the file>`."""
-        yield pair(row.text("part"), row.get("number"), _conversation(row.text("input")), *_choices(row))
+        yield pair(row.text("_part"), row.get("_number"), _conversation(row.text("input")), *_choices(row))
 
 
 def _conversation(text: str) -> Conversation:
@@ -72,14 +72,14 @@ def _conversation(text: str) -> Conversation:
 
 def _choices(row: Row) -> tuple[str, str]:
     """The better and the worse answer: BIG-bench's `target_scores`, or `targets` with `choices` and `labels`."""
-    column = "target_scores" if "target_scores" in row.fields else "targets"
+    column = "targets" if "targets" in row.fields else "target_scores"
     targets = row.get(column)
     if not isinstance(targets, dict):
         raise row.wrong(column, "an object", targets)
     texts: Any = list(targets) if column == "target_scores" else targets.get("choices")
     marks: Any = list(targets.values()) if column == "target_scores" else targets.get("labels")
-    pair = isinstance(texts, list) and len(texts) == 2 and all(isinstance(text, str) for text in texts)
-    if not pair or marks not in ([1, 0], [0, 1]):
+    two = isinstance(texts, list) and len(texts) == 2 and all(isinstance(text, str) for text in texts)
+    if not two or marks not in ([1, 0], [0, 1]):
         raise DataError(
             f"{row.where}: column {column!r} must mark one of two answers with 1 and the other with 0: mend it"
         )

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row, part_rows
-from rmeval.benchmarks.table import TableBenchmark, pair
-from rmeval.errors import DataError
+from rmeval.benchmarks.table import TableBenchmark, labelled, pair
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
 from rmeval.metrics.outcomes import SHARED
 from rmeval.types import Item
@@ -68,11 +67,7 @@ class LLMBar(TableBenchmark):
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair; its id is `<set>/<place in the file>`."""
-        label = row.get("label")
-        if label not in (1, 2) or isinstance(label, bool):
-            raise DataError(f"{row.where}: the label must be 1 or 2, the better output, not {label!r}: mend it")
-        better, worse = row.text(f"output_{label}"), row.text(f"output_{3 - label}")
-        yield pair(row.text("part"), row.get("number"), row.text("input"), better, worse)
+        yield pair(row.text("_part"), row.get("_number"), row.text("input"), *labelled(row, "output_"))
 
     def composition(self, counts: Counts) -> Composition:
         """Accuracy by set, the mean of the adversarial sets, and the mean of all five (the tables of section 4)."""

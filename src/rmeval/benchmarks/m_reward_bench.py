@@ -87,7 +87,8 @@ class MRewardBench(TableBenchmark):
             DataError: If a language is none of those.
         """
         super().__init__(data)
-        if isinstance(languages, str) or not all(isinstance(code, str) for code in languages or ()):
+        codes = [] if languages is None else languages
+        if not isinstance(codes, list | tuple) or not all(isinstance(code, str) for code in codes):
             raise DataError(f"languages must be a list of codes, such as ['deu_Latn', 'fra_Latn'], not {languages!r}")
         if unknown := [code for code in languages or () if code not in LANGUAGES]:
             raise DataError(f"M-RewardBench has no language {unknown[0]!r}: choose from {', '.join(LANGUAGES)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,12 +13,14 @@ from rmeval.benchmarks.source import SUFFIXES, Row, find_files, iterate_rows
 from rmeval.benchmarks.table import PAIR
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
-from rmeval.hub import is_hub_id, need_extra
+from rmeval.hub import is_hub_id, need_extra, offline_without_hub
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.records import accuracy_record
 from rmeval.types import Conversation, Evidence, Item, Policy, Record, Response
 
 __all__ = ["Pairs"]
+
+logger = logging.getLogger(__name__)
 
 FORMULA = "accuracy@1"
 COLUMNS = ("prompt", "chosen", "rejected", "subset", "id")
@@ -170,8 +173,10 @@ def _hub_rows(name: str, config: str | None, split: str) -> Iterator[Row]:
         import datasets
     except ImportError as error:
         raise need_extra(error, f"the data set {name}") from error
+    logger.warning("reading %s from the hub or the local cache; licence: see its page on the hub", name)
     try:
-        table = datasets.load_dataset(name, config, split=split)
+        with offline_without_hub(name, "dataset"):
+            table = datasets.load_dataset(name, config, split=split)
     except datasets.exceptions.DatasetNotFoundError as error:
         raise DataError(
             f"the data set {name} is not on the hub, or needs a login: check the spelling "

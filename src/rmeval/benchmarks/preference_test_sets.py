@@ -65,7 +65,7 @@ class PreferenceTestSets(TableBenchmark):
         for number, row in enumerate(iterate_rows(path)):
             key = str(row.fields.get("id", number))
             seen[key] += 1
-            yield Row(row.fields | own | {"key": key if seen[key] == 1 else f"{key}.{seen[key]}"}, row.where)
+            yield Row(row.fields | own | {"_key": key if seen[key] == 1 else f"{key}.{seen[key]}"}, row.where)
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair; its id is `<subset>/<id>`. There are none of the sets that the reference leaves out."""
@@ -80,7 +80,7 @@ class PreferenceTestSets(TableBenchmark):
         prompt = row.conversation("prompt")
         if not prompt:
             raise DataError(f"{row.where}: the prompt has no messages: add them")
-        yield pair(subset, row.get("key"), prompt, row.text("chosen"), row.text("rejected"))
+        yield pair(subset, row.get("_key"), prompt, row.text("chosen"), row.text("rejected"))
 
     def composition(self, counts: Counts) -> Composition:
         """Accuracy by set, and the prior, absent unless its four sets are there."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark
+from rmeval.benchmarks.table import TableBenchmark, other_sizes
 from rmeval.digests import digest
 from rmeval.errors import DataError
 from rmeval.metrics.comparison import Contested
@@ -120,6 +120,10 @@ class RewardBench2(TableBenchmark):
             measure: sum(share * known[part] for part, share in shares.items())
             for measure, shares in self.composition(counts).items()
         }
+
+    def notes(self, items: Sequence[Item]) -> list[str]:
+        """What is missing, and items that are not best of four."""
+        return [*super().notes(items), *other_sizes(items, 4, [subset for subset in COUNTS if subset != TIES])]
 
     def formula(self, measure: Measure) -> str:
         """Names and versions of the official formulas."""

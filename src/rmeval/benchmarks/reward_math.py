@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark
+from rmeval.benchmarks.table import TableBenchmark, other_sizes
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, pooled
 from rmeval.metrics.outcomes import Outcomes, joined, outcomes
@@ -68,6 +68,10 @@ class RewardMath(TableBenchmark):
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
         return joined(outcomes(table, seen, policy), reciprocal_ranks(table, seen, policy))
+
+    def notes(self, items: Sequence[Item]) -> list[str]:
+        """What is missing, and problems that have not ten solutions."""
+        return [*super().notes(items), *other_sizes(items, 10, [ALL])]
 
     def composition(self, counts: Counts) -> Composition:
         """Accuracy, and the mean reciprocal rank."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks import Card, check_counts, missing_counts
 from rmeval.benchmarks.source import Row, locate, read_rows
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts
@@ -74,10 +74,8 @@ class RMBench:
                     f"RM-Bench item {item.id} occurs twice in {self.data}: give one file or folder of each domain"
                 )
             seen.add(item.id)
-        if self.data is None and (wrong := missing_counts(self.card, items, whole=True)):
-            raise DataError(
-                f"{self.card.source} at {self.card.revision} is {wrong[0]}: clear the hub cache and try again"
-            )
+        if self.data is None:
+            check_counts(self.card, items)
         return items
 
     def _files(self) -> list[Path]:

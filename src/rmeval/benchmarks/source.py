@@ -24,7 +24,18 @@ from rmeval.types import Conversation, Message
 if TYPE_CHECKING:
     from rmeval.benchmarks import Card
 
-__all__ = ["SUFFIXES", "Row", "find_files", "iterate_rows", "locate", "name_in", "part_rows", "read_json", "read_rows"]
+__all__ = [
+    "SUFFIXES",
+    "Row",
+    "find_files",
+    "iterate_rows",
+    "locate",
+    "name_in",
+    "part_rows",
+    "read_json",
+    "read_rows",
+    "refuse_unfetched",
+]
 
 logger = logging.getLogger(__name__)
 _BATCH = 1 << 12
@@ -47,10 +58,14 @@ class Row:
         """
         if column not in self.fields:
             raise DataError(
-                f"{self.where}: column {column!r} is missing (there are {', '.join(self.fields) or 'none'}): "
+                f"{self.where}: column {column!r} is missing (there are {', '.join(self._given()) or 'none'}): "
                 "add or rename it"
             )
         return self.fields[column]
+
+    def _given(self) -> list[str]:
+        """The file's own columns: names of those that a benchmark adds begin with `_`."""
+        return [name for name in self.fields if not name.startswith("_")]
 
     def text(self, column: str) -> str:
         """The value of a column that must be a string."""
@@ -69,7 +84,9 @@ class Row:
     def name(self, column: str) -> str:
         """The value of a column that must be a string or a whole number, as a string: what tells rows apart."""
         value = self.get(column)
-        if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        if value == "":
+            raise DataError(f"{self.where}: column {column!r} is empty: it must tell this row from others")
+        if isinstance(value, bool) or not isinstance(value, int | str):
             raise self.wrong(column, "a name or a whole number", value)
         return str(value)
 
@@ -101,7 +118,23 @@ class Row:
 
     def wrong(self, column: str, wanted: str, value: object) -> DataError:
         """The error for a value of the wrong type."""
-        return DataError(f"{self.where}: column {column!r} must be {wanted}, not {type(value).__name__}")
+        return DataError(f"{self.where}: column {column!r} must be {wanted}, not {_kind(value)}: mend it")
+
+
+def _kind(value: object) -> str:
+    """What kind of value it is, in the words of JSON."""
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+_KINDS: dict[type, str] = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def _is_message(value: Any) -> bool:
@@ -212,6 +245,8 @@ def locate(card: Card, names: Sequence[str], data: str | None) -> list[Path]:
     if data is None or (not Path(data).exists() and is_hub_id(data) and "/" in data and not data.endswith(SUFFIXES)):
         return _from_hub(card, files, data)
     place = Path(data)
+    if not place.exists():
+        raise DataError(f"there is no file {data}: check the path")
     if not place.is_dir():
         return [place]
     parts = [Path(file.repository, file.path).parts for file in files]
@@ -224,16 +259,15 @@ def locate(card: Card, names: Sequence[str], data: str | None) -> list[Path]:
 
 
 def name_in(path: Path, names: Collection[str]) -> str:
-    """Which of some names a file has, or else the nearest folder above it: the part of the benchmark it holds.
+    """Which of some names a file has, or else its folder or the one above: the part of the benchmark it holds.
 
     Raises:
         DataError: If it is none of them.
     """
-    own = (path.name.partition(".")[0], *(folder.name for folder in path.parents))
+    own = (path.name.partition(".")[0], *(folder.name for folder in path.absolute().parents[:2]))
     if (found := next((name for name in own if name in names), None)) is None:
         raise DataError(
-            f"{path} does not say which part it is: put it into a folder named as one of {', '.join(names)}, "
-            "or name it so"
+            f"{path} does not say which part it is: name it, or the folder it is in, after one of {', '.join(names)}"
         )
     return found
 
@@ -243,21 +277,32 @@ def part_rows(path: Path, parts: Collection[str], nested: bool = False) -> Itera
 
     Args:
         path: The file, see `iterate_rows`.
-        parts: Names of parts, see `name_in`; the row's own is in its column `part`, its place in `number`.
+        parts: Names of parts, see `name_in`; the row's own is in its column `_part`, its place in `_number`.
         nested: See `iterate_rows`.
     """
-    part = name_in(path, parts)
+    part = None
     for number, row in enumerate(iterate_rows(path, nested)):
-        yield Row(row.fields | {"part": part, "number": number}, row.where)
+        # A file that cannot be read is told before a name that says nothing.
+        part = part or name_in(path, parts)
+        yield Row(row.fields | {"_part": part, "_number": number}, row.where)
 
 
-def _from_hub(card: Card, files: Sequence[_HubPath], data: str | None) -> list[Path]:
-    """Files from the hub; what their licence is stands in the log before they are fetched."""
+def refuse_unfetched(card: Card, data: str | None) -> None:
+    """Refuses a benchmark whose data are not on the hub and were not given.
+
+    Raises:
+        DataError: If it is one.
+    """
     if data is None and "://" in card.source:
         raise DataError(
             f"the data of {card.title} are at {card.source} and not on the hub: fetch them (git clone {card.source}), "
             f"mind their licence ({card.licence}), and say with --data where they are"
         )
+
+
+def _from_hub(card: Card, files: Sequence[_HubPath], data: str | None) -> list[Path]:
+    """Files from the hub; what their licence is stands in the log before they are fetched."""
+    refuse_unfetched(card, data)
     wanted: dict[str, dict[tuple[str, str | None], None]] = {}
     for file in files:
         source = data or file.repository or card.source
@@ -280,7 +325,7 @@ def _suffix(path: Path) -> str:
 
 def _object(value: Any, where: str) -> Row:
     if not isinstance(value, dict):
-        raise DataError(f"{where}: a row must be a JSON object, not {type(value).__name__}")
+        raise DataError(f"{where}: a row must be a JSON object, not {_kind(value)}: check that it is the data file")
     try:
         # JSON can spell half of a surrogate pair, which is no character and cannot be tokenised or stored.
         json.dumps(value, ensure_ascii=False).encode()
@@ -298,9 +343,7 @@ def _json(path: Path, nested: bool = False) -> Iterator[Row]:
                     yield _object(value, f"{path} {name} entry {number}")
         return
     if not isinstance(document, list):
-        raise DataError(
-            f"{path} must hold a list of objects, not {type(document).__name__}: check that it is the data file"
-        )
+        raise DataError(f"{path} must hold a list of objects, not {_kind(document)}: check that it is the data file")
     for number, value in enumerate(document):
         yield _object(value, f"{path} entry {number}")
 

@@ -81,6 +81,10 @@ def _read(path: Path) -> Iterator[Entry]:
         if not isinstance(given, dict) or not isinstance(given.get("id"), str):
             raise DataError(f"{path}: benchmark {number} must be a name, or a mapping with 'id'")
         data, options = given.get("data"), {key: value for key, value in given.items() if key not in ("id", "data")}
+        if given["id"] in SUITES or given["id"].endswith(_ENDINGS):
+            raise DataError(
+                f"{path}: {given['id']} is a suite: name its benchmarks, or give it beside this one with -b"
+            )
         if data is not None and (not isinstance(data, str) or not data):
             raise DataError(f"{path}: data of {given['id']} must be a path or a hub id, not {data!r}")
         if wrong := [key for key in options if not isinstance(key, str) or key == "name"]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rmeval.benchmarks import Card, missing_counts
+import numpy as np
+
+from rmeval.benchmarks import Card, check_counts, missing_counts
 from rmeval.benchmarks.source import Row, iterate_rows, locate
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
@@ -17,8 +19,9 @@ from rmeval.metrics.composition import Composition, Counts, Measure, by_subset
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.tables import EvidenceTable, ItemTable
 from rmeval.types import Contest, Conversation, Evidence, Item, Message, Policy, Record, Response
+from rmeval.wording import count_of
 
-__all__ = ["PAIR", "TableBenchmark", "pair"]
+__all__ = ["PAIR", "TableBenchmark", "labelled", "other_sizes", "pair"]
 
 PAIR = (Contest((0, 1), 0, "chosen/rejected"),)
 """The contest of a better and a worse answer, in this order."""
@@ -61,14 +64,8 @@ class TableBenchmark(ABC):
             for item in self.items(row):
                 counts[item.subset] = counts.get(item.subset, 0) + 1
                 yield item
-        self.check_counts(counts)
-
-    def check_counts(self, counts: Mapping[str, int]) -> None:
-        """Refuses a pinned source that has other numbers of items than the card says."""
-        if self.data is None and (wrong := missing_counts(self.card, counts, whole=True)):
-            raise DataError(
-                f"{self.card.source} at {self.card.revision} is {wrong[0]}: clear the hub cache and try again"
-            )
+        if self.data is None:
+            check_counts(self.card, counts)
 
     def rows(self, path: Path) -> Iterable[Row]:
         """The rows of a file; those of files of another form, or with what the file's place says, where overridden."""
@@ -89,6 +86,10 @@ class TableBenchmark(ABC):
     def composition(self, counts: Counts) -> Composition:
         """What the numbers are made of: accuracy by subset, and of all contests."""
         return by_subset(counts)
+
+    def chance(self, items: ItemTable) -> Mapping[Measure, float]:
+        """What random scores get, of numbers of which equal scores with ties shared get something else; none here."""
+        return {}
 
     def formula(self, measure: Measure) -> str:
         """Name and version of a number's formula: `accuracy@1`, or the metric after the benchmark's id."""
@@ -154,6 +155,32 @@ def pair(
         contests=PAIR,
         cluster=cluster or conversation_digest(conversation),
     )
+
+
+def labelled(row: Row, stem: str) -> tuple[str, str]:
+    """The better and the worse of the texts in columns `<stem>1` and `<stem>2`; column `label` says which is better.
+
+    Raises:
+        DataError: If the label is neither 1 nor 2, or a text is missing.
+    """
+    label = row.get("label")
+    if label not in (1, 2) or isinstance(label, bool):
+        raise DataError(f"{row.where}: the label must be 1 or 2, the better of both, not {label!r}: mend it")
+    return row.text(f"{stem}{label}"), row.text(f"{stem}{3 - label}")
+
+
+def other_sizes(items: Sequence[Item], size: int, subsets: Collection[str]) -> list[str]:
+    """A sentence if items of some subsets have other numbers of answers than the published ones; else none.
+
+    Args:
+        items: The items.
+        size: The published number of answers of each.
+        subsets: The subsets.
+    """
+    table = ItemTable.of(items)
+    inside = np.isin(table.subset, [code for code, name in enumerate(table.subsets) if name in subsets])
+    other = int((inside & (np.diff(table.offsets) != size)).sum())
+    return [f"not comparable with published numbers: {count_of(other, 'item')} without {size} answers"] if other else []
 
 
 def _few(names: Sequence[str]) -> str:

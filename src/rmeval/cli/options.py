@@ -325,14 +325,20 @@ def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, s
     Of a bare folder that has folders named after benchmarks, each of several benchmarks gets its own.
 
     Raises:
-        RmevalError: If there are two bare places.
+        RmevalError: If there are two bare places, or one of a benchmark that is not among them.
     """
+    from rmeval.benchmarks import BUILTIN
+
     named: dict[str, str] = {}
     bare: list[str] = []
     for entry in data or ():
         name, equals, place = entry.partition("=")
         if equals and name in benchmarks:
             named[name] = place
+        elif equals and name in BUILTIN:
+            raise RmevalError(
+                f"--data is for {name}, which is not among the benchmarks: leave it out, or add -b {name}"
+            )
         else:
             bare.append(entry)
     if len(bare) > 1:

@@ -35,6 +35,7 @@ def run_command(
     from pathlib import Path
 
     from rmeval.api import load_model
+    from rmeval.benchmarks.source import refuse_unfetched
     from rmeval.cli.logs import show_warnings
     from rmeval.report.tables import print_lines, print_report
     from rmeval.runs.planning import plan
@@ -42,6 +43,8 @@ def run_command(
 
     show_warnings()
     found = wanted.load(benchmark, data)
+    for one in found:
+        refuse_unfetched(one.card, one.data)
     loaded = load_model(model, **options)
     # All data are read before anything is scored, so that a mistake in the last does not show after hours.
     plans = [plan(one, wanted.selection()) for one in found]

@@ -59,8 +59,9 @@ def composed_records(
         elif intervals:
             if replicates is None:
                 replicates = contested.replicates(bootstrap_random())[:, 0]
-            spread, adds_up = number_replicates(replicates, share), abs(float(share.sum()) - 1) < 1e-9
-            interval = bootstrap_interval(value, spread, contested.effective_clusters(share), adds_up)
+            proportion = abs(float(share.sum()) - 1) < 1e-9 and _between_0_and_1(part)
+            spread, clusters = number_replicates(replicates, share), contested.effective_clusters(share)
+            interval = bootstrap_interval(value, spread, clusters, proportion)
         weight = weights.get(measure)
         records.append(make_record(benchmark, policy, *measure, value, part, formula(measure), interval, weight))
     return records
@@ -71,6 +72,10 @@ def _is_proportion(part: Outcomes, shares: Shares, counts: Counts) -> bool:
     total = sum(counts[name] for name in shares)
     alike = all(abs(share * total - counts[name]) < 1e-9 * total for name, share in shares.items())
     # Ties may share a win; any other credit is no win or loss, as one over a rank.
-    known = ~np.isnan(part.credit)
-    inside = (part.credit[known] >= 0).all() and (part.credit[known] <= 1).all()
-    return alike and bool(inside and np.isin(part.credit[known & ~part.tied], (0.0, 1.0)).all())
+    decided = part.credit[~np.isnan(part.credit) & ~part.tied]
+    return alike and _between_0_and_1(part) and bool(np.isin(decided, (0.0, 1.0)).all())
+
+
+def _between_0_and_1(part: Outcomes) -> bool:
+    known = part.credit[~np.isnan(part.credit)]
+    return bool(((known >= 0) & (known <= 1)).all())

@@ -204,7 +204,7 @@ def bootstrap_interval(
     """
     if clusters < MIN_CLUSTERS or not len(replicates) or np.isnan(replicates).any():
         return None, None
-    if np.ptp(replicates) < 1e-12:
+    if np.ptp(replicates) < 1e-6:
         return (_wilson(value, clusters), "wilson(one value a cluster)") if proportion else (None, None)
     tail = float(ndtr(-np.sqrt(clusters / (clusters - 1)) * stdtrit(clusters - 1, 0.975)))
     low, high = np.quantile(replicates, [tail, 1 - tail])

@@ -45,5 +45,6 @@ def bradley_terry(wins: FloatArray) -> FloatArray:
         rating = rating + step
         if np.abs(step).max(initial=0.0) < 1e-9:
             break
-    found: FloatArray = rating - rating.mean(axis=-1, keepdims=True)
+    # Players with the same results are rated alike, and not by what is left of the last step.
+    found: FloatArray = np.round(rating - rating.mean(axis=-1, keepdims=True), 8)
     return found

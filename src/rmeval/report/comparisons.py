@@ -12,8 +12,9 @@ from rich.text import Text
 from rmeval.metrics.comparison import Difference
 from rmeval.metrics.composition import Measure
 from rmeval.metrics.style_substance import GAP
-from rmeval.report.tables import count_of, make_console, measure_name, new_table, percent, shown_nulls, with_interval
+from rmeval.report.tables import make_console, measure_name, new_table, percent, shown_nulls, with_interval
 from rmeval.runs.comparing import Comparison
+from rmeval.wording import count_of
 
 __all__ = ["comparison_report", "print_comparison"]
 

@@ -16,6 +16,7 @@ from rmeval.metrics.sections import record_with_prior
 from rmeval.metrics.style_substance import GAP, LEVELS
 from rmeval.runs.folder import WITHOUT_ERRATA, Result
 from rmeval.types import STYLES, Record
+from rmeval.wording import count_of
 
 if TYPE_CHECKING:
     from rmeval.runs.doctor import Examination
@@ -47,7 +48,9 @@ def print_run_line(result: Result) -> None:
     """Prints what a run is, the number that stands for it, and where it lies, in two lines."""
     manifest = result.manifest
     record = _headline(result.records)
-    name = f"{record.metric} {record.scope}".removesuffix(" all")
+    name = f"{record.metric} {record.scope} ".removesuffix(" all ") + " " if record else "no numbers"
+    value = with_interval(record) if record else ""
+    count = f"  {count_of(record.n_items, 'item')}" if record else ""
     unfinished = "" if manifest["status"] == "complete" else ", unfinished"
     make_console().print(
         Text.assemble(
@@ -56,9 +59,9 @@ def print_run_line(result: Result) -> None:
             (manifest["model"]["name"], "bold cyan"),
             _data(manifest),
             "  ",
-            f"{name} ",
-            with_interval(record),
-            f"  {count_of(record.n_items, 'item')}{unfinished}",
+            name,
+            value,
+            f"{count}{unfinished}",
             (f"\n  {result.path}", "dim"),
         ),
         soft_wrap=True,
@@ -115,12 +118,12 @@ def print_examination(found: Examination) -> None:
     make_console().print(*lines, *([table, note] if found.ways else []), findings, sep="\n")
 
 
-def _headline(records: Sequence[Record]) -> Record:
-    """The number that sums a run up."""
+def _headline(records: Sequence[Record]) -> Record | None:
+    """The number that sums a run up, if there is one."""
     found: dict[Measure, Record] = {}
     for record in records:
         found.setdefault((record.metric, record.scope), record)
-    return found[headline(found)]
+    return found[headline(found)] if found else None
 
 
 def make_console() -> Console:
@@ -143,7 +146,7 @@ def report(result: Result) -> Group:
         *([Text(f"score: {variants[0]}", style="dim")] if len(variants) > 1 else []),
         "",
     ]
-    if any(metric in LEVELS for metric, _ in records):
+    if _has_matrix(main):
         parts += _style_substance(records)
     else:
         parts += _accuracies([record for record in main if record.metric != WITHOUT_ERRATA])
@@ -231,13 +234,13 @@ _SUMS = ("average", "section", "overall")
 def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Iterator[RenderableType]:
     """The numbers that matter most by each of the scores that a model gives, side by side."""
     found = {(record.variant, record.metric, record.scope): record for record in records}
-    matrix = any(record.metric == "easy" for record in records)
-    metrics = ("average",) if matrix else ("overall", "section", "accuracy")
+    matrix = _has_matrix(records)
+    metrics = ("average",) if matrix else ("overall", "average", "section", "accuracy")
     columns = list(dict.fromkeys((r.metric, r.scope) for r in records if r.metric in metrics))
     if not matrix and len(columns) > _WIDE:
         columns = [column for column in columns if column[0] != "accuracy" or column[1] == "all"]
     yield from ("", Text(f"by score{', Easy/Normal/Hard' if matrix else ''}", style="dim"))
-    table = new_table("", *(scope if metric != "overall" else "overall" for metric, scope in columns))
+    table = new_table("", *(scope if matrix else measure_name((metric, scope)) for metric, scope in columns))
     for variant in variants:
         cells = []
         for metric, scope in columns:
@@ -245,6 +248,11 @@ def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Iterato
             cells.append("/".join(percent(record.value) for record in own))
         table.add_row(variant, *cells)
     yield table
+
+
+def _has_matrix(records: Iterable[Record]) -> bool:
+    """Whether they are of a benchmark with answers in three styles."""
+    return any(record.metric == LEVELS[0] for record in records)
 
 
 _WIDE = 6
@@ -261,7 +269,8 @@ def _cell(records: Mapping[tuple[str, str], Record], scope: str, chosen: str, re
 
 def _accuracies(records: Sequence[Record]) -> Iterator[RenderableType]:
     counts, nulls = _count_columns(records), shown_nulls(records)
-    table = new_table("", "accuracy", *counts, *nulls)
+    plain = all(record.metric in _ACCURACIES for record in records)
+    table = new_table("", "accuracy" if plain else "value", *counts, *nulls)
     inside = None
     for record in records:
         name, style = measure_name((record.metric, record.scope)), "bold"
@@ -282,7 +291,12 @@ def measure_name(measure: Measure) -> str:
     if metric in ("accuracy", "section", "language", "category"):
         return scope
     name = metric.replace("_", " ")
-    return name if scope == "all" else f"{scope} {name}"
+    less = " (less is better)" if metric in _LESS else ""
+    return f"{name}{less}" if scope == "all" else f"{scope} {name}{less}"
+
+
+_ACCURACIES = ("accuracy", "section", "language", "category", "overall", "average")
+_LESS = ("brier", "loss")
 
 
 def shown_nulls(records: Iterable[Record]) -> list[str]:
@@ -307,7 +321,7 @@ def new_table(first: str, *rest: str) -> Table:
     return table
 
 
-_NAME = 10
+_NAME = 12
 """Columns that names keep in a narrow terminal."""
 _ROOM = 24
 """Columns for names below which numbers are moved together."""
@@ -342,14 +356,10 @@ def with_interval(record: Record, style: str = "", separator: str = " ") -> Text
     return text
 
 
-def count_of(number: int, what: str) -> str:
-    """A number of things: `1 item`, `2 items`."""
-    return f"{number:d} {what}{'' if number == 1 else 's'}"
-
-
 def percent(value: float) -> str:
     """A share in percent."""
-    return "-" if math.isnan(value) else f"{100 * value:.1f}"
+    # Adding 0 makes -0.0 positive.
+    return "-" if math.isnan(value) else f"{round(100 * value, 1) + 0.0:.1f}"
 
 
 def _indent(scope: str) -> str:

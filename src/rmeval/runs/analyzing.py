@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Card
+from rmeval.errors import RunError
 from rmeval.metrics.analysis import Scores, analyse, calibration_of, scores_by_subset
 from rmeval.metrics.calibration import Calibration
 from rmeval.metrics.composition import headline
@@ -111,6 +112,8 @@ def analyze_run(
     official = with_null(run.benchmark.aggregate(table, evidence, rule), null_records(run.benchmark, run.items))
     null = null_analyses(card, run.items)
     records = with_null(analyse(card.id, card.analyses, table, evidence, counts, rule), null)
+    if not official:
+        raise RunError(f"{run.folder} has no numbers: none of the contests of its items has a winner to go by")
     scored = not evidence.beats
     top = headline([(record.metric, record.scope) for record in official])
     notes = [*run.manifest["notes"], *([run.note] if run.note else [])]

@@ -25,6 +25,8 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     Raises:
         RunError: If there is no run, or nothing is known of what to cite.
     """
+    if benchmark is not None:
+        load_benchmark(benchmark)
     specs = list(dict.fromkeys(str(read_manifest(folder)["benchmark"]["spec"]) for folder in find_runs(path)))
     if own := [spec for spec in specs if is_file_spec(spec) and benchmark is None]:
         logger.warning("what runs made with %s rest on is left out: say --benchmark %s", ", ".join(own), own[0])
@@ -35,6 +37,6 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     ]
     entries = list(dict.fromkeys(card.citation for card in cards if card.citation))
     if not entries:
-        what = ", ".join(specs) or "no run at all"
-        raise RunError(f"{path} has nothing to cite: its benchmark ({what}) names no paper")
+        what = f"its benchmark ({', '.join(specs)}) names no paper" if specs else "there is no run in it"
+        raise RunError(f"{path} has nothing to cite: {what}")
     return entries

@@ -25,7 +25,7 @@ from rmeval.runs.analyzing import null_analyses
 from rmeval.runs.folder import check_policy, null_records, policy_of
 from rmeval.runs.items import StoredItems
 from rmeval.runs.manifest import find_runs, finite, read_manifest
-from rmeval.runs.stored import StoredRun, read_scored
+from rmeval.runs.stored import NothingScoredError, StoredRun, read_scored
 from rmeval.tables import EvidenceTable
 from rmeval.types import Record
 
@@ -243,6 +243,8 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
     ]
     entries += [entry(f"ensemble:{rule}", None, rule, _ensemble(rule, evidence)) for rule in settings.ensembles]
     names = [one.name for one in entries]
+    if not any(one.records for one in entries):
+        raise RunError(f"{found.card.id}: none of the contests of these items has a winner to go by")
     contested = Contested.of([outcomes_of(found, items.table, one.evidence, policy) for one in entries])
     composition = composition_of(found, contested.counts)
     shown = [
@@ -298,10 +300,14 @@ class _Taking:
 
 def _scored(folders: Sequence[Path], settings: _Settings, benchmark: str | None) -> tuple[list[_Taking], list[str]]:
     """The runs that have any score, and a note for each other one."""
-    first = read_scored(folders[0], benchmark)
-    taking, notes = [], []
-    for k, folder in enumerate(folders):
-        run = read_scored(folder, benchmark, like=first) if k else first
+    taking: list[_Taking] = []
+    notes = []
+    for folder in folders:
+        try:
+            run = read_scored(folder, benchmark, like=taking[0].run if taking else None)
+        except NothingScoredError:
+            notes.append(f"nothing in {folder} is scored yet: it is left out")
+            continue
         variant = run.variant(settings.variant)
         evidence = run.evidence(variant)
         if evidence.beats or np.isfinite(evidence.scores).any():
@@ -309,7 +315,8 @@ def _scored(folders: Sequence[Path], settings: _Settings, benchmark: str | None)
         else:
             notes.append(f"{folder} has no score at all, and is left out")
     if len(taking) < 2:
-        raise RunError(f"fewer than two of these {len(folders)} runs of {first.benchmark.card.id} have any score")
+        name = read_manifest(folders[0])["benchmark"]["id"]
+        raise RunError(f"fewer than two of these {len(folders)} runs of {name} have any score")
     return taking, notes
 
 

@@ -26,6 +26,7 @@ from rmeval.runs.stored import StoredRun, read_run, write_scores
 from rmeval.tables import EvidenceTable
 from rmeval.text import NULL_SCORES
 from rmeval.types import Policy, Record
+from rmeval.wording import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,6 +175,8 @@ def compute(run: StoredRun, policy: str | None = None) -> Result:
         notes.append("scored under more than one version of torch or transformers: see sessions in run.json")
     if run.note:
         notes.append(run.note)
+    if not records:
+        notes.append("there are no numbers: none of the contests of these items has a winner to go by")
     return Result(run.folder, run.manifest, tuple(records), tuple(notes))
 
 
@@ -228,7 +231,7 @@ def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Re
 def _trouble(evidence: EvidenceTable, requests: Asked, answers: Answers) -> list[str]:
     """A sentence for each way in which answers got no score, with the first error in words."""
     notes = [
-        f"{count} answers have no score ({status}): the policy decides how they count"
+        f"{count_of(count, 'answer')} without a score ({status}): the policy decides how they count"
         for status, count in evidence.failures.items()
     ]
     if "error" in evidence.failures:
@@ -238,5 +241,5 @@ def _trouble(evidence: EvidenceTable, requests: Asked, answers: Answers) -> list
     own = np.zeros(len(answers.status), bool)
     own[requests.rows] = True
     if cut := int((own & (answers.status == STATUSES.index("truncated"))).sum()):
-        notes.append(f"{cut} conversations were cut to fit")
+        notes.append(f"cut to fit: {count_of(cut, 'conversation')}")
     return notes

@@ -10,13 +10,15 @@ from itertools import compress
 import numpy as np
 
 from rmeval.benchmarks import Benchmark
+from rmeval.benchmarks.errata import errata_of
 from rmeval.digests import contents_digest
 from rmeval.errors import DataError
 from rmeval.runs.items import CountedItem, StoredItems, count_item
 from rmeval.runs.selection import Selection, select
 from rmeval.spool import Spool, windows
 from rmeval.tables import ItemTable, ItemTableBuilder, Mask
-from rmeval.types import Contest
+from rmeval.types import Contest, Item
+from rmeval.wording import count_of
 
 __all__ = ["Plan", "notes", "plan"]
 
@@ -82,7 +84,7 @@ def plan(benchmark: Benchmark, selection: Selection = Selection()) -> Plan:  # n
     counts = {name: array("i") for name in ("characters", "markdown")}
 
     def read() -> Iterator[tuple[str, Sequence[str]]]:
-        for window in windows(map(count_item, benchmark.load()), _WINDOW):
+        for window in windows(map(count_item, _loaded(benchmark)), _WINDOW):
             texts.append(window)
             digests.append([one.digests for one in window])
             for one in window:
@@ -91,6 +93,7 @@ def plan(benchmark: Benchmark, selection: Selection = Selection()) -> Plan:  # n
                     column.extend(getattr(count, name) for count in one.counts)
                 yield one.item.id, one.digests
 
+    errata_of(benchmark.card)  # It may be broken, which is better known now than after hours.
     contents = contents_digest(read())
     table = builder.table()
     _refuse_twice(table, benchmark)
@@ -111,6 +114,16 @@ def _selected(whole: Plan, items: Mask, *more: str) -> Plan:
 
 
 _WINDOW = 1 << 12
+
+
+def _loaded(benchmark: Benchmark) -> Iterator[Item]:
+    """The items; a benchmark from outside may give anything."""
+    for number, item in enumerate(benchmark.load()):
+        if not isinstance(item, Item):
+            raise DataError(
+                f"item {number + 1} of {benchmark.card.id} is no rmeval.types.Item but {item!r}: mend load()"
+            )
+        yield item
 
 
 def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
@@ -135,7 +148,7 @@ def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
     equal = sum(
         len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].contests, own) for code, own in shapes
     )
-    same = f"{equal} items ask which of two equal answers is better, which no model can tell"
+    same = f"no model can tell which answer is better in {count_of(equal, 'item')}: they are equal"
     return [*benchmark.notes(stored.table), *([same] if equal else [])]
 
 

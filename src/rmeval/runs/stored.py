@@ -23,7 +23,11 @@ from rmeval.runs.items import StoredItems, read_items, same_items
 from rmeval.runs.manifest import read_manifest
 from rmeval.tables import EvidenceTable
 
-__all__ = ["StoredRun", "read_run", "read_scored", "write_scores"]
+__all__ = ["NothingScoredError", "StoredRun", "read_run", "read_scored", "write_scores"]
+
+
+class NothingScoredError(RunError):
+    """A run that was begun and has no answer yet, as one that was refused."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def read_run(folder: Path, benchmark: str | None = None) -> StoredRun:
         return run
     scored = requests.items(answers.status != 0)
     if not scored.any():
-        raise RunError(f"nothing in {folder} is scored yet: give the command that began the run again")
+        raise NothingScoredError(f"nothing in {folder} is scored yet: give the command that began the run again")
     note = f"unfinished: these are the numbers of the {scored.sum()} of {len(scored)} items that are scored"
     return replace(run, items=stored.take(scored), requests=requests.take(scored), note=note)
 
