@@ -45,6 +45,10 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     table = pa.Table.from_pylist(solutions(RewardMath.card.counts["all"]))
     for number, part in enumerate((table[:2004], table[2004:])):
         pq.write_table(part, data / f"train-0000{number}-of-00002.parquet")
+    data = root / "datasets" / "someone" / "two" / "data"
+    data.mkdir(parents=True)
+    for name in ("raw", "test"):
+        (data / f"{name}-0.jsonl").write_text("{}\n")
     commits = {
         "datasets/THU-KEG/RM-Bench": f"{RMBench.card.revision}" + "0" * 33,
         "datasets/allenai/reward-bench": str(RewardBench.card.revision),
@@ -120,6 +124,23 @@ def test_a_data_set_whose_files_have_other_names(environment: dict[str, str], tm
     assert "not the whole" not in done.stdout
     again = process(*run, **environment | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"})
     assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
+
+
+def test_no_other_file_stands_for_one_that_may_be_on_the_hub(environment: dict[str, str], tmp_path: Path) -> None:
+    """One of two files is in the cache, and there is no hub to ask for the other."""
+    script = (
+        "import sys\nfrom rmeval.hub import hub_data, hub_file\n"
+        "hub_file('someone/two', 'data/raw-0.jsonl', None, 'dataset') if sys.argv[1] == 'fetch' else "
+        "print([f.path.name for f in hub_data('someone/two', sys.argv[2], None, sys.argv[3:])])\n"
+    )
+    assert process("-c", script, "fetch", **environment).returncode == 0
+    nowhere = environment | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    alone = process("-c", script, "look", "data/test-0.jsonl", **nowhere)
+    assert (alone.returncode, "is not in the local cache" in alone.stderr) == (1, True), alone.stderr
+    # With a hub, which says that there is no such file; but not what stands for itself.
+    assert "raw-0.jsonl" in process("-c", script, "look", "data/other-0.jsonl", **environment).stdout
+    itself = process("-c", script, "look", "data/other-0.jsonl", "data/raw-0.jsonl", "data/test-0.jsonl", **environment)
+    assert (itself.returncode, "has no file data/other-0.jsonl" in itself.stderr) == (1, True), itself.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
@@ -105,7 +105,7 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
     return HubFile(path, _commit_of(path) or commit or "unknown")
 
 
-def hub_data(repo: str, filename: str, revision: str | None = None) -> list[HubFile]:
+def hub_data(repo: str, filename: str, revision: str | None = None, others: Collection[str] = ()) -> list[HubFile]:
     """A file of a data set, or where there is none of that name those that stand for it.
 
     Data sets come to be split into more files, or their split gets another name: then all files with the same ending
@@ -115,6 +115,7 @@ def hub_data(repo: str, filename: str, revision: str | None = None) -> list[HubF
         repo: `owner/name`.
         filename: Path in the repository.
         revision: See `hub_file`.
+        others: Files that stand for themselves alone.
 
     Raises:
         DataError: If there is none, or it cannot be had.
@@ -122,14 +123,19 @@ def hub_data(repo: str, filename: str, revision: str | None = None) -> list[HubF
     try:
         return [hub_file(repo, filename, revision, "dataset")]
     except DataError as error:
-        from huggingface_hub.errors import EntryNotFoundError
+        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-        if not isinstance(error.__cause__, EntryNotFoundError):
+        # What is not in the cache may well be on the hub, unless that said no when it was asked before.
+        absent = isinstance(error.__cause__, EntryNotFoundError) and (
+            not isinstance(error.__cause__, LocalEntryNotFoundError) or is_cached(repo, filename, revision)
+        )
+        if not absent:
             raise
         commit = _full_commit(repo, revision, "dataset")
         wanted = PurePosixPath(filename)
         kind = wanted.parent, wanted.suffix
-        near = [name for name in map(PurePosixPath, _listed(repo, commit)) if (name.parent, name.suffix) == kind]
+        names = (PurePosixPath(name) for name in _listed(repo, commit) if name not in others)
+        near = [name for name in names if (name.parent, name.suffix) == kind]
         split = wanted.name.partition("-")[0]
         if not (found := [name for name in near if name.name.partition("-")[0] == split] or near):
             raise
@@ -153,11 +159,11 @@ def _listed(repo: str, commit: str | None) -> list[str]:
 
 def _answers(repo: str, repo_type: RepoType) -> bool:
     """Whether anything is said about a repository, if only that it is not there; a question that is asked once."""
-    from huggingface_hub import HfApi, errors
+    from huggingface_hub import HfApi, constants, errors
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
     try:
-        HfApi().repo_info(repo, repo_type=repo_type)
+        HfApi().repo_info(repo, repo_type=repo_type, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except errors.HfHubHTTPError:
         return True
     except (HTTPError, ConnectionError):

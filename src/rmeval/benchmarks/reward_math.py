@@ -55,7 +55,7 @@ class RewardMath(TableBenchmark):
         """A row a problem, with the rows of its solutions, which need not stand together."""
         problems: dict[str, list[Row]] = {}
         for row in rows:
-            problems.setdefault(str(row.get("problem_id")), []).append(row)
+            problems.setdefault(row.name("problem_id"), []).append(row)
         for number, solutions in problems.items():
             yield Row({"problem_id": number, "solutions": solutions}, solutions[0].where)
 

@@ -312,7 +312,8 @@ def _from_hub(card: Card, files: Sequence[_HubPath], data: str | None) -> list[P
         if not all(is_cached(source, *place) for place in own):
             licence = card.licence if data is None else "see its page on the hub"
             logger.warning("fetching %s from the hub; licence: %s", source, licence)
-        found += [file.path for place in own for file in hub_data(source, *place)]
+        names = [name for name, _ in own]
+        found += [file.path for place in own for file in hub_data(source, *place, names)]
     return found
 
 

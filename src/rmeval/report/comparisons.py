@@ -117,7 +117,7 @@ def _numbers(found: Comparison) -> Iterator[RenderableType]:
 def _points(one: Difference) -> Text:
     text = Text(signed(one.value), "bold" if one.leads else "")
     if one.ci:
-        text.append(f" {100 * one.ci[0]:.1f} to {100 * one.ci[1]:.1f}", "dim not bold")
+        text.append(f" {percent(one.ci[0])} to {percent(one.ci[1])}", "dim not bold")
     return text
 
 
@@ -135,7 +135,8 @@ def _needed(one: Difference) -> str:
 
 def signed(share: float) -> str:
     """A share as points with its sign."""
-    return "-" if math.isnan(share) else f"{100 * share:+.1f}"
+    # Adding 0 makes -0.0 positive.
+    return "-" if math.isnan(share) else f"{round(100 * share, 1) + 0.0:+.1f}"
 
 
 def p_value(p: float) -> str:

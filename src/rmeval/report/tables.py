@@ -48,7 +48,7 @@ def print_run_line(result: Result) -> None:
     """Prints what a run is, the number that stands for it, and where it lies, in two lines."""
     manifest = result.manifest
     record = _headline(result.records)
-    name = f"{record.metric} {record.scope} ".removesuffix(" all ") + " " if record else "no numbers"
+    name = f"{record.metric} {record.scope}".removesuffix(" all") + " " if record else "no numbers"
     value = with_interval(record) if record else ""
     count = f"  {count_of(record.n_items, 'item')}" if record else ""
     unfinished = "" if manifest["status"] == "complete" else ", unfinished"
@@ -135,7 +135,7 @@ def make_console() -> Console:
 def report(result: Result) -> Group:
     """Everything a reader needs of a run, from its title to where it lies."""
     variants = list(dict.fromkeys(record.variant for record in result.records))
-    main = [record for record in result.records if record.variant == variants[0]]
+    main = [record for record in result.records if record.variant in variants[:1]]
     records = {(record.metric, record.scope): record for record in main}
     manifest = result.manifest
     parts: list[RenderableType] = [
@@ -148,7 +148,7 @@ def report(result: Result) -> Group:
     ]
     if _has_matrix(main):
         parts += _style_substance(records)
-    else:
+    elif main:
         parts += _accuracies([record for record in main if record.metric != WITHOUT_ERRATA])
     parts += _sound(main)
     if len(variants) > 1:
@@ -183,7 +183,8 @@ def _about(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:
         for key, value in selection.items()
         if value and key != "seed"
     )
-    text = f"numbers in %, 95% intervals by {intervals}; ties and failures: {policy}"
+    found = ["numbers in %", *([f"95% intervals by {intervals}"] if intervals else [])]
+    text = f"{', '.join(found)}; ties and failures: {policy}" if records else "no numbers"
     return f"{text}; selection: {chosen}" if chosen else text
 
 
@@ -235,18 +236,20 @@ def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Iterato
     """The numbers that matter most by each of the scores that a model gives, side by side."""
     found = {(record.variant, record.metric, record.scope): record for record in records}
     matrix = _has_matrix(records)
-    metrics = ("average",) if matrix else ("overall", "average", "section", "accuracy")
-    columns = list(dict.fromkeys((r.metric, r.scope) for r in records if r.metric in metrics))
-    if not matrix and len(columns) > _WIDE:
-        columns = [column for column in columns if column[0] != "accuracy" or column[1] == "all"]
+    metrics = ("average",) if matrix else ()
+    left = (WITHOUT_ERRATA, "cell")
+    wanted = (r for r in records if r.metric in metrics or (not matrix and r.metric.partition(":")[0] not in left))
+    measures = list(dict.fromkeys((r.metric, r.scope) for r in wanted))
+    if not matrix and len(measures) > _LONG:
+        measures = [measure for measure in measures if measure[0] != "accuracy" or measure[1] == "all"]
     yield from ("", Text(f"by score{', Easy/Normal/Hard' if matrix else ''}", style="dim"))
-    table = new_table("", *(scope if matrix else measure_name((metric, scope)) for metric, scope in columns))
-    for variant in variants:
-        cells = []
-        for metric, scope in columns:
-            own = [found[variant, level, scope] for level in LEVELS[:3]] if matrix else [found[variant, metric, scope]]
-            cells.append("/".join(percent(record.value) for record in own))
-        table.add_row(variant, *cells)
+    table = new_table("", *variants)
+    for metric, scope in measures:
+        shown = LEVELS[:3] if matrix else (metric,)
+        # Some numbers are missing of some scores.
+        own = ([found.get((variant, level, scope)) for level in shown] for variant in variants)
+        cells = ("/".join("-" if record is None else percent(record.value) for record in records) for records in own)
+        table.add_row(Text(scope if matrix else measure_name((metric, scope))), *cells)
     yield table
 
 
@@ -255,8 +258,8 @@ def _has_matrix(records: Iterable[Record]) -> bool:
     return any(record.metric == LEVELS[0] for record in records)
 
 
-_WIDE = 6
-"""Columns that fit beside each other."""
+_LONG = 24
+"""Rows that are shown of each score, if not only the sums."""
 
 
 def _cell(records: Mapping[tuple[str, str], Record], scope: str, chosen: str, rejected: str) -> Text:
@@ -281,8 +284,10 @@ def _accuracies(records: Sequence[Record]) -> Iterator[RenderableType]:
         values = (percent(record.null[null]) if null in record.null else "" for null in nulls)
         table.add_row(Text(name), with_interval(record), *_counts(record, counts), *values, style=style)
     yield table
+    unnamed = "" if plain else "where no metric is named it is accuracy; "
     if nulls:
-        yield Text(f"last columns: null baselines, {_NULL_NOTE}", style="dim")
+        note = "ties shared" if "random" in nulls else _NULL_NOTE
+        yield Text(f"{unnamed}last columns: null baselines, {note}", style="dim")
 
 
 def measure_name(measure: Measure) -> str:

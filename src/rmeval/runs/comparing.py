@@ -28,6 +28,7 @@ from rmeval.runs.manifest import find_runs, finite, read_manifest
 from rmeval.runs.stored import NothingScoredError, StoredRun, read_scored
 from rmeval.tables import EvidenceTable
 from rmeval.types import Record
+from rmeval.wording import count_of
 
 __all__ = ["Comparison", "Entry", "compare_runs"]
 
@@ -271,7 +272,7 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         notes.append(f"of {problems} problems no test can show anything, whatever they are: it takes {enough} at least")
     notes += [f"{name}: {one.run.note}" for name, one in zip(names, taking, strict=False) if one.run.note]
     notes += [
-        f"{entry.name}: {count} contests have no score and count as lost"
+        f"{entry.name}: {count_of(count, 'contest')} without a score, lost therefore"
         for entry in ranked
         if policy.failure == "loss" and (count := _failures(entry.records))
     ]

@@ -231,7 +231,7 @@ def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Re
 def _trouble(evidence: EvidenceTable, requests: Asked, answers: Answers) -> list[str]:
     """A sentence for each way in which answers got no score, with the first error in words."""
     notes = [
-        f"{count_of(count, 'answer')} without a score ({status}): the policy decides how they count"
+        f"{count_of(count, 'answer')} without a score ({status}): how that counts is the policy's to say"
         for status, count in evidence.failures.items()
     ]
     if "error" in evidence.failures:
