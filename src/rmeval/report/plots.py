@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rmeval.errors import RunError
 from rmeval.metrics.style_substance import CONTESTS, LEVELS, level_of
 from rmeval.report.paper import BLUE, ORANGE, Theme, check, drawing, save
+from rmeval.report.tables import percent
 from rmeval.runs.folder import Result
 from rmeval.types import STYLES, Record
 
@@ -69,7 +69,7 @@ def _draw_cells(
             strong = abs(value - 0.5) > 0.34 or theme == "dark"
             level = level_of(f"{STYLES[r]}/{STYLES[c]}")
             colour = "#ffffff" if strong else "#1f2328"
-            axes.text(c, r - 0.08, _percent(value), ha="center", va="center", color=colour, fontsize=10)
+            axes.text(c, r - 0.08, percent(value), ha="center", va="center", color=colour, fontsize=10)
             axes.text(c, r + 0.28, level, ha="center", va="center", color=colour, fontsize=6)
     names = [style.replace("_", "\n") for style in STYLES]
     axes.set_xticks(range(3), names, fontsize=7)
@@ -90,7 +90,7 @@ def _draw_levels(axes: Axes, records: Mapping[tuple[str, str], Record], scope: s
         colour = {"easy": BLUE, "normal": faint, "hard": ORANGE}[level]
         axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt", clip_on=False)
         axes.plot([record.value], [place], marker="o", markersize=5, color=colour, clip_on=False)
-        axes.text(1.04, place, _percent(record.value), va="center", fontsize=8)
+        axes.text(1.04, place, percent(record.value), va="center", fontsize=8)
     axes.axvline(0.5, color=faint, linewidth=0.6, linestyle=(0, (4, 3)))
     axes.set_xlim(0, 1)
     axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -100,7 +100,3 @@ def _draw_levels(axes: Axes, records: Mapping[tuple[str, str], Record], scope: s
     axes.tick_params(length=2, color=faint)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(faint)
-
-
-def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.1f}"
