@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Benchmark
-from rmeval.benchmarks.source import Row, read_json, read_rows
+from rmeval.benchmarks.reading import read_json
+from rmeval.benchmarks.source import Row, read_rows
 from rmeval.digests import files_digest
 from rmeval.errors import DataError
 from rmeval.models.imported import Imported
