@@ -139,7 +139,8 @@ def _unpacked(path: Path, start: bytes) -> io.BufferedReader | gzip.GzipFile:
     if start.startswith(_GZIP):
         return gzip.open(path, "rb")
     if start == _ZSTD:
-        return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
+        stream: Any = pa.input_stream(str(path), compression="zstd")
+        return io.BufferedReader(stream)
     return path.open("rb")
 
 
