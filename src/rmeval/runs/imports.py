@@ -242,7 +242,7 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
             len(file.rows),
             file.path,
         )
-    remarks = tuple(f"{count_of(times, 'row')} {sentence}" for sentence, times in reading.remarks.items())
+    remarks = tuple(f"{sentence}: {count_of(times, 'row')}" for sentence, times in reading.remarks.items())
     if reading.reduced and steps is not None:
         remarks = (f"the score of an answer is the {_REDUCED[steps]} of its steps' scores", *remarks)
     if scores:

@@ -131,7 +131,7 @@ def _steps(row: Row, reading: Reading) -> Iterator[Score]:
         of_kind = [k for k, response in enumerate(item.responses) if ((response.gold or 0) > 0) == (kind == "chosen")]
         if len(of_kind) == 1:
             found = [(item, of_kind[0])]
-            reading.remark("have another text than the solution of their problem and kind that they are taken for")
+            reading.remark("the text is not that of the only solution of its problem and kind, which it is taken for")
     if found:
         item, place = found[0]
         yield Score(item.id, place, of_steps(row, output["step_scores"], reading))
