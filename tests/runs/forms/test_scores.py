@@ -106,8 +106,43 @@ def test_steps_are_chosen_where_there_are_some(tmp_path: Path, capsys: pytest.Ca
     with pytest.raises(DataError, match="--steps min: there are no scores of steps"):
         brought(plain, "reward-math", steps="min")
     # Two ways of the same file are two runs.
-    folders = {brought(file, "reward-math", steps=steps).path for steps in ("min", "prod")}
-    assert len(folders) == 2
+    names = {brought(file, "reward-math", steps=steps).path.parent.name for steps in ("min", "prod")}
+    assert names == {"prm_reward-min", "prm_reward-prod"}
+
+
+def test_a_problem_that_occurs_twice(tmp_path: Path) -> None:
+    rows = math_rows(3, [1.0, 0.5])
+    file = written(tmp_path / "rm_reward.json", [*rows, rows[0] | {"score": [0.0, 0.5]}])
+    for data in (None, written(tmp_path / "data.json", math_data(3, 2))):
+        result = brought(file, "reward-math", data)
+        assert (result.value("accuracy"), result.record("accuracy").n_items) == (1.0, 3)
+        assert "the problem occurs before in the file, and what stands there is taken: 1 row" in result.notes
+
+
+def test_verdicts_on_pairs_of_solutions(tmp_path: Path) -> None:
+    """A verdict is right where both letters agree; all pairs must be right, and one that is missing is not."""
+    positions = ["A", "B", "A"]
+    letters = [["A", "B", "A"], ["A", "A", "A"], ["B", "A", None]]
+    writers = ["model-3", "model-1", "model-2"]
+    rows = [
+        {"problem": f"What is {n}?", "solution_reference": writers, "score": own, "chosen_position": positions}
+        for n, own in enumerate(letters)
+    ]
+    file = written(tmp_path / "gpt_pairwise_reward.json", rows)
+    for data in (None, written(tmp_path / "data.json", math_data(3, 4))):
+        result = brought(file, "reward-math", data)
+        assert (result.value("accuracy"), result.value("pair_accuracy")) == (1 / 3, 5 / 9)
+        assert result.record("pair_accuracy").failures == 1
+        assert any("the answer shown first is preferred in 75.0% of the verdicts" in note for note in result.notes)
+    rows[0] = rows[0] | {"solution_reference": ["model-1", "model-2", "model-x"]}
+    with pytest.raises(DataError, match="its 3 pairs are with solutions by other models than the sources of the wrong"):
+        brought(written(file, rows), "reward-math", tmp_path / "data.json")
+
+
+def test_no_data_and_a_file_that_states_its_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path / "m_result.json", [rmb_row("1", 2, 1)])
+    done = command(capsys, "import", file, "-b", "rmb", "-o", tmp_path / "runs")
+    assert (done.code, "or take the items from the file of scores with --items-from-scores" in done.err) == (2, True)
 
 
 def math_prm() -> list[dict[str, Any]]:

@@ -103,12 +103,20 @@ def test_scores_of_a_reward_model_in_both_orders(tmp_path: Path, fork: bool) -> 
         scores: dict[str, Any] = {"score_A": a, "score_B": b} if fork else {"scores": [a, b]}
         return {"judgment": {"judge_model": "some/rm"} | scores, "decision": "A>B" if a > b else "B>A"}
 
-    rows = judged((), ())
+    rows = judged((), (), judge_name="reward_model")
     rows[0]["judgments"] = [judgment(2.0, 1.0), judgment(1.0, 2.0)]
     rows[1]["judgments"] = [judgment(2.0, 3.0), judgment(2.5, 2.0)]
     result = brought(written(tmp_path / "out.jsonl", rows), "judgebench")
     assert (result.records[0].variant, result.value("accuracy")) == ("score", 0.5)
     assert "the scores of the swapped order are others, and those of the first order are taken: 1 row" in result.notes
+
+
+def test_a_judge_that_rates_both_answers_decides(tmp_path: Path) -> None:
+    rows = judged(("A>B", "B>A"), ("B>A", None))
+    for row in rows:
+        for judgment in row["judgments"]:
+            judgment["judgment"] |= {"score_A": 1, "score_B": 9, "rubric": "all"}
+    assert brought(written(tmp_path / "out.jsonl", rows), "judgebench").value("accuracy") == 0.5
 
 
 def test_a_verdict_is_kept_in_the_order_of_the_item() -> None:

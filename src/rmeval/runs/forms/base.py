@@ -99,7 +99,14 @@ class Reading:
     steps: str | None = None
     remarks: Counter[str] = field(default_factory=Counter)
     reduced: bool = False
+    _seen: set[str] = field(default_factory=set)
     _times: Counter[str] = field(default_factory=Counter)
+
+    def again(self, name: str) -> bool:
+        """Whether something was named before, in the course of the file."""
+        known = name in self._seen
+        self._seen.add(name)
+        return known
 
     def times(self, name_of: Callable[[Row], str], name: str) -> int:
         """How many rows of the file have a name."""

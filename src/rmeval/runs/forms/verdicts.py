@@ -69,10 +69,13 @@ def _is_object(value: Any) -> bool:
 def _model_scores(row: Row, order: int) -> list[float] | None:
     """The scores of A and B that a reward model's judgment holds, in the order in which they were shown."""
     try:
-        judgment = row.fields["judgments"][order]["judgment"]
-        scores = judgment["scores"] if "scores" in judgment else [judgment["score_A"], judgment["score_B"]]
+        said = row.fields["judgments"][order]
+        scores = said["judgment"].get("scores")
+        # Forks rate both answers and decide, too: then the decision is the verdict, unless a reward model made it.
+        if scores is None and (said.get("decision") is None or row.fields.get("judge_name") == "reward_model"):
+            scores = [said["judgment"]["score_A"], said["judgment"]["score_B"]]
         return [number(row, scores[0]), number(row, scores[1])]
-    except (LookupError, TypeError):
+    except (AttributeError, LookupError, TypeError):
         return None
 
 
