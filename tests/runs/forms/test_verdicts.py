@@ -53,9 +53,10 @@ def test_the_net_rule(tmp_path: Path, label: str) -> None:
     """Wins less losses over both orders above zero, where what is missing counts for neither."""
     right, wrong = (label, "B>A" if label == "A>B" else "A>B")
     both = [(a, b) for a in (right, wrong, "A=B", None) for b in (right, wrong, "A=B", None)][:-1]
-    # The second decision is as the judge saw it.
+    # The second decision is as the judge saw it; the whole judgment may be missing, too.
     turned = {"A>B": "B>A", "B>A": "A>B", "A=B": "A=B", None: None}
     rows = judged(*[(a, turned[b]) for a, b in both], label=label)
+    rows[3]["judgments"][1] = None
     result = brought(written(tmp_path / "out.jsonl", rows), "judgebench")
     won = [(a == right) - (a == wrong) + (b == right) - (b == wrong) > 0 for a, b in both]
     assert accuracies(result)["orders/net"] == sum(won) / len(won)

@@ -43,6 +43,8 @@ def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
         return
     _check_pair(row, item, reading)
     judgments = row.get("judgments")
+    if isinstance(judgments, list):
+        judgments = [{"decision": None} if judgment is None else judgment for judgment in judgments]
     if not isinstance(judgments, list) or not 1 <= len(judgments) <= 2 or not all(map(_is_object, judgments)):
         raise row.wrong("judgments", "a list of one or two objects", judgments)
     if (scores := _model_scores(row, 0)) is not None:
