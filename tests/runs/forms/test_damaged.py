@@ -114,7 +114,7 @@ def test_a_damaged_file_is_refused_in_a_sentence(name: str, tmp_path: Path) -> N
     given = data()
     place = written(tmp_path / "Natural.jsonl", given) if given else None
     outcomes = set()
-    for number in range(40):
+    for number in range(25):
         found = damaged(rows(), number)
         file = written(tmp_path / f"{number}_Natural_result.json", found)
         for own in {place, None}:

@@ -30,7 +30,7 @@ def form_of(columns: set[str], where: str) -> Form:
     more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
     raise DataError(
         f"{where}: no scores or verdicts of a known form: there must be 'item_id', 'response' and 'score', or "
-        "'chosen_score' and 'rejected_score' with an 'id' or texts, or the columns of a published file (listed on the page "
+        "'chosen_score' and 'rejected_score' with an 'id' or texts, or the columns of a published file (see the page "
         f"Imports of the documentation); there are {', '.join(there[:_SHOWN]) or 'none'}{more}"
     )
 
