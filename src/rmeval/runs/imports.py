@@ -257,8 +257,10 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
         remarks = (f"the score of an answer is the {_REDUCED[steps]} of its steps' scores", *remarks)
     if scores:
         return _Found(IMPORTED, scores, remarks)
-    orders = 1 + max(order for own in verdicts.values() for _, order in own)
-    return _Found(VERDICTS if orders == 1 else VERDICTS_BOTH, verdicts, remarks)
+    if len({order for own in verdicts.values() for _, order in own}) > 1:
+        return _Found(VERDICTS_BOTH, verdicts, remarks)
+    only = {item: {(pair, 0): said for (pair, _), said in own.items()} for item, own in verdicts.items()}
+    return _Found(VERDICTS, only, remarks)
 
 
 _REDUCED = {"min": "least", "prod": "product", "last": "last", "mean": "mean"}
