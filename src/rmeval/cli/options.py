@@ -106,6 +106,13 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "revision": (Annotated[str | None, _model("Branch, tag or commit on the hub.")], None),
     "tokenizer": (Annotated[str | None, _model("Another tokenizer: folder or hub id.")], None),
     "chat_template": (Annotated[str | None, _model("Jinja file to use instead of the tokenizer's template.")], None),
+    "template_kwargs": (
+        Annotated[
+            list[str] | None,
+            _model("KEY=VALUE for the chat template, as enable_thinking=false; may be given more than once."),
+        ],
+        None,
+    ),
     "trust_remote_code": (
         Annotated[bool, _model("Let code that comes with the model run.", "--trust-remote-code")],
         False,
@@ -180,7 +187,7 @@ def takes_item_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _model_options(given: dict[str, Any]) -> dict[str, Any]:
-    return given | {"model_kwargs": model_kwargs(given["model_kwargs"])}
+    return given | {name: json_values(given[name], name) for name in ("model_kwargs", "template_kwargs")}
 
 
 def _takes(
@@ -287,10 +294,10 @@ def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
-def model_kwargs(pairs: Sequence[str] | None) -> dict[str, Any]:
+def json_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
     """Values read as JSON where they are JSON (`4`, `false`, `{"": 0}`), else as text."""
     found: dict[str, Any] = {}
-    for key, value in key_values(pairs or (), "--model-kwargs").items():
+    for key, value in key_values(pairs or (), f"--{option.replace('_', '-')}").items():
         try:
             found[key] = json.loads(value, parse_constant=_no_constant)
         except ValueError:

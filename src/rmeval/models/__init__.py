@@ -52,6 +52,7 @@ class ModelOptions:
         revision: Branch, tag or commit on the hub.
         tokenizer: Path or hub id of another tokenizer.
         chat_template: Path of a Jinja file to use instead of the tokenizer's own template.
+        template_kwargs: Variables of the chat template, such as `{"enable_thinking": False}`.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Passed to `from_pretrained`, such as `{"attn_implementation": "eager"}`.
         batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
@@ -83,6 +84,7 @@ class ModelOptions:
     revision: str | None = None
     tokenizer: str | None = None
     chat_template: str | None = None
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     trust_remote_code: bool = False
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None

@@ -71,9 +71,11 @@ class Comparator:
         elif options.comparison is None:
             raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with --comparison FILE")
         self._comparison = Comparison(renderer, options.comparison or "letters", chat=tokens is not None)
-        if options.chat_template is not None and not self._comparison.chat:
+        given = {"--chat-template": options.chat_template, "--template-kwargs": options.template_kwargs}
+        if not self._comparison.chat and (useless := [option for option, value in given.items() if value]):
             raise ModelError(
-                f"{self.name} gets two answers as --comparison lays them out, and no chat: leave --chat-template out"
+                f"{self.name} gets two answers as --comparison lays them out, and no chat: "
+                f"leave {' and '.join(useless)} out"
             )
         self.texts = Preparation(self.name, renderer, self.engine, options, self._render)
         self._identity = {

@@ -117,7 +117,15 @@ def make_renderer(
         source, revision = options.tokenizer, None
     revision, fingerprint = find_tokenizer(source, revision)
     code = options.trust_remote_code
-    renderer = Renderer(source, options.chat_template, boundary, chat, revision=revision, trust_remote_code=code)
+    renderer = Renderer(
+        source,
+        options.chat_template,
+        boundary,
+        chat,
+        options.template_kwargs,
+        revision=revision,
+        trust_remote_code=code,
+    )
     return renderer, fingerprint
 
 
@@ -185,7 +193,7 @@ class Preparation:
     def identity(self) -> dict[str, Any]:
         """Template and length policy."""
         return {
-            "template": self.renderer.identity(),
+            **self.renderer.identity(),
             "max_length": self.limit,
             "on_overlength": self._policy,
         }

@@ -7,8 +7,10 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -17,6 +19,7 @@ from transformers import AutoTokenizer
 
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, tokenise
+from rmeval.engines.hf.variables import check_variables
 from rmeval.errors import ModelError
 from rmeval.types import Conversation
 
@@ -33,7 +36,13 @@ class Renderer:
     """A tokenizer with its chat template."""
 
     def __init__(
-        self, source: str, chat_template: str | None, boundary: Boundary | None = None, chat: bool = True, **load: Any
+        self,
+        source: str,
+        chat_template: str | None,
+        boundary: Boundary | None = None,
+        chat: bool = True,
+        template_kwargs: Mapping[str, Any] = MappingProxyType({}),
+        **load: Any,
     ) -> None:
         """Loads the tokenizer.
 
@@ -41,11 +50,12 @@ class Renderer:
             source: Path or hub id.
             chat_template: Path of a Jinja file that replaces the tokenizer's own template.
             chat: Whether it must have a template; one that need not is used as it is.
+            template_kwargs: Values of variables of the template.
             boundary: How to find where an answer begins, see `rmeval.engines.hf.boundary`; None where nobody asks.
             **load: Passed to `AutoTokenizer.from_pretrained`.
 
         Raises:
-            ModelError: If there is no tokenizer or no template.
+            ModelError: If there is no tokenizer or no template, or the template has no such variables.
         """
         self._boundary = boundary
         try:
@@ -64,6 +74,11 @@ class Renderer:
                 raise ModelError(
                     f"the chat template {chat_template} cannot be read ({error}): save it as UTF-8"
                 ) from error
+        self._template_kwargs = dict(template_kwargs)
+        if template_kwargs:
+            check_variables(self.tokenizer.chat_template, template_kwargs, source)
+            # Whoever lays out a conversation with this tokenizer gives them.
+            self.tokenizer.apply_chat_template = partial(self.tokenizer.apply_chat_template, **template_kwargs)
         self.forget()
         self._example: str | None = None
         # We count what is too long ourselves; it is neither cut nor run by accident.
@@ -158,9 +173,13 @@ class Renderer:
         limit = self.tokenizer.model_max_length
         return int(limit) if isinstance(limit, int | float) and limit < 1e9 else None
 
-    def identity(self) -> str:
-        """Digest of the template, in which the day is written out."""
-        return hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
+    def identity(self) -> dict[str, Any]:
+        """Digest of the template, in which the day is written out, and the variables that are given to it."""
+        template = hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
+        return {
+            "template": template,
+            **({"template_kwargs": self._template_kwargs} if self._template_kwargs else {}),
+        }
 
     def facts(self) -> dict[str, Any]:
         """The template's layout, and since `forget` the first conversation and a hash of all."""
