@@ -14,7 +14,7 @@ from rmeval.models.prepare import Preparation, Ready, find, kept_kwargs, logit_t
 from rmeval.models.profiles import Profile
 from rmeval.models.reduce import Reduction
 from rmeval.protocols import pointwise
-from rmeval.types import Conversation, FloatArray, Observation, Request
+from rmeval.types import FloatArray, Observation, Request
 
 __all__ = ["Classifier"]
 
@@ -82,11 +82,14 @@ class Classifier:
         """Scores each request's conversation once."""
         yield from self.texts.observe(self.engine, requests, self.readout, self._observation)
 
-    def profiles(self, conversations: Sequence[Conversation]) -> Iterator[tuple[int, Profile]]:
+    def profiles(self, requests: Sequence[Request]) -> Iterator[tuple[int, Profile]]:
         """What the head says at each token, as if the text ended there.
 
+        Args:
+            requests: Whose conversations to read.
+
         Yields:
-            Positions in `conversations`, each once, with their profiles.
+            Positions in `requests`, each once, with their profiles.
 
         Raises:
             ModelError: If the network has no head that is read at single tokens, or a conversation is too long for it
@@ -95,7 +98,9 @@ class Classifier:
         readout = self.readout()
         if not isinstance(readout, LastToken):
             raise ModelError(f"{self.name} is not read at single tokens: only causal networks with a head are")
-        rendered = self.texts.renderer.with_boundary("trl").render(conversations)
+        rendered = self.texts.renderer.with_boundary("trl").render(
+            [request.conversation for request in requests], [request.tools for request in requests]
+        )
         limit = self.texts.limit
         for number, one in enumerate(rendered):
             if one.error is not None or (limit is not None and len(one.tokens) > limit):

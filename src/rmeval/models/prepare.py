@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -125,8 +126,12 @@ def make_renderer(
         options.template_kwargs,
         revision=revision,
         trust_remote_code=code,
+        tokenizer_kwargs=options.tokenizer_kwargs,
+        allowed=options.allow_dropped_roles,
     )
-    return renderer, fingerprint
+    if options.tokenizer_kwargs:
+        fingerprint += f" with {json.dumps(dict(options.tokenizer_kwargs), sort_keys=True)}"
+    return renderer, fingerprint + renderer.tokens.fingerprint()
 
 
 def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None:
@@ -215,6 +220,7 @@ class Preparation:
             rendered = self._render(window)
             over += [(len(one.tokens), r.item) for r, one in zip(window, rendered, strict=True) if self._exceeds(one)]
             spool.append(self._window(window, rendered))
+        self.renderer.warn_of_hidden()
         if over and self._policy == "error":
             longest, item = max(over)
             raise ModelError(
@@ -260,7 +266,9 @@ class Preparation:
                 ]
 
     def _conversations(self, requests: list[Request]) -> list[Rendered]:
-        return self.renderer.render([request.conversation for request in requests])
+        return self.renderer.render(
+            [request.conversation for request in requests], [request.tools for request in requests]
+        )
 
     def _window(self, requests: Sequence[Request], rendered: Sequence[Rendered]) -> Window:
         found = Window([], [])
