@@ -122,7 +122,8 @@ def test_rlhflows_input(tmp_path: Path) -> None:
     )
     renderer = Renderer(str(tmp_path), None, chat=False)
     prompt = (Message("user", "why"), Message("assistant", "so"), Message("user", "and"))
-    (one,) = Comparison(renderer, "rlhflow", chat=True).render([(prompt, "it is", "is it")])
+    request = Request("k", "i", (0, 1), prompt, ("it is", "is it"))
+    (one,) = Comparison(renderer, "rlhflow", chat=True).render([request])
     assert renderer.tokenizer.decode(one.tokens) == (
         "[CONTEXT] \n\n<turn> user\n why\n<turn> assistant\n so\n<turn> user\n and\n"
         " [RESPONSE A] it is [RESPONSE B] is it \n"

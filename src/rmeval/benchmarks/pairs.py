@@ -192,6 +192,8 @@ class Pairs:
         if all(message.role == "assistant" for message in context):
             return (*self._prompt(row), *context)
         prompt = self._prompt(row)
+        if all(message.role == "system" for message in prompt) and context[0].role != "system":
+            return (*prompt, *context)
         shorter, longer = sorted((prompt, context), key=len)
         if any(longer[start : start + len(shorter)] == shorter for start in range(len(longer) - len(shorter) + 1)):
             return longer

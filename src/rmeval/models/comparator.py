@@ -103,7 +103,7 @@ class Comparator:
         yield from self.texts.observe(self.engine, requests, self._readout, self._observation)
 
     def _render(self, requests: list[Request]) -> list[Rendered]:
-        return self._comparison.render([(one.prompt, one.responses[0], one.responses[1]) for one in requests])
+        return self._comparison.render(requests)
 
     def _readout(self) -> Readout:
         return self._logits or self.engine.readout()

@@ -117,6 +117,14 @@ def examine(
     found = Examination(model.name)
     conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
     rendered = model.texts.renderer.render(conversations, [item.tools for item in items for _ in item.responses])
+    found.findings += [
+        Finding(
+            "problem",
+            f"the template does not show {name} ({count} of {len(conversations)} conversations)",
+            "give a template that does with --chat-template; two conversations that differ only there score the same",
+        )
+        for name, count in model.texts.renderer.not_shown().items()
+    ]
     found.findings += _rendering(model, rendered, found)
     limit = model.texts.limit or np.inf
     kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= limit]
@@ -220,6 +228,7 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
             f"{len(refused)} of {len(rendered)} conversations cannot be rendered: {refused[0]}",
             "give another template with --chat-template",
         )
+    yield _tokens(model)
     if not good:
         return
     found.rendered = tokenizer.decode(good[0])
@@ -256,6 +265,23 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
             yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
     else:
         yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.texts.limit}")
+
+
+def _tokens(model: Classifier) -> Finding:
+    """Whether the tokens are those of the tokenizer's own file."""
+    source = model.texts.renderer.tokens
+    if source.file is None:
+        return Finding("note", "the tokenizer has no tokenizer.json that its tokens could be compared with")
+    if source.difference is None:
+        return Finding("ok", f"the tokens are those of {source.file.name}")
+    return Finding(
+        "note" if source.uses_file else "problem",
+        f"transformers' class of the tokenizer gives other tokens than {source.file.name} ({source.difference}): "
+        f"the {'file' if source.uses_file else 'class'} is used",
+        "other tools that load this tokenizer by its class give other scores"
+        if source.uses_file
+        else "check that the model was trained with these tokens; without --tokenizer-kwargs the file is used",
+    )
 
 
 def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterator[Finding]:

@@ -160,18 +160,20 @@ class Renderer:
         dropped = sorted({role for part, role in counts if part == CONTENT} - self._allowed)
         if dropped:
             raise ModelError(
-                f"the chat template of {self._source} does not show messages of the role {dropped[0]!r}, so that what "
-                "they say would not reach the model: give a template that does with --chat-template, rename the role "
-                f"in the data, or go on without them with --allow-dropped-roles {dropped[0]}"
+                f"the template of {self._source} does not show messages of the role {dropped[0]!r}, so that what they "
+                "say would not reach the model: give a template that does (--chat-template, or --comparison for a "
+                "comparator), rename the role in the data (--roles for pairs), or go on without them with "
+                f"--allow-dropped-roles {dropped[0]}"
             )
         self._hidden.update(counts)
 
     def warn_of_hidden(self) -> None:
         """Logs once what was not shown since `forget`."""
-        for name, count in self._not_shown().items():
-            logger.warning("the chat template of %s does not show %s (%d conversations)", self._source, name, count)
+        for name, count in self.not_shown().items():
+            logger.warning("the template of %s does not show %s (%d conversations)", self._source, name, count)
 
-    def _not_shown(self) -> dict[str, int]:
+    def not_shown(self) -> dict[str, int]:
+        """What was not shown since `forget`, and of how many conversations."""
         return {(f"{part} of the role {role}" if role else part): count for (part, role), count in self._hidden.items()}
 
     def _plain(self, conversations: list[Any], tools: list[Any]) -> list[Sequence[int] | None]:
@@ -252,7 +254,7 @@ class Renderer:
         return {
             **({"template_example": self._example} if self._example else {}),
             **self.tokens.facts(),
-            **({"not_shown": hidden} if (hidden := self._not_shown()) else {}),
+            **({"not_shown": hidden} if (hidden := self.not_shown()) else {}),
             **self._facts,
         }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ PROBES = (
     "",
 )
 """Texts in which pre-tokenizers and normalisers differ: digits, spaces, line ends, accents, scripts, emoji, marks."""
+_CONFIGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _SPECIAL = 64
 """Special tokens that are tried, each between words and at line ends."""
 
@@ -79,7 +81,7 @@ class TokenSource:
     def compare(self, used: Encode, other: Encode, texts: Sequence[str]) -> None:
         """Compares the two candidates on texts, and keeps the other one for `check`."""
         self._other = other
-        self._note(texts, used(texts), other(texts))
+        self._compare(texts, used(texts))
 
     def check(self, texts: Callable[[], Sequence[str]], tokens: Sequence[Sequence[int]]) -> None:
         """Compares the tokens of the first real conversations with the other candidate's, once.
@@ -90,10 +92,9 @@ class TokenSource:
         """
         if self._other is None:
             return
-        other, self._other = self._other, None
         if self.difference is None:
-            own = texts()
-            self._note(own, tokens, other(own))
+            self._compare(texts(), tokens)
+        self._other = None
 
     def fingerprint(self) -> str:
         """What this adds to the tokenizer's fingerprint: nothing where both candidates agree."""
@@ -108,28 +109,36 @@ class TokenSource:
         used = self.file.name if self.uses_file else self._class
         return {"tokenizer_json": f"{self._class} differs from {self.file.name}, {used} is used: {self.difference}"}
 
-    def _note(self, texts: Sequence[str], used: Sequence[Sequence[int]], other: Sequence[Sequence[int]]) -> None:
-        for text, one, two in zip(texts, used, other, strict=True):
-            one, two = list(one), list(two)
+    def _compare(self, texts: Sequence[str], used: Sequence[Sequence[int]]) -> None:
+        assert self._other is not None
+        try:
+            other = self._other(texts)
+        except Exception as error:  # noqa: BLE001  A class that does not fit its file fails in many ways.
+            self._report(f"it fails: {first_line(error)}")
+            return
+        for text, one, two in zip(texts, map(list, used), other, strict=True):
             if one == two:
                 continue
             place = next((k for k, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
             file, own = (one, two) if self.uses_file else (two, one)
-            self.difference = (
+            self._report(
                 f"{_short(text)} becomes {len(file)} tokens by the file and {len(own)} by the class, from token {place}"
             )
-            assert self.file is not None
-            logger.warning(
-                "the tokenizer of %s: transformers' class %s gives other tokens than %s (%s): %s",
-                self._where,
-                self._class,
-                self.file.name,
-                self.difference,
-                "the file is used as it is"
-                if self.uses_file
-                else f"the class is used, check that the model was trained with its tokens ({self._why})",
-            )
             return
+
+    def _report(self, difference: str) -> None:
+        assert self.file is not None
+        self.difference = difference
+        logger.warning(
+            "the tokenizer of %s: transformers' class %s gives other tokens than %s (%s): %s",
+            self._where,
+            self._class,
+            self.file.name,
+            difference,
+            "the file is used as it is"
+            if self.uses_file
+            else f"the class is used, check that the model was trained with its tokens ({self._why})",
+        )
 
     _why = "--tokenizer-kwargs were given"
 
@@ -173,7 +182,7 @@ def load_tokenizer(
             "the tokenizer of %s cannot be loaded by the class that its config names (%s): its tokenizer.json is used "
             "as it is",
             source,
-            (str(error).strip().splitlines() or [type(error).__name__])[0],
+            first_line(error),
         )
     name = type(tokenizer).__name__
     file = _find_file(tokenizer, source, revision)
@@ -185,7 +194,7 @@ def load_tokenizer(
         backend = tokenizers.Tokenizer.from_file(str(file))
     except Exception as error:  # The library raises bare Exceptions.
         raise ModelError(f"{file} cannot be read as a tokenizer ({error}): download it again") from error
-    _complete(backend, tokenizer)
+    _complete(backend, tokenizer, set(_texts_in([_json(source, revision, name) for name in _CONFIGS])))
     own = getattr(tokenizer, "_tokenizer", None)
     texts = [*PROBES, *_with_special(backend, tokenizer)]
     if kwargs:
@@ -197,6 +206,7 @@ def load_tokenizer(
             # What the config says of BOS and EOS is no matter of the file.
             backend.post_processor = own.post_processor
         tokenizer._tokenizer = backend
+        _forget_absent(tokenizer, backend)
     elif type(tokenizer).__module__.startswith("transformers."):
         # A class written in Python, which holds no such tokenizer: the generic one does.
         found.uses_file = True
@@ -222,6 +232,10 @@ def _find_file(tokenizer: Any, source: str, revision: str | None) -> Path | None
     """The `tokenizer.json` of the same revision, by the name that its config gives this version of transformers."""
     versions = tokenizer.init_kwargs.get("fast_tokenizer_files")
     name = get_fast_tokenizer_file(versions) if versions else "tokenizer.json"
+    return _file(source, revision, name)
+
+
+def _file(source: str, revision: str | None, name: str) -> Path | None:
     folder = Path(source)
     if folder.is_dir():
         return folder / name if (folder / name).is_file() else None
@@ -230,17 +244,48 @@ def _find_file(tokenizer: Any, source: str, revision: str | None) -> Path | None
     return Path(cached) if isinstance(cached, str) else None
 
 
-def _complete(backend: tokenizers.Tokenizer, tokenizer: Any) -> None:
-    """Adds the tokens that the config adds to the file's, and switches off what the file says of length."""
+def _json(source: str, revision: str | None, name: str) -> Any:
+    file = _file(source, revision, name)
+    return None if file is None else json.loads(file.read_text(encoding="utf-8"))
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """All texts in a JSON value, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts_in(one)
+
+
+def _complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[str]) -> None:
+    """Adds the tokens that the config adds to the file's, and switches off what the file says of length.
+
+    Args:
+        backend: The tokenizer as in the file.
+        tokenizer: What transformers made of it.
+        stated: The texts in its config.
+    """
     backend.no_truncation()
     backend.no_padding()
     backend.encode_special_tokens = bool(getattr(tokenizer, "split_special_tokens", False))
     known = backend.get_vocab(with_added_tokens=True)
     have = backend.get_added_tokens_decoder()
     for number, token in sorted(tokenizer.added_tokens_decoder.items()):
-        # One that the file has at this place is the file's to describe.
-        if number not in have and known.get(token.content, number) == number:
+        # What the file has at this place it describes itself, and tokens that a class adds by default are not trained.
+        if number not in have and known.get(token.content, number) == number and token.content in stated:
             (backend.add_special_tokens if token.special else backend.add_tokens)([token])
+
+
+def _forget_absent(tokenizer: Any, backend: tokenizers.Tokenizer) -> None:
+    """Unsets special tokens that a class has by default and the file does not know."""
+    for name in tokenizer.SPECIAL_TOKENS_ATTRIBUTES:
+        token = tokenizer._special_tokens_map.get(name)
+        if token is not None and backend.token_to_id(str(token)) is None:
+            setattr(tokenizer, name, None)
 
 
 def _with_special(backend: tokenizers.Tokenizer, tokenizer: Any) -> list[str]:
@@ -268,6 +313,11 @@ def _warn_of_mistral(tokenizer: Any, source: str) -> None:
             "was trained with the right one, give --tokenizer-kwargs fix_mistral_regex=true",
             source,
         )
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _short(text: str) -> str:

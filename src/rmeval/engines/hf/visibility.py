@@ -8,7 +8,7 @@ from typing import Any
 
 from rmeval.types import MESSAGE_EXTRAS
 
-__all__ = ["CONTENT", "TOOLS", "Hidden", "Visibility"]
+__all__ = ["CONTENT", "Hidden", "Messages", "Tools", "Visibility"]
 
 Messages = Sequence[Mapping[str, Any]]
 Tools = Sequence[Mapping[str, Any]]
