@@ -179,6 +179,7 @@ class Observation:
         attempts: How often it was tried.
         raw_ref: Where the raw text is kept.
         error: What went wrong, in words.
+        sequence: 16 hex digits that stand for the tokens that the model read; equal tokens have one answer.
     """
 
     key: str
@@ -191,6 +192,7 @@ class Observation:
     attempts: int = 1
     raw_ref: str | None = None
     error: str | None = None
+    sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

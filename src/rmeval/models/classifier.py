@@ -10,9 +10,10 @@ import numpy as np
 from rmeval.engines import AtPositions, LastLogits, LastToken, Readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions
-from rmeval.models.prepare import Preparation, Ready, find, kept_kwargs, logit_tokens, make_engine, make_renderer
+from rmeval.models.prepare import Preparation, find, kept_kwargs, logit_tokens, make_engine, make_renderer
 from rmeval.models.profiles import Profile
 from rmeval.models.reduce import Reduction
+from rmeval.models.sequences import Ready
 from rmeval.protocols import pointwise
 from rmeval.types import Conversation, FloatArray, Observation, Request
 
@@ -102,12 +103,17 @@ class Classifier:
                 reason = one.error or f"has {len(one.tokens)} tokens, where {self.name} takes {limit}"
                 raise ModelError(f"conversation {number}: {reason}: leave it out")
         decode = self.texts.renderer.tokenizer.decode
-        sequences = [one.tokens for one in rendered]
+        equal: dict[bytes, list[int]] = {}
+        for number, one in enumerate(rendered):
+            equal.setdefault(one.tokens.tobytes(), []).append(number)
+        groups = list(equal.values())
+        sequences = [rendered[numbers[0]].tokens for numbers in groups]
         for reading in self.engine.run(sequences, AtPositions(readout.head, [range(len(own)) for own in sequences])):
             for index, values in zip(reading.indices, reading.values, strict=True):
                 scores = np.array([self.score_of(own) for own in values])
                 tokens = tuple(decode([token]) for token in sequences[index].tolist())
-                yield index, Profile(tokens, scores, rendered[index].start)
+                for number in groups[index]:
+                    yield number, Profile(tokens, scores, rendered[number].start)
 
     def readout(self) -> Readout:
         """What is taken from the network.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rmeval.engines import FirstLogits, LastLogits, Readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, pairwise_protocol
-from rmeval.models.prepare import Preparation, Ready, find, kept_kwargs, logit_tokens, make_engine, make_renderer
+from rmeval.models.prepare import Preparation, find, kept_kwargs, logit_tokens, make_engine, make_renderer
 from rmeval.models.reduce import Reduction
+from rmeval.models.sequences import Ready
 from rmeval.protocols.pairwise import parse_preference
 from rmeval.types import FloatArray, Observation, Request
 

@@ -107,6 +107,10 @@ class Pairwise:
         failures = count_statuses(answers.status[rows[np.isnan(seen)]])
         return EvidenceTable(items, variant, np.full(int(items.offsets[-1]), np.nan), failures, beats)
 
+    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+        """Pairs that read the same in both orders."""
+        return int(answers.same_sequence(rows[::2], rows[1::2]).sum())
+
     def notes(self, answers: Answers, rows: Codes) -> list[str]:
         """How often the two orders of a pair contradict each other."""
         if VALUE not in answers.values:

@@ -11,6 +11,7 @@ import numpy as np
 from rmeval.answers import Answers, count_statuses
 from rmeval.digests import conversation_digest, digest
 from rmeval.errors import DataError
+from rmeval.protocols.pairwise import PAIRWISE_CHOSEN
 from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import Conversation, IntArray, Item, Message, Observation, Request
 
@@ -60,6 +61,15 @@ class Pointwise:
     def notes(self, answers: Answers, rows: Codes) -> list[str]:
         """Nothing."""
         return []
+
+    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+        """Pairs of responses that read the same: of each winner and another, or any two where there is no winner."""
+        found = 0
+        for contests, positions in items.by_contests():
+            starts = items.offsets[positions]
+            for one, other in PAIRWISE_CHOSEN.pairs(contests):
+                found += int(answers.same_sequence(rows[starts + one], rows[starts + other]).sum())
+        return found
 
     def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
         """Scores float64[responses], NaN where there is none; failures counted by status."""

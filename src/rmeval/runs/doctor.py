@@ -14,7 +14,8 @@ from rmeval.errors import ModelError
 from rmeval.metrics.intervals import wilson
 from rmeval.models import ModelOptions, load_model
 from rmeval.models.classifier import Classifier
-from rmeval.types import FloatArray, IntArray, Item
+from rmeval.types import Conversation, FloatArray, IntArray, Item
+from rmeval.wording import same_tokens_note
 
 if TYPE_CHECKING:
     from rmeval.engines.hf.render import Rendered, TokenArray
@@ -124,6 +125,7 @@ def examine(
         return found
     pairs = _decisions(items, set(kept))
     found.answers, found.decisions = len(kept), len(pairs)
+    found.findings += _same_tokens(conversations, rendered, pairs)
     sequences = [rendered[k].tokens for k in kept]
     network = model.engine.network
     own: str = network.identity()["dtype"]
@@ -196,6 +198,18 @@ def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
                 pairs += [(winner, other, cluster) for other in members if other != winner]
         start += len(item.responses)
     return np.array(list(dict.fromkeys(pairs)), dtype=np.int64).reshape(-1, 3)
+
+
+def _same_tokens(
+    conversations: Sequence[Conversation], rendered: Sequence[Rendered], pairs: IntArray
+) -> Iterator[Finding]:
+    """Decisions between unequal texts that become the same tokens."""
+    same = sum(
+        np.array_equal(rendered[one].tokens, rendered[other].tokens) and conversations[one] != conversations[other]
+        for one, other in pairs[:, :2].tolist()
+    )
+    if same:
+        yield Finding("note", same_tokens_note(same), "check that the chat template shows what it should")
 
 
 def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs: IntArray, spread: float) -> Way:

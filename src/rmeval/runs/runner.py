@@ -289,6 +289,7 @@ def observe_missing(
                 answers.add(index.find([one.key for one in batch]), batch)
                 done += len(batch)
                 progress(done, total)
+        answers.share()
     return answers, missing
 
 
