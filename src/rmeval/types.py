@@ -117,7 +117,6 @@ class Item(_Packed):
         contests: Questions with known answers about them.
         cluster: The underlying problem, which is the unit that resampling draws.
         group: Items that are judged together share it; None otherwise.
-        weight: Weight in averages over items.
         meta: Whatever else the source says about it.
     """
 
@@ -128,7 +127,6 @@ class Item(_Packed):
     contests: tuple[Contest, ...]
     cluster: str
     group: str | None = None
-    weight: float = 1.0
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def conversation(self, index: int) -> Conversation:
