@@ -168,6 +168,14 @@ class Answers:
             found |= ~np.isnan(column)
         return found
 
+    def why_missing(self, rows: npt.NDArray[Any]) -> str | None:
+        """Why the first of some requests that has no value has none; None where all have one."""
+        missing = rows[~self.has_value[rows]]
+        if not len(missing):
+            return None
+        told = (self.errors[row] for row in missing.tolist() if row in self.errors)
+        return next(told, STATUSES[self.status[missing[0]]])
+
     @property
     def settled(self) -> Mask:
         """bool[n]: whether there is no need to ask again; errors are asked again."""

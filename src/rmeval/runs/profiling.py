@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rmeval.benchmarks.source import read_rows
-from rmeval.errors import ModelError, explain_os_error
+from rmeval.errors import ModelError, RunError, explain_os_error
 from rmeval.models import RewardModel
 from rmeval.models.profiles import Profile
 from rmeval.runs.manifest import finite
@@ -48,6 +50,10 @@ def profile_file(model: RewardModel, source: Path, target: Path, progress: Progr
         found[index] = profile
         progress(len(found), len(conversations))
     profiles = [found[index] for index in range(len(conversations))]
+    if profiles and not any(np.isfinite(one.scores).any() for one in profiles):
+        raise RunError(
+            f"{model.name} gives {profiles[0].scores[-1]} at every token: check its weights, or try another --dtype"
+        )
     try:
         with target.open("w", encoding="utf-8", errors="surrogatepass") as file:
             for row in _rows(profiles):

@@ -57,7 +57,7 @@ class Renderer:
         Raises:
             ModelError: If there is no tokenizer or no template, or the template has no such variables.
         """
-        self._boundary = boundary
+        self._boundary, self._source = boundary, source
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(source, **load)
         except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
@@ -94,6 +94,7 @@ class Renderer:
                 "as --tokenizer"
             )
         self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
+        self.refuse_broken()
         example, other = (
             self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]])[0]
             for answer in ("ANSWER", "ANOTHER ONE")
@@ -104,6 +105,26 @@ class Renderer:
                 f"the chat template of {source} leaves the answer out, so that all would get one score: "
                 "give another with --chat-template"
             )
+
+    def refuse_broken(self) -> None:
+        """Raises a ModelError for a template that lays out no conversation at all."""
+        source = self._source
+        template = self.tokenizer.chat_template
+        # transformers takes the one called tool_use for conversations with tools.
+        if isinstance(template, dict) and not {"default", "tool_use"} & template.keys():
+            raise ModelError(
+                f"the tokenizer of {source} has chat templates called {', '.join(template)} and no default: "
+                "give the one it was trained with as --chat-template FILE (Jinja)"
+            )
+        try:
+            tokenise(self.tokenizer, [[{"role": "user", "content": "PROMPT"}]])
+        except jinja2.TemplateSyntaxError as error:
+            raise ModelError(
+                f"the chat template of {source} is no Jinja template (line {error.lineno}: {_first_line(error)}): "
+                "give another with --chat-template"
+            ) from error
+        except (jinja2.TemplateError, *LOADING_ERRORS):
+            pass  # It may take other conversations.
 
     def render(self, conversations: Sequence[Conversation]) -> list[Rendered]:
         """Renders and tokenises conversations that end in an answer, with the special tokens that the template has."""
