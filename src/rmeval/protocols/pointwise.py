@@ -11,7 +11,7 @@ import numpy as np
 from rmeval.answers import Answers, count_statuses
 from rmeval.digests import conversation_digest, digest
 from rmeval.errors import DataError
-from rmeval.protocols.pairwise import PAIRWISE_CHOSEN
+from rmeval.protocols.pairwise import LABEL_MASS, PAIRWISE_CHOSEN, label_mass_notes
 from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import Conversation, IntArray, Item, Message, Observation, Request
 
@@ -56,11 +56,11 @@ class Pointwise:
 
     def variants(self, answers: Answers) -> list[str]:
         """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none."""
-        return list(answers.values) or ["score"]
+        return [name for name in answers.values if name != LABEL_MASS] or ["score"]
 
     def notes(self, answers: Answers, rows: Codes) -> list[str]:
-        """Nothing."""
-        return []
+        """How much of the probability the labels have, of models that are read by their logits."""
+        return label_mass_notes(answers, rows)
 
     def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
         """Pairs of responses that read the same: of each winner and another, or any two where there is no winner."""

@@ -151,7 +151,8 @@ def examine(
             continue
         scores[dtype] = results
         if dtype == own:
-            found.findings += [*_scores(results["one by one"], kept, pairs), *_sharing(examined)]
+            found.findings += [*_scores(results["one by one"], kept, pairs), *_labels(examined, sequences)]
+            found.findings += _sharing(examined)
     base = scores.get("float32", scores[own])["one by one"]
     for dtype in sorted(scores, key=lambda name: (name != "float32", name != own)):
         results = scores[dtype]
@@ -312,6 +313,19 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
         )
     else:
         yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")
+
+
+def _labels(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
+    """The probability that the two tokens have by whose logits a language model answers."""
+    if model.labels is None:
+        return
+    sample = sequences[:32]
+    readings = model.engine.run(sample, model.readout())
+    mean = float(np.mean([model.labels.mass(values) for reading in readings for values in reading.values]))
+    if mean < model.options.min_label_mass:
+        yield Finding("problem", model.labels.trouble(model.engine, mean, len(sample), sample))
+    else:
+        yield Finding("ok", f"the labels have {100 * mean:.1f}% of the probability (mean of {len(sample)} answers)")
 
 
 def _sharing(model: Classifier) -> Iterator[Finding]:

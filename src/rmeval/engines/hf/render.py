@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, tokenise
-from rmeval.engines.hf.variables import check_variables
+from rmeval.engines.hf.variables import check_variables, variables_of
 from rmeval.errors import ModelError
 from rmeval.types import Conversation
 
@@ -187,6 +187,10 @@ class Renderer:
         bos = self.tokenizer.bos_token_id
         if bos is not None and (twice := sum(tokens[:2].tolist() == [bos, bos] for tokens in sequences)):
             self._facts["double_bos"] = self._facts.get("double_bos", 0) + twice
+
+    def unset_variables(self) -> list[str]:
+        """The variables of the template that nothing is given for."""
+        return sorted((variables_of(self.tokenizer.chat_template or "") or set()) - self._template_kwargs.keys())
 
     @property
     def limit(self) -> int | None:
