@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rmeval.answers import Answers, KeyIndex
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import DataError, ModelError
 from rmeval.models import RewardModel, load_model, refuse_comparators
@@ -18,7 +21,7 @@ from rmeval.runs.comparing import Comparison
 from rmeval.runs.comparing import compare_runs as compare
 from rmeval.runs.folder import Result, open_run
 from rmeval.runs.planning import plan
-from rmeval.runs.runner import run, silent
+from rmeval.runs.runner import refuse_no_scores, run, silent
 from rmeval.runs.selection import Selection
 from rmeval.types import FloatArray
 
@@ -34,6 +37,8 @@ __all__ = [
     "open_run",
     "score",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -116,21 +121,28 @@ def score(
         **options: Fields of `rmeval.models.ModelOptions`.
 
     Returns:
-        float64[n] in the order of the conversations; NaN where the model gave no score.
+        float64[n] in the order of the conversations; NaN, with a warning, where the model gave no score.
 
     Raises:
-        RmevalError: If the model cannot be used, or a conversation is not of this form.
+        RmevalError: If the model cannot be used, a conversation is not of this form, or no conversation got a score.
     """
     model = _loaded(model, options)
     refuse_comparators(model)
     requests = conversation_requests(
         [as_conversation(one, f"conversation {number}") for number, one in enumerate(conversations)]
     )
-    distinct = list({request.key: request for request in requests}.values())
-    seen = {observation.key: observation for batch in model.observe(distinct) for observation in batch}
+    index = KeyIndex([[request.key for request in requests]])
+    answers = Answers(len(index))
+    for batch in model.observe(compress(requests, index.first)):
+        answers.add(index.find([observation.key for observation in batch]), batch)
+    if requests:
+        refuse_no_scores(answers)
     # Of several scores the first is the one that is meant by default.
-    scores = [next(iter(seen[request.key].values.values()), np.nan) for request in requests]
-    return np.array(scores, dtype=np.float64)
+    scores = answers.main[index.rows]
+    if missing := int(np.isnan(scores).sum()):
+        reason = answers.why_missing(index.rows)
+        logger.warning("%d of %d conversations have no score (%s)", missing, len(scores), reason)
+    return scores
 
 
 def _loaded(model: str | Path | RewardModel, options: dict[str, Any]) -> RewardModel:

@@ -67,7 +67,11 @@ def gold_digest(items: Iterable[tuple[Item, Sequence[str]]]) -> str:
 def _known(item: Item, own: Sequence[str]) -> list[Any]:
     golds = [[content, response.gold] for content, response in zip(own, item.responses, strict=True)]
     contests = [[[own[member] for member in c.members], c.gold, c.tag] for c in item.contests]
-    return [item.id, golds, contests, item.weight]
+    return [item.id, golds, contests, _WEIGHT]
+
+
+_WEIGHT = 1.0
+"""Items had a weight once, which no number depended on; with it, the digests in run folders of that time stay valid."""
 
 
 def unordered_digest(values: Iterable[Any]) -> str:

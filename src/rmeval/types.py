@@ -150,7 +150,6 @@ class Item(_Packed):
         contests: Questions with known answers about them.
         cluster: The underlying problem, which is the unit that resampling draws.
         group: Items that are judged together share it; None otherwise.
-        weight: Weight in averages over items.
         meta: Whatever else the source says about it.
         tools: The tools that the answers may call, as JSON schemas.
     """
@@ -162,7 +161,6 @@ class Item(_Packed):
     contests: tuple[Contest, ...]
     cluster: str
     group: str | None = None
-    weight: float = 1.0
     meta: Mapping[str, Any] = field(default_factory=dict)
     tools: tuple[Mapping[str, Any], ...] = ()
 
@@ -225,6 +223,7 @@ class Observation:
         attempts: How often it was tried.
         raw_ref: Where the raw text is kept.
         error: What went wrong, in words.
+        sequence: 16 hex digits that stand for the tokens that the model read; equal tokens have one answer.
     """
 
     key: str
@@ -237,6 +236,7 @@ class Observation:
     attempts: int = 1
     raw_ref: str | None = None
     error: str | None = None
+    sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def test_every_boundary_lays_out_prompt_and_answer_alike(tmp_path: Path, boundar
 def test_a_comparator_gets_the_turn_opened_as_asked(tmp_path: Path) -> None:
     folder = thinking(tmp_path / "m", "causal")
     request = Request(f"{1:032x}", "i", (0, 1), PROMPT, ("the land", "so it is"))
-    model = load_model(str(folder), kind="comparator", template_kwargs={"enable_thinking": False})
+    model = load_model(str(folder), kind="comparator", min_label_mass=0, template_kwargs={"enable_thinking": False})
     (batch,) = model.observe([request])
     laid_out = model.facts()["first_rendered"]
     assert laid_out.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")

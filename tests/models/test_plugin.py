@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rmeval
-from rmeval.errors import ModelError, RmevalError
+from rmeval.errors import ModelError, RmevalError, RunError
 from rmeval.text import count_text
 
 CONVERSATIONS = [
@@ -98,7 +98,8 @@ def test_a_batch_that_fails_is_an_error_of_its_answers(scorer: Path) -> None:
 
 
 def test_not_a_number_is_no_score(scorer: Path) -> None:
-    assert np.isnan(rmeval.score(f"{scorer}:Nan", CONVERSATIONS)).all()
+    with pytest.raises(RunError, match="none of 3 answers got a score"):
+        rmeval.score(f"{scorer}:Nan", CONVERSATIONS)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,8 @@ def test_tensors_and_columns_are_lists_of_scores(scorer: Path, name: str) -> Non
 
 
 def test_a_scorer_that_leaves_has_failed(scorer: Path) -> None:
-    assert np.isnan(rmeval.score(f"{scorer}:Leaves", CONVERSATIONS)).all()
+    with pytest.raises(RunError, match="none of 3 answers got a score"):
+        rmeval.score(f"{scorer}:Leaves", CONVERSATIONS)
 
 
 @pytest.mark.parametrize("options", [{"dtype": "float32"}, {"device": "tpu"}, {"model_kwargs": {"a": 1}}])

@@ -196,6 +196,10 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[str, _model("For comparators, among more than two: all with each other, or the chosen with each.")],
         "all",
     ),
+    "min_label_mass": (
+        Annotated[float, _model("For two labels' logits: least part of the model's probability that they must have.")],
+        0.5,
+    ),
     "sequential": (
         Annotated[bool, _model("For implicit rewards: one model in memory at a time.", "--sequential")],
         False,

@@ -4,54 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from rmeval.answers import KeyIndex
 from rmeval.engines import FirstLogits, Pooled, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import ModelOptions
+from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.spool import Spool, windows
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
     from rmeval.engines.hf.checkpoint import Checkpoint
     from rmeval.engines.hf.engine import HFEngine
-    from rmeval.engines.hf.render import Boundary, Rendered, Renderer, TokenArray
+    from rmeval.engines.hf.render import Boundary, Rendered, Renderer
 
-__all__ = ["Preparation", "Ready", "Window", "find", "kept_kwargs", "logit_tokens", "make_engine", "make_renderer"]
+__all__ = ["Preparation", "find", "kept_kwargs", "logit_tokens", "make_engine", "make_renderer"]
 
 WINDOW = 1 << 14
 """How many conversations are sorted, merged and scored together."""
-
-
-class Ready(NamedTuple):
-    """A request as tokens.
-
-    Attributes:
-        key: The request's key.
-        item: Id of its item, for messages.
-        tokens: What the network gets.
-        start: Where the answer begins, for models that read all of it; 0 for others.
-        length: Number of tokens before any were cut.
-    """
-
-    key: str
-    item: str
-    tokens: TokenArray
-    start: int
-    length: int
-
-    @property
-    def cut(self) -> bool:
-        """Whether tokens were cut."""
-        return self.length > len(self.tokens)
-
-
-class Window(NamedTuple):
-    """Some requests: those ready to be read, and observations of those that cannot be."""
-
-    ready: list[Ready]
-    left_out: list[Observation]
 
 
 def make_engine(
@@ -203,8 +176,8 @@ class Preparation:
             "on_overlength": self._policy,
         }
 
-    def windows(self, requests: Iterable[Request]) -> Spool[Window]:
-        """Renders all requests, in windows that are to be read together.
+    def windows(self, requests: Iterable[Request]) -> Windows:
+        """Renders all requests, in windows that are to be read together; requests that become equal tokens once.
 
         All are rendered before the first is read, so that one that is too long stops the run before it has cost much;
         what is more than a window waits on disk.
@@ -216,10 +189,17 @@ class Preparation:
         self.cut_item = None
         spool: Spool[Window] = Spool()
         over: list[tuple[int, str]] = []
-        for window in windows(requests, WINDOW):
-            rendered = self._render(window)
-            over += [(len(one.tokens), r.item) for r, one in zip(window, rendered, strict=True) if self._exceeds(one)]
-            spool.append(self._window(window, rendered))
+
+        def sequences() -> Iterator[list[str]]:
+            for window in windows(requests, WINDOW):
+                rendered = self._render(window)
+                over.extend(
+                    (len(one.tokens), r.item) for r, one in zip(window, rendered, strict=True) if self._exceeds(one)
+                )
+                spool.append(found := self._window(window, rendered))
+                yield [one.sequence for one in found.ready]
+
+        index = KeyIndex(sequences())
         self.renderer.warn_of_hidden()
         if over and self._policy == "error":
             longest, item = max(over)
@@ -228,7 +208,7 @@ class Preparation:
                 f"{self._name} takes (the longest, of item {item}, has {longest}): "
                 "choose --on-overlength skip or truncate-left"
             )
-        return spool
+        return Windows(spool, index)
 
     def observe(
         self,
@@ -262,7 +242,9 @@ class Preparation:
                 continue
             for reading in engine.run([one.tokens for one in ready], readout()):
                 yield [
-                    answer(ready[index], values) for index, values in zip(reading.indices, reading.values, strict=True)
+                    observation
+                    for index, values in zip(reading.indices, reading.values, strict=True)
+                    for observation in ready[index].observations(partial(_given, answer, values))
                 ]
 
     def _conversations(self, requests: list[Request]) -> list[Rendered]:
@@ -293,3 +275,7 @@ class Preparation:
 
     def _exceeds(self, one: Rendered) -> bool:
         return self.limit is not None and len(one.tokens) > self.limit
+
+
+def _given(answer: Callable[[Ready, FloatArray], Observation], values: FloatArray, one: Ready) -> Observation:
+    return answer(one, values)

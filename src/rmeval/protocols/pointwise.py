@@ -13,6 +13,7 @@ from rmeval.answers import Answers, count_statuses
 from rmeval.conversations import MessageReader
 from rmeval.digests import conversation_digest, digest
 from rmeval.errors import DataError
+from rmeval.protocols.pairwise import LABEL_MASS, PAIRWISE_CHOSEN, label_mass_notes
 from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import Conversation, IntArray, Item, Message, Observation, Request
 
@@ -66,11 +67,20 @@ class Pointwise:
 
     def variants(self, answers: Answers) -> list[str]:
         """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none."""
-        return list(answers.values) or ["score"]
+        return [name for name in answers.values if name != LABEL_MASS] or ["score"]
 
     def notes(self, answers: Answers, rows: Codes) -> list[str]:
-        """Nothing."""
-        return []
+        """How much of the probability the labels have, of models that are read by their logits."""
+        return label_mass_notes(answers, rows)
+
+    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+        """Pairs of responses that read the same: of each winner and another, or any two where there is no winner."""
+        found = 0
+        for contests, positions in items.by_contests():
+            starts = items.offsets[positions]
+            for one, other in PAIRWISE_CHOSEN.pairs(contests):
+                found += int(answers.same_sequence(rows[starts + one], rows[starts + other]).sum())
+        return found
 
     def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
         """Scores float64[responses], NaN where there is none; failures counted by status."""

@@ -14,7 +14,8 @@ from rmeval.errors import ModelError
 from rmeval.metrics.intervals import wilson
 from rmeval.models import ModelOptions, load_model
 from rmeval.models.classifier import Classifier
-from rmeval.types import FloatArray, IntArray, Item
+from rmeval.types import Conversation, FloatArray, IntArray, Item
+from rmeval.wording import same_tokens_note
 
 if TYPE_CHECKING:
     from rmeval.engines.hf.render import Rendered, TokenArray
@@ -132,6 +133,7 @@ def examine(
         return found
     pairs = _decisions(items, set(kept))
     found.answers, found.decisions = len(kept), len(pairs)
+    found.findings += _same_tokens(conversations, rendered, pairs)
     sequences = [rendered[k].tokens for k in kept]
     network = model.engine.network
     own: str = network.identity()["dtype"]
@@ -157,7 +159,8 @@ def examine(
             continue
         scores[dtype] = results
         if dtype == own:
-            found.findings += [*_scores(results["one by one"], kept, pairs), *_sharing(examined)]
+            found.findings += [*_scores(results["one by one"], kept, pairs), *_labels(examined, sequences)]
+            found.findings += _sharing(examined)
     base = scores.get("float32", scores[own])["one by one"]
     for dtype in sorted(scores, key=lambda name: (name != "float32", name != own)):
         results = scores[dtype]
@@ -204,6 +207,18 @@ def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
                 pairs += [(winner, other, cluster) for other in members if other != winner]
         start += len(item.responses)
     return np.array(list(dict.fromkeys(pairs)), dtype=np.int64).reshape(-1, 3)
+
+
+def _same_tokens(
+    conversations: Sequence[Conversation], rendered: Sequence[Rendered], pairs: IntArray
+) -> Iterator[Finding]:
+    """Decisions between unequal texts that become the same tokens."""
+    same = sum(
+        np.array_equal(rendered[one].tokens, rendered[other].tokens) and conversations[one] != conversations[other]
+        for one, other in pairs[:, :2].tolist()
+    )
+    if same:
+        yield Finding("note", same_tokens_note(same), "check that the chat template shows what it should")
 
 
 def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs: IntArray, spread: float) -> Way:
@@ -324,6 +339,19 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
         )
     else:
         yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")
+
+
+def _labels(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
+    """The probability that the two tokens have by whose logits a language model answers."""
+    if model.labels is None:
+        return
+    sample = sequences[:32]
+    readings = model.engine.run(sample, model.readout())
+    mean = float(np.mean([model.labels.mass(values) for reading in readings for values in reading.values]))
+    if mean < model.options.min_label_mass:
+        yield Finding("problem", model.labels.trouble(model.engine, mean, len(sample), sample))
+    else:
+        yield Finding("ok", f"the labels have {100 * mean:.1f}% of the probability (mean of {len(sample)} answers)")
 
 
 def _sharing(model: Classifier) -> Iterator[Finding]:

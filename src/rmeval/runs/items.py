@@ -53,7 +53,6 @@ _COLUMNS: dict[str, pa.DataType] = {
     "subset": pa.string(),
     "cluster": pa.string(),
     "group": pa.string(),
-    "weight": pa.float64(),
     "meta": pa.string(),
     "shape": pa.int32(),
     "responses": pa.list_(_RESPONSE),
@@ -144,7 +143,6 @@ def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
         "subset": item.subset,
         "cluster": item.cluster,
         "group": item.group,
-        "weight": item.weight,
         "meta": json.dumps(dict(item.meta), ensure_ascii=False, default=str),
         "shape": shape,
         "responses": [
@@ -257,7 +255,6 @@ def _add_batch(builder: ItemTableBuilder, batch: pa.RecordBatch, known: dict[int
                 tuple(_response(response) for response in fields["responses"]),
                 tuple(Contest(tuple(c["members"]), c["gold"], c["tag"]) for c in fields["contests"]),
                 fields["group"],
-                fields["weight"],
                 fields["meta"],
             )
         )

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rmeval.benchmarks.source import read_rows
 from rmeval.conversations import MessageReader
-from rmeval.errors import ModelError, explain_os_error
+from rmeval.errors import ModelError, RunError, explain_os_error
 from rmeval.models import RewardModel
 from rmeval.models.profiles import Profile
 from rmeval.protocols.pointwise import conversation_requests
@@ -62,6 +64,10 @@ def profile_file(
         found[index] = profile
         progress(len(found), len(requests))
     profiles = [found[index] for index in range(len(requests))]
+    if profiles and not any(np.isfinite(one.scores).any() for one in profiles):
+        raise RunError(
+            f"{model.name} gives {profiles[0].scores[-1]} at every token: check its weights, or try another --dtype"
+        )
     try:
         with target.open("w", encoding="utf-8", errors="surrogatepass") as file:
             for fields in _rows(profiles):

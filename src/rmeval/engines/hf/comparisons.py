@@ -69,6 +69,8 @@ class Comparison:
         self._visibility = Visibility(self._shown)
         self._known = template if template in KNOWN else None
         self.chat = chat and template != "steamshp" and bool(renderer.tokenizer.chat_template)
+        if self.chat:
+            renderer.refuse_broken()
         # An editor's last newline is none of the template's.
         self._source = KNOWN.get(template) or _read(template).removesuffix("\n")
         environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)

@@ -26,7 +26,7 @@ from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.batches import first_budget, plan_batches
 from rmeval.engines.hf.heads import HEAD
 from rmeval.engines.hf.network import Network, first_line
-from rmeval.engines.hf.readouts import Reader
+from rmeval.engines.hf.readouts import Reader, with_total
 from rmeval.engines.hf.tree import TreeError, TreeNetwork, rope_depends_on_length, unshareable
 from rmeval.engines.prefixes import Cursor, Finished, PrefixTree
 from rmeval.errors import ModelError
@@ -331,8 +331,7 @@ class HFEngine:
             if isinstance(reader, FirstLogits):
                 begin = torch.full((len(batch), 1), _decoder_start(model), device=device)
                 given = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "decoder_input_ids": begin}
-                logits = model(**given).logits[:, 0, list(reader.tokens)]
-                return list(logits.float().cpu().double().numpy())
+                return with_total(model(**given).logits[:, 0], reader.tokens)
             states = model.base_model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
             hidden = states.last_hidden_state.flatten(0, 1)
         places = [partial(_place, row * ids.shape[1]) for row in range(len(batch))]

@@ -22,7 +22,7 @@ import numpy as np
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, Tools, tokenise
 from rmeval.engines.hf.tokenizer import load_tokenizer
-from rmeval.engines.hf.variables import check_variables
+from rmeval.engines.hf.variables import check_variables, variables_of
 from rmeval.engines.hf.visibility import CONTENT, Hidden, Visibility
 from rmeval.errors import ModelError
 from rmeval.types import Conversation
@@ -106,6 +106,7 @@ class Renderer:
                 "as --tokenizer"
             )
         self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
+        self.refuse_broken()
         example, other = (
             self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]], ())[0]
             for answer in ("ANSWER", "ANOTHER ONE")
@@ -116,6 +117,26 @@ class Renderer:
                 f"the chat template of {source} leaves the answer out, so that all would get one score: "
                 "give another with --chat-template"
             )
+
+    def refuse_broken(self) -> None:
+        """Raises a ModelError for a template that lays out no conversation at all."""
+        source = self._source
+        template = self.tokenizer.chat_template
+        # transformers takes the one called tool_use for conversations with tools.
+        if isinstance(template, dict) and not {"default", "tool_use"} & template.keys():
+            raise ModelError(
+                f"the tokenizer of {source} has chat templates called {', '.join(template)} and no default: "
+                "give the one it was trained with as --chat-template FILE (Jinja)"
+            )
+        try:
+            tokenise(self.tokenizer, [[{"role": "user", "content": "PROMPT"}]], ())
+        except jinja2.TemplateSyntaxError as error:
+            raise ModelError(
+                f"the chat template of {source} is no Jinja template (line {error.lineno}: {_first_line(error)}): "
+                "give another with --chat-template"
+            ) from error
+        except (jinja2.TemplateError, *LOADING_ERRORS):
+            pass  # It may take other conversations.
 
     def render(self, conversations: Sequence[Conversation], tools: Sequence[Tools] | None = None) -> list[Rendered]:
         """Renders and tokenises conversations that end in an answer, with the special tokens that the template has.
@@ -234,6 +255,10 @@ class Renderer:
         bos = self.tokenizer.bos_token_id
         if bos is not None and (twice := sum(tokens[:2].tolist() == [bos, bos] for tokens in sequences)):
             self._facts["double_bos"] = self._facts.get("double_bos", 0) + twice
+
+    def unset_variables(self) -> list[str]:
+        """The variables of the template that nothing is given for."""
+        return sorted((variables_of(self.tokenizer.chat_template or "") or set()) - self._template_kwargs.keys())
 
     @property
     def limit(self) -> int | None:

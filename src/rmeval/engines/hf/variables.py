@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from rmeval.errors import ModelError
 
-__all__ = ["check_variables"]
+__all__ = ["check_variables", "variables_of"]
 
 _OWN = {"self", "kwargs", "messages", *inspect.signature(PreTrainedTokenizerBase.apply_chat_template).parameters}
 """What `apply_chat_template` takes itself, and gives the template."""
@@ -44,7 +44,7 @@ def check_variables(template: str | Mapping[str, str] | None, given: Mapping[str
             f"rmeval itself decides about {', '.join(own)} when it lays out a conversation: "
             "leave that out of --template-kwargs"
         )
-    known = _variables([template] if isinstance(template, str) else template.values())
+    known = variables_of(template)
     if known is not None and (unknown := [name for name in given if name not in known]):
         has = f"its variables are {', '.join(sorted(known))}" if known else "it has no variables"
         raise ModelError(
@@ -53,13 +53,14 @@ def check_variables(template: str | Mapping[str, str] | None, given: Mapping[str
         )
 
 
-def _variables(templates: Iterable[str]) -> set[str] | None:
-    """The names that templates read and do not set; None where one cannot be parsed."""
+def variables_of(template: str | Mapping[str, str]) -> set[str] | None:
+    """The names that a template, or one of several, reads and does not set; None where one cannot be parsed."""
+    templates: Iterable[str] = [template] if isinstance(template, str) else template.values()
     environment = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"])
     found: set[str] = set()
     try:
-        for template in templates:
-            found |= jinja2.meta.find_undeclared_variables(environment.parse(_GENERATION.sub("", template)))
+        for one in templates:
+            found |= jinja2.meta.find_undeclared_variables(environment.parse(_GENERATION.sub("", one)))
     except jinja2.TemplateSyntaxError:
         return None  # It cannot be rendered either, which has a message of its own.
     return found - _OWN - _FUNCTIONS
