@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rmeval.benchmarks.reading import SUFFIXES, iterate_fields, kind_of, read_json
+from rmeval.benchmarks.reading import SUFFIXES, iterate_fields, kind_of
 from rmeval.conversations import MessageReader, list_in_text
 from rmeval.errors import DataError
 from rmeval.hub import hub_data, is_cached, is_hub_id
@@ -27,7 +27,6 @@ __all__ = [
     "locate",
     "name_in",
     "part_rows",
-    "read_json",
     "read_rows",
     "refuse_unfetched",
 ]
@@ -166,7 +165,7 @@ class _HubPath(NamedTuple):
         return cls(repository, revision, path)
 
 
-def locate(card: Card, names: Sequence[str], data: str | None) -> list[Path]:
+def locate(card: Card, names: Sequence[str], data: str | None, copies: Sequence[str] = ()) -> list[Path]:
     """The files of a benchmark's data.
 
     Args:
@@ -175,6 +174,7 @@ def locate(card: Card, names: Sequence[str], data: str | None) -> list[Path]:
         data: None for the pinned source; another hub id with the same files; a file; or a folder that holds the files
             at those paths, below the repository's name where there is one, or at the ends of them (the folder may be
             one of those on the way), or else any files that can be read, down to any depth.
+        copies: Paths of the same data in other places, such as a clone of the authors' repository.
 
     Raises:
         DataError: If there are none, or they cannot be had.
@@ -187,7 +187,7 @@ def locate(card: Card, names: Sequence[str], data: str | None) -> list[Path]:
         raise DataError(f"there is no file {data}: check the path")
     if not place.is_dir():
         return [place]
-    parts = [Path(file.repository, file.path).parts for file in files]
+    parts = [Path(file.repository, file.path).parts for file in (*files, *map(_HubPath.of, copies))]
     for above in range(max(map(len, parts), default=0)):
         # Files of one name in several folders are one file, once the folder is chosen.
         ends = dict.fromkeys(place.joinpath(*part[above:]) for part in parts if len(part) > above)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rmeval.answers import Answers
 from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
+from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH
 from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import IntArray, Item, Request
 
@@ -67,5 +68,5 @@ class Protocol(typing.Protocol):
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    protocol.name: protocol for protocol in (POINTWISE, IMPORTED, PAIRWISE, PAIRWISE_CHOSEN)
+    protocol.name: protocol for protocol in (POINTWISE, IMPORTED, PAIRWISE, PAIRWISE_CHOSEN, VERDICTS, VERDICTS_BOTH)
 }

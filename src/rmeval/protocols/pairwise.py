@@ -14,7 +14,21 @@ from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import Contest, FloatArray, IntArray, Item, Observation, Request
 from rmeval.wording import count_of
 
-__all__ = ["LABEL_MASS", "ODDS", "PAIRWISE", "PAIRWISE_CHOSEN", "VALUE", "Pairwise", "parse_preference"]
+__all__ = [
+    "AGREE",
+    "LABEL_MASS",
+    "MEAN",
+    "NET",
+    "ODDS",
+    "PAIRWISE",
+    "PAIRWISE_CHOSEN",
+    "VALUE",
+    "Pairwise",
+    "agreed",
+    "net",
+    "parse_preference",
+    "sign",
+]
 
 VALUE = "p_first"
 ODDS = "log_odds"
@@ -107,11 +121,11 @@ class Pairwise:
                 apart = float(odds[place]) - float(odds[place + 1])
                 place += 2
                 if variant == AGREE:
-                    preference = _agreed(first, second)
+                    preference = agreed(first, second)
                 elif variant == NET:
-                    preference = _net(first, second)
+                    preference = net(first, second)
                 elif math.isnan(apart):
-                    preference = _sign((first + second) / 2)
+                    preference = sign((first + second) / 2)
                 else:  # p + 1 - q is above 1 exactly where the log-odds of p are above those of q.
                     preference = 0.5 + 0.5 * float(np.sign(apart))
                 matrix[one, other], matrix[other, one] = preference, 1 - preference
@@ -154,18 +168,20 @@ def label_mass_notes(answers: Answers, rows: Codes) -> list[str]:
     ]
 
 
-def _sign(probability: float) -> float:
+def sign(probability: float) -> float:
     """1 above one half, 0 below it, 0.5 there; NaN stays."""
     return math.nan if math.isnan(probability) else 0.5 + 0.5 * float(np.sign(probability - 0.5))
 
 
-def _agreed(first: float, second: float) -> float:
-    one, other = _sign(first), _sign(second)
+def agreed(first: float, second: float) -> float:
+    """What both orders prefer, from the preference that each gives; 0.5 where they differ."""
+    one, other = sign(first), sign(second)
     return math.nan if math.isnan(one + other) else one if one == other else 0.5
 
 
-def _net(first: float, second: float) -> float:
-    known = [2 * _sign(own) - 1 for own in (first, second) if not math.isnan(own)]
+def net(first: float, second: float) -> float:
+    """What more of two orders prefer; an order without an answer counts for neither."""
+    known = [2 * sign(own) - 1 for own in (first, second) if not math.isnan(own)]
     return 0.5 + 0.5 * float(np.sign(sum(known))) if known else math.nan
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any
@@ -73,8 +73,17 @@ class Plan:
         return replace(self, stored=stored, items=lambda: compress(self.items(), items))
 
 
-def plan(benchmark: Benchmark, selection: Selection = Selection()) -> Plan:  # noqa: B008  frozen
+def plan(
+    benchmark: Benchmark,
+    selection: Selection = Selection(),  # noqa: B008  frozen
+    items: Iterable[Item] | None = None,
+) -> Plan:
     """Reads a benchmark, once and item by item, so that it need not fit into memory.
+
+    Args:
+        benchmark: The benchmark.
+        selection: Which of its items.
+        items: Its items, where they are not those that it loads.
 
     Raises:
         DataError: If its data cannot be used, or nothing is selected.
@@ -86,7 +95,7 @@ def plan(benchmark: Benchmark, selection: Selection = Selection()) -> Plan:  # n
     counts = {name: array("i") for name in ("characters", "markdown")}
 
     def read() -> Iterator[tuple[str, Sequence[str]]]:
-        for window in windows(map(count_item, _loaded(benchmark)), _WINDOW):
+        for window in windows(map(count_item, _loaded(benchmark, items)), _WINDOW):
             texts.append(window)
             digests.append([one.digests for one in window])
             for one in window:
@@ -118,9 +127,9 @@ def _selected(whole: Plan, items: Mask, *more: str) -> Plan:
 _WINDOW = 1 << 12
 
 
-def _loaded(benchmark: Benchmark) -> Iterator[Item]:
+def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item]:
     """The items; a benchmark from outside may give anything."""
-    for number, item in enumerate(_made(benchmark)):
+    for number, item in enumerate(_made(benchmark) if items is None else items):
         if not isinstance(item, Item):
             raise DataError(
                 f"item {number + 1} of {benchmark.card.id} is no rmeval.types.Item but {item!r}: mend load()"
