@@ -52,6 +52,8 @@ def evaluate(
     seed: int = 0,
     limit: int | None = None,
     columns: Mapping[str, str] | None = None,
+    roles: Mapping[str, str] | None = None,
+    ignore_keys: Sequence[str] | None = None,
     split: str | None = None,
     config: str | None = None,
     size: int | None = None,
@@ -73,7 +75,9 @@ def evaluate(
         n_items: Number of items to draw at random.
         seed: Seed of the draw, and of `rm-bench-synthetic`.
         limit: Number of items to take from the beginning.
-        columns: For `pairs`: the data's names for prompt, chosen, rejected, subset, id.
+        columns: For `pairs`: the data's names for prompt, chosen, rejected, subset, id, system, history, tools.
+        roles: For `pairs`: the data's names of roles, such as `{"human": "user", "gpt": "assistant"}`.
+        ignore_keys: For `pairs`: keys of messages, and columns, that are left out on purpose.
         split: For `pairs` from the hub.
         config: For `pairs` from the hub.
         size: For `rm-bench-synthetic`: number of items.
@@ -90,16 +94,16 @@ def evaluate(
     Raises:
         RmevalError: If something has to be changed first; the message says what.
     """
-    given = {"data": data, "columns": columns, "split": split, "config": config, "size": size, "languages": languages}
-    if not isinstance(benchmark, str) and (useless := [name for name, value in given.items() if value is not None]):
+    given: dict[str, Any] = {"columns": columns, "roles": roles, "ignore_keys": ignore_keys, "split": split}
+    given |= {"config": config, "size": size, "languages": languages}
+    useless = [name for name, value in ({"data": data} | given).items() if value is not None]
+    if not isinstance(benchmark, str) and useless:
         raise DataError(f"the benchmark is loaded already: give {', '.join(useless)} to load_benchmark")
     if isinstance(subsets, str):
         raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
     if isinstance(benchmark, str):
         place = None if data is None else str(data)
-        benchmark = load_benchmark(
-            benchmark, place, seed=seed, columns=columns, split=split, config=config, size=size, languages=languages
-        )
+        benchmark = load_benchmark(benchmark, place, seed=seed, **given)
     model = _loaded(model, options)
     planned = plan(benchmark, Selection(tuple(subsets), n_items, seed, limit))
     return run(model, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
@@ -124,7 +128,9 @@ def score(
     """
     model = _loaded(model, options)
     refuse_comparators(model)
-    requests = conversation_requests([as_conversation(one, number) for number, one in enumerate(conversations)])
+    requests = conversation_requests(
+        [as_conversation(one, f"conversation {number}") for number, one in enumerate(conversations)]
+    )
     index = KeyIndex([[request.key for request in requests]])
     answers = Answers(len(index))
     for batch in model.observe(compress(requests, index.first)):

@@ -211,7 +211,7 @@ class ItemTableBuilder:
                 )
         responses = tuple(
             response
-            if not response.text
+            if not response.text and response.message is None
             else Response("", response.gold, response.style, response.source, response.steps)
             for response in item.responses
         )

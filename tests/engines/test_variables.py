@@ -56,7 +56,7 @@ def test_every_boundary_lays_out_prompt_and_answer_alike(tmp_path: Path, boundar
     tokenizer = AutoTokenizer.from_pretrained(folder)
     written = THINKING.replace("{% if", "{% set style = 'short' %}{% set enable_thinking = false %}{% if", 1)
     tokenizer.chat_template = written
-    (expected,) = BOUNDARIES[boundary](tokenizer, [TALK])
+    (expected,) = BOUNDARIES[boundary](tokenizer, [TALK], ())
     assert found.tokens.tolist() == expected.tokens.tolist()
     assert (found.start, found.parted) == (expected.start, expected.parted)
     plain = load_model(str(folder), kind="implicit", boundary=boundary)

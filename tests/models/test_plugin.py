@@ -90,7 +90,7 @@ def test_a_batch_that_fails_is_an_error_of_its_answers(scorer: Path) -> None:
     assert np.isnan(rmeval.score(model, CONVERSATIONS)).tolist() == [False, True, False]
     from rmeval.protocols.pointwise import as_conversation, conversation_requests
 
-    requests = conversation_requests([as_conversation(one, 0) for one in CONVERSATIONS])
+    requests = conversation_requests([as_conversation(one, "conversation 0") for one in CONVERSATIONS])
     observations = [one for batch in model.observe(requests) for one in batch]
     assert observations[1].error == "ValueError: no b please (scorer.py line 13)", (
         "its neighbours in the batch have scores"
@@ -150,7 +150,7 @@ def test_markdown_is_counted_by_kind() -> None:
             "conversation 0 must hold a prompt and end in a message of the role assistant",
         ),
         ([{"role": "assistant", "content": "a"}], "must hold a prompt"),
-        (["q", "a"], "conversation 0 must be a list of messages"),
+        (["q", "a"], "conversation 0 must hold messages like"),
     ],
 )
 def test_wrong_conversations(conversation: list[object], sentence: str) -> None:

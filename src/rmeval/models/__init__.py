@@ -54,6 +54,9 @@ class ModelOptions:
         tokenizer: Path or hub id of another tokenizer.
         chat_template: Path of a Jinja file to use instead of the tokenizer's own template.
         template_kwargs: Variables of the chat template, such as `{"enable_thinking": False}`.
+        tokenizer_kwargs: Options of the tokenizer's class, such as `{"fix_mistral_regex": True}`; with any, its tokens
+            are used where they differ from those of its `tokenizer.json`.
+        allow_dropped_roles: Roles whose messages the chat template may leave out.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Passed to `from_pretrained`, such as `{"attn_implementation": "eager"}`.
         batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
@@ -88,6 +91,8 @@ class ModelOptions:
     tokenizer: str | None = None
     chat_template: str | None = None
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    tokenizer_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    allow_dropped_roles: tuple[str, ...] = ()
     trust_remote_code: bool = False
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None

@@ -16,7 +16,7 @@ from rmeval.models.profiles import Profile
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
 from rmeval.protocols import pointwise
-from rmeval.types import Conversation, FloatArray, Observation, Request
+from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
     from rmeval.engines.hf.render import Renderer
@@ -90,11 +90,14 @@ class Classifier:
         batches = self.texts.observe(self.engine, requests, self.readout, self._observation)
         yield from batches if self.labels is None else self.labels.held(self.engine, batches)
 
-    def profiles(self, conversations: Sequence[Conversation]) -> Iterator[tuple[int, Profile]]:
+    def profiles(self, requests: Sequence[Request]) -> Iterator[tuple[int, Profile]]:
         """What the head says at each token, as if the text ended there.
 
+        Args:
+            requests: Whose conversations to read.
+
         Yields:
-            Positions in `conversations`, each once, with their profiles.
+            Positions in `requests`, each once, with their profiles.
 
         Raises:
             ModelError: If the network has no head that is read at single tokens, or a conversation is too long for it
@@ -103,7 +106,9 @@ class Classifier:
         readout = self.readout()
         if not isinstance(readout, LastToken):
             raise ModelError(f"{self.name} is not read at single tokens: only causal networks with a head are")
-        rendered = self.texts.renderer.with_boundary("trl").render(conversations)
+        rendered = self.texts.renderer.with_boundary("trl").render(
+            [request.conversation for request in requests], [request.tools for request in requests]
+        )
         limit = self.texts.limit
         for number, one in enumerate(rendered):
             if one.error is not None or (limit is not None and len(one.tokens) > limit):

@@ -242,15 +242,14 @@ class _Reference:
         Raises:
             ModelError: If it gives other tokens, so that the two models would read different texts.
         """
-        from transformers import AutoTokenizer
-
         from rmeval.engines.hf import LOADING_ERRORS
         from rmeval.engines.hf.checkpoint import find_tokenizer
+        from rmeval.engines.hf.tokenizer import load_tokenizer
 
         checkpoint = self.engine.network.checkpoint
         try:
             find_tokenizer(checkpoint.source, checkpoint.revision)
-            own = AutoTokenizer.from_pretrained(checkpoint.source, revision=checkpoint.revision, trust_remote_code=code)
+            own, _ = load_tokenizer(checkpoint.source, checkpoint.revision, code, {})
         except (ModelError, *LOADING_ERRORS):
             return  # A reference needs none of its own.
         sample = "What is the capital of France? Paris, naïvely: 3.14 - x[0] = {'a': 1}\n\tdef"

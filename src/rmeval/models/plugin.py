@@ -97,8 +97,8 @@ class Plugin:
     def _shown(self, request: Request) -> Any:
         """What the user's code gets of a request."""
         if not self._compares:
-            return [{"role": m.role, "content": m.content} for m in request.conversation]
-        prompt = [{"role": m.role, "content": m.content} for m in request.prompt]
+            return [message.to_dict() for message in request.conversation]
+        prompt = [message.to_dict() for message in request.prompt]
         return {"prompt": prompt, "first": request.responses[0], "second": request.responses[1]}
 
     def _observe(self, score: Score, batch: Sequence[Request]) -> list[Observation]:

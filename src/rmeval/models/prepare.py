@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -98,8 +99,12 @@ def make_renderer(
         options.template_kwargs,
         revision=revision,
         trust_remote_code=code,
+        tokenizer_kwargs=options.tokenizer_kwargs,
+        allowed=options.allow_dropped_roles,
     )
-    return renderer, fingerprint
+    if options.tokenizer_kwargs:
+        fingerprint += f" with {json.dumps(dict(options.tokenizer_kwargs), sort_keys=True)}"
+    return renderer, fingerprint + renderer.tokens.fingerprint()
 
 
 def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None:
@@ -195,6 +200,7 @@ class Preparation:
                 yield [one.sequence for one in found.ready]
 
         index = KeyIndex(sequences())
+        self.renderer.warn_of_hidden()
         if over and self._policy == "error":
             longest, item = max(over)
             raise ModelError(
@@ -242,7 +248,9 @@ class Preparation:
                 ]
 
     def _conversations(self, requests: list[Request]) -> list[Rendered]:
-        return self.renderer.render([request.conversation for request in requests])
+        return self.renderer.render(
+            [request.conversation for request in requests], [request.tools for request in requests]
+        )
 
     def _window(self, requests: Sequence[Request], rendered: Sequence[Rendered]) -> Window:
         found = Window([], [])

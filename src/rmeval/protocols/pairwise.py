@@ -66,7 +66,15 @@ class Pairwise:
         """Both orders of each pair."""
         orders = [order for one, other in self.pairs(item.contests) for order in ((one, other), (other, one))]
         return [
-            Request(key, item.id, order, item.prompt, (item.responses[order[0]].text, item.responses[order[1]].text))
+            Request(
+                key,
+                item.id,
+                order,
+                item.prompt,
+                (item.responses[order[0]].text, item.responses[order[1]].text),
+                messages=item.messages(order),
+                tools=item.tools,
+            )
             for key, order in zip(self.keys(item, digests), orders, strict=True)
         ]
 

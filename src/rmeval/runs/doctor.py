@@ -117,7 +117,7 @@ def examine(
         )
     found = Examination(model.name)
     conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
-    rendered = model.texts.renderer.render(conversations)
+    rendered = model.texts.renderer.render(conversations, [item.tools for item in items for _ in item.responses])
     found.findings += _rendering(model, rendered, found)
     limit = model.texts.limit or np.inf
     kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= limit]
