@@ -89,10 +89,11 @@ def find(spec: str, options: ModelOptions) -> Checkpoint:
     """
     try:
         from rmeval.engines.hf.checkpoint import find_checkpoint
+        from rmeval.engines.hf.weights import layout_of
     except ImportError as error:
         raise need_extra(error, f"the model {spec}") from error
-    pickle = options.model_kwargs.get("use_safetensors") is False
-    return find_checkpoint(spec, options.revision, pickle, options.trust_remote_code, options.base_model)
+    layout = layout_of(options.model_kwargs)
+    return find_checkpoint(spec, options.revision, layout, options.trust_remote_code, options.base_model)
 
 
 def make_renderer(

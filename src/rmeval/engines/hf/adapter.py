@@ -11,10 +11,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from rmeval.engines.hf import LOADING_ERRORS
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, reason_of
 from rmeval.hub import need_extra
 
-__all__ = ["adapter_modules", "lay_over", "leaves_base_alone"]
+__all__ = ["adapter_modules", "lay_over", "leaves_base_alone", "task_of"]
 
 
 def adapter_modules(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -32,6 +32,12 @@ def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
             return {_in_base(name): tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ModelError(f"the adapter in {folder} cannot be read ({error}): save it anew") from error
+
+
+def task_of(folder: Path) -> str | None:
+    """The kind of model that an adapter was trained on, as PEFT names it, such as `CAUSAL_LM`."""
+    stated: str | None = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get("task_type")
+    return stated
 
 
 def _in_base(name: str) -> str:
@@ -80,8 +86,8 @@ def lay_over(model: Any, folder: Path) -> Any:
             warnings.simplefilter("always")
             found = PeftModel.from_pretrained(model, folder)
     except LOADING_ERRORS as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"the adapter {folder} does not fit its base ({line}): check --base-model") from error
+        reason = reason_of(error)
+        raise ModelError(f"the adapter {folder} does not fit its base ({reason}): check --base-model") from error
     if any(config.is_prompt_learning for config in found.peft_config.values()):
         raise ModelError(
             f"the adapter {folder} learns a prompt, which goes before the tokens and is not read here: "
