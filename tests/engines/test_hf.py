@@ -139,12 +139,13 @@ def test_an_encoder_is_not_cut_at_its_beginning(tmp_path: Path) -> None:
         rmeval.score(str(folder), CONVERSATIONS, max_length=40, on_overlength="truncate-left")
 
 
-@pytest.mark.parametrize("kind", ["t5", "modernbert-decoder"])
-def test_architectures_that_cannot_be_read_say_so(tmp_path: Path, kind: str) -> None:
-    extra = {"bos_token_id": 3, "eos_token_id": 2, "cls_token_id": 3, "sep_token_id": 2}
-    folder = saved(tmp_path / "m", kind, **({"d_model": 32, "d_ff": 32, "num_layers": 2} if kind == "t5" else extra))
-    with pytest.raises(ModelError, match="is laid out in a way that cannot be read"):
-        rmeval.score(str(folder), CONVERSATIONS)
+def test_a_forward_that_fails_is_a_sentence(tmp_path: Path) -> None:
+    """An encoder-decoder that looks for an end-of-text token, which no text has, or does not say where answers begin."""
+    for extra in ({"decoder_start_token_id": 0, "eos_token_id": 399}, {}):
+        folder = saved(tmp_path / f"m{len(extra)}", "t5", d_model=32, d_ff=32, num_layers=2, **extra)
+        with pytest.raises(ModelError, match=r"the forward of .* \(T5ForSequenceClassification\) fails \(") as caught:
+            rmeval.score(str(folder), CONVERSATIONS)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_template_from_a_file_and_another_tokenizer(checkpoint: Path, tmp_path: Path) -> None:

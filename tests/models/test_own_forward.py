@@ -89,7 +89,7 @@ class PooledWithoutMask(Base):
 
 class First(Base):
     def make(self, hidden, ids, mask):
-        return self.score(hidden[:, 22])
+        return self.score(hidden[:, 14])
 
 
 class EndOfTurn(Base):

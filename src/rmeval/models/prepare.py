@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rmeval.engines import FirstLogits, Pooled, Readout
+from rmeval.engines import FirstLogits, OwnForward, Pooled, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import ModelOptions
@@ -237,7 +237,7 @@ class Preparation:
         """
         engine.forget()
         rendered = self.windows(requests)
-        if self.cut_item is not None and isinstance(readout(), Pooled | FirstLogits):
+        if self.cut_item is not None and isinstance(readout(), Pooled | OwnForward | FirstLogits):
             raise ModelError(
                 f"{self._name} reads the beginning of its input, which truncate-left would cut "
                 f"(item {self.cut_item}): choose --on-overlength skip"

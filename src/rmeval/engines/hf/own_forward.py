@@ -255,7 +255,8 @@ class Forward:
     def takes_batch(self, sequences: Sequence[TokenSequence]) -> bool:
         """Whether sequences may be padded: not where one holds the padding token, which a class may look for."""
         padding = self._network.padding
-        return not self.alone and not any(np.any(np.asarray(one) == padding) for one in sequences)
+        self.alone = self.alone or any(np.any(np.asarray(one) == padding) for one in sequences)
+        return not self.alone
 
     def _call(self, ids: torch.Tensor, mask: torch.Tensor) -> _Values:
         model, device = self._network.model, self._network.device
