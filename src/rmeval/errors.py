@@ -17,7 +17,7 @@ import re
 __all__ = ["DataError", "ModelError", "RmevalError", "RunError", "explain_os_error", "reason_of"]
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-_LONGEST = 300
+_LONGEST = 400
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -334,13 +334,18 @@ class HFEngine:
         return self._budget or first_budget(self.network.model, self.network.device)
 
     def _check_vocabulary(self, sequences: Sequence[TokenSequence]) -> None:
-        known = self.network.config.get_text_config().vocab_size
+        known = self.network.vocabulary
         largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
         if largest >= known:
             raise ModelError(
                 f"the tokenizer gives token {largest} where {self.network.checkpoint.source} knows {known} tokens: "
-                "it is another model's; give the right one with --tokenizer"
+                f"it is another model's; give the right one with --tokenizer{self._or_base}"
             )
+
+    @property
+    def _or_base(self) -> str:
+        over = self.network.checkpoint.adapter is not None
+        return ", or the base that the adapter was trained on with --base-model" if over else ""
 
     def _smaller(self, size: int, what: str, error: BaseException) -> int:
         """Half a batch that was too large.

@@ -105,6 +105,12 @@ class Network:
         return most_positions(self.config)
 
     @property
+    def vocabulary(self) -> int:
+        """Number of tokens that it knows."""
+        known: int = self.config.get_text_config().vocab_size
+        return known
+
+    @property
     def padding(self) -> int:
         """The token that batches are padded with."""
         return max(self.config.get_text_config().pad_token_id or 0, 0)
@@ -237,6 +243,8 @@ class Network:
         if checkpoint.adapter is not None:
             self._adapted = lay_over(model, checkpoint.adapter)
             model = self._adapted.get_base_model()
+            # Tokens may have been added.
+            self.config.get_text_config().vocab_size = model.config.get_text_config().vocab_size
         return self._placed(model).eval()
 
     def _weights(self, head: str | None, load: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
