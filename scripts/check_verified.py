@@ -14,17 +14,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from rmeval.api import evaluate
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.judgebench import JudgeBench
 from rmeval.benchmarks.reward_math import RewardMath
-from rmeval.metrics.outcomes import SHARED
 from rmeval.runs.imports import import_scores
-from rmeval.types import Evidence, Item
 
 PAPER = {
     "Skywork_Skywork-Reward-Gemma-2-27B": 64.29,
@@ -109,30 +104,18 @@ def reward_math(clone: Path) -> Iterator[Row]:
 
 
 def llmbar(clone: Path) -> Iterator[Row]:
-    """The verdicts of judges in both orders, with the accuracies beside them."""
-    benchmark = load_benchmark("llmbar", str(clone))
-    items: dict[str, Item] = {item.id: item for item in benchmark.load()}
-    folders = {item.subset: None for item in items.values()}
-    for name in folders:
-        place = clone / "Dataset" / "LLMBar" / (name if name == "Natural" else f"Adversarial/{name}") / "evaluators"
-        for file in sorted(place.rglob("result.json")):
-            evidence = {}
-            for number, row in enumerate(json.loads(file.read_text())):
-                verdicts = row["results"][-1]
-                share = float(np.mean([_winner(verdicts, swapped) == str(row["label"]) for swapped in (False, True)]))
-                beats = np.array([[0.5, share], [1 - share, 0.5]])
-                item = f"{name}/{number}"
-                evidence[item] = Evidence(item, "verdicts", np.full(2, np.nan), beats)
-            own = [items[item] for item in evidence]
-            records = benchmark.aggregate(own, evidence, SHARED, intervals=False)
-            value = next(r.value for r in records if (r.metric, r.scope) == ("accuracy", name))
-            published = json.loads((file.parent / "statistics.json").read_text())["correct_average"]
-            yield f"LLMBar {name} {file.parent.relative_to(place)}", 100 * value, float(published.rstrip("%"))
-
-
-def _winner(verdicts: dict[str, Any], swapped: bool) -> str:
-    winner: str = verdicts[f"swap = {swapped}"]["winner"]
-    return winner
+    """The verdicts of judges in both orders, imported as a user imports them, with the accuracies beside them."""
+    for file in sorted((clone / "Dataset" / "LLMBar").rglob("result.json")):
+        place = next(folder for folder in file.parents if folder.name == "evaluators")
+        with tempfile.TemporaryDirectory() as out:
+            result = import_scores(file, load_benchmark("llmbar", str(clone)), Path(out))
+        value = result.value("accuracy", place.parent.name, "orders/mean")
+        published = json.loads((file.parent / "statistics.json").read_text())["correct_average"]
+        yield (
+            f"LLMBar {place.parent.name} {file.parent.relative_to(place)}",
+            100 * value,
+            float(published.rstrip("%")),
+        )
 
 
 def hhh_alignment(clone: Path) -> Iterator[Row]:

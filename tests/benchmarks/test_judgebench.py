@@ -129,7 +129,10 @@ def test_published_outputs_are_imported(tmp_path: Path, capsys: pytest.CaptureFi
     assert run.manifest["model"]["name"] == "some/model"
     file.write_text("".join(json.dumps(row | {"judgments": [{"judgment": {}}]}) + "\n" for row in found))
     wrong = command(capsys, "import", file, "-b", "judgebench", "--data", data, "-o", tmp_path / "other")
-    assert (wrong.code, "line 1: these judgments hold no scores of both answers" in wrong.err) == (2, True)
+    assert (wrong.code, "line 1: these judgments hold neither scores of both answers nor a decision" in wrong.err) == (
+        2,
+        True,
+    )
 
 
 def test_from_a_folder_in_the_hubs_layout(tmp_path: Path) -> None:

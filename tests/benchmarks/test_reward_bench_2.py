@@ -249,7 +249,7 @@ def test_the_hubs_dumps_of_scores(tmp_path: Path, capsys: pytest.CaptureFixture[
     dump["num_correct"] = [2] * len(rows)
     file.write_text(json.dumps(dump))
     wrong = command(capsys, "import", file, "-b", "reward-bench-2", "--data", data, "-o", tmp_path / "other")
-    assert (wrong.code, "2 right answers where the item has 1" in wrong.err) == (2, True)
+    assert (wrong.code, "2 right answers where item Factuality/0 has 1" in wrong.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -214,12 +214,18 @@ def test_each_score_goes_to_the_solution_of_its_writer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"score": ["A", "B", "A"], "chosen_position": ["A"] * 3}, "entry 0: these are verdicts on pairs"),
+        (
+            {"score": ["A", "B", "A"], "chosen_position": ["A"] * 3},
+            "entry 0: 'score' and 'chosen_position' must hold a letter for each of the 4 pairs",
+        ),
         ({"score": [1.0, 2.0]}, "'score' must hold a number for each of the 4 solutions"),
         ({"score": 1.0}, "'score' must hold a number for each of the 4 solutions"),
         ({"score": [[0.5, 0.1], [0.2], [0.3], [0.4]]}, "these are scores of steps"),
         ({"score": [1.0, "high", 2.0, 3.0]}, "a score must be a number, not 'high'"),
-        ({"solution_reference": ["human_to_GPT-4", "a", "b", "c"]}, "not by the models of item 0"),
+        (
+            {"solution_reference": ["human_to_GPT-4", "a", "b", "c"]},
+            "names 'a' more often than the sources of the answers of item 0",
+        ),
         ({"solution_reference": "human_to_GPT-4"}, "'solution_reference' must be a list of strings"),
     ],
 )

@@ -105,7 +105,7 @@ def test_bad_rows(tmp_path: Path, change: dict[str, Any], sentence: str) -> None
 
 
 def test_bad_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds neither total_dataset"):
+    with pytest.raises(DataError, match="hold neither total_dataset"):
         RMBench(str(tmp_path)).load()
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(rm_bench_rows("chat", 1)))

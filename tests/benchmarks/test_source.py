@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rmeval.benchmarks.reading import read_object, stem_of
 from rmeval.benchmarks.reward_bench import RewardBench
 from rmeval.benchmarks.source import find_files, iterate_rows, locate, name_in, read_rows
 from rmeval.errors import DataError
@@ -29,9 +31,92 @@ def test_every_format_gives_the_same_rows(tmp_path: Path) -> None:
     assert [row.fields["prompt"] for row in read_rows(tmp_path / "e.csv")] == [row["prompt"] for row in ROWS]
 
 
+def zstd(data: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as packed:
+        packed.write(data)
+    return bytes(sink.getvalue())
+
+
+LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS).encode()
+TABLE = json.dumps(ROWS, ensure_ascii=False).encode()
+CSV = "prompt,n\nWie heißt du?,1\n你好,2\n".encode()
+
+
+@pytest.mark.parametrize("packed", [lambda data: data, gzip.compress, zstd])
+@pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
+@pytest.mark.parametrize(("kind", "content"), [("jsonl", LINES), ("json", TABLE), ("csv", CSV), ("ndjson", LINES)])
+def test_compressed_whatever_the_name_says(
+    tmp_path: Path, kind: str, content: bytes, ending: str, packed: Callable[[bytes], bytes]
+) -> None:
+    file = tmp_path / f"a.{kind}{ending}"
+    file.write_bytes(packed(content))
+    assert [str(row.get("n")) for row in read_rows(file)] == ["1", "2"]
+    assert find_files(tmp_path) == [file]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LINES,
+        b"\n\n" + LINES.replace(b"\n", b"\r\n \r\n"),
+        b"\xef\xbb\xbf" + LINES,
+        LINES.rstrip(),
+        "\n\n".join(json.dumps(row, indent=2) for row in ROWS).encode(),
+        "".join(json.dumps(row, indent=2) for row in ROWS).encode(),
+        TABLE,
+        json.dumps(ROWS, indent=1).encode(),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_json_and_json_lines_by_their_contents(tmp_path: Path, name: str, content: bytes, nested: bool) -> None:
+    (tmp_path / name).write_bytes(content)
+    rows = list(iterate_rows(tmp_path / name, nested))
+    assert [row.fields for row in rows] == ROWS
+    assert len({row.where for row in rows}) == 2
+
+
+def test_lines_under_json_do_not_wait_for_the_end(tmp_path: Path) -> None:
+    file = tmp_path / "a.json.gz"
+    file.write_bytes(gzip.compress(LINES * 50_000)[:-9])
+    rows = iterate_rows(file)
+    assert next(rows).fields == ROWS[0]
+    with pytest.raises(DataError, match="cut short"):
+        list(rows)
+
+
+def test_an_object_is_told_from_lines_and_lists(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    for content, wanted in (
+        (b'{"a": 1}', {"a": 1}),
+        (b'\n{\n"a": 1}\n\n', {"a": 1}),
+        (LINES, None),
+        (b"[]", None),
+        (b"{", None),
+    ):
+        file.write_bytes(content)
+        assert read_object(file) == wanted
+    (tmp_path / "a.csv").write_bytes(b"{}")
+    assert read_object(tmp_path / "a.csv") is None
+
+
+def test_dots_of_a_name_stay() -> None:
+    assert stem_of(Path("runs/Llama-3.1-8B.json.gz")) == "Llama-3.1-8B"
+    assert stem_of(Path("Qwen2.5_rm.jsonl")) == "Qwen2.5_rm"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
+        ("a.jsonl.zst", zstd(LINES * 9)[:-9], "a.jsonl.zst is cut short or broken"),
+        ("a.json.gz", b"\x1f\x8b nonsense", "a.json.gz is cut short or broken"),
+        ("a.csv.zst", zstd(LINES)[:5] + b"nonsense" * 9, "a.csv.zst is cut short or broken"),
+        ("a.jsonl", LINES.decode().encode("utf-16"), "a.jsonl is not UTF-8 text but UTF-16"),
+        ("a.csv", CSV.decode().encode("utf-16-le"), "a.csv is not UTF-8 text but UTF-16"),
+        ("a.json", LINES + b'{"a": \n', "a.json line 3: broken JSON"),
+        ("a.json", b'{"a": 1} {"a"', "a.json line 1: broken JSON"),
+        ("a.json.gz", gzip.compress(b""), "a.json.gz holds no rows"),
         ("a.jsonl", b"", "a.jsonl is empty"),
         ("a.jsonl", b"\n\n", "a.jsonl holds no rows"),
         ("a.json", b"[]", "a.json holds no rows"),

@@ -140,7 +140,7 @@ def test_an_encoder_is_not_cut_at_its_beginning(tmp_path: Path) -> None:
 
 
 def test_a_forward_that_fails_is_a_sentence(tmp_path: Path) -> None:
-    """An encoder-decoder that looks for an end-of-text token, which no text has, or does not say where answers begin."""
+    """An encoder-decoder that looks for a token that no text has, or does not say where answers begin."""
     for extra in ({"decoder_start_token_id": 0, "eos_token_id": 399}, {}):
         folder = saved(tmp_path / f"m{len(extra)}", "t5", d_model=32, d_ff=32, num_layers=2, **extra)
         with pytest.raises(ModelError, match=r"the forward of .* \(T5ForSequenceClassification\) fails \(") as caught:

@@ -55,7 +55,7 @@ def trained(
     torch.nn.init.normal_(model.get_input_embeddings().weight[KNOWN:])
     config = peft.LoraConfig(**{"r": 2, "target_modules": ["q_proj"], "task_type": task} | options)
     adapted = peft.get_peft_model(model, config)
-    for name, weight in adapted.named_parameters():
+    for weight in adapted.parameters():
         if weight.requires_grad:
             torch.nn.init.normal_(weight, std=0.5)
     adapted.save_pretrained(folder / "adapter", **(saving or {}))
@@ -107,7 +107,7 @@ def test_added_tokens_of_which_nothing_was_saved(base: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("way", ["whole embeddings", "modules_to_save"])
 def test_a_policy_with_added_tokens(base: Path, tmp_path: Path, way: str) -> None:
     """Its base knows none of them, so that it is no reference for texts that hold some."""
-    options = {} if way == "whole embeddings" else {"modules_to_save": ["embed_tokens", "lm_head"]}
+    options: dict[str, Any] = {} if way == "whole embeddings" else {"modules_to_save": ["embed_tokens", "lm_head"]}
     adapter, merged = trained(base, tmp_path, "CAUSAL_LM", **options)
     known: list[Conversation] = [(Message("user", "what is"), Message("assistant", text)) for text in ("so", "it is")]
     expected = rmeval.score(str(merged), known, kind="implicit", ref_model=str(base))

@@ -17,6 +17,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import rmeval
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, load_model
+from rmeval.protocols.pointwise import conversation_requests
 from rmeval.runs.doctor import examine
 from rmeval.types import Conversation, Message
 from tests.checkpoints import ENDS_IN_EOS, make_checkpoint, make_tokenizer
@@ -262,7 +263,9 @@ class OldPythia(Qwen3PreTrainedModel):
 
     def forward(self, input_ids=None, attention_mask=None, **kwargs):
         states = self.gpt_neox(input_ids, attention_mask=attention_mask).last_hidden_state
-        return SequenceClassifierOutputWithPast(logits=self.out_proj((states * attention_mask[..., None]).sum(1) / attention_mask.sum(1, keepdim=True)))
+        total = (states * attention_mask[..., None]).sum(1)
+        logits = self.out_proj(total / attention_mask.sum(1, keepdim=True))
+        return SequenceClassifierOutputWithPast(logits=logits)
 '''
 ENTRY = "AutoModelForSequenceClassification"
 
@@ -439,7 +442,7 @@ def test_single_tokens_of_what_is_not_read_at_them(plain: Path, tmp_path: Path) 
     model = load_model(str(folder), trust_remote_code=True)
     assert isinstance(model, Classifier)
     with pytest.raises(ModelError, match="is not read at single tokens: its own forward gives other scores"):
-        list(model.profiles(TALKS[:2]))
+        list(model.profiles(conversation_requests(TALKS[:2])))
 
 
 def test_a_text_that_ends_in_the_padding_token(tmp_path: Path) -> None:

@@ -82,6 +82,15 @@ def test_two_bos_and_a_text_that_ends_in_the_answer(tmp_path: Path) -> None:
     assert "different tokens: the template writes nothing after the answer" in texts(found, "note")
 
 
+def test_responses_that_become_the_same_tokens(tmp_path: Path) -> None:
+    shortened = "{% for m in messages %}{{ m['role'] + ': ' + m['content'][:8] + '<|im_end|>' }}{% endfor %}"
+    folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=shortened, model_max_length=4096))
+    found = examined(folder)
+    (note,) = (one for one in found.findings if "become the same tokens" in one.text)
+    assert note.level == "note"
+    assert 0 < int(note.text.split()[0]) < found.decisions
+
+
 def test_too_long_and_refused(tmp_path: Path) -> None:
     refusing = "{% if 'Bridge' in messages[0]['content'] %}{{ raise_exception('no books') }}{% endif %}" + ENDS_IN_EOS
     folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=refusing, bos_token="<|bos|>"))

@@ -126,13 +126,13 @@ def test_the_oracle_is_always_right(rm_bench_folder: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ('[{"id": 1}]', "no scores here: there must be 'item_id'"),
+        ('[{"id": 1}]', "no scores or verdicts of a known form: there must be 'item_id'"),
         ('[{"item_id": "chat/1", "response": 9, "score": 1}]', "'response' must be a number from 0 to 5, not 9"),
         ('[{"item_id": "chat/1", "response": 0, "score": "high"}]', "a score must be a number, not 'high'"),
         ('[{"item_id": "chat/77", "response": 0, "score": 1}]', "no row of .* belongs to an item of the benchmark"),
         (
             '[{"id": 1, "domain": "chat", "score_chosen": [1, 2], "score_rejected": [1, 2]}]',
-            "2 chosen and 2 rejected scores for the 6 answers",
+            "2 chosen and 2 rejected scores for the 3 chosen and 3 rejected answers of item chat/1",
         ),
         (
             '[{"id": 1, "domain": "chat", "prompt": "other", "score_chosen": [1,1,1], "score_rejected": [1,1,1]}]',
@@ -141,7 +141,7 @@ def test_the_oracle_is_always_right(rm_bench_folder: Path, tmp_path: Path) -> No
         ('[{"score_chosen": [1, 1, 1], "score_rejected": [1, 1, 1]}]', "there is neither an 'id' nor texts"),
         (
             '[{"id": 1, "domain": "chat", "score_chosen": [9], "score_rejected": [1, 2, 3, 4, 5]}]',
-            "1 chosen and 5 rejected scores for the 6 answers",
+            "1 chosen and 5 rejected scores for the 3 chosen and 3 rejected answers",
         ),
         ('[{"item_id": "chat/1", "response": 0, "score": 1' + "0" * 400 + "}]", "a score must be a number"),
         (
@@ -182,7 +182,9 @@ def test_missing_numbers_are_failures(rm_bench_folder: Path, tmp_path: Path) -> 
 def test_pairs_of_scores_do_not_fit_items_of_six_answers(rm_bench_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "scores.jsonl"
     file.write_text('{"id": 1, "subset": "chat", "scores_chosen": 1, "scores_rejected": 0}\n')
-    with pytest.raises(DataError, match="one chosen and one rejected score for the 6 answers of chat/1"):
+    with pytest.raises(
+        DataError, match="1 chosen and 1 rejected scores for the 3 chosen and 3 rejected answers of item chat/1"
+    ):
         bring(file, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
 
 

@@ -51,6 +51,7 @@ class HHHAlignment(TableBenchmark):
     )
     spec = card.id
     files = tuple(f"data/{kind}/task.json" for kind in COUNTS)
+    copies = tuple(f"bigbench/benchmark_tasks/hhh_alignment/{kind}/task.json" for kind in COUNTS)
 
     def rows(self, path: Path) -> Iterator[Row]:
         """The rows of a kind, which the file's folder or name tells, numbered."""

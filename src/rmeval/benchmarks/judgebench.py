@@ -63,6 +63,8 @@ class JudgeBench(TableBenchmark):
     )
     spec = card.id
     files = ("data/gpt-00000-of-00001.jsonl", "data/claude-00000-of-00001.jsonl")
+    # In the authors' repository; `outputs/` beside it repeats the pairs in every judge's file.
+    copies = tuple(f"data/dataset=judgebench,response_model={writer}.jsonl" for writer in SPLITS)
 
     def items(self, row: Row) -> Iterator[Item]:
         """A pair as it stands, A first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -57,6 +57,18 @@ class RewardBench2(TableBenchmark):
     spec = card.id
     files = ("data/test-00000-of-00001.parquet",)
     whole = "overall"
+
+    def gathered(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows, with an id of its own for each of several with one id that have other texts."""
+        seen: dict[str, list[str]] = {}
+        for row in rows:
+            number = row.name("id")
+            own = seen.setdefault(f"{row.text('subset')}/{number}", [])
+            texts = digest([row.fields.get(column) for column in ("prompt", "chosen", "rejected")])
+            if texts not in own:
+                own.append(texts)
+            place = own.index(texts) + 1
+            yield row if place == 1 else Row(row.fields | {"id": f"{number}.{place}"}, row.where)
 
     def items(self, row: Row) -> Iterator[Item]:
         """The right answers, then the wrong ones; those of Ties have no contests, but a group."""

@@ -10,14 +10,16 @@ from rmeval.benchmarks.table import TableBenchmark, other_sizes
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, pooled
 from rmeval.metrics.outcomes import Outcomes, joined, outcomes
-from rmeval.metrics.ranks import RECIPROCAL, reciprocal_ranks
+from rmeval.metrics.ranks import RECIPROCAL, pairs_with_winner, reciprocal_ranks
+from rmeval.metrics.records import accuracy_record
 from rmeval.tables import EvidenceTable, ItemTable
-from rmeval.types import Contest, Evidence, Item, Message, Policy, Response
+from rmeval.types import Contest, Evidence, Item, Message, Policy, Record, Response
 
 __all__ = ["RewardMath"]
 
 ALL = "all"
 TAG = "best-of-10"
+PAIRS = "reward-math/pair-accuracy@1"
 
 
 class RewardMath(TableBenchmark):
@@ -44,7 +46,7 @@ class RewardMath(TableBenchmark):
   archivePrefix={arXiv}
 }""",
         counts={ALL: 483},
-        formulas=("accuracy@1", "reward-math/mrr@1"),
+        formulas=("accuracy@1", "reward-math/mrr@1", PAIRS),
         verified="accuracy and MRR equal those of the authors' class on the results that they publish, such as 37.27% "
         "and 55.17% for internlm2-7b-reward",
     )
@@ -68,6 +70,12 @@ class RewardMath(TableBenchmark):
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
         return joined(outcomes(table, seen, policy), reciprocal_ranks(table, seen, policy))
+
+    def further(self, items: ItemTable, evidence: EvidenceTable, policy: Policy, intervals: bool) -> Iterable[Record]:
+        """Of a model that compares answers also the share of its pairs of the right solution with a wrong one."""
+        if evidence.beats:
+            pairs = pairs_with_winner(items, evidence, policy)
+            yield accuracy_record(self.card.id, policy, ALL, pairs, PAIRS, metric="pair_accuracy")
 
     def notes(self, items: Sequence[Item]) -> list[str]:
         """What is missing, and problems that have not ten solutions."""

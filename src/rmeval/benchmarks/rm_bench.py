@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rmeval.benchmarks import Card, check_counts, missing_counts
-from rmeval.benchmarks.source import Row, locate, read_rows
+from rmeval.benchmarks.source import SUFFIXES, Row, locate, read_rows
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.style_substance import (
@@ -82,14 +82,18 @@ class RMBench:
         place = Path(self.data or "")
         if self.data is None or not place.is_dir():
             return locate(self.card, [TOTAL], self.data)
-        if (place / TOTAL).exists():
-            if any(place.glob("*_filtered.json")):
-                logger.warning("%s holds both %s and per-domain files: the total is used", place, TOTAL)
-            return [place / TOTAL]
-        files = sorted(place.glob("*_filtered.json"))
-        if not files:
-            raise DataError(f"{place} holds neither {TOTAL} nor <domain>_filtered.json files: check the path")
-        return files
+        # A clone of the authors' repository has them in data/.
+        for folder in (place, place / "data"):
+            files = sorted(path for path in folder.glob("*_filtered.json*") if path.name.endswith(SUFFIXES))
+            if (folder / TOTAL).exists():
+                if files:
+                    logger.warning("%s holds both %s and per-domain files: the total is used", folder, TOTAL)
+                return [folder / TOTAL]
+            if files:
+                return files
+        raise DataError(
+            f"{place} and its folder data hold neither {TOTAL} nor <domain>_filtered.json files: check the path"
+        )
 
     def _read(self, path: Path) -> list[Item]:
         rows = read_rows(path)

@@ -1,25 +1,20 @@
-"""Reading rows from files, with errors that say where."""
+"""Where a benchmark's files are, and their rows, with errors that say where."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
 import logging
-import sys
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from rmeval.benchmarks.reading import SUFFIXES, iterate_fields, kind_of
+from rmeval.conversations import MessageReader, list_in_text
 from rmeval.errors import DataError
 from rmeval.hub import hub_data, is_cached, is_hub_id
-from rmeval.types import Conversation, Message
+from rmeval.types import Conversation
 
 if TYPE_CHECKING:
     from rmeval.benchmarks import Card
@@ -32,15 +27,13 @@ __all__ = [
     "locate",
     "name_in",
     "part_rows",
-    "read_json",
     "read_rows",
     "refuse_unfetched",
 ]
 
 logger = logging.getLogger(__name__)
-_BATCH = 1 << 12
-_LFS = b"version https://git-lfs"
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".csv", ".parquet")
+
+_READER = MessageReader(hint=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +65,15 @@ class Row:
         value = self.get(column)
         if not isinstance(value, str):
             raise self.wrong(column, "a string", value)
+        self._refuse_messages(column, value)
         return value
+
+    def _refuse_messages(self, column: str, text: str) -> None:
+        if list_in_text(text, self.place(column)) is not None:
+            raise DataError(
+                f"{self.place(column)} is a list of messages written as JSON, where the text of one message belongs: "
+                "give that text, or use -b pairs, which reads messages"
+            )
 
     def optional_text(self, column: str) -> str | None:
         """The value of a column that need not be there, and must be a string if it is."""
@@ -95,50 +96,32 @@ class Row:
         value = self.get(column)
         if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
             raise self.wrong(column, "a list of strings", value)
+        for text in value:
+            self._refuse_messages(column, text)
         if length is not None and len(value) != length:
             wanted = f"{length}{which and f', {which}'}"
             raise DataError(f"{self.where}: column {column!r} holds {len(value)} texts and not {wanted}: mend it")
         return value
 
-    def conversation(self, column: str) -> Conversation:
-        """The value of a column that holds a user's prompt as a string, or a list of `{"role", "content"}` messages."""
+    def conversation(self, column: str, reader: MessageReader | None = None) -> Conversation:
+        """The value of a column that holds a user's prompt as a string, or a list of `{"role", "content"}` messages.
+
+        Args:
+            column: The column.
+            reader: What reads messages, where the user can say something about them.
+        """
         value = self.get(column)
-        if isinstance(value, str):
-            return (Message("user", value),)
-        if isinstance(value, np.ndarray):
-            value = value.tolist()
-        if not isinstance(value, list):
+        if not isinstance(value, str | list | np.ndarray):
             raise self.wrong(column, "a string or a list of messages", value)
-        for message in value:
-            if not _is_message(message):
-                raise DataError(
-                    f'{self.where}: column {column!r} must hold messages like {{"role": "user", "content": "..."}}'
-                )
-        return tuple(Message(message["role"], message["content"]) for message in value)
+        return (reader or _READER).conversation(value, self.place(column))
+
+    def place(self, column: str) -> str:
+        """Where a column's value stands, for messages."""
+        return f"{self.where}: column {column!r}"
 
     def wrong(self, column: str, wanted: str, value: object) -> DataError:
         """The error for a value of the wrong type."""
-        return DataError(f"{self.where}: column {column!r} must be {wanted}, not {_kind(value)}: mend it")
-
-
-def _kind(value: object) -> str:
-    """What kind of value it is, in the words of JSON."""
-    return _KINDS.get(type(value), type(value).__name__)
-
-
-_KINDS: dict[type, str] = {
-    type(None): "null",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "a string",
-    list: "a list",
-    dict: "an object",
-}
-
-
-def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
+        return DataError(f"{self.where}: column {column!r} must be {wanted}, not {kind_of(value)}: mend it")
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -147,54 +130,8 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def iterate_rows(path: Path, nested: bool = False) -> Iterator[Row]:
-    """Reads a table from JSONL (also gzipped), JSON (a list of objects), CSV or parquet, by the file's ending.
-
-    Args:
-        path: The file.
-        nested: Whether JSON may also be an object; each list of objects in it holds rows then.
-
-    Raises:
-        DataError: If the file is missing, empty, broken (with the line) or of an unknown kind.
-    """
-    if not path.is_file():
-        raise DataError(f"there is no file {path}: check the path")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path} is empty: it must hold at least one row")
-    try:
-        with path.open("rb") as file:
-            if file.read(len(_LFS)) == _LFS:
-                raise DataError(f"{path} is a Git LFS pointer, not the data: run 'git lfs pull' where it was cloned")
-        row, suffix = None, _suffix(path)
-        for row in _json(path, nested) if suffix == ".json" else _READERS[suffix](path):
-            yield row
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text (byte {error.start}): convert it") from error
-    except csv.Error as error:
-        raise DataError(f"{path} is broken CSV ({error}): check its quotes and line ends") from error
-    except (EOFError, zlib.error) as error:
-        raise DataError(f"{path} is cut short: download it again") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}): check it and its permissions") from error
-    if row is None:
-        raise DataError(f"{path} holds no rows: it must hold at least one")
-
-
-def read_json(path: Path) -> Any:
-    """Reads one JSON document.
-
-    Raises:
-        DataError: If it is broken, with the line.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text (byte {error.start}): convert it") from error
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path} line {error.lineno}: broken JSON ({error.msg}): mend the file") from error
-    except RecursionError as error:
-        raise DataError(f"{path} is nested too deeply: check that it is the data file") from error
-    except ValueError as error:
-        raise DataError(f"{path} cannot be read as JSON ({error}): mend the file") from error
+    """Reads the rows of a table one by one; see `rmeval.benchmarks.reading.iterate_fields`."""
+    return (Row(fields, where) for fields, where in iterate_fields(path, nested))
 
 
 def find_files(folder: Path) -> list[Path]:
@@ -228,7 +165,7 @@ class _HubPath(NamedTuple):
         return cls(repository, revision, path)
 
 
-def locate(card: Card, names: Sequence[str], data: str | None) -> list[Path]:
+def locate(card: Card, names: Sequence[str], data: str | None, copies: Sequence[str] = ()) -> list[Path]:
     """The files of a benchmark's data.
 
     Args:
@@ -237,6 +174,7 @@ def locate(card: Card, names: Sequence[str], data: str | None) -> list[Path]:
         data: None for the pinned source; another hub id with the same files; a file; or a folder that holds the files
             at those paths, below the repository's name where there is one, or at the ends of them (the folder may be
             one of those on the way), or else any files that can be read, down to any depth.
+        copies: Paths of the same data in other places, such as a clone of the authors' repository.
 
     Raises:
         DataError: If there are none, or they cannot be had.
@@ -249,7 +187,7 @@ def locate(card: Card, names: Sequence[str], data: str | None) -> list[Path]:
         raise DataError(f"there is no file {data}: check the path")
     if not place.is_dir():
         return [place]
-    parts = [Path(file.repository, file.path).parts for file in files]
+    parts = [Path(file.repository, file.path).parts for file in (*files, *map(_HubPath.of, copies))]
     for above in range(max(map(len, parts), default=0)):
         # Files of one name in several folders are one file, once the folder is chosen.
         ends = dict.fromkeys(place.joinpath(*part[above:]) for part in parts if len(part) > above)
@@ -315,82 +253,3 @@ def _from_hub(card: Card, files: Sequence[_HubPath], data: str | None) -> list[P
         names = [name for name, _ in own]
         found += [file.path for place in own for file in hub_data(source, *place, names)]
     return found
-
-
-def _suffix(path: Path) -> str:
-    for suffix in SUFFIXES:
-        if path.name.endswith(suffix):
-            return suffix
-    raise DataError(f"{path} is of a kind that cannot be read: use one of {', '.join(SUFFIXES)}")
-
-
-def _object(value: Any, where: str) -> Row:
-    if not isinstance(value, dict):
-        raise DataError(f"{where}: a row must be a JSON object, not {_kind(value)}: check that it is the data file")
-    try:
-        # JSON can spell half of a surrogate pair, which is no character and cannot be tokenised or stored.
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"{where}: there is half of a surrogate pair in its text: replace it") from error
-    return Row(value, where)
-
-
-def _json(path: Path, nested: bool = False) -> Iterator[Row]:
-    document = read_json(path)
-    if nested and isinstance(document, dict):
-        for name, values in document.items():
-            if isinstance(values, list) and any(isinstance(value, dict) for value in values):
-                for number, value in enumerate(values):
-                    yield _object(value, f"{path} {name} entry {number}")
-        return
-    if not isinstance(document, list):
-        raise DataError(f"{path} must hold a list of objects, not {_kind(document)}: check that it is the data file")
-    for number, value in enumerate(document):
-        yield _object(value, f"{path} entry {number}")
-
-
-def _jsonl(path: Path) -> Iterator[Row]:
-    with (
-        gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file
-    ):
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            where = f"{path} line {number}"
-            try:
-                yield _object(json.loads(line), where)
-            except json.JSONDecodeError as error:
-                raise DataError(
-                    f"{where}: broken JSON ({error.msg} at column {error.colno}): mend or remove the line"
-                ) from error
-            except (RecursionError, ValueError) as error:
-                raise DataError(f"{where}: JSON that cannot be read ({error}): mend or remove the line") from error
-
-
-def _csv(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        csv.field_size_limit(sys.maxsize)
-        reader = csv.DictReader(file, strict=True)
-        names = list(reader.fieldnames or ())
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise DataError(f"{path} line 1: two columns have the name {twice!r}: rename one")
-        for fields in reader:
-            where = f"{path} line {reader.line_num}"
-            if None in fields or None in fields.values():
-                raise DataError(f"{where}: this row has not as many fields as the header: check its quotes and commas")
-            yield Row(fields, where)
-
-
-def _parquet(path: Path) -> Iterator[Row]:
-    try:
-        with pq.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(_BATCH):
-                for fields in batch.to_pylist():
-                    yield Row(fields, f"{path} row {number}")
-                    number += 1
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path} is no parquet file ({str(error).splitlines()[0]}): download it again") from error
-
-
-_READERS = {".jsonl": _jsonl, ".jsonl.gz": _jsonl, ".json": _json, ".csv": _csv, ".parquet": _parquet}

@@ -33,6 +33,7 @@ class TableBenchmark(ABC):
     Attributes:
         card: What it is.
         files: Paths of its files in the source's repository, or `owner/name@revision:path` where it has several.
+        copies: Paths of the same data in other places, such as a clone of the authors' repository.
         weights: Weights of numbers in the averages above them, where that is not their number of items.
         parts: What must be there for the numbers to be comparable with published ones: subsets by part.
         whole: The number that there is none of unless something of each part is there, such as `overall`.
@@ -41,6 +42,7 @@ class TableBenchmark(ABC):
 
     card: Card
     files: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
     weights: Mapping[Measure, float] = MappingProxyType({})
     parts: Mapping[str, Sequence[str]] = MappingProxyType({})
     whole = ""
@@ -59,7 +61,7 @@ class TableBenchmark(ABC):
                 items than the card says.
         """
         counts: dict[str, int] = {}
-        paths = locate(self.card, self.files, self.data)
+        paths = locate(self.card, self.files, self.data, self.copies)
         for row in self.gathered(row for path in paths for row in self.rows(path)):
             for item in self.items(row):
                 counts[item.subset] = counts.get(item.subset, 0) + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,9 @@ __all__ = ["show_command"]
 
 
 def show_command(
-    run: Annotated[Path, typer.Argument(help="Run folder, or a folder with runs in it.")],
+    run: Annotated[
+        Path, typer.Argument(help="Run folder, a folder with runs in it, or with --from-subsets a file of accuracies.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as one JSON list.")] = False,
     policy: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
@@ -22,6 +25,13 @@ def show_command(
         Path | None, typer.Option(help="Draw the style-substance matrix into a .png, .svg or .pdf file.")
     ] = None,
     dark: o.Dark = False,
+    from_subsets: Annotated[
+        bool,
+        typer.Option(
+            "--from-subsets",
+            help="Compute sections and averages from a published JSON file with an accuracy for each subset.",
+        ),
+    ] = False,
 ) -> None:
     """Show the numbers of a run, or a line for each of several. Needs no model and no torch."""
     from rmeval.cli.logs import show_warnings
@@ -30,22 +40,16 @@ def show_command(
     from rmeval.runs.manifest import find_runs, finite
 
     show_warnings()
+    if from_subsets:
+        if policy is not None or plot is not None or benchmark is not None:
+            raise RunError("--from-subsets takes neither --policy nor --plot nor --benchmark: leave them out")
+        _show_subsets(run, as_json)
+        return
     folders = find_runs(run)
     if plot is not None and len(folders) > 1:
         raise RunError(f"there are {len(folders)} runs in {run}: give one of them to --plot")
     if len(folders) > 1 and not as_json:
-        from rmeval.report.tables import print_priors, print_run_line
-
-        shown = []
-        for folder in folders:
-            try:
-                shown.append(open_run(folder, policy, benchmark))
-                print_run_line(shown[-1])
-            except RunError as error:
-                typer.echo(f"note: {error}", err=True)
-        print_priors(shown)
-        if not shown:
-            raise RunError(f"none of the {len(folders)} runs in {run} can be shown: see the notes")
+        _show_lines(run, folders, policy, benchmark)
         return
     result = open_run(run, policy, benchmark)
     if plot is not None:
@@ -59,3 +63,33 @@ def show_command(
     from rmeval.report.tables import print_report
 
     print_report(result)
+
+
+def _show_lines(run: Path, folders: Sequence[Path], policy: str | None, benchmark: str | None) -> None:
+    from rmeval.errors import RunError
+    from rmeval.report.tables import print_priors, print_run_line
+    from rmeval.runs.folder import open_run
+
+    shown = []
+    for folder in folders:
+        try:
+            shown.append(open_run(folder, policy, benchmark))
+            print_run_line(shown[-1])
+        except RunError as error:
+            typer.echo(f"note: {error}", err=True)
+    print_priors(shown)
+    if not shown:
+        raise RunError(f"none of the {len(folders)} runs in {run} can be shown: see the notes")
+
+
+def _show_subsets(file: Path, as_json: bool) -> None:
+    from rmeval.report.subsets import print_subset_numbers
+    from rmeval.runs.subset_files import read_subset_file
+
+    found = read_subset_file(file)
+    if not as_json:
+        print_subset_numbers(found)
+        return
+    typer.echo(json.dumps([number.to_dict() for number in found.numbers], indent=1))
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)

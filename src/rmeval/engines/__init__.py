@@ -58,6 +58,8 @@ class OwnForward:
 class LastLogits:
     """The logits that a language model gives some tokens after the last of each sequence.
 
+    The last output is the logarithm of the sum of exp of all logits: with it a logit becomes a probability.
+
     Attributes:
         tokens: The ids of those tokens.
     """
@@ -68,6 +70,8 @@ class LastLogits:
 @dataclass(frozen=True, slots=True)
 class FirstLogits:
     """The logits that an encoder-decoder gives some tokens at the beginning of its answer to each sequence.
+
+    The last output is that of `LastLogits`.
 
     Attributes:
         tokens: The ids of those tokens.

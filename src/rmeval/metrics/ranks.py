@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from rmeval.metrics.outcomes import Outcomes, sides
-from rmeval.tables import EvidenceTable, ItemTable
-from rmeval.types import Policy
+from rmeval.tables import Codes, EvidenceTable, ItemTable
+from rmeval.types import FloatArray, Policy
 
-__all__ = ["RECIPROCAL", "reciprocal_ranks"]
+__all__ = ["RECIPROCAL", "pairs_with_winner", "reciprocal_ranks"]
 
 RECIPROCAL = "reciprocal-rank"
 
@@ -51,3 +51,30 @@ def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, policy: Policy) 
     own[failed] = 0.0 if policy.failure == "loss" else np.nan
     tag = np.zeros(len(item), np.int32)
     return Outcomes(item, tag, (RECIPROCAL,), own, tied[held], failed, items.subset, items.subsets, items.cluster)
+
+
+def pairs_with_winner(items: ItemTable, evidence: EvidenceTable, policy: Policy) -> Outcomes:
+    """Each item's winner against each other answer, as a contest of its own, of each item's first contest.
+
+    Args:
+        items: The items.
+        evidence: What the model said.
+        policy: How ties and failures count.
+
+    Returns:
+        As many contests an item as its first contest has members besides the winner, with the tag `pair`.
+    """
+    parts: list[tuple[Codes, FloatArray]] = []
+    for contests, positions in items.by_contests():
+        decided = [contest for contest in contests if contest.gold is not None]
+        if decided and decided[0].gold is not None:
+            winning, against = sides(evidence, positions, decided[0].members, decided[0].gold)
+            margin = np.sign(winning - against)
+            parts.append((np.repeat(positions, margin.shape[1]).astype(np.int32), margin.ravel()))
+    item = np.concatenate([own for own, _ in parts]) if parts else np.empty(0, np.int32)
+    margin = np.concatenate([own for _, own in parts]) if parts else np.empty(0)
+    failed, tied = np.isnan(margin), margin == 0
+    credit = np.where(margin > 0, 1.0, np.where(tied & (policy.tie == "share"), 0.5, 0.0))
+    credit[failed] = 0.0 if policy.failure == "loss" else np.nan
+    tag = np.zeros(len(item), np.int32)
+    return Outcomes(item, tag, ("pair",), credit, tied, failed, items.subset, items.subsets, items.cluster)

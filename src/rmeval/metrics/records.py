@@ -60,13 +60,19 @@ def make_record(
 
 
 def accuracy_record(
-    benchmark: str, policy: Policy, scope: str, outcomes: Outcomes, formula: str, weight: float | None = None
+    benchmark: str,
+    policy: Policy,
+    scope: str,
+    outcomes: Outcomes,
+    formula: str,
+    weight: float | None = None,
+    metric: str = "accuracy",
 ) -> Record:
     """The share of contests won, with Wilson's interval; NaN where every contest was left out."""
     known = ~np.isnan(outcomes.credit)
     value = float(outcomes.credit[known].mean()) if known.any() else np.nan
     interval = wilson(outcomes.credit, outcomes.cluster[outcomes.item])
-    return make_record(benchmark, policy, "accuracy", scope, value, outcomes, formula, interval, weight)
+    return make_record(benchmark, policy, metric, scope, value, outcomes, formula, interval, weight)
 
 
 def null_evidence(name: str, items: ItemTable, counts: Mapping[str, Codes]) -> EvidenceTable:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rmeval.answers import Answers
 from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
+from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH
 from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import IntArray, Item, Request
 
@@ -50,6 +51,10 @@ class Protocol(typing.Protocol):
         """What a reader of the numbers must know of how it was answered."""
         ...
 
+    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+        """How many of the pairs of responses that comparisons are about became the same tokens, with unequal texts."""
+        ...
+
     def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
         """Gathers answers into evidence.
 
@@ -63,5 +68,5 @@ class Protocol(typing.Protocol):
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    protocol.name: protocol for protocol in (POINTWISE, IMPORTED, PAIRWISE, PAIRWISE_CHOSEN)
+    protocol.name: protocol for protocol in (POINTWISE, IMPORTED, PAIRWISE, PAIRWISE_CHOSEN, VERDICTS, VERDICTS_BOTH)
 }

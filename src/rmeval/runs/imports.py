@@ -1,4 +1,4 @@
-"""Scores computed elsewhere become a run: ours, and what the references of several benchmarks write.
+"""Scores and verdicts from elsewhere become a run: our own lines, and files as their authors publish them.
 
 Rows are matched to items by id, or by their texts where there is no id; never by position alone.
 """
@@ -8,24 +8,29 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rmeval.benchmarks import Benchmark
-from rmeval.benchmarks.source import Row, read_json, read_rows
+from rmeval.benchmarks.reading import read_object, stem_of
+from rmeval.benchmarks.source import Row, read_rows
+from rmeval.benchmarks.table import TableBenchmark
 from rmeval.digests import files_digest
 from rmeval.errors import DataError
 from rmeval.models.imported import Imported
-from rmeval.protocols.pointwise import IMPORTED
+from rmeval.protocols import Protocol
+from rmeval.protocols.pointwise import IMPORTED, parse
+from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH, Verdicts, parse_verdict
 from rmeval.runs.folder import Result
-from rmeval.runs.planning import notes, plan
+from rmeval.runs.forms import STEPS, Form, ItemIndex, Reading, Score, Verdict, form_of, from_csv, judged_by
+from rmeval.runs.planning import Plan, notes, plan
 from rmeval.runs.runner import RunWriter
-from rmeval.runs.score_forms import ItemIndex, Place, form_of, judged_by
 from rmeval.runs.selection import Selection
-from rmeval.types import Item
+from rmeval.types import Item, Observation
+from rmeval.wording import count_of
 
 __all__ = ["import_scores"]
 
@@ -42,13 +47,13 @@ def import_scores(
     name: str | None = None,
     store_text: bool = False,
     break_lock: bool = False,
+    steps: str | None = None,
+    items_from_scores: bool = False,
 ) -> Result:
-    """Makes a run of scores that were computed elsewhere.
+    """Makes a run of scores or verdicts that were computed elsewhere.
 
     Args:
-        scores: JSONL of `{"item_id", "response", "score"}`; RM-Bench's result JSON; RewardBench's `_outputs.jsonl` or
-            its `eval-set-scores` JSON of columns, or RewardBench 2's; JudgeBench's outputs of reward models;
-            RewardMATH's results.
+        scores: A file of one of the forms that docs/imports.md lists.
         benchmark: The benchmark that they are scores of.
         out: Folder of runs.
         selection: Which items.
@@ -56,6 +61,8 @@ def import_scores(
         name: Name of the model; from the file if None.
         store_text: Whether to keep prompts and answers in the run folder.
         break_lock: Whether to take a lock that another process seems to hold.
+        steps: How the scores of an answer's steps become one: `min`, `prod`, `last` or `mean`.
+        items_from_scores: Take the items and which answer is better from the file of scores, not from the benchmark.
 
     Raises:
         DataError: If the file is of no known form, or fits no item.
@@ -63,73 +70,78 @@ def import_scores(
     """
     if (scores is None) != oracle:
         raise DataError("give a file of scores, or --oracle instead of one")
-    planned = plan(benchmark, selection)
-    chosen = [one.item for one in planned.items()]
+    if steps is not None and (steps not in STEPS or scores is None):
+        raise DataError(f"--steps {steps}: it is one of {', '.join(STEPS)}, for a file with scores of steps")
+    if items_from_scores and (scores is None or benchmark.data is not None):
+        raise DataError("--items-from-scores is for a file of scores without --data: leave out one of them")
     if scores is None:
-        name, source, found = name or "oracle", "oracle@1", _oracle(chosen)
+        planned = plan(benchmark, selection)
+        found = _oracle([one.item for one in planned.items()])
+        source, name = "oracle@1", name or "oracle"
     else:
-        found, stated = _read(scores, chosen)
-        name = name or stated or scores.name.partition(".")[0]
-        source = f"scores sha256:{files_digest([scores])}"
-    covered = np.array([any((item.id, k) in found for k in range(len(item.responses))) for item in chosen])
-    if not covered.all():
-        note = f"the scores cover {covered.sum()} of {len(chosen)} items: the others are left out"
-        planned = planned.take(covered)
-        planned = replace(planned, notes=(*notes(benchmark, planned.stored), note))
-    keys = {item.id: IMPORTED.keys(item, digests) for item, digests in planned.stored}
-    model = Imported(name, {keys[item][index]: score for (item, index), score in found.items()})
-    identity = {"protocol": IMPORTED.name, "model": source, "name": name}
-    with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
-        return writer.ask(model)
+        file = _File.of(scores)
+        stated: list[Item] | None = None
+        if items_from_scores:
+            benchmark.data = str(scores)
+            stated = _stated_items(file, benchmark)
+        planned = plan(benchmark, selection, stated)
+        if stated is not None:
+            planned = replace(planned, notes=(*planned.notes, STATED))
+        if file.form.verdicts:
+            planned = planned.for_comparing()
+        found = _read(file, [one.item for one in planned.items()], steps)
+        source = f"scores sha256:{files_digest([scores])}" + (f" steps {steps}" if steps else "")
+        name = name or file.model or stem_of(scores)
+    planned = _covered(planned, benchmark, found)
+    identity = {"protocol": found.protocol.name, "model": source, "name": name}
+    with RunWriter(found.model(name, planned), planned, identity, out, store_text, break_lock) as writer:
+        return writer.ask(found.model(name, planned))
 
 
-def _oracle(items: Sequence[Item]) -> dict[Place, float]:
-    found: dict[Place, float] = {}
-    for item in items:
-        for index, response in enumerate(item.responses):
-            if response.gold is None:
-                raise DataError(f"item {item.id} has answers without gold: an oracle needs the gold of every answer")
-            found[item.id, index] = response.gold
-    return found
+STATED = (
+    "the items and which answer is better are as the file of scores states them: they were not compared with the "
+    "benchmark's data; where the file has no texts, null baselines say nothing"
+)
 
 
-def _read(path: Path, items: Sequence[Item]) -> tuple[dict[Place, float], str | None]:
-    """Scores by place, and the model's name if the file states one."""
-    columns = read_json(path) if path.is_file() and path.suffix == ".json" and path.stat().st_size else None
-    if isinstance(columns, dict):
-        rows = _columns(columns, path)
-        name = columns.get("model")
-    else:
-        rows = read_rows(path)
-        name = judged_by(rows[0])
-    index = ItemIndex.of(items)
-    form = form_of(rows[0])
-    found: dict[Place, float] = {}
-    unmatched = 0
-    for row in rows:
-        places = list(form(row, index, path))
-        unmatched += not places
-        for place, score in places:
-            if place in found and found[place] != score and not (math.isnan(found[place]) and math.isnan(score)):
-                raise DataError(
-                    f"{row.where}: item {place[0]}, answer {place[1]} has a score already: give each one once"
-                )
-            found[place] = score
-    if not found:
-        raise DataError(f"no row of {path} belongs to an item of the benchmark: check -b and --data")
-    if unmatched:
-        logger.warning(
-            "%d of %d rows of %s belong to no selected item of the benchmark: they are left out",
-            unmatched,
-            len(rows),
-            path,
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of scores: its rows, their form, and the model that it names."""
+
+    path: Path
+    rows: Sequence[Row]
+    form: Form
+    model: str | None
+
+    @classmethod
+    def of(cls, path: Path) -> _File:
+        """Reads a file.
+
+        Raises:
+            DataError: If it cannot be read, or its form is not known.
+        """
+        document = read_object(path) if path.is_file() and path.stat().st_size else None
+        rows = read_rows(path) if document is None else _rows_of(document, path)
+        if path.name.endswith((".csv", ".csv.gz", ".csv.zst")):
+            rows = list(map(from_csv, rows))
+        name = document.get("model") if document else judged_by(rows[0])
+        return cls(path, rows, form_of(set(rows[0].fields), rows[0].where), name if isinstance(name, str) else None)
+
+
+def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
+    """Rows from a JSON object: of lists of rows by part, or of columns; what is no list, as a name, is left alone."""
+    lists = {name: values for name, values in document.items() if isinstance(values, list)}
+    if lists and all(values and all(isinstance(row, dict) for row in values) for values in lists.values()):
+        return [
+            Row({"_part": name} | row, f"{path} {name} entry {number}")
+            for name, rows in lists.items()
+            for number, row in enumerate(rows)
+        ]
+    if not lists and sum(isinstance(value, int | float) for value in document.values()) > 1:
+        raise DataError(
+            f"{path} holds a number for each of several names, as files of subset accuracies do: "
+            f"rmeval show {path} --from-subsets shows them; there are no scores in it to import"
         )
-    return found, name if isinstance(name, str) else None
-
-
-def _columns(columns: Mapping[str, Any], path: Path) -> list[Row]:
-    """Rows from a JSON object of columns; anything that is no list, such as the model's name, is left to the caller."""
-    lists = {name: values for name, values in columns.items() if isinstance(values, list)}
     lengths = {len(values) for values in lists.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(f"{path} must hold rows, or columns of one length: check that it is a file of scores")
@@ -138,3 +150,135 @@ def _columns(columns: Mapping[str, Any], path: Path) -> list[Row]:
         Row(dict(zip(names, values, strict=True)), f"{path} row {number}")
         for number, values in enumerate(zip(*lists.values(), strict=True))
     ]
+
+
+def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
+    """The items that a file of scores states, read by the benchmark from rows in its own columns."""
+    states = file.form.states.get(benchmark.card.id)
+    if states is None or not isinstance(benchmark, TableBenchmark):
+        known = " or ".join(f"-b {name}" for name in file.form.states)
+        raise DataError(
+            f"--items-from-scores: {file.form.name} state no items of {benchmark.card.id}: "
+            + (f"give {known}, or --data" if known else "give --data")
+        )
+    return [item for row in benchmark.gathered(states(file.rows, file.path)) for item in benchmark.items(row)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a file says of items, by their ids: of each answer, or of each pair in each order."""
+
+    protocol: Protocol
+    answers: Mapping[str, Mapping[int, Score] | Mapping[tuple[tuple[int, int], int], Verdict]]
+    remarks: tuple[str, ...] = ()
+
+    def model(self, name: str, planned: Plan) -> Imported:
+        """A model that answers so."""
+        answers: dict[str, Observation] = {}
+        for item, digests in planned.stored:
+            keys = self.protocol.keys(item, digests)
+            own = self.answers.get(item.id, {})
+            for place, key in zip(_places(self.protocol, item), keys, strict=True):
+                if (said := own.get(place)) is not None:
+                    answers[key] = _observation(key, said)
+        return Imported(name, answers)
+
+
+def _places(protocol: Protocol, item: Item) -> list[Any]:
+    """What the requests of an item are about: its answers, or its pairs in each order."""
+    if not isinstance(protocol, Verdicts):
+        return list(range(len(item.responses)))
+    return [(pair, order) for pair in protocol.pairs(item.contests) for order in range(protocol.orders)]
+
+
+def _observation(key: str, said: Score | Verdict) -> Observation:
+    if isinstance(said, Verdict):
+        missing = "the imported file has no verdict here, or none that can be read"
+        return parse_verdict(key, said.prefers, said.shown_first, said.status, missing)
+    if math.isnan(said.value):
+        return Observation(key, said.status, error="the imported file has no score for this answer")
+    return parse(key, said.value)
+
+
+def _oracle(items: Sequence[Item]) -> _Found:
+    found: dict[str, dict[int, Score]] = {}
+    for item in items:
+        for index, response in enumerate(item.responses):
+            if response.gold is None:
+                raise DataError(f"item {item.id} has answers without gold: an oracle needs the gold of every answer")
+            found.setdefault(item.id, {})[index] = Score(item.id, index, response.gold)
+    return _Found(IMPORTED, found)
+
+
+def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
+    """What a file says of some items.
+
+    Raises:
+        DataError: If it says nothing of them, or something twice.
+    """
+    reading = Reading(file.path, file.rows, ItemIndex.of(items), steps)
+    scores: dict[str, dict[int, Score]] = {}
+    verdicts: dict[str, dict[tuple[tuple[int, int], int], Verdict]] = {}
+    unmatched = 0
+    for row in file.rows:
+        said = list(file.form.read(row, reading))
+        unmatched += not said
+        for one in said:
+            if isinstance(one, Score):
+                _add(scores.setdefault(one.item, {}), one.response, one, f"{row.where}: item {one.item}, answer")
+            else:
+                where = f"{row.where}: item {one.item}, pair and order"
+                _add(verdicts.setdefault(one.item, {}), (one.pair, one.order), one, where)
+    if not scores and not verdicts:
+        raise DataError(_nothing(file))
+    if scores and verdicts:
+        raise DataError(f"{file.path} holds scores in some rows and verdicts in others: import them one by one")
+    if steps is not None and not reading.reduced:
+        raise DataError(f"--steps {steps}: there are no scores of steps in {file.path}: leave it out")
+    if unmatched:
+        logger.warning(
+            "%d of %d rows of %s belong to no selected item of the benchmark: they are left out",
+            unmatched,
+            len(file.rows),
+            file.path,
+        )
+    remarks = tuple(f"{count_of(times, 'row')} {sentence}" for sentence, times in reading.remarks.items())
+    if reading.reduced and steps is not None:
+        remarks = (f"the score of an answer is the {_REDUCED[steps]} of its steps' scores", *remarks)
+    if scores:
+        return _Found(IMPORTED, scores, remarks)
+    orders = 1 + max(order for own in verdicts.values() for _, order in own)
+    return _Found(VERDICTS if orders == 1 else VERDICTS_BOTH, verdicts, remarks)
+
+
+_REDUCED = {"min": "least", "prod": "product", "last": "last", "mean": "mean"}
+
+
+def _add(known: dict[Any, Any], place: Any, said: Score | Verdict, where: str) -> None:
+    """Takes a score or verdict in, once."""
+    value = said.value if isinstance(said, Score) else said.prefers
+    if place in known:
+        earlier = known[place].value if isinstance(said, Score) else known[place].prefers
+        if earlier != value and not (math.isnan(earlier) and math.isnan(value)):
+            raise DataError(f"{where} {place} has a score already: give each one once")
+    known[place] = said
+
+
+def _nothing(file: _File) -> str:
+    """The sentence for a file that says nothing of the items."""
+    first = f"no row of {file.path} belongs to an item of the benchmark: check -b and --data"
+    known = " or ".join(f"-b {name}" for name in file.form.states)
+    return first + (f", or give {known} with --items-from-scores to take the items from the file" if known else "")
+
+
+def _covered(planned: Plan, benchmark: Benchmark, found: _Found) -> Plan:
+    """The items that a file says something of, with what a reader of the numbers must know."""
+    there = np.array([name in found.answers for name in planned.stored.table.ids])
+    remarks = found.remarks
+    if not there.all():
+        kept = tuple(note for note in planned.notes if note not in notes(benchmark, planned.stored))
+        note = f"the scores cover {there.sum()} of {len(there)} items: the others are left out"
+        planned = planned.take(there)
+        planned = replace(planned, notes=(*notes(benchmark, planned.stored), *kept))
+        remarks = (note, *remarks)
+    return replace(planned, notes=(*planned.notes, *remarks))

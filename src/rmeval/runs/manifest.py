@@ -63,6 +63,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
         RunError: If the folder is none, its manifest is damaged, or a newer rmeval wrote it.
     """
     file = path / "run.json"
+    if path.is_file():
+        raise RunError(
+            f"{path} is a file and no run folder: scores are imported with rmeval import, and a file of subset "
+            "accuracies is shown with rmeval show --from-subsets"
+        )
     if not file.is_file():
         raise RunError(
             f"{path} is no run folder (it has no run.json): give a folder like runs/rm-bench/my-model/0123456789ab"

@@ -94,8 +94,9 @@ _PLAIN_STARTS = (None, True, False, "gaussian", "orthogonal")
 def leaves_base_alone(folder: Path, vocabulary: int) -> bool:
     """Whether a network with the adapter's layers switched off is its base again, to the last weight.
 
-    It is not where tokens were added, where biases were trained, where the start of the training took something out of the base's weights (PiSSA
-    and others), or where whole layers were saved that PEFT does not switch back, such as embeddings.
+    It is not where tokens were added, where biases were trained, where the start of the training took something out of
+    the base's weights (PiSSA and others), or where whole layers were saved that PEFT does not switch back, such as
+    embeddings.
 
     Args:
         folder: The adapter's folder.

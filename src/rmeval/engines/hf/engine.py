@@ -29,7 +29,7 @@ from rmeval.engines.hf.code import is_own_class
 from rmeval.engines.hf.heads import HEAD, head_of
 from rmeval.engines.hf.network import Network
 from rmeval.engines.hf.own_forward import FLOORS, padded
-from rmeval.engines.hf.readouts import Reader
+from rmeval.engines.hf.readouts import Reader, with_total
 from rmeval.engines.hf.tree import TreeError, TreeNetwork, rope_depends_on_length, unshareable
 from rmeval.engines.prefixes import Cursor, Finished, PrefixTree
 from rmeval.errors import ModelError, reason_of
@@ -323,8 +323,7 @@ class HFEngine:
             if isinstance(reader, FirstLogits):
                 begin = torch.full((len(batch), 1), _decoder_start(model), device=device)
                 given = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "decoder_input_ids": begin}
-                logits = model(**given).logits[:, 0, list(reader.tokens)]
-                return list(logits.float().cpu().double().numpy())
+                return with_total(model(**given).logits[:, 0], reader.tokens)
             states = model.base_model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
             hidden = states.last_hidden_state.flatten(0, 1)
         places = [partial(_place, row * ids.shape[1]) for row in range(len(batch))]

@@ -25,7 +25,7 @@ _AFTER_PADDING = frozenset(
         "xmod",
     }
 )
-"""Types whose positions are counted from the padding token's id + 1 (fairseq's way), so that the first rows of the table
+"""Types whose positions are counted from the padding token's id + 1, as in fairseq, so that the first rows of the table
 of positions are never used (`create_position_ids_from_input_ids` in their modeling code)."""
 _FIXED_PADDING = {"mpnet": 1}
 """The id that is counted from, where the code does not take it from the config."""

@@ -1,0 +1,149 @@
+"""Verdicts on pairs that were given elsewhere, in one order or in both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from rmeval.answers import Answers, count_statuses
+from rmeval.digests import digest
+from rmeval.protocols.pairwise import AGREE, MEAN, NET, Pairwise, agreed, net, sign
+from rmeval.tables import Codes, EvidenceTable, ItemTable
+from rmeval.types import FloatArray, IntArray, Item, Observation, Request, Status
+
+__all__ = ["FIRST", "SECOND", "VERDICTS", "VERDICTS_BOTH", "Verdicts", "parse_verdict"]
+
+PREFERS = "prefers"
+"""1 where the first answer of the pair is preferred, 0 where the second is, 0.5 for a declared tie."""
+SHOWN = "shown_first"
+"""Which answer of the pair the judge read first, 0 or 1, where that is known."""
+ONE, FIRST, SECOND = "verdict", "orders/first", "orders/second"
+"""The evidence of the only verdict on each pair, or of one of the two."""
+
+
+class Verdicts(Pairwise):
+    """One request, or one an order, for each pair of a contest's winner and another answer.
+
+    A verdict is kept in the order of the item's answers, whatever the order in which the judge read them: which of two
+    is the first verdict on a pair is the file's to say.
+
+    Attributes:
+        name: Name and version, part of a run's identity.
+        orders: How many verdicts there are on a pair.
+    """
+
+    def __init__(self, name: str, orders: int) -> None:
+        super().__init__(name, round_robin=False)
+        self.orders = orders
+
+    def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
+        """The keys of the verdicts on each pair; equal pairs of different items may have got unequal ones."""
+        return tuple(
+            digest([self.name, item.id, digests[one], digests[other], one, other, order])
+            for one, other in self.pairs(item.contests)
+            for order in range(self.orders)
+        )
+
+    def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
+        """The pairs, as often as there are verdicts on them."""
+        pairs = [pair for pair in self.pairs(item.contests) for _ in range(self.orders)]
+        return [
+            Request(key, item.id, pair, item.prompt, (item.responses[pair[0]].text, item.responses[pair[1]].text))
+            for key, pair in zip(self.keys(item, digests), pairs, strict=True)
+        ]
+
+    def sizes(self, items: ItemTable) -> IntArray:
+        """int64[n]: `orders` for each pair."""
+        of_shape = np.array([self.orders * len(self.pairs(shape.contests)) for shape in items.shapes], np.int64)
+        sizes: IntArray = of_shape[items.shape]
+        return sizes
+
+    def variants(self, answers: Answers) -> list[str]:
+        """The ways of making one preference of the verdicts on a pair, and the verdicts of either order alone."""
+        return [ONE] if self.orders == 1 else [MEAN, AGREE, NET, FIRST, SECOND]
+
+    def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = MEAN) -> EvidenceTable:
+        """A matrix of preferences for each item; what the variants mean is as in `Pairwise.fold`.
+
+        `orders/first` and `orders/second` are the verdicts of one order alone. Of a pair that has one verdict of two,
+        `orders/mean` takes the other as one against the winner, so that where ties are shared the number is the mean of
+        those of both orders, in which what is missing is lost (`correct_average` of LLMBar's statistics, and
+        `single_accuracy` of offsetbias' `run_bench.py`).
+        """
+        seen = _column(answers, PREFERS, rows).reshape(-1, self.orders)
+        used = {FIRST: [0], SECOND: [1]}.get(variant, list(range(self.orders)))
+        beats: dict[int, FloatArray] = {}
+        place = 0
+        for position, item in enumerate(items):
+            matrix = np.full((len(item.responses), len(item.responses)), np.nan)
+            winners = {contest.members[contest.gold] for contest in item.contests if contest.gold is not None}
+            for one, other in self.pairs(item.contests):
+                known = [float(seen[place, order]) for order in used]
+                place += 1
+                if variant == MEAN and len(known) == 2 and (one in winners) != (other in winners):
+                    known = _completed(known, float(other in winners))
+                matrix[one, other] = _preference(known, variant)
+                matrix[other, one] = 1 - matrix[one, other]
+            beats[position] = matrix
+        failures = count_statuses(answers.status[rows[np.isnan(seen.ravel())]])
+        return EvidenceTable(items, variant, np.full(int(items.offsets[-1]), np.nan), failures, beats)
+
+    def notes(self, answers: Answers, rows: Codes) -> list[str]:
+        """How often two orders contradict each other, and how often the answer that was read first is preferred."""
+        prefers, shown = (_column(answers, name, rows).reshape(-1, self.orders) for name in (PREFERS, SHOWN))
+        found = []
+        both = prefers[~np.isnan(prefers).any(axis=1)]
+        if self.orders > 1 and len(both):
+            against = int((both[:, 0] != both[:, 1]).sum())
+            found.append(f"the two orders disagree on {against} of {len(both)} pairs")
+        known = ~np.isnan(prefers + shown)
+        if known.any():
+            first = np.where(shown[known] == 0, prefers[known], 1 - prefers[known])
+            found.append(
+                f"the answer shown first is preferred in {100 * float(first.mean()):.1f}% of the verdicts whose order "
+                "is known"
+            )
+        return ["; ".join(found)] if found else []
+
+
+def _column(answers: Answers, name: str, rows: Codes) -> FloatArray:
+    return answers.values[name][rows] if name in answers.values else np.full(len(rows), np.nan)
+
+
+def _completed(verdicts: Sequence[float], against: float) -> list[float]:
+    """Two verdicts, of which one that is missing is `against` the winner; both stay missing together."""
+    if all(map(math.isnan, verdicts)):
+        return list(verdicts)
+    return [against if math.isnan(verdict) else verdict for verdict in verdicts]
+
+
+def _preference(verdicts: Sequence[float], variant: str) -> float:
+    if len(verdicts) == 1:
+        return verdicts[0]
+    if variant == AGREE:
+        return agreed(*verdicts)
+    return net(*verdicts) if variant == NET else sign(sum(verdicts) / len(verdicts))
+
+
+def parse_verdict(
+    key: str, prefers: float, shown_first: int | None = None, status: Status = "ok", error: str | None = None
+) -> Observation:
+    """The observation for a verdict.
+
+    Args:
+        key: The key of what was asked.
+        prefers: What came back, see `PREFERS`; NaN where there is none.
+        shown_first: Which answer the judge read first, see `SHOWN`.
+        status: Why there is none; `unparsed` if it is left at `ok`.
+        error: That in words.
+    """
+    if math.isnan(prefers):
+        return Observation(key, "unparsed" if status == "ok" else status, error=error)
+    values = {PREFERS: float(prefers)} | ({} if shown_first is None else {SHOWN: float(shown_first)})
+    return Observation(key, status, values)
+
+
+VERDICTS = Verdicts("imported-verdicts@1", orders=1)
+VERDICTS_BOTH = Verdicts("imported-verdicts-both@1", orders=2)

@@ -1,0 +1,33 @@
+"""Forms of files that others publish their scores and verdicts in, matched to items by id or by text."""
+
+from __future__ import annotations
+
+from rmeval.errors import DataError
+from rmeval.runs.forms import maths, scores, verdicts
+from rmeval.runs.forms.base import STEPS, Form, Reading, Score, Verdict, from_csv
+from rmeval.runs.forms.index import ItemIndex
+from rmeval.runs.forms.verdicts import judged_by
+
+__all__ = ["STEPS", "Form", "ItemIndex", "Reading", "Score", "Verdict", "form_of", "from_csv", "judged_by"]
+
+FORMS: tuple[Form, ...] = (*verdicts.FORMS, *maths.FORMS, *scores.FORMS)
+
+
+def form_of(columns: set[str], where: str) -> Form:
+    """What reads rows with these columns.
+
+    Args:
+        columns: Names of the first row's columns.
+        where: Where that row stands.
+
+    Raises:
+        DataError: If rows of no known form have them.
+    """
+    for form in FORMS:
+        if form.takes(columns):
+            return form
+    raise DataError(
+        f"{where}: no scores or verdicts of a known form: there must be 'item_id', 'response' and 'score', or the "
+        f"columns of {', '.join(dict.fromkeys(form.name for form in FORMS[:-1]))}; there are "
+        f"{', '.join(sorted(columns)) or 'none'}"
+    )

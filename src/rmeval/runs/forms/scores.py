@@ -1,0 +1,262 @@
+"""Files of scores: our own, and what the references of several benchmarks write."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rmeval.benchmarks.source import Row
+from rmeval.errors import DataError
+from rmeval.runs.forms.base import Form, Reading, Score, has, number, numbers, place_holder
+from rmeval.runs.forms.index import agrees
+from rmeval.types import Item
+
+__all__ = ["FORMS", "GAINSAID", "reward_bench_states", "rmb_item"]
+
+PAIRS = (
+    ("scores_chosen", "scores_rejected"),
+    ("score_chosen", "score_rejected"),
+    ("chosen_score", "rejected_score"),
+    ("chosen_scores", "rejected_scores"),
+    ("chosen_reward", "rejected_reward"),
+    ("chosen_rewards", "rejected_rewards"),
+    ("chosen_reward", "reject_reward"),
+    ("reward_chosen", "reward_rejected"),
+    ("rewards_chosen", "rewards_rejected"),
+)
+"""Names of the scores of the better and of the worse answers."""
+
+
+def _of_pairs(columns: set[str]) -> tuple[str, str] | None:
+    return next((pair for pair in PAIRS if columns.issuperset(pair)), None)
+
+
+def _ours(row: Row, reading: Reading) -> Iterator[Score]:
+    """A row an answer: the item's id, and the answer's place in it or its text."""
+    item = reading.index.by_id.get(str(row.get("item_id")))
+    if item is None:
+        return
+    place = row.get("response")
+    if isinstance(place, str):
+        texts = [response.text for response in item.responses]
+        if texts.count(place) != 1:
+            raise DataError(
+                f"{row.where}: 'response' is the text of {texts.count(place)} answers of item {item.id}: give its "
+                f"number, from 0 to {len(texts) - 1}"
+            )
+        place = texts.index(place)
+    if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(item.responses):
+        raise DataError(f"{row.where}: 'response' must be a number from 0 to {len(item.responses) - 1}, not {place!r}")
+    yield Score(item.id, place, number(row, row.get("score")))
+
+
+def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
+    """The scores of the better and of the worse answers, one or a list of each."""
+    columns = _of_pairs(set(row.fields))
+    if columns is None:
+        raise DataError(f"{row.where}: this row has no scores of chosen and rejected answers, as the first one has")
+    parts = [str(row.fields.get("domain", "")), str(row.fields.get("subset", "")), *_name_starts(reading.path)]
+    item, gainsaid = reading.index.find(row, parts)
+    if item is None:
+        return
+    if gainsaid:
+        reading.remark(GAINSAID)
+    chosen, rejected = (numbers(row, column) for column in columns)
+    right = [place for place, response in enumerate(item.responses) if (response.gold or 0) > 0]
+    if (len(chosen), len(rejected)) != (len(right), len(item.responses) - len(right)):
+        raise DataError(
+            f"{row.where}: {len(chosen)} chosen and {len(rejected)} rejected scores for the "
+            f"{len(right)} chosen and {len(item.responses) - len(right)} rejected answers of item {item.id}"
+        )
+    wrong = [place for place in range(len(item.responses)) if place not in right]
+    _check_result(row, chosen, rejected, reading)
+    for place, score in zip((*right, *wrong), (*chosen, *rejected), strict=True):
+        yield Score(item.id, place, score)
+
+
+GAINSAID = "have the id of an item with other texts: they are matched by their texts"
+
+
+def _check_result(row: Row, chosen: Sequence[float], rejected: Sequence[float], reading: Reading) -> None:
+    """Remarks a result beside the scores that is not theirs."""
+    stated = next((row.fields[name] for name in ("is_correct", "results") if name in row.fields), None)
+    single = len(chosen) == len(rejected) == 1
+    if single and stated in (0, 1) and bool(stated) != (chosen[0] > rejected[0]):
+        reading.remark("state a result that is not what their scores say: the scores are taken")
+
+
+def _name_starts(path: Path) -> list[str]:
+    """What an RM-Bench result file's name may begin with: `safety-refuse` in `safety-refuse_filtered_model.json`."""
+    return [path.name.partition("_")[0]]
+
+
+def rmb_item(row: Row, reading: Reading) -> Item | None:
+    """The item of a row with the uid and the category of RMB's data."""
+    kind, _, scenario = row.text("category_path").partition("/")
+    name = {"Pairwise_set": "pairwise", "BoN_set": "bon"}.get(kind, kind)
+    uid = row.name("pair_uid" if "pair_uid" in row.fields else "bon_uid")
+    found = (reading.index.by_id.get(f"{name}/{own}/{uid}") for own in (scenario, scenario.replace("_", " ")))
+    return next((item for item in found if item is not None), None)
+
+
+def _rmb(row: Row, reading: Reading) -> Iterator[Score]:
+    """RMB's result file: the rewards of a pair."""
+    item = rmb_item(row, reading)
+    if item is None:
+        return
+    columns = _of_pairs(set(row.fields)) or ("chosen_reward", "reject_reward")
+    (chosen,), (rejected,) = (numbers(row, column, 1) for column in columns)
+    _check_result(row, [chosen], [rejected], reading)
+    yield Score(item.id, 0, chosen)
+    yield Score(item.id, 1, rejected)
+
+
+def _rmb_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    for row in rows:
+        uid = row.name("pair_uid")
+        yield Row(
+            {
+                "pair_uid": uid,
+                "category_path": row.get("category_path"),
+                "conversation_input": f"(prompt of pair {uid}, not in the file)",
+                "chosen": {"answer": place_holder(0)},
+                "reject": {"answer": place_holder(1)},
+            },
+            row.where,
+        )
+
+
+def _reward_bench_2_item(row: Row, reading: Reading) -> Item | None:
+    """The item with a row's subset and id; where several rows or items have these, the one with the row's texts."""
+    name = _name(row)
+    near = [reading.index.by_id[own] for own in _repeats(name, reading) if own in reading.index.by_id]
+    several = len(near) > 1 or reading.times(_name, name) > 1
+    known = [agrees(row, item) for item in near]
+    if True in known:
+        if several:
+            reading.remark("share their id and subset with others: they are matched by their texts")
+        return near[known.index(True)]
+    if (item := reading.index.with_texts(row)) is not None:
+        reading.remark(GAINSAID)
+        return item
+    if False in known and "text" not in row.fields:
+        raise DataError(
+            f"{row.where}: its texts are not those of item {name}, which has its id, nor of another item: the scores "
+            "are of other data"
+        )
+    if near and several:
+        reading.remark(
+            "share their id and subset with others and hold no texts of an item, so that it cannot be known (files of "
+            "RewardBench 2 are known to repeat ids): they are left out"
+        )
+        return None
+    if False in known:  # A chat template may change texts.
+        reading.remark("hold rendered texts in which those of their item do not occur: they are matched by their ids")
+    return near[0] if near else None
+
+
+def _repeats(name: str, reading: Reading) -> list[str]:
+    """The ids that items with one name in the data have."""
+    return [name, *(f"{name}.{k}" for k in range(2, 1 + max(2, reading.times(_name, name))))]
+
+
+def _name(row: Row) -> str:
+    return f"{row.fields.get('subset')}/{row.fields.get('id')}"
+
+
+def _reward_bench_2(row: Row, reading: Reading) -> Iterator[Score]:
+    """A list of scores a row, of right answers first; its `results` are not those of Ties, and so left alone."""
+    item = _reward_bench_2_item(row, reading)
+    if item is None:
+        return
+    right = sum((response.gold or 0) > 0 for response in item.responses)
+    if row.fields.get("num_correct", right) != right:
+        raise DataError(
+            f"{row.where}: {row.fields['num_correct']} right answers where item {item.id} has {right}: the scores are "
+            "of other data"
+        )
+    scores = _samples(row, reading) if "full_scores" in row.fields else [(s, False) for s in numbers(row, "scores")]
+    if len(scores) != len(item.responses):
+        raise DataError(f"{row.where}: {len(scores)} scores for the {len(item.responses)} answers of item {item.id}")
+    for place, (score, refused) in enumerate(scores):
+        yield Score(item.id, place, score, "refused" if refused else "error")
+
+
+def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
+    """The mean of an answer's sampled scores that are no errors, and whether it was refused."""
+    scores, errors, refused = (row.fields.get(name) for name in ("full_scores", "full_errors", "refused"))
+    if not isinstance(scores, list) or not all(isinstance(own, list) for own in scores):
+        raise row.wrong("full_scores", "a list of scores for each answer", scores)
+    found = []
+    for place, own in enumerate(scores):
+        wrong = _at(errors, place)
+        known = [
+            value
+            for k, sample in enumerate(own)
+            if not _is_error(_at(wrong, k)) and not math.isnan(value := number(row, sample))
+        ]
+        if len(known) < len(own):
+            reading.remark("have samples that are errors: means are of the others")
+        mean = math.fsum(known) / len(known) if known else math.nan
+        found.append((mean, not known and bool(_at(refused, place) if isinstance(refused, list) else refused)))
+    return found
+
+
+def _at(values: Any, place: int) -> Any:
+    return values[place] if isinstance(values, list) and place < len(values) else None
+
+
+def _is_error(mark: Any) -> bool:
+    return mark not in (None, False, 0, "", [], {})
+
+
+def _reward_bench_2_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """Items without texts: how many answers there are, and how many of them are right; none of an id that repeats."""
+    times = Counter(map(_name, rows))
+    for row in (row for row in rows if times[_name(row)] == 1):
+        scores = row.get("full_scores" if "full_scores" in row.fields else "scores")
+        right = row.fields.get("num_correct", 1)
+        if not isinstance(scores, list) or not isinstance(right, int):
+            raise DataError(
+                f"{row.where}: there must be a list of scores, and a number in 'num_correct' if it is there"
+            )
+        answers = [place_holder(place) for place in range(len(scores))]
+        prompt = f"(prompt of {_name(row)}, not in the file)"
+        own = {"subset": row.get("subset"), "id": row.get("id"), "prompt": prompt}
+        yield Row(own | {"chosen": answers[:right], "rejected": answers[right:]}, row.where)
+
+
+def reward_bench_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """Pairs without texts."""
+    for row in rows:
+        own = {"subset": row.get("subset"), "id": row.get("id"), "prompt": f"(prompt of {_name(row)}, not in the file)"}
+        yield Row(own | {"chosen": place_holder(0), "rejected": place_holder(1)}, row.where)
+
+
+FORMS = (
+    Form(
+        "RMB's results", lambda there: bool("pair_uid" in there and _of_pairs(there)), _rmb, states={"rmb": _rmb_states}
+    ),
+    Form(
+        "RewardBench's or RM-Bench's results, or pairs of scores such as 'chosen_score' and 'rejected_score'",
+        lambda there: _of_pairs(there) is not None,
+        _pairs,
+        states={"reward-bench": reward_bench_states},
+    ),
+    Form(
+        "sampled scores ('full_scores')",
+        has("full_scores"),
+        _reward_bench_2,
+        states={"reward-bench-2": _reward_bench_2_states},
+    ),
+    Form(
+        "RewardBench 2's results ('scores')",
+        has("scores", without=["item_id"]),
+        _reward_bench_2,
+        states={"reward-bench-2": _reward_bench_2_states},
+    ),
+    Form("rmeval's own scores", has("item_id"), _ours),
+)

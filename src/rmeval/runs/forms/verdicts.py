@@ -1,0 +1,325 @@
+"""Files of judges' verdicts, in one order or in both, and JudgeBench's outputs of reward models."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rmeval.benchmarks.llmbar import COUNTS as LLMBAR
+from rmeval.benchmarks.source import Row
+from rmeval.errors import DataError
+from rmeval.runs.forms.base import Form, Reading, Score, Verdict, has, number, pair_verdict, result_verdict
+from rmeval.runs.forms.index import plain
+from rmeval.runs.forms.scores import GAINSAID, reward_bench_states, rmb_item
+from rmeval.types import Item
+
+__all__ = ["FORMS", "judged_by"]
+
+DECISIONS = {"A>B": 1.0, "B<A": 1.0, "B>A": 0.0, "A<B": 0.0, "A=B": 0.5, "B=A": 0.5}
+"""Whether the answer that is shown as A is preferred."""
+OTHER_LABEL = "have another label than the benchmark: the benchmark's is taken"
+
+
+def judged_by(row: Row) -> str | None:
+    """The model that JudgeBench's outputs name in each judgment, and a judge's prompt; their files' names hold more."""
+    try:
+        name = row.fields["judgments"][0]["judgment"]["judge_model"]
+    except (LookupError, TypeError):
+        return None
+    if not isinstance(name, str) or not name:
+        return None
+    prompt = row.fields.get("judge_name")
+    return f"{name} ({prompt})" if isinstance(prompt, str) and prompt and _model_scores(row, 0) is None else name
+
+
+def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
+    """The decisions on a pair, or the scores of a reward model; the second judgment is of the swapped order."""
+    item = reading.index.by_id.get(row.text("pair_id"))
+    if item is None:
+        return
+    _check_pair(row, item, reading)
+    judgments = row.get("judgments")
+    if not isinstance(judgments, list) or not 1 <= len(judgments) <= 2 or not all(map(_is_object, judgments)):
+        raise row.wrong("judgments", "a list of one or two objects", judgments)
+    if (scores := _model_scores(row, 0)) is not None:
+        swapped = _model_scores(row, 1)
+        if swapped is not None and swapped[::-1] != scores:
+            reading.remark("score an answer otherwise in the swapped order: the scores of the first order are taken")
+        for place, score in enumerate(scores):
+            yield Score(item.id, place, score)
+        return
+    if not all("decision" in judgment for judgment in judgments):
+        raise DataError(f"{row.where}: these judgments hold neither scores of both answers nor a decision")
+    for order, judgment in enumerate(judgments):
+        decision = judgment["decision"]
+        prefers = DECISIONS.get(decision.replace(" ", "").replace(">>", ">"), math.nan) if decision else math.nan
+        # The judge saw B as A in the second one.
+        yield pair_verdict(item, order, 1 - order, order, prefers, True)
+
+
+def _is_object(value: Any) -> bool:
+    decision = value.get("decision") if isinstance(value, dict) else 0
+    return decision is None or isinstance(decision, str)
+
+
+def _model_scores(row: Row, order: int) -> list[float] | None:
+    """The scores of A and B that a reward model's judgment holds, in the order in which they were shown."""
+    try:
+        judgment = row.fields["judgments"][order]["judgment"]
+        scores = judgment["scores"] if "scores" in judgment else [judgment["score_A"], judgment["score_B"]]
+        return [number(row, scores[0]), number(row, scores[1])]
+    except (LookupError, TypeError):
+        return None
+
+
+def _check_pair(row: Row, item: Item, reading: Reading) -> None:
+    """Refuses texts that are not the item's; remarks a label that is not."""
+    columns = ("question", "response_A", "response_B")
+    texts = (item.prompt[-1].content, *(response.text for response in item.responses))
+    for column, text in zip(columns, texts, strict=True):
+        if row.fields.get(column) not in (None, text):
+            raise DataError(
+                f"{row.where}: its {column} is not that of item {item.id}, which has its pair_id: the verdicts are of "
+                "other data"
+            )
+    if row.fields.get("label") not in (None, item.contests[0].tag):
+        reading.remark(OTHER_LABEL)
+
+
+def _as_they_are(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """Rows that repeat the benchmark's own columns."""
+    yield from rows
+
+
+def _answers_of(row: Row, prompt: str, columns: tuple[str, str], reading: Reading) -> tuple[Item, list[int]] | None:
+    """The item with the prompt and the two answers of a row, and the places of these in it."""
+    texts = [row.text(column) for column in columns]
+    item = reading.index.with_answers(row.text(prompt), texts)
+    if item is None:
+        return None
+    first = int(item.responses[0].text.strip() != texts[0].strip())
+    label, places = row.fields.get("label"), [first, 1 - first]
+    if label in (1, 2) and (item.responses[places[label - 1]].gold or 0) <= 0:
+        reading.remark(OTHER_LABEL)
+    return item, places
+
+
+def _llmbar(row: Row, reading: Reading) -> Iterator[Verdict]:
+    """The verdicts of the last entry of `results`; winners are outputs, whatever the order in which they were shown."""
+    found = _answers_of(row, "input", ("output_1", "output_2"), reading)
+    if found is None:
+        return
+    item, (one, other) = found
+    results = row.get("results")
+    last = results[-1] if isinstance(results, list) and results else None
+    keys = [f"swap = {swapped}" for swapped in (False, True)]
+    if not isinstance(last, dict) or not any(isinstance(last.get(key), dict) for key in keys):
+        raise DataError(f"{row.where}: the last entry of 'results' must hold 'swap = False', 'swap = True' or both")
+    for order, key in enumerate(keys):
+        if isinstance(last.get(key), dict):
+            prefers = _winner(last[key].get("winner"))
+            yield pair_verdict(item, one, other, order, prefers, order == 0)
+
+
+def _winner(value: Any) -> float:
+    """1 for the first answer, 0 for the second, 0.5 for a tie, NaN for anything else."""
+    text = str(value).strip().lower()
+    return {"1": 1.0, "2": 0.0, "tie": 0.5, "equal": 0.5, "draw": 0.5}.get(text, math.nan)
+
+
+def _llmbar_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """The rows with their set, which a folder's name tells, or a word of the file's name."""
+    words = {*re.split(r"[-_ .]+", path.name), *(folder.name for folder in path.absolute().parents)}
+    sets = [name for name in LLMBAR if name in words]
+    for place, row in enumerate(rows):
+        own = [row.fields["_part"]] if "_part" in row.fields else sets
+        if len(own) != 1 or own[0] not in LLMBAR:
+            raise DataError(
+                f"{path} does not say which set of LLMBar it is of: name the file or its folder after one of "
+                f"{', '.join(LLMBAR)}"
+            )
+        yield Row(row.fields | {"_part": own[0], "_number": place}, row.where)
+
+
+def _run_bench(row: Row, reading: Reading) -> Iterator[Verdict]:
+    """Whether the judge was right, in the order as it stands and in the other (offsetbias, `run_bench.py`)."""
+    found = _answers_of(row, "instruction", ("response1", "response2"), reading)
+    if found is None:
+        return
+    item, places = found
+    label, result = row.get("label"), row.get("result")
+    if label not in (1, 2):
+        raise DataError(f"{row.where}: the label must be 1 or 2, the better of both, not {label!r}")
+    if not isinstance(result, dict) or not any(isinstance(result.get(key), dict) for key in ("orig", "swap")):
+        raise row.wrong("result", "an object with 'orig', 'swap' or both", result)
+    for order, key in enumerate(("orig", "swap")):
+        if isinstance(own := result.get(key), dict):
+            right = _run_bench_right(own)
+            said = str(own.get("prediction"))
+            if order == 0 and said in ("1", "2") and (said == str(label)) != (right == 1.0):
+                reading.remark("state an is_correct that their prediction and label contradict: is_correct is taken")
+            yield pair_verdict(item, places[label - 1], places[2 - label], order, right, (order == 0) == (label == 1))
+
+
+def _run_bench_right(result: Mapping[str, Any]) -> float:
+    """Whether a verdict is right; one that is not and names no answer is a tie or missing."""
+    right = result.get("is_correct")
+    if right in (0, 1) and right:
+        return 1.0
+    prediction = result.get("prediction")
+    if str(prediction).strip().lower() in ("1", "2", "a", "b"):
+        return 0.0
+    return _winner(prediction)
+
+
+def _run_bench_biases(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """Rows of EvalBiasBench, numbered within each bias."""
+    seen: Counter[str] = Counter()
+    for row in rows:
+        bias = row.text("bias")
+        yield Row(row.fields | {"_number": seen[bias]}, row.where)
+        seen[bias] += 1
+
+
+def _run_bench_parts(columns: Callable[[Row], dict[str, Any]]) -> Callable[[Sequence[Row], Path], Iterator[Row]]:
+    """Rows in the columns of another benchmark, numbered within each part."""
+
+    def stated(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+        seen: Counter[str] = Counter()
+        for row in rows:
+            part = row.text("_part")
+            yield Row(columns(row) | {"_part": part, "_number": seen[part]}, row.where)
+            seen[part] += 1
+
+    return stated
+
+
+def _as_llmbar(row: Row) -> dict[str, Any]:
+    names = {"instruction": "input", "response1": "output_1", "response2": "output_2", "label": "label"}
+    return {name: row.get(own) for own, name in names.items()}
+
+
+def _as_hhh(row: Row) -> dict[str, Any]:
+    marks = [int(row.get("label") == place) for place in (1, 2)]
+    return {
+        "input": row.get("instruction"),
+        "targets": {"choices": [row.get("response1"), row.get("response2")], "labels": marks},
+    }
+
+
+def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
+    """Right or wrong, of RewardBench's generative script, which counts a verdict that it cannot read one half."""
+    item, gainsaid = reading.index.find(row, [str(row.fields.get("subset", ""))])
+    if item is None:
+        return
+    if gainsaid:
+        reading.remark(GAINSAID)
+    value = row.get("results")
+    right = float(value) if isinstance(value, bool) else number(row, value)
+    if not math.isnan(right) and right not in (0.0, 0.5, 1.0):
+        raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a verdict that could not be read")
+    if right == 0.5:
+        reading.remark(
+            "count one half in the file, as RewardBench's script counts verdicts that it cannot read: here they have "
+            "none"
+        )
+    yield result_verdict(row, item, 0, math.nan if right == 0.5 else right, None)
+
+
+def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
+    """Whether RM-R1 was right on a pair of RMB, of which a list has several, with what it wrote."""
+    item = rmb_item(row, reading)
+    if item is None:
+        return
+    chosen, rejected = (_answer(row, side) for side in ("text_chosen", "text_rejected"))
+    wrong = [k for k, response in enumerate(item.responses) if k and response.text.strip() == rejected]
+    if item.responses[0].text.strip() != chosen or not wrong:
+        raise DataError(f"{row.where}: its texts are not answers of item {item.id}, which has its uid and category")
+    value, swapped = row.get("results"), row.fields.get("Is_Chosen_Answer_Shuffled_toPositionB")
+    if value not in (0, 1):
+        raise DataError(f"{row.where}: 'results' must be 1 or 0, not {value!r}")
+    right, text = float(value), row.fields.get("answers")
+    if isinstance(text, str):
+        letters = set(re.findall(r"\[\[([AB])\]\]", text))
+        if len(letters) != 1:
+            right = math.nan  # Both letters, or none, are no verdict, which RM-R1 counts as wrong.
+        elif isinstance(swapped, bool) and ((letters == {"B"}) == swapped) != bool(value):
+            reading.remark("state a result that the letter in their answer contradicts: the result is taken")
+    yield pair_verdict(item, 0, wrong[0], 0, right, None if swapped is None else not swapped)
+
+
+def _answer(row: Row, column: str) -> str:
+    """The last message of a conversation, or a text."""
+    value = row.get(column)
+    return plain(value[-1:] if isinstance(value, list) else value).strip()
+
+
+def _rm_r1_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """Pairs and lists in RMB's columns."""
+    lists: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        uid = row.name("pair_uid" if "pair_uid" in row.fields else "bon_uid")
+        lists.setdefault((row.text("category_path"), uid), []).append(row)
+    for (category, uid), own in lists.items():
+        conversation = own[0].get("text_chosen")
+        if not isinstance(conversation, list) or not all(isinstance(message, dict) for message in conversation):
+            raise own[0].wrong("text_chosen", "a list of messages", conversation)
+        prompt = [{name: message.get(name) for name in ("role", "content")} for message in conversation[:-1]]
+        best, *others = ({"answer": _answer(row, side)} for row, side in _sides(own))
+        fields = {"category_path": category, "conversation_input": prompt}
+        if "pair_uid" in own[0].fields:
+            yield Row(fields | {"pair_uid": uid, "chosen": best, "reject": others[0]}, own[0].where)
+        else:
+            yield Row(fields | {"bon_uid": uid, "bon_best": best, "loser_list": others}, own[0].where)
+
+
+def _sides(rows: Sequence[Row]) -> Iterator[tuple[Row, str]]:
+    yield rows[0], "text_chosen"
+    for row in rows:
+        yield row, "text_rejected"
+
+
+FORMS = (
+    Form(
+        "JudgeBench's outputs ('judgments')",
+        has("pair_id", "judgments"),
+        _judgebench,
+        states={"judgebench": _as_they_are},
+    ),
+    Form(
+        "LLMBar's results",
+        has("input", "output_1", "output_2", "results"),
+        _llmbar,
+        verdicts=True,
+        states={"llmbar": _llmbar_states},
+    ),
+    Form(
+        "offsetbias' run_bench files",
+        has("instruction", "response1", "response2", "result"),
+        _run_bench,
+        verdicts=True,
+        states={
+            "evalbiasbench": _run_bench_biases,
+            "llmbar": _run_bench_parts(_as_llmbar),
+            "hhh-alignment": _run_bench_parts(_as_hhh),
+        },
+    ),
+    Form(
+        "RM-R1's logs of RMB",
+        lambda there: bool(there & {"pair_uid", "bon_uid"}) and there >= {"results", "text_chosen", "text_rejected"},
+        _rm_r1,
+        verdicts=True,
+        states={"rmb": _rm_r1_states},
+    ),
+    Form(
+        "RewardBench's generative results ('results')",
+        lambda there: "results" in there and not any("score" in name for name in there),
+        _results,
+        verdicts=True,
+        states={"reward-bench": reward_bench_states},
+    ),
+)
