@@ -21,6 +21,7 @@ __all__ = [
     "FirstLogits",
     "LastLogits",
     "LastToken",
+    "OwnForward",
     "Pooled",
     "Reading",
     "Readout",
@@ -46,6 +47,11 @@ class LastToken:
 @dataclass(frozen=True, slots=True)
 class Pooled:
     """The output of a network that pools its hidden states itself, as encoders do."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnForward:
+    """What a network's own forward gives for a sequence, from wherever it takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ class TokenLogProbs:
     span: Sequence[tuple[int, int]]
 
 
-Readout = LastToken | LastLogits | FirstLogits | AtPositions | TokenLogProbs | Pooled
+Readout = LastToken | LastLogits | FirstLogits | AtPositions | TokenLogProbs | Pooled | OwnForward
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rmeval.answers import KeyIndex
-from rmeval.engines import FirstLogits, Pooled, Readout
+from rmeval.engines import FirstLogits, OwnForward, Pooled, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import ModelOptions
@@ -63,10 +63,11 @@ def find(spec: str, options: ModelOptions) -> Checkpoint:
     """
     try:
         from rmeval.engines.hf.checkpoint import find_checkpoint
+        from rmeval.engines.hf.weights import layout_of
     except ImportError as error:
         raise need_extra(error, f"the model {spec}") from error
-    pickle = options.model_kwargs.get("use_safetensors") is False
-    return find_checkpoint(spec, options.revision, pickle, options.trust_remote_code, options.base_model)
+    layout = layout_of(options.model_kwargs)
+    return find_checkpoint(spec, options.revision, layout, options.trust_remote_code, options.base_model)
 
 
 def make_renderer(
@@ -230,7 +231,7 @@ class Preparation:
         """
         engine.forget()
         rendered = self.windows(requests)
-        if self.cut_item is not None and isinstance(readout(), Pooled | FirstLogits):
+        if self.cut_item is not None and isinstance(readout(), Pooled | OwnForward | FirstLogits):
             raise ModelError(
                 f"{self._name} reads the beginning of its input, which truncate-left would cut "
                 f"(item {self.cut_item}): choose --on-overlength skip"

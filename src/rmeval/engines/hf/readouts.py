@@ -15,7 +15,7 @@ from rmeval.engines import AtPositions, LastLogits, LastToken, Readout, TokenLog
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
-__all__ = ["Reader", "with_total"]
+__all__ = ["Below", "Reader", "with_total"]
 
 _LOGITS = {"cpu": 3 << 20}
 """Numbers of a block of logits, by device: on CPUs 12 MiB in float32, because larger blocks cost page faults."""
@@ -33,7 +33,7 @@ def with_total(logits: torch.Tensor, tokens: Sequence[int]) -> list[FloatArray]:
     return list(found.cpu().double().numpy())
 
 
-class _Below(BaseModelOutput):  # type: ignore[misc]  # It has no types.
+class Below(BaseModelOutput):  # type: ignore[misc]  # It has no types.
     """What the layers below a head give: hidden states, and of all else that architectures ask for nothing."""
 
     def __getattr__(self, name: str) -> None:
@@ -135,9 +135,9 @@ class Reader:
         """
         base, called = self._model.base_model, []
 
-        def given(*_: Any, **__: Any) -> _Below:
+        def given(*_: Any, **__: Any) -> Below:
             called.append(True)
-            return _Below(last_hidden_state=hidden[None])
+            return Below(last_hidden_state=hidden[None])
 
         below = base.forward
         base.forward = given
