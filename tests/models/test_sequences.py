@@ -131,7 +131,7 @@ def test_every_kind_reads_equal_tokens_once(tmp_path: Path, kind: str, kwargs: d
     requests = talks(answers)
     if kind == "comparator":
         file = tmp_path / "two.jinja"
-        file.write_text("A: {{ first | trim }} B: {{ second | trim }}")
+        file.write_text("{{ prompt[0].content }} A: {{ first | trim }} B: {{ second | trim }}")
         options |= {"comparison": str(file), "min_label_mass": 0}
         prompt = (Message("user", "why"),)
         requests = [Request(f"{k + 1:032x}", "i", (0, 1), prompt, (one, "it")) for k, one in enumerate(answers)]
