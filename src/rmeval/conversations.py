@@ -36,8 +36,7 @@ ROLE_ALIASES = {
     "answer": "assistant",
 }
 """Names that data sets use for roles, which chat templates do not know."""
-_MESSAGES = re.compile(r"\[?\s*\{\s*['\"](role|content|from|value|name|tool_calls)['\"]\s*:")
-_PYTHON = re.compile(r"\[?\s*\{\s*'")
+_OBJECT = re.compile(r"\[?\s*\{\s*(['\"])[\w ]+\1\s*:")
 _HEAD = 200
 """Characters of a text that are looked at before it is parsed."""
 _KEYS = {"role", "content", *MESSAGE_EXTRAS}
@@ -58,13 +57,18 @@ def list_in_text(text: str, where: str) -> list[Any] | None:
     Raises:
         DataError: If the text is a list of messages in Python's notation, which is not JSON.
     """
-    start = text[:_HEAD].lstrip()
-    if not start.startswith(("[", "{")) or not _MESSAGES.match(start):
+    begin = _OBJECT.match(text[:_HEAD].lstrip())
+    if begin is None or not text.rstrip().endswith(("]", "}")):
+        return None
+    quote = begin[1]
+    if not any(
+        all(f"{quote}{key}{quote}" in text for key in keys) for keys in (("role", "content"), ("from", "value"))
+    ):
         return None
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        if _PYTHON.match(start):
+        if quote == "'":
             raise DataError(
                 f"{where} is a list of messages in Python's notation, written as text: write it as JSON, "
                 "for example with json.dumps or DataFrame.to_json(lines=True, orient='records')"

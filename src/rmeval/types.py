@@ -269,12 +269,13 @@ class Policy:
         name: Name and version.
         tie: Credit for a contest in which the winner shares the top with others: `loss` gives 0,
             `share` gives 1/k where k responses share the top (one half in a pair).
-        failure: `loss` counts a contest without a score as lost, `exclude` leaves it out of the average.
+        failure: `loss` counts a contest without a score as lost, `exclude` leaves it out of the average, `share` gives
+            1/k for one among k responses (where what is counted is no contest, it is lost).
     """
 
     name: str
     tie: Literal["loss", "share"]
-    failure: Literal["loss", "exclude"]
+    failure: Literal["loss", "exclude", "share"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,37 @@ def m_reward_bench() -> Files:
     return {f"{language}/test-00000-of-00001.parquet": rows for language in ("deu_Latn", "fra_Latn")}
 
 
+def reward_bench_2() -> Files:
+    rows = [
+        {"id": str(n), "subset": "Focus", "prompt": f"{n}?", "chosen": ["a"], "rejected": ["b", "c", "d"]}
+        for n in range(3)
+    ]
+    return {"data/test-00000-of-00001.parquet": rows, "eval-set/other.json": [{"id": 1}]}
+
+
+def reward_math() -> Files:
+    rows = [
+        {"problem": f"{n}?", "problem_id": n, "eval_solution": [str(k)], "solution_reference": f"m{k}"}
+        | {"solution_type": "rejected" if k else "chosen"}
+        for n in range(3)
+        for k in range(10)
+    ]
+    return {"data/test-00000-of-00001.parquet": rows, "dataset_infos.json": [{"a": 1}]}
+
+
+def preference_test_sets() -> Files:
+    rows = [{"prompt": f"{n}?", "chosen": "a", "rejected": "b"} for n in range(2)]
+    sets = ("anthropic_hhh", "shp", "summarize")
+    return {f"data/{name}-00000-of-00001.parquet": rows for name in sets} | {"dataset_infos.json": [{"a": 1}]}
+
+
+def hub_hhh() -> Files:
+    """JSON Lines under the name `.json`."""
+    row = {"input": "Say one.", "targets": {"choices": ["one", "two"], "labels": [1, 0]}}
+    lines = "".join(json.dumps(row | {"input": f"Say one, {n}."}) + "\n" for n in range(2))
+    return {f"data/{kind}/task.json": lines for kind in ("harmless", "helpful", "honest", "other")}
+
+
 def lay_out(root: Path, files: Files) -> None:
     for name, content in files.items():
         path = root / name
@@ -134,6 +165,10 @@ CLONES: dict[str, tuple[Callable[[], Files], int, str]] = {
     "rmb": (rmb, 2, "RMB_dataset"),
     "reward-bench": (reward_bench, 5, "data"),
     "m-reward-bench": (m_reward_bench, 4, ""),
+    "reward-bench-2": (reward_bench_2, 3, "data"),
+    "reward-math": (reward_math, 3, "data"),
+    "preference-test-sets": (preference_test_sets, 6, "data"),
+    "hhh-alignment on the hub": (hub_hhh, 8, "data"),
 }
 
 
@@ -142,7 +177,7 @@ def test_a_clone_and_the_folder_in_it_hold_the_items_once(name: str, tmp_path: P
     files, count, inside = CLONES[name]
     lay_out(tmp_path, files())
     for place in (tmp_path, tmp_path / inside):
-        items = list(load_benchmark(name, str(place)).load())
+        items = list(load_benchmark(name.partition(" ")[0], str(place)).load())
         assert len({item.id for item in items}) == len(items) == count, place
 
 

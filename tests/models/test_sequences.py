@@ -76,6 +76,17 @@ def test_trailing_spaces_never_decide_on_the_padded_path(
     assert sentence_ in " ".join(command(capsys, "show", found.path).out.split())
 
 
+def test_a_comparator_ties_pairs_that_read_the_same_in_both_orders(tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "m", "causal", tokenizer=make_tokenizer())
+    (tmp_path / "two.jinja").write_text("{{ prompt[-1].content }} A: {{ first | trim }} B: {{ second | trim }} ")
+    data = write_pairs(
+        tmp_path / "pairs.jsonl", [("why", "so", "so "), ("why", "it is", "it is"), ("what", "the land", "so")]
+    )
+    options: dict[str, Any] = {"kind": "comparator", "comparison": str(tmp_path / "two.jinja"), "min_label_mass": 0}
+    found = rmeval.evaluate(str(folder), "pairs", data, out=tmp_path / "runs", model_kwargs=PADDED, **options)
+    assert (found.record("accuracy").ties, found.same_tokens) == (2, 1)
+
+
 def test_equal_texts_are_not_counted(trims: Path, tmp_path: Path) -> None:
     data = write_pairs(
         tmp_path / "pairs.jsonl", [("why", "so", "so"), ("why", "it is", "it is "), ("what", "the land", "so")]
@@ -120,7 +131,7 @@ def test_every_kind_reads_equal_tokens_once(tmp_path: Path, kind: str, kwargs: d
     requests = talks(answers)
     if kind == "comparator":
         file = tmp_path / "two.jinja"
-        file.write_text("A: {{ first | trim }} B: {{ second | trim }}")
+        file.write_text("{{ prompt[0].content }} A: {{ first | trim }} B: {{ second | trim }}")
         options |= {"comparison": str(file), "min_label_mass": 0}
         prompt = (Message("user", "why"),)
         requests = [Request(f"{k + 1:032x}", "i", (0, 1), prompt, (one, "it")) for k, one in enumerate(answers)]

@@ -10,7 +10,18 @@ import numpy as np
 from rmeval.tables import Codes, EvidenceTable, ItemTable, Mask, starts
 from rmeval.types import Evidence, FloatArray, IntArray, Item, Policy
 
-__all__ = ["HALF", "OFFICIAL", "POLICIES", "SHARED", "Outcomes", "joined", "outcomes", "outcomes_of", "sides"]
+__all__ = [
+    "HALF",
+    "HALF_FAILURES",
+    "OFFICIAL",
+    "POLICIES",
+    "SHARED",
+    "Outcomes",
+    "joined",
+    "outcomes",
+    "outcomes_of",
+    "sides",
+]
 
 OFFICIAL = Policy("official@1", tie="loss", failure="loss")
 """What RM-Bench (`scripts/utils.py`) and RewardBench (`rewardbench.py`) do: strict `>`, so a tie or a NaN loses."""
@@ -18,7 +29,9 @@ HALF = Policy("half-ties@1", tie="share", failure="exclude")
 """Ties share the point, failures are left out: fair to baselines that cannot tell two answers apart."""
 SHARED = Policy("shared-ties@1", tie="share", failure="loss")
 """What RewardBench 2 does (`reroll_and_score_dataset` of `rewardbench/utils.py`): 1/k for each of k at the top."""
-POLICIES = {policy.name: policy for policy in (OFFICIAL, HALF, SHARED)}
+HALF_FAILURES = Policy("half-failures@1", tie="share", failure="share")
+"""What RewardBench 1 does of generative models (`scripts/run_generative.py`): no verdict counts one half."""
+POLICIES = {policy.name: policy for policy in (OFFICIAL, HALF, SHARED, HALF_FAILURES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +186,8 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Po
                 tag[places], tied[places], failed[places] = code, margin == 0, np.isnan(margin)
                 shared = 1.0 / sharing if policy.tie == "share" else np.zeros(len(block))
                 won = np.where(margin > 0, 1.0, np.where(margin == 0, shared, 0.0))
-                won[np.isnan(margin)] = 0.0 if policy.failure == "loss" else np.nan
+                failed_credit = {"loss": 0.0, "exclude": np.nan, "share": 1 / len(contest.members)}
+                won[np.isnan(margin)] = failed_credit[policy.failure]
                 credit[places] = won
     item = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(first))
     return Outcomes(item, tag, tuple(codes), credit, tied, failed, table.subset, table.subsets, table.cluster)

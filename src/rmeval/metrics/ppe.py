@@ -213,7 +213,7 @@ def ranking_records(
     if len(battles.names) < 3 or np.isnan(battles.judged).all():
         return
     counted = _counted(items, battles)
-    if policy.failure == "loss":
+    if policy.failure != "exclude":
         battles = replace(battles, judged=np.where(np.isnan(battles.judged), 0.5, battles.judged))
     cluster = np.unique(items.cluster[battles.item], return_inverse=True)[1]
     clusters = int(cluster.max()) + 1

@@ -48,7 +48,7 @@ def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, policy: Policy) 
     item = np.flatnonzero(held).astype(np.int32)
     own = credit[held]
     failed = np.isnan(own)
-    own[failed] = 0.0 if policy.failure == "loss" else np.nan
+    own[failed] = np.nan if policy.failure == "exclude" else 0.0
     tag = np.zeros(len(item), np.int32)
     return Outcomes(item, tag, (RECIPROCAL,), own, tied[held], failed, items.subset, items.subsets, items.cluster)
 
@@ -75,6 +75,6 @@ def pairs_with_winner(items: ItemTable, evidence: EvidenceTable, policy: Policy)
     margin = np.concatenate([own for _, own in parts]) if parts else np.empty(0)
     failed, tied = np.isnan(margin), margin == 0
     credit = np.where(margin > 0, 1.0, np.where(tied & (policy.tie == "share"), 0.5, 0.0))
-    credit[failed] = 0.0 if policy.failure == "loss" else np.nan
+    credit[failed] = {"loss": 0.0, "exclude": np.nan, "share": 0.5}[policy.failure]
     tag = np.zeros(len(item), np.int32)
     return Outcomes(item, tag, ("pair",), credit, tied, failed, items.subset, items.subsets, items.cluster)

@@ -66,7 +66,7 @@ def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, policy
     tags = tuple(PARTS)
     gaps: FloatArray = np.concatenate([row.gap for row in rows]) if rows else np.zeros(0)
     credit: FloatArray = np.concatenate([row.credit for row in rows]) if rows else np.zeros(0)
-    credit[np.isnan(gaps)] = 0.0 if policy.failure == "loss" else np.nan
+    credit[np.isnan(gaps)] = np.nan if policy.failure == "exclude" else 0.0
     return Outcomes(
         np.array([row.position for row in rows], np.int32),
         np.array([tags.index(row.part) for row in rows], np.int32),

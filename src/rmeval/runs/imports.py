@@ -84,14 +84,14 @@ def import_scores(
         if items_from_scores:
             benchmark.data = str(scores)
             stated = _stated_items(file, benchmark)
-        planned = plan(benchmark, selection, stated)
+        planned = _planned(file, benchmark, selection, stated)
         if stated is not None:
             planned = replace(planned, notes=(*planned.notes, STATED))
         if file.form.verdicts:
             planned = planned.for_comparing()
         found = _read(file, [one.item for one in planned.items()], steps)
         source = f"scores sha256:{files_digest([scores])}" + (f" steps {steps}" if steps else "")
-        name = name or file.model or stem_of(scores)
+        name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
     planned = _covered(planned, benchmark, found)
     identity = {"protocol": found.protocol.name, "model": source, "name": name}
     with RunWriter(found.model(name, planned), planned, identity, out, store_text, break_lock) as writer:
@@ -131,7 +131,7 @@ class _File:
 def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
     """Rows from a JSON object: of lists of rows by part, or of columns; what is no list, as a name, is left alone."""
     lists = {name: values for name, values in document.items() if isinstance(values, list)}
-    if lists and all(values and all(isinstance(row, dict) for row in values) for values in lists.values()):
+    if any(lists.values()) and all(isinstance(row, dict) for values in lists.values() for row in values):
         return [
             Row({"_part": name} | row, f"{path} {name} entry {number}")
             for name, rows in lists.items()
@@ -162,6 +162,16 @@ def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
             + (f"give {known}, or --data" if known else "give --data")
         )
     return [item for row in benchmark.gathered(states(file.rows, file.path)) for item in benchmark.items(row)]
+
+
+def _planned(file: _File, benchmark: Benchmark, selection: Selection, stated: Sequence[Item] | None) -> Plan:
+    """The items; where there are no data, the error says that the file states its items, if it does."""
+    try:
+        return plan(benchmark, selection, stated)
+    except DataError as error:
+        if benchmark.data is None and benchmark.card.id in file.form.states:
+            raise DataError(f"{error}; or take the items from the file of scores with --items-from-scores") from error
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +252,7 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
             len(file.rows),
             file.path,
         )
-    remarks = tuple(f"{count_of(times, 'row')} {sentence}" for sentence, times in reading.remarks.items())
+    remarks = tuple(f"{sentence}: {count_of(times, 'row')}" for sentence, times in reading.remarks.items())
     if reading.reduced and steps is not None:
         remarks = (f"the score of an answer is the {_REDUCED[steps]} of its steps' scores", *remarks)
     if scores:

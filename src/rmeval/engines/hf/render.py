@@ -181,10 +181,10 @@ class Renderer:
         dropped = sorted({role for part, role in counts if part == CONTENT} - self._allowed)
         if dropped:
             raise ModelError(
-                f"the template of {self._source} does not show messages of the role {dropped[0]!r}, so that what they "
-                "say would not reach the model: give a template that does (--chat-template, or --comparison for a "
+                f"the template of {self._source} does not show messages of the role {_either(dropped)}, so that what "
+                "they say would not reach the model: give a template that does (--chat-template, or --comparison for a "
                 "comparator), rename the role in the data (--roles for pairs), or go on without them with "
-                f"--allow-dropped-roles {dropped[0]}"
+                + " ".join(f"--allow-dropped-roles {role}" for role in dropped)
             )
         self._hidden.update(counts)
 
@@ -282,6 +282,10 @@ class Renderer:
             **({"not_shown": hidden} if (hidden := self.not_shown()) else {}),
             **self._facts,
         }
+
+
+def _either(roles: Sequence[str]) -> str:
+    return " or ".join(map(repr, roles))
 
 
 def _read_template(file: str) -> str:

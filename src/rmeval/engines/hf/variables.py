@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,7 +33,7 @@ def check_variables(template: str | Mapping[str, str] | None, given: Mapping[str
         source: Where the tokenizer is from, for messages.
 
     Raises:
-        ModelError: If there is no template, or a variable is not one that it uses.
+        ModelError: If there is no template, a variable is not one that it uses, or a value is none of JSON.
     """
     names = ", ".join(given)
     if not template:
@@ -44,6 +45,12 @@ def check_variables(template: str | Mapping[str, str] | None, given: Mapping[str
             f"rmeval itself decides about {', '.join(own)} when it lays out a conversation: "
             "leave that out of --template-kwargs"
         )
+    try:
+        json.dumps(dict(given), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"--template-kwargs are written into the manifest, and cannot be ({error}): give what JSON can hold"
+        ) from error
     known = variables_of(template)
     if known is not None and (unknown := [name for name in given if name not in known]):
         has = f"its variables are {', '.join(sorted(known))}" if known else "it has no variables"

@@ -99,7 +99,14 @@ class Reading:
     steps: str | None = None
     remarks: Counter[str] = field(default_factory=Counter)
     reduced: bool = False
+    _seen: set[str] = field(default_factory=set)
     _times: Counter[str] = field(default_factory=Counter)
+
+    def again(self, name: str) -> bool:
+        """Whether something was named before, in the course of the file."""
+        known = name in self._seen
+        self._seen.add(name)
+        return known
 
     def times(self, name_of: Callable[[Row], str], name: str) -> int:
         """How many rows of the file have a name."""
@@ -108,7 +115,7 @@ class Reading:
         return self._times[name]
 
     def remark(self, sentence: str, times: int = 1) -> None:
-        """Notes something of a row, in words that follow a number of rows."""
+        """Notes something of a row, in words that a number of rows follows."""
         self.remarks[sentence] += times
 
 
@@ -200,7 +207,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
             f"{row.where}: these are scores of steps, {len(scores)} of one answer: choose how they become one with "
             f"--steps {', '.join(STEPS)}"
         )
-    reading.reduced |= reading.steps is not None
+    reading.reduced |= len(scores) > 1
     values = [number(row, score) for score in scores]
     if not values or any(math.isnan(value) for value in values):
         return math.nan

@@ -78,7 +78,8 @@ class ItemIndex:
     def with_answers(self, prompt: str, answers: Sequence[str]) -> Item | None:
         """The item with some answers, in any order, to a prompt, which may be the end of a longer text."""
         near = self.by_answers.get(_answers_digest(answers), [])
-        fits = [item for item in near if item.prompt[-1].content.strip() in prompt]
+        exact = [item for item in near if item.prompt[-1].content.strip() == prompt.strip()]
+        fits = exact or [item for item in near if item.prompt[-1].content.strip() in prompt]
         item = fits[0] if fits else None
         if len(fits) > 1 and item is not None:  # Items of equal texts: each is found once.
             near.remove(item)

@@ -24,10 +24,19 @@ def _solutions(row: Row, reading: Reading) -> Iterator[Score]:
     writers, scores = row.texts("solution_reference"), row.get("score")
     if not isinstance(scores, list) or len(scores) != len(writers):
         raise DataError(f"{row.where}: 'score' must hold a number for each of the {len(writers)} solutions")
-    if (found := _item(row, writers, reading)) is not None:
+    found = _item(row, writers, reading)
+    if found is not None and not _again(row, reading):
         item, places = found
         for place, score in zip(places, scores, strict=True):
             yield Score(item.id, place, of_steps(row, score, reading))
+
+
+def _again(row: Row, reading: Reading) -> bool:
+    """Whether the row's problem was there before: some of the published files hold two problems twice."""
+    known = reading.again(row.text("problem"))
+    if known:
+        reading.remark("the problem occurs before in the file, and what stands there is taken")
+    return known
 
 
 def _item(row: Row, writers: Sequence[str], reading: Reading) -> tuple[Item, list[int]] | None:
@@ -101,6 +110,8 @@ def _verdicts(row: Row, reading: Reading) -> Iterator[Verdict]:
         others = [place for place in range(len(item.responses)) if place != winner]
         if winner is None or sorted(_writer(item.responses[place]) for place in others) != sorted(writers):
             continue
+        if _again(row, reading):
+            return
         places = _by_writer(item, others, row)
         for writer, letter, own in zip(writers, letters, right, strict=True):
             prefers = float(letter == own) if letter in ("A", "B") else math.nan
@@ -131,7 +142,7 @@ def _steps(row: Row, reading: Reading) -> Iterator[Score]:
         of_kind = [k for k, response in enumerate(item.responses) if ((response.gold or 0) > 0) == (kind == "chosen")]
         if len(of_kind) == 1:
             found = [(item, of_kind[0])]
-            reading.remark("have another text than the solution of their problem and kind that they are taken for")
+            reading.remark("the text is not that of the only solution of its problem and kind, which it is taken for")
     if found:
         item, place = found[0]
         yield Score(item.id, place, of_steps(row, output["step_scores"], reading))

@@ -77,7 +77,7 @@ def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
         yield Score(item.id, place, score)
 
 
-GAINSAID = "have the id of an item with other texts: they are matched by their texts"
+GAINSAID = "the id is that of an item with other texts, and the texts are what is matched"
 
 
 def _check_result(row: Row, chosen: Sequence[float], rejected: Sequence[float], reading: Reading) -> None:
@@ -85,7 +85,7 @@ def _check_result(row: Row, chosen: Sequence[float], rejected: Sequence[float], 
     stated = next((row.fields[name] for name in ("is_correct", "results") if name in row.fields), None)
     single = len(chosen) == len(rejected) == 1
     if single and stated in (0, 1) and bool(stated) != (chosen[0] > rejected[0]):
-        reading.remark("state a result that is not what their scores say: the scores are taken")
+        reading.remark("the result that is stated is not that of the scores, which are taken")
 
 
 def _name_starts(path: Path) -> list[str]:
@@ -137,7 +137,7 @@ def _reward_bench_2_item(row: Row, reading: Reading) -> Item | None:
     known = [agrees(row, item) for item in near]
     if True in known:
         if several:
-            reading.remark("share their id and subset with others: they are matched by their texts")
+            reading.remark("the id occurs more than once in its subset, and the texts are what is matched")
         return near[known.index(True)]
     if (item := reading.index.with_texts(row)) is not None:
         reading.remark(GAINSAID)
@@ -149,12 +149,12 @@ def _reward_bench_2_item(row: Row, reading: Reading) -> Item | None:
         )
     if near and several:
         reading.remark(
-            "share their id and subset with others and hold no texts of an item, so that it cannot be known (files of "
-            "RewardBench 2 are known to repeat ids): they are left out"
+            "the id occurs more than once in its subset, as files of RewardBench 2 are known to have it, and no text "
+            "shows which item is meant: left out"
         )
         return None
     if False in known:  # A chat template may change texts.
-        reading.remark("hold rendered texts in which those of their item do not occur: they are matched by their ids")
+        reading.remark("the rendered texts do not hold those of the item, and the id is what is matched")
     return near[0] if near else None
 
 
@@ -199,7 +199,7 @@ def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
             if not _is_error(_at(wrong, k)) and not math.isnan(value := number(row, sample))
         ]
         if len(known) < len(own):
-            reading.remark("have samples that are errors: means are of the others")
+            reading.remark("some samples are errors, and the mean is of the others")
         mean = math.fsum(known) / len(known) if known else math.nan
         found.append((mean, not known and bool(_at(refused, place) if isinstance(refused, list) else refused)))
     return found

@@ -21,7 +21,7 @@ __all__ = ["FORMS", "judged_by"]
 
 DECISIONS = {"A>B": 1.0, "B<A": 1.0, "B>A": 0.0, "A<B": 0.0, "A=B": 0.5, "B=A": 0.5}
 """Whether the answer that is shown as A is preferred."""
-OTHER_LABEL = "have another label than the benchmark: the benchmark's is taken"
+OTHER_LABEL = "the file has another label than the benchmark, whose label is taken"
 
 
 def judged_by(row: Row) -> str | None:
@@ -43,12 +43,14 @@ def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
         return
     _check_pair(row, item, reading)
     judgments = row.get("judgments")
+    if isinstance(judgments, list):
+        judgments = [{"decision": None} if judgment is None else judgment for judgment in judgments]
     if not isinstance(judgments, list) or not 1 <= len(judgments) <= 2 or not all(map(_is_object, judgments)):
         raise row.wrong("judgments", "a list of one or two objects", judgments)
     if (scores := _model_scores(row, 0)) is not None:
         swapped = _model_scores(row, 1)
         if swapped is not None and swapped[::-1] != scores:
-            reading.remark("score an answer otherwise in the swapped order: the scores of the first order are taken")
+            reading.remark("the scores of the swapped order are others, and those of the first order are taken")
         for place, score in enumerate(scores):
             yield Score(item.id, place, score)
         return
@@ -69,10 +71,13 @@ def _is_object(value: Any) -> bool:
 def _model_scores(row: Row, order: int) -> list[float] | None:
     """The scores of A and B that a reward model's judgment holds, in the order in which they were shown."""
     try:
-        judgment = row.fields["judgments"][order]["judgment"]
-        scores = judgment["scores"] if "scores" in judgment else [judgment["score_A"], judgment["score_B"]]
+        said = row.fields["judgments"][order]
+        scores = said["judgment"].get("scores")
+        # Forks rate both answers and decide, too: then the decision is the verdict, unless a reward model made it.
+        if scores is None and (said.get("decision") is None or row.fields.get("judge_name") == "reward_model"):
+            scores = [said["judgment"]["score_A"], said["judgment"]["score_B"]]
         return [number(row, scores[0]), number(row, scores[1])]
-    except (LookupError, TypeError):
+    except (AttributeError, LookupError, TypeError):
         return None
 
 
@@ -161,7 +166,7 @@ def _run_bench(row: Row, reading: Reading) -> Iterator[Verdict]:
             right = _run_bench_right(own)
             said = str(own.get("prediction"))
             if order == 0 and said in ("1", "2") and (said == str(label)) != (right == 1.0):
-                reading.remark("state an is_correct that their prediction and label contradict: is_correct is taken")
+                reading.remark("prediction and label contradict is_correct, and is_correct is taken")
             yield pair_verdict(item, places[label - 1], places[2 - label], order, right, (order == 0) == (label == 1))
 
 
@@ -224,8 +229,8 @@ def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
         raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a verdict that could not be read")
     if right == 0.5:
         reading.remark(
-            "count one half in the file, as RewardBench's script counts verdicts that it cannot read: here they have "
-            "none"
+            "the file counts one half, as RewardBench's script does of a verdict that it cannot read; here there is "
+            "none (--policy half-failures@1 counts as the script does)"
         )
     yield result_verdict(row, item, 0, math.nan if right == 0.5 else right, None)
 
@@ -248,7 +253,7 @@ def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
         if len(letters) != 1:
             right = math.nan  # Both letters, or none, are no verdict, which RM-R1 counts as wrong.
         elif isinstance(swapped, bool) and ((letters == {"B"}) == swapped) != bool(value):
-            reading.remark("state a result that the letter in their answer contradicts: the result is taken")
+            reading.remark("the letter in the answer contradicts the result, and the result is taken")
     yield pair_verdict(item, 0, wrong[0], 0, right, None if swapped is None else not swapped)
 
 
