@@ -69,6 +69,5 @@ def reason_of(error: BaseException) -> str:
     if not lines:
         return type(error).__name__
     text = lines[0] if not lines[0].endswith(":") else " ".join(lines[:2])
-    if len(text) > _LONGEST:
-        text = text[:_LONGEST].rpartition(" ")[0] + " ..."
-    return re.sub(r"\s+", " ", text).rstrip(".:")
+    text = re.sub(r"\s+", " ", text).rstrip(".:")
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rpartition(" ")[0] + " ..."

@@ -460,12 +460,12 @@ def test_the_doctor_compares(plain: Path, tmp_path: Path) -> None:
     items = list(rmeval.load_benchmark("rm-bench-synthetic", size=8).load())
     options = ModelOptions(trust_remote_code=True, on_overlength="skip")
     for name, level, text in (
-        ("Faithful", "ok", "equal its own forward"),
-        ("Negated", "note", "its own forward is used"),
+        ("Faithful", "ok", "and its own forward give equal scores"),
+        ("Negated", "note", "own forward, padded batches is used"),
     ):
         folder, _ = with_class(plain, tmp_path / name, name)
         found = examine(str(folder), options, items, ["float32"])
         assert any(finding.level == level and text in finding.text for finding in found.findings), found.findings
     folder, _ = with_class(plain, tmp_path / "over", "Negated", stated="Qwen3ForSequenceClassification")
     found = examine(str(folder), ModelOptions(on_overlength="skip"), items, ["float32"])
-    assert any("passed over" in finding.text for finding in found.findings if finding.level == "problem")
+    assert any("passed over" in finding.text for finding in found.findings if finding.level == "note")

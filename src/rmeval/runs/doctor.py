@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from rmeval.errors import ModelError
 from rmeval.metrics.intervals import wilson
 from rmeval.models import ModelOptions, load_model
 from rmeval.models.classifier import Classifier
+from rmeval.runs.findings import Finding, added_tokens, own_forward, place
 from rmeval.types import Conversation, FloatArray, IntArray, Item
 from rmeval.wording import same_tokens_note
 
@@ -25,21 +25,6 @@ __all__ = ["Examination", "Finding", "Way", "examine"]
 BATCH = 8
 NEAR = 4
 """Margins of less than this many times the spread between batches are near-ties."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        level: Whether it is as it should be, worth knowing, or wrong.
-        text: What was found.
-        advice: What to do about it.
-    """
-
-    level: Literal["ok", "note", "problem"]
-    text: str
-    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +53,7 @@ class Examination:
     Attributes:
         model: The model's name.
         rendered: The first conversation as the network gets it.
-        read: The last tokens of it, as text and id; the head is read at the last.
+        read: The last tokens of it, as text and id.
         answers: Answers in the sample.
         decisions: Decisions between two of them.
         findings: What was looked at.
@@ -159,6 +144,7 @@ def examine(
             continue
         scores[dtype] = results
         if dtype == own:
+            found.findings += [*place(examined, sequences), *own_forward(examined)]
             found.findings += [*_scores(results["one by one"], kept, pairs), *_labels(examined, sequences)]
             found.findings += _sharing(examined)
     base = scores.get("float32", scores[own])["one by one"]
@@ -248,15 +234,7 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
         return
     found.rendered = tokenizer.decode(good[0])
     found.read = [(tokenizer.decode([token]), int(token)) for token in good[0][-3:]]
-    last = Counter(int(tokens[-1]) for tokens in good)
-    if len(last) > 1:
-        yield Finding(
-            "note",
-            f"the head is read at {len(last)} different tokens: the template writes nothing after the answer",
-            "check that it was trained that way: most templates close the turn",
-        )
-    else:
-        yield Finding("ok", f"the head is read at {tokenizer.decode([next(iter(last))])!r} in all conversations")
+    yield from added_tokens(model, good)
     twice = model.texts.renderer.facts().get("double_bos", 0)
     if twice:
         yield Finding(
@@ -361,7 +339,7 @@ def _sharing(model: Classifier) -> Iterator[Finding]:
         yield Finding(
             "ok", f"prefixes are shared: {sharing['distinct']} of {sharing['tokens']} tokens, {saved:.2f} times fewer"
         )
-    elif not isinstance(model.readout(), Pooled):
+    elif isinstance(sharing, str) and not isinstance(model.readout(), Pooled):
         yield Finding(
             "note", f"prefixes are not shared ({str(sharing).removeprefix('off: ')}), which only takes longer"
         )

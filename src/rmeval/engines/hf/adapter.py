@@ -32,7 +32,7 @@ def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
         with safe_open(folder / "adapter_model.safetensors", "pt") as file:
             return {_in_base(name): tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"the adapter in {folder} cannot be read ({error}): save it anew") from error
+        raise ModelError(f"the adapter in {folder} cannot be read ({reason_of(error)}): save it anew") from error
 
 
 _TABLE = re.compile(r"(embed|wte|lm_head)[^.]*\.(\w+\.)*weight$")
@@ -153,6 +153,7 @@ def lay_over(model: Any, folder: Path) -> Any:
             f"{', ...' if len(homeless) > 1 else ''}): it was trained on another base, or as another kind of model; "
             "check --base-model and --kind"
         )
-    if lacking := next((str(one.message) for one in said if "missing adapter keys" in str(one.message)), None):
-        raise ModelError(f"the adapter {folder} lacks weights ({lacking[:120]}...): check that it was saved whole")
+    if lacking := next((one.message for one in said if "missing adapter keys" in str(one.message)), None):
+        reason = reason_of(lacking) if isinstance(lacking, Warning) else lacking
+        raise ModelError(f"the adapter {folder} lacks weights ({reason}): check that it was saved whole")
     return found.eval()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rmeval.digests import files_digest
 from rmeval.engines.hf.weights import WHOLE, Layout, getter, head_names, weight_files
 from rmeval.errors import ModelError
-from rmeval.hub import hub_file, is_absent, is_hub_id
+from rmeval.hub import hub_file, is_absent, is_cached, is_hub_id
 
 __all__ = ["Checkpoint", "find_checkpoint", "find_tokenizer", "tokenizer_source"]
 
@@ -157,7 +157,9 @@ def _find_adapter(spec: str, revision: str | None, layout: Layout) -> _Adapter |
     try:
         hub_file(spec, layout.name("config.json"), revision)
     except ModelError as error:
-        if not is_absent(error):
+        # Without a hub it is not known that there is none, but an adapter that is in the cache is one.
+        known = is_cached(spec, layout.name(ADAPTER_CONFIG), revision, "model")
+        if not is_absent(error, or_unknown=known):
             raise
         config = hub_file(spec, layout.name(ADAPTER_CONFIG), revision)
         hub_file(spec, layout.name(ADAPTER_WEIGHTS), config.commit)

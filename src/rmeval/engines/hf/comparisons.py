@@ -14,7 +14,7 @@ from rmeval.digests import digest
 from rmeval.engines.hf.boundary import Rendered
 from rmeval.engines.hf.render import Renderer
 from rmeval.engines.hf.visibility import Messages, Tools, Visibility
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, reason_of
 from rmeval.types import Request
 
 __all__ = ["Comparison"]
@@ -107,7 +107,7 @@ class Comparison:
                 ids = self._ids(prompt, request.responses[0], request.responses[1], request.tools)
                 error = None if ids else "the comparison shows nothing"
             except _TEMPLATE_ERRORS as reason:
-                ids, error = [], f"the template refuses this comparison: {str(reason).splitlines()[0]}"
+                ids, error = [], f"the template refuses this comparison: {reason_of(reason)}"
             found.append(Rendered(np.array(ids, dtype=np.int32), error))
         self._renderer.note([one.tokens for one in found if one.error is None])
         return found

@@ -156,7 +156,7 @@ def _names(files: list[Path]) -> dict[str, Path]:
             with safe_open(file, "pt") as opened:
                 found |= dict.fromkeys(opened.keys(), file)
         except (OSError, SafetensorError) as error:
-            raise ModelError(f"{file} cannot be read ({error}): download it again") from error
+            raise ModelError(f"{file} cannot be read ({reason_of(error)}): download it again") from error
     return found
 
 

@@ -24,7 +24,7 @@ from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArra
 from rmeval.engines.hf.tokenizer import load_tokenizer
 from rmeval.engines.hf.variables import check_variables, variables_of
 from rmeval.engines.hf.visibility import CONTENT, Hidden, Visibility
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, reason_of
 from rmeval.types import Conversation
 
 __all__ = ["Boundary", "Rendered", "Renderer", "TokenArray"]
@@ -82,7 +82,7 @@ class Renderer:
             raise
         except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
             raise ModelError(
-                f"the tokenizer of {source} cannot be loaded ({_first_line(error)}): give one with --tokenizer"
+                f"the tokenizer of {source} cannot be loaded ({reason_of(error)}): give one with --tokenizer"
             ) from error
         if chat_template is not None:
             self.tokenizer.chat_template = _read_template(chat_template)
@@ -132,7 +132,7 @@ class Renderer:
             tokenise(self.tokenizer, [[{"role": "user", "content": "PROMPT"}]], ())
         except jinja2.TemplateSyntaxError as error:
             raise ModelError(
-                f"the chat template of {source} is no Jinja template (line {error.lineno}: {_first_line(error)}): "
+                f"the chat template of {source} is no Jinja template (line {error.lineno}: {reason_of(error)}): "
                 "give another with --chat-template"
             ) from error
         except (jinja2.TemplateError, *LOADING_ERRORS):
@@ -234,7 +234,7 @@ class Renderer:
         except (jinja2.TemplateError, *LOADING_ERRORS) as error:
             if len(chunk) > 1:
                 return [one for conversation in chunk for one in self._chunk([conversation], tools)]
-            reason = f"the chat template refuses this conversation: {_first_line(error)}"
+            reason = f"the chat template refuses this conversation: {reason_of(error)}"
             return [Rendered(np.empty(0, np.int32), reason)]
         return [
             Rendered(
@@ -313,7 +313,3 @@ def _fix_date(template: Any) -> Any:
     if isinstance(template, dict):
         return {name: _fix_date(one) for name, one in template.items()}
     return _TODAY.sub(lambda call: repr(_DATE.strftime(call[2])), template)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

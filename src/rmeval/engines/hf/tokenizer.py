@@ -13,7 +13,7 @@ from huggingface_hub import try_to_load_from_cache
 from transformers import AutoTokenizer, TokenizersBackend
 from transformers.tokenization_utils_base import get_fast_tokenizer_file
 
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, reason_of
 
 __all__ = ["TOKENIZER_PLACES", "TokenSource", "load_tokenizer"]
 
@@ -114,7 +114,7 @@ class TokenSource:
         try:
             other = self._other(texts)
         except Exception as error:  # noqa: BLE001  A class that does not fit its file fails in many ways.
-            self._report(f"it fails: {first_line(error)}")
+            self._report(f"it fails: {reason_of(error)}")
             return
         for text, one, two in zip(texts, map(list, used), other, strict=True):
             if one == two:
@@ -182,7 +182,7 @@ def load_tokenizer(
             "the tokenizer of %s cannot be loaded by the class that its config names (%s): its tokenizer.json is used "
             "as it is",
             source,
-            first_line(error),
+            reason_of(error),
         )
     name = type(tokenizer).__name__
     file = _find_file(tokenizer, source, revision)
@@ -313,11 +313,6 @@ def _warn_of_mistral(tokenizer: Any, source: str) -> None:
             "was trained with the right one, give --tokenizer-kwargs fix_mistral_regex=true",
             source,
         )
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _short(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, reason_of
 from rmeval.hub import hub_file, is_absent
 
 __all__ = ["WHOLE", "Getter", "Layout", "getter", "head_names", "layout_of", "weight_files"]
@@ -111,7 +111,7 @@ def _shards(get: Getter, index: str) -> list[Path]:
     try:
         names = sorted(set(json.loads(listing.read_text(encoding="utf-8"))["weight_map"].values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{listing} cannot be read ({error}): download it again") from error
+        raise ModelError(f"{listing} cannot be read ({reason_of(error)}): download it again") from error
     found = {name: get(name) for name in names}
     if missing := [name for name, path in found.items() if path is None]:
         raise ModelError(f"{listing} names {missing[0]}, which is not there: check that the model is complete")
