@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
     PreTrainedTokenizerFast,
@@ -74,3 +76,15 @@ def make_checkpoint(
     model.eval().save_pretrained(path)
     (tokenizer or make_tokenizer()).save_pretrained(path)
     return path
+
+
+def say(folder: Path, *words: str) -> None:
+    """Makes a language model of `make_checkpoint` give some words of one token nearly all of its probability."""
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        # A part of the hidden state that is large after any text, and that only those words look at.
+        model.model.embed_tokens.weight[:, 0] = 20.0
+        head = model.lm_head.weight
+        head[:, 0] = 0.0
+        head[[tokenizer(word, add_special_tokens=False)["input_ids"][0] for word in words], 0] = 4.0
+    model.save_pretrained(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkpoints import make_checkpoint, make_tokenizer
+from tests.checkpoints import make_checkpoint, make_tokenizer, say
 from tests.command import command
 from tests.data import pair_rows, rm_bench_rows
 
@@ -31,6 +31,7 @@ def test_blocks(
     for seed, name in enumerate(("my-policy", "my-reference")):
         folder = tmp_path / name
         make_checkpoint(folder, "causal", seed=seed, tokenizer=tokenizer, max_position_embeddings=2048)
+    say(tmp_path / "my-policy", "A", "B")
     (tmp_path / "data").mkdir()
     rows = [
         row

@@ -59,6 +59,7 @@ def test_the_core_alone_runs_baselines_and_shows(rm_bench_folder: Path, tmp_path
 # Each may import from those before it, from the shared modules, and from itself.
 ORDER = ("benchmarks", "protocols", "engines", "models", "runs", "report", "cli")
 SHARED = {
+    "conversations",
     "types",
     "errors",
     "digests",

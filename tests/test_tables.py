@@ -7,13 +7,14 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmeval.answers import STATUSES, Answers, KeyIndex
-from rmeval.digests import unordered_digest
+from rmeval.digests import gold_digest, unordered_digest
 from rmeval.errors import DataError, RunError
 from rmeval.metrics.outcomes import POLICIES, outcomes
 from rmeval.runs.items import add_tokens, count_item, read_items, write_items
@@ -49,7 +50,6 @@ def items(draw: st.DrawFn) -> list[Item]:
                 tuple(draw(st.lists(contests, max_size=3))),
                 f"c{draw(few)}",
                 draw(st.none() | st.just("g")),
-                draw(st.sampled_from([1.0, 0.5])),
                 draw(st.sampled_from([{}, {"language": "py"}])),
             )
         )
@@ -122,14 +122,15 @@ def test_a_table_gives_its_items_back(items: list[Item], data: st.DataObject) ->
 def test_a_file_gives_its_items_back(
     tmp_path_factory: pytest.TempPathFactory, numbered: bool, items: list[Item]
 ) -> None:
-    """Also a file of before shapes had numbers."""
+    """Also a file of before shapes had numbers, when items had a weight that nothing read."""
     items[0] = replace(items[0], responses=(*items[0].responses, Response("- a\n- b", steps=(Step(0, 3, 0.5),))))
     path = tmp_path_factory.mktemp("items") / "items.parquet"
     counted = [count_item(item) for item in items]
     table = ItemTable.of(items)
     write_items(counted, table.shape, path, texts=False)
     if not numbered:
-        pq.write_table(pq.read_table(path).drop(["shape"]), path)
+        old = pq.read_table(path).drop(["shape"])
+        pq.write_table(old.add_column(4, "weight", pa.array([0.5] * len(old))), path)
     stored = read_items(path)
     assert list(stored.table) == list(table)
     assert list(stored.digests()) == [one.digests for one in counted]
@@ -244,6 +245,13 @@ def test_subsets_apart_are_what_they_are_within(items: list[Item], data: st.Data
             assert one.item.tolist() == alone.item.tolist()
             assert one.n_clusters == alone.n_clusters
             assert (one.cluster[:, None] == one.cluster).tolist() == (alone.cluster[:, None] == alone.cluster).tolist()
+
+
+def test_digests_of_gold_in_run_folders_stay_valid() -> None:
+    answers = (Response("a", 1.0), Response("b", 0.0, "concise"))
+    contests = (Contest((0, 1), 0, "t"), Contest((1, 0), None))
+    item = Item("i", "s", (Message("user", "p"),), answers, contests, "c")
+    assert gold_digest([(item, ("0" * 32, "1" * 32))]) == "2b99e1cf9c9e0a8a55a7eb397a7a5d38"
 
 
 def test_a_damaged_digest_is_an_error_not_another_number(tmp_path: Path) -> None:

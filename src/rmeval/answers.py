@@ -83,6 +83,8 @@ class Answers:
         tokens: int32[n], length of what the model read, -1 where that is not known; None where it never is.
         values: By name, float64[n], NaN where there is none.
         errors: What went wrong, in words, by row.
+        sequence: uint64[n], what stands for the tokens that the model read, 0 where that is not known; None where it
+            never is.
     """
 
     def __init__(self, count: int) -> None:
@@ -90,6 +92,9 @@ class Answers:
         self.tokens: Codes | None = None
         self.values: dict[str, FloatArray] = {}
         self.errors: dict[int, str] = {}
+        self.sequence: npt.NDArray[np.uint64] | None = None
+        self._came = np.zeros(0, np.int32)
+        self._count = 0
         self._texts: dict[str, str] = {}
 
     def add(self, rows: IntArray, batch: Sequence[Observation]) -> None:
@@ -108,6 +113,8 @@ class Answers:
             self.tokens = np.full(len(self.status), -1, np.int32)
         if self.tokens is not None:
             self.tokens[row] = seen.usage.get("tokens", -1)
+        if seen.sequence is not None or self.sequence is not None:
+            self._set_sequence(row, seen.sequence)
         for name, value in seen.values.items():
             if isinstance(value, float):
                 if name not in self.values:
@@ -115,6 +122,38 @@ class Answers:
                 self.values[name][row] = value
         if seen.error is not None:
             self.errors[row] = self._texts.setdefault(seen.error, seen.error)
+
+    def _set_sequence(self, row: int, sequence: str | None) -> None:
+        if self.sequence is None:
+            self.sequence = np.zeros(len(self.status), np.uint64)
+            self._came = np.zeros(len(self.status), np.int32)
+        self.sequence[row] = int(sequence or "0", 16)
+        self._came[row] = self._count
+        self._count += 1
+
+    def share(self) -> None:
+        """Gives all that read the same tokens the values that came first.
+
+        One call computes them once. In another, after an interruption or for more items, the batch can be another, and
+        the last digits with it.
+        """
+        if self.sequence is None:
+            return
+        rows = np.flatnonzero((self.sequence != 0) & self.has_value)
+        rows = rows[np.lexsort((self._came[rows], self.sequence[rows]))]
+        new = np.ones(len(rows), bool)
+        new[1:] = self.sequence[rows[1:]] != self.sequence[rows[:-1]]
+        first = rows[np.maximum.accumulate(np.where(new, np.arange(len(rows)), 0))]
+        for column in self.values.values():
+            column[rows] = column[first]
+
+    def same_sequence(self, one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Mask:
+        """bool[k]: whether two requests, given by row, are different ones that became the same tokens."""
+        if self.sequence is None:
+            return np.zeros(len(one), bool)
+        codes = self.sequence[one]
+        found: Mask = (codes != 0) & (codes == self.sequence[other]) & (one != other)
+        return found
 
     @property
     def main(self) -> FloatArray:
@@ -128,6 +167,14 @@ class Answers:
         for column in self.values.values():
             found |= ~np.isnan(column)
         return found
+
+    def why_missing(self, rows: npt.NDArray[Any]) -> str | None:
+        """Why the first of some requests that has no value has none; None where all have one."""
+        missing = rows[~self.has_value[rows]]
+        if not len(missing):
+            return None
+        told = (self.errors[row] for row in missing.tolist() if row in self.errors)
+        return next(told, STATUSES[self.status[missing[0]]])
 
     @property
     def settled(self) -> Mask:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rmeval.answers import Answers, KeyIndex
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import DataError, ModelError
 from rmeval.models import RewardModel, load_model, refuse_comparators
@@ -18,7 +21,7 @@ from rmeval.runs.comparing import Comparison
 from rmeval.runs.comparing import compare_runs as compare
 from rmeval.runs.folder import Result, open_run
 from rmeval.runs.planning import plan
-from rmeval.runs.runner import run, silent
+from rmeval.runs.runner import refuse_no_scores, run, silent
 from rmeval.runs.selection import Selection
 from rmeval.types import FloatArray
 
@@ -35,6 +38,8 @@ __all__ = [
     "score",
 ]
 
+logger = logging.getLogger(__name__)
+
 
 def evaluate(
     model: str | Path | RewardModel,
@@ -47,6 +52,8 @@ def evaluate(
     seed: int = 0,
     limit: int | None = None,
     columns: Mapping[str, str] | None = None,
+    roles: Mapping[str, str] | None = None,
+    ignore_keys: Sequence[str] | None = None,
     split: str | None = None,
     config: str | None = None,
     size: int | None = None,
@@ -68,7 +75,9 @@ def evaluate(
         n_items: Number of items to draw at random.
         seed: Seed of the draw, and of `rm-bench-synthetic`.
         limit: Number of items to take from the beginning.
-        columns: For `pairs`: the data's names for prompt, chosen, rejected, subset, id.
+        columns: For `pairs`: the data's names for prompt, chosen, rejected, subset, id, system, history, tools.
+        roles: For `pairs`: the data's names of roles, such as `{"human": "user", "gpt": "assistant"}`.
+        ignore_keys: For `pairs`: keys of messages, and columns, that are left out on purpose.
         split: For `pairs` from the hub.
         config: For `pairs` from the hub.
         size: For `rm-bench-synthetic`: number of items.
@@ -85,16 +94,16 @@ def evaluate(
     Raises:
         RmevalError: If something has to be changed first; the message says what.
     """
-    given = {"data": data, "columns": columns, "split": split, "config": config, "size": size, "languages": languages}
-    if not isinstance(benchmark, str) and (useless := [name for name, value in given.items() if value is not None]):
+    given: dict[str, Any] = {"columns": columns, "roles": roles, "ignore_keys": ignore_keys, "split": split}
+    given |= {"config": config, "size": size, "languages": languages}
+    useless = [name for name, value in ({"data": data} | given).items() if value is not None]
+    if not isinstance(benchmark, str) and useless:
         raise DataError(f"the benchmark is loaded already: give {', '.join(useless)} to load_benchmark")
     if isinstance(subsets, str):
         raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
     if isinstance(benchmark, str):
         place = None if data is None else str(data)
-        benchmark = load_benchmark(
-            benchmark, place, seed=seed, columns=columns, split=split, config=config, size=size, languages=languages
-        )
+        benchmark = load_benchmark(benchmark, place, seed=seed, **given)
     model = _loaded(model, options)
     planned = plan(benchmark, Selection(tuple(subsets), n_items, seed, limit))
     return run(model, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
@@ -112,19 +121,28 @@ def score(
         **options: Fields of `rmeval.models.ModelOptions`.
 
     Returns:
-        float64[n] in the order of the conversations; NaN where the model gave no score.
+        float64[n] in the order of the conversations; NaN, with a warning, where the model gave no score.
 
     Raises:
-        RmevalError: If the model cannot be used, or a conversation is not of this form.
+        RmevalError: If the model cannot be used, a conversation is not of this form, or no conversation got a score.
     """
     model = _loaded(model, options)
     refuse_comparators(model)
-    requests = conversation_requests([as_conversation(one, number) for number, one in enumerate(conversations)])
-    distinct = list({request.key: request for request in requests}.values())
-    seen = {observation.key: observation for batch in model.observe(distinct) for observation in batch}
+    requests = conversation_requests(
+        [as_conversation(one, f"conversation {number}") for number, one in enumerate(conversations)]
+    )
+    index = KeyIndex([[request.key for request in requests]])
+    answers = Answers(len(index))
+    for batch in model.observe(compress(requests, index.first)):
+        answers.add(index.find([observation.key for observation in batch]), batch)
+    if requests:
+        refuse_no_scores(answers)
     # Of several scores the first is the one that is meant by default.
-    scores = [next(iter(seen[request.key].values.values()), np.nan) for request in requests]
-    return np.array(scores, dtype=np.float64)
+    scores = answers.main[index.rows]
+    if missing := int(np.isnan(scores).sum()):
+        reason = answers.why_missing(index.rows)
+        logger.warning("%d of %d conversations have no score (%s)", missing, len(scores), reason)
+    return scores
 
 
 def _loaded(model: str | Path | RewardModel, options: dict[str, Any]) -> RewardModel:

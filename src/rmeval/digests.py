@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,17 @@ def _canonical(value: Any) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def conversation_digest(conversation: Conversation) -> str:
-    """Digest of the roles and contents of a conversation; nothing else about it counts."""
-    return digest([[message.role, message.content] for message in conversation])
+def conversation_digest(conversation: Conversation, tools: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Digest of a conversation: roles, contents, and where there are any, tool calls and the like, and tools."""
+    messages: list[Any] = [
+        [message.role, message.content, *([extras] if (extras := message.extras) else [])] for message in conversation
+    ]
+    return digest([*messages, {"tools": list(tools)}] if tools else messages)
 
 
 def item_digests(item: Item) -> tuple[str, ...]:
     """The conversation digest of each response of an item that has its texts."""
-    return tuple(conversation_digest(item.conversation(index)) for index in range(len(item.responses)))
+    return tuple(conversation_digest(item.conversation(index), item.tools) for index in range(len(item.responses)))
 
 
 def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
@@ -64,7 +67,11 @@ def gold_digest(items: Iterable[tuple[Item, Sequence[str]]]) -> str:
 def _known(item: Item, own: Sequence[str]) -> list[Any]:
     golds = [[content, response.gold] for content, response in zip(own, item.responses, strict=True)]
     contests = [[[own[member] for member in c.members], c.gold, c.tag] for c in item.contests]
-    return [item.id, golds, contests, item.weight]
+    return [item.id, golds, contests, _WEIGHT]
+
+
+_WEIGHT = 1.0
+"""Items had a weight once, which no number depended on; with it, the digests in run folders of that time stay valid."""
 
 
 def unordered_digest(values: Iterable[Any]) -> str:

@@ -12,8 +12,12 @@ The command line prints that sentence and exits with code 2; Python users catch 
 from __future__ import annotations
 
 import errno
+import re
 
-__all__ = ["DataError", "ModelError", "RmevalError", "RunError", "explain_os_error"]
+__all__ = ["DataError", "ModelError", "RmevalError", "RunError", "explain_os_error", "reason_of"]
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_LONGEST = 400
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -53,3 +57,17 @@ def explain_os_error(error: OSError, doing: str) -> RunError:
         f"{doing} cannot be written ({error.strerror or error}): "
         "choose a folder you may write to with -o, or change its permissions"
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error of another package says, as a part of a sentence of ours: one line, without its full stop.
+
+    That is its first line, and where this only announces what follows (it ends in a colon) the next one too. Escape
+    codes for colours are left out, and what is longer than a few lines of a terminal is cut at a word.
+    """
+    lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    text = lines[0] if not lines[0].endswith(":") else " ".join(lines[:2])
+    text = re.sub(r"\s+", " ", text).rstrip(".:")
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rpartition(" ")[0] + " ..."

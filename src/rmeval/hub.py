@@ -11,7 +11,16 @@ from typing import Literal, NamedTuple
 
 from rmeval.errors import DataError, ModelError, RmevalError
 
-__all__ = ["HubFile", "hub_data", "hub_file", "is_cached", "is_hub_id", "need_extra", "offline_without_hub"]
+__all__ = [
+    "HubFile",
+    "hub_data",
+    "hub_file",
+    "is_absent",
+    "is_cached",
+    "is_hub_id",
+    "need_extra",
+    "offline_without_hub",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +112,17 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
     finally:
         log.setLevel(level)
     return HubFile(path, _commit_of(path) or commit or "unknown")
+
+
+def is_absent(error: RmevalError, or_unknown: bool = False) -> bool:
+    """Whether an error of `hub_file` means that the repository has no such file.
+
+    Args:
+        error: The error.
+        or_unknown: Whether a file that is not in the local cache counts too, where the hub cannot be reached.
+    """
+    absent = ["EntryNotFoundError", "RemoteEntryNotFoundError"]
+    return type(error.__cause__).__name__ in [*absent, *(["LocalEntryNotFoundError"] if or_unknown else [])]
 
 
 def hub_data(repo: str, filename: str, revision: str | None = None, others: Collection[str] = ()) -> list[HubFile]:

@@ -39,7 +39,6 @@ class Shape(NamedTuple):
     responses: tuple[Response, ...]
     contests: tuple[Contest, ...]
     group: str | None
-    weight: float
     meta: str
 
 
@@ -181,7 +180,6 @@ class ItemTable(Sequence[Item]):
             shape.contests,
             str(self.cluster[index]),
             shape.group,
-            shape.weight,
             json.loads(shape.meta),
         )
 
@@ -213,14 +211,14 @@ class ItemTableBuilder:
                 )
         responses = tuple(
             response
-            if not response.text
+            if not response.text and response.message is None
             else Response("", response.gold, response.style, response.source, response.steps)
             for response in item.responses
         )
         meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
         # Whoever gave lists meant tuples, which can be told from one another quickly.
         contests = tuple(Contest(tuple(c.members), c.gold, c.tag) for c in item.contests)
-        shape = Shape(responses, contests, item.group, item.weight, meta)
+        shape = Shape(responses, contests, item.group, meta)
         self.add_shape(item.id, item.subset, item.cluster, self.code(shape))
 
     def code(self, shape: Shape) -> int:

@@ -25,7 +25,7 @@ from rmeval.errors import DataError, ModelError
 from rmeval.metrics.style_substance import CONTESTS, styled_responses
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import pointwise
-from rmeval.protocols.pairwise import ODDS, VALUE
+from rmeval.protocols.pairwise import LABEL_MASS, ODDS, VALUE
 from rmeval.spool import windows
 from rmeval.tables import EvidenceTable, ItemTable, Shape
 from rmeval.types import STYLES, FloatArray, Item, Message, Observation, Request, Response
@@ -113,8 +113,13 @@ class Noisy:
             yield [self._blur(seen) for seen in batch]
 
     def _blur(self, seen: Observation) -> Observation:
-        values = {name: self._blurred(value, seen.key, name) for name, value in seen.values.items() if name != ODDS}
-        return replace(seen, values=values)
+        values = {
+            name: value if name == LABEL_MASS else self._blurred(value, seen.key, name)
+            for name, value in seen.values.items()
+            if name != ODDS
+        }
+        # The noise is of the conversation, and so conversations that become the same tokens differ.
+        return replace(seen, values=values, sequence=None)
 
     def _blurred(self, value: float | tuple[float, ...], key: str, name: str) -> float | tuple[float, ...]:
         if not isinstance(value, float):

@@ -7,7 +7,7 @@ What a model is asked lives in `Request`, which holds no gold. What came back li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "MESSAGE_EXTRAS",
     "STYLES",
     "Contest",
     "Conversation",
@@ -52,10 +53,40 @@ class _Packed:
 
 @dataclass(frozen=True, slots=True)
 class Message(_Packed):
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        role: Who speaks.
+        content: What is said; empty where the turn is a tool call alone.
+        name: The speaker's or the tool's name.
+        tool_calls: The calls of an assistant's turn, as the source has them.
+        tool_call_id: The call that a tool's turn answers.
+        reasoning_content: Reasoning that the source keeps apart from the content.
+    """
 
     role: str
     content: str
+    name: str | None = None
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    tool_call_id: str | None = None
+    reasoning_content: str | None = None
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What the message holds beside role and content, as JSON."""
+        found: dict[str, Any] = {}
+        for key in MESSAGE_EXTRAS:
+            if value := getattr(self, key):
+                found[key] = list(value) if key == "tool_calls" else value
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The message as chat templates and the user's own scorers get it."""
+        return {"role": self.role, "content": self.content, **self.extras}
+
+
+MESSAGE_EXTRAS = ("name", "tool_calls", "tool_call_id", "reasoning_content")
+"""Keys of a message that are read beside `role` and `content`."""
 
 
 Conversation = tuple[Message, ...]
@@ -81,6 +112,7 @@ class Response(_Packed):
         style: One of `STYLES`, or None.
         source: The model or person that wrote it.
         steps: Parts with gold of their own.
+        message: The answer as a message, where it holds more than its text, such as tool calls.
     """
 
     text: str
@@ -88,6 +120,7 @@ class Response(_Packed):
     style: str | None = None
     source: str | None = None
     steps: tuple[Step, ...] = ()
+    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +150,8 @@ class Item(_Packed):
         contests: Questions with known answers about them.
         cluster: The underlying problem, which is the unit that resampling draws.
         group: Items that are judged together share it; None otherwise.
-        weight: Weight in averages over items.
         meta: Whatever else the source says about it.
+        tools: The tools that the answers may call, as JSON schemas.
     """
 
     id: str
@@ -128,12 +161,19 @@ class Item(_Packed):
     contests: tuple[Contest, ...]
     cluster: str
     group: str | None = None
-    weight: float = 1.0
     meta: Mapping[str, Any] = field(default_factory=dict)
+    tools: tuple[Mapping[str, Any], ...] = ()
 
     def conversation(self, index: int) -> Conversation:
         """The prompt followed by response `index` as the assistant's turn."""
-        return (*self.prompt, Message("assistant", self.responses[index].text))
+        response = self.responses[index]
+        return (*self.prompt, response.message or Message("assistant", response.text))
+
+    def messages(self, order: Sequence[int]) -> tuple[Message, ...]:
+        """Some responses as messages; empty where none of them holds more than its text."""
+        if all(self.responses[index].message is None for index in order):
+            return ()
+        return tuple(self.conversation(index)[-1] for index in order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +188,8 @@ class Request:
         responses: The answers' texts, in the order in which they are presented.
         vote: Number of the repetition, for models that answer at random.
         judge: Name of the judge, for juries.
+        messages: The answers as messages, where one holds more than its text; else empty.
+        tools: The tools that the answers may call.
     """
 
     key: str
@@ -157,11 +199,13 @@ class Request:
     responses: tuple[str, ...]
     vote: int = 0
     judge: str | None = None
+    messages: tuple[Message, ...] = ()
+    tools: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def conversation(self) -> Conversation:
         """The prompt followed by the first presented answer: all there is to a pointwise request."""
-        return (*self.prompt, Message("assistant", self.responses[0]))
+        return (*self.prompt, self.messages[0] if self.messages else Message("assistant", self.responses[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +223,7 @@ class Observation:
         attempts: How often it was tried.
         raw_ref: Where the raw text is kept.
         error: What went wrong, in words.
+        sequence: 16 hex digits that stand for the tokens that the model read; equal tokens have one answer.
     """
 
     key: str
@@ -191,6 +236,7 @@ class Observation:
     attempts: int = 1
     raw_ref: str | None = None
     error: str | None = None
+    sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

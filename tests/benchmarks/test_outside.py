@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import rmeval
+from rmeval.errors import DataError
 from tests.command import process
 
 MODULE = '''
@@ -71,6 +72,14 @@ def test_as_an_installed_package(place: Path) -> None:
     offline = process("-m", "rmeval", "run", "baseline:longest", "-b", "sums", "-o", place / "x", PYTHONPATH=path)
     assert offline.returncode == 2
     assert "the data set someone/sums" in offline.stderr
+
+
+def test_a_field_that_items_do_not_have_is_named(place: Path) -> None:
+    heavy = place / "heavy.py"
+    heavy.write_text(MODULE.replace('f"{a}+{b}",\n        )', 'f"{a}+{b}", weight=100,\n        )'))
+    message = "load\\(\\) of sums gives Item a field 'weight', which no metric reads: leave it out$"
+    with pytest.raises(DataError, match=message):
+        rmeval.evaluate("baseline:longest", f"{heavy}:Sums", place / "hub", out=place / "runs")
 
 
 def test_as_a_file(place: Path) -> None:

@@ -66,8 +66,8 @@ def test_a_language_model_that_says_a_letter(tmp_path: Path) -> None:
         with torch.inference_mode():
             logits = network(torch.tensor([ids])).logits[0, -1]
         expected.append(sigmoid(float(logits[one] - logits[other])))
-    assert values(load_model(str(folder), kind="comparator")) == pytest.approx(expected, abs=1e-5)
-    flipped = values(load_model(str(folder), kind="comparator", head="logit:B-A"))
+    assert values(load_model(str(folder), kind="comparator", min_label_mass=0)) == pytest.approx(expected, abs=1e-5)
+    flipped = values(load_model(str(folder), kind="comparator", head="logit:B-A", min_label_mass=0))
     assert flipped == pytest.approx([1 - value for value in expected], abs=1e-5)
 
 
@@ -91,7 +91,7 @@ def test_an_encoder_decoder_with_steamshps_input(tmp_path: Path) -> None:
         with torch.inference_mode():
             logits = network(input_ids=ids, decoder_input_ids=torch.tensor([[0]])).logits[0, 0]
         expected.append(sigmoid(float(logits[one] - logits[other])))
-    model = load_model(str(tmp_path), kind="comparator", comparison="steamshp")
+    model = load_model(str(tmp_path), kind="comparator", comparison="steamshp", min_label_mass=0)
     assert values(model) == pytest.approx(expected, abs=1e-5)
 
 
@@ -122,7 +122,8 @@ def test_rlhflows_input(tmp_path: Path) -> None:
     )
     renderer = Renderer(str(tmp_path), None, chat=False)
     prompt = (Message("user", "why"), Message("assistant", "so"), Message("user", "and"))
-    (one,) = Comparison(renderer, "rlhflow", chat=True).render([(prompt, "it is", "is it")])
+    request = Request("k", "i", (0, 1), prompt, ("it is", "is it"))
+    (one,) = Comparison(renderer, "rlhflow", chat=True).render([request])
     assert renderer.tokenizer.decode(one.tokens) == (
         "[CONTEXT] \n\n<turn> user\n why\n<turn> assistant\n so\n<turn> user\n and\n"
         " [RESPONSE A] it is [RESPONSE B] is it \n"

@@ -120,7 +120,7 @@ def functions(tmp_path: Path) -> Path:
 
 def observed(spec: str, conversations: list[list[dict[str, str]]], **options: Any) -> list[Observation]:
     model = rmeval.load_model(spec, **options)
-    requests = conversation_requests([as_conversation(one, 0) for one in conversations])
+    requests = conversation_requests([as_conversation(one, "conversation 0") for one in conversations])
     return [one for batch in model.observe(requests) for one in batch]
 
 

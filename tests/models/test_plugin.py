@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rmeval
-from rmeval.errors import ModelError, RmevalError
+from rmeval.errors import ModelError, RmevalError, RunError
 from rmeval.text import count_text
 
 CONVERSATIONS = [
@@ -90,7 +90,7 @@ def test_a_batch_that_fails_is_an_error_of_its_answers(scorer: Path) -> None:
     assert np.isnan(rmeval.score(model, CONVERSATIONS)).tolist() == [False, True, False]
     from rmeval.protocols.pointwise import as_conversation, conversation_requests
 
-    requests = conversation_requests([as_conversation(one, 0) for one in CONVERSATIONS])
+    requests = conversation_requests([as_conversation(one, "conversation 0") for one in CONVERSATIONS])
     observations = [one for batch in model.observe(requests) for one in batch]
     assert observations[1].error == "ValueError: no b please (scorer.py line 13)", (
         "its neighbours in the batch have scores"
@@ -98,7 +98,8 @@ def test_a_batch_that_fails_is_an_error_of_its_answers(scorer: Path) -> None:
 
 
 def test_not_a_number_is_no_score(scorer: Path) -> None:
-    assert np.isnan(rmeval.score(f"{scorer}:Nan", CONVERSATIONS)).all()
+    with pytest.raises(RunError, match="none of 3 answers got a score"):
+        rmeval.score(f"{scorer}:Nan", CONVERSATIONS)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_markdown_is_counted_by_kind() -> None:
             "conversation 0 must hold a prompt and end in a message of the role assistant",
         ),
         ([{"role": "assistant", "content": "a"}], "must hold a prompt"),
-        (["q", "a"], "conversation 0 must be a list of messages"),
+        (["q", "a"], "conversation 0 must hold messages like"),
     ],
 )
 def test_wrong_conversations(conversation: list[object], sentence: str) -> None:
@@ -167,7 +168,8 @@ def test_tensors_and_columns_are_lists_of_scores(scorer: Path, name: str) -> Non
 
 
 def test_a_scorer_that_leaves_has_failed(scorer: Path) -> None:
-    assert np.isnan(rmeval.score(f"{scorer}:Leaves", CONVERSATIONS)).all()
+    with pytest.raises(RunError, match="none of 3 answers got a score"):
+        rmeval.score(f"{scorer}:Leaves", CONVERSATIONS)
 
 
 @pytest.mark.parametrize("options", [{"dtype": "float32"}, {"device": "tpu"}, {"model_kwargs": {"a": 1}}])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import processors
 
 from rmeval.benchmarks import load_benchmark
 from rmeval.errors import ModelError
@@ -82,6 +83,15 @@ def test_two_bos_and_a_text_that_ends_in_the_answer(tmp_path: Path) -> None:
     assert "different tokens: the template writes nothing after the answer" in texts(found, "note")
 
 
+def test_responses_that_become_the_same_tokens(tmp_path: Path) -> None:
+    shortened = "{% for m in messages %}{{ m['role'] + ': ' + m['content'][:8] + '<|im_end|>' }}{% endfor %}"
+    folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=shortened, model_max_length=4096))
+    found = examined(folder)
+    (note,) = (one for one in found.findings if "become the same tokens" in one.text)
+    assert note.level == "note"
+    assert 0 < int(note.text.split()[0]) < found.decisions
+
+
 def test_too_long_and_refused(tmp_path: Path) -> None:
     refusing = "{% if 'Bridge' in messages[0]['content'] %}{{ raise_exception('no books') }}{% endif %}" + ENDS_IN_EOS
     folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=refusing, bos_token="<|bos|>"))
@@ -106,3 +116,35 @@ def test_the_command(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(capsys, "doctor", sound, "--limit", 2, "--max-length", 64, "--json")
     assert done.code == 1, done.err
     assert any(f["level"] == "problem" and "--on-overlength" in f["advice"] for f in json.loads(done.out)["findings"])
+
+
+def test_where_an_encoder_is_read_and_what_its_tokenizer_would_add(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(model_max_length=4096, bos_token="<|bos|>", cls_token="<|bos|>", sep_token="<|im_end|>")
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<|bos|> $A <|im_end|>", special_tokens=[("<|bos|>", 3), ("<|im_end|>", 2)]
+    )
+    folder = make_checkpoint(tmp_path / "m", "bert", tokenizer=tokenizer, max_position_embeddings=4096)
+    found = examined(folder)
+    assert "it pools: its score is made of the first token, which should be '<|bos|>'" in texts(found, "ok")
+    assert "the head is read at" not in texts(found, "ok") + texts(found, "note")
+    notes = texts(found, "note")
+    assert "the tokenizer alone puts '<|bos|>' before a text, and the template writes none there" in notes
+    assert "the tokenizer alone puts '<|im_end|>' after a text" in notes
+    wrapped = tmp_path / "wrapped.jinja"
+    wrapped.write_text("<|bos|>{% for m in messages %}{{ m['content'] }}<|im_end|>{% endfor %}")
+    assert "the tokenizer alone" not in texts(examined(folder, chat_template=str(wrapped)), "note")
+
+
+def test_a_head_that_no_class_has(tmp_path: Path) -> None:
+    folder = make_checkpoint(
+        tmp_path / "m", "causal", tokenizer=make_tokenizer(model_max_length=4096), max_position_embeddings=4096
+    )
+    weights = load_file(folder / "model.safetensors") | {"v_head.weight": torch.randn(1, 32)}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert "v_head is read at the last token, and no class of its own says" in texts(examined(folder), "note")
+
+
+def test_the_comparison_with_the_own_forward(sound: Path) -> None:
+    found = texts(examined(sound), "ok")
+    assert "score at the last token and its own forward give equal scores (3 conversations one by one" in found
+    assert "the head is read at '\\n' in all conversations" in found

@@ -13,6 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import rmeval
 from rmeval.errors import ModelError
 from rmeval.models import load_model
+from rmeval.protocols.pointwise import conversation_requests
 from rmeval.types import Message
 from tests.checkpoints import make_checkpoint
 from tests.command import command
@@ -24,7 +25,7 @@ TALKS = [
 
 def test_each_token_is_scored_as_if_the_text_ended_there(checkpoint: Path) -> None:
     model = load_model(str(checkpoint), scale=2.0)
-    found = dict(model.profiles(TALKS))  # type: ignore[attr-defined]
+    found = dict(model.profiles(conversation_requests(TALKS)))  # type: ignore[attr-defined]
     network = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     for index, talk in enumerate(TALKS):
@@ -62,6 +63,6 @@ def test_what_is_not_read_at_single_tokens(
     assert (wrong.code, "of the kind baseline, and only classifiers have a head" in wrong.err) == (2, True)
     bert = load_model(str(make_checkpoint(tmp_path / "bert", "bert")))
     with pytest.raises(ModelError, match="is not read at single tokens"):
-        list(bert.profiles(TALKS))  # type: ignore[attr-defined]
+        list(bert.profiles(conversation_requests(TALKS)))  # type: ignore[attr-defined]
     with pytest.raises(ModelError, match=r"conversation 0: has .* tokens, where .* takes 5: leave it out"):
-        list(load_model(str(checkpoint), max_length=5).profiles(TALKS))  # type: ignore[attr-defined]
+        list(load_model(str(checkpoint), max_length=5).profiles(conversation_requests(TALKS)))  # type: ignore[attr-defined]

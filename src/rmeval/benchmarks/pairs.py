@@ -11,19 +11,36 @@ from typing import Any
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import SUFFIXES, Row, find_files, iterate_rows
 from rmeval.benchmarks.table import PAIR
+from rmeval.conversations import MessageReader, is_empty, list_of_texts, mapping_of_texts, tools_of
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.hub import is_hub_id, need_extra, offline_without_hub
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.records import accuracy_record
-from rmeval.types import Conversation, Evidence, Item, Policy, Record, Response
+from rmeval.types import Conversation, Evidence, Item, Message, Policy, Record, Response
 
 __all__ = ["Pairs"]
 
 logger = logging.getLogger(__name__)
 
 FORMULA = "accuracy@1"
-COLUMNS = ("prompt", "chosen", "rejected", "subset", "id")
+COLUMNS = ("prompt", "chosen", "rejected", "subset", "id", "system", "history", "tools")
+UNREAD = (
+    "audio",
+    "context",
+    "documents",
+    "functions",
+    "image",
+    "images",
+    "input",
+    "instruction",
+    "query",
+    "question",
+    "system_prompt",
+    "video",
+    "videos",
+)
+"""Columns that data sets use for parts of the input beside these."""
 
 
 class Pairs:
@@ -50,14 +67,19 @@ class Pairs:
         columns: Mapping[str, str] | None = None,
         split: str | None = None,
         config: str | None = None,
+        roles: Mapping[str, str] | None = None,
+        ignore_keys: Sequence[str] | None = None,
     ) -> None:
         """Says where the pairs are.
 
         Args:
             data: JSONL, JSON, CSV or parquet file, a folder of them, or a hub id.
-            columns: The data's names for `prompt`, `chosen`, `rejected`, `subset` and `id`, where they differ.
+            columns: The data's names for `prompt`, `chosen`, `rejected`, `subset`, `id`, `system`, `history` and
+                `tools`, where they differ.
             split: Split of a hub data set; `train` if None.
             config: Configuration of a hub data set.
+            roles: The data's names of roles and what chat templates call them, such as `{"human": "user"}`.
+            ignore_keys: Keys of messages, and columns, that are left out although they may belong to the input.
 
         Raises:
             DataError: If `columns` names something else, or an option is of the wrong type.
@@ -80,6 +102,7 @@ class Pairs:
         )
         if taken:
             raise DataError(f"--columns gives the column {taken.pop()!r} two meanings: name each once")
+        self._reader = MessageReader(mapping_of_texts(roles, "roles"), list_of_texts(ignore_keys, "ignore_keys"))
         self.data, self.split, self.config = data, split, config
         self.columns = {name: name for name in COLUMNS} | dict(columns or {})
 
@@ -118,13 +141,17 @@ class Pairs:
                 "the messages before the last must be equal"
             )
         subset, name = (self._optional(row, column) for column in ("subset", "id"))
+        tools = tools_of(self._unless_ignored(row, "tools"), row.place(self.columns["tools"]))
+        unread = [name for name in UNREAD if name not in self.columns.values()]
+        self._reader.refuse_columns(row.fields, unread, (*chosen_context, chosen, rejected), row.where)
         return Item(
             id=str(number if name is None else name),
             subset="all" if subset is None else str(subset),
             prompt=chosen_context,
-            responses=(Response(chosen, 1.0), Response(rejected, 0.0)),
+            responses=(_response(chosen, 1.0), _response(rejected, 0.0)),
             contests=PAIR,
-            cluster=conversation_digest(chosen_context),
+            cluster=conversation_digest(chosen_context, tools),
+            tools=tools,
         )
 
     def _optional(self, row: Row, name: str) -> Any:
@@ -132,24 +159,69 @@ class Pairs:
         column = self.columns[name]
         return row.fields.get(column) if column == name else row.get(column)
 
-    def _side(self, row: Row, side: str) -> tuple[Conversation, str]:
+    def _unless_ignored(self, row: Row, name: str) -> Any:
+        return None if self.columns[name] in self._reader.ignored else self._optional(row, name)
+
+    def _side(self, row: Row, side: str) -> tuple[Conversation, Message]:
         """The context and the answer of one side: a string after a prompt, or messages that end in the answer."""
         column = self.columns[side]
         value = row.get(column)
+        messages = None
         if isinstance(value, str):
-            return row.conversation(self.columns["prompt"]), value
-        if not isinstance(value, list):
+            messages = self._reader.listed(value, row.place(column))
+            if messages is None:
+                return self._begin(row, self._prompt(row)), Message("assistant", value)
+        elif not isinstance(value, list):
             raise row.wrong(column, "a string or a list of messages", value)
-        messages = row.conversation(column)
+        messages = messages or row.conversation(column, self._reader)
         if not messages or messages[-1].role != "assistant":
             raise DataError(f"{row.where}: column {column!r} must end with a message of the role assistant")
         context = messages[:-1]
-        # A list that begins with the assistant holds the answer alone; the conversation is then in the prompt.
-        if all(message.role == "assistant" for message in context) and self.columns["prompt"] in row.fields:
-            context = (*row.conversation(self.columns["prompt"]), *context)
+        if self.columns["prompt"] in row.fields and self.columns["prompt"] not in self._reader.ignored:
+            context = self._joined(row, context)
         if not context:
             raise DataError(f"{row.where}: there is no prompt before the answer in {column!r}: add a column 'prompt'")
-        return context, messages[-1].content
+        return self._begin(row, context), messages[-1]
+
+    def _prompt(self, row: Row) -> Conversation:
+        return row.conversation(self.columns["prompt"], self._reader)
+
+    def _joined(self, row: Row, context: Conversation) -> Conversation:
+        """The conversation before the answer, of a prompt and of the messages before the answer."""
+        # A list that begins with the assistant holds the answer alone; the conversation is then in the prompt.
+        if all(message.role == "assistant" for message in context):
+            return (*self._prompt(row), *context)
+        prompt = self._prompt(row)
+        if all(message.role == "system" for message in prompt) and context[0].role != "system":
+            return (*prompt, *context)
+        shorter, longer = sorted((prompt, context), key=len)
+        if any(longer[start : start + len(shorter)] == shorter for start in range(len(longer) - len(shorter) + 1)):
+            return longer
+        raise DataError(
+            f"{row.where}: the column {self.columns['prompt']!r} and the messages before the answer contradict each "
+            f"other: make them one, or leave the column out with --ignore-keys {self.columns['prompt']}"
+        )
+
+    def _begin(self, row: Row, context: Conversation) -> Conversation:
+        """The conversation with what the columns `system` and `history` put before it."""
+        system, history = self._unless_ignored(row, "system"), self._unless_ignored(row, "history")
+        if not is_empty(history):
+            earlier = self._reader.history(history, row.place(self.columns["history"]))
+            first = next((place for place, message in enumerate(context) if message.role != "system"), len(context))
+            context = (*context[:first], *earlier, *context[first:])
+        if is_empty(system):
+            return context
+        if not isinstance(system, str):
+            raise row.wrong(self.columns["system"], "a string", system)
+        given = [message.content for message in context if message.role == "system"]
+        if not given:
+            return (Message("system", system), *context)
+        if given == [system]:
+            return context
+        raise DataError(
+            f"{row.where}: the column {self.columns['system']!r} and the system message of the prompt contradict each "
+            f"other: make them one, or leave the column out with --ignore-keys {self.columns['system']}"
+        )
 
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
@@ -166,6 +238,10 @@ class Pairs:
     def notes(self, items: Sequence[Item]) -> list[str]:
         """Nothing: what the data are is known to who gave them."""
         return []
+
+
+def _response(message: Message, gold: float) -> Response:
+    return Response(message.content, gold, message=message if message.extras else None)
 
 
 def _hub_rows(name: str, config: str | None, split: str) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import Row
 from rmeval.benchmarks.table import TableBenchmark
+from rmeval.conversations import MessageReader
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
@@ -72,6 +73,10 @@ PARTS = {
 }
 
 
+_READER = MessageReader(ignored=("language",), hint=False)
+"""The source names the language of each message."""
+
+
 class RMB(TableBenchmark):
     """Both sets of RMB, from a clone of its repository or files of it.
 
@@ -124,7 +129,7 @@ class RMB(TableBenchmark):
         if subset not in COUNTS:
             raise DataError(f"{row.where}: the category_path {path!r} is no scenario of RMB: mend it")
         bon = name == "bon"
-        prompt = row.conversation("conversation_input")
+        prompt = row.conversation("conversation_input", _READER)
         if not prompt:
             raise DataError(f"{row.where}: conversation_input has no messages: add the prompt")
         others = row.get("loser_list") if bon else [row.get("reject")]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rmeval.benchmarks.reading import SUFFIXES, iterate_fields, kind_of
+from rmeval.conversations import MessageReader, list_in_text
 from rmeval.errors import DataError
 from rmeval.hub import hub_data, is_cached, is_hub_id
-from rmeval.types import Conversation, Message
+from rmeval.types import Conversation
 
 if TYPE_CHECKING:
     from rmeval.benchmarks import Card
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_READER = MessageReader(hint=False)
+_INPUT = ("system", "system_prompt", "history", "tools", "functions")
+"""Columns that hold parts of the input, and that rows of no published benchmark here have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,15 @@ class Row:
         value = self.get(column)
         if not isinstance(value, str):
             raise self.wrong(column, "a string", value)
+        self._refuse_messages(column, value)
         return value
+
+    def _refuse_messages(self, column: str, text: str) -> None:
+        if list_in_text(text, self.place(column)) is not None:
+            raise DataError(
+                f"{self.place(column)} is a list of messages written as JSON, where the text of one message belongs: "
+                "give that text, or use -b pairs, which reads messages"
+            )
 
     def optional_text(self, column: str) -> str | None:
         """The value of a column that need not be there, and must be a string if it is."""
@@ -85,34 +98,40 @@ class Row:
         value = self.get(column)
         if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
             raise self.wrong(column, "a list of strings", value)
+        for text in value:
+            self._refuse_messages(column, text)
         if length is not None and len(value) != length:
             wanted = f"{length}{which and f', {which}'}"
             raise DataError(f"{self.where}: column {column!r} holds {len(value)} texts and not {wanted}: mend it")
         return value
 
-    def conversation(self, column: str) -> Conversation:
-        """The value of a column that holds a user's prompt as a string, or a list of `{"role", "content"}` messages."""
+    def conversation(self, column: str, reader: MessageReader | None = None) -> Conversation:
+        """The value of a column that holds a user's prompt as a string, or a list of `{"role", "content"}` messages.
+
+        Args:
+            column: The column.
+            reader: What reads messages, where the user can say something about them.
+        """
         value = self.get(column)
-        if isinstance(value, str):
-            return (Message("user", value),)
-        if isinstance(value, np.ndarray):
-            value = value.tolist()
-        if not isinstance(value, list):
+        if not isinstance(value, str | list | np.ndarray):
             raise self.wrong(column, "a string or a list of messages", value)
-        for message in value:
-            if not _is_message(message):
-                raise DataError(
-                    f'{self.where}: column {column!r} must hold messages like {{"role": "user", "content": "..."}}'
-                )
-        return tuple(Message(message["role"], message["content"]) for message in value)
+        return (reader or _READER).conversation(value, self.place(column))
+
+    def place(self, column: str) -> str:
+        """Where a column's value stands, for messages."""
+        return f"{self.where}: column {column!r}"
+
+    def refuse_input(self) -> None:
+        """Refuses a row with parts of the input that this benchmark's rows do not have.
+
+        Raises:
+            DataError: If there are any.
+        """
+        _READER.refuse_columns(self.fields, _INPUT, (), self.where)
 
     def wrong(self, column: str, wanted: str, value: object) -> DataError:
         """The error for a value of the wrong type."""
         return DataError(f"{self.where}: column {column!r} must be {wanted}, not {kind_of(value)}: mend it")
-
-
-def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
 
 
 def read_rows(path: Path) -> list[Row]:

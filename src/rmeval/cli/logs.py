@@ -8,11 +8,19 @@ import sys
 __all__ = ["show_warnings"]
 
 
+class _StandardError(logging.Handler):
+    """Writes to what standard error is at the time, which tests and notebooks replace."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line."""
+        sys.stderr.write(f"{self.format(record)}\n")
+        sys.stderr.flush()
+
+
 def show_warnings() -> None:
     """Prints rmeval's warnings; other libraries keep their own settings."""
     logger = logging.getLogger("rmeval")
-    if not logger.handlers:
-        handler = logging.StreamHandler(sys.stderr)
+    if not any(isinstance(handler, _StandardError) for handler in logger.handlers):
+        handler = _StandardError()
         handler.setFormatter(logging.Formatter("note: %(message)s"))
         logger.addHandler(handler)
-        logger.propagate = False

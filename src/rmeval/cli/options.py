@@ -15,6 +15,7 @@ from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
     from rmeval.benchmarks import Benchmark
+    from rmeval.conversations import MessageReader
     from rmeval.runs.selection import Selection
 
 MODEL = "Model"
@@ -56,6 +57,10 @@ StoreText = Annotated[
 Conversations = Annotated[
     Path, typer.Argument(help="JSONL with messages, or prompt and response or responses (also JSON, CSV, parquet).")
 ]
+Roles = Annotated[str | None, _data("The file's names of roles, as human=user,gpt=assistant.", "--roles")]
+IgnoreKeys = Annotated[
+    str | None, _data("Keys of messages, and columns, to leave out, as name,history.", "--ignore-keys")
+]
 Variant = Annotated[str | None, typer.Option(help="Which of a model's scores, where it gives several.")]
 PolicyName = Annotated[
     str | None,
@@ -76,6 +81,14 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[str | None, _data("For pairs: the data's own names, as prompt=question,chosen=good.")],
         None,
     ),
+    "roles": (
+        Annotated[str | None, _data("For pairs: the data's names of roles, as human=user,gpt=assistant.")],
+        None,
+    ),
+    "ignore_keys": (
+        Annotated[str | None, _data("For pairs: keys of messages, and columns, to leave out, as name,history.")],
+        None,
+    ),
     "split": (Annotated[str | None, _data("For pairs from the hub: the split.")], None),
     "config": (Annotated[str | None, _data("For pairs from the hub: the configuration.")], None),
     "size": (Annotated[int | None, _data("For rm-bench-synthetic: number of items, 2000 if not given.")], None),
@@ -91,7 +104,7 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
     "limit": (Annotated[int | None, _which("Take the first items only.", minimum=1)], None),
 }
 _OWN_OPTIONS = {
-    "pairs": ("columns", "split", "config"),
+    "pairs": ("columns", "roles", "ignore_keys", "split", "config"),
     "rm-bench-synthetic": ("size", "languages"),
     "m-reward-bench": ("languages",),
 }
@@ -105,7 +118,28 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "device": (Annotated[str, _model("auto, cpu, cuda, cuda:1 or mps.")], "auto"),
     "revision": (Annotated[str | None, _model("Branch, tag or commit on the hub.")], None),
     "tokenizer": (Annotated[str | None, _model("Another tokenizer: folder or hub id.")], None),
+    "tokenizer_kwargs": (
+        Annotated[
+            list[str] | None,
+            _model("KEY=VALUE for the tokenizer's class, as fix_mistral_regex=true; may be given more than once."),
+        ],
+        None,
+    ),
     "chat_template": (Annotated[str | None, _model("Jinja file to use instead of the tokenizer's template.")], None),
+    "template_kwargs": (
+        Annotated[
+            list[str] | None,
+            _model("KEY=VALUE for the chat template, as enable_thinking=false; may be given more than once."),
+        ],
+        None,
+    ),
+    "allow_dropped_roles": (
+        Annotated[
+            list[str] | None,
+            _model("A role that the template may leave out; may be given more than once.", "--allow-dropped-roles"),
+        ],
+        None,
+    ),
     "trust_remote_code": (
         Annotated[bool, _model("Let code that comes with the model run.", "--trust-remote-code")],
         False,
@@ -162,6 +196,10 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[str, _model("For comparators, among more than two: all with each other, or the chosen with each.")],
         "all",
     ),
+    "min_label_mass": (
+        Annotated[float, _model("For two labels' logits: least part of the model's probability that they must have.")],
+        0.5,
+    ),
     "sequential": (
         Annotated[bool, _model("For implicit rewards: one model in memory at a time.", "--sequential")],
         False,
@@ -180,7 +218,12 @@ def takes_item_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _model_options(given: dict[str, Any]) -> dict[str, Any]:
-    return given | {"model_kwargs": model_kwargs(given["model_kwargs"])}
+    kwargs = {name: json_values(given[name], name) for name in _KWARGS}
+    return given | kwargs | {"allow_dropped_roles": tuple(given["allow_dropped_roles"] or ())}
+
+
+_KWARGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
+"""Options that are given as KEY=VALUE, with values in JSON."""
 
 
 def _takes(
@@ -229,13 +272,16 @@ class Wanted:
         entries = {entry.name: entry for entry in expand(names)}
         told = places(data, list(entries))
         given = self._given | {
-            "columns": columns(self._given["columns"]),
+            "columns": pairs_of(self._given["columns"], "--columns"),
+            "roles": pairs_of(self._given["roles"], "--roles"),
+            "ignore_keys": words(self._given["ignore_keys"], "--ignore-keys"),
             "languages": words(self._given["languages"], "--languages"),
         }
         for option in dict.fromkeys(option for names in _OWN_OPTIONS.values() for option in names):
             owners = [owner for owner, names in _OWN_OPTIONS.items() if option in names]
             if given[option] is not None and not set(owners) & entries.keys():
-                only = f"only {' and '.join(owners)} {'takes' if len(owners) == 1 else 'take'} --{option}"
+                flag = f"--{option.replace('_', '-')}"
+                only = f"only {' and '.join(owners)} {'takes' if len(owners) == 1 else 'take'} {flag}"
                 raise RmevalError(f"{only}: leave it out, or choose {' or '.join(owners)}")
         return [
             load_benchmark(
@@ -287,10 +333,10 @@ def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
-def model_kwargs(pairs: Sequence[str] | None) -> dict[str, Any]:
+def json_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
     """Values read as JSON where they are JSON (`4`, `false`, `{"": 0}`), else as text."""
     found: dict[str, Any] = {}
-    for key, value in key_values(pairs or (), "--model-kwargs").items():
+    for key, value in key_values(pairs or (), f"--{option.replace('_', '-')}").items():
         try:
             found[key] = json.loads(value, parse_constant=_no_constant)
         except ValueError:
@@ -302,9 +348,16 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def columns(text: str | None) -> dict[str, str] | None:
+def pairs_of(text: str | None, option: str) -> dict[str, str] | None:
     """`prompt=question,chosen=good` as a dict."""
-    return None if text is None else key_values([part for part in text.split(",") if part], "--columns")
+    return None if text is None else key_values([part for part in text.split(",") if part], option)
+
+
+def reader(roles: str | None, ignore_keys: str | None) -> MessageReader:
+    """What reads a file's messages, from --roles and --ignore-keys."""
+    from rmeval.conversations import MessageReader
+
+    return MessageReader(pairs_of(roles, "--roles") or {}, words(ignore_keys, "--ignore-keys") or ())
 
 
 def words(text: str | None, option: str) -> list[str] | None:

@@ -19,6 +19,8 @@ def profile_command(
     conversations: o.Conversations,
     out: Annotated[Path, typer.Option("-o", "--out", help="JSONL to write: tokens and their scores.")],
     options: dict[str, Any],
+    roles: o.Roles = None,
+    ignore_keys: o.IgnoreKeys = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the first few into a .png, .svg or .pdf file.")] = None,
     dark: o.Dark = False,
 ) -> None:
@@ -31,9 +33,10 @@ def profile_command(
     from rmeval.runs.profiling import profile_file
 
     show_warnings()
+    reader = o.reader(roles, ignore_keys)
     loaded = load_model(model, **options)
     with progress_bar(loaded.name) as progress:
-        found = profile_file(loaded, conversations, out, progress)
+        found = profile_file(loaded, conversations, out, progress, reader)
     typer.echo(f"{len(found)} conversations in {out}")
     if plot is not None:
         from rmeval.report.figures import draw_profiles

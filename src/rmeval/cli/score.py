@@ -19,6 +19,8 @@ def score_command(
     conversations: o.Conversations,
     out: Annotated[Path, typer.Option("-o", "--out", help="JSONL to write: the same rows with their scores.")],
     options: dict[str, Any],
+    roles: o.Roles = None,
+    ignore_keys: o.IgnoreKeys = None,
     break_lock: o.BreakLock = False,
 ) -> None:
     """Score conversations, for rejection sampling or a closer look.
@@ -30,7 +32,8 @@ def score_command(
     from rmeval.runs.scoring import score_file
 
     show_warnings()
+    reader = o.reader(roles, ignore_keys)
     loaded = load_model(model, **options)
     with progress_bar(loaded.name) as progress:
-        rows, failed = score_file(loaded, conversations, out, progress, break_lock)
+        rows, failed = score_file(loaded, conversations, out, progress, break_lock, reader)
     typer.echo(f"{rows} rows in {out}" + (f"; {failed} answers have no score: see 'score_error'" if failed else ""))

@@ -21,6 +21,7 @@ __all__ = [
     "FirstLogits",
     "LastLogits",
     "LastToken",
+    "OwnForward",
     "Pooled",
     "Reading",
     "Readout",
@@ -49,8 +50,15 @@ class Pooled:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnForward:
+    """What a network's own forward gives for a sequence, from wherever it takes it."""
+
+
+@dataclass(frozen=True, slots=True)
 class LastLogits:
     """The logits that a language model gives some tokens after the last of each sequence.
+
+    The last output is the logarithm of the sum of exp of all logits: with it a logit becomes a probability.
 
     Attributes:
         tokens: The ids of those tokens.
@@ -62,6 +70,8 @@ class LastLogits:
 @dataclass(frozen=True, slots=True)
 class FirstLogits:
     """The logits that an encoder-decoder gives some tokens at the beginning of its answer to each sequence.
+
+    The last output is that of `LastLogits`.
 
     Attributes:
         tokens: The ids of those tokens.
@@ -94,7 +104,7 @@ class TokenLogProbs:
     span: Sequence[tuple[int, int]]
 
 
-Readout = LastToken | LastLogits | FirstLogits | AtPositions | TokenLogProbs | Pooled
+Readout = LastToken | LastLogits | FirstLogits | AtPositions | TokenLogProbs | Pooled | OwnForward
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ __all__ = [
     "model_names",
     "pairwise_protocol",
     "protocol_of",
+    "refuse",
     "refuse_comparators",
 ]
 
@@ -52,6 +53,10 @@ class ModelOptions:
         revision: Branch, tag or commit on the hub.
         tokenizer: Path or hub id of another tokenizer.
         chat_template: Path of a Jinja file to use instead of the tokenizer's own template.
+        template_kwargs: Variables of the chat template, such as `{"enable_thinking": False}`.
+        tokenizer_kwargs: Options of the tokenizer's class, such as `{"fix_mistral_regex": True}`; with any, its tokens
+            are used where they differ from those of its `tokenizer.json`.
+        allow_dropped_roles: Roles whose messages the chat template may leave out.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Passed to `from_pretrained`, such as `{"attn_implementation": "eager"}`.
         batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
@@ -74,6 +79,8 @@ class ModelOptions:
         sequential: Whether policy and reference are in memory one after the other.
         comparison: How a comparator is shown two answers: `letters` (of language models, if None), `rlhflow`,
             `steamshp`, or a Jinja file's path.
+        min_label_mass: Least part of a language model's probability that the two tokens which it answers by must have,
+            on average of the first 32 answers.
         against: What a comparator compares in contests of more than two: `all` with each other, or the `chosen` with
             each.
     """
@@ -83,6 +90,9 @@ class ModelOptions:
     revision: str | None = None
     tokenizer: str | None = None
     chat_template: str | None = None
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    tokenizer_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    allow_dropped_roles: tuple[str, ...] = ()
     trust_remote_code: bool = False
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
@@ -101,6 +111,7 @@ class ModelOptions:
     sequential: bool = False
     comparison: str | None = None
     against: str = "all"
+    min_label_mass: float = 0.5
 
 
 class RewardModel(Protocol):
@@ -183,6 +194,8 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
         raise ModelError(f"{error}: the options are {', '.join(ModelOptions.__dataclass_fields__)}") from error
     if secret := next((name for name in options.model_kwargs if _SECRET.search(name)), None):
         raise ModelError(f"{secret} does not belong into model_kwargs, which are written down: set HF_TOKEN instead")
+    if not 0 <= options.min_label_mass <= 1:
+        raise ModelError(f"--min-label-mass is a part of a probability, from 0 to 1, and not {options.min_label_mass}")
     if options.on_overlength not in (policies := get_args(Overlength)):
         raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
     if spec.startswith("baseline:"):
@@ -212,14 +225,14 @@ def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardMod
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
         from rmeval.models.implicit import Implicit
 
-        _refuse(options, (*HEAD_OPTIONS, *COMPARATOR_OPTIONS), "an implicit reward")
+        refuse(options, (*HEAD_OPTIONS, *COMPARATOR_OPTIONS, "min_label_mass"), "an implicit reward")
         return Implicit(spec, options, name)
     if options.kind == "comparator":
         from rmeval.models.comparator import Comparator
 
-        _refuse(options, IMPLICIT_OPTIONS, "a comparator")
+        refuse(options, IMPLICIT_OPTIONS, "a comparator")
         return Comparator(spec, options, name)
-    _refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier")
+    refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier")
     from rmeval.models.classifier import Classifier
 
     return Classifier(spec, options, name)
@@ -231,10 +244,10 @@ IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential
 
 
 def _refuse_options(spec: str, options: ModelOptions, taken: Sequence[str]) -> None:
-    _refuse(options, [name for name in ModelOptions.__dataclass_fields__ if name not in taken], spec)
+    refuse(options, [name for name in ModelOptions.__dataclass_fields__ if name not in taken], spec)
 
 
-def _refuse(options: ModelOptions, useless: Sequence[str], what: str) -> None:
+def refuse(options: ModelOptions, useless: Sequence[str], what: str) -> None:
     """An option that would be ignored is a misunderstanding.
 
     Raises:

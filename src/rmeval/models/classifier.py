@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rmeval.engines import AtPositions, LastLogits, LastToken, Readout
 from rmeval.errors import ModelError
-from rmeval.models import ModelOptions
-from rmeval.models.prepare import Preparation, Ready, find, kept_kwargs, logit_tokens, make_engine, make_renderer
+from rmeval.models import ModelOptions, refuse
+from rmeval.models.labels import Labels
+from rmeval.models.prepare import Preparation, find, kept_kwargs, logit_tokens, make_engine, make_renderer
 from rmeval.models.profiles import Profile
 from rmeval.models.reduce import Reduction
+from rmeval.models.sequences import Ready
 from rmeval.protocols import pointwise
-from rmeval.types import Conversation, FloatArray, Observation, Request
+from rmeval.types import FloatArray, Observation, Request
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.render import Renderer
 
 __all__ = ["Classifier"]
 
@@ -49,6 +54,7 @@ class Classifier:
         if tokens is not None and len(tokens) > 2:
             raise ModelError(f"--head {options.head} names {len(tokens)} tokens: give one, or two as in logit:YES-NO")
         self._logits = None if tokens is None else LastLogits(tokens)
+        self.labels = self._labels(renderer, options)
         self.engine = make_engine(checkpoint, options, tokens is not None, options.head if tokens is None else None)
         if tokens is not None:
             self.engine.network.require_language_model()
@@ -76,17 +82,22 @@ class Classifier:
 
     def facts(self) -> dict[str, Any]:
         """Versions, device, the first rendered conversation and a hash of all."""
-        return self.engine.facts() | self.texts.renderer.facts()
+        mass = {} if self.labels is None else self.labels.facts()
+        return self.engine.facts() | self.texts.renderer.facts() | mass
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Scores each request's conversation once."""
-        yield from self.texts.observe(self.engine, requests, self.readout, self._observation)
+        batches = self.texts.observe(self.engine, requests, self.readout, self._observation)
+        yield from batches if self.labels is None else self.labels.held(self.engine, batches)
 
-    def profiles(self, conversations: Sequence[Conversation]) -> Iterator[tuple[int, Profile]]:
+    def profiles(self, requests: Sequence[Request]) -> Iterator[tuple[int, Profile]]:
         """What the head says at each token, as if the text ended there.
 
+        Args:
+            requests: Whose conversations to read.
+
         Yields:
-            Positions in `conversations`, each once, with their profiles.
+            Positions in `requests`, each once, with their profiles.
 
         Raises:
             ModelError: If the network has no head that is read at single tokens, or a conversation is too long for it
@@ -95,19 +106,33 @@ class Classifier:
         readout = self.readout()
         if not isinstance(readout, LastToken):
             raise ModelError(f"{self.name} is not read at single tokens: only causal networks with a head are")
-        rendered = self.texts.renderer.with_boundary("trl").render(conversations)
+        rendered = self.texts.renderer.with_boundary("trl").render(
+            [request.conversation for request in requests], [request.tools for request in requests]
+        )
         limit = self.texts.limit
         for number, one in enumerate(rendered):
             if one.error is not None or (limit is not None and len(one.tokens) > limit):
                 reason = one.error or f"has {len(one.tokens)} tokens, where {self.name} takes {limit}"
                 raise ModelError(f"conversation {number}: {reason}: leave it out")
         decode = self.texts.renderer.tokenizer.decode
-        sequences = [one.tokens for one in rendered]
+        equal: dict[bytes, list[int]] = {}
+        for number, one in enumerate(rendered):
+            equal.setdefault(one.tokens.tobytes(), []).append(number)
+        groups = list(equal.values())
+        sequences = [rendered[numbers[0]].tokens for numbers in groups]
         for reading in self.engine.run(sequences, AtPositions(readout.head, [range(len(own)) for own in sequences])):
             for index, values in zip(reading.indices, reading.values, strict=True):
                 scores = np.array([self.score_of(own) for own in values])
                 tokens = tuple(decode([token]) for token in sequences[index].tolist())
-                yield index, Profile(tokens, scores, rendered[index].start)
+                for number in groups[index]:
+                    yield number, Profile(tokens, scores, rendered[number].start)
+
+    def _labels(self, renderer: Renderer, options: ModelOptions) -> Labels | None:
+        """What looks at the probability of two tokens; a single one can be a score that is no probability."""
+        if self._logits is None or len(self._logits.tokens) == 1:
+            refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
+            return None
+        return Labels(self._logits, renderer, options.min_label_mass, self.name)
 
     def readout(self) -> Readout:
         """What is taken from the network.
@@ -118,7 +143,8 @@ class Classifier:
         return self._logits or self.engine.readout()
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
-        return pointwise.parse(one.key, self.score_of(values), one.length, one.cut)
+        mass = {} if self.labels is None else self.labels.note(one.tokens, values)
+        return pointwise.parse_values(one.key, {"score": self.score_of(values), **mass}, one.length, one.cut)
 
     def score_of(self, values: FloatArray) -> float:
         """The score that the head's outputs float64[outputs] make.
@@ -126,6 +152,6 @@ class Classifier:
         Raises:
             ModelError: If they are not as many as were expected.
         """
-        if self._logits is not None and len(values) == 2:
-            values = values[:1] - values[1:]
+        if self._logits is not None:
+            values = values[:1] - values[1:2] if len(self._logits.tokens) == 2 else values[:1]
         return self._reduce(values, self.name)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rmeval.engines import FirstLogits, LastLogits, Readout
 from rmeval.errors import ModelError
-from rmeval.models import ModelOptions, pairwise_protocol
-from rmeval.models.prepare import Preparation, Ready, find, kept_kwargs, logit_tokens, make_engine, make_renderer
+from rmeval.models import ModelOptions, pairwise_protocol, refuse
+from rmeval.models.labels import Labels
+from rmeval.models.prepare import Preparation, find, kept_kwargs, logit_tokens, make_engine, make_renderer
 from rmeval.models.reduce import Reduction
+from rmeval.models.sequences import Ready
 from rmeval.protocols.pairwise import parse_preference
 from rmeval.types import FloatArray, Observation, Request
 
@@ -62,18 +64,24 @@ class Comparator:
         renderer, tokenizer = make_renderer(checkpoint, options, chat=False)
         tokens = logit_tokens(head, renderer)
         self._logits: FirstLogits | LastLogits | None = None
+        self._labels: Labels | None = None
         if tokens is not None:
             if len(tokens) != 2:
                 raise ModelError(f"--head {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
             network.language_model = True
             network.require_language_model(encoder=True)
             self._logits = FirstLogits(tokens) if network.config.is_encoder_decoder else LastLogits(tokens)
-        elif options.comparison is None:
+            self._labels = Labels(self._logits, renderer, options.min_label_mass, self.name)
+        else:
+            refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
+        if tokens is None and options.comparison is None:
             raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with --comparison FILE")
         self._comparison = Comparison(renderer, options.comparison or "letters", chat=tokens is not None)
-        if options.chat_template is not None and not self._comparison.chat:
+        given = {"--chat-template": options.chat_template, "--template-kwargs": options.template_kwargs}
+        if not self._comparison.chat and (useless := [option for option, value in given.items() if value]):
             raise ModelError(
-                f"{self.name} gets two answers as --comparison lays them out, and no chat: leave --chat-template out"
+                f"{self.name} gets two answers as --comparison lays them out, and no chat: "
+                f"leave {' and '.join(useless)} out"
             )
         self.texts = Preparation(self.name, renderer, self.engine, options, self._render)
         self._identity = {
@@ -94,23 +102,27 @@ class Comparator:
 
     def facts(self) -> dict[str, Any]:
         """Versions, device, the first comparison as the network got it, and a hash of all."""
-        return self.engine.facts() | self.texts.renderer.facts()
+        mass = {} if self._labels is None else self._labels.facts()
+        return self.engine.facts() | self.texts.renderer.facts() | mass
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Answers each question once: the probability that the answer shown first is better."""
-        yield from self.texts.observe(self.engine, requests, self._readout, self._observation)
+        batches = self.texts.observe(self.engine, requests, self._readout, self._observation)
+        yield from batches if self._labels is None else self._labels.held(self.engine, batches)
 
     def _render(self, requests: list[Request]) -> list[Rendered]:
-        return self._comparison.render([(one.prompt, one.responses[0], one.responses[1]) for one in requests])
+        return self._comparison.render(requests)
 
     def _readout(self) -> Readout:
         return self._logits or self.engine.readout()
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
-        if self._logits is not None:
-            values = values[:1] - values[1:]
+        mass: Mapping[str, float] = {}
+        if self._labels is not None:
+            mass = self._labels.note(one.tokens, values)
+            values = values[:1] - values[1:2]
         odds = self._reduce(values, self.name)
-        return parse_preference(one.key, _sigmoid(odds), one.length, one.cut, odds)
+        return parse_preference(one.key, _sigmoid(odds), one.length, one.cut, odds, mass)
 
 
 def _sigmoid(odds: float) -> float:

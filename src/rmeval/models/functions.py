@@ -14,9 +14,10 @@ from rmeval.plugins import one_line
 
 __all__ = ["Messages", "Score", "as_score", "waited"]
 
-Messages = list[dict[str, str]]
-Score = Callable[[list[Messages]], Any]
-"""Gets conversations, each ending in the answer, and gives a number for each; or a promise of them, see `waited`."""
+Messages = list[dict[str, Any]]
+Score = Callable[..., Any]
+"""Gets conversations, each ending in the answer, and gives a number for each; or a promise of them, see `waited`. If it
+has a parameter `tools`, it gets those of each conversation."""
 
 _TRL = ("prompts", "completions", "log_extra", "log_metric")
 _VERL = ("data_source", "solution_str", "ground_truth", "extra_info")
@@ -46,13 +47,16 @@ def as_score(target: str, function: Any, kwargs: Mapping[str, Any]) -> Score:
         return _as_trl(target, function, signature, dict(kwargs))
     if "solution_str" in names:
         return _as_verl(target, function, signature, kwargs)
+    takes_tools = "tools" in names and "tools" not in kwargs
     try:
-        signature.bind([], **kwargs)
+        signature.bind([], **({"tools": []} if takes_tools else {}), **kwargs)
     except TypeError as error:
         raise ModelError(
             f"{target} cannot be called with one list of conversations ({error}): let it take that, "
             "completions as TRL's reward functions do, or solution_str as verl's do; --model-kwargs give the rest"
         ) from error
+    if takes_tools:
+        return lambda conversations, tools: function(conversations, tools=tools, **kwargs)
     return lambda conversations: function(conversations, **kwargs)
 
 
@@ -81,7 +85,8 @@ def _text(prompt: Messages) -> str:
             f"with conversational=false a prompt is one message, and this one has {len(prompt)}: leave that out, "
             "and let the function take messages"
         )
-    return prompt[0]["content"]
+    content: str = prompt[0]["content"]
+    return content
 
 
 def _unlogged(name: str, value: Any) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -20,7 +20,8 @@ from rmeval.errors import ModelError, RunError
 from rmeval.hub import need_extra
 from rmeval.journal import Journal, read_journal
 from rmeval.models import ModelOptions
-from rmeval.models.prepare import Preparation, Ready, Window, find, kept_kwargs, make_engine, make_renderer
+from rmeval.models.prepare import Preparation, find, kept_kwargs, make_engine, make_renderer
+from rmeval.models.sequences import Ready, Window
 from rmeval.protocols import pointwise
 from rmeval.spool import windows
 from rmeval.types import FloatArray, Observation, Request
@@ -172,15 +173,15 @@ class Implicit:
         if not ready:
             return
         for indices, values in _log_probs(self.engine, ready):
-            yield [
-                pointwise.parse_values(
-                    ready[k].key,
-                    rewards(own, None if reference is None else reference[k], self._options.beta),
-                    ready[k].length,
-                    ready[k].cut,
-                )
-                for k, own in zip(indices, values, strict=True)
-            ]
+            batch: list[Observation] = []
+            for k, own in zip(indices, values, strict=True):
+                found = rewards(own, None if reference is None else reference[k], self._options.beta)
+                batch += ready[k].observations(partial(_observation, found))
+            yield batch
+
+
+def _observation(found: Mapping[str, float], one: Ready) -> Observation:
+    return pointwise.parse_values(one.key, found, one.length, one.cut)
 
 
 def _log_probs(engine: HFEngine, ready: Sequence[Ready]) -> Iterator[tuple[Sequence[int], Sequence[FloatArray]]]:
@@ -226,7 +227,7 @@ class _Reference:
         from rmeval.engines.hf.adapter import leaves_base_alone
 
         assert policy.base is not None and policy.adapter is not None
-        shares_weights = leaves_base_alone(policy.adapter)
+        shares_weights = leaves_base_alone(policy.adapter, engine.network.vocabulary)
         if not shares_weights:
             engine = make_engine(policy.base, options, language_model=True)
         return cls(engine, policy.base.fingerprint, options, shares_weights)
@@ -241,15 +242,14 @@ class _Reference:
         Raises:
             ModelError: If it gives other tokens, so that the two models would read different texts.
         """
-        from transformers import AutoTokenizer
-
         from rmeval.engines.hf import LOADING_ERRORS
         from rmeval.engines.hf.checkpoint import find_tokenizer
+        from rmeval.engines.hf.tokenizer import load_tokenizer
 
         checkpoint = self.engine.network.checkpoint
         try:
             find_tokenizer(checkpoint.source, checkpoint.revision)
-            own = AutoTokenizer.from_pretrained(checkpoint.source, revision=checkpoint.revision, trust_remote_code=code)
+            own, _ = load_tokenizer(checkpoint.source, checkpoint.revision, code, {})
         except (ModelError, *LOADING_ERRORS):
             return  # A reference needs none of its own.
         sample = "What is the capital of France? Paris, naïvely: 3.14 - x[0] = {'a': 1}\n\tdef"
@@ -271,7 +271,7 @@ class _Reference:
 
     def remember(self, rendered: Iterable[Window]) -> None:
         """Looks up what is known of what is going to be read."""
-        self._index = KeyIndex([_key(one) for one in window.ready] for window in rendered)
+        self._index = KeyIndex([one.sequence for one in window.ready] for window in rendered)
         self._answers = Answers(len(self._index))
         try:
             for batch in read_journal(self._folder, tolerant=True):
@@ -285,7 +285,7 @@ class _Reference:
 
     def read(self, ready: Sequence[Ready]) -> list[float]:
         """The sum of each answer's log-probabilities; what is not known is computed, and kept."""
-        rows = self._index.find([_key(one) for one in ready])
+        rows = self._index.find([one.sequence for one in ready])
         # What the reference gave no number for is not asked again.
         unknown = self._answers.status[rows] == 0
         missing = list({row: one for row, one, new in zip(rows.tolist(), ready, unknown, strict=True) if new}.values())
@@ -296,7 +296,7 @@ class _Reference:
             with below, Journal(self._folder) as journal:
                 for indices, values in _log_probs(self.engine, missing):
                     batch = [
-                        pointwise.parse_values(_key(missing[k]), {"sum": float(own.sum())})
+                        pointwise.parse_values(missing[k].sequence, {"sum": float(own.sum())})
                         for k, own in zip(indices, values, strict=True)
                     ]
                     self._add(batch)
@@ -316,8 +316,3 @@ class _Reference:
     def release(self) -> None:
         """Gives the weights' memory back."""
         self.engine.network.release()
-
-
-def _key(one: Ready) -> str:
-    content = one.start.to_bytes(8, "little") + one.tokens.astype("<i4").tobytes()
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

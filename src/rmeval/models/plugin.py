@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -21,6 +22,8 @@ from rmeval.spool import windows
 from rmeval.types import Observation, Request
 
 __all__ = ["Plugin"]
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 64
 _UNORDERED = (Mapping, Set, str, bytes)
@@ -75,8 +78,17 @@ class Plugin:
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Scores batches of conversations; one that fails alone becomes an error, and the run goes on."""
         score = self._function or self._method()
+        takes_tools = "tools" in inspect.signature(score).parameters
+        without = 0
         for batch in windows(requests, self._batch):
-            yield self._observe(score, batch)
+            without += 0 if takes_tools else sum(bool(request.tools) for request in batch)
+            yield self._observe(score, batch, takes_tools)
+        if without:
+            logger.warning(
+                "%s does not get the tools of %d requests: let it take a parameter tools, a list for each",
+                self._target,
+                without,
+            )
 
     def _method(self) -> Score:
         """The method of the class, which is made now."""
@@ -97,20 +109,23 @@ class Plugin:
     def _shown(self, request: Request) -> Any:
         """What the user's code gets of a request."""
         if not self._compares:
-            return [{"role": m.role, "content": m.content} for m in request.conversation]
-        prompt = [{"role": m.role, "content": m.content} for m in request.prompt]
+            return [message.to_dict() for message in request.conversation]
+        prompt = [message.to_dict() for message in request.prompt]
         return {"prompt": prompt, "first": request.responses[0], "second": request.responses[1]}
 
-    def _observe(self, score: Score, batch: Sequence[Request]) -> list[Observation]:
+    def _observe(self, score: Score, batch: Sequence[Request], takes_tools: bool) -> list[Observation]:
+        more = {"tools": [list(request.tools) for request in batch]} if takes_tools else {}
         parse = parse_preference if self._compares else pointwise.parse
         try:
-            answer = waited(score([self._shown(request) for request in batch]))
+            answer = waited(score([self._shown(request) for request in batch], **more))
             is_list = isinstance(answer, Iterable) and not isinstance(answer, _UNORDERED)
             scores = list(answer) if is_list else []
         except (Exception, SystemExit) as error:  # noqa: BLE001  the one boundary that turns a failure into an observation
             if len(batch) > 1:
                 # One bad conversation must not take its neighbours along.
-                return [observation for request in batch for observation in self._observe(score, [request])]
+                return [
+                    observation for request in batch for observation in self._observe(score, [request], takes_tools)
+                ]
             return [_failed(request, error) for request in batch]
         method, asked = ("compare", "pair") if self._compares else ("score", "conversation")
         what = f"{self._target}: {method}()" if self._class else self._target

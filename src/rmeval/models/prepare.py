@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from rmeval.engines import FirstLogits, Pooled, Readout
+from rmeval.answers import KeyIndex
+from rmeval.engines import FirstLogits, OwnForward, Pooled, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import ModelOptions
+from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.spool import Spool, windows
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
     from rmeval.engines.hf.checkpoint import Checkpoint
     from rmeval.engines.hf.engine import HFEngine
-    from rmeval.engines.hf.render import Boundary, Rendered, Renderer, TokenArray
+    from rmeval.engines.hf.render import Boundary, Rendered, Renderer
 
-__all__ = ["Preparation", "Ready", "Window", "find", "kept_kwargs", "logit_tokens", "make_engine", "make_renderer"]
+__all__ = ["Preparation", "find", "kept_kwargs", "logit_tokens", "make_engine", "make_renderer"]
 
 WINDOW = 1 << 14
 """How many conversations are sorted, merged and scored together."""
-
-
-class Ready(NamedTuple):
-    """A request as tokens.
-
-    Attributes:
-        key: The request's key.
-        item: Id of its item, for messages.
-        tokens: What the network gets.
-        start: Where the answer begins, for models that read all of it; 0 for others.
-        length: Number of tokens before any were cut.
-    """
-
-    key: str
-    item: str
-    tokens: TokenArray
-    start: int
-    length: int
-
-    @property
-    def cut(self) -> bool:
-        """Whether tokens were cut."""
-        return self.length > len(self.tokens)
-
-
-class Window(NamedTuple):
-    """Some requests: those ready to be read, and observations of those that cannot be."""
-
-    ready: list[Ready]
-    left_out: list[Observation]
 
 
 def make_engine(
@@ -89,10 +63,11 @@ def find(spec: str, options: ModelOptions) -> Checkpoint:
     """
     try:
         from rmeval.engines.hf.checkpoint import find_checkpoint
+        from rmeval.engines.hf.weights import layout_of
     except ImportError as error:
         raise need_extra(error, f"the model {spec}") from error
-    pickle = options.model_kwargs.get("use_safetensors") is False
-    return find_checkpoint(spec, options.revision, pickle, options.trust_remote_code, options.base_model)
+    layout = layout_of(options.model_kwargs)
+    return find_checkpoint(spec, options.revision, layout, options.trust_remote_code, options.base_model)
 
 
 def make_renderer(
@@ -117,8 +92,20 @@ def make_renderer(
         source, revision = options.tokenizer, None
     revision, fingerprint = find_tokenizer(source, revision)
     code = options.trust_remote_code
-    renderer = Renderer(source, options.chat_template, boundary, chat, revision=revision, trust_remote_code=code)
-    return renderer, fingerprint
+    renderer = Renderer(
+        source,
+        options.chat_template,
+        boundary,
+        chat,
+        options.template_kwargs,
+        revision=revision,
+        trust_remote_code=code,
+        tokenizer_kwargs=options.tokenizer_kwargs,
+        allowed=options.allow_dropped_roles,
+    )
+    if options.tokenizer_kwargs:
+        fingerprint += f" with {json.dumps(dict(options.tokenizer_kwargs), sort_keys=True)}"
+    return renderer, fingerprint + renderer.tokens.fingerprint()
 
 
 def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None:
@@ -185,13 +172,13 @@ class Preparation:
     def identity(self) -> dict[str, Any]:
         """Template and length policy."""
         return {
-            "template": self.renderer.identity(),
+            **self.renderer.identity(),
             "max_length": self.limit,
             "on_overlength": self._policy,
         }
 
-    def windows(self, requests: Iterable[Request]) -> Spool[Window]:
-        """Renders all requests, in windows that are to be read together.
+    def windows(self, requests: Iterable[Request]) -> Windows:
+        """Renders all requests, in windows that are to be read together; requests that become equal tokens once.
 
         All are rendered before the first is read, so that one that is too long stops the run before it has cost much;
         what is more than a window waits on disk.
@@ -203,10 +190,18 @@ class Preparation:
         self.cut_item = None
         spool: Spool[Window] = Spool()
         over: list[tuple[int, str]] = []
-        for window in windows(requests, WINDOW):
-            rendered = self._render(window)
-            over += [(len(one.tokens), r.item) for r, one in zip(window, rendered, strict=True) if self._exceeds(one)]
-            spool.append(self._window(window, rendered))
+
+        def sequences() -> Iterator[list[str]]:
+            for window in windows(requests, WINDOW):
+                rendered = self._render(window)
+                over.extend(
+                    (len(one.tokens), r.item) for r, one in zip(window, rendered, strict=True) if self._exceeds(one)
+                )
+                spool.append(found := self._window(window, rendered))
+                yield [one.sequence for one in found.ready]
+
+        index = KeyIndex(sequences())
+        self.renderer.warn_of_hidden()
         if over and self._policy == "error":
             longest, item = max(over)
             raise ModelError(
@@ -214,7 +209,7 @@ class Preparation:
                 f"{self._name} takes (the longest, of item {item}, has {longest}): "
                 "choose --on-overlength skip or truncate-left"
             )
-        return spool
+        return Windows(spool, index)
 
     def observe(
         self,
@@ -236,7 +231,7 @@ class Preparation:
         """
         engine.forget()
         rendered = self.windows(requests)
-        if self.cut_item is not None and isinstance(readout(), Pooled | FirstLogits):
+        if self.cut_item is not None and isinstance(readout(), Pooled | OwnForward | FirstLogits):
             raise ModelError(
                 f"{self._name} reads the beginning of its input, which truncate-left would cut "
                 f"(item {self.cut_item}): choose --on-overlength skip"
@@ -248,11 +243,15 @@ class Preparation:
                 continue
             for reading in engine.run([one.tokens for one in ready], readout()):
                 yield [
-                    answer(ready[index], values) for index, values in zip(reading.indices, reading.values, strict=True)
+                    observation
+                    for index, values in zip(reading.indices, reading.values, strict=True)
+                    for observation in ready[index].observations(partial(_given, answer, values))
                 ]
 
     def _conversations(self, requests: list[Request]) -> list[Rendered]:
-        return self.renderer.render([request.conversation for request in requests])
+        return self.renderer.render(
+            [request.conversation for request in requests], [request.tools for request in requests]
+        )
 
     def _window(self, requests: Sequence[Request], rendered: Sequence[Rendered]) -> Window:
         found = Window([], [])
@@ -277,3 +276,7 @@ class Preparation:
 
     def _exceeds(self, one: Rendered) -> bool:
         return self.limit is not None and len(one.tokens) > self.limit
+
+
+def _given(answer: Callable[[Ready, FloatArray], Observation], values: FloatArray, one: Ready) -> Observation:
+    return answer(one, values)

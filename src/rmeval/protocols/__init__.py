@@ -51,6 +51,10 @@ class Protocol(typing.Protocol):
         """What a reader of the numbers must know of how it was answered."""
         ...
 
+    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+        """How many of the pairs of responses that comparisons are about became the same tokens, with unequal texts."""
+        ...
+
     def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
         """Gathers answers into evidence.
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from rmeval.answers import Answers, count_statuses
 from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import Contest, FloatArray, IntArray, Item, Observation, Request
+from rmeval.wording import count_of
 
 __all__ = [
     "AGREE",
+    "LABEL_MASS",
     "MEAN",
     "NET",
     "ODDS",
@@ -30,6 +33,8 @@ __all__ = [
 VALUE = "p_first"
 ODDS = "log_odds"
 """What the probability is of, where a model says it: it tells apart what is 1 as a probability."""
+LABEL_MASS = "label_mass"
+"""The part of a language model's probability that the tokens which it answers with have together."""
 MEAN, AGREE, NET = "orders/mean", "orders/agree", "orders/net"
 """How two orders become one preference: by the mean of their probabilities, where they agree, or by most wins."""
 
@@ -75,7 +80,15 @@ class Pairwise:
         """Both orders of each pair."""
         orders = [order for one, other in self.pairs(item.contests) for order in ((one, other), (other, one))]
         return [
-            Request(key, item.id, order, item.prompt, (item.responses[order[0]].text, item.responses[order[1]].text))
+            Request(
+                key,
+                item.id,
+                order,
+                item.prompt,
+                (item.responses[order[0]].text, item.responses[order[1]].text),
+                messages=item.messages(order),
+                tools=item.tools,
+            )
             for key, order in zip(self.keys(item, digests), orders, strict=True)
         ]
 
@@ -120,22 +133,39 @@ class Pairwise:
         failures = count_statuses(answers.status[rows[np.isnan(seen)]])
         return EvidenceTable(items, variant, np.full(int(items.offsets[-1]), np.nan), failures, beats)
 
+    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+        """Pairs that read the same in both orders."""
+        return int(answers.same_sequence(rows[::2], rows[1::2]).sum())
+
     def notes(self, answers: Answers, rows: Codes) -> list[str]:
         """How often the two orders of a pair contradict each other."""
         if VALUE not in answers.values:
             return []
+        mass = label_mass_notes(answers, rows)
         both = answers.values[VALUE][rows].reshape(-1, 2)
         first, second = both[:, 0], 1 - both[:, 1]
         known = ~np.isnan(first + second)
         if not known.any():
-            return []
+            return mass
         against = int((np.sign(first - 0.5) != np.sign(second - 0.5))[known].sum())
         # A tie is half a preference for either.
         shown = float(np.mean(0.5 + 0.5 * np.sign(both[known] - 0.5)))
         return [
             f"the two orders disagree on {against} of {known.sum()} pairs; the answer shown first is preferred in "
-            f"{100 * shown:.1f}% of all questions"
+            f"{100 * shown:.1f}% of all questions",
+            *mass,
         ]
+
+
+def label_mass_notes(answers: Answers, rows: Codes) -> list[str]:
+    """How much of their probability answers have that are read from a language model's logits of labels."""
+    if LABEL_MASS not in answers.values or np.isnan(own := answers.values[LABEL_MASS][rows]).all():
+        return []
+    low = int((own < 0.5).sum())
+    return [
+        f"the labels that are read have {100 * float(np.nanmean(own)):.1f}% of the model's probability on average, and "
+        f"less than half of it in {count_of(low, 'answer')}"
+    ]
 
 
 def sign(probability: float) -> float:
@@ -156,7 +186,12 @@ def net(first: float, second: float) -> float:
 
 
 def parse_preference(
-    key: str, probability: float, tokens: int | None = None, truncated: bool = False, odds: float | None = None
+    key: str,
+    probability: float,
+    tokens: int | None = None,
+    truncated: bool = False,
+    odds: float | None = None,
+    beside: Mapping[str, float] = MappingProxyType({}),
 ) -> Observation:
     """The observation for the probability that the answer shown first is better.
 
@@ -166,12 +201,13 @@ def parse_preference(
         tokens: Length of what the model read, if that is known.
         truncated: Whether the model saw only a part of it.
         odds: The log-odds that the probability was made of.
+        beside: Other numbers about the answer, by name.
     """
     usage = {} if tokens is None else {"tokens": tokens}
     if not 0 <= probability <= 1:
         gave = "no number" if math.isnan(probability) else str(probability)
         return Observation(key, "error", usage=usage, error=f"the model gave {gave} for a probability")
-    values = {VALUE: float(probability)} | ({} if odds is None else {ODDS: odds})
+    values = {VALUE: float(probability)} | ({} if odds is None else {ODDS: odds}) | dict(beside)
     return Observation(key, "truncated" if truncated else "ok", values, usage=usage)
 
 

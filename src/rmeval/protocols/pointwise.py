@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from rmeval.answers import Answers, count_statuses
+from rmeval.conversations import MessageReader
 from rmeval.digests import conversation_digest, digest
 from rmeval.errors import DataError
+from rmeval.protocols.pairwise import LABEL_MASS, PAIRWISE_CHOSEN, label_mass_notes
 from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import Conversation, IntArray, Item, Message, Observation, Request
 
@@ -26,7 +29,8 @@ __all__ = [
     "parse_values",
 ]
 
-MessageLike = Message | Mapping[str, str]
+MessageLike = Message | Mapping[str, Any]
+Tools = tuple[Mapping[str, Any], ...]
 
 
 class Pointwise:
@@ -37,7 +41,15 @@ class Pointwise:
     def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
         """One a response, in their order."""
         return [
-            Request(key, item.id, (index,), item.prompt, (item.responses[index].text,))
+            Request(
+                key,
+                item.id,
+                (index,),
+                item.prompt,
+                (item.responses[index].text,),
+                messages=item.messages((index,)),
+                tools=item.tools,
+            )
             for index, key in enumerate(self.keys(item, digests))
         ]
 
@@ -55,11 +67,20 @@ class Pointwise:
 
     def variants(self, answers: Answers) -> list[str]:
         """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none."""
-        return list(answers.values) or ["score"]
+        return [name for name in answers.values if name != LABEL_MASS] or ["score"]
 
     def notes(self, answers: Answers, rows: Codes) -> list[str]:
-        """Nothing."""
-        return []
+        """How much of the probability the labels have, of models that are read by their logits."""
+        return label_mass_notes(answers, rows)
+
+    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+        """Pairs of responses that read the same: of each winner and another, or any two where there is no winner."""
+        found = 0
+        for contests, positions in items.by_contests():
+            starts = items.offsets[positions]
+            for one, other in PAIRWISE_CHOSEN.pairs(contests):
+                found += int(answers.same_sequence(rows[starts + one], rows[starts + other]).sum())
+        return found
 
     def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
         """Scores float64[responses], NaN where there is none; failures counted by status."""
@@ -81,39 +102,46 @@ POINTWISE = Pointwise()
 IMPORTED = Imported()
 
 
-def conversation_requests(conversations: Sequence[Conversation]) -> list[Request]:
-    """One pointwise request a conversation, in order; equal conversations have equal keys."""
+def conversation_requests(conversations: Sequence[Conversation], tools: Sequence[Tools] | None = None) -> list[Request]:
+    """One pointwise request a conversation, in order; equal conversations have equal keys.
+
+    Args:
+        conversations: Each ends in the answer.
+        tools: The tools of each conversation; None where none has any.
+    """
     return [
         Request(
-            POINTWISE.key_of(conversation_digest(conversation)),
+            POINTWISE.key_of(conversation_digest(conversation, own)),
             str(number),
             (0,),
             conversation[:-1],
             (conversation[-1].content,),
+            messages=(conversation[-1],) if conversation[-1].extras else (),
+            tools=own,
         )
-        for number, conversation in enumerate(conversations)
+        for number, (conversation, own) in enumerate(
+            zip(conversations, tools or [()] * len(conversations), strict=True)
+        )
     ]
 
 
-def as_conversation(messages: Sequence[MessageLike], number: int) -> Conversation:
+def as_conversation(messages: Sequence[MessageLike], where: str, reader: MessageReader | None = None) -> Conversation:
     """Messages as our type.
+
+    Args:
+        messages: The messages.
+        where: What they are, for errors, such as `conversation 3`.
+        reader: What reads one message, if the caller says something about them.
 
     Raises:
         DataError: If they do not end in an assistant's answer, or are no messages.
     """
-    try:
-        conversation = tuple(
-            message if isinstance(message, Message) else Message(message["role"], message["content"])
-            for message in messages
-        )
-        if not all(isinstance(m.role, str) and isinstance(m.content, str) for m in conversation):
-            raise TypeError("roles and contents are strings")
-    except (TypeError, KeyError, IndexError) as error:
-        raise DataError(
-            f'conversation {number} must be a list of messages like {{"role": "user", "content": "..."}}'
-        ) from error
+    if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Iterable):
+        raise DataError(f'{where} must be a list of messages like {{"role": "user", "content": "..."}}')
+    reader = reader or MessageReader(hint=False)
+    conversation = tuple(reader.message(message, where) for message in messages)
     if len(conversation) < 2 or conversation[-1].role != "assistant":
-        raise DataError(f"conversation {number} must hold a prompt and end in a message of the role assistant")
+        raise DataError(f"{where} must hold a prompt and end in a message of the role assistant")
     return conversation
 
 

@@ -103,7 +103,7 @@ def print_examination(found: Examination) -> None:
         Text(f"{found.model}: {found.answers} answers, {found.decisions} decisions", "bold"),
         Text("\nthe first conversation as the network gets it", "dim"),
         Text(found.rendered),
-        Text.assemble(("\nits last three tokens; the score is read at the last one: ", "dim"), read, "\n"),
+        Text.assemble(("\nits last three tokens: ", "dim"), read, "\n"),
     ]
     table = new_table("scored", "dtype", "largest difference", "decisions turned", "near-ties")
     for way in found.ways:

@@ -74,4 +74,5 @@ def ask_journal(index: KeyIndex, folder: Path) -> Answers:
     answers = Answers(len(index))
     for batch in read_journal(folder):
         answers.add(index.find([one.key for one in batch]), batch)
+    answers.share()
     return answers

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +13,9 @@ from rmeval.errors import ModelError
 from rmeval.metrics.intervals import wilson
 from rmeval.models import ModelOptions, load_model
 from rmeval.models.classifier import Classifier
-from rmeval.types import FloatArray, IntArray, Item
+from rmeval.runs.findings import Finding, added_tokens, own_forward, place
+from rmeval.types import Conversation, FloatArray, IntArray, Item
+from rmeval.wording import same_tokens_note
 
 if TYPE_CHECKING:
     from rmeval.engines.hf.render import Rendered, TokenArray
@@ -24,21 +25,6 @@ __all__ = ["Examination", "Finding", "Way", "examine"]
 BATCH = 8
 NEAR = 4
 """Margins of less than this many times the spread between batches are near-ties."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        level: Whether it is as it should be, worth knowing, or wrong.
-        text: What was found.
-        advice: What to do about it.
-    """
-
-    level: Literal["ok", "note", "problem"]
-    text: str
-    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +53,7 @@ class Examination:
     Attributes:
         model: The model's name.
         rendered: The first conversation as the network gets it.
-        read: The last tokens of it, as text and id; the head is read at the last.
+        read: The last tokens of it, as text and id.
         answers: Answers in the sample.
         decisions: Decisions between two of them.
         findings: What was looked at.
@@ -116,7 +102,15 @@ def examine(
         )
     found = Examination(model.name)
     conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
-    rendered = model.texts.renderer.render(conversations)
+    rendered = model.texts.renderer.render(conversations, [item.tools for item in items for _ in item.responses])
+    found.findings += [
+        Finding(
+            "problem",
+            f"the template does not show {name} ({count} of {len(conversations)} conversations)",
+            "give a template that does with --chat-template; two conversations that differ only there score the same",
+        )
+        for name, count in model.texts.renderer.not_shown().items()
+    ]
     found.findings += _rendering(model, rendered, found)
     limit = model.texts.limit or np.inf
     kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= limit]
@@ -124,6 +118,7 @@ def examine(
         return found
     pairs = _decisions(items, set(kept))
     found.answers, found.decisions = len(kept), len(pairs)
+    found.findings += _same_tokens(conversations, rendered, pairs)
     sequences = [rendered[k].tokens for k in kept]
     network = model.engine.network
     own: str = network.identity()["dtype"]
@@ -149,7 +144,9 @@ def examine(
             continue
         scores[dtype] = results
         if dtype == own:
-            found.findings += [*_scores(results["one by one"], kept, pairs), *_sharing(examined)]
+            found.findings += [*place(examined, sequences), *own_forward(examined)]
+            found.findings += [*_scores(results["one by one"], kept, pairs), *_labels(examined, sequences)]
+            found.findings += _sharing(examined)
     base = scores.get("float32", scores[own])["one by one"]
     for dtype in sorted(scores, key=lambda name: (name != "float32", name != own)):
         results = scores[dtype]
@@ -198,6 +195,18 @@ def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
     return np.array(list(dict.fromkeys(pairs)), dtype=np.int64).reshape(-1, 3)
 
 
+def _same_tokens(
+    conversations: Sequence[Conversation], rendered: Sequence[Rendered], pairs: IntArray
+) -> Iterator[Finding]:
+    """Decisions between unequal texts that become the same tokens."""
+    same = sum(
+        np.array_equal(rendered[one].tokens, rendered[other].tokens) and conversations[one] != conversations[other]
+        for one, other in pairs[:, :2].tolist()
+    )
+    if same:
+        yield Finding("note", same_tokens_note(same), "check that the chat template shows what it should")
+
+
 def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs: IntArray, spread: float) -> Way:
     first, second = pairs[:, 0], pairs[:, 1]
     margins, before = scores[first] - scores[second], base[first] - base[second]
@@ -220,19 +229,12 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
             f"{len(refused)} of {len(rendered)} conversations cannot be rendered: {refused[0]}",
             "give another template with --chat-template",
         )
+    yield _tokens(model)
     if not good:
         return
     found.rendered = tokenizer.decode(good[0])
     found.read = [(tokenizer.decode([token]), int(token)) for token in good[0][-3:]]
-    last = Counter(int(tokens[-1]) for tokens in good)
-    if len(last) > 1:
-        yield Finding(
-            "note",
-            f"the head is read at {len(last)} different tokens: the template writes nothing after the answer",
-            "check that it was trained that way: most templates close the turn",
-        )
-    else:
-        yield Finding("ok", f"the head is read at {tokenizer.decode([next(iter(last))])!r} in all conversations")
+    yield from added_tokens(model, good)
     twice = model.texts.renderer.facts().get("double_bos", 0)
     if twice:
         yield Finding(
@@ -256,6 +258,23 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
             yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
     else:
         yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.texts.limit}")
+
+
+def _tokens(model: Classifier) -> Finding:
+    """Whether the tokens are those of the tokenizer's own file."""
+    source = model.texts.renderer.tokens
+    if source.file is None:
+        return Finding("note", "the tokenizer has no tokenizer.json that its tokens could be compared with")
+    if source.difference is None:
+        return Finding("ok", f"the tokens are those of {source.file.name}")
+    return Finding(
+        "note" if source.uses_file else "problem",
+        f"transformers' class of the tokenizer gives other tokens than {source.file.name} ({source.difference}): "
+        f"the {'file' if source.uses_file else 'class'} is used",
+        "other tools that load this tokenizer by its class give other scores"
+        if source.uses_file
+        else "check that the model was trained with these tokens; without --tokenizer-kwargs the file is used",
+    )
 
 
 def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterator[Finding]:
@@ -300,6 +319,19 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
         yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")
 
 
+def _labels(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
+    """The probability that the two tokens have by whose logits a language model answers."""
+    if model.labels is None:
+        return
+    sample = sequences[:32]
+    readings = model.engine.run(sample, model.readout())
+    mean = float(np.mean([model.labels.mass(values) for reading in readings for values in reading.values]))
+    if mean < model.options.min_label_mass:
+        yield Finding("problem", model.labels.trouble(model.engine, mean, len(sample), sample))
+    else:
+        yield Finding("ok", f"the labels have {100 * mean:.1f}% of the probability (mean of {len(sample)} answers)")
+
+
 def _sharing(model: Classifier) -> Iterator[Finding]:
     sharing = model.engine.facts().get("prefix_sharing")
     if isinstance(sharing, dict):
@@ -307,7 +339,7 @@ def _sharing(model: Classifier) -> Iterator[Finding]:
         yield Finding(
             "ok", f"prefixes are shared: {sharing['distinct']} of {sharing['tokens']} tokens, {saved:.2f} times fewer"
         )
-    elif not isinstance(model.readout(), Pooled):
+    elif isinstance(sharing, str) and not isinstance(model.readout(), Pooled):
         yield Finding(
             "note", f"prefixes are not shared ({str(sharing).removeprefix('off: ')}), which only takes longer"
         )

@@ -26,7 +26,7 @@ from rmeval.runs.stored import StoredRun, read_run, write_scores
 from rmeval.tables import EvidenceTable
 from rmeval.text import NULL_SCORES
 from rmeval.types import Policy, Record
-from rmeval.wording import count_of
+from rmeval.wording import count_of, same_tokens_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,12 +43,15 @@ class Result:
         manifest: What `run.json` holds.
         records: One published number each.
         notes: What a reader of the numbers must know, a sentence each.
+        same_tokens: How many of the pairs of responses that comparisons are about have unequal texts that the model
+            reads as the same tokens.
     """
 
     path: Path
     manifest: Mapping[str, Any]
     records: tuple[Record, ...]
     notes: tuple[str, ...]
+    same_tokens: int = 0
 
     def record(self, metric: str, scope: str = "all", variant: str | None = None) -> Record:
         """The record of a metric on a scope; of the model's first score, where it gives several.
@@ -105,7 +108,7 @@ def open_run(path: str | Path, policy: str | None = None, benchmark: str | None 
         records = tuple(_record(fields) for fields in stored["records"])
         if policy is not None and any(record.policy != policy for record in records):
             return derive(folder, policy, benchmark)
-        return Result(folder, manifest, records, tuple(stored["notes"]))
+        return Result(folder, manifest, records, tuple(stored["notes"]), stored.get("same_tokens", 0))
     except OSError as error:
         raise RunError(f"{file} cannot be read ({error.strerror or error}): check its permissions") from error
     except (AttributeError, ValueError, KeyError, TypeError) as error:
@@ -155,6 +158,8 @@ def compute(run: StoredRun, policy: str | None = None) -> Result:
     notes = list(run.manifest["notes"])
     null = null_records(run.benchmark, run.items)
     notes += run.protocol.notes(run.answers, run.requests.rows)
+    if same := run.protocol.same_tokens(run.items.table, run.answers, run.requests.rows):
+        notes.append(same_tokens_note(same))
     for variant in run.variants:
         evidence = run.evidence(variant)
         found = with_null(run.benchmark.aggregate(run.items.table, evidence, rule), null)
@@ -177,7 +182,7 @@ def compute(run: StoredRun, policy: str | None = None) -> Result:
         notes.append(run.note)
     if not records:
         notes.append("there are no numbers: none of the contests of these items has a winner to go by")
-    return Result(run.folder, run.manifest, tuple(records), tuple(notes))
+    return Result(run.folder, run.manifest, tuple(records), tuple(notes), same)
 
 
 WITHOUT_ERRATA = "without_errata"
@@ -207,8 +212,13 @@ def write_derived(result: Result, run: StoredRun) -> None:
         write_scores(run, file)
     except OSError as error:
         raise explain_os_error(error, str(file)) from error
-    records = [record.to_dict() for record in result.records]
-    write_json(result.path / "metrics.json", {"schema": SCHEMA, "records": records, "notes": list(result.notes)})
+    found = {
+        "schema": SCHEMA,
+        "records": [record.to_dict() for record in result.records],
+        "notes": list(result.notes),
+        "same_tokens": result.same_tokens,
+    }
+    write_json(result.path / "metrics.json", found)
 
 
 def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:

@@ -19,7 +19,7 @@ from rmeval.digests import item_digests
 from rmeval.errors import RunError
 from rmeval.tables import Codes, ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.text import TextCounts, count_text
-from rmeval.types import Contest, Item, Response, Step
+from rmeval.types import Contest, Item, Message, Response, Step
 
 __all__ = [
     "CountedItem",
@@ -44,6 +44,7 @@ _RESPONSE = pa.struct(
         *[(name, pa.int64()) for name in _COUNTS],
         ("steps", pa.list_(_STEP)),
         ("text", pa.string()),
+        ("extras", pa.string()),
     ]
 )
 _CONTEST = pa.struct([("members", pa.list_(pa.int64())), ("gold", pa.int64()), ("tag", pa.string())])
@@ -52,13 +53,15 @@ _COLUMNS: dict[str, pa.DataType] = {
     "subset": pa.string(),
     "cluster": pa.string(),
     "group": pa.string(),
-    "weight": pa.float64(),
     "meta": pa.string(),
     "shape": pa.int32(),
     "responses": pa.list_(_RESPONSE),
     "contests": pa.list_(_CONTEST),
-    "prompt": pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])),
+    "prompt": pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("extras", pa.string())])),
+    "tools": pa.string(),
 }
+_LATER = {"shape", "tools"}
+"""Columns that files of earlier versions lack."""
 
 
 Counts = Mapping[str, Codes]
@@ -140,7 +143,6 @@ def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
         "subset": item.subset,
         "cluster": item.cluster,
         "group": item.group,
-        "weight": item.weight,
         "meta": json.dumps(dict(item.meta), ensure_ascii=False, default=str),
         "shape": shape,
         "responses": [
@@ -153,12 +155,21 @@ def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
                 **{name: getattr(counts, name) for name in _COUNTS},
                 "steps": [asdict(step) for step in response.steps],
                 "text": response.text if texts else None,
+                "extras": _extras(response.message) if texts else None,
             }
             for response, digest, counts in zip(item.responses, entry.digests, entry.counts, strict=True)
         ],
         "contests": [{"members": c.members, "gold": c.gold, "tag": c.tag} for c in item.contests],
-        "prompt": [{"role": m.role, "content": m.content} for m in item.prompt] if texts else None,
+        "prompt": (
+            [{"role": m.role, "content": m.content, "extras": _extras(m)} for m in item.prompt] if texts else None
+        ),
+        "tools": json.dumps(list(item.tools), ensure_ascii=False) if texts and item.tools else None,
     }
+
+
+def _extras(message: Message | None) -> str | None:
+    """Tool calls and the like of a message, as JSON; None where there are none."""
+    return json.dumps(message.extras, ensure_ascii=False) if message is not None and message.extras else None
 
 
 def add_tokens(path: Path, tokens: Codes) -> None:
@@ -200,7 +211,7 @@ def same_items(one: Path, other: Path) -> bool:
 
 
 _NEEDED = [
-    *(name for name in _COLUMNS if name not in ("responses", "prompt", "shape")),
+    *(name for name in _COLUMNS if name not in ("responses", "prompt", *_LATER)),
     *(f"responses.list.element.{name}" for name in ("gold", "style", "source", *_COUNTS, "steps")),
 ]
 
@@ -216,7 +227,7 @@ def read_items(path: Path) -> StoredItems:
     known: dict[int, int] = {}
     with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         names = file.schema_arrow.names
-        if set(_COLUMNS) - {"shape"} - set(names) or not file.metadata.num_rows:
+        if set(_COLUMNS) - _LATER - set(names) or not file.metadata.num_rows:
             raise pa.ArrowInvalid("it lacks rows or columns")
         for batch in file.iter_batches(_ROWS, columns=[*_NEEDED, *(["shape"] if "shape" in names else [])]):
             responses: Any = batch.column("responses")
@@ -244,7 +255,6 @@ def _add_batch(builder: ItemTableBuilder, batch: pa.RecordBatch, known: dict[int
                 tuple(_response(response) for response in fields["responses"]),
                 tuple(Contest(tuple(c["members"]), c["gold"], c["tag"]) for c in fields["contests"]),
                 fields["group"],
-                fields["weight"],
                 fields["meta"],
             )
         )

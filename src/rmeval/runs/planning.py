@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from rmeval.runs.items import CountedItem, StoredItems, count_item
 from rmeval.runs.selection import Selection, select
 from rmeval.spool import Spool, windows
 from rmeval.tables import ItemTable, ItemTableBuilder, Mask
-from rmeval.types import Contest, Item
+from rmeval.types import Contest, Item, Message, Response, Step
 from rmeval.wording import count_of
 
 __all__ = ["Plan", "notes", "plan"]
@@ -127,12 +129,28 @@ _WINDOW = 1 << 12
 
 def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item]:
     """The items; a benchmark from outside may give anything."""
-    for number, item in enumerate(benchmark.load() if items is None else items):
+    for number, item in enumerate(_made(benchmark) if items is None else items):
         if not isinstance(item, Item):
             raise DataError(
                 f"item {number + 1} of {benchmark.card.id} is no rmeval.types.Item but {item!r}: mend load()"
             )
         yield item
+
+
+def _made(benchmark: Benchmark) -> Iterator[Any]:
+    """What `load` gives; a field that a class of ours does not have is named."""
+    try:
+        yield from benchmark.load()
+    except TypeError as error:
+        if (field := _NO_FIELD.match(str(error))) is None:
+            raise
+        raise DataError(
+            f"load() of {benchmark.card.id} gives {field[1]} a field {field[2]!r}, which no metric reads: leave it out"
+        ) from error
+
+
+_OWN = "|".join(one.__name__ for one in (Item, Response, Contest, Message, Step))
+_NO_FIELD = re.compile(rf"({_OWN})\.__init__\(\) got an unexpected keyword argument '(.+)'")
 
 
 def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:

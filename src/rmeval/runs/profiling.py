@@ -7,18 +7,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rmeval.benchmarks.source import read_rows
-from rmeval.errors import ModelError, explain_os_error
+from rmeval.conversations import MessageReader
+from rmeval.errors import ModelError, RunError, explain_os_error
 from rmeval.models import RewardModel
 from rmeval.models.profiles import Profile
+from rmeval.protocols.pointwise import conversation_requests
 from rmeval.runs.manifest import finite
 from rmeval.runs.runner import Progress, silent
-from rmeval.runs.scoring import conversations_of, output_file
+from rmeval.runs.scoring import conversations_of, output_file, tools_of_row
+from rmeval.types import Request
 
 __all__ = ["profile_file"]
 
 
-def profile_file(model: RewardModel, source: Path, target: Path, progress: Progress = silent) -> list[Profile]:
+def profile_file(
+    model: RewardModel,
+    source: Path,
+    target: Path,
+    progress: Progress = silent,
+    reader: MessageReader | None = None,
+) -> list[Profile]:
     """Writes what the head says at each token of each conversation of a file.
 
     Args:
@@ -27,6 +38,7 @@ def profile_file(model: RewardModel, source: Path, target: Path, progress: Progr
         target: JSONL file to write: a row a conversation with `tokens`, `scores` (as many) and `answer` (position of
             the answer's first token).
         progress: Told how far it is.
+        reader: What reads messages, if the caller says something about them.
 
     Returns:
         The profiles, in the order of the conversations.
@@ -41,17 +53,25 @@ def profile_file(model: RewardModel, source: Path, target: Path, progress: Progr
             f"{model.name} is a model of the kind {model.kind}, and only classifiers have a head to read at each token"
         )
     target = output_file(target)
-    conversations = [one for row in read_rows(source) for one in conversations_of(row)]
+    reader = reader or MessageReader(hint=False)
+    requests: list[Request] = []
+    for row in read_rows(source):
+        conversations = conversations_of(row, reader)
+        requests += conversation_requests(conversations, [tools_of_row(row, reader)] * len(conversations))
     found: dict[int, Profile] = {}
-    progress(0, len(conversations))
-    for index, profile in model.profiles(conversations):
+    progress(0, len(requests))
+    for index, profile in model.profiles(requests):
         found[index] = profile
-        progress(len(found), len(conversations))
-    profiles = [found[index] for index in range(len(conversations))]
+        progress(len(found), len(requests))
+    profiles = [found[index] for index in range(len(requests))]
+    if profiles and not any(np.isfinite(one.scores).any() for one in profiles):
+        raise RunError(
+            f"{model.name} gives {profiles[0].scores[-1]} at every token: check its weights, or try another --dtype"
+        )
     try:
         with target.open("w", encoding="utf-8", errors="surrogatepass") as file:
-            for row in _rows(profiles):
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            for fields in _rows(profiles):
+                file.write(json.dumps(fields, ensure_ascii=False) + "\n")
     except OSError as error:
         raise explain_os_error(error, str(target)) from error
     return profiles

@@ -13,8 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from rmeval import __version__
-from rmeval.answers import Answers, KeyIndex, count_statuses
+from rmeval.answers import Answers, KeyIndex
 from rmeval.digests import digest, gold_digest
 from rmeval.errors import RunError, explain_os_error
 from rmeval.journal import Journal
@@ -289,6 +291,7 @@ def observe_missing(
                 answers.add(index.find([one.key for one in batch]), batch)
                 done += len(batch)
                 progress(done, total)
+        answers.share()
     return answers, missing
 
 
@@ -299,8 +302,5 @@ def refuse_no_scores(answers: Answers) -> None:
         RunError: If there is none, with an error in words.
     """
     if not answers.has_value.any():
-        status = next(iter(count_statuses(answers.status)))
-        reason = answers.errors[min(answers.errors)] if answers.errors else status
-        raise RunError(
-            f"none of {len(answers.status)} answers got a score ({reason}): mend that and give the same command again"
-        )
+        reason = answers.why_missing(np.arange(len(answers.status)))
+        raise RunError(f"none of {len(answers.status)} answers got a score ({reason}): change that, and try again")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rmeval.answers import STATUSES, Answers, KeyIndex
 from rmeval.benchmarks.source import Row, read_rows
+from rmeval.conversations import MessageReader, tools_of
 from rmeval.digests import digest
 from rmeval.errors import DataError, RunError, explain_os_error
 from rmeval.models import RewardModel, refuse_comparators
@@ -18,17 +19,23 @@ from rmeval.runs.lock import Lock
 from rmeval.runs.manifest import finite, write_json
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
 from rmeval.tables import Codes
-from rmeval.types import Conversation
+from rmeval.types import Conversation, Message
 
-__all__ = ["conversations_of", "output_file", "score_file"]
+__all__ = ["conversations_of", "output_file", "score_file", "tools_of_row"]
 
 
 def score_file(
-    model: RewardModel, source: Path, target: Path, progress: Progress = silent, break_lock: bool = False
+    model: RewardModel,
+    source: Path,
+    target: Path,
+    progress: Progress = silent,
+    break_lock: bool = False,
+    reader: MessageReader | None = None,
 ) -> tuple[int, int]:
     """Scores every row of a file and writes the rows with their scores, in the same order.
 
-    A row holds `messages`, or `prompt` (a string or messages) with `response` or `responses`. It gets `score`, or
+    A row holds `messages`, or `prompt` (a string or messages) with `response` or `responses`; and `tools` if the
+    answers may call some. It gets `score`, or
     `scores` for `responses`; an answer without a score gets null, and the row `score_error`. While it works, scores are
     kept in `<target>.partial`, so that the same command goes on after an interruption.
 
@@ -38,6 +45,7 @@ def score_file(
         target: JSONL file to write.
         progress: Told how far it is.
         break_lock: Whether to take a lock that another process seems to hold.
+        reader: What reads messages, if the caller says something about them.
 
     Returns:
         How many rows were written, and how many answers have no score.
@@ -48,8 +56,13 @@ def score_file(
     refuse_comparators(model)
     target = output_file(target)
     rows = read_rows(source)
-    conversations = [conversations_of(row) for row in rows]
-    requests = conversation_requests([one for found in conversations for one in found])
+    reader = reader or MessageReader(hint=False)
+    conversations = [conversations_of(row, reader) for row in rows]
+    tools = [tools_of_row(row, reader) for row in rows]
+    requests = conversation_requests(
+        [one for found in conversations for one in found],
+        [own for found, own in zip(conversations, tools, strict=True) for _ in found],
+    )
     index = KeyIndex([[request.key for request in requests]])
     partial = target.with_name(f"{target.name}.partial")
     try:
@@ -94,32 +107,32 @@ def _same_model(file: Path, identity: str) -> None:
     write_json(file, {"identity": identity})
 
 
-def conversations_of(row: Row) -> list[Conversation]:
+UNREAD = ("system", "history", "input", "context", "documents", "functions", "images", "system_prompt")
+"""Columns that may hold part of the input, and are not read here."""
+
+
+def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
     """The conversations of a row: one for `messages` or `response`, several for `responses`."""
     fields = row.fields
-    try:
-        given = [name for name in ("messages", "response", "responses") if name in fields]
-        if len(given) > 1:
-            raise DataError(
-                f"{row.where}: there is more than one of {', '.join(given)}: leave only what is to be scored"
-            )
-        if "messages" in fields:
-            return [as_conversation(_messages(row, "messages"), 0)]
-        prompt = row.get("prompt")
-        start = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _messages(row, "prompt")
+    where = f"{row.where}: the conversation"
+    given = [name for name in ("messages", "response", "responses") if name in fields]
+    if len(given) > 1:
+        raise DataError(f"{row.where}: there is more than one of {', '.join(given)}: leave only what is to be scored")
+    if "messages" in fields:
+        found = [as_conversation(row.conversation("messages", reader), where, reader)]
+    else:
+        prompt = row.conversation("prompt", reader)
         texts = row.texts("responses") if "responses" in fields else [row.text("response")]
         if not texts:
             raise DataError(f"{row.where}: column 'responses' holds no answer")
-        return [as_conversation([*start, {"role": "assistant", "content": text}], 0) for text in texts]
-    except DataError as error:
-        raise DataError(str(error).replace("conversation 0", f"{row.where}: the conversation")) from error
+        found = [as_conversation([*prompt, Message("assistant", text)], where, reader) for text in texts]
+    reader.refuse_columns(fields, UNREAD, found[0], row.where)
+    return found
 
 
-def _messages(row: Row, column: str) -> Sequence[Any]:
-    value = row.get(column)
-    if not isinstance(value, list):
-        raise row.wrong(column, "a list of messages", value)
-    return value
+def tools_of_row(row: Row, reader: MessageReader) -> tuple[Mapping[str, Any], ...]:
+    """The tools of a row."""
+    return () if "tools" in reader.ignored else tools_of(row.fields.get("tools"), row.place("tools"))
 
 
 def _scored(

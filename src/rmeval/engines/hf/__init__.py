@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from huggingface_hub.errors import StrictDataclassError
+from pickle import PickleError
+
+# The base of what its HTTP client raises.
+from huggingface_hub import errors
 from safetensors import SafetensorError
 
 __all__ = ["ENCODERS", "LOADING_ERRORS"]
@@ -11,16 +14,24 @@ LOADING_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    EOFError,
+    errors.EntryNotFoundError,
+    errors.HTTPError,  # type: ignore[attr-defined]  # The base of what its HTTP client raises.
     ImportError,
     LookupError,
+    MemoryError,
+    NameError,
     OSError,
+    PickleError,
     RuntimeError,
     SafetensorError,
-    StrictDataclassError,
+    errors.StrictDataclassError,
+    SyntaxError,
     TypeError,
     ValueError,
 )
-"""What transformers raises on a checkpoint that is damaged or not what it claims, as the damage will have it."""
+"""What transformers and torch raise while they load a checkpoint or run its network: on damage, on input that it is not
+meant for, and from code that comes with it. Whoever turns such an error into a sentence takes this list."""
 ENCODERS = frozenset(
     {
         "albert",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,7 +12,8 @@ import numpy.typing as npt
 __all__ = ["BOUNDARIES", "Boundary", "Rendered", "TokenArray", "tokenise"]
 
 TokenArray = npt.NDArray[np.int32]
-Messages = list[dict[str, str]]
+Messages = list[dict[str, Any]]
+Tools = Sequence[Mapping[str, Any]]
 Boundary = Literal["trl", "reward-bench"]
 
 
@@ -35,24 +36,30 @@ class Rendered:
     parted: bool = False
 
 
-def tokenise(tokenizer: Any, conversations: list[Messages], generation_prompt: bool = False) -> list[list[int]]:
-    """Token ids of conversations, laid out and tokenised in the same call."""
+def tokenise(
+    tokenizer: Any, conversations: list[Messages], tools: Tools, generation_prompt: bool = False
+) -> list[list[int]]:
+    """Token ids of conversations with the same tools, laid out and tokenised in the same call."""
     ids: list[list[int]] = tokenizer.apply_chat_template(
-        conversations, tokenize=True, return_dict=True, add_generation_prompt=generation_prompt
+        conversations,
+        tools=list(tools) or None,
+        tokenize=True,
+        return_dict=True,
+        add_generation_prompt=generation_prompt,
     )["input_ids"]
     return ids
 
 
-def _trl(tokenizer: Any, conversations: list[Messages]) -> list[Rendered]:
+def _trl(tokenizer: Any, conversations: list[Messages], tools: Tools) -> list[Rendered]:
     """As TRL's DPO counts (1.16, `DPOTrainer._prepare_dataset`).
 
     The answer begins where the whole conversation parts from the prompt laid out with the generation prompt. TRL takes
     the earlier place of the two answers of a pair; here each answer has its own.
     """
     distinct = {repr(conversation[:-1]): conversation[:-1] for conversation in conversations}
-    laid_out = dict(zip(distinct, tokenise(tokenizer, list(distinct.values()), True), strict=True))
+    laid_out = dict(zip(distinct, tokenise(tokenizer, list(distinct.values()), tools, True), strict=True))
     found = []
-    for conversation, whole in zip(conversations, tokenise(tokenizer, conversations), strict=True):
+    for conversation, whole in zip(conversations, tokenise(tokenizer, conversations, tools), strict=True):
         prompt = laid_out[repr(conversation[:-1])]
         shared = next((k for k, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b), len(prompt))
         found.append(replace(_rendered(whole, max(1, shared)), parted=shared < len(prompt)))
@@ -63,7 +70,7 @@ LONGEST, LONGEST_PROMPT = 2048, 128
 """Tokens that RewardBench's inference leaves of a conversation, and of the prompt where that is too long."""
 
 
-def _reward_bench(tokenizer: Any, conversations: list[Messages]) -> list[Rendered]:
+def _reward_bench(tokenizer: Any, conversations: list[Messages], tools: Tools) -> list[Rendered]:
     """As RewardBench counts (`rewardbench/dpo.py`, `tokenize_row` and `build_tokenized_answer`; `scripts/run_dpo.py`).
 
     The prompt has no generation prompt, so that the assistant's header belongs to the answer; BOS comes first, or EOS
@@ -76,8 +83,8 @@ def _reward_bench(tokenizer: Any, conversations: list[Messages]) -> list[Rendere
         raise ValueError("this tokenizer has no EOS token, which RewardBench appends: choose the boundary trl")
     found = []
     for conversation in conversations:
-        head = tokenizer.apply_chat_template(conversation[:-1], tokenize=False)
-        whole = tokenizer.apply_chat_template(conversation, tokenize=False)
+        head = tokenizer.apply_chat_template(conversation[:-1], tools=list(tools) or None, tokenize=False)
+        whole = tokenizer.apply_chat_template(conversation, tools=list(tools) or None, tokenize=False)
         alone = tokenizer(head, add_special_tokens=False)["input_ids"]
         ids = tokenizer(head + whole.replace(head, ""), add_special_tokens=False)["input_ids"]
         # The end of the prompt may have merged with the beginning of the answer.
@@ -98,7 +105,7 @@ def _rendered(tokens: list[int], start: int, length: int | None = None) -> Rende
     return Rendered(array, error, start, (length or len(tokens)) - len(tokens))
 
 
-BOUNDARIES: dict[Boundary, Callable[[Any, list[Messages]], list[Rendered]]] = {
+BOUNDARIES: dict[Boundary, Callable[[Any, list[Messages], Tools], list[Rendered]]] = {
     "trl": _trl,
     "reward-bench": _reward_bench,
 }

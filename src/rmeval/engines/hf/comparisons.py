@@ -13,8 +13,9 @@ import numpy as np
 from rmeval.digests import digest
 from rmeval.engines.hf.boundary import Rendered
 from rmeval.engines.hf.render import Renderer
-from rmeval.errors import ModelError
-from rmeval.types import Conversation
+from rmeval.engines.hf.visibility import Messages, Tools, Visibility
+from rmeval.errors import ModelError, reason_of
+from rmeval.types import Request
 
 __all__ = ["Comparison"]
 
@@ -65,8 +66,11 @@ class Comparison:
             ModelError: If the template cannot be read, or does not show both answers.
         """
         self._renderer = renderer
+        self._visibility = Visibility(self._shown)
         self._known = template if template in KNOWN else None
         self.chat = chat and template != "steamshp" and bool(renderer.tokenizer.chat_template)
+        if self.chat:
+            renderer.refuse_broken()
         # An editor's last newline is none of the template's.
         self._source = KNOWN.get(template) or _read(template).removesuffix("\n")
         environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
@@ -86,22 +90,31 @@ class Comparison:
         """Digest of the template and of whether it is a message."""
         return digest([self._source, self.chat])
 
-    def render(self, comparisons: Sequence[tuple[Conversation, str, str]]) -> list[Rendered]:
-        """Token ids of prompts with two answers each."""
+    def render(self, requests: Sequence[Request]) -> list[Rendered]:
+        """Token ids of prompts with two answers each.
+
+        Raises:
+            ModelError: If the template does not show the messages of a role.
+        """
+        prompts = [[message.to_dict() for message in request.prompt] for request in requests]
+        counts = self._visibility.count(prompts, [request.tools for request in requests])
+        # Of an answer only its text is shown.
+        counts.update((part, one.role) for request in requests for one in request.messages for part in one.extras)
+        self._renderer.note_hidden(counts)
         found = []
-        tokenizer: Any = self._renderer.tokenizer
-        for prompt, first, second in comparisons:
+        for request, prompt in zip(requests, prompts, strict=True):
             try:
-                ids = self._ids(tokenizer, prompt, first, second)
+                ids = self._ids(prompt, request.responses[0], request.responses[1], request.tools)
                 error = None if ids else "the comparison shows nothing"
             except _TEMPLATE_ERRORS as reason:
-                ids, error = [], f"the template refuses this comparison: {str(reason).splitlines()[0]}"
+                ids, error = [], f"the template refuses this comparison: {reason_of(reason)}"
             found.append(Rendered(np.array(ids, dtype=np.int32), error))
         self._renderer.note([one.tokens for one in found if one.error is None])
         return found
 
-    def _ids(self, tokenizer: Any, prompt: Conversation, first: str, second: str) -> list[int]:
-        text = self._text([{"role": message.role, "content": message.content} for message in prompt], first, second)
+    def _ids(self, prompt: Messages, first: str, second: str, tools: Tools) -> list[int]:
+        tokenizer: Any = self._renderer.tokenizer
+        text = self._text(prompt, first, second, tools)
         if not self.chat:
             plain: list[int] = tokenizer(text)["input_ids"]
             return plain
@@ -112,8 +125,18 @@ class Comparison:
         )["input_ids"]
         return [one for one in ids if one != tokenizer.bos_token_id] if bare else ids
 
-    def _text(self, prompt: Sequence[dict[str, str]], first: str, second: str) -> str:
-        return self._template.render(prompt=prompt, first=first, second=second)
+    def _shown(self, prompts: list[Messages], tools: list[Tools]) -> list[Sequence[int] | None]:
+        """Token ids of prompts with the same two answers; None where the template refuses one."""
+        found: list[Sequence[int] | None] = []
+        for prompt, own in zip(prompts, tools, strict=True):
+            try:
+                found.append(self._ids(prompt, "ONE ANSWER", "ANOTHER ANSWER", own))
+            except _TEMPLATE_ERRORS:
+                found.append(None)
+        return found
+
+    def _text(self, prompt: Messages, first: str, second: str, tools: Tools = ()) -> str:
+        return self._template.render(prompt=prompt, first=first, second=second, tools=list(tools))
 
 
 def _read(template: str) -> str:

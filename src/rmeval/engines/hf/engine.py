@@ -16,20 +16,23 @@ from rmeval.engines import (
     FirstLogits,
     LastLogits,
     LastToken,
+    OwnForward,
     Pooled,
     Reading,
     Readout,
     TokenLogProbs,
     TokenSequence,
 )
-from rmeval.engines.hf import ENCODERS
+from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
 from rmeval.engines.hf.batches import first_budget, plan_batches
-from rmeval.engines.hf.heads import HEAD
-from rmeval.engines.hf.network import Network, first_line
-from rmeval.engines.hf.readouts import Reader
+from rmeval.engines.hf.code import is_own_class
+from rmeval.engines.hf.heads import HEAD, head_of
+from rmeval.engines.hf.network import Network
+from rmeval.engines.hf.own_forward import FLOORS, padded
+from rmeval.engines.hf.readouts import Reader, with_total
 from rmeval.engines.hf.tree import TreeError, TreeNetwork, rope_depends_on_length, unshareable
 from rmeval.engines.prefixes import Cursor, Finished, PrefixTree
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, reason_of
 from rmeval.types import FloatArray
 
 __all__ = ["HFEngine"]
@@ -38,23 +41,19 @@ logger = logging.getLogger(__name__)
 
 SAMPLE = 8
 """Sequences by which the tree is checked against the plain path, and the size of the larger of its two batches."""
-FLOORS = {torch.float32: 1e-5, torch.bfloat16: 2**-5, torch.float16: 2**-8}
-"""Least tolerance of that check, times max(1, |value|): 1e-5 in float32, four steps of the format at 16 bits."""
 WIDE = 100
-"""Most of those least tolerances that the spread of the plain path can excuse."""
+"""Most of the least tolerances (`FLOORS`) that the spread of the plain path can excuse."""
 TRIAL = 8
 """Tokens of a piece in the trial before the first run."""
 LEAST_BUDGET = 32
 """Tokens a batch is not made smaller than when memory runs out."""
-FAILURES = (AttributeError, IndexError, KeyError, MemoryError, RuntimeError, TypeError, ValueError)
-"""What a network raises on input that it is not meant for."""
 
 
 class HFEngine:
     """Runs a network under torch."""
 
     name = "hf"
-    readouts = frozenset({LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled})
+    readouts = frozenset({LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled, OwnForward})
 
     def __init__(
         self, network: Network, batch_size: int | None = None, budget: int | None = None, share: bool = True
@@ -93,25 +92,22 @@ class HFEngine:
         self._sharing: dict[str, Any] | str = {}
 
     def readout(self) -> Readout:
-        """How this checkpoint's classifier is read.
+        """How this checkpoint's classifier is read, as far as its layout tells; `run` compares that with its forward.
 
         Raises:
-            ModelError: If the model cannot be loaded, its head is not in the checkpoint, or of an unknown layout.
+            ModelError: If the model cannot be loaded, or its head is not in the checkpoint.
         """
         model, config = self.network.model, self.network.config
         if hasattr(model, HEAD):
             return LastToken(HEAD)
         # transformers keeps the heads of decoders under `score`. Other decoders find the last token by its not being a
         # padding token, which fails where that is a token of the text.
-        if not config.is_encoder_decoder:
-            if config.get_text_config().model_type in ENCODERS:
+        if not is_own_class(model):
+            if not config.is_encoder_decoder and config.get_text_config().model_type in ENCODERS:
                 return Pooled()
-            if hasattr(model, "score"):
-                return LastToken("score")
-        raise ModelError(
-            f"{self.network.checkpoint.source} ({type(model).__name__}) is laid out in a way that cannot be read: "
-            "wrap it in a class with a score(conversations) method and give file.py:Class"
-        )
+            return LastToken("score") if hasattr(model, "score") else OwnForward()
+        head = head_of(model)
+        return OwnForward() if head is None else LastToken(head)
 
     def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
         """Reads every sequence once: in the order of their prefix tree, or else longest first.
@@ -123,7 +119,10 @@ class HFEngine:
         """
         model = self.network.model
         self._check_vocabulary(sequences)
-        if isinstance(readout, Pooled | FirstLogits):
+        readout = self.network.forward.settle(sequences, readout)
+        if isinstance(readout, Pooled | OwnForward | FirstLogits):
+            if isinstance(readout, OwnForward):
+                self._sharing = "off: its own forward is used"
             yield from self._plain(sequences, readout)
             return
         reader = Reader(model, readout, sequences)
@@ -156,7 +155,7 @@ class HFEngine:
         try:
             with torch.inference_mode():
                 states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state[:, :half].float()
-        except FAILURES as error:
+        except LOADING_ERRORS as error:
             raise self._failed(2, 2 * len(stem), error) from error
         floor = FLOORS.get(model.dtype, 1e-5)
         if float((states[0] - states[1]).abs().max()) > floor * max(1.0, float(states.abs().max())):
@@ -194,10 +193,10 @@ class HFEngine:
                 del hidden
                 if indices and reader.kind not in self._checked:
                     self._checked[reader.kind] = self._check(piece.finished, values, sequences, reader, budget)
-            except FAILURES as error:
+            except LOADING_ERRORS as error:
                 if not _is_memory(error):
                     if reader.kind not in self._checked:
-                        raise TreeError(f"it fails on a prefix tree ({first_line(error)})") from error
+                        raise TreeError(f"it fails on a prefix tree ({reason_of(error)})") from error
                     raise self._failed(len(indices), len(piece.tokens), error) from error
                 short = error.with_traceback(None)  # Which holds what the failed pass computed.
             if short is not None:
@@ -243,8 +242,8 @@ class HFEngine:
                 walk.advance()
                 cursor = piece.after
             self._compare(found, trial, probe)
-        except FAILURES as error:
-            raise TreeError(f"it fails on a prefix tree ({first_line(error)})") from error
+        except LOADING_ERRORS as error:
+            raise TreeError(f"it fails on a prefix tree ({reason_of(error)})") from error
 
     def _check(
         self,
@@ -288,11 +287,13 @@ class HFEngine:
                 raise TreeError(f"values differ from plain ones by {largest:.2g}")
         return {"checked": len(own), "largest_difference": largest, "plain_spread": spread}
 
-    def _plain(self, sequences: Sequence[TokenSequence], reader: Reader | Pooled | FirstLogits) -> Iterator[Reading]:
+    def _plain(self, sequences: Sequence[TokenSequence], reader: _Reader) -> Iterator[Reading]:
         """Reads padded batches of similar length, longest first."""
         longest = max(map(len, sequences), default=0)
         # Angles that follow the longest sequence of a batch would make a score depend on its neighbours.
         alone = rope_depends_on_length(self.network.config.get_text_config(), longest)
+        if isinstance(reader, OwnForward):
+            alone = alone or not self.network.forward.takes_batch(sequences)
         left, budget = list(range(len(sequences))), self._first_budget()
         while left:
             lengths = [len(sequences[index]) for index in left]
@@ -300,7 +301,7 @@ class HFEngine:
             size = len(batch) * max(len(sequences[index]) for index in batch)
             try:
                 values = self._batch(batch, sequences, reader)
-            except FAILURES as error:
+            except LOADING_ERRORS as error:
                 if not _is_memory(error):
                     raise self._failed(len(batch), size, error) from error
                 if len(batch) == 1:
@@ -311,28 +312,18 @@ class HFEngine:
             left = [index for index in left if index not in done]
             yield Reading(tuple(batch), tuple(values))
 
-    def _batch(
-        self, batch: Sequence[int], sequences: Sequence[TokenSequence], reader: Reader | Pooled | FirstLogits
-    ) -> list[FloatArray]:
+    def _batch(self, batch: Sequence[int], sequences: Sequence[TokenSequence], reader: _Reader) -> list[FloatArray]:
         """The values of a padded batch, from hidden states by a reader, or as the network itself puts them out."""
         model, device = self.network.model, self.network.device
-        padding = max(self.network.config.get_text_config().pad_token_id or 0, 0)
-        lengths = torch.tensor([len(sequences[index]) for index in batch])
-        # Padded on the right whatever the tokenizer says: positions then count from 0 and the last token of a sequence
-        # is where its length says. The padding token's id never matters, so pad == eos is harmless.
-        ids = torch.full((len(batch), int(lengths.max())), padding, dtype=torch.long)
-        for row, index in enumerate(batch):
-            ids[row, : lengths[row]] = torch.as_tensor(sequences[index], dtype=torch.long)
-        mask = (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long()
+        # With lengths to say where texts end the padding token's id never matters, so pad == eos is harmless.
+        ids, mask = padded([sequences[index] for index in batch], self.network.padding)
+        if isinstance(reader, Pooled | OwnForward):
+            return self.network.forward.values(ids, mask)
         with torch.inference_mode():
-            if isinstance(reader, Pooled):
-                logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-                return list(logits.cpu().double().numpy())
             if isinstance(reader, FirstLogits):
                 begin = torch.full((len(batch), 1), _decoder_start(model), device=device)
                 given = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "decoder_input_ids": begin}
-                logits = model(**given).logits[:, 0, list(reader.tokens)]
-                return list(logits.float().cpu().double().numpy())
+                return with_total(model(**given).logits[:, 0], reader.tokens)
             states = model.base_model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
             hidden = states.last_hidden_state.flatten(0, 1)
         places = [partial(_place, row * ids.shape[1]) for row in range(len(batch))]
@@ -342,13 +333,18 @@ class HFEngine:
         return self._budget or first_budget(self.network.model, self.network.device)
 
     def _check_vocabulary(self, sequences: Sequence[TokenSequence]) -> None:
-        known = self.network.config.get_text_config().vocab_size
+        known = self.network.vocabulary
         largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
         if largest >= known:
             raise ModelError(
                 f"the tokenizer gives token {largest} where {self.network.checkpoint.source} knows {known} tokens: "
-                "it is another model's; give the right one with --tokenizer"
+                f"it is another model's; give the right one with --tokenizer{self._or_base}"
             )
+
+    @property
+    def _or_base(self) -> str:
+        over = self.network.checkpoint.adapter is not None
+        return ", or the base that the adapter was trained on with --base-model" if over else ""
 
     def _smaller(self, size: int, what: str, error: BaseException) -> int:
         """Half a batch that was too large.
@@ -367,15 +363,19 @@ class HFEngine:
 
     def _too_small(self, what: str, error: BaseException) -> ModelError:
         return ModelError(
-            f"{self.network.device} has too little memory for {what} ({first_line(error)}): "
+            f"{self.network.device} has too little memory for {what} ({reason_of(error)}): "
             "give a smaller --dtype, or --model-kwargs device_map=auto"
         )
 
     def _failed(self, count: int, size: int, error: BaseException) -> ModelError:
         return ModelError(
             f"{self.network.checkpoint.source} fails on {count} conversations of together {size} tokens "
-            f"({first_line(error)}): check that it is meant for such input"
+            f"({reason_of(error)}): check that it is meant for such input"
         )
+
+
+_Reader = Reader | Pooled | OwnForward | FirstLogits
+"""What takes values from a padded batch."""
 
 
 def _decoder_start(model: Any) -> int:

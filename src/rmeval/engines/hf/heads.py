@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 from pathlib import Path
@@ -12,11 +11,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from rmeval.engines.hf import ENCODERS
+from rmeval.engines.hf.adapter import adapter_modules
 from rmeval.engines.hf.checkpoint import Checkpoint
-from rmeval.errors import ModelError
-from rmeval.hub import hub_file
+from rmeval.engines.hf.weights import WHOLE, getter, head_names
+from rmeval.errors import ModelError, reason_of
 
-__all__ = ["HEAD", "find_head", "put_on", "token_ids"]
+__all__ = ["HEAD", "find_head", "head_of", "put_on", "token_ids"]
 
 HEAD = "rmeval_head"
 """Name of a head that was put on a body."""
@@ -24,6 +24,12 @@ KNOWN = ("v_head.summary", "v_head", "value_head", "score_head", "regression_hea
 """Names of the linear layer that makes the score, as published checkpoints have them: TRL's value head; OpenRLHF's
 (which its config names, else `value_head` or `score`); PKU-Beaver, UltraRM and Eurus; token classifiers."""
 SEQUENCE_CLASSIFIER = "ForSequenceClassification"
+
+
+def head_of(model: Any) -> str | None:
+    """The module of a network's own that may make the score, to be read at the last token; None where there is none."""
+    modules = dict(model.named_modules()) if model.base_model is not model else {}
+    return next((name for name in KNOWN if name in modules), None)
 
 
 def find_head(checkpoint: Checkpoint, config: Any, asked: str | None) -> str | None:
@@ -38,36 +44,58 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None) -> str | N
         ModelError: If what the user says is not there.
     """
     classifier = any(name.endswith(SEQUENCE_CLASSIFIER) for name in config.architectures or ())
-    # On the hub what the config says is believed, rather than bringing weights to look at their names.
-    believed = checkpoint.adapter is not None or (classifier and not Path(checkpoint.source).is_dir())
-    if asked is None and believed:
+    beside = _beside_adapter(checkpoint)
+    # On the hub what the config says is believed, rather than bringing weights to look at their names; and an adapter
+    # that brings a trained head is of a classifier.
+    believed = classifier and not Path(checkpoint.source).is_dir()
+    if checkpoint.adapter is not None and not beside:
+        believed |= any(name.endswith(CLASSIFIERS) for name in adapter_modules(checkpoint.adapter))
+    if asked is None and believed and not beside:
         return None
-    files = _tensors(checkpoint)
+    files = beside or _tensors(checkpoint)
     if asked is None and classifier and not any(f"{name}.weight" in files for name in KNOWN if name != "score"):
         return None
     if asked is not None:
-        if f"{asked}.weight" not in files:
-            some = ", ".join(sorted(name for name in files if name.removesuffix(".weight") in KNOWN)) or "none"
-            raise ModelError(
-                f"{checkpoint.source} has no weights {asked}.weight: check --head (known ones that it has: {some})"
-            )
-        if classifier and config.get_text_config().model_type in ENCODERS:
-            raise ModelError(
-                f"{checkpoint.source} is an encoder, whose head is not read at the last token: leave --head out"
-            )
-        return asked
+        return _asked(asked, beside | _tensors(checkpoint), checkpoint, classifier, config)
     named = getattr(config, "value_head_prefix", None)
-    if named and f"{named}.weight" not in files:
+    if named and not beside and f"{named}.weight" not in files:
         raise ModelError(
             f"{checkpoint.source} has no weights {named}.weight, which its config names as the head: check that it was "
             "saved whole, or give --head"
         )
-    return next((name for name in (named, *KNOWN) if name and f"{name}.weight" in files), None)
+    found = next((name for name in (named, *KNOWN) if name and f"{name}.weight" in files), None)
+    if found is None and (pickled := _pickled_head(checkpoint)):
+        raise ModelError(
+            f"{checkpoint.name} has its head in {pickled}, a pickle, which can run code when loaded: save it "
+            "as safetensors, or if you trust it give --model-kwargs use_safetensors=false"
+        )
+    return found
+
+
+CLASSIFIERS = ("score.weight", "classifier.weight")
+
+
+def _asked(asked: str, files: dict[str, Path], checkpoint: Checkpoint, classifier: bool, config: Any) -> str:
+    """The head that the user names, if it is there and can be read.
+
+    Raises:
+        ModelError: If not.
+    """
+    if f"{asked}.weight" not in files:
+        some = ", ".join(sorted(name for name in files if name.removesuffix(".weight") in KNOWN)) or "none"
+        raise ModelError(
+            f"{checkpoint.source} has no weights {asked}.weight: check --head (known ones that it has: {some})"
+        )
+    if classifier and config.get_text_config().model_type in ENCODERS:
+        raise ModelError(
+            f"{checkpoint.source} is an encoder, whose head is not read at the last token: leave --head out"
+        )
+    return asked
 
 
 def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
     """Puts a checkpoint's head on the body of its network, as the module `HEAD`."""
-    files = _tensors(checkpoint)
+    files = _tensors(checkpoint) | _beside_adapter(checkpoint)
     stem, _, layer = name.rpartition(".")
     siblings = [own for own in files if re.match(rf"{re.escape(stem)}\.\d", own) and not own.startswith(f"{name}.")]
     if layer.isdecimal() and siblings:
@@ -91,37 +119,52 @@ def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
     body.add_module(HEAD, head)
 
 
+def _beside_adapter(checkpoint: Checkpoint) -> dict[str, Path]:
+    """The file of each weight of a head that lies beside an adapter's weights."""
+    if checkpoint.adapter is None:
+        return {}
+    names = [checkpoint.adapter / name for name in head_names(checkpoint.layout, adapter=True)]
+    return _names([path for path in names if path.is_file()])
+
+
+def _pickled_head(checkpoint: Checkpoint) -> str | None:
+    """The name of a pickle that holds the head, where no pickle was asked for."""
+    if checkpoint.layout.pickle:
+        return None
+    asked = checkpoint.layout._replace(pickle=True)
+    if checkpoint.adapter is not None and checkpoint.adapter_place is not None:
+        beside = getter(*checkpoint.adapter_place, WHOLE)
+        if found := next((name for name in head_names(asked, adapter=True) if beside(name) is not None), None):
+            return found
+    return next((name for name in head_names(asked) if checkpoint.file(name) is not None), None)
+
+
 def _tensors(checkpoint: Checkpoint) -> dict[str, Path]:
     """The file of each weight."""
-    folder = Path(checkpoint.source)
-    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else _from_hub(checkpoint)
-    if not files:
-        # Pickles, which were asked for: without that they are refused before.
-        return {name: file for file in sorted(folder.glob("*.bin")) for name in _unpickled(file)}
+    return _names(checkpoint.weights())
+
+
+def _names(files: list[Path]) -> dict[str, Path]:
+    """The file of each weight in some files."""
     found: dict[str, Path] = {}
     for file in files:
+        if file.suffix == ".bin":
+            # Pickles, which were asked for: without that they are not among the files.
+            found |= dict.fromkeys(_unpickled(file), file)
+            continue
         try:
             with safe_open(file, "pt") as opened:
                 found |= dict.fromkeys(opened.keys(), file)
         except (OSError, SafetensorError) as error:
-            raise ModelError(f"{file} cannot be read ({error}): download it again") from error
+            raise ModelError(f"{file} cannot be read ({reason_of(error)}): download it again") from error
     return found
-
-
-def _from_hub(checkpoint: Checkpoint) -> list[Path]:
-    try:
-        index = hub_file(checkpoint.source, "model.safetensors.index.json", checkpoint.revision).path
-    except ModelError:
-        return [hub_file(checkpoint.source, "model.safetensors", checkpoint.revision).path]
-    names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    return [hub_file(checkpoint.source, name, checkpoint.revision).path for name in names]
 
 
 def _unpickled(file: Path) -> dict[str, torch.Tensor]:
     try:
         found: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{file} cannot be read ({error}): save it as safetensors") from error
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ModelError(f"{file} cannot be read ({reason_of(error)}): save it as safetensors") from error
     return found
 
 

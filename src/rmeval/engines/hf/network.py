@@ -22,12 +22,15 @@ from transformers import (
 from transformers.utils import logging as logs
 
 from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
-from rmeval.engines.hf.adapter import adapter_modules, lay_over
+from rmeval.engines.hf.adapter import adapter_modules, lay_over, task_of
 from rmeval.engines.hf.checkpoint import Checkpoint
-from rmeval.engines.hf.heads import find_head, put_on
-from rmeval.errors import ModelError
+from rmeval.engines.hf.code import complete_class, is_own_class, own_class
+from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on
+from rmeval.engines.hf.own_forward import Forward
+from rmeval.engines.hf.positions import most_positions
+from rmeval.errors import ModelError, reason_of
 
-__all__ = ["Network", "first_line"]
+__all__ = ["Network"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +44,8 @@ class Network:
 
     Attributes:
         language_model: Whether it is run as one.
+        forward: The network's own forward, where it is a classifier.
+        head_name: Name of the head that was put on its body, if one was.
     """
 
     def __init__(
@@ -74,6 +79,12 @@ class Network:
         self._model: Any = None
         self._adapted: Any = None
         self._unused: list[str] = []
+        self._passed_over: str | None = None
+        self.head_name: str | None = None
+        self.forward = Forward(self)
+        if self._load["use_safetensors"] is False:
+            # A head may be pickled beside weights that are not.
+            self._load["use_safetensors"] = not any(path.suffix == ".bin" for path in checkpoint.weights()[:1])
         try:
             # What of model_kwargs the config knows changes it, such as max_position_embeddings; it ignores the rest.
             self.config = AutoConfig.from_pretrained(
@@ -91,13 +102,30 @@ class Network:
     @property
     def limit(self) -> int | None:
         """Positions the network was built for, if it says so."""
-        limit = getattr(self.config.get_text_config(), "max_position_embeddings", None)
-        return limit if isinstance(limit, int) and limit > 0 else None
+        return most_positions(self.config)
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens that it knows."""
+        known: int = self.config.get_text_config().vocab_size
+        return known
+
+    @property
+    def padding(self) -> int:
+        """The token that batches are padded with."""
+        return max(self.config.get_text_config().pad_token_id or 0, 0)
 
     def identity(self) -> dict[str, Any]:
-        """Its number format; not the device, which is not meant to matter."""
+        """Its number format, and whether its own forward counts; not the device, which is not meant to matter."""
         stated = str(getattr(self.config, "dtype", None) or "checkpoint").removeprefix("torch.")
-        return {"dtype": stated if self._dtype == "auto" else self._dtype}
+        # Scores of a class of the checkpoint's own were once read without asking what its forward makes of them.
+        counts = {"forward": "own@1"} if self._own is not None and not self.language_model else {}
+        return {"dtype": stated if self._dtype == "auto" else self._dtype, **counts}
+
+    @property
+    def _own(self) -> tuple[str, str] | None:
+        """Auto class and reference of the checkpoint's own class that is run, where code that comes with it may run."""
+        return own_class(self.config, self.language_model) if self._load["trust_remote_code"] else None
 
     def facts(self) -> dict[str, Any]:
         """Versions, device and the architecture."""
@@ -108,6 +136,8 @@ class Network:
             "device": name,
             "architecture": type(self._model).__name__ if self._model is not None else None,
             "unused_weights": self._unused,
+            **({"code_passed_over": self._passed_over} if self._passed_over else {}),
+            **self.forward.facts(),
         }
 
     @property
@@ -161,6 +191,7 @@ class Network:
     def release(self) -> None:
         """Gives the weights' memory back; they are loaded again when they are asked for."""
         self._model = self._adapted = None
+        self.forward.forget()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -187,12 +218,15 @@ class Network:
         if checkpoint.adapter is not None:
             trained = adapter_modules(checkpoint.adapter)
             # The base knows nothing of the adapter's head, such as its number of outputs.
-            if not self.language_model and (
-                heads := [trained[name] for name in trained if name.endswith(("score.weight", "classifier.weight"))]
-            ):
+            if not self.language_model and (heads := [trained[name] for name in trained if name.endswith(CLASSIFIERS)]):
                 load.setdefault("num_labels", heads[0][0])
         model, found = self._weights(head, load)
+        if head is not None and self._head is None and is_own_class(model):
+            # The checkpoint's own class has a place for it.
+            head = head if f"{head}.weight" in found["unexpected_keys"] else None
+        self._note_passed_over(model)
         random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
+        self._refuse_shapes(found["mismatched_keys"], trained)
         if head is not None:
             if self.config.is_encoder_decoder:
                 raise ModelError(
@@ -200,6 +234,7 @@ class Network:
                     "wrap it in a class with a score(conversations) method and give file.py:Class"
                 )
             put_on(model, checkpoint, head)
+            self.head_name = head
             # What is not read: a body's pooler, and a language model's own head.
             random = {name for name in random if "pooler" not in name.split(".")}
         if random:
@@ -208,24 +243,66 @@ class Network:
         if checkpoint.adapter is not None:
             self._adapted = lay_over(model, checkpoint.adapter)
             model = self._adapted.get_base_model()
+            # Tokens may have been added.
+            self.config.get_text_config().vocab_size = model.config.get_text_config().vocab_size
         return self._placed(model).eval()
 
     def _weights(self, head: str | None, load: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
         """The model as transformers loads it, and what that found in the checkpoint."""
-        kind: Any = AutoModelForSequenceClassification
-        if self.language_model:
-            kind = AutoModelForSeq2SeqLM if self.config.is_encoder_decoder else AutoModelForCausalLM
-        if head is not None:
-            kind = AutoModel
         dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
+        # What does not fit is refused with its shapes, which transformers only logs.
+        load = {**load, "dtype": dtype, "output_loading_info": True, "ignore_mismatched_sizes": True}
+        own = self._own if self._head is None else None
         try:
             with _quiet():
-                model, found = kind.from_pretrained(
-                    self.checkpoint.source, dtype=dtype, output_loading_info=True, **load
-                )
+                if own is not None:
+                    complete_class(own[1], self.checkpoint.source, load["revision"], load.get("code_revision"))
+                kind = self._kind(head) if own is None else getattr(transformers, own[0])
+                model, found = kind.from_pretrained(self.checkpoint.source, **load)
         except LOADING_ERRORS as error:
             raise _cannot_load(self.checkpoint, error, self.language_model) from error
         return model, found
+
+    def _kind(self, head: str | None) -> Any:
+        """The auto class of transformers that loads it."""
+        if self.language_model:
+            return AutoModelForSeq2SeqLM if self.config.is_encoder_decoder else AutoModelForCausalLM
+        if head is None:
+            return AutoModelForSequenceClassification
+        # An adapter's layers have the names of the model that it was trained on.
+        adapter = self.checkpoint.adapter
+        return AutoModelForCausalLM if adapter is not None and task_of(adapter) == "CAUSAL_LM" else AutoModel
+
+    def _note_passed_over(self, model: Any) -> None:
+        """Says that the checkpoint brings a class of its own for this, if another was loaded."""
+        own = own_class(self.config, self.language_model)
+        if own is None or is_own_class(model):
+            return
+        self._passed_over = own[1]
+        logger.warning(
+            "%s names a class of its own (%s), which was passed over: scores are of %s, as transformers has it; "
+            "read that code, and if you trust it give --trust-remote-code",
+            self.checkpoint.source,
+            own[1],
+            type(model).__name__,
+        )
+
+    def _refuse_shapes(self, mismatched: Iterable[Sequence[Any]], trained: Mapping[str, Any]) -> None:
+        """Refuses weights whose shape is not the config's, unless an adapter brings them.
+
+        Raises:
+            ModelError: If there are some.
+        """
+        wrong = [one for one in mismatched if str(one[0]) not in trained]
+        if not wrong:
+            return
+        name, stored, built = (*wrong[0], None, None)[:3]
+        shapes = f": {name} is {tuple(stored)} in the checkpoint and {tuple(built)} by the config" if built else ""
+        raise ModelError(
+            f"{self.checkpoint.source}: weights and config disagree in shape{shapes or f' ({name})'}"
+            f"{', and others' if len(wrong) > 1 else ''}; a reward model saved without its number of outputs needs "
+            "--model-kwargs num_labels=1"
+        )
 
     def _untrained(self, missing: Sequence[str]) -> ModelError:
         wanted = "a sequence classifier (language models: --ref-model or --kind implicit; other heads: --head)"
@@ -254,7 +331,7 @@ class Network:
                 model = model.to(self._device)
             except RuntimeError as error:
                 raise ModelError(
-                    f"{self.checkpoint.source} cannot be put on {self._device} ({first_line(error)}): choose another "
+                    f"{self.checkpoint.source} cannot be put on {self._device} ({reason_of(error)}): choose another "
                     "--device, a smaller --dtype, or --model-kwargs device_map=auto"
                 ) from error
         if model.dtype == torch.bfloat16 and not self.multiplies_bfloat16:
@@ -296,15 +373,5 @@ def _cannot_load(checkpoint: Checkpoint, error: BaseException, language_model: b
     where = checkpoint.source
     if "trust_remote_code" in text:
         return ModelError(f"{where} comes with code of its own: read it, and if you trust it give --trust-remote-code")
-    if "size mismatch" in text or "ignore_mismatched_sizes" in text:
-        return ModelError(
-            f"{where}: weights and config disagree in shape ({first_line(error)}): a reward model saved without its "
-            "number of outputs needs --model-kwargs num_labels=1"
-        )
     kind = "language model" if language_model else "sequence classifier"
-    return ModelError(f"{where} cannot be loaded as a {kind} ({first_line(error)}): check that it is one")
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first, without its full stop."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
+    return ModelError(f"{where} cannot be loaded as a {kind} ({reason_of(error)}): check that it is one")

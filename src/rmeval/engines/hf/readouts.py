@@ -15,7 +15,7 @@ from rmeval.engines import AtPositions, LastLogits, LastToken, Readout, TokenLog
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
-__all__ = ["Reader"]
+__all__ = ["Below", "Reader", "with_total"]
 
 _LOGITS = {"cpu": 3 << 20}
 """Numbers of a block of logits, by device: on CPUs 12 MiB in float32, because larger blocks cost page faults."""
@@ -26,7 +26,14 @@ Places = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int64]]
 """From positions in a sequence to rows of hidden states."""
 
 
-class _Below(BaseModelOutput):  # type: ignore[misc]  # It has no types.
+def with_total(logits: torch.Tensor, tokens: Sequence[int]) -> list[FloatArray]:
+    """float64[tokens + 1] for each row of float[rows, vocabulary]: some logits, and last the logsumexp of all."""
+    total = torch.logsumexp(logits.float(), 1, keepdim=True)
+    found = torch.cat([logits[:, list(tokens)].float(), total], 1)
+    return list(found.cpu().double().numpy())
+
+
+class Below(BaseModelOutput):  # type: ignore[misc]  # It has no types.
     """What the layers below a head give: hidden states, and of all else that architectures ask for nothing."""
 
     def __getattr__(self, name: str) -> None:
@@ -80,7 +87,7 @@ class Reader:
                 return np.split(self._log_probs(hidden, together, targets), ends)
             if isinstance(self._readout, LastLogits):
                 rows_of = hidden[torch.as_tensor(together, device=hidden.device)]
-                return list(self.logits(rows_of)[:, list(self._readout.tokens)].cpu().double().numpy())
+                return with_total(self.logits(rows_of), self._readout.tokens)
             found = self._head(hidden[torch.as_tensor(together, device=hidden.device)].float()).cpu().double().numpy()
         parts = np.split(found, ends)
         return [own[0] for own in parts] if isinstance(self._readout, LastToken) else parts
@@ -128,9 +135,9 @@ class Reader:
         """
         base, called = self._model.base_model, []
 
-        def given(*_: Any, **__: Any) -> _Below:
+        def given(*_: Any, **__: Any) -> Below:
             called.append(True)
-            return _Below(last_hidden_state=hidden[None])
+            return Below(last_hidden_state=hidden[None])
 
         below = base.forward
         base.forward = given

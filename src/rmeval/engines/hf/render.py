@@ -6,23 +6,34 @@ import copy
 import datetime
 import hashlib
 import json
+import logging
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
 import numpy as np
-from transformers import AutoTokenizer
 
 from rmeval.engines.hf import LOADING_ERRORS
-from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, tokenise
-from rmeval.errors import ModelError
+from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, Tools, tokenise
+from rmeval.engines.hf.tokenizer import load_tokenizer
+from rmeval.engines.hf.variables import check_variables, variables_of
+from rmeval.engines.hf.visibility import CONTENT, Hidden, Visibility
+from rmeval.errors import ModelError, reason_of
 from rmeval.types import Conversation
 
 __all__ = ["Boundary", "Rendered", "Renderer", "TokenArray"]
 
+logger = logging.getLogger(__name__)
+
 _CHUNK = 256
+_COMPARED = 8
+"""Conversations whose tokens are compared with those of the tokenizer's other candidate."""
 _TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 _DATE = datetime.date(2024, 7, 26)
 """The day that templates which write today's date are told: a score must not depend on the day it is made on. It is the
@@ -33,7 +44,17 @@ class Renderer:
     """A tokenizer with its chat template."""
 
     def __init__(
-        self, source: str, chat_template: str | None, boundary: Boundary | None = None, chat: bool = True, **load: Any
+        self,
+        source: str,
+        chat_template: str | None,
+        boundary: Boundary | None = None,
+        chat: bool = True,
+        template_kwargs: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+        tokenizer_kwargs: Mapping[str, Any] = MappingProxyType({}),
+        allowed: Collection[str] = (),
     ) -> None:
         """Loads the tokenizer.
 
@@ -41,29 +62,35 @@ class Renderer:
             source: Path or hub id.
             chat_template: Path of a Jinja file that replaces the tokenizer's own template.
             chat: Whether it must have a template; one that need not is used as it is.
+            template_kwargs: Values of variables of the template.
             boundary: How to find where an answer begins, see `rmeval.engines.hf.boundary`; None where nobody asks.
-            **load: Passed to `AutoTokenizer.from_pretrained`.
+            revision: Full commit hash on the hub.
+            trust_remote_code: Whether code that comes with the tokenizer may run.
+            tokenizer_kwargs: Options of the tokenizer's class.
+            allowed: Roles that the template may leave out.
 
         Raises:
-            ModelError: If there is no tokenizer or no template.
+            ModelError: If there is no tokenizer or no template, or the template has no such variables.
         """
+        self._source = source
         self._boundary = boundary
+        self._allowed = frozenset(allowed)
+        self._visibility = Visibility(self._plain)
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(source, **load)
+            self.tokenizer, self.tokens = load_tokenizer(source, revision, trust_remote_code, tokenizer_kwargs)
+        except ModelError:
+            raise
         except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
             raise ModelError(
-                f"the tokenizer of {source} cannot be loaded ({_first_line(error)}): give one with --tokenizer"
+                f"the tokenizer of {source} cannot be loaded ({reason_of(error)}): give one with --tokenizer"
             ) from error
         if chat_template is not None:
-            path = Path(chat_template)
-            if not path.is_file():
-                raise ModelError(f"there is no chat template {chat_template}: give the path of a Jinja file")
-            try:
-                self.tokenizer.chat_template = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ModelError(
-                    f"the chat template {chat_template} cannot be read ({error}): save it as UTF-8"
-                ) from error
+            self.tokenizer.chat_template = _read_template(chat_template)
+        self._template_kwargs = dict(template_kwargs)
+        if template_kwargs:
+            check_variables(self.tokenizer.chat_template, template_kwargs, source)
+            # Whoever lays out a conversation with this tokenizer gives them.
+            self.tokenizer.apply_chat_template = partial(self.tokenizer.apply_chat_template, **template_kwargs)
         self.forget()
         self._example: str | None = None
         # We count what is too long ourselves; it is neither cut nor run by accident.
@@ -79,8 +106,9 @@ class Renderer:
                 "as --tokenizer"
             )
         self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
+        self.refuse_broken()
         example, other = (
-            self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]])[0]
+            self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]], ())[0]
             for answer in ("ANSWER", "ANOTHER ONE")
         )
         self._example = example.error or self.tokenizer.decode(example.tokens)
@@ -90,19 +118,94 @@ class Renderer:
                 "give another with --chat-template"
             )
 
-    def render(self, conversations: Sequence[Conversation]) -> list[Rendered]:
-        """Renders and tokenises conversations that end in an answer, with the special tokens that the template has."""
+    def refuse_broken(self) -> None:
+        """Raises a ModelError for a template that lays out no conversation at all."""
+        source = self._source
+        template = self.tokenizer.chat_template
+        # transformers takes the one called tool_use for conversations with tools.
+        if isinstance(template, dict) and not {"default", "tool_use"} & template.keys():
+            raise ModelError(
+                f"the tokenizer of {source} has chat templates called {', '.join(template)} and no default: "
+                "give the one it was trained with as --chat-template FILE (Jinja)"
+            )
+        try:
+            tokenise(self.tokenizer, [[{"role": "user", "content": "PROMPT"}]], ())
+        except jinja2.TemplateSyntaxError as error:
+            raise ModelError(
+                f"the chat template of {source} is no Jinja template (line {error.lineno}: {reason_of(error)}): "
+                "give another with --chat-template"
+            ) from error
+        except (jinja2.TemplateError, *LOADING_ERRORS):
+            pass  # It may take other conversations.
+
+    def render(self, conversations: Sequence[Conversation], tools: Sequence[Tools] | None = None) -> list[Rendered]:
+        """Renders and tokenises conversations that end in an answer, with the special tokens that the template has.
+
+        Args:
+            conversations: The conversations.
+            tools: The tools of each; None where none has any.
+
+        Raises:
+            ModelError: If the template does not show the messages of a role.
+        """
+        messages = [[message.to_dict() for message in conversation] for conversation in conversations]
+        tools = tools or [()] * len(messages)
+        self.note_hidden(self._visibility.count(messages, tools))
         rendered: list[Rendered] = []
-        for start in range(0, len(conversations), _CHUNK):
-            chunk = [
-                [{"role": message.role, "content": message.content} for message in conversation]
-                for conversation in conversations[start : start + _CHUNK]
-            ]
-            rendered += self._chunk(chunk)
-        self.note([one.tokens for one in rendered if one.error is None])
+        for chunk, own in _by_tools(messages, tools):
+            rendered += self._chunk(chunk, own)
+        good = [number for number, one in enumerate(rendered) if one.error is None]
+        if self._boundary != "reward-bench" and (first := good[:_COMPARED]):
+            # That boundary adds tokens and cuts some, so that its tokens are not those of the text.
+            self.tokens.check(
+                lambda: [
+                    self.tokenizer.apply_chat_template(messages[k], tools=list(tools[k]) or None, tokenize=False)
+                    for k in first
+                ],
+                [rendered[k].tokens.tolist() for k in first],
+            )
+        self.note([rendered[number].tokens for number in good])
         if parted := sum(one.parted for one in rendered):
             self._facts["prompt_parted"] = self._facts.get("prompt_parted", 0) + parted
         return rendered
+
+    def note_hidden(self, counts: Counter[Hidden]) -> None:
+        """Takes in what is not shown of some conversations.
+
+        Args:
+            counts: How many of them hold each part that is not shown.
+
+        Raises:
+            ModelError: If a part is the content of a role that may not be left out.
+        """
+        dropped = sorted({role for part, role in counts if part == CONTENT} - self._allowed)
+        if dropped:
+            raise ModelError(
+                f"the template of {self._source} does not show messages of the role {_either(dropped)}, so that what "
+                "they say would not reach the model: give a template that does (--chat-template, or --comparison for a "
+                "comparator), rename the role in the data (--roles for pairs), or go on without them with "
+                + " ".join(f"--allow-dropped-roles {role}" for role in dropped)
+            )
+        self._hidden.update(counts)
+
+    def warn_of_hidden(self) -> None:
+        """Logs once what was not shown since `forget`."""
+        for name, count in self.not_shown().items():
+            logger.warning("the template of %s does not show %s (%d conversations)", self._source, name, count)
+
+    def not_shown(self) -> dict[str, int]:
+        """What was not shown since `forget`, and of how many conversations."""
+        return {(f"{part} of the role {role}" if role else part): count for (part, role), count in self._hidden.items()}
+
+    def _plain(self, conversations: list[Any], tools: list[Any]) -> list[Sequence[int] | None]:
+        """Token ids by the template alone; None where it refuses a conversation."""
+        found: list[Sequence[int] | None] = []
+        for messages, own in zip(conversations, tools, strict=True):
+            try:
+                found += tokenise(self.tokenizer, [messages], own)
+            except (jinja2.TemplateError, *LOADING_ERRORS):
+                found.append(None)
+        return found
 
     def with_boundary(self, boundary: Boundary) -> Renderer:
         """The same, looking for where answers begin."""
@@ -114,23 +217,24 @@ class Renderer:
     def ends_with(self, token: int) -> bool:
         """Whether a conversation ends with a token."""
         talk = [{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": "ANSWER"}]
-        (one,) = self._chunk([talk])
+        (one,) = self._chunk([talk], ())
         return bool(one.tokens[-1:].tolist() == [token])
 
     def forget(self) -> None:
         """Begins the facts about what is rendered anew."""
         self._facts: dict[str, Any] = {}
         self._total = hashlib.sha256()
+        self._hidden: Counter[Hidden] = Counter()
 
-    def _chunk(self, chunk: list[list[dict[str, str]]]) -> list[Rendered]:
+    def _chunk(self, chunk: list[list[dict[str, Any]]], tools: Tools) -> list[Rendered]:
         try:
             if self._boundary is not None:
-                return BOUNDARIES[self._boundary](self.tokenizer, chunk)
-            encoded = tokenise(self.tokenizer, chunk)
+                return BOUNDARIES[self._boundary](self.tokenizer, chunk, tools)
+            encoded = tokenise(self.tokenizer, chunk, tools)
         except (jinja2.TemplateError, *LOADING_ERRORS) as error:
             if len(chunk) > 1:
-                return [one for conversation in chunk for one in self._chunk([conversation])]
-            reason = f"the chat template refuses this conversation: {_first_line(error)}"
+                return [one for conversation in chunk for one in self._chunk([conversation], tools)]
+            reason = f"the chat template refuses this conversation: {reason_of(error)}"
             return [Rendered(np.empty(0, np.int32), reason)]
         return [
             Rendered(
@@ -152,19 +256,56 @@ class Renderer:
         if bos is not None and (twice := sum(tokens[:2].tolist() == [bos, bos] for tokens in sequences)):
             self._facts["double_bos"] = self._facts.get("double_bos", 0) + twice
 
+    def unset_variables(self) -> list[str]:
+        """The variables of the template that nothing is given for."""
+        return sorted((variables_of(self.tokenizer.chat_template or "") or set()) - self._template_kwargs.keys())
+
     @property
     def limit(self) -> int | None:
         """The tokenizer's own limit in tokens, if it states one (many state a number near 1e30, meaning none)."""
         limit = self.tokenizer.model_max_length
         return int(limit) if isinstance(limit, int | float) and limit < 1e9 else None
 
-    def identity(self) -> str:
-        """Digest of the template, in which the day is written out."""
-        return hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
+    def identity(self) -> dict[str, Any]:
+        """Digest of the template, in which the day is written out, and the variables that are given to it."""
+        template = hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
+        return {
+            "template": template,
+            **({"template_kwargs": self._template_kwargs} if self._template_kwargs else {}),
+        }
 
     def facts(self) -> dict[str, Any]:
-        """The template's layout, and since `forget` the first conversation and a hash of all."""
-        return {**({"template_example": self._example} if self._example else {}), **self._facts}
+        """The template's layout, whose tokens are used, and since `forget` the first conversation and a hash of all."""
+        return {
+            **({"template_example": self._example} if self._example else {}),
+            **self.tokens.facts(),
+            **({"not_shown": hidden} if (hidden := self.not_shown()) else {}),
+            **self._facts,
+        }
+
+
+def _either(roles: Sequence[str]) -> str:
+    return " or ".join(map(repr, roles))
+
+
+def _read_template(file: str) -> str:
+    path = Path(file)
+    if not path.is_file():
+        raise ModelError(f"there is no chat template {file}: give the path of a Jinja file")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"the chat template {file} cannot be read ({error}): save it as UTF-8") from error
+
+
+def _by_tools(
+    messages: Sequence[list[dict[str, Any]]], tools: Sequence[Tools]
+) -> Iterator[tuple[list[list[dict[str, Any]]], Tools]]:
+    """Neighbours with the same tools, in chunks of conversations to render together."""
+    for own, together in groupby(zip(messages, tools, strict=True), key=lambda pair: list(pair[1])):
+        same = [conversation for conversation, _ in together]
+        for start in range(0, len(same), _CHUNK):
+            yield same[start : start + _CHUNK], own
 
 
 def _fix_date(template: Any) -> Any:
@@ -172,7 +313,3 @@ def _fix_date(template: Any) -> Any:
     if isinstance(template, dict):
         return {name: _fix_date(one) for name, one in template.items()}
     return _TODAY.sub(lambda call: repr(_DATE.strftime(call[2])), template)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

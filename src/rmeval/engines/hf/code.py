@@ -1,0 +1,76 @@
+"""Code that comes with a checkpoint: which class is the network's, and what transformers 5 needs of that class."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+__all__ = ["HEADS", "complete_class", "is_own_class", "own_class"]
+
+HEADS = ("AutoModelForSequenceClassification", "AutoModel", "AutoModelForTokenClassification")
+"""Entries of a config's `auto_map` under which reward models are published."""
+_WORDS = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
+_SAYS_WORDS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+
+
+def own_class(config: Any, language_model: bool) -> tuple[str, str] | None:
+    """The class that a checkpoint brings for what it is run as, if there is one.
+
+    Args:
+        config: The checkpoint's config.
+        language_model: Whether it is run as a language model.
+
+    Returns:
+        The name of the auto class whose entry it is, and the reference `module.Class` or `owner/name--module.Class`.
+    """
+    named: Mapping[str, Any] = getattr(config, "auto_map", None) or {}
+    entries = {name: str(reference) for name, reference in named.items() if isinstance(reference, str)}
+    if language_model:
+        return next(((name, entries[name]) for name in _WORDS if name in entries), None)
+    stated = tuple(config.architectures or ())
+    for name, reference in entries.items():
+        own = reference.rpartition(".")[2]
+        if name.startswith("AutoModel") and own in stated and not own.endswith(_SAYS_WORDS):
+            return name, reference
+    if any(name.endswith("ForSequenceClassification") for name in stated):
+        return _first(entries, HEADS[:1])
+    return _first(entries, HEADS)
+
+
+def _first(entries: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str] | None:
+    return next(((name, entries[name]) for name in names if name in entries), None)
+
+
+def is_own_class(model: Any) -> bool:
+    """Whether a network's class is not one of transformers."""
+    return not type(model).__module__.startswith("transformers.")
+
+
+def complete_class(reference: str, source: str, revision: str | None, code_revision: str | None = None) -> None:
+    """Loads a class that comes with a checkpoint, and has it end its construction as transformers 5 expects.
+
+    Classes written for transformers 4 may never call `post_init`. Since transformers 5 that call sets what loading
+    weights asks for (`all_tied_weights_keys`), so that they cannot be loaded without it.
+
+    Args:
+        reference: `module.Class`, or `owner/name--module.Class`.
+        source: Path or hub id of the checkpoint.
+        revision: Its commit on the hub.
+        code_revision: That of the other repository, where the code is in one.
+    """
+    own: Any = get_class_from_dynamic_module(reference, source, revision=revision, code_revision=code_revision)
+    construct = own.__init__
+    if getattr(construct, "ends_in_post_init", False):
+        return
+
+    @functools.wraps(construct)
+    def whole(self: Any, *given: Any, **named: Any) -> None:
+        construct(self, *given, **named)
+        if "all_tied_weights_keys" not in vars(self):
+            self.post_init()
+
+    whole.ends_in_post_init = True  # type: ignore[attr-defined]
+    own.__init__ = whole

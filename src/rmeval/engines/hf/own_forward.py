@@ -1,0 +1,379 @@
+"""A classifier's own forward: whether reading its head at the last token gives the same, and its values where not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from rmeval.engines import AtPositions, LastToken, OwnForward, Pooled, Readout, TokenSequence
+from rmeval.engines.hf import LOADING_ERRORS
+from rmeval.engines.hf.code import is_own_class
+from rmeval.engines.hf.heads import HEAD
+from rmeval.engines.hf.readouts import Below, Reader
+from rmeval.errors import ModelError, reason_of
+from rmeval.types import FloatArray
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.network import Network
+
+__all__ = ["FLOORS", "Comparison", "Forward", "padded"]
+
+logger = logging.getLogger(__name__)
+
+FLOORS = {torch.float32: 1e-5, torch.bfloat16: 2**-5, torch.float16: 2**-8}
+"""Least tolerance of comparisons, times max(1, |value|): 1e-5 in float32, four steps of the format at 16 bits."""
+SAMPLE = 3
+"""Sequences that are compared, one by one and without padding."""
+SHORT = 256
+"""Tokens of the longest of them, if there are that many shorter ones."""
+SIZES = (0.0, 1.0, 1000.0)
+"""Sizes that made-up hidden states give the score, to see whether head and output are one linear map."""
+NAMES = ("score", "end_scores", "end_rewards", "logits", "rewards", "reward", "scores", "value", "values")
+"""Where published classes put their scores, in the order in which they are looked for."""
+
+
+class _Values(NamedTuple):
+    """What a forward gives for some sequences: outputs of each, and whether it gave them for every token."""
+
+    rows: list[FloatArray]
+    per_token: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What reading the head at the last token gives, against the network's own forward.
+
+    Attributes:
+        compared: Number of sequences.
+        largest_difference: The largest difference of an output.
+        agrees: Whether it is no more than rounding explains.
+        why: What differs, where it does.
+    """
+
+    compared: int
+    largest_difference: float
+    agrees: bool
+    why: str = ""
+
+
+class Forward:
+    """The own forward of a network, and how far it is known.
+
+    Attributes:
+        comparison: What comparing it with the head at the last token gave; None before.
+        alone: Whether it takes one sequence at a time, because batches give other values.
+    """
+
+    def __init__(self, network: Network) -> None:
+        """Takes a network, whose weights are not loaded yet."""
+        self._network = network
+        self.forget()
+
+    def forget(self) -> None:
+        """Compares anew: the weights are loaded again."""
+        self.comparison: Comparison | None = None
+        self.alone: bool | None = None
+        self._readout: Readout | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """How the network is read, for the manifest."""
+        if self._readout is None:
+            return {}
+        if isinstance(self._readout, LastToken):
+            found: dict[str, Any] = {"read": f"{self._readout.head} at the last token"}
+            if self._readout.head == HEAD:
+                found = {"read": f"{self._network.head_name} at the last token", "own_forward": "has no such head"}
+        else:
+            found = {"read": "own forward, one by one" if self.alone else "own forward, padded batches"}
+        if self.comparison is not None:
+            found |= {"compared": self.comparison.compared, "difference": self.comparison.largest_difference}
+            found |= {"why": self.comparison.why} if self.comparison.why else {}
+        return {"readout": found}
+
+    def settle(self, sequences: Sequence[TokenSequence], wanted: Readout) -> Readout:
+        """The readout that gives what the network's own forward gives, found on a few sequences the first time.
+
+        Args:
+            sequences: What is going to be read.
+            wanted: How.
+
+        Raises:
+            ModelError: If its own forward gives no score, or single tokens are wanted of what is not read at them.
+        """
+        if not isinstance(wanted, LastToken | AtPositions | OwnForward | Pooled):
+            return wanted
+        if self._readout is None and (sample := _sample(sequences)):
+            self._readout = LastToken(wanted.head) if isinstance(wanted, AtPositions) else wanted
+            if isinstance(self._readout, LastToken) and self._readout.head != HEAD:
+                self._compare(sample, self._readout.head)
+            if isinstance(self._readout, OwnForward):
+                self._try_batches(sample)
+        if isinstance(self._readout, OwnForward) and isinstance(wanted, AtPositions):
+            raise ModelError(
+                f"{self._name} is not read at single tokens: its own forward gives other scores than {wanted.head} "
+                "at the last token"
+            )
+        return self._readout if self._readout is not None and not isinstance(wanted, AtPositions) else wanted
+
+    def values(self, ids: torch.Tensor, mask: torch.Tensor) -> list[FloatArray]:
+        """What the own forward gives for a batch that is padded on the right.
+
+        Args:
+            ids: int64[rows, tokens].
+            mask: int64[rows, tokens], 1 where there are tokens.
+
+        Raises:
+            ModelError: If it gives something else than a score (or several) for each sequence.
+        """
+        found = self._call(ids, mask)
+        if found.per_token:
+            raise self._no_score("a number for each token")
+        return found.rows
+
+    @property
+    def _name(self) -> str:
+        return f"{self._network.checkpoint.source} ({type(self._network.model).__name__})"
+
+    def _compare(self, sample: Sequence[TokenSequence], head: str) -> None:
+        """Compares, and falls back to the own forward where it gives other values."""
+        self.comparison = self._compared(sample, head)
+        if self.comparison.agrees:
+            return
+        self._readout = OwnForward()
+        logger.warning(
+            "%s: %s; its own forward is used, which shares no prefixes and takes longer",
+            self._name,
+            self.comparison.why,
+        )
+
+    def _compared(self, sample: Sequence[TokenSequence], head: str) -> Comparison:
+        network, own_class = self._network, is_own_class(self._network.model)
+        try:
+            own = [self._call(*padded([one], network.padding)) for one in sample]
+        except LOADING_ERRORS as error:
+            if not own_class:
+                # A class of transformers that wants what is not in the tokens; its layout is known.
+                return Comparison(0, 0.0, True, f"its own forward fails ({reason_of(error)})")
+            raise ModelError(f"the forward of {self._name} fails ({reason_of(error)}): check its code") from error
+        try:
+            ours = [self._at_last(one, head) for one in sample]
+        except LOADING_ERRORS as error:
+            return Comparison(0, 0.0, False, f"{head} cannot be read at the last token ({reason_of(error)})")
+        differences = [self._difference(a, b.rows[0]) for a, b in zip(ours, own, strict=True)]
+        largest = max(difference for difference, _ in differences)
+        if not all(close for _, close in differences):
+            why = f"{head} at the last token gives other scores than its own forward (by up to {largest:.2g})"
+            return Comparison(len(sample), largest, False, why)
+        if own_class and (why := self._differs_elsewhere(sample, head)):
+            return Comparison(len(sample), largest, False, why)
+        return Comparison(len(sample), largest, True)
+
+    def _difference(self, found: FloatArray, own: FloatArray, least: float = 1.0) -> tuple[float, bool]:
+        """The largest difference of outputs, and whether rounding explains it."""
+        if found.shape != own.shape:
+            return float("inf"), False
+        both = np.isfinite(found) & np.isfinite(own)
+        apart = np.abs(np.where(both, found - own, 0.0))
+        floor = FLOORS.get(self._network.model.dtype, 1e-5) * np.maximum(least, np.abs(own))
+        same = np.where(both, apart <= floor, np.isnan(found) == np.isnan(own))
+        return float(np.max(apart, initial=0)), bool(np.all(same))
+
+    def _at_last(self, sequence: TokenSequence, head: str) -> FloatArray:
+        """The head at the last token of one sequence, on the hidden states that are read elsewhere too."""
+        model = self._network.model
+        if model.base_model is model:
+            raise TypeError("the layers below its head are no module of their own")
+        ids, mask = (one.to(self._network.device) for one in padded([sequence], 0))
+        with torch.inference_mode():
+            hidden = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[0]
+        return self._read(hidden, head)
+
+    def _read(self, hidden: torch.Tensor, head: str) -> FloatArray:
+        """The head at the last row of hidden states float[tokens, width]."""
+        reader = Reader(self._network.model, LastToken(head), [range(len(hidden))])
+        return reader.values(hidden, [0], [lambda positions: positions])[0]
+
+    def _differs_elsewhere(self, sample: Sequence[TokenSequence], head: str) -> str:
+        """Gives the class hidden states that were made up, and looks whether its output is the head's at the last.
+
+        A class may cut scores off at a bound, or shift them by less than the number format shows; neither need be seen
+        in the scores of a few sequences.
+        """
+        model, network = self._network.model, self._network
+        random = torch.Generator().manual_seed(0)
+        width, least = model.config.get_text_config().hidden_size, float(torch.finfo(model.dtype).tiny)
+        for sequence in sample:
+            ids, mask = padded([sequence], network.padding)
+            unit = torch.randn(len(sequence), width, generator=random).to(network.device)
+            reach = float(np.max(np.abs(self._read(unit.to(model.dtype), head)))) or 1.0
+            for size in SIZES:
+                most = float(torch.finfo(model.dtype).max) / 16 / float(unit.abs().max())
+                hidden = (unit * min(size / reach, most)).to(model.dtype)
+                try:
+                    with _below(model, hidden) as reached:
+                        own = self._call(ids, mask).rows[0]
+                except LOADING_ERRORS as error:
+                    return f"what it makes of hidden states cannot be compared with {head} ({reason_of(error)})"
+                found = self._read(hidden, head)
+                if not reached:
+                    return f"it does not make its scores of its {model.base_model_prefix}'s hidden states"
+                bound = 1.0 if size else max(least, float(np.max(np.abs(found))))
+                if not self._difference(found, own, bound)[1]:
+                    return f"its own forward makes something else than {head} of the last hidden state"
+        return ""
+
+    def _try_batches(self, sample: Sequence[TokenSequence]) -> None:
+        """Finds whether the own forward is the same each time, and the same in a padded batch as alone."""
+        network = self._network
+        try:
+            single = [self.values(*padded([one], network.padding))[0] for one in sample]
+            again = self.values(*padded([sample[0]], network.padding))[0]
+        except LOADING_ERRORS as error:
+            raise ModelError(
+                f"the forward of {self._name} fails ({reason_of(error)}): check that it is meant for such input"
+            ) from error
+        if not self._difference(again, single[0])[1]:
+            raise ModelError(
+                f"{self._name} gives other scores each time it reads the same input, as with dropout: correct its "
+                "code, or wrap it in a class with a score(conversations) method and give file.py:Class"
+            )
+        try:
+            together = self.values(*padded(list(sample), network.padding))
+        except (ModelError, *LOADING_ERRORS):
+            self.alone = True
+            return
+        self.alone = len(sample) < 2 or not all(
+            self._difference(a, b)[1] for a, b in zip(together, single, strict=True)
+        )
+
+    def takes_batch(self, sequences: Sequence[TokenSequence]) -> bool:
+        """Whether sequences may be padded: not where one holds the padding token, which a class may look for."""
+        padding = self._network.padding
+        self.alone = self.alone or any(np.any(np.asarray(one) == padding) for one in sequences)
+        return not self.alone
+
+    def _call(self, ids: torch.Tensor, mask: torch.Tensor) -> _Values:
+        model, device = self._network.model, self._network.device
+        given = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+        with torch.inference_mode(), self._no_padding_token(len(ids)):
+            output = model(**given)
+        lengths = mask.sum(1).tolist()
+        for tensor in _tensors(output):
+            if (found := _by_sequence(tensor, lengths, model.config.num_labels)) is not None:
+                return found
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in _tensors(output)) or type(output).__name__
+        raise self._no_score(f"{shapes} for {len(lengths)} of {ids.shape[1]} tokens")
+
+    def _no_score(self, what: str) -> ModelError:
+        return ModelError(
+            f"the forward of {self._name} gives {what}, where one score for each sequence is needed: wrap it in a "
+            "class with a score(conversations) method and give file.py:Class"
+        )
+
+    @contextmanager
+    def _no_padding_token(self, rows: int) -> Iterator[None]:
+        """Lets the classes of transformers find the last token where a text ends in the padding token.
+
+        They look for the last one that is no padding token, also in a sequence that is not padded. A class of the
+        checkpoint's own is left to do what its authors wrote.
+        """
+        config = self._network.model.config.get_text_config()
+        before = getattr(config, "pad_token_id", None)
+        hides = rows == 1 and before is not None and not is_own_class(self._network.model) and self._looks_for_padding
+        if hides:
+            config.pad_token_id = None
+        try:
+            yield
+        finally:
+            if hides:
+                config.pad_token_id = before
+
+    @property
+    def _looks_for_padding(self) -> bool:
+        return not self._network.model.config.is_encoder_decoder and hasattr(self._network.model, "score")
+
+
+@contextmanager
+def _below(model: Any, hidden: torch.Tensor) -> Iterator[list[bool]]:
+    """Has the layers below a network's head give these hidden states; the list tells whether they were asked."""
+    base, reached = model.base_model, list[bool]()
+
+    def given(*_: Any, **__: Any) -> Below:
+        reached.append(True)
+        return Below(last_hidden_state=hidden[None], hidden_states=(hidden[None],))
+
+    below = base.forward
+    base.forward = given
+    try:
+        yield reached
+    finally:
+        base.forward = below
+
+
+def padded(sequences: Sequence[TokenSequence], padding: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and mask of sequences, int64[rows, tokens] each, padded on the right.
+
+    That is so whatever the tokenizer says: positions then count from 0, and the last token of a sequence is where its
+    length says.
+    """
+    lengths = torch.tensor([len(one) for one in sequences])
+    ids = torch.full((len(sequences), int(lengths.max())), padding, dtype=torch.long)
+    for row, one in enumerate(sequences):
+        ids[row, : lengths[row]] = torch.as_tensor(one, dtype=torch.long)
+    return ids, (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long()
+
+
+def _sample(sequences: Sequence[TokenSequence]) -> list[TokenSequence]:
+    """A few sequences of different lengths, of which none is long if there are short ones."""
+    by_length = {len(one): one for one in sequences if len(one)}
+    lengths = sorted(by_length)
+    short = [length for length in lengths if length <= SHORT] or lengths
+    if len(short) < SAMPLE:
+        short = lengths[:SAMPLE]
+    places = dict.fromkeys(round(k * (len(short) - 1) / (SAMPLE - 1)) for k in range(SAMPLE))
+    return [by_length[short[place]] for place in places] if short else []
+
+
+def _tensors(output: Any) -> list[torch.Tensor]:
+    """What may be scores in what a forward gives: a tensor, several, or named ones."""
+    if isinstance(output, torch.Tensor):
+        return [output]
+    if isinstance(output, Mapping):
+        found = [output[name] for name in NAMES if name in output]
+    elif isinstance(output, tuple | list):
+        found = list(output)
+    else:
+        found = [getattr(output, name, None) for name in NAMES]
+    return [
+        one if isinstance(one, torch.Tensor) else torch.tensor(one)
+        for one in found
+        if (isinstance(one, torch.Tensor) and one.is_floating_point()) or isinstance(one, float)
+    ]
+
+
+def _by_sequence(tensor: torch.Tensor, lengths: Sequence[int], outputs: int) -> _Values | None:
+    """The outputs of each sequence; those at its last token where there are some for every token; None if neither.
+
+    Args:
+        tensor: What may be scores.
+        lengths: Tokens of each sequence.
+        outputs: How many a sequence has by the config.
+    """
+    rows, longest = len(lengths), max(lengths)
+    values = tensor.detach().float().cpu().double()
+    if values.ndim == 0 and rows == 1:
+        values = values[None]
+    if values.ndim == 0 or values.shape[0] != rows or values.ndim > 3:
+        return None
+    if values.ndim > 1 and values.shape[1] == longest > 1 and tuple(values.shape[1:]) != (outputs,):
+        last = values[torch.arange(rows), torch.tensor(lengths) - 1].reshape(rows, -1)
+        return _Values(list(last.numpy()), True)
+    if values.ndim == 3 and values.shape[1] != 1:
+        return None
+    return _Values(list(values.reshape(rows, -1).numpy()), False)

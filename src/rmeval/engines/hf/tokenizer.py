@@ -1,0 +1,319 @@
+"""Tokenizers that give the tokens of their own `tokenizer.json`, whatever class transformers makes of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+from huggingface_hub import try_to_load_from_cache
+from transformers import AutoTokenizer, TokenizersBackend
+from transformers.tokenization_utils_base import get_fast_tokenizer_file
+
+from rmeval.errors import ModelError, reason_of
+
+__all__ = ["TOKENIZER_PLACES", "TokenSource", "load_tokenizer"]
+
+logger = logging.getLogger(__name__)
+
+TOKENIZER_PLACES = (
+    "cache_dir",
+    "force_download",
+    "gguf_file",
+    "local_files_only",
+    "proxies",
+    "revision",
+    "subfolder",
+    "token",
+    "trust_remote_code",
+    "use_auth_token",
+)
+"""Arguments of `from_pretrained` that say where a tokenizer is, and not how it cuts texts."""
+PROBES = (
+    "1234567 + 89 = 3.14159, 1,000,000 and 10^-3; 0x1F 2024-07-26 ①②③ ٣٤٥ ½",
+    " one  two   three    four\tfive\t\tsix ",
+    "line\n\nline\r\n  line\n\t\n\n\n",
+    "Don't, I'LL, we've, THEY'RE; naïve cafe\u0301 Zoe\u0308 ﬁne Ⅻ ǅ ß İ",
+    "CamelCaseWords snake_case_words kebab-case http://example.org/a?b=c&d=%20#e user@example.org",
+    'def f(x):\n    return {\'a\': [x**2, x // 3], "b": f"{x!r:>10}"}  # ok\n\n\nif x>=0 and y!=1:;;\n',
+    "你好，世界！人工智能模型。日本語のテキストです。カタカナ 한국어 문장입니다 ไทย हिन्दी العربية עברית",  # noqa: RUF001
+    "🙂👩‍👩‍👧‍👦🏳️‍🌈✌🏽 é𝔘𝕟𝕚 \u200b\u00a0\u3000\ufeff\u202e\u00ad",
+    "▁under▁score Ġbyte ##piece </w> @@ <0x0A> <unk> <s> </s> [CLS] [SEP] [INST] <|im_end|> <|eot_id|>",
+    "**bold** _it_ `code`\n\n```python\nprint(1)\n```\n- item\n  1. item\n### Head\n| a | b |\n|---|---|\n$x^2$",
+    "...!!!???---===###___,,, «quoted» “quoted” ‘quoted’ — – … •",  # noqa: RUF001
+    "A",
+    " A",
+    "\nA",
+    "",
+)
+"""Texts in which pre-tokenizers and normalisers differ: digits, spaces, line ends, accents, scripts, emoji, marks."""
+_CONFIGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_SPECIAL = 64
+"""Special tokens that are tried, each between words and at line ends."""
+
+Encode = Callable[[Sequence[str]], list[list[int]]]
+
+
+class TokenSource:
+    """Whose tokens a tokenizer gives, and how they differ from those of the other candidate.
+
+    The candidates are the class that transformers makes of the tokenizer, and its `tokenizer.json` by itself. The
+    file is used, unless options for the class were given, or the class comes with the checkpoint and is no wrapper of
+    such a file.
+
+    Attributes:
+        file: The `tokenizer.json`, or None where the tokenizer has none.
+        uses_file: Whether the tokens are those of the file.
+        difference: The first text that the two cut differently, and how; None where there was none.
+    """
+
+    def __init__(self, where: str, name: str, file: Path | None) -> None:
+        self.file = file
+        self.uses_file = False
+        self.difference: str | None = None
+        self._where = where
+        self._class = name
+        self._other: Encode | None = None
+
+    def compare(self, used: Encode, other: Encode, texts: Sequence[str]) -> None:
+        """Compares the two candidates on texts, and keeps the other one for `check`."""
+        self._other = other
+        self._compare(texts, used(texts))
+
+    def check(self, texts: Callable[[], Sequence[str]], tokens: Sequence[Sequence[int]]) -> None:
+        """Compares the tokens of the first real conversations with the other candidate's, once.
+
+        Args:
+            texts: Gives the conversations as text.
+            tokens: The token ids that are used.
+        """
+        if self._other is None:
+            return
+        if self.difference is None:
+            self._compare(texts(), tokens)
+        self._other = None
+
+    def fingerprint(self) -> str:
+        """What this adds to the tokenizer's fingerprint: nothing where both candidates agree."""
+        return " as in tokenizer.json" if self.uses_file and self.difference is not None else ""
+
+    def facts(self) -> dict[str, str]:
+        """For the manifest: whose tokens were used."""
+        if self.file is None:
+            return {"tokenizer_json": "none"}
+        if self.difference is None:
+            return {"tokenizer_json": "equal"}
+        used = self.file.name if self.uses_file else self._class
+        return {"tokenizer_json": f"{self._class} differs from {self.file.name}, {used} is used: {self.difference}"}
+
+    def _compare(self, texts: Sequence[str], used: Sequence[Sequence[int]]) -> None:
+        assert self._other is not None
+        try:
+            other = self._other(texts)
+        except Exception as error:  # noqa: BLE001  A class that does not fit its file fails in many ways.
+            self._report(f"it fails: {reason_of(error)}")
+            return
+        for text, one, two in zip(texts, map(list, used), other, strict=True):
+            if one == two:
+                continue
+            place = next((k for k, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+            file, own = (one, two) if self.uses_file else (two, one)
+            self._report(
+                f"{_short(text)} becomes {len(file)} tokens by the file and {len(own)} by the class, from token {place}"
+            )
+            return
+
+    def _report(self, difference: str) -> None:
+        assert self.file is not None
+        self.difference = difference
+        logger.warning(
+            "the tokenizer of %s: transformers' class %s gives other tokens than %s (%s): %s",
+            self._where,
+            self._class,
+            self.file.name,
+            difference,
+            "the file is used as it is"
+            if self.uses_file
+            else f"the class is used, check that the model was trained with its tokens ({self._why})",
+        )
+
+    _why = "--tokenizer-kwargs were given"
+
+    def keep_class(self, why: str) -> None:
+        """Says why the class is used where it differs from the file."""
+        self._why = why
+
+
+def load_tokenizer(
+    source: str, revision: str | None, trust_remote_code: bool, kwargs: Mapping[str, Any]
+) -> tuple[Any, TokenSource]:
+    """Loads a tokenizer, and makes it give the tokens of its own `tokenizer.json`.
+
+    transformers 5 builds pre-tokenizer and normaliser anew by class, and so cuts some texts differently from the file
+    that the model was trained with (huggingface/transformers#45920, #45488, #48206).
+
+    Args:
+        source: Path or hub id.
+        revision: Full commit hash on the hub; None for a folder.
+        trust_remote_code: Whether code that comes with it may run.
+        kwargs: Options for its class, such as `{"fix_mistral_regex": True}`. With any, the class is used.
+
+    Raises:
+        ModelError: If an option says where the tokenizer is, or `tokenizer.json` cannot be read.
+        Exception: What transformers raises on files that it cannot load.
+    """
+    if place := next((name for name in kwargs if name in TOKENIZER_PLACES), None):
+        raise ModelError(
+            f"--tokenizer-kwargs takes no {place}: give the place as --tokenizer FOLDER, or use --revision and "
+            "--trust-remote-code"
+        )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, revision=revision, trust_remote_code=trust_remote_code, **dict(kwargs)
+        )
+    except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
+        # Some classes cannot be built of the file that another class, or none, was meant for.
+        if (tokenizer := None if kwargs else _generic(source, revision)) is None:
+            raise
+        logger.warning(
+            "the tokenizer of %s cannot be loaded by the class that its config names (%s): its tokenizer.json is used "
+            "as it is",
+            source,
+            reason_of(error),
+        )
+    name = type(tokenizer).__name__
+    file = _find_file(tokenizer, source, revision)
+    found = TokenSource(source, name, file)
+    _warn_of_mistral(tokenizer, source)
+    if file is None:
+        return tokenizer, found
+    try:
+        backend = tokenizers.Tokenizer.from_file(str(file))
+    except Exception as error:  # The library raises bare Exceptions.
+        raise ModelError(f"{file} cannot be read as a tokenizer ({error}): download it again") from error
+    _complete(backend, tokenizer, set(_texts_in([_json(source, revision, name) for name in _CONFIGS])))
+    own = getattr(tokenizer, "_tokenizer", None)
+    texts = [*PROBES, *_with_special(backend, tokenizer)]
+    if kwargs:
+        found.compare(_of_tokenizer(tokenizer), _of_backend(backend), texts)
+    elif isinstance(own, tokenizers.Tokenizer):
+        found.uses_file = True
+        found.compare(_of_backend(backend), _of_backend(own), texts)
+        if backend.post_processor is None or {"add_bos_token", "add_eos_token"} & set(tokenizer.init_kwargs):
+            # What the config says of BOS and EOS goes before the file, as it always did.
+            backend.post_processor = own.post_processor
+        tokenizer._tokenizer = backend
+        _forget_absent(tokenizer, backend)
+    elif type(tokenizer).__module__.startswith("transformers."):
+        # A class written in Python, which holds no such tokenizer: the generic one does.
+        found.uses_file = True
+        found.compare(_of_backend(backend), _of_tokenizer(tokenizer), texts)
+        generic = TokenizersBackend.from_pretrained(source, revision=revision)
+        generic._tokenizer, generic.chat_template = backend, tokenizer.chat_template
+        tokenizer = generic
+    else:
+        found.keep_class("it comes with the checkpoint")
+        found.compare(_of_tokenizer(tokenizer), _of_backend(backend), texts)
+    return tokenizer, found
+
+
+def _generic(source: str, revision: str | None) -> Any:
+    """The tokenizer that holds `tokenizer.json` and nothing else; None where that cannot be loaded either."""
+    try:
+        return TokenizersBackend.from_pretrained(source, revision=revision)
+    except Exception:  # noqa: BLE001  Bare ones of the tokenizers library again; the caller raises the first.
+        return None
+
+
+def _find_file(tokenizer: Any, source: str, revision: str | None) -> Path | None:
+    """The `tokenizer.json` of the same revision, by the name that its config gives this version of transformers."""
+    versions = tokenizer.init_kwargs.get("fast_tokenizer_files")
+    name = get_fast_tokenizer_file(versions) if versions else "tokenizer.json"
+    return _file(source, revision, name)
+
+
+def _file(source: str, revision: str | None, name: str) -> Path | None:
+    folder = Path(source)
+    if folder.is_dir():
+        return folder / name if (folder / name).is_file() else None
+    # transformers has fetched it with the rest, if there is one.
+    cached = try_to_load_from_cache(source, name, revision=revision)
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def _json(source: str, revision: str | None, name: str) -> Any:
+    file = _file(source, revision, name)
+    return None if file is None else json.loads(file.read_text(encoding="utf-8"))
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """All texts in a JSON value, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts_in(one)
+
+
+def _complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[str]) -> None:
+    """Adds the tokens that the config adds to the file's, and switches off what the file says of length.
+
+    Args:
+        backend: The tokenizer as in the file.
+        tokenizer: What transformers made of it.
+        stated: The texts in its config.
+    """
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = bool(getattr(tokenizer, "split_special_tokens", False))
+    known = backend.get_vocab(with_added_tokens=True)
+    have = backend.get_added_tokens_decoder()
+    for number, token in sorted(tokenizer.added_tokens_decoder.items()):
+        # What the file has at this place it describes itself, and tokens that a class adds by default are not trained.
+        if number not in have and known.get(token.content, number) == number and token.content in stated:
+            (backend.add_special_tokens if token.special else backend.add_tokens)([token])
+
+
+def _forget_absent(tokenizer: Any, backend: tokenizers.Tokenizer) -> None:
+    """Unsets special tokens that a class has by default and the file does not know."""
+    for name in tokenizer.SPECIAL_TOKENS_ATTRIBUTES:
+        token = tokenizer._special_tokens_map.get(name)
+        if token is not None and backend.token_to_id(str(token)) is None:
+            setattr(tokenizer, name, None)
+
+
+def _with_special(backend: tokenizers.Tokenizer, tokenizer: Any) -> list[str]:
+    """Texts with the special tokens of both, which may be found in the middle of words or swallow spaces."""
+    names = [token.content for token in backend.get_added_tokens_decoder().values()]
+    names = list(dict.fromkeys([*map(str, tokenizer.all_special_tokens), *names]))[:_SPECIAL]
+    return [f"one {name} two{name}three\n{name}\nfour{name}" for name in names]
+
+
+def _of_backend(backend: tokenizers.Tokenizer) -> Encode:
+    # The fast form leaves out offsets, which nobody reads here.
+    return lambda texts: [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+
+def _of_tokenizer(tokenizer: Any) -> Encode:
+    return lambda texts: [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+
+
+def _warn_of_mistral(tokenizer: Any, source: str) -> None:
+    """Passes on what transformers knows to be wrong with some files, and does not change by itself."""
+    if getattr(getattr(tokenizer, "_tokenizer", None), "fix_mistral_regex", None) is False:
+        logger.warning(
+            "the tokenizer of %s has a regular expression that its publisher calls wrong "
+            "(hub discussion 84 of mistralai/Mistral-Small-3.1-24B-Instruct-2503): it is used as it is; if the model "
+            "was trained with the right one, give --tokenizer-kwargs fix_mistral_regex=true",
+            source,
+        )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -1,0 +1,118 @@
+"""Which files of a checkpoint hold its weights: those that transformers loads, and a head saved beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rmeval.errors import ModelError, reason_of
+from rmeval.hub import hub_file, is_absent
+
+__all__ = ["WHOLE", "Getter", "Layout", "getter", "head_names", "layout_of", "weight_files"]
+
+_HEADS = ("value_head.safetensors", "value_head.bin")
+"""A head beside the weights of its body, as trainers that build on TRL's value head save it."""
+_BESIDE_ADAPTERS = (*_HEADS, "pytorch_model.bin")
+"""The same beside an adapter's weights; the last is TRL's own way."""
+
+Getter = Callable[[str], Path | None]
+"""From a file's name to its path here, or None where the checkpoint has no such file."""
+
+
+class Layout(NamedTuple):
+    """Which of several sets of weights is meant, by the arguments of `from_pretrained`.
+
+    Attributes:
+        pickle: Whether pickled weights are wanted; loading them can run code.
+        variant: What stands before the ending, such as `fp16`.
+        subfolder: Folder of config and weights below the checkpoint's own.
+        gguf: Name of a GGUF file that is loaded instead.
+    """
+
+    pickle: bool = False
+    variant: str | None = None
+    subfolder: str = ""
+    gguf: str | None = None
+
+    def name(self, stem: str) -> str:
+        """Path of a file below the checkpoint's folder."""
+        return f"{self.subfolder}/{stem}" if self.subfolder else stem
+
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """Names of the single file and of the index of several, in the order in which they are looked for."""
+        stems = ["pytorch_model.bin", "model.safetensors"] if self.pickle else ["model.safetensors"]
+        if self.variant is None:
+            return [(stem, f"{stem}.index.json") for stem in stems]
+        parts = [stem.rsplit(".", 1) for stem in stems]
+        return [(f"{a}.{self.variant}.{b}", f"{a}.{b}.index.{self.variant}.json") for a, b in parts]
+
+
+WHOLE = Layout()
+"""Weights as `save_pretrained` writes them."""
+
+
+def head_names(layout: Layout, adapter: bool = False) -> list[str]:
+    """Names of files that may hold a head beside other weights."""
+    names = _BESIDE_ADAPTERS if adapter else _HEADS
+    return [name for name in names if layout.pickle or name.endswith(".safetensors")]
+
+
+def layout_of(model_kwargs: Mapping[str, Any]) -> Layout:
+    """The layout that arguments of `from_pretrained` ask for."""
+    return Layout(
+        model_kwargs.get("use_safetensors") is False,
+        model_kwargs.get("variant"),
+        str(model_kwargs.get("subfolder") or ""),
+        model_kwargs.get("gguf_file"),
+    )
+
+
+def getter(source: str, revision: str | None, layout: Layout) -> Getter:
+    """Finds files of a checkpoint in its folder, or brings them from the hub."""
+    folder = Path(source)
+
+    def local(name: str) -> Path | None:
+        path = folder / layout.name(name)
+        return path if path.is_file() else None
+
+    def remote(name: str) -> Path | None:
+        try:
+            return hub_file(source, layout.name(name), revision).path
+        except ModelError as error:
+            if is_absent(error, or_unknown=True):
+                return None
+            raise
+
+    return local if folder.is_dir() else remote
+
+
+def weight_files(get: Getter, layout: Layout) -> list[Path]:
+    """The files that transformers loads, and a head beside them; none where there are no weights.
+
+    Raises:
+        ModelError: If the index cannot be read, or names a file that is not there.
+    """
+    if layout.gguf is not None:
+        return [path for path in [get(layout.gguf)] if path is not None]
+    for single, index in layout.names:
+        found = [path for path in [get(single)] if path is not None] or _shards(get, index)
+        if found:
+            return found + [path for path in map(get, head_names(layout)) if path is not None]
+    return []
+
+
+def _shards(get: Getter, index: str) -> list[Path]:
+    listing = get(index)
+    if listing is None:
+        return []
+    try:
+        names = sorted(set(json.loads(listing.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{listing} cannot be read ({reason_of(error)}): download it again") from error
+    found = {name: get(name) for name in names}
+    if missing := [name for name, path in found.items() if path is None]:
+        raise ModelError(f"{listing} names {missing[0]}, which is not there: check that the model is complete")
+    return [path for path in found.values() if path is not None]

@@ -1,0 +1,156 @@
+"""How much of its probability a language model gives the tokens that its answer is read from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rmeval.engines import FirstLogits, LastLogits
+from rmeval.errors import ModelError
+from rmeval.protocols.pairwise import LABEL_MASS
+from rmeval.types import FloatArray, Observation
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.boundary import TokenArray
+    from rmeval.engines.hf.engine import HFEngine
+    from rmeval.engines.hf.render import Renderer
+
+__all__ = ["Labels"]
+
+SAMPLE = 32
+"""Answers whose mean mass decides whether a run goes on."""
+SHOWN = 8
+"""Of those the answers for which the most likely token is looked up, where it does not."""
+_SPACES = "Ġ▁Ċ \n"
+"""How vocabularies write a space or a newline before a word."""
+
+
+class Labels:
+    """Two tokens by whose logits a language model answers, such as A and B.
+
+    The difference of their logits is the log-odds of the first, given that the answer is one of the two. Where a model
+    says something else, as one that opens `<think>` does, they share a small part of its probability, and their
+    difference says little about its answer.
+    """
+
+    def __init__(self, readout: LastLogits | FirstLogits, renderer: Renderer, least: float, name: str) -> None:
+        """Takes the tokens.
+
+        Args:
+            readout: What reads their logits.
+            renderer: The tokenizer.
+            least: The mean mass of a sample below which nothing is answered.
+            name: The model's name, for messages.
+        """
+        self._readout, self._renderer, self._least, self._name = readout, renderer, least, name
+        self._sample: list[TokenArray] = []
+        self._sum, self._count = 0.0, 0
+
+    def begin(self) -> None:
+        """Forgets what was read before."""
+        self._sample = []
+        self._sum, self._count = 0.0, 0
+
+    def note(self, tokens: TokenArray, values: FloatArray) -> Mapping[str, float]:
+        """The mass of what was read of a sequence, as a value of its observation."""
+        found = self.mass(values)
+        if len(self._sample) < SHOWN:
+            self._sample.append(tokens)
+        self._sum += found
+        self._count += 1
+        return {LABEL_MASS: found}
+
+    @staticmethod
+    def mass(values: FloatArray) -> float:
+        """Probability of the tokens together: the sum of exp of their logits over that of all, which comes last."""
+        found = float(np.exp(np.logaddexp.reduce(values[:-1]) - values[-1]))
+        return min(found, 1.0)
+
+    def facts(self) -> dict[str, float]:
+        """The mean mass of what was read."""
+        return {LABEL_MASS: self._sum / self._count} if self._count else {}
+
+    def held(self, engine: HFEngine, batches: Iterator[list[Observation]]) -> Iterator[list[Observation]]:
+        """Gives batches on once the mean mass of the first answers is known not to be too small.
+
+        The mean, and not the median, is also what is reported of the whole run.
+
+        Raises:
+            ModelError: If it is too small, before the first batch is given on.
+        """
+        self.begin()
+        first: list[list[Observation]] = []
+        seen: list[float] = []
+        for batch in batches:
+            first.append(batch)
+            seen += [float(one.values[LABEL_MASS]) for one in batch if LABEL_MASS in one.values]  # type: ignore[arg-type]
+            if len(seen) >= SAMPLE:
+                break
+        if seen and (mean := float(np.mean(seen[:SAMPLE]))) < self._least:
+            raise ModelError(self.trouble(engine, mean, len(seen[:SAMPLE]), self._sample))
+        yield from chain(first, batches)
+
+    def trouble(self, engine: HFEngine, mean: float, count: int, sample: Iterable[TokenArray]) -> str:
+        """What is wrong where labels have little of the probability, and the ways out.
+
+        Args:
+            engine: What runs the network.
+            mean: Their mean mass.
+            count: Of how many answers.
+            sample: Some of the sequences that were read.
+        """
+        size = engine.network.config.get_text_config().vocab_size
+        everything = type(self._readout)(tuple(range(size)))
+        sequences = list(sample)
+        total = np.zeros(size)
+        for reading in engine.run(sequences, everything):
+            for values in reading.values:
+                total += np.exp(values[:-1] - values[-1]) / len(sequences)
+        top = int(np.argmax(total))
+        labels = " and ".join(repr(self._text(token)) for token in self._readout.tokens)
+        return (
+            f"the labels {labels} have {_percent(mean)} of the probability that {self._name} gives its next token "
+            f"(mean of the first {count}), and {self._text(top)!r} has {_percent(total[top])}: "
+            f"give {', '.join(self._ways(total, self._text(top)))}, or --min-label-mass 0 to go on"
+        )
+
+    def _ways(self, total: FloatArray, top: str) -> Iterator[str]:
+        variables = [name for name in self._renderer.unset_variables() if name.endswith("thinking")]
+        if variables:
+            yield f"--template-kwargs {variables[0]}=false"
+        elif "<think>" in top or self._inside_thought():
+            yield "a --chat-template whose generation prompt ends behind the thinking"
+        other = [self._variant(token, total) for token in self._readout.tokens]
+        found = sum(float(total[token]) for token in other)
+        if not set(other) & set(self._readout.tokens) and found >= self._least:
+            texts = " and ".join(repr(self._renderer.tokenizer.convert_ids_to_tokens(token)) for token in other)
+            yield f"--head logit:{'-'.join(f'#{token}' for token in other)} ({texts} have {_percent(found)})"
+        else:
+            yield "other labels with --head logit:X-Y"
+
+    def _inside_thought(self) -> bool:
+        """Whether the generation prompt opens a thought and leaves it open."""
+        end = self._renderer.tokenizer.decode(self._sample[0][-SHOWN:]) if self._sample else ""
+        return "<think>" in end and "</think>" not in end
+
+    def _variant(self, label: int, total: FloatArray) -> int:
+        """The most likely token that is a label's text with or without a space before it."""
+        tokenizer: Any = self._renderer.tokenizer
+        text = tokenizer.convert_ids_to_tokens(label).strip(_SPACES)
+        same = [number for token, number in tokenizer.get_vocab().items() if token.strip(_SPACES) == text]
+        found: int = max((number for number in same if number < len(total)), key=lambda number: float(total[number]))
+        return found
+
+    def _text(self, token: int) -> str:
+        text: str = self._renderer.tokenizer.decode([token])
+        return text
+
+
+def _percent(share: float) -> str:
+    if not math.isfinite(share):
+        return "no number"
+    return f"{100 * share:.1f}%" if share >= 0.001 else f"{100 * share:.1g}%"

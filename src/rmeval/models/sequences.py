@@ -1,0 +1,114 @@
+"""Requests as token sequences, of which each is read once, however many requests become it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import compress
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rmeval.answers import KeyIndex
+from rmeval.spool import Spool
+from rmeval.types import Observation
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.boundary import TokenArray
+
+__all__ = ["Ready", "Window", "Windows"]
+
+
+class Ready(NamedTuple):
+    """A request as tokens.
+
+    Attributes:
+        key: The request's key.
+        item: Id of its item, for messages.
+        tokens: What the network gets.
+        start: Where the answer begins, for models that read all of it; 0 for others.
+        length: Number of tokens before any were cut.
+        others: Key and length of each later request that becomes the same tokens.
+    """
+
+    key: str
+    item: str
+    tokens: TokenArray
+    start: int
+    length: int
+    others: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def cut(self) -> bool:
+        """Whether tokens were cut."""
+        return self.length > len(self.tokens)
+
+    @property
+    def sequence(self) -> str:
+        """32 hex digits of BLAKE2b over the token ids and where the answer begins."""
+        content = self.start.to_bytes(8, "little") + self.tokens.astype("<i4").tobytes()
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+    def observations(self, answer: Callable[[Ready], Observation]) -> list[Observation]:
+        """An observation of each request with these tokens.
+
+        Args:
+            answer: Makes one; what the network gave is the same for all.
+        """
+        sequence = self.sequence[:16]
+        each = [self, *(self._replace(key=key, length=length) for key, length in self.others)]
+        return [replace(answer(one), sequence=sequence) for one in each]
+
+
+class Window(NamedTuple):
+    """Some requests: those ready to be read, and observations of those that cannot be."""
+
+    ready: list[Ready]
+    left_out: list[Observation]
+
+
+class Windows:
+    """All requests, window by window, anew at each iteration.
+
+    Of those that become the same tokens the first is ready to be read, and has the keys of the others. They are found
+    by digests in columns, so that a million take megabytes.
+    """
+
+    def __init__(self, spool: Spool[Window], index: KeyIndex) -> None:
+        """Takes windows, and the index of the sequences of all that is ready in them, in their order."""
+        self._spool, self._new = spool, index.first
+        again = np.flatnonzero(~index.first)
+        first = np.empty(len(index), np.int64)
+        first[index.rows[index.first]] = np.flatnonzero(index.first)
+        order = np.argsort(first[index.rows[again]], kind="stable")
+        self._owner = first[index.rows[again]][order]
+        self._keys = np.empty((len(again), 16), np.uint8)
+        self._lengths = np.empty(len(again), np.int32)
+        place = filled = 0
+        for window in spool if len(again) else ():
+            for one in compress(window.ready, ~self._new[place : place + len(window.ready)]):
+                self._keys[filled] = np.frombuffer(bytes.fromhex(one.key), np.uint8)
+                self._lengths[filled] = one.length
+                filled += 1
+            place += len(window.ready)
+        self._keys, self._lengths = self._keys[order], self._lengths[order]
+
+    def __iter__(self) -> Iterator[Window]:
+        place = 0
+        for window in self._spool:
+            end = place + len(window.ready)
+            yield Window(self._once(window.ready, place), window.left_out)
+            place = end
+
+    def _once(self, ready: list[Ready], place: int) -> list[Ready]:
+        """Those of a window that begins at `place` whose tokens are not those of an earlier request."""
+        found = list(ready)
+        start, stop = np.searchsorted(self._owner, (place, place + len(ready)))
+        owners, first, counts = np.unique(self._owner[start:stop], return_index=True, return_counts=True)
+        for owner, low, count in zip(owners.tolist(), start + first, counts, strict=True):
+            own = slice(low, low + count)
+            keys = (key.tobytes().hex() for key in self._keys[own])
+            others = tuple(zip(keys, self._lengths[own].tolist(), strict=True))
+            found[owner - place] = ready[owner - place]._replace(others=others)
+        return list(compress(found, self._new[place : place + len(ready)]))

@@ -1,0 +1,471 @@
+"""Classifiers with a forward of their own: what rmeval gives is what that gives, or a sentence."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+import rmeval
+from rmeval.errors import ModelError
+from rmeval.models import ModelOptions, load_model
+from rmeval.protocols.pointwise import conversation_requests
+from rmeval.runs.doctor import examine
+from rmeval.types import Conversation, Message
+from tests.checkpoints import ENDS_IN_EOS, make_checkpoint, make_tokenizer
+
+TALKS: list[Conversation] = [
+    (Message("user", "what is the capital"), Message("assistant", answer))
+    for answer in ("the capital is so", "why", "it is the land of the land, is it", "so " * 40, "", "is it? " * 9)
+]
+
+CODE = '''
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import Qwen3Config, Qwen3Model, Qwen3PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutputWithPast
+from transformers.utils import ModelOutput
+
+
+class Base(Qwen3PreTrainedModel):
+    config_class = Qwen3Config
+    base_model_prefix = "model"
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model = Qwen3Model(config)
+        self.score = nn.Linear(config.hidden_size, config.num_labels, bias=False)
+        self.add()
+        self.post_init()
+
+    def add(self):
+        pass
+
+    def last(self, hidden, attention_mask):
+        return hidden[torch.arange(len(hidden)), attention_mask.sum(1) - 1]
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        hidden = self.model(input_ids, attention_mask=attention_mask).last_hidden_state
+        return SequenceClassifierOutputWithPast(logits=self.make(hidden, input_ids, attention_mask))
+
+
+class Faithful(Base):
+    def make(self, hidden, ids, mask):
+        return self.score(self.last(hidden, mask))
+
+
+class Negated(Base):
+    def make(self, hidden, ids, mask):
+        return -self.score(self.last(hidden, mask))
+
+
+class Normalised(Base):
+    def add(self):
+        self.register_buffer("mean", torch.full((1,), 0.004))
+        self.register_buffer("std", torch.ones(1))
+
+    def make(self, hidden, ids, mask):
+        return (self.score(self.last(hidden, mask)) - self.mean) / self.std
+
+
+class Pooled(Base):
+    def make(self, hidden, ids, mask):
+        return self.score((hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
+
+
+class PooledWithoutMask(Base):
+    def make(self, hidden, ids, mask):
+        return self.score(hidden.mean(1))
+
+
+class First(Base):
+    def make(self, hidden, ids, mask):
+        return self.score(hidden[:, 14])
+
+
+class EndOfTurn(Base):
+    """Reads where the end-of-turn token stands the last time."""
+
+    def make(self, hidden, ids, mask):
+        return self.score(hidden[torch.arange(len(ids)), ((ids == 2) * torch.arange(ids.shape[1])).argmax(1)])
+
+
+class Clipped(Base):
+    """The bound is outside of what a few random conversations get."""
+
+    def make(self, hidden, ids, mask):
+        return self.score(self.last(hidden, mask)).clamp(-60, 60)
+
+
+class Squashed(Base):
+    def make(self, hidden, ids, mask):
+        return torch.sigmoid(self.score(self.last(hidden, mask)))
+
+
+class Second(Base):
+    def add(self):
+        self.score2 = nn.Linear(self.config.hidden_size, 1, bias=False)
+
+    def make(self, hidden, ids, mask):
+        last = self.last(hidden, mask)
+        return self.score(last) + self.score2(last)
+
+
+class Centred(Base):
+    """Takes the mean of the batch away, so that no two scores may be computed together."""
+
+    def make(self, hidden, ids, mask):
+        found = self.score(self.last(hidden, mask))
+        return found * 3 - found.mean()
+
+
+class Dropping(Base):
+    def make(self, hidden, ids, mask):
+        return self.score(nn.functional.dropout(self.last(hidden, mask), 0.5, training=True))
+
+
+class Words(Base):
+    def make(self, hidden, ids, mask):
+        return self.score(hidden) * 3
+
+
+class PerToken(Base):
+    def make(self, hidden, ids, mask):
+        return self.score(hidden)
+
+
+class Elsewhere(Qwen3PreTrainedModel):
+    """Its base_model is itself: nothing is called `model`."""
+
+    config_class = Qwen3Config
+    base_model_prefix = "nothing"
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.body = Qwen3Model(config)
+        self.score = nn.Linear(config.hidden_size, config.num_labels, bias=False)
+        self.post_init()
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        hidden = self.body(input_ids, attention_mask=attention_mask).last_hidden_state
+        return 3 * self.score(hidden[torch.arange(len(hidden)), attention_mask.sum(1) - 1])
+
+
+@dataclass
+class Scores(ModelOutput):
+    rewards: torch.FloatTensor = None
+    logits: torch.FloatTensor = None
+    score: torch.FloatTensor = None
+
+
+class Gated(Base):
+    """As ArmoRM: several rewards, and one score."""
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        hidden = self.model(input_ids, attention_mask=attention_mask).last_hidden_state
+        found = self.score(self.last(hidden, attention_mask))
+        return Scores(rewards=torch.cat([found] * 5, 1), score=found.tanh().squeeze(1))
+
+
+class PlainTensor(Base):
+    """As Starling: a tensor of one number a sequence."""
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        hidden = self.model(input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.score(self.last(hidden, attention_mask)).squeeze(1) + 1
+
+
+class Tuple(Base):
+    """As WorldPM: the first of several."""
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        hidden = self.model(input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.score(self.last(hidden, attention_mask)) / 2, hidden
+
+
+# Classes that were written for transformers 4, and never call post_init.
+
+
+class Summary(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.dropout = nn.Dropout(0.1)
+        self.summary = nn.Linear(config.hidden_size, 1)
+
+    def forward(self, hidden):
+        return self.summary(self.dropout(hidden))
+
+
+class OldGRM(Qwen3PreTrainedModel):
+    config_class = Qwen3Config
+    base_model_prefix = "model"
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model = Qwen3Model(config)
+        self.v_head = Summary(config)
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        states = self.model(input_ids, attention_mask=attention_mask, output_hidden_states=True).hidden_states[-1]
+        return self.v_head(states)[torch.arange(len(states)), attention_mask.sum(1) - 1].squeeze(-1)
+
+
+class OldUltra(Qwen3PreTrainedModel):
+    config_class = Qwen3Config
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model = Qwen3Model(config)
+        self.regression_head = nn.Linear(config.hidden_size, 1, bias=False)
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        states = self.model(input_ids, attention_mask=attention_mask)[0]
+        return torch.gather(self.regression_head(states).squeeze(-1), 1, attention_mask.sum(1, keepdim=True) - 1)
+
+
+class OldLDL(Qwen3PreTrainedModel):
+    """Heads beside the body: rewards as distributions, and gates."""
+
+    config_class = Qwen3Config
+    base_model_prefix = "model"
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model = Qwen3Model(config)
+        self.regression_layer = nn.Sequential(nn.Linear(32, 16), nn.LeakyReLU(), nn.Linear(16, 6))
+        self.gating_layer = nn.Sequential(nn.Linear(32, 16), nn.LeakyReLU(), nn.Linear(16, 2))
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        states = self.model(input_ids, attention_mask=attention_mask).last_hidden_state
+        last = states[torch.arange(len(states)), attention_mask.sum(1) - 1]
+        rewards = self.regression_layer(last).view(-1, 2, 3).softmax(-1) @ torch.linspace(0, 1, 3)
+        return Scores(rewards=rewards, score=(rewards * self.gating_layer(last).softmax(-1)).sum(-1))
+
+
+class OldPythia(Qwen3PreTrainedModel):
+    config_class = Qwen3Config
+    base_model_prefix = "gpt_neox"
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.gpt_neox = Qwen3Model(config)
+        self.out_proj = nn.Linear(config.hidden_size, 1)
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        states = self.gpt_neox(input_ids, attention_mask=attention_mask).last_hidden_state
+        total = (states * attention_mask[..., None]).sum(1)
+        logits = self.out_proj(total / attention_mask.sum(1, keepdim=True))
+        return SequenceClassifierOutputWithPast(logits=logits)
+'''
+ENTRY = "AutoModelForSequenceClassification"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("own") / "plain", seed=5)
+
+
+def with_class(
+    plain: Path, folder: Path, name: str, entry: str = ENTRY, stated: str | None = None, scale: float = 1.0
+) -> tuple[Path, Any]:
+    """A checkpoint whose config names a class in its own code, and a network of that class."""
+    shutil.copytree(plain, folder)
+    # Modules of one name are one module, wherever they lie.
+    module = f"modeling_{folder.parent.name}_{folder.name}".replace("-", "_")
+    (folder / f"{module}.py").write_text(CODE)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"auto_map": {entry: f"{module}.{name}"}, "architectures": [stated or name]}
+    (folder / "config.json").write_text(json.dumps(config))
+    namespace: dict[str, Any] = {"__name__": module}
+    exec(compile(CODE.replace("@dataclass\n", "@dataclass(eq=False)\n"), module, "exec"), namespace)
+    torch.manual_seed(11)
+    network = namespace[name](AutoModelForSequenceClassification.from_pretrained(plain).config)
+    weights = dict(network.state_dict())
+    own = {
+        key: value * (scale if key == "score.weight" else 1)
+        for key, value in load_file(plain / "model.safetensors").items()
+    }
+    for key in weights:
+        stem = "body." if key.startswith("body.") else "gpt_neox." if key.startswith("gpt_neox.") else ""
+        theirs = f"model.{key.removeprefix(stem)}" if stem else key
+        weights[key] = own.get(theirs, torch.randn_like(weights[key]) if weights[key].ndim > 1 else weights[key])
+    network.load_state_dict(weights)
+    save_file(
+        {key: value.contiguous() for key, value in weights.items()}, folder / "model.safetensors", {"format": "pt"}
+    )
+    return folder, network.eval()
+
+
+def forwards(folder: Path, network: Any, name: str | None = None) -> np.ndarray:
+    """What the network's own forward gives for each conversation, one at a time and without padding."""
+    tokenizer, found = AutoTokenizer.from_pretrained(folder), []
+    for talk in TALKS:
+        messages = [{"role": m.role, "content": m.content} for m in talk]
+        ids = torch.tensor([tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"]])
+        with torch.inference_mode():
+            output = network(input_ids=ids, attention_mask=torch.ones_like(ids))
+        if name is not None:
+            output = getattr(output, name)
+        found.append(float(output[0].reshape(-1)[0]))
+    assert len({round(value, 6) for value in found}) > 1, "a test that any constant passes"
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "read"),
+    [
+        ("Faithful", "logits", "score at the last token"),
+        ("Negated", "logits", "own forward, padded batches"),
+        ("Normalised", "logits", "own forward, padded batches"),
+        ("Pooled", "logits", "own forward, padded batches"),
+        ("PooledWithoutMask", "logits", "own forward, one by one"),
+        ("First", "logits", "own forward, padded batches"),
+        ("EndOfTurn", "logits", "own forward, padded batches"),
+        ("Clipped", "logits", "own forward, padded batches"),
+        ("Squashed", "logits", "own forward, padded batches"),
+        ("Second", "logits", "own forward, padded batches"),
+        ("Centred", "logits", "own forward, one by one"),
+        ("Elsewhere", None, "own forward, padded batches"),
+        ("Gated", "score", "own forward, padded batches"),
+        ("PlainTensor", None, "own forward, padded batches"),
+        ("Tuple", None, "own forward, padded batches"),
+    ],
+)
+def test_a_class_of_the_checkpoints_own(plain: Path, tmp_path: Path, name: str, field: str | None, read: str) -> None:
+    folder, network = with_class(plain, tmp_path / name, name)
+    model = load_model(str(folder), trust_remote_code=True)
+    assert rmeval.score(model, TALKS) == pytest.approx(forwards(folder, network, field), abs=1e-5)
+    facts = model.facts()
+    assert (facts["architecture"], facts["readout"]["read"]) == (name, read)
+    shared = facts["prefix_sharing"]
+    assert isinstance(shared, dict) if read.startswith("score") else shared == "off: its own forward is used"
+
+
+@pytest.mark.parametrize("entry", [ENTRY, "AutoModel"])
+@pytest.mark.parametrize(
+    ("name", "field", "read"),
+    [
+        ("OldGRM", None, "v_head.summary at the last token"),
+        ("OldUltra", None, "regression_head at the last token"),
+        ("OldLDL", "score", "own forward, padded batches"),
+        ("OldPythia", "logits", "own forward, padded batches"),
+    ],
+)
+def test_classes_that_never_call_post_init(
+    plain: Path, tmp_path: Path, name: str, field: str | None, read: str, entry: str
+) -> None:
+    folder, network = with_class(plain, tmp_path / name, name, entry)
+    model = load_model(str(folder), trust_remote_code=True)
+    assert rmeval.score(model, TALKS) == pytest.approx(forwards(folder, network, field), abs=1e-5)
+    assert (model.facts()["architecture"], model.facts()["readout"]["read"]) == (name, read)
+
+
+def test_a_bound_that_no_score_of_the_sample_reaches(plain: Path, tmp_path: Path) -> None:
+    """All but one score lie within it, so that scores alone would not show it."""
+    folder, network = with_class(plain, tmp_path / "m", "Clipped", scale=30.0)
+    expected = forwards(folder, network, "logits")
+    assert 0 < np.sum(np.abs(expected) == 60) < len(expected)
+    assert rmeval.score(str(folder), TALKS, trust_remote_code=True) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_shift_that_is_smaller_than_the_number_format_shows(plain: Path, tmp_path: Path, dtype: str) -> None:
+    folder, _ = with_class(plain, tmp_path / "m", "Normalised")
+    model = load_model(str(folder), trust_remote_code=True, dtype=dtype)
+    rmeval.score(model, TALKS)
+    assert model.facts()["readout"]["read"] == "own forward, padded batches"
+    assert "makes something else than score" in model.facts()["readout"]["why"] or dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Dropping", "gives other scores each time it reads the same input"),
+        ("Words", "gives a number for each token, where one score for each sequence is needed"),
+    ],
+)
+def test_a_forward_without_a_score_is_refused(plain: Path, tmp_path: Path, name: str, sentence: str) -> None:
+    folder, _ = with_class(plain, tmp_path / name, name)
+    with pytest.raises(ModelError, match=sentence) as caught:
+        rmeval.score(str(folder), TALKS, trust_remote_code=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_number_for_each_token_of_which_the_last_is_the_heads(plain: Path, tmp_path: Path) -> None:
+    folder, _ = with_class(plain, tmp_path / "m", "PerToken")
+    faithful, network = with_class(plain, tmp_path / "f", "Faithful")
+    found = rmeval.score(str(folder), TALKS, trust_remote_code=True)
+    assert found == pytest.approx(forwards(faithful, network, "logits"), abs=1e-5)
+
+
+def test_code_that_is_passed_over_is_reported(plain: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder, network = with_class(plain, tmp_path / "m", "Negated", stated="Qwen3ForSequenceClassification")
+    model = load_model(str(folder))
+    with caplog.at_level(logging.WARNING):
+        found = rmeval.score(model, TALKS)
+    assert found == pytest.approx(-forwards(folder, network, "logits"), abs=1e-5)
+    assert caplog.text.count("names a class of its own") == 1
+    assert model.facts()["code_passed_over"].endswith(".Negated")
+    trusting = load_model(str(folder), trust_remote_code=True)
+    assert rmeval.score(trusting, TALKS) == pytest.approx(-found, abs=1e-5)
+    assert "code_passed_over" not in trusting.facts()
+    # Scores of one and of the other are never in one folder.
+    assert trusting.identity() != model.identity()
+
+
+def test_trusting_code_that_is_not_there_changes_no_identity(plain: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(plain, tmp_path / "m"))
+    (folder / "train.py").write_text("print('not loaded')")
+    assert load_model(str(folder), trust_remote_code=True).identity() == load_model(str(folder)).identity()
+    own, _ = with_class(plain, tmp_path / "own", "Faithful")
+    before = load_model(str(own), trust_remote_code=True).identity()
+    assert before["forward"] == "own@1"
+    file = next(own.glob("modeling_*.py"))
+    file.write_text(file.read_text() + "\n# another version\n")
+    assert load_model(str(own), trust_remote_code=True).identity() != before
+
+
+def test_single_tokens_of_what_is_not_read_at_them(plain: Path, tmp_path: Path) -> None:
+    from rmeval.models.classifier import Classifier
+
+    folder, _ = with_class(plain, tmp_path / "m", "Negated")
+    model = load_model(str(folder), trust_remote_code=True)
+    assert isinstance(model, Classifier)
+    with pytest.raises(ModelError, match="is not read at single tokens: its own forward gives other scores"):
+        list(model.profiles(conversation_requests(TALKS[:2])))
+
+
+def test_a_text_that_ends_in_the_padding_token(tmp_path: Path) -> None:
+    """The class of transformers reads before it, which is no difference of layout."""
+    tokenizer = make_tokenizer(pad_token="<|im_end|>", chat_template=ENDS_IN_EOS, bos_token="<|bos|>")
+    folder = make_checkpoint(tmp_path / "m", tokenizer=tokenizer, pad_token_id=2)
+    model = load_model(str(folder))
+    rmeval.score(model, TALKS)
+    found = model.facts()["readout"]
+    assert (found["read"], found["compared"]) == ("score at the last token", 3)
+    assert found["difference"] < 1e-6
+
+
+def test_the_doctor_compares(plain: Path, tmp_path: Path) -> None:
+    items = list(rmeval.load_benchmark("rm-bench-synthetic", size=8).load())
+    options = ModelOptions(trust_remote_code=True, on_overlength="skip")
+    for name, level, text in (
+        ("Faithful", "ok", "and its own forward give equal scores"),
+        ("Negated", "note", "own forward, padded batches is used"),
+    ):
+        folder, _ = with_class(plain, tmp_path / name, name)
+        found = examine(str(folder), options, items, ["float32"])
+        assert any(finding.level == level and text in finding.text for finding in found.findings), found.findings
+    folder, _ = with_class(plain, tmp_path / "over", "Negated", stated="Qwen3ForSequenceClassification")
+    found = examine(str(folder), ModelOptions(on_overlength="skip"), items, ["float32"])
+    assert any("passed over" in finding.text for finding in found.findings if finding.level == "note")
