@@ -252,6 +252,30 @@ class OldLDL(Qwen3PreTrainedModel):
         return Scores(rewards=rewards, score=(rewards * self.gating_layer(last).softmax(-1)).sum(-1))
 
 
+class OldTied(Qwen3PreTrainedModel):
+    """Lists what is tied, with a language model's head left in it."""
+
+    config_class = Qwen3Config
+    base_model_prefix = "model"
+    _tied_weights_keys = ["lm_head.weight", "nothing.weight"]
+
+    def __init__(self, config):
+        super().__init__(config)
+        config.tie_word_embeddings = True
+        self.model = Qwen3Model(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.score = nn.Linear(config.hidden_size, 1, bias=False)
+        self.post_init()
+
+    def get_output_embeddings(self):
+        return self.lm_head
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        states = self.model(input_ids, attention_mask=attention_mask).last_hidden_state
+        last = states[torch.arange(len(states)), attention_mask.sum(1) - 1]
+        return SequenceClassifierOutputWithPast(logits=self.score(last) + self.lm_head(last)[:, 5:6])
+
+
 class OldPythia(Qwen3PreTrainedModel):
     config_class = Qwen3Config
     base_model_prefix = "gpt_neox"
@@ -267,6 +291,7 @@ class OldPythia(Qwen3PreTrainedModel):
         logits = self.out_proj(total / attention_mask.sum(1, keepdim=True))
         return SequenceClassifierOutputWithPast(logits=logits)
 '''
+LISTED, MAPPED = '["lm_head.weight", "nothing.weight"]', '{"lm_head.weight": "model.embed_tokens.weight"}'
 ENTRY = "AutoModelForSequenceClassification"
 
 
@@ -287,7 +312,9 @@ def with_class(
     config |= {"auto_map": {entry: f"{module}.{name}"}, "architectures": [stated or name]}
     (folder / "config.json").write_text(json.dumps(config))
     namespace: dict[str, Any] = {"__name__": module}
-    exec(compile(CODE.replace("@dataclass\n", "@dataclass(eq=False)\n"), module, "exec"), namespace)
+    # As it would be written for transformers 5.
+    code = CODE.replace("@dataclass\n", "@dataclass(eq=False)\n").replace(LISTED, MAPPED)
+    exec(compile(code, module, "exec"), namespace)
     torch.manual_seed(11)
     network = namespace[name](AutoModelForSequenceClassification.from_pretrained(plain).config)
     weights = dict(network.state_dict())
@@ -299,7 +326,10 @@ def with_class(
         stem = "body." if key.startswith("body.") else "gpt_neox." if key.startswith("gpt_neox.") else ""
         theirs = f"model.{key.removeprefix(stem)}" if stem else key
         weights[key] = own.get(theirs, torch.randn_like(weights[key]) if weights[key].ndim > 1 else weights[key])
+    if "lm_head.weight" in weights:
+        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
     network.load_state_dict(weights)
+    weights.pop("lm_head.weight", None)  # It is the embeddings, which are saved once.
     save_file(
         {key: value.contiguous() for key, value in weights.items()}, folder / "model.safetensors", {"format": "pt"}
     )
@@ -358,6 +388,7 @@ def test_a_class_of_the_checkpoints_own(plain: Path, tmp_path: Path, name: str, 
         ("OldGRM", None, "v_head.summary at the last token"),
         ("OldUltra", None, "regression_head at the last token"),
         ("OldLDL", "score", "own forward, padded batches"),
+        ("OldTied", "logits", "own forward, padded batches"),
         ("OldPythia", "logits", "own forward, padded batches"),
     ],
 )

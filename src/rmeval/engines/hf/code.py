@@ -53,7 +53,8 @@ def complete_class(reference: str, source: str, revision: str | None, code_revis
     """Loads a class that comes with a checkpoint, and has it end its construction as transformers 5 expects.
 
     Classes written for transformers 4 may never call `post_init`. Since transformers 5 that call sets what loading
-    weights asks for (`all_tied_weights_keys`), so that they cannot be loaded without it.
+    weights asks for (`all_tied_weights_keys`), so that they cannot be loaded without it. And they may list the names of
+    tied weights, where transformers 5 wants a mapping.
 
     Args:
         reference: `module.Class`, or `owner/name--module.Class`.
@@ -72,5 +73,21 @@ def complete_class(reference: str, source: str, revision: str | None, code_revis
         if "all_tied_weights_keys" not in vars(self):
             self.post_init()
 
+    ends = own.post_init
+
+    def end(self: Any) -> None:
+        if isinstance(self._tied_weights_keys, list | tuple):
+            self._tied_weights_keys = _tied(self)
+        ends(self)
+
     whole.ends_in_post_init = True  # type: ignore[attr-defined]
-    own.__init__ = whole
+    own.__init__, own.post_init = whole, end
+
+
+def _tied(model: Any) -> dict[str, str]:
+    """Names of weights that are the embeddings, as transformers 5 has them; transformers 4 had a list of the names."""
+    own = [name for name in model._tied_weights_keys if name in dict(model.named_parameters(remove_duplicate=False))]
+    if not own:
+        return {}
+    table = model.get_input_embeddings().weight
+    return dict.fromkeys(own, next(name for name, weight in model.named_parameters() if weight is table))
