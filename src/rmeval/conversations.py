@@ -261,9 +261,9 @@ class MessageReader:
         held = [name for name in unread if name not in self.ignored and not is_empty(fields.get(name))]
         held = [name for name in held if not _is_in(fields[name], conversation)]
         if held:
+            way = f"leave it out with --ignore-keys {','.join(held)}" if self._hint else "take it out of the file"
             raise DataError(
-                f"{where}: {_columns(held)} would not reach the model: put the text into the prompt's messages, "
-                f"or leave it out with --ignore-keys {','.join(held)}"
+                f"{where}: {_columns(held)} would not reach the model: put the text into the prompt's messages, or {way}"
             )
 
     def _refuse_unknown(self, value: Mapping[str, Any], where: str) -> None:

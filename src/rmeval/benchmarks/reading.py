@@ -192,8 +192,8 @@ def _json(path: Path, nested: bool) -> Iterator[Placed]:
             return
         if state != "whole" or second is not None:
             text = "\n" * (first[0] - 1) + "".join(line for _, line in head) + file.read()
-            value = _objects(text) if text.lstrip().startswith("{") else None
-            value = _document(text, path) if value is None else value
+            found = _objects(text) if text.lstrip().startswith("{") else []
+            value = found if len(found) > 1 else found[0] if found else _document(text, path)
     yield from _rows_of_document(value, path, nested)
 
 
@@ -215,8 +215,8 @@ def _is_lines(state: str, value: Any, more: bool, named: bool) -> bool:
     return named and state != "open" and not table
 
 
-def _objects(text: str) -> list[Any] | None:
-    """Objects that follow one another over several lines; None if the text is anything else."""
+def _objects(text: str) -> list[Any]:
+    """Objects that follow one another over several lines; none if the text is anything else."""
     decoder, found, place = json.JSONDecoder(), [], 0
     text = text.strip()
     try:
@@ -226,8 +226,8 @@ def _objects(text: str) -> list[Any] | None:
             while text[place : place + 1].isspace():
                 place += 1
     except (ValueError, RecursionError):
-        return None
-    return found if len(found) > 1 else None
+        return []
+    return found
 
 
 def _document(text: str, path: Path) -> Any:

@@ -126,6 +126,7 @@ class RMBench:
 def _item(row: Row, domain: str) -> Item:
     if domain not in RMBench.card.counts:
         raise DataError(f"{row.where}: domain {domain!r} is not one of {', '.join(RMBench.card.counts)}: mend it")
+    row.refuse_input()
     chosen, rejected = (row.texts(side, 3, "one a style") for side in ("chosen", "rejected"))
     number = row.name("id")
     return Item(

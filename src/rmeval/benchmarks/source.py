@@ -34,6 +34,8 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _READER = MessageReader(hint=False)
+_INPUT = ("system", "system_prompt", "history", "tools", "functions")
+"""Columns that hold parts of the input, and that rows of no published benchmark here have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,14 @@ class Row:
     def place(self, column: str) -> str:
         """Where a column's value stands, for messages."""
         return f"{self.where}: column {column!r}"
+
+    def refuse_input(self) -> None:
+        """Refuses a row with parts of the input that this benchmark's rows do not have.
+
+        Raises:
+            DataError: If there are any.
+        """
+        _READER.refuse_columns(self.fields, _INPUT, (), self.where)
 
     def wrong(self, column: str, wanted: str, value: object) -> DataError:
         """The error for a value of the wrong type."""

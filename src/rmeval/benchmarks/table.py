@@ -63,6 +63,7 @@ class TableBenchmark(ABC):
         counts: dict[str, int] = {}
         paths = locate(self.card, self.files, self.data, self.copies)
         for row in self.gathered(row for path in paths for row in self.rows(path)):
+            row.refuse_input()
             for item in self.items(row):
                 counts[item.subset] = counts.get(item.subset, 0) + 1
                 yield item

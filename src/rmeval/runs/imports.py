@@ -220,6 +220,10 @@ def _oracle(items: Sequence[Item]) -> _Found:
     return _Found(IMPORTED, found)
 
 
+ScoresByItem = dict[str, dict[int, Score]]
+VerdictsByItem = dict[str, dict[tuple[tuple[int, int], int], Verdict]]
+
+
 def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
     """What a file says of some items.
 
@@ -227,8 +231,28 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
         DataError: If it says nothing of them, or something twice.
     """
     reading = Reading(file.path, file.rows, ItemIndex.of(items), steps)
-    scores: dict[str, dict[int, Score]] = {}
-    verdicts: dict[str, dict[tuple[tuple[int, int], int], Verdict]] = {}
+    scores, verdicts = _collected(file, reading)
+    if not scores and not verdicts:
+        raise DataError(_nothing(file))
+    if scores and verdicts:
+        raise DataError(f"{file.path} holds scores in some rows and verdicts in others: import them one by one")
+    if steps is not None and not reading.reduced:
+        raise DataError(f"--steps {steps}: there are no scores of steps in {file.path}: leave it out")
+    remarks = tuple(f"{sentence}: {count_of(times, 'row')}" for sentence, times in reading.remarks.items())
+    if reading.reduced and steps is not None:
+        remarks = (f"the score of an answer is the {_REDUCED[steps]} of its steps' scores", *remarks)
+    if scores:
+        return _Found(IMPORTED, scores, remarks)
+    if len({order for own in verdicts.values() for _, order in own}) > 1:
+        return _Found(VERDICTS_BOTH, verdicts, remarks)
+    only = {item: {(pair, 0): said for (pair, _), said in own.items()} for item, own in verdicts.items()}
+    return _Found(VERDICTS, only, remarks)
+
+
+def _collected(file: _File, reading: Reading) -> tuple[ScoresByItem, VerdictsByItem]:
+    """The scores and the verdicts of a file by item; rows of no item are counted in a warning."""
+    scores: ScoresByItem = {}
+    verdicts: VerdictsByItem = {}
     unmatched = 0
     for row in file.rows:
         said = list(file.form.read(row, reading))
@@ -239,26 +263,14 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
             else:
                 where = f"{row.where}: item {one.item}, pair and order"
                 _add(verdicts.setdefault(one.item, {}), (one.pair, one.order), one, where)
-    if not scores and not verdicts:
-        raise DataError(_nothing(file))
-    if scores and verdicts:
-        raise DataError(f"{file.path} holds scores in some rows and verdicts in others: import them one by one")
-    if steps is not None and not reading.reduced:
-        raise DataError(f"--steps {steps}: there are no scores of steps in {file.path}: leave it out")
-    if unmatched:
+    if unmatched and (scores or verdicts):
         logger.warning(
             "%d of %d rows of %s belong to no selected item of the benchmark: they are left out",
             unmatched,
             len(file.rows),
             file.path,
         )
-    remarks = tuple(f"{sentence}: {count_of(times, 'row')}" for sentence, times in reading.remarks.items())
-    if reading.reduced and steps is not None:
-        remarks = (f"the score of an answer is the {_REDUCED[steps]} of its steps' scores", *remarks)
-    if scores:
-        return _Found(IMPORTED, scores, remarks)
-    orders = 1 + max(order for own in verdicts.values() for _, order in own)
-    return _Found(VERDICTS if orders == 1 else VERDICTS_BOTH, verdicts, remarks)
+    return scores, verdicts
 
 
 _REDUCED = {"min": "least", "prod": "product", "last": "last", "mean": "mean"}

@@ -157,6 +157,15 @@ def test_llmbar_in_both_orders(tmp_path: Path) -> None:
     assert accuracies(brought(file, "llmbar", data), "Neighbor") == found
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_llmbar_in_one_order(tmp_path: Path, swapped: bool) -> None:
+    rows = llmbar_rows(("1", "1"), ("2", "2"), ("1", "2"))
+    for row in rows:
+        del row["results"][-1][f"swap = {not swapped}"]
+    result = brought(written(tmp_path / "Natural" / "result.json", rows), "llmbar")
+    assert accuracies(result, "Natural") == {"verdict": 2 / 3 if swapped else 1.0}
+
+
 def test_llmbar_of_no_known_set_and_of_another_label(tmp_path: Path) -> None:
     rows = llmbar_rows(("1", "1"), ("2", "2"))
     with pytest.raises(DataError, match="does not say which set of LLMBar it is of"):

@@ -26,8 +26,13 @@ def form_of(columns: set[str], where: str) -> Form:
     for form in FORMS:
         if form.takes(columns):
             return form
+    there = sorted(columns)
+    more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
     raise DataError(
-        f"{where}: no scores or verdicts of a known form: there must be 'item_id', 'response' and 'score', or the "
-        f"columns of {', '.join(dict.fromkeys(form.name for form in FORMS[:-1]))}; there are "
-        f"{', '.join(sorted(columns)) or 'none'}"
+        f"{where}: no scores or verdicts of a known form: there must be 'item_id', 'response' and 'score', or "
+        "'chosen_score' and 'rejected_score' with an 'id' or texts, or the columns of a published file (see the page "
+        f"Imports of the documentation); there are {', '.join(there[:_SHOWN]) or 'none'}{more}"
     )
+
+
+_SHOWN = 12

@@ -12,7 +12,7 @@ from typing import Any
 from rmeval.benchmarks.llmbar import COUNTS as LLMBAR
 from rmeval.benchmarks.source import Row
 from rmeval.errors import DataError
-from rmeval.runs.forms.base import Form, Reading, Score, Verdict, has, number, pair_verdict, result_verdict
+from rmeval.runs.forms.base import Form, Reading, Score, Verdict, has, number, pair_verdict, result_verdict, winner_of
 from rmeval.runs.forms.index import plain
 from rmeval.runs.forms.scores import GAINSAID, reward_bench_states, rmb_item
 from rmeval.types import Item
@@ -83,6 +83,9 @@ def _model_scores(row: Row, order: int) -> list[float] | None:
 
 def _check_pair(row: Row, item: Item, reading: Reading) -> None:
     """Refuses texts that are not the item's; remarks a label that is not."""
+    winner = winner_of(item)
+    if len(item.responses) != 2 or winner is None:
+        raise DataError(f"{row.where}: one verdict for the {len(item.responses)} answers of item {item.id}")
     columns = ("question", "response_A", "response_B")
     texts = (item.prompt[-1].content, *(response.text for response in item.responses))
     for column, text in zip(columns, texts, strict=True):
@@ -91,7 +94,7 @@ def _check_pair(row: Row, item: Item, reading: Reading) -> None:
                 f"{row.where}: its {column} is not that of item {item.id}, which has its pair_id: the verdicts are of "
                 "other data"
             )
-    if row.fields.get("label") not in (None, item.contests[0].tag):
+    if row.fields.get("label") not in (None, ("A>B", "B>A")[winner]):
         reading.remark(OTHER_LABEL)
 
 
