@@ -1,4 +1,4 @@
-"""Tiny classifiers of the architectures that transformers has, against their own forward: prints the table of docs/architectures.md.
+"""Prints the table of docs/architectures.md: tiny classifiers of transformers against their own forward.
 
 `python scripts/check_architectures.py [MODEL_TYPE ...]`. Each has random weights, and its scores of a few conversations
 are compared with those of its own forward on the same tokens, one sequence at a time and without padding. The exit code

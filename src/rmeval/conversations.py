@@ -263,7 +263,8 @@ class MessageReader:
         if held:
             way = f"leave it out with --ignore-keys {','.join(held)}" if self._hint else "take it out of the file"
             raise DataError(
-                f"{where}: {_columns(held)} would not reach the model: put the text into the prompt's messages, or {way}"
+                f"{where}: {_columns(held)} would not reach the model: put the text into the prompt's messages, "
+                f"or {way}"
             )
 
     def _refuse_unknown(self, value: Mapping[str, Any], where: str) -> None:

@@ -168,6 +168,11 @@ class Scores(ModelOutput):
     score: torch.FloatTensor = None
 
 
+class OnlyIds(Elsewhere):
+    def forward(self, input_ids):
+        return super().forward(input_ids, torch.ones_like(input_ids))
+
+
 class Gated(Base):
     """As ArmoRM: several rewards, and one score."""
 
@@ -191,6 +196,20 @@ class Tuple(Base):
     def forward(self, input_ids=None, attention_mask=None, **kwargs):
         hidden = self.model(input_ids, attention_mask=attention_mask).last_hidden_state
         return self.score(self.last(hidden, attention_mask)) / 2, hidden
+
+
+class Buffered(Base):
+    """Numbers that are not in the checkpoint: a buffer that is not saved, and a tensor that is none."""
+
+    def add(self):
+        self.register_buffer("offset", torch.linspace(1, 2, 3), persistent=False)
+        self.factor = torch.tensor([2.0, 3.0])
+        # As OpenRLHF keeps it.
+        self.register_buffer("mean", torch.zeros(1), persistent=False)
+        self.mean[0] = 0.25
+
+    def make(self, hidden, ids, mask):
+        return self.score(self.last(hidden, mask)) * self.factor[1] + self.offset[2] - self.mean
 
 
 # Classes that were written for transformers 4, and never call post_init.
@@ -291,6 +310,35 @@ class OldPythia(Qwen3PreTrainedModel):
         logits = self.out_proj(total / attention_mask.sum(1, keepdim=True))
         return SequenceClassifierOutputWithPast(logits=logits)
 '''
+RECURRENT = '''
+import torch
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+
+class Config(PreTrainedConfig):
+    model_type = "recurrent-rm"
+
+    def __init__(self, width=24, words=400, **kwargs):
+        self.width, self.words = width, words
+        super().__init__(**kwargs)
+
+
+class RewardModel(PreTrainedModel):
+    config_class = Config
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.table = nn.Embedding(config.words, config.width)
+        self.cells = nn.GRU(config.width, config.width, batch_first=True)
+        self.out = nn.Linear(config.width, 1)
+
+    def get_input_embeddings(self):
+        return self.table
+
+    def forward(self, input_ids, attention_mask=None):
+        return self.out(self.cells(self.table(input_ids))[0][:, -1])
+'''
 LISTED, MAPPED = '["lm_head.weight", "nothing.weight"]', '{"lm_head.weight": "model.embed_tokens.weight"}'
 ENTRY = "AutoModelForSequenceClassification"
 
@@ -343,7 +391,8 @@ def forwards(folder: Path, network: Any, name: str | None = None) -> np.ndarray:
         messages = [{"role": m.role, "content": m.content} for m in talk]
         ids = torch.tensor([tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"]])
         with torch.inference_mode():
-            output = network(input_ids=ids, attention_mask=torch.ones_like(ids))
+            mask = {} if type(network).__name__ == "OnlyIds" else {"attention_mask": torch.ones_like(ids)}
+            output = network(input_ids=ids, **mask)
         if name is not None:
             output = getattr(output, name)
         found.append(float(output[0].reshape(-1)[0]))
@@ -364,8 +413,10 @@ def forwards(folder: Path, network: Any, name: str | None = None) -> np.ndarray:
         ("Clipped", "logits", "own forward, padded batches"),
         ("Squashed", "logits", "own forward, padded batches"),
         ("Second", "logits", "own forward, padded batches"),
+        ("Buffered", "logits", "own forward, padded batches"),
         ("Centred", "logits", "own forward, one by one"),
         ("Elsewhere", None, "own forward, padded batches"),
+        ("OnlyIds", None, "own forward, one by one"),
         ("Gated", "score", "own forward, padded batches"),
         ("PlainTensor", None, "own forward, padded batches"),
         ("Tuple", None, "own forward, padded batches"),
@@ -399,6 +450,38 @@ def test_classes_that_never_call_post_init(
     model = load_model(str(folder), trust_remote_code=True)
     assert rmeval.score(model, TALKS) == pytest.approx(forwards(folder, network, field), abs=1e-5)
     assert (model.facts()["architecture"], model.facts()["readout"]["read"]) == (name, read)
+
+
+def test_a_config_of_its_own(plain: Path, tmp_path: Path) -> None:
+    """Which has other names for width and vocabulary, and no padding token."""
+    folder = tmp_path / "m"
+    folder.mkdir()
+    (folder / "modeling_recurrent_rm.py").write_text(RECURRENT)
+    config = {"model_type": "recurrent-rm", "width": 24, "words": 400, "architectures": ["RewardModel"], "num_labels": 1}
+    config["auto_map"] = {"AutoConfig": "modeling_recurrent_rm.Config", "AutoModel": "modeling_recurrent_rm.RewardModel"}
+    (folder / "config.json").write_text(json.dumps(config))
+    make_tokenizer().save_pretrained(folder)
+    namespace: dict[str, Any] = {"__name__": "modeling_recurrent_rm"}
+    exec(compile(RECURRENT, "modeling_recurrent_rm", "exec"), namespace)
+    torch.manual_seed(2)
+    network = namespace["RewardModel"](namespace["Config"](width=24, words=400)).eval()
+    save_file(network.state_dict(), folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match="comes with code of its own"):
+        rmeval.score(str(folder), TALKS)
+    model = load_model(str(folder), trust_remote_code=True)
+    assert rmeval.score(model, TALKS) == pytest.approx(forwards(folder, network), abs=1e-5)
+    assert model.facts()["readout"]["read"] == "own forward, one by one"
+
+
+@pytest.mark.parametrize(("name", "refused"), [("Faithful", False), ("First", True)])
+def test_what_reads_the_beginning_is_not_cut_there(plain: Path, tmp_path: Path, name: str, refused: bool) -> None:
+    folder, _ = with_class(plain, tmp_path / name, name)
+    options: dict[str, Any] = {"trust_remote_code": True, "max_length": 40, "on_overlength": "truncate-left"}
+    if refused:
+        with pytest.raises(ModelError, match="reads the beginning of its input, which truncate-left would cut"):
+            rmeval.score(str(folder), TALKS, **options)
+    else:
+        assert np.isfinite(rmeval.score(str(folder), TALKS, **options)).all()
 
 
 def test_a_bound_that_no_score_of_the_sample_reaches(plain: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from transformers.utils import logging as logs
 from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
 from rmeval.engines.hf.adapter import adapter_modules, lay_over, task_of
 from rmeval.engines.hf.checkpoint import Checkpoint
-from rmeval.engines.hf.code import complete_class, is_own_class, own_class
+from rmeval.engines.hf.code import complete_class, is_own_class, own_class, restore_unsaved
 from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
@@ -107,13 +107,14 @@ class Network:
     @property
     def vocabulary(self) -> int:
         """Number of tokens that it knows."""
-        known: int = self.config.get_text_config().vocab_size
-        return known
+        known: int | None = getattr(self.config.get_text_config(), "vocab_size", None)
+        # A class of the checkpoint's own may have a config that calls it otherwise.
+        return known or int(self.model.get_input_embeddings().weight.shape[0])
 
     @property
     def padding(self) -> int:
         """The token that batches are padded with."""
-        return max(self.config.get_text_config().pad_token_id or 0, 0)
+        return max(getattr(self.config.get_text_config(), "pad_token_id", None) or 0, 0)
 
     def identity(self) -> dict[str, Any]:
         """Its number format, and whether its own forward counts; not the device, which is not meant to matter."""
@@ -244,7 +245,7 @@ class Network:
             self._adapted = lay_over(model, checkpoint.adapter)
             model = self._adapted.get_base_model()
             # Tokens may have been added.
-            self.config.get_text_config().vocab_size = model.config.get_text_config().vocab_size
+            self.config.get_text_config().vocab_size = model.get_input_embeddings().weight.shape[0]
         return self._placed(model).eval()
 
     def _weights(self, head: str | None, load: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
@@ -259,6 +260,8 @@ class Network:
                     complete_class(own[1], self.checkpoint.source, load["revision"], load.get("code_revision"))
                 kind = self._kind(head) if own is None else getattr(transformers, own[0])
                 model, found = kind.from_pretrained(self.checkpoint.source, **load)
+                if own is not None:
+                    restore_unsaved(model)
         except LOADING_ERRORS as error:
             raise _cannot_load(self.checkpoint, error, self.language_model) from error
         return model, found

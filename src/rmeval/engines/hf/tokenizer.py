@@ -202,8 +202,8 @@ def load_tokenizer(
     elif isinstance(own, tokenizers.Tokenizer):
         found.uses_file = True
         found.compare(_of_backend(backend), _of_backend(own), texts)
-        if {"add_bos_token", "add_eos_token"} & set(tokenizer.init_kwargs):
-            # What the config says of BOS and EOS is no matter of the file.
+        if backend.post_processor is None or {"add_bos_token", "add_eos_token"} & set(tokenizer.init_kwargs):
+            # What the config says of BOS and EOS goes before the file, as it always did.
             backend.post_processor = own.post_processor
         tokenizer._tokenizer = backend
         _forget_absent(tokenizer, backend)
