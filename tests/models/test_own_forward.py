@@ -310,7 +310,7 @@ class OldPythia(Qwen3PreTrainedModel):
         logits = self.out_proj(total / attention_mask.sum(1, keepdim=True))
         return SequenceClassifierOutputWithPast(logits=logits)
 '''
-RECURRENT = '''
+RECURRENT = """
 import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -338,7 +338,7 @@ class RewardModel(PreTrainedModel):
 
     def forward(self, input_ids, attention_mask=None):
         return self.out(self.cells(self.table(input_ids))[0][:, -1])
-'''
+"""
 LISTED, MAPPED = '["lm_head.weight", "nothing.weight"]', '{"lm_head.weight": "model.embed_tokens.weight"}'
 ENTRY = "AutoModelForSequenceClassification"
 
@@ -457,8 +457,17 @@ def test_a_config_of_its_own(plain: Path, tmp_path: Path) -> None:
     folder = tmp_path / "m"
     folder.mkdir()
     (folder / "modeling_recurrent_rm.py").write_text(RECURRENT)
-    config = {"model_type": "recurrent-rm", "width": 24, "words": 400, "architectures": ["RewardModel"], "num_labels": 1}
-    config["auto_map"] = {"AutoConfig": "modeling_recurrent_rm.Config", "AutoModel": "modeling_recurrent_rm.RewardModel"}
+    config = {
+        "model_type": "recurrent-rm",
+        "width": 24,
+        "words": 400,
+        "architectures": ["RewardModel"],
+        "num_labels": 1,
+    }
+    config["auto_map"] = {
+        "AutoConfig": "modeling_recurrent_rm.Config",
+        "AutoModel": "modeling_recurrent_rm.RewardModel",
+    }
     (folder / "config.json").write_text(json.dumps(config))
     make_tokenizer().save_pretrained(folder)
     namespace: dict[str, Any] = {"__name__": "modeling_recurrent_rm"}
@@ -535,6 +544,12 @@ def test_code_that_is_passed_over_is_reported(plain: Path, tmp_path: Path, caplo
     assert "code_passed_over" not in trusting.facts()
     # Scores of one and of the other are never in one folder.
     assert trusting.identity() != model.identity()
+
+
+def test_weights_that_only_the_class_of_its_own_has_a_place_for(plain: Path, tmp_path: Path) -> None:
+    folder, _ = with_class(plain, tmp_path / "m", "OldLDL", stated="Qwen3ForSequenceClassification")
+    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*\.OldLDL\): .*--trust-remote-code"):
+        rmeval.score(str(folder), TALKS)
 
 
 def test_trusting_code_that_is_not_there_changes_no_identity(plain: Path, tmp_path: Path) -> None:

@@ -340,15 +340,12 @@ class HFEngine:
         known = self.network.vocabulary
         largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
         if largest >= known:
+            over = self.network.checkpoint.adapter is not None
+            base = ", or the base that the adapter was trained on with --base-model" if over else ""
             raise ModelError(
                 f"the tokenizer gives token {largest} where {self.network.checkpoint.source} knows {known} tokens: "
-                f"it is another model's; give the right one with --tokenizer{self._or_base}"
+                f"it is another model's; give the right one with --tokenizer{base}"
             )
-
-    @property
-    def _or_base(self) -> str:
-        over = self.network.checkpoint.adapter is not None
-        return ", or the base that the adapter was trained on with --base-model" if over else ""
 
     def _smaller(self, size: int, what: str, error: BaseException) -> int:
         """Half a batch that was too large.

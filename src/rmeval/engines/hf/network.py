@@ -225,7 +225,6 @@ class Network:
         if head is not None and self._head is None and is_own_class(model):
             # The checkpoint's own class has a place for it.
             head = head if f"{head}.weight" in found["unexpected_keys"] else None
-        self._note_passed_over(model)
         random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
         self._refuse_shapes(found["mismatched_keys"], trained)
         if head is not None:
@@ -240,6 +239,7 @@ class Network:
             random = {name for name in random if "pooler" not in name.split(".")}
         if random:
             raise self._untrained(sorted(random))
+        self._note_passed_over(model)
         self._note_unused(found["unexpected_keys"], head)
         if checkpoint.adapter is not None:
             self._adapted = lay_over(model, checkpoint.adapter)
@@ -304,16 +304,26 @@ class Network:
         raise ModelError(
             f"{self.checkpoint.source}: weights and config disagree in shape{shapes or f' ({name})'}"
             f"{', and others' if len(wrong) > 1 else ''}; a reward model saved without its number of outputs needs "
-            "--model-kwargs num_labels=1"
+            f"--model-kwargs num_labels=1{self._or_code}"
         )
 
     def _untrained(self, missing: Sequence[str]) -> ModelError:
         wanted = "a sequence classifier (language models: --ref-model or --kind implicit; other heads: --head)"
+        if self.language_model:
+            wanted = "a language model"
         return ModelError(
             f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
             f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "
-            f"give a checkpoint that was saved as {'a language model' if self.language_model else wanted}"
+            f"give a checkpoint that was saved as {wanted}{self._or_code}"
         )
+
+    @property
+    def _or_code(self) -> str:
+        """Advice for checkpoints that bring a class of their own, where that may not run."""
+        own = own_class(self.config, self.language_model)
+        if own is None or self._load["trust_remote_code"]:
+            return ""
+        return f"; its config names a class of its own ({own[1]}): read that code, and try --trust-remote-code"
 
     def _note_unused(self, names: Iterable[str], head: str | None) -> None:
         own = ("lm_head.", f"{head}.") if head is not None else ()
