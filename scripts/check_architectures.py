@@ -1,4 +1,4 @@
-"""Tiny classifiers of the architectures that transformers has, against their own forward: prints docs/architectures.md.
+"""Prints the table of docs/architectures.md: tiny classifiers of transformers against their own forward.
 
 `python scripts/check_architectures.py [MODEL_TYPE ...]`. Each has random weights, and its scores of a few conversations
 are compared with those of its own forward on the same tokens, one sequence at a time and without padding. The exit code
@@ -23,11 +23,12 @@ MOST = 1e-4
 def main(kinds: list[str]) -> int:
     """Compares and prints; gives the exit code."""
     wrong = 0
-    print("| model type | class | read at | prefixes shared | largest difference |")  # noqa: T201
-    print("|---|---|---|---|---|")  # noqa: T201
+    print("| model type | class | read at | prefixes shared | tokens against tokenizer.json | largest difference |")  # noqa: T201
+    print("|---|---|---|---|---|---|")  # noqa: T201
     for kind, found in compared(kinds or list(ALL)):
         outcome = found.refusal or f"{found.difference:.1e}"
-        print(f"| {kind} | {found.architecture} | {place(kind, found)} | {'yes' if found.shared else ''} | {outcome} |")  # noqa: T201
+        cells = (kind, found.architecture, place(kind, found), "yes" if found.shared else "", found.tokens, outcome)
+        print(f"| {' | '.join(cells)} |")  # noqa: T201
         wrong += found.difference > MOST * max(1.0, found.spread)
     return int(wrong > 0)
 

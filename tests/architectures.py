@@ -185,6 +185,7 @@ class Comparison:
         shared: Whether common prefixes are computed once.
         difference: The largest difference of a score.
         spread: Standard deviation of the scores.
+        tokens: Whether the tokens are those of `tokenizer.json`.
         refusal: The sentence, if rmeval does not score it.
     """
 
@@ -193,6 +194,7 @@ class Comparison:
     shared: bool = False
     difference: float = 0.0
     spread: float = 0.0
+    tokens: str = ""
     refusal: str = ""
 
 
@@ -214,7 +216,9 @@ def compare(folder: Path) -> Comparison:
     facts = model.facts()
     shared = isinstance(facts.get("prefix_sharing"), dict)
     largest = float(np.max(np.abs(np.array(scores) - np.array(expected))))
-    return Comparison(name, facts["readout"]["read"], shared, largest, float(np.std(expected)))
+    source = model.texts.renderer.tokens
+    tokens = "equal" if source.difference is None else f"{'file' if source.uses_file else 'class'} used"
+    return Comparison(name, facts["readout"]["read"], shared, largest, float(np.std(expected)), tokens)
 
 
 def make_classifier(path: Path, kind: str, **more: Any) -> Path:

@@ -168,6 +168,11 @@ class Scores(ModelOutput):
     score: torch.FloatTensor = None
 
 
+class OnlyIds(Elsewhere):
+    def forward(self, input_ids):
+        return super().forward(input_ids, torch.ones_like(input_ids))
+
+
 class Gated(Base):
     """As ArmoRM: several rewards, and one score."""
 
@@ -191,6 +196,20 @@ class Tuple(Base):
     def forward(self, input_ids=None, attention_mask=None, **kwargs):
         hidden = self.model(input_ids, attention_mask=attention_mask).last_hidden_state
         return self.score(self.last(hidden, attention_mask)) / 2, hidden
+
+
+class Buffered(Base):
+    """Numbers that are not in the checkpoint: a buffer that is not saved, and a tensor that is none."""
+
+    def add(self):
+        self.register_buffer("offset", torch.linspace(1, 2, 3), persistent=False)
+        self.factor = torch.tensor([2.0, 3.0])
+        # As OpenRLHF keeps it.
+        self.register_buffer("mean", torch.zeros(1), persistent=False)
+        self.mean[0] = 0.25
+
+    def make(self, hidden, ids, mask):
+        return self.score(self.last(hidden, mask)) * self.factor[1] + self.offset[2] - self.mean
 
 
 # Classes that were written for transformers 4, and never call post_init.
@@ -252,6 +271,30 @@ class OldLDL(Qwen3PreTrainedModel):
         return Scores(rewards=rewards, score=(rewards * self.gating_layer(last).softmax(-1)).sum(-1))
 
 
+class OldTied(Qwen3PreTrainedModel):
+    """Lists what is tied, with a language model's head left in it."""
+
+    config_class = Qwen3Config
+    base_model_prefix = "model"
+    _tied_weights_keys = ["lm_head.weight", "nothing.weight"]
+
+    def __init__(self, config):
+        super().__init__(config)
+        config.tie_word_embeddings = True
+        self.model = Qwen3Model(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.score = nn.Linear(config.hidden_size, 1, bias=False)
+        self.post_init()
+
+    def get_output_embeddings(self):
+        return self.lm_head
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        states = self.model(input_ids, attention_mask=attention_mask).last_hidden_state
+        last = states[torch.arange(len(states)), attention_mask.sum(1) - 1]
+        return SequenceClassifierOutputWithPast(logits=self.score(last) + self.lm_head(last)[:, 5:6])
+
+
 class OldPythia(Qwen3PreTrainedModel):
     config_class = Qwen3Config
     base_model_prefix = "gpt_neox"
@@ -267,6 +310,36 @@ class OldPythia(Qwen3PreTrainedModel):
         logits = self.out_proj(total / attention_mask.sum(1, keepdim=True))
         return SequenceClassifierOutputWithPast(logits=logits)
 '''
+RECURRENT = """
+import torch
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+
+class Config(PreTrainedConfig):
+    model_type = "recurrent-rm"
+
+    def __init__(self, width=24, words=400, **kwargs):
+        self.width, self.words = width, words
+        super().__init__(**kwargs)
+
+
+class RewardModel(PreTrainedModel):
+    config_class = Config
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.table = nn.Embedding(config.words, config.width)
+        self.cells = nn.GRU(config.width, config.width, batch_first=True)
+        self.out = nn.Linear(config.width, 1)
+
+    def get_input_embeddings(self):
+        return self.table
+
+    def forward(self, input_ids, attention_mask=None):
+        return self.out(self.cells(self.table(input_ids))[0][:, -1])
+"""
+LISTED, MAPPED = '["lm_head.weight", "nothing.weight"]', '{"lm_head.weight": "model.embed_tokens.weight"}'
 ENTRY = "AutoModelForSequenceClassification"
 
 
@@ -287,7 +360,9 @@ def with_class(
     config |= {"auto_map": {entry: f"{module}.{name}"}, "architectures": [stated or name]}
     (folder / "config.json").write_text(json.dumps(config))
     namespace: dict[str, Any] = {"__name__": module}
-    exec(compile(CODE.replace("@dataclass\n", "@dataclass(eq=False)\n"), module, "exec"), namespace)
+    # As it would be written for transformers 5.
+    code = CODE.replace("@dataclass\n", "@dataclass(eq=False)\n").replace(LISTED, MAPPED)
+    exec(compile(code, module, "exec"), namespace)
     torch.manual_seed(11)
     network = namespace[name](AutoModelForSequenceClassification.from_pretrained(plain).config)
     weights = dict(network.state_dict())
@@ -299,7 +374,10 @@ def with_class(
         stem = "body." if key.startswith("body.") else "gpt_neox." if key.startswith("gpt_neox.") else ""
         theirs = f"model.{key.removeprefix(stem)}" if stem else key
         weights[key] = own.get(theirs, torch.randn_like(weights[key]) if weights[key].ndim > 1 else weights[key])
+    if "lm_head.weight" in weights:
+        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
     network.load_state_dict(weights)
+    weights.pop("lm_head.weight", None)  # It is the embeddings, which are saved once.
     save_file(
         {key: value.contiguous() for key, value in weights.items()}, folder / "model.safetensors", {"format": "pt"}
     )
@@ -313,7 +391,8 @@ def forwards(folder: Path, network: Any, name: str | None = None) -> np.ndarray:
         messages = [{"role": m.role, "content": m.content} for m in talk]
         ids = torch.tensor([tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"]])
         with torch.inference_mode():
-            output = network(input_ids=ids, attention_mask=torch.ones_like(ids))
+            mask = {} if type(network).__name__ == "OnlyIds" else {"attention_mask": torch.ones_like(ids)}
+            output = network(input_ids=ids, **mask)
         if name is not None:
             output = getattr(output, name)
         found.append(float(output[0].reshape(-1)[0]))
@@ -334,8 +413,10 @@ def forwards(folder: Path, network: Any, name: str | None = None) -> np.ndarray:
         ("Clipped", "logits", "own forward, padded batches"),
         ("Squashed", "logits", "own forward, padded batches"),
         ("Second", "logits", "own forward, padded batches"),
+        ("Buffered", "logits", "own forward, padded batches"),
         ("Centred", "logits", "own forward, one by one"),
         ("Elsewhere", None, "own forward, padded batches"),
+        ("OnlyIds", None, "own forward, one by one"),
         ("Gated", "score", "own forward, padded batches"),
         ("PlainTensor", None, "own forward, padded batches"),
         ("Tuple", None, "own forward, padded batches"),
@@ -358,6 +439,7 @@ def test_a_class_of_the_checkpoints_own(plain: Path, tmp_path: Path, name: str, 
         ("OldGRM", None, "v_head.summary at the last token"),
         ("OldUltra", None, "regression_head at the last token"),
         ("OldLDL", "score", "own forward, padded batches"),
+        ("OldTied", "logits", "own forward, padded batches"),
         ("OldPythia", "logits", "own forward, padded batches"),
     ],
 )
@@ -368,6 +450,47 @@ def test_classes_that_never_call_post_init(
     model = load_model(str(folder), trust_remote_code=True)
     assert rmeval.score(model, TALKS) == pytest.approx(forwards(folder, network, field), abs=1e-5)
     assert (model.facts()["architecture"], model.facts()["readout"]["read"]) == (name, read)
+
+
+def test_a_config_of_its_own(plain: Path, tmp_path: Path) -> None:
+    """Which has other names for width and vocabulary, and no padding token."""
+    folder = tmp_path / "m"
+    folder.mkdir()
+    (folder / "modeling_recurrent_rm.py").write_text(RECURRENT)
+    config = {
+        "model_type": "recurrent-rm",
+        "width": 24,
+        "words": 400,
+        "architectures": ["RewardModel"],
+        "num_labels": 1,
+    }
+    config["auto_map"] = {
+        "AutoConfig": "modeling_recurrent_rm.Config",
+        "AutoModel": "modeling_recurrent_rm.RewardModel",
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    make_tokenizer().save_pretrained(folder)
+    namespace: dict[str, Any] = {"__name__": "modeling_recurrent_rm"}
+    exec(compile(RECURRENT, "modeling_recurrent_rm", "exec"), namespace)
+    torch.manual_seed(2)
+    network = namespace["RewardModel"](namespace["Config"](width=24, words=400)).eval()
+    save_file(network.state_dict(), folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match="comes with code of its own"):
+        rmeval.score(str(folder), TALKS)
+    model = load_model(str(folder), trust_remote_code=True)
+    assert rmeval.score(model, TALKS) == pytest.approx(forwards(folder, network), abs=1e-5)
+    assert model.facts()["readout"]["read"] == "own forward, one by one"
+
+
+@pytest.mark.parametrize(("name", "refused"), [("Faithful", False), ("First", True)])
+def test_what_reads_the_beginning_is_not_cut_there(plain: Path, tmp_path: Path, name: str, refused: bool) -> None:
+    folder, _ = with_class(plain, tmp_path / name, name)
+    options: dict[str, Any] = {"trust_remote_code": True, "max_length": 40, "on_overlength": "truncate-left"}
+    if refused:
+        with pytest.raises(ModelError, match="reads the beginning of its input, which truncate-left would cut"):
+            rmeval.score(str(folder), TALKS, **options)
+    else:
+        assert np.isfinite(rmeval.score(str(folder), TALKS, **options)).all()
 
 
 def test_a_bound_that_no_score_of_the_sample_reaches(plain: Path, tmp_path: Path) -> None:
@@ -421,6 +544,12 @@ def test_code_that_is_passed_over_is_reported(plain: Path, tmp_path: Path, caplo
     assert "code_passed_over" not in trusting.facts()
     # Scores of one and of the other are never in one folder.
     assert trusting.identity() != model.identity()
+
+
+def test_weights_that_only_the_class_of_its_own_has_a_place_for(plain: Path, tmp_path: Path) -> None:
+    folder, _ = with_class(plain, tmp_path / "m", "OldLDL", stated="Qwen3ForSequenceClassification")
+    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*\.OldLDL\): .*--trust-remote-code"):
+        rmeval.score(str(folder), TALKS)
 
 
 def test_trusting_code_that_is_not_there_changes_no_identity(plain: Path, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Preparation", "find", "kept_kwargs", "logit_tokens", "make_engine", "make_renderer"]
 
+_READ_WHOLE = (Pooled, OwnForward, FirstLogits)
+"""Readouts of networks that may read any token of their input."""
 WINDOW = 1 << 14
 """How many conversations are sorted, merged and scored together."""
 
@@ -231,11 +233,13 @@ class Preparation:
         """
         engine.forget()
         rendered = self.windows(requests)
-        if self.cut_item is not None and isinstance(readout(), Pooled | OwnForward | FirstLogits):
-            raise ModelError(
-                f"{self._name} reads the beginning of its input, which truncate-left would cut "
-                f"(item {self.cut_item}): choose --on-overlength skip"
-            )
+        if self.cut_item is not None:
+            sample = next((ready for ready, _ in rendered if ready), [])
+            if isinstance(engine.settled([one.tokens for one in sample], readout()), _READ_WHOLE):
+                raise ModelError(
+                    f"{self._name} reads the beginning of its input, which truncate-left would cut "
+                    f"(item {self.cut_item}): choose --on-overlength skip"
+                )
         for ready, left_out in rendered:
             if left_out:
                 yield left_out

@@ -23,7 +23,8 @@ def first_budget(model: Any, device: torch.device) -> int:
     if device.type != "cuda":
         return BUDGETS[device.type]
     config = model.config.get_text_config()
-    width = 8 * config.hidden_size + 4 * (getattr(config, "intermediate_size", None) or 4 * config.hidden_size)
+    hidden = getattr(config, "hidden_size", None) or model.get_input_embeddings().weight.shape[1]
+    width = 8 * hidden + 4 * (getattr(config, "intermediate_size", None) or 4 * hidden)
     free, _ = torch.cuda.mem_get_info(device)
     return int(min(max(free / 2 / (width * model.dtype.itemsize), LEAST), MOST))
 

@@ -1,14 +1,16 @@
-"""Code that comes with a checkpoint: which class is the network's, and what transformers 5 needs of that class."""
+"""Code that comes with a checkpoint: which class is the network's, and what transformers 5 wants of it."""
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
-__all__ = ["HEADS", "complete_class", "is_own_class", "own_class"]
+__all__ = ["HEADS", "complete_class", "is_own_class", "own_class", "restore_unsaved"]
 
 HEADS = ("AutoModelForSequenceClassification", "AutoModel", "AutoModelForTokenClassification")
 """Entries of a config's `auto_map` under which reward models are published."""
@@ -53,7 +55,8 @@ def complete_class(reference: str, source: str, revision: str | None, code_revis
     """Loads a class that comes with a checkpoint, and has it end its construction as transformers 5 expects.
 
     Classes written for transformers 4 may never call `post_init`. Since transformers 5 that call sets what loading
-    weights asks for (`all_tied_weights_keys`), so that they cannot be loaded without it.
+    weights asks for (`all_tied_weights_keys`), so that they cannot be loaded without it. And they may list the names of
+    tied weights, where transformers 5 wants a mapping.
 
     Args:
         reference: `module.Class`, or `owner/name--module.Class`.
@@ -72,5 +75,58 @@ def complete_class(reference: str, source: str, revision: str | None, code_revis
         if "all_tied_weights_keys" not in vars(self):
             self.post_init()
 
+    ends = own.post_init
+
+    def end(self: Any) -> None:
+        if isinstance(self._tied_weights_keys, list | tuple):
+            self._tied_weights_keys = _tied(self)
+        ends(self)
+
     whole.ends_in_post_init = True  # type: ignore[attr-defined]
-    own.__init__ = whole
+    own.__init__, own.post_init = whole, end
+
+
+def restore_unsaved(model: Any) -> None:
+    """Gives tensors that are in no checkpoint the values that the checkpoint's own class gives them.
+
+    transformers 5 constructs networks without memory, and fills in what the checkpoint holds. What else a class
+    computes in `__init__` is then undefined: buffers that are not saved, such as the mean that scores are shifted by,
+    and tensors that are plain attributes. They are taken from the class constructed once more, without its weights.
+
+    Args:
+        model: A network of a class that came with its checkpoint.
+    """
+    lacking = {name: module for name, module in model.named_modules() if _is_own(module) and _unsaved(module)}
+    if not lacking:
+        return
+    from accelerate import init_empty_weights  # type: ignore[import-untyped]
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(model.dtype)
+    try:
+        with init_empty_weights(include_buffers=False):
+            again = dict(type(model)(copy.deepcopy(model.config)).named_modules())
+    finally:
+        torch.set_default_dtype(before)
+    for name, module in lacking.items():
+        for own in _unsaved(module):
+            setattr(module, own, getattr(again[name], own).to(model.device))
+
+
+def _is_own(module: Any) -> bool:
+    return not type(module).__module__.startswith(("torch.", "transformers."))
+
+
+def _unsaved(module: Any) -> list[str]:
+    """Names of a module's tensors that no checkpoint holds."""
+    plain = [name for name, value in vars(module).items() if isinstance(value, torch.Tensor)]
+    return sorted(module._non_persistent_buffers_set) + plain
+
+
+def _tied(model: Any) -> dict[str, str]:
+    """Names of weights that are the embeddings, as transformers 5 has them; transformers 4 had a list of the names."""
+    own = [name for name in model._tied_weights_keys if name in dict(model.named_parameters(remove_duplicate=False))]
+    if not own:
+        return {}
+    table = model.get_input_embeddings().weight
+    return dict.fromkeys(own, next(name for name, weight in model.named_parameters() if weight is table))

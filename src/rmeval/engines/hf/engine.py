@@ -118,8 +118,7 @@ class HFEngine:
             ModelError: If the network cannot be loaded or fails.
         """
         model = self.network.model
-        self._check_vocabulary(sequences)
-        readout = self.network.forward.settle(sequences, readout)
+        readout = self.settled(sequences, readout)
         if isinstance(readout, Pooled | OwnForward | FirstLogits):
             if isinstance(readout, OwnForward):
                 self._sharing = "off: its own forward is used"
@@ -137,6 +136,11 @@ class HFEngine:
                 why = str(error)
         self._sharing = f"off: {why}"
         yield from self._plain(sequences, reader)
+
+    def settled(self, sequences: Sequence[TokenSequence], readout: Readout) -> Readout:
+        """The readout that `run` takes for this one: a network's own forward where that gives other scores."""
+        self._check_vocabulary(sequences)
+        return self.network.forward.settle(sequences, readout)
 
     def _check_causal(self, sequences: Sequence[TokenSequence]) -> None:
         """Changes what follows a few tokens, and looks whether they notice.
@@ -336,15 +340,12 @@ class HFEngine:
         known = self.network.vocabulary
         largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
         if largest >= known:
+            over = self.network.checkpoint.adapter is not None
+            base = ", or the base that the adapter was trained on with --base-model" if over else ""
             raise ModelError(
                 f"the tokenizer gives token {largest} where {self.network.checkpoint.source} knows {known} tokens: "
-                f"it is another model's; give the right one with --tokenizer{self._or_base}"
+                f"it is another model's; give the right one with --tokenizer{base}"
             )
-
-    @property
-    def _or_base(self) -> str:
-        over = self.network.checkpoint.adapter is not None
-        return ", or the base that the adapter was trained on with --base-model" if over else ""
 
     def _smaller(self, size: int, what: str, error: BaseException) -> int:
         """Half a batch that was too large.

@@ -24,7 +24,7 @@ from transformers.utils import logging as logs
 from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
 from rmeval.engines.hf.adapter import adapter_modules, lay_over, task_of
 from rmeval.engines.hf.checkpoint import Checkpoint
-from rmeval.engines.hf.code import complete_class, is_own_class, own_class
+from rmeval.engines.hf.code import complete_class, is_own_class, own_class, restore_unsaved
 from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
@@ -107,13 +107,14 @@ class Network:
     @property
     def vocabulary(self) -> int:
         """Number of tokens that it knows."""
-        known: int = self.config.get_text_config().vocab_size
-        return known
+        known: int | None = getattr(self.config.get_text_config(), "vocab_size", None)
+        # A class of the checkpoint's own may have a config that calls it otherwise.
+        return known or int(self.model.get_input_embeddings().weight.shape[0])
 
     @property
     def padding(self) -> int:
         """The token that batches are padded with."""
-        return max(self.config.get_text_config().pad_token_id or 0, 0)
+        return max(getattr(self.config.get_text_config(), "pad_token_id", None) or 0, 0)
 
     def identity(self) -> dict[str, Any]:
         """Its number format, and whether its own forward counts; not the device, which is not meant to matter."""
@@ -224,7 +225,6 @@ class Network:
         if head is not None and self._head is None and is_own_class(model):
             # The checkpoint's own class has a place for it.
             head = head if f"{head}.weight" in found["unexpected_keys"] else None
-        self._note_passed_over(model)
         random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
         self._refuse_shapes(found["mismatched_keys"], trained)
         if head is not None:
@@ -239,12 +239,13 @@ class Network:
             random = {name for name in random if "pooler" not in name.split(".")}
         if random:
             raise self._untrained(sorted(random))
+        self._note_passed_over(model)
         self._note_unused(found["unexpected_keys"], head)
         if checkpoint.adapter is not None:
             self._adapted = lay_over(model, checkpoint.adapter)
             model = self._adapted.get_base_model()
             # Tokens may have been added.
-            self.config.get_text_config().vocab_size = model.config.get_text_config().vocab_size
+            self.config.get_text_config().vocab_size = model.get_input_embeddings().weight.shape[0]
         return self._placed(model).eval()
 
     def _weights(self, head: str | None, load: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
@@ -259,6 +260,8 @@ class Network:
                     complete_class(own[1], self.checkpoint.source, load["revision"], load.get("code_revision"))
                 kind = self._kind(head) if own is None else getattr(transformers, own[0])
                 model, found = kind.from_pretrained(self.checkpoint.source, **load)
+                if own is not None:
+                    restore_unsaved(model)
         except LOADING_ERRORS as error:
             raise _cannot_load(self.checkpoint, error, self.language_model) from error
         return model, found
@@ -301,16 +304,26 @@ class Network:
         raise ModelError(
             f"{self.checkpoint.source}: weights and config disagree in shape{shapes or f' ({name})'}"
             f"{', and others' if len(wrong) > 1 else ''}; a reward model saved without its number of outputs needs "
-            "--model-kwargs num_labels=1"
+            f"--model-kwargs num_labels=1{self._or_code}"
         )
 
     def _untrained(self, missing: Sequence[str]) -> ModelError:
         wanted = "a sequence classifier (language models: --ref-model or --kind implicit; other heads: --head)"
+        if self.language_model:
+            wanted = "a language model"
         return ModelError(
             f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
             f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "
-            f"give a checkpoint that was saved as {'a language model' if self.language_model else wanted}"
+            f"give a checkpoint that was saved as {wanted}{self._or_code}"
         )
+
+    @property
+    def _or_code(self) -> str:
+        """Advice for checkpoints that bring a class of their own, where that may not run."""
+        own = own_class(self.config, self.language_model)
+        if own is None or self._load["trust_remote_code"]:
+            return ""
+        return f"; its config names a class of its own ({own[1]}): read that code, and try --trust-remote-code"
 
     def _note_unused(self, names: Iterable[str], head: str | None) -> None:
         own = ("lm_head.", f"{head}.") if head is not None else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -162,7 +163,8 @@ class Forward:
                 return Comparison(0, 0.0, True, f"its own forward fails ({reason_of(error)})")
             raise ModelError(f"the forward of {self._name} fails ({reason_of(error)}): check its code") from error
         try:
-            ours = [self._at_last(one, head) for one in sample]
+            states = [self._hidden(one) for one in sample]
+            ours = [self._read(one, head) for one in states]
         except LOADING_ERRORS as error:
             return Comparison(0, 0.0, False, f"{head} cannot be read at the last token ({reason_of(error)})")
         differences = [self._difference(a, b.rows[0]) for a, b in zip(ours, own, strict=True)]
@@ -170,7 +172,7 @@ class Forward:
         if not all(close for _, close in differences):
             why = f"{head} at the last token gives other scores than its own forward (by up to {largest:.2g})"
             return Comparison(len(sample), largest, False, why)
-        if own_class and (why := self._differs_elsewhere(sample, head)):
+        if own_class and (why := self._differs_elsewhere(sample, head, states[0].shape[1])):
             return Comparison(len(sample), largest, False, why)
         return Comparison(len(sample), largest, True)
 
@@ -184,22 +186,23 @@ class Forward:
         same = np.where(both, apart <= floor, np.isnan(found) == np.isnan(own))
         return float(np.max(apart, initial=0)), bool(np.all(same))
 
-    def _at_last(self, sequence: TokenSequence, head: str) -> FloatArray:
-        """The head at the last token of one sequence, on the hidden states that are read elsewhere too."""
+    def _hidden(self, sequence: TokenSequence) -> torch.Tensor:
+        """The hidden states float[tokens, width] that heads are read on, of one sequence."""
         model = self._network.model
         if model.base_model is model:
             raise TypeError("the layers below its head are no module of their own")
         ids, mask = (one.to(self._network.device) for one in padded([sequence], 0))
         with torch.inference_mode():
-            hidden = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state[0]
-        return self._read(hidden, head)
+            states = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        hidden: torch.Tensor = states[0]
+        return hidden
 
     def _read(self, hidden: torch.Tensor, head: str) -> FloatArray:
         """The head at the last row of hidden states float[tokens, width]."""
         reader = Reader(self._network.model, LastToken(head), [range(len(hidden))])
         return reader.values(hidden, [0], [lambda positions: positions])[0]
 
-    def _differs_elsewhere(self, sample: Sequence[TokenSequence], head: str) -> str:
+    def _differs_elsewhere(self, sample: Sequence[TokenSequence], head: str, width: int) -> str:
         """Gives the class hidden states that were made up, and looks whether its output is the head's at the last.
 
         A class may cut scores off at a bound, or shift them by less than the number format shows; neither need be seen
@@ -207,7 +210,7 @@ class Forward:
         """
         model, network = self._network.model, self._network
         random = torch.Generator().manual_seed(0)
-        width, least = model.config.get_text_config().hidden_size, float(torch.finfo(model.dtype).tiny)
+        least = float(torch.finfo(model.dtype).tiny)
         for sequence in sample:
             ids, mask = padded([sequence], network.padding)
             unit = torch.randn(len(sequence), width, generator=random).to(network.device)
@@ -261,6 +264,9 @@ class Forward:
     def _call(self, ids: torch.Tensor, mask: torch.Tensor) -> _Values:
         model, device = self._network.model, self._network.device
         given = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+        taken = inspect.signature(type(model).forward).parameters
+        if "attention_mask" not in taken and not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
+            del given["attention_mask"]  # Then padded batches give other values, which is noticed.
         with torch.inference_mode(), self._no_padding_token(len(ids)):
             output = model(**given)
         lengths = mask.sum(1).tolist()
