@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 import rmeval
 from rmeval.benchmarks.source import read_rows
-from rmeval.conversations import MessageReader, list_in_text, tools_of
+from rmeval.conversations import INPUT_COLUMNS, MessageReader, list_in_text, tools_of
 from rmeval.errors import DataError
 from rmeval.runs.scoring import conversations_of
 from rmeval.types import Message
@@ -75,6 +76,76 @@ def test_lists_as_json_are_found_and_those_in_python_refused(messages: list[dict
         list_in_text(repr(messages), "row 1")
     with pytest.raises(DataError, match="Python's notation"):  # As numpy writes an array of them.
         list_in_text("[" + "\n ".join(map(repr, messages)) + "]", "row 1")
+
+
+MESSAGE = {"role": "assistant", "content": "so\nit is"}
+CALLING = {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (json.dumps(json.dumps([MESSAGE])), [MESSAGE]),
+        (json.dumps(json.dumps(MESSAGE)), [MESSAGE]),
+        (json.dumps(MESSAGE), [MESSAGE]),
+        (json.dumps({"messages": [MESSAGE]}), [MESSAGE]),
+        (json.dumps([MESSAGE]).replace("\\n", "\n"), [MESSAGE]),
+        (json.dumps([MESSAGE, CALLING]), [MESSAGE, CALLING]),
+        (json.dumps([CALLING]), [CALLING]),
+        (json.dumps([MESSAGE, {"role": "tool"}]), [MESSAGE, {"role": "tool"}]),
+        (json.dumps(json.dumps({"name": "x"})), None),
+        (json.dumps('[{"role": "x", "content"'), None),
+        (json.dumps({"model": "m", "messages": [MESSAGE]}), None),
+        ('{"messages": 3, "role": "content"}', None),
+        ('f({"role": "user", "content": x})', None),
+        ('"[{\\"' + "[" * 100_000, None),
+    ],
+)
+def test_forms_of_lists_as_json(text: str, found: Any) -> None:
+    assert list_in_text(text, "row 1") == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        repr((MESSAGE, MESSAGE)),
+        repr(np.array([MESSAGE, MESSAGE], dtype=object)),
+        str(np.array([MESSAGE, MESSAGE], dtype=object)),
+        str([CALLING]),
+        str(MESSAGE),
+        json.dumps(str([MESSAGE])),
+    ],
+)
+def test_forms_of_lists_in_python(text: str) -> None:
+    with pytest.raises(DataError, match="row 1 is a list of messages in Python's notation"):
+        list_in_text(text, "row 1")
+
+
+def test_objects_too_deep_within_each_other() -> None:
+    call: dict[str, Any] = {"name": "f"}
+    call["arguments"] = {"again": call}
+    with pytest.raises(DataError, match="row 1: 'tool_calls' holds objects too deep within each other"):
+        MessageReader().message({"role": "assistant", "content": "", "tool_calls": [call]}, "row 1")
+
+
+def test_earlier_turns_as_json_text() -> None:
+    turns = (Message("user", "a"), Message("assistant", "b"))
+    for value in ([["a", "b"]], [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]):
+        assert MessageReader().history(value, "row 1") == turns
+        assert MessageReader().history(json.dumps(value), "row 1") == turns
+    assert MessageReader().history(" ", "row 1") == ()
+    with pytest.raises(DataError, match=r"row 1 must be a list .* or one written as JSON"):
+        MessageReader().history(str([["a", "b"]]), "row 1")
+
+
+def test_a_column_that_the_conversation_holds_is_no_loss() -> None:
+    talk = (Message("user", "One. Two."), Message("assistant", "so"))
+    reader = MessageReader()
+    for held in ("Two.", ["One.", " Two.\n"], [{"role": "user", "content": "One. Two."}], [["One.", "so"]]):
+        reader.refuse_columns({"docs": held}, INPUT_COLUMNS, talk, "row 1")
+    for lost in ("Three.", ["One.", "Three."], [{"role": "user", "content": "Three."}], {"a": "One."}, 3):
+        with pytest.raises(DataError, match="row 1: the column 'docs' would not reach the model"):
+            reader.refuse_columns({"docs": lost}, INPUT_COLUMNS, talk, "row 1")
 
 
 @given(TEXTS)

@@ -13,6 +13,7 @@ from rmeval.errors import DataError
 from rmeval.types import MESSAGE_EXTRAS, Conversation, Message
 
 __all__ = [
+    "INPUT_COLUMNS",
     "MessageReader",
     "is_empty",
     "list_in_text",
@@ -36,7 +37,40 @@ ROLE_ALIASES = {
     "answer": "assistant",
 }
 """Names that data sets use for roles, which chat templates do not know."""
-_OBJECT = re.compile(r"\[?\s*\{\s*(['\"])[\w ]+\1\s*:")
+INPUT_COLUMNS = (
+    "audio",
+    "available_tools",
+    "chat_history",
+    "context",
+    "conversation_history",
+    "dialogue_history",
+    "docs",
+    "documents",
+    "functions",
+    "history",
+    "image",
+    "images",
+    "input",
+    "instruction",
+    "instructions",
+    "passage",
+    "passages",
+    "query",
+    "question",
+    "system",
+    "system_message",
+    "system_prompt",
+    "tool_definitions",
+    "tools",
+    "video",
+    "videos",
+)
+"""Columns in which data sets keep parts of the input beside a prompt."""
+_OBJECT = re.compile(r"(?:array\()?[\[(]?\s*\{\s*(['\"])[\w ]+\1\s*:")
+_ENCODED = re.compile(r"""\"\s*\[?\s*\{\s*(\\"|')""")
+"""The beginning of a list or a message that was written as text, and that text as JSON."""
+_MARKS = (("role", "content"), ("role", "tool_calls"), ("from", "value"))
+"""Keys of which a message has at least one pair."""
 _HEAD = 200
 """Characters of a text that are looked at before it is parsed."""
 _KEYS = {"role", "content", *MESSAGE_EXTRAS}
@@ -57,16 +91,21 @@ def list_in_text(text: str, where: str) -> list[Any] | None:
     Raises:
         DataError: If the text is a list of messages in Python's notation, which is not JSON.
     """
+    if _ENCODED.match(text[:_HEAD].lstrip()):
+        try:
+            text = str(json.loads(text))
+        except (ValueError, RecursionError):
+            return None
     begin = _OBJECT.match(text[:_HEAD].lstrip())
-    if begin is None or not text.rstrip().endswith(("]", "}")):
+    if begin is None or not text.rstrip().endswith(("]", "}", ")")):
         return None
     quote = begin[1]
-    if not any(
-        all(f"{quote}{key}{quote}" in text for key in keys) for keys in (("role", "content"), ("from", "value"))
-    ):
+    if not any(all(f"{quote}{key}{quote}" in text for key in keys) for keys in _MARKS):
         return None
     try:
-        found = json.loads(text)
+        found = json.loads(
+            text, strict=False
+        )  # Line ends within texts are common in files that were not written by json.
     except (ValueError, RecursionError):
         if quote == "'":
             raise DataError(
@@ -74,12 +113,13 @@ def list_in_text(text: str, where: str) -> list[Any] | None:
                 "for example with json.dumps or DataFrame.to_json(lines=True, orient='records')"
             ) from None
         return None
-    found = [found] if isinstance(found, dict) else found
-    return found if all(_looks_like_message(one) for one in found) else None
+    if isinstance(found, dict):
+        found = found["messages"] if found.keys() == {"messages"} else [found]
+    return found if isinstance(found, list) and any(map(_looks_like_message, found)) else None
 
 
 def _looks_like_message(value: Any) -> bool:
-    return isinstance(value, dict) and ({"role", "content"} <= value.keys() or {"from", "value"} <= value.keys())
+    return isinstance(value, dict) and any(value.keys() >= set(keys) for keys in _MARKS)
 
 
 def tools_of(value: Any, where: str) -> tuple[Mapping[str, Any], ...]:
@@ -88,18 +128,27 @@ def tools_of(value: Any, where: str) -> tuple[Mapping[str, Any], ...]:
     Raises:
         DataError: If the value is something else.
     """
-    if isinstance(value, str) and value.strip():
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise DataError(f"{where} must be a list of objects, or one written as JSON: {error}") from error
-    if is_empty(value) or (isinstance(value, str) and not value.strip()):
+    value = _from_json(value, f"{where} must be a list of objects, or one written as JSON")
+    if is_empty(value):
         return ()
     if isinstance(value, dict):
         value = [value]
     if not isinstance(value, list | tuple) or not all(isinstance(one, dict) for one in value):
         raise DataError(f"{where} must be a list of objects: check the data")
-    return tuple(_filled(one) for one in value)
+    try:
+        return tuple(_filled(one) for one in value)
+    except RecursionError as error:
+        raise DataError(f"{where} holds objects too deep within each other: check the data") from error
+
+
+def _from_json(value: Any, wanted: str) -> Any:
+    """The value, which may be written as JSON text; None for a text without anything."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.strip() else None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{wanted}: {error}") from error
 
 
 def _filled(value: Any) -> Any:
@@ -225,13 +274,14 @@ class MessageReader:
         raise DataError(f"{where}: chat templates do not know the role {name!r}: give {way}")
 
     def history(self, value: Any, where: str) -> Conversation:
-        """Earlier turns: a list of messages, or a list of pairs of what the user and the assistant said.
+        """Earlier turns: a list of messages, or of pairs of what the user and the assistant said, or JSON text of one.
 
         Raises:
             DataError: If it is neither.
         """
         if hasattr(value, "tolist"):
             value = value.tolist()
+        value = _from_json(value, f"{where} must be a list of messages or of pairs of texts, or one written as JSON")
         if is_empty(value):
             return ()
         if not isinstance(value, list | tuple):
@@ -283,6 +333,11 @@ class MessageReader:
 
 
 def _is_in(value: Any, conversation: Conversation) -> bool:
+    """Whether all texts of a column, which holds one, or messages, or a list of these, are in a conversation."""
+    if isinstance(value, list | tuple):
+        return all(_is_in(one, conversation) for one in value)
+    if isinstance(value, dict) and value.keys() == {"role", "content"}:
+        value = value["content"]
     return isinstance(value, str) and any(value.strip() in message.content for message in conversation)
 
 

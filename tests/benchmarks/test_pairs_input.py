@@ -47,6 +47,8 @@ def test_a_system_column_comes_first(tmp_path: Path) -> None:
         DataError, match=r"'system' and the system message of the prompt contradict.*--ignore-keys system"
     ):
         load(tmp_path, [PAIR | {"prompt": say("system: be rude", "user: why"), "system": "be kind"}])
+    with pytest.raises(DataError, match="column 'system' is a list of messages written as JSON, where the text"):
+        load(tmp_path, [PAIR | {"system": json.dumps(say("system: be kind"))}])
     ignored = load(tmp_path, [PAIR | {"system": "be kind"}], ignore_keys=["system"])
     assert roles(ignored[0]) == ["user"]
 
@@ -76,6 +78,7 @@ def test_a_system_turn_in_the_prompt_beside_whole_messages(tmp_path: Path) -> No
         ("why", say("user: a", "assistant: b", "user: why")),
         (say("user: why"), say("user: why")),
         (say("user: a", "assistant: b", "user: why"), say("user: why")),
+        (" why\n", say("user: why")),
     ],
 )
 def test_a_prompt_that_says_the_same_as_the_messages(tmp_path: Path, prompt: Any, context: Any) -> None:

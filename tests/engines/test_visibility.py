@@ -14,6 +14,8 @@ import rmeval
 from rmeval.engines.hf.visibility import Visibility
 from rmeval.errors import ModelError
 from rmeval.models import load_model
+from rmeval.protocols.pointwise import conversation_requests
+from rmeval.types import Message
 from tests.checkpoints import make_checkpoint, make_tokenizer
 from tests.command import command
 
@@ -127,11 +129,43 @@ def test_what_a_template_does_not_show_is_reported_once(tmp_path: Path, caplog: 
     assert model.facts()["not_shown"] == {
         "name of the role user": 2,
         "tool_calls of the role assistant": 2,
-        "arguments of tool_calls of the role assistant": 2,
         "tool_call_id of the role tool": 2,
         "reasoning_content of the role assistant": 2,
     }
-    assert sum("does not show" in record.message for record in caplog.records) == 5
+    assert sum("does not show" in record.message for record in caplog.records) == 4
+
+
+@pytest.mark.parametrize(
+    ("shown", "part"),
+    [
+        ("{{ m.tool_calls }}{{ tools }}", None),
+        ("{{ (m.tool_calls or [''])[0] }}{{ tools }}", "tool_calls of the role assistant"),
+        ("{{ (m.tool_calls or [''])[-1] }}{{ tools }}", "tool_calls of the role assistant"),
+        (
+            "{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}{{ tools }}",
+            "arguments of tool_calls of the role assistant",
+        ),
+        ("{{ m.tool_calls }}{{ (tools or [''])[0] }}", "tools"),
+        ("{{ m.tool_calls }}{{ (tools or [''])[-1] }}", "tools"),
+    ],
+)
+def test_the_first_and_the_last_of_several_calls_and_tools(tmp_path: Path, shown: str, part: str | None) -> None:
+    model = model_of(tmp_path / "m", "{% for m in messages %}{{ m.role }}:{{ m.content }};" + shown + "{% endfor %}")
+    calls = [{"function": {"name": name, "arguments": {"a": name}}} for name in ("f", "g", "h")]
+    tools: Any = [{"type": "function", "function": {"name": name}} for name in ("f", "g")]
+    talks = [
+        (Message("user", "why"), Message("assistant", "", tool_calls=tuple(own)), Message("assistant", "so"))
+        for own in (calls[:1], calls)
+    ]
+    # One call and one tool come first, and must not stand for several.
+    list(model.observe(conversation_requests(talks, [tools[:1], tools])))
+    several = 2 if part is not None and part.startswith("arguments") else 1
+    assert model.facts().get("not_shown") == (None if part is None else {part: several})
+
+
+def test_the_option_for_a_role_with_spaces_can_be_copied(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"--allow-dropped-roles 'the user'$"):
+        score(tmp_path / "m", USER_AND_ASSISTANT, {"role": "the user", "content": "why"}, *say("user: and"))
 
 
 def test_a_comparison_that_leaves_something_out(tmp_path: Path) -> None:

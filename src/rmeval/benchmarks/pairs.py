@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.source import SUFFIXES, Row, find_files, iterate_rows
 from rmeval.benchmarks.table import PAIR
-from rmeval.conversations import MessageReader, is_empty, list_of_texts, mapping_of_texts, tools_of
+from rmeval.conversations import INPUT_COLUMNS, MessageReader, is_empty, list_of_texts, mapping_of_texts, tools_of
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.hub import is_hub_id, need_extra, offline_without_hub
@@ -25,22 +26,6 @@ logger = logging.getLogger(__name__)
 
 FORMULA = "accuracy@1"
 COLUMNS = ("prompt", "chosen", "rejected", "subset", "id", "system", "history", "tools")
-UNREAD = (
-    "audio",
-    "context",
-    "documents",
-    "functions",
-    "image",
-    "images",
-    "input",
-    "instruction",
-    "query",
-    "question",
-    "system_prompt",
-    "video",
-    "videos",
-)
-"""Columns that data sets use for parts of the input beside these."""
 
 
 class Pairs:
@@ -142,7 +127,7 @@ class Pairs:
             )
         subset, name = (self._optional(row, column) for column in ("subset", "id"))
         tools = tools_of(self._unless_ignored(row, "tools"), row.place(self.columns["tools"]))
-        unread = [name for name in UNREAD if name not in self.columns.values()]
+        unread = [name for name in INPUT_COLUMNS if name not in self.columns.values()]
         self._reader.refuse_columns(row.fields, unread, (*chosen_context, chosen, rejected), row.where)
         return Item(
             id=str(number if name is None else name),
@@ -195,7 +180,7 @@ class Pairs:
         if all(message.role == "system" for message in prompt) and context[0].role != "system":
             return (*prompt, *context)
         shorter, longer = sorted((prompt, context), key=len)
-        if any(longer[start : start + len(shorter)] == shorter for start in range(len(longer) - len(shorter) + 1)):
+        if any(_alike(longer[start:], shorter) for start in range(len(longer) - len(shorter) + 1)):
             return longer
         raise DataError(
             f"{row.where}: the column {self.columns['prompt']!r} and the messages before the answer contradict each "
@@ -211,8 +196,7 @@ class Pairs:
             context = (*context[:first], *earlier, *context[first:])
         if is_empty(system):
             return context
-        if not isinstance(system, str):
-            raise row.wrong(self.columns["system"], "a string", system)
+        system = row.text(self.columns["system"])
         given = [message.content for message in context if message.role == "system"]
         if not given:
             return (Message("system", system), *context)
@@ -238,6 +222,14 @@ class Pairs:
     def notes(self, items: Sequence[Item]) -> list[str]:
         """Nothing: what the data are is known to who gave them."""
         return []
+
+
+def _alike(longer: Conversation, shorter: Conversation) -> bool:
+    """Whether a conversation begins with another; spaces and line ends around a text do not count."""
+    return all(
+        replace(one, content=one.content.strip()) == replace(two, content=two.content.strip())
+        for one, two in zip(longer, shorter, strict=False)
+    )
 
 
 def _response(message: Message, gold: float) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rmeval.answers import STATUSES, Answers, KeyIndex
 from rmeval.benchmarks.source import Row, read_rows
-from rmeval.conversations import MessageReader, tools_of
+from rmeval.conversations import INPUT_COLUMNS, MessageReader, tools_of
 from rmeval.digests import digest
 from rmeval.errors import DataError, RunError, explain_os_error
 from rmeval.models import RewardModel, refuse_comparators
@@ -107,10 +107,6 @@ def _same_model(file: Path, identity: str) -> None:
     write_json(file, {"identity": identity})
 
 
-UNREAD = ("system", "history", "input", "context", "documents", "functions", "images", "system_prompt")
-"""Columns that may hold part of the input, and are not read here."""
-
-
 def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
     """The conversations of a row: one for `messages` or `response`, several for `responses`."""
     fields = row.fields
@@ -126,7 +122,8 @@ def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
         if not texts:
             raise DataError(f"{row.where}: column 'responses' holds no answer")
         found = [as_conversation([*prompt, Message("assistant", text)], where, reader) for text in texts]
-    reader.refuse_columns(fields, UNREAD, found[0], row.where)
+    unread = [name for name in INPUT_COLUMNS if name != "tools"]
+    reader.refuse_columns(fields, unread, found[0], row.where)
     return found
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -184,7 +185,7 @@ class Renderer:
                 f"the template of {self._source} does not show messages of the role {_either(dropped)}, so that what "
                 "they say would not reach the model: give a template that does (--chat-template, or --comparison for a "
                 "comparator), rename the role in the data (--roles for pairs), or go on without them with "
-                + " ".join(f"--allow-dropped-roles {role}" for role in dropped)
+                + " ".join(f"--allow-dropped-roles {shlex.quote(role)}" for role in dropped)
             )
         self._hidden.update(counts)
 

@@ -16,7 +16,7 @@ Hidden = tuple[str, str]
 """A part of a conversation that is not shown: its name, and the role it belongs to (none for tools)."""
 Shape = tuple[Any, ...]
 
-CONTENT, TOOLS = "content", "tools"
+CONTENT, TOOLS, ARGUMENTS = "content", "tools", "arguments of tool_calls"
 _ENDS = 3
 """Messages at both ends of a conversation whose order counts; of those between, only which kinds there are."""
 _SHAPES = 256
@@ -43,7 +43,7 @@ class Visibility:
     def hidden(self, messages: Messages, tools: Tools) -> tuple[Hidden, ...]:
         """What is not shown of a conversation, found once for each shape."""
         kinds = [_kind(message) for message in messages]
-        shape = _shape(kinds, bool(tools))
+        shape = _shape(kinds, min(len(tools), 2))
         if shape not in self._known:
             if len(self._known) >= _SHAPES and self._kinds.issuperset(kinds):
                 return ()
@@ -63,20 +63,21 @@ class Visibility:
         first, *others = self._tokens([messages, *(one[1] for one in changes)], [tools, *(one[2] for one in changes)])
         if first is None:
             return ()  # The layout refuses it, which has an error of its own.
-        same = [
-            part
+        same = {
+            part: None
             for (part, _, _), tokens in zip(changes, others, strict=True)
             if tokens is not None and list(tokens) == list(first)
-        ]
-        return tuple(dict.fromkeys(same))
+        }
+        return tuple((part, role) for part, role in same if part != ARGUMENTS or ("tool_calls", role) not in same)
 
 
 def _kind(message: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a template may decide by: the role, whether there is content, and which other fields there are."""
-    return message["role"], bool(message["content"].strip()), tuple(key for key in MESSAGE_EXTRAS if key in message)
+    """What a template may decide by: the role, whether there is content, which other fields, and more than one call."""
+    fields = tuple(key for key in MESSAGE_EXTRAS if key in message)
+    return message["role"], bool(message["content"].strip()), fields, len(message.get("tool_calls", ())) > 1
 
 
-def _shape(kinds: Sequence[Any], tools: bool) -> Shape:
+def _shape(kinds: Sequence[Any], tools: int) -> Shape:
     if len(kinds) <= 2 * _ENDS:
         return tools, *kinds
     return tools, *kinds[:_ENDS], frozenset(kinds[_ENDS:-_ENDS]), *kinds[-_ENDS:]
@@ -106,12 +107,26 @@ def _changes(messages: Messages, places: Sequence[int], tools: Tools) -> Iterato
             if key != "tool_calls":
                 yield (key, role), with_(place, **{key: f"{message[key]}{_MARK}"}), tools
                 continue
-            names = [_renamed(call) for call in message[key]]
-            yield (key, role), with_(place, **{key: names}), tools
-            arguments = [_with_arguments(call) for call in message[key]]
-            yield ("arguments of tool_calls", role), with_(place, **{key: arguments}), tools
+            for part, calls in _changed_calls(message[key]):
+                yield (part, role), with_(place, **{key: calls}), tools
     if tools:
-        yield (TOOLS, ""), messages, [_renamed(tool) for tool in tools]
+        for changed in _at_the_ends(tools, _renamed):
+            yield (TOOLS, ""), messages, changed
+
+
+def _changed_calls(calls: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    for part, change in (("tool_calls", _renamed), (ARGUMENTS, _with_arguments)):
+        for changed in _at_the_ends(calls, change):
+            yield part, changed
+
+
+def _at_the_ends(
+    values: Sequence[Mapping[str, Any]], change: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> Iterator[list[Mapping[str, Any]]]:
+    """The values with the first changed, and with the last: some templates show one of several."""
+    yield [change(values[0]), *values[1:]]
+    if len(values) > 1:
+        yield [*values[:-1], change(values[-1])]
 
 
 def _renamed(value: Mapping[str, Any]) -> dict[str, Any]:
