@@ -76,6 +76,18 @@ def test_a_class_that_cuts_texts_otherwise_is_passed_over(
     assert rmeval.score(str(other), [TALK]).tolist() == rmeval.score(str(plain), [TALK]).tolist()
 
 
+def test_special_tokens_that_the_config_splits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    plain = saved(tmp_path / "plain", byte_level())
+    split = saved(tmp_path / "split", byte_level(), split_special_tokens=True)
+    assert rmeval.score(str(plain), [TALK]).tolist() == rmeval.score(str(split), [TALK]).tolist()
+    assert "gives other tokens than tokenizer.json" in caplog.text
+    caplog.clear()
+    # Who asks for it gets it, with the same report.
+    tokenizer, found = load_tokenizer(str(plain), None, False, {"split_special_tokens": True})
+    assert len(tokenizer("<|im_end|>", add_special_tokens=False)["input_ids"]) > 1
+    assert (found.uses_file, found.difference is None) == (False, False)
+
+
 def test_the_manifest_the_identity_and_the_doctor_say_so(tmp_path: Path) -> None:
     folder = saved(tmp_path / "m", byte_level(), tokenizer_class="Qwen2TokenizerFast")
     model = rmeval.load_model(str(folder))

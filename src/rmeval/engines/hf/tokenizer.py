@@ -201,6 +201,9 @@ def load_tokenizer(
         found.compare(_of_tokenizer(tokenizer), _of_backend(backend), texts)
     elif isinstance(own, tokenizers.Tokenizer):
         found.uses_file = True
+        # A tokenizer sets this at each call. The file has no such setting, and its special tokens are whole.
+        own.encode_special_tokens = bool(tokenizer.split_special_tokens)
+        tokenizer.split_special_tokens = False
         found.compare(_of_backend(backend), _of_backend(own), texts)
         if backend.post_processor is None or {"add_bos_token", "add_eos_token"} & set(tokenizer.init_kwargs):
             # What the config says of BOS and EOS goes before the file, as it always did.
@@ -271,7 +274,6 @@ def _complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[
     """
     backend.no_truncation()
     backend.no_padding()
-    backend.encode_special_tokens = bool(getattr(tokenizer, "split_special_tokens", False))
     known = backend.get_vocab(with_added_tokens=True)
     have = backend.get_added_tokens_decoder()
     for number, token in sorted(tokenizer.added_tokens_decoder.items()):
