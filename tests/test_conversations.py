@@ -141,7 +141,7 @@ def test_earlier_turns_as_json_text() -> None:
 def test_a_column_that_the_conversation_holds_is_no_loss() -> None:
     talk = (Message("user", "One. Two."), Message("assistant", "so"))
     reader = MessageReader()
-    for held in ("Two.", ["One.", " Two.\n"], [{"role": "user", "content": "One. Two."}], [["One.", "so"]]):
+    for held in ("Two.", ["One.", " Two.\n"], [{"role": "user", "content": "One. Two.", "name": None}]):
         reader.refuse_columns({"docs": held}, INPUT_COLUMNS, talk, "row 1")
     for lost in ("Three.", ["One.", "Three."], [{"role": "user", "content": "Three."}], {"a": "One."}, 3):
         with pytest.raises(DataError, match="row 1: the column 'docs' would not reach the model"):
@@ -163,6 +163,9 @@ def test_tools() -> None:
             tools_of(wrong, "x")
 
 
+TALK = [{"role": "user", "content": "why"}, {"role": "assistant", "content": "so"}]
+
+
 def rows_file(folder: Path, *rows: dict[str, Any]) -> Path:
     file = folder / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -175,6 +178,8 @@ def rows_file(folder: Path, *rows: dict[str, Any]) -> Path:
         ({"prompt": "why", "response": "so", "system": "be kind"}, "the column 'system' would not reach the model"),
         ({"prompt": "why", "response": "so", "history": [["a", "b"]]}, "the column 'history' would not reach"),
         ({"prompt": "why", "response": "so", "input": "a text"}, "the column 'input'.*--ignore-keys input"),
+        ({"prompt": "how", "messages": TALK}, "the column 'prompt' would not reach the model.*--ignore-keys prompt"),
+        ({"prompt": "why", "response": "so", "chat_history": TALK}, "the column 'chat_history' would not reach"),
         ({"prompt": "why", "response": str([{"role": "assistant", "content": "so"}])}, "in Python's notation"),
         ({"prompt": "why", "response": json.dumps([{"role": "assistant", "content": "so"}])}, "written as JSON, where"),
         ({"prompt": [{"role": "human", "content": "why"}], "response": "so"}, "--roles human=user"),
@@ -194,7 +199,8 @@ def test_rows_to_score(
 def test_rows_to_score_with_the_options(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = [{"role": "user", "content": "why"}, {"role": "assistant", "content": "so"}]
     other = [{"role": "human", "content": "why", "weight": 2}, {"role": "gpt", "content": "so"}]
-    file = rows_file(tmp_path, {"messages": plain}, {"messages": other}, {"messages": json.dumps(plain)})
+    again = {"messages": plain, "prompt": "why", "chat_history": plain[:1]}
+    file = rows_file(tmp_path, {"messages": plain}, {"messages": other}, {"messages": json.dumps(plain)}, again)
     options = ("--roles", "human=user,gpt=assistant", "--ignore-keys", "weight")
     done = command(capsys, "score", checkpoint, file, "-o", tmp_path / "out.jsonl", *options)
     assert done.code == 0, done.err

@@ -336,7 +336,7 @@ def _is_in(value: Any, conversation: Conversation) -> bool:
     """Whether all texts of a column, which holds one, or messages, or a list of these, are in a conversation."""
     if isinstance(value, list | tuple):
         return all(_is_in(one, conversation) for one in value)
-    if isinstance(value, dict) and value.keys() == {"role", "content"}:
+    if isinstance(value, dict) and {key for key in value if not is_empty(value[key])} == {"role", "content"}:
         value = value["content"]
     return isinstance(value, str) and any(value.strip() in message.content for message in conversation)
 

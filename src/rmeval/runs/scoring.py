@@ -122,7 +122,7 @@ def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
         if not texts:
             raise DataError(f"{row.where}: column 'responses' holds no answer")
         found = [as_conversation([*prompt, Message("assistant", text)], where, reader) for text in texts]
-    unread = [name for name in INPUT_COLUMNS if name != "tools"]
+    unread = [*(["prompt"] if "messages" in fields else ()), *(name for name in INPUT_COLUMNS if name != "tools")]
     reader.refuse_columns(fields, unread, found[0], row.where)
     return found
 
