@@ -179,7 +179,7 @@ def rows_file(folder: Path, *rows: dict[str, Any]) -> Path:
         ({"prompt": "why", "response": "so", "history": [["a", "b"]]}, "the column 'history' would not reach"),
         ({"prompt": "why", "response": "so", "input": "a text"}, "the column 'input'.*--ignore-keys input"),
         ({"prompt": "how", "messages": TALK}, "the column 'prompt' would not reach the model.*--ignore-keys prompt"),
-        ({"prompt": "why", "response": "so", "chat_history": TALK}, "the column 'chat_history' would not reach"),
+        ({"prompt": "how", "response": "so", "chat_history": TALK}, "the column 'chat_history' would not reach"),
         ({"prompt": "why", "response": str([{"role": "assistant", "content": "so"}])}, "in Python's notation"),
         ({"prompt": "why", "response": json.dumps([{"role": "assistant", "content": "so"}])}, "written as JSON, where"),
         ({"prompt": [{"role": "human", "content": "why"}], "response": "so"}, "--roles human=user"),
