@@ -72,7 +72,9 @@ def decided_one_by_one(item: Item, seen: Evidence | None, policy: Policy) -> lis
         credit = float(not failed and winner > max(others))
         if tied and policy.tie == "share":
             credit = 1 / own.count(winner)
-        found.append((math.nan if failed and policy.failure == "exclude" else credit, tied, failed))
+        if failed:
+            credit = {"loss": 0.0, "exclude": math.nan, "share": 1 / len(own)}[policy.failure]
+        found.append((credit, tied, failed))
     return found
 
 

@@ -86,7 +86,7 @@ def test_lines_under_json_do_not_wait_for_the_end(tmp_path: Path) -> None:
         list(rows)
 
 
-def test_an_object_is_told_from_lines_and_lists(tmp_path: Path) -> None:
+def test_an_object_is_neither_lines_nor_a_list(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     for content, wanted in (
         (b'{"a": 1}', {"a": 1}),

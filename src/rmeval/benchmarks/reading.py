@@ -36,8 +36,8 @@ Placed = tuple[dict[str, Any], str]
 def iterate_fields(path: Path, nested: bool = False) -> Iterator[Placed]:
     """Reads a table from JSON Lines, JSON, CSV or parquet, by the file's ending.
 
-    JSON and JSON Lines are told by their contents: either may have the name of the other, and objects may follow one
-    another over several lines. Files may be compressed with gzip or Zstandard, whatever their name says.
+    JSON and JSON Lines are recognised by their contents: either may have the name of the other, and objects may follow
+    one another over several lines. Files may be compressed with gzip or Zstandard, whatever their name says.
 
     Args:
         path: The file.
@@ -81,7 +81,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = json.loads(first + rest)
     except (ValueError, RecursionError):
-        return None  # Several objects, or a broken one, which whoever reads rows of it refuses.
+        return None  # Several objects, or a broken one, which the reader of rows refuses.
     return found
 
 

@@ -79,14 +79,7 @@ def import_scores(
         found = _oracle([one.item for one in planned.items()])
         source, name = "oracle@1", name or "oracle"
     else:
-        file = _File.of(scores)
-        stated: list[Item] | None = None
-        if items_from_scores:
-            benchmark.data = str(scores)
-            stated = _stated_items(file, benchmark)
-        planned = _planned(file, benchmark, selection, stated)
-        if stated is not None:
-            planned = replace(planned, notes=(*planned.notes, STATED))
+        file, planned = _planned(scores, benchmark, selection, items_from_scores)
         if file.form.verdicts:
             planned = planned.for_comparing()
         found = _read(file, [one.item for one in planned.items()], steps)
@@ -164,14 +157,23 @@ def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
     return [item for row in benchmark.gathered(states(file.rows, file.path)) for item in benchmark.items(row)]
 
 
-def _planned(file: _File, benchmark: Benchmark, selection: Selection, stated: Sequence[Item] | None) -> Plan:
-    """The items; where there are no data, the error says that the file states its items, if it does."""
+def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: bool) -> tuple[_File, Plan]:
+    """The file of scores, and the selected items: the benchmark's, or those that the file states.
+
+    Where the benchmark has no data, the error says that the file states its items, if it does.
+    """
+    if stated:
+        file = _File.of(scores)
+        benchmark.data = str(scores)
+        planned = plan(benchmark, selection, _stated_items(file, benchmark))
+        return file, replace(planned, notes=(*planned.notes, STATED))
     try:
-        return plan(benchmark, selection, stated)
+        planned = plan(benchmark, selection)
     except DataError as error:
-        if benchmark.data is None and benchmark.card.id in file.form.states:
+        if benchmark.data is None and benchmark.card.id in _File.of(scores).form.states:
             raise DataError(f"{error}; or take the items from the file of scores with --items-from-scores") from error
         raise
+    return _File.of(scores), planned
 
 
 @dataclass(frozen=True, slots=True)

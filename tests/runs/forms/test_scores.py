@@ -360,7 +360,7 @@ def test_an_answer_by_its_text(tmp_path: Path) -> None:
 
 
 def test_texts_within_message_lists(tmp_path: Path) -> None:
-    """Preference data with whole conversations, scored by somebody who wrote two numbers beside them."""
+    """Preference data with whole conversations, with two numbers beside them."""
     rows = []
     for number, row in enumerate(pair_rows(4)):
         prompt = [{"role": "user", "content": row["prompt"]}]

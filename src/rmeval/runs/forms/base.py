@@ -88,7 +88,7 @@ class Reading:
         path: The file.
         rows: Its rows.
         index: The items.
-        steps: How scores of steps become one, a name of `STEPS`, if anybody chose.
+        steps: How scores of steps become one, a name of `STEPS`; None where that was not chosen.
         remarks: What a reader of the numbers must know, and of how many rows.
         reduced: Whether there were scores of steps.
     """
@@ -198,7 +198,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
     """One score from a score or those of steps.
 
     Raises:
-        DataError: If there are several and nobody chose how they become one.
+        DataError: If there are several and `steps` is None.
     """
     if not isinstance(scores, list):
         return number(row, scores)

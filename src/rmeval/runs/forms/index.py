@@ -42,7 +42,7 @@ class ItemIndex:
         )
 
     def find(self, row: Row, parts: Sequence[str]) -> tuple[Item | None, bool]:
-        """The item of a row of chosen and rejected answers, or None; and whether its texts gainsay its id.
+        """The item of a row of chosen and rejected answers, or None; and whether another item has the row's id.
 
         Args:
             row: The row.

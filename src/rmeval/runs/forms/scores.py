@@ -14,7 +14,7 @@ from rmeval.runs.forms.base import Form, Reading, Score, has, number, numbers, p
 from rmeval.runs.forms.index import agrees
 from rmeval.types import Item
 
-__all__ = ["FORMS", "GAINSAID", "reward_bench_states", "rmb_item"]
+__all__ = ["FORMS", "OTHER_TEXTS", "reward_bench_states", "rmb_item"]
 
 PAIRS = (
     ("scores_chosen", "scores_rejected"),
@@ -59,11 +59,11 @@ def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
     if columns is None:
         raise DataError(f"{row.where}: this row has no scores of chosen and rejected answers, as the first one has")
     parts = [str(row.fields.get("domain", "")), str(row.fields.get("subset", "")), *_name_starts(reading.path)]
-    item, gainsaid = reading.index.find(row, parts)
+    item, by_texts = reading.index.find(row, parts)
     if item is None:
         return
-    if gainsaid:
-        reading.remark(GAINSAID)
+    if by_texts:
+        reading.remark(OTHER_TEXTS)
     chosen, rejected = (numbers(row, column) for column in columns)
     right = [place for place, response in enumerate(item.responses) if (response.gold or 0) > 0]
     if (len(chosen), len(rejected)) != (len(right), len(item.responses) - len(right)):
@@ -77,7 +77,7 @@ def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
         yield Score(item.id, place, score)
 
 
-GAINSAID = "the id is that of an item with other texts, and the texts are what is matched"
+OTHER_TEXTS = "the id is that of an item with other texts, and the texts are what is matched"
 
 
 def _check_result(row: Row, chosen: Sequence[float], rejected: Sequence[float], reading: Reading) -> None:
@@ -140,7 +140,7 @@ def _reward_bench_2_item(row: Row, reading: Reading) -> Item | None:
             reading.remark("the id occurs more than once in its subset, and the texts are what is matched")
         return near[known.index(True)]
     if (item := reading.index.with_texts(row)) is not None:
-        reading.remark(GAINSAID)
+        reading.remark(OTHER_TEXTS)
         return item
     if False in known and "text" not in row.fields:
         raise DataError(

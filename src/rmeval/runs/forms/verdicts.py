@@ -14,7 +14,7 @@ from rmeval.benchmarks.source import Row
 from rmeval.errors import DataError
 from rmeval.runs.forms.base import Form, Reading, Score, Verdict, has, number, pair_verdict, result_verdict, winner_of
 from rmeval.runs.forms.index import plain
-from rmeval.runs.forms.scores import GAINSAID, reward_bench_states, rmb_item
+from rmeval.runs.forms.scores import OTHER_TEXTS, reward_bench_states, rmb_item
 from rmeval.types import Item
 
 __all__ = ["FORMS", "judged_by"]
@@ -140,7 +140,7 @@ def _winner(value: Any) -> float:
 
 
 def _llmbar_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """The rows with their set, which a folder's name tells, or a word of the file's name."""
+    """The rows with their set, from a folder's name or a word of the file's name."""
     words = {*re.split(r"[-_ .]+", path.name), *(folder.name for folder in path.absolute().parents)}
     sets = [name for name in LLMBAR if name in words]
     for place, row in enumerate(rows):
@@ -221,11 +221,11 @@ def _as_hhh(row: Row) -> dict[str, Any]:
 
 def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
     """Right or wrong, of RewardBench's generative script, which counts a verdict that it cannot read one half."""
-    item, gainsaid = reading.index.find(row, [str(row.fields.get("subset", ""))])
+    item, by_texts = reading.index.find(row, [str(row.fields.get("subset", ""))])
     if item is None:
         return
-    if gainsaid:
-        reading.remark(GAINSAID)
+    if by_texts:
+        reading.remark(OTHER_TEXTS)
     value = row.get("results")
     right = float(value) if isinstance(value, bool) else number(row, value)
     if not math.isnan(right) and right not in (0.0, 0.5, 1.0):
