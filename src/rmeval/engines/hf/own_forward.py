@@ -110,11 +110,13 @@ class Forward:
         if not isinstance(wanted, LastToken | AtPositions | OwnForward | Pooled):
             return wanted
         if self._readout is None and (sample := _sample(sequences)):
-            self._readout = LastToken(wanted.head) if isinstance(wanted, AtPositions) else wanted
-            if isinstance(self._readout, LastToken) and self._readout.head != HEAD:
-                self._compare(sample, self._readout.head)
-            if isinstance(self._readout, OwnForward):
+            found: Readout = LastToken(wanted.head) if isinstance(wanted, AtPositions) else wanted
+            if isinstance(found, LastToken) and found.head != HEAD and not self._agrees(sample, found.head):
+                found = OwnForward()
+            if isinstance(found, OwnForward):
                 self._try_batches(sample)
+            # Known only when nothing was refused: whoever asks again is refused again.
+            self._readout = found
         if isinstance(self._readout, OwnForward) and isinstance(wanted, AtPositions):
             raise ModelError(
                 f"{self._name} is not read at single tokens: its own forward gives other scores than {wanted.head} "
@@ -141,17 +143,16 @@ class Forward:
     def _name(self) -> str:
         return f"{self._network.checkpoint.source} ({type(self._network.model).__name__})"
 
-    def _compare(self, sample: Sequence[TokenSequence], head: str) -> None:
-        """Compares, and falls back to the own forward where it gives other values."""
+    def _agrees(self, sample: Sequence[TokenSequence], head: str) -> bool:
+        """Whether the head at the last token gives what the own forward does; says so where it does not."""
         self.comparison = self._compared(sample, head)
-        if self.comparison.agrees:
-            return
-        self._readout = OwnForward()
-        logger.warning(
-            "%s: %s; its own forward is used, which shares no prefixes and takes longer",
-            self._name,
-            self.comparison.why,
-        )
+        if not self.comparison.agrees:
+            logger.warning(
+                "%s: %s; its own forward is used, which shares no prefixes and takes longer",
+                self._name,
+                self.comparison.why,
+            )
+        return self.comparison.agrees
 
     def _compared(self, sample: Sequence[TokenSequence], head: str) -> Comparison:
         network, own_class = self._network, is_own_class(self._network.model)
