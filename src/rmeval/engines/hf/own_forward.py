@@ -34,7 +34,7 @@ SAMPLE = 3
 SHORT = 256
 """Tokens of the longest of them, if there are that many shorter ones."""
 SIZES = (0.0, 1.0, 1000.0)
-"""Sizes that made-up hidden states give the score, to see whether head and output are one linear map."""
+"""Sizes of the score that random hidden states give, to check that head and output are one linear map."""
 NAMES = ("score", "end_scores", "end_rewards", "logits", "rewards", "reward", "scores", "value", "values")
 """Where published classes put their scores, in the order in which they are looked for."""
 
@@ -204,7 +204,7 @@ class Forward:
         return reader.values(hidden, [0], [lambda positions: positions])[0]
 
     def _differs_elsewhere(self, sample: Sequence[TokenSequence], head: str, width: int) -> str:
-        """Gives the class hidden states that were made up, and looks whether its output is the head's at the last.
+        """Gives the class random hidden states, and checks that its output is that of the head at the last.
 
         A class may cut scores off at a bound, or shift them by less than the number format shows; neither need be seen
         in the scores of a few sequences.
