@@ -204,3 +204,22 @@ def test_exactly_what_is_dropped_is_found(roles: list[str], dropped: set[str], s
     messages = [{"role": role, "content": f"text {number}"} for number, role in enumerate(roles)]
     hidden = {role for number, role in enumerate(roles) if role in dropped or number < skipped}
     assert {role for _, role in Visibility(layout).hidden(messages, ())} == hidden
+
+
+@pytest.mark.parametrize("shown", [7, 8, 9, 12])
+def test_a_layout_of_the_last_messages_alone(shown: int) -> None:
+    def layout(conversations: Any, tools: Any) -> list[Any]:
+        return [list("".join(m["content"] for m in messages[-shown:]).encode()) for messages in conversations]
+
+    def talk(length: int) -> list[dict[str, Any]]:
+        return [{"role": ("user", "assistant")[n % 2], "content": f"text {n}"} for n in range(length)]
+
+    found = Visibility(layout)
+    assert [bool(found.hidden(talk(length), ())) for length in range(6, 16)] == [n > shown for n in range(6, 16)]
+    # Also behind more shapes than are tried.
+    many = Visibility(layout)
+    roles = [[f"role {n}", "user"] for n in range(300)]
+    for one in roles:
+        many.hidden([{"role": role, "content": "text"} for role in one], ())
+    assert many.hidden(talk(shown), ()) == ()
+    assert {role for _, role in many.hidden(talk(shown + 2), ())} == {"user", "assistant"}

@@ -18,9 +18,9 @@ Shape = tuple[Any, ...]
 
 CONTENT, TOOLS, ARGUMENTS = "content", "tools", "arguments of tool_calls"
 _ENDS = 3
-"""Messages at both ends of a conversation whose order counts; of those between, only which kinds there are."""
+"""Messages at both ends of a conversation whose order counts; of those between, only how many and which kinds."""
 _SHAPES = 256
-"""Shapes of conversations that are tried; of later ones only those with a kind of message that is new."""
+"""Shapes of conversations that are tried; of later ones only those that are longer, or have a new kind of message."""
 _MARK = "7x"
 
 
@@ -39,15 +39,17 @@ class Visibility:
         self._tokens = tokens
         self._known: dict[Shape, tuple[Hidden, ...]] = {}
         self._kinds: set[Any] = set()
+        self._longest = 0
 
     def hidden(self, messages: Messages, tools: Tools) -> tuple[Hidden, ...]:
         """What is not shown of a conversation, found once for each shape."""
         kinds = [_kind(message) for message in messages]
         shape = _shape(kinds, min(len(tools), 2))
         if shape not in self._known:
-            if len(self._known) >= _SHAPES and self._kinds.issuperset(kinds):
+            if len(self._known) >= _SHAPES and self._kinds.issuperset(kinds) and len(kinds) <= self._longest:
                 return ()
             self._kinds.update(kinds)
+            self._longest = max(self._longest, len(kinds))
             self._known[shape] = self._try(messages, kinds, tools)
         return self._known[shape]
 
@@ -80,7 +82,8 @@ def _kind(message: Mapping[str, Any]) -> tuple[Any, ...]:
 def _shape(kinds: Sequence[Any], tools: int) -> Shape:
     if len(kinds) <= 2 * _ENDS:
         return tools, *kinds
-    return tools, *kinds[:_ENDS], frozenset(kinds[_ENDS:-_ENDS]), *kinds[-_ENDS:]
+    # The length counts: a layout may show the last few messages alone.
+    return tools, len(kinds), *kinds[:_ENDS], frozenset(kinds[_ENDS:-_ENDS]), *kinds[-_ENDS:]
 
 
 def _places(kinds: Sequence[Any]) -> list[int]:
