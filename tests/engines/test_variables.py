@@ -135,3 +135,16 @@ def test_values_on_the_command_line_are_json(tmp_path: Path, capsys: pytest.Capt
     failed = command(capsys, *run, "--template-kwargs", "thinking=false")
     assert failed.code == 2
     assert "its variables are enable_thinking, style" in " ".join(failed.err.split())
+
+
+@pytest.mark.parametrize(("value", "right"), [("False", "false"), ("True", "true"), ("None", "null")])
+@pytest.mark.parametrize("option", ["--template-kwargs", "--tokenizer-kwargs", "--model-kwargs"])
+def test_values_in_python_are_refused(
+    tmp_path: Path, option: str, value: str, right: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("run", "no/model", "-b", "pairs", "--data", tmp_path / "none.jsonl", option, f"enable_thinking={value}")
+    done = command(capsys, *asked)
+    said = (
+        f"error: {option} enable_thinking={value} would be a text, since values are JSON: write enable_thinking={right}"
+    )
+    assert (done.code, done.err.strip()) == (2, said)

@@ -336,12 +336,18 @@ def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
 def json_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
     """Values read as JSON where they are JSON (`4`, `false`, `{"": 0}`), else as text."""
     found: dict[str, Any] = {}
-    for key, value in key_values(pairs or (), f"--{option.replace('_', '-')}").items():
+    flag = f"--{option.replace('_', '-')}"
+    for key, value in key_values(pairs or (), flag).items():
+        if right := _PYTHON.get(value):
+            raise RmevalError(f"{flag} {key}={value} would be a text, since values are JSON: write {key}={right}")
         try:
             found[key] = json.loads(value, parse_constant=_no_constant)
         except ValueError:
             found[key] = value
     return found
+
+
+_PYTHON = {"True": "true", "False": "false", "None": "null"}
 
 
 def _no_constant(name: str) -> Any:
