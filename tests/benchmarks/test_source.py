@@ -9,10 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.reading import read_object, stem_of
 from rmeval.benchmarks.reward_bench import RewardBench
 from rmeval.benchmarks.source import find_files, iterate_rows, locate, name_in, read_rows
 from rmeval.errors import DataError
+from tests.benchmarks import test_judgebench, test_reward_math
+from tests.data import rm_bench_rows
 
 ROWS = [{"prompt": "Wie heißt du?", "n": 1}, {"prompt": "你好", "n": 2}]
 
@@ -199,3 +202,22 @@ def test_names_in_paths() -> None:
     assert name_in(Path("helpful/other.jsonl.gz"), ("helpful", "other")) == "other"
     with pytest.raises(DataError, match="does not say which part it is: name it, or the folder it is in, after one of"):
         name_in(Path("helpful/some/where/tasks.json"), ("helpful", "other"))
+
+
+@pytest.mark.parametrize("column", ["system", "system_message", "history", "chat_history", "tools", "tool_definitions"])
+@pytest.mark.parametrize("name", ["rm-bench", "judgebench", "reward-math"])
+def test_rows_with_more_input_than_the_benchmark_has(tmp_path: Path, name: str, column: str) -> None:
+    def place(more: dict[str, str]) -> Path:
+        folder = tmp_path / str(len(more))
+        folder.mkdir()
+        if name == "judgebench":
+            return test_judgebench.written(folder, [row | more for row in test_judgebench.rows(4)])
+        if name == "reward-math":
+            return test_reward_math.written(folder, [row | more for row in test_reward_math.rows(2)])
+        file = folder / "chat_filtered.json"
+        file.write_text(json.dumps([row | more for row in rm_bench_rows("chat", 2)]))
+        return file
+
+    assert list(load_benchmark(name, data=str(place({}))).load())
+    with pytest.raises(DataError, match=f"the column '{column}' would not reach the model"):
+        list(load_benchmark(name, data=str(place({column: "be kind"}))).load())

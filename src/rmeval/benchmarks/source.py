@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rmeval.benchmarks.reading import SUFFIXES, iterate_fields, kind_of
-from rmeval.conversations import MessageReader, list_in_text
+from rmeval.conversations import INPUT_COLUMNS, MessageReader, list_in_text
 from rmeval.errors import DataError
 from rmeval.hub import hub_data, is_cached, is_hub_id
 from rmeval.types import Conversation
@@ -34,7 +34,9 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _READER = MessageReader(hint=False)
-_INPUT = ("system", "system_prompt", "history", "tools", "functions")
+_INPUT = tuple(
+    name for name in INPUT_COLUMNS if any(part in name for part in ("system", "history", "tool", "function"))
+)
 """Columns that hold parts of the input, and that rows of no published benchmark here have."""
 
 

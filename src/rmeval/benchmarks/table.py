@@ -62,8 +62,7 @@ class TableBenchmark(ABC):
         """
         counts: dict[str, int] = {}
         paths = locate(self.card, self.files, self.data, self.copies)
-        for row in self.gathered(row for path in paths for row in self.rows(path)):
-            row.refuse_input()
+        for row in self.gathered(_with_all_input(row for path in paths for row in self.rows(path))):
             for item in self.items(row):
                 counts[item.subset] = counts.get(item.subset, 0) + 1
                 yield item
@@ -126,6 +125,13 @@ class TableBenchmark(ABC):
         if partial:
             notes.append(f"incomplete, and so not comparable with published numbers: {_few(partial)}")
         return notes + missing_counts(self.card, items)
+
+
+def _with_all_input(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows, as long as none holds a part of the input that is not read."""
+    for row in rows:
+        row.refuse_input()
+        yield row
 
 
 def pair(
