@@ -209,6 +209,24 @@ def test_rows_to_score_with_the_options(checkpoint: Path, tmp_path: Path, capsys
     assert len(set(scores)) == 1
 
 
+def test_columns_to_score_that_hold_nothing(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in parquet, where every row has every column."""
+    empty = dict.fromkeys(("messages", "prompt", "response", "responses", "tools"))
+    answer = {"prompt": "why", "response": "so"}
+    file = rows_file(
+        tmp_path, empty | {"messages": TALK}, empty | answer, empty | {"prompt": "why", "responses": ["so", "no"]}
+    )
+    done = command(capsys, "score", checkpoint, file, "-o", tmp_path / "out.jsonl")
+    assert done.code == 0, done.err
+    first, second, third = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines())
+    assert first["score"] == second["score"] == third["scores"][0]
+    assert "score" not in third
+    none = command(capsys, "score", checkpoint, rows_file(tmp_path, empty), "-o", tmp_path / "out.jsonl")
+    assert (none.code, "column 'prompt' must be a string or a list of messages" in none.err) == (2, True)
+
+
 def test_python_callers_get_the_same_errors(checkpoint: Path) -> None:
     talk = [{"role": "human", "content": "why"}, {"role": "assistant", "content": "so"}]
     with pytest.raises(DataError, match="conversation 0: chat templates do not know the role 'human': give the role"):

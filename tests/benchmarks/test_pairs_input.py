@@ -88,6 +88,13 @@ def test_a_prompt_that_says_the_same_as_the_messages(tmp_path: Path, prompt: Any
     assert roles(item) == [message["role"] for message in longer]
 
 
+@pytest.mark.parametrize("prompt", [None, "", []])
+def test_a_prompt_without_anything_beside_messages(tmp_path: Path, prompt: Any) -> None:
+    row = {"prompt": prompt, "chosen": say("user: why", "assistant: so"), "rejected": say("user: why", "assistant: no")}
+    (item,) = load(tmp_path, [row])
+    assert item.prompt == (Message("user", "why"),)
+
+
 def test_a_prompt_that_contradicts_the_messages(tmp_path: Path) -> None:
     row = {"prompt": "how", "chosen": say("user: why", "assistant: so"), "rejected": say("user: why", "assistant: no")}
     with pytest.raises(

@@ -162,7 +162,8 @@ class Pairs:
         if not messages or messages[-1].role != "assistant":
             raise DataError(f"{row.where}: column {column!r} must end with a message of the role assistant")
         context = messages[:-1]
-        if self.columns["prompt"] in row.fields and self.columns["prompt"] not in self._reader.ignored:
+        prompt = self.columns["prompt"]
+        if prompt not in self._reader.ignored and not is_empty(row.fields.get(prompt)):
             context = self._joined(row, context)
         if not context:
             raise DataError(f"{row.where}: there is no prompt before the answer in {column!r}: add a column 'prompt'")

@@ -111,18 +111,18 @@ def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
     """The conversations of a row: one for `messages` or `response`, several for `responses`."""
     fields = row.fields
     where = f"{row.where}: the conversation"
-    given = [name for name in ("messages", "response", "responses") if name in fields]
+    given = [name for name in ("messages", "response", "responses") if fields.get(name) is not None]
     if len(given) > 1:
         raise DataError(f"{row.where}: there is more than one of {', '.join(given)}: leave only what is to be scored")
-    if "messages" in fields:
+    if given == ["messages"]:
         found = [as_conversation(row.conversation("messages", reader), where, reader)]
     else:
         prompt = row.conversation("prompt", reader)
-        texts = row.texts("responses") if "responses" in fields else [row.text("response")]
+        texts = row.texts("responses") if given == ["responses"] else [row.text("response")]
         if not texts:
             raise DataError(f"{row.where}: column 'responses' holds no answer")
         found = [as_conversation([*prompt, Message("assistant", text)], where, reader) for text in texts]
-    unread = [*(["prompt"] if "messages" in fields else ()), *(name for name in INPUT_COLUMNS if name != "tools")]
+    unread = [*(["prompt"] if given == ["messages"] else ()), *(name for name in INPUT_COLUMNS if name != "tools")]
     reader.refuse_columns(fields, unread, found[0], row.where)
     return found
 
@@ -142,7 +142,7 @@ def _scored(
         # What is not a number is written as null.
         scores = [float(values[place]) for place in own]
         fields = dict(row.fields)
-        if "messages" not in fields and "responses" in fields:
+        if fields.get("responses") is not None:
             fields["scores"] = scores
         else:
             fields["score"] = scores[0]
