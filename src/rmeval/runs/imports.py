@@ -87,8 +87,9 @@ def import_scores(
         name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
     planned = _covered(planned, benchmark, found)
     identity = {"protocol": found.protocol.name, "model": source, "name": name}
-    with RunWriter(found.model(name, planned), planned, identity, out, store_text, break_lock) as writer:
-        return writer.ask(found.model(name, planned))
+    model = found.model(name, planned)
+    with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
+        return writer.ask(model)
 
 
 STATED = (
@@ -208,7 +209,7 @@ def _observation(key: str, said: Score | Verdict) -> Observation:
         missing = "the imported file has no verdict here, or none that can be read"
         return parse_verdict(key, said.prefers, said.shown_first, said.status, missing)
     if math.isnan(said.value):
-        return Observation(key, said.status, error="the imported file has no score for this answer")
+        return Observation(key, said.status, error="the imported file has no score or verdict here")
     return parse(key, said.value)
 
 
@@ -261,9 +262,10 @@ def _collected(file: _File, reading: Reading) -> tuple[ScoresByItem, VerdictsByI
         unmatched += not said
         for one in said:
             if isinstance(one, Score):
-                _add(scores.setdefault(one.item, {}), one.response, one, f"{row.where}: item {one.item}, answer")
+                where = f"{row.where}: answer {one.response} of item {one.item}"
+                _add(scores.setdefault(one.item, {}), one.response, one, where)
             else:
-                where = f"{row.where}: item {one.item}, pair and order"
+                where = f"{row.where}: the pair of answers {one.pair[0]} and {one.pair[1]} of item {one.item}"
                 _add(verdicts.setdefault(one.item, {}), (one.pair, one.order), one, where)
     if unmatched and (scores or verdicts):
         logger.warning(
@@ -284,7 +286,7 @@ def _add(known: dict[Any, Any], place: Any, said: Score | Verdict, where: str) -
     if place in known:
         earlier = known[place].value if isinstance(said, Score) else known[place].prefers
         if earlier != value and not (math.isnan(earlier) and math.isnan(value)):
-            raise DataError(f"{where} {place} has a score already: give each one once")
+            raise DataError(f"{where} has another score or verdict in an earlier row: give each one once")
     known[place] = said
 
 
