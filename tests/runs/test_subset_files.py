@@ -103,6 +103,12 @@ def test_averages_that_a_file_states(tmp_path: Path) -> None:
     assert not any("states" in note for note in read(tmp_path, [{"BoN Final Accuracy": 0.5}, part]).notes)
 
 
+def test_names_move_no_cursor(tmp_path: Path) -> None:
+    found = read(tmp_path, whole() | {"model": "org/\x1b[31mrm\n", "model_type": "\x1b]0;x\x07RM"})
+    assert (found.model, found.kind) == ("org/[31mrm", "]0;xRM")
+    assert read(tmp_path, whole() | {"model": "\x1b"}).model == "some-rm"
+
+
 def test_half_points_are_those_of_reward_bench(tmp_path: Path) -> None:
     """RewardBench 2 shares the point of a tie: fractions are no verdicts that could not be read."""
     assert read(tmp_path, dict.fromkeys(COUNTS, 0.5)).notes == ()

@@ -30,7 +30,7 @@ from rmeval.runs.planning import Plan, notes, plan
 from rmeval.runs.runner import RunWriter
 from rmeval.runs.selection import Selection
 from rmeval.types import Item, Observation
-from rmeval.wording import count_of
+from rmeval.wording import count_of, printable
 
 __all__ = ["import_scores"]
 
@@ -119,7 +119,8 @@ class _File:
         if path.name.endswith((".csv", ".csv.gz", ".csv.zst")):
             rows = list(map(from_csv, rows))
         name = document.get("model") if document else judged_by(rows[0])
-        return cls(path, rows, form_of(set(rows[0].fields), rows[0].where), name if isinstance(name, str) else None)
+        form = form_of(set(rows[0].fields), rows[0].where)
+        return cls(path, rows, form, printable(name) or None if isinstance(name, str) else None)
 
 
 def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
@@ -258,8 +259,9 @@ def _collected(file: _File, reading: Reading) -> tuple[ScoresByItem, VerdictsByI
     verdicts: VerdictsByItem = {}
     unmatched = 0
     for row in file.rows:
+        remarks = reading.remarks.total()
         said = list(file.form.read(row, reading))
-        unmatched += not said
+        unmatched += not said and reading.remarks.total() == remarks  # A remark says why a row is left out.
         for one in said:
             if isinstance(one, Score):
                 where = f"{row.where}: answer {one.response} of item {one.item}"

@@ -110,13 +110,17 @@ def test_steps_are_chosen_where_there_are_some(tmp_path: Path, capsys: pytest.Ca
     assert names == {"prm_reward-min", "prm_reward-prod"}
 
 
-def test_a_problem_that_occurs_twice(tmp_path: Path) -> None:
+def test_a_problem_that_occurs_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = math_rows(3, [1.0, 0.5])
     file = written(tmp_path / "rm_reward.json", [*rows, rows[0] | {"score": [0.0, 0.5]}])
     for data in (None, written(tmp_path / "data.json", math_data(3, 2))):
         result = brought(file, "reward-math", data)
         assert (result.value("accuracy"), result.record("accuracy").n_items) == (1.0, 3)
         assert "the problem occurs before in the file, and what stands there is taken: 1 row" in result.notes
+    # It belongs to an item, and a row of another problem does not.
+    assert "belong to no selected item" not in caplog.text
+    brought(written(file, [*rows, rows[0] | {"problem": "What else?"}]), "reward-math", tmp_path / "data.json")
+    assert "1 of 4 rows" in caplog.text
 
 
 def test_verdicts_on_pairs_of_solutions(tmp_path: Path) -> None:
@@ -440,6 +444,20 @@ def test_items_that_no_file_states(
 def test_the_oracle_states_no_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(capsys, "import", "--oracle", "-b", "rmb", "--items-from-scores", "-o", tmp_path)
     assert (done.code, "--items-from-scores is for a file of scores" in done.err) == (2, True)
+
+
+def test_a_folder_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "scores.jsonl"
+    folder.mkdir()
+    done = command(capsys, "import", folder, "-b", "pairs", "--data", pairs_data(tmp_path), "-o", tmp_path / "runs")
+    assert (done.code, f"{folder} is a folder: give the file in it" in done.err) == (2, True)
+
+
+def test_the_name_in_a_file_moves_no_cursor(tmp_path: Path) -> None:
+    rows = reward_bench_rows({"hep-go": 2})
+    columns = {name: [row[name] for row in rows] for name in ("id", "subset")} | {"model": "org/\x1b[31mrm"}
+    file = written(tmp_path / "m.json", columns | {"scores_chosen": [2, 0], "scores_rejected": [1, 1]})
+    assert brought(file, "reward-bench").manifest["model"]["name"] == "org/[31mrm"
 
 
 def test_accuracies_are_no_scores(tmp_path: Path) -> None:

@@ -217,8 +217,8 @@ def run_bench_rows(bias: str) -> list[dict[str, Any]]:
 def test_run_bench_files(tmp_path: Path) -> None:
     """The accuracies of `score.json`: over both orders, and of pairs that are right in both."""
     rows = run_bench_rows("length bias")
-    file = written(tmp_path / "model" / "biasbench.json", {"length bias": rows, "concreteness": []} | {})
-    result = brought(written(file, {"length bias": rows}), "evalbiasbench")
+    file = written(tmp_path / "model" / "biasbench.json", {"length bias": rows, "concreteness": []})
+    result = brought(file, "evalbiasbench")
     single = sum(row["result"][name]["is_correct"] for row in rows for name in ("orig", "swap")) / 8
     pair = sum(all(row["result"][name]["is_correct"] for name in ("orig", "swap")) for row in rows) / 4
     assert accuracies(result, "length bias")["orders/mean"] == single == 0.5
