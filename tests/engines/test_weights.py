@@ -127,10 +127,11 @@ def test_shapes_that_are_not_the_configs_are_in_the_sentence(folder: Path) -> No
 
 
 def test_an_architecture_whose_code_overflows_on_a_tree(tmp_path: Path) -> None:
-    """Doge converts an infinite number to an integer there, which is no reason to stop."""
-    model = rmeval.load_model(str(make_classifier(tmp_path / "m", "doge")))
+    """Doge makes numbers of its mask that no integer holds, which is no reason to stop."""
+    narrow = {"num_key_value_heads": 2, "keep_window_size": 4}
+    model = rmeval.load_model(str(make_classifier(tmp_path / "m", "doge", **narrow)))
     assert len(set(rmeval.score(model, TALKS))) == 2
-    assert str(model.facts()["prefix_sharing"]).startswith("off: ")
+    assert str(model.facts()["prefix_sharing"]).startswith("off: it fails on a prefix tree (can't convert")
 
 
 @pytest.mark.parametrize(

@@ -519,9 +519,11 @@ def test_a_shift_that_is_smaller_than_the_number_format_shows(plain: Path, tmp_p
 )
 def test_a_forward_without_a_score_is_refused(plain: Path, tmp_path: Path, name: str, sentence: str) -> None:
     folder, _ = with_class(plain, tmp_path / name, name)
-    with pytest.raises(ModelError, match=sentence) as caught:
-        rmeval.score(str(folder), TALKS, trust_remote_code=True)
-    assert "\n" not in str(caught.value)
+    model = load_model(str(folder), trust_remote_code=True)
+    for _ in range(2):  # Refused once, it is not read in another way when it is asked again.
+        with pytest.raises(ModelError, match=sentence) as caught:
+            rmeval.score(model, TALKS)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_number_for_each_token_of_which_the_last_is_the_heads(plain: Path, tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ class _Reference:
         from rmeval.engines.hf.adapter import leaves_base_alone
 
         assert policy.base is not None and policy.adapter is not None
-        shares_weights = leaves_base_alone(policy.adapter, engine.network.vocabulary)
+        shares_weights = leaves_base_alone(policy.adapter, engine.network.vocabulary or 0)
         if not shares_weights:
             engine = make_engine(policy.base, options, language_model=True)
         return cls(engine, policy.base.fingerprint, options, shares_weights)

@@ -31,7 +31,7 @@ LOADING_ERRORS = (
     ValueError,
 )
 """What transformers and torch raise while they load a checkpoint or run its network: on damage, on input that it is not
-meant for, and from code that comes with it. Whoever turns such an error into a sentence takes this list."""
+meant for, and from code that comes with it. Every place that turns such an error into a sentence uses this list."""
 ENCODERS = frozenset(
     {
         "albert",

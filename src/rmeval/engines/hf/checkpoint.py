@@ -183,7 +183,8 @@ def _over_base(spec: str, adapter: _Adapter, base: str | None, layout: Layout, c
         below = find_checkpoint(base or str(stated), None if base else revision, layout, code)
     except ModelError as error:
         raise ModelError(
-            f"{spec} is an adapter of {base or stated}, which is of no use ({error}): give its place with --base-model"
+            f"{spec} is an adapter of {base or stated}, which cannot be used ({error}): give its place with "
+            "--base-model"
         ) from error
     if below.adapter is not None:
         raise ModelError(f"{spec} is an adapter over an adapter ({base or stated}): merge the lower one into its base")

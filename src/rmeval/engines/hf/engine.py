@@ -337,7 +337,8 @@ class HFEngine:
         return self._budget or first_budget(self.network.model, self.network.device)
 
     def _check_vocabulary(self, sequences: Sequence[TokenSequence]) -> None:
-        known = self.network.vocabulary
+        if (known := self.network.vocabulary) is None:
+            return
         largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
         if largest >= known:
             over = self.network.checkpoint.adapter is not None

@@ -105,11 +105,10 @@ class Network:
         return most_positions(self.config)
 
     @property
-    def vocabulary(self) -> int:
-        """Number of tokens that it knows."""
+    def vocabulary(self) -> int | None:
+        """Number of tokens that it knows, if its config says so."""
         known: int | None = getattr(self.config.get_text_config(), "vocab_size", None)
-        # A class of the checkpoint's own may have a config that calls it otherwise.
-        return known or int(self.model.get_input_embeddings().weight.shape[0])
+        return known
 
     @property
     def padding(self) -> int:

@@ -34,7 +34,7 @@ SAMPLE = 3
 SHORT = 256
 """Tokens of the longest of them, if there are that many shorter ones."""
 SIZES = (0.0, 1.0, 1000.0)
-"""Sizes that made-up hidden states give the score, to see whether head and output are one linear map."""
+"""Sizes of the score that random hidden states give, to check that head and output are one linear map."""
 NAMES = ("score", "end_scores", "end_rewards", "logits", "rewards", "reward", "scores", "value", "values")
 """Where published classes put their scores, in the order in which they are looked for."""
 
@@ -110,11 +110,13 @@ class Forward:
         if not isinstance(wanted, LastToken | AtPositions | OwnForward | Pooled):
             return wanted
         if self._readout is None and (sample := _sample(sequences)):
-            self._readout = LastToken(wanted.head) if isinstance(wanted, AtPositions) else wanted
-            if isinstance(self._readout, LastToken) and self._readout.head != HEAD:
-                self._compare(sample, self._readout.head)
-            if isinstance(self._readout, OwnForward):
+            found: Readout = LastToken(wanted.head) if isinstance(wanted, AtPositions) else wanted
+            if isinstance(found, LastToken) and found.head != HEAD and not self._agrees(sample, found.head):
+                found = OwnForward()
+            if isinstance(found, OwnForward):
                 self._try_batches(sample)
+            # Known only when nothing was refused: whoever asks again is refused again.
+            self._readout = found
         if isinstance(self._readout, OwnForward) and isinstance(wanted, AtPositions):
             raise ModelError(
                 f"{self._name} is not read at single tokens: its own forward gives other scores than {wanted.head} "
@@ -141,17 +143,16 @@ class Forward:
     def _name(self) -> str:
         return f"{self._network.checkpoint.source} ({type(self._network.model).__name__})"
 
-    def _compare(self, sample: Sequence[TokenSequence], head: str) -> None:
-        """Compares, and falls back to the own forward where it gives other values."""
+    def _agrees(self, sample: Sequence[TokenSequence], head: str) -> bool:
+        """Whether the head at the last token gives what the own forward does; says so where it does not."""
         self.comparison = self._compared(sample, head)
-        if self.comparison.agrees:
-            return
-        self._readout = OwnForward()
-        logger.warning(
-            "%s: %s; its own forward is used, which shares no prefixes and takes longer",
-            self._name,
-            self.comparison.why,
-        )
+        if not self.comparison.agrees:
+            logger.warning(
+                "%s: %s; its own forward is used, which shares no prefixes and takes longer",
+                self._name,
+                self.comparison.why,
+            )
+        return self.comparison.agrees
 
     def _compared(self, sample: Sequence[TokenSequence], head: str) -> Comparison:
         network, own_class = self._network, is_own_class(self._network.model)
@@ -203,7 +204,7 @@ class Forward:
         return reader.values(hidden, [0], [lambda positions: positions])[0]
 
     def _differs_elsewhere(self, sample: Sequence[TokenSequence], head: str, width: int) -> str:
-        """Gives the class hidden states that were made up, and looks whether its output is the head's at the last.
+        """Gives the class random hidden states, and checks that its output is that of the head at the last.
 
         A class may cut scores off at a bound, or shift them by less than the number format shows; neither need be seen
         in the scores of a few sequences.
