@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["count_of", "same_tokens_note"]
+__all__ = ["count_of", "printable", "same_tokens_note"]
 
 
 def count_of(number: int, what: str) -> str:
     """A number of things: `1 item`, `2 items`."""
     return f"{number:d} {what}{'' if number == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """A name from somebody else's file, without what would move a terminal's cursor or change its colours."""
+    return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
 def same_tokens_note(pairs: int) -> str:

@@ -104,7 +104,7 @@ def test_runs_are_compared_by_the_mean_of_five(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": 3}, "entry 0: the label must be 1 or 2, the better of both, not 3: mend it"),
+        ({"label": 3}, "entry 0: the label must be 1 or 2, the better of both, not 3: correct it"),
         ({"label": "1"}, "the label must be 1 or 2, the better of both, not '1'"),
         ({"output_2": None}, "column 'output_2' must be a string, not null"),
         ({"input": ["What?"]}, "column 'input' must be a string, not a list"),

@@ -146,12 +146,12 @@ def test_the_oracle_is_always_right(rm_bench_folder: Path, tmp_path: Path) -> No
         ('[{"item_id": "chat/1", "response": 0, "score": 1' + "0" * 400 + "}]", "a score must be a number"),
         (
             '[{"item_id": "chat/1", "response": 0, "score": 1}, {"item_id": "chat/1", "response": 0, "score": null}]',
-            "has a score already",
+            "has another score or verdict in an earlier row",
         ),
         ('{"model": "m"}', "must hold rows, or columns of one length"),
         (
             '[{"item_id": "chat/1", "response": 0, "score": 1}, {"item_id": "chat/1", "response": 0, "score": 2}]',
-            "has a score already",
+            "has another score or verdict in an earlier row",
         ),
     ],
 )

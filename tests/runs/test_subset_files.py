@@ -91,6 +91,29 @@ def test_what_a_file_says_of_itself(tmp_path: Path) -> None:
     )
 
 
+def test_averages_that_a_file_states(tmp_path: Path) -> None:
+    assert (
+        "the file states 0.9 for overall, and its subsets give 0.5000"
+        in read(tmp_path, whole() | {"overall": 0.9}).notes
+    )
+    assert read(tmp_path, whole() | {"overall": 0.5}).notes == read(tmp_path, whole()).notes
+    part = dict.fromkeys(PARTS["bon/Harmlessness"], 0.5)
+    notes = read(tmp_path, [{"BoN Final Accuracy": 0.75}, part]).notes
+    assert "the file states 0.75 for BoN Final Accuracy, and its subsets give 0.5000" in notes
+    assert not any("states" in note for note in read(tmp_path, [{"BoN Final Accuracy": 0.5}, part]).notes)
+
+
+def test_names_move_no_cursor(tmp_path: Path) -> None:
+    found = read(tmp_path, whole() | {"model": "org/\x1b[31mrm\n", "model_type": "\x1b]0;x\x07RM"})
+    assert (found.model, found.kind) == ("org/[31mrm", "]0;xRM")
+    assert read(tmp_path, whole() | {"model": "\x1b"}).model == "some-rm"
+
+
+def test_half_points_are_those_of_reward_bench(tmp_path: Path) -> None:
+    """RewardBench 2 shares the point of a tie: fractions are no verdicts that could not be read."""
+    assert read(tmp_path, dict.fromkeys(COUNTS, 0.5)).notes == ()
+
+
 def test_reward_bench_2(tmp_path: Path) -> None:
     given = {name: number / 10 for number, name in enumerate(COUNTS)}
     found = read(tmp_path, given)
@@ -113,6 +136,9 @@ def test_rmb_by_its_own_names(tmp_path: Path) -> None:
         ([1, 2], "of its 0 numbers"),
         (whole() | {"hep-go": -0.5}, "the accuracy of hep-go is not between 0 and 1"),
         (whole() | {"hep-go": float("nan")}, "the accuracy of hep-go is not between 0 and 1"),
+        (whole() | {"hep-go": 98.0}, "of hep-go is above 1 and that of [-a-z]+ is below: give all as shares, or all"),
+        ([whole(), whole(0.75)], "holds two numbers for [-a-z]+, 0.5 and 0.75: give a file of one model"),
+        ({"a": whole(), "b": whole(0.25)}, "holds two numbers for [-a-z]+, 0.5 and 0.25: give a file of one model"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, content: Any, sentence: str) -> None:

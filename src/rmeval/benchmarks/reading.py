@@ -97,6 +97,8 @@ def stem_of(path: Path) -> str:
 @contextmanager
 def _errors_of(path: Path) -> Iterator[None]:
     """Refuses files that cannot be read, and says what is wrong with one that cannot be read to its end."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: give the file in it")
     if not path.is_file():
         raise DataError(f"there is no file {path}: check the path")
     if path.stat().st_size == 0:

@@ -104,7 +104,7 @@ class Row:
             self._refuse_messages(column, text)
         if length is not None and len(value) != length:
             wanted = f"{length}{which and f', {which}'}"
-            raise DataError(f"{self.where}: column {column!r} holds {len(value)} texts and not {wanted}: mend it")
+            raise DataError(f"{self.where}: column {column!r} holds {len(value)} texts and not {wanted}: correct it")
         return value
 
     def conversation(self, column: str, reader: MessageReader | None = None) -> Conversation:
@@ -133,7 +133,7 @@ class Row:
 
     def wrong(self, column: str, wanted: str, value: object) -> DataError:
         """The error for a value of the wrong type."""
-        return DataError(f"{self.where}: column {column!r} must be {wanted}, not {kind_of(value)}: mend it")
+        return DataError(f"{self.where}: column {column!r} must be {wanted}, not {kind_of(value)}: correct it")
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -174,7 +174,7 @@ def labelled(row: Row, stem: str) -> tuple[str, str]:
     """
     label = row.get("label")
     if label not in (1, 2) or isinstance(label, bool):
-        raise DataError(f"{row.where}: the label must be 1 or 2, the better of both, not {label!r}: mend it")
+        raise DataError(f"{row.where}: the label must be 1 or 2, the better of both, not {label!r}: correct it")
     return row.text(f"{stem}{label}"), row.text(f"{stem}{3 - label}")
 
 

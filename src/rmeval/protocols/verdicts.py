@@ -68,9 +68,9 @@ class Verdicts(Pairwise):
         """A matrix of preferences for each item; what the variants mean is as in `Pairwise.fold`.
 
         `orders/first` and `orders/second` are the verdicts of one order alone. Of a pair that has one verdict of two,
-        `orders/mean` takes the other as one against the winner, so that where ties are shared the number is the mean of
-        those of both orders, in which what is missing is lost (`correct_average` of LLMBar's statistics, and
-        `single_accuracy` of offsetbias' `run_bench.py`).
+        `orders/mean` takes the other as one against the winner, so that where ties are shared and no verdict is a tie
+        the number is the mean of those of both orders, in which what is missing is lost (`correct_average` of LLMBar's
+        statistics, and `single_accuracy` of offsetbias' `run_bench.py`). A tie in one order leaves it to the other.
         """
         seen = _column(answers, PREFERS, rows).reshape(-1, self.orders)
         used = {FIRST: [0], SECOND: [1]}.get(variant, list(range(self.orders)))

@@ -30,7 +30,7 @@ from rmeval.runs.planning import Plan, notes, plan
 from rmeval.runs.runner import RunWriter
 from rmeval.runs.selection import Selection
 from rmeval.types import Item, Observation
-from rmeval.wording import count_of
+from rmeval.wording import count_of, printable
 
 __all__ = ["import_scores"]
 
@@ -87,8 +87,9 @@ def import_scores(
         name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
     planned = _covered(planned, benchmark, found)
     identity = {"protocol": found.protocol.name, "model": source, "name": name}
-    with RunWriter(found.model(name, planned), planned, identity, out, store_text, break_lock) as writer:
-        return writer.ask(found.model(name, planned))
+    model = found.model(name, planned)
+    with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
+        return writer.ask(model)
 
 
 STATED = (
@@ -118,7 +119,8 @@ class _File:
         if path.name.endswith((".csv", ".csv.gz", ".csv.zst")):
             rows = list(map(from_csv, rows))
         name = document.get("model") if document else judged_by(rows[0])
-        return cls(path, rows, form_of(set(rows[0].fields), rows[0].where), name if isinstance(name, str) else None)
+        form = form_of(set(rows[0].fields), rows[0].where)
+        return cls(path, rows, form, printable(name) or None if isinstance(name, str) else None)
 
 
 def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
@@ -208,7 +210,7 @@ def _observation(key: str, said: Score | Verdict) -> Observation:
         missing = "the imported file has no verdict here, or none that can be read"
         return parse_verdict(key, said.prefers, said.shown_first, said.status, missing)
     if math.isnan(said.value):
-        return Observation(key, said.status, error="the imported file has no score for this answer")
+        return Observation(key, said.status, error="the imported file has no score or verdict here")
     return parse(key, said.value)
 
 
@@ -257,13 +259,15 @@ def _collected(file: _File, reading: Reading) -> tuple[ScoresByItem, VerdictsByI
     verdicts: VerdictsByItem = {}
     unmatched = 0
     for row in file.rows:
+        remarks = reading.remarks.total()
         said = list(file.form.read(row, reading))
-        unmatched += not said
+        unmatched += not said and reading.remarks.total() == remarks  # A remark says why a row is left out.
         for one in said:
             if isinstance(one, Score):
-                _add(scores.setdefault(one.item, {}), one.response, one, f"{row.where}: item {one.item}, answer")
+                where = f"{row.where}: answer {one.response} of item {one.item}"
+                _add(scores.setdefault(one.item, {}), one.response, one, where)
             else:
-                where = f"{row.where}: item {one.item}, pair and order"
+                where = f"{row.where}: the pair of answers {one.pair[0]} and {one.pair[1]} of item {one.item}"
                 _add(verdicts.setdefault(one.item, {}), (one.pair, one.order), one, where)
     if unmatched and (scores or verdicts):
         logger.warning(
@@ -284,7 +288,7 @@ def _add(known: dict[Any, Any], place: Any, said: Score | Verdict, where: str) -
     if place in known:
         earlier = known[place].value if isinstance(said, Score) else known[place].prefers
         if earlier != value and not (math.isnan(earlier) and math.isnan(value)):
-            raise DataError(f"{where} {place} has a score already: give each one once")
+            raise DataError(f"{where} has another score or verdict in an earlier row: give each one once")
     known[place] = said
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from rmeval.benchmarks.table import TableBenchmark
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Measure, composition_of
 from rmeval.metrics.sections import PRIOR_SETS, overall_with_prior, prior_score
-from rmeval.wording import count_of
+from rmeval.wording import count_of, printable
 
 __all__ = ["SOURCE", "SubsetNumber", "SubsetNumbers", "read_subset_file"]
 
@@ -81,10 +81,19 @@ def read_subset_file(path: Path) -> SubsetNumbers:
         DataError: If it holds no accuracies of the subsets of a known benchmark.
     """
     document = read_json(path)
-    stated = dict(_numbers(document))
+    pairs = list(_numbers(document))
+    stated = dict(pairs)
     benchmark, accuracy = _benchmark_of(stated, path)
+    for name, (one, other) in _contradicted(pairs).items():
+        if _subset(name) in accuracy:
+            raise DataError(f"{path} holds two numbers for {name}, {one:g} and {other:g}: give a file of one model")
     notes = []
-    if any(value > 1 for value in accuracy.values()):
+    if above := [name for name, value in accuracy.items() if value > 1]:
+        if below := [name for name, value in accuracy.items() if 0 < value < 1]:
+            raise DataError(
+                f"{path}: the accuracy of {above[0]} is above 1 and that of {below[0]} is below: give all as shares, "
+                "or all in percent"
+            )
         accuracy = {name: value / 100 for name, value in accuracy.items()}
         notes.append("the file's numbers are read as percent: some are above 1")
     if wrong := [name for name, value in accuracy.items() if not 0 <= value <= 1]:
@@ -94,8 +103,8 @@ def read_subset_file(path: Path) -> SubsetNumbers:
     model, kind = (about.get(name) for name in ("model", "model_type"))
     return SubsetNumbers(
         benchmark.card.id,
-        model if isinstance(model, str) and model else stem_of(path),
-        kind if isinstance(kind, str) else "",
+        (printable(model) if isinstance(model, str) else "") or stem_of(path),
+        printable(kind) if isinstance(kind, str) else "",
         tuple(found),
         (*notes, *_notes(benchmark, accuracy, stated, found)),
     )
@@ -112,6 +121,14 @@ def _numbers(document: Any) -> Iterator[tuple[str, float]]:
                 yield name, float(value)
             elif isinstance(value, dict):
                 yield from _numbers(value)
+
+
+def _contradicted(pairs: Sequence[tuple[str, float]]) -> dict[str, tuple[float, float]]:
+    """Names that have two numbers, as where a file holds several models."""
+    found: dict[str, float] = {}
+    for name, value in pairs:
+        found.setdefault(name, value)
+    return {name: (found[name], value) for name, value in pairs if value != found[name] and not math.isnan(value)}
 
 
 def _benchmark_of(stated: Mapping[str, float], path: Path) -> tuple[TableBenchmark, dict[str, float]]:
@@ -172,12 +189,15 @@ def _notes(
 ) -> Iterator[str]:
     yield from _missing(benchmark, accuracy)
     half = [name for name, value in accuracy.items() if _is_half(value * benchmark.card.counts[name])]
-    if half:
+    if half and benchmark.card.id == "reward-bench":
         yield (
             f"half points in {count_of(len(half), 'subset')} ({_few(half)}): RewardBench's generative script counts a "
             "verdict that it cannot read one half"
         )
-    sums = {number.scope: number.value for number in found if number.metric in ("section", "overall")}
+    sums = {number.scope: number.value for number in found if number.metric == "section"}
+    if len(sums) == 1:
+        sums |= dict.fromkeys(_WHOLE_PART, *sums.values())
+    sums |= {number.metric: number.value for number in found if number.metric == "overall"}
     for name, value in stated.items():
         own = sums.get(name)
         if own is not None and min(abs(value - own), abs(value / 100 - own)) > _ROUNDED:
@@ -203,6 +223,8 @@ def _missing(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> Iterat
             yield f"{part} is incomplete, and so not comparable with published numbers: without {_few(names)}"
 
 
+_WHOLE_PART = ("Overall_accuracy", "BoN Final Accuracy")
+"""What RM-R1's files of one part of RMB call the accuracy over all of it."""
 _ROUNDED = 6e-4
 """What rounding to three digits may change."""
 

@@ -110,13 +110,17 @@ def test_steps_are_chosen_where_there_are_some(tmp_path: Path, capsys: pytest.Ca
     assert names == {"prm_reward-min", "prm_reward-prod"}
 
 
-def test_a_problem_that_occurs_twice(tmp_path: Path) -> None:
+def test_a_problem_that_occurs_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = math_rows(3, [1.0, 0.5])
     file = written(tmp_path / "rm_reward.json", [*rows, rows[0] | {"score": [0.0, 0.5]}])
     for data in (None, written(tmp_path / "data.json", math_data(3, 2))):
         result = brought(file, "reward-math", data)
         assert (result.value("accuracy"), result.record("accuracy").n_items) == (1.0, 3)
         assert "the problem occurs before in the file, and what stands there is taken: 1 row" in result.notes
+    # It belongs to an item, and a row of another problem does not.
+    assert "belong to no selected item" not in caplog.text
+    brought(written(file, [*rows, rows[0] | {"problem": "What else?"}]), "reward-math", tmp_path / "data.json")
+    assert "1 of 4 rows" in caplog.text
 
 
 def test_verdicts_on_pairs_of_solutions(tmp_path: Path) -> None:
@@ -162,6 +166,19 @@ def test_math_prm_by_its_problems(tmp_path: Path) -> None:
     result = brought(written(tmp_path / "rewardbench_rm.json", rows), "reward-bench", data)
     assert result.value("accuracy", "math-prm") == 0.5
     assert scores_of(result)["math-prm/3", 0] == 3.0
+    for row in rows:
+        row |= {name: row[name][::-1] for name in ("solution_reference", "score")}
+    turned = brought(written(tmp_path / "rewardbench_rm.json", rows), "reward-bench", data)
+    assert scores_of(turned) == scores_of(result)
+
+
+def test_the_right_solution_is_that_of_a_person(tmp_path: Path) -> None:
+    """Wherever it stands in the list."""
+    rows = math_rows(2, [1.0, 2.0, 3.0])
+    rows[1] |= {name: rows[1][name][::-1] for name in ("solution_reference", "score")}
+    file = written(tmp_path / "rm_reward.json", rows)
+    for data in (None, written(tmp_path / "data.json", math_data(2, 3))):
+        assert brought(file, "reward-math", data).value("accuracy") == 0.0
 
 
 def test_what_a_message_says_of_other_solutions_was_compared(tmp_path: Path) -> None:
@@ -282,7 +299,7 @@ def test_sampled_scores(tmp_path: Path, of_file: bool) -> None:
     assert scores_of(result)["Focus/1", 0] == 9.0
     assert (result.value("accuracy", "Math"), result.value("accuracy", "Focus")) == (0.5, 1.0)
     assert "4 answers without a score (refused): how that counts is the policy's to say" in result.notes
-    assert any(note.startswith("some samples are errors, and the mean is of the others") for note in result.notes)
+    assert "some samples are errors, and the mean is of the others: 4 rows" in result.notes
 
 
 # CSV and JSON Lines
@@ -359,6 +376,22 @@ def test_an_answer_by_its_text(tmp_path: Path) -> None:
         brought(written(tmp_path / "s.jsonl", [lines[0] | {"response": "no"}]), "pairs", pairs_data(tmp_path))
 
 
+def test_an_answer_of_digits_in_csv(tmp_path: Path) -> None:
+    """A cell is an answer's number or its text; where it may be both, it is refused."""
+    row = {"prompt": "How much is 6 times 7?", "chosen": "42", "rejected": "41", "id": "7"}
+    data = written(tmp_path / "prefs.jsonl", [row])
+    file = tmp_path / "s.csv"
+    for chosen, rejected in (("42", "41"), ("0", "1"), ("0.0", "1.0"), ("0", "41")):
+        file.write_text(f"item_id,response,score\n7,{rejected},1\n7,{chosen},2\n")
+        assert brought(file, "pairs", data).value("accuracy") == 1.0
+    written(data, [row | {"chosen": "1", "rejected": "0"}])
+    file.write_text("item_id,response,score\n7,0,1\n7,1,2\n")
+    with pytest.raises(DataError, match="line 2: 'response' '0' is the number of one answer of item 7 and the text"):
+        brought(file, "pairs", data)
+    lines = [{"item_id": "7", "response": place, "score": -place} for place in range(2)]
+    assert brought(written(tmp_path / "s.jsonl", lines), "pairs", data).value("accuracy") == 1.0
+
+
 def test_texts_within_message_lists(tmp_path: Path) -> None:
     """Preference data with whole conversations, with two numbers beside them."""
     rows = []
@@ -379,6 +412,14 @@ def test_reward_bench_without_texts(tmp_path: Path) -> None:
     file = written(tmp_path / "m.json", stated | {"scores_chosen": [2, 0, 1, 1, 1], "scores_rejected": [1] * 5})
     result = brought(file, "reward-bench")
     assert (result.value("accuracy", "hep-go"), result.record("accuracy", "donotanswer").ties) == (0.5, 3)
+    # Texts beside an id and a subset, rendered or not, need not be those of the items, which have none.
+    rows = [row | {"text_chosen": f"<a>{row['chosen']}", "text_rejected": f"<a>{row['rejected']}"} for row in rows]
+    numbers = {"scores_chosen": [2, 0, 1, 1, 1], "scores_rejected": [1] * 5}
+    for names in (("prompt", "chosen", "rejected"), ("text_chosen", "text_rejected")):
+        texts = {name: [row[name] for row in rows] for name in names}
+        again = brought(written(tmp_path / "m.json", stated | texts | numbers), "reward-bench")
+        assert [record.value for record in again.records] == [record.value for record in result.records]
+        assert again.notes == result.notes
     # Nothing is known of the texts, and so of the longest.
     assert result.record("accuracy", "hep-go").null["longest"] == 0.5
     assert not any("they are equal" in note for note in result.notes)
@@ -403,6 +444,20 @@ def test_items_that_no_file_states(
 def test_the_oracle_states_no_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(capsys, "import", "--oracle", "-b", "rmb", "--items-from-scores", "-o", tmp_path)
     assert (done.code, "--items-from-scores is for a file of scores" in done.err) == (2, True)
+
+
+def test_a_folder_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "scores.jsonl"
+    folder.mkdir()
+    done = command(capsys, "import", folder, "-b", "pairs", "--data", pairs_data(tmp_path), "-o", tmp_path / "runs")
+    assert (done.code, f"{folder} is a folder: give the file in it" in done.err) == (2, True)
+
+
+def test_the_name_in_a_file_moves_no_cursor(tmp_path: Path) -> None:
+    rows = reward_bench_rows({"hep-go": 2})
+    columns = {name: [row[name] for row in rows] for name in ("id", "subset")} | {"model": "org/\x1b[31mrm"}
+    file = written(tmp_path / "m.json", columns | {"scores_chosen": [2, 0], "scores_rejected": [1, 1]})
+    assert brought(file, "reward-bench").manifest["model"]["name"] == "org/[31mrm"
 
 
 def test_accuracies_are_no_scores(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_what_a_judge_file_says_falsely(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"line 1: its response_A is not that of item p0, which has its pair_id"):
         brought(written(tmp_path / "out.jsonl", [rows[0] | {"response_A": "no"}]), "judgebench", data)
     twice = [rows[0], rows[0] | {"judgments": rows[1]["judgments"]}]
-    with pytest.raises(DataError, match=r"line 2: item p0, pair and order .* has a score already"):
+    with pytest.raises(DataError, match="line 2: the pair of answers 0 and 1 of item p0 has another score or verdict"):
         brought(written(tmp_path / "out.jsonl", twice), "judgebench", data)
 
 
@@ -113,11 +113,33 @@ def test_scores_of_a_reward_model_in_both_orders(tmp_path: Path, fork: bool) -> 
 
 
 def test_a_judge_that_rates_both_answers_decides(tmp_path: Path) -> None:
-    rows = judged(("A>B", "B>A"), ("B>A", None))
+    """Where it decided nothing, its ratings are no scores: they may be of another kind than its decisions."""
+    rows = judged(("A>B", "B>A"), ("B>A", None), (None, "B>A"), (None, None))
     for row in rows:
         for judgment in row["judgments"]:
             judgment["judgment"] |= {"score_A": 1, "score_B": 9, "rubric": "all"}
-    assert brought(written(tmp_path / "out.jsonl", rows), "judgebench").value("accuracy") == 0.5
+    result = brought(written(tmp_path / "out.jsonl", rows), "judgebench")
+    assert (accuracies(result)["orders/net"], result.manifest["model"]["name"]) == (0.5, "some/judge (arena_hard)")
+
+
+def test_scores_of_a_reward_model_that_contradict_its_decision(tmp_path: Path) -> None:
+    rows = judged(("A>B",), ("B>A",), ("A=B",), ("A>B",), judge_name="reward_model")
+    for row, scores in zip(rows, [[1, 2], [1, 2], [3, 3], [None, 1]], strict=True):
+        row["judgments"][0]["judgment"]["scores"] = scores
+    result = brought(written(tmp_path / "out.jsonl", rows), "judgebench")
+    assert result.value("accuracy") == 0.0
+    assert "the decision is not that of the scores, which are taken: 1 row" in result.notes
+    for wrong in ([1, 2, 3], [1], 4.0):
+        rows[0]["judgments"][0]["judgment"]["scores"] = wrong
+        with pytest.raises(DataError, match="line 1: 'scores' must hold two numbers, the scores of A and of B"):
+            brought(written(tmp_path / "out.jsonl", rows), "judgebench")
+
+
+def test_white_space_around_texts_makes_no_other_data(tmp_path: Path) -> None:
+    rows = judged(("A>B",), ("B>A",))
+    data = written(tmp_path / "data.jsonl", rows)
+    rows[0] |= {"question": rows[0]["question"] + "\n", "response_A": " " + rows[0]["response_A"]}
+    assert brought(written(tmp_path / "out.jsonl", rows), "judgebench", data).value("accuracy") == 0.5
 
 
 def test_a_verdict_is_kept_in_the_order_of_the_item() -> None:
@@ -195,8 +217,8 @@ def run_bench_rows(bias: str) -> list[dict[str, Any]]:
 def test_run_bench_files(tmp_path: Path) -> None:
     """The accuracies of `score.json`: over both orders, and of pairs that are right in both."""
     rows = run_bench_rows("length bias")
-    file = written(tmp_path / "model" / "biasbench.json", {"length bias": rows, "concreteness": []} | {})
-    result = brought(written(file, {"length bias": rows}), "evalbiasbench")
+    file = written(tmp_path / "model" / "biasbench.json", {"length bias": rows, "concreteness": []})
+    result = brought(file, "evalbiasbench")
     single = sum(row["result"][name]["is_correct"] for row in rows for name in ("orig", "swap")) / 8
     pair = sum(all(row["result"][name]["is_correct"] for name in ("orig", "swap")) for row in rows) / 4
     assert accuracies(result, "length bias")["orders/mean"] == single == 0.5
@@ -229,6 +251,35 @@ def test_run_bench_that_contradicts_itself(tmp_path: Path) -> None:
     result = brought(written(tmp_path / "biasbench.json", {"length bias": rows}), "evalbiasbench")
     assert "prediction and label contradict is_correct, and is_correct is taken: 1 row" in result.notes
     assert accuracies(result, "length bias")["orders/first"] == 0.25
+
+
+@pytest.mark.parametrize("wrong", ["True", "False", None, 2, []])
+def test_run_bench_says_whether_it_is_right(tmp_path: Path, wrong: Any) -> None:
+    rows = run_bench_rows("length bias")
+    rows[1]["result"]["swap"]["is_correct"] = wrong
+    with pytest.raises(DataError, match="entry 1: 'is_correct' must be true or false, not "):
+        brought(written(tmp_path / "biasbench.json", {"length bias": rows}), "evalbiasbench")
+
+
+def test_run_bench_counts_ties_as_the_file_does(tmp_path: Path) -> None:
+    """The accuracies of `score.json` are the means of `is_correct`, whatever the predictions are."""
+    rows = run_bench_rows("length bias")
+    rows[0]["result"]["swap"] = {"prediction": "tie", "is_correct": False}
+    rows[1]["result"]["orig"] = {"prediction": "tie", "is_correct": 0.5}
+    result = brought(written(tmp_path / "biasbench.json", {"length bias": rows}), "evalbiasbench")
+    single = sum(float(row["result"][name]["is_correct"]) for row in rows for name in ("orig", "swap")) / 8
+    firsts = sum(float(row["result"]["orig"]["is_correct"]) for row in rows) / 4
+    found = accuracies(result, "length bias")
+    assert (found["orders/first"], single, firsts) == (firsts, 2.5 / 8, 0.375)
+    assert "the file counts a tie as wrong, and so it is taken for a verdict that is missing: 1 row" in result.notes
+
+
+def test_run_bench_of_hhh_under_its_own_rule(tmp_path: Path) -> None:
+    """HHH alignment counts ties as losses; run_bench takes the mean of both orders."""
+    rows = run_bench_rows("x")
+    result = brought(written(tmp_path / "hhh.json", {"harmless": rows}), "hhh-alignment")
+    assert accuracies(result, "harmless")["orders/mean"] == 0.25
+    assert accuracies(derive(result.path, "shared-ties@1"), "harmless")["orders/mean"] == 0.5
 
 
 @pytest.mark.parametrize("columns", [False, True])
@@ -296,6 +347,29 @@ def test_rm_r1_logs_of_rmb(tmp_path: Path) -> None:
     rows[5]["results"] = 0
     again = brought(written(tmp_path / "bon.json", rows[4:]), "rmb")
     assert again.value("section", "bon/Helpfulness") == 0.0
+
+
+def test_rm_r1_results_are_taken_as_they_are(tmp_path: Path) -> None:
+    """A result is one also where the answer shows no letter; a tie counts one half, as in RM-R1's scripts."""
+    rows = rmb_logs()[:4]
+    for row, value, text in zip(rows, (1, 0, 0.5, 1), ("none", "none", "[[C]]", "[[A]] or [[B]]"), strict=True):
+        row |= {"results": value, "answers": text}
+    result = brought(written(tmp_path / "log.json", rows), "rmb")
+    record = result.record("section", "pairwise/Harmlessness")
+    assert (record.value, record.ties, record.failures) == (0.5, 1, 1)
+    assert derive(result.path, "shared-ties@1").value("section", "pairwise/Harmlessness") == 2.5 / 4
+    assert any(note.startswith("the file counts a tie one half (--policy shared-ties@1") for note in result.notes)
+
+
+@pytest.mark.parametrize("results", [(1, 1), (1, 0)])
+def test_rm_r1_lists_that_hold_a_text_twice(tmp_path: Path, results: tuple[int, int]) -> None:
+    rows = rmb_logs()[4:]
+    for row, value in zip(rows, results, strict=True):
+        row["results"] = value
+        row["text_rejected"] = rows[0]["text_rejected"]
+        row["answers"] = "[[A]]" if row["Is_Chosen_Answer_Shuffled_toPositionB"] != bool(value) else "[[B]]"
+    record = brought(written(tmp_path / "bon.json", rows), "rmb").record("section", "bon/Helpfulness")
+    assert (record.value, record.failures) == (float(all(results)), 0)
 
 
 def test_rm_r1_logs_of_other_texts(tmp_path: Path) -> None:

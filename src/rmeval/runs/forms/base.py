@@ -28,7 +28,6 @@ __all__ = [
     "numbers",
     "of_steps",
     "pair_verdict",
-    "place_holder",
     "result_verdict",
     "winner_of",
 ]
@@ -162,7 +161,7 @@ def number(row: Row, value: Any) -> float:
 
 
 _WHOLE = re.compile(r"\s*[+-]?\d{1,18}\s*")
-_NUMBERS = re.compile(r"score|reward|^response$|^results?$|^k$|correct", re.IGNORECASE)
+_NUMBERS = re.compile(r"score|reward|^results?$|^k$|correct", re.IGNORECASE)
 
 
 def from_csv(row: Row) -> Row:
@@ -246,8 +245,3 @@ def result_verdict(row: Row, item: Item, order: int, right: float, right_first: 
     if winner is None or len(item.responses) != 2:
         raise DataError(f"{row.where}: one verdict for the {len(item.responses)} answers of item {item.id}")
     return pair_verdict(item, winner, 1 - winner, order, right, right_first)
-
-
-def place_holder(number: int) -> str:
-    """What stands for the text of an answer that a file does not hold: all are of one length."""
-    return f"(answer {number:03d}, not in the file)"

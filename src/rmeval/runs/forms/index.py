@@ -13,7 +13,7 @@ from rmeval.digests import digest
 from rmeval.errors import DataError
 from rmeval.types import Item
 
-__all__ = ["ItemIndex", "agrees", "plain"]
+__all__ = ["ItemIndex", "agrees", "place_holder", "plain"]
 
 _WORD = re.compile(r"\w+")
 
@@ -106,7 +106,9 @@ def _names(row: Row, parts: Sequence[str]) -> list[str]:
 
 
 def agrees(row: Row, item: Item) -> bool | None:
-    """Whether the texts that a row holds are the item's; None if it holds none."""
+    """Whether the texts that a row holds are the item's; None if the row or the item has none."""
+    if item.responses[0].text == place_holder(0):
+        return None
     if sides := _sides(row):
         return len(sides) == len(item.responses) and _occurs(item, sides)
     prompt, chosen, rejected = _texts(item)
@@ -145,6 +147,11 @@ def _answers_digest(texts: Iterable[str]) -> str:
 
 def _are_texts(values: Sequence[Any]) -> bool:
     return all(isinstance(text, str) for text in values)
+
+
+def place_holder(number: int) -> str:
+    """What stands for the text of an answer that a file does not hold: all are of one length."""
+    return f"(answer {number:03d}, not in the file)"
 
 
 def plain(value: Any) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 from rmeval.benchmarks.source import Row
 from rmeval.digests import digest
 from rmeval.errors import DataError
-from rmeval.runs.forms.base import Form, Reading, Score, Verdict, has, of_steps, pair_verdict, place_holder, winner_of
+from rmeval.runs.forms.base import Form, Reading, Score, Verdict, has, of_steps, pair_verdict, winner_of
+from rmeval.runs.forms.index import place_holder
 from rmeval.types import Item, Response
 
 __all__ = ["FORMS"]
@@ -51,13 +52,23 @@ def _item(row: Row, writers: Sequence[str], reading: Reading) -> tuple[Item, lis
             places = _by_writer(item, range(len(item.responses)), row)
             return item, [places[writer].pop(0) for writer in writers]
     for item in near:
-        # RewardBench's pairs of math-prm, whose texts do not say who wrote them: the files have the right one first.
+        # RewardBench's pairs of math-prm, whose texts do not say who wrote them.
         right = winner_of(item)
         if len(item.responses) == len(writers) == 2 and right is not None:
-            return item, [right, 1 - right]
+            first = _right_one(writers)
+            return item, [right if place == first else 1 - right for place in range(2)]
     if near:
         raise _other_solutions(row, near[0], writers)
     return None
+
+
+def _right_one(writers: Sequence[str]) -> int:
+    """The place of the right solution: that of a person, or the first."""
+    return writers.index(_PERSON) if writers.count(_PERSON) == 1 else 0
+
+
+_PERSON = "human_to_GPT-4"
+"""What RewardMATH calls the writer of a right solution."""
 
 
 def _other_solutions(row: Row, item: Item, writers: Sequence[str]) -> DataError:
@@ -162,7 +173,8 @@ def _states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
         seen.add(problem)
         if "chosen_position" in row.fields:
             writers = ["(the right one's writer is not in the file)", *writers]
-        for place, writer in enumerate(writers):
+        first = _right_one(writers)
+        for place, writer in enumerate([writers[first], *writers[:first], *writers[first + 1 :]]):
             yield Row(
                 {
                     "problem": problem,

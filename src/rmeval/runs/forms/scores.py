@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 
 from rmeval.benchmarks.source import Row
 from rmeval.errors import DataError
-from rmeval.runs.forms.base import Form, Reading, Score, has, number, numbers, place_holder
-from rmeval.runs.forms.index import agrees
+from rmeval.runs.forms.base import Form, Reading, Score, has, number, numbers
+from rmeval.runs.forms.index import agrees, place_holder
 from rmeval.types import Item
 
 __all__ = ["FORMS", "OTHER_TEXTS", "reward_bench_states", "rmb_item"]
@@ -41,16 +42,34 @@ def _ours(row: Row, reading: Reading) -> Iterator[Score]:
         return
     place = row.get("response")
     if isinstance(place, str):
-        texts = [response.text for response in item.responses]
-        if texts.count(place) != 1:
-            raise DataError(
-                f"{row.where}: 'response' is the text of {texts.count(place)} answers of item {item.id}: give its "
-                f"number, from 0 to {len(texts) - 1}"
-            )
-        place = texts.index(place)
+        place = _place(row, item, place)
     if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(item.responses):
         raise DataError(f"{row.where}: 'response' must be a number from 0 to {len(item.responses) - 1}, not {place!r}")
     yield Score(item.id, place, number(row, row.get("score")))
+
+
+_PLACE = re.compile(r"\s*(\d{1,9})(\.0*)?\s*")
+
+
+def _place(row: Row, item: Item, text: str) -> int:
+    """The place of an answer from its text or, as in CSV, from the digits of its number."""
+    texts = [response.text for response in item.responses]
+    digits = _PLACE.fullmatch(text)
+    number = None if digits is None else int(digits[1])
+    named = [place for place, own in enumerate(texts) if own == text]
+    if number is not None and (not named or named == [number] or number >= len(texts)):
+        return number if not named else named[0]
+    if number is not None:
+        raise DataError(
+            f"{row.where}: 'response' {text!r} is the number of one answer of item {item.id} and the text of another: "
+            "give JSON Lines, with numbers that are not in quotes"
+        )
+    if len(named) != 1:
+        raise DataError(
+            f"{row.where}: 'response' is the text of {len(named)} answers of item {item.id}: give its number, from 0 "
+            f"to {len(texts) - 1}"
+        )
+    return named[0]
 
 
 def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
@@ -191,6 +210,7 @@ def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
     if not isinstance(scores, list) or not all(isinstance(own, list) for own in scores):
         raise row.wrong("full_scores", "a list of scores for each answer", scores)
     found = []
+    missing = False
     for place, own in enumerate(scores):
         wrong = _at(errors, place)
         known = [
@@ -198,10 +218,11 @@ def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
             for k, sample in enumerate(own)
             if not _is_error(_at(wrong, k)) and not math.isnan(value := number(row, sample))
         ]
-        if len(known) < len(own):
-            reading.remark("some samples are errors, and the mean is of the others")
+        missing |= len(known) < len(own)
         mean = math.fsum(known) / len(known) if known else math.nan
         found.append((mean, not known and bool(_at(refused, place) if isinstance(refused, list) else refused)))
+    if missing:
+        reading.remark("some samples are errors, and the mean is of the others")
     return found
 
 

@@ -51,6 +51,9 @@ def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
         swapped = _model_scores(row, 1)
         if swapped is not None and swapped[::-1] != scores:
             reading.remark("the scores of the swapped order are others, and those of the first order are taken")
+        said = DECISIONS.get(str(judgments[0].get("decision")))
+        if said is not None and not math.isnan(sum(scores)) and said != _preferred(*scores):
+            reading.remark("the decision is not that of the scores, which are taken")
         for place, score in enumerate(scores):
             yield Score(item.id, place, score)
         return
@@ -61,6 +64,11 @@ def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
         prefers = DECISIONS.get(decision.replace(" ", "").replace(">>", ">"), math.nan) if decision else math.nan
         # The judge saw B as A in the second one.
         yield pair_verdict(item, order, 1 - order, order, prefers, True)
+
+
+def _preferred(one: float, other: float) -> float:
+    """1 where the first score is the higher one, 0 where the second is, 0.5 where they are equal."""
+    return 0.5 if one == other else float(one > other)
 
 
 def _is_object(value: Any) -> bool:
@@ -74,11 +82,13 @@ def _model_scores(row: Row, order: int) -> list[float] | None:
         said = row.fields["judgments"][order]
         scores = said["judgment"].get("scores")
         # Forks rate both answers and decide, too: then the decision is the verdict, unless a reward model made it.
-        if scores is None and (said.get("decision") is None or row.fields.get("judge_name") == "reward_model"):
+        if scores is None and row.fields.get("judge_name") == "reward_model":
             scores = [said["judgment"]["score_A"], said["judgment"]["score_B"]]
-        return [number(row, scores[0]), number(row, scores[1])]
     except (AttributeError, LookupError, TypeError):
         return None
+    if scores is not None and not (isinstance(scores, list) and len(scores) == 2):
+        raise DataError(f"{row.where}: 'scores' must hold two numbers, the scores of A and of B")
+    return None if scores is None else [number(row, score) for score in scores]
 
 
 def _check_pair(row: Row, item: Item, reading: Reading) -> None:
@@ -89,7 +99,8 @@ def _check_pair(row: Row, item: Item, reading: Reading) -> None:
     columns = ("question", "response_A", "response_B")
     texts = (item.prompt[-1].content, *(response.text for response in item.responses))
     for column, text in zip(columns, texts, strict=True):
-        if row.fields.get(column) not in (None, text):
+        own = row.fields.get(column)
+        if own is not None and (not isinstance(own, str) or own.strip() != text.strip()):
             raise DataError(
                 f"{row.where}: its {column} is not that of item {item.id}, which has its pair_id: the verdicts are of "
                 "other data"
@@ -166,22 +177,24 @@ def _run_bench(row: Row, reading: Reading) -> Iterator[Verdict]:
         raise row.wrong("result", "an object with 'orig', 'swap' or both", result)
     for order, key in enumerate(("orig", "swap")):
         if isinstance(own := result.get(key), dict):
-            right = _run_bench_right(own)
+            right = _run_bench_right(row, own, reading)
             said = str(own.get("prediction"))
             if order == 0 and said in ("1", "2") and (said == str(label)) != (right == 1.0):
                 reading.remark("prediction and label contradict is_correct, and is_correct is taken")
             yield pair_verdict(item, places[label - 1], places[2 - label], order, right, (order == 0) == (label == 1))
 
 
-def _run_bench_right(result: Mapping[str, Any]) -> float:
-    """Whether a verdict is right; one that is not and names no answer is a tie or missing."""
+def _run_bench_right(row: Row, result: Mapping[str, Any], reading: Reading) -> float:
+    """Whether a verdict is right, 0.5 for a tie; NaN for one that is wrong in the file and names no answer."""
     right = result.get("is_correct")
-    if right in (0, 1) and right:
-        return 1.0
+    if right not in (0, 0.5, 1):
+        raise DataError(f"{row.where}: 'is_correct' must be true or false, not {right!r}")
     prediction = result.get("prediction")
-    if str(prediction).strip().lower() in ("1", "2", "a", "b"):
-        return 0.0
-    return _winner(prediction)
+    if right or str(prediction).strip().lower() in ("1", "2", "a", "b"):
+        return float(right)
+    if _winner(prediction) == 0.5:
+        reading.remark("the file counts a tie as wrong, and so it is taken for a verdict that is missing")
+    return math.nan
 
 
 def _run_bench_biases(rows: Sequence[Row], path: Path) -> Iterator[Row]:
@@ -247,17 +260,28 @@ def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
     wrong = [k for k, response in enumerate(item.responses) if k and response.text.strip() == rejected]
     if item.responses[0].text.strip() != chosen or not wrong:
         raise DataError(f"{row.where}: its texts are not answers of item {item.id}, which has its uid and category")
-    value, swapped = row.get("results"), row.fields.get("Is_Chosen_Answer_Shuffled_toPositionB")
-    if value not in (0, 1):
-        raise DataError(f"{row.where}: 'results' must be 1 or 0, not {value!r}")
-    right, text = float(value), row.fields.get("answers")
+    # A list may hold a text twice: each of its rows is about another one.
+    place = next((k for k in wrong if not reading.again(f"{item.id} {k}")), wrong[0])
+    swapped = row.fields.get("Is_Chosen_Answer_Shuffled_toPositionB")
+    right = _rm_r1_right(row, swapped, reading)
+    yield pair_verdict(item, 0, place, 0, right, None if swapped is None else not swapped)
+
+
+def _rm_r1_right(row: Row, swapped: Any, reading: Reading) -> float:
+    """The result, and NaN where RM-R1 counts as wrong what holds no verdict: no letter, or both."""
+    value, text = row.get("results"), row.fields.get("answers")
+    if value not in (0, 0.5, 1):
+        raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a tie, not {value!r}")
+    if value == 0.5:
+        reading.remark("the file counts a tie one half (--policy shared-ties@1 counts it so, too)")
+        return 0.5
     if isinstance(text, str):
         letters = set(re.findall(r"\[\[([AB])\]\]", text))
         if len(letters) != 1:
-            right = math.nan  # Both letters, or none, are no verdict, which RM-R1 counts as wrong.
-        elif isinstance(swapped, bool) and ((letters == {"B"}) == swapped) != bool(value):
+            return float(value) or math.nan
+        if isinstance(swapped, bool) and ((letters == {"B"}) == swapped) != bool(value):
             reading.remark("the letter in the answer contradicts the result, and the result is taken")
-    yield pair_verdict(item, 0, wrong[0], 0, right, None if swapped is None else not swapped)
+    return float(value)
 
 
 def _answer(row: Row, column: str) -> str:
