@@ -96,6 +96,15 @@ def test_single_tokens_without_their_embeddings(base: Path, tmp_path: Path) -> N
         rmeval.score(str(adapter), TALKS)
 
 
+def test_single_tokens_that_are_no_ids(base: Path, tmp_path: Path) -> None:
+    adapter, _ = trained(base, tmp_path, **WAYS["single tokens"])
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    for wrong in ("x", ["<a>"], {"embed_tokens": 3}):
+        (adapter / "adapter_config.json").write_text(json.dumps(config | {"trainable_token_indices": wrong}))
+        with pytest.raises(ModelError, match="which are no ids of tokens"):
+            rmeval.score(str(adapter), TALKS)
+
+
 def test_added_tokens_of_which_nothing_was_saved(base: Path, tmp_path: Path) -> None:
     adapter, _ = trained(base, tmp_path, saving={"save_embedding_layers": False})
     with pytest.raises(

@@ -24,7 +24,15 @@ from transformers.utils import logging as logs
 from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
 from rmeval.engines.hf.adapter import adapter_modules, lay_over, task_of
 from rmeval.engines.hf.checkpoint import Checkpoint
-from rmeval.engines.hf.code import complete_class, is_own_class, own_class, restore_unsaved
+from rmeval.engines.hf.code import (
+    any_error,
+    check_names,
+    complete_class,
+    is_own_class,
+    own_class,
+    passed_over,
+    restore_unsaved,
+)
 from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
@@ -92,6 +100,7 @@ class Network:
             )
         except LOADING_ERRORS as error:
             raise _cannot_load(checkpoint, error) from error
+        check_names(self.config, checkpoint.source)
 
     @property
     def says_words(self) -> bool:
@@ -212,7 +221,7 @@ class Network:
 
     def _from_pretrained(self) -> Any:
         checkpoint = self.checkpoint
-        head = None if self.language_model else find_head(checkpoint, self.config, self._head)
+        head = None if self.language_model else find_head(checkpoint, self.config, self._head, self._own is not None)
         trained: dict[str, tuple[int, ...]] = {}
         load = dict(self._load)
         if checkpoint.adapter is not None:
@@ -238,7 +247,7 @@ class Network:
             random = {name for name in random if "pooler" not in name.split(".")}
         if random:
             raise self._untrained(sorted(random))
-        self._note_passed_over(model)
+        self._note_passed_over(model, head)
         self._note_unused(found["unexpected_keys"], head)
         if checkpoint.adapter is not None:
             self._adapted = lay_over(model, checkpoint.adapter)
@@ -254,7 +263,7 @@ class Network:
         load = {**load, "dtype": dtype, "output_loading_info": True, "ignore_mismatched_sizes": True}
         own = self._own if self._head is None else None
         try:
-            with _quiet():
+            with _quiet(), any_error():
                 if own is not None:
                     complete_class(own[1], self.checkpoint.source, load["revision"], load.get("code_revision"))
                 kind = self._kind(head) if own is None else getattr(transformers, own[0])
@@ -275,18 +284,18 @@ class Network:
         adapter = self.checkpoint.adapter
         return AutoModelForCausalLM if adapter is not None and task_of(adapter) == "CAUSAL_LM" else AutoModel
 
-    def _note_passed_over(self, model: Any) -> None:
-        """Says that the checkpoint brings a class of its own for this, if another was loaded."""
-        own = own_class(self.config, self.language_model)
-        if own is None or is_own_class(model):
+    def _note_passed_over(self, model: Any, head: str | None) -> None:
+        """Says that the checkpoint names a class of its own for this, if another was loaded."""
+        found = None if is_own_class(model) else passed_over(self.config, self.language_model, head)
+        if found is None:
             return
-        self._passed_over = own[1]
+        self._passed_over, advice = found
         logger.warning(
-            "%s names a class of its own (%s), which was passed over: scores are of %s, as transformers has it; "
-            "read that code, and if you trust it give --trust-remote-code",
+            "%s names a class of its own (%s), which was passed over: scores are of %s, as transformers has it; %s",
             self.checkpoint.source,
-            own[1],
+            self._passed_over,
             type(model).__name__,
+            advice,
         )
 
     def _refuse_shapes(self, mismatched: Iterable[Sequence[Any]], trained: Mapping[str, Any]) -> None:

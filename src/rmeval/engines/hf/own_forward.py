@@ -14,7 +14,7 @@ import torch
 
 from rmeval.engines import AtPositions, LastToken, OwnForward, Pooled, Readout, TokenSequence
 from rmeval.engines.hf import LOADING_ERRORS
-from rmeval.engines.hf.code import is_own_class
+from rmeval.engines.hf.code import any_error, is_own_class
 from rmeval.engines.hf.heads import HEAD
 from rmeval.engines.hf.readouts import Below, Reader
 from rmeval.errors import ModelError, reason_of
@@ -268,7 +268,7 @@ class Forward:
         taken = inspect.signature(type(model).forward).parameters
         if "attention_mask" not in taken and not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
             del given["attention_mask"]  # Then padded batches give other values, which is noticed.
-        with torch.inference_mode(), self._no_padding_token(len(ids)):
+        with torch.inference_mode(), self._no_padding_token(len(ids)), any_error():
             output = model(**given)
         lengths = mask.sum(1).tolist()
         for tensor in _tensors(output):

@@ -1,0 +1,148 @@
+"""Classes that a config names: those that are passed over are reported, and what goes wrong with them is a sentence."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import rmeval
+from rmeval.errors import ModelError
+from rmeval.types import Conversation, Message
+from tests.command import command
+
+TALKS: list[Conversation] = [
+    (Message("user", "what is the capital"), Message("assistant", answer)) for answer in ("the capital is so", "why")
+]
+NATIVE = "Qwen3ForSequenceClassification"
+ENTRY = "AutoModelForSequenceClassification"
+CODE = """
+from transformers import Qwen3ForSequenceClassification
+
+
+class Odd(Exception):
+    pass
+
+
+class Mine(Qwen3ForSequenceClassification):
+    def __init__(self, config):
+        super().__init__(config)
+        {at_init}
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        {at_forward}
+        return super().forward(input_ids, attention_mask=attention_mask)
+"""
+
+
+@pytest.fixture
+def folder(checkpoint: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(checkpoint, tmp_path / "m"))
+
+
+def state(folder: Path, **changes: Any) -> None:
+    """Changes the config."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+
+def head(folder: Path, name: str) -> None:
+    """Adds a head of another name."""
+    file = folder / "model.safetensors"
+    save_file(load_file(file) | {f"{name}.weight": torch.ones(1, 32)}, file, {"format": "pt"})
+
+
+@pytest.mark.parametrize("entry", ["AutoModel", "AutoModelForTokenClassification", "AutoModelForRewardModel"])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_class_for_another_use(folder: Path, caplog: pytest.LogCaptureFixture, entry: str, trusted: bool) -> None:
+    """The architecture is one of transformers, and is what is loaded."""
+    expected = rmeval.score(str(folder), TALKS)
+    (folder / "own.py").write_text(CODE.format(at_init="", at_forward="raise Odd"))
+    state(folder, auto_map={entry: "own.Mine"})
+    assert list(rmeval.score(str(folder), TALKS, trust_remote_code=trusted)) == list(expected)
+    assert f"(own.Mine), which was passed over: scores are of {NATIVE}, as transformers has it; if" in caplog.text
+
+
+def test_what_is_not_a_class_of_the_classifier(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    entries = {"AutoConfig": "own.C", "AutoTokenizer": ["own.T", None], "AutoModelForCausalLM": "own.Mine"}
+    state(folder, auto_map=entries)
+    rmeval.score(str(folder), TALKS)
+    assert "passed over" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("stated", "changes", "noted"),
+    [("QwenRewarder", {}, True), ("RewardModel", {"value_head_prefix": "score"}, False), (NATIVE, {}, False)],
+)
+def test_a_class_without_code(
+    folder: Path, caplog: pytest.LogCaptureFixture, stated: str, changes: dict[str, Any], noted: bool
+) -> None:
+    """OpenRLHF's checkpoints name a class that it makes while it runs; their head is known."""
+    state(folder, architectures=[stated], **changes)
+    with caplog.at_level(logging.WARNING):
+        rmeval.score(str(folder), TALKS)
+    assert ("(QwenRewarder), which was passed over" in caplog.text) == noted
+    assert ("passed over" in caplog.text) == noted
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"architectures": [5]}, r"has architectures=\[5\], where a list of names is needed"),
+        ({"architectures": NATIVE}, "has architectures='Qwen3.*', where a list of names is needed"),
+        ({"auto_map": "own.Mine"}, "has auto_map='own.Mine', where a class for each use is needed"),
+        ({"auto_map": ["own.Mine"]}, r"has auto_map=\['own.Mine'\], where a class for each use is needed"),
+    ],
+)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_classes_stated_in_another_way(folder: Path, changes: dict[str, Any], sentence: str, trusted: bool) -> None:
+    state(folder, **changes)
+    with pytest.raises(ModelError, match=sentence):
+        rmeval.score(str(folder), TALKS, trust_remote_code=trusted)
+
+
+@pytest.mark.parametrize(
+    ("at_init", "at_forward", "sentence"),
+    [
+        ("raise Odd('it is odd')", "", "cannot be loaded as a sequence classifier \\(Odd: it is odd\\)"),
+        ("raise SystemExit(3)", "", "cannot be loaded as a sequence classifier \\(SystemExit: 3\\)"),
+        ("", "raise Odd('it is odd')", "the forward of .* \\(Mine\\) fails \\(Odd: it is odd\\)"),
+        ("", "raise SystemExit(3)", "the forward of .* \\(Mine\\) fails \\(SystemExit: 3\\)"),
+    ],
+)
+def test_code_that_raises_anything(folder: Path, at_init: str, at_forward: str, sentence: str) -> None:
+    (folder / "own.py").write_text(CODE.format(at_init=at_init, at_forward=at_forward))
+    state(folder, architectures=["Mine"], auto_map={ENTRY: "own.Mine"})
+    with pytest.raises(ModelError, match=sentence) as caught:
+        rmeval.score(str(folder), TALKS, trust_remote_code=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_several_heads(folder: Path) -> None:
+    """Which of them makes the score is not to be guessed."""
+    expected = rmeval.score(str(folder), TALKS)
+    head(folder, "v_head.summary")
+    with pytest.raises(ModelError, match=r"several heads \(v_head.summary, score\): give one of them with --head"):
+        rmeval.score(str(folder), TALKS)
+    assert rmeval.score(str(folder), TALKS, head="score") == pytest.approx(list(expected), abs=1e-5)
+    other = rmeval.score(str(folder), TALKS, head="v_head.summary")
+    assert max(abs(other - expected)) > 1e-3
+
+
+def test_a_config_that_cannot_be_read_is_one_sentence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tokenizer's class reads it too, and fails; that is no other fault."""
+    state(folder, hidden_size="32")
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"prompt": "q", "response": "r"}\n')
+    done = command(capsys, "score", folder, source, "-o", tmp_path / "out.jsonl")
+    assert done.code == 2
+    assert "note:" not in done.err
+    assert "hidden_size" in done.err
