@@ -179,6 +179,17 @@ def test_a_pickled_head_only_on_request(base: Path, tmp_path: Path) -> None:
     assert found == pytest.approx(rmeval.score(str(together), TALKS), abs=1e-6)
 
 
+def test_a_head_of_another_name(base: Path, tmp_path: Path) -> None:
+    beside, together = body_and_head(base, tmp_path / "m")
+    head = load_file(beside / "value_head.safetensors")
+    renamed = {name.replace("v_head.summary", "linear"): tensor for name, tensor in head.items()}
+    save_file(renamed, beside / "value_head.safetensors")
+    with pytest.raises(ModelError, match=r"holds linear\.\w+, which is no head of a known name: .*--head"):
+        rmeval.score(str(beside), TALKS)
+    found = rmeval.score(str(beside), TALKS, head="linear")
+    assert found == pytest.approx(rmeval.score(str(together), TALKS), abs=1e-6)
+
+
 @pytest.mark.parametrize("place", ["adapter", "base"])
 @pytest.mark.parametrize("name", ["value_head.safetensors", "value_head.bin", "pytorch_model.bin"])
 def test_a_head_beside_an_adapter_or_its_base(base: Path, tmp_path: Path, place: str, name: str) -> None:

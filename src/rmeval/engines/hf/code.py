@@ -81,7 +81,7 @@ def passed_over(config: Any, language_model: bool, head: str | None) -> tuple[st
             return reference, "if that class makes the score, its name belongs in the config's architectures"
     stated = tuple(config.architectures or ())
     published = head not in (None, "score") or hasattr(config, "value_head_prefix")
-    if stated and not published and not any(hasattr(transformers, name) for name in stated):
+    if stated and not published and not set(stated) & set(dir(transformers)):
         return stated[0], "no code for it comes with the checkpoint, so compare some scores with its authors'"
     return None
 

@@ -65,11 +65,8 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None, own: bool 
     if len(several) > 1 and not named and not own:
         raise ModelError(f"{checkpoint.source} has several heads ({', '.join(several)}): give one of them with --head")
     found = next((name for name in (named, *several) if name), None)
-    if found is None and (pickled := _pickled_head(checkpoint)):
-        raise ModelError(
-            f"{checkpoint.name} has its head in {pickled}, a pickle, which can run code when loaded: save it "
-            "as safetensors, or if you trust it give --model-kwargs use_safetensors=false"
-        )
+    if found is None:
+        _refuse_unread(checkpoint, beside)
     return found
 
 
@@ -132,6 +129,23 @@ def _beside_adapter(checkpoint: Checkpoint) -> dict[str, Path]:
     return _names([path for path in names if path.is_file()])
 
 
+def _refuse_unread(checkpoint: Checkpoint, beside: dict[str, Path]) -> None:
+    """Refuses a file with a head that is not read: a pickle that was not asked for, or a head of another name.
+
+    Raises:
+        ModelError: If there is one.
+    """
+    if pickled := _pickled_head(checkpoint):
+        raise ModelError(
+            f"{checkpoint.name} has its head in {pickled}, a pickle, which can run code when loaded: save it "
+            "as safetensors, or if you trust it give --model-kwargs use_safetensors=false"
+        )
+    files = [path for name in head_names(checkpoint.layout) if (path := checkpoint.file(name)) is not None]
+    if unknown := beside or _names(files):
+        name, file = next(iter(unknown.items()))
+        raise ModelError(f"{file} holds {name}, which is no head of a known name: if it is one, name it with --head")
+
+
 def _pickled_head(checkpoint: Checkpoint) -> str | None:
     """The name of a pickle that holds the head, where no pickle was asked for."""
     if checkpoint.layout.pickle:
@@ -139,9 +153,15 @@ def _pickled_head(checkpoint: Checkpoint) -> str | None:
     asked = checkpoint.layout._replace(pickle=True)
     if checkpoint.adapter is not None and checkpoint.adapter_place is not None:
         beside = getter(*checkpoint.adapter_place, WHOLE)
-        if found := next((name for name in head_names(asked, adapter=True) if beside(name) is not None), None):
+        if found := next(
+            (name for name in _pickles(head_names(asked, adapter=True)) if beside(name) is not None), None
+        ):
             return found
-    return next((name for name in head_names(asked) if checkpoint.file(name) is not None), None)
+    return next((name for name in _pickles(head_names(asked)) if checkpoint.file(name) is not None), None)
+
+
+def _pickles(names: list[str]) -> list[str]:
+    return [name for name in names if name.endswith(".bin")]
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, Path]:
