@@ -75,11 +75,15 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_tokens_that_were_added_in_training(base: Path, tmp_path: Path, way: str) -> None:
+def test_tokens_that_were_added_in_training(
+    base: Path, tmp_path: Path, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
     adapter, merged = trained(base, tmp_path, **WAYS[way])
     expected = rmeval.score(str(merged), TALKS)
     assert len(set(expected)) == 3
+    caplog.clear()
     assert rmeval.score(str(adapter), TALKS) == pytest.approx(expected, abs=1e-5)
+    assert "no place for" not in caplog.text  # The base's own head is what the adapter's replaces.
 
 
 def test_single_tokens_without_their_embeddings(base: Path, tmp_path: Path) -> None:

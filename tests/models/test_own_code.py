@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import rmeval
 from rmeval.errors import ModelError
@@ -122,6 +123,33 @@ def test_code_that_raises_anything(folder: Path, at_init: str, at_forward: str, 
     with pytest.raises(ModelError, match=sentence) as caught:
         rmeval.score(str(folder), TALKS, trust_remote_code=True)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("part", [":300", "-300:"])
+def test_code_that_cuts_long_input(folder: Path, part: str) -> None:
+    """Short conversations, which are compared first, do not show it."""
+    texts = ("why", "so " * 40, "it is so " * 12, "the capital of " * 100, "what is " * 150)
+    talks = [(Message("user", "why"), Message("assistant", text)) for text in texts]
+    network = AutoModelForSequenceClassification.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    expected, lengths = [], []
+    for talk in talks:
+        messages = [{"role": one.role, "content": one.content} for one in talk]
+        ids = tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"]
+        lengths.append(len(ids))
+        kept = ids[:300] if part == ":300" else ids[-300:]
+        with torch.inference_mode():
+            expected.append(float(network(input_ids=torch.tensor([kept])).logits))
+    assert max(lengths[:3]) < 256 < 300 < min(lengths[3:])
+    cut = f"input_ids, attention_mask = input_ids[:, {part}], attention_mask[:, {part}]"
+    (folder / "own.py").write_text(CODE.format(at_init="", at_forward=cut))
+    state(folder, architectures=["Mine"], auto_map={ENTRY: "own.Mine"})
+    model = rmeval.load_model(str(folder), trust_remote_code=True)
+    assert rmeval.score(model, talks) == pytest.approx(expected, abs=1e-5)
+    again = rmeval.load_model(str(folder), trust_remote_code=True)
+    found = [float(score) for some in (talks[:3], talks[3:], talks[:3]) for score in rmeval.score(again, some)]
+    assert found == pytest.approx([*expected, *expected[:3]], abs=1e-5)
+    assert again.facts()["readout"]["read"].startswith("own forward")
 
 
 def test_several_heads(folder: Path) -> None:

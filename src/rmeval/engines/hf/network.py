@@ -54,6 +54,7 @@ class Network:
         language_model: Whether it is run as one.
         forward: The network's own forward, where it is a classifier.
         head_name: Name of the head that was put on its body, if one was.
+        passed_over: The class that its config names where another was loaded, and what to do about it.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Network:
         self._model: Any = None
         self._adapted: Any = None
         self._unused: list[str] = []
-        self._passed_over: str | None = None
+        self.passed_over: tuple[str, str] | None = None
         self.head_name: str | None = None
         self.forward = Forward(self)
         if self._load["use_safetensors"] is False:
@@ -145,7 +146,7 @@ class Network:
             "device": name,
             "architecture": type(self._model).__name__ if self._model is not None else None,
             "unused_weights": self._unused,
-            **({"code_passed_over": self._passed_over} if self._passed_over else {}),
+            **({"code_passed_over": self.passed_over[0]} if self.passed_over else {}),
             **self.forward.facts(),
         }
 
@@ -286,17 +287,15 @@ class Network:
 
     def _note_passed_over(self, model: Any, head: str | None) -> None:
         """Says that the checkpoint names a class of its own for this, if another was loaded."""
-        found = None if is_own_class(model) else passed_over(self.config, self.language_model, head)
-        if found is None:
-            return
-        self._passed_over, advice = found
-        logger.warning(
-            "%s names a class of its own (%s), which was passed over: scores are of %s, as transformers has it; %s",
-            self.checkpoint.source,
-            self._passed_over,
-            type(model).__name__,
-            advice,
-        )
+        self.passed_over = None if is_own_class(model) else passed_over(self.config, self.language_model, head)
+        if self.passed_over is not None:
+            logger.warning(
+                "%s names a class of its own (%s), which was passed over: scores are of %s, as transformers has it; %s",
+                self.checkpoint.source,
+                self.passed_over[0],
+                type(model).__name__,
+                self.passed_over[1],
+            )
 
     def _refuse_shapes(self, mismatched: Iterable[Sequence[Any]], trained: Mapping[str, Any]) -> None:
         """Refuses weights whose shape is not the config's, unless an adapter brings them.
@@ -334,7 +333,8 @@ class Network:
         return f"; its config names a class of its own ({own[1]}): read that code, and try --trust-remote-code"
 
     def _note_unused(self, names: Iterable[str], head: str | None) -> None:
-        own = ("lm_head.", f"{head}.") if head is not None else ()
+        # What another head replaces; an adapter brings its own.
+        own = ("lm_head.", f"{head}.") if head is not None or self.checkpoint.adapter is not None else ()
         self._unused = sorted(name for name in names if not name.startswith(own))
         if self._unused:
             some = ", ".join(self._unused[:3]) + (", ..." if len(self._unused) > 3 else "")
