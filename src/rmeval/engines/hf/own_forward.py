@@ -158,7 +158,7 @@ class Forward:
         return f"{self._network.checkpoint.source} ({type(self._network.model).__name__})"
 
     def _agrees(self, sample: Sequence[TokenSequence], head: str) -> bool:
-        """Whether the head at the last token gives what the own forward does; says so where it does not."""
+        """Whether the head at the last token gives what the own forward does; logs it where it does not."""
         self.comparison = self._compared(sample, head)
         if not self.comparison.agrees:
             logger.warning(
