@@ -128,11 +128,16 @@ def test_score_goes_on_where_it_stopped(tmp_path: Path, capsys: Capture) -> None
 def test_score_of_another_model_in_the_way(tmp_path: Path, capsys: Capture) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"prompt": "q", "response": "r"}\n')
-    (tmp_path / "out.jsonl.partial").mkdir()
-    (tmp_path / "out.jsonl.partial" / "model.json").write_text('{"identity": "another"}')
+    journal = tmp_path / "out.jsonl.partial" / "journal"
+    journal.mkdir(parents=True)
+    (journal / "0001.jsonl").write_text("{}\n")
+    (journal.parent / "model.json").write_text('{"identity": "another"}')
     done = command(capsys, "score", "baseline:longest", source, "-o", target)
     assert done.code == 2
     assert "holds scores of another model or setting" in done.err
+    # A run that was refused has none.
+    (journal / "0001.jsonl").unlink()
+    assert command(capsys, "score", "baseline:longest", source, "-o", target).code == 0
 
 
 @pytest.mark.parametrize("target", ["/dev/null", "FOLDER", "FOLDER/none/out.jsonl"])

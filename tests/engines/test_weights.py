@@ -59,6 +59,24 @@ def test_what_trainer_leaves_beside_weights_is_none_of_them(folder: Path) -> Non
             rmeval.load_model(str(folder), **options)  # type: ignore[arg-type]
 
 
+def test_pickles_of_old_versions(folder: Path) -> None:
+    """torch before 1.6 wrote a format that cannot be mapped into memory."""
+    expected = list(rmeval.score(str(folder), TALKS))
+    weights = load_file(folder / "model.safetensors")
+    torch.save(weights, folder / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    (folder / "model.safetensors").unlink()
+    found = rmeval.score(str(folder), TALKS, model_kwargs={"use_safetensors": False})
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("index", [[], {}, {"weight_map": None}, {"weight_map": {"a": 5}}, {"weight_map": {"a": None}}])
+def test_an_index_that_is_none(folder: Path, index: object) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match=r"model.safetensors.index.json cannot be read \(.*\): download it again"):
+        rmeval.load_model(str(folder))
+
+
 def test_fingerprints_of_ordinary_layouts_stay(folder: Path) -> None:
     """Run folders of earlier versions are continued only if these are what they were."""
     whole = [folder / "model.safetensors", folder / "config.json"]

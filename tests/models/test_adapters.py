@@ -75,11 +75,15 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_tokens_that_were_added_in_training(base: Path, tmp_path: Path, way: str) -> None:
+def test_tokens_that_were_added_in_training(
+    base: Path, tmp_path: Path, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
     adapter, merged = trained(base, tmp_path, **WAYS[way])
     expected = rmeval.score(str(merged), TALKS)
     assert len(set(expected)) == 3
+    caplog.clear()
     assert rmeval.score(str(adapter), TALKS) == pytest.approx(expected, abs=1e-5)
+    assert "no place for" not in caplog.text  # The base's own head is what the adapter's replaces.
 
 
 def test_single_tokens_without_their_embeddings(base: Path, tmp_path: Path) -> None:
@@ -94,6 +98,15 @@ def test_single_tokens_without_their_embeddings(base: Path, tmp_path: Path) -> N
     )
     with pytest.raises(ModelError, match=rf"was trained with {KNOWN + 3} tokens, .* knows {KNOWN}, .*--base-model"):
         rmeval.score(str(adapter), TALKS)
+
+
+def test_single_tokens_that_are_no_ids(base: Path, tmp_path: Path) -> None:
+    adapter, _ = trained(base, tmp_path, **WAYS["single tokens"])
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    for wrong in ("x", ["<a>"], {"embed_tokens": 3}):
+        (adapter / "adapter_config.json").write_text(json.dumps(config | {"trainable_token_indices": wrong}))
+        with pytest.raises(ModelError, match="which are no ids of tokens"):
+            rmeval.score(str(adapter), TALKS)
 
 
 def test_added_tokens_of_which_nothing_was_saved(base: Path, tmp_path: Path) -> None:
@@ -167,6 +180,17 @@ def test_a_pickled_head_only_on_request(base: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"has its head in value_head.bin, a pickle, .* use_safetensors=false"):
         rmeval.score(str(beside), TALKS)
     found = rmeval.score(str(beside), TALKS, model_kwargs={"use_safetensors": False})
+    assert found == pytest.approx(rmeval.score(str(together), TALKS), abs=1e-6)
+
+
+def test_a_head_of_another_name(base: Path, tmp_path: Path) -> None:
+    beside, together = body_and_head(base, tmp_path / "m")
+    head = load_file(beside / "value_head.safetensors")
+    renamed = {name.replace("v_head.summary", "linear"): tensor for name, tensor in head.items()}
+    save_file(renamed, beside / "value_head.safetensors")
+    with pytest.raises(ModelError, match=r"holds linear\.\w+, which is no head of a known name: .*--head"):
+        rmeval.score(str(beside), TALKS)
+    found = rmeval.score(str(beside), TALKS, head="linear")
     assert found == pytest.approx(rmeval.score(str(together), TALKS), abs=1e-6)
 
 

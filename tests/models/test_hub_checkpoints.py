@@ -21,8 +21,8 @@ from tests.command import process
 from tests.models.test_adapters import TALKS, body_and_head, trained
 from tests.models.test_own_forward import with_class
 
-NAMES = ("head", "shards", "adapter", "adapter-head", "own", "elsewhere")
-OWN = NAMES[4:]
+NAMES = ("head", "shards", "classifier", "adapter", "adapter-head", "own", "elsewhere")
+OWN = NAMES[5:]
 SCRIPT = """
 import json, sys, rmeval
 talks, names = json.loads(sys.argv[1]), json.loads(sys.argv[2])
@@ -42,6 +42,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, shards in (("head", False), ("shards", True)):
         beside, _ = body_and_head(base, root / name, shards)
         shutil.move(beside, home / name)
+    # A config that names a classifier, whose head lies beside its body.
+    shutil.copytree(home / "head", home / "classifier")
+    config = json.loads((home / "head" / "config.json").read_text())
+    (home / "classifier" / "config.json").write_text(
+        json.dumps(config | {"architectures": ["Qwen3ForSequenceClassification"]})
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         adapter, _ = trained(base, root / "trained")

@@ -49,13 +49,15 @@ class Classifier:
         checkpoint = find(spec, options)
         self.name = name or checkpoint.name
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
+        # The config first: where it cannot be read, the tokenizer's class cannot either, which is then no news.
+        says = (options.head or "").startswith("logit:")
+        self.engine = make_engine(checkpoint, options, says, None if says else options.head)
         renderer, tokenizer = make_renderer(checkpoint, options)
         tokens = logit_tokens(options.head, renderer)
         if tokens is not None and len(tokens) > 2:
             raise ModelError(f"--head {options.head} names {len(tokens)} tokens: give one, or two as in logit:YES-NO")
         self._logits = None if tokens is None else LastLogits(tokens)
         self.labels = self._labels(renderer, options)
-        self.engine = make_engine(checkpoint, options, tokens is not None, options.head if tokens is None else None)
         if tokens is not None:
             self.engine.network.require_language_model()
         wanted = getattr(self.engine.network.config, "reward_token_id", None)

@@ -70,11 +70,12 @@ def _pooled(config: Any, tokenizer: Any) -> str:
 def own_forward(model: Classifier) -> Iterator[Finding]:
     """What comparing the head at the last token with the network's own forward gave."""
     facts = model.engine.facts()
-    if passed_over := facts.get("code_passed_over"):
+    if passed_over := model.engine.network.passed_over:
         yield Finding(
             "note",
-            f"its config names a class of its own ({passed_over}), which was passed over for {facts['architecture']}",
-            "read that code, and if you trust it give --trust-remote-code; scores may differ from the authors'",
+            f"its config names a class of its own ({passed_over[0]}), which was passed over for "
+            f"{facts['architecture']}; scores may differ from the authors'",
+            passed_over[1],
         )
     read = facts.get("readout", {})
     if "own_forward" in read:

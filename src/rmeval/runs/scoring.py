@@ -70,7 +70,7 @@ def score_file(
     except OSError as error:
         raise explain_os_error(error, str(partial)) from error
     with Lock(partial / "lock", break_lock):
-        _same_model(partial / "model.json", digest(model.identity()))
+        _same_model(partial, digest(model.identity()))
         answers, _ = observe_missing(model, index, requests, partial / "journal", progress)
         refuse_no_scores(answers)
         failed = _write(target, _scored(rows, conversations, index.rows, answers))
@@ -94,15 +94,17 @@ def output_file(target: Path) -> Path:
     return target
 
 
-def _same_model(file: Path, identity: str) -> None:
-    if file.exists():
+def _same_model(partial: Path, identity: str) -> None:
+    """Refuses to go on with scores of another model; a run that was refused leaves none."""
+    file = partial / "model.json"
+    if file.exists() and any(path.stat().st_size for path in (partial / "journal").glob("*")):
         try:
             earlier = json.loads(file.read_text(encoding="utf-8"))["identity"]
         except (ValueError, KeyError, TypeError):
             earlier = None
         if earlier != identity:
             raise RunError(
-                f"{file.parent} holds scores of another model or setting: remove it, or write to another file with -o"
+                f"{partial} holds scores of another model or setting: remove it, or write to another file with -o"
             )
     write_json(file, {"identity": identity})
 

@@ -51,10 +51,18 @@ def task_of(folder: Path) -> str | None:
 
 
 def _indices(config: Mapping[str, Any]) -> list[int]:
-    """The tokens that were trained by themselves."""
+    """The tokens that were trained by themselves.
+
+    Raises:
+        ModelError: If the config states something else.
+    """
     stated = config.get("trainable_token_indices") or []
-    lists = stated.values() if isinstance(stated, dict) else [stated]
-    return [int(token) for tokens in lists for token in tokens]
+    lists = list(stated.values()) if isinstance(stated, dict) else [stated]
+    if not all(isinstance(tokens, list) and all(isinstance(token, int) for token in tokens) for tokens in lists):
+        raise ModelError(
+            f"the adapter's config states trainable_token_indices={stated!r}, which are no ids of tokens: correct it"
+        )
+    return [token for tokens in lists for token in tokens]
 
 
 def _resize(model: Any, folder: Path) -> None:

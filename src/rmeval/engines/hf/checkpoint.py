@@ -122,7 +122,7 @@ def _code(folder: Path, layout: Layout) -> tuple[list[Path], str]:
             named = json.loads(file.read_text(encoding="utf-8")).get("auto_map") or {}
         except (OSError, ValueError, AttributeError):
             continue  # What cannot be read is said where it is loaded.
-        for one in named.values():
+        for one in named.values() if isinstance(named, dict) else ():
             references |= {str(name) for name in (one if isinstance(one, list) else [one]) if name}
     others = {name.rpartition(".")[0] for name in references if "--" in name}
     places = [name.split("--", 1) for name in others]

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+import transformers
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
-__all__ = ["HEADS", "complete_class", "is_own_class", "own_class", "restore_unsaved"]
+from rmeval.engines.hf import LOADING_ERRORS
+from rmeval.errors import ModelError
+
+__all__ = [
+    "HEADS",
+    "any_error",
+    "check_names",
+    "complete_class",
+    "is_own_class",
+    "own_class",
+    "passed_over",
+    "restore_unsaved",
+]
 
 HEADS = ("AutoModelForSequenceClassification", "AutoModel", "AutoModelForTokenClassification")
 """Entries of a config's `auto_map` under which reward models are published."""
 _WORDS = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
+_OTHER_USES = ("LM", "LMHeadModel", "ForQuestionAnswering", "ForMultipleChoice", "ForConditionalGeneration")
 _SAYS_WORDS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
@@ -44,6 +59,59 @@ def own_class(config: Any, language_model: bool) -> tuple[str, str] | None:
 
 def _first(entries: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str] | None:
     return next(((name, entries[name]) for name in names if name in entries), None)
+
+
+def passed_over(config: Any, language_model: bool, head: str | None) -> tuple[str, str] | None:
+    """The class that a config names where one of transformers is loaded, if it does, and what to do about it.
+
+    Args:
+        config: The checkpoint's config.
+        language_model: Whether it is run as a language model.
+        head: Name of the head that is put on its body, if one is.
+    """
+    own = own_class(config, language_model)
+    if own is not None:
+        return own[1], "read that code, and if you trust it give --trust-remote-code"
+    if language_model:
+        return None
+    named: Mapping[str, Any] = getattr(config, "auto_map", None) or {}
+    for name, reference in named.items():
+        # Configs of classifiers keep the entries of the language models that they were trained from.
+        if name.startswith("AutoModel") and not name.endswith(_OTHER_USES) and isinstance(reference, str):
+            return reference, "if that class makes the score, its name belongs in the config's architectures"
+    stated = tuple(config.architectures or ())
+    published = head not in (None, "score") or hasattr(config, "value_head_prefix")
+    if stated and not published and not set(stated) & set(dir(transformers)):
+        return stated[0], "no code for it comes with the checkpoint, so compare some scores with its authors'"
+    return None
+
+
+def check_names(config: Any, source: str) -> None:
+    """Refuses a config that states its classes in another way than transformers does.
+
+    Raises:
+        ModelError: If it does.
+    """
+    names, own = config.architectures, getattr(config, "auto_map", None)
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ModelError(
+            f"the config of {source} has architectures={names!r}, where a list of names is needed: correct it"
+        )
+    if own is not None and not isinstance(own, dict):
+        raise ModelError(
+            f"the config of {source} has auto_map={own!r}, where a class for each use is needed: correct it"
+        )
+
+
+@contextmanager
+def any_error() -> Iterator[None]:
+    """Turns what code that comes with a checkpoint raises, which may be anything, into one of `LOADING_ERRORS`."""
+    try:
+        yield
+    except LOADING_ERRORS:
+        raise
+    except (Exception, SystemExit) as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
 def is_own_class(model: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -32,47 +33,48 @@ def head_of(model: Any) -> str | None:
     return next((name for name in KNOWN if name in modules), None)
 
 
-def find_head(checkpoint: Checkpoint, config: Any, asked: str | None) -> str | None:
+def find_head(checkpoint: Checkpoint, config: Any, asked: str | None, own: bool = False) -> str | None:
     """The name of a checkpoint's head, or None where it is a sequence classifier's, which transformers loads.
 
     Args:
         checkpoint: The checkpoint.
         config: Its config.
         asked: What the user says it is.
+        own: Whether a class of the checkpoint's own is run, which may have several.
 
     Raises:
-        ModelError: If what the user says is not there.
+        ModelError: If what the user says is not there, or it is not known which of several it is.
     """
     classifier = any(name.endswith(SEQUENCE_CLASSIFIER) for name in config.architectures or ())
     beside = _beside_adapter(checkpoint)
-    # On the hub what the config says is believed, rather than bringing weights to look at their names; and an adapter
-    # that brings a trained head is of a classifier.
-    believed = classifier and not Path(checkpoint.source).is_dir()
-    if checkpoint.adapter is not None and not beside:
-        believed |= any(name.endswith(CLASSIFIERS) for name in adapter_modules(checkpoint.adapter))
-    if asked is None and believed and not beside:
-        return None
-    files = beside or _tensors(checkpoint)
-    if asked is None and classifier and not any(f"{name}.weight" in files for name in KNOWN if name != "score"):
-        return None
     if asked is not None:
         return _asked(asked, beside | _tensors(checkpoint), checkpoint, classifier, config)
+    # An adapter that brings a trained head is of a classifier.
+    if checkpoint.adapter is not None and not beside and _brings_head(checkpoint.adapter):
+        return None
+    files = beside or _tensors(checkpoint)
+    if classifier and not any(f"{name}.weight" in files for name in KNOWN if name != "score"):
+        return None
     named = getattr(config, "value_head_prefix", None)
     if named and not beside and f"{named}.weight" not in files:
         raise ModelError(
             f"{checkpoint.source} has no weights {named}.weight, which its config names as the head: check that it was "
             "saved whole, or give --head"
         )
-    found = next((name for name in (named, *KNOWN) if name and f"{name}.weight" in files), None)
-    if found is None and (pickled := _pickled_head(checkpoint)):
-        raise ModelError(
-            f"{checkpoint.name} has its head in {pickled}, a pickle, which can run code when loaded: save it "
-            "as safetensors, or if you trust it give --model-kwargs use_safetensors=false"
-        )
+    several = [name for name in KNOWN if f"{name}.weight" in files]
+    if len(several) > 1 and not named and not own:
+        raise ModelError(f"{checkpoint.source} has several heads ({', '.join(several)}): give one of them with --head")
+    found = next((name for name in (named, *several) if name), None)
+    if found is None:
+        _refuse_unread(checkpoint, beside)
     return found
 
 
 CLASSIFIERS = ("score.weight", "classifier.weight")
+
+
+def _brings_head(adapter: Path) -> bool:
+    return any(name.endswith(CLASSIFIERS) for name in adapter_modules(adapter))
 
 
 def _asked(asked: str, files: dict[str, Path], checkpoint: Checkpoint, classifier: bool, config: Any) -> str:
@@ -127,6 +129,23 @@ def _beside_adapter(checkpoint: Checkpoint) -> dict[str, Path]:
     return _names([path for path in names if path.is_file()])
 
 
+def _refuse_unread(checkpoint: Checkpoint, beside: dict[str, Path]) -> None:
+    """Refuses a file with a head that is not read: a pickle that was not asked for, or a head of another name.
+
+    Raises:
+        ModelError: If there is one.
+    """
+    if pickled := _pickled_head(checkpoint):
+        raise ModelError(
+            f"{checkpoint.name} has its head in {pickled}, a pickle, which can run code when loaded: save it "
+            "as safetensors, or if you trust it give --model-kwargs use_safetensors=false"
+        )
+    files = [path for name in head_names(checkpoint.layout) if (path := checkpoint.file(name)) is not None]
+    if unknown := beside or _names(files):
+        name, file = next(iter(unknown.items()))
+        raise ModelError(f"{file} holds {name}, which is no head of a known name: if it is one, name it with --head")
+
+
 def _pickled_head(checkpoint: Checkpoint) -> str | None:
     """The name of a pickle that holds the head, where no pickle was asked for."""
     if checkpoint.layout.pickle:
@@ -134,9 +153,15 @@ def _pickled_head(checkpoint: Checkpoint) -> str | None:
     asked = checkpoint.layout._replace(pickle=True)
     if checkpoint.adapter is not None and checkpoint.adapter_place is not None:
         beside = getter(*checkpoint.adapter_place, WHOLE)
-        if found := next((name for name in head_names(asked, adapter=True) if beside(name) is not None), None):
+        if found := next(
+            (name for name in _pickles(head_names(asked, adapter=True)) if beside(name) is not None), None
+        ):
             return found
-    return next((name for name in head_names(asked) if checkpoint.file(name) is not None), None)
+    return next((name for name in _pickles(head_names(asked)) if checkpoint.file(name) is not None), None)
+
+
+def _pickles(names: list[str]) -> list[str]:
+    return [name for name in names if name.endswith(".bin")]
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, Path]:
@@ -162,7 +187,9 @@ def _names(files: list[Path]) -> dict[str, Path]:
 
 def _unpickled(file: Path) -> dict[str, torch.Tensor]:
     try:
-        found: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        # torch before 1.6 wrote another format, which cannot be mapped into memory.
+        mapped = zipfile.is_zipfile(file)
+        found: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ModelError(f"{file} cannot be read ({reason_of(error)}): save it as safetensors") from error
     return found

@@ -24,7 +24,15 @@ from transformers.utils import logging as logs
 from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
 from rmeval.engines.hf.adapter import adapter_modules, lay_over, task_of
 from rmeval.engines.hf.checkpoint import Checkpoint
-from rmeval.engines.hf.code import complete_class, is_own_class, own_class, restore_unsaved
+from rmeval.engines.hf.code import (
+    any_error,
+    check_names,
+    complete_class,
+    is_own_class,
+    own_class,
+    passed_over,
+    restore_unsaved,
+)
 from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
@@ -46,6 +54,7 @@ class Network:
         language_model: Whether it is run as one.
         forward: The network's own forward, where it is a classifier.
         head_name: Name of the head that was put on its body, if one was.
+        passed_over: The class that its config names where another was loaded, and what to do about it.
     """
 
     def __init__(
@@ -79,7 +88,7 @@ class Network:
         self._model: Any = None
         self._adapted: Any = None
         self._unused: list[str] = []
-        self._passed_over: str | None = None
+        self.passed_over: tuple[str, str] | None = None
         self.head_name: str | None = None
         self.forward = Forward(self)
         if self._load["use_safetensors"] is False:
@@ -92,6 +101,7 @@ class Network:
             )
         except LOADING_ERRORS as error:
             raise _cannot_load(checkpoint, error) from error
+        check_names(self.config, checkpoint.source)
 
     @property
     def says_words(self) -> bool:
@@ -136,7 +146,7 @@ class Network:
             "device": name,
             "architecture": type(self._model).__name__ if self._model is not None else None,
             "unused_weights": self._unused,
-            **({"code_passed_over": self._passed_over} if self._passed_over else {}),
+            **({"code_passed_over": self.passed_over[0]} if self.passed_over else {}),
             **self.forward.facts(),
         }
 
@@ -212,7 +222,7 @@ class Network:
 
     def _from_pretrained(self) -> Any:
         checkpoint = self.checkpoint
-        head = None if self.language_model else find_head(checkpoint, self.config, self._head)
+        head = None if self.language_model else find_head(checkpoint, self.config, self._head, self._own is not None)
         trained: dict[str, tuple[int, ...]] = {}
         load = dict(self._load)
         if checkpoint.adapter is not None:
@@ -238,7 +248,7 @@ class Network:
             random = {name for name in random if "pooler" not in name.split(".")}
         if random:
             raise self._untrained(sorted(random))
-        self._note_passed_over(model)
+        self._note_passed_over(model, head)
         self._note_unused(found["unexpected_keys"], head)
         if checkpoint.adapter is not None:
             self._adapted = lay_over(model, checkpoint.adapter)
@@ -254,7 +264,7 @@ class Network:
         load = {**load, "dtype": dtype, "output_loading_info": True, "ignore_mismatched_sizes": True}
         own = self._own if self._head is None else None
         try:
-            with _quiet():
+            with _quiet(), any_error():
                 if own is not None:
                     complete_class(own[1], self.checkpoint.source, load["revision"], load.get("code_revision"))
                 kind = self._kind(head) if own is None else getattr(transformers, own[0])
@@ -275,19 +285,17 @@ class Network:
         adapter = self.checkpoint.adapter
         return AutoModelForCausalLM if adapter is not None and task_of(adapter) == "CAUSAL_LM" else AutoModel
 
-    def _note_passed_over(self, model: Any) -> None:
-        """Says that the checkpoint brings a class of its own for this, if another was loaded."""
-        own = own_class(self.config, self.language_model)
-        if own is None or is_own_class(model):
-            return
-        self._passed_over = own[1]
-        logger.warning(
-            "%s names a class of its own (%s), which was passed over: scores are of %s, as transformers has it; "
-            "read that code, and if you trust it give --trust-remote-code",
-            self.checkpoint.source,
-            own[1],
-            type(model).__name__,
-        )
+    def _note_passed_over(self, model: Any, head: str | None) -> None:
+        """Says that the checkpoint names a class of its own for this, if another was loaded."""
+        self.passed_over = None if is_own_class(model) else passed_over(self.config, self.language_model, head)
+        if self.passed_over is not None:
+            logger.warning(
+                "%s names a class of its own (%s), which was passed over: scores are of %s, as transformers has it; %s",
+                self.checkpoint.source,
+                self.passed_over[0],
+                type(model).__name__,
+                self.passed_over[1],
+            )
 
     def _refuse_shapes(self, mismatched: Iterable[Sequence[Any]], trained: Mapping[str, Any]) -> None:
         """Refuses weights whose shape is not the config's, unless an adapter brings them.
@@ -325,7 +333,8 @@ class Network:
         return f"; its config names a class of its own ({own[1]}): read that code, and try --trust-remote-code"
 
     def _note_unused(self, names: Iterable[str], head: str | None) -> None:
-        own = ("lm_head.", f"{head}.") if head is not None else ()
+        # What another head replaces; an adapter brings its own.
+        own = ("lm_head.", f"{head}.") if head is not None or self.checkpoint.adapter is not None else ()
         self._unused = sorted(name for name in names if not name.startswith(own))
         if self._unused:
             some = ", ".join(self._unused[:3]) + (", ..." if len(self._unused) > 3 else "")

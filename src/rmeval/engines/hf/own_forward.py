@@ -14,7 +14,7 @@ import torch
 
 from rmeval.engines import AtPositions, LastToken, OwnForward, Pooled, Readout, TokenSequence
 from rmeval.engines.hf import LOADING_ERRORS
-from rmeval.engines.hf.code import is_own_class
+from rmeval.engines.hf.code import any_error, is_own_class
 from rmeval.engines.hf.heads import HEAD
 from rmeval.engines.hf.readouts import Below, Reader
 from rmeval.errors import ModelError, reason_of
@@ -81,6 +81,7 @@ class Forward:
         self.comparison: Comparison | None = None
         self.alone: bool | None = None
         self._readout: Readout | None = None
+        self._longest = 0
 
     def facts(self) -> dict[str, Any]:
         """How the network is read, for the manifest."""
@@ -109,14 +110,15 @@ class Forward:
         """
         if not isinstance(wanted, LastToken | AtPositions | OwnForward | Pooled):
             return wanted
-        if self._readout is None and (sample := _sample(sequences)):
+        if sample := self._to_compare(sequences):
             found: Readout = LastToken(wanted.head) if isinstance(wanted, AtPositions) else wanted
+            found = self._readout if isinstance(self._readout, OwnForward) else found
             if isinstance(found, LastToken) and found.head != HEAD and not self._agrees(sample, found.head):
                 found = OwnForward()
             if isinstance(found, OwnForward):
                 self._try_batches(sample)
             # Known only when nothing was refused: whoever asks again is refused again.
-            self._readout = found
+            self._readout, self._longest = found, max(map(len, sample))
         if isinstance(self._readout, OwnForward) and isinstance(wanted, AtPositions):
             raise ModelError(
                 f"{self._name} is not read at single tokens: its own forward gives other scores than {wanted.head} "
@@ -139,12 +141,24 @@ class Forward:
             raise self._no_score("a number for each token")
         return found.rows
 
+    def _to_compare(self, sequences: Sequence[TokenSequence]) -> list[TokenSequence]:
+        """A few sequences the first time; of a class of the checkpoint's own, which may cut long ones, the longest too.
+
+        Such a class is compared again when a longer one comes.
+        """
+        longest = max(sequences, key=len, default=())
+        own = is_own_class(self._network.model)
+        if self._readout is not None and not (own and len(longest) > self._longest):
+            return []
+        sample = _sample(sequences)
+        return [*sample, longest] if own and len(longest) > max(map(len, sample), default=0) else sample
+
     @property
     def _name(self) -> str:
         return f"{self._network.checkpoint.source} ({type(self._network.model).__name__})"
 
     def _agrees(self, sample: Sequence[TokenSequence], head: str) -> bool:
-        """Whether the head at the last token gives what the own forward does; says so where it does not."""
+        """Whether the head at the last token gives what the own forward does; logs it where it does not."""
         self.comparison = self._compared(sample, head)
         if not self.comparison.agrees:
             logger.warning(
@@ -252,9 +266,8 @@ class Forward:
         except (ModelError, *LOADING_ERRORS):
             self.alone = True
             return
-        self.alone = len(sample) < 2 or not all(
-            self._difference(a, b)[1] for a, b in zip(together, single, strict=True)
-        )
+        same = all(self._difference(a, b)[1] for a, b in zip(together, single, strict=True))
+        self.alone = self.alone or len(sample) < 2 or not same
 
     def takes_batch(self, sequences: Sequence[TokenSequence]) -> bool:
         """Whether sequences may be padded: not where one holds the padding token, which a class may look for."""
@@ -268,7 +281,7 @@ class Forward:
         taken = inspect.signature(type(model).forward).parameters
         if "attention_mask" not in taken and not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
             del given["attention_mask"]  # Then padded batches give other values, which is noticed.
-        with torch.inference_mode(), self._no_padding_token(len(ids)):
+        with torch.inference_mode(), self._no_padding_token(len(ids)), any_error():
             output = model(**given)
         lengths = mask.sum(1).tolist()
         for tensor in _tensors(output):

@@ -109,7 +109,9 @@ def _shards(get: Getter, index: str) -> list[Path]:
     if listing is None:
         return []
     try:
-        names = sorted(set(json.loads(listing.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(
+            {Path(name).as_posix() for name in json.loads(listing.read_text(encoding="utf-8"))["weight_map"].values()}
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{listing} cannot be read ({reason_of(error)}): download it again") from error
     found = {name: get(name) for name in names}
