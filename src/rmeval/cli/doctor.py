@@ -9,6 +9,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.progress import progress_bar
+from rmeval.cli.values import words
 
 __all__ = ["doctor_command"]
 
@@ -49,7 +50,7 @@ def doctor_command(
     chosen = wanted.one(benchmark, data)
     items = [one.item for one in plan(chosen, wanted.selection(n_items=16)).items()]
     with progress_bar(f"{chosen.card.id}  {model}") as progress:
-        found = examine(model, ModelOptions(**options), items, o.words(dtypes, "--dtypes"), progress)
+        found = examine(model, ModelOptions(**options), items, words(dtypes, "--dtypes"), progress)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:

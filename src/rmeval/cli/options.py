@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rmeval.cli.values import json_values, pairs_of, places, words
 from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
     from rmeval.benchmarks import Benchmark
-    from rmeval.conversations import MessageReader
     from rmeval.runs.selection import Selection
 
 MODEL = "Model"
@@ -314,106 +313,3 @@ class Wanted:
         given = self._given
         number = n_items if given["n_items"] is None and given["limit"] is None else given["n_items"]
         return Selection(tuple(given["subset"] or ()), number, given["seed"], given["limit"])
-
-
-def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
-    """`["a=1", "b=2"]` as a dict.
-
-    Raises:
-        RmevalError: If one has no `=`.
-    """
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise RmevalError(f"{option} takes NAME=VALUE, not {pair!r}")
-        if key.strip() in found:
-            raise RmevalError(f"{option} gives {key.strip()} twice: give each once")
-        found[key.strip()] = value.strip()
-    return found
-
-
-def json_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
-    """Values read as JSON where they are JSON (`4`, `false`, `{"": 0}`), else as text."""
-    found: dict[str, Any] = {}
-    flag = f"--{option.replace('_', '-')}"
-    for key, value in key_values(pairs or (), flag).items():
-        if right := _PYTHON.get(value):
-            raise RmevalError(f"{flag} {key}={value} would be a text, since values are JSON: write {key}={right}")
-        try:
-            found[key] = json.loads(value, parse_constant=_no_constant)
-        except ValueError:
-            found[key] = value
-    return found
-
-
-_PYTHON = {"True": "true", "False": "false", "None": "null"}
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def pairs_of(text: str | None, option: str) -> dict[str, str] | None:
-    """`prompt=question,chosen=good` as a dict."""
-    return None if text is None else key_values([part for part in text.split(",") if part], option)
-
-
-def reader(roles: str | None, ignore_keys: str | None) -> MessageReader:
-    """What reads a file's messages, from --roles and --ignore-keys."""
-    from rmeval.conversations import MessageReader
-
-    return MessageReader(pairs_of(roles, "--roles") or {}, words(ignore_keys, "--ignore-keys") or ())
-
-
-def words(text: str | None, option: str) -> list[str] | None:
-    """`en,zh` as a list.
-
-    Raises:
-        RmevalError: If there is none.
-    """
-    found = None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-    if found == []:
-        raise RmevalError(f"{option} is empty: name some, or leave it out for all of them")
-    return found
-
-
-def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, str | None]:
-    """Where each benchmark's data are: `NAME=PLACE` goes to the named one, a bare place to all others.
-
-    Of a bare folder that has folders named after benchmarks, each of several benchmarks gets its own.
-
-    Raises:
-        RmevalError: If there are two bare places, or one of a benchmark that is not among them.
-    """
-    from rmeval.benchmarks import BUILTIN
-
-    named: dict[str, str] = {}
-    bare: list[str] = []
-    for entry in data or ():
-        name, equals, place = entry.partition("=")
-        if equals and name in benchmarks:
-            named[name] = place
-        elif equals and name in BUILTIN:
-            raise RmevalError(
-                f"--data is for {name}, which is not among the benchmarks: leave it out, or add -b {name}"
-            )
-        else:
-            bare.append(entry)
-    if len(bare) > 1:
-        raise RmevalError(
-            f"--data is given {len(bare)} times: say which benchmark each is for, as in rm-bench={bare[0]}"
-        )
-    rest = bare[0] if bare else None
-    if len(benchmarks) == 1:
-        return {benchmarks[0]: named.get(benchmarks[0], rest)}
-    # Beside others, what is generated leaves the data to them.
-    return {
-        name: named[name] if name in named else None if name == "rm-bench-synthetic" else _own_folder(rest, name)
-        for name in benchmarks
-    }
-
-
-def _own_folder(place: str | None, name: str) -> str | None:
-    own = Path(place or "", name)
-    return str(own) if place and own.is_dir() else place

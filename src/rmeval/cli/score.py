@@ -9,6 +9,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.progress import progress_bar
+from rmeval.cli.values import reader as reader_of
 
 __all__ = ["score_command"]
 
@@ -32,7 +33,7 @@ def score_command(
     from rmeval.runs.scoring import score_file
 
     show_warnings()
-    reader = o.reader(roles, ignore_keys)
+    reader = reader_of(roles, ignore_keys)
     loaded = load_model(model, **options)
     with progress_bar(loaded.name) as progress:
         rows, failed = score_file(loaded, conversations, out, progress, break_lock, reader)
