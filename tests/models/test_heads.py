@@ -267,3 +267,15 @@ def test_the_doctor_reduces_as_the_run_does(tmp_path: Path) -> None:
     items = list(rmeval.load_benchmark("rm-bench-synthetic", size=8).load())
     found = examine(str(folder), ModelOptions(reduce="difference", on_overlength="skip"), items, ["float32"])
     assert found.ways
+
+
+@pytest.mark.parametrize("name", ["v_head.summary", "score"])
+def test_a_head_of_whole_numbers_has_no_scale(language_model: Path, tmp_path: Path, name: str) -> None:
+    folder = with_head(language_model, tmp_path / "m", name, bias=False)
+    if name == "score":
+        make_checkpoint(folder, seed=1)
+    weights = load_file(folder / "model.safetensors")
+    weights[f"{name}.weight"] = (100 * weights[f"{name}.weight"]).to(torch.int8)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=rf"{name}.weight holds whole numbers \(I8\), whose scale is unknown"):
+        rmeval.score(str(folder), TALKS)

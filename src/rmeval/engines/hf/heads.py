@@ -17,7 +17,7 @@ from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.engines.hf.weights import WHOLE, getter, head_names
 from rmeval.errors import ModelError, reason_of
 
-__all__ = ["HEAD", "find_head", "head_of", "put_on", "token_ids"]
+__all__ = ["HEAD", "find_head", "head_of", "put_on", "refuse_whole_numbers", "token_ids"]
 
 HEAD = "rmeval_head"
 """Name of a head that was put on a body."""
@@ -119,6 +119,27 @@ def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
         if bias is not None:
             head.bias.copy_(bias)
     body.add_module(HEAD, head)
+
+
+def refuse_whole_numbers(checkpoint: Checkpoint, config: Any) -> None:
+    """Refuses weights that were quantised without a word in the config: they would be taken for what they are not.
+
+    Raises:
+        ModelError: If there are some.
+    """
+    if getattr(config, "quantization_config", None) is not None:
+        return
+    for file in checkpoint.weights():
+        if file.suffix != ".safetensors":
+            continue
+        with safe_open(file, "pt") as opened:
+            for name in opened.keys():  # noqa: SIM118
+                stored = opened.get_slice(name).get_dtype() if name.endswith((".weight", ".bias")) else ""
+                if stored.startswith(("I", "U")):
+                    raise ModelError(
+                        f"{checkpoint.source}: {name} holds whole numbers ({stored}), whose scale is unknown without a "
+                        "quantization_config: save the weights in a floating-point format"
+                    )
 
 
 def _beside_adapter(checkpoint: Checkpoint) -> dict[str, Path]:

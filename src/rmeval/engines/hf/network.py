@@ -33,7 +33,7 @@ from rmeval.engines.hf.code import (
     passed_over,
     restore_unsaved,
 )
-from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on
+from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on, refuse_whole_numbers
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
 from rmeval.errors import ModelError, reason_of
@@ -236,6 +236,7 @@ class Network:
             head = head if f"{head}.weight" in found["unexpected_keys"] else None
         random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
         self._refuse_shapes(found["mismatched_keys"], trained)
+        refuse_whole_numbers(checkpoint, self.config)
         if head is not None:
             if self.config.is_encoder_decoder:
                 raise ModelError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,8 @@ PROBES = (
 )
 """Texts in which pre-tokenizers and normalisers differ: digits, spaces, line ends, accents, scripts, emoji, marks."""
 _CONFIGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_NAMED = 5
+"""Tokens that a message names."""
 _SPECIAL = 64
 """Special tokens that are tried, each between words and at line ends."""
 
@@ -170,23 +174,9 @@ def load_tokenizer(
             f"--tokenizer-kwargs takes no {place}: give the place as --tokenizer FOLDER, or use --revision and "
             "--trust-remote-code"
         )
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            source, revision=revision, trust_remote_code=trust_remote_code, **dict(kwargs)
-        )
-    except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
-        # Some classes cannot be built of the file that another class, or none, was meant for.
-        if (tokenizer := None if kwargs else _generic(source, revision)) is None:
-            raise
-        logger.warning(
-            "the tokenizer of %s cannot be loaded by the class that its config names (%s): its tokenizer.json is used "
-            "as it is",
-            source,
-            reason_of(error),
-        )
-    name = type(tokenizer).__name__
+    tokenizer = _by_class(source, revision, trust_remote_code, kwargs)
     file = _find_file(tokenizer, source, revision)
-    found = TokenSource(source, name, file)
+    found = TokenSource(source, type(tokenizer).__name__, file)
     _warn_of_mistral(tokenizer, source)
     if file is None:
         return tokenizer, found
@@ -194,12 +184,54 @@ def load_tokenizer(
         backend = tokenizers.Tokenizer.from_file(str(file))
     except Exception as error:  # The library raises bare Exceptions.
         raise ModelError(f"{file} cannot be read as a tokenizer ({error}): download it again") from error
-    _complete(backend, tokenizer, set(_texts_in([_json(source, revision, name) for name in _CONFIGS])))
+    added = _complete(backend, tokenizer, set(_texts_in([_json(source, revision, name) for name in _CONFIGS])))
+    if words := [name for name in added if re.fullmatch(r"[\w ]+", name)]:
+        logger.warning(
+            "the tokenizer of %s: its config makes a token of %s, which %s does not; where texts hold it, check that "
+            "the model was trained with it",
+            source,
+            ", ".join(map(repr, words[:_NAMED])),
+            file.name,
+        )
+    if kwargs:
+        found.compare(_of_tokenizer(tokenizer), _of_backend(backend), [*PROBES, *_with_special(backend, tokenizer)])
+        return tokenizer, found
+    return _held_to(backend, tokenizer, found, partial(TokenizersBackend.from_pretrained, source, revision=revision))
+
+
+def _by_class(source: str, revision: str | None, trust_remote_code: bool, kwargs: Mapping[str, Any]) -> Any:
+    """The tokenizer of the class that its config names, or where that fails what its `tokenizer.json` gives."""
+    try:
+        return AutoTokenizer.from_pretrained(
+            source, revision=revision, trust_remote_code=trust_remote_code, **dict(kwargs)
+        )
+    except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
+        # Some classes cannot be built of the file that another class, or none, was meant for.
+        if (found := None if kwargs else _generic(source, revision)) is None:
+            raise
+        logger.warning(
+            "the tokenizer of %s cannot be loaded by the class that its config names (%s): its tokenizer.json is used "
+            "as it is",
+            source,
+            reason_of(error),
+        )
+        return found
+
+
+def _held_to(
+    backend: tokenizers.Tokenizer, tokenizer: Any, found: TokenSource, generic: Callable[[], Any]
+) -> tuple[Any, TokenSource]:
+    """A tokenizer that gives the tokens of its file, where its class allows that.
+
+    Args:
+        backend: The file, with the tokens that the config adds.
+        tokenizer: What transformers made of it.
+        found: Takes in how the two differ.
+        generic: Makes a tokenizer of the class that holds any file.
+    """
     own = getattr(tokenizer, "_tokenizer", None)
     texts = [*PROBES, *_with_special(backend, tokenizer)]
-    if kwargs:
-        found.compare(_of_tokenizer(tokenizer), _of_backend(backend), texts)
-    elif isinstance(own, tokenizers.Tokenizer):
+    if isinstance(own, tokenizers.Tokenizer):
         found.uses_file = True
         # A tokenizer sets this at each call. The file has no such setting, and its special tokens are whole.
         own.encode_special_tokens = bool(tokenizer.split_special_tokens)
@@ -214,9 +246,9 @@ def load_tokenizer(
         # A class written in Python, which holds no such tokenizer: the generic one does.
         found.uses_file = True
         found.compare(_of_backend(backend), _of_tokenizer(tokenizer), texts)
-        generic = TokenizersBackend.from_pretrained(source, revision=revision)
-        generic._tokenizer, generic.chat_template = backend, tokenizer.chat_template
-        tokenizer = generic
+        made = generic()
+        made._tokenizer, made.chat_template = backend, tokenizer.chat_template
+        tokenizer = made
     else:
         found.keep_class("it comes with the checkpoint")
         found.compare(_of_tokenizer(tokenizer), _of_backend(backend), texts)
@@ -264,14 +296,18 @@ def _texts_in(value: Any) -> Iterator[str]:
             yield from _texts_in(one)
 
 
-def _complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[str]) -> None:
+def _complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[str]) -> list[str]:
     """Adds the tokens that the config adds to the file's, and switches off what the file says of length.
 
     Args:
         backend: The tokenizer as in the file.
         tokenizer: What transformers made of it.
         stated: The texts in its config.
+
+    Returns:
+        The tokens that were added.
     """
+    added = []
     backend.no_truncation()
     backend.no_padding()
     known = backend.get_vocab(with_added_tokens=True)
@@ -280,6 +316,8 @@ def _complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[
         # What the file has at this place it describes itself, and tokens that a class adds by default are not trained.
         if number not in have and known.get(token.content, number) == number and token.content in stated:
             (backend.add_special_tokens if token.special else backend.add_tokens)([token])
+            added.append(token.content)
+    return added
 
 
 def _forget_absent(tokenizer: Any, backend: tokenizers.Tokenizer) -> None:
