@@ -279,3 +279,9 @@ def test_a_head_of_whole_numbers_has_no_scale(language_model: Path, tmp_path: Pa
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=rf"{name}.weight holds whole numbers \(I8\), whose scale is unknown"):
         rmeval.score(str(folder), TALKS)
+
+
+def test_a_number_of_outputs_that_is_not_the_heads(tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "m", labels=5)
+    with pytest.raises(ModelError, match=r"score.weight is \(5, 32\) .* leave num_labels out, .* with --reduce"):
+        rmeval.score(str(folder), TALKS, model_kwargs={"num_labels": 1})

@@ -308,11 +308,13 @@ class Network:
         if not wrong:
             return
         name, stored, built = (*wrong[0], None, None)[:3]
+        advice = "a reward model saved without its number of outputs needs --model-kwargs num_labels=1"
+        if "num_labels" in self._load:
+            advice = "leave num_labels out, and make one score of several outputs with --reduce"
         shapes = f": {name} is {tuple(stored)} in the checkpoint and {tuple(built)} by the config" if built else ""
         raise ModelError(
             f"{self.checkpoint.source}: weights and config disagree in shape{shapes or f' ({name})'}"
-            f"{', and others' if len(wrong) > 1 else ''}; a reward model saved without its number of outputs needs "
-            f"--model-kwargs num_labels=1{self._or_code}"
+            f"{', and others' if len(wrong) > 1 else ''}; {advice}{self._or_code}"
         )
 
     def _untrained(self, missing: Sequence[str]) -> ModelError:
