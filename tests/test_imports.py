@@ -69,6 +69,8 @@ SHARED = {
     "spool",
     "text",
     "wording",
+    "files",
+    "limits",
     "hub",
     "plugins",
     "metrics",

@@ -1,8 +1,10 @@
-"""How numbers of things are written in sentences."""
+"""How numbers and names are written in sentences."""
 
 from __future__ import annotations
 
-__all__ = ["count_of", "printable", "same_tokens_note"]
+import unicodedata
+
+__all__ = ["count_of", "same_tokens_note", "shortened", "visible"]
 
 
 def count_of(number: int, what: str) -> str:
@@ -10,9 +12,44 @@ def count_of(number: int, what: str) -> str:
     return f"{number:d} {what}{'' if number == 1 else 's'}"
 
 
-def printable(text: str) -> str:
-    """A name from somebody else's file, without what would move a terminal's cursor or change its colours."""
-    return "".join(letter for letter in text if letter.isprintable()).strip()
+def visible(text: str, lines: bool = False) -> str:
+    r"""Text from somebody else's file as a terminal may show it: what would act on the terminal becomes an escape.
+
+    Control characters (ESC, C1, CR, NUL), marks that change the direction of text, other invisible format characters,
+    line and paragraph separators, private and unassigned ones, and lone surrogates are written as Python writes them
+    in a string, such as `\x1b` and `\u202e`.
+
+    Args:
+        text: The text.
+        lines: Whether line feeds and tabs may stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(letter if _is_shown(letter, lines) else _escape(letter) for letter in text)
+
+
+_JOINERS = "\u200c\u200d"
+"""Format characters that words and emoji of many languages need, and that move nothing."""
+
+
+def _is_shown(letter: str, lines: bool) -> bool:
+    if letter in "\n\t":
+        return lines
+    return letter.isprintable() or letter in _JOINERS or unicodedata.category(letter) == "Zs"
+
+
+def _escape(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def shortened(value: object, longest: int = 200) -> str:
+    """A value for a message: shown as `visible` does, and cut in its middle where it is long."""
+    # A value may be megabytes; what is cut is never made visible letter by letter.
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) <= longest:
+        return visible(text)
+    half = longest // 2
+    return f"{visible(text[:half])} ... {visible(text[-half:])} ({len(text)} characters)"
 
 
 def same_tokens_note(pairs: int) -> str:

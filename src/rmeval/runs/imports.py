@@ -30,7 +30,7 @@ from rmeval.runs.planning import Plan, notes, plan
 from rmeval.runs.runner import RunWriter
 from rmeval.runs.selection import Selection
 from rmeval.types import Item, Observation
-from rmeval.wording import count_of, printable
+from rmeval.wording import count_of, visible
 
 __all__ = ["import_scores"]
 
@@ -120,7 +120,7 @@ class _File:
             rows = list(map(from_csv, rows))
         name = document.get("model") if document else judged_by(rows[0])
         form = form_of(set(rows[0].fields), rows[0].where)
-        return cls(path, rows, form, printable(name) or None if isinstance(name, str) else None)
+        return cls(path, rows, form, visible(name).strip() or None if isinstance(name, str) else None)
 
 
 def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:

@@ -14,7 +14,7 @@ from rmeval.benchmarks.table import TableBenchmark
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Measure, composition_of
 from rmeval.metrics.sections import PRIOR_SETS, overall_with_prior, prior_score
-from rmeval.wording import count_of, printable
+from rmeval.wording import count_of, visible
 
 __all__ = ["SOURCE", "SubsetNumber", "SubsetNumbers", "read_subset_file"]
 
@@ -103,8 +103,8 @@ def read_subset_file(path: Path) -> SubsetNumbers:
     model, kind = (about.get(name) for name in ("model", "model_type"))
     return SubsetNumbers(
         benchmark.card.id,
-        (printable(model) if isinstance(model, str) else "") or stem_of(path),
-        printable(kind) if isinstance(kind, str) else "",
+        (visible(model).strip() if isinstance(model, str) else "") or stem_of(path),
+        visible(kind).strip() if isinstance(kind, str) else "",
         tuple(found),
         (*notes, *_notes(benchmark, accuracy, stated, found)),
     )

@@ -1,0 +1,58 @@
+"""Limits on what somebody else's file may cost; generous, and each can be set by an environment variable."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from rmeval.errors import RmevalError
+
+__all__ = ["LIMITS", "Limit", "limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit.
+
+    Attributes:
+        default: Its value, where the environment sets none.
+        what: What is counted, for messages and documentation.
+    """
+
+    default: int
+    what: str
+
+
+LIMITS = {
+    "ROWS": Limit(100_000_000, "rows of one file"),
+    "LINE_BYTES": Limit(1 << 30, "bytes of one line, row or JSON document, decompressed"),
+    "FILE_BYTES": Limit(1 << 40, "bytes of one file, decompressed"),
+    "COLUMNS": Limit(10_000, "columns of a table"),
+    "NESTING": Limit(100, "levels of lists and objects within one another"),
+    "ALIASES": Limit(1_000, "aliases and merge keys of a YAML file"),
+    "TEMPLATE_SECONDS": Limit(60, "seconds for one conversation in a chat template"),
+    "TEMPLATE_CHARACTERS": Limit(100_000_000, "characters that a chat template makes of one conversation"),
+}
+"""Limits by name. `RMEVAL_MAX_<NAME>` in the environment sets one."""
+
+
+def limit(name: str) -> int:
+    """The value of a limit.
+
+    Args:
+        name: One of `LIMITS`.
+
+    Raises:
+        RmevalError: If the environment sets it to something that is no whole number above zero.
+    """
+    variable = f"RMEVAL_MAX_{name}"
+    value = os.environ.get(variable)
+    if value is None:
+        return LIMITS[name].default
+    try:
+        found = int(value)
+    except ValueError:
+        found = 0
+    if found < 1:
+        raise RmevalError(f"{variable} is {value!r}: set it to a whole number above zero ({LIMITS[name].what})")
+    return found
