@@ -91,7 +91,7 @@ def numbers(size: int) -> float:
     from rmeval.types import Response
 
     builder = ItemTableBuilder()
-    shape = builder.code(Shape((Response("", 1.0), Response("", 0.0)), CONTESTS, None, 1.0, "{}"))
+    shape = builder.code(Shape((Response("", 1.0), Response("", 0.0)), CONTESTS, None, "{}"))
     for number in range(size):
         builder.add_shape(str(number), f"part {number % 20}", str(number), shape)
     table = builder.table()
