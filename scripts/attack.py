@@ -16,10 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from attacks import bombs, folders, kills, races
-from attacks.harness import Worker, spread, warm
+from scripts.attacks import bombs, folders, kills, races
+from scripts.attacks.harness import Worker, spread, warm
 
 ATTACKS: dict[str, tuple[Worker, int]] = {
     "flips": (folders.flips, 3000),
@@ -34,6 +34,12 @@ ATTACKS: dict[str, tuple[Worker, int]] = {
 """By name: an attack, and how many tries are its full size."""
 
 
+def show(line: str) -> None:
+    """Prints a line of the table, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Runs the attacks that are asked for, and prints a line each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -43,7 +49,7 @@ def main() -> None:
     given = parser.parse_args()
     warm()
     faults = 0
-    print("| attack | tries | refused | faults | seconds |\n|---|---|---|---|---|", flush=True)
+    show("| attack | tries | refused | faults | seconds |\n|---|---|---|---|---|")
     for name in given.only:
         worker, size = ATTACKS[name]
         start = time.monotonic()
@@ -52,9 +58,9 @@ def main() -> None:
         counts = {fault: count for fault, count in sorted(tally.counts.items()) if fault != "refused"}
         shown = ", ".join(f"{count} {fault}" for fault, count in counts.items()) or "0"
         seconds = time.monotonic() - start
-        print(f"| {tally.name} | {tally.tries} | {tally.counts['refused']} | {shown} | {seconds:.0f} |", flush=True)
+        show(f"| {tally.name} | {tally.tries} | {tally.counts['refused']} | {shown} | {seconds:.0f} |")
         for example in tally.examples:
-            print(f"  {example}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"  {example}\n")
         faults += tally.faults
     sys.exit(faults > 0)
 

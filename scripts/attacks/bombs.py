@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from attacks.harness import Share, Tally, call, last_line
+from scripts.attacks.harness import Share, Tally, call, last_line
 
 MEMORY = 3 << 30
 """Address space; importing what the commands need takes less than one GiB of it."""
@@ -89,7 +88,9 @@ def _laughs(merge: bool) -> str:
     lines = ["a0: &a0 {k: 1}" if merge else "a0: &a0 [x, x]"]
     for level in range(1, 40):
         above = ", ".join([f"*a{level - 1}"] * 9)
-        lines.append(f"a{level}: &a{level} {{<<: [{above}], k{level}: 1}}" if merge else f"a{level}: &a{level} [{above}]")
+        lines.append(
+            f"a{level}: &a{level} {{<<: [{above}], k{level}: 1}}" if merge else f"a{level}: &a{level} [{above}]"
+        )
     return "\n".join([*lines, "benchmarks: *a39"])
 
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from attacks.harness import Done, Share, Tally, call, files_below, judge, last_line, write_pairs
+from scripts.attacks.harness import Share, Tally, call, files_below, judge, last_line, write_pairs
 
 SCORER = """
 class Scorer:
@@ -36,7 +36,12 @@ def make_runs(folder: Path, size: int = 60) -> list[Path]:
 
 
 SHOW, AGAIN, COMPARE, ANALYZE = range(4)
-READ_BY = {"run.json": (SHOW,), "metrics.json": (SHOW,), "scores.parquet": (COMPARE,), "items.parquet": (AGAIN, COMPARE)}
+READ_BY = {
+    "run.json": (SHOW,),
+    "metrics.json": (SHOW,),
+    "scores.parquet": (COMPARE,),
+    "items.parquet": (AGAIN, COMPARE),
+}
 """Which commands read a file; the journal is read where the numbers are computed again."""
 
 

@@ -80,8 +80,8 @@ def _run(arguments: list[str], out: int, err: int, prepare: Stop | None, seconds
     try:
         os.dup2(out, 1)
         os.dup2(err, 2)
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         resource.setrlimit(resource.RLIMIT_AS, (memory, resource.RLIM_INFINITY))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(seconds)
@@ -94,7 +94,7 @@ def _run(arguments: list[str], out: int, err: int, prepare: Stop | None, seconds
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except BaseException:  # What Python itself would print.
+    except BaseException:  # noqa: BLE001  What Python itself prints.
         traceback.print_exc()
         code = 1
     finally:
@@ -229,9 +229,6 @@ def warm() -> None:
     import pkgutil
     from importlib import import_module
 
-    import pyarrow.parquet
-    import rich.table
-    import scipy.stats
     import typer
 
     import rmeval
@@ -239,6 +236,8 @@ def warm() -> None:
     for module in pkgutil.walk_packages(rmeval.__path__, "rmeval."):
         if not module.name.startswith(("rmeval.engines.hf", "rmeval.__main__")):
             import_module(module.name)
+    for name in ("pyarrow.parquet", "rich.table", "scipy.stats"):
+        import_module(name)
     # Typer makes the commands anew at each call, which takes longer than most of them.
     command_line: Any = import_module("rmeval.cli.app")
     command_line.app = typer.main.get_command(command_line.app)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from attacks.folders import SCORER
-from attacks.harness import Share, Stop, Tally, call, files_below, last_line, write_pairs
+from scripts.attacks.folders import SCORER
+from scripts.attacks.harness import Share, Stop, Tally, call, files_below, last_line, write_pairs
 
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod")
 KILLED = 137
@@ -70,7 +70,7 @@ def moments(share: Share) -> Tally:
             done = call(writing.arguments(place), prepare=_die_after(share.dice.uniform(0, length), number))
             died = done.code in (-number, 128 + number)
             fault = None if died or done.code == 0 else done.fault or "lost"
-            if died and "Traceback" in done.err + done.out or "Exception ignored" in done.err:
+            if "Traceback" in done.err + done.out or "Exception ignored" in done.err:
                 fault = "traceback"
             tally.add(fault, f"{writing.arguments(place)[0]} after {number.name}: {last_line(done)}")
         found = State(writing.result(place), _names(place))

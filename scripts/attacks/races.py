@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from attacks.folders import SCORER
-from attacks.harness import Done, Share, Tally, call, last_line, write_pairs
+from scripts.attacks.folders import SCORER
+from scripts.attacks.harness import Done, Share, Tally, call, last_line, write_pairs
 
 FALSE_ALARMS = ("damaged", "delete", "restore", "to write it anew")
 """What a reader of a run that grows must not hear."""
@@ -40,7 +40,7 @@ def targets(share: Share) -> Tally:
         allowed = {expected[turn] for turn, done in zip(turns, found, strict=True) if done.code == 0}
         text = target.read_text() if target.exists() else None
         left = sorted(path.name for path in share.folder.iterdir() if "out.jsonl" in path.name and path != target)
-        fault = "wrong" if text not in (allowed or {None}) else "litter" if left else None
+        fault = "wrong" if text not in (allowed or [None]) else "litter" if left else None
         tally.add(fault, f"{turns}: {left}")
         for name in left:
             path = share.folder / name
@@ -96,7 +96,9 @@ def swaps(share: Share) -> Tally:
     scores, scorer, out = share.folder / "scores.jsonl", share.folder / "scorer.py", share.folder / "runs"
 
     def scored(turn: int) -> str:
-        return "".join(json.dumps({"id": r["id"], "chosen_score": turn, "rejected_score": 1 - turn}) + "\n" for r in rows)
+        return "".join(
+            json.dumps({"id": r["id"], "chosen_score": turn, "rejected_score": 1 - turn}) + "\n" for r in rows
+        )
 
     def code(turn: int) -> str:
         return SCORER.replace("float = 1.0", f"float = {('-1.0', '+1.0')[turn]}")
