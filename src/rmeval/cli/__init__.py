@@ -2,37 +2,106 @@
 
 from __future__ import annotations
 
-import signal
+import errno
 import sys
+from typing import Any
+
+from rmeval.cli import output, signals
+from rmeval.errors import RmevalError
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs the command line; an error that the user can mend becomes one sentence and exit code 2."""
-    from rmeval.cli.app import app
-    from rmeval.errors import RmevalError
-
-    # A batch system ends jobs with SIGTERM: leave, as after Ctrl-C, as from any exit, so that the lock is released.
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, _leave)
+    """Runs the command line and exits: 0 done, 1 a check did not hold, 2 wrong input, 128 and a signal's number."""
     try:
-        app()
-    except RmevalError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
-    except _Stopped as stop:
-        sys.stderr.write("\nstopped: a run keeps what it has scored, and the same command goes on from there\n")
-        sys.exit(128 + stop.args[0])
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"error: {where}{error.strerror or error}; check the path and its permissions\n")
-        sys.exit(2)
+        signals.catch()
+        output.prepare()
+        code = _outcome()
+        signals.let_go()
+    except (signals.Stopped, KeyboardInterrupt) as stop:  # The latter before `catch`.
+        output.echo("", "stopped: a run keeps what it has scored, and the same command goes on from there", err=True)
+        code = stop.exit_code if isinstance(stop, signals.Stopped) else 130
+        signals.let_go()
+    output.settle(sys.stdout)
+    output.settle(sys.stderr)
+    sys.exit(code)
 
 
-class _Stopped(BaseException):
-    """A signal to end; neither an error nor an exit, which a user's scorer may cause and is caught there."""
+def _outcome() -> int:
+    """The exit code of the command, after one sentence where something is wrong that the user can change."""
+    try:
+        code = _command()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Who reads the output has seen enough, as in `rmeval show runs/ | head`.
+        return _BROKEN_PIPE
+    except (RmevalError, OSError, MemoryError, RuntimeError, ImportError) as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        output.complain(sentence)
+        return 2
 
 
-def _leave(number: int, frame: object) -> None:
-    raise _Stopped(number)
+_BROKEN_PIPE = 141
+"""128 and the number of SIGPIPE."""
+
+
+def _command() -> int:
+    import typer
+
+    from rmeval.cli.app import app
+
+    usage_error: Any = typer.BadParameter.__base__  # typer exports no name for it.
+    try:
+        code = app(standalone_mode=False)
+    except typer.Abort as abort:
+        # typer takes any EOFError for the end of what a user types; rmeval asks nothing.
+        raise (abort.__cause__ or abort) from None
+    except usage_error as error:
+        _explain_usage(error)
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+def _explain_usage(error: Any) -> None:
+    message, context = " ".join(error.format_message().split()), error.ctx
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return  # The help is printed.
+    where = f"; {context.command_path} -h lists what it takes" if context else ""
+    output.complain(f"{message[:1].lower()}{message[1:].rstrip('.')}{where}")
+
+
+_MEMORY = (
+    "there is not enough memory; what was scored so far is kept, and the same command goes on from there: give fewer "
+    "items (--n-items) or a smaller --batch-size, or run it where there is more memory"
+)
+
+
+_MEMORY_SAID = ("allocate memory", "not enough memory", "failed to map segment", "can't start new thread")
+"""What the system, torch and the loader of libraries say of it."""
+
+
+def _sentence(error: BaseException) -> str | None:
+    """What a user reads of an error; nothing of one that only a change of rmeval's code would avoid."""
+    if isinstance(error, RmevalError):
+        return str(error)
+    if isinstance(error, MemoryError) or any(said in str(error) for said in _MEMORY_SAID):
+        return _MEMORY
+    if isinstance(error, RecursionError):
+        return "lists, objects or expressions are nested too deeply in one of the files: make them flatter"
+    return _of_system(error) if isinstance(error, OSError) else None
+
+
+def _of_system(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    reason = error.strerror or error
+    if error.filename is None and not output.settle(sys.stdout):
+        return f"standard output cannot be written ({reason}): choose another place for it"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}{reason}: free some space, and give the same command again"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{where}{reason}: raise the number of files that a process may open (ulimit -n)"
+    return f"{where}{reason}; check the path and its permissions"
