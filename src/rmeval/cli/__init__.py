@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from pathlib import Path
 from typing import Any
 
 from rmeval.cli import output, signals
@@ -54,12 +55,22 @@ def _command() -> int:
 
     from rmeval.cli.app import app
 
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:  # Libraries of torch end the process over it.
+        raise RmevalError(
+            "the current folder has been deleted: change to another, and give the same command"
+        ) from error
     usage_error: Any = typer.BadParameter.__base__  # typer exports no name for it.
     try:
         code = app(standalone_mode=False)
     except typer.Abort as abort:
         # typer takes any EOFError for the end of what a user types; rmeval asks nothing.
         raise (abort.__cause__ or abort) from None
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # typer exits with 1.
+            raise stop.__context__ from None
+        raise
     except usage_error as error:
         _explain_usage(error)
         return 2
@@ -92,16 +103,17 @@ def _sentence(error: BaseException) -> str | None:
         return _MEMORY
     if isinstance(error, RecursionError):
         return "lists, objects or expressions are nested too deeply in one of the files: make them flatter"
+    if "home directory" in str(error):  # No HOME, and no entry for the user: pathlib's error, in any library.
+        return "this user has no home folder to keep downloads in: set HOME to a folder that may be written to"
     return _of_system(error) if isinstance(error, OSError) else None
 
 
 def _of_system(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     reason = error.strerror or error
-    if error.filename is None and not output.settle(sys.stdout):
-        return f"standard output cannot be written ({reason}): choose another place for it"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}{reason}: free some space, and give the same command again"
+        where = where or "standard output or a temporary file: "
+        return f"{where}{reason}: free some space or choose another place, and give the same command again"
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{where}{reason}: raise the number of files that a process may open (ulimit -n)"
     return f"{where}{reason}; check the path and its permissions"

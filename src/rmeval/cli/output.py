@@ -21,7 +21,7 @@ from rmeval.wording import shortened, visible
 
 __all__ = ["complain", "echo", "echo_json", "prepare", "settle"]
 
-_LONGEST = 2_000
+_LONGEST = 5_000
 """Characters of a line on standard error."""
 
 

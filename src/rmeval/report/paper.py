@@ -12,12 +12,13 @@ from warnings import catch_warnings, simplefilter
 
 from rmeval.errors import RunError
 from rmeval.hub import need_extra
+from rmeval.wording import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "COLOURS", "FORMATS", "ORANGE", "Ink", "Theme", "bare", "check", "drawing", "save"]
+__all__ = ["BLUE", "COLOURS", "FORMATS", "ORANGE", "Ink", "Theme", "bare", "check", "drawing", "label", "save"]
 
 _LOG = logging.getLogger(__name__)
 FORMATS = ("png", "svg", "pdf")
@@ -70,6 +71,9 @@ def drawing(theme: Theme, width: float, height: float) -> Iterator[tuple[Figure,
         raise need_extra(error, "a picture", "plots") from error
     ink = _INK[theme]
     settings: dict[Any, Any] = {
+        # Names are no formulas, whatever dollars they have.
+        "text.parse_math": False,
+        "text.usetex": False,
         "svg.fonttype": "path",
         "svg.hashsalt": "rmeval",
         "font.size": 9,
@@ -119,6 +123,20 @@ def save(figure: Figure, path: Path) -> None:
             _LOG.warning("%s shows empty boxes for characters of no installed font: install Noto Sans CJK", path)
     except OSError as error:
         raise RunError(f"{path} cannot be written ({error.strerror or error}): check its folder") from error
+
+
+_LABEL = 44
+"""Characters of a name that leave room for what is drawn."""
+
+
+def label(name: object) -> str:
+    """A name as it stands in a picture: on one line, and cut in its middle where it is long."""
+    text = str(name)
+    text = visible(text if len(text) <= 2 * _LABEL else f"{text[:_LABEL]}{text[-_LABEL:]}")
+    if len(text) > _LABEL:
+        text = f"{text[: _LABEL // 2]}…{text[-_LABEL // 2 + 1 :]}"
+    # Matplotlib leaves labels out of a legend that begin so.
+    return f" {text}" if text.startswith("_") else text
 
 
 def bare(axes: Axes, ink: Ink) -> None:
