@@ -123,7 +123,7 @@ def _draw_scores(found: Analysis, path: Path, theme: Theme) -> Path:
                     axes.axvline(median, color=colour, linewidth=1, linestyle=(0, (3, 2)), label=f"median of {side}")
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
-            axes.set_title(f"{label(one.subset)} ({len(one.better)} + {len(one.worse)})", fontsize=8)
+            axes.set_title(f"{label(one.subset, 24)} ({len(one.better)} + {len(one.worse)})", fontsize=8)
             axes.set_xlabel("score", fontsize=7.5)
         for place in range(len(shown), rows * columns):
             grid[place // columns, place % columns].set_visible(False)

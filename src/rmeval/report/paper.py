@@ -125,16 +125,13 @@ def save(figure: Figure, path: Path) -> None:
         raise RunError(f"{path} cannot be written ({error.strerror or error}): check its folder") from error
 
 
-_LABEL = 44
-"""Characters of a name that leave room for what is drawn."""
-
-
-def label(name: object) -> str:
+def label(name: object, longest: int = 44) -> str:
     """A name as it stands in a picture: on one line, and cut in its middle where it is long."""
     text = str(name)
-    text = visible(text if len(text) <= 2 * _LABEL else f"{text[:_LABEL]}{text[-_LABEL:]}")
-    if len(text) > _LABEL:
-        text = f"{text[: _LABEL // 2]}…{text[-_LABEL // 2 + 1 :]}"
+    # What is cut is not made visible letter by letter.
+    text = visible(text if len(text) <= 2 * longest else f"{text[:longest]}{text[-longest:]}")
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}\N{HORIZONTAL ELLIPSIS}{text[1 - longest // 2 :]}"
     # Matplotlib leaves labels out of a legend that begin so.
     return f" {text}" if text.startswith("_") else text
 
