@@ -28,15 +28,14 @@ def progress_bar(what: str) -> Iterator[Progress]:
         TextColumn,
         TimeRemainingColumn,
     )
-    from rich.text import Text
 
-    from rmeval.report.terminal import Screen
+    from rmeval.report.terminal import Line, Screen
 
     class Speed(ProgressColumn):
         """Answers a second."""
 
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
+        def render(self, task: Task) -> Line:
+            return Line(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
 
     what = shortened(what, 60)
     console = Screen(stderr=True)
