@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 __all__ = ["Stopped", "catch", "let_go"]
 
@@ -21,19 +22,22 @@ class Stopped(BaseException):
         return 128 + int(self.args[0])
 
 
+_PATIENCE = 2.0
+"""Seconds that a process has to close its files after a signal, before another one ends it at once."""
+
+
 def catch() -> None:
-    """Raises `Stopped` at the first signal. A second is ignored, since work is under way to end; a third ends at once.
+    """Raises `Stopped` at the first signal, ignores those that soon follow, and ends the process at a later one.
 
     A signal that the caller ignores, as `nohup` does with SIGHUP, stays ignored.
     """
-    received = 0
+    first: list[float] = []
 
     def stop(number: int, frame: object) -> None:
-        nonlocal received
-        received += 1
-        if received == 1:
+        first.append(time.monotonic())
+        if len(first) == 1:
             raise Stopped(number)
-        if received > 2:
+        if first[-1] - first[0] > _PATIENCE:
             os._exit(128 + number)
 
     for one in _SIGNALS:
