@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from pathlib import Path
 from typing import Any
 
 from rmeval.cli import output, signals
+from rmeval.cli.failures import sentence_of
 from rmeval.errors import RmevalError
 
 __all__ = ["main"]
@@ -38,8 +38,8 @@ def _outcome() -> int:
     except BrokenPipeError:
         # Who reads the output has seen enough, as in `rmeval show runs/ | head`.
         return _BROKEN_PIPE
-    except (RmevalError, OSError, MemoryError, RuntimeError, ImportError) as error:
-        sentence = _sentence(error)
+    except (RmevalError, OSError, MemoryError, RuntimeError, ImportError, ValueError) as error:
+        sentence = sentence_of(error)
         if sentence is None:
             raise
         output.complain(sentence)
@@ -81,39 +81,5 @@ def _explain_usage(error: Any) -> None:
     message, context = " ".join(error.format_message().split()), error.ctx
     if type(error).__name__ == "NoArgsIsHelpError":
         return  # The help is printed.
-    where = f"; {context.command_path} -h lists what it takes" if context else ""
-    output.complain(f"{message[:1].lower()}{message[1:].rstrip('.')}{where}")
-
-
-_MEMORY = (
-    "there is not enough memory; what was scored so far is kept, and the same command goes on from there: give fewer "
-    "items (--n-items) or a smaller --batch-size, or run it where there is more memory"
-)
-
-
-_MEMORY_SAID = ("allocate memory", "not enough memory", "failed to map segment", "can't start new thread")
-"""What the system, torch and the loader of libraries say of it."""
-
-
-def _sentence(error: BaseException) -> str | None:
-    """What a user reads of an error; nothing of one that only a change of rmeval's code would avoid."""
-    if isinstance(error, RmevalError):
-        return str(error)
-    if isinstance(error, MemoryError) or any(said in str(error) for said in _MEMORY_SAID):
-        return _MEMORY
-    if isinstance(error, RecursionError):
-        return "lists, objects or expressions are nested too deeply in one of the files: make them flatter"
-    if "home directory" in str(error):  # No HOME, and no entry for the user: pathlib's error, in any library.
-        return "this user has no home folder to keep downloads in: set HOME to a folder that may be written to"
-    return _of_system(error) if isinstance(error, OSError) else None
-
-
-def _of_system(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
-    reason = error.strerror or error
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = where or "standard output or a temporary file: "
-        return f"{where}{reason}: free some space or choose another place, and give the same command again"
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return f"{where}{reason}: raise the number of files that a process may open (ulimit -n)"
-    return f"{where}{reason}; check the path and its permissions"
+    path = context.command_path if context else "rmeval"
+    output.complain(f"{message[:1].lower()}{message[1:].rstrip('.')}; {path} -h lists what it takes")
