@@ -14,16 +14,25 @@ from __future__ import annotations
 import errno
 import re
 
+from rmeval.wording import shortened
+
 __all__ = ["DataError", "ModelError", "RmevalError", "RunError", "explain_os_error", "reason_of"]
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _LONGEST = 400
+_LONGEST_MESSAGE = 2_000
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RmevalError(Exception):
-    """Base of every error the user can do something about."""
+    """Base of every error the user can do something about.
+
+    Its message is one line of bounded length, in which control characters are escapes, whatever values it quotes.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shortened(message, _LONGEST_MESSAGE))
 
 
 class DataError(RmevalError):

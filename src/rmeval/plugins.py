@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.errors import RmevalError
+from rmeval.wording import shortened
 
 __all__ = ["is_file_spec", "load_object", "one_line", "registered"]
+
+_LONGEST = 1_000
+"""Characters of an exception's message: a run keeps one for each failure."""
 
 
 def is_file_spec(spec: str) -> bool:
@@ -22,8 +26,8 @@ def is_file_spec(spec: str) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """The kind and the message of somebody else's exception, in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    """The kind and the message of somebody else's exception, in one line that is not long."""
+    return shortened(f"{type(error).__name__}: {' '.join(str(error).split())}", _LONGEST)
 
 
 def registered(group: str, builtin: Mapping[str, str]) -> dict[str, str]:
@@ -43,11 +47,11 @@ def load_object(spec: str) -> Any:
     """Imports what `module:Object` or `path/to/file.py:Object` names.
 
     Raises:
-        RmevalError: If the file or the name is not there, or the file fails when it is run.
+        RmevalError: If the file or the name is not there, or the file or the package fails when it is run.
     """
     where, _, name = spec.rpartition(":")
     if not where.endswith(".py"):
-        return getattr(importlib.import_module(where), name)
+        return _of_package(where, name)
     path = Path(where)
     if not path.is_file():
         raise RmevalError(f"there is no file {where}: check the path before the colon in {spec}")
@@ -64,3 +68,17 @@ def load_object(spec: str) -> Any:
         return getattr(module, name)
     except AttributeError:
         raise RmevalError(f"{where} defines no {name}: check the name after the colon in {spec}") from None
+
+
+def _of_package(module: str, name: str) -> Any:
+    try:
+        return getattr(importlib.import_module(module), name)
+    except RmevalError:
+        raise
+    except (Exception, SystemExit) as error:
+        if module.partition(".")[0] == "rmeval":
+            raise
+        raise RmevalError(
+            f"{module}:{name}, which an installed package adds to rmeval, cannot be imported ({one_line(error)}): "
+            "update that package or remove it"
+        ) from error

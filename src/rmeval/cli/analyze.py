@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo, echo_json
 
 __all__ = ["analyze_command"]
 
@@ -35,9 +35,9 @@ def analyze_command(
         from rmeval.report.figures import draw_analysis
 
         for path in draw_analysis(found, plots, "dark" if dark else "light"):
-            typer.echo(f"drawn: {path}", err=True)
+            echo(f"drawn: {path}", err=True)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=1))
+        echo_json(found.to_dict(), indent=1)
         return
     from rmeval.report.analyses import print_analysis
 

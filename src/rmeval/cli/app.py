@@ -16,6 +16,7 @@ from rmeval.cli.errata import errata_command
 from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
+from rmeval.cli.output import echo
 from rmeval.cli.profile import profile_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
@@ -51,7 +52,7 @@ Start with:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"rmeval {__version__}")
+        echo(f"rmeval {__version__}")
         raise typer.Exit
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo
 
 __all__ = ["cite_command"]
 
@@ -25,4 +26,4 @@ def cite_command(
 
     show_warnings()
     for entry in cite_runs(run, benchmark):
-        typer.echo(entry.strip() + "\n")
+        echo(*entry.strip().split("\n"), "")

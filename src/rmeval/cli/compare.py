@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo, echo_json
 
 __all__ = ["compare_command"]
 
@@ -51,13 +51,13 @@ def compare_command(
         from rmeval.report.figures import draw_compared
 
         for path in draw_compared(found, plots, "dark" if dark else "light"):
-            typer.echo(f"drawn: {path}", err=True)
+            echo(f"drawn: {path}", err=True)
     if as_json:
-        typer.echo(json.dumps([one.to_dict() for one in found], indent=1))
+        echo_json([one.to_dict() for one in found], indent=1)
         return
     from rmeval.report.comparisons import print_comparison
 
     for place, one in enumerate(found):
         if place:
-            typer.echo()
+            echo()
         print_comparison(one)

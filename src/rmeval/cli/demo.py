@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo
 
 __all__ = ["demo_command"]
 
@@ -29,12 +30,13 @@ def demo_command(
     from rmeval.cli.run import run_command
 
     own = "".join(f" {name} {shlex.quote(str(value))}" for name, value in _given(out, size, seed).items())
-    typer.echo(f"$ {COMMAND}{own}\n")
+    echo(f"$ {COMMAND}{own}", "")
     run_command(model="rmeval/tiny", benchmark=["rm-bench-synthetic"], out=out, size=size, seed=seed)
-    typer.echo(
-        "\nEasy: the better answer has the fancier style. Normal: both have the same. Hard: the worse one has it.\n"
-        "A model that judges by substance alone has all three equal; one that judges by style has Easy 100, Hard 0.\n"
-        f"Next: {_program()} run YOUR/MODEL -b rm-bench-synthetic"
+    echo(
+        "",
+        "Easy: the better answer has the fancier style. Normal: both have the same. Hard: the worse one has it.",
+        "A model that judges by substance alone has all three equal; one that judges by style has Easy 100, Hard 0.",
+        f"Next: {_program()} run YOUR/MODEL -b rm-bench-synthetic",
     )
 
 

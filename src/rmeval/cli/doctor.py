@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo_json
 from rmeval.cli.progress import progress_bar
 from rmeval.cli.values import words
 
@@ -52,7 +52,7 @@ def doctor_command(
     with progress_bar(f"{chosen.card.id}  {model}") as progress:
         found = examine(model, ModelOptions(**options), items, words(dtypes, "--dtypes"), progress)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+        echo_json(asdict(found), indent=1)
     else:
         print_examination(found)
     if not found.healthy:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+
+from rmeval.cli.output import echo, echo_json
 
 __all__ = ["errata_command"]
 
@@ -24,9 +25,9 @@ def errata_command(
 
     found = list(errata_of(load_benchmark(benchmark).card).values())
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False))
+        echo_json([asdict(one) for one in found], indent=1)
         return
     for one in found:
-        typer.echo(f"{one.item}\n  {one.wrong}\n  {one.source}")
+        echo(one.item, f"  {one.wrong}", f"  {one.source}")
     if not found:
-        typer.echo(f"nothing is known to be wrong with items of {benchmark}")
+        echo(f"nothing is known to be wrong with items of {benchmark}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo_json
 
 __all__ = ["items_command"]
 
@@ -37,13 +38,13 @@ def items_command(
     show_warnings()
     found = wanted.one(benchmark, data)
     chosen = (one.item for one in plan(found, wanted.selection()).items())
-    lines = (json.dumps(asdict(item) | {"meta": dict(item.meta)}, ensure_ascii=False) + "\n" for item in chosen)
+    rows = (asdict(item) | {"meta": dict(item.meta)} for item in chosen)
     if out is None:
-        for line in lines:
-            typer.echo(line, nl=False)
+        for row in rows:
+            echo_json(row)
         return
     try:
         with out.open("w", encoding="utf-8") as file:
-            file.writelines(lines)
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     except OSError as error:
         raise explain_os_error(error, str(out)) from error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from rmeval.cli.output import echo_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,11 +30,11 @@ def list_command(
     """List the benchmarks, or what can stand for a model."""
     rows = _benchmarks() if what is What.benchmarks else _models()
     if as_json:
-        typer.echo(json.dumps(rows, indent=1))
+        echo_json(rows, indent=1)
         return
-    from rich.console import Console
+    from rmeval.report.terminal import Line, Screen
 
-    console = Console()
+    console = Screen()
     if what is What.models:
         console.print(_table(rows, ("id", "kind", "about")))
         return
@@ -41,25 +42,26 @@ def list_command(
 
     console.print(_table(rows, ("id", "items", "verified", "licence")))
     suites = "; ".join(f"{name}: {', '.join(members)}" for name, members in SUITES.items() if name != "all")
-    console.print(
-        "\nverified: a published number was reproduced from published scores, or by the reference's own code; what a "
-        f"benchmark measures, its source and its paper: --json\nsuites for -b: {suites}; "
-        "all: all but pairs and rm-bench-synthetic; or a YAML file",
-        style="dim",
-        highlight=False,
-    )
+    for line in (
+        "",
+        "verified: a published number was reproduced from published scores, or by the reference's own code; what a "
+        "benchmark measures, its source and its paper: --json",
+        f"suites for -b: {suites}; all: all but pairs and rm-bench-synthetic; or a YAML file",
+    ):
+        console.print(Line(line, "dim"))
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     from rich.table import Table
-    from rich.text import Text
+
+    from rmeval.report.terminal import Line
 
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, justify="right" if column == "items" else "left", no_wrap=column == "id")
     for row in rows:
         shown = row if "verified" not in row else {**row, "verified": "yes" if row["verified"] else "no"}
-        table.add_row(*(Text(str(shown[column] or "any")) for column in columns))
+        table.add_row(*(Line(str(shown[column] or "any")) for column in columns))
     return table
 
 

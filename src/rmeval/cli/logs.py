@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
+
+from rmeval.cli.output import echo
 
 __all__ = ["show_warnings"]
 
@@ -13,8 +14,7 @@ class _StandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes one line."""
-        sys.stderr.write(f"{self.format(record)}\n")
-        sys.stderr.flush()
+        echo(self.format(record), err=True)
 
 
 def show_warnings() -> None:

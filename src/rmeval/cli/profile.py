@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo
 from rmeval.cli.progress import progress_bar
 from rmeval.cli.values import reader as reader_of
 
@@ -38,9 +39,9 @@ def profile_command(
     loaded = load_model(model, **options)
     with progress_bar(loaded.name) as progress:
         found = profile_file(loaded, conversations, out, progress, reader)
-    typer.echo(f"{len(found)} conversations in {out}")
+    echo(f"{len(found)} conversations in {out}")
     if plot is not None:
         from rmeval.report.figures import draw_profiles
 
         draw_profiles(found, loaded.name, plot, "dark" if dark else "light")
-        typer.echo(f"drawn: {plot}", err=True)
+        echo(f"drawn: {plot}", err=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from rmeval.cli.output import echo
+from rmeval.wording import shortened
 
 if TYPE_CHECKING:
     from rmeval.runs.runner import Progress
@@ -17,7 +19,6 @@ __all__ = ["progress_bar"]
 @contextmanager
 def progress_bar(what: str) -> Iterator[Progress]:
     """A bar on standard error with answers a second and the time left; without a terminal, a line now and then."""
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -27,15 +28,17 @@ def progress_bar(what: str) -> Iterator[Progress]:
         TextColumn,
         TimeRemainingColumn,
     )
-    from rich.text import Text
+
+    from rmeval.report.terminal import Line, Screen
 
     class Speed(ProgressColumn):
         """Answers a second."""
 
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
+        def render(self, task: Task) -> Line:
+            return Line(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
 
-    console = Console(stderr=True)
+    what = shortened(what, 60)
+    console = Screen(stderr=True)
     if not console.is_terminal:
         yield _log_lines(what)
         return
@@ -74,6 +77,6 @@ def _log_lines(what: str, seconds: float = 30) -> Progress:
             last = now
             speed = (done - begun[0][1]) / (now - begun[0][0])
             left = (total - done) / speed / 60
-            sys.stderr.write(f"{what}: {done} of {total}, {speed:.1f}/s, {left:.0f} min left\n")
+            echo(f"{what}: {done} of {total}, {speed:.1f}/s, {left:.0f} min left", err=True)
 
     return update

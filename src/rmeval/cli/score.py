@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo
 from rmeval.cli.progress import progress_bar
 from rmeval.cli.values import reader as reader_of
 
@@ -37,4 +38,4 @@ def score_command(
     loaded = load_model(model, **options)
     with progress_bar(loaded.name) as progress:
         rows, failed = score_file(loaded, conversations, out, progress, break_lock, reader)
-    typer.echo(f"{rows} rows in {out}" + (f"; {failed} answers have no score: see 'score_error'" if failed else ""))
+    echo(f"{rows} rows in {out}" + (f"; {failed} answers have no score: see 'score_error'" if failed else ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo, echo_json
 
 __all__ = ["show_command"]
 
@@ -56,9 +56,9 @@ def show_command(
         from rmeval.report.plots import draw_matrix
 
         draw_matrix(result, plot, "dark" if dark else "light")
-        typer.echo(f"drawn: {plot}", err=True)
+        echo(f"drawn: {plot}", err=True)
     if as_json:
-        typer.echo(json.dumps(finite([record.to_dict() for record in result.records]), indent=1))
+        echo_json(finite([record.to_dict() for record in result.records]), indent=1)
         return
     from rmeval.report.tables import print_report
 
@@ -76,7 +76,7 @@ def _show_lines(run: Path, folders: Sequence[Path], policy: str | None, benchmar
             shown.append(open_run(folder, policy, benchmark))
             print_run_line(shown[-1])
         except RunError as error:
-            typer.echo(f"note: {error}", err=True)
+            echo(f"note: {error}", err=True)
     print_priors(shown)
     if not shown:
         raise RunError(f"none of the {len(folders)} runs in {run} can be shown: see the notes")
@@ -90,6 +90,6 @@ def _show_subsets(file: Path, as_json: bool) -> None:
     if not as_json:
         print_subset_numbers(found)
         return
-    typer.echo(json.dumps([number.to_dict() for number in found.numbers], indent=1))
+    echo_json([number.to_dict() for number in found.numbers], indent=1)
     for note in found.notes:
-        typer.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)

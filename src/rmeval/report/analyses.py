@@ -11,7 +11,8 @@ from rich.text import Text
 from rmeval.metrics.analysis import Scores
 from rmeval.metrics.calibration import Calibration
 from rmeval.report.comparisons import signed
-from rmeval.report.tables import make_console, new_table, percent, with_interval
+from rmeval.report.tables import new_table, percent, with_interval
+from rmeval.report.terminal import Line, make_console
 from rmeval.runs.analyzing import Analysis
 from rmeval.types import Record
 
@@ -50,8 +51,8 @@ def analysis_report(found: Analysis) -> Group:
     top = found.headline
     name = f"{top.metric} {top.scope}".removesuffix(" all")
     parts: list[RenderableType] = [
-        Text.assemble((top.benchmark, "bold"), "  ", (model, "bold cyan"), f"  {name} ", with_interval(top)),
-        Text(f"score: {found.variant}; ties and failures: {top.policy}; in %, with 95% intervals", "dim"),
+        Line.assemble((top.benchmark, "bold"), "  ", (model, "bold cyan"), f"  {name} ", with_interval(top)),
+        Line(f"score: {found.variant}; ties and failures: {top.policy}; in %, with 95% intervals", "dim"),
     ]
     sections: dict[str, list[Record]] = {}
     for record in (*found.records, *_gaps(found.official)):
@@ -59,8 +60,8 @@ def analysis_report(found: Analysis) -> Group:
     for section, records in sections.items():
         parts += ["", *_table(_TITLES.get(section, section), records)]
     parts += [*_calibration(found), *_scores(found.scores)]
-    parts += [Text(f"! {note}", style="yellow") for note in found.notes]
-    parts.append(Text(f"run: {found.path}", style="dim", no_wrap=True, overflow="ignore"))
+    parts += [Line(f"! {note}", style="yellow") for note in found.notes]
+    parts.append(Line(f"run: {found.path}", style="dim", no_wrap=True, overflow="ignore"))
     return Group(*parts)
 
 
@@ -77,14 +78,14 @@ def _gaps(official: Sequence[Record]) -> list[Record]:
 
 def _table(title: str, records: Sequence[Record]) -> Iterator[RenderableType]:
     baselines = [name for name in records[0].null if name != "random"]
-    yield Text(title, "dim")
+    yield Line(title, "dim")
     table = new_table("", "", "items", *baselines)
     for record in records:
         name = _NAMES.get(record.metric, record.scope)
         if record.metric == "style_gap" and record.scope != "all":
             name = f"{name} ({record.scope})"
         own = [_shown(record, record.null[key]) if key in record.null else "" for key in baselines]
-        table.add_row(Text(name), _with_interval(record), str(record.n_items), *own)
+        table.add_row(Line(name), _with_interval(record), str(record.n_items), *own)
     yield table
 
 
@@ -97,7 +98,7 @@ def _shown(record: Record, value: float) -> str:
 def _with_interval(record: Record) -> Text:
     if record.metric not in (*_LOG_ODDS, "style_gap"):
         return with_interval(record)
-    text = Text(_shown(record, record.value))
+    text = Line(_shown(record, record.value))
     if record.ci:
         text.append(f" {_shown(record, record.ci[0])} to {_shown(record, record.ci[1])}", "dim")
     return text
@@ -108,7 +109,7 @@ def _calibration(found: Analysis) -> Iterator[RenderableType]:
     if own is None:
         return
     yield ""
-    yield Text("calibration: confidence 1 / (1 + exp(-|margin|)) against the share of right decisions", "dim")
+    yield Line("calibration: confidence 1 / (1 + exp(-|margin|)) against the share of right decisions", "dim")
     table = new_table("", *(str(k + 1) for k in range(len(own.count))))
     table.add_row("confidence", *(percent(value) for value in own.confidence))
     table.add_row("right", *(percent(value) for value in own.accuracy))
@@ -125,8 +126,8 @@ def _calibration(found: Analysis) -> Iterator[RenderableType]:
     yield table
 
 
-def _span(value: float, ci: tuple[float, float] | None, shown: Callable[[float], str]) -> Text:
-    text = Text(shown(value))
+def _span(value: float, ci: tuple[float, float] | None, shown: Callable[[float], str]) -> Line:
+    text = Line(shown(value))
     if ci:
         text.append(f" {shown(ci[0])}-{shown(ci[1])}", "dim")
     return text
@@ -146,10 +147,10 @@ def _scores(scores: Sequence[Scores]) -> Iterator[RenderableType]:
     if not scores:
         return
     yield ""
-    yield Text("scores of better and worse answers: median [quarters]; effect: distance in deviations", "dim")
+    yield Line("scores of better and worse answers: median [quarters]; effect: distance in deviations", "dim")
     table = new_table("", "better", "worse", "effect")
     for one in scores:
-        table.add_row(Text(one.subset), _quarters(one.better), _quarters(one.worse), _effect(one))
+        table.add_row(Line(one.subset), _quarters(one.better), _quarters(one.worse), _effect(one))
     yield table
 
 

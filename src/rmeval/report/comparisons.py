@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from rmeval.metrics.comparison import Difference
 from rmeval.metrics.composition import Measure
 from rmeval.metrics.style_substance import GAP
-from rmeval.report.tables import make_console, measure_name, new_table, percent, shown_nulls, with_interval
+from rmeval.report.tables import measure_name, new_table, percent, shown_nulls, with_interval
+from rmeval.report.terminal import Line, make_console
 from rmeval.runs.comparing import Comparison
 from rmeval.wording import count_of
 
@@ -31,22 +31,23 @@ def print_comparison(found: Comparison) -> None:
 
 def comparison_report(found: Comparison) -> Group:
     """Ranks, differences by pair, and each number of each model."""
-    about = (
+    about = [
         f"{len(found.entries)} models on {count_of(found.n_items, 'item')} of {count_of(found.n_clusters, 'problem')}; "
         f"ties and failures: {found.policy}"
-    )
+    ]
     own = found.differences[found.headline][0]
     if own.n_items != found.n_items:
-        about += f"\n{_named(found.headline)}: {count_of(own.n_items, 'item')} of {count_of(own.n_clusters, 'problem')}"
+        problems = count_of(own.n_clusters, "problem")
+        about.append(f"{_named(found.headline)}: {count_of(own.n_items, 'item')} of {problems}")
     return Group(
-        Text(found.benchmark, "bold"),
-        Text(about, "dim"),
+        Line(found.benchmark, "bold"),
+        *(Line(line, "dim") for line in about),
         "",
         *_ranking(found),
         "",
         *_differences(found),
         *_numbers(found),
-        *(Text(f"! {note}", style="yellow") for note in found.notes),
+        *(Line(f"! {note}", style="yellow") for note in found.notes),
     )
 
 
@@ -61,12 +62,12 @@ def _ranking(found: Comparison) -> Iterator[RenderableType]:
     for entry, record in zip(found.entries, records, strict=True):
         first, last = entry.rank
         ranks = str(first) if first == last else f"{first}-{last}"
-        table.add_row(Text(entry.name), with_interval(record), ranks, entry.group)
+        table.add_row(Line(entry.name), with_interval(record), ranks, entry.group)
     for name in baselines:
-        table.add_row(Text(f"null baseline {name}", "dim"), Text(percent(records[0].null[name]), "dim"), "", "")
+        table.add_row(Line(f"null baseline {name}", "dim"), Line(percent(records[0].null[name]), "dim"), "", "")
     yield table
     gap = "; a gap is best at 0: ranks are from the largest" if found.headline[0] == GAP else ""
-    yield Text(f"models that share a letter cannot be told apart{gap}", "dim")
+    yield Line(f"models that share a letter cannot be told apart{gap}", "dim")
 
 
 def _differences(found: Comparison) -> Iterator[RenderableType]:
@@ -76,17 +77,17 @@ def _differences(found: Comparison) -> Iterator[RenderableType]:
     if len(pairs) > _PAIRS:
         pairs, note = list(pairwise(names)), "; neighbours in rank only (all of them: --json)"
     title = f"differences in {_named(found.headline)}, in points{note}"
-    yield Text(title, "dim")
+    yield Line(title, "dim")
     table = new_table("", "difference", "p", "alone", "shows", "needs")
     for first, second in pairs:
         one = found.difference(first, second)
-        label = Text.assemble(one.first, (" - ", "dim"), one.second)
+        label = Line.assemble(one.first, (" - ", "dim"), one.second)
         table.add_row(label, _points(one), p_value(one.p_holm), _alone(one), _detectable(one), _needed(one))
     yield table
     total = len(found.differences[found.headline])
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
     both = f"; both at the level that {total} tests leave each" if total > 1 else ""
-    yield Text(
+    yield Line(
         f"p: by cluster sign flips{corrected}; alone: contests that go better for the first and for the second; "
         "shows: the smallest true difference, in points, that as many problems show with a power of 80%; "
         f"needs: how many problems show with that power what was found{both}",
@@ -101,21 +102,21 @@ def _numbers(found: Comparison) -> Iterator[RenderableType]:
         return
     pairs = sum(len(found.differences[measure]) for measure in measures)
     yield ""
-    yield Text(f"other numbers; letters as above, p corrected for {pairs} differences", "dim")
+    yield Line(f"other numbers; letters as above, p corrected for {pairs} differences", "dim")
     table = new_table("", *(entry.name for entry in found.entries))
     for measure in measures:
         letters = found.letters(measure)
         apart = len(set(letters)) > 1
         cells = [
-            Text.assemble(percent(entry.records[measure].value), (f" {own:<3}" if apart else "    ", "dim"))
+            Line.assemble(percent(entry.records[measure].value), (f" {own:<3}" if apart else "    ", "dim"))
             for entry, own in zip(found.entries, letters, strict=True)
         ]
-        table.add_row(Text(_named(measure)), *cells)
+        table.add_row(Line(_named(measure)), *cells)
     yield table
 
 
-def _points(one: Difference) -> Text:
-    text = Text(signed(one.value), "bold" if one.leads else "")
+def _points(one: Difference) -> Line:
+    text = Line(signed(one.value), "bold" if one.leads else "")
     if one.ci:
         text.append(f" {percent(one.ci[0])} to {percent(one.ci[1])}", "dim not bold")
     return text

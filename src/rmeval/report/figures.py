@@ -13,7 +13,7 @@ from rmeval.errors import RunError
 from rmeval.metrics.bias import STRATA
 from rmeval.metrics.composition import Measure
 from rmeval.models.profiles import Profile
-from rmeval.report.paper import COLOURS, Ink, Theme, bare, check, drawing, save
+from rmeval.report.paper import COLOURS, Ink, Theme, bare, check, drawing, label, save
 from rmeval.runs.analyzing import Analysis
 from rmeval.runs.comparing import Comparison
 from rmeval.types import Record
@@ -57,7 +57,7 @@ def draw_analysis(found: Analysis, folder: Path, theme: Theme = "light", ending:
 
 
 def _title(found: Analysis) -> str:
-    return f"{found.manifest['model']['name']} on {found.headline.benchmark}"
+    return f"{label(found.manifest['model']['name'])} on {label(found.headline.benchmark)}"
 
 
 def _draw_length(found: Analysis, path: Path, theme: Theme) -> Path:
@@ -68,9 +68,9 @@ def _draw_length(found: Analysis, path: Path, theme: Theme) -> Path:
         axes = figure.subplots()
         bare(axes, ink)
         for marker, name in zip("^v", ("longest", "shortest"), strict=True):
-            label = f"null baseline {name}"
+            null = f"null baseline {name}"
             values = [records[stratum].null.get(name, math.nan) for stratum in there]
-            axes.plot(range(len(there)), values, marker, color=ink.faint, markerfacecolor="none", label=label)
+            axes.plot(range(len(there)), values, marker, color=ink.faint, markerfacecolor="none", label=null)
         _points(axes, [records[name] for name in there], ink.blue, found.manifest["model"]["name"])
         labels = [f"{name}\n{records[name].n_items} items" for name in there]
         axes.set_xticks(range(len(there)), labels, fontsize=7.5, color=ink.text)
@@ -83,12 +83,12 @@ def _draw_length(found: Analysis, path: Path, theme: Theme) -> Path:
     return path
 
 
-def _points(axes: Axes, records: Sequence[Record], colour: str, label: str) -> None:
+def _points(axes: Axes, records: Sequence[Record], colour: str, name: str) -> None:
     places = np.arange(len(records))
     values = np.array([record.value for record in records])
     ends = np.array([record.ci or (record.value, record.value) for record in records])
     axes.vlines(places, ends[:, 0], ends[:, 1], color=colour, linewidth=2)
-    axes.plot(places, values, "o", color=colour, markersize=5, label=label)
+    axes.plot(places, values, "o", color=colour, markersize=5, label=label(name))
 
 
 def _share(axes: Axes, ink: Ink) -> None:
@@ -110,20 +110,20 @@ def _draw_scores(found: Analysis, path: Path, theme: Theme) -> Path:
             every = np.concatenate([one.better, one.worse])
             low, high = np.quantile(every, [0.005, 0.995]).tolist()
             edges = np.linspace(low - (low == high) / 2, high + (low == high) / 2, 31)
-            for values, colour, hatch, label in (
+            for values, colour, hatch, side in (
                 (one.better, ink.blue, None, "better answers"),
                 (one.worse, ink.orange, "////", "worse answers"),
             ):
                 weights = np.full(len(values), 1 / max(len(values), 1))
                 clipped = np.clip(values, edges[0], edges[-1])
                 axes.hist(clipped, edges, weights=weights, histtype="step", color=colour, linewidth=1.3)
-                axes.hist(clipped, edges, weights=weights, color=colour, alpha=0.25, hatch=hatch, label=label)
+                axes.hist(clipped, edges, weights=weights, color=colour, alpha=0.25, hatch=hatch, label=side)
                 if len(values):
                     median = float(np.median(values))
-                    axes.axvline(median, color=colour, linewidth=1, linestyle=(0, (3, 2)), label=f"median of {label}")
+                    axes.axvline(median, color=colour, linewidth=1, linestyle=(0, (3, 2)), label=f"median of {side}")
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
-            axes.set_title(f"{one.subset} ({len(one.better)} + {len(one.worse)})", fontsize=8)
+            axes.set_title(f"{label(one.subset, 24)} ({len(one.better)} + {len(one.worse)})", fontsize=8)
             axes.set_xlabel("score", fontsize=7.5)
         for place in range(len(shown), rows * columns):
             grid[place // columns, place % columns].set_visible(False)
@@ -215,20 +215,20 @@ def _plane(
                     across = (one.ci, (y.value,) * 2) if ends == "x" else ((x.value,) * 2, one.ci)
                     axes.plot(*across, color=colour, linewidth=1.2, alpha=0.6)
             marker = "osD^vPX"[place % 7]
-            axes.plot([x.value], [y.value], marker=marker, color=colour, markersize=6, linestyle="", label=name)
+            axes.plot([x.value], [y.value], marker=marker, color=colour, markersize=6, linestyle="", label=label(name))
         first, second = next(iter(pairs.values()))
         for marker, name in zip("^v*", ("longest", "shortest", "markdown"), strict=True):
             right, up = first.null.get(name, math.nan), second.null.get(name, math.nan)
             if not math.isnan(right + up):
-                label = f"null baseline {name}"
-                axes.plot([right], [up], marker, color=ink.faint, markerfacecolor="none", markersize=6, label=label)
+                null = f"null baseline {name}"
+                axes.plot([right], [up], marker, color=ink.faint, markerfacecolor="none", markersize=6, label=null)
         axes.axvline(0.5, color=ink.faint, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
         axes.set_xlim(-0.02, 1.02)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
         _share(axes, ink)
         axes.set_xlabel(labels[0], fontsize=8)
         axes.set_ylabel(labels[1], fontsize=8)
-        axes.set_title(benchmark, fontsize=10)
+        axes.set_title(label(benchmark), fontsize=10)
         axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
         save(figure, path)
     return path
@@ -272,16 +272,16 @@ def draw_comparison(found: Comparison, path: Path, theme: Theme = "light") -> No
         for place, value in enumerate(null.values(), len(entries)):
             axes.plot([value], [place], marker="D", color=ink.faint, markersize=4, markerfacecolor="none")
         axes.axvline(0.5, color=ink.faint, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
-        names = [*(entry.name for entry in entries), *(f"null baseline {name}" for name in null)]
+        names = [*(label(entry.name) for entry in entries), *(f"null baseline {name}" for name in null)]
         axes.set_yticks(range(len(rows)), names, fontsize=8)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        number = f"{metric.replace('_', ' ')} {scope}".removesuffix(" all")
+        number = label(f"{metric.replace('_', ' ')} {scope}".removesuffix(" all"))
         axes.set_title(f"{number} in %; who shares a letter cannot be told apart", fontsize=8.5)
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
         if levels:
             _levels(grid[0, 1], found, scope, levels, ink)
         items = found.differences[found.headline][0].n_items
-        figure.suptitle(f"{found.benchmark}: {items} items that all models have", fontsize=10)
+        figure.suptitle(f"{label(found.benchmark)}: {items} items that all models have", fontsize=10)
         save(figure, path)
 
 
@@ -308,7 +308,7 @@ def _levels(axes: Axes, found: Comparison, scope: str, levels: Sequence[str], in
     axes.axvline(0.5, color=ink.faint, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
-    own = "of all domains" if scope == "all" else f"of {scope}"
+    own = "of all domains" if scope == "all" else f"of {label(scope)}"
     axes.set_title(f"accuracy {own} in %", fontsize=8.5)
     axes.legend(fontsize=7.5, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.12))
 
@@ -359,6 +359,6 @@ def draw_profiles(found: Sequence[Profile], model: str, path: Path, theme: Theme
         axes.set_xlabel("token of the answer")
         axes.set_ylabel("score, if the text ended there")
         more = f"; the first {_CURVES} of {len(found)}" if len(found) > _CURVES else ""
-        axes.set_title(f"{model}{more}", fontsize=10)
+        axes.set_title(f"{label(model)}{more}", fontsize=10)
         axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
         save(figure, path)

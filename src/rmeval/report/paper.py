@@ -12,12 +12,13 @@ from warnings import catch_warnings, simplefilter
 
 from rmeval.errors import RunError
 from rmeval.hub import need_extra
+from rmeval.wording import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "COLOURS", "FORMATS", "ORANGE", "Ink", "Theme", "bare", "check", "drawing", "save"]
+__all__ = ["BLUE", "COLOURS", "FORMATS", "ORANGE", "Ink", "Theme", "bare", "check", "drawing", "label", "save"]
 
 _LOG = logging.getLogger(__name__)
 FORMATS = ("png", "svg", "pdf")
@@ -70,6 +71,9 @@ def drawing(theme: Theme, width: float, height: float) -> Iterator[tuple[Figure,
         raise need_extra(error, "a picture", "plots") from error
     ink = _INK[theme]
     settings: dict[Any, Any] = {
+        # Names are no formulas, whatever dollars they have.
+        "text.parse_math": False,
+        "text.usetex": False,
         "svg.fonttype": "path",
         "svg.hashsalt": "rmeval",
         "font.size": 9,
@@ -119,6 +123,17 @@ def save(figure: Figure, path: Path) -> None:
             _LOG.warning("%s shows empty boxes for characters of no installed font: install Noto Sans CJK", path)
     except OSError as error:
         raise RunError(f"{path} cannot be written ({error.strerror or error}): check its folder") from error
+
+
+def label(name: object, longest: int = 44) -> str:
+    """A name as it stands in a picture: on one line, and cut in its middle where it is long."""
+    text = str(name)
+    # What is cut is not made visible letter by letter.
+    text = visible(text if len(text) <= 2 * longest else f"{text[:longest]}{text[-longest:]}")
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}\N{HORIZONTAL ELLIPSIS}{text[1 - longest // 2 :]}"
+    # Matplotlib leaves labels out of a legend that begin so.
+    return f" {text}" if text.startswith("_") else text
 
 
 def bare(axes: Axes, ink: Ink) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import RunError
 from rmeval.metrics.style_substance import CONTESTS, LEVELS, level_of
-from rmeval.report.paper import BLUE, ORANGE, Theme, check, drawing, save
+from rmeval.report.paper import BLUE, ORANGE, Theme, check, drawing, label, save
 from rmeval.report.tables import percent
 from rmeval.runs.folder import Result
 from rmeval.types import STYLES, Record
@@ -54,8 +54,8 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
             _draw_levels(grid[1, column], records, scope, ink.faint, first=column == 0)
         model, benchmark = result.manifest["model"]["name"], result.manifest["benchmark"]["id"]
         variants = {record.variant: None for record in result.records}
-        by = f" by {next(iter(variants))}" if len(variants) > 1 else ""
-        figure.suptitle(f"{model} on {benchmark}{by}: accuracy in %", fontsize=11)
+        by = f" by {label(next(iter(variants)))}" if len(variants) > 1 else ""
+        figure.suptitle(f"{label(model)} on {label(benchmark)}{by}: accuracy in %", fontsize=11)
         save(figure, path)
 
 
@@ -77,7 +77,7 @@ def _draw_cells(
     axes.set_xlabel("style of the worse answer", fontsize=7)
     if first:
         axes.set_ylabel("style of the better answer", fontsize=7)
-    axes.set_title("all domains" if scope == "all" else scope, fontsize=10)
+    axes.set_title("all domains" if scope == "all" else label(scope), fontsize=10)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 

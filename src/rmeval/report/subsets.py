@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-
-from rmeval.report.tables import make_console, measure_name, new_table, percent
+from rmeval.report.tables import measure_name, new_table, percent
+from rmeval.report.terminal import Line, make_console
 from rmeval.runs.subset_files import SOURCE, SubsetNumbers
 
 __all__ = ["print_subset_numbers"]
@@ -13,7 +12,7 @@ __all__ = ["print_subset_numbers"]
 def print_subset_numbers(found: SubsetNumbers) -> None:
     """Prints sections, subsets and averages."""
     kind = f"  {found.kind}" if found.kind else ""
-    title = Text.assemble((found.benchmark, "bold"), "  ", (found.model, "bold cyan"), kind)
+    title = Line.assemble((found.benchmark, "bold"), "  ", (found.model, "bold cyan"), kind)
     table = new_table("", "accuracy", "items")
     inside = None
     for number in found.numbers:
@@ -23,12 +22,12 @@ def print_subset_numbers(found: SubsetNumbers) -> None:
         elif number.metric in ("accuracy", "composite"):
             name, style = name if inside is None else f"  {name.removeprefix(f'{inside}/')}", ""
         shown = "overall" if (number.metric, number.scope) == ("overall", "all") else name
-        table.add_row(Text(shown), percent(number.value), str(number.n_items), style=style)
+        table.add_row(Line(shown), percent(number.value), str(number.n_items), style=style)
     make_console().print(
         title,
-        Text(f"numbers in %, {SOURCE}", "dim"),
+        Line(f"numbers in %, {SOURCE}", "dim"),
         "",
         table,
-        *(Text(f"! {note}", style="yellow") for note in found.notes),
+        *(Line(f"! {note}", style="yellow") for note in found.notes),
         sep="\n",
     )

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
-from rich.text import Text
 
 from rmeval.metrics.composition import Measure, headline
 from rmeval.metrics.sections import record_with_prior
 from rmeval.metrics.style_substance import GAP, LEVELS
+from rmeval.report.terminal import Line, make_console, passage, stacked
 from rmeval.runs.folder import WITHOUT_ERRATA, Result
 from rmeval.types import STYLES, Record
 from rmeval.wording import count_of
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from rmeval.runs.doctor import Examination
 
 __all__ = [
-    "make_console",
     "measure_name",
     "new_table",
     "percent",
@@ -53,7 +54,7 @@ def print_run_line(result: Result) -> None:
     count = f"  {count_of(record.n_items, 'item')}" if record else ""
     unfinished = "" if manifest["status"] == "complete" else ", unfinished"
     make_console().print(
-        Text.assemble(
+        Line.assemble(
             (manifest["benchmark"]["id"], "bold"),
             "  ",
             (manifest["model"]["name"], "bold cyan"),
@@ -62,15 +63,16 @@ def print_run_line(result: Result) -> None:
             name,
             value,
             f"{count}{unfinished}",
-            (f"\n  {result.path}", "dim"),
         ),
+        Line(f"  {result.path}", "dim"),
+        sep="\n",
         soft_wrap=True,
     )
 
 
 def print_lines(results: Sequence[Result]) -> None:
     """Prints what several runs come to, after their tables."""
-    make_console().print(Text("\nin short", "dim"))
+    make_console().print("", Line("in short", "dim"), sep="\n")
     for result in results:
         print_run_line(result)
     print_priors(results)
@@ -88,7 +90,7 @@ def print_priors(results: Sequence[Result]) -> None:
         if both[0] is not None and both[1] is not None:
             own = record_with_prior(both[0], both[1])
             make_console().print(
-                Text.assemble(
+                Line.assemble(
                     ("reward-bench with prior sets", "bold"), "  ", (model, "bold cyan"), "  ", with_interval(own)
                 ),
                 soft_wrap=True,
@@ -100,22 +102,23 @@ def print_examination(found: Examination) -> None:
     marks = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLEM", "bold red")}
     read = "  ".join(f"{text!r} ({token})" for text, token in found.read)
     lines = [
-        Text(f"{found.model}: {found.answers} answers, {found.decisions} decisions", "bold"),
-        Text("\nthe first conversation as the network gets it", "dim"),
-        Text(found.rendered),
-        Text.assemble(("\nits last three tokens: ", "dim"), read, "\n"),
+        Line(f"{found.model}: {found.answers} answers, {found.decisions} decisions", "bold"),
+        Line(),
+        Line("the first conversation as the network gets it", "dim"),
+        passage(found.rendered),
+        Line(),
+        Line.assemble(("its last three tokens: ", "dim"), read),
+        Line(),
     ]
     table = new_table("scored", "dtype", "largest difference", "decisions turned", "near-ties")
     for way in found.ways:
         table.add_row(way.name, way.dtype, f"{way.difference:.2g}", str(way.flips), str(way.near_ties))
     findings = Table.grid(padding=(0, 2, 0, 0))
     for finding in found.findings:
-        text = Text(finding.text)
-        if finding.advice:
-            text.append(f"\n  {finding.advice}", "dim")
-        findings.add_row(Text(*marks[finding.level]), text)
-    note = Text("near-ties: decisions whose margin is less than four times what batching moves\n", "dim")
-    make_console().print(*lines, *([table, note] if found.ways else []), findings, sep="\n")
+        text = [Line(finding.text), *([Line(f"  {finding.advice}", "dim")] if finding.advice else [])]
+        findings.add_row(Line(*marks[finding.level]), stacked(*text))
+    note = Line("near-ties: decisions whose margin is less than four times what batching moves", "dim")
+    make_console().print(*lines, *([table, note, Line()] if found.ways else []), findings, sep="\n")
 
 
 def _headline(records: Sequence[Record]) -> Record | None:
@@ -126,12 +129,6 @@ def _headline(records: Sequence[Record]) -> Record | None:
     return found[headline(found)] if found else None
 
 
-def make_console() -> Console:
-    """Standard output; wide enough for tables where it is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=100)
-
-
 def report(result: Result) -> Group:
     """Everything a reader needs of a run, from its title to where it lies."""
     variants = list(dict.fromkeys(record.variant for record in result.records))
@@ -139,11 +136,11 @@ def report(result: Result) -> Group:
     records = {(record.metric, record.scope): record for record in main}
     manifest = result.manifest
     parts: list[RenderableType] = [
-        Text.assemble(
+        Line.assemble(
             (manifest["benchmark"]["id"], "bold"), "  ", (manifest["model"]["name"], "bold cyan"), _data(manifest)
         ),
-        Text(_about(manifest, result.records), style="dim"),
-        *([Text(f"score: {variants[0]}", style="dim")] if len(variants) > 1 else []),
+        Line(_about(manifest, result.records), style="dim"),
+        *([Line(f"score: {variants[0]}", style="dim")] if len(variants) > 1 else []),
         "",
     ]
     if _has_matrix(main):
@@ -154,10 +151,10 @@ def report(result: Result) -> Group:
     if len(variants) > 1:
         parts += _other_scores(result.records, variants)
     if manifest["status"] != "complete":
-        parts.append(Text("unfinished: the same command goes on where it stopped", style="yellow"))
-    parts += [Text(f"! {note}", style="yellow") for note in result.notes]
+        parts.append(Line("unfinished: the same command goes on where it stopped", style="yellow"))
+    parts += [Line(f"! {note}", style="yellow") for note in result.notes]
     # A path that is broken into lines cannot be copied.
-    parts.append(Text(f"run: {result.path}", style="dim", no_wrap=True, overflow="ignore"))
+    parts.append(Line(f"run: {result.path}", style="dim", no_wrap=True, overflow="ignore"))
     return Group(*parts)
 
 
@@ -195,12 +192,12 @@ def _style_substance(records: Mapping[tuple[str, str], Record]) -> Iterator[Rend
     for scope in scopes:
         row = [records[level, scope] for level in LEVELS]
         style = "bold" if scope == "all" else ""
-        values = (with_interval(record, separator="\n") for record in row)
+        values = (with_interval(record, stack=True) for record in row)
         # Those of the average are those of all nine cells.
         table.add_row(_indent(scope), *values, *_counts(row[-1], counts), style=style)
     yield table
     shown = shown_nulls(records.values())
-    yield from ("", Text(f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}", style="dim"))
+    yield from ("", Line(f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}", style="dim"))
     table = new_table("", *shown)
     for scope in scopes:
         triples = ("/".join(percent(records[level, scope].null[name]) for level in LEVELS[:3]) for name in shown)
@@ -208,13 +205,13 @@ def _style_substance(records: Mapping[tuple[str, str], Record]) -> Iterator[Rend
     yield table
     for scope in ["all"] if "all" in scopes else [scope for scope in scopes if not scope.startswith("safety-")]:
         title = "all domains (macro average)" if scope == "all" else scope
-        yield from ("", Text(f"style-substance matrix: {title} (Easy below the diagonal, Hard above it)", style="dim"))
+        yield from ("", Line(f"style-substance matrix: {title} (Easy below the diagonal, Hard above it)", style="dim"))
         table = new_table("chosen \\ rejected", *(_style(style) for style in STYLES))
         for chosen in STYLES:
             table.add_row(_style(chosen), *(_cell(records, scope, chosen, rejected) for rejected in STYLES))
         yield table
     if ("overall", "all") in records:
-        yield from ("", Text.assemble(("overall  ", "bold"), with_interval(records["overall", "all"])))
+        yield from ("", Line.assemble(("overall  ", "bold"), with_interval(records["overall", "all"])))
 
 
 def _sound(records: Sequence[Record]) -> Iterator[Text]:
@@ -222,11 +219,12 @@ def _sound(records: Sequence[Record]) -> Iterator[Text]:
     shown = [record for record in records if record.metric == WITHOUT_ERRATA]
     shown = [record for record in shown if record.scope.partition(" ")[0] in _SUMS] or shown
     if shown:
-        yield Text(f"\nwithout the items that rmeval errata {shown[0].benchmark} lists", "dim")
+        yield Line()
+        yield Line(f"without the items that rmeval errata {shown[0].benchmark} lists", "dim")
     for record in shown:
         metric, _, scope = record.scope.partition(" ")
         name = scope if metric == "section" else f"{scope} {metric}".removeprefix("all ")
-        yield Text.assemble(f"{name}  ", with_interval(record), (f"  {count_of(record.n_items, 'item')}", "dim"))
+        yield Line.assemble(f"{name}  ", with_interval(record), (f"  {count_of(record.n_items, 'item')}", "dim"))
 
 
 _SUMS = ("average", "section", "overall")
@@ -242,14 +240,14 @@ def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Iterato
     measures = list(dict.fromkeys((r.metric, r.scope) for r in wanted))
     if not matrix and len(measures) > _LONG:
         measures = [measure for measure in measures if measure[0] != "accuracy" or measure[1] == "all"]
-    yield from ("", Text(f"by score{', Easy/Normal/Hard' if matrix else ''}", style="dim"))
+    yield from ("", Line(f"by score{', Easy/Normal/Hard' if matrix else ''}", style="dim"))
     table = new_table("", *variants)
     for metric, scope in measures:
         shown = LEVELS[:3] if matrix else (metric,)
         # Some numbers are missing of some scores.
         own = ([found.get((variant, level, scope)) for level in shown] for variant in variants)
         cells = ("/".join("-" if record is None else percent(record.value) for record in records) for records in own)
-        table.add_row(Text(scope if matrix else measure_name((metric, scope))), *cells)
+        table.add_row(Line(scope if matrix else measure_name((metric, scope))), *cells)
     yield table
 
 
@@ -282,12 +280,12 @@ def _accuracies(records: Sequence[Record]) -> Iterator[RenderableType]:
         elif record.scope != "all":
             name, style = name if inside is None else f"  {name.removeprefix(f'{inside}/')}", ""
         values = (percent(record.null[null]) if null in record.null else "" for null in nulls)
-        table.add_row(Text(name), with_interval(record), *_counts(record, counts), *values, style=style)
+        table.add_row(Line(name), with_interval(record), *_counts(record, counts), *values, style=style)
     yield table
     unnamed = "" if plain else "where no metric is named it is accuracy; "
     if nulls:
         note = "ties shared" if "random" in nulls else _NULL_NOTE
-        yield Text(f"{unnamed}last columns: null baselines, {note}", style="dim")
+        yield Line(f"{unnamed}last columns: null baselines, {note}", style="dim")
 
 
 def measure_name(measure: Measure) -> str:
@@ -320,9 +318,9 @@ def _count_columns(records: Iterable[Record]) -> list[str]:
 def new_table(first: str, *rest: str) -> Table:
     """A table without lines, whose first column holds names and the others numbers."""
     table = _Numbers(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column(first, overflow="fold")
+    table.add_column(Line(first), overflow="fold")
     for name in rest:
-        table.add_column(Text(name, no_wrap=False, overflow="fold"), justify="right", no_wrap=True)
+        table.add_column(Line(name, no_wrap=False, overflow="fold"), justify="right", no_wrap=True)
     return table
 
 
@@ -336,6 +334,7 @@ class _Numbers(Table):
     """A table of which names are broken into lines where there is no room, but never numbers."""
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        cells = tuple(Line(cell) if isinstance(cell, str) else cell for cell in cells)
         for place, (column, cell) in enumerate(zip(self.columns, cells, strict=False)):
             width = max(map(cell_len, str(cell).splitlines()), default=0)
             column.min_width = max(column.min_width or 0, width if place else min(width, _NAME))
@@ -352,13 +351,14 @@ def _counts(record: Record, columns: Sequence[str]) -> list[str]:
     return [str(record.n_items), str(record.ties or "-"), str(record.failures or "-")][: len(columns)]
 
 
-def with_interval(record: Record, style: str = "", separator: str = " ") -> Text:
-    """A record's value with its interval."""
-    text = Text(percent(record.value), style=style)
-    if record.ci:
-        dash = "-" if record.ci[0] >= 0 else " to "
-        text.append(f"{separator}{percent(record.ci[0])}{dash}{percent(record.ci[1])}", style="dim not bold")
-    return text
+def with_interval(record: Record, style: str = "", stack: bool = False) -> Text:
+    """A record's value with its interval, beside or below it."""
+    value = Line(percent(record.value), style=style)
+    if not record.ci:
+        return value
+    dash = "-" if record.ci[0] >= 0 else " to "
+    interval = Line(f"{percent(record.ci[0])}{dash}{percent(record.ci[1])}", "dim not bold")
+    return stacked(value, interval) if stack else value.append(" ").append(interval)
 
 
 def percent(value: float) -> str:

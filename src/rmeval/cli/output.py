@@ -1,0 +1,131 @@
+"""Everything that the command line prints, in one place: no text from a file acts on the terminal.
+
+Plain lines go through `echo`, JSON through `echo_json`, errors through `complain`; tables and progress bars go through
+the console of `rmeval.report.terminal`. `prepare` covers what other packages print: log records, warnings, tracebacks.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+import traceback
+import warnings
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, TextIO
+
+from rmeval.wording import shortened, visible
+
+__all__ = ["complain", "echo", "echo_json", "prepare", "settle"]
+
+_LONGEST = 5_000
+"""Characters of a line on standard error."""
+
+
+def echo(*lines: str, err: bool = False) -> None:
+    """Prints lines; a control character or a line break inside one is shown as an escape.
+
+    Args:
+        lines: The lines; an empty one if there are none.
+        err: Whether they go to standard error. A line that cannot be written there is dropped: no run fails over it.
+    """
+    if err:
+        with suppress(OSError, ValueError):
+            _write(sys.stderr, "".join(f"{shortened(line, _LONGEST)}\n" for line in lines or ("",)))
+        return
+    _write(sys.stdout, "".join(f"{visible(line)}\n" for line in lines or ("",)))
+
+
+def complain(message: str) -> None:
+    """Prints one line that says what is wrong."""
+    echo(f"error: {message}", err=True)
+
+
+def echo_json(value: Any, indent: int | None = None) -> None:
+    r"""Prints JSON in the letters of the text, and as `\uXXXX` what would act on the terminal.
+
+    Args:
+        value: What to print.
+        indent: As `json.dumps` takes it.
+    """
+    # Where the encoding lacks letters, all of them are escaped: what the stream would write instead is no JSON.
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(value, indent=indent, ensure_ascii=plain)
+    if visible(text, lines=True) != text:
+        text = "".join(one if visible(one, lines=True) == one else json.dumps(one)[1:-1] for one in text)
+    _write(sys.stdout, f"{text}\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(text)
+    if stream is sys.stderr:
+        stream.flush()
+
+
+def prepare() -> None:
+    """Makes the process's streams take any text, and what other packages print safe to show."""
+    _open_closed()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Also without a terminal's encoding for it, a name is shown: as an escape.
+            stream.reconfigure(errors="backslashreplace")
+    for name in ("COLUMNS", "LINES", "TERMINAL_WIDTH"):
+        if not _is_size(os.environ.get(name, "80")):
+            del os.environ[name]
+    logging.setLogRecordFactory(_Record)
+    warnings.formatwarning = _warning
+    sys.excepthook = _traceback
+
+
+def _is_size(text: str) -> bool:
+    """Whether a terminal may be so wide or high; rich fails on some other texts, and breaks lines into letters at 0."""
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) > 0
+
+
+def _open_closed() -> None:
+    """Opens what the caller has closed of the three standard streams, so that no file of ours gets their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  Open until the end.
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  Open until the end.
+
+
+class _Record(logging.LogRecord):
+    """A log record of any package, whose message may hold names from files."""
+
+    def getMessage(self) -> str:  # noqa: N802  The name that logging calls.
+        return visible(super().getMessage(), lines=True)
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    # The line of source code that Python adds says nothing to a user.
+    return visible(f"{filename}:{lineno}: {category.__name__}: {message}\n", lines=True)
+
+
+def _traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Prints the traceback of an error that nothing foresaw."""
+    with suppress(OSError, ValueError):
+        _write(sys.stderr, visible("".join(traceback.format_exception(kind, error, trace)), lines=True))
+
+
+def settle(stream: TextIO) -> bool:
+    """Whether all that was printed is written; what cannot be is dropped, or Python would fail over it at its exit."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, stream.fileno())
+            os.close(nothing)
+        return False
+    return True

@@ -1,0 +1,52 @@
+"""Signals that end the process: leave as from any exit, so that files are closed and the lock is released."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+__all__ = ["Stopped", "catch", "let_go"]
+
+_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # Windows has no SIGHUP.
+
+
+class Stopped(BaseException):
+    """A signal to end; neither an error nor an exit, which a user's scorer may cause and is caught there."""
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a process that a signal has ended."""
+        return 128 + int(self.args[0])
+
+
+_PATIENCE = 2.0
+"""Seconds that a process has to close its files after a signal, before another one ends it at once."""
+
+
+def catch() -> None:
+    """Raises `Stopped` at the first signal, ignores those that soon follow, and ends the process at a later one.
+
+    A signal that the caller ignores, as `nohup` does with SIGHUP, stays ignored.
+    """
+    first: list[float] = []
+
+    def stop(number: int, frame: object) -> None:
+        first.append(time.monotonic())
+        if len(first) == 1:
+            raise Stopped(number)
+        if first[-1] - first[0] > _PATIENCE:
+            os._exit(128 + number)
+
+    for one in _SIGNALS:
+        if signal.getsignal(one) is not signal.SIG_IGN:
+            signal.signal(one, stop)
+
+
+def let_go() -> None:
+    """Lets the next signal end the process: nothing is left to be closed."""
+    for one in _SIGNALS:
+        if signal.getsignal(one) is not signal.SIG_IGN:
+            signal.signal(one, signal.SIG_DFL)
