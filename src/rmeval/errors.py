@@ -14,7 +14,15 @@ from __future__ import annotations
 import errno
 import re
 
-__all__ = ["DataError", "ModelError", "RmevalError", "RunError", "explain_os_error", "reason_of"]
+__all__ = [
+    "DataError",
+    "ModelError",
+    "RmevalError",
+    "RunError",
+    "explain_os_error",
+    "explain_read_error",
+    "reason_of",
+]
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _LONGEST = 400
@@ -57,6 +65,15 @@ def explain_os_error(error: OSError, doing: str) -> RunError:
         f"{doing} cannot be written ({error.strerror or error}): "
         "choose a folder you may write to with -o, or change its permissions"
     )
+
+
+def explain_read_error(error: OSError, path: object) -> RunError:
+    """Turns an operating system error met while reading a file of a run into a sentence."""
+    if isinstance(error, FileNotFoundError):
+        return RunError(f"there is no file {path}: restore it from a copy, or give the command that made the run again")
+    if error.errno in (errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
+        return RunError(f"{path} is no file that can be read ({error.strerror}): move away what lies in its place")
+    return RunError(f"{path} cannot be read ({error.strerror or error}): check its permissions")
 
 
 def reason_of(error: BaseException) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from rmeval.errors import RunError
-from rmeval.runs.lock import Lock, _process_space
+from rmeval.runs.liveness import this_process
+from rmeval.runs.lock import Lock
 
 
 def held(path: Path, pid: int, host: str | None = None) -> None:
-    own = {"host": host or socket.gethostname(), "space": _process_space(), "pid": pid, "token": "theirs"}
+    own = {"host": host or socket.gethostname(), "space": this_process()["space"], "pid": pid, "token": "theirs"}
     path.write_text(json.dumps(own | {"time": "2026-01-01T00:00:00Z"}))
 
 
