@@ -7,6 +7,7 @@ The command line prints that sentence and exits with code 2; Python users catch 
     ├── DataError        a benchmark or a file of data cannot be used as it is
     ├── ModelError       a model cannot be loaded or cannot be used for what was asked
     └── RunError         a run folder cannot be written, continued or read
+        └── DamagedError what a run folder holds is not what was written
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import errno
 import re
 
 __all__ = [
+    "DamagedError",
     "DataError",
     "ModelError",
     "RmevalError",
@@ -44,6 +46,10 @@ class ModelError(RmevalError):
 
 class RunError(RmevalError):
     """A run folder cannot be written, continued or read."""
+
+
+class DamagedError(RunError):
+    """A file of a run is missing, does not hold what was written, or belongs to another run."""
 
 
 def explain_os_error(error: OSError, doing: str) -> RunError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 
 __all__ = ["main"]
 
@@ -16,6 +18,7 @@ def main() -> None:
     # A batch system ends jobs with SIGTERM: leave, as after Ctrl-C, as from any exit, so that the lock is released.
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
+    sys.unraisablehook = _again
     try:
         app()
     except RmevalError as error:
@@ -32,6 +35,17 @@ def main() -> None:
 
 class _Stopped(BaseException):
     """A signal to end; neither an error nor an exit, which a user's scorer may cause and is caught there."""
+
+
+def _again(found: sys.UnraisableHookArgs) -> None:
+    """Sends a signal again that came while an object was finalised, where Python ignores what is raised."""
+    if not isinstance(found.exc_value, _Stopped):
+        sys.__unraisablehook__(found)
+        return
+    # Later and from elsewhere: sent from here, it would come while this hook runs, and be ignored again.
+    later = threading.Timer(0.01, os.kill, (os.getpid(), found.exc_value.args[0]))
+    later.daemon = True
+    later.start()
 
 
 def _leave(number: int, frame: object) -> None:

@@ -27,23 +27,25 @@ def items_command(
 
     rmeval items rm-bench-synthetic --seed 1 --size 400 -o items.jsonl
     """
-    import json
     from dataclasses import asdict
 
     from rmeval.cli.logs import show_warnings
     from rmeval.errors import explain_os_error
+    from rmeval.files import json_bytes, replacing
     from rmeval.runs.planning import plan
+    from rmeval.runs.scoring import output_file
 
     show_warnings()
+    target = None if out is None else output_file(out)
     found = wanted.one(benchmark, data)
     chosen = (one.item for one in plan(found, wanted.selection()).items())
-    lines = (json.dumps(asdict(item) | {"meta": dict(item.meta)}, ensure_ascii=False) + "\n" for item in chosen)
-    if out is None:
+    lines = (json_bytes(asdict(item) | {"meta": dict(item.meta)}) + b"\n" for item in chosen)
+    if target is None:
         for line in lines:
-            typer.echo(line, nl=False)
+            typer.echo(line.decode(), nl=False)
         return
     try:
-        with out.open("w", encoding="utf-8") as file:
+        with replacing(target) as file:
             file.writelines(lines)
     except OSError as error:
-        raise explain_os_error(error, str(out)) from error
+        raise explain_os_error(error, str(target)) from error

@@ -71,7 +71,7 @@ class Lock:
 
     def _release(self) -> None:
         _held_here.discard(self._token)
-        with suppress(OSError):
+        with suppress(OSError, RunError):
             if _read(self.path) == self._own:
                 self.path.unlink()
 
@@ -147,7 +147,7 @@ class Lock:
     def _remove_leftovers(self) -> None:
         """Removes drafts and claims of processes that were killed; a living process makes its draft anew."""
         name = re.compile(rf"{re.escape(self.path.name)}\.[0-9a-f]{{32}}(\.old|\.taken|)")
-        with suppress(OSError):
+        with suppress(OSError, RunError):
             for entry in os.scandir(self.path.parent):
                 if (found := name.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False):
                     alive = self._is_alive(_read(Path(entry.path)) or b"")
