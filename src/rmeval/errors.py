@@ -78,7 +78,7 @@ def explain_read_error(error: OSError, path: object) -> RunError:
     if isinstance(error, FileNotFoundError):
         return RunError(f"there is no file {path}: restore it from a copy, or give the command that made the run again")
     if error.errno in (errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
-        return RunError(f"{path} is no file that can be read ({error.strerror}): move away what lies in its place")
+        return DamagedError(f"{path} is no file that can be read ({error.strerror}): move away what lies in its place")
     return RunError(f"{path} cannot be read ({error.strerror or error}): check its permissions")
 
 

@@ -17,6 +17,7 @@ from rmeval.protocols import Protocol
 from rmeval.runs.items import StoredItems
 from rmeval.spool import windows
 from rmeval.tables import Codes, Mask
+from rmeval.types import Observation
 
 __all__ = ["Asked", "ask_journal", "asked"]
 
@@ -68,6 +69,11 @@ def asked(protocol: Protocol, stored: StoredItems) -> tuple[Asked, KeyIndex]:
     return Asked(index.rows, _offsets(np.array(sizes, np.int32))), index
 
 
+def _is_empty(seen: Observation) -> bool:
+    """Whether there is no answer, where it is said that there is."""
+    return seen.status in ("ok", "truncated") and not seen.values and seen.choice is None
+
+
 def ask_journal(index: KeyIndex, folder: Path, run: str | None = None) -> Answers:
     """What the journal knows of some requests.
 
@@ -82,8 +88,8 @@ def ask_journal(index: KeyIndex, folder: Path, run: str | None = None) -> Answer
     answers = Answers(len(index))
     for batch in read_journal(folder, run=run):
         keys = [one.key for one in batch]
-        if not all(map(_KEY.fullmatch, keys)):
-            raise DamagedError(f"{folder} holds an answer whose key is none of a request: restore it from a copy")
+        if not all(map(_KEY.fullmatch, keys)) or any(map(_is_empty, batch)):
+            raise DamagedError(f"{folder} holds a line that is no answer to a request: restore it from a copy")
         answers.add(index.find(keys), batch)
     answers.share()
     return answers

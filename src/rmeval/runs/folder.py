@@ -118,7 +118,10 @@ def _known(folder: Path, policy: str | None) -> Result | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise explain_read_error(error, file) from error
+        if not isinstance(reason := explain_read_error(error, file), DamagedError):
+            raise reason from error
+        logger.warning("%s; the numbers are computed anew from the journal", reason)
+        return None
     except DamagedError as error:
         logger.warning("%s: the numbers are computed anew from the journal", error)
         return None
