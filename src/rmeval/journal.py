@@ -26,7 +26,7 @@ from rmeval.files import json_bytes, new_file, opened
 from rmeval.types import Observation, Status
 from rmeval.wording import shortened
 
-__all__ = ["Journal", "read_journal", "remove_journal"]
+__all__ = ["Journal", "has_answers", "read_journal", "remove_journal"]
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +146,11 @@ def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> 
             batch = []
     if (batch or cut) and not tolerant:
         logger.warning("%s ends in a batch that was never finished: it is left out and asked again", segment)
+
+
+def has_answers(folder: Path) -> bool:
+    """Whether a journal holds anything; a process that was refused leaves none, or an empty segment."""
+    return any(segment.lstat().st_size for segment in _segments(folder))
 
 
 def remove_journal(folder: Path) -> None:

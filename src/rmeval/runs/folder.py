@@ -113,8 +113,8 @@ def _known(folder: Path, policy: str | None) -> Result | None:
             return None
         if (own := stored.get("run")) is not None and own != run_id(manifest["identity"]):
             raise DamagedError(f"{file} is of another run ({own})")
-        records = tuple(_record(fields) for fields in stored["records"])
-        notes, same = tuple(map(_text, stored["notes"])), int(stored.get("same_tokens", 0))
+        records = tuple(_record(fields) for fields in _list(stored["records"]))
+        notes, same = tuple(map(_text, _list(stored["notes"]))), _number(stored.get("same_tokens", 0), int)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -148,6 +148,12 @@ def _record(fields: Mapping[str, Any]) -> Record:
         weight=_number(fields["weight"]),
         null={_text(name): _number(value) for name, value in fields["null"].items()},
     )
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{shortened(value)} is no list")
+    return value
 
 
 def _text(value: object) -> str:

@@ -14,7 +14,7 @@ from rmeval.conversations import INPUT_COLUMNS, MessageReader, tools_of
 from rmeval.digests import digest
 from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, explain_read_error
 from rmeval.files import json_bytes, replacing
-from rmeval.journal import remove_journal
+from rmeval.journal import has_answers, remove_journal
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
 from rmeval.runs.leftovers import remove_leftovers
@@ -117,7 +117,7 @@ def output_file(target: Path) -> Path:
 def _same_model(partial: Path, identity: str) -> None:
     """Refuses to go on with scores of another model; a run that was refused leaves none."""
     file = partial / _MODEL
-    if any(path.stat().st_size for path in (partial / "journal").glob("*")):
+    if has_answers(partial / "journal"):
         try:
             earlier = read_json(file).get("identity")
         except (DamagedError, FileNotFoundError):
