@@ -13,7 +13,7 @@ from rmeval.benchmarks.llmbar import COUNTS as LLMBAR
 from rmeval.benchmarks.source import Row
 from rmeval.errors import DataError
 from rmeval.runs.forms.base import Form, Reading, Score, Verdict, has, number, pair_verdict, result_verdict, winner_of
-from rmeval.runs.forms.index import plain
+from rmeval.runs.forms.index import plain, question_of
 from rmeval.runs.forms.scores import OTHER_TEXTS, reward_bench_states, rmb_item
 from rmeval.types import Item
 
@@ -97,7 +97,7 @@ def _check_pair(row: Row, item: Item, reading: Reading) -> None:
     if len(item.responses) != 2 or winner is None:
         raise DataError(f"{row.where}: one verdict for the {len(item.responses)} answers of item {item.id}")
     columns = ("question", "response_A", "response_B")
-    texts = (item.prompt[-1].content, *(response.text for response in item.responses))
+    texts = (question_of(item), *(response.text for response in item.responses))
     for column, text in zip(columns, texts, strict=True):
         own = row.fields.get(column)
         if own is not None and (not isinstance(own, str) or own.strip() != text.strip()):
