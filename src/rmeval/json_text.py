@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from rmeval.limits import limit
-from rmeval.wording import shortened
+from rmeval.wording import quoted, shortened
 
 __all__ = ["JSONError", "json_values", "parse_json"]
 
@@ -94,7 +94,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         ((name, _),) = Counter(key for key, _ in pairs).most_common(1)
-        raise JSONError(f"an object has the key {shortened(repr(name))} twice")
+        raise JSONError(f"an object has the key {quoted(name)} twice")
     return found
 
 

@@ -125,13 +125,13 @@ class Pairs:
                 f"{row.where}: chosen and rejected do not answer the same conversation: "
                 "the messages before the last must be equal"
             )
-        subset, name = (self._optional(row, column) for column in ("subset", "id"))
+        subset, name = (self._name(row, column) for column in ("subset", "id"))
         tools = tools_of(self._unless_ignored(row, "tools"), row.place(self.columns["tools"]))
         unread = [name for name in INPUT_COLUMNS if name not in self.columns.values()]
         self._reader.refuse_columns(row.fields, unread, (*chosen_context, chosen, rejected), row.where)
         return Item(
-            id=str(number if name is None else name),
-            subset="all" if subset is None else str(subset),
+            id=str(number) if name is None else name,
+            subset="all" if subset is None else subset,
             prompt=chosen_context,
             responses=(_response(chosen, 1.0), _response(rejected, 0.0)),
             contests=PAIR,
@@ -143,6 +143,9 @@ class Pairs:
         """A column that need not be there, unless --columns says that it is."""
         column = self.columns[name]
         return row.fields.get(column) if column == name else row.get(column)
+
+    def _name(self, row: Row, name: str) -> str | None:
+        return None if self._optional(row, name) is None else row.name(self.columns[name])
 
     def _unless_ignored(self, row: Row, name: str) -> Any:
         return None if self.columns[name] in self._reader.ignored else self._optional(row, name)

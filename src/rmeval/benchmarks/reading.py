@@ -15,7 +15,7 @@ from rmeval.benchmarks.unpacking import errors_of, first_line_of, lines_of, text
 from rmeval.errors import DataError
 from rmeval.json_text import JSONError, json_values, parse_json
 from rmeval.limits import limit
-from rmeval.wording import shortened
+from rmeval.wording import quoted, shortened
 
 __all__ = ["SUFFIXES", "Placed", "iterate_fields", "kind_of", "read_json", "read_object", "stem_of"]
 
@@ -245,7 +245,7 @@ def _csv(path: Path, nested: bool) -> Iterator[Placed]:
             raise DataError(f"{path} line 1: there are {len(names):,} columns, more than {most:,} (RMEVAL_MAX_COLUMNS)")
         if len(set(names)) < len(names):
             twice = Counter(names).most_common(1)[0][0]
-            raise DataError(f"{path} line 1: two columns have the name {shortened(repr(twice))}: rename one")
+            raise DataError(f"{path} line 1: two columns have the name {quoted(twice)}: rename one")
         for values in reader:
             records.size = 0
             if not values:
