@@ -151,7 +151,7 @@ def test_from_a_folder_in_the_hubs_layout(tmp_path: Path) -> None:
         ({"winner": "model_c"}, "line 1: winner must be model_a, model_b or a tie, not 'model_c'"),
         ({"winner": None}, "column 'winner' must be a string, not null"),
         ({"is_code": "False"}, "column 'is_code' must be true or false, not a string"),
-        ({"model_b": 3}, "column 'model_b' must be a name"),
+        ({"model_b": 3}, "column 'model_b' must be a string, not a number"),
     ],
 )
 def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class PPECorrectness(TableBenchmark):
             raise DataError(
                 f"{row.where}: column 'scores' must hold true or false for each of {ANSWERS} answers: mend it"
             )
-        model, prompt = row.name("model_name"), row.text("prompt")
+        model, prompt = row.text("model_name"), row.text("prompt")
         yield Item(
             id=f"{subset}/{row.name('question_id')}/{model}",
             subset=subset,

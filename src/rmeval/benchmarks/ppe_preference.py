@@ -60,7 +60,7 @@ class PPEPreference(TableBenchmark):
     def items(self, row: Row) -> Iterator[Item]:
         """A vote: the winner's answer first; the answer of model a where there is none."""
         prompt = row.text("prompt")
-        sides = [(row.text("response_1"), row.name("model_a")), (row.text("response_2"), row.name("model_b"))]
+        sides = [(row.text("response_1"), row.text("model_a")), (row.text("response_2"), row.text("model_b"))]
         winner = row.text("winner")
         tie = "tie" in winner.lower() or "both" in winner.lower()
         if not tie and winner not in ("model_a", "model_b"):
