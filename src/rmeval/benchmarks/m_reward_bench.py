@@ -90,9 +90,11 @@ class MRewardBench(TableBenchmark):
         super().__init__(data)
         codes = [] if languages is None else languages
         if not isinstance(codes, list | tuple) or not all(isinstance(code, str) for code in codes):
-            raise DataError(f"languages must be a list of codes, such as ['deu_Latn', 'fra_Latn'], not {languages!r}")
+            raise DataError(
+                f"languages must be a list of codes, such as ['deu_Latn', 'fra_Latn'], not {quoted(languages)}"
+            )
         if unknown := [code for code in languages or () if code not in LANGUAGES]:
-            raise DataError(f"M-RewardBench has no language {unknown[0]!r}: choose from {', '.join(LANGUAGES)}")
+            raise DataError(f"M-RewardBench has no language {quoted(unknown[0])}: choose from {', '.join(LANGUAGES)}")
         if languages is not None and not languages:
             raise DataError("languages is an empty list: name some, or leave it out for all of them")
         self.languages = tuple(code for code in LANGUAGES if languages is None or code in languages)

@@ -19,6 +19,7 @@ from rmeval.hub import is_hub_id, need_extra, offline_without_hub
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.records import accuracy_record
 from rmeval.types import Conversation, Evidence, Item, Message, Policy, Record, Response
+from rmeval.wording import quoted
 
 __all__ = ["Pairs"]
 
@@ -71,9 +72,9 @@ class Pairs:
         """
         texts = {"split": split, "config": config} | dict(columns if isinstance(columns, Mapping) else {})
         if wrong := [option for option, value in texts.items() if not (value is None or isinstance(value, str))]:
-            raise DataError(f"{wrong[0]} of pairs must be a text, not {texts[wrong[0]]!r}")
+            raise DataError(f"{wrong[0]} of pairs must be a text, not {quoted(texts[wrong[0]])}")
         if columns is not None and not isinstance(columns, Mapping):
-            raise DataError(f"columns must be a mapping, such as {{'prompt': 'question'}}, not {columns!r}")
+            raise DataError(f"columns must be a mapping, such as {{'prompt': 'question'}}, not {quoted(columns)}")
         unknown = set(columns or {}) - set(COLUMNS)
         if unknown:
             raise DataError(
@@ -81,7 +82,7 @@ class Pairs:
             )
         given = list((columns or {}).values())
         if twice := next((name for name in given if given.count(name) > 1), None):
-            raise DataError(f"--columns gives the column {twice!r} two meanings: name each once")
+            raise DataError(f"--columns gives the column {quoted(twice)} two meanings: name each once")
         taken = (
             {name for name in COLUMNS if name not in (columns or {})} & set(given) & {"prompt", "chosen", "rejected"}
         )

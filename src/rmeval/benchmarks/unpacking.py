@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import stat
@@ -17,8 +18,9 @@ import pyarrow as pa
 
 from rmeval.errors import DataError
 from rmeval.limits import limit
+from rmeval.wording import quoted
 
-__all__ = ["errors_of", "first_line_of", "lines_of", "text_of", "whole_of"]
+__all__ = ["check_path", "errors_of", "first_line_of", "lines_of", "text_of", "whole_of"]
 
 _LFS = b"version https://git-lfs"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -49,12 +51,29 @@ def errors_of(path: Path) -> Iterator[None]:
         raise DataError(f"{path} cannot be read ({error.strerror or error}): check it and its permissions") from error
 
 
+def check_path(place: str) -> None:
+    """Refuses what the system cannot look for, such as a name of 5,000 letters.
+
+    Raises:
+        DataError: If it cannot.
+    """
+    try:
+        Path(place).stat()
+    except ValueError as error:
+        raise DataError(f"{quoted(place)} is no path ({error})") from error
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise DataError(f"{quoted(place)} is no path ({error.strerror}): check it") from error
+
+
 def _refuse_other(path: Path) -> None:
     """Refuses what is no file with contents: a pipe or a device may never end, and is read only once."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"there is no file {path}: check the path") from None
+    except ValueError as error:
+        raise DataError(f"{quoted(str(path))} is no path ({error})") from error
     if stat.S_ISDIR(status.st_mode):
         raise DataError(f"{path} is a folder: give the file in it")
     if not stat.S_ISREG(status.st_mode):
@@ -140,13 +159,13 @@ def first_line_of(file: TextIO, path: Path) -> str:
     return next((line for _, line in lines_of(file, path)), "")
 
 
-def whole_of(file: TextIO, path: Path) -> str:
-    """The rest of a text, which has to fit into memory."""
-    longest = limit("LINE_BYTES")
+def whole_of(file: TextIO, path: Path, name: str = "LINE_BYTES") -> str:
+    """The rest of a text, which has to fit into memory: no more than the limit with this name."""
+    longest = limit(name)
     text = file.read(longest + 1)
     if len(text) > longest:
         raise DataError(
-            f"{path} is one JSON document of more than {longest:,} characters: write JSON Lines, a row a line, which "
-            "are read one by one, or set RMEVAL_MAX_LINE_BYTES"
+            f"{path} is one document of more than {longest:,} characters: split it (JSON Lines are read row by row), "
+            f"or set RMEVAL_MAX_{name}"
         )
     return text
