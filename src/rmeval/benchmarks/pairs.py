@@ -19,7 +19,7 @@ from rmeval.hub import is_hub_id, need_extra, offline_without_hub
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.records import accuracy_record
 from rmeval.types import Conversation, Evidence, Item, Message, Policy, Record, Response
-from rmeval.wording import quoted
+from rmeval.wording import quoted, shortened
 
 __all__ = ["Pairs"]
 
@@ -78,7 +78,8 @@ class Pairs:
         unknown = set(columns or {}) - set(COLUMNS)
         if unknown:
             raise DataError(
-                f"--columns knows {', '.join(COLUMNS)}, not {', '.join(sorted(unknown))}: as in prompt=question"
+                f"--columns knows {', '.join(COLUMNS)}, not "
+                f"{shortened(', '.join(sorted(unknown)))}: as in prompt=question"
             )
         given = list((columns or {}).values())
         if twice := next((name for name in given if given.count(name) > 1), None):

@@ -101,7 +101,8 @@ class RMBenchSynthetic:
         if size < BLOCK or size % BLOCK:
             enough = max(BLOCK, -(-size // BLOCK) * BLOCK)
             raise DataError(
-                f"--size must be a multiple of {BLOCK} (pairs of twins in four domains): {shortened(enough)}, not {shortened(size)}"
+                f"--size must be a multiple of {BLOCK} (pairs of twins in four domains): {shortened(enough)}, "
+                f"not {shortened(size)}"
             )
         self.data: str | None = None
         self.options = {"seed": seed, "size": size, "languages": list(languages)}
