@@ -97,6 +97,10 @@ class Row:
         value = self.get(column)
         if isinstance(value, str) and not value.strip():
             raise DataError(f"{self.where}: column {column!r} is empty: it must tell this row from others")
+        if isinstance(value, float):
+            raise DataError(
+                f"{self.where}: column {column!r} must be a name or a whole number, not {value}: correct it"
+            )
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise self.wrong(column, "a name or a whole number", value)
         if isinstance(value, str) and len(value) > (most := limit("NAME_CHARACTERS")):

@@ -17,7 +17,7 @@ from rmeval.digests import contents_digest
 from rmeval.errors import DataError
 from rmeval.runs.items import CountedItem, StoredItems, count_item
 from rmeval.runs.selection import Selection, select
-from rmeval.spool import Spool, windows
+from rmeval.spool import Spool
 from rmeval.tables import ItemTable, ItemTableBuilder, Mask
 from rmeval.types import Contest, Item, Message, Response, Step
 from rmeval.wording import count_of, quoted
@@ -95,7 +95,7 @@ def plan(
     counts = {name: array("i") for name in ("characters", "markdown")}
 
     def read() -> Iterator[tuple[str, Sequence[str]]]:
-        for window in windows(map(count_item, _loaded(benchmark, items)), _WINDOW):
+        for window in _windows(map(count_item, _loaded(benchmark, items))):
             texts.append(window)
             digests.append([one.digests for one in window])
             for one in window:
@@ -125,6 +125,21 @@ def _selected(whole: Plan, items: Mask, *more: str) -> Plan:
 
 
 _WINDOW = 1 << 12
+_CHARACTERS = 1 << 26
+
+
+def _windows(items: Iterable[CountedItem]) -> Iterator[list[CountedItem]]:
+    """Consecutive items, as many as one may keep in memory."""
+    window: list[CountedItem] = []
+    size = 0
+    for one in items:
+        window.append(one)
+        size += sum(len(message.content) for message in one.item.prompt) + sum(own.characters for own in one.counts)
+        if len(window) == _WINDOW or size > _CHARACTERS:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
 
 
 def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item]:
