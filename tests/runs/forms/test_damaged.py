@@ -161,7 +161,7 @@ def test_a_number_of_right_answers_below_none(tmp_path: Path) -> None:
 
 def test_a_key_twice_in_a_file_of_scores(tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text('[{"id": 1, "subset": "hep-go", "scores_chosen": 1, "scores_chosen": 2}]')
-    with pytest.raises(RmevalError, match="scores.json: an object has the key 'scores_chosen' twice"):
+    with pytest.raises(RmevalError, match=r"scores.json: an object has the key 'scores_chosen' twice"):
         import_scores(
             tmp_path / "scores.json", load_benchmark("reward-bench"), tmp_path / "runs", items_from_scores=True
         )
