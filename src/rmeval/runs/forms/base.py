@@ -214,7 +214,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
         )
     reading.reduced |= len(scores) > 1
     values = [number(row, score) for score in scores]
-    if not values or any(math.isnan(value) for value in values):
+    if not values or not all(map(math.isfinite, values)):
         return math.nan
     return float(STEPS[reading.steps or "last"](values))
 

@@ -219,7 +219,7 @@ def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
         known = [
             value
             for k, sample in enumerate(own)
-            if not _is_error(_at(wrong, k)) and not math.isnan(value := number(row, sample))
+            if not _is_error(_at(wrong, k)) and math.isfinite(value := number(row, sample))
         ]
         missing |= len(known) < len(own)
         mean = math.fsum(known) / len(known) if known else math.nan
