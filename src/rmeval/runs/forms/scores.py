@@ -212,6 +212,10 @@ def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
     scores, errors, refused = (row.fields.get(name) for name in ("full_scores", "full_errors", "refused"))
     if not isinstance(scores, list) or not all(isinstance(own, list) for own in scores):
         raise row.wrong("full_scores", "a list of scores for each answer", scores)
+    if not isinstance(errors, list | None):
+        raise row.wrong("full_errors", "a list for each answer", errors)
+    if not all(isinstance(mark, bool | None) for mark in (refused if isinstance(refused, list) else [refused])):
+        raise row.wrong("refused", "true or false", refused)
     found = []
     missing = False
     for place, own in enumerate(scores):
