@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.answers import STATUSES, Answers, KeyIndex
+from rmeval.benchmarks.parquet import Unreadable
 from rmeval.benchmarks.source import Row, read_rows
 from rmeval.conversations import INPUT_COLUMNS, MessageReader, tools_of
 from rmeval.digests import digest
-from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, explain_read_error
+from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.files import json_bytes, replacing
 from rmeval.journal import has_answers, remove_journal
 from rmeval.models import RewardModel, refuse_comparators
@@ -61,6 +62,7 @@ def score_file(
     rows = read_rows(source)
     reader = reader or MessageReader(hint=False)
     conversations = [conversations_of(row, reader) for row in rows]
+    _refuse_unwritable(rows)
     tools = [tools_of_row(row, reader) for row in rows]
     requests = conversation_requests(
         [one for found in conversations for one in found],
@@ -177,12 +179,31 @@ def _scored(
         yield finite(fields), len(missing)
 
 
+def _refuse_unwritable(rows: Sequence[Row]) -> None:
+    """Refuses rows that could not be written again beside their scores."""
+    for row in rows:
+        for column, value in row.fields.items():
+            try:
+                json_bytes(finite(value), default=_as_text)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise DataError(
+                    f"{row.place(column)} holds what cannot be written beside the scores ({reason_of(error)}): leave "
+                    "the column out"
+                ) from error
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Unreadable):
+        raise TypeError(value.reason)
+    return str(value)
+
+
 def _write(target: Path, rows: Iterator[tuple[dict[str, Any], int]]) -> int:
     failed = 0
     try:
         with replacing(target) as file:
             for fields, missing in rows:
-                file.write(json_bytes(fields, default=str) + b"\n")
+                file.write(json_bytes(fields, default=_as_text) + b"\n")
                 failed += missing
     except OSError as error:
         raise explain_os_error(error, str(target)) from error

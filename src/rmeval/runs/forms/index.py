@@ -101,7 +101,7 @@ def _grouped(pairs: Iterable[tuple[str, Item]]) -> dict[str, list[Item]]:
 
 
 def _names(row: Row, parts: Sequence[str]) -> list[str]:
-    own = next((str(row.fields[column]) for column in ("item_id", "id") if column in row.fields), None)
+    own = next((name for column in ("item_id", "id") if (name := row.optional_name(column)) is not None), None)
     return [] if own is None else [own, *(f"{part}/{own}" for part in parts if part)]
 
 
