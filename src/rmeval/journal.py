@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from rmeval.errors import RunError, explain_os_error
+from rmeval.redaction import redacted
 from rmeval.types import Observation
 
 __all__ = ["Journal", "read_journal"]
@@ -133,6 +134,9 @@ def _segments(folder: Path) -> list[Path]:
 
 def _line(observation: Observation, left: int) -> bytes:
     entry = dict(_filled(observation))
+    if "error" in entry:
+        # Errors of other packages may quote addresses with passwords in them.
+        entry["error"] = redacted(entry["error"])
     entry["left"] = left
     body = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)[:-1]
     data = body.encode("utf-8", "surrogatepass")

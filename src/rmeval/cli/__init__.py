@@ -19,7 +19,9 @@ def main() -> None:
     try:
         app()
     except RmevalError as error:
-        sys.stderr.write(f"error: {error}\n")
+        from rmeval.redaction import redacted
+
+        sys.stderr.write(f"error: {redacted(str(error))}\n")
         sys.exit(2)
     except _Stopped as stop:
         sys.stderr.write("\nstopped: a run keeps what it has scored, and the same command goes on from there\n")

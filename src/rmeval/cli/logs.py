@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from rmeval.redaction import redacted
+
 __all__ = ["show_warnings"]
 
 
@@ -13,7 +15,7 @@ class _StandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes one line."""
-        sys.stderr.write(f"{self.format(record)}\n")
+        sys.stderr.write(f"{redacted(self.format(record))}\n")
         sys.stderr.flush()
 
 

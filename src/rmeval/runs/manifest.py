@@ -11,6 +11,7 @@ from typing import Any
 from rmeval import __version__
 from rmeval.errors import RunError, explain_os_error
 from rmeval.protocols import PROTOCOLS
+from rmeval.redaction import redacted
 
 __all__ = ["SCHEMA", "find_runs", "finite", "only_run", "read_manifest", "write_json"]
 
@@ -20,7 +21,7 @@ SCHEMA = 1
 
 def write_json(path: Path, value: Any) -> None:
     """Replaces a JSON file, whole or not at all; NaN becomes null."""
-    text = json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(redacted(finite(value)), indent=1, ensure_ascii=False, allow_nan=False)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:

@@ -15,6 +15,7 @@ from rmeval.digests import digest
 from rmeval.errors import DataError, RunError, explain_os_error
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
+from rmeval.redaction import redacted
 from rmeval.runs.lock import Lock
 from rmeval.runs.manifest import finite, write_json
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
@@ -151,7 +152,7 @@ def _scored(
         fields.pop("score_error", None)
         failed = [place for place in own if math.isnan(values[place])]
         if missing := [answers.errors.get(place, STATUSES[answers.status[place]]) for place in failed]:
-            fields["score_error"] = missing[0]
+            fields["score_error"] = redacted(missing[0])
         yield finite(fields), len(missing)
 
 
