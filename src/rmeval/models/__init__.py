@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from rmeval.errors import ModelError
 from rmeval.plugins import is_file_spec, registered
 from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
+from rmeval.wording import shortened
 
 __all__ = [
     "BASELINES",
@@ -28,6 +31,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_MOST = 1_000_000_000
+"""Most sequences of a batch, and tokens of a sequence, that an option can ask for."""
 
 Overlength = Literal["error", "skip", "truncate-left"]
 
@@ -212,7 +218,18 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
 
 
 def _check(options: ModelOptions) -> None:
+    for name, value in (("batch-size", options.batch_size), ("max-length", options.max_length)):
+        if value is not None and not 1 <= value <= _MOST:
+            raise ModelError(f"--{name} is a whole number from 1 to {_MOST}, and not {shortened(value, 40)}")
+    for name, number in (("scale", options.scale), ("shift", options.shift)):
+        if not math.isfinite(number):
+            raise ModelError(f"--{name} is {number}, with which no score is a number: give a finite one")
     for given in ("model_kwargs", "template_kwargs", "tokenizer_kwargs"):
+        try:
+            # The template's variables are checked against the template.
+            json.dumps({} if given == "template_kwargs" else getattr(options, given), allow_nan=False, default=str)
+        except (RecursionError, TypeError, ValueError) as error:
+            raise ModelError(f"{given} cannot be written down ({error}): give what JSON can hold") from error
         if secret := secret_in(getattr(options, given)):
             raise ModelError(f"{secret} does not belong into {given}, which are written down: set HF_TOKEN instead")
     if not 0 <= options.min_label_mass <= 1:

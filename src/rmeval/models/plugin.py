@@ -132,12 +132,14 @@ class Plugin:
             answer = waited(score([self._shown(request) for request in batch], **more))
             is_list = isinstance(answer, Iterable) and not isinstance(answer, _UNORDERED)
             scores = list(answer) if is_list else []
-        except (Exception, SystemExit) as error:  # noqa: BLE001  the one boundary that turns a failure into an observation
+        except (Exception, SystemExit) as error:
             if len(batch) > 1:
                 # One bad conversation must not take its neighbours along.
                 return [
                     observation for request in batch for observation in self._observe(score, [request], takes_tools)
                 ]
+            if isinstance(error, MemoryError):
+                raise  # It says nothing of the conversation, which is asked again in the next run.
             return [_failed(request, error) for request in batch]
         method, asked = ("compare", "pair") if self._compares else ("score", "conversation")
         what = f"{self._target}: {method}()" if self._class else self._target

@@ -41,7 +41,7 @@ STEAMSHP = (
     "Which response is better? RESPONSE"
 )
 """The input of SteamSHP (its model card on the hub)."""
-_TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
+_TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 """What a template of the user's may raise."""
 KNOWN = {"letters": LETTERS, "rlhflow": RLHFLOW, "steamshp": STEAMSHP}
 

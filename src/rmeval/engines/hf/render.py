@@ -201,6 +201,8 @@ class Renderer:
         for messages, own in zip(conversations, tools, strict=True):
             try:
                 found += tokenise(self.tokenizer, [messages], own)
+            except MemoryError:
+                raise
             except (jinja2.TemplateError, *LOADING_ERRORS):
                 found.append(None)
         return found
@@ -229,6 +231,8 @@ class Renderer:
             if self._boundary is not None:
                 return BOUNDARIES[self._boundary](self.tokenizer, chunk, tools)
             encoded = tokenise(self.tokenizer, chunk, tools)
+        except MemoryError:
+            raise  # It says nothing of the conversation.
         except (jinja2.TemplateError, *LOADING_ERRORS) as error:
             if len(chunk) > 1:
                 return [one for conversation in chunk for one in self._chunk([conversation], tools)]

@@ -205,7 +205,10 @@ class _Bounds(SandboxedEnvironment):
         # The sandbox puts a function of its own around the method `format`.
         owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
         if isinstance(owner, str):
-            __self.meter.refuse_over(_growth(__obj.__name__, (owner, *args, *kwargs.values()), __self.meter))
+            given = (*args, *kwargs.values())
+            __self.meter.refuse_over(_growth(__obj.__name__, (owner, *given), __self.meter))
+            if __obj.__name__ in _SHOWING:
+                __self.meter.weight(given, shown=True)
         found = super().call(__context, __obj, *args, **kwargs)
         return found if isinstance(__obj, Macro) else __self.meter.weighed(found)
 
@@ -220,6 +223,7 @@ class _Bounds(SandboxedEnvironment):
             meter.refuse_over(meter.weight(sizes[0]) * max(times, 0))
         elif operator == "%" and isinstance(left, str):
             meter.refuse_over(_growth("format", (left, right), meter))
+            meter.weight(right, shown=True)
         return meter.weighed(super().call_binop(context, operator, left, right))
 
     def joined(self, parts: tuple[Any, ...]) -> str:
