@@ -16,6 +16,7 @@ from rmeval.digests import digest
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error
 from rmeval.files import json_bytes, opened, replacing
 from rmeval.protocols import PROTOCOLS
+from rmeval.redaction import redacted
 
 __all__ = ["AGAIN", "SCHEMA", "find_runs", "finite", "only_run", "read_json", "read_manifest", "run_id", "write_json"]
 
@@ -36,7 +37,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     Raises:
         RunError: If it cannot be written.
     """
-    plain: dict[str, Any] = json.loads(json_bytes(finite(value)))
+    plain: dict[str, Any] = json.loads(json_bytes(redacted(finite(value))))
     try:
         with replacing(path) as file:
             file.write(json_bytes(plain | {"sha256": _checksum(plain)}, indent=1) + b"\n")
