@@ -18,8 +18,8 @@ from rmeval.files import json_bytes, replacing
 from rmeval.journal import has_answers, remove_journal
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
-from rmeval.runs.leftovers import remove_leftovers
 from rmeval.redaction import redacted
+from rmeval.runs.leftovers import remove_leftovers
 from rmeval.runs.lock import Lock
 from rmeval.runs.manifest import finite, read_json, write_json
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
