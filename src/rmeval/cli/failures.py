@@ -30,6 +30,8 @@ def sentence_of(error: BaseException) -> str | None:
         return _MEMORY
     if isinstance(error, RecursionError):
         return "lists, objects or expressions are nested too deeply in one of the files: make them flatter"
+    if str(error).startswith("Symlink loop"):  # pathlib's RuntimeError before Python 3.13.
+        return f"{error}: a link leads back to itself, so give another path"
     if any(said in str(error) for said in _NO_NAME_SAID):
         return f"a name or a text holds what no file can hold ({error}): correct it where it stands"
     if "home directory" in str(error):  # No HOME, and no entry for the user: pathlib's error, in any library.
