@@ -82,16 +82,16 @@ def run(data: Path, out: Path) -> tuple[float, float]:
 
 def numbers(size: int) -> float:
     """CPU seconds from scores to records, null baselines' included, and one bootstrap over as many clusters."""
-    from rmeval.benchmarks.pairs import CONTESTS, Pairs
+    from rmeval.benchmarks.pairs import Pairs
     from rmeval.metrics.intervals import bootstrap_means, bootstrap_random
     from rmeval.metrics.outcomes import OFFICIAL, outcomes
     from rmeval.metrics.records import null_evidence, with_null
     from rmeval.tables import EvidenceTable, ItemTableBuilder, Shape
     from rmeval.text import NULL_SCORES
-    from rmeval.types import Response
+    from rmeval.types import Contest, Response
 
     builder = ItemTableBuilder()
-    shape = builder.code(Shape((Response("", 1.0), Response("", 0.0)), CONTESTS, None, 1.0, "{}"))
+    shape = builder.code(Shape((Response("", 1.0), Response("", 0.0)), (Contest((0, 1), 0),), None, "{}"))
     for number in range(size):
         builder.add_shape(str(number), f"part {number % 20}", str(number), shape)
     table = builder.table()

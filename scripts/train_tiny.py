@@ -236,10 +236,10 @@ class Learner:
             for group in optimiser.param_groups:
                 group["lr"] = rate * pace
             optimiser.zero_grad(set_to_none=True)
-        (losses["preference"] + losses["verdict"] + losses["fork"] + 0.5 * losses["language"]).backward()
+        (losses["preference"] + losses["verdict"] + losses["fork"] + 0.5 * losses["language"]).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.others, 1.0)
         for optimiser in self.optimisers:
-            optimiser.step()
+            optimiser.step()  # type: ignore[no-untyped-call]
 
 
 class Log:

@@ -179,6 +179,30 @@ def test_stopping_releases_the_lock_and_says_what_is_kept(tmp_path: Path, number
     assert not list((tmp_path / "runs").rglob("lock"))
 
 
+FINALISED = """
+import os, signal, sys, time
+from rmeval.cli import app
+class Leaving:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(100):
+            pass
+def work():
+    Leaving()
+    time.sleep(60)
+app.app = work
+from rmeval.cli import main
+main()
+"""
+
+
+def test_a_signal_while_an_object_is_finalised_ends_the_command() -> None:
+    """Python prints and drops what is raised there."""
+    done = process("-c", FINALISED)
+    assert done.returncode == 143, done.stderr
+    assert done.stderr == "\nstopped: a run keeps what it has scored, and the same command goes on from there\n"
+
+
 def test_markup_in_data_is_text(tmp_path: Path, capsys: Capture) -> None:
     data = tmp_path / "p.jsonl"
     rows = [{"prompt": "p", "chosen": "aa", "rejected": "b", "subset": name} for name in ("[/]", "[red]x[/red]")]

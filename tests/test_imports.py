@@ -70,6 +70,7 @@ SHARED = {
     "text",
     "wording",
     "files",
+    "json_text",
     "limits",
     "hub",
     "plugins",

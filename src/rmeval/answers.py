@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -18,6 +18,9 @@ STATUSES: tuple[str, ...] = ("missing", *get_args(Status))
 """What an answer's status is coded by; `missing` has not been asked, or not come back."""
 
 
+_Halves = npt.NDArray[np.uint64]
+
+
 class KeyIndex:
     """The distinct requests among many, found by key.
 
@@ -28,16 +31,10 @@ class KeyIndex:
 
     def __init__(self, keys: Iterable[Sequence[str]]) -> None:
         """Takes keys of 32 hex digits, in pieces of any size."""
-        halves = array("Q"), array("Q")
-        for piece in keys:
-            for half, column in zip(halves, _halves(bytes.fromhex("".join(piece))), strict=True):
-                half.frombytes(column.tobytes())
-        # One half after the other: this is where most memory is needed.
-        high, low = (np.frombuffer(half, np.uint64) if half else np.empty(0, np.uint64) for half in halves)
-        del halves
-        order = np.argsort(high, kind="stable")
-        high = high[order]
-        low = low[order]
+        high, low = _columns(keys)
+        order = np.argsort(high, kind="stable").astype(np.int32)
+        high = _picked(high, order)
+        low = _picked(low, order)
         same = high[1:] == high[:-1]
         if (same & (low[1:] != low[:-1])).any():
             again = np.lexsort((low, high))
@@ -45,9 +42,12 @@ class KeyIndex:
         new = np.ones(len(order), bool)
         new[1:] = ~same | (low[1:] != low[:-1])
         self.rows = np.empty(len(order), np.int32)
-        self.rows[order] = np.cumsum(new, dtype=np.int32) - 1
-        self.first = np.zeros(len(order), bool)
-        self.first[order[new]] = True
+        self.first = np.empty(len(order), bool)
+        row = np.cumsum(new, dtype=np.int32)
+        row -= 1
+        for part in _parts(len(order)):
+            self.rows[order[part]] = row[part]
+            self.first[order[part]] = new[part]
         self._high, self._low = (high, low) if new.all() else (high[new], low[new])
 
     def __len__(self) -> int:
@@ -70,7 +70,28 @@ class KeyIndex:
         return found
 
 
-def _halves(data: bytes) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+def _columns(keys: Iterable[Sequence[str]]) -> list[_Halves]:
+    """The first and the second half of each key; nothing else of them is left in memory."""
+    halves = array("Q"), array("Q")
+    for piece in keys:
+        for half, column in zip(halves, _halves(bytes.fromhex("".join(piece))), strict=True):
+            half.frombytes(column.tobytes())
+    return [np.frombuffer(half, np.uint64) if half else np.empty(0, np.uint64) for half in halves]
+
+
+def _picked(column: _Halves, order: Codes) -> _Halves:
+    """`column[order]`, which in one piece would need another eight bytes for each position."""
+    found = np.empty_like(column)
+    for part in _parts(len(order)):
+        found[part] = column[order[part]]
+    return found
+
+
+def _parts(length: int, size: int = 1 << 16) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, length, size))
+
+
+def _halves(data: bytes) -> tuple[_Halves, _Halves]:
     pairs = np.frombuffer(data, np.uint64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 

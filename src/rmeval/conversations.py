@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from rmeval.errors import DataError
+from rmeval.json_text import JSONError, parse_json
+from rmeval.limits import limit
 from rmeval.types import MESSAGE_EXTRAS, Conversation, Message
+from rmeval.wording import quoted, shortened
 
 __all__ = [
     "INPUT_COLUMNS",
@@ -89,12 +93,12 @@ def list_in_text(text: str, where: str) -> list[Any] | None:
         where: File, row and column, for the error.
 
     Raises:
-        DataError: If the text is a list of messages in Python's notation, which is not JSON.
+        DataError: If the text is a list of messages in Python's notation, which is not JSON, or holds a key twice.
     """
     if _ENCODED.match(text[:_HEAD].lstrip()):
         try:
             text = str(json.loads(text))
-        except (ValueError, RecursionError):
+        except ValueError:
             return None
     begin = _OBJECT.match(text[:_HEAD].lstrip())
     if begin is None or not text.rstrip().endswith(("]", "}", ")")):
@@ -103,10 +107,11 @@ def list_in_text(text: str, where: str) -> list[Any] | None:
     if not any(all(f"{quote}{key}{quote}" in text for key in keys) for keys in _MARKS):
         return None
     try:
-        found = json.loads(
-            text, strict=False
-        )  # Line ends within texts are common in files that were not written by json.
-    except (ValueError, RecursionError):
+        # Line ends within texts are common in files that were not written by json.
+        found = parse_json(text, finite=True, control=True)
+    except JSONError as error:
+        raise DataError(f"{where} is a list of messages written as JSON that cannot be read: {error}") from error
+    except ValueError:
         if quote == "'":
             raise DataError(
                 f"{where} is a list of messages in Python's notation, written as text: write it as JSON, "
@@ -135,10 +140,7 @@ def tools_of(value: Any, where: str) -> tuple[Mapping[str, Any], ...]:
         value = [value]
     if not isinstance(value, list | tuple) or not all(isinstance(one, dict) for one in value):
         raise DataError(f"{where} must be a list of objects: check the data")
-    try:
-        return tuple(_filled(one) for one in value)
-    except RecursionError as error:
-        raise DataError(f"{where} holds objects too deep within each other: check the data") from error
+    return tuple(_filled(one, where, limit("NESTING")) for one in value)
 
 
 def _from_json(value: Any, wanted: str) -> Any:
@@ -146,16 +148,22 @@ def _from_json(value: Any, wanted: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value) if value.strip() else None
-    except (ValueError, RecursionError) as error:
+        return parse_json(value, finite=True) if value.strip() else None
+    except ValueError as error:
         raise DataError(f"{wanted}: {error}") from error
 
 
-def _filled(value: Any) -> Any:
-    """The value without the nulls that parquet and datasets write into objects of one column."""
-    if isinstance(value, dict):
-        return {key: _filled(own) for key, own in value.items() if own is not None}
-    return [_filled(own) for own in value] if isinstance(value, list) else value
+def _filled(value: Any, where: str, depth: int) -> Any:
+    """The value, which JSON can hold, without the nulls that parquet and datasets write into objects of one column."""
+    if depth < 1:
+        raise DataError(f"{where} holds objects too deep within each other: check the data")
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _filled(own, where, depth - 1) for key, own in value.items() if own is not None}
+    if isinstance(value, list | tuple):
+        return [_filled(own, where, depth - 1) for own in value]
+    if not isinstance(value, str | int | float | None) or (isinstance(value, float) and not math.isfinite(value)):
+        raise DataError(f"{where} holds {quoted(value)}, which JSON cannot hold: check the data")
+    return value
 
 
 def mapping_of_texts(value: Any, option: str) -> Mapping[str, str]:
@@ -167,7 +175,7 @@ def mapping_of_texts(value: Any, option: str) -> Mapping[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for pair in value.items() for one in pair):
-        raise DataError(f"{option} must be a mapping of texts, such as {{'human': 'user'}}, not {value!r}")
+        raise DataError(f"{option} must be a mapping of texts, such as {{'human': 'user'}}, not {quoted(value)}")
     return value
 
 
@@ -180,7 +188,7 @@ def list_of_texts(value: Any, option: str) -> Sequence[str]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        raise DataError(f"{option} must be a list of texts, such as ['name'], not {value!r}")
+        raise DataError(f"{option} must be a list of texts, such as ['name'], not {quoted(value)}")
     return value
 
 
@@ -223,6 +231,8 @@ class MessageReader:
             value = value.tolist()
         if not isinstance(value, list | tuple):
             raise DataError(f"{where} must be a string or a list of messages, not {type(value).__name__}")
+        if not value:
+            raise DataError(f"{where} has no messages: add them")
         return tuple(self.message(one, where) for one in value)
 
     def listed(self, text: str, where: str) -> Conversation | None:
@@ -241,7 +251,7 @@ class MessageReader:
         """
         if isinstance(value, Message):
             return value
-        if not isinstance(value, Mapping) or not isinstance(value.get("role"), str):
+        if not isinstance(value, Mapping) or not isinstance(role := value.get("role"), str) or not role.strip():
             raise DataError(f'{where} must hold messages like {{"role": "user", "content": "..."}}{_sharegpt(value)}')
         content = value.get("content")
         extras = {key: value[key] for key in MESSAGE_EXTRAS if not is_empty(value.get(key)) and key not in self.ignored}
@@ -257,7 +267,7 @@ class MessageReader:
             extras["tool_calls"] = tools_of(extras["tool_calls"], f"{where}: 'tool_calls'")
         if wrong := next((key for key in extras if key != "tool_calls" and not isinstance(extras[key], str)), None):
             raise DataError(f"{where}: {wrong!r} of a message must be a string, not {type(extras[wrong]).__name__}")
-        return Message(self.role(value["role"], where), content, **extras)
+        return Message(self.role(role, where), content, **extras)
 
     def role(self, name: str, where: str) -> str:
         """The role by the name that chat templates know.
@@ -271,7 +281,7 @@ class MessageReader:
         if (meant := ROLE_ALIASES.get(name.strip().lower())) is None:
             return name
         way = f"--roles {name}={meant}" if self._hint else f"the role {meant!r}"
-        raise DataError(f"{where}: chat templates do not know the role {name!r}: give {way}")
+        raise DataError(f"{where}: chat templates do not know the role {quoted(name)}: give {way}")
 
     def history(self, value: Any, where: str) -> Conversation:
         """Earlier turns: a list of messages, or of pairs of what the user and the assistant said, or JSON text of one.
@@ -320,9 +330,9 @@ class MessageReader:
     def _refuse_unknown(self, value: Mapping[str, Any], where: str) -> None:
         unknown = [key for key in value if key not in _KEYS | self.ignored and not is_empty(value[key])]
         if unknown:
-            way = f"or give --ignore-keys {','.join(unknown)}" if self._hint else "or leave them out"
+            way = f"or give --ignore-keys {shortened(','.join(unknown))}" if self._hint else "or leave them out"
             raise DataError(
-                f"{where}: a message holds {', '.join(map(repr, unknown))}, which would not reach the model "
+                f"{where}: a message holds {shortened(', '.join(map(repr, unknown)))}, which would not reach the model "
                 f"(read are {', '.join(sorted(_KEYS))}): rename {'it' if len(unknown) == 1 else 'them'}, {way}"
             )
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from rmeval.files import json_bytes, opened, replacing
 from rmeval.types import Conversation, Item
 
 __all__ = [
@@ -22,6 +26,12 @@ __all__ = [
 ]
 
 _CHUNK = 1 << 24
+_ENDS = 1 << 16
+_FRESH = 2_000_000_000
+"""Nanoseconds for which a file may change again without another time: clocks of file systems are coarse."""
+_MOST = 4096
+_TRIES = 5
+_SUMS = re.compile("[0-9a-f]{64} [0-9a-f]{64}")
 
 
 def digest(value: Any) -> str:
@@ -85,38 +95,93 @@ def unordered_digest(values: Iterable[Any]) -> str:
 
 
 def files_digest(paths: Sequence[Path]) -> str:
-    """SHA-256 over the names and SHA-256 sums of files, remembered by size and time of change.
+    """SHA-256 over the names and SHA-256 sums of files.
 
-    The memory is `$XDG_CACHE_HOME/rmeval/sha256.json`; where it cannot be written, sums are computed each time.
+    Sums are remembered in `$XDG_CACHE_HOME/rmeval/sha256.json`, for a file that is the same by path, device, inode,
+    size and times, and whose beginning and end are the same; where that cannot be written, they are computed each time.
+
+    Args:
+        paths: The files.
+
+    Raises:
+        OSError: If one cannot be read.
     """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval"
-    memory = home / "sha256.json"
-    try:
-        known: dict[str, str] = json.loads(memory.read_text())
-    except (OSError, ValueError):
-        known = {}
+    memory = _memory()
+    known = {} if memory is None else _read(memory)
     sums: list[tuple[str, str]] = []
     fresh: dict[str, str] = {}
     for path in sorted(paths, key=lambda path: path.name):
-        stat = path.stat()
-        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        if key not in known:
-            fresh[key] = _sha256(path)
-        sums.append((path.name, known.get(key) or fresh[key]))
-    if fresh:
-        try:
-            home.mkdir(parents=True, exist_ok=True)
-            temporary = memory.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps(known | fresh))
-            temporary.replace(memory)
-        except OSError:
-            pass
+        key, total, ends = _sum(path, known)
+        sums.append((path.name, total))
+        if key is not None and known.get(key) != f"{total} {ends}":
+            fresh[key] = f"{total} {ends}"
+    if fresh and memory is not None:
+        _write(memory, fresh)
     return hashlib.sha256(json.dumps(sums).encode()).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def _memory() -> Path | None:
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # No HOME, and no entry of the user.
+        return None
+    return Path(home) / "rmeval" / "sha256.json"
+
+
+def _read(memory: Path) -> dict[str, str]:
+    """What is remembered; a file that holds anything else is dropped."""
+    try:
+        with opened(memory) as file:
+            found = json.loads(file.read())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, str) and _SUMS.fullmatch(value)}
+
+
+def _write(memory: Path, fresh: Mapping[str, str]) -> None:
+    with suppress(OSError):
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        # Read again: another process may have written meanwhile. The oldest come first, and go first.
+        known = {key: value for key, value in _read(memory).items() if key not in fresh} | dict(fresh)
+        with replacing(memory) as file:
+            file.write(json_bytes(dict(list(known.items())[-_MOST:])))
+
+
+def _sum(path: Path, known: Mapping[str, str]) -> tuple[str | None, str, str]:
+    """The key that a file is remembered by, its sum and that of its ends; no key where it may change unseen."""
+    for _ in range(_TRIES):
+        with opened(path) as file:
+            before = os.fstat(file.fileno())
+            key = _key(path, before)
+            ends = _ends(file, before.st_size)
+            total, _, known_ends = known.get(key, "").partition(" ")
+            if ends != known_ends:
+                total = _whole(file)
+            if _key(path, os.fstat(file.fileno())) == key:
+                steady = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _FRESH
+                return key if steady else None, total, ends
+    raise OSError(None, "it is being written: try again when it is whole", str(path))
+
+
+def _key(path: Path, found: os.stat_result) -> str:
+    parts = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return "|".join([str(path.resolve()), *map(str, parts)])
+
+
+def _ends(file: BinaryIO, size: int) -> str:
+    """The sum of a file's beginning and end, which are read each time."""
+    total = hashlib.sha256(file.read(_ENDS))
+    if size > _ENDS:
+        file.seek(max(size - _ENDS, _ENDS))
+        total.update(file.read(_ENDS))
+    file.seek(0)
+    return total.hexdigest()
+
+
+def _whole(file: BinaryIO) -> str:
     total = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            total.update(chunk)
+    while chunk := file.read(_CHUNK):
+        total.update(chunk)
     return total.hexdigest()

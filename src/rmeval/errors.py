@@ -7,6 +7,7 @@ The command line prints that sentence and exits with code 2; Python users catch 
     ├── DataError        a benchmark or a file of data cannot be used as it is
     ├── ModelError       a model cannot be loaded or cannot be used for what was asked
     └── RunError         a run folder cannot be written, continued or read
+        └── DamagedError what a run folder holds is not what was written
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ import re
 
 from rmeval.wording import shortened
 
-__all__ = ["DataError", "ModelError", "RmevalError", "RunError", "explain_os_error", "reason_of"]
+__all__ = [
+    "DamagedError",
+    "DataError",
+    "ModelError",
+    "RmevalError",
+    "RunError",
+    "explain_os_error",
+    "explain_read_error",
+    "reason_of",
+]
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _LONGEST = 400
@@ -47,6 +57,10 @@ class RunError(RmevalError):
     """A run folder cannot be written, continued or read."""
 
 
+class DamagedError(RunError):
+    """A file of a run is missing, does not hold what was written, or belongs to another run."""
+
+
 def explain_os_error(error: OSError, doing: str) -> RunError:
     """Turns an operating system error met while writing results into a sentence.
 
@@ -66,6 +80,15 @@ def explain_os_error(error: OSError, doing: str) -> RunError:
         f"{doing} cannot be written ({error.strerror or error}): "
         "choose a folder you may write to with -o, or change its permissions"
     )
+
+
+def explain_read_error(error: OSError, path: object) -> RunError:
+    """Turns an operating system error met while reading a file of a run into a sentence."""
+    if isinstance(error, FileNotFoundError):
+        return RunError(f"there is no file {path}: restore it from a copy, or give the command that made the run again")
+    if error.errno in (errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
+        return DamagedError(f"{path} is no file that can be read ({error.strerror}): move away what lies in its place")
+    return RunError(f"{path} cannot be read ({error.strerror or error}): check its permissions")
 
 
 def reason_of(error: BaseException) -> str:

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
-from rmeval.errors import RunError, explain_os_error
-from rmeval.types import Observation
+from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error
+from rmeval.files import json_bytes, new_file, opened
+from rmeval.redaction import redacted
+from rmeval.types import Observation, Status
+from rmeval.wording import shortened
 
-__all__ = ["Journal", "read_journal"]
+__all__ = ["Journal", "has_answers", "read_journal", "remove_journal"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +36,14 @@ _EMPTY: tuple[Any, ...] = (None, {}, ())
 
 
 class Journal:
-    """Appends batches of observations to a new segment; use it as a context manager."""
+    """Appends batches of observations to a new segment; use it as a context manager.
 
-    def __init__(self, folder: Path) -> None:
+    The first line of a segment names the run that it is of, so that one which was moved here from another is noticed.
+    """
+
+    def __init__(self, folder: Path, run: str | None = None) -> None:
         self.folder = folder
+        self._run = run
         self._file: FileIO | None = None
 
     def __enter__(self) -> Journal:
@@ -52,7 +62,10 @@ class Journal:
             RunError: If it cannot be written. Batches written before are safe.
         """
         last = len(batch) - 1
-        data = b"".join(_line(observation, last - place) for place, observation in enumerate(batch))
+        first = {"run": self._run} if self._run is not None and self._file is None else {}
+        data = b"".join(
+            _line(observation, last - place, {} if place else first) for place, observation in enumerate(batch)
+        )
         try:
             if self._file is None:
                 self._file = self._open()
@@ -75,17 +88,19 @@ class Journal:
             raise
 
     def _open(self) -> FileIO:
+        if self.folder.is_symlink():
+            raise RunError(f"{self.folder} is a link, and a journal is never written through one: move it away")
         self.folder.mkdir(parents=True, exist_ok=True)
         number = max((int(path.stem) for path in _segments(self.folder)), default=0) + 1
         while True:
             try:
                 # Unbuffered, so that a write that fails leaves nothing to be written again when the file is closed.
-                return FileIO(self.folder / f"{number:04d}.jsonl", "x")
+                return new_file(self.folder / f"{number:04d}.jsonl")
             except FileExistsError:  # Another process was faster.
                 number += 1
 
 
-def read_journal(folder: Path, tolerant: bool = False) -> Iterator[list[Observation]]:
+def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -> Iterator[list[Observation]]:
     """Reads the batches in the order in which they were written; a later observation replaces an earlier one.
 
     A batch that its process could not finish, at the end of a segment, is left out with a warning.
@@ -93,33 +108,40 @@ def read_journal(folder: Path, tolerant: bool = False) -> Iterator[list[Observat
     Args:
         folder: The journal.
         tolerant: Whether a segment is read as far as it is whole, and nothing is said of the rest.
+        run: The run that its segments must be of, where they say so.
 
     Raises:
-        RunError: If a line elsewhere is damaged.
+        RunError: If a line elsewhere is damaged, or a segment is of another run or cannot be read.
     """
     for segment in _segments(folder):
         try:
-            with segment.open("rb") as file:
-                yield from _batches(file, segment, tolerant)
+            with opened(segment) as file:
+                yield from _batches(file, segment, tolerant, run)
         except OSError as error:
-            raise RunError(f"{segment} cannot be read ({error.strerror or error}): check its permissions") from error
+            raise explain_read_error(error, segment) from error
 
 
-def _batches(file: BinaryIO, segment: Path, tolerant: bool) -> Iterator[list[Observation]]:
+def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> Iterator[list[Observation]]:
     batch: list[Observation] = []
-    cut = False
+    cut, due, read = False, 0, 0
+    # What comes after that is being written, and may be read by halves.
+    whole = os.fstat(file.fileno()).st_size
     for number, line in enumerate(file, 1):
+        read += len(line)
         entry = _parse(line[:-1]) if line.endswith(b"\n") else None
-        if entry is None:
-            if not tolerant and file.readline():
-                raise RunError(
+        if entry is None or (batch and entry[1] != due):
+            if not tolerant and read < whole:
+                raise DamagedError(
                     f"{segment} line {number} is damaged: restore it from a copy, or delete that line "
                     "and give the same command again to score it anew"
                 )
             cut = True
             break
-        observation, left = entry
+        observation, left, own = entry
+        if own is not None and run is not None and own != run:
+            raise DamagedError(f"{segment} belongs to another run ({shortened(own)}): move it there, or away")
         batch.append(observation)
+        due = left - 1
         if left == 0:
             yield batch
             batch = []
@@ -127,15 +149,35 @@ def _batches(file: BinaryIO, segment: Path, tolerant: bool) -> Iterator[list[Obs
         logger.warning("%s ends in a batch that was never finished: it is left out and asked again", segment)
 
 
+def has_answers(folder: Path) -> bool:
+    """Whether a journal holds anything; a process that was refused leaves none, or an empty segment."""
+    return any(segment.lstat().st_size for segment in _segments(folder))
+
+
+def remove_journal(folder: Path) -> None:
+    """Removes the segments of a journal, and its folder if nothing else is in there; a link is not followed.
+
+    Raises:
+        OSError: If a segment cannot be removed.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for segment in reversed(_segments(folder)):
+        segment.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
 def _segments(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob("*.jsonl") if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
 
-def _line(observation: Observation, left: int) -> bytes:
-    entry = dict(_filled(observation))
-    entry["left"] = left
-    body = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)[:-1]
-    data = body.encode("utf-8", "surrogatepass")
+def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:
+    entry = {**dict(_filled(observation)), **more, "left": left}
+    if "error" in entry:
+        # Errors of other packages may quote addresses with passwords in them.
+        entry["error"] = redacted(entry["error"])
+    data = json_bytes(entry, separators=(",", ":"))[:-1]
     return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
 
 
@@ -149,12 +191,49 @@ def _filled(observation: Observation) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _parse(line: bytes) -> tuple[Observation, int] | None:
-    """The observation in a line and how many of its batch follow, or None if the line is damaged."""
+def _parse(line: bytes) -> tuple[Observation, int, Any] | None:
+    """The observation in a line, how many of its batch follow and the run it names, or None if the line is damaged."""
     body, mark, end = line.rpartition(_MARK)
     if not mark or end[8:] != b'"}' or end[:8] != b"%08x" % zlib.crc32(body):
         return None
-    entry = json.loads(body + b"}")
-    left = entry.pop("left")
-    values = {name: tuple(v) if isinstance(v, list) else float(v) for name, v in entry.pop("values", {}).items()}
-    return Observation(values=values, **entry), left
+    try:
+        entry = json.loads((body + b"}").decode("utf-8", "surrogatepass"))
+        left, run = entry.pop("left"), entry.pop("run", None)
+        if type(left) is not int or left < 0 or not all(_CHECKS[name](value) for name, value in entry.items()):
+            return None
+        values = {name: tuple(v) if isinstance(v, list) else float(v) for name, v in entry.pop("values", {}).items()}
+        return Observation(values=values, **entry), left, run
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return None  # A line whose checksum is right can be of another program.
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (float, int) and math.isfinite(value)
+
+
+def _are_values(values: Any) -> bool:
+    return all(
+        all(map(_is_number, value)) if isinstance(value, list) else _is_number(value) for value in values.values()
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and -_MOST <= value <= _MOST
+
+
+_MOST = (1 << 31) - 1
+_STATUSES = get_args(Status)
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "key": lambda text: isinstance(text, str),
+    "status": _STATUSES.__contains__,
+    "values": _are_values,
+    "choice": _is_count,
+    "strength": _is_number,
+    "usage": lambda usage: all(type(count) is int for count in usage.values()) and _is_count(usage.get("tokens", 0)),
+    "finish_reason": lambda text: isinstance(text, str),
+    "attempts": _is_count,
+    "raw_ref": lambda text: isinstance(text, str),
+    "error": lambda text: isinstance(text, str),
+    "sequence": re.compile("[0-9a-f]{1,16}").fullmatch,
+}
+"""Whether a field holds what it may; a field that is not among these is none of ours."""

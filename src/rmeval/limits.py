@@ -29,7 +29,9 @@ LIMITS = {
     "FILE_BYTES": Limit(1 << 40, "bytes of one file, decompressed"),
     "COLUMNS": Limit(10_000, "columns of a table"),
     "NESTING": Limit(100, "levels of lists and objects within one another"),
-    "ALIASES": Limit(1_000, "aliases and merge keys of a YAML file"),
+    "NAME_CHARACTERS": Limit(10_000, "characters of a name, such as an id or a subset"),
+    "YAML_CHARACTERS": Limit(1_000_000, "characters of a YAML file, and values in it with its aliases written out"),
+    "ALIASES": Limit(1_000, "aliases of a YAML file"),
     "TEMPLATE_SECONDS": Limit(60, "seconds for one conversation in a chat template"),
     "TEMPLATE_CHARACTERS": Limit(100_000_000, "characters that a chat template makes of one conversation"),
 }

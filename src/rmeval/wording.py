@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["count_of", "same_tokens_note", "shortened", "visible"]
+__all__ = ["count_of", "quoted", "same_tokens_note", "shortened", "visible"]
 
 
 def count_of(number: int, what: str) -> str:
@@ -50,6 +50,11 @@ def shortened(value: object, longest: int = 200) -> str:
         return visible(text)
     half = longest // 2
     return f"{visible(text[:half])} ... {visible(text[-half:])} ({len(text)} characters)"
+
+
+def quoted(value: object, longest: int = 200) -> str:
+    """A value for a message as Python writes it, a string in quotes; see `shortened`."""
+    return shortened(repr(value), longest)
 
 
 def same_tokens_note(pairs: int) -> str:

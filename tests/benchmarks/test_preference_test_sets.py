@@ -152,7 +152,7 @@ OVERALL = Record(
     ("name", "change", "message"),
     [
         ("some.jsonl", {}, "'other' is none of the sets anthropic_helpful, anthropic_hhh, .*: name the file or"),
-        ("shp.jsonl", {"prompt": []}, "the prompt has no messages"),
+        ("shp.jsonl", {"prompt": []}, "column 'prompt' has no messages"),
         ("shp.jsonl", {"prompt": [{"role": "user"}]}, "column 'prompt' must hold messages like"),
         ("shp.jsonl", {"chosen": None}, "column 'chosen' must be a string, not null"),
     ],

@@ -171,7 +171,7 @@ def test_comparing_two_runs(tmp_path: Path) -> None:
     [
         ({"category_path": "BoN_set/Helpfulness/Poetry"}, "'BoN_set/Helpfulness/Poetry' is no scenario of RMB"),
         ({"category_path": "Helpfulness/Chat/Discussion"}, "is no scenario of RMB"),
-        ({"conversation_input": []}, "conversation_input has no messages"),
+        ({"conversation_input": []}, "column 'conversation_input' has no messages"),
         ({"conversation_input": [{"content": "why"}]}, "'conversation_input' must hold messages like"),
         ({"loser_list": []}, "loser_list must be a list of answers, at least one"),
         ({"loser_list": ["no"]}, "an answer must be an object with llm_name and a text in answer"),

@@ -136,7 +136,7 @@ def test_dots_of_a_name_stay() -> None:
         ("a.csv", b"a,a\n1,2\n", "a.csv line 1: two columns have the name 'a'"),
         ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 99, mtime=0)[:-9], "a.jsonl.gz is cut short"),
         ("a.jsonl", b'{"a": "\\ud800"}\n', "a.jsonl line 1: there is half of a surrogate pair"),
-        ("a.json", b"[" * 100_000, "a.json .*nested"),
+        ("a.json", b"[" * 100_000, "a.json: .* nested more than 100 deep"),
         ("a.json", b'[{"a": ' + b"1" * 5000 + b"}]", "a.json"),
         ("a.xlsx", b"PK", "is of a kind that cannot be read"),
     ],

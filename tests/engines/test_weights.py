@@ -83,7 +83,8 @@ def test_fingerprints_of_ordinary_layouts_stay(folder: Path) -> None:
     assert model_of(folder) == f"sha256:{files_digest(whole)}"
     shards = in_shards(folder)
     assert len(shards) > 2
-    assert model_of(folder) == f"sha256:{files_digest([*shards, folder / 'config.json'])}"
+    index = folder / "model.safetensors.index.json"
+    assert model_of(folder) == f"sha256:{files_digest([*shards, index, folder / 'config.json'])}"
 
 
 def test_shards_that_the_index_names(folder: Path) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rmeval.journal import read_journal
+from tests.command import process
 from tests.data import PLACES
 
 BATCH = 4
@@ -102,3 +103,64 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         return
+
+
+POINTS = """
+import os, sys
+folder, last = sys.argv[1], int(sys.argv[2])
+count = 0
+def before(event, arguments):
+    global count
+    changes = event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link")
+    if event == "open" and isinstance(arguments[2], int):
+        changes = bool(arguments[2] & (os.O_WRONLY | os.O_RDWR))
+    if changes and str(arguments[0]).startswith(folder):
+        count += 1
+        if count == last:
+            os._exit(77)
+sys.addaudithook(before)
+sys.argv = ["rmeval", *sys.argv[3:]]
+from rmeval.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["score", "import"])
+def test_killed_before_an_operation_on_files_nothing_is_left(command: str, tmp_path: Path) -> None:
+    """At some of the points; whatever they are, the same command then gives the same and leaves no more files."""
+    work = tmp_path / "work"
+    pairs, rows, scores = (tmp_path / f"{name}.jsonl" for name in ("pairs", "rows", "scores"))
+    pairs.write_text(
+        "".join(f'{{"id": "i{n}", "prompt": "q", "chosen": "a{n}", "rejected": "b{n}"}}\n' for n in range(3))
+    )
+    rows.write_text("".join(f'{{"prompt": "q", "response": "a{n}"}}\n' for n in range(3)))
+    scores.write_text(
+        "".join(f'{{"item_id": "i{n}", "response": {k}, "score": {n + k}}}\n' for n in range(3) for k in (0, 1))
+    )
+    arguments: list[object] = ["import", scores, "-b", "pairs", "--data", pairs, "-o", work]
+    if command == "score":
+        arguments = ["score", "baseline:longest", rows, "-o", work / "out.jsonl"]
+
+    def give(last: int) -> int:
+        done = process("-c", POINTS, f"{work}/", last, *arguments)
+        assert done.returncode in (0, 77), done.stderr
+        return done.returncode
+
+    def files() -> dict[str, object]:
+        found: dict[str, object] = {}
+        for path in (path for path in work.rglob("*") if path.is_file() and path.parent.name != "journal"):
+            name = str(path.relative_to(work))
+            found[name] = pq.read_table(path) if path.suffix == ".parquet" else path.read_text()
+            if path.name == "run.json":
+                found[name] = json.loads(path.read_text())["status"]
+        return found
+
+    work.mkdir()
+    give(0)
+    sound = files()
+    for last in (5, 11, 17):
+        shutil.rmtree(work)
+        work.mkdir()
+        assert give(last) == 77
+        assert give(0) == 0
+        assert files() == sound

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +251,7 @@ def test_a_changed_byte_in_the_items_is_seen(pairs_file: Path, tmp_path: Path) -
     data = bytearray(file.read_bytes())
     data[200] ^= 1
     file.write_bytes(bytes(data))
-    with pytest.raises(RunError, match=r"items\.parquet cannot be read"):
+    with pytest.raises(RunError, match=r"items\.parquet is damaged \(its checksum"):
         open_run(result.path)
 
 
@@ -279,6 +282,7 @@ def test_a_folder_of_another_identity(pairs_file: Path, tmp_path: Path) -> None:
     path = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs").path
     manifest = json.loads((path / "run.json").read_text())
     manifest["identity"]["model"] = "another"
+    del manifest["sha256"]
     (path / "run.json").write_text(json.dumps(manifest))
     with pytest.raises(RunError, match=r"belongs to another run \(it differs in model\)"):
         run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
@@ -345,3 +349,63 @@ def test_a_run_that_was_stopped_can_be_looked_at(pairs_file: Path, tmp_path: Pat
     assert result.manifest["status"] == "running"
     assert "unfinished: these are the numbers of the 5 of 12 items that are scored" in result.notes[-1]
     assert (result.record("accuracy").n_items, result.record("accuracy").failures) == (5, 0)
+
+
+def test_a_part_that_is_killed_leaves_no_old_numbers_of_the_whole(pairs_file: Path, tmp_path: Path) -> None:
+    """Answers that a part got again count for the whole, though the process ended before it wrote that down."""
+    folder = run(Counting(fail="Truly"), Pairs(str(pairs_file)), tmp_path / "runs").path
+
+    class Dying(Counting):
+        def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+            yield from super().observe(requests)
+            raise KeyboardInterrupt
+
+    part = Selection(limit=6)
+    with pytest.raises(KeyboardInterrupt):
+        run(Dying(), Pairs(str(pairs_file)), tmp_path / "runs", part)
+    failures = open_run(folder).record("accuracy").failures
+    assert failures == 4
+    run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", part)
+    assert (folder / "metrics.json").exists()
+    assert open_run(folder).record("accuracy").failures == failures
+
+
+WRITER = """
+import sys
+from rmeval.api import evaluate
+while True:
+    for limit in (3, None):
+        evaluate("baseline:longest", "pairs", sys.argv[1], out=sys.argv[2], limit=limit)
+        evaluate("baseline:longest", "pairs", sys.argv[1], out=sys.argv[2], limit=limit, store_text=True)
+"""
+
+
+def test_readers_of_a_run_that_is_being_written(
+    pairs_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They get its numbers, or hear that it is being written; never that it is damaged."""
+    folder = rmeval.evaluate("baseline:longest", "pairs", pairs_file, out=tmp_path / "runs").path
+    sound = {record.n_items: record for record in open_run(folder).records}
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(pairs_file), str(tmp_path / "runs")])
+    reads = 0
+    changed = {(folder / "items.parquet").stat().st_ino}
+    try:
+        while len(changed) < 8:
+            assert writer.poll() is None
+            with suppress(FileNotFoundError):
+                changed.add((folder / "items.parquet").stat().st_ino)
+            for read in (open_run, rmeval.analyze, derive):
+                try:
+                    found = read(folder)
+                except RunError as error:
+                    assert "is being written by process" in str(error) or "nothing in" in str(error), error
+                else:
+                    reads += 1
+                    official = found.official if isinstance(found, rmeval.Analysis) else found.records
+                    for record in official:
+                        assert record.n_items not in sound or record.value == sound[record.n_items].value
+    finally:
+        writer.kill()
+        writer.wait()
+    assert reads
+    assert "damaged" not in caplog.text

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from rmeval.benchmarks.unpacking import check_path
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.plugins import is_file_spec, load_object, registered
 from rmeval.tables import ItemTable
 from rmeval.types import Evidence, Item, Policy, Record
+from rmeval.wording import quoted
 
 __all__ = ["BUILTIN", "Benchmark", "Card", "benchmark_names", "load_benchmark"]
 
@@ -145,9 +147,11 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int | None = Non
         DataError: If there is no such benchmark, or it does not understand an option.
     """
     if not isinstance(name, str):
-        raise DataError(f"a benchmark is named by a text, not {name!r}: see rmeval list benchmarks")
+        raise DataError(f"a benchmark is named by a text, not {quoted(name)}: see rmeval list benchmarks")
     if data == "":
         raise DataError("--data is empty: give a file, a folder or a hub id")
+    if data is not None:
+        check_path(data)
     if is_file_spec(name):
         target = name
     elif name in BUILTIN:
@@ -156,7 +160,7 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int | None = Non
         names = benchmark_names()
         if name not in names:
             raise DataError(
-                f"there is no benchmark {name!r}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
+                f"there is no benchmark {quoted(name)}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
             )
         target = names[name]
     made = load_object(target)
@@ -167,7 +171,9 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int | None = Non
     anything = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values())
     if unknown := [option for option in ("data", *given) if option not in taken and not anything]:
         others = ", ".join(option for option in taken if option != "data")
-        raise DataError(f"{name} has no option {unknown[0]!r}: {f'choose from {others}' if others else 'leave it out'}")
+        raise DataError(
+            f"{name} has no option {quoted(unknown[0])}: {f'choose from {others}' if others else 'leave it out'}"
+        )
     benchmark: Benchmark = made(data=data, **given)
     if is_file_spec(name) and benchmark.card.errata:
         beside = Path(name.rpartition(":")[0]).parent / benchmark.card.errata

@@ -12,6 +12,7 @@ from rmeval.benchmarks.table import TableBenchmark, labelled, pair
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import SHARED
 from rmeval.types import Item
+from rmeval.wording import quoted
 
 __all__ = ["EvalBiasBench"]
 
@@ -70,5 +71,5 @@ class EvalBiasBench(TableBenchmark):
         """A pair; its id is `<bias>/<place among those of this bias>`."""
         bias = row.text("bias")
         if bias not in COUNTS:
-            raise DataError(f"{row.where}: {bias!r} is no bias of EvalBiasBench ({', '.join(COUNTS)}): mend it")
+            raise DataError(f"{row.where}: {quoted(bias)} is no bias of EvalBiasBench ({', '.join(COUNTS)}): mend it")
         yield pair(bias, row.get("_number"), row.text("instruction"), *labelled(row, "response"))

@@ -11,6 +11,7 @@ from rmeval.digests import digest
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, pooled
 from rmeval.types import Contest, Item, Message, Response
+from rmeval.wording import quoted
 
 __all__ = ["JudgeBench"]
 
@@ -71,12 +72,14 @@ class JudgeBench(TableBenchmark):
         source, label, writer = row.text("source"), row.text("label"), row.text("response_model")
         group = next((group for group in GROUPS if source.startswith(group)), None)
         if group is None:
-            raise DataError(f"{row.where}: the source {source!r} begins with none of {', '.join(GROUPS)}: mend it")
+            raise DataError(
+                f"{row.where}: the source {quoted(source)} begins with none of {', '.join(GROUPS)}: mend it"
+            )
         if label not in WINNERS:
-            raise DataError(f"{row.where}: the label {label!r} must be A>B or B>A: mend it")
+            raise DataError(f"{row.where}: the label {quoted(label)} must be A>B or B>A: mend it")
         winner, question = WINNERS[label], row.text("question")
         yield Item(
-            id=row.text("pair_id"),
+            id=row.name("pair_id"),
             subset=f"{SPLITS.get(writer, writer)}/{group}",
             prompt=(Message("user", question),),
             responses=(

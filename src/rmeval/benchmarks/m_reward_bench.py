@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks.function_names import defined_function
 from rmeval.benchmarks.source import Row, iterate_rows, name_in
 from rmeval.benchmarks.table import TableBenchmark, pair
 from rmeval.errors import DataError
@@ -17,6 +17,7 @@ from rmeval.metrics.languages import WEIGHTS, language_composition
 from rmeval.metrics.sections import ANALYSES, SECTIONS
 from rmeval.tables import ItemTable
 from rmeval.types import Item
+from rmeval.wording import quoted
 
 __all__ = ["LANGUAGES", "MRewardBench"]
 
@@ -89,9 +90,11 @@ class MRewardBench(TableBenchmark):
         super().__init__(data)
         codes = [] if languages is None else languages
         if not isinstance(codes, list | tuple) or not all(isinstance(code, str) for code in codes):
-            raise DataError(f"languages must be a list of codes, such as ['deu_Latn', 'fra_Latn'], not {languages!r}")
+            raise DataError(
+                f"languages must be a list of codes, such as ['deu_Latn', 'fra_Latn'], not {quoted(languages)}"
+            )
         if unknown := [code for code in languages or () if code not in LANGUAGES]:
-            raise DataError(f"M-RewardBench has no language {unknown[0]!r}: choose from {', '.join(LANGUAGES)}")
+            raise DataError(f"M-RewardBench has no language {quoted(unknown[0])}: choose from {', '.join(LANGUAGES)}")
         if languages is not None and not languages:
             raise DataError("languages is an empty list: name some, or leave it out for all of them")
         self.languages = tuple(code for code in LANGUAGES if languages is None or code in languages)
@@ -105,7 +108,7 @@ class MRewardBench(TableBenchmark):
         """The rows of the wanted languages: the language is in the column `language`, or what the file's place says."""
         for row in iterate_rows(path):
             stated = row.fields.get("language")
-            language = stated if stated in LANGUAGES else name_in(path, LANGUAGES)
+            language = stated if isinstance(stated, str) and stated in LANGUAGES else name_in(path, LANGUAGES)
             if language in self.languages:
                 yield Row(row.fields | {"language": language}, row.where)
 
@@ -113,7 +116,7 @@ class MRewardBench(TableBenchmark):
         """A pair; its id is `<language>/<subset>/<id>`."""
         name = row.text("source")
         if name not in COUNTS:
-            raise DataError(f"{row.where}: {name!r} is no subset of RewardBench: mend it")
+            raise DataError(f"{row.where}: {quoted(name)} is no subset of RewardBench: mend it")
         subset, number, better = f"{row.text('language')}/{name}", row.name("id"), row.text("chosen")
         # Who wrote them is left out: it would make a shape of nearly every pair, and there are 65,987 of them.
         yield pair(subset, number, row.text("prompt"), better, row.text("rejected"), _cluster(name, number, better))
@@ -149,7 +152,7 @@ def _cluster(name: str, number: object, code: str) -> str:
     answer names it, case and underscores aside: answers in code are not translated, and so name it in all languages.
     """
     if name.startswith("hep-"):
-        function = re.search(r"^(?:\s+public\s|\S).*?\b([A-Za-z_]\w*)\s*(?:=\s*)?(?:<[^>\n]*>)?\(", code, re.M | re.A)
+        function = defined_function(code)
         if function:
-            return f"humaneval/{function[1].replace('_', '').lower()}"
+            return f"humaneval/{function.replace('_', '').lower()}"
     return f"{name}/{number}"

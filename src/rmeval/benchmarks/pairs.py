@@ -19,6 +19,7 @@ from rmeval.hub import is_hub_id, need_extra, offline_without_hub
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.records import accuracy_record
 from rmeval.types import Conversation, Evidence, Item, Message, Policy, Record, Response
+from rmeval.wording import quoted, shortened
 
 __all__ = ["Pairs"]
 
@@ -71,17 +72,18 @@ class Pairs:
         """
         texts = {"split": split, "config": config} | dict(columns if isinstance(columns, Mapping) else {})
         if wrong := [option for option, value in texts.items() if not (value is None or isinstance(value, str))]:
-            raise DataError(f"{wrong[0]} of pairs must be a text, not {texts[wrong[0]]!r}")
+            raise DataError(f"{wrong[0]} of pairs must be a text, not {quoted(texts[wrong[0]])}")
         if columns is not None and not isinstance(columns, Mapping):
-            raise DataError(f"columns must be a mapping, such as {{'prompt': 'question'}}, not {columns!r}")
+            raise DataError(f"columns must be a mapping, such as {{'prompt': 'question'}}, not {quoted(columns)}")
         unknown = set(columns or {}) - set(COLUMNS)
         if unknown:
             raise DataError(
-                f"--columns knows {', '.join(COLUMNS)}, not {', '.join(sorted(unknown))}: as in prompt=question"
+                f"--columns knows {', '.join(COLUMNS)}, not "
+                f"{shortened(', '.join(sorted(unknown)))}: as in prompt=question"
             )
         given = list((columns or {}).values())
         if twice := next((name for name in given if given.count(name) > 1), None):
-            raise DataError(f"--columns gives the column {twice!r} two meanings: name each once")
+            raise DataError(f"--columns gives the column {quoted(twice)} two meanings: name each once")
         taken = (
             {name for name in COLUMNS if name not in (columns or {})} & set(given) & {"prompt", "chosen", "rejected"}
         )
@@ -125,13 +127,13 @@ class Pairs:
                 f"{row.where}: chosen and rejected do not answer the same conversation: "
                 "the messages before the last must be equal"
             )
-        subset, name = (self._optional(row, column) for column in ("subset", "id"))
+        subset, name = (self._name(row, column) for column in ("subset", "id"))
         tools = tools_of(self._unless_ignored(row, "tools"), row.place(self.columns["tools"]))
         unread = [name for name in INPUT_COLUMNS if name not in self.columns.values()]
         self._reader.refuse_columns(row.fields, unread, (*chosen_context, chosen, rejected), row.where)
         return Item(
-            id=str(number if name is None else name),
-            subset="all" if subset is None else str(subset),
+            id=str(number) if name is None else name,
+            subset="all" if subset is None else subset,
             prompt=chosen_context,
             responses=(_response(chosen, 1.0), _response(rejected, 0.0)),
             contests=PAIR,
@@ -143,6 +145,9 @@ class Pairs:
         """A column that need not be there, unless --columns says that it is."""
         column = self.columns[name]
         return row.fields.get(column) if column == name else row.get(column)
+
+    def _name(self, row: Row, name: str) -> str | None:
+        return None if self._optional(row, name) is None else row.name(self.columns[name])
 
     def _unless_ignored(self, row: Row, name: str) -> Any:
         return None if self.columns[name] in self._reader.ignored else self._optional(row, name)

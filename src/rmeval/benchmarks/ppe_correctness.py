@@ -16,6 +16,7 @@ from rmeval.metrics.composition import Composition, Counts, Measure, Part, mixed
 from rmeval.metrics.outcomes import SHARED
 from rmeval.tables import EvidenceTable, ItemTable
 from rmeval.types import Contest, Item, Message, Policy, Record, Response
+from rmeval.wording import shortened
 
 __all__ = ["COUNTS", "PPECorrectness"]
 
@@ -126,7 +127,7 @@ def _contests(row: Row, scores: Sequence[object]) -> Iterator[Contest]:
         whole = isinstance(pair, list) and len(pair) == 2 and all(type(k) is int and 0 <= k < ANSWERS for k in pair)
         if not whole or bool(scores[pair[0]]) == bool(scores[pair[1]]):
             raise DataError(
-                f"{row.where}: {pair} in column 'sampled_conflict_pairs' must be the places, from 0 to {ANSWERS - 1}, "
-                "of a right and a wrong answer: mend it"
+                f"{row.where}: {shortened(pair)} in column 'sampled_conflict_pairs' must be the places, from 0 to "
+                f"{ANSWERS - 1}, of a right and a wrong answer: mend it"
             )
         yield Contest(tuple(sorted(pair, key=lambda k: not scores[k])), 0, "right/wrong")

@@ -13,6 +13,7 @@ from rmeval.metrics.composition import Composition, Counts, pooled
 from rmeval.metrics.ppe import METRICS, ranking_records
 from rmeval.tables import EvidenceTable, ItemTable
 from rmeval.types import Contest, Item, Message, Policy, Record, Response
+from rmeval.wording import quoted
 
 __all__ = ["CITATION", "PPEPreference"]
 
@@ -63,12 +64,12 @@ class PPEPreference(TableBenchmark):
         winner = row.text("winner")
         tie = "tie" in winner.lower() or "both" in winner.lower()
         if not tie and winner not in ("model_a", "model_b"):
-            raise DataError(f"{row.where}: winner must be model_a, model_b or a tie, not {winner!r}: mend it")
+            raise DataError(f"{row.where}: winner must be model_a, model_b or a tie, not {quoted(winner)}: mend it")
         if winner == "model_b":
             sides.reverse()
         golds = (0.5, 0.5) if tie else (1.0, 0.0)
         yield Item(
-            id=row.text("question_id"),
+            id=row.name("question_id"),
             subset="all",
             prompt=(Message("user", prompt),),
             responses=tuple(

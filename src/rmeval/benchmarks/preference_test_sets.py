@@ -14,6 +14,7 @@ from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
 from rmeval.metrics.sections import PRIOR_SETS
 from rmeval.types import Item
+from rmeval.wording import quoted
 
 __all__ = ["PreferenceTestSets"]
 
@@ -63,7 +64,7 @@ class PreferenceTestSets(TableBenchmark):
         own = {"subset": name} if name in COUNTS or name in DROPPED else {}
         seen: Counter[str] = Counter()
         for number, row in enumerate(iterate_rows(path)):
-            key = str(row.fields.get("id", number))
+            key = row.optional_name("id") or str(number)
             seen[key] += 1
             yield Row(row.fields | own | {"_key": key if seen[key] == 1 else f"{key}.{seen[key]}"}, row.where)
 
@@ -74,13 +75,10 @@ class PreferenceTestSets(TableBenchmark):
             return
         if subset not in COUNTS:
             raise DataError(
-                f"{row.where}: {subset!r} is none of the sets {', '.join(COUNTS)}: name the file or the column "
-                "'subset' after one"
+                f"{row.where}: {quoted(subset)} is none of the sets {', '.join(COUNTS)}: name the file or the "
+                "column 'subset' after one"
             )
-        prompt = row.conversation("prompt")
-        if not prompt:
-            raise DataError(f"{row.where}: the prompt has no messages: add them")
-        yield pair(subset, row.get("_key"), prompt, row.text("chosen"), row.text("rejected"))
+        yield pair(subset, row.get("_key"), row.conversation("prompt"), row.text("chosen"), row.text("rejected"))
 
     def composition(self, counts: Counts) -> Composition:
         """Accuracy by set, and the prior, absent unless its four sets are there."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from rmeval.benchmarks import Card
+from rmeval.benchmarks.function_names import first_function
 from rmeval.benchmarks.source import Row
 from rmeval.benchmarks.table import TableBenchmark, pair
 from rmeval.digests import digest
@@ -13,6 +14,7 @@ from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure
 from rmeval.metrics.sections import ANALYSES, EXAMPLE_COUNTS, FORMULA, SECTIONS, section_composition
 from rmeval.types import Item, Response
+from rmeval.wording import quoted
 
 __all__ = ["CITATION", "RewardBench"]
 
@@ -60,7 +62,7 @@ class RewardBench(TableBenchmark):
         subset = row.text("subset")
         if subset not in EXAMPLE_COUNTS:
             raise DataError(
-                f"{row.where}: {subset!r} is no subset of RewardBench: use -b pairs for other preference data"
+                f"{row.where}: {quoted(subset)} is no subset of RewardBench: use -b pairs for other preference data"
             )
         prompt, number = row.text("prompt"), row.name("id")
         better = Response(row.text("chosen"), 1.0, source=row.optional_text("chosen_model"))
@@ -86,5 +88,5 @@ def _cluster(subset: str, number: str, prompt: str) -> str:
         return digest(prompt)
     if (task := re.fullmatch(r"\w+/(\d+)", number)) is not None:
         return f"humaneval/{task[1]}"
-    name = re.search(r"(\w+)\s*(?:=\s*)?(?:<[^>]*>)?\(", prompt)
-    return f"humaneval/{name[1].replace('_', '').lower()}" if name else digest(prompt)
+    name = first_function(prompt)
+    return f"humaneval/{name.replace('_', '').lower()}" if name else digest(prompt)

@@ -17,6 +17,7 @@ from rmeval.metrics.outcomes import SHARED, Outcomes, joined, outcomes
 from rmeval.metrics.ties import PARTS, REF, TIED, ties_chance, ties_outcomes, ties_shares
 from rmeval.tables import EvidenceTable, ItemTable
 from rmeval.types import Contest, Evidence, Item, Message, Policy, Response
+from rmeval.wording import quoted
 
 __all__ = ["RewardBench2"]
 
@@ -60,26 +61,28 @@ class RewardBench2(TableBenchmark):
 
     def gathered(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The rows, with an id of its own for each of several with one id that have other texts."""
-        seen: dict[str, list[str]] = {}
+        seen: dict[str, dict[str, int]] = {}
         for row in rows:
             number = row.name("id")
-            own = seen.setdefault(f"{row.text('subset')}/{number}", [])
-            texts = digest([row.fields.get(column) for column in ("prompt", "chosen", "rejected")])
-            if texts not in own:
-                own.append(texts)
-            place = own.index(texts) + 1
+            own = seen.setdefault(f"{row.text('subset')}/{number}", {})
+            texts = digest([row.text("prompt"), row.texts("chosen"), row.texts("rejected")])
+            place = own.setdefault(texts, len(own) + 1)
             yield row if place == 1 else Row(row.fields | {"id": f"{number}.{place}"}, row.where)
 
     def items(self, row: Row) -> Iterator[Item]:
         """The right answers, then the wrong ones; those of Ties have no contests, but a group."""
         subset, number = row.text("subset"), row.name("id")
         if subset not in COUNTS:
-            raise DataError(f"{row.where}: {subset!r} is no subset of RewardBench 2 ({', '.join(COUNTS)}): mend it")
+            raise DataError(
+                f"{row.where}: {quoted(subset)} is no subset of RewardBench 2 ({', '.join(COUNTS)}): mend it"
+            )
         right, wrong = row.texts("chosen"), row.texts("rejected")
         kind, _, group = number.partition(":")
         ties = subset == TIES
         if ties and (kind not in (TIED, REF) or not group):
-            raise DataError(f"{row.where}: the id {number!r} must be tied:N or ref:N, as all of {TIES} are: mend it")
+            raise DataError(
+                f"{row.where}: the id {quoted(number)} must be tied:N or ref:N, as all of {TIES} are: mend it"
+            )
         if not wrong or len(right) < (2 if ties and kind == TIED else 1) or (len(right) > 1 and not ties):
             raise DataError(
                 f"{row.where}: {len(right)} right and {len(wrong)} wrong answers: there must be a wrong one, and one "

@@ -14,6 +14,7 @@ from rmeval.metrics.ranks import RECIPROCAL, pairs_with_winner, reciprocal_ranks
 from rmeval.metrics.records import accuracy_record
 from rmeval.tables import EvidenceTable, ItemTable
 from rmeval.types import Contest, Evidence, Item, Message, Policy, Record, Response
+from rmeval.wording import shortened
 
 __all__ = ["RewardMath"]
 
@@ -90,12 +91,14 @@ def _item(number: str, rows: Sequence[Row]) -> Item:
     first = rows[0]
     problem = first.text("problem")
     if other := next((row for row in rows if row.text("problem") != problem), None):
-        raise DataError(f"{other.where}: problem {number} has two texts: give problems of their own a problem_id each")
+        raise DataError(
+            f"{other.where}: problem {shortened(number)} has two texts: give problems of their own a problem_id each"
+        )
     kinds = [row.text("solution_type") for row in rows]
     if kinds.count("chosen") != 1 or kinds.count("rejected") != len(rows) - 1 or len(rows) < 2:
         raise DataError(
-            f"{first.where}: problem {number} has the solutions {', '.join(kinds)}: there must be one chosen, and one "
-            "rejected or more"
+            f"{first.where}: problem {shortened(number)} has the solutions {shortened(', '.join(kinds))}: there "
+            "must be one chosen, and one rejected or more"
         )
     order = sorted(range(len(rows)), key=lambda k: kinds[k] != "chosen")
     return Item(
@@ -110,7 +113,7 @@ def _item(number: str, rows: Sequence[Row]) -> Item:
         ),
         contests=(Contest(tuple(range(len(rows))), 0, TAG),),
         cluster=number,
-        meta={key: first.fields[key] for key in ("subject", "level") if key in first.fields},
+        meta=first.meta("subject", "level"),
     )
 
 

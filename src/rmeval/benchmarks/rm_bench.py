@@ -24,6 +24,7 @@ from rmeval.metrics.style_substance import (
     styled_responses,
 )
 from rmeval.types import Evidence, Item, Message, Policy, Record
+from rmeval.wording import quoted
 
 __all__ = ["RMBench"]
 
@@ -125,7 +126,7 @@ class RMBench:
 
 def _item(row: Row, domain: str) -> Item:
     if domain not in RMBench.card.counts:
-        raise DataError(f"{row.where}: domain {domain!r} is not one of {', '.join(RMBench.card.counts)}: mend it")
+        raise DataError(f"{row.where}: domain {quoted(domain)} is not one of {', '.join(RMBench.card.counts)}: mend it")
     row.refuse_input()
     chosen, rejected = (row.texts(side, 3, "one a style") for side in ("chosen", "rejected"))
     number = row.name("id")
@@ -136,7 +137,7 @@ def _item(row: Row, domain: str) -> Item:
         responses=styled_responses(chosen, rejected),
         contests=CONTESTS,
         cluster=_cluster(row, domain, number),
-        meta={key: row.fields[key] for key in ("subset", "language", "task_id") if key in row.fields},
+        meta=row.meta("subset", "language", "task_id"),
     )
 
 
@@ -149,4 +150,8 @@ def _cluster(row: Row, domain: str, number: str) -> str:
         return f"{domain}/{number}"
     if "task_id" in row.fields:
         return f"humaneval/{row.text('task_id').rpartition('/')[2]}"
-    return f"humaneval/{int(number) % HUMANEVAL_TASKS}" if number.isdecimal() else f"{domain}/{number}"
+    known = number.isdecimal() and len(number) <= _DIGITS
+    return f"humaneval/{int(number) % HUMANEVAL_TASKS}" if known else f"{domain}/{number}"
+
+
+_DIGITS = 18

@@ -12,6 +12,7 @@ from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
 from rmeval.types import Contest, Item, Response
+from rmeval.wording import quoted
 
 __all__ = ["RMB"]
 
@@ -127,11 +128,9 @@ class RMB(TableBenchmark):
         name = next((own for own, place in SETS.items() if place == kind), "")
         subset = f"{name}/{scenario}"
         if subset not in COUNTS:
-            raise DataError(f"{row.where}: the category_path {path!r} is no scenario of RMB: mend it")
+            raise DataError(f"{row.where}: the category_path {quoted(path)} is no scenario of RMB: mend it")
         bon = name == "bon"
         prompt = row.conversation("conversation_input", _READER)
-        if not prompt:
-            raise DataError(f"{row.where}: conversation_input has no messages: add the prompt")
         others = row.get("loser_list") if bon else [row.get("reject")]
         if not isinstance(others, list) or not others:
             raise DataError(f"{row.where}: loser_list must be a list of answers, at least one: mend it")
@@ -163,5 +162,5 @@ def _answer(row: Row, value: object, gold: float) -> Response:
         raise DataError(f"{row.where}: an answer must be an object with llm_name and a text in answer: mend it")
     source = value.get("llm_name")
     if source is not None and not isinstance(source, str):
-        raise DataError(f"{row.where}: llm_name must be a string, not {source!r}: mend it")
+        raise DataError(f"{row.where}: llm_name must be a string, not {quoted(source)}: mend it")
     return Response(value["answer"], gold, source=source)

@@ -14,7 +14,9 @@ from rmeval.benchmarks.reading import SUFFIXES, iterate_fields, kind_of
 from rmeval.conversations import INPUT_COLUMNS, MessageReader, list_in_text
 from rmeval.errors import DataError
 from rmeval.hub import hub_data, is_cached, is_hub_id
+from rmeval.limits import limit
 from rmeval.types import Conversation
+from rmeval.wording import quoted, shortened
 
 if TYPE_CHECKING:
     from rmeval.benchmarks import Card
@@ -32,6 +34,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_SHOWN, _LONGEST = 12, 60
+"""How many columns an error names, and how much of each name."""
 
 _READER = MessageReader(hint=False)
 _INPUT = tuple(
@@ -55,14 +60,15 @@ class Row:
         """
         if column not in self.fields:
             raise DataError(
-                f"{self.where}: column {column!r} is missing (there are {', '.join(self._given()) or 'none'}): "
-                "add or rename it"
+                f"{self.where}: column {column!r} is missing (there are {self._given() or 'none'}): add or rename it"
             )
         return self.fields[column]
 
-    def _given(self) -> list[str]:
-        """The file's own columns: names of those that a benchmark adds begin with `_`."""
-        return [name for name in self.fields if not name.startswith("_")]
+    def _given(self) -> str:
+        """The file's own columns, as a list for a message: names of those that a benchmark adds begin with `_`."""
+        names = [shortened(name, _LONGEST) for name in self.fields if not name.startswith("_")]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"{', '.join(names[:_SHOWN])}{more}"
 
     def text(self, column: str) -> str:
         """The value of a column that must be a string."""
@@ -89,11 +95,39 @@ class Row:
     def name(self, column: str) -> str:
         """The value of a column that must be a string or a whole number, as a string: what tells rows apart."""
         value = self.get(column)
-        if value == "":
+        if isinstance(value, str) and not value.strip():
             raise DataError(f"{self.where}: column {column!r} is empty: it must tell this row from others")
+        if isinstance(value, float):
+            raise DataError(
+                f"{self.where}: column {column!r} must be a name or a whole number, not {value}: correct it"
+            )
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise self.wrong(column, "a name or a whole number", value)
+        if isinstance(value, str) and len(value) > (most := limit("NAME_CHARACTERS")):
+            raise DataError(
+                f"{self.where}: column {column!r} must be a name, and holds {len(value):,} characters, more than "
+                f"{most:,} (RMEVAL_MAX_NAME_CHARACTERS): correct it"
+            )
         return str(value)
+
+    def optional_name(self, column: str) -> str | None:
+        """The value of a column as `name` reads it; None where there is none, or null."""
+        return None if self.fields.get(column) is None else self.name(column)
+
+    def meta(self, *columns: str) -> dict[str, Any]:
+        """Those of some columns that are there, each a name or null."""
+        for column in columns:
+            self.optional_name(column)
+        return {column: self.fields[column] for column in columns if column in self.fields}
+
+    def label(self, column: str) -> int:
+        """The value of a column that says which of two answers is the better one: 1 or 2."""
+        value = self.get(column)
+        if type(value) is not int or value not in (1, 2):
+            raise DataError(
+                f"{self.where}: the {column} must be 1 or 2, the better of both, not {quoted(value)}: correct it"
+            )
+        return value
 
     def texts(self, column: str, length: int | None = None, which: str = "") -> list[str]:
         """The value of a column that must be a list of strings, of `length` if given; `which` says which they are."""

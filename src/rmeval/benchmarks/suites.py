@@ -10,8 +10,11 @@ from typing import Any
 
 from rmeval.benchmarks import BUILTIN
 from rmeval.benchmarks.source import SUFFIXES
+from rmeval.benchmarks.suite_yaml import read_yaml
+from rmeval.benchmarks.unpacking import check_path
 from rmeval.errors import DataError
 from rmeval.plugins import is_file_spec
+from rmeval.wording import quoted
 
 __all__ = ["SUITES", "Entry", "expand"]
 
@@ -61,18 +64,7 @@ def expand(names: Sequence[str]) -> list[Entry]:
 
 
 def _read(path: Path) -> Iterator[Entry]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DataError(f"the suite {path} cannot be read ({reason}): check the path") from error
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise DataError(f"{path}{where}: broken YAML ({getattr(error, 'problem', None) or error}): mend it") from error
+    document = read_yaml(path)
     entries = document.get("benchmarks") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not entries:
         raise DataError(f"the suite {path} must hold a list under 'benchmarks', such as [rm-bench, reward-bench]")
@@ -86,9 +78,9 @@ def _read(path: Path) -> Iterator[Entry]:
                 f"{path}: {given['id']} is a suite: name its benchmarks, or give it beside this one with -b"
             )
         if data is not None and (not isinstance(data, str) or not data):
-            raise DataError(f"{path}: data of {given['id']} must be a path or a hub id, not {data!r}")
-        if wrong := [key for key in options if not isinstance(key, str) or key == "name"]:
-            raise DataError(f"{path}: {given['id']} has no option {wrong[0]!r}: leave it out")
+            raise DataError(f"{path}: data of {given['id']} must be a path or a hub id, not {quoted(data)}")
+        if "name" in options:
+            raise DataError(f"{path}: {given['id']} has no option 'name': leave it out")
         yield Entry(
             _beside(path, given["id"]) if is_file_spec(given["id"]) else given["id"],
             None if data is None else _beside(path, data),
@@ -99,5 +91,6 @@ def _read(path: Path) -> Iterator[Entry]:
 def _beside(suite: Path, place: str) -> str:
     """A path from the suite's folder on; a hub id as it stands, where there is no such path."""
     own = suite.parent / place
+    check_path(str(own))
     hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", place) is not None and not place.endswith(SUFFIXES)
     return place if hub and not own.exists() else str(own)

@@ -13,7 +13,6 @@ import numpy as np
 from rmeval.benchmarks import Card, check_counts, missing_counts
 from rmeval.benchmarks.source import Row, iterate_rows, locate
 from rmeval.digests import conversation_digest
-from rmeval.errors import DataError
 from rmeval.metrics.composed import composed_records
 from rmeval.metrics.composition import Composition, Counts, Measure, by_subset
 from rmeval.metrics.outcomes import Outcomes, outcomes
@@ -172,9 +171,7 @@ def labelled(row: Row, stem: str) -> tuple[str, str]:
     Raises:
         DataError: If the label is neither 1 nor 2, or a text is missing.
     """
-    label = row.get("label")
-    if label not in (1, 2) or isinstance(label, bool):
-        raise DataError(f"{row.where}: the label must be 1 or 2, the better of both, not {label!r}: correct it")
+    label = row.label("label")
     return row.text(f"{stem}{label}"), row.text(f"{stem}{3 - label}")
 
 

@@ -38,10 +38,11 @@ def doctor_command(
 
         rmeval doctor ./my-checkpoint -b rm-bench --n-items 32
     """
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from rmeval.cli.logs import show_warnings
     from rmeval.models import ModelOptions
+    from rmeval.redaction import redacted
     from rmeval.report.tables import print_examination
     from rmeval.runs.doctor import examine
     from rmeval.runs.planning import plan
@@ -51,6 +52,8 @@ def doctor_command(
     items = [one.item for one in plan(chosen, wanted.selection(n_items=16)).items()]
     with progress_bar(f"{chosen.card.id}  {model}") as progress:
         found = examine(model, ModelOptions(**options), items, words(dtypes, "--dtypes"), progress)
+    # What other packages say of their errors may hold an address with a password in it; conversations stay as they are.
+    found.findings = [replace(one, text=redacted(one.text)) for one in found.findings]
     if as_json:
         echo_json(asdict(found), indent=1)
     else:

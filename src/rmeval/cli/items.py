@@ -28,23 +28,25 @@ def items_command(
 
     rmeval items rm-bench-synthetic --seed 1 --size 400 -o items.jsonl
     """
-    import json
     from dataclasses import asdict
 
     from rmeval.cli.logs import show_warnings
     from rmeval.errors import explain_os_error
+    from rmeval.files import json_bytes, replacing
     from rmeval.runs.planning import plan
+    from rmeval.runs.scoring import output_file
 
     show_warnings()
+    target = None if out is None else output_file(out)
     found = wanted.one(benchmark, data)
     chosen = (one.item for one in plan(found, wanted.selection()).items())
     rows = (asdict(item) | {"meta": dict(item.meta)} for item in chosen)
-    if out is None:
+    if target is None:
         for row in rows:
             echo_json(row)
         return
     try:
-        with out.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        with replacing(target) as file:
+            file.writelines(json_bytes(row) + b"\n" for row in rows)
     except OSError as error:
-        raise explain_os_error(error, str(out)) from error
+        raise explain_os_error(error, str(target)) from error

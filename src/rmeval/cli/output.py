@@ -34,7 +34,7 @@ def echo(*lines: str, err: bool = False) -> None:
     """
     if err:
         with suppress(OSError, ValueError):
-            _write(sys.stderr, "".join(f"{shortened(line, _LONGEST)}\n" for line in lines or ("",)))
+            _write(sys.stderr, "".join(f"{shortened(_plain(line), _LONGEST)}\n" for line in lines or ("",)))
         return
     _write(sys.stdout, "".join(f"{visible(line)}\n" for line in lines or ("",)))
 
@@ -57,6 +57,14 @@ def echo_json(value: Any, indent: int | None = None) -> None:
     if visible(text, lines=True) != text:
         text = "".join(one if visible(one, lines=True) == one else json.dumps(one)[1:-1] for one in text)
     _write(sys.stdout, f"{text}\n")
+
+
+def _plain(text: str) -> str:
+    """A text without the secrets in it."""
+    from rmeval.redaction import redacted
+
+    found: str = redacted(text)
+    return found
 
 
 def _write(stream: TextIO, text: str) -> None:
@@ -102,20 +110,20 @@ class _Record(logging.LogRecord):
     """A log record of any package, whose message may hold names from files."""
 
     def getMessage(self) -> str:  # noqa: N802  The name that logging calls.
-        return visible(super().getMessage(), lines=True)
+        return visible(_plain(super().getMessage()), lines=True)
 
 
 def _warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     # The line of source code that Python adds says nothing to a user.
-    return visible(f"{filename}:{lineno}: {category.__name__}: {message}\n", lines=True)
+    return visible(_plain(f"{filename}:{lineno}: {category.__name__}: {message}\n"), lines=True)
 
 
 def _traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Prints the traceback of an error that nothing foresaw."""
     with suppress(OSError, ValueError):
-        _write(sys.stderr, visible("".join(traceback.format_exception(kind, error, trace)), lines=True))
+        _write(sys.stderr, visible(_plain("".join(traceback.format_exception(kind, error, trace))), lines=True))
 
 
 def settle(stream: TextIO) -> bool:

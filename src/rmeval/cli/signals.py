@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 import time
 
 __all__ = ["Stopped", "catch", "let_go"]
@@ -40,6 +42,18 @@ def catch() -> None:
         if first[-1] - first[0] > _PATIENCE:
             os._exit(128 + number)
 
+    def again(found: sys.UnraisableHookArgs) -> None:
+        """Sends a signal again that came while an object was finalised, where Python ignores what is raised."""
+        if not isinstance(found.exc_value, Stopped):
+            sys.__unraisablehook__(found)
+            return
+        first.clear()
+        # Later and from elsewhere: sent from here, it would come while this hook runs, and be ignored again.
+        later = threading.Timer(0.01, os.kill, (os.getpid(), found.exc_value.args[0]))
+        later.daemon = True
+        later.start()
+
+    sys.unraisablehook = again
     for one in _SIGNALS:
         if signal.getsignal(one) is not signal.SIG_IGN:
             signal.signal(one, stop)

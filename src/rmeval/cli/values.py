@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import RmevalError
+from rmeval.json_text import JSONError, parse_json
 
 if TYPE_CHECKING:
     from rmeval.conversations import MessageReader
@@ -40,17 +41,15 @@ def json_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
         if right := _PYTHON.get(value):
             raise RmevalError(f"{flag} {key}={value} would be a text, since values are JSON: write {key}={right}")
         try:
-            found[key] = json.loads(value, parse_constant=_no_constant)
-        except ValueError:
+            found[key] = parse_json(value, finite=True)
+        except JSONDecodeError:
             found[key] = value
+        except JSONError as error:
+            raise RmevalError(f"{flag} {key} cannot be read as JSON: {error}") from error
     return found
 
 
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
 
 
 def pairs_of(text: str | None, option: str) -> dict[str, str] | None:

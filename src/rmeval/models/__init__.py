@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import re
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any, Literal, Protocol, get_args
 
 from rmeval.errors import ModelError
 from rmeval.plugins import is_file_spec, registered
+from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
+from rmeval.wording import shortened
 
 __all__ = [
     "BASELINES",
@@ -29,7 +32,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_SECRET = re.compile(r"(^|_)(token|auth|password|secret|key|credentials?|prox(y|ies))$")
+_MOST = 1_000_000_000
+"""Most sequences of a batch, and tokens of a sequence, that an option can ask for."""
 
 Overlength = Literal["error", "skip", "truncate-left"]
 
@@ -192,12 +196,7 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
         options = options or ModelOptions(**kwargs)
     except TypeError as error:
         raise ModelError(f"{error}: the options are {', '.join(ModelOptions.__dataclass_fields__)}") from error
-    if secret := next((name for name in options.model_kwargs if _SECRET.search(name)), None):
-        raise ModelError(f"{secret} does not belong into model_kwargs, which are written down: set HF_TOKEN instead")
-    if not 0 <= options.min_label_mass <= 1:
-        raise ModelError(f"--min-label-mass is a part of a probability, from 0 to 1, and not {options.min_label_mass}")
-    if options.on_overlength not in (policies := get_args(Overlength)):
-        raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
+    _check(options)
     if spec.startswith("baseline:"):
         from rmeval.models.baselines import Baseline
 
@@ -216,6 +215,27 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
     if spec in EMBEDDED and Path(spec).is_dir():
         logger.warning("%s is the model that comes with the package: give ./%s for the folder here", spec, spec)
     return _checkpoint(str(EMBEDDED.get(spec, spec)), options, spec if spec in EMBEDDED else None)
+
+
+def _check(options: ModelOptions) -> None:
+    for name, value in (("batch-size", options.batch_size), ("max-length", options.max_length)):
+        if value is not None and not 1 <= value <= _MOST:
+            raise ModelError(f"--{name} is a whole number from 1 to {_MOST}, and not {shortened(value, 40)}")
+    for name, number in (("scale", options.scale), ("shift", options.shift)):
+        if not math.isfinite(number):
+            raise ModelError(f"--{name} is {number}, with which no score is a number: give a finite one")
+    for given in ("model_kwargs", "template_kwargs", "tokenizer_kwargs"):
+        try:
+            # The template's variables are checked against the template.
+            json.dumps({} if given == "template_kwargs" else getattr(options, given), allow_nan=False, default=str)
+        except (RecursionError, TypeError, ValueError) as error:
+            raise ModelError(f"{given} cannot be written down ({error}): give what JSON can hold") from error
+        if secret := secret_in(getattr(options, given)):
+            raise ModelError(f"{secret} does not belong into {given}, which are written down: set HF_TOKEN instead")
+    if not 0 <= options.min_label_mass <= 1:
+        raise ModelError(f"--min-label-mass is a part of a probability, from 0 to 1, and not {options.min_label_mass}")
+    if options.on_overlength not in (policies := get_args(Overlength)):
+        raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
 
 
 def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardModel:

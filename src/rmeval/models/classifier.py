@@ -10,12 +10,14 @@ import numpy as np
 from rmeval.engines import AtPositions, LastLogits, LastToken, Readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, refuse
+from rmeval.models.arguments import kept_arguments
 from rmeval.models.labels import Labels
-from rmeval.models.prepare import Preparation, find, kept_kwargs, logit_tokens, make_engine, make_renderer
+from rmeval.models.prepare import Preparation, find, logit_tokens, make_engine, make_renderer
 from rmeval.models.profiles import Profile
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
 from rmeval.protocols import pointwise
+from rmeval.sources import checked
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ class Classifier:
             **self.engine.identity(),
             **({"head": options.head} if options.head else {}),
             **self._reduce.identity(),
-            "model_kwargs": kept_kwargs(options),
+            "model_kwargs": kept_arguments(options.model_kwargs),
         }
 
     def identity(self) -> dict[str, Any]:
@@ -122,7 +124,8 @@ class Classifier:
             equal.setdefault(one.tokens.tobytes(), []).append(number)
         groups = list(equal.values())
         sequences = [rendered[numbers[0]].tokens for numbers in groups]
-        for reading in self.engine.run(sequences, AtPositions(readout.head, [range(len(own)) for own in sequences])):
+        readings = self.engine.run(sequences, AtPositions(readout.head, [range(len(own)) for own in sequences]))
+        for reading in checked(readings, self.texts.sources):
             for index, values in zip(reading.indices, reading.values, strict=True):
                 scores = np.array([self.score_of(own) for own in values])
                 tokens = tuple(decode([token]) for token in sequences[index].tolist())

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rmeval.engines import FirstLogits, LastLogits, Readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, pairwise_protocol, refuse
+from rmeval.models.arguments import kept_arguments
 from rmeval.models.labels import Labels
-from rmeval.models.prepare import Preparation, find, kept_kwargs, logit_tokens, make_engine, make_renderer
+from rmeval.models.prepare import Preparation, find, logit_tokens, make_engine, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
 from rmeval.protocols.pairwise import parse_preference
@@ -93,7 +94,7 @@ class Comparator:
             **self.engine.identity(),
             **({"head": head} if head else {}),
             **self._reduce.identity(),
-            "model_kwargs": kept_kwargs(options),
+            "model_kwargs": kept_arguments(options.model_kwargs),
         }
 
     def identity(self) -> dict[str, Any]:

@@ -20,9 +20,11 @@ from rmeval.errors import ModelError, RunError
 from rmeval.hub import need_extra
 from rmeval.journal import Journal, read_journal
 from rmeval.models import ModelOptions
-from rmeval.models.prepare import Preparation, find, kept_kwargs, make_engine, make_renderer
+from rmeval.models.arguments import kept_arguments
+from rmeval.models.prepare import Preparation, find, make_engine, make_renderer
 from rmeval.models.sequences import Ready, Window
 from rmeval.protocols import pointwise
+from rmeval.sources import checked
 from rmeval.spool import windows
 from rmeval.types import FloatArray, Observation, Request
 
@@ -135,7 +137,7 @@ class Implicit:
             "tokenizer": tokenizer,
             **self.texts.identity(),
             **self.engine.identity(),
-            "model_kwargs": kept_kwargs(options),
+            "model_kwargs": kept_arguments(options.model_kwargs),
         }
 
     def identity(self) -> dict[str, Any]:
@@ -149,6 +151,9 @@ class Implicit:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Scores each request's conversation once."""
+        yield from checked(self._observe(requests), self.texts.sources)
+
+    def _observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         self.engine.forget()
         rendered = self.texts.windows(requests)
         reference = self._reference
@@ -207,7 +212,7 @@ class _Reference:
             "model": fingerprint,
             "readout": "log-probs@2",
             **engine.identity(),
-            "model_kwargs": kept_kwargs(options),
+            "model_kwargs": kept_arguments(options.model_kwargs),
         }
         self._folder = home / digest(own)
         self._index = KeyIndex([])
@@ -299,6 +304,8 @@ class _Reference:
                         pointwise.parse_values(missing[k].sequence, {"sum": float(own.sum())})
                         for k, own in zip(indices, values, strict=True)
                     ]
+                    for one in self.engine.network.checkpoint.sources:
+                        one.check()
                     self._add(batch)
                     self._keep(journal, batch)
             self._counts["computed"] += len(missing)

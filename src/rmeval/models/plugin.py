@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from rmeval.digests import digest, files_digest
+from rmeval.digests import digest
 from rmeval.errors import ModelError, RmevalError
 from rmeval.models import ModelOptions, pairwise_protocol
 from rmeval.models.functions import Score, as_score, waited
@@ -18,6 +18,7 @@ from rmeval.plugins import is_file_spec, load_object, one_line
 from rmeval.protocols import pointwise
 from rmeval.protocols.pairwise import parse_preference
 from rmeval.protocols.pointwise import POINTWISE
+from rmeval.sources import Sources
 from rmeval.spool import windows
 from rmeval.types import Observation, Request
 
@@ -45,6 +46,7 @@ class Plugin:
         self._target = target
         self._kwargs = dict(options.model_kwargs)
         self._batch = options.batch_size or _BATCH
+        self._sources = self._find_sources()
         found = load_object(target)
         self._class: Any = found if inspect.isclass(found) else None
         self._function = None if self._class else as_score(target, found, self._kwargs)
@@ -60,10 +62,17 @@ class Plugin:
             raise ModelError(f"{target} scores answers and compares none: leave --against out")
         self.protocol = pairwise_protocol(options.against) if compares else POINTWISE.name
 
+    def _find_sources(self) -> tuple[Sources, ...]:
+        """The file, before it is run; what it imports is not looked at."""
+        file = Path(self._target.rpartition(":")[0])
+        if not is_file_spec(self._target) or not file.is_file():
+            return ()
+        return (Sources(file.parent, lambda: [file]),)
+
     def identity(self) -> dict[str, Any]:
         """The file's sum, or the installed package's name and version, and the arguments it is made with."""
-        if is_file_spec(self._target):
-            code = f"sha256:{files_digest([Path(self._target.rpartition(':')[0])])}"
+        if self._sources:
+            code = f"sha256:{self._sources[0].digest}"
         else:
             from importlib.metadata import packages_distributions, version
 
@@ -82,7 +91,10 @@ class Plugin:
         without = 0
         for batch in windows(requests, self._batch):
             without += 0 if takes_tools else sum(bool(request.tools) for request in batch)
-            yield self._observe(score, batch, takes_tools)
+            found = self._observe(score, batch, takes_tools)
+            for one in self._sources:
+                one.check()
+            yield found
         if without:
             logger.warning(
                 "%s does not get the tools of %d requests: let it take a parameter tools, a list for each",
@@ -120,12 +132,14 @@ class Plugin:
             answer = waited(score([self._shown(request) for request in batch], **more))
             is_list = isinstance(answer, Iterable) and not isinstance(answer, _UNORDERED)
             scores = list(answer) if is_list else []
-        except (Exception, SystemExit) as error:  # noqa: BLE001  the one boundary that turns a failure into an observation
+        except (Exception, SystemExit) as error:
             if len(batch) > 1:
                 # One bad conversation must not take its neighbours along.
                 return [
                     observation for request in batch for observation in self._observe(score, [request], takes_tools)
                 ]
+            if isinstance(error, MemoryError):
+                raise  # It says nothing of the conversation, which is asked again in the next run.
             return [_failed(request, error) for request in batch]
         method, asked = ("compare", "pair") if self._compares else ("score", "conversation")
         what = f"{self._target}: {method}()" if self._class else self._target

@@ -12,7 +12,9 @@ from rmeval.engines import FirstLogits, OwnForward, Pooled, Readout
 from rmeval.errors import ModelError
 from rmeval.hub import need_extra
 from rmeval.models import ModelOptions
+from rmeval.models.arguments import check_arguments
 from rmeval.models.sequences import Ready, Window, Windows
+from rmeval.sources import checked
 from rmeval.spool import Spool, windows
 from rmeval.types import FloatArray, Observation, Request
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from rmeval.engines.hf.engine import HFEngine
     from rmeval.engines.hf.render import Boundary, Rendered, Renderer
 
-__all__ = ["Preparation", "find", "kept_kwargs", "logit_tokens", "make_engine", "make_renderer"]
+__all__ = ["Preparation", "find", "logit_tokens", "make_engine", "make_renderer"]
 
 _READ_WHOLE = (Pooled, OwnForward, FirstLogits)
 """Readouts of networks that may read any token of their input."""
@@ -48,15 +50,6 @@ def make_engine(
     return HFEngine(network, options.batch_size)
 
 
-def kept_kwargs(options: ModelOptions) -> dict[str, Any]:
-    """The arguments of `from_pretrained` that scores may depend on."""
-    return {name: value for name, value in sorted(options.model_kwargs.items()) if name not in _PLACEMENT}
-
-
-_PLACEMENT = ("cache_dir", "device_map", "local_files_only", "low_cpu_mem_usage", "max_memory", "offload_folder")
-"""Arguments that say where things lie, and change no score."""
-
-
 def find(spec: str, options: ModelOptions) -> Checkpoint:
     """Finds a model's checkpoint.
 
@@ -68,6 +61,7 @@ def find(spec: str, options: ModelOptions) -> Checkpoint:
         from rmeval.engines.hf.weights import layout_of
     except ImportError as error:
         raise need_extra(error, f"the model {spec}") from error
+    check_arguments(options.model_kwargs)
     layout = layout_of(options.model_kwargs)
     return find_checkpoint(spec, options.revision, layout, options.trust_remote_code, options.base_model)
 
@@ -89,11 +83,9 @@ def make_renderer(
     from rmeval.engines.hf.checkpoint import find_tokenizer, tokenizer_source
     from rmeval.engines.hf.render import Renderer
 
-    source, revision = tokenizer_source(checkpoint)
-    if options.tokenizer is not None:
-        source, revision = options.tokenizer, None
-    revision, fingerprint = find_tokenizer(source, revision)
+    source, revision = (options.tokenizer, None) if options.tokenizer is not None else tokenizer_source(checkpoint)
     code = options.trust_remote_code
+    revision, fingerprint, sources = find_tokenizer(source, revision, source == checkpoint.source, code)
     renderer = Renderer(
         source,
         options.chat_template,
@@ -104,6 +96,7 @@ def make_renderer(
         trust_remote_code=code,
         tokenizer_kwargs=options.tokenizer_kwargs,
         allowed=options.allow_dropped_roles,
+        sources=sources,
     )
     if options.tokenizer_kwargs:
         fingerprint += f" with {json.dumps(dict(options.tokenizer_kwargs), sort_keys=True)}"
@@ -133,6 +126,7 @@ class Preparation:
         renderer: The tokenizer with its template.
         limit: Longest conversation in tokens.
         cut_item: Item of the first conversation that lost its beginning to the length policy.
+        sources: The local files that observations depend on.
     """
 
     def __init__(
@@ -158,6 +152,10 @@ class Preparation:
             ModelError: If `options.max_length` is more than the network takes.
         """
         self.renderer = renderer
+        self.sources = (
+            *renderer.sources,
+            *(one for own in (engine, *others) for one in own.network.checkpoint.sources),
+        )
         self._name = name
         self._render = render or self._conversations
         self._policy = options.on_overlength
@@ -229,8 +227,17 @@ class Preparation:
             answer: Makes an observation of what was taken.
 
         Raises:
-            ModelError: If the network cannot be used, or an input is too long.
+            ModelError: If the network cannot be used, an input is too long, or a file changes.
         """
+        yield from checked(self._observe(engine, requests, readout, answer), self.sources)
+
+    def _observe(
+        self,
+        engine: HFEngine,
+        requests: Iterable[Request],
+        readout: Callable[[], Readout],
+        answer: Callable[[Ready, FloatArray], Observation],
+    ) -> Iterator[list[Observation]]:
         engine.forget()
         rendered = self.windows(requests)
         if self.cut_item is not None:

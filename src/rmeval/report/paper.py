@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from warnings import catch_warnings, simplefilter
 
 from rmeval.errors import RunError
+from rmeval.files import replacing
 from rmeval.hub import need_extra
 from rmeval.wording import visible
 
@@ -118,7 +119,14 @@ def save(figure: Figure, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with catch_warnings(record=True) as caught:
             simplefilter("always")
-            figure.savefig(path, dpi=160, facecolor=figure.get_facecolor(), metadata=metadata)
+            with replacing(path) as file:
+                figure.savefig(
+                    file,
+                    format=path.suffix.removeprefix("."),
+                    dpi=160,
+                    facecolor=figure.get_facecolor(),
+                    metadata=metadata,
+                )
         if any("Glyph" in str(one.message) for one in caught):
             _LOG.warning("%s shows empty boxes for characters of no installed font: install Noto Sans CJK", path)
     except OSError as error:

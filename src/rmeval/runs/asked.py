@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,15 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from rmeval.answers import Answers, KeyIndex
+from rmeval.errors import DamagedError
 from rmeval.journal import read_journal
 from rmeval.protocols import Protocol
 from rmeval.runs.items import StoredItems
 from rmeval.spool import windows
 from rmeval.tables import Codes, Mask
+from rmeval.types import Observation
 
 __all__ = ["Asked", "ask_journal", "asked"]
 
 _WINDOW = 1 << 14
+_KEY = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +69,27 @@ def asked(protocol: Protocol, stored: StoredItems) -> tuple[Asked, KeyIndex]:
     return Asked(index.rows, _offsets(np.array(sizes, np.int32))), index
 
 
-def ask_journal(index: KeyIndex, folder: Path) -> Answers:
+def _is_empty(seen: Observation) -> bool:
+    """Whether there is no answer, where it is said that there is."""
+    return seen.status in ("ok", "truncated") and not seen.values and seen.choice is None
+
+
+def ask_journal(index: KeyIndex, folder: Path, run: str | None = None) -> Answers:
     """What the journal knows of some requests.
+
+    Args:
+        index: The requests.
+        folder: The journal.
+        run: The run that it must be of, where it says so.
 
     Raises:
         RunError: If it is damaged.
     """
     answers = Answers(len(index))
-    for batch in read_journal(folder):
-        answers.add(index.find([one.key for one in batch]), batch)
+    for batch in read_journal(folder, run=run):
+        keys = [one.key for one in batch]
+        if not all(map(_KEY.fullmatch, keys)) or any(map(_is_empty, batch)):
+            raise DamagedError(f"{folder} holds a line that is no answer to a request: restore it from a copy")
+        answers.add(index.find(keys), batch)
     answers.share()
     return answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,22 +14,25 @@ import numpy as np
 from rmeval.answers import STATUSES, Answers
 from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.errata import errata_of
-from rmeval.errors import RunError, explain_os_error
+from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.hub import need_extra
 from rmeval.metrics.composition import Measure
 from rmeval.metrics.outcomes import HALF, POLICIES
 from rmeval.metrics.records import null_evidence, with_null
 from rmeval.runs.asked import Asked
 from rmeval.runs.items import StoredItems
-from rmeval.runs.manifest import SCHEMA, only_run, read_manifest, write_json
+from rmeval.runs.manifest import SCHEMA, only_run, read_json, read_manifest, run_id, write_json
+from rmeval.runs.steady import steadily
 from rmeval.runs.stored import StoredRun, read_run, write_scores
 from rmeval.tables import EvidenceTable
 from rmeval.text import NULL_SCORES
 from rmeval.types import Policy, Record
-from rmeval.wording import count_of, same_tokens_note
+from rmeval.wording import count_of, same_tokens_note, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Result", "compute", "derive", "null_records", "open_run", "write_derived"]
 
@@ -95,30 +98,77 @@ def open_run(path: str | Path, policy: str | None = None, benchmark: str | None 
     Raises:
         RunError: If it is no run folder, or the policy is unknown.
     """
+    check_policy(policy)
     folder = only_run(Path(path))
+    return steadily(folder, lambda: _known(folder, policy)) or derive(folder, policy, benchmark)
+
+
+def _known(folder: Path, policy: str | None) -> Result | None:
+    """The numbers in `metrics.json`; None where they have to be computed."""
     manifest = read_manifest(folder)
     file = folder / "metrics.json"
-    check_policy(policy)
-    if not file.exists():
-        return derive(folder, policy, benchmark)
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
+        stored = read_json(file)
         if stored["schema"] > SCHEMA:
-            return derive(folder, policy, benchmark)
-        records = tuple(_record(fields) for fields in stored["records"])
-        if policy is not None and any(record.policy != policy for record in records):
-            return derive(folder, policy, benchmark)
-        return Result(folder, manifest, records, tuple(stored["notes"]), stored.get("same_tokens", 0))
+            return None
+        if (own := stored.get("run")) is not None and own != run_id(manifest["identity"]):
+            raise DamagedError(f"{file} is of another run ({own})")
+        records = tuple(_record(fields) for fields in _list(stored["records"]))
+        notes, same = tuple(map(_text, _list(stored["notes"]))), _number(stored.get("same_tokens", 0), int)
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        raise RunError(f"{file} cannot be read ({error.strerror or error}): check its permissions") from error
-    except (AttributeError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{file} is damaged: delete it, and it is computed anew from the journal") from error
+        if not isinstance(reason := explain_read_error(error, file), DamagedError):
+            raise reason from error
+        logger.warning("%s; the numbers are computed anew from the journal", reason)
+        return None
+    except DamagedError as error:
+        logger.warning("%s: the numbers are computed anew from the journal", error)
+        return None
+    except (ArithmeticError, AttributeError, ValueError, LookupError, TypeError) as error:
+        logger.warning("%s is damaged (%s): the numbers are computed anew from the journal", file, reason_of(error))
+        return None
+    if policy is not None and any(record.policy != policy for record in records):
+        return None
+    return Result(folder, manifest, records, notes, same)
 
 
-def _record(fields: dict[str, Any]) -> Record:
-    fields["ci"] = None if fields["ci"] is None else tuple(fields["ci"])
-    fields["value"] = math.nan if fields["value"] is None else fields["value"]
-    return Record(**fields)
+def _record(fields: Mapping[str, Any]) -> Record:
+    """A record, whose fields are checked: files of earlier versions have no checksum."""
+    found: dict[str, Any] = {
+        name: _text(fields[name]) for name in ("benchmark", "variant", "policy", "metric", "scope", "formula")
+    }
+    found |= {name: _number(fields[name], int) for name in ("n_items", "n_clusters", "ties", "failures")}
+    low, high = fields["ci"] or (None, None)
+    return Record(
+        **found,
+        value=_number(fields["value"]),
+        ci=None if fields["ci"] is None else (_number(low), _number(high)),
+        ci_method=None if fields["ci_method"] is None else _text(fields["ci_method"]),
+        weight=_number(fields["weight"]),
+        null={_text(name): _number(value) for name, value in fields["null"].items()},
+    )
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{shortened(value)} is no list")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{shortened(value)} is no text")
+    return value
+
+
+def _number(value: object, kind: type = float) -> Any:
+    """A number, where null is NaN."""
+    if value is None and kind is float:
+        return math.nan
+    if type(value) is not kind and (kind is int or type(value) is not int):
+        raise TypeError(f"{shortened(value)} is no number")
+    return kind(value)
 
 
 def check_policy(policy: str | None) -> None:
@@ -217,6 +267,7 @@ def write_derived(result: Result, run: StoredRun) -> None:
         "records": [record.to_dict() for record in result.records],
         "notes": list(result.notes),
         "same_tokens": result.same_tokens,
+        "run": run_id(run.manifest["identity"]),
     }
     write_json(result.path / "metrics.json", found)
 

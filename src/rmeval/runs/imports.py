@@ -30,7 +30,7 @@ from rmeval.runs.planning import Plan, notes, plan
 from rmeval.runs.runner import RunWriter
 from rmeval.runs.selection import Selection
 from rmeval.types import Item, Observation
-from rmeval.wording import count_of, visible
+from rmeval.wording import count_of, shortened, visible
 
 __all__ = ["import_scores"]
 
@@ -128,7 +128,7 @@ def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
     lists = {name: values for name, values in document.items() if isinstance(values, list)}
     if any(lists.values()) and all(isinstance(row, dict) for values in lists.values() for row in values):
         return [
-            Row({"_part": name} | row, f"{path} {name} entry {number}")
+            Row({"_part": name} | row, f"{path} {shortened(name)} entry {number}")
             for name, rows in lists.items()
             for number, row in enumerate(rows)
         ]

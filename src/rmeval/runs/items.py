@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import compress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rmeval.digests import item_digests
-from rmeval.errors import RunError
+from rmeval.errors import DamagedError
+from rmeval.files import json_bytes
+from rmeval.runs.parquet import reading, writing
 from rmeval.tables import Codes, ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.text import TextCounts, count_text
 from rmeval.types import Contest, Item, Message, Response, Step
@@ -67,6 +69,7 @@ _LATER = {"shape", "tools"}
 Counts = Mapping[str, Codes]
 """What was counted in the responses, int32[responses] by name: `characters` and `markdown`."""
 _ROWS = 1 << 14
+_Text = TypeVar("_Text", str, str | None)
 _MARKDOWN = ("headers", "lists", "bold", "code")
 
 
@@ -80,8 +83,35 @@ class CountedItem(NamedTuple):
 
 def count_item(item: Item) -> CountedItem:
     """Counts and digests an item that has its texts; what its meta holds becomes plain."""
-    item = replace(item, meta=json.loads(json.dumps(dict(item.meta), default=str)) if item.meta else {})
+    item = _named(replace(item, meta=json.loads(json.dumps(dict(item.meta), default=str)) if item.meta else {}))
     return CountedItem(item, item_digests(item), tuple(count_text(response.text) for response in item.responses))
+
+
+def _named(item: Item) -> Item:
+    """The item with names that a file of UTF-8 can hold; names of files and JSON may have lone surrogates."""
+    names = (item.id, item.subset, item.cluster, item.group, *(c.tag for c in item.contests))
+    names += tuple(name for response in item.responses for name in (response.style, response.source))
+    if all(name is None or name == _encodable(name) for name in names):
+        return item
+    return replace(
+        item,
+        id=_encodable(item.id),
+        subset=_encodable(item.subset),
+        cluster=_encodable(item.cluster),
+        group=_encodable(item.group),
+        contests=tuple(replace(contest, tag=_encodable(contest.tag)) for contest in item.contests),
+        responses=tuple(
+            replace(response, style=_encodable(response.style), source=_encodable(response.source))
+            for response in item.responses
+        ),
+    )
+
+
+def _encodable(text: _Text) -> _Text:
+    r"""Text with lone surrogates as the escapes that JSON has for them, such as `\udce9`."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @dataclass(frozen=True)
@@ -92,11 +122,13 @@ class StoredItems:
         table: The items, without texts.
         counts: What was counted in their responses.
         digests: Gives the conversation digests of each item's responses, item by item, anew at each call.
+        checksum: That of the file that they were read from, if it has one.
     """
 
     table: ItemTable
     counts: Counts
     digests: Callable[[], Iterator[Sequence[str]]]
+    checksum: bytes | None = None
 
     def __iter__(self) -> Iterator[tuple[Item, Sequence[str]]]:
         """Each item with the digests of its responses."""
@@ -112,7 +144,7 @@ class StoredItems:
         )
 
 
-def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: bool) -> None:
+def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: bool, run: str | None = None) -> None:
     """Writes the items.
 
     Args:
@@ -120,10 +152,10 @@ def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: 
         shapes: int32[n], a number that items of one shape share.
         path: The file, which is replaced.
         texts: Whether to keep prompts and answers; benchmarks' licences may forbid passing them on.
+        run: The run that they are of, from `run_id`.
     """
     schema = pa.schema(_COLUMNS)
-    temporary = path.with_suffix(".tmp")
-    with pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as writer:
+    with writing(path, schema, run) as writer:
         rows: list[dict[str, Any]] = []
         for entry, shape in zip(items, shapes.tolist(), strict=True):
             rows.append(_row(entry, shape, texts))
@@ -132,7 +164,6 @@ def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: 
                 rows = []
         if rows:
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-    temporary.replace(path)
     pa.default_memory_pool().release_unused()
 
 
@@ -143,7 +174,7 @@ def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
         "subset": item.subset,
         "cluster": item.cluster,
         "group": item.group,
-        "meta": json.dumps(dict(item.meta), ensure_ascii=False, default=str),
+        "meta": json_bytes(dict(item.meta), default=str).decode(),
         "shape": shape,
         "responses": [
             {
@@ -154,39 +185,45 @@ def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
                 "tokens": None,
                 **{name: getattr(counts, name) for name in _COUNTS},
                 "steps": [asdict(step) for step in response.steps],
-                "text": response.text if texts else None,
+                "text": _encodable(response.text) if texts else None,
                 "extras": _extras(response.message) if texts else None,
             }
             for response, digest, counts in zip(item.responses, entry.digests, entry.counts, strict=True)
         ],
         "contests": [{"members": c.members, "gold": c.gold, "tag": c.tag} for c in item.contests],
         "prompt": (
-            [{"role": m.role, "content": m.content, "extras": _extras(m)} for m in item.prompt] if texts else None
+            [{"role": _encodable(m.role), "content": _encodable(m.content), "extras": _extras(m)} for m in item.prompt]
+            if texts
+            else None
         ),
-        "tools": json.dumps(list(item.tools), ensure_ascii=False) if texts and item.tools else None,
+        "tools": json_bytes(list(item.tools)).decode() if texts and item.tools else None,
     }
 
 
 def _extras(message: Message | None) -> str | None:
     """Tool calls and the like of a message, as JSON; None where there are none."""
-    return json.dumps(message.extras, ensure_ascii=False) if message is not None and message.extras else None
+    return json_bytes(message.extras).decode() if message is not None and message.extras else None
 
 
-def add_tokens(path: Path, tokens: Codes) -> None:
+def add_tokens(path: Path, tokens: Codes, run: str | None = None) -> None:
     """Writes the length of each rendered conversation into the file.
 
     Args:
         path: The file.
         tokens: int32[responses]; -1 where it is not known.
+        run: The run that the items are of, from `run_id`.
     """
-    temporary = path.with_suffix(".tmp")
+    with writing(path, pa.schema(_COLUMNS), run) as writer:
+        for table in _with_tokens(path, tokens):
+            writer.write_table(table)
+    pa.default_memory_pool().release_unused()
+
+
+def _with_tokens(path: Path, tokens: Codes) -> Iterator[pa.Table]:
     start = 0
-    with (
-        pq.ParquetFile(path, page_checksum_verification=True) as old,
-        pq.ParquetWriter(temporary, old.schema_arrow, compression="zstd", write_page_checksum=True) as new,
-    ):
-        for group in range(old.num_row_groups):
-            table = old.read_row_group(group).combine_chunks()
+    with _reading(path) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group).combine_chunks()
             place = table.schema.get_field_index("responses")
             lists: Any = table.column(place).combine_chunks()
             parts = {field.name: column for field, column in zip(_RESPONSE, lists.values.flatten(), strict=True)}
@@ -195,19 +232,29 @@ def add_tokens(path: Path, tokens: Codes) -> None:
             parts["tokens"] = pa.array(own, pa.int64(), mask=own < 0)
             values = pa.StructArray.from_arrays(list(parts.values()), fields=list(_RESPONSE))
             column = pa.ListArray.from_arrays(lists.offsets, values)
-            new.write_table(table.set_column(place, old.schema_arrow.field(place), column))
-    temporary.replace(path)
-    pa.default_memory_pool().release_unused()
+            yield table.set_column(place, table.schema.field(place), column)
 
 
-def same_items(one: Path, other: Path) -> bool:
-    """Whether two files hold the same items with the same texts and the same winners, in the same order."""
+def same_items(known: StoredItems, path: Path, other: Path) -> bool:
+    """Whether two files hold the same items with the same texts and the same winners, in the same order.
+
+    Args:
+        known: What was read from the first file.
+        path: The first file; other items than those that were read, if it was replaced meanwhile, are not the same.
+        other: The second file.
+    """
     columns = ["id", "subset", "cluster", "contests", "responses.list.element.digest"]
     tables = []
-    for path in (one, other):
-        with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-            tables.append(file.read(columns=columns))
+    for file in (path, other):
+        with _reading(file) as table:
+            if file == path and _checksum(table) != known.checksum:
+                return False
+            tables.append(table.read(columns=columns))
     return bool(tables[0].equals(tables[1]))
+
+
+def _checksum(table: pq.ParquetFile) -> bytes | None:
+    return (table.metadata.metadata or {}).get(b"sha256")
 
 
 _NEEDED = [
@@ -216,8 +263,12 @@ _NEEDED = [
 ]
 
 
-def read_items(path: Path) -> StoredItems:
+def read_items(path: Path, run: str | None = None) -> StoredItems:
     """Reads what `write_items` wrote.
+
+    Args:
+        path: The file.
+        run: The run that they must be of, where the file says so.
 
     Raises:
         RunError: If the file is missing or damaged.
@@ -225,8 +276,8 @@ def read_items(path: Path) -> StoredItems:
     builder = ItemTableBuilder()
     counts: dict[str, list[Codes]] = {"characters": [], "markdown": []}
     known: dict[int, int] = {}
-    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        names = file.schema_arrow.names
+    with _reading(path, run) as file:
+        names, checksum = file.schema_arrow.names, _checksum(file)
         if set(_COLUMNS) - _LATER - set(names) or not file.metadata.num_rows:
             raise pa.ArrowInvalid("it lacks rows or columns")
         for batch in file.iter_batches(_ROWS, columns=[*_NEEDED, *(["shape"] if "shape" in names else [])]):
@@ -237,7 +288,10 @@ def read_items(path: Path) -> StoredItems:
             counts["markdown"].append(np.sum([found[name] for name in _MARKDOWN], axis=0).astype(np.int32))
             _add_batch(builder, batch, known)
     return StoredItems(
-        builder.table(), {name: np.concatenate(parts) for name, parts in counts.items()}, lambda: _digests(path)
+        builder.table(),
+        {name: np.concatenate(parts) for name, parts in counts.items()},
+        lambda: _digests(path, checksum),
+        checksum,
     )
 
 
@@ -268,17 +322,22 @@ def _response(fields: Mapping[str, Any]) -> Response:
     return Response("", fields["gold"], fields["style"], fields["source"], steps)
 
 
-def _digests(path: Path) -> Iterator[Sequence[str]]:
-    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+def _digests(path: Path, checksum: bytes | None) -> Iterator[Sequence[str]]:
+    with _reading(path) as file:
+        if _checksum(file) != checksum:
+            raise DamagedError(f"{path} was replaced while it was read: give the same command again")
         for batch in file.iter_batches(_ROWS, columns=["responses.list.element.digest"]):
             for responses in batch.column("responses").to_pylist():
                 yield tuple(response["digest"] for response in responses or ())
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turns what a damaged file makes of itself into one error."""
+def _reading(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
+    """The file, with one error for whatever a damaged one makes of itself."""
     try:
-        yield
-    except (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: give the command that made the run again to write it anew") from error
+        with reading(path, run) as file:
+            yield file
+    except DamagedError as error:
+        raise DamagedError(
+            f"{error}: restore it from a copy, or give the command that made the run again to write it anew"
+        ) from error

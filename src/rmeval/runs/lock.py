@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import socket
+import re
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rmeval.errors import RunError, explain_os_error
+from rmeval.errors import RunError, explain_os_error, explain_read_error
+from rmeval.files import new_file, opened
+from rmeval.runs.liveness import lives, this_process
+from rmeval.wording import shortened
 
-__all__ = ["Lock"]
+__all__ = ["Lock", "holder"]
 
-_held_here: set[Path] = set()
-"""Locks of this process: a lock with our number that is not among them was left by a dead namesake, since containers
-give their processes the same small numbers each time."""
+_held_here: set[str] = set()
+"""Tokens of the locks of this process: a lock with our number that is not among them was left by a dead namesake."""
+_PATIENCE = 50
+"""How often a lock that changes hands is looked at again, and a moment of waiting between."""
+_MOMENT = 0.02
+_LONGEST = 1 << 16
 
 
 class Lock:
@@ -25,105 +34,176 @@ class Lock:
 
     A lock left behind by a process that no longer lives is taken over, where that can be known: run folders may lie on
     network file systems, and processes of another host or another container cannot be seen. There `break_lock` helps.
+
+    Taking over needs a claim, a file named after the dead lock's contents that only one process can create. Who has it
+    looks at the lock again, and puts its own in the place of the dead one, so that there is no moment without a lock.
+    A claim is a lock itself: that of a process which died in between is taken over in the same way.
     """
 
     def __init__(self, path: Path, break_lock: bool = False) -> None:
         self.path = path.absolute()
         self.break_lock = break_lock
-        self._own = {
-            "host": socket.gethostname(),
-            "space": _process_space(),
-            "pid": os.getpid(),
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "token": uuid.uuid4().hex,
-        }
+        self._token = uuid.uuid4().hex
+        own = this_process() | {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "token": self._token}
+        self._own = json.dumps(own).encode()
 
     def __enter__(self) -> Lock:
+        """Takes the lock, in a folder that is made where there is none.
+
+        Raises:
+            RunError: If another process holds it, or it cannot be written.
+        """
+        _held_here.add(self._token)
         try:
-            try:
-                self._take()
-            except FileExistsError:
-                self._clear()
-                self._take()
-        except FileExistsError:
-            raise self._held(_read(self.path)) from None
-        except OSError as error:
-            raise explain_os_error(error, str(self.path)) from error
-        _held_here.add(self.path)
+            self._take(self.path, self.break_lock)
+        except BaseException as error:
+            self._release()
+            if isinstance(error, OSError):
+                raise explain_os_error(error, str(self.path)) from error
+            raise
+        self._remove_leftovers()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _held_here.discard(self.path)
-        if _read(self.path).get("token") == self._own["token"]:
-            self.path.unlink(missing_ok=True)
+        self._release()
 
-    def _take(self) -> None:
-        # Linked into place, so that nobody ever reads a lock that is half written.
-        draft = self.path.with_name(f"{self.path.name}.{self._own['token']}")
-        try:
-            draft.write_text(json.dumps(self._own))
-            os.link(draft, self.path)
-        finally:
-            draft.unlink(missing_ok=True)
+    def _release(self) -> None:
+        _held_here.discard(self._token)
+        with suppress(OSError, RunError):
+            if _read(self.path) == self._own:
+                self.path.unlink()
 
-    def _clear(self) -> None:
-        """Removes a lock that may be removed, else says who holds it."""
-        holder = _read(self.path)
-        if not self.break_lock and not self._is_dead(holder):
-            raise self._held(holder)
-        # Renamed, which only one process can do, and looked at again: between reading and renaming, another process
-        # may have removed the dead lock and put its own in place, which then goes back.
-        aside = self.path.with_name(f"{self.path.name}.{self._own['token']}.old")
-        try:
-            self.path.rename(aside)
-        except FileNotFoundError:
-            return
-        found = _read(aside)
-        try:
-            if found.get("token") != holder.get("token"):
-                os.link(aside, self.path)
+    def _take(self, path: Path, by_force: bool) -> None:
+        for attempt in range(_PATIENCE):
+            if attempt:
+                time.sleep(_MOMENT)
+            try:
+                with self._draft() as draft:
+                    os.link(draft, path)
+                return
+            except FileExistsError:
+                pass
+            except FileNotFoundError:  # The folder or the draft was removed.
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                continue
+            if (found := _read(path)) is None:
+                continue
+            if not by_force and self._is_alive(found) is not False:
                 raise self._held(found)
-        finally:
-            aside.unlink(missing_ok=True)
+            if self._take_over(path, found):
+                return
+        raise self._held(_read(path) or b"")
 
-    def _is_dead(self, holder: dict[str, Any]) -> bool:
-        if (holder.get("host"), holder.get("space")) != (self._own["host"], self._own["space"]):
+    def _take_over(self, path: Path, found: bytes) -> bool:
+        """Puts the own lock in the place of one that may be broken, unless it is another by now."""
+        claim = self._claim(path, found)
+        if not self._take_claim(claim):
             return False
-        pid = holder.get("pid")
-        if pid == os.getpid():
-            return self.path not in _held_here
-        return isinstance(pid, int) and not _lives(pid)
+        try:
+            if _read(path) != found:
+                return False
+            with self._draft() as draft:
+                draft.replace(path)
+            return True
+        except FileNotFoundError:  # The draft was removed by a holder that the lock is being taken from.
+            return False
+        finally:
+            claim.unlink(missing_ok=True)
 
-    def _held(self, holder: dict[str, Any]) -> RunError:
+    def _take_claim(self, claim: Path) -> bool:
+        try:
+            with self._draft() as draft:
+                os.link(draft, claim)
+            return True
+        except FileExistsError:
+            holder = _read(claim)
+        except FileNotFoundError:
+            return False
+        if holder is None:
+            return False
+        alive = self._is_alive(holder)
+        breakable = alive is False or (alive is None and self.break_lock)
+        return breakable and self._take_over(claim, holder)
+
+    def _claim(self, path: Path, found: bytes) -> Path:
+        """The claim's name: what a lock file says is somebody else's, and is never part of a path itself."""
+        name = hashlib.blake2b(os.fsencode(path.name) + b"\0" + found, digest_size=16).hexdigest()
+        return self.path.with_name(f"{self.path.name}.{name}.taken")
+
+    @contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """The own lock under a name of its own, so that nobody ever reads one that is half written."""
+        draft = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex}")
+        try:
+            with new_file(draft) as file:
+                file.write(self._own)
+            yield draft
+        finally:
+            with suppress(OSError):
+                draft.unlink()
+
+    def _remove_leftovers(self) -> None:
+        """Removes drafts and claims of processes that were killed; a living process makes its draft anew."""
+        name = re.compile(rf"{re.escape(self.path.name)}\.[0-9a-f]{{32}}(\.old|\.taken|)")
+        with suppress(OSError, RunError):
+            for entry in os.scandir(self.path.parent):
+                if (found := name.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False):
+                    alive = self._is_alive(_read(Path(entry.path)) or b"")
+                    if alive is False or (alive is None and found[1] != ".taken"):
+                        Path(entry.path).unlink(missing_ok=True)
+
+    @staticmethod
+    def _is_alive(contents: bytes) -> bool | None:
+        return _is_alive(_parse(contents))
+
+    def _held(self, contents: bytes) -> RunError:
         return RunError(
-            f"{self.path.parent} is being written by process {holder.get('pid', '?')} on {holder.get('host', '?')} "
-            f"since {holder.get('time', '?')}: wait for it, or give --break-lock if that process is gone"
+            f"{self.path.parent} is being written by {_named(_parse(contents))}: "
+            "wait for it, or give --break-lock if that process is gone"
         )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def holder(path: Path) -> str | None:
+    """Who holds a lock, in words; None where it is free, or held by a process that no longer lives."""
     try:
-        holder = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return holder if isinstance(holder, dict) else {}
-
-
-def _process_space() -> str | None:
-    """What tells containers of one host apart, where the system shows it."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
+        contents = _read(path)
+    except (OSError, RunError):
         return None
+    record = _parse(contents or b"")
+    return _named(record) if record and _is_alive(record) is not False else None
 
 
-def _lives(pid: int) -> bool:
+def _named(record: dict[str, Any]) -> str:
+    pid, host, when = (shortened(record.get(name, "?"), 64) for name in ("pid", "host", "time"))
+    return f"process {pid} on {host} since {when}"
+
+
+def _is_alive(record: dict[str, Any]) -> bool | None:
+    if record.get("pid") == os.getpid() and lives(record):
+        return record.get("token") in _held_here
+    return lives(record)
+
+
+def _read(path: Path) -> bytes | None:
+    """What a lock file holds; None where there is none.
+
+    Raises:
+        RunError: If it cannot be read.
+    """
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        with opened(path, links=False) as file:
+            return file.read(_LONGEST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise explain_read_error(error, path) from error
+
+
+def _parse(contents: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(contents)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}

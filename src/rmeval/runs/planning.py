@@ -17,10 +17,10 @@ from rmeval.digests import contents_digest
 from rmeval.errors import DataError
 from rmeval.runs.items import CountedItem, StoredItems, count_item
 from rmeval.runs.selection import Selection, select
-from rmeval.spool import Spool, windows
+from rmeval.spool import Spool
 from rmeval.tables import ItemTable, ItemTableBuilder, Mask
 from rmeval.types import Contest, Item, Message, Response, Step
-from rmeval.wording import count_of
+from rmeval.wording import count_of, quoted
 
 __all__ = ["Plan", "notes", "plan"]
 
@@ -95,7 +95,7 @@ def plan(
     counts = {name: array("i") for name in ("characters", "markdown")}
 
     def read() -> Iterator[tuple[str, Sequence[str]]]:
-        for window in windows(map(count_item, _loaded(benchmark, items)), _WINDOW):
+        for window in _windows(map(count_item, _loaded(benchmark, items))):
             texts.append(window)
             digests.append([one.digests for one in window])
             for one in window:
@@ -125,6 +125,21 @@ def _selected(whole: Plan, items: Mask, *more: str) -> Plan:
 
 
 _WINDOW = 1 << 12
+_CHARACTERS = 1 << 26
+
+
+def _windows(items: Iterable[CountedItem]) -> Iterator[list[CountedItem]]:
+    """Consecutive items, as many as one may keep in memory."""
+    window: list[CountedItem] = []
+    size = 0
+    for one in items:
+        window.append(one)
+        size += sum(len(message.content) for message in one.item.prompt) + sum(own.characters for own in one.counts)
+        if len(window) == _WINDOW or size > _CHARACTERS:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
 
 
 def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item]:
@@ -132,9 +147,23 @@ def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item
     for number, item in enumerate(_made(benchmark) if items is None else items):
         if not isinstance(item, Item):
             raise DataError(
-                f"item {number + 1} of {benchmark.card.id} is no rmeval.types.Item but {item!r}: mend load()"
+                f"item {number + 1} of {benchmark.card.id} is no rmeval.types.Item but {quoted(item)}: mend load()"
             )
+        _refuse_nameless(item, number + 1, benchmark)
         yield item
+
+
+def _refuse_nameless(item: Item, number: int, benchmark: Benchmark) -> None:
+    """Refuses an item that nothing can be asked about, or whose names are no texts: NaN or true would become one."""
+    names = {"id": item.id, "subset": item.subset, "cluster": item.cluster}
+    names |= {} if item.group is None else {"group": item.group}
+    if wrong := next((field for field, name in names.items() if not isinstance(name, str) or not name.strip()), None):
+        what = f"{wrong} {quoted(names[wrong])}, which must be a text that is not empty"
+    elif not item.prompt or not item.responses:
+        what = f"no {'prompt' if not item.prompt else 'responses'}"
+    else:
+        return
+    raise DataError(f"item {number} of {benchmark.card.id} has {what}: correct load()")
 
 
 def _made(benchmark: Benchmark) -> Iterator[Any]:
@@ -163,7 +192,7 @@ def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
         name = table.ids[position]
         if name in seen:
             raise DataError(
-                f"item {seen[name] + 1} and item {position + 1} of {benchmark.card.id} have the id {name!r}: "
+                f"item {seen[name] + 1} and item {position + 1} of {benchmark.card.id} have the id {quoted(name)}: "
                 "ids must be unique; mend them, or leave the column out where there need be none"
             )
         seen[name] = position

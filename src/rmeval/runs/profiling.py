@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from rmeval.benchmarks.source import read_rows
 from rmeval.conversations import MessageReader
 from rmeval.errors import ModelError, RunError, explain_os_error
+from rmeval.files import json_bytes, replacing
 from rmeval.models import RewardModel
 from rmeval.models.profiles import Profile
 from rmeval.protocols.pointwise import conversation_requests
@@ -69,9 +69,9 @@ def profile_file(
             f"{model.name} gives {profiles[0].scores[-1]} at every token: check its weights, or try another --dtype"
         )
     try:
-        with target.open("w", encoding="utf-8", errors="surrogatepass") as file:
+        with replacing(target) as file:
             for fields in _rows(profiles):
-                file.write(json.dumps(fields, ensure_ascii=False) + "\n")
+                file.write(json_bytes(fields) + b"\n")
     except OSError as error:
         raise explain_os_error(error, str(target)) from error
     return profiles

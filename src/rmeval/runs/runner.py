@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import socket
@@ -17,8 +18,8 @@ import numpy as np
 
 from rmeval import __version__
 from rmeval.answers import Answers, KeyIndex
-from rmeval.digests import digest, gold_digest
-from rmeval.errors import RunError, explain_os_error
+from rmeval.digests import gold_digest
+from rmeval.errors import DamagedError, RunError, explain_os_error
 from rmeval.journal import Journal
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import PROTOCOLS
@@ -26,8 +27,9 @@ from rmeval.protocols.pointwise import POINTWISE, Pointwise
 from rmeval.runs.asked import ask_journal, asked
 from rmeval.runs.folder import Result, compute, write_derived
 from rmeval.runs.items import add_tokens, read_items, write_items
+from rmeval.runs.leftovers import remove_leftovers
 from rmeval.runs.lock import Lock
-from rmeval.runs.manifest import SCHEMA, read_manifest, write_json
+from rmeval.runs.manifest import SCHEMA, read_manifest, run_id, write_json
 from rmeval.runs.planning import Plan
 from rmeval.runs.stored import StoredRun
 from rmeval.tables import Codes
@@ -35,6 +37,8 @@ from rmeval.types import Request
 
 __all__ = ["Progress", "RunWriter", "observe_missing", "refuse_no_scores", "run", "silent"]
 
+_DERIVED = ("scores.parquet", "metrics.json")
+"""What is computed from the other files of a run folder, in the order in which it is written."""
 Progress = Callable[[int, int], None]
 """Called with the number of requests done and the number of all, at the start and after each batch."""
 
@@ -92,7 +96,8 @@ class RunWriter:
         card = planned.benchmark.card
         identity = {"benchmark": card.id, "contents": planned.contents, **identity}
         name = re.sub(r"[^\w.-]+", "-", model.name).strip("-.") or "model"
-        self.folder = out / card.id / name / digest(identity)[:12]
+        self._id = run_id(identity)
+        self.folder = out / card.id / name / self._id
         self._plan = planned
         self._store_text = store_text
         self._lock = Lock(self.folder / "lock", break_lock)
@@ -123,12 +128,9 @@ class RunWriter:
         Raises:
             RunError: If it cannot be written, is locked, or belongs to another identity.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise explain_os_error(error, str(self.folder)) from error
         self._lock.__enter__()
         try:
+            remove_leftovers(self.folder, ("run.json", "items.parquet", *_DERIVED))
             self._open()
         except BaseException as error:
             self._lock.__exit__(type(error), error, error.__traceback__)
@@ -141,7 +143,7 @@ class RunWriter:
         self._lock.__exit__(kind, error, trace)
 
     def _open(self) -> None:
-        if (self.folder / "run.json").exists():
+        if os.path.lexists(self.folder / "run.json"):
             earlier = read_manifest(self.folder)
             if changed := _differing(earlier["identity"], self.manifest["identity"]):
                 raise RunError(
@@ -155,20 +157,24 @@ class RunWriter:
             if not self._store_text:
                 for session in self.manifest["sessions"]:
                     session.pop("first_rendered", None)
-        try:
-            for name in ("metrics.json", "scores.parquet"):
-                (self.folder / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise explain_os_error(error, str(self.folder)) from error
+        self._remove_derived()
         self._write_manifest()
         self._write_items()
+
+    def _remove_derived(self) -> None:
+        """Removes numbers that may soon be others, so that a process which is killed leaves none that are not so."""
+        for name in _DERIVED:
+            try:
+                (self.folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise explain_os_error(error, str(self.folder / name)) from error
 
     def _holds_others(self) -> bool:
         """Whether the folder is of items that are not among the selected ones."""
         try:
-            held = read_items(self.folder / "items.parquet").table.ids
-        except RunError:
-            return False  # Damaged or not there, it is written anew.
+            held = read_items(self.folder / "items.parquet", self._id).table.ids
+        except DamagedError:
+            return False  # It is written anew.
         wanted = self._plan.stored.table.ids
         if len(held) == len(wanted) and all(map(str.__eq__, held, wanted)):
             return False
@@ -180,7 +186,7 @@ class RunWriter:
     def _write_items(self) -> None:
         file = self.folder / "items.parquet"
         try:
-            write_items(self._plan.items(), self._plan.stored.table.shape, file, self._store_text)
+            write_items(self._plan.items(), self._plan.stored.table.shape, file, self._store_text, self._id)
         except OSError as error:
             raise explain_os_error(error, str(file)) from error
 
@@ -206,8 +212,10 @@ class RunWriter:
             session.update(self._facts(model))
             self.manifest["sessions"].append(session)
             self._write_manifest()
+            if self._kept is not None:
+                self._remove_derived()
 
-        answers, scored = observe_missing(model, index, every, self.folder / "journal", progress, begin)
+        answers, scored = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
         del index  # It is as large as what is computed next.
         refuse_no_scores(answers)
         if scored:
@@ -221,22 +229,22 @@ class RunWriter:
                 self._add_tokens(answers.tokens[requests.rows])
             write_derived(result, run)
             return result
-        return replace(result, notes=(*result.notes, *self._refresh(scored)))
+        return replace(result, notes=(*result.notes, *self._refresh()))
 
     def _add_tokens(self, tokens: Codes) -> None:
         file = self.folder / "items.parquet"
         try:
-            add_tokens(file, tokens)
+            add_tokens(file, tokens, self._id)
         except OSError as error:
             raise explain_os_error(error, str(file)) from error
 
-    def _refresh(self, scored: int) -> list[str]:
+    def _refresh(self) -> list[str]:
         """Brings the files of a folder that keeps its own items up to the journal; what the reader must know of it."""
         assert self._kept is not None
         stored = read_items(self.folder / "items.parquet")
-        if scored and self._kept["status"] == "complete":
+        if self._kept["status"] == "complete" and not (self.folder / _DERIVED[-1]).exists():
             requests, index = asked(PROTOCOLS[self._kept["protocol"]], stored)
-            answers = ask_journal(index, self.folder / "journal")
+            answers = ask_journal(index, self.folder / "journal", self._id)
             run = StoredRun(self.folder, self._kept, self._plan.benchmark, stored, requests, answers)
             write_derived(compute(run), run)
         notes = [
@@ -262,6 +270,7 @@ def observe_missing(
     journal: Path,
     progress: Progress = silent,
     begin: Callable[[], None] = lambda: None,
+    run: str | None = None,
 ) -> tuple[Answers, int]:
     """Asks what the journal does not know yet, or knows only as an error.
 
@@ -272,18 +281,19 @@ def observe_missing(
         journal: Folder of the journal.
         progress: Told how far it is.
         begin: Called before the first answer is written, if there is anything to ask.
+        run: The run that the journal is of, from `run_id`.
 
     Returns:
         All that is known now of the requests, and how many of them were answered now.
     """
-    answers = ask_journal(index, journal)
+    answers = ask_journal(index, journal, run)
     open_ = ~answers.settled
     missing, total = int(open_.sum()), len(index)
     done = total - missing
     progress(done, total)
     if missing:
         wanted = index.first & open_[index.rows]
-        with Journal(journal) as writer:
+        with Journal(journal, run) as writer:
             for number, batch in enumerate(model.observe(compress(requests, wanted))):
                 if number == 0:
                     begin()

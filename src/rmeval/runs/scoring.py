@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rmeval.answers import STATUSES, Answers, KeyIndex
+from rmeval.benchmarks.parquet import Unreadable
 from rmeval.benchmarks.source import Row, read_rows
 from rmeval.conversations import INPUT_COLUMNS, MessageReader, tools_of
 from rmeval.digests import digest
-from rmeval.errors import DataError, RunError, explain_os_error
+from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, explain_read_error, reason_of
+from rmeval.files import json_bytes, replacing
+from rmeval.journal import has_answers, remove_journal
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
+from rmeval.redaction import redacted
+from rmeval.runs.leftovers import remove_leftovers
 from rmeval.runs.lock import Lock
-from rmeval.runs.manifest import finite, write_json
+from rmeval.runs.manifest import finite, read_json, write_json
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
 from rmeval.tables import Codes
 from rmeval.types import Conversation, Message
@@ -58,6 +63,7 @@ def score_file(
     rows = read_rows(source)
     reader = reader or MessageReader(hint=False)
     conversations = [conversations_of(row, reader) for row in rows]
+    _refuse_unwritable(rows)
     tools = [tools_of_row(row, reader) for row in rows]
     requests = conversation_requests(
         [one for found in conversations for one in found],
@@ -65,19 +71,31 @@ def score_file(
     )
     index = KeyIndex([[request.key for request in requests]])
     partial = target.with_name(f"{target.name}.partial")
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise explain_os_error(error, str(partial)) from error
+    if partial.is_symlink():
+        raise RunError(f"{partial} is a link, and scores are never kept behind one: remove it, or choose another -o")
+    identity = digest(model.identity())
     with Lock(partial / "lock", break_lock):
-        _same_model(partial, digest(model.identity()))
-        answers, _ = observe_missing(model, index, requests, partial / "journal", progress)
+        remove_leftovers(partial, [_MODEL])
+        _same_model(partial, identity)
+        answers, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
         refuse_no_scores(answers)
         failed = _write(target, _scored(rows, conversations, index.rows, answers))
-    for path in sorted(partial.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    partial.rmdir()
+        _remove_partial(partial)
+    with suppress(OSError):  # Another process may have begun to write here, and files of others stay.
+        partial.rmdir()
     return len(rows), failed
+
+
+_MODEL = "model.json"
+
+
+def _remove_partial(partial: Path) -> None:
+    """Removes what `score_file` wrote there, the scores before the name of their model; the caller holds the lock."""
+    try:
+        remove_journal(partial / "journal")
+        (partial / _MODEL).unlink(missing_ok=True)
+    except OSError as error:
+        raise explain_os_error(error, str(partial)) from error
 
 
 def output_file(target: Path) -> Path:
@@ -86,7 +104,12 @@ def output_file(target: Path) -> Path:
     Raises:
         RunError: If it is something else, or its folder is not there.
     """
-    target = target.resolve()
+    try:
+        target = target.resolve(strict=target.is_symlink())
+    except FileNotFoundError:
+        target = target.resolve()
+    except (OSError, RuntimeError) as error:  # Links that lead to one another are a RuntimeError before Python 3.13.
+        raise RunError(f"{target} is a link that leads nowhere: give the path of a file to write with -o") from error
     if target.exists() and not target.is_file():
         raise RunError(f"{target} is no file: give the path of a file to write with -o")
     if not target.parent.is_dir():
@@ -96,12 +119,14 @@ def output_file(target: Path) -> Path:
 
 def _same_model(partial: Path, identity: str) -> None:
     """Refuses to go on with scores of another model; a run that was refused leaves none."""
-    file = partial / "model.json"
-    if file.exists() and any(path.stat().st_size for path in (partial / "journal").glob("*")):
+    file = partial / _MODEL
+    if has_answers(partial / "journal"):
         try:
-            earlier = json.loads(file.read_text(encoding="utf-8"))["identity"]
-        except (ValueError, KeyError, TypeError):
+            earlier = read_json(file).get("identity")
+        except (DamagedError, FileNotFoundError):
             earlier = None
+        except OSError as error:
+            raise explain_read_error(error, file) from error
         if earlier != identity:
             raise RunError(
                 f"{partial} holds scores of another model or setting: remove it, or write to another file with -o"
@@ -151,19 +176,36 @@ def _scored(
         fields.pop("score_error", None)
         failed = [place for place in own if math.isnan(values[place])]
         if missing := [answers.errors.get(place, STATUSES[answers.status[place]]) for place in failed]:
-            fields["score_error"] = missing[0]
+            fields["score_error"] = redacted(missing[0])
         yield finite(fields), len(missing)
 
 
+def _refuse_unwritable(rows: Sequence[Row]) -> None:
+    """Refuses rows that could not be written again beside their scores."""
+    for row in rows:
+        for column, value in row.fields.items():
+            try:
+                json_bytes(finite(value), default=_as_text)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise DataError(
+                    f"{row.place(column)} holds what cannot be written beside the scores ({reason_of(error)}): leave "
+                    "the column out"
+                ) from error
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Unreadable):
+        raise TypeError(value.reason)
+    return str(value)
+
+
 def _write(target: Path, rows: Iterator[tuple[dict[str, Any], int]]) -> int:
-    temporary = target.with_name(f"{target.name}.tmp")
     failed = 0
     try:
-        with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
+        with replacing(target) as file:
             for fields, missing in rows:
-                file.write(json.dumps(fields, ensure_ascii=False, default=str) + "\n")
+                file.write(json_bytes(fields, default=_as_text) + b"\n")
                 failed += missing
-        temporary.replace(target)
     except OSError as error:
         raise explain_os_error(error, str(target)) from error
     return failed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -11,19 +13,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from rmeval.answers import STATUSES, Answers
 from rmeval.benchmarks import Benchmark, load_benchmark
-from rmeval.errors import RunError
+from rmeval.errors import DamagedError, RunError
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import PROTOCOLS, Protocol
 from rmeval.runs.asked import Asked, ask_journal, asked
 from rmeval.runs.items import StoredItems, read_items, same_items
-from rmeval.runs.manifest import read_manifest
-from rmeval.tables import EvidenceTable
+from rmeval.runs.manifest import AGAIN, read_manifest, run_id
+from rmeval.runs.parquet import reading, writing
+from rmeval.runs.steady import steadily
+from rmeval.tables import Codes, EvidenceTable
 
 __all__ = ["NothingScoredError", "StoredRun", "read_run", "read_scored", "write_scores"]
+
+logger = logging.getLogger(__name__)
 
 
 class NothingScoredError(RunError):
@@ -80,7 +85,7 @@ class StoredRun:
 
 
 def read_run(folder: Path, benchmark: str | None = None) -> StoredRun:
-    """Reads a run's manifest, its items and its journal.
+    """Reads a run's manifest, its items and its journal; again, where another process writes them meanwhile.
 
     Args:
         folder: The run folder.
@@ -89,14 +94,19 @@ def read_run(folder: Path, benchmark: str | None = None) -> StoredRun:
     Raises:
         RunError: If a file is missing or damaged, or the benchmark has to be named.
     """
+    return steadily(folder, lambda: _read_run(folder, benchmark))
+
+
+def _read_run(folder: Path, benchmark: str | None) -> StoredRun:
     manifest = read_manifest(folder)
     found = _benchmark(folder, manifest, benchmark)
-    stored = read_items(folder / "items.parquet")
+    own = run_id(manifest["identity"])
+    stored = read_items(folder / "items.parquet", own)
     requests, index = asked(PROTOCOLS[manifest["protocol"]], stored)
-    answers = ask_journal(index, folder / "journal")
+    answers = ask_journal(index, folder / "journal", own)
     missing = int((answers.status == 0).sum())
     if missing and manifest["status"] == "complete":
-        raise RunError(
+        raise DamagedError(
             f"the journal lacks {missing} answers of a complete run in {folder}: restore it from a copy, "
             "or give the command that made the run again"
         )
@@ -123,38 +133,48 @@ def read_scored(folder: Path, benchmark: str | None = None, like: StoredRun | No
     Raises:
         RunError: As `read_run`.
     """
+    return steadily(folder, lambda: _read_scored(folder, benchmark, like))
+
+
+def _read_scored(folder: Path, benchmark: str | None, like: StoredRun | None) -> StoredRun:
     manifest = read_manifest(folder)
     file = folder / "scores.parquet"
-    if manifest["status"] != "complete" or not file.is_file():
-        return read_run(folder, benchmark)
+    if manifest["status"] != "complete" or not os.path.lexists(file):
+        return _read_run(folder, benchmark)
     found = _benchmark(folder, manifest, benchmark)
-    own = folder / "items.parquet"
-    shared = like is not None and like.note is None and same_items(like.folder / own.name, own)
-    stored = like.items if like is not None and shared else read_items(own)
+    items, own = folder / "items.parquet", run_id(manifest["identity"])
+    shared = like is not None and like.note is None and same_items(like.items, like.folder / items.name, items)
+    stored = like.items if like is not None and shared else read_items(items, own)
     try:
-        columns = pq.read_table(
-            file, columns=["item", "response", "variant", "score", "status"], page_checksum_verification=True
-        )
+        answers, sizes = _scores(file, own, PROTOCOLS[manifest["protocol"]], stored)
+    except DamagedError as error:
+        logger.warning("%s: the journal is read instead, and rmeval run writes that file anew", error)
+        return _read_run(folder, benchmark)
+    count = len(answers.status)
+    requests = Asked(np.arange(count, dtype=np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
+    return StoredRun(folder, manifest, found, stored, requests, answers)
+
+
+def _scores(file: Path, run: str, protocol: Protocol, stored: StoredItems) -> tuple[Answers, Codes]:
+    """The answers that a file of scores holds, and how many there are of each item."""
+    with reading(file, run) as table:
+        columns = table.read(columns=["item", "response", "variant", "score", "status"])
         names = [str(name) for name in pc.unique(columns["variant"].slice(0, 64)).to_pylist()]
         count, rest = divmod(len(columns), len(names))
         ids = columns["item"].combine_chunks().dictionary_encode()
         sizes = np.bincount(ids.indices.to_numpy(), minlength=len(stored.table)).astype(np.int32) // len(names)
         codes = pc.index_in(columns["status"], pa.array(STATUSES)).to_numpy()
-        expected = PROTOCOLS[manifest["protocol"]].sizes(stored.table)
+        expected = protocol.sizes(stored.table)
         starts = np.repeat(np.cumsum(expected) - expected, expected)
         response = np.repeat(np.arange(int(expected.sum())) - starts, len(names))
         same = not rest and ids.dictionary.to_pylist() == list(stored.table.ids) and (sizes == expected).all()
         if not same or not np.array_equal(columns["response"].to_numpy(), response):
             raise pa.ArrowInvalid("its rows are not those of the items")
         scores = columns["score"].to_numpy()
-    except (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[-120:]
-        raise RunError(f"{file} is damaged ({reason}): delete it, and the journal is read instead") from error
-    answers = Answers(count)
-    answers.status = codes[:: len(names)].astype(np.uint8)
-    answers.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}
-    requests = Asked(np.arange(count, dtype=np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
-    return StoredRun(folder, manifest, found, stored, requests, answers)
+        answers = Answers(count)
+        answers.status = codes[:: len(names)].astype(np.uint8)
+        answers.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}
+    return answers, sizes
 
 
 def _benchmark(folder: Path, manifest: Mapping[str, Any], benchmark: str | None) -> Benchmark:
@@ -165,7 +185,10 @@ def _benchmark(folder: Path, manifest: Mapping[str, Any], benchmark: str | None)
             f"{folder} was made with the benchmark {made['spec']}: if you trust that file, "
             f"give --benchmark {made['spec']}"
         )
-    return load_benchmark(benchmark or made["spec"], made["data"], **made.get("options", {}))
+    try:
+        return load_benchmark(benchmark or made["spec"], made["data"], **made.get("options", {}))
+    except TypeError as error:
+        raise DamagedError(f"{folder / 'run.json'} is damaged (benchmark.options: {error}): {AGAIN}") from error
 
 
 _SCORES: dict[str, pa.DataType] = {
@@ -185,8 +208,7 @@ def write_scores(run: StoredRun, path: Path) -> None:
     nothing = np.full(len(answers.status), np.nan)
     names = iter(table.ids)
     schema = pa.schema(_SCORES)
-    temporary = path.with_suffix(".tmp")
-    with pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as writer:
+    with writing(path, schema, run_id(run.manifest["identity"])) as writer:
         for start in range(0, len(table), _GROUP):
             end = min(start + _GROUP, len(table))
             first, last = requests.offsets[start], requests.offsets[end]
@@ -207,7 +229,6 @@ def write_scores(run: StoredRun, path: Path) -> None:
                 pa.array(tokens, pa.int64(), mask=tokens < 0),
             ]
             writer.write_table(pa.table(columns, schema=schema))
-    temporary.replace(path)
 
 
 _GROUP = 1 << 14

@@ -14,7 +14,7 @@ from rmeval.benchmarks.table import TableBenchmark
 from rmeval.errors import DataError
 from rmeval.metrics.composition import Measure, composition_of
 from rmeval.metrics.sections import PRIOR_SETS, overall_with_prior, prior_score
-from rmeval.wording import count_of, visible
+from rmeval.wording import count_of, shortened, visible
 
 __all__ = ["SOURCE", "SubsetNumber", "SubsetNumbers", "read_subset_file"]
 
@@ -86,7 +86,9 @@ def read_subset_file(path: Path) -> SubsetNumbers:
     benchmark, accuracy = _benchmark_of(stated, path)
     for name, (one, other) in _contradicted(pairs).items():
         if _subset(name) in accuracy:
-            raise DataError(f"{path} holds two numbers for {name}, {one:g} and {other:g}: give a file of one model")
+            raise DataError(
+                f"{path} holds two numbers for {shortened(name)}, {one:g} and {other:g}: give a file of one model"
+            )
     notes = []
     if above := [name for name, value in accuracy.items() if value > 1]:
         if below := [name for name, value in accuracy.items() if 0 < value < 1]:
@@ -118,9 +120,16 @@ def _numbers(document: Any) -> Iterator[tuple[str, float]]:
     elif isinstance(document, dict):
         for name, value in document.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
-                yield name, float(value)
+                yield name, _as_float(value)
             elif isinstance(value, dict):
                 yield from _numbers(value)
+
+
+def _as_float(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _contradicted(pairs: Sequence[tuple[str, float]]) -> dict[str, tuple[float, float]]:
@@ -238,4 +247,4 @@ _SLACK = 1e-6
 
 
 def _few(names: list[str]) -> str:
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return ", ".join(shortened(name) for name in names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

@@ -127,3 +127,41 @@ def test_a_damaged_file_is_refused_in_a_sentence(name: str, tmp_path: Path) -> N
                 assert "\n" not in str(error) and len(str(error)) < 600, json.dumps(found)
                 outcomes.add("refused")
     assert outcomes == {"a run", "refused"}
+
+
+@pytest.mark.parametrize(
+    ("form", "change", "sentence"),
+    [
+        ("run_bench", {"label": True}, "the label must be 1 or 2, the better of both, not True"),
+        ("run_bench", {"label": 1.0}, "the label must be 1 or 2, the better of both, not 1.0"),
+        ("rm-r1", {"Is_Chosen_Answer_Shuffled_toPositionB": "False"}, "must be true or false, not a string"),
+        ("reward-bench", {"id": float("nan")}, "column 'id' must be a name or a whole number, not nan"),
+        ("reward-bench", {"subset": ["hep-go"]}, "column 'subset' must be a name or a whole number, not a list"),
+        ("reward-bench-2", {"id": 1.0}, "column 'id' must be a name or a whole number, not 1.0"),
+        ("judges", {"pair_id": True}, "column 'pair_id' must be a name"),
+    ],
+)
+def test_values_that_would_be_taken_for_others(
+    form: str, change: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    rows, benchmark, data = FORMS[form]
+    changed = written(tmp_path / "scores.json", [row | change for row in rows()])
+    given = data()
+    source = load_benchmark(benchmark, str(written(tmp_path / "data.json", given)) if given else None)
+    with pytest.raises(RmevalError, match=sentence):
+        import_scores(changed, source, tmp_path / "runs", items_from_scores=not given)
+
+
+def test_a_number_of_right_answers_below_none(tmp_path: Path) -> None:
+    rows = [row | {"num_correct": -1} for row in FORMS["reward-bench-2"][0]()]
+    file = written(tmp_path / "scores.json", rows)
+    with pytest.raises(RmevalError, match="how many are of right ones"):
+        import_scores(file, load_benchmark("reward-bench-2"), tmp_path / "runs", items_from_scores=True)
+
+
+def test_a_key_twice_in_a_file_of_scores(tmp_path: Path) -> None:
+    (tmp_path / "scores.json").write_text('[{"id": 1, "subset": "hep-go", "scores_chosen": 1, "scores_chosen": 2}]')
+    with pytest.raises(RmevalError, match=r"scores.json: an object has the key 'scores_chosen' twice"):
+        import_scores(
+            tmp_path / "scores.json", load_benchmark("reward-bench"), tmp_path / "runs", items_from_scores=True
+        )

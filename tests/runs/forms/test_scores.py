@@ -457,7 +457,7 @@ def test_the_name_in_a_file_moves_no_cursor(tmp_path: Path) -> None:
     rows = reward_bench_rows({"hep-go": 2})
     columns = {name: [row[name] for row in rows] for name in ("id", "subset")} | {"model": "org/\x1b[31mrm"}
     file = written(tmp_path / "m.json", columns | {"scores_chosen": [2, 0], "scores_rejected": [1, 1]})
-    assert brought(file, "reward-bench").manifest["model"]["name"] == "org/[31mrm"
+    assert brought(file, "reward-bench").manifest["model"]["name"] == "org/\\x1b[31mrm"
 
 
 def test_accuracies_are_no_scores(tmp_path: Path) -> None:

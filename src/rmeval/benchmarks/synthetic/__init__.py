@@ -32,6 +32,7 @@ from rmeval.metrics.style_substance import (
     styled_responses,
 )
 from rmeval.types import Evidence, Item, Message, Policy, Record
+from rmeval.wording import quoted, shortened
 
 __all__ = ["VERSION", "RMBenchSynthetic", "generate"]
 
@@ -92,15 +93,16 @@ class RMBenchSynthetic:
             raise DataError(f"rm-bench-synthetic is generated and reads no data: leave --data {data} out")
         for name, number in (("seed", seed), ("size", size)):
             if type(number) is not int:
-                raise DataError(f"{name} must be a whole number, not {number!r}")
-        if isinstance(languages, str) or not all(isinstance(code, str) for code in languages):
-            raise DataError(f"languages must be a list of codes, such as ['en', 'zh'], not {languages!r}")
+                raise DataError(f"{name} must be a whole number, not {quoted(number)}")
+        if not isinstance(languages, list | tuple) or not all(isinstance(code, str) for code in languages):
+            raise DataError(f"languages must be a list of codes, such as ['en', 'zh'], not {quoted(languages)}")
         if seed < 0:
-            raise DataError(f"--seed must be at least 0, not {seed}")
+            raise DataError(f"--seed must be at least 0, not {shortened(seed)}")
         if size < BLOCK or size % BLOCK:
             enough = max(BLOCK, -(-size // BLOCK) * BLOCK)
             raise DataError(
-                f"--size must be a multiple of {BLOCK} (pairs of twins in four domains): {enough}, not {size}"
+                f"--size must be a multiple of {BLOCK} (pairs of twins in four domains): {shortened(enough)}, "
+                f"not {shortened(size)}"
             )
         self.data: str | None = None
         self.options = {"seed": seed, "size": size, "languages": list(languages)}

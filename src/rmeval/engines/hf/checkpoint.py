@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from rmeval.digests import files_digest
-from rmeval.engines.hf.weights import WHOLE, Layout, getter, head_names, weight_files
+from transformers.configuration_utils import get_configuration_file
+
+from rmeval.engines.hf.weights import WHOLE, Layout, Weights, find_weights, getter, head_names, read_config
 from rmeval.errors import ModelError
 from rmeval.hub import hub_file, is_absent, is_cached, is_hub_id
+from rmeval.sources import Sources
 
 __all__ = ["Checkpoint", "find_checkpoint", "find_tokenizer", "tokenizer_source"]
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
+TOKENIZER_CONFIG = "tokenizer_config.json"
 _TOKENIZER_FILES = (
     "tokenizer.json",
+    "tokenizer.*.json",
     "*.model",
+    "*.spm",
     "*.tiktoken",
-    "tokenizer_config.json",
+    "*.tokenizer",
+    TOKENIZER_CONFIG,
     "special_tokens_map.json",
     "added_tokens.json",
     "chat_template.jinja",
     "vocab*",
+    "*_vocab.json",
     "merges.txt",
+    "bpe.codes",
+    "byte_maps.json",
+    "dict.txt",
+    "emoji.json",
+    "tekken.json",
 )
-
-
-_VOCABULARIES = ("tokenizer.json", "*.model", "*.tiktoken", "vocab*")
+_VOCABULARIES = ("tokenizer.json", "*.model", "*.spm", "*.tiktoken", "*.tokenizer", "vocab*", "tekken.json", "dict.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class Checkpoint:
         base: The model below the adapter.
         layout: Which of its files hold the weights.
         adapter_place: Path or hub id of the adapter, and its commit.
+        sources: The local files that the fingerprint is of.
     """
 
     source: str
@@ -57,6 +68,7 @@ class Checkpoint:
     base: Checkpoint | None = None
     layout: Layout = WHOLE
     adapter_place: tuple[str, str | None] | None = None
+    sources: tuple[Sources, ...] = ()
 
     def file(self, name: str) -> Path | None:
         """A file of the model (of an adapter's base); None where it has none of that name."""
@@ -64,7 +76,7 @@ class Checkpoint:
 
     def weights(self) -> list[Path]:
         """The files of the model's weights (of an adapter's base), and of a head beside them."""
-        return weight_files(self.file, self.layout)
+        return find_weights(self.file, self.layout).files
 
 
 def find_checkpoint(
@@ -95,10 +107,11 @@ def find_checkpoint(
     if folder.is_dir():
         if revision is not None:
             raise ModelError(f"{spec} is a local folder, which has no revisions: leave --revision out")
-        sources = [*_weights(folder, layout), folder / layout.name("config.json")]
-        codes, elsewhere = _code(folder, layout) if code else ([], "")
-        fingerprint = f"sha256:{files_digest([*sources, *codes])}{elsewhere}"
-        return Checkpoint(str(folder), None, folder.resolve().name, fingerprint, layout=layout)
+        elsewhere = _code(folder, layout)[1] if code else ""
+        sources = Sources(folder / layout.subfolder, partial(_files, folder, layout, code))
+        _refuse_adapter_inside(spec, None, layout)
+        fingerprint = f"sha256:{sources.digest}{elsewhere}"
+        return Checkpoint(str(folder), None, folder.resolve().name, fingerprint, layout=layout, sources=(sources,))
     if folder.exists():
         raise ModelError(f"{spec} is a file: give the folder of the checkpoint, or file.py:Class for your own scorer")
     if not is_hub_id(spec):
@@ -106,8 +119,38 @@ def find_checkpoint(
             f"there is no model at {spec}: give a checkpoint's folder, a hub id, file.py:Class or baseline:longest"
         )
     commit = hub_file(spec, layout.name("config.json"), revision).commit
+    _refuse_adapter_inside(spec, commit, layout)
     elsewhere = _code(hub_file(spec, layout.name("config.json"), commit).path.parent, WHOLE)[1] if code else ""
     return Checkpoint(spec, commit, spec.replace("/", "__"), f"hub:{spec}@{commit}{elsewhere}", layout=layout)
+
+
+def _files(folder: Path, layout: Layout, code: bool) -> list[Path]:
+    """The files of a local checkpoint that transformers opens to make the network, and a head beside them.
+
+    Raises:
+        ModelError: If it has no config, or no weights.
+    """
+    config = folder / layout.name("config.json")
+    weights = _weights(folder, layout)
+    found = [*weights.files, *([weights.listing] if weights.listing else []), config]
+    # A config may name others, for versions of transformers.
+    if isinstance(named := read_config(config).get("configuration_files"), list):
+        other = config.with_name(get_configuration_file([str(name) for name in named]))
+        found += [other] if other.is_file() else []
+    return found + (_code(folder, layout)[0] if code else [])
+
+
+def _refuse_adapter_inside(spec: str, commit: str | None, layout: Layout) -> None:
+    """Refuses a whole model with an adapter in its folder, which transformers lays over it where PEFT is installed.
+
+    It lies there after the adapter was merged into the model, which would then have it twice; or is meant to be used.
+    """
+    if layout.gguf is None and getter(spec, commit, WHOLE)(ADAPTER_CONFIG) is not None:
+        raise ModelError(
+            f"{spec} has a whole model and an adapter ({ADAPTER_CONFIG}) in one folder, and does not say whether the "
+            "adapter is merged into the model already: give the model in a folder without the adapter's files, or "
+            "the adapter in a folder of its own with --base-model"
+        )
 
 
 def _code(folder: Path, layout: Layout) -> tuple[list[Path], str]:
@@ -117,18 +160,16 @@ def _code(folder: Path, layout: Layout) -> tuple[list[Path], str]:
         The modules in the folder, and the commits of those that lie in other repositories on the hub.
     """
     references: set[str] = set()
-    for file in (folder / layout.name("config.json"), folder / "tokenizer_config.json"):
-        try:
-            named = json.loads(file.read_text(encoding="utf-8")).get("auto_map") or {}
-        except (OSError, ValueError, AttributeError):
-            continue  # What cannot be read is said where it is loaded.
-        for one in named.values() if isinstance(named, dict) else ():
+    for file in (folder / layout.name("config.json"), folder / TOKENIZER_CONFIG):
+        named = read_config(file).get("auto_map") or {}
+        # Old configs of tokenizers have a list.
+        for one in named.values() if isinstance(named, dict) else [named]:
             references |= {str(name) for name in (one if isinstance(one, list) else [one]) if name}
     others = {name.rpartition(".")[0] for name in references if "--" in name}
     places = [name.split("--", 1) for name in others]
     commits = sorted({f"{repo}@{hub_file(repo, f'{module}.py').commit}" for repo, module in places})
     own = any("--" not in name for name in references)
-    return sorted(folder.glob("*.py")) if own else [], "".join(f" with hub:{commit}" for commit in commits)
+    return sorted(folder.rglob("*.py")) if own else [], "".join(f" with hub:{commit}" for commit in commits)
 
 
 class _Adapter(NamedTuple):
@@ -138,6 +179,7 @@ class _Adapter(NamedTuple):
     fingerprint: str
     name: str
     place: tuple[str, str | None]
+    sources: tuple[Sources, ...] = ()
 
 
 def _find_adapter(spec: str, revision: str | None, layout: Layout) -> _Adapter | None:
@@ -147,11 +189,9 @@ def _find_adapter(spec: str, revision: str | None, layout: Layout) -> _Adapter |
         folder = folder / layout.subfolder
         if (folder / "config.json").is_file() or not (folder / ADAPTER_CONFIG).is_file():
             return None
-        files = [folder / ADAPTER_CONFIG, folder / ADAPTER_WEIGHTS]
-        if missing := next((file for file in files if not file.is_file()), None):
-            raise ModelError(f"{spec} has no {missing.name}: check that the adapter was saved whole, as safetensors")
-        files += [folder / name for name in head_names(layout, adapter=True) if (folder / name).is_file()]
-        return _Adapter(folder, f"sha256:{files_digest(files)}", folder.resolve().name, (str(folder), None))
+        sources = Sources(folder, partial(_adapter_files, spec, folder, layout))
+        fingerprint = f"sha256:{sources.digest}"
+        return _Adapter(folder, fingerprint, folder.resolve().name, (str(folder), None), (sources,))
     if folder.exists() or not is_hub_id(spec):
         return None
     try:
@@ -169,6 +209,13 @@ def _find_adapter(spec: str, revision: str | None, layout: Layout) -> _Adapter |
         own = f"hub:{spec}@{config.commit}"
         return _Adapter(config.path.parent, own, spec.replace("/", "__"), (spec, config.commit))
     return None
+
+
+def _adapter_files(spec: str, folder: Path, layout: Layout) -> list[Path]:
+    files = [folder / ADAPTER_CONFIG, folder / ADAPTER_WEIGHTS]
+    if missing := next((file for file in files if not file.is_file()), None):
+        raise ModelError(f"{spec} has no {missing.name}: check that the adapter was saved whole, as safetensors")
+    return files + [folder / name for name in head_names(layout, adapter=True) if (folder / name).is_file()]
 
 
 def _over_base(spec: str, adapter: _Adapter, base: str | None, layout: Layout, code: bool) -> Checkpoint:
@@ -190,30 +237,45 @@ def _over_base(spec: str, adapter: _Adapter, base: str | None, layout: Layout, c
         raise ModelError(f"{spec} is an adapter over an adapter ({base or stated}): merge the lower one into its base")
     fingerprint = f"{adapter.fingerprint} over {below.fingerprint}"
     return Checkpoint(
-        below.source, below.revision, adapter.name, fingerprint, adapter.folder, below, layout, adapter.place
+        below.source,
+        below.revision,
+        adapter.name,
+        fingerprint,
+        adapter.folder,
+        below,
+        layout,
+        adapter.place,
+        (*adapter.sources, *below.sources),
     )
+
+
+_PARTS = (TOKENIZER_CONFIG, "added_tokens.json")
 
 
 def tokenizer_source(checkpoint: Checkpoint) -> tuple[str, str | None]:
     """Where a checkpoint's tokenizer is, and at which revision: an adapter may bring its own."""
     if checkpoint.adapter is not None and checkpoint.adapter_place is not None:
         place, commit = checkpoint.adapter_place
-        own = checkpoint.adapter.iterdir()
-        if any(path.match(pattern) for path in own for pattern in _VOCABULARIES):
+        if _has_vocabulary(checkpoint.adapter):
             return place, commit
         if commit is not None and getter(place, commit, WHOLE)("tokenizer.json") is not None:
             return place, commit
+        if commit is None and (part := next((name for name in _PARTS if (Path(place) / name).is_file()), None)):
+            raise ModelError(
+                f"the adapter {place} has {part} and no vocabulary, so that tokens which it adds would be lost: copy "
+                "the rest of its tokenizer, delete that file if the base's tokenizer is meant, or give --tokenizer"
+            )
     return checkpoint.source, checkpoint.revision
 
 
-def _weights(folder: Path, layout: Layout) -> Sequence[Path]:
+def _weights(folder: Path, layout: Layout) -> Weights:
     config = folder / layout.name("config.json")
     if not config.is_file():
         raise ModelError(f"{config.parent} has no config.json: it is no Hugging Face checkpoint; check the path")
     get = getter(str(folder), None, layout)
-    if found := weight_files(get, layout):
+    if (found := find_weights(get, layout)).files:
         return found
-    if weight_files(get, layout._replace(pickle=True)):
+    if find_weights(get, layout._replace(pickle=True)).files:
         raise ModelError(
             f"{folder} has only pickled weights, which can run code when loaded: save it as safetensors, "
             "or if you trust it give --model-kwargs use_safetensors=false"
@@ -222,23 +284,76 @@ def _weights(folder: Path, layout: Layout) -> Sequence[Path]:
     raise ModelError(f"{config.parent} has no weights that transformers loads ({names}): check that it was saved whole")
 
 
-def find_tokenizer(source: str, revision: str | None = None) -> tuple[str | None, str]:
+class TokenizerFiles(NamedTuple):
+    """A tokenizer's files.
+
+    Attributes:
+        revision: Full commit hash on the hub; None for a local folder.
+        fingerprint: `hub:<id>@<commit>`, or `sha256:` over the local files.
+        sources: The local files that the fingerprint is of.
+    """
+
+    revision: str | None
+    fingerprint: str
+    sources: tuple[Sources, ...] = ()
+
+
+def find_tokenizer(source: str, revision: str | None = None, own: bool = True, code: bool = False) -> TokenizerFiles:
     """Finds a tokenizer by path or hub id.
 
-    Returns:
-        The full commit hash on the hub (None for a local folder), and a fingerprint.
+    Args:
+        source: The path or hub id.
+        revision: Full commit hash on the hub.
+        own: Whether it lies in a checkpoint's folder, whose config and code the checkpoint's fingerprint is of.
+        code: Whether code that comes with it may run.
 
     Raises:
-        ModelError: If there is no tokenizer.
+        ModelError: If there is no tokenizer, or a part of one.
     """
     folder = Path(source)
     if folder.is_dir():
-        files = {path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)}
-        if not any(path.match(pattern) for path in files for pattern in _VOCABULARIES):
-            # transformers would make up an empty one.
-            raise ModelError(
-                f"the tokenizer of {source} cannot be loaded (no tokenizer files): give one with --tokenizer"
-            )
-        return None, f"sha256:{files_digest(sorted(files))}"
-    commit = revision or hub_file(source, "tokenizer_config.json").commit
-    return commit, f"hub:{source}@{commit}"
+        _refuse_parts(folder)
+        sources = Sources(folder, partial(_tokenizer_files, folder, not own, code))
+        elsewhere = _code(folder, WHOLE)[1] if code and not own else ""
+        return TokenizerFiles(None, f"sha256:{sources.digest}{elsewhere}", (sources,))
+    commit = revision or hub_file(source, TOKENIZER_CONFIG).commit
+    return TokenizerFiles(commit, f"hub:{source}@{commit}")
+
+
+def _tokenizer_files(folder: Path, alone: bool, code: bool) -> list[Path]:
+    found = {path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()}
+    if alone:
+        # transformers looks at the type of the model beside a tokenizer to choose its class.
+        found |= {path for path in [folder / "config.json"] if path.is_file()}
+        found |= set(_code(folder, WHOLE)[0]) if code else set()
+    return sorted(found)
+
+
+def _has_vocabulary(folder: Path) -> bool:
+    return any(path.match(pattern) for path in folder.iterdir() for pattern in _VOCABULARIES)
+
+
+def _refuse_parts(folder: Path) -> None:
+    """Refuses a tokenizer that was copied in part: transformers guesses the rest, and so makes other tokens.
+
+    Raises:
+        ModelError: If a file is missing.
+    """
+    if not _has_vocabulary(folder):
+        # transformers would make up an empty one.
+        raise ModelError(f"the tokenizer of {folder} cannot be loaded (no tokenizer files): give one with --tokenizer")
+    if not (folder / TOKENIZER_CONFIG).is_file():
+        raise ModelError(
+            f"{folder} has a tokenizer without {TOKENIZER_CONFIG}, so that transformers would guess its class and its "
+            "special tokens, and texts could become other tokens than in training: copy that file from where the "
+            'checkpoint comes from, or write one that names the class, such as {"tokenizer_class": "TokenizersBackend"}'
+        )
+    if (folder / "vocab.json").is_file() and not any((folder / name).is_file() for name in _WITH_VOCABULARY):
+        raise ModelError(
+            f"{folder} has a vocab.json without merges.txt or tokenizer.json, so that words would be cut in another "
+            "way than in training: copy the missing file from where the checkpoint comes from"
+        )
+
+
+_WITH_VOCABULARY = ("merges.txt", "tokenizer.json", "bpe.codes", "spm.model", "source.spm", "sentencepiece.bpe.model")
+"""Files of which a `vocab.json` goes with one, except in classes that come with a checkpoint."""

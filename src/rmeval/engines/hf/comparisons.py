@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from rmeval.digests import digest
 from rmeval.engines.hf.boundary import Rendered
 from rmeval.engines.hf.render import Renderer
+from rmeval.engines.hf.templates import bounded
 from rmeval.engines.hf.visibility import Messages, Tools, Visibility
 from rmeval.errors import ModelError, reason_of
 from rmeval.types import Request
@@ -39,7 +41,7 @@ STEAMSHP = (
     "Which response is better? RESPONSE"
 )
 """The input of SteamSHP (its model card on the hub)."""
-_TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
+_TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 """What a template of the user's may raise."""
 KNOWN = {"letters": LETTERS, "rlhflow": RLHFLOW, "steamshp": STEAMSHP}
 
@@ -74,6 +76,7 @@ class Comparison:
         # An editor's last newline is none of the template's.
         self._source = KNOWN.get(template) or _read(template).removesuffix("\n")
         environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+        environment = bounded(environment, f"the comparison {template}")
         try:
             self._template = environment.from_string(self._source)
             shown = self._text(({"role": "user", "content": "PROMPT"},), "ONE ANSWER", "ANOTHER ANSWER")
@@ -136,7 +139,9 @@ class Comparison:
         return found
 
     def _text(self, prompt: Messages, first: str, second: str, tools: Tools = ()) -> str:
-        return self._template.render(prompt=prompt, first=first, second=second, tools=list(tools))
+        # A template of this kind may change what it is given.
+        given = copy.deepcopy({"prompt": prompt, "tools": list(tools)})
+        return self._template.render(**given, first=first, second=second)
 
 
 def _read(template: str) -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import datetime
 import hashlib
 import json
 import logging
-import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,10 +20,12 @@ import numpy as np
 
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, Tools, tokenise
+from rmeval.engines.hf.templates import ChatTemplate, with_date
 from rmeval.engines.hf.tokenizer import load_tokenizer
 from rmeval.engines.hf.variables import check_variables, variables_of
 from rmeval.engines.hf.visibility import CONTENT, Hidden, Visibility
 from rmeval.errors import ModelError, reason_of
+from rmeval.sources import Sources
 from rmeval.types import Conversation
 
 __all__ = ["Boundary", "Rendered", "Renderer", "TokenArray"]
@@ -35,10 +35,6 @@ logger = logging.getLogger(__name__)
 _CHUNK = 256
 _COMPARED = 8
 """Conversations whose tokens are compared with those of the tokenizer's other candidate."""
-_TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
-_DATE = datetime.date(2024, 7, 26)
-"""The day that templates which write today's date are told: a score must not depend on the day it is made on. It is the
-one that Llama 3.1's template falls back to."""
 
 
 class Renderer:
@@ -56,6 +52,7 @@ class Renderer:
         trust_remote_code: bool = False,
         tokenizer_kwargs: Mapping[str, Any] = MappingProxyType({}),
         allowed: Collection[str] = (),
+        sources: Sequence[Sources] = (),
     ) -> None:
         """Loads the tokenizer.
 
@@ -69,10 +66,12 @@ class Renderer:
             trust_remote_code: Whether code that comes with the tokenizer may run.
             tokenizer_kwargs: Options of the tokenizer's class.
             allowed: Roles that the template may leave out.
+            sources: Its local files.
 
         Raises:
             ModelError: If there is no tokenizer or no template, or the template has no such variables.
         """
+        self.sources = tuple(sources)
         self._source = source
         self._boundary = boundary
         self._allowed = frozenset(allowed)
@@ -87,6 +86,7 @@ class Renderer:
             ) from error
         if chat_template is not None:
             self.tokenizer.chat_template = _read_template(chat_template)
+        self.tokenizer.chat_template = _bounded(self.tokenizer.chat_template, source)
         self._template_kwargs = dict(template_kwargs)
         if template_kwargs:
             check_variables(self.tokenizer.chat_template, template_kwargs, source)
@@ -97,8 +97,6 @@ class Renderer:
         # We count what is too long ourselves; it is neither cut nor run by accident.
         self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
         if not chat:
-            if self.tokenizer.chat_template:
-                self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
             return
         if not self.tokenizer.chat_template:
             raise ModelError(
@@ -106,7 +104,6 @@ class Renderer:
                 "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it "
                 "as --tokenizer"
             )
-        self.tokenizer.chat_template = _fix_date(self.tokenizer.chat_template)
         self.refuse_broken()
         example, other = (
             self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]], ())[0]
@@ -204,6 +201,8 @@ class Renderer:
         for messages, own in zip(conversations, tools, strict=True):
             try:
                 found += tokenise(self.tokenizer, [messages], own)
+            except MemoryError:
+                raise
             except (jinja2.TemplateError, *LOADING_ERRORS):
                 found.append(None)
         return found
@@ -232,6 +231,8 @@ class Renderer:
             if self._boundary is not None:
                 return BOUNDARIES[self._boundary](self.tokenizer, chunk, tools)
             encoded = tokenise(self.tokenizer, chunk, tools)
+        except MemoryError:
+            raise  # It says nothing of the conversation.
         except (jinja2.TemplateError, *LOADING_ERRORS) as error:
             if len(chunk) > 1:
                 return [one for conversation in chunk for one in self._chunk([conversation], tools)]
@@ -269,7 +270,8 @@ class Renderer:
 
     def identity(self) -> dict[str, Any]:
         """Digest of the template, in which the day is written out, and the variables that are given to it."""
-        template = hashlib.sha256(json.dumps(self.tokenizer.chat_template).encode()).hexdigest()[:32]
+        stated = self.tokenizer.chat_template
+        template = hashlib.sha256(json.dumps(with_date(stated) if stated else stated).encode()).hexdigest()[:32]
         return {
             "template": template,
             **({"template_kwargs": self._template_kwargs} if self._template_kwargs else {}),
@@ -309,8 +311,13 @@ def _by_tools(
             yield same[start : start + _CHUNK], own
 
 
-def _fix_date(template: Any) -> Any:
-    """The template (or templates by name) with calls for today's date replaced by a date."""
+def _bounded(template: Any, source: str) -> Any:
+    """The template, or templates by name, as `ChatTemplate`."""
     if isinstance(template, dict):
-        return {name: _fix_date(one) for name, one in template.items()}
-    return _TODAY.sub(lambda call: repr(_DATE.strftime(call[2])), template)
+        return {name: ChatTemplate(one, f"the chat template {name} of {source}") for name, one in template.items()}
+    if template and not isinstance(template, str):
+        raise ModelError(
+            f"the chat template of {source} is a {type(template).__name__}, where a text is needed: give the one that "
+            "it was trained with as --chat-template FILE (Jinja)"
+        )
+    return ChatTemplate(template, f"the chat template of {source}") if template else template

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from rmeval.errors import ModelError, reason_of
 from rmeval.hub import hub_file, is_absent
 
-__all__ = ["WHOLE", "Getter", "Layout", "getter", "head_names", "layout_of", "weight_files"]
+__all__ = ["WHOLE", "Getter", "Layout", "Weights", "find_weights", "getter", "head_names", "layout_of", "read_config"]
 
 _HEADS = ("value_head.safetensors", "value_head.bin")
 """A head beside the weights of its body, as trainers that build on TRL's value head save it."""
@@ -89,31 +89,82 @@ def getter(source: str, revision: str | None, layout: Layout) -> Getter:
     return local if folder.is_dir() else remote
 
 
-def weight_files(get: Getter, layout: Layout) -> list[Path]:
-    """The files that transformers loads, and a head beside them; none where there are no weights.
+class Weights(NamedTuple):
+    """What transformers loads as weights.
+
+    Attributes:
+        files: The files with tensors, and of a head beside them; none where there are no weights.
+        listing: The index that names them, if there is one.
+    """
+
+    files: list[Path]
+    listing: Path | None = None
+
+
+def find_weights(get: Getter, layout: Layout) -> Weights:
+    """Finds the files that transformers loads, and a head beside them.
 
     Raises:
-        ModelError: If the index cannot be read, or names a file that is not there.
+        ModelError: If the index cannot be read, or names a file that is not there or may not be loaded.
     """
     if layout.gguf is not None:
-        return [path for path in [get(layout.gguf)] if path is not None]
-    for single, index in layout.names:
-        found = [path for path in [get(single)] if path is not None] or _shards(get, index)
-        if found:
-            return found + [path for path in map(get, head_names(layout)) if path is not None]
-    return []
+        return Weights([path for path in [get(layout.gguf)] if path is not None])
+    beside = [path for path in map(get, head_names(layout)) if path is not None]
+    for single, index in _names(get, layout):
+        if (path := get(single)) is not None:
+            return Weights([path, *beside])
+        if (listing := get(index)) is not None:
+            return Weights([*_shards(get, listing, layout), *beside], listing)
+    return Weights([])
 
 
-def _shards(get: Getter, index: str) -> list[Path]:
-    listing = get(index)
-    if listing is None:
-        return []
-    try:
-        names = sorted(
-            {Path(name).as_posix() for name in json.loads(listing.read_text(encoding="utf-8"))["weight_map"].values()}
+def _names(get: Getter, layout: Layout) -> list[tuple[str, str]]:
+    """Names of the single file and of the index, in the order in which transformers looks for them."""
+    config = get("config.json")
+    stated = None if config is None else read_config(config).get("transformers_weights")
+    if stated is None:
+        return layout.names
+    if not isinstance(stated, str) or not stated.endswith((_SAFE, f"{_SAFE}.index.json")):
+        raise ModelError(
+            f"{config} names {stated!r} as its weights (transformers_weights), which are no safetensors: save the "
+            "model as safetensors"
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    _refuse_outside(stated, str(config))
+    return [(stated, stated)] if stated.endswith(_SAFE) else [(_NONE, stated)]
+
+
+_SAFE = ".safetensors"
+_NONE = ".none"
+"""A name that no file has."""
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """A config's JSON object; empty where it is none, which has a message of its own when it is loaded."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, RecursionError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _refuse_outside(name: str, where: str) -> None:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ModelError(f"{where} names {name!r}, which is outside of its folder: put the file into the folder")
+
+
+def _shards(get: Getter, listing: Path, layout: Layout) -> list[Path]:
+    try:
+        named = json.loads(listing.read_text(encoding="utf-8"))["weight_map"].values()
+        names = sorted({Path(name).as_posix() for name in named})
+    except (OSError, RecursionError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{listing} cannot be read ({reason_of(error)}): download it again") from error
+    for name in names:
+        _refuse_outside(name, str(listing))
+        if not name.endswith(_SAFE) and not layout.pickle:
+            raise ModelError(
+                f"{listing} names {name}, which is no safetensors file: pickles can run code when loaded; save the "
+                "model as safetensors, or if you trust it give --model-kwargs use_safetensors=false"
+            )
     found = {name: get(name) for name in names}
     if missing := [name for name, path in found.items() if path is None]:
         raise ModelError(f"{listing} names {missing[0]}, which is not there: check that the model is complete")

@@ -7,6 +7,7 @@ from rmeval.runs.forms import maths, scores, verdicts
 from rmeval.runs.forms.base import STEPS, Form, Reading, Score, Verdict, from_csv
 from rmeval.runs.forms.index import ItemIndex
 from rmeval.runs.forms.verdicts import judged_by
+from rmeval.wording import shortened
 
 __all__ = ["STEPS", "Form", "ItemIndex", "Reading", "Score", "Verdict", "form_of", "from_csv", "judged_by"]
 
@@ -26,7 +27,7 @@ def form_of(columns: set[str], where: str) -> Form:
     for form in FORMS:
         if form.takes(columns):
             return form
-    there = sorted(columns)
+    there = [shortened(name, 60) for name in sorted(columns)]
     more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
     raise DataError(
         f"{where}: no scores or verdicts of a known form: there must be 'item_id', 'response' and 'score', or "

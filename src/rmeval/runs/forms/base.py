@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -13,8 +12,10 @@ from typing import Any
 
 from rmeval.benchmarks.source import Row
 from rmeval.errors import DataError
+from rmeval.json_text import JSONError, parse_json
 from rmeval.runs.forms.index import ItemIndex
 from rmeval.types import Item, Status
+from rmeval.wording import quoted
 
 __all__ = [
     "STEPS",
@@ -153,7 +154,7 @@ def number(row: Row, value: Any) -> float:
     if value is None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DataError(f"{row.where}: a score must be a number, not {value!r}")
+        raise DataError(f"{row.where}: a score must be a number, not {quoted(value)}")
     try:
         return float(value)
     except OverflowError as error:
@@ -166,10 +167,13 @@ _NUMBERS = re.compile(r"score|reward|^results?$|^k$|correct", re.IGNORECASE)
 
 def from_csv(row: Row) -> Row:
     """A row of CSV, where all is text, with the cells of columns of numbers as what they stand for."""
-    return Row({name: _cell(text) if _NUMBERS.search(name) else text for name, text in row.fields.items()}, row.where)
+    return Row(
+        {name: _cell(text, row.where) if _NUMBERS.search(name) else text for name, text in row.fields.items()},
+        row.where,
+    )
 
 
-def _cell(text: str) -> Any:
+def _cell(text: str, where: str) -> Any:
     """What a cell of a CSV file stands for: a number, nothing, a JSON list, or its text."""
     if not text.strip() or text.strip().lower() in ("none", "null", "na", "n/a"):
         return None
@@ -178,8 +182,10 @@ def _cell(text: str) -> Any:
     except ValueError:
         pass
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = parse_json(text)
+    except JSONError as error:
+        raise DataError(f"{where}: a list of numbers written as JSON cannot be read: {error}") from error
+    except ValueError:
         return text
     return value if isinstance(value, list) else text
 
@@ -208,7 +214,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
         )
     reading.reduced |= len(scores) > 1
     values = [number(row, score) for score in scores]
-    if not values or any(math.isnan(value) for value in values):
+    if not values or not all(map(math.isfinite, values)):
         return math.nan
     return float(STEPS[reading.steps or "last"](values))
 

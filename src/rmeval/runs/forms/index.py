@@ -13,7 +13,7 @@ from rmeval.digests import digest
 from rmeval.errors import DataError
 from rmeval.types import Item
 
-__all__ = ["ItemIndex", "agrees", "place_holder", "plain"]
+__all__ = ["ItemIndex", "agrees", "place_holder", "plain", "question_of"]
 
 _WORD = re.compile(r"\w+")
 
@@ -37,7 +37,7 @@ class ItemIndex:
             {item.id: item for item in items},
             _grouped((_texts_digest(*_texts(item)), item) for item in items),
             _grouped((_answers_digest(response.text for response in item.responses), item) for item in items),
-            _grouped((item.prompt[-1].content, item) for item in items),
+            _grouped((question_of(item), item) for item in items),
             _grouped((min(words[item.id], key=count.__getitem__, default=""), item) for item in items),
         )
 
@@ -78,8 +78,8 @@ class ItemIndex:
     def with_answers(self, prompt: str, answers: Sequence[str]) -> Item | None:
         """The item with some answers, in any order, to a prompt, which may be the end of a longer text."""
         near = self.by_answers.get(_answers_digest(answers), [])
-        exact = [item for item in near if item.prompt[-1].content.strip() == prompt.strip()]
-        fits = exact or [item for item in near if item.prompt[-1].content.strip() in prompt]
+        exact = [item for item in near if question_of(item).strip() == prompt.strip()]
+        fits = exact or [item for item in near if question_of(item).strip() in prompt]
         item = fits[0] if fits else None
         if len(fits) > 1 and item is not None:  # Items of equal texts: each is found once.
             near.remove(item)
@@ -101,7 +101,7 @@ def _grouped(pairs: Iterable[tuple[str, Item]]) -> dict[str, list[Item]]:
 
 
 def _names(row: Row, parts: Sequence[str]) -> list[str]:
-    own = next((str(row.fields[column]) for column in ("item_id", "id") if column in row.fields), None)
+    own = next((name for column in ("item_id", "id") if (name := row.optional_name(column)) is not None), None)
     return [] if own is None else [own, *(f"{part}/{own}" for part in parts if part)]
 
 
@@ -117,15 +117,20 @@ def agrees(row: Row, item: Item) -> bool | None:
     return all(_listed(text) == wanted[name] for name, text in stated.items()) if stated else None
 
 
+def question_of(item: Item) -> str:
+    """The last message before the answer; empty where there is none."""
+    return item.prompt[-1].content if item.prompt else ""
+
+
 def _flat(item: Item) -> list[str]:
-    return [item.prompt[-1].content, *(response.text for response in item.responses)]
+    return [question_of(item), *(response.text for response in item.responses)]
 
 
 def _texts(item: Item) -> tuple[str, list[str], list[str]]:
     """The prompt, the better answers and the others."""
     right = [response.text for response in item.responses if (response.gold or 0) > 0]
     wrong = [response.text for response in item.responses if not (response.gold or 0) > 0]
-    return item.prompt[-1].content, right, wrong
+    return question_of(item), right, wrong
 
 
 def _listed(value: Any) -> list[Any]:
@@ -173,7 +178,7 @@ def _sides(row: Row) -> list[str]:
 
 
 def _occurs(item: Item, sides: Sequence[str]) -> bool:
-    prompt = item.prompt[-1].content.strip()
+    prompt = question_of(item).strip()
     return all(
         prompt in side and response.text.strip() in side for side, response in zip(sides, item.responses, strict=True)
     )

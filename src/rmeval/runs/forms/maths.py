@@ -13,6 +13,7 @@ from rmeval.errors import DataError
 from rmeval.runs.forms.base import Form, Reading, Score, Verdict, has, of_steps, pair_verdict, winner_of
 from rmeval.runs.forms.index import place_holder
 from rmeval.types import Item, Response
+from rmeval.wording import quoted
 
 __all__ = ["FORMS"]
 
@@ -82,7 +83,7 @@ def _other_solutions(row: Row, item: Item, writers: Sequence[str]) -> DataError:
     own = Counter(map(_writer, item.responses))
     other = next(iter((Counter(writers) - own).keys()))
     return DataError(
-        f"{row.where}: 'solution_reference' names {other!r} more often than the sources of the answers of item "
+        f"{row.where}: 'solution_reference' names {quoted(other)} more often than the sources of the answers of item "
         f"{item.id}, which has the same problem: solutions are matched by these names"
     )
 
@@ -95,8 +96,8 @@ def _by_writer(item: Item, places: Sequence[int], row: Row) -> dict[str, list[in
         own = found.setdefault(_writer(response), [])
         if own and item.responses[own[0]].gold != response.gold:
             raise DataError(
-                f"{row.where}: {_writer(response)!r} wrote right and wrong solutions of item {item.id}: give rows of "
-                "'item_id', 'response' and 'score' instead"
+                f"{row.where}: {quoted(_writer(response))} wrote right and wrong solutions of item {item.id}: give "
+                "rows of 'item_id', 'response' and 'score' instead"
             )
         own.append(place)
     return found

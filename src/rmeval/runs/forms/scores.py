@@ -14,6 +14,7 @@ from rmeval.errors import DataError
 from rmeval.runs.forms.base import Form, Reading, Score, has, number, numbers
 from rmeval.runs.forms.index import agrees, place_holder
 from rmeval.types import Item
+from rmeval.wording import quoted, shortened
 
 __all__ = ["FORMS", "OTHER_TEXTS", "reward_bench_states", "rmb_item"]
 
@@ -37,14 +38,16 @@ def _of_pairs(columns: set[str]) -> tuple[str, str] | None:
 
 def _ours(row: Row, reading: Reading) -> Iterator[Score]:
     """A row an answer: the item's id, and the answer's place in it or its text."""
-    item = reading.index.by_id.get(str(row.get("item_id")))
+    item = reading.index.by_id.get(row.name("item_id"))
     if item is None:
         return
     place = row.get("response")
     if isinstance(place, str):
         place = _place(row, item, place)
     if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(item.responses):
-        raise DataError(f"{row.where}: 'response' must be a number from 0 to {len(item.responses) - 1}, not {place!r}")
+        raise DataError(
+            f"{row.where}: 'response' must be a number from 0 to {len(item.responses) - 1}, not {quoted(place)}"
+        )
     yield Score(item.id, place, number(row, row.get("score")))
 
 
@@ -61,8 +64,8 @@ def _place(row: Row, item: Item, text: str) -> int:
         return number if not named else named[0]
     if number is not None:
         raise DataError(
-            f"{row.where}: 'response' {text!r} is the number of one answer of item {item.id} and the text of another: "
-            "give JSON Lines, with numbers that are not in quotes"
+            f"{row.where}: 'response' {quoted(text)} is the number of one answer of item {item.id} and the text of "
+            "another: give JSON Lines, with numbers that are not in quotes"
         )
     if len(named) != 1:
         raise DataError(
@@ -77,7 +80,7 @@ def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
     columns = _of_pairs(set(row.fields))
     if columns is None:
         raise DataError(f"{row.where}: this row has no scores of chosen and rejected answers, as the first one has")
-    parts = [str(row.fields.get("domain", "")), str(row.fields.get("subset", "")), *_name_starts(reading.path)]
+    parts = [*(row.optional_name(column) or "" for column in ("domain", "subset")), *_name_starts(reading.path)]
     item, by_texts = reading.index.find(row, parts)
     if item is None:
         return
@@ -183,7 +186,7 @@ def _repeats(name: str, reading: Reading) -> list[str]:
 
 
 def _name(row: Row) -> str:
-    return f"{row.fields.get('subset')}/{row.fields.get('id')}"
+    return f"{row.optional_name('subset')}/{row.optional_name('id')}"
 
 
 def _reward_bench_2(row: Row, reading: Reading) -> Iterator[Score]:
@@ -194,8 +197,8 @@ def _reward_bench_2(row: Row, reading: Reading) -> Iterator[Score]:
     right = sum((response.gold or 0) > 0 for response in item.responses)
     if row.fields.get("num_correct", right) != right:
         raise DataError(
-            f"{row.where}: {row.fields['num_correct']} right answers where item {item.id} has {right}: the scores are "
-            "of other data"
+            f"{row.where}: {shortened(row.fields['num_correct'])} right answers where item {item.id} has {right}: the "
+            "scores are of other data"
         )
     scores = _samples(row, reading) if "full_scores" in row.fields else [(s, False) for s in numbers(row, "scores")]
     if len(scores) != len(item.responses):
@@ -209,6 +212,10 @@ def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
     scores, errors, refused = (row.fields.get(name) for name in ("full_scores", "full_errors", "refused"))
     if not isinstance(scores, list) or not all(isinstance(own, list) for own in scores):
         raise row.wrong("full_scores", "a list of scores for each answer", scores)
+    if not isinstance(errors, list | None):
+        raise row.wrong("full_errors", "a list for each answer", errors)
+    if not all(isinstance(mark, bool | None) for mark in (refused if isinstance(refused, list) else [refused])):
+        raise row.wrong("refused", "true or false", refused)
     found = []
     missing = False
     for place, own in enumerate(scores):
@@ -216,7 +223,7 @@ def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
         known = [
             value
             for k, sample in enumerate(own)
-            if not _is_error(_at(wrong, k)) and not math.isnan(value := number(row, sample))
+            if not _is_error(_at(wrong, k)) and math.isfinite(value := number(row, sample))
         ]
         missing |= len(known) < len(own)
         mean = math.fsum(known) / len(known) if known else math.nan
@@ -240,9 +247,10 @@ def _reward_bench_2_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
     for row in (row for row in rows if times[_name(row)] == 1):
         scores = row.get("full_scores" if "full_scores" in row.fields else "scores")
         right = row.fields.get("num_correct", 1)
-        if not isinstance(scores, list) or not isinstance(right, int):
+        if not isinstance(scores, list) or type(right) is not int or not 0 <= right <= len(scores):
             raise DataError(
-                f"{row.where}: there must be a list of scores, and a number in 'num_correct' if it is there"
+                f"{row.where}: there must be a list of scores, and in 'num_correct', if it is there, how many "
+                "are of right ones"
             )
         answers = [place_holder(place) for place in range(len(scores))]
         prompt = f"(prompt of {_name(row)}, not in the file)"

@@ -13,9 +13,10 @@ from rmeval.benchmarks.llmbar import COUNTS as LLMBAR
 from rmeval.benchmarks.source import Row
 from rmeval.errors import DataError
 from rmeval.runs.forms.base import Form, Reading, Score, Verdict, has, number, pair_verdict, result_verdict, winner_of
-from rmeval.runs.forms.index import plain
+from rmeval.runs.forms.index import plain, question_of
 from rmeval.runs.forms.scores import OTHER_TEXTS, reward_bench_states, rmb_item
 from rmeval.types import Item
+from rmeval.wording import quoted
 
 __all__ = ["FORMS", "judged_by"]
 
@@ -38,7 +39,7 @@ def judged_by(row: Row) -> str | None:
 
 def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
     """The decisions on a pair, or the scores of a reward model; the second judgment is of the swapped order."""
-    item = reading.index.by_id.get(row.text("pair_id"))
+    item = reading.index.by_id.get(row.name("pair_id"))
     if item is None:
         return
     _check_pair(row, item, reading)
@@ -97,7 +98,7 @@ def _check_pair(row: Row, item: Item, reading: Reading) -> None:
     if len(item.responses) != 2 or winner is None:
         raise DataError(f"{row.where}: one verdict for the {len(item.responses)} answers of item {item.id}")
     columns = ("question", "response_A", "response_B")
-    texts = (item.prompt[-1].content, *(response.text for response in item.responses))
+    texts = (question_of(item), *(response.text for response in item.responses))
     for column, text in zip(columns, texts, strict=True):
         own = row.fields.get(column)
         if own is not None and (not isinstance(own, str) or own.strip() != text.strip()):
@@ -122,7 +123,7 @@ def _answers_of(row: Row, prompt: str, columns: tuple[str, str], reading: Readin
         return None
     first = int(item.responses[0].text.strip() != texts[0].strip())
     label, places = row.fields.get("label"), [first, 1 - first]
-    if label in (1, 2) and (item.responses[places[label - 1]].gold or 0) <= 0:
+    if type(label) is int and label in (1, 2) and (item.responses[places[label - 1]].gold or 0) <= 0:
         reading.remark(OTHER_LABEL)
     return item, places
 
@@ -170,9 +171,7 @@ def _run_bench(row: Row, reading: Reading) -> Iterator[Verdict]:
     if found is None:
         return
     item, places = found
-    label, result = row.get("label"), row.get("result")
-    if label not in (1, 2):
-        raise DataError(f"{row.where}: the label must be 1 or 2, the better of both, not {label!r}")
+    label, result = row.label("label"), row.get("result")
     if not isinstance(result, dict) or not any(isinstance(result.get(key), dict) for key in ("orig", "swap")):
         raise row.wrong("result", "an object with 'orig', 'swap' or both", result)
     for order, key in enumerate(("orig", "swap")):
@@ -188,7 +187,7 @@ def _run_bench_right(row: Row, result: Mapping[str, Any], reading: Reading) -> f
     """Whether a verdict is right, 0.5 for a tie; NaN for one that is wrong in the file and names no answer."""
     right = result.get("is_correct")
     if right not in (0, 0.5, 1):
-        raise DataError(f"{row.where}: 'is_correct' must be true or false, not {right!r}")
+        raise DataError(f"{row.where}: 'is_correct' must be true or false, not {quoted(right)}")
     prediction = result.get("prediction")
     if right or str(prediction).strip().lower() in ("1", "2", "a", "b"):
         return float(right)
@@ -225,7 +224,7 @@ def _as_llmbar(row: Row) -> dict[str, Any]:
 
 
 def _as_hhh(row: Row) -> dict[str, Any]:
-    marks = [int(row.get("label") == place) for place in (1, 2)]
+    marks = [int(row.label("label") == place) for place in (1, 2)]
     return {
         "input": row.get("instruction"),
         "targets": {"choices": [row.get("response1"), row.get("response2")], "labels": marks},
@@ -234,7 +233,7 @@ def _as_hhh(row: Row) -> dict[str, Any]:
 
 def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
     """Right or wrong, of RewardBench's generative script, which counts a verdict that it cannot read one half."""
-    item, by_texts = reading.index.find(row, [str(row.fields.get("subset", ""))])
+    item, by_texts = reading.index.find(row, [row.optional_name("subset") or ""])
     if item is None:
         return
     if by_texts:
@@ -262,16 +261,21 @@ def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
         raise DataError(f"{row.where}: its texts are not answers of item {item.id}, which has its uid and category")
     # A list may hold a text twice: each of its rows is about another one.
     place = next((k for k in wrong if not reading.again(f"{item.id} {k}")), wrong[0])
-    swapped = row.fields.get("Is_Chosen_Answer_Shuffled_toPositionB")
+    swapped = row.fields.get(_SHUFFLED)
+    if not isinstance(swapped, bool | None):
+        raise row.wrong(_SHUFFLED, "true or false", swapped)
     right = _rm_r1_right(row, swapped, reading)
     yield pair_verdict(item, 0, place, 0, right, None if swapped is None else not swapped)
+
+
+_SHUFFLED = "Is_Chosen_Answer_Shuffled_toPositionB"
 
 
 def _rm_r1_right(row: Row, swapped: Any, reading: Reading) -> float:
     """The result, and NaN where RM-R1 counts as wrong what holds no verdict: no letter, or both."""
     value, text = row.get("results"), row.fields.get("answers")
     if value not in (0, 0.5, 1):
-        raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a tie, not {value!r}")
+        raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a tie, not {quoted(value)}")
     if value == 0.5:
         reading.remark("the file counts a tie one half (--policy shared-ties@1 counts it so, too)")
         return 0.5

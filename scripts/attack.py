@@ -1,0 +1,69 @@
+"""Attacks rmeval as disks, other processes and other people's files do, and counts what does not hold.
+
+python scripts/attack.py [--only NAME ...] [--scale 0.1] [--seed 0]
+
+Each attack prints how often it was tried and how often what went wrong: `wrong` (another number than the right one, and
+exit code 0), `lost` (a repeated command does not give what it would have given), `traceback`, `crash`, `hang`, `litter`
+(files that stay), `no sentence` (exit code 2 without one line `error: ...`). `refused` is no fault: exit code 2 and a
+sentence. Exit code 1 if anything did not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.attacks import bombs, folders, kills, races
+from scripts.attacks.harness import Worker, spread, warm
+
+ATTACKS: dict[str, tuple[Worker, int]] = {
+    "flips": (folders.flips, 3000),
+    "cuts": (folders.cuts, 1000),
+    "operations": (kills.operations, 200),
+    "moments": (kills.moments, 100),
+    "targets": (races.targets, 3000),
+    "growing": (races.growing, 1000),
+    "swaps": (races.swaps, 100),
+    "bombs": (bombs.bombs, 2),
+}
+"""By name: an attack, and how many tries are its full size."""
+
+
+def show(line: str) -> None:
+    """Prints a line of the table, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Runs the attacks that are asked for, and prints a line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=ATTACKS, default=list(ATTACKS))
+    parser.add_argument("--scale", type=float, default=1.0, help="part of the full size")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    warm()
+    faults = 0
+    show("| attack | tries | refused | faults | seconds |\n|---|---|---|---|---|")
+    for name in given.only:
+        worker, size = ATTACKS[name]
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="attack-") as folder:
+            tally = spread(worker, Path(folder), given.seed, max(2, round(size * given.scale)))
+        counts = {fault: count for fault, count in sorted(tally.counts.items()) if fault != "refused"}
+        shown = ", ".join(f"{count} {fault}" for fault, count in counts.items()) or "0"
+        seconds = time.monotonic() - start
+        show(f"| {tally.name} | {tally.tries} | {tally.counts['refused']} | {shown} | {seconds:.0f} |")
+        for example in tally.examples:
+            sys.stderr.write(f"  {example}\n")
+        faults += tally.faults
+    sys.exit(faults > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Attacks on rmeval, by what is attacked; `scripts/attack.py` runs them."""

@@ -1,0 +1,342 @@
+"""Templates that strangers wrote: the same text at each rendering, within bounds of time and memory.
+
+Templates run in jinja2's sandbox, which keeps them from Python's objects and leaves open how long they run, how much
+they build, and that they read the clock. Here every loop and call looks at the time, and whatever makes a text or a
+list longer is counted before it is made. No timer is involved, so that this holds in any thread.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import inspect
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.runtime import Macro, Undefined, str_join
+from jinja2.sandbox import SandboxedEnvironment
+from transformers.utils import chat_template_utils
+
+from rmeval.errors import ModelError
+from rmeval.limits import limit
+
+__all__ = ["ChatTemplate", "bounded", "today", "with_date"]
+
+_DATE = datetime.date(2024, 7, 26)
+"""The day that templates get which write today's date: a score must not depend on the day it is made on. It is the one
+that Llama 3.1's template falls back to."""
+_CALL = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
+_MOST_BITS = 1 << 16
+"""Bits of a number in a template."""
+_MOST_VALUES = 1_000_000
+"""Values in a list or mapping of a template, those within one another included."""
+_WRITTEN = (bool, int, float, bytes, range, Undefined, type(None))
+"""What is written out as the same text each time, besides texts, lists and mappings."""
+_RANDOM = ("lipsum", "random")
+"""What jinja2 gives templates to write another text each time."""
+
+
+def today(format: str) -> str:  # noqa: A002  It is called by this name.
+    """`strftime_now` of chat templates, for a fixed day."""
+    # The seconds since 1970 are those of this machine's time zone otherwise.
+    return _DATE.strftime(re.sub(r"%(%|s)", lambda code: "1721952000" if code[1] == "s" else "%%", format))
+
+
+def with_date(template: Any) -> Any:
+    """The template, or templates by name, with the date written into its plain calls; its digest is taken of this."""
+    if isinstance(template, dict):
+        return {name: with_date(one) for name, one in template.items()}
+    return _CALL.sub(lambda call: repr(today(call[2])), template)
+
+
+class ChatTemplate(str):
+    """A chat template that transformers compiles as it is done here."""
+
+    def __new__(cls, text: str, where: str) -> ChatTemplate:
+        """Takes the template's text, and what to call it in messages."""
+        made = super().__new__(cls, text)
+        made._where = where
+        made._compiled = None
+        return made
+
+    _where: str
+    _compiled: jinja2.Template | None
+
+    def compiled(self) -> jinja2.Template:
+        """The template in the environment of transformers, with bounds and a fixed date."""
+        if self._compiled is None:
+            # Of an empty template: compiling computes what is constant, for which there are no bounds yet.
+            environment = inspect.unwrap(_compile)("").environment
+            environment.globals["strftime_now"] = today
+            self._compiled = bounded(environment, self._where).from_string(str(self))
+        return self._compiled
+
+
+_compile = chat_template_utils._compile_jinja_template
+
+
+def _compile_either(template: str) -> jinja2.Template:
+    return template.compiled() if isinstance(template, ChatTemplate) else _compile(template)
+
+
+# transformers makes placeholders of functions among a template's variables, so that its own can't be replaced there.
+chat_template_utils._compile_jinja_template = _compile_either
+
+
+def bounded(environment: SandboxedEnvironment, where: str) -> SandboxedEnvironment:
+    """Gives an environment of the sandbox bounds: those of `rmeval.limits` for each rendering.
+
+    Args:
+        environment: The environment, which is changed.
+        where: What its template is called in messages.
+    """
+    environment.__class__ = type("Bounded", (_Bounds, type(environment)), {})
+    made: Any = environment
+    made.meter = _Meter(where)
+    made.finalize = made.meter.shown
+    made.code_generator_class = _Generator
+    made.template_class = _Template
+    made.intercepted_binops = frozenset(("+", "*", "**", "%"))
+    made.filters = {name: _filter(name, found, made.meter) for name, found in environment.filters.items()}
+    for name in _RANDOM:
+        refuse = functools.partial(made.meter.refuse_random, name)
+        (made.filters if name in made.filters else made.globals)[name] = refuse
+    return environment
+
+
+class _Meter(threading.local):
+    """Counts what one rendering does. Each thread has its own count."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self.begin()
+
+    def begin(self) -> None:
+        """Begins to count anew."""
+        self._left = self._most = limit("TEMPLATE_CHARACTERS")
+        self._seconds = limit("TEMPLATE_SECONDS")
+        self._end = time.monotonic() + self._seconds
+
+    def spend(self, characters: int) -> None:
+        """Takes in that some characters are made.
+
+        Raises:
+            ModelError: If they are too many, or it has taken too long.
+        """
+        self.refuse_over(characters)
+        self._left -= characters
+        if time.monotonic() > self._end:
+            raise ModelError(self._sentence(f"takes longer than {self._seconds} seconds", "SECONDS"))
+
+    def refuse_over(self, characters: int) -> None:
+        """Raises a ModelError if there is no room for some characters, which are not made yet."""
+        if characters > self._left:
+            raise ModelError(self._sentence(f"builds more than {self._most} characters", "CHARACTERS"))
+
+    def weighed(self, value: Any) -> Any:
+        """A value that was made, after it is counted; of what it holds only the number, which is there already."""
+        if isinstance(value, str):
+            self.spend(len(value))
+        elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise OverflowError("a number with too many digits")
+        elif isinstance(value, list | tuple | Mapping | set):
+            self.weight(value)
+            self.spend(len(value))
+        return value
+
+    def shown(self, value: Any) -> Any:
+        """A value that is going to be written out, after it is counted."""
+        self.spend(len(value) if isinstance(value, str) else self.weight(value, shown=True))
+        return value
+
+    def weight(self, value: Any, shown: bool = False) -> int:
+        """How many characters and values a value holds, those that it holds several times counted each time.
+
+        Raises:
+            ModelError: If they are too many; or if `shown`, and one is written with its address in memory.
+        """
+        total, values, waiting = 0, 0, [value]
+        while waiting:
+            one = waiting.pop()
+            values += 1
+            if isinstance(one, str):
+                total += len(one)
+            elif isinstance(one, Mapping):
+                waiting += one.keys()
+                waiting += one.values()
+            elif isinstance(one, list | tuple | set | frozenset):
+                waiting += one
+            elif shown and not isinstance(one, _WRITTEN):
+                raise ModelError(
+                    f"{self._where} writes out a {type(one).__name__}, which is no text, and is another one each time: "
+                    "correct the template"
+                )
+            if values > _MOST_VALUES or total > self._most:
+                self.refuse_over(self._most + 1)
+        return total + values
+
+    def refuse_random(self, name: str, *given: Any, **named: Any) -> str:
+        """Stands for what gives another text each time.
+
+        Raises:
+            ModelError: Always.
+        """
+        raise ModelError(f"{self._where} uses {name}, which gives another text each time: correct the template")
+
+    def _sentence(self, what: str, name: str) -> str:
+        return (
+            f"{self._where} {what} for one conversation: give another template, or if it is meant to do that set "
+            f"RMEVAL_MAX_TEMPLATE_{name} to more"
+        )
+
+
+class _Bounds(SandboxedEnvironment):
+    """What compiled templates call."""
+
+    meter: _Meter
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+        # The sandbox puts a function of its own around the method `format`.
+        owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
+        if isinstance(owner, str):
+            given = (*args, *kwargs.values())
+            __self.meter.refuse_over(_growth(__obj.__name__, (owner, *given), __self.meter))
+            if __obj.__name__ in _SHOWING:
+                __self.meter.weight(given, shown=True)
+        found = super().call(__context, __obj, *args, **kwargs)
+        return found if isinstance(__obj, Macro) else __self.meter.weighed(found)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        meter = self.meter
+        sizes = [one for one in (left, right) if isinstance(one, str | list | tuple)]
+        if operator == "**" and isinstance(left, int) and isinstance(right, int):
+            if left.bit_length() * abs(right) > _MOST_BITS:
+                raise OverflowError("a number with too many digits")
+        elif operator == "*" and sizes:
+            times = next((one for one in (left, right) if isinstance(one, int)), 1)
+            meter.refuse_over(meter.weight(sizes[0]) * max(times, 0))
+        elif operator == "%" and isinstance(left, str):
+            meter.refuse_over(_growth("format", (left, right), meter))
+            meter.weight(right, shown=True)
+        return meter.weighed(super().call_binop(context, operator, left, right))
+
+    def joined(self, parts: tuple[Any, ...]) -> str:
+        """`a ~ b`."""
+        for part in parts:
+            self.meter.shown(part)
+        return str_join(parts)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        for node in tree.find_all((nodes.For, nodes.Macro, nodes.CallBlock, nodes.Block)):
+            text = sum(len(one.data) for one in node.find_all(nodes.TemplateData))
+            step = nodes.Call(nodes.EnvironmentAttribute(_STEP), [nodes.Const(text + 1)], [], None, None)
+            node.body.insert(0, nodes.ExprStmt(step).set_lineno(node.lineno))  # type: ignore[attr-defined]
+        return tree
+
+
+_STEP = "meter.spend"
+
+
+class _Generator(CodeGenerator):
+    """Writes code that counts."""
+
+    def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: N802
+        if isinstance(node.node, nodes.EnvironmentAttribute) and node.node.name == _STEP:
+            self.write(f"environment.{_STEP}({node.args[0].value})")  # type: ignore[attr-defined]
+        else:
+            super().visit_Call(node, frame, forward_caller=forward_caller)
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
+        self.write("environment.joined((")
+        for one in node.nodes:
+            self.visit(one, frame)
+            self.write(", ")
+        self.write("))")
+
+    def visit_List(self, node: nodes.List, frame: Frame) -> None:  # noqa: N802
+        self._counted(super().visit_List, node, frame, bool(node.items))
+
+    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:  # noqa: N802
+        self._counted(super().visit_Dict, node, frame, bool(node.items))
+
+    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:  # noqa: N802
+        self._counted(super().visit_Tuple, node, frame, node.ctx == "load" and bool(node.items))
+
+    def _counted(self, visit: Callable[[Any, Frame], None], node: nodes.Node, frame: Frame, counts: bool) -> None:
+        self.write("environment.meter.weighed(" if counts else "")
+        visit(node, frame)
+        self.write(")" if counts else "")
+
+
+class _Template(jinja2.Template):
+    """A template each of whose renderings is counted by itself."""
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        meter: _Meter = self.environment.meter  # type: ignore[attr-defined]
+        meter.begin()
+        return super().render(*args, **kwargs)
+
+
+def _filter(name: str, found: Callable[..., Any], meter: _Meter) -> Callable[..., Any]:
+    """A filter that counts what it makes."""
+
+    @functools.wraps(found)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        if name in _GROWING:
+            if name == "join":
+                # A generator would be used up by looking at it.
+                args = tuple(list(one) if isinstance(one, Iterator) else one for one in args)
+            meter.refuse_over(_growth(name, (*args, *kwargs.values()), meter))
+        result = found(*args, **kwargs)
+        return result if isinstance(result, Iterator) else meter.weighed(result)
+
+    return counted
+
+
+def _growth(name: str, given: tuple[Any, ...], meter: _Meter) -> int:
+    """An upper bound of the characters by which the result of a method or filter exceeds what it is given.
+
+    Args:
+        name: Its name.
+        given: The text or list that it is used on, and its arguments.
+        meter: What counts.
+    """
+    if name not in _GROWING:
+        return 0
+    numbers = [abs(one) for one in given if isinstance(one, int)]
+    texts = [one for one in given if isinstance(one, str)]
+    lists: list[Any] = [one for one in given if isinstance(one, list | tuple | Mapping | set | range)]
+    if name in _SHOWING:
+        lists += [one for one in given if isinstance(one, Iterator)]
+        numbers += [abs(one) for own in lists if isinstance(own, tuple) for one in own if isinstance(one, int)]
+    size = sum(meter.weight(one, shown=name in _SHOWING) for one in [*texts, *lists])
+    number, longest = max(numbers, default=0), max(map(len, texts), default=0)
+    if name == "replace" and len(texts) >= 3:
+        return texts[0].count(texts[1]) * len(texts[2])
+    if name == "join":
+        return size + (len(lists[0]) * longest if lists else len("".join(texts[:1])) * len("".join(texts[1:2])))
+    if name in ("format", "format_map"):
+        template = "".join(texts[:1])
+        widths = sum(int(width[:20]) for width in re.findall(r"[0-9]+", template))
+        return widths + number + (template.count("%") + template.count("{")) * size
+    if name == "indent":
+        return size + "".join(texts[:1]).count("\n") * max([number, *map(len, texts[1:])])
+    if name in ("translate", "wordwrap"):
+        return longest * (size - longest)
+    return size * max(1, number) if name in _MULTIPLYING else size + number * (1000 if name == "round" else 1)
+
+
+_MULTIPLYING = ("expandtabs", "tojson")
+_SHOWING = ("format", "format_map", "join", "pprint", "string", "xmlattr")
+_GROWING = frozenset(
+    {*_MULTIPLYING, *_SHOWING, "batch", "center", "indent", "ljust", "replace", "rjust", "round", "slice"}
+    | {"translate", "wordwrap", "zfill"}
+)
+"""Methods of texts, and filters, whose result may be much longer than what they are given."""

@@ -1,0 +1,114 @@
+"""Secrets: how they are recognised, by their names or by what they look like, and kept out of what is written."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["redacted", "secret_in", "secret_name"]
+
+_SHOWN = "[redacted]"
+_NAME = re.compile(
+    r"(^|_)(token|auth|authorization|bearer|cookie|credentials?|headers?|jwt|keys?|"
+    r"pass(words?|wd|phrase)|prox(y|ies)|pwd|secrets?)$|(api|access|private|secret)_?key(_id)?s?$|(auth|access)token$"
+)
+_PART_OF_TEXT = re.compile(
+    r"(bos|eos|unk|sep|pad|cls|mask|additional|special|extra|image|audio|video|boi|eoi|boa|eoa|mark|turn)s?_tokens?$"
+)
+"""Names of tokens that are pieces of text."""
+_CERTAIN = re.compile(
+    r"(^|_)(password|passwd|authorization|hf_token|auth_token|access_token|api_key|apikey|secret_key)$"
+)
+"""Names in files of rmeval's own whose values are secrets whatever they look like."""
+_VALUES = (
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{20,}"),
+    re.compile(r"\bsk-(?=[\w-]{0,40}?(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16})[\w-]{20,}"),
+    re.compile(r"\b(gh[pousr]|gsk|r8|npm)_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\b(glpat|nvapi|pypi)-[\w-]{20,}"),
+    re.compile(r"\bxox[a-z]-[A-Za-z0-9-]{10,}"),
+    re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[\w-]{35}"),
+    re.compile(r"\beyJ[\w-]{8,4000}\.[\w-]{8,4000}\.[\w-]{6,}"),
+    re.compile(r"(?<=[Bb]earer )(?=\S{0,200}[0-9])[\w.~+/=-]{12,}|(?<=[Aa]uthorization: )[^\r\n,'\"}]+"),
+    re.compile(r"(?<=://)[^\s/@:]{0,200}:[^\s/@]{1,200}(?=@)|(?<=://)(?=[^\s/@]{0,200}[0-9])[\w-]{16,200}(?=@)"),
+    re.compile(
+        r"(?i)(?<=[?&;])((?:[\w-]{0,40}[-_])?(?:token|api[-_]?key|key|sig|signature|password|passwd|secret|auth|credential))="
+        r"[^&\s#'\"]+"
+    ),
+    re.compile(
+        r"(?i)\b((?:\w{1,40}[-_])?(?:token|api[-_]?key|password|passwd|secret))(?:['\"]?\s?[=:]\s?['\"]?)"
+        r"(?=[\w./+=-]{0,200}[0-9])(?=[\w./+=-]{0,200}[a-z])[\w./+=-]{12,}"
+    ),
+)
+"""What secrets look like. In the last two a group keeps the name that stands before one."""
+_SHORTEST = 12
+"""Letters of a secret in the environment that is looked for elsewhere."""
+
+
+def secret_name(name: str) -> bool:
+    """Whether an option's name says that its value is a secret, in whatever case: `HF_TOKEN`, `apiKey`, `api-key`."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").replace(" ", "_").lower()
+    return _NAME.search(plain) is not None and _PART_OF_TEXT.search(plain) is None
+
+
+def secret_in(values: Mapping[str, Any]) -> str | None:
+    """The first name of a secret among options, or the name of an option with a secret in it; None without one.
+
+    Args:
+        values: Options and their values, which may hold others.
+    """
+    for name, value in values.items():
+        if secret_name(str(name)) or any(secret_name(key) for key in _keys(value)) or redacted(value) != value:
+            return str(name)
+    return None
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            yield str(name)
+            yield from _keys(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _keys(one)
+
+
+def redacted(value: Any) -> Any:
+    """A text, or the texts in lists and mappings, with a mark in the place of each secret.
+
+    Secrets are what looks like one, such as access tokens, passwords in addresses and private keys, and the values of
+    variables of the environment that have a secret's name.
+    """
+    return _redacted(value, [secret for secret in _of_environment() if len(secret) >= _SHORTEST])
+
+
+def _of_environment() -> Iterator[str]:
+    return (value.strip() for name, value in os.environ.items() if secret_name(name))
+
+
+def _redacted(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, str):
+        for pattern in _VALUES:
+            value = pattern.sub(_mark, value)
+        for secret in secrets:
+            value = value.replace(secret, _SHOWN)
+        return value
+    if isinstance(value, Mapping):
+        return {
+            name: _SHOWN if isinstance(one, str) and one and _is_certain(name) else _redacted(one, secrets)
+            for name, one in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return type(value)(_redacted(one, secrets) for one in value) if type(value) in (list, tuple) else value
+    return value
+
+
+def _is_certain(name: Any) -> bool:
+    return isinstance(name, str) and _CERTAIN.search(name.replace("-", "_").lower()) is not None
+
+
+def _mark(found: re.Match[str]) -> str:
+    groups = found.re.groups
+    name = found[1] if groups == 1 and found.re.flags & re.IGNORECASE else None
+    return f"{name}={_SHOWN}" if name else _SHOWN

@@ -1,0 +1,122 @@
+"""Parquet files that carry their own checksum and say which run they are of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rmeval.errors import DamagedError, explain_read_error
+from rmeval.files import opened, replacing
+
+__all__ = ["reading", "writing"]
+
+_SUM = "sha256"
+_NONE = b"0" * 64
+_MARK = b"\x06sha256\x18\x40"
+"""How the footer writes the name of the checksum: with its length, then that of the value."""
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def writing(path: Path, schema: pa.Schema, run: str | None) -> Iterator[pq.ParquetWriter]:
+    """A writer of a table that takes the place of `path` when the block ends.
+
+    The footer's `sha256` is that of the whole file with 64 zeros in its place: pages have checksums of their own, and
+    the footer, which says how they are read, has none.
+
+    Args:
+        path: The file.
+        schema: Its columns.
+        run: The run that it is of, from `run_id`.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    with replacing(path) as file:
+        with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
+            yield writer
+            writer.add_key_value_metadata({"run": run or "", _SUM: _NONE.decode()})
+        place = _place(file)
+        assert place is not None
+        digest = _digest(file, place)
+        file.seek(place)
+        file.write(digest)
+
+
+@contextmanager
+def reading(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
+    """A table, checked; it is opened once, so that one that is replaced meanwhile is read to its end.
+
+    Files of earlier versions have no checksum.
+
+    Args:
+        path: The file.
+        run: The run that it must be of, where it says so.
+
+    Raises:
+        DamagedError: If it is missing, damaged, or cannot be parsed; also by what the block does with it.
+        RunError: If it cannot be opened.
+    """
+    try:
+        file = opened(path)
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path} is missing") from error
+    except OSError as error:
+        raise explain_read_error(error, path) from error
+    with file:
+        try:
+            place = _place(file)
+            if place is not None and _stated(file, place) != _digest(file, place):
+                raise pa.ArrowInvalid("its checksum is not that of its contents")
+            with pq.ParquetFile(file, page_checksum_verification=True) as table:
+                own = (table.metadata.metadata or {}).get(b"run", b"").decode()
+                if run is not None and own not in ("", run):
+                    raise pa.ArrowInvalid(f"it belongs to the run {own}, not {run}")
+                yield table
+        except _TROUBLE as error:
+            reason = " ".join(str(error).split())[-160:]
+            raise DamagedError(f"{path} is damaged ({reason})") from error
+
+
+_TROUBLE = (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
+"""What pyarrow, and our own reading of what it gives, make of damaged files."""
+
+
+def _place(file: BinaryIO) -> int | None:
+    """Where the checksum stands; None in a file without one."""
+    size = file.seek(0, 2)
+    if size < 12:
+        return None
+    file.seek(size - 8)
+    length = int.from_bytes(file.read(4), "little")
+    start = max(size - 8 - length, 0)
+    file.seek(start)
+    footer = file.read(size - 8 - start)
+    found = footer.rfind(_MARK) + len(_MARK)
+    return start + found if found >= len(_MARK) and len(footer) >= found + len(_NONE) else None
+
+
+def _stated(file: BinaryIO, place: int) -> bytes:
+    file.seek(place)
+    return file.read(len(_NONE))
+
+
+def _digest(file: BinaryIO, place: int) -> bytes:
+    """The checksum of a file, with zeros where its own checksum stands."""
+    total = hashlib.sha256()
+    file.seek(0)
+    left = place
+    while left and (chunk := file.read(min(left, _CHUNK))):
+        total.update(chunk)
+        left -= len(chunk)
+    total.update(_NONE)
+    file.seek(place + len(_NONE))
+    while chunk := file.read(_CHUNK):
+        total.update(chunk)
+    return total.hexdigest().encode()

@@ -1,0 +1,124 @@
+"""Names are texts or whole numbers; nothing else becomes one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rmeval
+from rmeval.benchmarks import load_benchmark
+from rmeval.errors import DataError
+from tests.benchmarks import test_judgebench, test_ppe_correctness, test_ppe_preference, test_reward_math
+from tests.benchmarks.test_reward_bench_2 import whole
+from tests.data import pair_rows, reward_bench_rows, rm_bench_rows
+
+Rows = list[dict[str, Any]]
+NO_NAMES: list[Any] = [float("nan"), 1.0, True, ["a"], {"a": [1]}, "", " \n"]
+COLUMNS: list[tuple[str, str, Callable[[], Rows]]] = [
+    ("pairs", "id", lambda: pair_rows(1)),
+    ("pairs", "subset", lambda: pair_rows(1)),
+    ("reward-bench", "id", lambda: reward_bench_rows({"hep-go": 1})),
+    ("reward-bench", "subset", lambda: reward_bench_rows({"hep-go": 1})),
+    ("reward-bench-2", "id", lambda: whole(1)),
+    ("rm-bench", "id", lambda: rm_bench_rows("chat", 1, with_domain=True)),
+    ("rm-bench", "domain", lambda: rm_bench_rows("chat", 1, with_domain=True)),
+    ("rm-bench", "language", lambda: rm_bench_rows("chat", 1, with_domain=True)),
+    ("judgebench", "pair_id", lambda: test_judgebench.rows(1)),
+    ("reward-math", "problem_id", lambda: test_reward_math.rows(1)),
+    ("ppe-preference", "question_id", lambda: test_ppe_preference.many(1)),
+    ("ppe-correctness", "question_id", lambda: test_ppe_correctness.whole(1)),
+]
+
+
+@pytest.mark.parametrize("value", NO_NAMES, ids=repr)
+@pytest.mark.parametrize(
+    ("benchmark", "column", "rows"), COLUMNS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_what_is_no_name(benchmark: str, column: str, rows: Callable[[], Rows], value: Any, tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows()))
+    assert list(load_benchmark(benchmark, str(file)).load())
+    file.write_text("".join(json.dumps(row | {column: value}) + "\n" for row in rows()))
+    with pytest.raises(DataError, match=r"a.jsonl line 1: ") as caught:
+        list(load_benchmark(benchmark, str(file)).load())
+    assert "\n" not in str(caught.value)
+
+
+def test_names_of_pairs(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    rows = [row | {"id": name, "subset": 7} for row, name in zip(pair_rows(3), ("x", 12, None), strict=True)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [(item.id, item.subset) for item in load_benchmark("pairs", str(file)).load()] == [
+        ("x", "7"),
+        ("12", "7"),
+        ("2", "7"),
+    ]
+    for name in ("12", 12):
+        file.write_text("".join(json.dumps(row | {"id": name}) + "\n" for row in rows[:2]))
+        with pytest.raises(DataError, match="item 1 and item 2 of pairs have the id '12'"):
+            rmeval.evaluate("baseline:longest", "pairs", file, out=tmp_path / "runs")
+
+
+def test_a_name_has_a_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps(pair_rows(1)[0] | {"id": "x" * 100}))
+    assert next(iter(load_benchmark("pairs", str(file)).load())).id == "x" * 100
+    monkeypatch.setenv("RMEVAL_MAX_NAME_CHARACTERS", "99")
+    with pytest.raises(DataError, match="column 'id' must be a name, and holds 100 characters, more than 99"):
+        list(load_benchmark("pairs", str(file)).load())
+
+
+PROMPTS = [[], "[]", None, [{"role": " ", "content": "x"}], [{"role": "user", "content": None}]]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_prompts_without_messages(prompt: Any, tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps({"prompt": prompt, "chosen": "a", "rejected": "b"}))
+    if prompt == "[]":  # A text like any other.
+        (item,) = load_benchmark("pairs", str(file)).load()
+        assert item.prompt[0].content == "[]"
+        return
+    with pytest.raises(DataError, match=r"a.jsonl line 1: column 'prompt' "):
+        list(load_benchmark("pairs", str(file)).load())
+
+
+OUTSIDE = """
+from rmeval.benchmarks import Card
+from rmeval.types import Contest, Item, Message, Response
+
+class Own:
+    card = Card("own", "Own", "", "", None, "", "", "")
+    def __init__(self, data=None):
+        self.data = data
+    def load(self):
+        answers = (Response("x", 1.0), Response("y", 0.0))
+        own = dict(id="a", subset="s", prompt=(Message("user", "q"),), responses=answers,
+                   contests=(Contest((0, 1)),), cluster="c") | {change}
+        yield Item(**own)
+    def aggregate(self, items, evidence, policy, intervals=True):
+        return []
+    def notes(self, items):
+        return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("{'id': float('nan')}", "item 1 of own has id nan, which must be a text that is not empty"),
+        ("{'subset': True}", "item 1 of own has subset True"),
+        ("{'cluster': ''}", "item 1 of own has cluster ''"),
+        ("{'group': 3}", "item 1 of own has group 3"),
+        ("{'prompt': ()}", "item 1 of own has no prompt"),
+        ("{'responses': (), 'contests': ()}", "item 1 of own has no responses"),
+    ],
+)
+def test_items_from_outside(change: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OUTSIDE.replace("{change}", change))
+    with pytest.raises(DataError, match=sentence):
+        rmeval.evaluate("baseline:longest", f"{tmp_path}/own.py:Own", out=tmp_path / "runs")

@@ -1,0 +1,126 @@
+"""Secrets stay out of what is written; ordinary texts stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import rmeval
+from rmeval import ModelError
+from rmeval.redaction import redacted, secret_in, secret_name
+from tests.command import process
+
+TOKEN = "hf_" + "aB3dE5" * 6
+
+SECRETS = [
+    TOKEN,
+    "sk-" + "abcDEF123456" * 4,
+    "sk-ant-api03-a1B2c3D4e5F6g7H8i9J0-kk",
+    "ghp_" + "a1" * 18,
+    "github_pat_" + "a1" * 20,
+    "xoxb-123456789012-abc",
+    "AKIAIOSFODNN7EXAMPLE",
+    "AIza" + "a1b2c3d" * 5,
+    "Bearer abcdef0123456789abcdef",
+    "Authorization: Basic dXNlcjpwYXNz",
+    "https://user:pa55w0rd@host.org/x",
+    "https://h/x?token=abcdefg&b=1",
+    "https://h/x?X-Amz-Signature=aaaa",
+    "eyJhbGciOiJIUzI1NiIs.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4",
+    "api_key='abc123def456ghi'",
+    "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_what_looks_like_a_secret(secret: str) -> None:
+    found = redacted({"a": [f"before {secret} after"]})["a"][0]
+    assert "[redacted]" in found and secret not in found and found.startswith("before ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sha256:" + "0123456789abcdef" * 4,
+        "0123456789abcdef0123456789abcdef01234567",
+        "hf_org/model",
+        "org/sk-reward-model-70b-instruct",
+        "sk-learn-model-of-many-words-v2",
+        "the tokenizer gives token 400 where it knows 300 tokens",
+        "bos_token='<|im_start|>'",
+        "https://huggingface.co/org/model/tree/main?x=1",
+        "https://host:8080/path",
+        "git@github.com:org/repo.git",
+        "Bearer responsibilities",
+        "s3://bucket/key",
+        "key: value",
+        "max_tokens=4096",
+    ],
+)
+def test_what_is_none(text: str) -> None:
+    assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token",
+        "HF_TOKEN",
+        "hfToken",
+        "apiKey",
+        "api-key",
+        "headers",
+        "Authorization",
+        "proxies",
+        "AWS_SECRET_ACCESS_KEY",
+    ],
+)
+def test_names_of_secrets_are_refused_at_any_depth(name: str) -> None:
+    assert secret_name(name)
+    for given in ({name: "x"}, {"adapter": {name: "x"}}, {"a": [{"b": {name: "x"}}]}):
+        with pytest.raises(ModelError, match="set HF_TOKEN instead"):
+            rmeval.load_model("anything", model_kwargs=given)
+
+
+def test_values_of_secrets_are_refused_under_any_name() -> None:
+    with pytest.raises(ModelError, match="set HF_TOKEN instead") as found:
+        rmeval.load_model("anything", tokenizer_kwargs={"a": [TOKEN]})
+    assert TOKEN not in str(found.value)
+
+
+@pytest.mark.parametrize("name", ["bos_token", "num_labels", "max_tokens", "key_mapping", "num_key_value_heads"])
+def test_names_of_other_things(name: str) -> None:
+    assert secret_in({name: {"quant_method": "bitsandbytes", "load_in_4bit": True}}) is None
+
+
+def test_values_of_secret_variables_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "quite-plain-words")
+    assert redacted("refused: quite-plain-words is unknown") == "refused: [redacted] is unknown"
+
+
+def test_nothing_of_a_run_holds_a_secret(tmp_path: Path) -> None:
+    """A scorer's errors quote it, its file's name and the data's address hold it."""
+    scorer = tmp_path / "mine.py"
+    scorer.write_text(
+        "import logging\n"
+        "def score(conversations):\n"
+        f"    logging.getLogger('rmeval').warning('at https://me:{TOKEN}@host')\n"
+        f"    raise RuntimeError('401 for https://me:pa55w0rd@host/?token=abc1 with {TOKEN}')\n"
+    )
+    out = tmp_path / "runs"
+    done = process("-m", "rmeval", "run", f"{scorer}:score", "-b", "rm-bench-synthetic", "--size", "4", "-o", str(out))
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "a", "response": "b"}\n')
+    scored = process("-m", "rmeval", "score", f"{scorer}:score", str(rows), "-o", str(tmp_path / "scored.jsonl"))
+    written = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+    written += (tmp_path / "scored.jsonl").read_bytes()
+    said = "".join([done.stdout, done.stderr, scored.stdout, scored.stderr])
+    assert b"401 for" in written and "note: at" in said
+    for secret in (TOKEN, "pa55w0rd", "token=abc1"):
+        assert secret.encode() not in written and secret not in said
+
+
+def test_error_sentences(tmp_path: Path) -> None:
+    done = process("-m", "rmeval", "run", f"https://me:{TOKEN}@host/model", "-b", "rm-bench-synthetic")
+    assert done.returncode == 2 and TOKEN not in done.stderr and "[redacted]" in done.stderr
