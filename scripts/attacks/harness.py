@@ -236,7 +236,7 @@ def warm() -> None:
     for module in pkgutil.walk_packages(rmeval.__path__, "rmeval."):
         if not module.name.startswith(("rmeval.engines.hf", "rmeval.__main__")):
             import_module(module.name)
-    for name in ("pyarrow.parquet", "rich.table", "scipy.stats"):
+    for name in ("pyarrow.parquet", "rich.table", "scipy.stats", "typer._adapters"):
         import_module(name)
     # Typer makes the commands anew at each call, which takes longer than most of them.
     command_line: Any = import_module("rmeval.cli.app")

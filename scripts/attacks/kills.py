@@ -64,12 +64,12 @@ def moments(share: Share) -> Tally:
         expected = _state(writing, place)
         length = time.monotonic() - start
         _empty(place)
-        died = True
-        while died:
+        ended = False
+        while not ended:
             number = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[share.dice.randrange(3)]
             done = call(writing.arguments(place), prepare=_die_after(share.dice.uniform(0, length), number))
-            died = done.code in (-number, 128 + number)
-            fault = None if died or done.code == 0 else done.fault or "lost"
+            ended = done.code == 0
+            fault = None if ended or done.code in (-number, 128 + number) else done.fault or "lost"
             if "Traceback" in done.err + done.out or "Exception ignored" in done.err:
                 fault = "traceback"
             tally.add(fault, f"{writing.arguments(place)[0]} after {number.name}: {last_line(done)}")

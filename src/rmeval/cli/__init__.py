@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,14 @@ def main() -> None:
         output.prepare()
         code = _outcome()
         signals.let_go()
-    except (signals.Stopped, KeyboardInterrupt) as stop:  # The latter before `catch`.
+    except BaseException as error:
+        # Code of other packages may turn what a signal raises into an error of its own.
+        number = signals.came() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
+        if number is None:
+            raise
         output.echo("", "stopped: a run keeps what it has scored, and the same command goes on from there", err=True)
-        code = stop.exit_code if isinstance(stop, signals.Stopped) else 130
+        # What a shell expects of a process that a signal has ended.
+        code = 128 + number
         signals.let_go()
     output.settle(sys.stdout)
     output.settle(sys.stderr)
@@ -40,7 +46,7 @@ def _outcome() -> int:
         return _BROKEN_PIPE
     except (RmevalError, OSError, MemoryError, RuntimeError, ImportError, ValueError) as error:
         sentence = sentence_of(error)
-        if sentence is None:
+        if sentence is None or signals.came():
             raise
         output.complain(sentence)
         return 2

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-__all__ = ["Stopped", "catch", "let_go"]
+__all__ = ["Stopped", "came", "catch", "let_go"]
 
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -18,14 +18,18 @@ _SIGNALS = tuple(
 class Stopped(BaseException):
     """A signal to end; neither an error nor an exit, which a user's scorer may cause and is caught there."""
 
-    @property
-    def exit_code(self) -> int:
-        """What a shell expects of a process that a signal has ended."""
-        return 128 + int(self.args[0])
-
 
 _PATIENCE = 2.0
 """Seconds that a process has to close its files after a signal, before another one ends it at once."""
+
+
+_came: list[int] = []
+"""Numbers of the signals that have come."""
+
+
+def came() -> int | None:
+    """The number of the signal that came first; None if none has."""
+    return _came[0] if _came else None
 
 
 def catch() -> None:
@@ -33,13 +37,15 @@ def catch() -> None:
 
     A signal that the caller ignores, as `nohup` does with SIGHUP, stays ignored.
     """
-    first: list[float] = []
+    since = 0.0
 
     def stop(number: int, frame: object) -> None:
-        first.append(time.monotonic())
-        if len(first) == 1:
+        nonlocal since
+        _came.append(number)
+        if len(_came) == 1:
+            since = time.monotonic()
             raise Stopped(number)
-        if first[-1] - first[0] > _PATIENCE:
+        if time.monotonic() - since > _PATIENCE:
             os._exit(128 + number)
 
     def again(found: sys.UnraisableHookArgs) -> None:
@@ -47,7 +53,7 @@ def catch() -> None:
         if not isinstance(found.exc_value, Stopped):
             sys.__unraisablehook__(found)
             return
-        first.clear()
+        _came.clear()
         # Later and from elsewhere: sent from here, it would come while this hook runs, and be ignored again.
         later = threading.Timer(0.01, os.kill, (os.getpid(), found.exc_value.args[0]))
         later.daemon = True
