@@ -72,6 +72,8 @@ SHARED = {
     "files",
     "json_text",
     "limits",
+    "redaction",
+    "sources",
     "hub",
     "plugins",
     "metrics",

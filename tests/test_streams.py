@@ -204,7 +204,8 @@ main()
         ("OSError(24, 'Too many open files', 'f')", "f: Too many open files: raise"),
         ("OSError(28, 'No space left on device', 'a\\nb')", "a\\\\nb: No space left on device: free"),
         ("RuntimeError('Could not determine home directory.')", "set HOME"),
-        ("ValueError('embedded null byte')", "no file can hold"),
+        ("ValueError('embedded null byte')", "what no file can"),
+        ("RuntimeError('Symlink loop from x')", "leads back to itself"),
     ],
 )
 def test_errors_of_the_system_are_sentences(error: str, said: str) -> None:

@@ -18,10 +18,6 @@ _MEMORY_SAID = ("allocate memory", "not enough memory", "failed to map segment",
 """What the system, torch and the loader of libraries say of it."""
 
 
-_NO_NAME_SAID = ("embedded null", "surrogates not allowed")
-"""What Python says of paths that the system cannot take."""
-
-
 def sentence_of(error: BaseException) -> str | None:
     """What a user reads of an error; nothing of one that only a change of rmeval's code would avoid."""
     if isinstance(error, RmevalError):
@@ -30,8 +26,10 @@ def sentence_of(error: BaseException) -> str | None:
         return _MEMORY
     if isinstance(error, RecursionError):
         return "lists, objects or expressions are nested too deeply in one of the files: make them flatter"
-    if any(said in str(error) for said in _NO_NAME_SAID):
-        return f"a name or a text holds what no file can hold ({error}): correct it where it stands"
+    if str(error).startswith("Symlink loop"):  # pathlib's RuntimeError before Python 3.13.
+        return f"{error}: a link leads back to itself, so give another path"
+    if "embedded null" in str(error) or _is_no_path(error):
+        return f"a name or a text holds what no file can ({error}): correct it where it stands"
     if "home directory" in str(error):  # No HOME, and no entry for the user: pathlib's error, in any library.
         return "this user has no home folder to keep downloads in: set HOME to a folder that may be written to"
     return _of_system(error) if isinstance(error, OSError) else None
@@ -46,3 +44,8 @@ def _of_system(error: OSError) -> str:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{where}{reason}: raise the number of files that a process may open (ulimit -n)"
     return f"{where}{reason}; check the path and its permissions"
+
+
+def _is_no_path(error: BaseException) -> bool:
+    """Whether a text holds half of a surrogate pair; those that stand for a path's bytes would be a fault of rmeval."""
+    return isinstance(error, UnicodeEncodeError) and not "\udc80" <= error.object[error.start] <= "\udcff"
