@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from scripts.attacks import bombs, command_lines, folders, inputs, kills, races
+from scripts.attacks import bombs, checkpoints, command_lines, folders, inputs, kills, races
 from scripts.attacks.harness import Worker, spread, warm
 
 ATTACKS: dict[str, tuple[Worker, int]] = {
@@ -31,6 +31,7 @@ ATTACKS: dict[str, tuple[Worker, int]] = {
     "swaps": (races.swaps, 100),
     "inputs": (inputs.inputs, 10_000),
     "command_lines": (command_lines.command_lines, 2000),
+    "checkpoints": (checkpoints.checkpoints, 600),
     "bombs": (bombs.bombs, 2),
 }
 """By name: an attack, and how many tries are its full size."""

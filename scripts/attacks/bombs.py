@@ -13,7 +13,7 @@ from scripts.attacks.harness import Share, Tally, call, last_line
 
 MEMORY = 3 << 30
 """Address space; importing what the commands need takes less than one GiB of it."""
-SECONDS = 60
+SECONDS = 150
 
 
 def bombs(share: Share) -> Tally:
