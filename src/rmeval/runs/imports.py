@@ -79,17 +79,28 @@ def import_scores(
         found = _oracle([one.item for one in planned.items()])
         source, name = "oracle@1", name or "oracle"
     else:
+        before = _stamp(scores)
         file, planned = _planned(scores, benchmark, selection, items_from_scores)
         if file.form.verdicts:
             planned = planned.for_comparing()
         found = _read(file, [one.item for one in planned.items()], steps)
         source = f"scores sha256:{files_digest([scores])}" + (f" steps {steps}" if steps else "")
+        if _stamp(scores) != before:
+            raise DataError(f"{scores} was changed while it was read: import it again when it is whole")
         name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
     planned = _covered(planned, benchmark, found)
     identity = {"protocol": found.protocol.name, "model": source, "name": name}
     model = found.model(name, planned)
     with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
         return writer.ask(model)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """What changes when a file does; None where the reader says that there is none."""
+    if not file.is_file():
+        return None
+    found = file.stat()
+    return found.st_ino, found.st_size, found.st_ctime_ns
 
 
 STATED = (
