@@ -107,8 +107,8 @@ class Pairs:
                 )
             if len(subsets) > most:
                 raise DataError(
-                    f"{row.where}: there are more than {most:,} subsets (RMEVAL_MAX_SUBSETS), and each gets a number: give "
-                    "a column of few names with --columns subset=NAME"
+                    f"{row.where}: there are more than {most:,} subsets (RMEVAL_MAX_SUBSETS), and each has a number: "
+                    "give a column of few names with --columns subset=NAME"
                 )
             yield item
 
