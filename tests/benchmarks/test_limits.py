@@ -33,7 +33,7 @@ def parquet(path: Path, **columns: Any) -> None:
         ("LINE_BYTES", 9, "a.jsonl", ROWS, "a.jsonl line 1: it is longer than 9 characters.*RMEVAL_MAX_LINE_BYTES"),
         ("LINE_BYTES", 99, "a.jsonl.gz", gzip.compress(b"x" * 10_000), "a.jsonl.gz line 1: it is longer than 99"),
         ("LINE_BYTES", 40, "a.json", b"[\n" + b" " * 39 + b"\n" + b'{"a": 1}' * 9, "is one document of more than 40"),
-        ("LINE_BYTES", 20, "a.jsonl", b"\n" * 30, "a.jsonl line 21: there is nothing but white space"),
+        ("LINE_BYTES", 2000, "a.jsonl", b"\n" * 30, "a.jsonl line 21: nothing but white space goes on"),
         ("LINE_BYTES", 50, "a.csv", b'a\n"' + b"x\n" * 50, "a.csv line 25: a row is longer than 50 characters"),
         ("LINE_BYTES", 50, "a.csv", b"a,b\n" + b'"x\n",' * 50, "a.csv line 11: a row is longer than 50 characters"),
         ("FILE_BYTES", 98, "a.jsonl", ROWS, "a.jsonl holds more than 98 bytes of text.*RMEVAL_MAX_FILE_BYTES"),

@@ -72,6 +72,16 @@ def test_a_name_has_a_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         list(load_benchmark("pairs", str(file)).load())
 
 
+def test_a_subset_for_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps(row | {"subset": k}) + "\n" for k, row in enumerate(pair_rows(3))))
+    monkeypatch.setenv("RMEVAL_MAX_SUBSETS", "3")
+    assert len(list(load_benchmark("pairs", str(file)).load())) == 3
+    monkeypatch.setenv("RMEVAL_MAX_SUBSETS", "2")
+    with pytest.raises(DataError, match=r"line 3: there are more than 2 subsets \(RMEVAL_MAX_SUBSETS\)"):
+        list(load_benchmark("pairs", str(file)).load())
+
+
 PROMPTS = [[], "[]", None, [{"role": " ", "content": "x"}], [{"role": "user", "content": None}]]
 
 

@@ -16,6 +16,7 @@ from rmeval.conversations import INPUT_COLUMNS, MessageReader, is_empty, list_of
 from rmeval.digests import conversation_digest
 from rmeval.errors import DataError
 from rmeval.hub import is_hub_id, need_extra, offline_without_hub
+from rmeval.limits import limit
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.records import accuracy_record
 from rmeval.types import Conversation, Evidence, Item, Message, Policy, Record, Response
@@ -96,12 +97,18 @@ class Pairs:
     def load(self) -> Iterator[Item]:
         """Reads the pairs one by one. Pairs with the same context form a cluster; an id is the row's or its number."""
         subsets: set[str] = set()
+        most = limit("SUBSETS")
         for number, row in enumerate(self._rows()):
             item = self._item(row, number)
             subsets.add(item.subset)
             if "all" in subsets and len(subsets) > 1:
                 raise DataError(
                     f"{row.where}: some pairs have a subset, and others none or 'all', which stands for all: name each"
+                )
+            if len(subsets) > most:
+                raise DataError(
+                    f"{row.where}: there are more than {most:,} subsets (RMEVAL_MAX_SUBSETS), and each has a number: "
+                    "give a column of few names with --columns subset=NAME"
                 )
             yield item
 

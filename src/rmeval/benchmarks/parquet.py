@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 
 from rmeval.errors import DataError, reason_of
 from rmeval.limits import limit
-from rmeval.wording import shortened
+from rmeval.wording import quoted
 
 __all__ = ["Unreadable", "parquet_rows"]
 
-_BATCH = 1 << 12
+_BATCH, _FEW = 1 << 12, 1 << 6
 _BUDGET = 1 << 26
 """Bytes that a batch of rows may come to, where a row does not come to more."""
 _UNEVEN = 16
@@ -91,7 +91,7 @@ def _check_names(fields: Sequence[pa.Field[Any]], path: Path, what: str, depth: 
     seen: set[str] = set()
     for field in fields:
         if field.name in seen:
-            raise DataError(f"{path}: {what} have the name {shortened(repr(field.name))}: rename one")
+            raise DataError(f"{path}: {what} have the name {quoted(field.name)}: rename one")
         seen.add(field.name)
         if children := [field.type.field(k) for k in range(field.type.num_fields)]:
             inside = "two fields of one object" if pa.types.is_struct(field.type) else "two parts of one list"
@@ -101,16 +101,15 @@ def _check_names(fields: Sequence[pa.Field[Any]], path: Path, what: str, depth: 
 def _batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
     """Batches of rows, each as long as fits."""
     longest = limit("LINE_BYTES")
-    texts = _with_dictionaries(file, path)
-    for group in range(file.num_row_groups):
-        rows = file.metadata.row_group(group).num_rows
-        if not rows:
-            continue
-        row = max(1, sum(_row_bytes(texts, path, group, column) for column in range(file.metadata.num_columns)))
-        for batch in file.iter_batches(max(1, min(_BATCH, _BUDGET // row)), row_groups=[group]):
-            if batch.nbytes > longest and batch.num_rows == 1:
-                raise _too_large(path, longest)
-            yield batch
+    with _with_dictionaries(file, path) as texts:
+        for group in range(file.num_row_groups):
+            if not file.metadata.row_group(group).num_rows:
+                continue
+            row = max(1, sum(_row_bytes(texts, path, group, column) for column in range(file.metadata.num_columns)))
+            for batch in file.iter_batches(max(1, min(_BATCH, _BUDGET // row)), row_groups=[group]):
+                if batch.nbytes > longest and batch.num_rows == 1:
+                    raise _too_large(path, longest)
+                yield batch
 
 
 def _too_large(path: Path, longest: int) -> DataError:
@@ -141,20 +140,20 @@ def _row_bytes(file: pq.ParquetFile, path: Path, group: int, column: int) -> int
     # A text of a dictionary is in the file once, however often it occurs in the rows.
     text = longest = _longest(file, kind.path, group)
     if listed and longest > _LONG:
-        text = max(map(_most_in_a_row, _column_of(file, kind.path, group)), default=0)
+        text = max(map(_most_in_a_row, _column_of(file, kind.path, group, _BATCH)), default=0)
     if text > limit("LINE_BYTES"):
         raise _too_large(path, limit("LINE_BYTES"))
     return plain + max(text, longest * values)
 
 
-def _column_of(file: pq.ParquetFile, name: str, group: int) -> Iterator[Any]:
+def _column_of(file: pq.ParquetFile, name: str, group: int, rows: int) -> Iterator[Any]:
     """A column in batches, its texts in a dictionary."""
-    return (batch.column(0) for batch in file.iter_batches(_BATCH, row_groups=[group], columns=[name]))
+    return (batch.column(0) for batch in file.iter_batches(rows, row_groups=[group], columns=[name], use_threads=False))
 
 
 def _longest(file: pq.ParquetFile, name: str, group: int) -> int:
     """The length of the longest text in a column's dictionary, which is there once a value is."""
-    for column in _column_of(file, name, group):
+    for column in _column_of(file, name, group, _FEW):
         leaf = column
         while not pa.types.is_dictionary(leaf.type):
             if not leaf.type.num_fields:

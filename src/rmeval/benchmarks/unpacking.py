@@ -27,6 +27,8 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00")
 """How text in UTF-16 or UTF-32 begins, byte order mark or not, in its first or its second byte."""
 _BUFFER = 1 << 16
+_BLANK = 99
+"""Characters that a blank line counts for beside its own, as it takes time: ten million in a row are too many."""
 
 
 @contextmanager
@@ -146,11 +148,13 @@ def lines_of(file: TextIO, path: Path, blank: bool = False) -> Iterator[tuple[in
         if number > most:
             raise DataError(f"{path} has more than {most:,} lines: split it, or set RMEVAL_MAX_ROWS")
         if not blank and line.isspace():
-            if (skipped := skipped + len(line)) > longest:
+            skipped += len(line) + _BLANK
+            if skipped > longest:
                 raise DataError(
-                    f"{path} line {number}: there is nothing but white space: check that it is the data file"
+                    f"{path} line {number}: nothing but white space goes on: check that it is the data file"
                 )
             continue
+        skipped = 0
         yield number, line
 
 
