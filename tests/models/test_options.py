@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,13 @@ def test_arguments_that_json_cannot_hold(option: str, given: Any) -> None:
 def test_integers_beyond_those_of_c(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m")
     for name in ("num_labels", "max_position_embeddings", "hidden_size", "vocab_size"):
-        with pytest.raises(ModelError):
-            list(load_model(str(folder), model_kwargs={name: 10**30}).observe([request("x")]))
+        with pytest.raises(ModelError, match=f"--model-kwargs has {name}=1000"):
+            load_model(str(folder), model_kwargs={name: 10**30})
+    config = json.loads((folder / "config.json").read_text())
+    for name, value in (("num_labels", 10**7), ("text_config", {"num_labels": 10**30})):
+        (folder / "config.json").write_text(json.dumps(config | {name: value}))
+        with pytest.raises(ModelError, match=r"the config of .* has num_labels=1000"):
+            load_model(str(folder))
 
 
 def request(answer: str) -> Request:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from transformers.configuration_utils import get_configuration_file
 
@@ -73,6 +73,11 @@ class Checkpoint:
     def file(self, name: str) -> Path | None:
         """A file of the model (of an adapter's base); None where it has none of that name."""
         return getter(self.source, self.revision, self.layout)(name)
+
+    def stated(self) -> dict[str, Any]:
+        """What its config states, unchecked; empty where that is no JSON object."""
+        config = self.file("config.json")
+        return {} if config is None else read_config(config)
 
     def weights(self) -> list[Path]:
         """The files of the model's weights (of an adapter's base), and of a head beside them."""
