@@ -66,6 +66,8 @@ SHARED = {
     "journal",
     "answers",
     "tables",
+    "redaction",
+    "sources",
     "spool",
     "text",
     "wording",

@@ -106,12 +106,14 @@ def test_nothing_of_a_run_holds_a_secret(tmp_path: Path) -> None:
         "import logging\n"
         "def score(conversations):\n"
         f"    logging.getLogger('rmeval').warning('at https://me:{TOKEN}@host')\n"
+        "    if conversations[0][-1]['content'] == 'good':\n"
+        "        return [1.0] * len(conversations)\n"
         f"    raise RuntimeError('401 for https://me:pa55w0rd@host/?token=abc1 with {TOKEN}')\n"
     )
     out = tmp_path / "runs"
     done = process("-m", "rmeval", "run", f"{scorer}:score", "-b", "rm-bench-synthetic", "--size", "4", "-o", str(out))
     rows = tmp_path / "rows.jsonl"
-    rows.write_text('{"prompt": "a", "response": "b"}\n')
+    rows.write_text('{"prompt": "a", "response": "b"}\n{"prompt": "a", "response": "good"}\n')
     scored = process("-m", "rmeval", "score", f"{scorer}:score", str(rows), "-o", str(tmp_path / "scored.jsonl"))
     written = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
     written += (tmp_path / "scored.jsonl").read_bytes()

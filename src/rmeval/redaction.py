@@ -59,7 +59,9 @@ def secret_in(values: Mapping[str, Any]) -> str | None:
         values: Options and their values, which may hold others.
     """
     for name, value in values.items():
-        if secret_name(str(name)) or any(secret_name(key) for key in _keys(value)) or redacted(value) != value:
+        if secret_name(str(name)) or any(secret_name(key) for key in _keys(value)):
+            return str(name)
+        if any(redacted(text) != text for text in _texts(value)):
             return str(name)
     return None
 
@@ -72,6 +74,14 @@ def _keys(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _keys(one)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(one)
 
 
 def redacted(value: Any) -> Any:

@@ -178,3 +178,16 @@ def test_one_list_of_what_others_raise() -> None:
     assert OverflowError not in LOADING_ERRORS
     assert issubclass(OverflowError, LOADING_ERRORS)
     assert json.JSONDecodeError("a", "b", 0).__class__.__mro__[1] in LOADING_ERRORS
+
+
+@pytest.mark.parametrize("damage", ["text", "list", "names"])
+def test_a_pickle_that_is_no_checkpoint(folder: Path, damage: str) -> None:
+    (folder / "model.safetensors").unlink()
+    file = folder / "pytorch_model.bin"
+    torch.save({"list": [1], "names": {1: torch.zeros(1)}}.get(damage, {"model": torch.zeros(1)}), file)
+    if damage == "text":
+        whole = file.read_bytes()
+        place = whole.index(b"model", whole.index(b"data.pkl") + 8)
+        file.write_bytes(whole[:place] + b"\xe8\xa5" + whole[place + 2 :])
+    with pytest.raises(ModelError):
+        rmeval.score(str(folder), TALKS, model_kwargs={"use_safetensors": False})

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +18,7 @@ import rmeval
 from rmeval import ModelError, load_model
 from rmeval.types import Message, Request
 from tests.checkpoints import make_checkpoint
+from tests.command import process
 
 TALK = (Message("user", "hello"), Message("assistant", "there"))
 CODE = """from transformers import Qwen3ForSequenceClassification
@@ -103,13 +102,11 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], dict[str, Any]]] = {
 }
 WATCH = """
 import json, os, sys
-folder, options = sys.argv[1], json.loads(sys.argv[2])
 opened = set()
 def hook(event, args):
     if event == "open" and isinstance(args[0], (str, bytes, os.PathLike)):
         opened.add(os.path.realpath(os.fsdecode(args[0])))
 sys.addaudithook(hook)
-import safetensors, safetensors.torch
 import transformers.modeling_utils as modeling
 whole = modeling.safe_open
 def watched(file, *given, **named):
@@ -117,28 +114,33 @@ def watched(file, *given, **named):
     return whole(file, *given, **named)
 modeling.safe_open = watched
 from rmeval import load_model
-model = load_model(folder, **options)
-files = sorted({os.path.realpath(file) for one in model.texts.sources for file in one._files})
-opened.clear()
-model.engine.network.model
-transformers_opens = sorted(file for file in opened if file.startswith(os.path.realpath(folder) + os.sep))
-print(json.dumps([files, transformers_opens]))
+found = {}
+for folder, options in json.loads(sys.argv[1]):
+    model = load_model(folder, **options)
+    files = sorted({os.path.realpath(file) for one in model.texts.sources for file in one._files})
+    opened.clear()
+    model.engine.network.model
+    inside = os.path.realpath(folder) + os.sep
+    found[folder] = [files, sorted(file for file in opened if file.startswith(inside))]
+print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_file_that_is_opened_is_in_the_fingerprint(folder: Path, layout: str) -> None:
+def test_every_file_that_is_opened_is_in_the_fingerprint(made: tuple[Path, Path], tmp_path: Path) -> None:
     """As the interpreter and the library that reads weights report it."""
-    arrange, options = LAYOUTS[layout]
-    arrange(folder)
-    done = subprocess.run(
-        [sys.executable, "-c", WATCH, str(folder), json.dumps(options)], capture_output=True, text=True, check=False
-    )
+    asked = []
+    for layout, (arrange, options) in LAYOUTS.items():
+        folder = Path(shutil.copytree(made[0], tmp_path / layout.replace(" ", "_")))
+        arrange(folder)
+        asked.append((str(folder), options))
+    done = process("-c", WATCH, json.dumps(asked))
     assert done.returncode == 0, done.stderr
-    files, opened = json.loads(done.stdout.splitlines()[-1])
-    assert any(file.endswith(".safetensors") for file in opened)
-    # It looks for settings of generated text, which no score depends on.
-    assert {file for file in opened if not file.endswith("generation_config.json")} <= set(files)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found) == len(LAYOUTS)
+    for files, opened in found.values():
+        assert any(file.endswith(".safetensors") for file in opened)
+        # It looks for settings of generated text, which no score depends on.
+        assert {file for file in opened if not file.endswith("generation_config.json")} <= set(files)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,36 +10,42 @@ from typing import Any
 import pytest
 
 from rmeval import ModelError, load_model
+from rmeval.models import ModelOptions
 from rmeval.types import Message, Request
 from tests.checkpoints import make_checkpoint
 
 
 @pytest.mark.parametrize("value", [10**30, -(10**30), 0, -1])
 @pytest.mark.parametrize("option", ["batch_size", "max_length"])
-def test_sizes(option: str, value: int) -> None:
+def test_sizes(option: str, value: Any) -> None:
     with pytest.raises(ModelError, match=f"--{option.replace('_', '-')} is a whole number from 1 to 1000000000"):
-        load_model("baseline:longest", **{option: value})
+        load_model("baseline:longest", ModelOptions(**{option: value}))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("option", ["scale", "shift"])
-def test_scores_that_would_be_no_numbers(option: str, value: float) -> None:
+def test_scores_that_would_be_no_numbers(option: str, value: Any) -> None:
     with pytest.raises(ModelError, match="give a finite one"):
-        load_model("anything", **{option: value})
+        load_model("anything", ModelOptions(**{option: value}))
 
 
 @pytest.mark.parametrize("given", [{"a": math.nan}, {"a": [{"b": math.inf}]}, {("a", 1): 1}])
 @pytest.mark.parametrize("option", ["model_kwargs", "tokenizer_kwargs"])
-def test_arguments_that_json_cannot_hold(option: str, given: dict[Any, Any]) -> None:
+def test_arguments_that_json_cannot_hold(option: str, given: Any) -> None:
     with pytest.raises(ModelError, match="give what JSON can hold"):
-        load_model("anything", **{option: given})
+        load_model("anything", ModelOptions(**{option: given}))
 
 
 def test_integers_beyond_those_of_c(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m")
     for name in ("num_labels", "max_position_embeddings", "hidden_size", "vocab_size"):
-        with pytest.raises(ModelError):
-            list(load_model(str(folder), model_kwargs={name: 10**30}).observe([request("x")]))
+        with pytest.raises(ModelError, match=f"--model-kwargs has {name}=1000"):
+            load_model(str(folder), model_kwargs={name: 10**30})
+    config = json.loads((folder / "config.json").read_text())
+    for name, value in (("num_labels", 10**7), ("text_config", {"num_labels": 10**30})):
+        (folder / "config.json").write_text(json.dumps(config | {name: value}))
+        with pytest.raises(ModelError, match=r"the config of .* has num_labels=1000"):
+            load_model(str(folder))
 
 
 def request(answer: str) -> Request:

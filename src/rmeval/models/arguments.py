@@ -40,8 +40,8 @@ _REFUSED = {
 """Arguments that would change what is loaded without changing the model's digest, or that rmeval itself decides."""
 _PLACEMENT = ("cache_dir", "device_map", "local_files_only", "low_cpu_mem_usage", "max_memory", "offload_folder")
 """Arguments that say where things lie, and change no score."""
-_PLACES = ("gguf_file", "subfolder", "variant")
-"""Arguments that name files of the checkpoint."""
+_PLACES = ("code_revision", "gguf_file", "subfolder", "variant")
+"""Arguments that name files of the checkpoint, and a revision."""
 
 
 def kept_arguments(given: Mapping[str, Any]) -> dict[str, Any]:

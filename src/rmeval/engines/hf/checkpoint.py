@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from transformers.configuration_utils import get_configuration_file
 
@@ -74,6 +74,11 @@ class Checkpoint:
         """A file of the model (of an adapter's base); None where it has none of that name."""
         return getter(self.source, self.revision, self.layout)(name)
 
+    def stated(self) -> dict[str, Any]:
+        """What its config states, unchecked; empty where that is no JSON object."""
+        config = self.file("config.json")
+        return {} if config is None else read_config(config)
+
     def weights(self) -> list[Path]:
         """The files of the model's weights (of an adapter's base), and of a head beside them."""
         return find_weights(self.file, self.layout).files
@@ -120,7 +125,8 @@ def find_checkpoint(
         )
     commit = hub_file(spec, layout.name("config.json"), revision).commit
     _refuse_adapter_inside(spec, commit, layout)
-    elsewhere = _code(hub_file(spec, layout.name("config.json"), commit).path.parent, WHOLE)[1] if code else ""
+    beside = WHOLE._replace(code_revision=layout.code_revision)
+    elsewhere = _code(hub_file(spec, layout.name("config.json"), commit).path.parent, beside)[1] if code else ""
     return Checkpoint(spec, commit, spec.replace("/", "__"), f"hub:{spec}@{commit}{elsewhere}", layout=layout)
 
 
@@ -133,8 +139,12 @@ def _files(folder: Path, layout: Layout, code: bool) -> list[Path]:
     config = folder / layout.name("config.json")
     weights = _weights(folder, layout)
     found = [*weights.files, *([weights.listing] if weights.listing else []), config]
+    stated = read_config(config)
+    # It says which token a decoder begins with, where the config does not.
+    if stated.get("is_encoder_decoder") and stated.get("decoder_start_token_id") is None:
+        found += [path for path in [config.with_name("generation_config.json")] if path.is_file()]
     # A config may name others, for versions of transformers.
-    if isinstance(named := read_config(config).get("configuration_files"), list):
+    if isinstance(named := stated.get("configuration_files"), list):
         other = config.with_name(get_configuration_file([str(name) for name in named]))
         found += [other] if other.is_file() else []
     return found + (_code(folder, layout)[0] if code else [])
@@ -167,7 +177,9 @@ def _code(folder: Path, layout: Layout) -> tuple[list[Path], str]:
             references |= {str(name) for name in (one if isinstance(one, list) else [one]) if name}
     others = {name.rpartition(".")[0] for name in references if "--" in name}
     places = [name.split("--", 1) for name in others]
-    commits = sorted({f"{repo}@{hub_file(repo, f'{module}.py').commit}" for repo, module in places})
+    commits = sorted(
+        {f"{repo}@{hub_file(repo, f'{module}.py', layout.code_revision).commit}" for repo, module in places}
+    )
     own = any("--" not in name for name in references)
     return sorted(folder.rglob("*.py")) if own else [], "".join(f" with hub:{commit}" for commit in commits)
 

@@ -14,11 +14,13 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.errors import ModelError
+from rmeval.wording import shortened
 
 __all__ = [
     "HEADS",
     "any_error",
     "check_names",
+    "check_numbers",
     "complete_class",
     "is_own_class",
     "own_class",
@@ -101,6 +103,27 @@ def check_names(config: Any, source: str) -> None:
         raise ModelError(
             f"the config of {source} has auto_map={own!r}, where a class for each use is needed: correct it"
         )
+
+
+def check_numbers(stated: Mapping[str, Any], source: str) -> None:
+    """Refuses numbers that no network has, such as 10^30 labels, each of which transformers would give a name.
+
+    Args:
+        stated: The values of the config, or those that a user gives in their place.
+        source: Where they are from.
+
+    Raises:
+        ModelError: If there is one.
+    """
+    for name, value in stated.items():
+        most = _MOST_LABELS if name in ("num_labels", "_num_labels") else _MOST
+        if isinstance(value, int) and abs(value) > most:
+            raise ModelError(f"{source} has {name}={shortened(value, 40)}, more than {most}: correct it")
+        if isinstance(value, Mapping):
+            check_numbers(value, source)
+
+
+_MOST, _MOST_LABELS = 2**53, 1_000_000
 
 
 @contextmanager

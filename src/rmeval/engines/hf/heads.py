@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import zipfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from rmeval.engines.hf import ENCODERS
+from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
 from rmeval.engines.hf.adapter import adapter_modules
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.engines.hf.weights import WHOLE, getter, head_names
@@ -211,9 +210,11 @@ def _unpickled(file: Path) -> dict[str, torch.Tensor]:
         # torch before 1.6 wrote another format, which cannot be mapped into memory.
         mapped = zipfile.is_zipfile(file)
         found: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except LOADING_ERRORS as error:
         raise ModelError(f"{file} cannot be read ({reason_of(error)}): save it as safetensors") from error
-    return found
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise ModelError(f"{file} holds a {type(found).__name__} and no weights by name: save it as safetensors")
+    return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
 
 
 def _read(file: Path, name: str) -> torch.Tensor:

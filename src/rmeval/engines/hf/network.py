@@ -27,6 +27,7 @@ from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.engines.hf.code import (
     any_error,
     check_names,
+    check_numbers,
     complete_class,
     is_own_class,
     own_class,
@@ -94,6 +95,8 @@ class Network:
         if self._load["use_safetensors"] is False:
             # A head may be pickled beside weights that are not.
             self._load["use_safetensors"] = not any(path.suffix == ".bin" for path in checkpoint.weights()[:1])
+        check_numbers(checkpoint.stated(), f"the config of {checkpoint.source}")
+        check_numbers(model_kwargs, "--model-kwargs")
         try:
             # What of model_kwargs the config knows changes it, such as max_position_embeddings; it ignores the rest.
             self.config = AutoConfig.from_pretrained(

@@ -29,12 +29,14 @@ class Layout(NamedTuple):
         variant: What stands before the ending, such as `fp16`.
         subfolder: Folder of config and weights below the checkpoint's own.
         gguf: Name of a GGUF file that is loaded instead.
+        code_revision: Revision of code that lies in another repository on the hub.
     """
 
     pickle: bool = False
     variant: str | None = None
     subfolder: str = ""
     gguf: str | None = None
+    code_revision: str | None = None
 
     def name(self, stem: str) -> str:
         """Path of a file below the checkpoint's folder."""
@@ -67,6 +69,7 @@ def layout_of(model_kwargs: Mapping[str, Any]) -> Layout:
         model_kwargs.get("variant"),
         str(model_kwargs.get("subfolder") or ""),
         model_kwargs.get("gguf_file"),
+        model_kwargs.get("code_revision"),
     )
 
 
