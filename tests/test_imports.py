@@ -74,8 +74,6 @@ SHARED = {
     "files",
     "json_text",
     "limits",
-    "redaction",
-    "sources",
     "hub",
     "plugins",
     "metrics",
