@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rmeval.limits import LIMITS
 from tests.checkpoints import make_checkpoint, make_tokenizer, say
 from tests.command import command
 from tests.data import pair_rows, rm_bench_rows
@@ -71,3 +72,9 @@ def test_the_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_limits_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    table = "".join(f"| `RMEVAL_MAX_{name}` | {one.default:,} | {one.what} |\n" for name, one in LIMITS.items())
+    assert table in page
