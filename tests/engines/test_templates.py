@@ -78,6 +78,14 @@ def test_the_digest_of_a_template_is_what_it_was(folder: Path) -> None:
         "{{ '%s' % raise_exception }}",
         "{{ '{}'.format(messages|map(attribute='role')) }}",
         "{{ '{}'.format(raise_exception) }}",
+        "{{ '%s'|format(raise_exception) }}",
+        "{{ raise_exception|string|upper }}",
+        "{{ raise_exception|trim }}",
+        "{{ [raise_exception]|capitalize }}",
+        "{{ [raise_exception]|map('upper')|join }}",
+        "{{ ''.join([raise_exception|escape]) }}",
+        "{{ raise_exception|pprint }}",
+        "{{ (({'one': 1, 'two': 2, 'three': 3}.keys()) - [])|first }}",
         "{{ [raise_exception]|string }}",
         "{{ [raise_exception]|join }}",
     ],
@@ -197,3 +205,7 @@ def test_ordinary_templates_give_what_transformers_gives(template: str) -> None:
     given = {"messages": [message.to_dict() for message in TALK], "add_generation_prompt": False}
     plain = chat_template_utils._compile_jinja_template(template).render(**given)
     assert ChatTemplate(template, "it").compiled().render(**given) == plain
+
+
+def test_keys_and_values_are_texts(folder: Path) -> None:
+    assert text_of(folder, "{{ {'a': [1]}.items() }}").startswith("dict_items([('a', [1])])")

@@ -13,13 +13,14 @@ import inspect
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 import jinja2
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.runtime import Macro, Undefined, str_join
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context, Macro, Undefined, str_join
 from jinja2.sandbox import SandboxedEnvironment
 from transformers.utils import chat_template_utils
 
@@ -38,6 +39,9 @@ _MOST_VALUES = 1_000_000
 """Values in a list or mapping of a template, those within one another included."""
 _WRITTEN = (bool, int, float, bytes, range, Undefined, type(None))
 """What is written out as the same text each time, besides texts, lists and mappings."""
+_VIEWS = (KeysView, ValuesView, ItemsView)
+_SELF = (jinja2.Environment, Context, EvalContext)
+"""What jinja2 gives some filters beside what the template does."""
 _RANDOM = ("lipsum", "random")
 """What jinja2 gives templates to write another text each time."""
 
@@ -102,7 +106,7 @@ def bounded(environment: SandboxedEnvironment, where: str) -> SandboxedEnvironme
     made.finalize = made.meter.shown
     made.code_generator_class = _Generator
     made.template_class = _Template
-    made.intercepted_binops = frozenset(("+", "*", "**", "%"))
+    made.intercepted_binops = frozenset(("+", "-", "*", "**", "%"))
     made.filters = {name: _filter(name, found, made.meter) for name, found in environment.filters.items()}
     for name in _RANDOM:
         refuse = functools.partial(made.meter.refuse_random, name)
@@ -170,7 +174,7 @@ class _Meter(threading.local):
             elif isinstance(one, Mapping):
                 waiting += one.keys()
                 waiting += one.values()
-            elif isinstance(one, list | tuple | set | frozenset):
+            elif isinstance(one, (list, tuple, set, frozenset, *_VIEWS)):
                 waiting += one
             elif shown and not isinstance(one, _WRITTEN):
                 raise ModelError(
@@ -224,7 +228,10 @@ class _Bounds(SandboxedEnvironment):
         elif operator == "%" and isinstance(left, str):
             meter.refuse_over(_growth("format", (left, right), meter))
             meter.weight(right, shown=True)
-        return meter.weighed(super().call_binop(context, operator, left, right))
+        found = super().call_binop(context, operator, left, right)
+        if isinstance(found, set):
+            meter.refuse_random("a set")
+        return meter.weighed(found)
 
     def joined(self, parts: tuple[Any, ...]) -> str:
         """`a ~ b`."""
@@ -295,6 +302,10 @@ def _filter(name: str, found: Callable[..., Any], meter: _Meter) -> Callable[...
                 args = tuple(list(one) if isinstance(one, Iterator) else one for one in args)
             meter.refuse_over(_growth(name, (*args, *kwargs.values()), meter))
         result = found(*args, **kwargs)
+        if isinstance(result, str) and name not in _PICKING:
+            # Whatever a filter of texts is given becomes text.
+            given = [one for one in (*args, *kwargs.values()) if not isinstance(one, (str, *_SELF))]
+            meter.weight(given, shown=True)
         return result if isinstance(result, Iterator) else meter.weighed(result)
 
     return counted
@@ -333,6 +344,8 @@ def _growth(name: str, given: tuple[Any, ...], meter: _Meter) -> int:
     return size * max(1, number) if name in _MULTIPLYING else size + number * (1000 if name == "round" else 1)
 
 
+_PICKING = frozenset({"attr", "d", "default", "first", "last", "max", "min", "sum"})
+"""Filters whose result is a part of what they are given."""
 _MULTIPLYING = ("expandtabs", "tojson")
 _SHOWING = ("format", "format_map", "join", "pprint", "string", "xmlattr")
 _GROWING = frozenset(
