@@ -108,6 +108,7 @@ def bounded(environment: SandboxedEnvironment, where: str) -> SandboxedEnvironme
     made.template_class = _Template
     made.intercepted_binops = frozenset(("+", "-", "*", "**", "%"))
     made.filters = {name: _filter(name, found, made.meter) for name, found in environment.filters.items()}
+    made.tests = {name: _test(found, made.meter) for name, found in environment.tests.items()}
     for name in _RANDOM:
         refuse = functools.partial(made.meter.refuse_random, name)
         (made.filters if name in made.filters else made.globals)[name] = refuse
@@ -123,7 +124,7 @@ class _Meter(threading.local):
 
     def begin(self) -> None:
         """Begins to count anew."""
-        self._left = self._most = limit("TEMPLATE_CHARACTERS")
+        self._left = self.most = limit("TEMPLATE_CHARACTERS")
         self._seconds = limit("TEMPLATE_SECONDS")
         self._end = time.monotonic() + self._seconds
 
@@ -141,7 +142,7 @@ class _Meter(threading.local):
     def refuse_over(self, characters: int) -> None:
         """Raises a ModelError if there is no room for some characters, which are not made yet."""
         if characters > self._left:
-            raise ModelError(self._sentence(f"builds more than {self._most} characters", "CHARACTERS"))
+            raise ModelError(self._sentence(f"builds more than {self.most} characters", "CHARACTERS"))
 
     def weighed(self, value: Any) -> Any:
         """A value that was made, after it is counted; of what it holds only the number, which is there already."""
@@ -181,8 +182,8 @@ class _Meter(threading.local):
                     f"{self._where} writes out a {type(one).__name__}, which is no text, and is another one each time: "
                     "correct the template"
                 )
-            if values > _MOST_VALUES or total > self._most:
-                self.refuse_over(self._most + 1)
+            if values > _MOST_VALUES or total > self.most:
+                self.refuse_over(self.most + 1)
         return total + values
 
     def refuse_random(self, name: str, *given: Any, **named: Any) -> str:
@@ -204,6 +205,10 @@ class _Bounds(SandboxedEnvironment):
     """What compiled templates call."""
 
     meter: _Meter
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        # Bytes grow in ways that nobody counts, and no template writes them.
+        return attr not in ("encode", "to_bytes") and super().is_safe_attribute(obj, attr, value)
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         # The sandbox puts a function of its own around the method `format`.
@@ -301,12 +306,25 @@ def _filter(name: str, found: Callable[..., Any], meter: _Meter) -> Callable[...
                 # A generator would be used up by looking at it.
                 args = tuple(list(one) if isinstance(one, Iterator) else one for one in args)
             meter.refuse_over(_growth(name, (*args, *kwargs.values()), meter))
+        if name in ("list", "sort") and any(isinstance(one, str) and len(one) > _MOST_VALUES for one in args):
+            meter.refuse_over(meter.most + 1)
         result = found(*args, **kwargs)
         if isinstance(result, str) and name not in _PICKING:
             # Whatever a filter of texts is given becomes text.
             given = [one for one in (*args, *kwargs.values()) if not isinstance(one, (str, *_SELF))]
             meter.weight(given, shown=True)
         return result if isinstance(result, Iterator) else meter.weighed(result)
+
+    return counted
+
+
+def _test(found: Any, meter: _Meter) -> Callable[..., Any]:
+    """A test that looks at the time: `select` and the like call one for each of many values, outside of any loop."""
+
+    @functools.wraps(found)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        meter.spend(0)
+        return found(*args, **kwargs)
 
     return counted
 
