@@ -78,6 +78,14 @@ def test_the_digest_of_a_template_is_what_it_was(folder: Path) -> None:
         "{{ '%s' % raise_exception }}",
         "{{ '{}'.format(messages|map(attribute='role')) }}",
         "{{ '{}'.format(raise_exception) }}",
+        "{{ '%s'|format(raise_exception) }}",
+        "{{ raise_exception|string|upper }}",
+        "{{ raise_exception|trim }}",
+        "{{ [raise_exception]|capitalize }}",
+        "{{ [raise_exception]|map('upper')|join }}",
+        "{{ ''.join([raise_exception|escape]) }}",
+        "{{ raise_exception|pprint }}",
+        "{{ (({'one': 1, 'two': 2, 'three': 3}.keys()) - [])|first }}",
         "{{ [raise_exception]|string }}",
         "{{ [raise_exception]|join }}",
     ],
@@ -94,6 +102,7 @@ TEXTS = [
     "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
     "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
     "{{ 'a'|center(10**10) }}",
+    "{{ ('ab' * 1000000)|sort|length }}",
     "{{ 'a'.ljust(10**10) }}",
     "{{ 'a\nb'|indent(10**10) }}",
     "{{ '\t'.expandtabs(10**10) }}",
@@ -136,13 +145,17 @@ def test_numbers_without_end(folder: Path, template: str) -> None:
 LOOPS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 
 
-def test_a_template_that_takes_too_long(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+COMPARED = "{{ range(99999)|select('in', range(99999)|map('string')|list)|list|length }}"
+
+
+@pytest.mark.parametrize("template", [LOOPS, COMPARED])
+def test_a_template_that_takes_too_long(folder: Path, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RMEVAL_MAX_TEMPLATE_SECONDS", "1")
     caught: list[ModelError] = []
 
     def render() -> None:
         with pytest.raises(ModelError) as found:
-            text_of(folder, LOOPS)
+            text_of(folder, template)
         caught.append(found.value)
 
     thread = threading.Thread(target=render)
@@ -197,3 +210,12 @@ def test_ordinary_templates_give_what_transformers_gives(template: str) -> None:
     given = {"messages": [message.to_dict() for message in TALK], "add_generation_prompt": False}
     plain = chat_template_utils._compile_jinja_template(template).render(**given)
     assert ChatTemplate(template, "it").compiled().render(**given) == plain
+
+
+def test_keys_and_values_are_texts(folder: Path) -> None:
+    assert text_of(folder, "{{ {'a': [1]}.items() }}").startswith("dict_items([('a', [1])])")
+
+
+@pytest.mark.parametrize("bomb", ["'a'.encode() * 10**10", "(1).to_bytes(10**10, 'big')", "('a'|attr('encode'))() * 9"])
+def test_no_way_to_bytes(folder: Path, bomb: str) -> None:
+    assert "unsafe" in text_of(folder, "{{ (" + bomb + ")|length }}")

@@ -235,6 +235,25 @@ def test_folders_of_earlier_versions_are_read(folder: Path, runs: tuple[Path, Pa
     assert "caf\udce9" in found[1]["notes"]
 
 
+def test_numbers_of_the_same_run_at_another_time(tmp_path: Path) -> None:
+    """A copy may hold the numbers of fewer items, or of labels that were corrected since; the run is the same."""
+    rows = [{"id": f"i{n}", "prompt": f"q{n}", "chosen": "a" * (2 + n % 5), "rejected": "bbb"} for n in range(9)]
+    data = tmp_path / "pairs.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    few = rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs", limit=4)
+    old = [(few.path / "metrics.json").read_bytes()]
+    every = rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs")
+    assert every.path == few.path
+    old.append((few.path / "metrics.json").read_bytes())
+    turned = [row | {"chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
+    data.write_text("".join(json.dumps(row) + "\n" for row in turned))
+    right = rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs")
+    assert right.path == few.path and right.value("accuracy") != every.value("accuracy")
+    for numbers_of_then in old:
+        (right.path / "metrics.json").write_bytes(numbers_of_then)
+        assert rmeval.open_run(right.path).records == right.records
+
+
 def test_the_run_is_named_as_its_folder(runs: tuple[Path, Path]) -> None:
     for run in runs:
         manifest = read_manifest(run)

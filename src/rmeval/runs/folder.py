@@ -22,6 +22,7 @@ from rmeval.metrics.records import null_evidence, with_null
 from rmeval.runs.asked import Asked
 from rmeval.runs.items import StoredItems
 from rmeval.runs.manifest import SCHEMA, only_run, read_json, read_manifest, run_id, write_json
+from rmeval.runs.parquet import stated_sum
 from rmeval.runs.steady import steadily
 from rmeval.runs.stored import StoredRun, read_run, write_scores
 from rmeval.tables import EvidenceTable
@@ -113,6 +114,8 @@ def _known(folder: Path, policy: str | None) -> Result | None:
             return None
         if (own := stored.get("run")) is not None and own != run_id(manifest["identity"]):
             raise DamagedError(f"{file} is of another run ({own})")
+        if not _is_of_these_items(folder, stored):
+            return None
         records = tuple(_record(fields) for fields in _list(stored["records"]))
         notes, same = tuple(map(_text, _list(stored["notes"]))), _number(stored.get("same_tokens", 0), int)
     except FileNotFoundError:
@@ -131,6 +134,12 @@ def _known(folder: Path, policy: str | None) -> Result | None:
     if policy is not None and any(record.policy != policy for record in records):
         return None
     return Result(folder, manifest, records, notes, same)
+
+
+def _is_of_these_items(folder: Path, stored: Mapping[str, Any]) -> bool:
+    """Whether numbers are of the items that the folder holds, where both say so; a copy may mix files of two times."""
+    of, held = stored.get("items"), stated_sum(folder / "items.parquet")
+    return of is None or held is None or of == held
 
 
 def _record(fields: Mapping[str, Any]) -> Record:
@@ -268,6 +277,7 @@ def write_derived(result: Result, run: StoredRun) -> None:
         "notes": list(result.notes),
         "same_tokens": result.same_tokens,
         "run": run_id(run.manifest["identity"]),
+        "items": stated_sum(result.path / "items.parquet"),
     }
     write_json(result.path / "metrics.json", found)
 

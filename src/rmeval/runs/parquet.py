@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from rmeval.errors import DamagedError, explain_read_error
 from rmeval.files import opened, replacing
 
-__all__ = ["reading", "writing"]
+__all__ = ["reading", "stated_sum", "writing"]
 
 _SUM = "sha256"
 _NONE = b"0" * 64
@@ -82,6 +82,16 @@ def reading(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
         except _TROUBLE as error:
             reason = " ".join(str(error).split())[-160:]
             raise DamagedError(f"{path} is damaged ({reason})") from error
+
+
+def stated_sum(path: Path) -> str | None:
+    """The checksum that a file states, unchecked; None where it states none or cannot be read."""
+    try:
+        with opened(path) as file:
+            place = _place(file)
+            return None if place is None else _stated(file, place).decode("ascii", "replace")
+    except OSError:
+        return None
 
 
 _TROUBLE = (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)

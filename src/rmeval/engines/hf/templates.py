@@ -13,13 +13,14 @@ import inspect
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 import jinja2
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.runtime import Macro, Undefined, str_join
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context, Macro, Undefined, str_join
 from jinja2.sandbox import SandboxedEnvironment
 from transformers.utils import chat_template_utils
 
@@ -38,6 +39,9 @@ _MOST_VALUES = 1_000_000
 """Values in a list or mapping of a template, those within one another included."""
 _WRITTEN = (bool, int, float, bytes, range, Undefined, type(None))
 """What is written out as the same text each time, besides texts, lists and mappings."""
+_VIEWS = (KeysView, ValuesView, ItemsView)
+_SELF = (jinja2.Environment, Context, EvalContext)
+"""What jinja2 gives some filters beside what the template does."""
 _RANDOM = ("lipsum", "random")
 """What jinja2 gives templates to write another text each time."""
 
@@ -102,8 +106,9 @@ def bounded(environment: SandboxedEnvironment, where: str) -> SandboxedEnvironme
     made.finalize = made.meter.shown
     made.code_generator_class = _Generator
     made.template_class = _Template
-    made.intercepted_binops = frozenset(("+", "*", "**", "%"))
+    made.intercepted_binops = frozenset(("+", "-", "*", "**", "%"))
     made.filters = {name: _filter(name, found, made.meter) for name, found in environment.filters.items()}
+    made.tests = {name: _test(found, made.meter) for name, found in environment.tests.items()}
     for name in _RANDOM:
         refuse = functools.partial(made.meter.refuse_random, name)
         (made.filters if name in made.filters else made.globals)[name] = refuse
@@ -119,7 +124,7 @@ class _Meter(threading.local):
 
     def begin(self) -> None:
         """Begins to count anew."""
-        self._left = self._most = limit("TEMPLATE_CHARACTERS")
+        self._left = self.most = limit("TEMPLATE_CHARACTERS")
         self._seconds = limit("TEMPLATE_SECONDS")
         self._end = time.monotonic() + self._seconds
 
@@ -137,7 +142,7 @@ class _Meter(threading.local):
     def refuse_over(self, characters: int) -> None:
         """Raises a ModelError if there is no room for some characters, which are not made yet."""
         if characters > self._left:
-            raise ModelError(self._sentence(f"builds more than {self._most} characters", "CHARACTERS"))
+            raise ModelError(self._sentence(f"builds more than {self.most} characters", "CHARACTERS"))
 
     def weighed(self, value: Any) -> Any:
         """A value that was made, after it is counted; of what it holds only the number, which is there already."""
@@ -170,15 +175,15 @@ class _Meter(threading.local):
             elif isinstance(one, Mapping):
                 waiting += one.keys()
                 waiting += one.values()
-            elif isinstance(one, list | tuple | set | frozenset):
+            elif isinstance(one, (list, tuple, set, frozenset, *_VIEWS)):
                 waiting += one
             elif shown and not isinstance(one, _WRITTEN):
                 raise ModelError(
                     f"{self._where} writes out a {type(one).__name__}, which is no text, and is another one each time: "
                     "correct the template"
                 )
-            if values > _MOST_VALUES or total > self._most:
-                self.refuse_over(self._most + 1)
+            if values > _MOST_VALUES or total > self.most:
+                self.refuse_over(self.most + 1)
         return total + values
 
     def refuse_random(self, name: str, *given: Any, **named: Any) -> str:
@@ -200,6 +205,10 @@ class _Bounds(SandboxedEnvironment):
     """What compiled templates call."""
 
     meter: _Meter
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        # Bytes grow in ways that nobody counts, and no template writes them.
+        return attr not in ("encode", "to_bytes") and super().is_safe_attribute(obj, attr, value)
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         # The sandbox puts a function of its own around the method `format`.
@@ -224,7 +233,10 @@ class _Bounds(SandboxedEnvironment):
         elif operator == "%" and isinstance(left, str):
             meter.refuse_over(_growth("format", (left, right), meter))
             meter.weight(right, shown=True)
-        return meter.weighed(super().call_binop(context, operator, left, right))
+        found = super().call_binop(context, operator, left, right)
+        if isinstance(found, set):
+            meter.refuse_random("a set")
+        return meter.weighed(found)
 
     def joined(self, parts: tuple[Any, ...]) -> str:
         """`a ~ b`."""
@@ -294,8 +306,25 @@ def _filter(name: str, found: Callable[..., Any], meter: _Meter) -> Callable[...
                 # A generator would be used up by looking at it.
                 args = tuple(list(one) if isinstance(one, Iterator) else one for one in args)
             meter.refuse_over(_growth(name, (*args, *kwargs.values()), meter))
+        if name in ("list", "sort") and any(isinstance(one, str) and len(one) > _MOST_VALUES for one in args):
+            meter.refuse_over(meter.most + 1)
         result = found(*args, **kwargs)
+        if isinstance(result, str) and name not in _PICKING:
+            # Whatever a filter of texts is given becomes text.
+            given = [one for one in (*args, *kwargs.values()) if not isinstance(one, (str, *_SELF))]
+            meter.weight(given, shown=True)
         return result if isinstance(result, Iterator) else meter.weighed(result)
+
+    return counted
+
+
+def _test(found: Any, meter: _Meter) -> Callable[..., Any]:
+    """A test that looks at the time: `select` and the like call one for each of many values, outside of any loop."""
+
+    @functools.wraps(found)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        meter.spend(0)
+        return found(*args, **kwargs)
 
     return counted
 
@@ -333,6 +362,8 @@ def _growth(name: str, given: tuple[Any, ...], meter: _Meter) -> int:
     return size * max(1, number) if name in _MULTIPLYING else size + number * (1000 if name == "round" else 1)
 
 
+_PICKING = frozenset({"attr", "d", "default", "first", "last", "max", "min", "sum"})
+"""Filters whose result is a part of what they are given."""
 _MULTIPLYING = ("expandtabs", "tojson")
 _SHOWING = ("format", "format_map", "join", "pprint", "string", "xmlattr")
 _GROWING = frozenset(
