@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -228,4 +229,17 @@ def test_of_many_who_take_dead_locks_one_holds_it(tmp_path: Path) -> None:
         assert (one.returncode, errors) == (0, "")
     with Lock(tmp_path / "lock"):
         pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*paths: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "lock"
+    with Lock(path):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+        with pytest.raises(RunError, match=f"by process {os.getpid()}"), Lock(path):
+            pass
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -27,6 +28,8 @@ _PATIENCE = 50
 """How often a lock that changes hands is looked at again, and a moment of waiting between."""
 _MOMENT = 0.02
 _LONGEST = 1 << 16
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""What file systems without hard links say, such as FAT and some in user space."""
 
 
 class Lock:
@@ -80,8 +83,7 @@ class Lock:
             if attempt:
                 time.sleep(_MOMENT)
             try:
-                with self._draft() as draft:
-                    os.link(draft, path)
+                self._create(path)
                 return
             except FileExistsError:
                 pass
@@ -95,6 +97,17 @@ class Lock:
             if self._take_over(path, found):
                 return
         raise self._held(_read(path) or b"")
+
+    def _create(self, path: Path) -> None:
+        """Writes the own lock where there is no file, whole or not at all if the file system has links."""
+        with self._draft() as draft:
+            try:
+                os.link(draft, path)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                with new_file(path) as file:
+                    file.write(self._own)
 
     def _take_over(self, path: Path, found: bytes) -> bool:
         """Puts the own lock in the place of one that may be broken, unless it is another by now."""
@@ -114,8 +127,7 @@ class Lock:
 
     def _take_claim(self, claim: Path) -> bool:
         try:
-            with self._draft() as draft:
-                os.link(draft, claim)
+            self._create(claim)
             return True
         except FileExistsError:
             holder = _read(claim)
