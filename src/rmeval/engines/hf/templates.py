@@ -17,6 +17,7 @@ from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Va
 from typing import Any
 
 import jinja2
+import transformers
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nodes import EvalContext
@@ -82,6 +83,11 @@ class ChatTemplate(str):
         return self._compiled
 
 
+if not hasattr(chat_template_utils, "_compile_jinja_template"):
+    raise ModelError(
+        f"transformers {transformers.__version__} compiles chat templates in another way than rmeval expects, so that they "
+        "would have no bounds: install an earlier version, or a later rmeval"
+    )
 _compile = chat_template_utils._compile_jinja_template
 
 
