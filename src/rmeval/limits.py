@@ -30,7 +30,7 @@ LIMITS = {
     "COLUMNS": Limit(10_000, "columns of a table"),
     "NESTING": Limit(100, "levels of lists and objects within one another"),
     "NAME_CHARACTERS": Limit(10_000, "characters of a name, such as an id or a subset"),
-    "SUBSETS": Limit(10_000, "subsets of preference pairs"),
+    "SUBSETS": Limit(50_000, "subsets of preference pairs"),
     "YAML_CHARACTERS": Limit(1_000_000, "characters of a YAML file, and values in it with its aliases written out"),
     "ALIASES": Limit(1_000, "aliases of a YAML file"),
     "TEMPLATE_SECONDS": Limit(60, "seconds for one conversation in a chat template"),
