@@ -77,6 +77,15 @@ def run(
         return writer.ask(model, progress)
 
 
+_LONGEST = 255
+"""Bytes of a folder's name that file systems take."""
+
+
+def _folder_name(model: str) -> str:
+    plain = re.sub(r"[^\w.-]+", "-", model).strip("-.")
+    return plain.encode()[:_LONGEST].decode(errors="ignore") or "model"
+
+
 class RunWriter:
     """Writes one run folder: a context manager that holds its lock.
 
@@ -95,9 +104,8 @@ class RunWriter:
     ) -> None:
         card = planned.benchmark.card
         identity = {"benchmark": card.id, "contents": planned.contents, **identity}
-        name = re.sub(r"[^\w.-]+", "-", model.name).strip("-.") or "model"
         self._id = run_id(identity)
-        self.folder = out / card.id / name / self._id
+        self.folder = out / card.id / _folder_name(model.name) / self._id
         self._plan = planned
         self._store_text = store_text
         self._lock = Lock(self.folder / "lock", break_lock)
