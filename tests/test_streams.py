@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 import rmeval
 from tests.command import command, process
@@ -43,7 +44,8 @@ def test_names_are_shown_in_any_encoding(encoding: str, runs: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode(encoding)
     shown = NAME.encode(encoding, "backslashreplace").decode(encoding)
-    assert shown in text
+    header, row = (next(one for one in text.splitlines() if part in one) for part in ("accuracy  items", shown))
+    assert cell_len(header) == cell_len(row)
     assert any(record["scope"] == NAME for record in json.loads(text[text.index("\n[") :]))
 
 
