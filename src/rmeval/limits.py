@@ -25,7 +25,9 @@ class Limit:
 
 LIMITS = {
     "ROWS": Limit(100_000_000, "rows of one file"),
-    "LINE_BYTES": Limit(1 << 30, "bytes of one line, row or JSON document, decompressed"),
+    "LINE_BYTES": Limit(
+        1 << 30, "characters of one line or JSON document, and bytes of one row of parquet, decompressed"
+    ),
     "FILE_BYTES": Limit(1 << 40, "bytes of one file, decompressed"),
     "COLUMNS": Limit(10_000, "columns of a table"),
     "NESTING": Limit(100, "levels of lists and objects within one another"),
