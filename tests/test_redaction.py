@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 import rmeval
-from rmeval import ModelError
+from rmeval import ModelError, RunError
+from rmeval.benchmarks import load_benchmark
 from rmeval.redaction import redacted, secret_in, secret_name
+from rmeval.runs.folder import open_run
+from rmeval.runs.imports import import_scores
+from tests.checkpoints import make_checkpoint
 from tests.command import process
 
 TOKEN = "hf_" + "aB3dE5" * 6
@@ -126,3 +130,25 @@ def test_nothing_of_a_run_holds_a_secret(tmp_path: Path) -> None:
 def test_error_sentences(tmp_path: Path) -> None:
     done = process("-m", "rmeval", "run", f"https://me:{TOKEN}@host/model", "-b", "rm-bench-synthetic")
     assert done.returncode == 2 and TOKEN not in done.stderr and "[redacted]" in done.stderr
+
+
+def test_a_name_that_looks_like_a_secret(tmp_path: Path) -> None:
+    """A run is identified by the name of an import, and could not be read with another in its place."""
+    data, scores = tmp_path / "data.jsonl", tmp_path / TOKEN / "scores.jsonl"
+    data.write_text('{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
+    scores.parent.mkdir()
+    scores.write_text('{"item_id": "0", "response": 0, "score": 1}\n{"item_id": "0", "response": 1, "score": 0}\n')
+    bench = load_benchmark("pairs", str(data))
+    with pytest.raises(RunError, match=r"identifies the model \[redacted\] looks like a secret"):
+        import_scores(scores, bench, tmp_path / "runs", name=TOKEN)
+    assert not (tmp_path / "runs").exists()
+    assert import_scores(scores, bench, tmp_path / "runs").value("accuracy") == 1.0
+
+
+def test_a_models_folder_whose_path_looks_like_a_secret(tmp_path: Path) -> None:
+    data, model = tmp_path / "data.jsonl", tmp_path / TOKEN
+    data.write_text('{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
+    make_checkpoint(model)
+    result = rmeval.evaluate(model, "pairs", data, out=tmp_path / "runs")
+    assert TOKEN not in str(result.path)
+    assert open_run(result.path).records == result.records

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 import rmeval
 from tests.command import command, process
@@ -43,7 +44,8 @@ def test_names_are_shown_in_any_encoding(encoding: str, runs: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode(encoding)
     shown = NAME.encode(encoding, "backslashreplace").decode(encoding)
-    assert shown in text
+    header, row = (next(one for one in text.splitlines() if part in one) for part in ("accuracy  items", shown))
+    assert cell_len(header) == cell_len(row)
     assert any(record["scope"] == NAME for record in json.loads(text[text.index("\n[") :]))
 
 
@@ -268,6 +270,24 @@ def test_more_signals_do_not_disturb_the_end(numbers: tuple[int, ...], code: int
 
 
 KEPT = "a run keeps what it has scored, and the same command goes on from there"
+
+
+def test_a_signal_counts_for_the_command_that_it_ended(runs: Path) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from rmeval import cli\n"
+        "from rmeval.cli import signals\n"
+        "signals.catch()\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "except signals.Stopped:\n"
+        "    signals.let_go()\n"
+        f"sys.argv = ['rmeval', 'show', {str(runs / 'nothing')!r}]\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
 
 
 def test_a_signal_that_the_caller_ignores_stays_ignored(runs: Path, tmp_path: Path) -> None:

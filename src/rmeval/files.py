@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows, where leftovers are not recognised.
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["json_bytes", "new_file", "opened", "replacing", "replacing_text", "sweep"]
+__all__ = ["json_bytes", "new_file", "opened", "replacing", "replacing_text", "stamp", "sweep"]
 
 _LONGEST = 200
 """Bytes of a target's name that its draft's name takes over: names end at 255."""
@@ -106,6 +106,15 @@ def opened(path: Path, links: bool = True) -> BinaryIO:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
     return io.BufferedReader(io.FileIO(descriptor, "r"))
+
+
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file does, which is less than its contents; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from typing import Any, BinaryIO, get_args
 
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error
 from rmeval.files import json_bytes, new_file, opened
-from rmeval.redaction import redacted
 from rmeval.types import Observation, Status
 from rmeval.wording import shortened
 
@@ -174,9 +173,6 @@ def _segments(folder: Path) -> list[Path]:
 
 def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:
     entry = {**dict(_filled(observation)), **more, "left": left}
-    if "error" in entry:
-        # Errors of other packages may quote addresses with passwords in them.
-        entry["error"] = redacted(entry["error"])
     data = json_bytes(entry, separators=(",", ":"))[:-1]
     return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
 

@@ -25,12 +25,14 @@ class Limit:
 
 LIMITS = {
     "ROWS": Limit(100_000_000, "rows of one file"),
-    "LINE_BYTES": Limit(1 << 30, "bytes of one line, row or JSON document, decompressed"),
+    "LINE_BYTES": Limit(
+        1 << 30, "characters of one line or JSON document, and bytes of one row of parquet, decompressed"
+    ),
     "FILE_BYTES": Limit(1 << 40, "bytes of one file, decompressed"),
     "COLUMNS": Limit(10_000, "columns of a table"),
     "NESTING": Limit(100, "levels of lists and objects within one another"),
     "NAME_CHARACTERS": Limit(10_000, "characters of a name, such as an id or a subset"),
-    "SUBSETS": Limit(10_000, "subsets of preference pairs"),
+    "SUBSETS": Limit(50_000, "subsets of preference pairs"),
     "YAML_CHARACTERS": Limit(1_000_000, "characters of a YAML file, and values in it with its aliases written out"),
     "ALIASES": Limit(1_000, "aliases of a YAML file"),
     "TEMPLATE_SECONDS": Limit(60, "seconds for one conversation in a chat template"),

@@ -63,7 +63,7 @@ def load_object(spec: str) -> Any:
     try:
         module_spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise RmevalError(f"{where} fails when it is imported ({one_line(error)}): mend it first") from error
+        raise RmevalError(f"{where} fails when it is imported ({one_line(error)}): correct it first") from error
     try:
         return getattr(module, name)
     except AttributeError:

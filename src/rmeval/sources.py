@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from rmeval.digests import digest, files_digest
 from rmeval.errors import ModelError, RmevalError
+from rmeval.files import stamp
 
 __all__ = ["Sources", "checked"]
 
 T = TypeVar("T")
-_State = tuple[str, int, int, int, int] | None
 
 
 class Sources:
@@ -77,17 +77,9 @@ class Sources:
         inner = [name for name in names if "/" in name]
         return files_digest(self._files) + (f" in {digest(names)[:16]}" if inner else "")
 
-    def _now(self) -> list[_State]:
-        # A folder's own state changes when a file comes or goes that loading would prefer.
-        return [_state(path) for path in [*self._files, *sorted({path.parent for path in self._files})]]
-
-
-def _state(path: Path) -> _State:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    def _now(self) -> dict[Path, tuple[int, ...] | None]:
+        # A folder's own stamp changes when a file comes or goes that loading would prefer.
+        return {path: stamp(path) for path in [*self._files, *(path.parent for path in self._files)]}
 
 
 def checked(batches: Iterable[T], sources: Sequence[Sources]) -> Iterator[T]:

@@ -97,7 +97,10 @@ def test_runs_are_compared_by_the_total(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"target_scores": {"a": 1, "b": 1}}, "examples entry 0: column 'target_scores' must mark one of two answers"),
-        ({"target_scores": {"a": 1, "b": 0, "c": 0}}, "must mark one of two answers with 1 and the other with 0: mend"),
+        (
+            {"target_scores": {"a": 1, "b": 0, "c": 0}},
+            "must mark one of two answers with 1 and the other with 0: correct",
+        ),
         ({"target_scores": ["a"]}, "column 'target_scores' must be an object, not a list"),
         ({"input": 1}, "column 'input' must be a string, not a number"),
     ],

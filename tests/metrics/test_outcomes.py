@@ -67,3 +67,17 @@ def test_credit_over_all_possible_winners_is_one(scores: list[float]) -> None:
     """Whoever is called the winner, the point is given once: so equal scores get chance level, 1/n."""
     total = sum(one(scores, gold=gold, policy=HALF)[0] for gold in range(len(scores)))
     assert total == pytest.approx(1.0)
+
+
+def test_subsets_come_in_the_order_of_their_first_items() -> None:
+    items = [
+        Item(str(number), subset, (), (Response("a"), Response("b")), (Contest((0, 1)),), str(number))
+        for number, subset in enumerate(["z", "a", "z", "m", "a"])
+    ]
+    found = outcomes(
+        items, {item.id: Evidence(item.id, "score", np.array([float(item.id != "2"), 0.5])) for item in items}, OFFICIAL
+    )
+    parts = dict(found.by_subset())
+    assert list(parts) == found.present == ["z", "a", "m"]
+    assert [part.credit.tolist() for part in parts.values()] == [[1.0, 0.0], [1.0, 1.0], [1.0]]
+    assert found.within("m").present == ["m"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -131,6 +131,19 @@ def test_rlhflows_input(tmp_path: Path) -> None:
 
 
 scores = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, math.nan]), min_size=12, max_size=12)
+
+
+@given(st.lists(st.tuples(st.permutations(range(5)), st.integers(1, 5), st.none() | st.integers(0, 4)), max_size=3))
+def test_the_pairs_that_contests_compare(given_: list[tuple[list[int], int, int | None]]) -> None:
+    contests = [Contest(tuple(order[:size]), None if gold is None else gold % size) for order, size, gold in given_]
+    for protocol, every in ((PAIRWISE, True), (PAIRWISE_CHOSEN, False)):
+        wanted = set()
+        for contest in contests:
+            winner = None if contest.gold is None else contest.members[contest.gold]
+            for one, other in combinations(sorted(contest.members), 2):
+                if every or winner is None or winner in (one, other):
+                    wanted.add((one, other))
+        assert protocol.pairs(contests) == sorted(wanted)
 
 
 @given(scores, st.integers(0, 3), st.sampled_from([PAIRWISE, PAIRWISE_CHOSEN]))

@@ -9,7 +9,7 @@ import pytest
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import HALF
-from rmeval.runs.folder import Result, derive
+from rmeval.runs.folder import Result, derive, open_run
 from rmeval.runs.imports import import_scores
 from tests.data import reward_bench_rows, rm_bench_rows
 
@@ -121,6 +121,18 @@ def test_the_oracle_is_always_right(rm_bench_folder: Path, tmp_path: Path) -> No
     result = import_scores(None, bench, tmp_path / "runs", oracle=True)
     assert {record.value for record in result.records if record.metric != "style_gap"} == {1.0}
     assert result.value("style_gap", "chat") == 0.0
+
+
+@pytest.mark.parametrize("name", ["m" * 10_000, "é" * 200, "一" * 100])
+def test_a_long_name_of_a_model_is_cut_in_that_of_its_folder(name: str, tmp_path: Path) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text('{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
+    bench = load_benchmark("pairs", str(data))
+    result = import_scores(None, bench, tmp_path / "runs", name=name, oracle=True)
+    folder = result.path.parent.name
+    assert name.startswith(folder)
+    assert 250 <= len(folder.encode()) <= 255
+    assert open_run(result.path).manifest["model"]["name"] == name
 
 
 @pytest.mark.parametrize(

@@ -398,7 +398,7 @@ def test_readers_of_a_run_that_is_being_written(
                 try:
                     found = read(folder)
                 except RunError as error:
-                    assert "is being written by process" in str(error) or "nothing in" in str(error), error
+                    assert "is being written by" in str(error) or "nothing in" in str(error), error
                 else:
                     reads += 1
                     official = found.official if isinstance(found, rmeval.Analysis) else found.records

@@ -71,5 +71,7 @@ class EvalBiasBench(TableBenchmark):
         """A pair; its id is `<bias>/<place among those of this bias>`."""
         bias = row.text("bias")
         if bias not in COUNTS:
-            raise DataError(f"{row.where}: {quoted(bias)} is no bias of EvalBiasBench ({', '.join(COUNTS)}): mend it")
+            raise DataError(
+                f"{row.where}: {quoted(bias)} is no bias of EvalBiasBench ({', '.join(COUNTS)}): correct it"
+            )
         yield pair(bias, row.get("_number"), row.text("instruction"), *labelled(row, "response"))

@@ -101,6 +101,6 @@ def _choices(row: Row) -> tuple[str, str]:
     two = isinstance(texts, list) and len(texts) == 2 and all(isinstance(text, str) for text in texts)
     if not two or marks not in ([1, 0], [0, 1]):
         raise DataError(
-            f"{row.where}: column {column!r} must mark one of two answers with 1 and the other with 0: mend it"
+            f"{row.where}: column {column!r} must mark one of two answers with 1 and the other with 0: correct it"
         )
     return texts[marks.index(1)], texts[marks.index(0)]

@@ -73,10 +73,10 @@ class JudgeBench(TableBenchmark):
         group = next((group for group in GROUPS if source.startswith(group)), None)
         if group is None:
             raise DataError(
-                f"{row.where}: the source {quoted(source)} begins with none of {', '.join(GROUPS)}: mend it"
+                f"{row.where}: the source {quoted(source)} begins with none of {', '.join(GROUPS)}: correct it"
             )
         if label not in WINNERS:
-            raise DataError(f"{row.where}: the label {quoted(label)} must be A>B or B>A: mend it")
+            raise DataError(f"{row.where}: the label {quoted(label)} must be A>B or B>A: correct it")
         winner, question = WINNERS[label], row.text("question")
         yield Item(
             id=row.name("pair_id"),

@@ -116,7 +116,7 @@ class MRewardBench(TableBenchmark):
         """A pair; its id is `<language>/<subset>/<id>`."""
         name = row.text("source")
         if name not in COUNTS:
-            raise DataError(f"{row.where}: {quoted(name)} is no subset of RewardBench: mend it")
+            raise DataError(f"{row.where}: {quoted(name)} is no subset of RewardBench: correct it")
         subset, number, better = f"{row.text('language')}/{name}", row.name("id"), row.text("chosen")
         # Who wrote them is left out: it would make a shape of nearly every pair, and there are 65,987 of them.
         yield pair(subset, number, row.text("prompt"), better, row.text("rejected"), _cluster(name, number, better))

@@ -90,7 +90,7 @@ class PPECorrectness(TableBenchmark):
             raise row.wrong("scores", "a list of true and false", scores)
         if len(scores) != ANSWERS or any(score not in (0, 1) for score in scores):
             raise DataError(
-                f"{row.where}: column 'scores' must hold true or false for each of {ANSWERS} answers: mend it"
+                f"{row.where}: column 'scores' must hold true or false for each of {ANSWERS} answers: correct it"
             )
         model, prompt = row.text("model_name"), row.text("prompt")
         yield Item(
@@ -128,6 +128,6 @@ def _contests(row: Row, scores: Sequence[object]) -> Iterator[Contest]:
         if not whole or bool(scores[pair[0]]) == bool(scores[pair[1]]):
             raise DataError(
                 f"{row.where}: {shortened(pair)} in column 'sampled_conflict_pairs' must be the places, from 0 to "
-                f"{ANSWERS - 1}, of a right and a wrong answer: mend it"
+                f"{ANSWERS - 1}, of a right and a wrong answer: correct it"
             )
         yield Contest(tuple(sorted(pair, key=lambda k: not scores[k])), 0, "right/wrong")

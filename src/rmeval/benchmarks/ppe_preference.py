@@ -64,7 +64,7 @@ class PPEPreference(TableBenchmark):
         winner = row.text("winner")
         tie = "tie" in winner.lower() or "both" in winner.lower()
         if not tie and winner not in ("model_a", "model_b"):
-            raise DataError(f"{row.where}: winner must be model_a, model_b or a tie, not {quoted(winner)}: mend it")
+            raise DataError(f"{row.where}: winner must be model_a, model_b or a tie, not {quoted(winner)}: correct it")
         if winner == "model_b":
             sides.reverse()
         golds = (0.5, 0.5) if tie else (1.0, 0.0)

@@ -74,14 +74,14 @@ class RewardBench2(TableBenchmark):
         subset, number = row.text("subset"), row.name("id")
         if subset not in COUNTS:
             raise DataError(
-                f"{row.where}: {quoted(subset)} is no subset of RewardBench 2 ({', '.join(COUNTS)}): mend it"
+                f"{row.where}: {quoted(subset)} is no subset of RewardBench 2 ({', '.join(COUNTS)}): correct it"
             )
         right, wrong = row.texts("chosen"), row.texts("rejected")
         kind, _, group = number.partition(":")
         ties = subset == TIES
         if ties and (kind not in (TIED, REF) or not group):
             raise DataError(
-                f"{row.where}: the id {quoted(number)} must be tied:N or ref:N, as all of {TIES} are: mend it"
+                f"{row.where}: the id {quoted(number)} must be tied:N or ref:N, as all of {TIES} are: correct it"
             )
         if not wrong or len(right) < (2 if ties and kind == TIED else 1) or (len(right) > 1 and not ties):
             raise DataError(

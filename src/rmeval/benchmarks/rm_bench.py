@@ -126,7 +126,9 @@ class RMBench:
 
 def _item(row: Row, domain: str) -> Item:
     if domain not in RMBench.card.counts:
-        raise DataError(f"{row.where}: domain {quoted(domain)} is not one of {', '.join(RMBench.card.counts)}: mend it")
+        raise DataError(
+            f"{row.where}: domain {quoted(domain)} is not one of {', '.join(RMBench.card.counts)}: correct it"
+        )
     row.refuse_input()
     chosen, rejected = (row.texts(side, 3, "one a style") for side in ("chosen", "rejected"))
     number = row.name("id")

@@ -128,12 +128,12 @@ class RMB(TableBenchmark):
         name = next((own for own, place in SETS.items() if place == kind), "")
         subset = f"{name}/{scenario}"
         if subset not in COUNTS:
-            raise DataError(f"{row.where}: the category_path {quoted(path)} is no scenario of RMB: mend it")
+            raise DataError(f"{row.where}: the category_path {quoted(path)} is no scenario of RMB: correct it")
         bon = name == "bon"
         prompt = row.conversation("conversation_input", _READER)
         others = row.get("loser_list") if bon else [row.get("reject")]
         if not isinstance(others, list) or not others:
-            raise DataError(f"{row.where}: loser_list must be a list of answers, at least one: mend it")
+            raise DataError(f"{row.where}: loser_list must be a list of answers, at least one: correct it")
         better = _answer(row, row.get("bon_best" if bon else "chosen"), 1.0)
         answers = (better, *(_answer(row, other, 0.0) for other in others))
         yield Item(
@@ -159,8 +159,8 @@ class RMB(TableBenchmark):
 def _answer(row: Row, value: object, gold: float) -> Response:
     """An answer with the model that wrote it."""
     if not isinstance(value, Mapping) or not isinstance(value.get("answer"), str):
-        raise DataError(f"{row.where}: an answer must be an object with llm_name and a text in answer: mend it")
+        raise DataError(f"{row.where}: an answer must be an object with llm_name and a text in answer: correct it")
     source = value.get("llm_name")
     if source is not None and not isinstance(source, str):
-        raise DataError(f"{row.where}: llm_name must be a string, not {quoted(source)}: mend it")
+        raise DataError(f"{row.where}: llm_name must be a string, not {quoted(source)}: correct it")
     return Response(value["answer"], gold, source=source)

@@ -38,6 +38,7 @@ def catch() -> None:
     A signal that the caller ignores, as `nohup` does with SIGHUP, stays ignored.
     """
     since = 0.0
+    _came.clear()
 
     def stop(number: int, frame: object) -> None:
         nonlocal since

@@ -68,10 +68,9 @@ class Outcomes:
         """Each subset with its outcomes, in order of first appearance."""
         items, rows = np.argsort(self.subset, kind="stable"), np.argsort(self.subset[self.item], kind="stable")
         sorted_items, sorted_rows = self.subset[items], self.subset[self.item][rows]
-        for name in self.present:
-            code = self.subsets.index(name)
+        for code in self._codes():
             yield (
-                name,
+                self.subsets[code],
                 self._part(
                     items[slice(*np.searchsorted(sorted_items, (code, code + 1)))],
                     rows[slice(*np.searchsorted(sorted_rows, (code, code + 1)))],
@@ -128,8 +127,12 @@ class Outcomes:
     @property
     def present(self) -> list[str]:
         """The subsets that there are items of, in order of first appearance."""
+        return [self.subsets[code] for code in self._codes()]
+
+    def _codes(self) -> list[int]:
         codes, first = np.unique(self.subset, return_index=True)
-        return [self.subsets[code] for code in codes[np.argsort(first)]]
+        found: list[int] = codes[np.argsort(first)].tolist()
+        return found
 
     @property
     def n_items(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from types import MappingProxyType
 
 import numpy as np
@@ -57,11 +58,12 @@ class Pairwise:
         """The pairs of an item's answers to compare, the smaller index first."""
         found: set[tuple[int, int]] = set()
         for contest in contests:
-            for k, one in enumerate(contest.members):
-                for other in contest.members[k + 1 :]:
-                    winner = None if contest.gold is None else contest.members[contest.gold]
-                    if self._round_robin or winner is None or winner in (one, other):
-                        found.add((min(one, other), max(one, other)))
+            members = contest.members
+            if self._round_robin or contest.gold is None:
+                found.update(combinations(sorted(members), 2))
+            else:
+                winner = members[contest.gold]
+                found.update((min(winner, other), max(winner, other)) for other in members if other != winner)
         return sorted(found)
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,11 +22,17 @@ class Line(Text):
     """Text on one line: line breaks and control characters in its parts are shown as escapes."""
 
     def __init__(self, text: str = "", style: Any = "", **options: Any) -> None:
-        super().__init__(shortened(text, _LONGEST), style, **options)
+        super().__init__(_shown(text), style, **options)
 
     def append(self, text: Text | str, style: Any = None) -> Text:
         """Adds text to the end."""
-        return super().append(shortened(text, _LONGEST) if isinstance(text, str) else text, style)
+        return super().append(_shown(text) if isinstance(text, str) else text, style)
+
+
+def _shown(text: str) -> str:
+    # Letters that standard output has none for are escapes here already, so that columns are as wide as they look.
+    encoding = sys.stdout.encoding or "utf-8"
+    return shortened(text, _LONGEST).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def passage(text: str) -> Text:

@@ -20,6 +20,7 @@ from rmeval.benchmarks.source import Row, read_rows
 from rmeval.benchmarks.table import TableBenchmark
 from rmeval.digests import files_digest
 from rmeval.errors import DataError
+from rmeval.files import stamp
 from rmeval.models.imported import Imported
 from rmeval.protocols import Protocol
 from rmeval.protocols.pointwise import IMPORTED, parse
@@ -79,13 +80,13 @@ def import_scores(
         found = _oracle([one.item for one in planned.items()])
         source, name = "oracle@1", name or "oracle"
     else:
-        before = _stamp(scores)
+        before = stamp(scores)
         file, planned = _planned(scores, benchmark, selection, items_from_scores)
         if file.form.verdicts:
             planned = planned.for_comparing()
         found = _read(file, [one.item for one in planned.items()], steps)
         source = f"scores sha256:{files_digest([scores])}" + (f" steps {steps}" if steps else "")
-        if _stamp(scores) != before:
+        if stamp(scores) != before:
             raise DataError(f"{scores} was changed while it was read: import it again when it is whole")
         name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
     planned = _covered(planned, benchmark, found)
@@ -93,14 +94,6 @@ def import_scores(
     model = found.model(name, planned)
     with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
         return writer.ask(model)
-
-
-def _stamp(file: Path) -> tuple[int, int, int] | None:
-    """What changes when a file does; None where the reader says that there is none."""
-    if not file.is_file():
-        return None
-    found = file.stat()
-    return found.st_ino, found.st_size, found.st_ctime_ns
 
 
 STATED = (

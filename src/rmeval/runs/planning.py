@@ -147,7 +147,7 @@ def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item
     for number, item in enumerate(_made(benchmark) if items is None else items):
         if not isinstance(item, Item):
             raise DataError(
-                f"item {number + 1} of {benchmark.card.id} is no rmeval.types.Item but {quoted(item)}: mend load()"
+                f"item {number + 1} of {benchmark.card.id} is no rmeval.types.Item but {quoted(item)}: correct load()"
             )
         _refuse_nameless(item, number + 1, benchmark)
         yield item
@@ -193,7 +193,7 @@ def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
         if name in seen:
             raise DataError(
                 f"item {seen[name] + 1} and item {position + 1} of {benchmark.card.id} have the id {quoted(name)}: "
-                "ids must be unique; mend them, or leave the column out where there need be none"
+                "ids must be unique; correct them, or leave the column out where there need be none"
             )
         seen[name] = position
 

@@ -24,6 +24,7 @@ from rmeval.journal import Journal
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import PROTOCOLS
 from rmeval.protocols.pointwise import POINTWISE, Pointwise
+from rmeval.redaction import redacted
 from rmeval.runs.asked import ask_journal, asked
 from rmeval.runs.folder import Result, compute, write_derived
 from rmeval.runs.items import add_tokens, read_items, write_items
@@ -77,6 +78,15 @@ def run(
         return writer.ask(model, progress)
 
 
+_LONGEST = 255
+"""Bytes of a folder's name that file systems take."""
+
+
+def _folder_name(model: str) -> str:
+    plain = re.sub(r"[^\w.-]+", "-", model).strip("-.")
+    return plain.encode()[:_LONGEST].decode(errors="ignore") or "model"
+
+
 class RunWriter:
     """Writes one run folder: a context manager that holds its lock.
 
@@ -95,9 +105,14 @@ class RunWriter:
     ) -> None:
         card = planned.benchmark.card
         identity = {"benchmark": card.id, "contents": planned.contents, **identity}
-        name = re.sub(r"[^\w.-]+", "-", model.name).strip("-.") or "model"
+        name = redacted(model.name)
+        if redacted(identity) != identity:
+            raise RunError(
+                f"what identifies the model {name} looks like a secret, and run folders hold none: give it another "
+                "name or address"
+            )
         self._id = run_id(identity)
-        self.folder = out / card.id / name / self._id
+        self.folder = out / card.id / _folder_name(name) / self._id
         self._plan = planned
         self._store_text = store_text
         self._lock = Lock(self.folder / "lock", break_lock)
@@ -107,7 +122,7 @@ class RunWriter:
             "status": "running",
             "identity": identity,
             "protocol": identity["protocol"],
-            "model": {"name": model.name, "kind": model.kind},
+            "model": {"name": name, "kind": model.kind},
             "benchmark": {
                 "id": card.id,
                 "spec": planned.benchmark.spec,
@@ -294,7 +309,9 @@ def observe_missing(
     if missing:
         wanted = index.first & open_[index.rows]
         with Journal(journal, run) as writer:
-            for number, batch in enumerate(model.observe(compress(requests, wanted))):
+            for number, found in enumerate(model.observe(compress(requests, wanted))):
+                # Errors of other packages may quote addresses with passwords in them.
+                batch = [replace(one, error=redacted(one.error)) if one.error else one for one in found]
                 if number == 0:
                     begin()
                 writer.append(batch)

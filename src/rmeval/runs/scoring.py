@@ -18,7 +18,6 @@ from rmeval.files import json_bytes, replacing
 from rmeval.journal import has_answers, remove_journal
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
-from rmeval.redaction import redacted
 from rmeval.runs.leftovers import remove_leftovers
 from rmeval.runs.lock import Lock
 from rmeval.runs.manifest import finite, read_json, write_json
@@ -176,7 +175,7 @@ def _scored(
         fields.pop("score_error", None)
         failed = [place for place in own if math.isnan(values[place])]
         if missing := [answers.errors.get(place, STATUSES[answers.status[place]]) for place in failed]:
-            fields["score_error"] = redacted(missing[0])
+            fields["score_error"] = missing[0]
         yield finite(fields), len(missing)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rmeval.errors import DamagedError, RunError
+from rmeval.files import stamp
 from rmeval.runs.lock import holder
 
 __all__ = ["steadily"]
@@ -50,13 +51,5 @@ def steadily(folder: Path, read: Callable[[], T]) -> T:
     raise RunError(f"{folder} is being written by {writer} and cannot be read just now: try again later") from error
 
 
-def _state(folder: Path) -> list[tuple[int, int, int] | None]:
-    return [_stamp(folder / name) for name in _FILES]
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+def _state(folder: Path) -> list[tuple[int, ...] | None]:
+    return [stamp(folder / name) for name in _FILES]

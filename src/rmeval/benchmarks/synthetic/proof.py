@@ -65,7 +65,7 @@ def check_form(twins: Twins, worded: tuple[Texts, Texts]) -> None:
             if not (longer and plain):
                 raise DataError(
                     f"the wordings of a {twins.kind} item break the order of its styles (concise shorter than "
-                    f"detailed, no markdown but in the last): mend languages/*.toml near {worded[0][0]!r}"
+                    f"detailed, no markdown but in the last): correct languages/*.toml near {worded[0][0]!r}"
                 )
 
 

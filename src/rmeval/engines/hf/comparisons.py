@@ -82,7 +82,7 @@ class Comparison:
             shown = self._text(({"role": "user", "content": "PROMPT"},), "ONE ANSWER", "ANOTHER ANSWER")
         except _TEMPLATE_ERRORS as error:
             raise ModelError(
-                f"the comparison {template} is no template of prompt, first and second ({error}): mend it"
+                f"the comparison {template} is no template of prompt, first and second ({error}): correct it"
             ) from error
         if "ONE ANSWER" not in shown or "ANOTHER ANSWER" not in shown:
             raise ModelError(

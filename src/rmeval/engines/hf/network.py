@@ -34,6 +34,7 @@ from rmeval.engines.hf.code import (
     passed_over,
     restore_unsaved,
 )
+from rmeval.engines.hf.devices import find_device
 from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on, refuse_whole_numbers
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
@@ -45,7 +46,6 @@ logger = logging.getLogger(__name__)
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 NO_LANGUAGE_MODELS = ("ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForQuestionAnswering")
-DEVICES = ("cpu", "cuda", "mps")
 
 
 class Network:
@@ -78,7 +78,7 @@ class Network:
         self.checkpoint = checkpoint
         self.language_model = language_model
         self._head = head
-        self._device = _device(device)
+        self._device = find_device(device)
         self._load = {
             "revision": checkpoint.revision,
             "trust_remote_code": trust_remote_code,
@@ -379,20 +379,6 @@ def _quiet() -> Iterator[None]:
         logs.set_verbosity(level)
         if bars:
             logs.enable_progress_bar()
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ModelError(f"there is no device {name!r}: choose auto, cpu, cuda, cuda:1 or mps") from None
-    if device.type not in DEVICES or (device.type == "cuda" and not torch.cuda.is_available()):
-        raise ModelError(
-            f"this machine has no device {name!r}: choose auto or cpu, or install a torch build that sees it"
-        )
-    return device
 
 
 def _cannot_load(checkpoint: Checkpoint, error: BaseException, language_model: bool = False) -> ModelError:
