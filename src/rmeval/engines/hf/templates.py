@@ -85,8 +85,8 @@ class ChatTemplate(str):
 
 if not hasattr(chat_template_utils, "_compile_jinja_template"):
     raise ModelError(
-        f"transformers {transformers.__version__} compiles chat templates in another way than rmeval expects, so that they "
-        "would have no bounds: install an earlier version, or a later rmeval"
+        f"transformers {transformers.__version__} compiles chat templates in another way than rmeval expects, so that "
+        "they would have no bounds: install an earlier version, or a later rmeval"
     )
 _compile = chat_template_utils._compile_jinja_template
 
