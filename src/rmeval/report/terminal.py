@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from rmeval.redaction import redacted
 from rmeval.wording import shortened, visible
 
 __all__ = ["Line", "Screen", "make_console", "passage", "stacked"]
@@ -18,14 +19,18 @@ _LONGEST = 5_000
 
 
 class Line(Text):
-    """Text on one line: line breaks and control characters in its parts are shown as escapes."""
+    """Text on one line, without secrets: line breaks and control characters in its parts are shown as escapes."""
 
     def __init__(self, text: str = "", style: Any = "", **options: Any) -> None:
-        super().__init__(shortened(text, _LONGEST), style, **options)
+        super().__init__(_shown(text), style, **options)
 
     def append(self, text: Text | str, style: Any = None) -> Text:
         """Adds text to the end."""
-        return super().append(shortened(text, _LONGEST) if isinstance(text, str) else text, style)
+        return super().append(_shown(text) if isinstance(text, str) else text, style)
+
+
+def _shown(text: str) -> str:
+    return shortened(redacted(text), _LONGEST)
 
 
 def passage(text: str) -> Text:

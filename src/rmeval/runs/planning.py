@@ -15,6 +15,7 @@ from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.errata import errata_of
 from rmeval.digests import contents_digest
 from rmeval.errors import DataError
+from rmeval.redaction import redacted
 from rmeval.runs.items import CountedItem, StoredItems, count_item
 from rmeval.runs.selection import Selection, select
 from rmeval.spool import Spool
@@ -108,6 +109,7 @@ def plan(
     contents = contents_digest(read())
     table = builder.table()
     _refuse_twice(table, benchmark)
+    _refuse_alike(table, benchmark)
     whole = StoredItems(
         table,
         {name: np.array(column, np.int32) for name, column in counts.items()},
@@ -196,6 +198,17 @@ def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
                 "ids must be unique; mend them, or leave the column out where there need be none"
             )
         seen[name] = position
+
+
+def _refuse_alike(table: ItemTable, benchmark: Benchmark) -> None:
+    """Refuses subsets whose numbers nobody could tell apart, since secrets in names are not written down."""
+    seen: dict[str, str] = {}
+    for name in table.subsets:
+        if (other := seen.setdefault(redacted(name), name)) != name:
+            raise DataError(
+                f"two subsets of {benchmark.card.id} differ only in what looks like a secret "
+                f"({quoted(redacted(other))}), which is not written down: rename them"
+            )
 
 
 def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
