@@ -9,8 +9,10 @@ import pytest
 
 import rmeval
 from rmeval import DataError, ModelError
+from rmeval.benchmarks import load_benchmark
 from rmeval.redaction import redacted, secret_in, secret_name
 from rmeval.report.tables import print_report
+from rmeval.runs.imports import import_scores
 from rmeval.wording import shortened
 from tests.command import process
 
@@ -174,6 +176,16 @@ def test_subsets_that_become_one_without_their_secrets(tmp_path: Path) -> None:
     file.write_text("".join(json.dumps(row | {"subset": f"https://h/?key={n}"}) + "\n" for n in (1, 2)))
     with pytest.raises(DataError, match="two subsets of pairs differ only in what looks like a secret"):
         rmeval.evaluate("baseline:longest", "pairs", data=str(file), out=str(tmp_path / "runs"))
+
+
+def test_a_run_of_a_model_with_a_secret_in_its_name(tmp_path: Path) -> None:
+    scores = tmp_path / "scores.jsonl"
+    (tmp_path / "pairs.jsonl").write_text('{"id": "a", "prompt": "q", "chosen": "ab", "rejected": "c"}')
+    scores.write_text("".join(json.dumps({"item_id": "a", "response": k, "score": -k}) + "\n" for k in (0, 1)))
+    benchmark = load_benchmark("pairs", str(tmp_path / "pairs.jsonl"))
+    run = import_scores(scores, benchmark, tmp_path / "runs", name="https://me:pa55w0rd@host/m")
+    assert rmeval.open_run(run.path).value("accuracy", "all") == 1.0
+    assert not [path for path in tmp_path.joinpath("runs").rglob("*") if "pa55w0rd" in str(path)]
 
 
 def test_error_sentences(tmp_path: Path) -> None:

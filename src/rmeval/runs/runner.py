@@ -24,6 +24,7 @@ from rmeval.journal import Journal
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import PROTOCOLS
 from rmeval.protocols.pointwise import POINTWISE, Pointwise
+from rmeval.redaction import redacted
 from rmeval.runs.asked import ask_journal, asked
 from rmeval.runs.folder import Result, compute, write_derived
 from rmeval.runs.items import add_tokens, read_items, write_items
@@ -94,8 +95,9 @@ class RunWriter:
         break_lock: bool,
     ) -> None:
         card = planned.benchmark.card
-        identity = {"benchmark": card.id, "contents": planned.contents, **identity}
-        name = re.sub(r"[^\w.-]+", "-", model.name).strip("-.") or "model"
+        # As it is written down: whoever reads it computes the id again.
+        identity = redacted({"benchmark": card.id, "contents": planned.contents, **identity})
+        name = re.sub(r"[^\w.-]+", "-", redacted(model.name)).strip("-.") or "model"
         self._id = run_id(identity)
         self.folder = out / card.id / name / self._id
         self._plan = planned
