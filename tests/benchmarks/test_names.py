@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import rmeval
@@ -122,12 +123,27 @@ class Own:
         ("{'group': 3}", "item 1 of own has group 3"),
         ("{'prompt': ()}", "item 1 of own has no prompt"),
         ("{'responses': (), 'contests': ()}", "item 1 of own has no responses"),
+        ("{'prompt': 'q'}", "item 1 of own has a prompt that holds 'q'"),
+        ("{'prompt': (Message('user', None),)}", "item 1 of own has a prompt that holds Message"),
+        ("{'responses': ('x', 'y')}", "item 1 of own has the response 'x'"),
+        ("{'responses': (Response(5, 1.0), Response('y', 0.0))}", "item 1 of own has the response Response"),
+        ("{'responses': (Response('x', '1'), Response('y', 0.0))}", "a response with the gold '1'"),
+        ("{'responses': (Response('x', float('nan')), Response('y', 0.0))}", "a response with the gold nan"),
     ],
 )
 def test_items_from_outside(change: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OUTSIDE.replace("{change}", change))
     with pytest.raises(DataError, match=sentence):
         rmeval.evaluate("baseline:longest", f"{tmp_path}/own.py:Own", out=tmp_path / "runs")
+
+
+def test_what_is_no_number_in_meta_is_null(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        OUTSIDE.replace("{change}", "{'meta': {'a': float('nan'), 'b': [float('inf'), 1]}}")
+    )
+    run = rmeval.evaluate("baseline:longest", f"{tmp_path}/own.py:Own", out=tmp_path / "runs")
+    (meta,) = pq.read_table(run.path / "items.parquet")["meta"].to_pylist()
+    assert json.loads(str(meta)) == {"a": None, "b": [None, 1]}
 
 
 @pytest.mark.parametrize("text", ["[]", " [ ]\n"])

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -163,9 +164,23 @@ def _refuse_nameless(item: Item, number: int, benchmark: Benchmark) -> None:
         what = f"{wrong} {quoted(names[wrong])}, which must be a text that is not empty"
     elif not item.prompt or not item.responses:
         what = f"no {'prompt' if not item.prompt else 'responses'}"
+    elif (part := next(_wrong_parts(item), None)) is not None:
+        what = part
     else:
         return
     raise DataError(f"item {number} of {benchmark.card.id} has {what}: correct load()")
+
+
+def _wrong_parts(item: Item) -> Iterator[str]:
+    """What of an item is of a wrong type, in words."""
+    for message in item.prompt:
+        if not (isinstance(message, Message) and isinstance(message.content, str)):
+            yield f"a prompt that holds {quoted(message)}, which must be an rmeval.types.Message with a text"
+    for answer in item.responses:
+        if not (isinstance(answer, Response) and isinstance(answer.text, str)):
+            yield f"the response {quoted(answer)}, which must be an rmeval.types.Response with a text"
+        elif not (answer.gold is None or (isinstance(answer.gold, Real) and answer.gold == answer.gold)):
+            yield f"a response with the gold {quoted(answer.gold)}, which must be a number or None"
 
 
 def _made(benchmark: Benchmark) -> Iterator[Any]:
