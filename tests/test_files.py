@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rmeval.benchmarks.reading import iterate_fields
 from rmeval.errors import RmevalError
 from rmeval.files import json_bytes, replacing, replacing_text
 from rmeval.limits import LIMITS, limit
@@ -119,3 +120,11 @@ def test_limits_are_set_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv("RMEVAL_MAX_ROWS", wrong)
         with pytest.raises(RmevalError, match=r"RMEVAL_MAX_ROWS is .* set it to a whole number above zero"):
             limit("ROWS")
+
+
+def test_a_limit_beyond_what_readers_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RMEVAL_MAX_LINE_BYTES", "9" * 30)
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "a.json").write_text('[{"a": "1", "b": "2"}]')
+    for name in ("a.csv", "a.json"):
+        assert [row for row, _ in iterate_fields(tmp_path / name)] == [{"a": "1", "b": "2"}]

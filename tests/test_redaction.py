@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import rmeval
-from rmeval import ModelError, RunError
+from rmeval import DataError, ModelError, RunError
 from rmeval.benchmarks import load_benchmark
 from rmeval.redaction import redacted, secret_in, secret_name
+from rmeval.report.tables import print_report
 from rmeval.runs.folder import open_run
 from rmeval.runs.imports import import_scores
+from rmeval.wording import shortened
 from tests.checkpoints import make_checkpoint
 from tests.command import process
 
@@ -33,6 +36,14 @@ SECRETS = [
     "https://h/x?X-Amz-Signature=aaaa",
     "eyJhbGciOiJIUzI1NiIs.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4",
     "api_key='abc123def456ghi'",
+    "{'Authorization': 'Basic dXNlcjpwYXNz'}",
+    "sk-proj-abcDEF123456_ghiJKL7890-mnop",
+    "sk_live_51H8abcdEFGH1234ijkl5678",
+    "BEARER abcdef0123456789abcdef",
+    f"model_{TOKEN}",
+    repr(f"\n{TOKEN}"),
+    repr(f"\x1b{TOKEN}"),
+    repr(f"\u202e{TOKEN}"),
     "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
 ]
 
@@ -77,6 +88,10 @@ def test_what_is_none(text: str) -> None:
         "headers",
         "Authorization",
         "proxies",
+        "hf.token",
+        "access_tokens",
+        "cookies",
+        "repos_token",
         "AWS_SECRET_ACCESS_KEY",
     ],
 )
@@ -93,7 +108,20 @@ def test_values_of_secrets_are_refused_under_any_name() -> None:
     assert TOKEN not in str(found.value)
 
 
-@pytest.mark.parametrize("name", ["bos_token", "num_labels", "max_tokens", "key_mapping", "num_key_value_heads"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bos_token",
+        "num_labels",
+        "max_tokens",
+        "key_mapping",
+        "num_key_value_heads",
+        "yes_token",
+        "good_token",
+        "stop_tokens",
+        "text_key",
+    ],
+)
 def test_names_of_other_things(name: str) -> None:
     assert secret_in({name: {"quant_method": "bitsandbytes", "load_in_4bit": True}}) is None
 
@@ -125,6 +153,31 @@ def test_nothing_of_a_run_holds_a_secret(tmp_path: Path) -> None:
     assert b"401 for" in written and "note: at" in said
     for secret in (TOKEN, "pa55w0rd", "token=abc1"):
         assert secret.encode() not in written and secret not in said
+
+
+def test_a_secret_that_is_cut_in_two() -> None:
+    for place in range(60, 130):
+        found = shortened("." * place + TOKEN + "." * 200)
+        assert TOKEN[:12] not in found and TOKEN[-12:] not in found
+        found = shortened("." * 200 + TOKEN + "." * place)
+        assert TOKEN[:12] not in found and TOKEN[-12:] not in found
+
+
+def test_tables_show_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / f"{TOKEN}.jsonl"
+    file.write_text(json.dumps({"prompt": "q", "chosen": "ab", "rejected": "c", "subset": f"of {TOKEN}"}))
+    print_report(rmeval.evaluate("baseline:longest", "pairs", data=str(file), out=str(tmp_path / "runs")))
+    shown = capsys.readouterr().out
+    assert TOKEN not in shown and "of [redacted]" in shown
+
+
+def test_subsets_that_become_one_without_their_secrets(tmp_path: Path) -> None:
+    """Two numbers would have one name; each of several calls would show one or the other."""
+    file = tmp_path / "pairs.jsonl"
+    row = {"prompt": "q", "chosen": "ab", "rejected": "c"}
+    file.write_text("".join(json.dumps(row | {"subset": f"https://h/?key={n}"}) + "\n" for n in (1, 2)))
+    with pytest.raises(DataError, match="two subsets of pairs differ only in what looks like a secret"):
+        rmeval.evaluate("baseline:longest", "pairs", data=str(file), out=str(tmp_path / "runs"))
 
 
 def test_error_sentences(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ _ENCODED = re.compile(r"""\"\s*\[?\s*\{\s*(\\"|')""")
 """The beginning of a list or a message that was written as text, and that text as JSON."""
 _MARKS = (("role", "content"), ("role", "tool_calls"), ("from", "value"))
 """Keys of which a message has at least one pair."""
+_NO_MESSAGES = re.compile(r"\s*\[\s*\]\s*")
 _HEAD = 200
 """Characters of a text that are looked at before it is parsed."""
 _KEYS = {"role", "content", *MESSAGE_EXTRAS}
@@ -226,6 +227,8 @@ class MessageReader:
         """
         if isinstance(value, str):
             found = self.listed(value, where)
+            if _NO_MESSAGES.fullmatch(value):
+                raise DataError(f"{where} is an empty list that was written as text: add its messages")
             return (Message("user", value),) if found is None else found
         if hasattr(value, "tolist"):
             value = value.tolist()

@@ -40,6 +40,8 @@ LIMITS = {
 }
 """Limits by name. `RMEVAL_MAX_<NAME>` in the environment sets one."""
 
+_MOST = 1 << 62
+
 
 def limit(name: str) -> int:
     """The value of a limit.
@@ -60,4 +62,5 @@ def limit(name: str) -> int:
         found = 0
     if found < 1:
         raise RmevalError(f"{variable} is {value!r}: set it to a whole number above zero ({LIMITS[name].what})")
-    return found
+    # More than that counts nothing, and is no size that Python's readers take.
+    return min(found, _MOST)

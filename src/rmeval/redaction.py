@@ -5,32 +5,41 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["redacted", "secret_in", "secret_name"]
 
 _SHOWN = "[redacted]"
 _NAME = re.compile(
-    r"(^|_)(token|auth|authorization|bearer|cookie|credentials?|headers?|jwt|keys?|"
-    r"pass(words?|wd|phrase)|prox(y|ies)|pwd|secrets?)$|(api|access|private|secret)_?key(_id)?s?$|(auth|access)token$"
+    r"(^|_)(token|auth|oauth|authorization|bearer|cookies?|cred(ential)?s?|headers?|jwt|keys?|"
+    r"pass(words?|wd|phrase)|prox(y|ies)|pwd|secrets?)$|(api|access|private|secret)_?key(_id)?s?$|"
+    r"(auth|access)tokens?$|(^|_)(access|api|auth|hf|refresh|session)_tokens$"
 )
 _PART_OF_TEXT = re.compile(
-    r"(bos|eos|unk|sep|pad|cls|mask|additional|special|extra|image|audio|video|boi|eoi|boa|eoa|mark|turn)s?_tokens?$"
+    r"(^|_)(bos|eos|unk|sep|pad|cls|mask|additional|special|extra|image|audio|video|boi|eoi|boa|eoa|mark|turn|"
+    r"prefix|suffix|start|begin|end|stop|step|think|yes|no|true|false|good|bad|pos|neg|positive|negative|plus|minus|"
+    r"right|wrong|correct|incorrect|score|reward|value|answer|response|label|class)s?_tokens?$|"
+    r"(^|_)(chosen|rejected|prompt|text|sort|label|score|primary|column)_keys?$"
 )
-"""Names of tokens that are pieces of text."""
+"""Names of tokens that are pieces of text, and of keys that are names of columns."""
 _CERTAIN = re.compile(
     r"(^|_)(password|passwd|authorization|hf_token|auth_token|access_token|api_key|apikey|secret_key)$"
 )
 """Names in files of rmeval's own whose values are secrets whatever they look like."""
+_BEGIN = r"(?:(?<![A-Za-z0-9])|(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4}))"
+"""Where a word begins, also after a control character that is written as its escape, and after `_`."""
 _VALUES = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-    re.compile(r"\b(hf|api_org)_[A-Za-z0-9]{20,}"),
-    re.compile(r"\bsk-(?=[\w-]{0,40}?(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16})[\w-]{20,}"),
-    re.compile(r"\b(gh[pousr]|gsk|r8|npm)_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,}|\b(glpat|nvapi|pypi)-[\w-]{20,}"),
-    re.compile(r"\bxox[a-z]-[A-Za-z0-9-]{10,}"),
-    re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[\w-]{35}"),
-    re.compile(r"\beyJ[\w-]{8,4000}\.[\w-]{8,4000}\.[\w-]{6,}"),
-    re.compile(r"(?<=[Bb]earer )(?=\S{0,200}[0-9])[\w.~+/=-]{12,}|(?<=[Aa]uthorization: )[^\r\n,'\"}]+"),
+    re.compile(_BEGIN + r"(hf|api_org)_[A-Za-z0-9]{20,}"),
+    re.compile(_BEGIN + r"(sk-(proj|ant|or|svcacct|admin)-|[rs]k_(live|test)_)(?=[\w-]{0,40}[0-9])[\w-]{16,}"),
+    re.compile(_BEGIN + r"sk-(?=[\w-]{0,40}?(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16})[\w-]{20,}"),
+    re.compile(_BEGIN + r"((gh[pousr]|gsk|r8|npm)_[A-Za-z0-9]{30,}|github_pat_\w{30,}|(glpat|nvapi|pypi)-[\w-]{20,})"),
+    re.compile(_BEGIN + r"xox[a-z]-[A-Za-z0-9-]{10,}"),
+    re.compile(_BEGIN + r"(AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[\w-]{35}"),
+    re.compile(_BEGIN + r"eyJ[\w-]{8,4000}\.[\w-]{8,4000}\.[\w-]{6,}"),
+    re.compile(r"(?:(?<=[Bb]earer )|(?<=BEARER ))(?=\S{0,200}[0-9])[\w.~+/=-]{12,}"),
+    re.compile(r"(?:(?<=uthorization: )|(?<=uthorization['\"]: ['\"]))[^\r\n,'\"}]+"),
     re.compile(r"(?<=://)[^\s/@:]{0,200}:[^\s/@]{1,200}(?=@)|(?<=://)(?=[^\s/@]{0,200}[0-9])[\w-]{16,200}(?=@)"),
     re.compile(
         r"(?i)(?<=[?&;])((?:[\w-]{0,40}[-_])?(?:token|api[-_]?key|key|sig|signature|password|passwd|secret|auth|credential))="
@@ -46,9 +55,10 @@ _SHORTEST = 12
 """Letters of a secret in the environment that is looked for elsewhere."""
 
 
+@lru_cache(1024)
 def secret_name(name: str) -> bool:
     """Whether an option's name says that its value is a secret, in whatever case: `HF_TOKEN`, `apiKey`, `api-key`."""
-    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").replace(" ", "_").lower()
+    plain = re.sub(r"[-. ]|(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     return _NAME.search(plain) is not None and _PART_OF_TEXT.search(plain) is None
 
 

@@ -48,8 +48,16 @@ def shortened(value: object, longest: int = 200) -> str:
     text = value if isinstance(value, str) else repr(value)
     if len(text) <= longest:
         return visible(text)
+    from rmeval.redaction import redacted
+
     half = longest // 2
-    return f"{visible(text[:half])} ... {visible(text[-half:])} ({len(text)} characters)"
+    # What is left of a secret that is cut in two would no longer look like one.
+    head, tail = redacted(text[: half + _AROUND])[:half], redacted(text[-half - _AROUND :])[-half:]
+    return f"{visible(head)} ... {visible(tail)} ({len(text)} characters)"
+
+
+_AROUND = 4_096
+"""Characters beyond a cut that may belong to the same secret."""
 
 
 def quoted(value: object, longest: int = 200) -> str:

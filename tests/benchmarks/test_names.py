@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import rmeval
@@ -89,10 +90,6 @@ PROMPTS = [[], "[]", None, [{"role": " ", "content": "x"}], [{"role": "user", "c
 def test_prompts_without_messages(prompt: Any, tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"prompt": prompt, "chosen": "a", "rejected": "b"}))
-    if prompt == "[]":  # A text like any other.
-        (item,) = load_benchmark("pairs", str(file)).load()
-        assert item.prompt[0].content == "[]"
-        return
     with pytest.raises(DataError, match=r"a.jsonl line 1: column 'prompt' "):
         list(load_benchmark("pairs", str(file)).load())
 
@@ -126,9 +123,35 @@ class Own:
         ("{'group': 3}", "item 1 of own has group 3"),
         ("{'prompt': ()}", "item 1 of own has no prompt"),
         ("{'responses': (), 'contests': ()}", "item 1 of own has no responses"),
+        ("{'prompt': 'q'}", "item 1 of own has a prompt that holds 'q'"),
+        ("{'prompt': (Message('user', None),)}", "item 1 of own has a prompt that holds Message"),
+        ("{'responses': ('x', 'y')}", "item 1 of own has the response 'x'"),
+        ("{'responses': (Response(5, 1.0), Response('y', 0.0))}", "item 1 of own has the response Response"),
+        ("{'responses': (Response('x', '1'), Response('y', 0.0))}", "a response with the gold '1'"),
+        ("{'responses': (Response('x', float('nan')), Response('y', 0.0))}", "a response with the gold nan"),
     ],
 )
 def test_items_from_outside(change: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OUTSIDE.replace("{change}", change))
     with pytest.raises(DataError, match=sentence):
         rmeval.evaluate("baseline:longest", f"{tmp_path}/own.py:Own", out=tmp_path / "runs")
+
+
+def test_what_is_no_number_in_meta_is_null(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        OUTSIDE.replace("{change}", "{'meta': {'a': float('nan'), 'b': [float('inf'), 1]}}")
+    )
+    run = rmeval.evaluate("baseline:longest", f"{tmp_path}/own.py:Own", out=tmp_path / "runs")
+    (meta,) = pq.read_table(run.path / "items.parquet")["meta"].to_pylist()
+    assert json.loads(str(meta)) == {"a": None, "b": [None, 1]}
+
+
+@pytest.mark.parametrize("text", ["[]", " [ ]\n"])
+def test_a_prompt_without_messages_that_was_written_as_text(text: str, tmp_path: Path) -> None:
+    """CSV has lists as texts; as an answer an empty list may be meant."""
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps(pair_rows(1)[0] | {"chosen": text}))
+    assert list(load_benchmark("pairs", str(file)).load())
+    file.write_text(json.dumps(pair_rows(1)[0] | {"prompt": text}))
+    with pytest.raises(DataError, match="column 'prompt' is an empty list that was written as text: add its messages"):
+        list(load_benchmark("pairs", str(file)).load())

@@ -98,3 +98,9 @@ def test_damaged_files(tmp_path: Path) -> None:
             DataError, match=r"p.parquet cannot be read as parquet \(.*\): write it anew, or download it"
         ):
             list(iterate_fields(tmp_path / "p.parquet"))
+
+
+def test_an_unknown_time_zone_is_named(tmp_path: Path) -> None:
+    file = pairs(tmp_path, id=pa.array([1], pa.timestamp("s", tz="Mars/Base")))
+    with pytest.raises(DataError, match="the time zone 'Mars/Base' is unknown"):
+        list(Pairs(str(file)).load())

@@ -86,3 +86,13 @@ def test_folders_and_pipes(tmp_path: Path) -> None:
         read_yaml(tmp_path)
     with pytest.raises(DataError, match="there is no file"):
         read_yaml(tmp_path / "s.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['a: "\\U0011FFFF"', 'a: "\\UFFFFFFFF"', "%YAML 1.9\n---\na: b", f"%YAML {'1' * 5000}.1\n---\na: b"],
+    ids=["beyond the last character", "beyond a number", "version", "digits of a version"],
+)
+def test_what_the_parser_itself_fails_on(text: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"s.yaml: broken YAML \(.*\): correct it"):
+        read(tmp_path, text)

@@ -196,6 +196,9 @@ def _value(scalar: Any) -> Any:
     except MemoryError:
         raise
     except _NO_VALUE as error:
+        if pa.types.is_timestamp(scalar.type) and scalar.type.tz is not None and isinstance(error, pa.ArrowException):
+            # What pyarrow says is that a package is missing.
+            return Unreadable(f"the time zone {quoted(scalar.type.tz)} is unknown")
         return Unreadable(reason_of(error))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks.unpacking import errors_of, text_of, whole_of
-from rmeval.errors import DataError
+from rmeval.errors import DataError, reason_of
 from rmeval.limits import limit
 from rmeval.wording import quoted, shortened
 
@@ -35,6 +35,9 @@ def read_yaml(path: Path) -> Any:
         where = f"{path} line {mark.line + 1}" if mark else str(path)
         reason = shortened(getattr(error, "problem", None) or str(error).partition("\n")[0])
         raise DataError(f"{where}: broken YAML ({reason}): correct it") from error
+    except (ValueError, OverflowError, AssertionError) as error:
+        # ruamel's, of escapes beyond the last character and of versions of YAML that there are not.
+        raise DataError(f"{path}: broken YAML ({shortened(reason_of(error))}): correct it") from error
 
 
 class _Document:

@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from rmeval.redaction import redacted
 from rmeval.wording import shortened, visible
 
 __all__ = ["Line", "Screen", "make_console", "passage", "stacked"]
@@ -19,7 +20,7 @@ _LONGEST = 5_000
 
 
 class Line(Text):
-    """Text on one line: line breaks and control characters in its parts are shown as escapes."""
+    """Text on one line, without secrets: line breaks and control characters in its parts are shown as escapes."""
 
     def __init__(self, text: str = "", style: Any = "", **options: Any) -> None:
         super().__init__(_shown(text), style, **options)
@@ -32,7 +33,7 @@ class Line(Text):
 def _shown(text: str) -> str:
     # Letters that standard output has none for are escapes here already, so that columns are as wide as they look.
     encoding = sys.stdout.encoding or "utf-8"
-    return shortened(text, _LONGEST).encode(encoding, "backslashreplace").decode(encoding)
+    return shortened(redacted(text), _LONGEST).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def passage(text: str) -> Text:

@@ -82,9 +82,14 @@ class CountedItem(NamedTuple):
 
 
 def count_item(item: Item) -> CountedItem:
-    """Counts and digests an item that has its texts; what its meta holds becomes plain."""
-    item = _named(replace(item, meta=json.loads(json.dumps(dict(item.meta), default=str)) if item.meta else {}))
+    """Counts and digests an item that has its texts; what its meta holds becomes plain, and NaN in it null."""
+    item = _named(replace(item, meta=_plain(item.meta) if item.meta else {}))
     return CountedItem(item, item_digests(item), tuple(count_text(response.text) for response in item.responses))
+
+
+def _plain(meta: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(dict(meta), default=str), parse_constant=lambda name: None)
+    return plain
 
 
 def _named(item: Item) -> Item:

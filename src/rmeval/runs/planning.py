@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.errata import errata_of
 from rmeval.digests import contents_digest
 from rmeval.errors import DataError
+from rmeval.redaction import redacted
 from rmeval.runs.items import CountedItem, StoredItems, count_item
 from rmeval.runs.selection import Selection, select
 from rmeval.spool import Spool
@@ -108,6 +110,7 @@ def plan(
     contents = contents_digest(read())
     table = builder.table()
     _refuse_twice(table, benchmark)
+    _refuse_alike(table, benchmark)
     whole = StoredItems(
         table,
         {name: np.array(column, np.int32) for name, column in counts.items()},
@@ -161,9 +164,23 @@ def _refuse_nameless(item: Item, number: int, benchmark: Benchmark) -> None:
         what = f"{wrong} {quoted(names[wrong])}, which must be a text that is not empty"
     elif not item.prompt or not item.responses:
         what = f"no {'prompt' if not item.prompt else 'responses'}"
+    elif (part := next(_wrong_parts(item), None)) is not None:
+        what = part
     else:
         return
     raise DataError(f"item {number} of {benchmark.card.id} has {what}: correct load()")
+
+
+def _wrong_parts(item: Item) -> Iterator[str]:
+    """What of an item is of a wrong type, in words."""
+    for message in item.prompt:
+        if not (isinstance(message, Message) and isinstance(message.content, str)):
+            yield f"a prompt that holds {quoted(message)}, which must be an rmeval.types.Message with a text"
+    for answer in item.responses:
+        if not (isinstance(answer, Response) and isinstance(answer.text, str)):
+            yield f"the response {quoted(answer)}, which must be an rmeval.types.Response with a text"
+        elif not (answer.gold is None or (isinstance(answer.gold, Real) and answer.gold == answer.gold)):
+            yield f"a response with the gold {quoted(answer.gold)}, which must be a number or None"
 
 
 def _made(benchmark: Benchmark) -> Iterator[Any]:
@@ -196,6 +213,17 @@ def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
                 "ids must be unique; correct them, or leave the column out where there need be none"
             )
         seen[name] = position
+
+
+def _refuse_alike(table: ItemTable, benchmark: Benchmark) -> None:
+    """Refuses subsets whose numbers nobody could tell apart, since secrets in names are not written down."""
+    seen: dict[str, str] = {}
+    for name in table.subsets:
+        if (other := seen.setdefault(redacted(name), name)) != name:
+            raise DataError(
+                f"two subsets of {benchmark.card.id} differ only in what looks like a secret "
+                f"({quoted(redacted(other))}), which is not written down: rename them"
+            )
 
 
 def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
