@@ -74,6 +74,7 @@ SHARED = {
     "files",
     "json_text",
     "limits",
+    "memory",
     "hub",
     "plugins",
     "metrics",

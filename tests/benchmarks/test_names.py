@@ -18,7 +18,7 @@ from tests.benchmarks.test_reward_bench_2 import whole
 from tests.data import pair_rows, reward_bench_rows, rm_bench_rows
 
 Rows = list[dict[str, Any]]
-NO_NAMES: list[Any] = [float("nan"), 1.0, True, ["a"], {"a": [1]}, "", " \n"]
+NO_NAMES: list[Any] = [float("nan"), 1.0, True, ["a"], {"a": [1]}, " \n"]
 COLUMNS: list[tuple[str, str, Callable[[], Rows]]] = [
     ("pairs", "id", lambda: pair_rows(1)),
     ("pairs", "subset", lambda: pair_rows(1)),
@@ -47,6 +47,19 @@ def test_what_is_no_name(benchmark: str, column: str, rows: Callable[[], Rows], 
     with pytest.raises(DataError, match=r"a.jsonl line 1: ") as caught:
         list(load_benchmark(benchmark, str(file)).load())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("benchmark", "column", "rows"), COLUMNS[2:])
+def test_nothing_is_no_name(benchmark: str, column: str, rows: Callable[[], Rows], tmp_path: Path) -> None:
+    test_what_is_no_name(benchmark, column, rows, "", tmp_path)
+
+
+def test_an_empty_cell_is_no_name_of_a_pair(tmp_path: Path) -> None:
+    """It is how CSV writes that there is none."""
+    file = tmp_path / "a.csv"
+    file.write_text("id,subset,prompt,chosen,rejected\n,,p,a,b\n,x,q,a,b\nk,,r,a,b\n")
+    found = [(item.id, item.subset) for item in load_benchmark("pairs", str(file)).load()]
+    assert found == [("0", "all"), ("1", "x"), ("k", "all")]
 
 
 def test_names_of_pairs(tmp_path: Path) -> None:

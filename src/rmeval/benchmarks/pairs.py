@@ -154,7 +154,8 @@ class Pairs:
         return row.fields.get(column) if column == name else row.get(column)
 
     def _name(self, row: Row, name: str) -> str | None:
-        return None if self._optional(row, name) is None else row.name(self.columns[name])
+        """The value of a column that names something; None where there is none, which CSV writes as an empty cell."""
+        return None if self._optional(row, name) in (None, "") else row.name(self.columns[name])
 
     def _unless_ignored(self, row: Row, name: str) -> Any:
         return None if self.columns[name] in self._reader.ignored else self._optional(row, name)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from rmeval.digests import item_digests
 from rmeval.errors import DamagedError
 from rmeval.files import json_bytes
+from rmeval.memory import release_free
 from rmeval.runs.parquet import reading, writing
 from rmeval.tables import Codes, ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.text import TextCounts, count_text
@@ -169,7 +170,7 @@ def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: 
                 rows = []
         if rows:
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-    pa.default_memory_pool().release_unused()
+    release_free()
 
 
 def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def add_tokens(path: Path, tokens: Codes, run: str | None = None) -> None:
     with writing(path, pa.schema(_COLUMNS), run) as writer:
         for table in _with_tokens(path, tokens):
             writer.write_table(table)
-    pa.default_memory_pool().release_unused()
+    release_free()
 
 
 def _with_tokens(path: Path, tokens: Codes) -> Iterator[pa.Table]:

@@ -21,6 +21,7 @@ from rmeval.answers import Answers, KeyIndex
 from rmeval.digests import gold_digest
 from rmeval.errors import DamagedError, RunError, explain_os_error
 from rmeval.journal import Journal
+from rmeval.memory import release_free
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import PROTOCOLS
 from rmeval.protocols.pointwise import POINTWISE, Pointwise
@@ -213,6 +214,7 @@ class RunWriter:
         """
         protocol = PROTOCOLS[self.manifest["protocol"]]
         requests, index = asked(protocol, self._plan.stored)
+        release_free()
         every = (request for one in self._plan.items() for request in protocol.requests(one.item, one.digests))
         session: dict[str, Any] = {
             "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -232,6 +234,7 @@ class RunWriter:
 
         answers, scored = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
         del index  # It is as large as what is computed next.
+        release_free()
         refuse_no_scores(answers)
         if scored:
             session.update({"scored": scored, "seconds": round(time.perf_counter() - start, 3), **self._facts(model)})

@@ -1,0 +1,17 @@
+"""Memory that is free, given back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import suppress
+
+import pyarrow as pa
+
+__all__ = ["release_free"]
+
+
+def release_free() -> None:
+    """Gives free memory back to the system, as far as the allocators of Arrow and of C can (glibc's does)."""
+    pa.default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
