@@ -236,8 +236,9 @@ def warm() -> None:
     for module in pkgutil.walk_packages(rmeval.__path__, "rmeval."):
         if not module.name.startswith(("rmeval.engines.hf", "rmeval.__main__")):
             import_module(module.name)
-    for name in ("pyarrow.parquet", "rich.table", "scipy.stats", "typer._adapters"):
-        import_module(name)
+    for name in ("pyarrow.parquet", "rich.table", "scipy.stats", "typer._adapters", "pandas"):
+        with contextlib.suppress(ImportError):
+            import_module(name)
     # Typer makes the commands anew at each call, which takes longer than most of them.
     command_line: Any = import_module("rmeval.cli.app")
     command_line.app = typer.main.get_command(command_line.app)
