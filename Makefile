@@ -42,7 +42,7 @@ types: setup
 unit: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --ignore tests/integration
 
-# Real models and clean environments; downloads about 100 MB once.
+# Real models, clean environments, and attacks; about half an hour; downloads about 100 MB once.
 test-integration: setup
 	$(INSTALL) bitsandbytes trl gguf build --editable '.[docs]'
 	$(BIN)/pytest tests/integration
