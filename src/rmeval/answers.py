@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
@@ -32,7 +33,7 @@ class KeyIndex:
     def __init__(self, keys: Iterable[Sequence[str]]) -> None:
         """Takes keys of 32 hex digits, in pieces of any size."""
         high, low = _columns(keys)
-        order = np.argsort(high, kind="stable").astype(np.int32)
+        order = _order(high)
         high = _picked(high, order)
         low = _picked(low, order)
         same = high[1:] == high[:-1]
@@ -43,11 +44,11 @@ class KeyIndex:
         new[1:] = ~same | (low[1:] != low[:-1])
         self.rows = np.empty(len(order), np.int32)
         self.first = np.empty(len(order), bool)
-        row = np.cumsum(new, dtype=np.int32)
-        row -= 1
+        done = -1
         for part in _parts(len(order)):
-            self.rows[order[part]] = row[part]
-            self.first[order[part]] = new[part]
+            rows = np.cumsum(new[part], dtype=np.int32) + done
+            self.rows[order[part]], self.first[order[part]] = rows, new[part]
+            done = int(rows[-1])
         self._high, self._low = (high, low) if new.all() else (high[new], low[new])
 
     def __len__(self) -> int:
@@ -77,6 +78,17 @@ def _columns(keys: Iterable[Sequence[str]]) -> list[_Halves]:
         for half, column in zip(halves, _halves(bytes.fromhex("".join(piece))), strict=True):
             half.frombytes(column.tobytes())
     return [np.frombuffer(half, np.uint64) if half else np.empty(0, np.uint64) for half in halves]
+
+
+def _order(column: _Halves) -> Codes:
+    """int32[m]: where the values are in sorted order, equal ones as they came; found for a sixteenth at a time."""
+    order, start = np.empty(len(column), np.int32), 0
+    highest = column.view(np.uint8)[7 if sys.byteorder == "little" else 0 :: 8]
+    for part in range(0, 256, 16):
+        own = np.flatnonzero((highest >= part) & (highest < part + 16))
+        order[start : start + len(own)] = own[np.argsort(column[own], kind="stable")]
+        start += len(own)
+    return order
 
 
 def _picked(column: _Halves, order: Codes) -> _Halves:
