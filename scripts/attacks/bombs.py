@@ -38,7 +38,7 @@ def _pairs(data: Path) -> list[object]:
 def _wide_parquet(folder: Path) -> list[object]:
     """A kilobyte of one text in a dictionary, which each of many rows refers to."""
     text = pa.array(["a" * 1_000_000])
-    column = pa.DictionaryArray.from_arrays(pa.array([0] * 4000, pa.int32()), text)
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 1200, pa.int32()), text)
     table = pa.table({"prompt": column, "chosen": column, "rejected": column})
     pq.write_table(table, folder / "pairs.parquet", compression="zstd")
     return _pairs(folder / "pairs.parquet")

@@ -43,7 +43,7 @@ class Done(NamedTuple):
         if self.code not in (0, 1, 2):
             return "crash"
         errors = [line for line in self.err.splitlines() if line.startswith("error: ")]
-        if self.code == 2 and len(errors) != 1 and "Usage: " not in self.err:
+        if self.code == 2 and len(errors) != 1 and "Usage: " not in self.out:
             return "no sentence"
         return None
 

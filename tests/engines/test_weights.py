@@ -191,3 +191,13 @@ def test_a_pickle_that_is_no_checkpoint(folder: Path, damage: str) -> None:
         file.write_bytes(whole[:place] + b"\xe8\xa5" + whole[place + 2 :])
     with pytest.raises(ModelError):
         rmeval.score(str(folder), TALKS, model_kwargs={"use_safetensors": False})
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot be looked up \(File name too long\): check the path"):
+        rmeval.load_model("x" * 300 + "/" + "y" * 5000).identity()
+    adapter = {"base_model_name_or_path": "x" * 2000, "peft_type": "LORA"}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(adapter))
+    save_file({"a": torch.zeros(1)}, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(ModelError, match=r"is an adapter of .* cannot be looked up"):
+        rmeval.load_model(str(tmp_path)).identity()

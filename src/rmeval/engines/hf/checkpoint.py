@@ -104,6 +104,10 @@ def find_checkpoint(
         ModelError: If there is nothing usable there.
     """
     folder = Path(spec)
+    try:
+        folder.exists()
+    except OSError as error:  # Of a name that is too long, and of folders that may not be entered.
+        raise ModelError(f"{spec} cannot be looked up ({error.strerror or error}): check the path") from error
     adapter = _find_adapter(spec, revision, layout)
     if adapter is not None:
         return _over_base(spec, adapter, base, layout, code)
