@@ -66,16 +66,11 @@ class Outcomes:
 
     def by_subset(self) -> Iterator[tuple[str, Outcomes]]:
         """Each subset with its outcomes, in order of first appearance."""
-        items, rows = np.argsort(self.subset, kind="stable"), np.argsort(self.subset[self.item], kind="stable")
-        sorted_items, sorted_rows = self.subset[items], self.subset[self.item][rows]
+        items, first_items = _grouped(self.subset, len(self.subsets))
+        rows, first_rows = _grouped(self.subset[self.item], len(self.subsets))
         for code in self._codes():
-            yield (
-                self.subsets[code],
-                self._part(
-                    items[slice(*np.searchsorted(sorted_items, (code, code + 1)))],
-                    rows[slice(*np.searchsorted(sorted_rows, (code, code + 1)))],
-                ),
-            )
+            own, own_rows = (slice(*first[code : code + 2].tolist()) for first in (first_items, first_rows))
+            yield self.subsets[code], self._part(items[own], rows[own_rows])
 
     def select(self, items: Mask) -> Outcomes:
         """The outcomes of the items for which the mask bool[n] is true; items and clusters are renumbered."""
@@ -83,7 +78,7 @@ class Outcomes:
             return self
         return self._part(np.flatnonzero(items), np.flatnonzero(items[self.item]))
 
-    def _part(self, items: IntArray, rows: IntArray) -> Outcomes:
+    def _part(self, items: IntArray | Codes, rows: IntArray | Codes) -> Outcomes:
         """Some items, and the rows of their contests."""
         if len(items) == self.n_items:
             return self
@@ -143,6 +138,11 @@ class Outcomes:
     def n_clusters(self) -> int:
         """Number of distinct underlying problems."""
         return int(np.count_nonzero(np.bincount(self.cluster)))
+
+
+def _grouped(codes: Codes, count: int) -> tuple[Codes, IntArray]:
+    """Positions by the code that they have, as they come within each; and where those of each code begin."""
+    return np.argsort(codes, kind="stable").astype(np.int32), np.cumsum([0, *np.bincount(codes, minlength=count)])
 
 
 def outcomes_of(benchmark: object, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
