@@ -1,7 +1,7 @@
 """The exceptions rmeval raises on purpose.
 
 Each one carries a single sentence for the person at the keyboard: what is wrong, where, and what to do.
-The command line prints that sentence and exits with code 2; Python users catch `RmevalError`.
+The command line prints that sentence and exits with code 2; Python users catch `RmevalError`::
 
     RmevalError
     ├── DataError        a benchmark or a file of data cannot be used as it is
