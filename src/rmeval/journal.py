@@ -7,6 +7,7 @@ come in its batch, and last `crc`, the CRC-32 in hex of the line's bytes before 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -26,7 +27,7 @@ from rmeval.files import json_bytes, new_file, opened
 from rmeval.types import Observation, Status
 from rmeval.wording import shortened
 
-__all__ = ["Journal", "has_answers", "read_journal", "remove_journal"]
+__all__ = ["Journal", "has_answers", "journal_state", "read_journal", "remove_journal"]
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +152,27 @@ def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> 
 def has_answers(folder: Path) -> bool:
     """Whether a journal holds anything; a process that was refused leaves none, or an empty segment."""
     return any(segment.lstat().st_size for segment in _segments(folder))
+
+
+def journal_state(folder: Path) -> str | None:
+    """What stands for all that a journal holds now; it changes with each batch. None where there is no journal.
+
+    It is the SHA-256 of each segment's name, size and last 64 bytes, which hold the checksum of its last line, so that
+    it costs the same for journals of any size.
+
+    Raises:
+        RunError: If a segment cannot be read.
+    """
+    total, segments = hashlib.sha256(), _segments(folder)
+    for segment in segments:
+        try:
+            with opened(segment) as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(size - 64, 0))
+                total.update(f"{segment.name} {size} ".encode() + file.read(64))
+        except OSError as error:
+            raise explain_read_error(error, segment) from error
+    return total.hexdigest() if segments else None
 
 
 def remove_journal(folder: Path) -> None:

@@ -10,6 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 import rmeval
 from rmeval.errors import DamagedError, RunError
+from rmeval.journal import Journal, read_journal
 from rmeval.runs.manifest import read_json, read_manifest, run_id, write_json
 from rmeval.runs.stored import read_run
 from tests.data import pair_rows
@@ -252,6 +254,27 @@ def test_numbers_of_the_same_run_at_another_time(tmp_path: Path) -> None:
     for numbers_of_then in old:
         (right.path / "metrics.json").write_bytes(numbers_of_then)
         assert rmeval.open_run(right.path).records == right.records
+
+
+def test_numbers_from_before_more_answers_came(folder: Path, runs: tuple[Path, Path]) -> None:
+    """A copy may hold numbers and scores from before errors were asked again; show, analyze and compare see the new."""
+    before = numbers(folder, runs[1])
+    run = run_id(read_manifest(folder)["identity"])
+    seen = [one for batch in read_journal(folder / "journal") for one in batch]
+    with Journal(folder / "journal", run) as journal:
+        journal.append([replace(one, values={"score": -float(place)}) for place, one in enumerate(seen)])
+    found = numbers(folder, runs[1])
+    for name in ("scores.parquet", "metrics.json"):
+        (folder / name).unlink()
+    assert found == numbers(folder, runs[1]) != before
+
+
+def test_numbers_without_their_journal(folder: Path, runs: tuple[Path, Path]) -> None:
+    """Who passes on a run folder may leave the journal out; nothing speaks against the numbers then."""
+    sound = numbers(folder, runs[1]) or []
+    shutil.rmtree(folder / "journal")
+    found = numbers(folder, runs[1]) or []
+    assert (found[0], found[2]) == (sound[0], sound[2])
 
 
 def test_the_run_is_named_as_its_folder(runs: tuple[Path, Path]) -> None:

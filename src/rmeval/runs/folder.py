@@ -16,6 +16,8 @@ from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.errata import errata_of
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.hub import need_extra
+from rmeval.journal import journal_state
+from rmeval.memory import release_free
 from rmeval.metrics.composition import Measure
 from rmeval.metrics.outcomes import HALF, POLICIES
 from rmeval.metrics.records import null_evidence, with_null
@@ -114,7 +116,7 @@ def _known(folder: Path, policy: str | None) -> Result | None:
             return None
         if (own := stored.get("run")) is not None and own != run_id(manifest["identity"]):
             raise DamagedError(f"{file} is of another run ({own})")
-        if not _is_of_these_items(folder, stored):
+        if not _is_of_these(folder, stored):
             return None
         records = tuple(_record(fields) for fields in _list(stored["records"]))
         notes, same = tuple(map(_text, _list(stored["notes"]))), _number(stored.get("same_tokens", 0), int)
@@ -136,10 +138,13 @@ def _known(folder: Path, policy: str | None) -> Result | None:
     return Result(folder, manifest, records, notes, same)
 
 
-def _is_of_these_items(folder: Path, stored: Mapping[str, Any]) -> bool:
-    """Whether numbers are of the items that the folder holds, where both say so; a copy may mix files of two times."""
-    of, held = stored.get("items"), stated_sum(folder / "items.parquet")
-    return of is None or held is None or of == held
+def _is_of_these(folder: Path, stored: Mapping[str, Any]) -> bool:
+    """Whether numbers are of the items and the answers that the folder holds, where they say of which they are.
+
+    A copy may mix files of two times.
+    """
+    held = {"items": stated_sum(folder / "items.parquet"), "journal": journal_state(folder / "journal")}
+    return all(own is None or stored.get(name) in (None, own) for name, own in held.items())
 
 
 def _record(fields: Mapping[str, Any]) -> Record:
@@ -267,6 +272,7 @@ def _without_errata(run: StoredRun, evidence: EvidenceTable, policy: Policy, fou
 def write_derived(result: Result, run: StoredRun) -> None:
     """Writes `metrics.json` and `scores.parquet`."""
     file = result.path / "scores.parquet"
+    release_free()  # Columns of what was computed are not needed any more.
     try:
         write_scores(run, file)
     except OSError as error:
@@ -278,6 +284,7 @@ def write_derived(result: Result, run: StoredRun) -> None:
         "same_tokens": result.same_tokens,
         "run": run_id(run.manifest["identity"]),
         "items": stated_sum(result.path / "items.parquet"),
+        "journal": journal_state(result.path / "journal"),
     }
     write_json(result.path / "metrics.json", found)
 

@@ -24,7 +24,7 @@ _CHUNK = 1 << 20
 
 
 @contextmanager
-def writing(path: Path, schema: pa.Schema, run: str | None) -> Iterator[pq.ParquetWriter]:
+def writing(path: Path, schema: pa.Schema, run: str | None, journal: str | None = None) -> Iterator[pq.ParquetWriter]:
     """A writer of a table that takes the place of `path` when the block ends.
 
     The footer's `sha256` is that of the whole file with 64 zeros in its place: pages have checksums of their own, and
@@ -34,6 +34,7 @@ def writing(path: Path, schema: pa.Schema, run: str | None) -> Iterator[pq.Parqu
         path: The file.
         schema: Its columns.
         run: The run that it is of, from `run_id`.
+        journal: The state of the journal that it was made from, from `journal_state`.
 
     Raises:
         OSError: If it cannot be written.
@@ -41,7 +42,8 @@ def writing(path: Path, schema: pa.Schema, run: str | None) -> Iterator[pq.Parqu
     with replacing(path) as file:
         with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
             yield writer
-            writer.add_key_value_metadata({"run": run or "", _SUM: _NONE.decode()})
+            stated = {} if journal is None else {"journal": journal}
+            writer.add_key_value_metadata({"run": run or "", **stated, _SUM: _NONE.decode()})
         place = _place(file)
         assert place is not None
         digest = _digest(file, place)
@@ -50,7 +52,7 @@ def writing(path: Path, schema: pa.Schema, run: str | None) -> Iterator[pq.Parqu
 
 
 @contextmanager
-def reading(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
+def reading(path: Path, run: str | None = None, journal: str | None = None) -> Iterator[pq.ParquetFile]:
     """A table, checked; it is opened once, so that one that is replaced meanwhile is read to its end.
 
     Files of earlier versions have no checksum.
@@ -58,6 +60,7 @@ def reading(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
     Args:
         path: The file.
         run: The run that it must be of, where it says so.
+        journal: The state of the journal that it must be made from, where it says so.
 
     Raises:
         DamagedError: If it is missing, damaged, or cannot be parsed; also by what the block does with it.
@@ -75,9 +78,12 @@ def reading(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
             if place is not None and _stated(file, place) != _digest(file, place):
                 raise pa.ArrowInvalid("its checksum is not that of its contents")
             with pq.ParquetFile(file, page_checksum_verification=True) as table:
-                own = (table.metadata.metadata or {}).get(b"run", b"").decode()
+                stated = table.metadata.metadata or {}
+                own, made_from = stated.get(b"run", b"").decode(), stated.get(b"journal", b"").decode()
                 if run is not None and own not in ("", run):
                     raise pa.ArrowInvalid(f"it belongs to the run {own}, not {run}")
+                if journal is not None and made_from not in ("", journal):
+                    raise pa.ArrowInvalid("it was made from a journal that held other answers")
                 yield table
         except _TROUBLE as error:
             reason = " ".join(str(error).split())[-160:]

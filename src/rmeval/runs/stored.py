@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from rmeval.answers import STATUSES, Answers
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.errors import DamagedError, RunError
+from rmeval.journal import journal_state
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import PROTOCOLS, Protocol
 from rmeval.runs.asked import Asked, ask_journal, asked
@@ -146,7 +148,8 @@ def _read_scored(folder: Path, benchmark: str | None, like: StoredRun | None) ->
     shared = like is not None and like.note is None and same_items(like.items, like.folder / items.name, items)
     stored = like.items if like is not None and shared else read_items(items, own)
     try:
-        answers, sizes = _scores(file, own, PROTOCOLS[manifest["protocol"]], stored)
+        with reading(file, own, journal_state(folder / "journal")) as table:
+            answers, sizes = _scores(table, PROTOCOLS[manifest["protocol"]], stored)
     except DamagedError as error:
         logger.warning("%s: the journal is read instead, and rmeval run writes that file anew", error)
         return _read_run(folder, benchmark)
@@ -155,25 +158,24 @@ def _read_scored(folder: Path, benchmark: str | None, like: StoredRun | None) ->
     return StoredRun(folder, manifest, found, stored, requests, answers)
 
 
-def _scores(file: Path, run: str, protocol: Protocol, stored: StoredItems) -> tuple[Answers, Codes]:
+def _scores(table: pq.ParquetFile, protocol: Protocol, stored: StoredItems) -> tuple[Answers, Codes]:
     """The answers that a file of scores holds, and how many there are of each item."""
-    with reading(file, run) as table:
-        columns = table.read(columns=["item", "response", "variant", "score", "status"])
-        names = [str(name) for name in pc.unique(columns["variant"].slice(0, 64)).to_pylist()]
-        count, rest = divmod(len(columns), len(names))
-        ids = columns["item"].combine_chunks().dictionary_encode()
-        sizes = np.bincount(ids.indices.to_numpy(), minlength=len(stored.table)).astype(np.int32) // len(names)
-        codes = pc.index_in(columns["status"], pa.array(STATUSES)).to_numpy()
-        expected = protocol.sizes(stored.table)
-        starts = np.repeat(np.cumsum(expected) - expected, expected)
-        response = np.repeat(np.arange(int(expected.sum())) - starts, len(names))
-        same = not rest and ids.dictionary.to_pylist() == list(stored.table.ids) and (sizes == expected).all()
-        if not same or not np.array_equal(columns["response"].to_numpy(), response):
-            raise pa.ArrowInvalid("its rows are not those of the items")
-        scores = columns["score"].to_numpy()
-        answers = Answers(count)
-        answers.status = codes[:: len(names)].astype(np.uint8)
-        answers.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}
+    columns = table.read(columns=["item", "response", "variant", "score", "status"])
+    names = [str(name) for name in pc.unique(columns["variant"].slice(0, 64)).to_pylist()]
+    count, rest = divmod(len(columns), len(names))
+    ids = columns["item"].combine_chunks().dictionary_encode()
+    sizes = np.bincount(ids.indices.to_numpy(), minlength=len(stored.table)).astype(np.int32) // len(names)
+    codes = pc.index_in(columns["status"], pa.array(STATUSES)).to_numpy()
+    expected = protocol.sizes(stored.table)
+    starts = np.repeat(np.cumsum(expected) - expected, expected)
+    response = np.repeat(np.arange(int(expected.sum())) - starts, len(names))
+    same = not rest and ids.dictionary.to_pylist() == list(stored.table.ids) and (sizes == expected).all()
+    if not same or not np.array_equal(columns["response"].to_numpy(), response):
+        raise pa.ArrowInvalid("its rows are not those of the items")
+    scores = columns["score"].to_numpy()
+    answers = Answers(count)
+    answers.status = codes[:: len(names)].astype(np.uint8)
+    answers.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}
     return answers, sizes
 
 
@@ -208,7 +210,8 @@ def write_scores(run: StoredRun, path: Path) -> None:
     nothing = np.full(len(answers.status), np.nan)
     names = iter(table.ids)
     schema = pa.schema(_SCORES)
-    with writing(path, schema, run_id(run.manifest["identity"])) as writer:
+    state = journal_state(run.folder / "journal")
+    with writing(path, schema, run_id(run.manifest["identity"]), state) as writer:
         for start in range(0, len(table), _GROUP):
             end = min(start + _GROUP, len(table))
             first, last = requests.offsets[start], requests.offsets[end]
