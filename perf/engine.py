@@ -32,7 +32,7 @@ PARTS = 2
 
 def tokenised(workload: Workload, model: str) -> Rows:
     """The workload as the model's tokenizer renders it."""
-    from rmeval.engines.hf.render import Renderer
+    from rmeval.rendering.chat import Renderer
 
     renderer = Renderer(model, None)
     flat = iter(renderer.render([one for row in workload.rows for one in row]))

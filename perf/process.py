@@ -19,8 +19,8 @@ def main() -> None:
     begun = time.process_time()
     import rmeval.cli.app
     import rmeval.models.classifier
-    from rmeval.engines.hf.engine import HFEngine
     from rmeval.engines.hf.network import Network
+    from rmeval.engines.hf.plain import PlainPath
     from rmeval.engines.hf.readouts import Reader
     from rmeval.engines.hf.tree import TreeNetwork
 
@@ -44,7 +44,7 @@ def main() -> None:
     for owner, name in (
         (TreeNetwork, "hidden"),
         (Reader, "values"),
-        (HFEngine, "_batch"),
+        (PlainPath, "batch"),
         (Network, "_from_pretrained"),
     ):
         setattr(owner, name, timed(getattr(owner, name)))

@@ -60,12 +60,13 @@ def test_the_core_alone_runs_baselines_and_shows(rm_bench_folder: Path, tmp_path
 ORDER = (
     ("types", "errors", "limits", "redaction", "messages", "files", "_version"),
     ("extras", "hub", "plugins", "baselines", "data"),
-    ("cache",),
+    ("cache", "loading", "repository"),
     ("metrics",),
     ("benchmarks",),
     ("protocols",),
     ("store",),
     ("results",),
+    ("rendering",),
     ("engines",),
     ("models",),
     ("runs",),
@@ -78,14 +79,18 @@ ORDER = (
 )
 
 
+def modules(path: Path) -> list[str]:
+    """The modules that a file imports when it is itself imported or run."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        found += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        found += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    return found
+
+
 def imports(path: Path) -> set[str]:
     """The parts of rmeval that a file imports when it is itself imported or run."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        found |= {(name + ".").split(".")[1] for name in names if name.partition(".")[0] == "rmeval"}
-    return found
+    return {(name + ".").split(".")[1] for name in modules(path) if name.partition(".")[0] == "rmeval"}
 
 
 def files(part: str) -> list[Path]:
@@ -106,9 +111,16 @@ def test_the_order_names_every_part() -> None:
     assert there - {"__init__"} == named
 
 
+def test_kinds_of_models_see_no_engine_but_the_protocol() -> None:
+    for path in (SOURCE / "models").rglob("*.py"):
+        assert "engines.hf" not in path.read_text(), path
+    for path in (SOURCE / "rendering").rglob("*.py"):
+        assert not {"torch", "rmeval.engines"} & set(modules(path)), path
+
+
 def test_benchmarks_never_see_a_model_and_models_never_see_a_benchmark() -> None:
     for path in (SOURCE / "benchmarks").rglob("*.py"):
         assert not imports(path) & {"models", "engines", "protocols", "store", "runs"}, path
-    for folder in ("models", "engines"):
+    for folder in ("models", "engines", "rendering"):
         for path in (SOURCE / folder).rglob("*.py"):
             assert not imports(path) & {"benchmarks", "metrics", "results", "runs"}, path

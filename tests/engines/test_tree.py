@@ -203,7 +203,7 @@ def test_what_cannot_share_prefixes(
 ) -> None:
     own = loaded(folder, kind, (PLAIN[kind][1] if kind in PLAIN else ENCODERS[kind]) | {"num_labels": 1})
     engine = HFEngine(own, cap, budget)
-    readout = engine.readout()
+    readout = engine.own_readout()
     for found, sequence in zip(everything(engine, sequences, readout), sequences, strict=True):
         with torch.inference_mode():
             if isinstance(readout, Pooled):

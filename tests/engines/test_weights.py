@@ -14,8 +14,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import rmeval
 from rmeval.cache import files_digest
-from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.errors import ModelError, reason_of
+from rmeval.loading import LOADING_ERRORS
 from rmeval.types import Conversation, Message
 from tests.architectures import make_classifier
 
@@ -171,10 +171,9 @@ def test_what_another_package_says(error: Exception, text: str) -> None:
 
 def test_one_list_of_what_others_raise() -> None:
     """No other tuple of exceptions decides what becomes a sentence while networks load and run."""
-    source = Path(rmeval.__file__).parent / "engines" / "hf"
-    for file in source.glob("*.py"):
-        text = file.read_text(encoding="utf-8")
-        assert "RuntimeError, TypeError" not in text.replace("\n", " ") or file.name == "__init__.py", file
+    source = Path(rmeval.__file__).parent
+    for file in [*(source / "engines" / "hf").glob("*.py"), *(source / "rendering").glob("*.py")]:
+        assert "RuntimeError, TypeError" not in file.read_text(encoding="utf-8").replace("\n", " "), file
     assert OverflowError not in LOADING_ERRORS
     assert issubclass(OverflowError, LOADING_ERRORS)
     assert json.JSONDecodeError("a", "b", 0).__class__.__mro__[1] in LOADING_ERRORS

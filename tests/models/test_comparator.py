@@ -115,8 +115,8 @@ def test_a_classifier_of_two_answers(tmp_path: Path) -> None:
 
 
 def test_rlhflows_input(tmp_path: Path) -> None:
-    from rmeval.engines.hf.comparisons import ComparisonPrompt
-    from rmeval.engines.hf.render import Renderer
+    from rmeval.rendering.chat import Renderer
+    from rmeval.rendering.comparison import ComparisonPrompt
 
     make_tokenizer(bos_token="<|bos|>", chat_template="{{ bos_token }}{{ messages[0].content }}").save_pretrained(
         tmp_path

@@ -101,7 +101,7 @@ def test_reward_bench_boundary(policy: Path, reference: Path) -> None:
 
 def test_reward_bench_boundary_cuts_as_it_does(tmp_path: Path) -> None:
     """Over 2,048 tokens the prompt keeps its last 128, then the answer its first 1,920."""
-    from rmeval.engines.hf.render import Renderer
+    from rmeval.rendering.chat import Renderer
 
     make_tokenizer(model_max_length=10**6).save_pretrained(tmp_path)
     renderer = Renderer(str(tmp_path), None, "reward-bench")

@@ -170,6 +170,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[str, _model("auto, classifier, comparator (of two answers), or implicit (auto with --ref-model).")],
         "auto",
     ),
+    "engine": (Annotated[str, _model("What runs the network: hf, or file.py:Class for an engine of your own.")], "hf"),
     "base_model": (Annotated[str | None, _model("For an adapter: its base, if its config does not find it.")], None),
     "ref_model": (
         Annotated[str | None, _model("For implicit rewards: the reference; an adapter's is its base.")],

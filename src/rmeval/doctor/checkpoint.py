@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rmeval.doctor.findings import Finding, added_tokens, own_forward, place
+from rmeval.doctor.findings import Finding, engine_of, own_forward, place
+from rmeval.doctor.texts import hidden, rendering, same_tokens
 from rmeval.engines import Pooled
 from rmeval.errors import ModelError
-from rmeval.messages import same_tokens_note
 from rmeval.metrics.stats.intervals import wilson
 from rmeval.models import ModelOptions, load_model
 from rmeval.models.classifier import Classifier
-from rmeval.types import Conversation, FloatArray, IntArray, Item
+from rmeval.types import FloatArray, IntArray, Item
 
 if TYPE_CHECKING:
-    from rmeval.engines.hf.render import Rendered, TokenArray
+    from rmeval.rendering.chat import TokenArray
 
 __all__ = ["Examination", "Finding", "Way", "examine"]
 
@@ -94,66 +95,93 @@ def examine(
     Raises:
         ModelError: If the model is no checkpoint, or cannot be loaded.
     """
+    model = _classifier(spec, options)
+    engine = engine_of(model)
+    found = Examination(model.name)
+    conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
+    rendered = model.texts.renderer.render(conversations, [item.tools for item in items for _ in item.responses])
+    found.findings += hidden(model, len(conversations))
+    found.findings += rendering(model, rendered)
+    if (first := next((one.tokens for one in rendered if one.error is None), None)) is not None:
+        decode = model.texts.renderer.tokenizer.decode
+        found.rendered, found.read = decode(first), [(decode([token]), int(token)) for token in first[-3:]]
+    limit = model.texts.limit or np.inf
+    kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= limit]
+    if not kept:
+        return found
+    sample = _Sample(kept, [rendered[k].tokens for k in kept], _decisions(items, set(kept)), len(rendered))
+    found.answers, found.decisions = len(kept), len(sample.pairs)
+    found.findings += same_tokens(conversations, rendered, sample.pairs)
+    own: str = engine.identity()["dtype"]
+    if dtypes is None:
+        dtypes = ("float32", "bfloat16") if engine.network.multiplies_bfloat16 else ("float32",)
+    wanted = list(dict.fromkeys([own, *dtypes]))
+    scores: dict[str, dict[str, FloatArray]] = {}
+    for number, dtype in enumerate(wanted):
+        examined = model if dtype == own else _classifier(spec, replace(options, dtype=dtype))
+        try:
+            scores[dtype] = dict(_ways(examined, sample, partial(_report, progress, number, len(wanted), len(kept))))
+        except ModelError as error:
+            if dtype == own:
+                raise
+            found.findings.append(Finding("note", f"in {dtype} it cannot be compared: {error}"))
+            continue
+        if dtype == own:
+            found.findings += _own(examined, sample, scores[own]["one by one"])
+    found.ways += _against_the_first(scores, own, sample.pairs)
+    found.findings += _formats(found, own)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Conversations that can be read.
+
+    Attributes:
+        kept: Their positions among all.
+        sequences: Their tokens.
+        pairs: int64[decisions, 3], see `_decisions`.
+        count: How many there are with those that cannot be read.
+    """
+
+    kept: list[int]
+    sequences: list[TokenArray]
+    pairs: IntArray
+    count: int
+
+
+def _classifier(spec: str, options: ModelOptions) -> Classifier:
     model = load_model(spec, options)
     if not isinstance(model, Classifier):
         raise ModelError(
             f"{spec} is a model of the kind {model.kind}, and the doctor knows only classifiers: "
             "give a checkpoint with a scalar head"
         )
-    found = Examination(model.name)
-    conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
-    rendered = model.texts.renderer.render(conversations, [item.tools for item in items for _ in item.responses])
-    found.findings += [
-        Finding(
-            "problem",
-            f"the template does not show {name} ({count} of {len(conversations)} conversations)",
-            "give a template that does with --chat-template; two conversations that differ only there score the same",
-        )
-        for name, count in model.texts.renderer.not_shown().items()
-    ]
-    found.findings += _rendering(model, rendered, found)
-    limit = model.texts.limit or np.inf
-    kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= limit]
-    if not kept:
-        return found
-    pairs = _decisions(items, set(kept))
-    found.answers, found.decisions = len(kept), len(pairs)
-    found.findings += _same_tokens(conversations, rendered, pairs)
-    sequences = [rendered[k].tokens for k in kept]
-    network = model.engine.network
-    own: str = network.identity()["dtype"]
-    if dtypes is None:
-        dtypes = ("float32", "bfloat16") if network.multiplies_bfloat16 else ("float32",)
-    wanted = list(dict.fromkeys([own, *dtypes]))
-    done, total = 0, 3 * len(wanted) * len(kept)
-    scores: dict[str, dict[str, FloatArray]] = {}
-    for dtype in wanted:
-        examined = model if dtype == own else load_model(spec, replace(options, dtype=dtype))
-        assert isinstance(examined, Classifier)
-        results: dict[str, FloatArray] = {}
-        try:
-            for name, values in _ways(examined, sequences):
-                results[name] = np.full(len(rendered), np.nan)
-                results[name][kept] = values
-                done += len(kept)
-                progress(done, total)
-        except ModelError as error:
-            if dtype == own:
-                raise
-            found.findings.append(Finding("note", f"in {dtype} it cannot be compared: {error}"))
-            continue
-        scores[dtype] = results
-        if dtype == own:
-            found.findings += [*place(examined, sequences), *own_forward(examined)]
-            found.findings += [*_scores(results["one by one"], kept, pairs), *_labels(examined, sequences)]
-            found.findings += _sharing(examined)
+    return model
+
+
+def _own(model: Classifier, sample: _Sample, scores: FloatArray) -> Iterator[Finding]:
+    """What is found of the model as it is going to be run."""
+    yield from place(model, sample.sequences)
+    yield from own_forward(model)
+    yield from _scores(scores, sample.kept, sample.pairs)
+    yield from _labels(model, sample.sequences)
+    yield from _sharing(model)
+
+
+def _against_the_first(scores: Mapping[str, Mapping[str, FloatArray]], own: str, pairs: IntArray) -> Iterator[Way]:
+    """Every way of running it, against one by one in float32, or in its own format where that is not compared."""
     base = scores.get("float32", scores[own])["one by one"]
     for dtype in sorted(scores, key=lambda name: (name != "float32", name != own)):
         results = scores[dtype]
         spread = _largest(results["one by one"] - results[f"batches of {BATCH}"])
-        found.ways += [_compared(name, dtype, values, base, pairs, spread) for name, values in results.items()]
-    found.findings += _formats(found, own)
-    return found
+        for name, values in results.items():
+            yield _compared(name, dtype, values, base, pairs, spread)
+
+
+def _report(progress: Callable[[int, int], None], dtype: int, dtypes: int, size: int, ways: int) -> None:
+    """Says how many of three ways in each number format are done."""
+    progress((3 * dtype + ways) * size, 3 * dtypes * size)
 
 
 def _largest(differences: FloatArray) -> float:
@@ -161,23 +189,29 @@ def _largest(differences: FloatArray) -> float:
     return float(np.max(np.abs(differences[np.isfinite(differences)]), initial=0))
 
 
-def _ways(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[tuple[str, FloatArray]]:
-    from rmeval.engines.hf.engine import HFEngine
+def _ways(model: Classifier, sample: _Sample, done: Callable[[int], None]) -> Iterator[tuple[str, FloatArray]]:
+    """Scores of all conversations by each way of running the network; NaN for those that cannot be read.
 
-    network = model.engine.network
+    Args:
+        model: The classifier.
+        sample: The conversations.
+        done: Called with how many ways are done.
+    """
+    engine = engine_of(model)
     engines = {
-        "one by one": HFEngine(network, 1, share=False),
-        f"batches of {BATCH}": HFEngine(network, BATCH, share=False),
-        "prefix tree": model.engine,
+        "one by one": engine.batched(1),
+        f"batches of {BATCH}": engine.batched(BATCH),
+        "prefix tree": engine,
     }
     readout = model.readout()
-    for name, engine in engines.items():
-        scores = np.full(len(sequences), np.nan)
-        for reading in engine.run(sequences, readout):
+    for number, (name, own) in enumerate(engines.items()):
+        scores = np.full(sample.count, np.nan)
+        for reading in own.run(sample.sequences, readout):
             for index, values in zip(reading.indices, reading.values, strict=True):
-                scores[index] = model.score_of(values)
-        if name != "prefix tree" or isinstance(engine.facts().get("prefix_sharing"), dict):
+                scores[sample.kept[index]] = model.score_of(values)
+        if name != "prefix tree" or isinstance(own.facts().get("prefix_sharing"), dict):
             yield name, scores
+            done(number + 1)
 
 
 def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
@@ -195,18 +229,6 @@ def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
     return np.array(list(dict.fromkeys(pairs)), dtype=np.int64).reshape(-1, 3)
 
 
-def _same_tokens(
-    conversations: Sequence[Conversation], rendered: Sequence[Rendered], pairs: IntArray
-) -> Iterator[Finding]:
-    """Decisions between unequal texts that become the same tokens."""
-    same = sum(
-        np.array_equal(rendered[one].tokens, rendered[other].tokens) and conversations[one] != conversations[other]
-        for one, other in pairs[:, :2].tolist()
-    )
-    if same:
-        yield Finding("note", same_tokens_note(same), "check that the chat template shows what it should")
-
-
 def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs: IntArray, spread: float) -> Way:
     first, second = pairs[:, 0], pairs[:, 1]
     margins, before = scores[first] - scores[second], base[first] - base[second]
@@ -217,63 +239,6 @@ def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs
         _largest(scores - base),
         int(np.sum((np.sign(margins) != np.sign(before)) & known)),
         int(np.sum(np.abs(margins) <= NEAR * spread)),
-    )
-
-
-def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examination) -> Iterator[Finding]:
-    tokenizer = model.texts.renderer.tokenizer
-    good = [one.tokens for one in rendered if one.error is None]
-    if refused := [one.error for one in rendered if one.error is not None]:
-        yield Finding(
-            "problem",
-            f"{len(refused)} of {len(rendered)} conversations cannot be rendered: {refused[0]}",
-            "give another template with --chat-template",
-        )
-    yield _tokens(model)
-    if not good:
-        return
-    found.rendered = tokenizer.decode(good[0])
-    found.read = [(tokenizer.decode([token]), int(token)) for token in good[0][-3:]]
-    yield from added_tokens(model, good)
-    twice = model.texts.renderer.facts().get("double_bos", 0)
-    if twice:
-        yield Finding(
-            "problem",
-            f"{twice} conversations begin with two BOS tokens",
-            "the template writes one and the tokenizer another: give a template without it with --chat-template",
-        )
-    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
-        yield Finding(
-            "ok", "padding and end of text are one token, which is harmless here: lengths say where texts end"
-        )
-    if model.texts.limit is None:
-        yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with --max-length")
-    elif over := sum(len(tokens) > model.texts.limit for tokens in good):
-        long = f"{over} of {len(good)} conversations are longer than the {model.texts.limit} tokens that it takes"
-        if model.options.on_overlength == "error":
-            yield Finding(
-                "problem", long, "choose --on-overlength skip or truncate-left; nothing is cut unless you say so"
-            )
-        else:
-            yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
-    else:
-        yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.texts.limit}")
-
-
-def _tokens(model: Classifier) -> Finding:
-    """Whether the tokens are those of the tokenizer's own file."""
-    source = model.texts.renderer.tokens
-    if source.file is None:
-        return Finding("note", "the tokenizer has no tokenizer.json that its tokens could be compared with")
-    if source.difference is None:
-        return Finding("ok", f"the tokens are those of {source.file.name}")
-    return Finding(
-        "note" if source.uses_file else "problem",
-        f"transformers' class of the tokenizer gives other tokens than {source.file.name} ({source.difference}): "
-        f"the {'file' if source.uses_file else 'class'} is used",
-        "other tools that load this tokenizer by its class give other scores"
-        if source.uses_file
-        else "check that the model was trained with these tokens; without --tokenizer-kwargs the file is used",
     )
 
 

@@ -1,4 +1,4 @@
-"""Findings of the doctor, and those about where a classifier is read and what its own forward makes of that."""
+"""What `rmeval doctor` finds, and where a classifier is read and what its own forward makes of that."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rmeval.engines import LastLogits, LastToken, Pooled
+from rmeval.errors import ModelError
 from rmeval.models.classifier import Classifier
 
 if TYPE_CHECKING:
-    from rmeval.engines.hf.render import TokenArray
+    from rmeval.engines.hf.engine import HFEngine
+    from rmeval.rendering.chat import TokenArray
 
-__all__ = ["Finding", "added_tokens", "own_forward", "place"]
+__all__ = ["Finding", "engine_of", "own_forward", "place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,22 @@ class Finding:
     advice: str = ""
 
 
+def engine_of(model: Classifier) -> HFEngine:
+    """The engine of a model, whose network is examined.
+
+    Raises:
+        ModelError: If it is another than `hf`.
+    """
+    from rmeval.engines.hf.engine import HFEngine
+
+    if not isinstance(model.engine, HFEngine):
+        raise ModelError(
+            f"rmeval doctor examines networks that the engine hf runs, and {model.name} is run by {model.engine.name}: "
+            "use the engine hf"
+        )
+    return model.engine
+
+
 def place(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
     """Where the score is read.
 
@@ -38,11 +56,11 @@ def place(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Findin
         model: A classifier whose weights are loaded and which has read something.
         sequences: Tokens of conversations.
     """
-    tokenizer, network = model.texts.renderer.tokenizer, model.engine.network
+    tokenizer, engine = model.texts.renderer.tokenizer, engine_of(model)
     readout = model.readout()
-    read = str(network.forward.facts().get("readout", {}).get("read", ""))
+    read = str(engine.facts().get("readout", {}).get("read", ""))
     if isinstance(readout, Pooled):
-        yield Finding("ok", f"it pools: its score is made of {_pooled(network.config.get_text_config(), tokenizer)}")
+        yield Finding("ok", f"it pools: its score is made of {_pooled(engine, tokenizer)}")
         return
     if not isinstance(readout, LastToken | LastLogits) or read.startswith("own forward"):
         yield Finding("ok", f"its own forward decides where the score is read ({read})")
@@ -59,9 +77,9 @@ def place(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Findin
         yield Finding("ok", f"{what} read at {tokenizer.decode([next(iter(last))])!r} in all conversations")
 
 
-def _pooled(config: Any, tokenizer: Any) -> str:
+def _pooled(engine: HFEngine, tokenizer: Any) -> str:
     """What an encoder makes its score of: its first token, unless its config says that it takes the mean."""
-    if getattr(config, "classifier_pooling", "cls") == "mean":
+    if engine.network.pools_mean:
         return "the mean of all tokens"
     first = tokenizer.cls_token or tokenizer.bos_token
     return "the first token" + (f", which should be {first!r}" if first else "")
@@ -69,8 +87,9 @@ def _pooled(config: Any, tokenizer: Any) -> str:
 
 def own_forward(model: Classifier) -> Iterator[Finding]:
     """What comparing the head at the last token with the network's own forward gave."""
-    facts = model.engine.facts()
-    if passed_over := model.engine.network.passed_over:
+    engine = engine_of(model)
+    facts = engine.facts()
+    if passed_over := engine.network.passed_over:
         yield Finding(
             "note",
             f"its config names a class of its own ({passed_over[0]}), which was passed over for "
@@ -95,24 +114,3 @@ def own_forward(model: Classifier) -> Iterator[Finding]:
         yield Finding("note", f"{read['why']}: {read['read']} is used", "prefixes are not shared, which takes longer")
     elif str(read.get("read", "")).startswith("own forward"):
         yield Finding("ok", f"scores are those of its own forward ({read['read'].removeprefix('own forward, ')})")
-
-
-def added_tokens(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
-    """Special tokens that the tokenizer alone puts around a text, and the template does not."""
-    tokenizer = model.texts.renderer.tokenizer
-    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
-    whole = tokenizer("a")["input_ids"]
-    start = next((k for k in range(len(whole)) if whole[k : k + len(bare)] == bare), None)
-    if start is None:
-        return
-    before, after = whole[:start], whole[start + len(bare) :]
-    begins = all(tokens[: len(before)].tolist() == before for tokens in sequences)
-    ends = all(tokens[len(tokens) - len(after) :].tolist() == after for tokens in sequences)
-    for tokens, there, where in ((before, begins, "before"), (after, ends, "after")):
-        if tokens and not there:
-            yield Finding(
-                "note",
-                f"the tokenizer alone puts {tokenizer.decode(tokens)!r} {where} a text, and the template writes none "
-                "there",
-                "check how the model was trained; if with it, give a template that writes it with --chat-template",
-            )

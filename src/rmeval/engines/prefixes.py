@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rmeval.engines import TokenSequence
+from rmeval.engines.base import TokenSequence
 
 __all__ = ["Cursor", "Finished", "Piece", "PrefixTree", "Stretch"]
 

@@ -82,6 +82,7 @@ class ModelOptions:
             on average of the first 32 answers.
         against: What a comparator compares in comparisons of more than two: `all` with each other, or the `chosen` with
             each.
+        engine: What runs a checkpoint: `hf`, one that an installed package adds, or `file.py:Class`.
     """
 
     dtype: str = "auto"
@@ -111,6 +112,7 @@ class ModelOptions:
     comparison: str | None = None
     against: str = "all"
     min_label_mass: float = 0.5
+    engine: str = "hf"
 
 
 class RewardModel(Protocol):

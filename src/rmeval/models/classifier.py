@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmeval.cache import checked
-from rmeval.engines import AtPositions, LastLogits, LastToken, Readout
+from rmeval.engines import AtPositions, LastLogits, LastToken, Readout, require_readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, refuse
-from rmeval.models.arguments import kept_arguments
 from rmeval.models.labels import Labels
-from rmeval.models.prepare import Preparation, find, logit_tokens, make_engine, make_renderer
+from rmeval.models.prepare import Preparation, find_engine, logit_tokens, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
 from rmeval.models.token_scores import TokenScores
@@ -21,7 +20,7 @@ from rmeval.protocols import pointwise
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
-    from rmeval.engines.hf.render import Renderer
+    from rmeval.rendering.chat import Renderer
 
 __all__ = ["Classifier"]
 
@@ -48,36 +47,36 @@ class Classifier:
             ModelError: If something is missing.
         """
         self.options = options
-        checkpoint = find(spec, options)
-        self.name = name or checkpoint.name
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
         # The config first: where it cannot be read, the tokenizer's class cannot either, which is then no news.
         says = (options.head or "").startswith("logit:")
-        self.engine = make_engine(checkpoint, options, says, None if says else options.head)
-        renderer, tokenizer = make_renderer(checkpoint, options)
+        self.engine = find_engine(spec, options, None if says else options.head)
+        described = self.engine.description
+        self.name = name or described.name
+        renderer, tokenizer = make_renderer(self.engine, options)
         tokens = logit_tokens(options.head, renderer)
         if tokens is not None and len(tokens) > 2:
             raise ModelError(f"--head {options.head} names {len(tokens)} tokens: give one, or two as in logit:YES-NO")
         self._logits = None if tokens is None else LastLogits(tokens)
         self.labels = self._labels(renderer, options)
         if tokens is not None:
-            self.engine.network.require_language_model()
-        wanted = getattr(self.engine.network.config, "reward_token_id", None)
-        if isinstance(wanted, int) and not renderer.ends_with(wanted):
+            require_readout(self.engine, LastLogits, self.name)
+            self.engine.require_language_model()
+        wanted = described.score_token
+        if wanted is not None and not renderer.ends_with(wanted):
             raise ModelError(
                 f"the config of {self.name} says that its score is read at the token {wanted}, with which the chat "
                 "template does not end: give one that does with --chat-template"
             )
         self.texts = Preparation(self.name, renderer, self.engine, options)
         self._identity = {
-            "model": checkpoint.fingerprint,
+            "model": described.fingerprint,
             "kind": self.kind,
             "tokenizer": tokenizer,
             **self.texts.identity(),
             **self.engine.identity(),
             **({"head": options.head} if options.head else {}),
             **self._reduce.identity(),
-            "model_kwargs": kept_arguments(options.model_kwargs),
         }
 
     def identity(self) -> dict[str, Any]:
@@ -110,6 +109,7 @@ class Classifier:
         readout = self.readout()
         if not isinstance(readout, LastToken):
             raise ModelError(f"{self.name} is not read at single tokens: only causal networks with a head are")
+        require_readout(self.engine, AtPositions, self.name)
         rendered = self.texts.renderer.with_boundary("trl").render(
             [request.conversation for request in requests], [request.tools for request in requests]
         )
@@ -145,7 +145,7 @@ class Classifier:
         Raises:
             ModelError: If it cannot be loaded, or is laid out in an unknown way.
         """
-        return self._logits or self.engine.readout()
+        return self._logits or self.engine.own_readout()
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
         mass = {} if self.labels is None else self.labels.note(one.tokens, values)

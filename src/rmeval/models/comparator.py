@@ -6,19 +6,19 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rmeval.engines import FirstLogits, LastLogits, Readout
+from rmeval.engines import FirstLogits, LastLogits, Readout, require_readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, pairwise_protocol, refuse
-from rmeval.models.arguments import kept_arguments
 from rmeval.models.labels import Labels
-from rmeval.models.prepare import Preparation, find, logit_tokens, make_engine, make_renderer
+from rmeval.models.prepare import Preparation, find_engine, logit_tokens, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
 from rmeval.protocols.pairwise import parse_preference
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
-    from rmeval.engines.hf.render import Rendered
+    from rmeval.rendering.chat import Renderer
+    from rmeval.rendering.comparison import ComparisonPrompt
 
 __all__ = ["Comparator"]
 
@@ -33,7 +33,7 @@ class Comparator:
     Attributes:
         engine: What runs the network.
         texts: What makes tokens of comparisons.
-        protocol: How it is asked.
+        protocol: Name of its protocol.
     """
 
     kind = "comparator"
@@ -49,44 +49,28 @@ class Comparator:
         Raises:
             ModelError: If something is missing.
         """
-        checkpoint = find(spec, options)
-        from rmeval.engines.hf.comparisons import ComparisonPrompt
-
         self.protocol = pairwise_protocol(options.against)
         if options.on_overlength == "truncate-left":
             raise ModelError("truncate-left would cut the first of two answers: choose --on-overlength skip")
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
-        self.name = name or checkpoint.name
-        self.engine = make_engine(checkpoint, options, head=options.head)
-        network = self.engine.network
         head = options.head
-        if head is None and network.says_words:
+        self.engine = find_engine(spec, options, None if (head or "").startswith("logit:") else head)
+        described = self.engine.description
+        self.name = name or described.name
+        if head is None and described.generates:
             head = LETTERS
-        renderer, tokenizer = make_renderer(checkpoint, options, chat=False)
+        renderer, tokenizer = make_renderer(self.engine, options, chat=False)
         tokens = logit_tokens(head, renderer)
-        self._logits: FirstLogits | LastLogits | None = None
+        self._logits = None if tokens is None else self._letters(tokens, head)
         self._labels: Labels | None = None
-        if tokens is not None:
-            if len(tokens) != 2:
-                raise ModelError(f"--head {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
-            network.language_model = True
-            network.require_language_model(encoder=True)
-            self._logits = FirstLogits(tokens) if network.config.is_encoder_decoder else LastLogits(tokens)
+        if self._logits is not None:
             self._labels = Labels(self._logits, renderer, options.min_label_mass, self.name)
         else:
             refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
-        if tokens is None and options.comparison is None:
-            raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with --comparison FILE")
-        self._comparison = ComparisonPrompt(renderer, options.comparison or "letters", chat=tokens is not None)
-        given = {"--chat-template": options.chat_template, "--template-kwargs": options.template_kwargs}
-        if not self._comparison.chat and (useless := [option for option, value in given.items() if value]):
-            raise ModelError(
-                f"{self.name} gets two answers as --comparison lays them out, and no chat: "
-                f"leave {' and '.join(useless)} out"
-            )
-        self.texts = Preparation(self.name, renderer, self.engine, options, self._render)
+        self._comparison = self._prompt(renderer, options)
+        self.texts = Preparation(self.name, renderer, self.engine, options, self._comparison.render)
         self._identity = {
-            "model": checkpoint.fingerprint,
+            "model": described.fingerprint,
             "kind": self.kind,
             "tokenizer": tokenizer,
             "comparison": self._comparison.identity(),
@@ -94,8 +78,32 @@ class Comparator:
             **self.engine.identity(),
             **({"head": head} if head else {}),
             **self._reduce.identity(),
-            "model_kwargs": kept_arguments(options.model_kwargs),
         }
+
+    def _letters(self, tokens: tuple[int, ...], head: str | None) -> FirstLogits | LastLogits:
+        """How the logits of two tokens are read, once the engine runs the checkpoint as a language model."""
+        if len(tokens) != 2:
+            raise ModelError(f"--head {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
+        self.engine.require_language_model(encoder=True)
+        found = FirstLogits(tokens) if self.engine.description.encoder_decoder else LastLogits(tokens)
+        require_readout(self.engine, type(found), self.name)
+        return found
+
+    def _prompt(self, renderer: Renderer, options: ModelOptions) -> ComparisonPrompt:
+        """How two answers are laid out."""
+        from rmeval.rendering.comparison import ComparisonPrompt
+
+        letters = self._logits is not None
+        if not letters and options.comparison is None:
+            raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with --comparison FILE")
+        prompt = ComparisonPrompt(renderer, options.comparison or "letters", chat=letters)
+        given = {"--chat-template": options.chat_template, "--template-kwargs": options.template_kwargs}
+        if not prompt.chat and (useless := [option for option, value in given.items() if value]):
+            raise ModelError(
+                f"{self.name} gets two answers as --comparison lays them out, and no chat: "
+                f"leave {' and '.join(useless)} out"
+            )
+        return prompt
 
     def identity(self) -> dict[str, Any]:
         """Weights, tokenizer, how two answers are shown, number format, engine and length policy."""
@@ -111,11 +119,8 @@ class Comparator:
         batches = self.texts.observe(self.engine, requests, self._readout, self._observation)
         yield from batches if self._labels is None else self._labels.held(self.engine, batches)
 
-    def _render(self, requests: list[Request]) -> list[Rendered]:
-        return self._comparison.render(requests)
-
     def _readout(self) -> Readout:
-        return self._logits or self.engine.readout()
+        return self._logits or self.engine.own_readout()
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
         mass: Mapping[str, float] = {}

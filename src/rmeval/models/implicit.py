@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,20 +17,18 @@ from rmeval.data.digests import digest
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
-from rmeval.engines import TokenLogProbs
+from rmeval.engines import Engine, TokenLogProbs, require_readout
 from rmeval.errors import ModelError, RunError
-from rmeval.extras import need_extra
 from rmeval.models import ModelOptions
-from rmeval.models.arguments import kept_arguments
-from rmeval.models.prepare import Preparation, find, make_engine, make_renderer
+from rmeval.models.prepare import Preparation, find_engine, make_renderer
 from rmeval.models.sequences import Ready, Window
 from rmeval.protocols import pointwise
+from rmeval.rendering.boundary import BOUNDARIES
 from rmeval.store.journal import Journal, read_journal
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
-    from rmeval.engines.hf.checkpoint import Checkpoint
-    from rmeval.engines.hf.engine import HFEngine
+    from rmeval.rendering.chat import Renderer
 
 __all__ = ["Implicit", "rewards"]
 
@@ -92,45 +89,19 @@ class Implicit:
         Raises:
             ModelError: If something is missing.
         """
-        try:
-            from rmeval.engines.hf.boundary import Boundary
-        except ImportError as error:
-            raise need_extra(error, f"the model {name or spec}") from error
-        if options.boundary not in get_args(Boundary):
-            raise ModelError(
-                f"there is no boundary {options.boundary!r}: choose one of {', '.join(get_args(Boundary))}"
-            )
-        if not 0 < options.beta <= MOST_BETA:
-            raise ModelError(f"--beta must be a number above 0 and at most {MOST_BETA:g}, not {options.beta}")
-        checkpoint = find(spec, options)
-        self.name = name or checkpoint.name
+        _check(options)
         self._options = options
-        self.engine = make_engine(checkpoint, options, language_model=True)
-        self.engine.network.require_language_model()
-        renderer, tokenizer = make_renderer(checkpoint, options, options.boundary)  # type: ignore[arg-type]
-        self._reference: _Reference | None = None
-        if options.ref_model is None and options.ref_revision is not None:
-            raise ModelError("--ref-revision is of a reference: give --ref-model too, or leave it out")
-        if options.ref_model is not None:
-            self._reference = _Reference.of(options.ref_model, options)
-            if self._reference.fingerprint == checkpoint.fingerprint:
-                raise ModelError(
-                    f"{spec} is its own reference, so that all rewards would be 0: give another --ref-model"
-                )
-            self._reference.engine.network.require_language_model()
-            self._reference.check_tokenizer(renderer.tokenizer, options.trust_remote_code)
-        elif checkpoint.base is not None:
-            self._reference = _Reference.below(checkpoint, self.engine, options)
-        if self._reference is None and options.beta != 1:
-            raise ModelError(
-                "--beta multiplies log-ratios, and there is no reference: give --ref-model, or leave it out"
-            )
-        if options.sequential and (self._reference is None or self._reference.shares_weights):
-            raise ModelError("--sequential is for two models, and there is one: leave it out")
+        self.engine = find_engine(spec, options)
+        described = self.engine.description
+        self.name = name or described.name
+        require_readout(self.engine, TokenLogProbs, self.name)
+        self.engine.require_language_model()
+        renderer, tokenizer = make_renderer(self.engine, options, options.boundary)  # type: ignore[arg-type]
+        self._reference = self._find_reference(spec, renderer)
         others = [] if self._reference is None else [self._reference.engine]
         self.texts = Preparation(self.name, renderer, self.engine, options, others=others)
         self._identity = {
-            "model": checkpoint.fingerprint,
+            "model": described.fingerprint,
             "kind": self.kind,
             "reference": None if self._reference is None else self._reference.fingerprint,
             "beta": options.beta,
@@ -138,8 +109,36 @@ class Implicit:
             "tokenizer": tokenizer,
             **self.texts.identity(),
             **self.engine.identity(),
-            "model_kwargs": kept_arguments(options.model_kwargs),
         }
+
+    def _find_reference(self, spec: str, renderer: Renderer) -> _Reference | None:
+        """The reference that the options name, or the base of an adapter; None where there is neither.
+
+        Raises:
+            ModelError: If it cannot be one, or an option needs one.
+        """
+        options = self._options
+        found: _Reference | None = None
+        if options.ref_model is not None:
+            # It has a revision of its own, and no adapter whose base could be meant.
+            own = replace(options, revision=options.ref_revision, base_model=None)
+            engine = find_engine(options.ref_model, own)
+            if engine.description.fingerprint == self.engine.description.fingerprint:
+                raise ModelError(
+                    f"{spec} is its own reference, so that all rewards would be 0: give another --ref-model"
+                )
+            engine.require_language_model()
+            found = _Reference(engine)
+            found.check_tokenizer(renderer, options.trust_remote_code)
+        elif (base := self.engine.base()) is not None:
+            found = _Reference(base)
+        if found is None and options.beta != 1:
+            raise ModelError(
+                "--beta multiplies log-ratios, and there is no reference: give --ref-model, or leave it out"
+            )
+        if options.sequential and (found is None or found.engine.description.shares_weights):
+            raise ModelError("--sequential is for two models, and there is one: leave it out")
+        return found
 
     def identity(self) -> dict[str, Any]:
         """Weights of policy and reference, tokenizer, template, boundary, number format, engine and length policy."""
@@ -161,7 +160,7 @@ class Implicit:
         if reference is not None:
             reference.remember(rendered)
             if self._options.sequential:
-                self.engine.network.release()
+                self.engine.release()
                 logger.warning("the reference reads all answers first, and the policy then: the bar waits for that")
                 for window in rendered:
                     reference.read(window.ready)
@@ -186,11 +185,20 @@ class Implicit:
             yield batch
 
 
+def _check(options: ModelOptions) -> None:
+    if options.boundary not in BOUNDARIES:
+        raise ModelError(f"there is no boundary {options.boundary!r}: choose one of {', '.join(BOUNDARIES)}")
+    if not 0 < options.beta <= MOST_BETA:
+        raise ModelError(f"--beta must be a number above 0 and at most {MOST_BETA:g}, not {options.beta}")
+    if options.ref_model is None and options.ref_revision is not None:
+        raise ModelError("--ref-revision is of a reference: give --ref-model too, or leave it out")
+
+
 def _observation(found: Mapping[str, float], one: Ready) -> Observation:
     return pointwise.parse_values(one.key, found, one.length, one.cut)
 
 
-def _log_probs(engine: HFEngine, ready: Sequence[Ready]) -> Iterator[tuple[Sequence[int], Sequence[FloatArray]]]:
+def _log_probs(engine: Engine, ready: Sequence[Ready]) -> Iterator[tuple[Sequence[int], Sequence[FloatArray]]]:
     readout = TokenLogProbs([(one.start, len(one.tokens)) for one in ready])
     for reading in engine.run([one.tokens for one in ready], readout):
         yield reading.indices, reading.values
@@ -203,43 +211,21 @@ class _Reference:
     token ids and of where the answer begins.
     """
 
-    def __init__(self, engine: HFEngine, fingerprint: str, options: ModelOptions, shares_weights: bool) -> None:
-        self.fingerprint = fingerprint
-        self.shares_weights = shares_weights
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._source = engine.network.checkpoint.source
+        described = engine.description
+        self.fingerprint = described.fingerprint
+        self._place = described.place
+        self._sources = described.sources
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval" / "log-probs"
-        own = {
-            "model": fingerprint,
-            "readout": "log-probs@2",
-            **engine.identity(),
-            "model_kwargs": kept_arguments(options.model_kwargs),
-        }
-        self._folder = home / digest(own)
+        self._folder = home / digest({"model": self.fingerprint, "readout": "log-probs@2", **engine.identity()})
         self._index = KeyIndex([])
         self._answers = ObservationTable(0)
         self._counts = {"known": 0, "computed": 0}
         self._keeps = True
 
-    @classmethod
-    def of(cls, spec: str, options: ModelOptions) -> _Reference:
-        """A model of its own."""
-        checkpoint = find(spec, replace(options, revision=options.ref_revision, base_model=None))
-        return cls(make_engine(checkpoint, options, language_model=True), checkpoint.fingerprint, options, False)
-
-    @classmethod
-    def below(cls, policy: Checkpoint, engine: HFEngine, options: ModelOptions) -> _Reference:
-        """The base of an adapter: the policy's own weights, where the adapter has changed none of those."""
-        from rmeval.engines.hf.adapter import leaves_base_alone
-
-        assert policy.base is not None and policy.adapter is not None
-        shares_weights = leaves_base_alone(policy.adapter, engine.network.vocabulary or 0)
-        if not shares_weights:
-            engine = make_engine(policy.base, options, language_model=True)
-        return cls(engine, policy.base.fingerprint, options, shares_weights)
-
-    def check_tokenizer(self, policy: Any, code: bool) -> None:
-        """Compares the tokenizer with the policy's on a few words, and on the tokens of its template.
+    def check_tokenizer(self, policy: Renderer, code: bool) -> None:
+        """Compares the tokenizer with that of the policy.
 
         Args:
             policy: The policy's tokenizer.
@@ -248,32 +234,17 @@ class _Reference:
         Raises:
             ModelError: If it gives other tokens, so that the two models would read different texts.
         """
-        from rmeval.engines.hf import LOADING_ERRORS
-        from rmeval.engines.hf.checkpoint import find_tokenizer
-        from rmeval.engines.hf.tokenizer import load_tokenizer
+        from rmeval.rendering.tokenizer import same_tokens
 
-        checkpoint = self.engine.network.checkpoint
-        try:
-            find_tokenizer(checkpoint.source, checkpoint.revision)
-            own, _ = load_tokenizer(checkpoint.source, checkpoint.revision, code, {})
-        except (ModelError, *LOADING_ERRORS):
-            return  # A reference needs none of its own.
-        sample = "What is the capital of France? Paris, naïvely: 3.14 - x[0] = {'a': 1}\n\tdef"
-        laid_out = policy.apply_chat_template([{"role": "user", "content": sample}], return_dict=True)["input_ids"]
-        same = (
-            own(sample, add_special_tokens=False)["input_ids"] == policy(sample, add_special_tokens=False)["input_ids"]
-        )
-        known, theirs = policy.get_vocab(), own.get_vocab()
-        same &= all(known.get(token, number) == number for token, number in theirs.items())
-        if not same or own.convert_tokens_to_ids(policy.convert_ids_to_tokens(laid_out)) != laid_out:
+        if not same_tokens(policy.tokenizer, self._place.source, self._place.revision, code):
             raise ModelError(
-                f"the reference {checkpoint.source} has another tokenizer than the policy, so that their "
+                f"the reference {self._place.source} has another tokenizer than the policy, so that their "
                 "probabilities are of different tokens: give the model that the policy was trained from as --ref-model"
             )
 
     def facts(self) -> dict[str, Any]:
         """What it is, and how many sums were known already."""
-        return {"source": self._source, **self._counts}
+        return {"source": self._place.source, **self._counts}
 
     def remember(self, rendered: Iterable[Window]) -> None:
         """Looks up what is known of what is going to be read."""
@@ -296,16 +267,13 @@ class _Reference:
         unknown = self._answers.status[rows] == 0
         missing = list({row: one for row, one, new in zip(rows.tolist(), ready, unknown, strict=True) if new}.values())
         if missing:
-            below: AbstractContextManager[None] = nullcontext()
-            if self.shares_weights:
-                below = self.engine.network.without_adapter()
-            with below, Journal(self._folder) as journal:
+            with Journal(self._folder) as journal:
                 for indices, values in _log_probs(self.engine, missing):
                     batch = [
                         pointwise.parse_values(missing[k].sequence, {"sum": float(own.sum())})
                         for k, own in zip(indices, values, strict=True)
                     ]
-                    for one in self.engine.network.checkpoint.sources:
+                    for one in self._sources:
                         one.check()
                     self._add(batch)
                     self._keep(journal, batch)
@@ -323,4 +291,4 @@ class _Reference:
 
     def release(self) -> None:
         """Gives the weights' memory back."""
-        self.engine.network.release()
+        self.engine.release()

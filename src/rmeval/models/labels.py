@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rmeval.engines import FirstLogits, LastLogits
+from rmeval.engines import Engine, FirstLogits, LastLogits
 from rmeval.errors import ModelError
 from rmeval.protocols.pairwise import LABEL_MASS
 from rmeval.types import FloatArray, Observation
 
 if TYPE_CHECKING:
-    from rmeval.engines.hf.boundary import TokenArray
-    from rmeval.engines.hf.engine import HFEngine
-    from rmeval.engines.hf.render import Renderer
+    from rmeval.rendering.boundary import TokenArray
+    from rmeval.rendering.chat import Renderer
 
 __all__ = ["Labels"]
 
@@ -74,7 +73,7 @@ class Labels:
         """The mean mass of what was read."""
         return {LABEL_MASS: self._sum / self._count} if self._count else {}
 
-    def held(self, engine: HFEngine, batches: Iterator[list[Observation]]) -> Iterator[list[Observation]]:
+    def held(self, engine: Engine, batches: Iterator[list[Observation]]) -> Iterator[list[Observation]]:
         """Gives batches on once the mean mass of the first answers is known not to be too small.
 
         The mean, and not the median, is also what is reported of the whole run.
@@ -94,7 +93,7 @@ class Labels:
             raise ModelError(self.trouble(engine, mean, len(seen[:SAMPLE]), self._sample))
         yield from chain(first, batches)
 
-    def trouble(self, engine: HFEngine, mean: float, count: int, sample: Iterable[TokenArray]) -> str:
+    def trouble(self, engine: Engine, mean: float, count: int, sample: Iterable[TokenArray]) -> str:
         """What is wrong where labels have little of the probability, and the ways out.
 
         Args:
@@ -103,7 +102,7 @@ class Labels:
             count: Of how many answers.
             sample: Some of the sequences that were read.
         """
-        size = engine.network.config.get_text_config().vocab_size
+        size = engine.description.vocabulary or len(self._renderer.tokenizer)
         everything = type(self._readout)(tuple(range(size)))
         sequences = list(sample)
         total = np.zeros(size)

@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING, Any
 from rmeval.cache import checked
 from rmeval.data.keys import KeyIndex
 from rmeval.data.spool import Spool, windows
-from rmeval.engines import FirstLogits, OwnForward, Pooled, Readout
+from rmeval.engines import (
+    Engine,
+    EngineOptions,
+    FirstLogits,
+    OwnForward,
+    Pooled,
+    Readout,
+    open_engine,
+    require_readout,
+)
 from rmeval.errors import ModelError
 from rmeval.extras import need_extra
 from rmeval.models import ModelOptions
-from rmeval.models.arguments import check_arguments
 from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
-    from rmeval.engines.hf.checkpoint import Checkpoint
-    from rmeval.engines.hf.engine import HFEngine
-    from rmeval.engines.hf.render import Boundary, Rendered, Renderer
+    from rmeval.rendering.chat import Boundary, Rendered, Renderer
 
-__all__ = ["Preparation", "find", "logit_tokens", "make_engine", "make_renderer"]
+__all__ = ["Preparation", "find_engine", "logit_tokens", "make_renderer"]
 
 _READ_WHOLE = (Pooled, OwnForward, FirstLogits)
 """Readouts of networks that may read any token of their input."""
@@ -31,61 +37,53 @@ WINDOW = 1 << 14
 """How many conversations are sorted, merged and scored together."""
 
 
-def make_engine(
-    checkpoint: Checkpoint, options: ModelOptions, language_model: bool = False, head: str | None = None
-) -> HFEngine:
-    """What runs a checkpoint's network, as a classifier with a head or as a language model."""
-    from rmeval.engines.hf.engine import HFEngine
-    from rmeval.engines.hf.network import Network
+def find_engine(spec: str, options: ModelOptions, head: str | None = None) -> Engine:
+    """The engine that runs a model's checkpoint.
 
-    network = Network(
-        checkpoint,
-        options.dtype,
-        options.device,
-        options.trust_remote_code,
-        options.model_kwargs,
-        language_model,
-        head,
-    )
-    return HFEngine(network, options.batch_size)
-
-
-def find(spec: str, options: ModelOptions) -> Checkpoint:
-    """Finds a model's checkpoint.
+    Args:
+        spec: A folder or a hub id.
+        options: How to load and run it.
+        head: Name of the layer that makes the score, where it is not found by itself.
 
     Raises:
-        ModelError: If there is none that can be used.
+        ModelError: If there is no such checkpoint or engine.
     """
-    try:
-        from rmeval.engines.hf.checkpoint import find_checkpoint
-        from rmeval.engines.hf.weights import layout_of
-    except ImportError as error:
-        raise need_extra(error, f"the model {spec}") from error
-    check_arguments(options.model_kwargs)
-    layout = layout_of(options.model_kwargs)
-    return find_checkpoint(spec, options.revision, layout, options.trust_remote_code, options.base_model)
+    own = EngineOptions(
+        dtype=options.dtype,
+        device=options.device,
+        revision=options.revision,
+        base_model=options.base_model,
+        trust_remote_code=options.trust_remote_code,
+        model_kwargs=options.model_kwargs,
+        batch_size=options.batch_size,
+        head=head,
+    )
+    return open_engine(spec, own, options.engine)
 
 
 def make_renderer(
-    checkpoint: Checkpoint, options: ModelOptions, boundary: Boundary | None = None, chat: bool = True
+    engine: Engine, options: ModelOptions, boundary: Boundary | None = None, chat: bool = True
 ) -> tuple[Renderer, str]:
-    """The tokenizer of a checkpoint, or another that is asked for, with its template; and a fingerprint.
+    """The tokenizer of a checkpoint, or another that the options name, with its template; and a fingerprint.
 
     Args:
-        checkpoint: The checkpoint.
-        options: What is asked for.
+        engine: What runs the checkpoint.
+        options: Tokenizer and template.
         boundary: How to find where an answer begins.
         chat: Whether it must have a template.
 
     Raises:
         ModelError: If there is none, or no template.
     """
-    from rmeval.engines.hf.checkpoint import find_tokenizer, tokenizer_source
-    from rmeval.engines.hf.render import Renderer
+    try:
+        from rmeval.rendering.chat import Renderer
+        from rmeval.rendering.files import find_tokenizer
+    except ModuleNotFoundError as error:
+        raise need_extra(error, f"the tokenizer of {engine.description.name}") from error
 
-    source, revision = (options.tokenizer, None) if options.tokenizer is not None else tokenizer_source(checkpoint)
+    source, revision = (options.tokenizer, None) if options.tokenizer is not None else engine.tokenizer()
     code = options.trust_remote_code
-    revision, fingerprint, sources = find_tokenizer(source, revision, source == checkpoint.source, code)
+    revision, fingerprint, sources = find_tokenizer(source, revision, source == engine.description.place.source, code)
     renderer = Renderer(
         source,
         options.chat_template,
@@ -109,7 +107,7 @@ def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None
     Raises:
         ModelError: If a word is not one token, or one is named twice.
     """
-    from rmeval.engines.hf.heads import token_ids
+    from rmeval.rendering.vocabulary import token_ids
 
     if head is None or not head.startswith("logit:"):
         return None
@@ -133,10 +131,10 @@ class Preparation:
         self,
         name: str,
         renderer: Renderer,
-        engine: HFEngine,
+        engine: Engine,
         options: ModelOptions,
         render: Callable[[list[Request]], list[Rendered]] | None = None,
-        others: Sequence[HFEngine] = (),
+        others: Sequence[Engine] = (),
     ) -> None:
         """Takes the parts.
 
@@ -154,13 +152,14 @@ class Preparation:
         self.renderer = renderer
         self.sources = (
             *renderer.sources,
-            *(one for own in (engine, *others) for one in own.network.checkpoint.sources),
+            *(one for own in (engine, *others) for one in own.description.sources),
         )
         self._name = name
         self._render = render or self._conversations
         self._policy = options.on_overlength
         self.cut_item: str | None = None
-        built = min((one.limit for one in (engine, *others) if one.limit is not None), default=None)
+        stated = [limit for own in (engine, *others) if (limit := own.description.limit) is not None]
+        built = min(stated, default=None)
         limits = [limit for limit in (built, renderer.limit) if limit is not None]
         self.limit = options.max_length or min(limits, default=None)
         if built is not None and self.limit is not None and self.limit > built:
@@ -213,7 +212,7 @@ class Preparation:
 
     def observe(
         self,
-        engine: HFEngine,
+        engine: Engine,
         requests: Iterable[Request],
         readout: Callable[[], Readout],
         answer: Callable[[Ready, FloatArray], Observation],
@@ -233,7 +232,7 @@ class Preparation:
 
     def _observe(
         self,
-        engine: HFEngine,
+        engine: Engine,
         requests: Iterable[Request],
         readout: Callable[[], Readout],
         answer: Callable[[Ready, FloatArray], Observation],
@@ -252,7 +251,9 @@ class Preparation:
                 yield left_out
             if not ready:
                 continue
-            for reading in engine.run([one.tokens for one in ready], readout()):
+            wanted = readout()
+            require_readout(engine, type(wanted), self._name)
+            for reading in engine.run([one.tokens for one in ready], wanted):
                 yield [
                     observation
                     for index, values in zip(reading.indices, reading.values, strict=True)

@@ -15,7 +15,7 @@ from rmeval.data.spool import Spool
 from rmeval.types import Observation
 
 if TYPE_CHECKING:
-    from rmeval.engines.hf.boundary import TokenArray
+    from rmeval.rendering.boundary import TokenArray
 
 __all__ = ["Ready", "Window", "Windows"]
 

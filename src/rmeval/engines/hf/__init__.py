@@ -1,37 +1,9 @@
-"""The engine on Hugging Face transformers: rendering, batching, and the network itself."""
+"""The engine on Hugging Face transformers: batching, prefix trees, and the network itself."""
 
 from __future__ import annotations
 
-from pickle import PickleError
+__all__ = ["ENCODERS"]
 
-# The base of what its HTTP client raises.
-from huggingface_hub import errors
-from safetensors import SafetensorError
-
-__all__ = ["ENCODERS", "LOADING_ERRORS"]
-
-LOADING_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    errors.EntryNotFoundError,
-    errors.HTTPError,  # type: ignore[attr-defined]  # The base of what its HTTP client raises.
-    ImportError,
-    LookupError,
-    MemoryError,
-    NameError,
-    OSError,
-    PickleError,
-    RuntimeError,
-    SafetensorError,
-    errors.StrictDataclassError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
-"""What transformers and torch raise while they load a checkpoint or run its network: on damage, on input that it is not
-meant for, and from code that comes with it. Every place that turns such an error into a sentence uses this list."""
 ENCODERS = frozenset(
     {
         "albert",

@@ -11,9 +11,9 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.errors import ModelError, reason_of
 from rmeval.extras import need_extra
+from rmeval.loading import LOADING_ERRORS
 
 __all__ = ["adapter_modules", "lay_over", "leaves_base_alone", "task_of"]
 

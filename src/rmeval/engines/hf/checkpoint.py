@@ -11,37 +11,17 @@ from typing import Any, NamedTuple
 from transformers.configuration_utils import get_configuration_file
 
 from rmeval.cache import Sources
-from rmeval.engines.hf.weights import WHOLE, Layout, Weights, find_weights, getter, head_names, read_config
+from rmeval.engines.base import Place
+from rmeval.engines.hf.weights import WHOLE, Layout, Weights, find_weights, getter, head_names
 from rmeval.errors import ModelError
 from rmeval.hub import hub_file, is_absent, is_cached, is_hub_id
+from rmeval.rendering.files import has_vocabulary
+from rmeval.repository import TOKENIZER_CONFIG, Code, code_beside, read_config
 
-__all__ = ["Checkpoint", "find_checkpoint", "find_tokenizer", "tokenizer_source"]
+__all__ = ["Checkpoint", "find_checkpoint", "tokenizer_place"]
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-
-TOKENIZER_CONFIG = "tokenizer_config.json"
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer.*.json",
-    "*.model",
-    "*.spm",
-    "*.tiktoken",
-    "*.tokenizer",
-    TOKENIZER_CONFIG,
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "vocab*",
-    "*_vocab.json",
-    "merges.txt",
-    "bpe.codes",
-    "byte_maps.json",
-    "dict.txt",
-    "emoji.json",
-    "tekken.json",
-)
-_VOCABULARIES = ("tokenizer.json", "*.model", "*.spm", "*.tiktoken", "*.tokenizer", "vocab*", "tekken.json", "dict.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +96,7 @@ def find_checkpoint(
     if folder.is_dir():
         if revision is not None:
             raise ModelError(f"{spec} is a local folder, which has no revisions: leave --revision out")
-        elsewhere = _code(folder, layout)[1] if code else ""
+        elsewhere = _code(folder, layout).elsewhere if code else ""
         sources = Sources(folder / layout.subfolder, partial(_files, folder, layout, code))
         _refuse_adapter_inside(spec, None, layout)
         fingerprint = f"sha256:{sources.digest}{elsewhere}"
@@ -129,8 +109,8 @@ def find_checkpoint(
         )
     commit = hub_file(spec, layout.name("config.json"), revision).commit
     _refuse_adapter_inside(spec, commit, layout)
-    beside = WHOLE._replace(code_revision=layout.code_revision)
-    elsewhere = _code(hub_file(spec, layout.name("config.json"), commit).path.parent, beside)[1] if code else ""
+    beside = hub_file(spec, layout.name("config.json"), commit).path.parent
+    elsewhere = _code(beside, WHOLE._replace(code_revision=layout.code_revision)).elsewhere if code else ""
     return Checkpoint(spec, commit, spec.replace("/", "__"), f"hub:{spec}@{commit}{elsewhere}", layout=layout)
 
 
@@ -151,7 +131,7 @@ def _files(folder: Path, layout: Layout, code: bool) -> list[Path]:
     if isinstance(named := stated.get("configuration_files"), list):
         other = config.with_name(get_configuration_file([str(name) for name in named]))
         found += [other] if other.is_file() else []
-    return found + (_code(folder, layout)[0] if code else [])
+    return found + (_code(folder, layout).files if code else [])
 
 
 def _refuse_adapter_inside(spec: str, commit: str | None, layout: Layout) -> None:
@@ -167,25 +147,8 @@ def _refuse_adapter_inside(spec: str, commit: str | None, layout: Layout) -> Non
         )
 
 
-def _code(folder: Path, layout: Layout) -> tuple[list[Path], str]:
-    """What runs beside transformers' own code where that is allowed, by the `auto_map` of config and tokenizer.
-
-    Returns:
-        The modules in the folder, and the commits of those that lie in other repositories on the hub.
-    """
-    references: set[str] = set()
-    for file in (folder / layout.name("config.json"), folder / TOKENIZER_CONFIG):
-        named = read_config(file).get("auto_map") or {}
-        # Old configs of tokenizers have a list.
-        for one in named.values() if isinstance(named, dict) else [named]:
-            references |= {str(name) for name in (one if isinstance(one, list) else [one]) if name}
-    others = {name.rpartition(".")[0] for name in references if "--" in name}
-    places = [name.split("--", 1) for name in others]
-    commits = sorted(
-        {f"{repo}@{hub_file(repo, f'{module}.py', layout.code_revision).commit}" for repo, module in places}
-    )
-    own = any("--" not in name for name in references)
-    return sorted(folder.rglob("*.py")) if own else [], "".join(f" with hub:{commit}" for commit in commits)
+def _code(folder: Path, layout: Layout) -> Code:
+    return code_beside(folder, layout.name("config.json"), layout.code_revision)
 
 
 class _Adapter(NamedTuple):
@@ -268,20 +231,24 @@ def _over_base(spec: str, adapter: _Adapter, base: str | None, layout: Layout, c
 _PARTS = (TOKENIZER_CONFIG, "added_tokens.json")
 
 
-def tokenizer_source(checkpoint: Checkpoint) -> tuple[str, str | None]:
-    """Where a checkpoint's tokenizer is, and at which revision: an adapter may bring its own."""
+def tokenizer_place(checkpoint: Checkpoint) -> Place:
+    """Where a checkpoint's tokenizer is: an adapter may bring its own.
+
+    Raises:
+        ModelError: If an adapter has a part of one.
+    """
     if checkpoint.adapter is not None and checkpoint.adapter_place is not None:
         place, commit = checkpoint.adapter_place
-        if _has_vocabulary(checkpoint.adapter):
-            return place, commit
+        if has_vocabulary(checkpoint.adapter):
+            return Place(place, commit)
         if commit is not None and getter(place, commit, WHOLE)("tokenizer.json") is not None:
-            return place, commit
+            return Place(place, commit)
         if commit is None and (part := next((name for name in _PARTS if (Path(place) / name).is_file()), None)):
             raise ModelError(
                 f"the adapter {place} has {part} and no vocabulary, so that tokens which it adds would be lost: copy "
                 "the rest of its tokenizer, delete that file if the base's tokenizer is meant, or give --tokenizer"
             )
-    return checkpoint.source, checkpoint.revision
+    return Place(checkpoint.source, checkpoint.revision)
 
 
 def _weights(folder: Path, layout: Layout) -> Weights:
@@ -298,78 +265,3 @@ def _weights(folder: Path, layout: Layout) -> Weights:
         )
     names = layout.gguf or " or ".join(name for names in layout.names for name in names)
     raise ModelError(f"{config.parent} has no weights that transformers loads ({names}): check that it was saved whole")
-
-
-class TokenizerFiles(NamedTuple):
-    """A tokenizer's files.
-
-    Attributes:
-        revision: Full commit hash on the hub; None for a local folder.
-        fingerprint: `hub:<id>@<commit>`, or `sha256:` over the local files.
-        sources: The local files that the fingerprint is of.
-    """
-
-    revision: str | None
-    fingerprint: str
-    sources: tuple[Sources, ...] = ()
-
-
-def find_tokenizer(source: str, revision: str | None = None, own: bool = True, code: bool = False) -> TokenizerFiles:
-    """Finds a tokenizer by path or hub id.
-
-    Args:
-        source: The path or hub id.
-        revision: Full commit hash on the hub.
-        own: Whether it lies in a checkpoint's folder, whose config and code the checkpoint's fingerprint is of.
-        code: Whether code that comes with it may run.
-
-    Raises:
-        ModelError: If there is no tokenizer, or a part of one.
-    """
-    folder = Path(source)
-    if folder.is_dir():
-        _refuse_parts(folder)
-        sources = Sources(folder, partial(_tokenizer_files, folder, not own, code))
-        elsewhere = _code(folder, WHOLE)[1] if code and not own else ""
-        return TokenizerFiles(None, f"sha256:{sources.digest}{elsewhere}", (sources,))
-    commit = revision or hub_file(source, TOKENIZER_CONFIG).commit
-    return TokenizerFiles(commit, f"hub:{source}@{commit}")
-
-
-def _tokenizer_files(folder: Path, alone: bool, code: bool) -> list[Path]:
-    found = {path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()}
-    if alone:
-        # transformers looks at the type of the model beside a tokenizer to choose its class.
-        found |= {path for path in [folder / "config.json"] if path.is_file()}
-        found |= set(_code(folder, WHOLE)[0]) if code else set()
-    return sorted(found)
-
-
-def _has_vocabulary(folder: Path) -> bool:
-    return any(path.match(pattern) for path in folder.iterdir() for pattern in _VOCABULARIES)
-
-
-def _refuse_parts(folder: Path) -> None:
-    """Refuses a tokenizer that was copied in part: transformers guesses the rest, and so makes other tokens.
-
-    Raises:
-        ModelError: If a file is missing.
-    """
-    if not _has_vocabulary(folder):
-        # transformers would make up an empty one.
-        raise ModelError(f"the tokenizer of {folder} cannot be loaded (no tokenizer files): give one with --tokenizer")
-    if not (folder / TOKENIZER_CONFIG).is_file():
-        raise ModelError(
-            f"{folder} has a tokenizer without {TOKENIZER_CONFIG}, so that transformers would guess its class and its "
-            "special tokens, and texts could become other tokens than in training: copy that file from where the "
-            'checkpoint comes from, or write one that names the class, such as {"tokenizer_class": "TokenizersBackend"}'
-        )
-    if (folder / "vocab.json").is_file() and not any((folder / name).is_file() for name in _WITH_VOCABULARY):
-        raise ModelError(
-            f"{folder} has a vocab.json without merges.txt or tokenizer.json, so that words would be cut in another "
-            "way than in training: copy the missing file from where the checkpoint comes from"
-        )
-
-
-_WITH_VOCABULARY = ("merges.txt", "tokenizer.json", "bpe.codes", "spm.model", "source.spm", "sentencepiece.bpe.model")
-"""Files of which a `vocab.json` goes with one, except in classes that come with a checkpoint."""

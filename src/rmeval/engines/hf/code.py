@@ -12,8 +12,8 @@ import torch
 import transformers
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
-from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.errors import ModelError
+from rmeval.loading import LOADING_ERRORS
 from rmeval.messages import shortened
 
 __all__ = [

@@ -2,61 +2,81 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from rmeval.engines import (
+from rmeval.engines.base import (
     AtPositions,
+    Description,
+    EngineOptions,
     FirstLogits,
     LastLogits,
     LastToken,
     OwnForward,
+    Place,
     Pooled,
     Reading,
     Readout,
     TokenLogProbs,
     TokenSequence,
 )
-from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
-from rmeval.engines.hf.batches import first_budget, plan_batches
+from rmeval.engines.hf import ENCODERS
+from rmeval.engines.hf.adapter import leaves_base_alone
+from rmeval.engines.hf.arguments import check_arguments, kept_arguments
+from rmeval.engines.hf.checkpoint import find_checkpoint, tokenizer_place
 from rmeval.engines.hf.code import is_own_class
 from rmeval.engines.hf.heads import HEAD, head_of
+from rmeval.engines.hf.memory import failed
 from rmeval.engines.hf.network import Network
-from rmeval.engines.hf.own_forward import FLOORS, padded
-from rmeval.engines.hf.readouts import Reader, with_total
-from rmeval.engines.hf.tree import TreeError, TreeNetwork, rope_depends_on_length, unshareable
-from rmeval.engines.prefixes import Cursor, Finished, PrefixTree
-from rmeval.errors import ModelError, reason_of
-from rmeval.types import FloatArray
+from rmeval.engines.hf.own_forward import FLOORS
+from rmeval.engines.hf.plain import PlainPath
+from rmeval.engines.hf.readouts import Reader
+from rmeval.engines.hf.shared import SharedPath
+from rmeval.engines.hf.tree import TreeError
+from rmeval.engines.hf.weights import layout_of
+from rmeval.errors import ModelError
+from rmeval.loading import LOADING_ERRORS
 
-__all__ = ["HFEngine"]
+__all__ = ["HFEngine", "open_checkpoint"]
 
-logger = logging.getLogger(__name__)
+_STEM = 32
+"""Tokens by which a network is checked to be causal."""
 
-SAMPLE = 8
-"""Sequences by which the tree is checked against the plain path, and the size of the larger of its two batches."""
-WIDE = 100
-"""Most of the least tolerances (`FLOORS`) that the spread of the plain path can excuse."""
-TRIAL = 8
-"""Tokens of a piece in the trial before the first run."""
-LEAST_BUDGET = 32
-"""Tokens a batch is not made smaller than when memory runs out."""
+
+def open_checkpoint(spec: str, options: EngineOptions) -> HFEngine:
+    """Finds a checkpoint by path or hub id, and the engine that runs it.
+
+    Raises:
+        ModelError: If there is nothing usable there, or an option cannot be met.
+    """
+    check_arguments(options.model_kwargs)
+    layout = layout_of(options.model_kwargs)
+    code = options.trust_remote_code
+    checkpoint = find_checkpoint(spec, options.revision, layout, code, options.base_model)
+    network = Network(checkpoint, options.dtype, options.device, code, options.model_kwargs, head=options.head)
+    return HFEngine(network, options.batch_size)
 
 
 class HFEngine:
     """Runs a network under torch."""
 
     name = "hf"
-    readouts = frozenset({LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled, OwnForward})
+    readouts: frozenset[type] = frozenset(
+        {LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled, OwnForward}
+    )
 
     def __init__(
-        self, network: Network, batch_size: int | None = None, budget: int | None = None, share: bool = True
+        self,
+        network: Network,
+        batch_size: int | None = None,
+        budget: int | None = None,
+        share: bool = True,
     ) -> None:
         """Takes a network.
 
@@ -68,31 +88,84 @@ class HFEngine:
         """
         self.network = network
         self._share = share
-        self._cap = batch_size
-        self._budget = budget
-        self._checked: dict[type, dict[str, Any]] = {}
+        self._adapted = True  # An adapter over the network, if there is one, is switched on.
+        self._plain = PlainPath(network, batch_size, budget)
+        self._shared = SharedPath(network, self._plain)
         self._causal = False
-        self.forget()
 
     @property
-    def limit(self) -> int | None:
-        """Positions the network was built for, if it says so."""
-        return self.network.limit
+    def description(self) -> Description:
+        """What the checkpoint is, by its files and its config."""
+        network, checkpoint = self.network, self.network.checkpoint
+        found = Description(
+            checkpoint.name,
+            Place(checkpoint.source, checkpoint.revision),
+            checkpoint.fingerprint,
+            checkpoint.sources,
+            network.limit,
+            network.vocabulary,
+            network.generates,
+            network.config.is_encoder_decoder,
+            network.score_token,
+        )
+        if self._adapted or checkpoint.base is None:
+            return found
+        return replace(found, fingerprint=checkpoint.base.fingerprint, shares_weights=True)
 
     def identity(self) -> dict[str, Any]:
-        """Engine and number format; not device or batch, which are not meant to matter."""
-        return {"engine": self.name, **self.network.identity()}
+        """Engine, number format and arguments; not device or batch, which are not meant to matter."""
+        return {
+            "engine": self.name,
+            **self.network.identity(),
+            "model_kwargs": kept_arguments(self.network.model_kwargs),
+        }
 
     def facts(self) -> dict[str, Any]:
         """Versions, device, architecture, and how far prefixes were shared since `forget`."""
-        return self.network.facts() | ({"prefix_sharing": self._sharing} if self._sharing else {})
+        sharing = self._shared.sharing
+        return self.network.facts() | ({"prefix_sharing": sharing} if sharing else {})
 
     def forget(self) -> None:
         """Begins the facts about sharing anew."""
-        self._sharing: dict[str, Any] | str = {}
+        self._shared.sharing = {}
 
-    def readout(self) -> Readout:
-        """How this checkpoint's classifier is read, as far as its layout tells; `run` compares that with its forward.
+    def tokenizer(self) -> Place:
+        """Where the checkpoint's tokenizer is: an adapter may bring its own.
+
+        Raises:
+            ModelError: If an adapter has a part of one.
+        """
+        return tokenizer_place(self.network.checkpoint)
+
+    def require_language_model(self, encoder: bool = False) -> None:
+        """Runs the checkpoint as a language model from here on.
+
+        Args:
+            encoder: Whether it may have an encoder.
+
+        Raises:
+            ModelError: If its config says that it is none.
+        """
+        self.network.language_model = True
+        self.network.require_language_model(encoder)
+
+    def base(self) -> HFEngine | None:
+        """What runs the base of an adapter: the same weights, where the adapter has changed none of those."""
+        checkpoint = self.network.checkpoint
+        if checkpoint.base is None or checkpoint.adapter is None:
+            return None
+        if leaves_base_alone(checkpoint.adapter, self.network.vocabulary or 0):
+            below = copy.copy(self)
+            below._adapted = False
+            return below
+        return HFEngine(self.network.below(checkpoint.base), self._plain.cap)
+
+    def batched(self, size: int) -> HFEngine:
+        """The same network in padded batches of some sequences each, with nothing shared among them."""
+        return HFEngine(self.network, size, share=False)
+
+    def own_readout(self) -> Readout:
+        """How the classifier's head is read, as far as its layout shows; `run` compares that with its forward.
 
         Raises:
             ModelError: If the model cannot be loaded, or its head is not in the checkpoint.
@@ -117,30 +190,40 @@ class HFEngine:
         Raises:
             ModelError: If the network cannot be loaded or fails.
         """
+        whole: AbstractContextManager[None] = nullcontext() if self._adapted else self.network.without_adapter()
+        with whole:
+            yield from self._run(sequences, readout)
+
+    def _run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
         model = self.network.model
         readout = self.settled(sequences, readout)
         if isinstance(readout, Pooled | OwnForward | FirstLogits):
             if isinstance(readout, OwnForward):
-                self._sharing = "off: its own forward is used"
-            yield from self._plain(sequences, readout)
+                self._shared.sharing = "off: its own forward is used"
+            yield from self._plain.read(sequences, readout)
             return
         reader = Reader(model, readout, sequences)
         if self.network.language_model:
             self._check_causal(sequences)
-        why = self._why_plain(max(map(len, sequences), default=0))
+        longest = max(map(len, sequences), default=0)
+        why = self._shared.refused(longest) if self._share else "it was not asked for"
         if why is None:
             try:
-                yield from self._shared(sequences, reader)
+                yield from self._shared.read(sequences, reader)
                 return
             except TreeError as error:
                 why = str(error)
-        self._sharing = f"off: {why}"
-        yield from self._plain(sequences, reader)
+        self._shared.sharing = f"off: {why}"
+        yield from self._plain.read(sequences, reader)
 
     def settled(self, sequences: Sequence[TokenSequence], readout: Readout) -> Readout:
         """The readout that `run` takes for this one: a network's own forward where that gives other scores."""
         self._check_vocabulary(sequences)
         return self.network.forward.settle(sequences, readout)
+
+    def release(self) -> None:
+        """Gives the weights' memory back; they are loaded again when they are needed."""
+        self.network.release()
 
     def _check_causal(self, sequences: Sequence[TokenSequence]) -> None:
         """Changes what follows a few tokens, and looks whether they notice.
@@ -148,7 +231,7 @@ class HFEngine:
         Raises:
             ModelError: If they do: then each token's probability is given by a network that sees it.
         """
-        stem = [int(token) for token in max(sequences, key=len, default=())[: 4 * TRIAL]]
+        stem = [int(token) for token in max(sequences, key=len, default=())[:_STEM]]
         half = len(stem) // 2
         if self._causal or not half:
             return
@@ -160,7 +243,7 @@ class HFEngine:
             with torch.inference_mode():
                 states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state[:, :half].float()
         except LOADING_ERRORS as error:
-            raise self._failed(2, 2 * len(stem), error) from error
+            raise failed(self.network, 2, 2 * len(stem), error) from error
         floor = FLOORS.get(model.dtype, 1e-5)
         if float((states[0] - states[1]).abs().max()) > floor * max(1.0, float(states.abs().max())):
             raise ModelError(
@@ -168,173 +251,6 @@ class HFEngine:
                 "mean nothing: give a causal language model (some need --model-kwargs is_decoder=true)"
             )
         self._causal = True
-
-    def _why_plain(self, longest: int) -> str | None:
-        if not self._share:
-            return "it was not asked for"
-        if asked := self.network.explicit_attention:
-            return f"attn_implementation={asked} was asked for"
-        return unshareable(self.network.model, longest)
-
-    def _shared(self, sequences: Sequence[TokenSequence], reader: Reader) -> Iterator[Reading]:
-        """Reads sequences piece by piece of their prefix tree.
-
-        Raises:
-            TreeError: Before anything is read, if the network does not take it or gives other values.
-        """
-        if reader.kind not in self._checked:
-            self._try(sequences, reader)
-        tree = PrefixTree(sequences)
-        walk = TreeNetwork(self.network.model)
-        cursor, budget = Cursor(), self._first_budget()
-        sizes: dict[str, int] | None = {"tokens": tree.total, "distinct": tree.distinct}
-        while (piece := tree.piece(cursor, budget, self._cap)) is not None:
-            indices = [one.index for one in piece.finished]
-            short: BaseException | None = None
-            try:
-                hidden = walk.hidden(piece, self.network.device)
-                values = reader.values(hidden, indices, [one.rows for one in piece.finished])
-                del hidden
-                if indices and reader.kind not in self._checked:
-                    self._checked[reader.kind] = self._check(piece.finished, values, sequences, reader, budget)
-            except LOADING_ERRORS as error:
-                if not _is_memory(error):
-                    if reader.kind not in self._checked:
-                        raise TreeError(f"it fails on a prefix tree ({reason_of(error)})") from error
-                    raise self._failed(len(indices), len(piece.tokens), error) from error
-                short = error.with_traceback(None)  # Which holds what the failed pass computed.
-            if short is not None:
-                budget = self._smaller(min(budget, max(len(piece.tokens), 1)), "tokens", short)
-                continue
-            if sizes is not None:
-                self._add(sizes, reader)
-                sizes = None
-            walk.advance()
-            cursor = piece.after
-            if indices:
-                yield Reading(tuple(indices), tuple(values))
-
-    def _add(self, sizes: Mapping[str, int], reader: Reader) -> None:
-        earlier = self._sharing if isinstance(self._sharing, dict) else {}
-        total = {name: earlier.get(name, 0) + size for name, size in sizes.items()}
-        self._sharing = total | self._checked.get(reader.kind, {})
-
-    def _try(self, sequences: Sequence[TokenSequence], reader: Reader) -> None:
-        """Shares prefixes of a few short sequences, cut into pieces of a few tokens, before anything real is computed.
-
-        The first piece of real ones may hold one sequence alone, which no mistake in sharing shows in.
-
-        Raises:
-            TreeError: If that fails, or gives other values than the plain path.
-        """
-        longest = max(sequences, key=len, default=())
-        stem = [int(token) for token in longest[: 4 * TRIAL]]
-        if len(stem) < 2:
-            return
-        third = max(1, len(stem) // 3)
-        others = (stem[: 2 * third], stem[third // 2 :], stem[:1])
-        trial = [stem, *(stem[:third] + other for other in others)]
-        probe = reader.like(trial)
-        walk, tree, cursor = TreeNetwork(self.network.model), PrefixTree(trial), Cursor()
-        found: dict[int, FloatArray] = {}
-        try:
-            while (piece := tree.piece(cursor, TRIAL)) is not None:
-                hidden = walk.hidden(piece, self.network.device)
-                indices = [one.index for one in piece.finished]
-                values = probe.values(hidden, indices, [one.rows for one in piece.finished])
-                found.update(zip(indices, values, strict=True))
-                walk.advance()
-                cursor = piece.after
-            self._compare(found, trial, probe)
-        except LOADING_ERRORS as error:
-            raise TreeError(f"it fails on a prefix tree ({reason_of(error)})") from error
-
-    def _check(
-        self,
-        finished: Sequence[Finished],
-        values: Sequence[FloatArray],
-        sequences: Sequence[TokenSequence],
-        reader: Reader,
-        budget: int,
-    ) -> dict[str, Any]:
-        """Compares values with those of the plain path, whose own spread says how much they may differ.
-
-        Raises:
-            TreeError: If they differ by more than four times that, and more than the number format explains.
-        """
-        # Short ones cost least; among them those that are in several parts, which a mistake would show in.
-        order = sorted(
-            range(len(finished)), key=lambda k: (len(finished[k].path) < 2, len(sequences[finished[k].index]))
-        )
-        longest = np.maximum.accumulate([len(sequences[finished[k].index]) for k in order])
-        fitting = int(np.sum(longest * np.arange(1, len(order) + 1) <= budget))
-        sample = order[: max(1, min(SAMPLE, fitting))]
-        return self._compare({finished[k].index: values[k] for k in sample}, sequences, reader)
-
-    def _compare(
-        self, found: Mapping[int, FloatArray], sequences: Sequence[TokenSequence], reader: Reader
-    ) -> dict[str, Any]:
-        """Compares values by index with those of the plain path; see `_check`."""
-        own = list(found)
-        alone = [self._batch([index], sequences, reader)[0] for index in own]
-        together = self._batch(own, sequences, reader)
-        between = np.concatenate([np.abs(a - b).ravel() for a, b in zip(alone, together, strict=True)])
-        spread = float(np.max(between[np.isfinite(between)], initial=0))
-        floor = FLOORS.get(self.network.model.dtype, 1e-5)
-        largest = 0.0
-        for index, plain in zip(own, alone, strict=True):
-            apart = np.abs(found[index] - plain)
-            largest = float(np.maximum(largest, np.max(apart, initial=0)))
-            # A plain path that is spread wide explains nothing: then it is itself what is wrong.
-            allowed = np.maximum(min(4 * spread, WIDE * floor), floor) * np.maximum(1, np.abs(plain))
-            if not np.all((apart <= allowed) | ~np.isfinite(plain)):
-                raise TreeError(f"values differ from plain ones by {largest:.2g}")
-        return {"checked": len(own), "largest_difference": largest, "plain_spread": spread}
-
-    def _plain(self, sequences: Sequence[TokenSequence], reader: _Reader) -> Iterator[Reading]:
-        """Reads padded batches of similar length, longest first."""
-        longest = max(map(len, sequences), default=0)
-        # Angles that follow the longest sequence of a batch would make a score depend on its neighbours.
-        alone = rope_depends_on_length(self.network.config.get_text_config(), longest)
-        if isinstance(reader, OwnForward):
-            alone = alone or not self.network.forward.takes_batch(sequences)
-        left, budget = list(range(len(sequences))), self._first_budget()
-        while left:
-            lengths = [len(sequences[index]) for index in left]
-            batch = [left[place] for place in next(plan_batches(lengths, budget, 1 if alone else self._cap))]
-            size = len(batch) * max(len(sequences[index]) for index in batch)
-            try:
-                values = self._batch(batch, sequences, reader)
-            except LOADING_ERRORS as error:
-                if not _is_memory(error):
-                    raise self._failed(len(batch), size, error) from error
-                if len(batch) == 1:
-                    raise self._too_small(f"one conversation of {size} tokens", error) from error
-                budget = self._smaller(min(budget, size), "padded tokens", error)
-                continue
-            done = set(batch)
-            left = [index for index in left if index not in done]
-            yield Reading(tuple(batch), tuple(values))
-
-    def _batch(self, batch: Sequence[int], sequences: Sequence[TokenSequence], reader: _Reader) -> list[FloatArray]:
-        """The values of a padded batch, from hidden states by a reader, or as the network itself puts them out."""
-        model, device = self.network.model, self.network.device
-        # With lengths to say where texts end the padding token's id never matters, so pad == eos is harmless.
-        ids, mask = padded([sequences[index] for index in batch], self.network.padding)
-        if isinstance(reader, Pooled | OwnForward):
-            return self.network.forward.values(ids, mask)
-        with torch.inference_mode():
-            if isinstance(reader, FirstLogits):
-                begin = torch.full((len(batch), 1), _decoder_start(model), device=device)
-                given = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "decoder_input_ids": begin}
-                return with_total(model(**given).logits[:, 0], reader.tokens)
-            states = model.base_model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False)
-            hidden = states.last_hidden_state.flatten(0, 1)
-        places = [partial(_place, row * ids.shape[1]) for row in range(len(batch))]
-        return reader.values(hidden, batch, places)
-
-    def _first_budget(self) -> int:
-        return self._budget or first_budget(self.network.model, self.network.device)
 
     def _check_vocabulary(self, sequences: Sequence[TokenSequence]) -> None:
         if (known := self.network.vocabulary) is None:
@@ -347,54 +263,3 @@ class HFEngine:
                 f"the tokenizer gives token {largest} where {self.network.checkpoint.source} knows {known} tokens: "
                 f"it is another model's; give the right one with --tokenizer{base}"
             )
-
-    def _smaller(self, size: int, what: str, error: BaseException) -> int:
-        """Half a batch that was too large.
-
-        Raises:
-            ModelError: If it is small already.
-        """
-        if size // 2 < LEAST_BUDGET:
-            raise self._too_small(f"{size} {what}", error) from error
-        logger.warning(
-            "%s has too little memory for %d %s at once: going on with half", self.network.device, size, what
-        )
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return size // 2
-
-    def _too_small(self, what: str, error: BaseException) -> ModelError:
-        return ModelError(
-            f"{self.network.device} has too little memory for {what} ({reason_of(error)}): "
-            "give a smaller --dtype, or --model-kwargs device_map=auto"
-        )
-
-    def _failed(self, count: int, size: int, error: BaseException) -> ModelError:
-        return ModelError(
-            f"{self.network.checkpoint.source} fails on {count} conversations of together {size} tokens "
-            f"({reason_of(error)}): check that it is meant for such input"
-        )
-
-
-_Reader = Reader | Pooled | OwnForward | FirstLogits
-"""What takes values from a padded batch."""
-
-
-def _decoder_start(model: Any) -> int:
-    for settings in (model.config, model.generation_config):
-        if (token := getattr(settings, "decoder_start_token_id", None)) is not None:
-            return int(token)
-    raise ModelError("the model does not say which token its answers begin with: set decoder_start_token_id")
-
-
-def _place(start: int, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Rows of a sequence that begins at row `start`."""
-    return start + positions
-
-
-def _is_memory(error: BaseException) -> bool:
-    """Whether memory ran out; off CUDA torch raises a plain RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(said in str(error) for said in _MEMORY)
-
-
-_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")

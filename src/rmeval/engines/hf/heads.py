@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 
-from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
+from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.adapter import adapter_modules
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.engines.hf.weights import WHOLE, getter, head_names
 from rmeval.errors import ModelError, reason_of
+from rmeval.loading import LOADING_ERRORS
 
-__all__ = ["HEAD", "find_head", "head_of", "put_on", "refuse_whole_numbers", "token_ids"]
+__all__ = ["HEAD", "find_head", "head_of", "put_on", "refuse_whole_numbers"]
 
 HEAD = "rmeval_head"
 """Name of a head that was put on a body."""
@@ -51,22 +53,36 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None, own: bool 
     # An adapter that brings a trained head is of a classifier.
     if checkpoint.adapter is not None and not beside and _brings_head(checkpoint.adapter):
         return None
-    files = beside or _tensors(checkpoint)
-    if classifier and not any(f"{name}.weight" in files for name in KNOWN if name != "score"):
+    known = _known(beside or _tensors(checkpoint))
+    if classifier and set(known) <= {"score"}:
         return None
-    named = getattr(config, "value_head_prefix", None)
-    if named and not beside and f"{named}.weight" not in files:
+    found = _named(checkpoint, config, beside)
+    if found is None and len(known) > 1 and not own:
+        raise ModelError(f"{checkpoint.source} has several heads ({', '.join(known)}): give one of them with --head")
+    found = found or next(iter(known), None)
+    if found is None:
+        _refuse_unread(checkpoint, beside)
+    return found
+
+
+def _known(files: Mapping[str, Path]) -> list[str]:
+    """The heads of known names among weights."""
+    return [name for name in KNOWN if f"{name}.weight" in files]
+
+
+def _named(checkpoint: Checkpoint, config: Any, beside: Mapping[str, Path]) -> str | None:
+    """The head that a config names, if it names one.
+
+    Raises:
+        ModelError: If its weights are not there.
+    """
+    named: str | None = getattr(config, "value_head_prefix", None)
+    if named and not beside and f"{named}.weight" not in _tensors(checkpoint):
         raise ModelError(
             f"{checkpoint.source} has no weights {named}.weight, which its config names as the head: check that it was "
             "saved whole, or give --head"
         )
-    several = [name for name in KNOWN if f"{name}.weight" in files]
-    if len(several) > 1 and not named and not own:
-        raise ModelError(f"{checkpoint.source} has several heads ({', '.join(several)}): give one of them with --head")
-    found = next((name for name in (named, *several) if name), None)
-    if found is None:
-        _refuse_unread(checkpoint, beside)
-    return found
+    return named or None
 
 
 CLASSIFIERS = ("score.weight", "classifier.weight")
@@ -223,26 +239,3 @@ def _read(file: Path, name: str) -> torch.Tensor:
     with safe_open(file, "pt") as opened:
         tensor: torch.Tensor = opened.get_tensor(name)
     return tensor
-
-
-def token_ids(tokenizer: Any, words: list[str]) -> list[int]:
-    """The ids of words that are one token each, or of numbers like `#0`.
-
-    Raises:
-        ModelError: If one is none.
-    """
-    found = []
-    for word in words:
-        if word.startswith("#") and word != "##":
-            if not word[1:].isdecimal() or int(word[1:]) >= len(tokenizer):
-                raise ModelError(f"{word!r} in --head is no id of a token: give one below {len(tokenizer)} as in #0")
-            found.append(int(word[1:]))
-            continue
-        ids = tokenizer(word, add_special_tokens=False)["input_ids"]
-        if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
-            raise ModelError(
-                f"{word!r} is {'not one token but ' + str(len(ids)) if len(ids) != 1 else 'not in the vocabulary'}: "
-                "give another word in --head, or an id as in logit:#0"
-            )
-        found.append(int(ids[0]))
-    return found

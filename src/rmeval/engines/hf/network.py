@@ -6,7 +6,7 @@ import gc
 import logging
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging as logs
 
-from rmeval.engines.hf import ENCODERS, LOADING_ERRORS
+from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.adapter import adapter_modules, lay_over, task_of
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.engines.hf.code import (
@@ -38,7 +38,9 @@ from rmeval.engines.hf.devices import find_device
 from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on, refuse_whole_numbers
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
+from rmeval.engines.hf.refusals import cannot_load, untrained, wrong_shapes
 from rmeval.errors import ModelError, reason_of
+from rmeval.loading import LOADING_ERRORS
 
 __all__ = ["Network"]
 
@@ -53,6 +55,7 @@ class Network:
 
     Attributes:
         language_model: Whether it is run as one.
+        model_kwargs: What `from_pretrained` gets beside the rest.
         forward: The network's own forward, where it is a classifier.
         head_name: Name of the head that was put on its body, if one was.
         passed_over: The class that its config names where another was loaded, and what to do about it.
@@ -68,7 +71,7 @@ class Network:
         language_model: bool = False,
         head: str | None = None,
     ) -> None:
-        """Takes the settings of `rmeval.models.ModelOptions`; reads the config, not yet the weights.
+        """Takes the settings of `EngineOptions`; reads the config, not yet the weights.
 
         Raises:
             ModelError: If the config cannot be read, or a setting is not to be had.
@@ -77,6 +80,7 @@ class Network:
             raise ModelError(f"there is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
         self.checkpoint = checkpoint
         self.language_model = language_model
+        self.model_kwargs = model_kwargs
         self._head = head
         self._device = find_device(device)
         self._load = {
@@ -103,14 +107,25 @@ class Network:
                 checkpoint.source, revision=checkpoint.revision, trust_remote_code=trust_remote_code, **model_kwargs
             )
         except LOADING_ERRORS as error:
-            raise _cannot_load(checkpoint, error) from error
+            raise cannot_load(checkpoint, error) from error
         check_names(self.config, checkpoint.source)
 
     @property
-    def says_words(self) -> bool:
+    def generates(self) -> bool:
         """Whether its config names a language model, with or without an encoder."""
         names = self.config.architectures or ()
         return any(name.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) for name in names)
+
+    @property
+    def pools_mean(self) -> bool:
+        """Whether an encoder makes its score of the mean of all tokens, and not of the first."""
+        return getattr(self.config.get_text_config(), "classifier_pooling", "cls") == "mean"
+
+    @property
+    def score_token(self) -> int | None:
+        """The token at which its score is read, if its config says so."""
+        stated = getattr(self.config, "reward_token_id", None)
+        return stated if isinstance(stated, int) else None
 
     @property
     def limit(self) -> int | None:
@@ -216,6 +231,11 @@ class Network:
         with self._adapted.disable_adapter():
             yield
 
+    def below(self, base: Checkpoint) -> Network:
+        """The network of an adapter's base, with the same settings."""
+        code = self._load["trust_remote_code"]
+        return Network(base, self._dtype, str(self._device), code, self.model_kwargs, self.language_model)
+
     @property
     def device(self) -> torch.device:
         """Where inputs go."""
@@ -238,7 +258,9 @@ class Network:
             # The checkpoint's own class has a place for it.
             head = head if f"{head}.weight" in found["unexpected_keys"] else None
         random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
-        self._refuse_shapes(found["mismatched_keys"], trained)
+        wrong = [one for one in found["mismatched_keys"] if str(one[0]) not in trained]
+        if wrong:
+            raise wrong_shapes(checkpoint, wrong, "num_labels" in self._load, self._advice)
         refuse_whole_numbers(checkpoint, self.config)
         if head is not None:
             if self.config.is_encoder_decoder:
@@ -251,7 +273,7 @@ class Network:
             # What is not read: a body's pooler, and a language model's own head.
             random = {name for name in random if "pooler" not in name.split(".")}
         if random:
-            raise self._untrained(sorted(random))
+            raise untrained(checkpoint, sorted(random), self.language_model, self._advice)
         self._note_passed_over(model, head)
         self._note_unused(found["unexpected_keys"], head)
         if checkpoint.adapter is not None:
@@ -276,7 +298,7 @@ class Network:
                 if own is not None:
                     restore_unsaved(model)
         except LOADING_ERRORS as error:
-            raise _cannot_load(self.checkpoint, error, self.language_model) from error
+            raise cannot_load(self.checkpoint, error, self.language_model) from error
         return model, found
 
     def _kind(self, head: str | None) -> Any:
@@ -301,37 +323,8 @@ class Network:
                 self.passed_over[1],
             )
 
-    def _refuse_shapes(self, mismatched: Iterable[Sequence[Any]], trained: Mapping[str, Any]) -> None:
-        """Refuses weights whose shape is not the config's, unless an adapter brings them.
-
-        Raises:
-            ModelError: If there are some.
-        """
-        wrong = [one for one in mismatched if str(one[0]) not in trained]
-        if not wrong:
-            return
-        name, stored, built = (*wrong[0], None, None)[:3]
-        advice = "a reward model saved without its number of outputs needs --model-kwargs num_labels=1"
-        if "num_labels" in self._load:
-            advice = "leave num_labels out, and make one score of several outputs with --reduce"
-        shapes = f": {name} is {tuple(stored)} in the checkpoint and {tuple(built)} by the config" if built else ""
-        raise ModelError(
-            f"{self.checkpoint.source}: weights and config disagree in shape{shapes or f' ({name})'}"
-            f"{', and others' if len(wrong) > 1 else ''}; {advice}{self._or_code}"
-        )
-
-    def _untrained(self, missing: Sequence[str]) -> ModelError:
-        wanted = "a sequence classifier (language models: --ref-model or --kind implicit; other heads: --head)"
-        if self.language_model:
-            wanted = "a language model"
-        return ModelError(
-            f"{self.checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
-            f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "
-            f"give a checkpoint that was saved as {wanted}{self._or_code}"
-        )
-
     @property
-    def _or_code(self) -> str:
+    def _advice(self) -> str:
         """Advice for checkpoints that bring a class of their own, where that may not run."""
         own = own_class(self.config, self.language_model)
         if own is None or self._load["trust_remote_code"]:
@@ -379,12 +372,3 @@ def _quiet() -> Iterator[None]:
         logs.set_verbosity(level)
         if bars:
             logs.enable_progress_bar()
-
-
-def _cannot_load(checkpoint: Checkpoint, error: BaseException, language_model: bool = False) -> ModelError:
-    text = str(error)
-    where = checkpoint.source
-    if "trust_remote_code" in text:
-        return ModelError(f"{where} comes with code of its own: read it, and if you trust it give --trust-remote-code")
-    kind = "language model" if language_model else "sequence classifier"
-    return ModelError(f"{where} cannot be loaded as a {kind} ({reason_of(error)}): check that it is one")

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from rmeval.engines import AtPositions, LastToken, OwnForward, Pooled, Readout, TokenSequence
-from rmeval.engines.hf import LOADING_ERRORS
+from rmeval.engines.base import AtPositions, LastToken, OwnForward, Pooled, Readout, TokenSequence
 from rmeval.engines.hf.code import any_error, is_own_class
 from rmeval.engines.hf.heads import HEAD
+from rmeval.engines.hf.outputs import Values, by_sequence, padded, tensors_of
 from rmeval.engines.hf.readouts import Below, Reader
 from rmeval.errors import ModelError, reason_of
+from rmeval.loading import LOADING_ERRORS
 from rmeval.types import FloatArray
 
 if TYPE_CHECKING:
     from rmeval.engines.hf.network import Network
 
-__all__ = ["FLOORS", "Agreement", "Forward", "padded"]
+__all__ = ["FLOORS", "Agreement", "Forward"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +36,6 @@ SHORT = 256
 """Tokens of the longest of them, if there are that many shorter ones."""
 SIZES = (0.0, 1.0, 1000.0)
 """Sizes of the score that random hidden states give, to check that head and output are one linear map."""
-NAMES = ("score", "end_scores", "end_rewards", "logits", "rewards", "reward", "scores", "value", "values")
-"""Where published classes put their scores, in the order in which they are looked for."""
-
-
-class _Values(NamedTuple):
-    """What a forward gives for some sequences: outputs of each, and whether it gave them for every token."""
-
-    rows: list[FloatArray]
-    per_token: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +267,7 @@ class Forward:
         self.alone = self.alone or any(np.any(np.asarray(one) == padding) for one in sequences)
         return not self.alone
 
-    def _call(self, ids: torch.Tensor, mask: torch.Tensor) -> _Values:
+    def _call(self, ids: torch.Tensor, mask: torch.Tensor) -> Values:
         model, device = self._network.model, self._network.device
         given = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
         taken = inspect.signature(type(model).forward).parameters
@@ -284,10 +276,10 @@ class Forward:
         with torch.inference_mode(), self._no_padding_token(len(ids)), any_error():
             output = model(**given)
         lengths = mask.sum(1).tolist()
-        for tensor in _tensors(output):
-            if (found := _by_sequence(tensor, lengths, model.config.num_labels)) is not None:
+        for tensor in tensors_of(output):
+            if (found := by_sequence(tensor, lengths, model.config.num_labels)) is not None:
                 return found
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in _tensors(output)) or type(output).__name__
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_of(output)) or type(output).__name__
         raise self._no_score(f"{shapes} for {len(lengths)} of {ids.shape[1]} tokens")
 
     def _no_score(self, what: str) -> ModelError:
@@ -336,19 +328,6 @@ def _below(model: Any, hidden: torch.Tensor) -> Iterator[list[bool]]:
         base.forward = below
 
 
-def padded(sequences: Sequence[TokenSequence], padding: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and mask of sequences, int64[rows, tokens] each, padded on the right.
-
-    That is so whatever the tokenizer says: positions then count from 0, and the last token of a sequence is where its
-    length says.
-    """
-    lengths = torch.tensor([len(one) for one in sequences])
-    ids = torch.full((len(sequences), int(lengths.max())), padding, dtype=torch.long)
-    for row, one in enumerate(sequences):
-        ids[row, : lengths[row]] = torch.as_tensor(one, dtype=torch.long)
-    return ids, (torch.arange(ids.shape[1])[None, :] < lengths[:, None]).long()
-
-
 def _sample(sequences: Sequence[TokenSequence]) -> list[TokenSequence]:
     """A few sequences of different lengths, of which none is long if there are short ones."""
     by_length = {len(one): one for one in sequences if len(one)}
@@ -358,42 +337,3 @@ def _sample(sequences: Sequence[TokenSequence]) -> list[TokenSequence]:
         short = lengths[:SAMPLE]
     places = dict.fromkeys(round(k * (len(short) - 1) / (SAMPLE - 1)) for k in range(SAMPLE))
     return [by_length[short[place]] for place in places] if short else []
-
-
-def _tensors(output: Any) -> list[torch.Tensor]:
-    """What may be scores in what a forward gives: a tensor, several, or named ones."""
-    if isinstance(output, torch.Tensor):
-        return [output]
-    if isinstance(output, Mapping):
-        found = [output[name] for name in NAMES if name in output]
-    elif isinstance(output, tuple | list):
-        found = list(output)
-    else:
-        found = [getattr(output, name, None) for name in NAMES]
-    return [
-        one if isinstance(one, torch.Tensor) else torch.tensor(one)
-        for one in found
-        if (isinstance(one, torch.Tensor) and one.is_floating_point()) or isinstance(one, float)
-    ]
-
-
-def _by_sequence(tensor: torch.Tensor, lengths: Sequence[int], outputs: int) -> _Values | None:
-    """The outputs of each sequence; those at its last token where there are some for every token; None if neither.
-
-    Args:
-        tensor: What may be scores.
-        lengths: Tokens of each sequence.
-        outputs: How many a sequence has by the config.
-    """
-    rows, longest = len(lengths), max(lengths)
-    values = tensor.detach().float().cpu().double()
-    if values.ndim == 0 and rows == 1:
-        values = values[None]
-    if values.ndim == 0 or values.shape[0] != rows or values.ndim > 3:
-        return None
-    if values.ndim > 1 and values.shape[1] == longest > 1 and tuple(values.shape[1:]) != (outputs,):
-        last = values[torch.arange(rows), torch.tensor(lengths) - 1].reshape(rows, -1)
-        return _Values(list(last.numpy()), True)
-    if values.ndim == 3 and values.shape[1] != 1:
-        return None
-    return _Values(list(values.reshape(rows, -1).numpy()), False)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from rmeval.engines import AtPositions, LastLogits, LastToken, Readout, TokenLogProbs, TokenSequence
+from rmeval.engines.base import AtPositions, LastLogits, LastToken, Readout, TokenLogProbs, TokenSequence
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 

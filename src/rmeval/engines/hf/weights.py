@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from rmeval.errors import ModelError, reason_of
 from rmeval.hub import hub_file, is_absent
+from rmeval.repository import read_config
 
-__all__ = ["WHOLE", "Getter", "Layout", "Weights", "find_weights", "getter", "head_names", "layout_of", "read_config"]
+__all__ = ["WHOLE", "Getter", "Layout", "Weights", "find_weights", "getter", "head_names", "layout_of"]
 
 _HEADS = ("value_head.safetensors", "value_head.bin")
 """A head beside the weights of its body, as trainers that build on TRL's value head save it."""
@@ -139,15 +140,6 @@ def _names(get: Getter, layout: Layout) -> list[tuple[str, str]]:
 _SAFE = ".safetensors"
 _NONE = ".none"
 """A name that no file has."""
-
-
-def read_config(file: Path) -> dict[str, Any]:
-    """A config's JSON object; empty where it is none, which has a message of its own when it is loaded."""
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, RecursionError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _refuse_outside(name: str, where: str) -> None:

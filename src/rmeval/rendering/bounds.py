@@ -7,9 +7,7 @@ list longer is counted before it is made. No timer is involved, so that this hol
 
 from __future__ import annotations
 
-import datetime
 import functools
-import inspect
 import re
 import threading
 import time
@@ -17,23 +15,17 @@ from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, Va
 from typing import Any
 
 import jinja2
-import transformers
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, Macro, Undefined, str_join
 from jinja2.sandbox import SandboxedEnvironment
-from transformers.utils import chat_template_utils
 
 from rmeval.errors import ModelError
 from rmeval.limits import limit
 
-__all__ = ["ChatTemplate", "bounded", "today", "with_date"]
+__all__ = ["bounded"]
 
-_DATE = datetime.date(2024, 7, 26)
-"""The day that templates get which write today's date: a score must not depend on the day it is made on. It is the one
-that Llama 3.1's template falls back to."""
-_CALL = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 _MOST_BITS = 1 << 16
 """Bits of a number in a template."""
 _MOST_VALUES = 1_000_000
@@ -45,58 +37,6 @@ _SELF = (jinja2.Environment, Context, EvalContext)
 """What jinja2 gives some filters beside what the template does."""
 _RANDOM = ("lipsum", "random")
 """What jinja2 gives templates to write another text each time."""
-
-
-def today(format: str) -> str:  # noqa: A002  It is called by this name.
-    """`strftime_now` of chat templates, for a fixed day."""
-    # The seconds since 1970 are those of this machine's time zone otherwise.
-    return _DATE.strftime(re.sub(r"%(%|s)", lambda code: "1721952000" if code[1] == "s" else "%%", format))
-
-
-def with_date(template: Any) -> Any:
-    """The template, or templates by name, with the date written into its plain calls; its digest is taken of this."""
-    if isinstance(template, dict):
-        return {name: with_date(one) for name, one in template.items()}
-    return _CALL.sub(lambda call: repr(today(call[2])), template)
-
-
-class ChatTemplate(str):
-    """A chat template that transformers compiles as it is done here."""
-
-    def __new__(cls, text: str, where: str) -> ChatTemplate:
-        """Takes the template's text, and what to call it in messages."""
-        made = super().__new__(cls, text)
-        made._where = where
-        made._compiled = None
-        return made
-
-    _where: str
-    _compiled: jinja2.Template | None
-
-    def compiled(self) -> jinja2.Template:
-        """The template in the environment of transformers, with bounds and a fixed date."""
-        if self._compiled is None:
-            # Of an empty template: compiling computes what is constant, for which there are no bounds yet.
-            environment = inspect.unwrap(_compile)("").environment
-            environment.globals["strftime_now"] = today
-            self._compiled = bounded(environment, self._where).from_string(str(self))
-        return self._compiled
-
-
-if not hasattr(chat_template_utils, "_compile_jinja_template"):
-    raise ModelError(
-        f"transformers {transformers.__version__} compiles chat templates in another way than rmeval expects, so that "
-        "they would have no bounds: install an earlier version, or a later rmeval"
-    )
-_compile = chat_template_utils._compile_jinja_template
-
-
-def _compile_either(template: str) -> jinja2.Template:
-    return template.compiled() if isinstance(template, ChatTemplate) else _compile(template)
-
-
-# transformers makes placeholders of functions among a template's variables, so that its own can't be replaced there.
-chat_template_utils._compile_jinja_template = _compile_either
 
 
 def bounded(environment: SandboxedEnvironment, where: str) -> SandboxedEnvironment:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rmeval
-from rmeval.engines.hf.visibility import Visibility
 from rmeval.errors import ModelError
 from rmeval.models import load_model
 from rmeval.protocols.pointwise import conversation_requests
+from rmeval.rendering.visibility import Visibility
 from rmeval.types import Message
 from tests.checkpoints import make_checkpoint, make_tokenizer
 from tests.command import command

@@ -11,9 +11,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import rmeval
-from rmeval.engines.hf.boundary import BOUNDARIES
 from rmeval.errors import ModelError
 from rmeval.models import load_model
+from rmeval.rendering.boundary import BOUNDARIES
 from rmeval.types import Message, Request
 from tests.checkpoints import make_checkpoint, make_tokenizer
 from tests.command import command

@@ -19,13 +19,14 @@ import jinja2
 import numpy as np
 
 from rmeval.cache import Sources
-from rmeval.engines.hf import LOADING_ERRORS
-from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, Tools, tokenise
-from rmeval.engines.hf.templates import ChatTemplate, with_date
-from rmeval.engines.hf.tokenizer import load_tokenizer
-from rmeval.engines.hf.variables import check_variables, variables_of
-from rmeval.engines.hf.visibility import CONTENT, Hidden, Visibility
 from rmeval.errors import ModelError, reason_of
+from rmeval.loading import LOADING_ERRORS
+from rmeval.rendering.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, Tools, tokenise
+from rmeval.rendering.chat_template import ChatTemplate, with_date
+from rmeval.rendering.token_source import TokenSource
+from rmeval.rendering.tokenizer import load_tokenizer
+from rmeval.rendering.variables import check_variables, variables_of
+from rmeval.rendering.visibility import CONTENT, Hidden, Visibility
 from rmeval.types import Conversation
 
 __all__ = ["Boundary", "Rendered", "Renderer", "TokenArray"]
@@ -61,7 +62,7 @@ class Renderer:
             chat_template: Path of a Jinja file that replaces the tokenizer's own template.
             chat: Whether it must have a template; one that need not is used as it is.
             template_kwargs: Values of variables of the template.
-            boundary: How to find where an answer begins, see `rmeval.engines.hf.boundary`; None where nobody asks.
+            boundary: How to find where an answer begins, see `rmeval.rendering.boundary`; None where nobody asks.
             revision: Full commit hash on the hub.
             trust_remote_code: Whether code that comes with the tokenizer may run.
             tokenizer_kwargs: Options of the tokenizer's class.
@@ -76,14 +77,7 @@ class Renderer:
         self._boundary = boundary
         self._allowed = frozenset(allowed)
         self._visibility = Visibility(self._plain)
-        try:
-            self.tokenizer, self.tokens = load_tokenizer(source, revision, trust_remote_code, tokenizer_kwargs)
-        except ModelError:
-            raise
-        except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
-            raise ModelError(
-                f"the tokenizer of {source} cannot be loaded ({reason_of(error)}): give one with --tokenizer"
-            ) from error
+        self.tokenizer, self.tokens = _loaded(source, revision, trust_remote_code, tokenizer_kwargs)
         if chat_template is not None:
             self.tokenizer.chat_template = _read_template(chat_template)
         self.tokenizer.chat_template = _bounded(self.tokenizer.chat_template, source)
@@ -93,14 +87,19 @@ class Renderer:
             # Whoever lays out a conversation with this tokenizer gives them.
             self.tokenizer.apply_chat_template = partial(self.tokenizer.apply_chat_template, **template_kwargs)
         self.forget()
-        self._example: str | None = None
         # We count what is too long ourselves; it is neither cut nor run by accident.
         self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
-        if not chat:
-            return
+        self._example = self._tried() if chat else None
+
+    def _tried(self) -> str:
+        """How the template lays out an example, or why it does not.
+
+        Raises:
+            ModelError: If there is no template, or it shows no answer.
+        """
         if not self.tokenizer.chat_template:
             raise ModelError(
-                f"the tokenizer of {source} has no chat template, so how to lay a conversation out is unknown: "
+                f"the tokenizer of {self._source} has no chat template, so how to lay a conversation out is unknown: "
                 "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it "
                 "as --tokenizer"
             )
@@ -109,12 +108,12 @@ class Renderer:
             self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]], ())[0]
             for answer in ("ANSWER", "ANOTHER ONE")
         )
-        self._example = example.error or self.tokenizer.decode(example.tokens)
         if example.error is None and np.array_equal(example.tokens, other.tokens):
             raise ModelError(
-                f"the chat template of {source} leaves the answer out, so that all would get one score: "
+                f"the chat template of {self._source} leaves the answer out, so that all would get one score: "
                 "give another with --chat-template"
             )
+        return example.error or str(self.tokenizer.decode(example.tokens))
 
     def refuse_broken(self) -> None:
         """Raises a ModelError for a template that lays out no conversation at all."""
@@ -285,6 +284,17 @@ class Renderer:
             **({"not_shown": hidden} if (hidden := self.not_shown()) else {}),
             **self._facts,
         }
+
+
+def _loaded(source: str, revision: str | None, code: bool, kwargs: Mapping[str, Any]) -> tuple[Any, TokenSource]:
+    try:
+        return load_tokenizer(source, revision, code, kwargs)
+    except ModelError:
+        raise
+    except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
+        raise ModelError(
+            f"the tokenizer of {source} cannot be loaded ({reason_of(error)}): give one with --tokenizer"
+        ) from error
 
 
 def _either(roles: Sequence[str]) -> str:

@@ -14,9 +14,9 @@ from transformers import PreTrainedTokenizerFast
 
 import rmeval
 from rmeval.doctor.checkpoint import examine
-from rmeval.engines.hf.tokenizer import PROBES, load_tokenizer
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions
+from rmeval.rendering.tokenizer import PROBES, load_tokenizer
 from rmeval.testing import make_pairs
 from tests.checkpoints import CHATML, SPECIAL, make_checkpoint
 from tests.command import command, process
@@ -234,7 +234,7 @@ def test_the_file_of_the_revision_counts(tmp_path: Path) -> None:
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("a" * 40)
     code = (
-        "import json, sys; from rmeval.engines.hf.tokenizer import load_tokenizer\n"
+        "import json, sys; from rmeval.rendering.tokenizer import load_tokenizer\n"
         f"found = {{c * 40: load_tokenizer('org/model', c * 40, False, {{}}) for c in 'ab'}}\n"
         f"print(json.dumps({{c: t({TALK[0]['content']!r}, add_special_tokens=False)['input_ids'] "
         "for c, (t, _) in found.items()}))"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,11 @@ from transformers import AutoTokenizer, TokenizersBackend
 from transformers.tokenization_utils_base import get_fast_tokenizer_file
 
 from rmeval.errors import ModelError, reason_of
+from rmeval.loading import LOADING_ERRORS
+from rmeval.rendering.files import find_tokenizer
+from rmeval.rendering.token_source import Encode, TokenSource
 
-__all__ = ["TOKENIZER_PLACES", "TokenSource", "load_tokenizer"]
+__all__ = ["TOKENIZER_PLACES", "load_tokenizer", "same_tokens"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,98 +60,6 @@ _NAMED = 5
 """Tokens that a message names."""
 _SPECIAL = 64
 """Special tokens that are tried, each between words and at line ends."""
-
-Encode = Callable[[Sequence[str]], list[list[int]]]
-
-
-class TokenSource:
-    """Whose tokens a tokenizer gives, and how they differ from those of the other candidate.
-
-    The candidates are the class that transformers makes of the tokenizer, and its `tokenizer.json` by itself. The
-    file is used, unless options for the class were given, or the class comes with the checkpoint and is no wrapper of
-    such a file.
-
-    Attributes:
-        file: The `tokenizer.json`, or None where the tokenizer has none.
-        uses_file: Whether the tokens are those of the file.
-        difference: The first text that the two cut differently, and how; None where there was none.
-    """
-
-    def __init__(self, where: str, name: str, file: Path | None) -> None:
-        self.file = file
-        self.uses_file = False
-        self.difference: str | None = None
-        self._where = where
-        self._class = name
-        self._other: Encode | None = None
-
-    def compare(self, used: Encode, other: Encode, texts: Sequence[str]) -> None:
-        """Compares the two candidates on texts, and keeps the other one for `check`."""
-        self._other = other
-        self._compare(texts, used(texts))
-
-    def check(self, texts: Callable[[], Sequence[str]], tokens: Sequence[Sequence[int]]) -> None:
-        """Compares the tokens of the first real conversations with the other candidate's, once.
-
-        Args:
-            texts: Gives the conversations as text.
-            tokens: The token ids that are used.
-        """
-        if self._other is None:
-            return
-        if self.difference is None:
-            self._compare(texts(), tokens)
-        self._other = None
-
-    def fingerprint(self) -> str:
-        """What this adds to the tokenizer's fingerprint: nothing where both candidates agree."""
-        return " as in tokenizer.json" if self.uses_file and self.difference is not None else ""
-
-    def facts(self) -> dict[str, str]:
-        """For the manifest: whose tokens were used."""
-        if self.file is None:
-            return {"tokenizer_json": "none"}
-        if self.difference is None:
-            return {"tokenizer_json": "equal"}
-        used = self.file.name if self.uses_file else self._class
-        return {"tokenizer_json": f"{self._class} differs from {self.file.name}, {used} is used: {self.difference}"}
-
-    def _compare(self, texts: Sequence[str], used: Sequence[Sequence[int]]) -> None:
-        assert self._other is not None
-        try:
-            other = self._other(texts)
-        except Exception as error:  # noqa: BLE001  A class that does not fit its file fails in many ways.
-            self._report(f"it fails: {reason_of(error)}")
-            return
-        for text, one, two in zip(texts, map(list, used), other, strict=True):
-            if one == two:
-                continue
-            place = next((k for k, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
-            file, own = (one, two) if self.uses_file else (two, one)
-            self._report(
-                f"{_short(text)} becomes {len(file)} tokens by the file and {len(own)} by the class, from token {place}"
-            )
-            return
-
-    def _report(self, difference: str) -> None:
-        assert self.file is not None
-        self.difference = difference
-        logger.warning(
-            "the tokenizer of %s: transformers' class %s gives other tokens than %s (%s): %s",
-            self._where,
-            self._class,
-            self.file.name,
-            difference,
-            "the file is used as it is"
-            if self.uses_file
-            else f"the class is used, check that the model was trained with its tokens ({self._why})",
-        )
-
-    _why = "--tokenizer-kwargs were given"
-
-    def keep_class(self, why: str) -> None:
-        """Says why the class is used where it differs from the file."""
-        self._why = why
 
 
 def load_tokenizer(
@@ -197,6 +108,33 @@ def load_tokenizer(
         found.compare(_of_tokenizer(tokenizer), _of_backend(backend), [*PROBES, *_with_special(backend, tokenizer)])
         return tokenizer, found
     return _held_to(backend, tokenizer, found, partial(TokenizersBackend.from_pretrained, source, revision=revision))
+
+
+_SAMPLE = "What is the capital of France? Paris, naïvely: 3.14 - x[0] = {'a': 1}\n\tdef"
+
+
+def same_tokens(tokenizer: Any, source: str, revision: str | None, code: bool) -> bool:
+    """Whether another tokenizer gives the same tokens of a few words, and of the tokens of this one's template.
+
+    Args:
+        tokenizer: This one, which has a chat template.
+        source: Path or hub id of the other; a place that has none that can be loaded is no contradiction.
+        revision: Full commit hash on the hub.
+        code: Whether code that comes with it may run.
+    """
+    try:
+        find_tokenizer(source, revision)
+        other, _ = load_tokenizer(source, revision, code, {})
+    except (ModelError, *LOADING_ERRORS):
+        return True
+    laid_out = tokenizer.apply_chat_template([{"role": "user", "content": _SAMPLE}], return_dict=True)["input_ids"]
+    one, two = (own(_SAMPLE, add_special_tokens=False)["input_ids"] for own in (tokenizer, other))
+    known, theirs = tokenizer.get_vocab(), other.get_vocab()
+    return (
+        one == two
+        and all(known.get(token, number) == number for token, number in theirs.items())
+        and bool(other.convert_tokens_to_ids(tokenizer.convert_ids_to_tokens(laid_out)) == laid_out)
+    )
 
 
 def _by_class(source: str, revision: str | None, trust_remote_code: bool, kwargs: Mapping[str, Any]) -> Any:
@@ -353,7 +291,3 @@ def _warn_of_mistral(tokenizer: Any, source: str) -> None:
             "was trained with the right one, give --tokenizer-kwargs fix_mistral_regex=true",
             source,
         )
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -10,8 +10,8 @@ import pytest
 from transformers.utils import chat_template_utils
 
 from rmeval import ModelError, load_model
-from rmeval.engines.hf.render import Renderer
-from rmeval.engines.hf.templates import ChatTemplate, today
+from rmeval.rendering.chat import Renderer
+from rmeval.rendering.chat_template import ChatTemplate, today
 from rmeval.types import Message
 from tests.checkpoints import CHATML, make_checkpoint
 

@@ -12,38 +12,20 @@ import jinja2.sandbox
 import numpy as np
 
 from rmeval.data.digests import digest
-from rmeval.engines.hf.boundary import Rendered
-from rmeval.engines.hf.render import Renderer
-from rmeval.engines.hf.templates import bounded
-from rmeval.engines.hf.visibility import Messages, Tools, Visibility
 from rmeval.errors import ModelError, reason_of
+from rmeval.rendering.boundary import Rendered
+from rmeval.rendering.bounds import bounded
+from rmeval.rendering.chat import Renderer
+from rmeval.rendering.visibility import Messages, Tools, Visibility
 from rmeval.types import Request
 
 __all__ = ["ComparisonPrompt"]
 
-LETTERS = """Two answers to the end of a conversation follow. Which is better?
-
-{% for message in prompt %}{{ message.role }}: {{ message.content }}
-{% endfor %}
-Answer A: {{ first }}
-
-Answer B: {{ second }}
-
-Say A or B, and nothing else."""
-RLHFLOW = (
-    "[CONTEXT] \n{% for message in prompt %}\n<turn> {{ 'user' if loop.index0 % 2 == 0 else 'assistant' }}\n"
-    " {{ message.content }}{% endfor %}\n [RESPONSE A] {{ first }} [RESPONSE B] {{ second }} \n"
-)
-"""The input of RLHFlow's pair-preference models (`rewardbench/models/slicpairpm.py` of RewardBench)."""
-STEAMSHP = (
-    "POST: {{ prompt | map(attribute='content') | join(' ') | replace('\n', ' ') }} \n\n "
-    "RESPONSE A: {{ first | replace('\n', ' ') }}\n\n RESPONSE B: {{ second | replace('\n', ' ') }}\n\n "
-    "Which response is better? RESPONSE"
-)
-"""The input of SteamSHP (its model card on the hub)."""
+KNOWN = {name: Path(__file__).parent / "templates" / f"{name}.jinja" for name in ("letters", "rlhflow", "steamshp")}
+"""Templates that come with rmeval. `rlhflow` is the input of RLHFlow's pair-preference models
+(`rewardbench/models/slicpairpm.py` of RewardBench), `steamshp` that of SteamSHP (its model card on the hub)."""
 _TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 """What a template of the user's may raise."""
-KNOWN = {"letters": LETTERS, "rlhflow": RLHFLOW, "steamshp": STEAMSHP}
 
 
 class ComparisonPrompt:
@@ -74,7 +56,7 @@ class ComparisonPrompt:
         if self.chat:
             renderer.refuse_broken()
         # An editor's last newline is none of the template's.
-        self._source = KNOWN.get(template) or _read(template).removesuffix("\n")
+        self._source = _read(template).removesuffix("\n")
         environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
         environment = bounded(environment, f"the comparison {template}")
         try:
@@ -145,7 +127,7 @@ class ComparisonPrompt:
 
 
 def _read(template: str) -> str:
-    path = Path(template)
+    path = KNOWN.get(template, Path(template))
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,0 +1,117 @@
+"""What `rmeval doctor` finds in conversations as the network gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rmeval.doctor.findings import Finding
+from rmeval.messages import same_tokens_note
+from rmeval.models.classifier import Classifier
+from rmeval.types import Conversation, IntArray
+
+if TYPE_CHECKING:
+    from rmeval.rendering.chat import Rendered, TokenArray
+
+__all__ = ["hidden", "rendering", "same_tokens"]
+
+
+def hidden(model: Classifier, count: int) -> Iterator[Finding]:
+    """What the template does not show of some conversations."""
+    for name, own in model.texts.renderer.not_shown().items():
+        yield Finding(
+            "problem",
+            f"the template does not show {name} ({own} of {count} conversations)",
+            "give a template that does with --chat-template; two conversations that differ only there score the same",
+        )
+
+
+def same_tokens(
+    conversations: Sequence[Conversation], rendered: Sequence[Rendered], pairs: IntArray
+) -> Iterator[Finding]:
+    """Decisions between unequal texts that become the same tokens."""
+    same = sum(
+        np.array_equal(rendered[one].tokens, rendered[other].tokens) and conversations[one] != conversations[other]
+        for one, other in pairs[:, :2].tolist()
+    )
+    if same:
+        yield Finding("note", same_tokens_note(same), "check that the chat template shows what it should")
+
+
+def rendering(model: Classifier, rendered: Sequence[Rendered]) -> Iterator[Finding]:
+    """Conversations that cannot be rendered, tokens, special tokens, and lengths."""
+    tokenizer = model.texts.renderer.tokenizer
+    good = [one.tokens for one in rendered if one.error is None]
+    if refused := [one.error for one in rendered if one.error is not None]:
+        yield Finding(
+            "problem",
+            f"{len(refused)} of {len(rendered)} conversations cannot be rendered: {refused[0]}",
+            "give another template with --chat-template",
+        )
+    yield _tokens(model)
+    if not good:
+        return
+    yield from _added_tokens(model, good)
+    twice = model.texts.renderer.facts().get("double_bos", 0)
+    if twice:
+        yield Finding(
+            "problem",
+            f"{twice} conversations begin with two BOS tokens",
+            "the template writes one and the tokenizer another: give a template without it with --chat-template",
+        )
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
+        yield Finding(
+            "ok", "padding and end of text are one token, which is harmless here: lengths say where texts end"
+        )
+    if model.texts.limit is None:
+        yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with --max-length")
+    elif over := sum(len(tokens) > model.texts.limit for tokens in good):
+        long = f"{over} of {len(good)} conversations are longer than the {model.texts.limit} tokens that it takes"
+        if model.options.on_overlength == "error":
+            yield Finding(
+                "problem", long, "choose --on-overlength skip or truncate-left; nothing is cut by default"
+            )
+        else:
+            yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
+    else:
+        yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.texts.limit}")
+
+
+def _tokens(model: Classifier) -> Finding:
+    """Whether the tokens are those of the tokenizer's own file."""
+    source = model.texts.renderer.tokens
+    if source.file is None:
+        return Finding("note", "the tokenizer has no tokenizer.json that its tokens could be compared with")
+    if source.difference is None:
+        return Finding("ok", f"the tokens are those of {source.file.name}")
+    return Finding(
+        "note" if source.uses_file else "problem",
+        f"transformers' class of the tokenizer gives other tokens than {source.file.name} ({source.difference}): "
+        f"the {'file' if source.uses_file else 'class'} is used",
+        "other tools that load this tokenizer by its class give other scores"
+        if source.uses_file
+        else "check that the model was trained with these tokens; without --tokenizer-kwargs the file is used",
+    )
+
+
+def _added_tokens(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
+    """Special tokens that the tokenizer alone puts around a text, and the template does not."""
+    tokenizer = model.texts.renderer.tokenizer
+    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+    whole = tokenizer("a")["input_ids"]
+    start = next((k for k in range(len(whole)) if whole[k : k + len(bare)] == bare), None)
+    if start is None:
+        return
+    before, after = whole[:start], whole[start + len(bare) :]
+    begins = all(tokens[: len(before)].tolist() == before for tokens in sequences)
+    ends = all(tokens[len(tokens) - len(after) :].tolist() == after for tokens in sequences)
+    for tokens, there, where in ((before, begins, "before"), (after, ends, "after")):
+        if tokens and not there:
+            yield Finding(
+                "note",
+                f"the tokenizer alone puts {tokenizer.decode(tokens)!r} {where} a text, and the template writes none "
+                "there",
+                "check how the model was trained; if with it, give a template that writes it with --chat-template",
+            )

@@ -1,0 +1,66 @@
+"""When memory runs out, and what is said of a pass that fails."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from rmeval.engines.hf.network import Network
+from rmeval.errors import ModelError, reason_of
+
+__all__ = ["failed", "halved", "is_memory", "too_small"]
+
+logger = logging.getLogger(__name__)
+
+LEAST_BUDGET = 32
+"""Tokens a batch is not made smaller than when memory runs out."""
+_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether memory ran out; off CUDA torch raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(said in str(error) for said in _MEMORY)
+
+
+def halved(network: Network, size: int, what: str, error: BaseException) -> int:
+    """Half a batch that was too large.
+
+    Args:
+        network: What ran.
+        size: How much was computed at once.
+        what: What it is counted in.
+        error: What was raised.
+
+    Raises:
+        ModelError: If it is small already.
+    """
+    if size // 2 < LEAST_BUDGET:
+        raise too_small(network, f"{size} {what}", error) from error
+    logger.warning("%s has too little memory for %d %s at once: going on with half", network.device, size, what)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return size // 2
+
+
+def too_small(network: Network, what: str, error: BaseException) -> ModelError:
+    """The error of a device whose memory does not hold the least."""
+    return ModelError(
+        f"{network.device} has too little memory for {what} ({reason_of(error)}): "
+        "give a smaller --dtype, or --model-kwargs device_map=auto"
+    )
+
+
+def failed(network: Network, count: int, size: int, error: BaseException) -> ModelError:
+    """The error of a pass that fails.
+
+    Args:
+        network: What ran.
+        count: How many sequences.
+        size: How many tokens they have together.
+        error: What was raised.
+    """
+    return ModelError(
+        f"{network.checkpoint.source} fails on {count} conversations of together {size} tokens "
+        f"({reason_of(error)}): check that it is meant for such input"
+    )

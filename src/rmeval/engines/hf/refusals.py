@@ -1,0 +1,61 @@
+"""What is said of a checkpoint that cannot be loaded, or whose weights are not what its config says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rmeval.engines.hf.checkpoint import Checkpoint
+from rmeval.errors import ModelError, reason_of
+
+__all__ = ["cannot_load", "untrained", "wrong_shapes"]
+
+
+def cannot_load(checkpoint: Checkpoint, error: BaseException, language_model: bool = False) -> ModelError:
+    """The error of a checkpoint that transformers does not load."""
+    where = checkpoint.source
+    if "trust_remote_code" in str(error):
+        return ModelError(f"{where} comes with code of its own: read it, and if you trust it give --trust-remote-code")
+    kind = "language model" if language_model else "sequence classifier"
+    return ModelError(f"{where} cannot be loaded as a {kind} ({reason_of(error)}): check that it is one")
+
+
+def wrong_shapes(checkpoint: Checkpoint, wrong: Sequence[Sequence[Any]], labels: bool, advice: str) -> ModelError:
+    """The error of weights whose shape is not the config's.
+
+    Args:
+        checkpoint: The checkpoint.
+        wrong: Names of weights, each with the shape that is stored and the one that was built where they are known.
+        labels: Whether the user says how many outputs there are.
+        advice: What else to try.
+    """
+    name, stored, built = (*wrong[0], None, None)[:3]
+    outputs = "a reward model saved without its number of outputs needs --model-kwargs num_labels=1"
+    if labels:
+        outputs = "leave num_labels out, and make one score of several outputs with --reduce"
+    shapes = f" ({name})"
+    if built:
+        shapes = f": {name} is {tuple(stored)} in the checkpoint and {tuple(built)} by the config"
+    return ModelError(
+        f"{checkpoint.source}: weights and config disagree in shape{shapes}"
+        f"{', and others' if len(wrong) > 1 else ''}; {outputs}{advice}"
+    )
+
+
+def untrained(checkpoint: Checkpoint, missing: Sequence[str], language_model: bool, advice: str) -> ModelError:
+    """The error of weights that are not in the checkpoint.
+
+    Args:
+        checkpoint: The checkpoint.
+        missing: Their names.
+        language_model: Whether a language model was wanted.
+        advice: What else to try.
+    """
+    wanted = "a sequence classifier (language models: --ref-model or --kind implicit; other heads: --head)"
+    if language_model:
+        wanted = "a language model"
+    return ModelError(
+        f"{checkpoint.source} has no trained weights for {', '.join(missing[:3])}"
+        f"{' and others' if len(missing) > 3 else ''}, so its scores would be random: "
+        f"give a checkpoint that was saved as {wanted}{advice}"
+    )

@@ -1,0 +1,41 @@
+"""Which engine runs a checkpoint: those that come with rmeval, those of installed packages, and `file.py:Name`."""
+
+from __future__ import annotations
+
+from rmeval.engines.base import Engine, EngineOptions
+from rmeval.errors import ModelError
+from rmeval.extras import need_extra
+from rmeval.plugins import is_file_spec, load_object, registered
+
+__all__ = ["engine_names", "open_engine"]
+
+_BUILTIN = {"hf": "rmeval.engines.hf.engine:open_checkpoint"}
+"""What makes each engine; the name is also the extra that installs what it needs."""
+
+
+def engine_names() -> dict[str, str]:
+    """Names of engines, and what makes each of a model's place and `EngineOptions`."""
+    return registered("rmeval.engines", _BUILTIN)
+
+
+def open_engine(spec: str, options: EngineOptions, name: str = "hf") -> Engine:
+    """Finds a checkpoint, and the engine that runs it; weights are loaded when something is read.
+
+    Args:
+        spec: The model's place: a folder or hub id.
+        options: How to load and run it.
+        name: The engine's name, or `file.py:Name`.
+
+    Raises:
+        ModelError: If there is no such engine, or no checkpoint that it can run.
+        RmevalError: If a package that it needs is not installed.
+    """
+    names = engine_names()
+    if name not in names and not is_file_spec(name):
+        raise ModelError(f"there is no engine {name!r}: choose one of {', '.join(names)}, or give file.py:Class")
+    try:
+        make = load_object(names.get(name, name))
+    except ModuleNotFoundError as error:
+        raise need_extra(error, f"the model {spec}", name) from error
+    engine: Engine = make(spec, options)
+    return engine

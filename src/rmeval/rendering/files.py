@@ -1,0 +1,112 @@
+"""Where a tokenizer is and which files it is made of, found before it is loaded."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from rmeval.cache import Sources
+from rmeval.errors import ModelError
+from rmeval.hub import hub_file
+from rmeval.repository import TOKENIZER_CONFIG, code_beside
+
+__all__ = ["TokenizerFiles", "find_tokenizer", "has_vocabulary"]
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.*.json",
+    "*.model",
+    "*.spm",
+    "*.tiktoken",
+    "*.tokenizer",
+    TOKENIZER_CONFIG,
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "vocab*",
+    "*_vocab.json",
+    "merges.txt",
+    "bpe.codes",
+    "byte_maps.json",
+    "dict.txt",
+    "emoji.json",
+    "tekken.json",
+)
+_VOCABULARIES = ("tokenizer.json", "*.model", "*.spm", "*.tiktoken", "*.tokenizer", "vocab*", "tekken.json", "dict.txt")
+
+
+class TokenizerFiles(NamedTuple):
+    """A tokenizer's files.
+
+    Attributes:
+        revision: Full commit hash on the hub; None for a local folder.
+        fingerprint: `hub:<id>@<commit>`, or `sha256:` over the local files.
+        sources: The local files that the fingerprint is of.
+    """
+
+    revision: str | None
+    fingerprint: str
+    sources: tuple[Sources, ...] = ()
+
+
+def find_tokenizer(source: str, revision: str | None = None, own: bool = True, code: bool = False) -> TokenizerFiles:
+    """Finds a tokenizer by path or hub id.
+
+    Args:
+        source: The path or hub id.
+        revision: Full commit hash on the hub.
+        own: Whether it lies in a checkpoint's folder, whose config and code the checkpoint's fingerprint is of.
+        code: Whether code that comes with it may run.
+
+    Raises:
+        ModelError: If there is no tokenizer, or a part of one.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        _refuse_parts(folder)
+        sources = Sources(folder, partial(_tokenizer_files, folder, not own, code))
+        elsewhere = code_beside(folder).elsewhere if code and not own else ""
+        return TokenizerFiles(None, f"sha256:{sources.digest}{elsewhere}", (sources,))
+    commit = revision or hub_file(source, TOKENIZER_CONFIG).commit
+    return TokenizerFiles(commit, f"hub:{source}@{commit}")
+
+
+def _tokenizer_files(folder: Path, alone: bool, code: bool) -> list[Path]:
+    found = {path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()}
+    if alone:
+        # transformers looks at the type of the model beside a tokenizer to choose its class.
+        found |= {path for path in [folder / "config.json"] if path.is_file()}
+        found |= set(code_beside(folder).files) if code else set()
+    return sorted(found)
+
+
+def has_vocabulary(folder: Path) -> bool:
+    """Whether a folder holds a tokenizer's words."""
+    return any(path.match(pattern) for path in folder.iterdir() for pattern in _VOCABULARIES)
+
+
+def _refuse_parts(folder: Path) -> None:
+    """Refuses a tokenizer that was copied in part: transformers guesses the rest, and so makes other tokens.
+
+    Raises:
+        ModelError: If a file is missing.
+    """
+    if not has_vocabulary(folder):
+        # transformers would make up an empty one.
+        raise ModelError(f"the tokenizer of {folder} cannot be loaded (no tokenizer files): give one with --tokenizer")
+    if not (folder / TOKENIZER_CONFIG).is_file():
+        raise ModelError(
+            f"{folder} has a tokenizer without {TOKENIZER_CONFIG}, so that transformers would guess its class and its "
+            "special tokens, and texts could become other tokens than in training: copy that file from where the "
+            'checkpoint comes from, or write one that names the class, such as {"tokenizer_class": "TokenizersBackend"}'
+        )
+    if (folder / "vocab.json").is_file() and not any((folder / name).is_file() for name in _WITH_VOCABULARY):
+        raise ModelError(
+            f"{folder} has a vocab.json without merges.txt or tokenizer.json, so that words would be cut in another "
+            "way than in training: copy the missing file from where the checkpoint comes from"
+        )
+
+
+_WITH_VOCABULARY = ("merges.txt", "tokenizer.json", "bpe.codes", "spm.model", "source.spm", "sentencepiece.bpe.model")
+"""Files of which a `vocab.json` goes with one, except in classes that come with a checkpoint."""
