@@ -232,6 +232,22 @@ def test_names_of_engines(tmp_path: Path) -> None:
         load_model(str(path), engine="none.py:Fake")
 
 
+def test_engines_that_lack_something(tmp_path: Path) -> None:
+    path = folder(tmp_path / "m", generates=True)
+    head = "from rmeval.engines import *\nfrom tests.engines.fake import Fake\n"
+    (tmp_path / "bad.py").write_text(
+        f"{head}class Bare(Engine):\n    name = 'bare'\n"
+        "def fails(spec, options):\n    raise KeyError('gone')\n"
+        "class Plain(Fake):\n    name = 'plain'\n    require_language_model = Engine.require_language_model\n"
+    )
+    with pytest.raises(ModelError, match=r"bad.py:Bare cannot be opened for .* abstract class Bare .*: correct it$"):
+        load_model(str(path), engine=f"{tmp_path / 'bad.py'}:Bare")
+    with pytest.raises(ModelError, match=r"bad.py:fails cannot be opened for .* \(KeyError: 'gone'\): correct it$"):
+        load_model(str(path), engine=f"{tmp_path / 'bad.py'}:fails")
+    with pytest.raises(ModelError, match="the engine plain runs no language models, which m is used as: use the"):
+        load_model(str(path), engine=f"{tmp_path / 'bad.py'}:Plain", kind="implicit")
+
+
 def test_an_engine_of_an_installed_package(tmp_path: Path) -> None:
     path = folder(tmp_path / "m")
     info = tmp_path / "site" / "drawn-1.0.dist-info"

@@ -6,6 +6,7 @@ never sees a conversation.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -208,10 +209,12 @@ class Engine(Protocol):
     readouts: frozenset[type]
 
     @property
+    @abstractmethod
     def description(self) -> Description:
         """What the checkpoint is."""
         ...
 
+    @abstractmethod
     def identity(self) -> dict[str, Any]:
         """What values depend on beside weights and sequences: `engine`, `dtype` and `model_kwargs` at least."""
         ...
@@ -224,6 +227,7 @@ class Engine(Protocol):
         """Begins the facts about what was read anew."""
         return
 
+    @abstractmethod
     def tokenizer(self) -> Place:
         """Where the checkpoint's own tokenizer is.
 
@@ -241,12 +245,16 @@ class Engine(Protocol):
         Raises:
             ModelError: If it is none, so that token probabilities would mean nothing.
         """
-        ...
+        raise ModelError(
+            f"the engine {self.name} runs no language models, which {self.description.name} is used as: "
+            "use the engine hf"
+        )
 
     def base(self) -> Engine | None:
         """What runs the checkpoint below an adapter, as this one is run; None where there is no adapter."""
         return None
 
+    @abstractmethod
     def own_readout(self) -> Readout:
         """How the checkpoint's own head is read, which may load it.
 
@@ -259,6 +267,7 @@ class Engine(Protocol):
         """The readout that `run` takes in the place of this one, such as the network's own forward."""
         return readout
 
+    @abstractmethod
     def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
         """Reads every sequence once, batch by batch, in an order of its own choosing.
 

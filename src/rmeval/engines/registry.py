@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rmeval.engines.base import Engine, EngineOptions
-from rmeval.errors import ModelError
+from rmeval.errors import ModelError, RmevalError
 from rmeval.extras import need_extra
-from rmeval.plugins import is_file_spec, load_object, registered
+from rmeval.plugins import is_file_spec, load_object, one_line, registered
 
 __all__ = ["engine_names", "open_engine"]
 
@@ -37,5 +37,13 @@ def open_engine(spec: str, options: EngineOptions, name: str = "hf") -> Engine:
         make = load_object(names.get(name, name))
     except ModuleNotFoundError as error:
         raise need_extra(error, f"the model {spec}", name) from error
-    engine: Engine = make(spec, options)
+    try:
+        engine: Engine = make(spec, options)
+    except RmevalError:
+        raise
+    except Exception as error:
+        if name in _BUILTIN:
+            raise
+        # Somebody else's code, which may raise anything.
+        raise ModelError(f"the engine {name} cannot be opened for {spec} ({one_line(error)}): correct it") from error
     return engine
