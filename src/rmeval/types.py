@@ -74,11 +74,10 @@ class Message(_Packed):
     @property
     def extras(self) -> dict[str, Any]:
         """What the message holds beside role and content, as JSON."""
-        found: dict[str, Any] = {}
-        for key in MESSAGE_EXTRAS:
-            if value := getattr(self, key):
-                found[key] = list(value) if key == "tool_calls" else value
-        return found
+        if not (self.name or self.tool_calls or self.tool_call_id or self.reasoning_content):
+            return {}  # Nearly all messages are such.
+        found = {key: value for key in MESSAGE_EXTRAS if (value := getattr(self, key))}
+        return {key: list(value) if key == "tool_calls" else value for key, value in found.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The message as chat templates and the user's own scorers get it."""
@@ -171,9 +170,10 @@ class Item(_Packed):
 
     def messages(self, order: Sequence[int]) -> tuple[Message, ...]:
         """Some responses as messages; empty where none of them holds more than its text."""
-        if all(self.responses[index].message is None for index in order):
-            return ()
-        return tuple(self.conversation(index)[-1] for index in order)
+        for index in order:
+            if self.responses[index].message is not None:
+                return tuple(self.conversation(each)[-1] for each in order)
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

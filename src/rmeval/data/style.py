@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["TextCounts", "count_text"]
 
@@ -13,8 +13,7 @@ _BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
 _CODE = re.compile(r"^ *```[^`]*$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class TextCounts:
+class TextCounts(NamedTuple):
     """Characters and markdown elements of one answer.
 
     Attributes:
@@ -41,8 +40,9 @@ def count_text(text: str) -> TextCounts:
     """Counts what `TextCounts` names (headers, lists and bold as Arena's style control does)."""
     return TextCounts(
         characters=len(text),
-        headers=len(_HEADER.findall(text)),
+        # A search for a mark takes a fraction of the time of a search at the beginning of every line.
+        headers=len(_HEADER.findall(text)) if "#" in text else 0,
         lists=len(_LIST.findall(text)),
-        bold=len(_BOLD.findall(text)),
-        code=len(_CODE.findall(text)) // 2,
+        bold=len(_BOLD.findall(text)) if "**" in text or "__" in text else 0,
+        code=len(_CODE.findall(text)) // 2 if "```" in text else 0,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -35,7 +35,7 @@ __all__ = [
     "write_items",
 ]
 
-_COUNTS = tuple(TextCounts.__dataclass_fields__)
+_COUNTS = TextCounts._fields
 _STEP = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("gold", pa.float64())])
 _RESPONSE = pa.struct(
     [
@@ -84,8 +84,8 @@ class CountedItem(NamedTuple):
 
 def count_item(item: Item) -> CountedItem:
     """Counts and digests an item that has its texts; what its meta holds becomes plain, and NaN in it null."""
-    item = _named(replace(item, meta=_plain(item.meta) if item.meta else {}))
-    return CountedItem(item, item_digests(item), tuple(count_text(response.text) for response in item.responses))
+    item = _named(replace(item, meta=_plain(item.meta)) if item.meta else item)
+    return CountedItem(item, item_digests(item), tuple([count_text(response.text) for response in item.responses]))
 
 
 def _plain(meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,9 +95,9 @@ def _plain(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named(item: Item) -> Item:
     """The item with names that a file of UTF-8 can hold; names of files and JSON may have lone surrogates."""
-    names = (item.id, item.subset, item.cluster, item.group, *(c.tag for c in item.contests))
-    names += tuple(name for response in item.responses for name in (response.style, response.source))
-    if all(name is None or name == _encodable(name) for name in names):
+    names = [item.id, item.subset, item.cluster, item.group or "", *[contest.tag for contest in item.contests]]
+    names += [name for one in item.responses for name in (one.style, one.source) if name]
+    if (together := "".join(names)) == _encodable(together):
         return item
     return replace(
         item,
@@ -160,50 +160,95 @@ def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: 
         texts: Whether to keep prompts and answers; benchmarks' licences may forbid passing them on.
         run: The run that they are of, from `run_id`.
     """
-    schema = pa.schema(_COLUMNS)
-    with writing(path, schema, run) as writer:
-        rows: list[dict[str, Any]] = []
-        for entry, shape in zip(items, shapes.tolist(), strict=True):
-            rows.append(_row(entry, shape, texts))
-            if len(rows) == _ROWS:
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-                rows = []
-        if rows:
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+    with writing(path, pa.schema(_COLUMNS), run) as writer:
+        rest = iter(items)
+        for start in range(0, len(shapes), _ROWS):
+            rows = _Rows(texts)
+            for code in shapes[start : start + _ROWS].tolist():
+                rows.add(next(rest), code)
+            writer.write_table(rows.table())
     release_free()
 
 
-def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
-    item = entry.item
+class _Rows:
+    """Rows of the file as they come, in columns; what the items of one shape have in common is converted once."""
+
+    def __init__(self, texts: bool) -> None:
+        self._texts = texts
+        self._own: dict[str, list[Any]] = {name: [] for name in ("id", "subset", "cluster", "shape", "prompt", "tools")}
+        self._of_responses: dict[str, list[Any]] = {name: [] for name in ("digest", "text", "extras")}
+        self._counts: list[TextCounts] = []
+        self._shared: dict[int, dict[str, Any]] = {}
+
+    def add(self, entry: CountedItem, shape: int) -> None:
+        """Takes a row in."""
+        item = entry.item
+        own = (item.id, item.subset, item.cluster, shape)
+        for column, value in zip(self._own.values(), own, strict=False):
+            column.append(value)
+        self._of_responses["digest"] += entry.digests
+        self._counts += entry.counts
+        if shape not in self._shared:
+            self._shared[shape] = _shared(item)
+        if self._texts:
+            self._own["prompt"].append([_row_of(message) for message in item.prompt])
+            self._own["tools"].append(json_bytes(list(item.tools)).decode() if item.tools else None)
+            self._of_responses["text"] += [_encodable(response.text) for response in item.responses]
+            self._of_responses["extras"] += [_extras(response.message) for response in item.responses]
+
+    def table(self) -> pa.Table:
+        """All rows so far."""
+        places = {code: place for place, code in enumerate(self._shared)}
+        distinct = pa.Table.from_pylist(list(self._shared.values()), schema=_SHARED)
+        shared = distinct.take(pa.array([places[code] for code in self._own["shape"]], pa.int64()))
+        lists: Any = shared.column("responses").combine_chunks()
+        parts = dict(zip(_SHARED_RESPONSE, lists.flatten().flatten(), strict=True))
+        parts |= dict(zip(_COUNTS, np.array(self._counts, np.int64).reshape(-1, len(_COUNTS)).T, strict=True))
+        parts |= self._of_responses
+        fields = [_filled(parts.get(field.name), len(self._counts), field.type) for field in _RESPONSE]
+        responses = pa.StructArray.from_arrays(fields, fields=list(_RESPONSE))
+        columns: dict[str, Any] = {name: shared.column(name) for name in ("group", "meta", "contests")} | self._own
+        columns["responses"] = pa.ListArray.from_arrays(lists.offsets, responses)
+        return pa.table(
+            {name: _filled(columns[name], len(shared), kind) for name, kind in _COLUMNS.items()},
+            schema=pa.schema(_COLUMNS),
+        )
+
+
+_SHARED_RESPONSE = ("gold", "style", "source", "steps")
+_SHARED = pa.schema(
+    {name: _COLUMNS[name] for name in ("group", "meta", "contests")}
+    | {"responses": pa.list_(pa.struct([_RESPONSE.field(name) for name in _SHARED_RESPONSE]))}
+)
+
+
+def _shared(item: Item) -> dict[str, Any]:
+    """What the items of one shape have in common."""
     return {
-        "id": item.id,
-        "subset": item.subset,
-        "cluster": item.cluster,
         "group": item.group,
         "meta": json_bytes(dict(item.meta), default=str).decode(),
-        "shape": shape,
+        "contests": [{"members": one.members, "gold": one.gold, "tag": one.tag} for one in item.contests],
         "responses": [
             {
                 "gold": response.gold,
                 "style": response.style,
                 "source": response.source,
-                "digest": digest,
-                "tokens": None,
-                **{name: getattr(counts, name) for name in _COUNTS},
-                "steps": [asdict(step) for step in response.steps],
-                "text": _encodable(response.text) if texts else None,
-                "extras": _extras(response.message) if texts else None,
+                "steps": [{"start": step.start, "end": step.end, "gold": step.gold} for step in response.steps],
             }
-            for response, digest, counts in zip(item.responses, entry.digests, entry.counts, strict=True)
+            for response in item.responses
         ],
-        "contests": [{"members": c.members, "gold": c.gold, "tag": c.tag} for c in item.contests],
-        "prompt": (
-            [{"role": _encodable(m.role), "content": _encodable(m.content), "extras": _extras(m)} for m in item.prompt]
-            if texts
-            else None
-        ),
-        "tools": json_bytes(list(item.tools)).decode() if texts and item.tools else None,
     }
+
+
+def _filled(values: Any, length: int, kind: pa.DataType) -> Any:
+    """A column; without values it is null."""
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    return pa.array([None] * length if values is None or not len(values) else values, kind)
+
+
+def _row_of(message: Message) -> dict[str, Any]:
+    return {"role": _encodable(message.role), "content": _encodable(message.content), "extras": _extras(message)}
 
 
 def _extras(message: Message | None) -> str | None:
