@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from numbers import Real
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ class Plan:
         selection: Which of its items.
         contents: Digest of all its items, selected or not.
         stored: The selected ones, without their texts.
-        items: Gives the selected ones with their texts, one at a time, anew at each call.
+        read: Reads the selected ones again, see `items`.
         notes: What a reader of the numbers must know of them.
         everything: All its items, selected or not; None where that is this plan.
     """
@@ -47,9 +46,13 @@ class Plan:
     selection: Selection
     contents: str
     stored: StoredItems
-    items: Callable[[], Iterator[CountedItem]]
+    read: Callable[[bool], Iterator[CountedItem]]
     notes: tuple[str, ...] = ()
     everything: Plan | None = field(default=None, repr=False)
+
+    def items(self, texts: bool = True) -> Iterator[CountedItem]:
+        """The selected items, one at a time; without their texts they take less time."""
+        return self.read(texts)
 
     def for_comparing(self) -> Plan:
         """The plan for a model that compares answers: nothing is taken of subsets whose metrics need scores.
@@ -74,7 +77,7 @@ class Plan:
         if items.all():
             return self
         stored = self.stored.take(items)
-        return replace(self, stored=stored, items=lambda: compress(self.items(), items))
+        return replace(self, stored=stored, read=lambda texts: compress(self.read(texts), items))
 
 
 def plan(
@@ -124,8 +127,12 @@ def plan(
         {name: np.array(column, np.int32) for name, column in counts.items()},
         lambda: (own for window in digests for own in window),
     )
-    every = lambda: (one for window, own in zip(texts, digests, strict=True) for one in window.items(own))  # noqa: E731
-    everything = Plan(benchmark, selection, contents, whole, every)
+
+    def again(with_texts: bool) -> Iterator[CountedItem]:
+        for window, own in zip(texts, digests, strict=True):
+            yield from window.items(own, with_texts)
+
+    everything = Plan(benchmark, selection, contents, whole, again)
     return _selected(everything, select(table, selection, benchmark.card))
 
 
@@ -151,9 +158,12 @@ class _Window:
         self._subsets: list[str] = []
         self._clusters: list[str] = []
         self._shapes: list[Shape] = []
-        self._prompts: list[tuple[tuple[Any, ...], ...]] = []
+        self._turns = array("i")
+        self._roles: list[str] = []
+        self._contents: list[str] = []
         self._texts: list[str] = []
-        self._counts: list[tuple[int, ...]] = []
+        self._counts = array("i")
+        self._prompts: dict[int, Message] = {}
         self._messages: dict[int, Message] = {}
         self._tools: dict[int, tuple[Mapping[str, Any], ...]] = {}
         self._size = 0
@@ -172,34 +182,47 @@ class _Window:
         self._subsets.append(item.subset)
         self._clusters.append(item.cluster)
         self._shapes.append(shape)
-        self._prompts.append(tuple([_FIELDS(message) for message in item.prompt]))
+        self._turns.append(len(item.prompt))
+        for message in item.prompt:
+            if message.extras:
+                self._prompts[len(self._roles)] = message
+            self._roles.append(message.role)
+            self._contents.append(message.content)
+            self._size += len(message.content)
         for response, count in zip(item.responses, one.counts, strict=True):
             if response.message is not None:
                 self._messages[len(self._texts)] = response.message
             self._texts.append(response.text)
-            self._counts.append(tuple(count))
+            self._counts.extend(count)
             self._size += count.characters
-        for message in item.prompt:
-            self._size += len(message.content)
 
-    def items(self, digests: Iterable[tuple[str, ...]]) -> Iterator[CountedItem]:
-        """The items, given the digests of each."""
-        columns = zip(self._ids, self._subsets, self._clusters, self._shapes, self._prompts, digests, strict=True)
-        start = 0
-        for number, (name, subset, cluster, shape, prompt, own) in enumerate(columns):
+    def items(self, digests: Iterable[tuple[str, ...]], texts: bool) -> Iterator[CountedItem]:
+        """The items, given the digests of each; with their texts, if these are wanted."""
+        columns = zip(self._ids, self._subsets, self._clusters, self._shapes, self._turns, digests, strict=True)
+        turn = start = 0
+        for number, (name, subset, cluster, shape, turns, own) in enumerate(columns):
+            spoken = range(turn, turn := turn + turns)
             places = range(start, start := start + len(shape.responses))
-            responses = tuple(
-                [
-                    Response(self._texts[place], one.gold, one.style, one.source, one.steps, self._messages.get(place))
-                    for place, one in zip(places, shape.responses, strict=True)
-                ]
-            )
-            messages = tuple([Message(*fields) for fields in prompt])
-            item = shape.item(name, subset, cluster, messages, responses, self._tools.get(number, ()))
-            yield CountedItem(item, own, tuple([TextCounts(*self._counts[place]) for place in places]))
+            if texts:
+                prompt = tuple([self._message(place) for place in spoken])
+                responses = tuple(
+                    [self._response(place, one) for place, one in zip(places, shape.responses, strict=True)]
+                )
+                item = shape.item(name, subset, cluster, prompt, responses, self._tools.get(number, ()))
+            else:
+                item = shape.item(name, subset, cluster)
+            counts = tuple([TextCounts(*self._counts[place * _KINDS : (place + 1) * _KINDS]) for place in places])
+            yield CountedItem(item, own, counts)
+
+    def _message(self, place: int) -> Message:
+        return self._prompts.get(place) or Message(self._roles[place], self._contents[place])
+
+    def _response(self, place: int, known: Response) -> Response:
+        message = self._messages.get(place)
+        return Response(self._texts[place], known.gold, known.style, known.source, known.steps, message)
 
 
-_FIELDS = attrgetter(*Message.__slots__)
+_KINDS = len(TextCounts._fields)
 
 
 def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item]:

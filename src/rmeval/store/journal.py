@@ -33,7 +33,7 @@ __all__ = ["Journal", "has_answers", "journal_state", "read_journal", "remove_jo
 logger = logging.getLogger(__name__)
 
 _MARK = b',"crc":"'
-_EMPTY: tuple[Any, ...] = (None, {}, ())
+_EMPTY: tuple[Any, ...] = ({}, ())
 
 
 class Journal:
@@ -195,7 +195,8 @@ def _segments(folder: Path) -> list[Path]:
 
 
 def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:
-    entry = {name: value for name, value in zip(_NAMES, _FIELDS(observation), strict=True) if value not in _EMPTY}
+    values = zip(_NAMES, _FIELDS(observation), strict=True)
+    entry = {name: value for name, value in values if value is not None and value not in _EMPTY}
     if observation.attempts == 1:
         del entry["attempts"]
     data = _json({**entry, **more, "left": left}).encode("utf-8", "backslashreplace")[:-1]
