@@ -82,12 +82,12 @@ def run(data: Path, out: Path) -> tuple[float, float]:
 
 def numbers(size: int) -> float:
     """CPU seconds from scores to records, null baselines' included, and one bootstrap over as many clusters."""
+    from rmeval.baselines import NULL_SCORES
     from rmeval.benchmarks.pairs import Pairs
-    from rmeval.metrics.intervals import bootstrap_means, bootstrap_random
+    from rmeval.data.tables import EvidenceTable, ItemTableBuilder, Shape
     from rmeval.metrics.outcomes import OFFICIAL, outcomes
     from rmeval.metrics.records import null_evidence, with_null
-    from rmeval.tables import EvidenceTable, ItemTableBuilder, Shape
-    from rmeval.text import NULL_SCORES
+    from rmeval.metrics.stats.intervals import bootstrap_means, bootstrap_random
     from rmeval.types import Contest, Response
 
     builder = ItemTableBuilder()

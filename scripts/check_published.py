@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmeval.metrics.sections import SECTIONS, overall, overall_with_prior
+from rmeval.metrics.scoring.sections import SECTIONS, overall, overall_with_prior
 
 DOMAINS = ("Chat", "Math", "Code", "Safety")
 LEVELS = ("Easy", "Normal", "Hard")

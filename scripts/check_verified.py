@@ -19,7 +19,7 @@ from rmeval.api import evaluate
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.judgebench import JudgeBench
 from rmeval.benchmarks.reward_math import RewardMath
-from rmeval.runs.imports import import_scores
+from rmeval.importers.run import import_scores
 
 PAPER = {
     "Skywork_Skywork-Reward-Gemma-2-27B": 64.29,

@@ -12,7 +12,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 from tests.checkpoints import make_checkpoint
-from tests.data import pair_rows, rm_bench_rows
+from tests.samples import pair_rows, rm_bench_rows
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

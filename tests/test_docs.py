@@ -12,7 +12,7 @@ import pytest
 from rmeval.limits import LIMITS
 from tests.checkpoints import make_checkpoint, make_tokenizer, say
 from tests.command import command
-from tests.data import pair_rows, rm_bench_rows
+from tests.samples import pair_rows, rm_bench_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

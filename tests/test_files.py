@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rmeval.benchmarks.reading import iterate_fields
+from rmeval.data.reading import iterate_fields
 from rmeval.errors import RmevalError
 from rmeval.files import json_bytes, replacing, replacing_text
 from rmeval.limits import LIMITS, limit
-from rmeval.wording import shortened, visible
+from rmeval.messages import shortened, visible
 
 DIES = """
 import os, sys

@@ -19,7 +19,7 @@ from tests.benchmarks.test_ppe_correctness import row as best_of_k_row
 from tests.benchmarks.test_reward_math import rows as solutions
 from tests.checkpoints import make_checkpoint
 from tests.command import process
-from tests.data import pair_rows, reward_bench_rows, rm_bench_rows
+from tests.samples import pair_rows, reward_bench_rows, rm_bench_rows
 
 MODEL = "Skywork/Skywork-Reward-V2-Qwen3-0.6B"
 

@@ -14,7 +14,7 @@ from scripts.check_published import FEWER, FOUR, PRIOR, WITH_PRIOR, report, rewa
 from rmeval.benchmarks.reward_bench import RewardBench
 from rmeval.benchmarks.rmb import COUNTS, PARTS, RMB
 from rmeval.metrics.composition import Shares
-from rmeval.metrics.sections import (
+from rmeval.metrics.scoring.sections import (
     EXAMPLE_COUNTS,
     PRIOR_SETS,
     SECTIONS,
@@ -23,7 +23,7 @@ from rmeval.metrics.sections import (
     prior_score,
     section_scores,
 )
-from rmeval.metrics.style_substance import CONTESTS, DOMAINS, level_of, style_substance_composition
+from rmeval.metrics.scoring.style_substance import CONTESTS, DOMAINS, level_of, style_substance_composition
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 import rmeval
 from rmeval import DataError, ModelError, RunError
 from rmeval.benchmarks import load_benchmark
+from rmeval.importers.run import import_scores
+from rmeval.messages import shortened
 from rmeval.redaction import redacted, secret_in, secret_name
 from rmeval.report.tables import print_report
-from rmeval.runs.folder import open_run
-from rmeval.runs.imports import import_scores
-from rmeval.wording import shortened
+from rmeval.results.result import open_run
 from tests.checkpoints import make_checkpoint
 from tests.command import process
 

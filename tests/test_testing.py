@@ -12,14 +12,14 @@ import pytest
 
 import rmeval
 from rmeval.benchmarks.pairs import Pairs
+from rmeval.data.style import count_text
+from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError, ModelError, RunError
 from rmeval.metrics.outcomes import HALF, OFFICIAL, outcomes
-from rmeval.metrics.style_substance import DOMAINS, level_of, style_substance_records
+from rmeval.metrics.scoring.style_substance import DOMAINS, level_of, style_substance_records
 from rmeval.models import load_model
 from rmeval.protocols.pointwise import conversation_requests
-from rmeval.tables import ItemTable
 from rmeval.testing import Constant, Length, Noisy, make_evidence, make_items, make_pairs
-from rmeval.text import count_text
 from rmeval.types import Contest, Item, Message, Policy, Response
 from tests.checkpoints import make_checkpoint
 

@@ -12,9 +12,9 @@ from typing import Any
 from scripts.attacks.harness import Share, Tally, call, last_line
 from scripts.attacks.mutations import mutated
 from tests.benchmarks.test_tiny_on_all import MADE
-from tests.data import pair_rows, reward_bench_rows, rm_bench_rows
+from tests.samples import pair_rows, reward_bench_rows, rm_bench_rows
 
-from rmeval.benchmarks.reading import iterate_fields
+from rmeval.data.reading import iterate_fields
 
 SECONDS = 20
 LONG = 4000

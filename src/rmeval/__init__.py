@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from rmeval.errors import DataError, ModelError, RmevalError, RunError
     from rmeval.types import Contest, Evidence, Item, Message, Observation, Record, Request, Response
 
-__version__ = "0.1.0"
 
 _HOME = {
     "rmeval.api": (

@@ -10,19 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.answers import Answers, KeyIndex
 from rmeval.benchmarks import Benchmark, load_benchmark
+from rmeval.data.keys import KeyIndex
+from rmeval.data.observations import Answers
 from rmeval.errors import DataError, ModelError
 from rmeval.models import RewardModel, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
-from rmeval.runs.analyzing import Analysis
-from rmeval.runs.analyzing import analyze_run as analyze
-from rmeval.runs.comparing import Comparison
-from rmeval.runs.comparing import compare_runs as compare
-from rmeval.runs.folder import Result, open_run
-from rmeval.runs.planning import plan
+from rmeval.results.analyze import Analysis
+from rmeval.results.analyze import analyze_run as analyze
+from rmeval.results.compare import Comparison
+from rmeval.results.compare import compare_runs as compare
+from rmeval.results.result import Result, open_run
+from rmeval.runs.plan import plan
 from rmeval.runs.runner import refuse_no_scores, run, silent
-from rmeval.runs.selection import Selection
+from rmeval.runs.select import Selection
 from rmeval.types import FloatArray
 
 __all__ = [

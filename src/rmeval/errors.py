@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import re
 
-from rmeval.wording import shortened
+from rmeval.messages import shortened
 
 __all__ = [
     "DamagedError",

@@ -10,17 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from rmeval.errors import DataError, ModelError, RmevalError
+from rmeval.extras import need_extra
 
-__all__ = [
-    "HubFile",
-    "hub_data",
-    "hub_file",
-    "is_absent",
-    "is_cached",
-    "is_hub_id",
-    "need_extra",
-    "offline_without_hub",
-]
+__all__ = ["HubFile", "hub_data", "hub_file", "is_absent", "is_cached", "is_hub_id", "offline_without_hub"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +31,6 @@ def is_hub_id(name: str) -> bool:
     return (
         re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None and not name.startswith(".") and not Path(name).exists()
     )
-
-
-def need_extra(error: ImportError, what: str, extra: str = "hf") -> RmevalError:
-    """The error to raise where a package of an optional group is missing."""
-    return RmevalError(f"{what} needs the package {error.name}: pip install 'rmeval[{extra}]'")
 
 
 def is_cached(repo: str, filename: str, revision: str | None, repo_type: RepoType = "dataset") -> bool:

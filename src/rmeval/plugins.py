@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.errors import RmevalError
-from rmeval.wording import shortened
+from rmeval.messages import shortened
 
 __all__ = ["is_file_spec", "load_object", "one_line", "registered"]
 

@@ -1,7 +1,7 @@
 """For your own tests: models that are known, and items and evidence whose numbers are known before they are computed.
 
 from rmeval.metrics.outcomes import OFFICIAL
-from rmeval.metrics.style_substance import style_substance_records
+from rmeval.metrics.scoring.style_substance import style_substance_records
 from rmeval.testing import make_evidence, make_items
 
 items = make_items(2000)
@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.benchmarks.table import PAIR
+from rmeval.benchmarks.base import PAIR
+from rmeval.data.spool import windows
+from rmeval.data.tables import EvidenceTable, ItemTable, Shape
 from rmeval.errors import DataError, ModelError
-from rmeval.metrics.style_substance import CONTESTS, styled_responses
+from rmeval.metrics.scoring.style_substance import CONTESTS, styled_responses
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import pointwise
 from rmeval.protocols.pairwise import LABEL_MASS, ODDS, VALUE
-from rmeval.spool import windows
-from rmeval.tables import EvidenceTable, ItemTable, Shape
 from rmeval.types import STYLES, FloatArray, Item, Message, Observation, Request, Response
 
 __all__ = ["Constant", "Length", "Noisy", "make_evidence", "make_items", "make_pairs"]
@@ -140,7 +140,7 @@ def make_items(n: int, subset: str = "chat", clusters: int | None = None, seed: 
 
     Args:
         n: Number of items.
-        subset: Their subset; RM-Bench's are in `rmeval.metrics.style_substance.DOMAINS`.
+        subset: Their subset; RM-Bench's are in `rmeval.metrics.scoring.style_substance.DOMAINS`.
         clusters: Number of underlying problems, which the items take in turn; as many as items if None.
         seed: Another seed gives other texts.
     """

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rmeval.benchmarks import load_benchmark
-from tests.data import reward_bench_rows, rm_bench_rows
+from tests.samples import reward_bench_rows, rm_bench_rows
 
 Files = Mapping[str, Any]
 

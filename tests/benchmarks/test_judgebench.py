@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import rmeval
-from rmeval.answers import Answers, KeyIndex
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.judgebench import GROUPS, JudgeBench
+from rmeval.data.keys import KeyIndex
+from rmeval.data.observations import Answers
+from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.protocols.pairwise import NET, PAIRWISE
-from rmeval.tables import ItemTable
 from rmeval.types import Item, Observation
 from tests.command import command
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rmeval.benchmarks.reading import iterate_fields, read_json
-from rmeval.benchmarks.source import read_rows
+from rmeval.data.reading import iterate_fields, read_json
+from rmeval.data.rows import read_rows
 from rmeval.errors import DataError
 from tests.command import process
 
@@ -103,7 +103,7 @@ def test_a_list_of_nulls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 READ = """
 import pyarrow as pa
 from pathlib import Path
-from rmeval.benchmarks.reading import iterate_fields
+from rmeval.data.reading import iterate_fields
 print(sum(len(fields['a']) for fields, _ in iterate_fields(Path({path!r}))), pa.default_memory_pool().max_memory())
 """
 

@@ -12,11 +12,11 @@ import pytest
 import rmeval
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.m_reward_bench import COUNTS, LANGUAGES, MRewardBench
-from rmeval.benchmarks.source import Row
+from rmeval.data.rows import Row
 from rmeval.errors import DataError
-from rmeval.metrics.languages import WEIGHTS
 from rmeval.metrics.outcomes import OFFICIAL
-from rmeval.metrics.sections import EXAMPLE_COUNTS, SECTIONS
+from rmeval.metrics.scoring.languages import WEIGHTS
+from rmeval.metrics.scoring.sections import EXAMPLE_COUNTS, SECTIONS
 from rmeval.types import Evidence, Item, Record
 from tests.command import command
 

@@ -15,7 +15,7 @@ from rmeval.benchmarks import load_benchmark
 from rmeval.errors import DataError
 from tests.benchmarks import test_judgebench, test_ppe_correctness, test_ppe_preference, test_reward_math
 from tests.benchmarks.test_reward_bench_2 import whole
-from tests.data import pair_rows, reward_bench_rows, rm_bench_rows
+from tests.samples import pair_rows, reward_bench_rows, rm_bench_rows
 
 Rows = list[dict[str, Any]]
 NO_NAMES: list[Any] = [float("nan"), 1.0, True, ["a"], {"a": [1]}, " \n"]

@@ -14,7 +14,7 @@ from tests.command import process
 
 MODULE = '''
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.table import TableBenchmark
+from rmeval.benchmarks.base import TableBenchmark
 from rmeval.types import Contest, Item, Message, Response
 
 

@@ -11,7 +11,7 @@ from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.pairs import Pairs
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL
-from rmeval.runs.planning import plan
+from rmeval.runs.plan import plan
 from rmeval.types import Evidence, Item, Message
 
 

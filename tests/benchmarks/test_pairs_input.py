@@ -151,7 +151,7 @@ def test_tools_and_tool_calls_are_asked_about(tmp_path: Path, as_text: bool) -> 
 
 
 def test_tools_are_part_of_the_question(tmp_path: Path) -> None:
-    from rmeval.digests import item_digests
+    from rmeval.data.digests import item_digests
 
     plain, one, other = load(tmp_path, [PAIR, PAIR | {"tools": [TOOL]}, PAIR | {"tools": [TOOL | {"type": "other"}]}])
     assert len({item_digests(item) for item in (plain, one, other)}) == 3

@@ -18,7 +18,7 @@ from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.ppe_preference import PPEPreference
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL
-from rmeval.metrics.ppe import METRICS
+from rmeval.metrics.scoring.ppe import METRICS
 from rmeval.types import Evidence, Item, Record
 
 

@@ -15,10 +15,10 @@ from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.preference_test_sets import COUNTS, DROPPED, PreferenceTestSets
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL
-from rmeval.metrics.sections import EXAMPLE_COUNTS, PRIOR_SETS, SECTIONS, overall_with_prior, record_with_prior
+from rmeval.metrics.scoring.sections import EXAMPLE_COUNTS, PRIOR_SETS, SECTIONS, overall_with_prior, record_with_prior
 from rmeval.types import Evidence, Item, Message, Record
 from tests.command import command
-from tests.data import reward_bench_rows
+from tests.samples import reward_bench_rows
 
 
 def row(name: str, number: int) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import pytest
 from rmeval.benchmarks.reward_bench import RewardBench
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL
-from rmeval.metrics.sections import EXAMPLE_COUNTS
-from rmeval.runs.planning import plan
+from rmeval.metrics.scoring.sections import EXAMPLE_COUNTS
+from rmeval.runs.plan import plan
 from rmeval.types import Evidence
-from tests.data import reward_bench_rows
+from tests.samples import reward_bench_rows
 
 
 def bench(tmp_path: Path, counts: dict[str, int]) -> RewardBench:

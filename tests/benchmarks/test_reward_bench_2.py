@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import rmeval
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.reward_bench_2 import COUNTS, RewardBench2
+from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import HALF, OFFICIAL, SHARED
-from rmeval.tables import ItemTable
 from rmeval.types import Evidence, Item, Record
 from tests.command import command
 
@@ -104,7 +104,7 @@ def test_the_composite_is_what_it_is_in_words(groups: list[Any]) -> None:
 
 
 def rmeval_row(fields: dict[str, Any]) -> Any:
-    from rmeval.benchmarks.source import Row
+    from rmeval.data.rows import Row
 
     return Row(fields, "here")
 

@@ -15,8 +15,8 @@ import rmeval
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.reward_math import TAG, RewardMath
 from rmeval.errors import DataError
+from rmeval.importers.run import import_scores
 from rmeval.metrics.outcomes import HALF, OFFICIAL
-from rmeval.runs.imports import import_scores
 from rmeval.types import Contest, Evidence, FloatArray, Item, Record, Response
 from tests.command import command
 

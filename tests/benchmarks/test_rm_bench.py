@@ -12,7 +12,7 @@ from rmeval.benchmarks.rm_bench import RMBench
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.types import Evidence, Item
-from tests.data import rm_bench_rows
+from tests.samples import rm_bench_rows
 
 
 def oracle(items: list[Item]) -> dict[str, Evidence]:
@@ -48,7 +48,7 @@ def test_code_in_six_languages_is_one_problem() -> None:
     rows: list[dict[str, Any]] = [{"id": 3, "task_id": "Go/3"}, {"id": 167}, {"id": 331, "task_id": "Python/3"}]
     answers: dict[str, Any] = {"prompt": "p", "chosen": ["a", "b", "c"], "rejected": ["d", "e", "f"], "domain": "code"}
     from rmeval.benchmarks.rm_bench import _item
-    from rmeval.benchmarks.source import Row
+    from rmeval.data.rows import Row
 
     assert {_item(Row(row | answers, "here"), "code").cluster for row in rows} == {"humaneval/3"}
 

@@ -26,15 +26,15 @@ from rmeval.benchmarks.synthetic.dice import Dice
 from rmeval.benchmarks.synthetic.language import language_codes, load_language
 from rmeval.benchmarks.synthetic.maths import math_twins
 from rmeval.benchmarks.synthetic.twins import word
-from rmeval.digests import contents_digest, item_digests
+from rmeval.data.digests import contents_digest, item_digests
+from rmeval.data.style import count_text
+from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import HALF
 from rmeval.metrics.records import null_evidence
-from rmeval.metrics.style_substance import DOMAINS
-from rmeval.runs.planning import plan
-from rmeval.runs.selection import Selection
-from rmeval.tables import ItemTable
-from rmeval.text import count_text
+from rmeval.metrics.scoring.style_substance import DOMAINS
+from rmeval.runs.plan import plan
+from rmeval.runs.select import Selection
 from rmeval.types import Evidence, Item
 from tests.benchmarks.verify import right, substance
 from tests.command import command

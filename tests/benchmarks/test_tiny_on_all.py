@@ -24,7 +24,7 @@ from tests.benchmarks import (
     test_reward_math,
 )
 from tests.command import command
-from tests.data import pair_rows
+from tests.samples import pair_rows
 
 
 def _pairs(folder: Path) -> Path:

@@ -13,10 +13,10 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 import rmeval
+from rmeval.doctor.checkpoint import examine
 from rmeval.engines.hf.tokenizer import PROBES, load_tokenizer
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions
-from rmeval.runs.doctor import examine
 from rmeval.testing import make_pairs
 from tests.checkpoints import CHATML, SPECIAL, make_checkpoint
 from tests.command import command, process

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import rmeval
-from rmeval.digests import files_digest
+from rmeval.cache import files_digest
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.errors import ModelError, reason_of
 from rmeval.types import Conversation, Message

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rmeval.benchmarks.pairs import Pairs
 from rmeval.benchmarks.reward_bench import RewardBench
 from rmeval.benchmarks.rm_bench import RMBench
+from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.metrics.composition import composition_of
 from rmeval.metrics.outcomes import OFFICIAL, Outcomes, outcomes
-from rmeval.metrics.sections import EXAMPLE_COUNTS
-from rmeval.metrics.style_substance import CONTESTS, styled_responses
-from rmeval.tables import EvidenceTable, ItemTable
+from rmeval.metrics.scoring.sections import EXAMPLE_COUNTS
+from rmeval.metrics.scoring.style_substance import CONTESTS, styled_responses
 from rmeval.types import Contest, Item, Response
 
 PAIR = (Response("a", 1.0), Response("b", 0.0))

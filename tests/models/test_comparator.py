@@ -23,13 +23,14 @@ from transformers import (
 )
 
 import rmeval
-from rmeval.answers import Answers, KeyIndex
 from rmeval.benchmarks import Card
+from rmeval.data.keys import KeyIndex
+from rmeval.data.observations import Answers
+from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError, ModelError
 from rmeval.metrics.outcomes import HALF, OFFICIAL, outcomes
 from rmeval.models import load_model
 from rmeval.protocols.pairwise import AGREE, MEAN, PAIRWISE, PAIRWISE_CHOSEN, Pairwise
-from rmeval.tables import ItemTable
 from rmeval.types import Contest, Item, Message, Observation, Request, Response
 from tests.checkpoints import make_checkpoint, make_tokenizer
 
@@ -219,8 +220,8 @@ def test_a_comparator_of_ones_own_on_cells(rm_bench_folder: Path, tmp_path: Path
 
 def test_sure_answers_are_told_apart_by_their_log_odds() -> None:
     """Both orders give a probability of 1 in floating point, and the log-odds say which is the surer."""
+    from rmeval.data.tables import ItemTable
     from rmeval.protocols.pairwise import parse_preference
-    from rmeval.tables import ItemTable
     from rmeval.testing import make_pairs
 
     table = ItemTable.of(make_pairs(1))

@@ -260,8 +260,8 @@ def test_a_head_in_a_pickled_checkpoint_and_one_that_the_config_names_but_is_not
 
 
 def test_the_doctor_reduces_as_the_run_does(tmp_path: Path) -> None:
+    from rmeval.doctor.checkpoint import examine
     from rmeval.models import ModelOptions
-    from rmeval.runs.doctor import examine
 
     folder = make_checkpoint(tmp_path / "two", labels=2, tokenizer=make_tokenizer(model_max_length=2048))
     items = list(rmeval.load_benchmark("rm-bench-synthetic", size=8).load())

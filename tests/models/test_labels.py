@@ -14,11 +14,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, T5Config, T5ForConditionalGeneration
 
 import rmeval
+from rmeval.doctor.checkpoint import examine
 from rmeval.errors import ModelError
 from rmeval.models import load_model
 from rmeval.models.labels import Labels
-from rmeval.runs.doctor import examine
-from rmeval.runs.stored import read_run
+from rmeval.store.run import read_run
 from rmeval.types import Contest, Item, Message, Observation, Request, Response
 from tests.checkpoints import CHATML, make_checkpoint, make_tokenizer
 from tests.command import command

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import rmeval
+from rmeval.doctor.checkpoint import examine
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, load_model
 from rmeval.protocols.pointwise import conversation_requests
-from rmeval.runs.doctor import examine
 from rmeval.types import Conversation, Message
 from tests.checkpoints import ENDS_IN_EOS, make_checkpoint, make_tokenizer
 

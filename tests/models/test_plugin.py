@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import rmeval
+from rmeval.data.style import count_text
 from rmeval.errors import ModelError, RmevalError, RunError
-from rmeval.text import count_text
 
 CONVERSATIONS = [
     [{"role": "user", "content": "q"}, {"role": "assistant", "content": text}] for text in ("aa", "b", "cccc")

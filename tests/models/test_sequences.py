@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rmeval
-from rmeval.answers import Answers, KeyIndex
-from rmeval.journal import Journal, read_journal
+from rmeval.data.keys import KeyIndex
+from rmeval.data.observations import Answers
+from rmeval.data.spool import Spool
 from rmeval.models import RewardModel, load_model
 from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.protocols.pointwise import conversation_requests
-from rmeval.runs.folder import derive
-from rmeval.spool import Spool
+from rmeval.results.result import derive
+from rmeval.store.journal import Journal, read_journal
 from rmeval.types import Message, Observation, Request
 from tests.checkpoints import CHATML, make_checkpoint, make_tokenizer
 from tests.command import command
@@ -211,7 +212,7 @@ def test_more_items_keep_the_scores_of_those_before(trims: Path, tmp_path: Path)
     options: dict[str, Any] = {"out": tmp_path / "runs", "model_kwargs": PADDED}
     rmeval.evaluate(str(trims), "pairs", data, limit=30, **options)
     found = rmeval.evaluate(str(trims), "pairs", data, **options)
-    columns = rmeval.runs.stored.read_scored(found.path).answers.main.reshape(-1, 2)
+    columns = rmeval.store.run.read_scored(found.path).answers.main.reshape(-1, 2)
     assert np.array_equal(columns[:30], columns[30:])
     journal = {one.key: one for batch in read_journal(found.path / "journal") for one in batch}
     assert len(journal) == 120

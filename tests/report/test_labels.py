@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import rmeval
+from rmeval.importers.run import import_scores
 from rmeval.report.figures import draw_analysis, draw_compared
 from rmeval.report.paper import label
-from rmeval.runs.imports import import_scores
-from tests.data import pair_rows
+from tests.samples import pair_rows
 
 FORMULAS = ["$\\frac{1}{$", "$$", "$\\mathrm{x", "a^b_{c", "back\\slash 5%", "_hidden"]
 OTHERS = ["\x1b]0;x\x07", "two\nlines", "n" * 200, "a-->b", "שלום"]

@@ -12,7 +12,7 @@ import rmeval
 from rmeval.report.tables import percent
 from tests.benchmarks.test_ppe_preference import many, written
 from tests.command import command
-from tests.data import rm_bench_rows
+from tests.samples import rm_bench_rows
 
 
 def test_percent() -> None:

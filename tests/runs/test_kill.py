@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from rmeval.journal import read_journal
+from rmeval.store.journal import read_journal
 from tests.command import process
-from tests.data import PLACES
+from tests.samples import PLACES
 
 BATCH = 4
 SLOW = """

@@ -16,12 +16,12 @@ from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.pairs import Pairs
 from rmeval.benchmarks.rm_bench import RMBench
 from rmeval.errors import RunError
-from rmeval.journal import read_journal
 from rmeval.models import load_model
-from rmeval.runs.folder import derive, open_run
-from rmeval.runs.planning import plan
+from rmeval.results.result import derive, open_run
+from rmeval.runs.plan import plan
 from rmeval.runs.runner import run as run_plan
-from rmeval.runs.selection import Selection
+from rmeval.runs.select import Selection
+from rmeval.store.journal import read_journal
 from rmeval.types import Observation, Request
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from rmeval.api import load_model
 from rmeval.errors import DataError
-from rmeval.runs.scoring import score_file
+from rmeval.runs.score_file import score_file
 
 
 def score(source: Path) -> list[dict[str, Any]]:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from rmeval.benchmarks.unpacking import check_path
+from rmeval.data.tables import ItemTable
+from rmeval.data.unpacking import check_path
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.plugins import is_file_spec, load_object, registered
-from rmeval.tables import ItemTable
 from rmeval.types import Evidence, Item, Policy, Record
-from rmeval.wording import quoted
 
 __all__ = ["BUILTIN", "Benchmark", "Card", "benchmark_names", "load_benchmark"]
 
@@ -116,8 +116,8 @@ class Benchmark(Protocol):
         """Computes the benchmark's numbers.
 
         Args:
-            items: The items that were asked about, without their texts: an `rmeval.tables.ItemTable`.
-            evidence: By item id: an `rmeval.tables.EvidenceTable`.
+            items: The items that were asked about, without their texts: an `rmeval.data.tables.ItemTable`.
+            evidence: By item id: an `rmeval.data.tables.EvidenceTable`.
             policy: How ties and failures count.
             intervals: Whether to compute confidence intervals.
         """

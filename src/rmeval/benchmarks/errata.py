@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import iterate_rows
+from rmeval.data.rows import iterate_rows
 
 __all__ = ["Erratum", "errata_of"]
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row, iterate_rows
-from rmeval.benchmarks.table import TableBenchmark, labelled, pair
+from rmeval.benchmarks.base import TableBenchmark, labelled, pair
+from rmeval.data.rows import Row, iterate_rows
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.outcomes import SHARED
 from rmeval.types import Item
-from rmeval.wording import quoted
 
 __all__ = ["EvalBiasBench"]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row, part_rows
-from rmeval.benchmarks.table import TableBenchmark, pair
+from rmeval.benchmarks.base import TableBenchmark, pair
+from rmeval.benchmarks.locate import part_rows
+from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.types import Conversation, Item, Message
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark
-from rmeval.digests import digest
+from rmeval.benchmarks.base import TableBenchmark
+from rmeval.data.digests import digest
+from rmeval.data.rows import Row
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, pooled
 from rmeval.types import Contest, Item, Message, Response
-from rmeval.wording import quoted
 
 __all__ = ["JudgeBench"]
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row, part_rows
-from rmeval.benchmarks.table import TableBenchmark, labelled, pair
+from rmeval.benchmarks.base import TableBenchmark, labelled, pair
+from rmeval.benchmarks.locate import part_rows
+from rmeval.data.rows import Row
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
 from rmeval.metrics.outcomes import SHARED
 from rmeval.types import Item

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks.base import TableBenchmark, pair
 from rmeval.benchmarks.function_names import defined_function
-from rmeval.benchmarks.source import Row, iterate_rows, name_in
-from rmeval.benchmarks.table import TableBenchmark, pair
+from rmeval.benchmarks.locate import name_in
+from rmeval.data.rows import Row, iterate_rows
+from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, Measure
-from rmeval.metrics.languages import WEIGHTS, language_composition
-from rmeval.metrics.sections import ANALYSES, SECTIONS
-from rmeval.tables import ItemTable
+from rmeval.metrics.scoring.languages import WEIGHTS, language_composition
+from rmeval.metrics.scoring.sections import ANALYSES, SECTIONS
 from rmeval.types import Item
-from rmeval.wording import quoted
 
 __all__ = ["LANGUAGES", "MRewardBench"]
 
@@ -40,8 +41,9 @@ def _everywhere(names: Sequence[str]) -> tuple[str, ...]:
 class MRewardBench(TableBenchmark):
     """M-RewardBench from the hub, without its translation task, which has two languages and other columns.
 
-    A language's score is made as RewardBench's, with weights of its own, see `rmeval.metrics.languages`. For generative
-    models the reference takes RewardBench's own weights (`scripts/run_generative.py`); here all are weighed alike.
+    A language's score is made as RewardBench's, with weights of its own, see `rmeval.metrics.scoring.languages`. For
+    generative models the reference takes RewardBench's own weights (`scripts/run_generative.py`); here all weigh the
+    same.
     """
 
     card = Card(

@@ -10,17 +10,19 @@ from types import MappingProxyType
 from typing import Any
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import SUFFIXES, Row, find_files, iterate_rows
-from rmeval.benchmarks.table import PAIR
-from rmeval.conversations import INPUT_COLUMNS, MessageReader, is_empty, list_of_texts, mapping_of_texts, tools_of
-from rmeval.digests import conversation_digest
+from rmeval.benchmarks.base import PAIR
+from rmeval.benchmarks.locate import SUFFIXES, find_files
+from rmeval.data.conversations import INPUT_COLUMNS, MessageReader, is_empty, list_of_texts, mapping_of_texts, tools_of
+from rmeval.data.digests import conversation_digest
+from rmeval.data.rows import Row, iterate_rows
 from rmeval.errors import DataError
-from rmeval.hub import is_hub_id, need_extra, offline_without_hub
+from rmeval.extras import need_extra
+from rmeval.hub import is_hub_id, offline_without_hub
 from rmeval.limits import limit
+from rmeval.messages import quoted, shortened
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.records import accuracy_record
 from rmeval.types import Conversation, Evidence, Item, Message, Policy, Record, Response
-from rmeval.wording import quoted, shortened
 
 __all__ = ["Pairs"]
 

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from rmeval.benchmarks import Card
+from rmeval.benchmarks.base import TableBenchmark
 from rmeval.benchmarks.ppe_preference import CITATION
-from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark
-from rmeval.digests import digest
+from rmeval.data.digests import digest
+from rmeval.data.rows import Row
+from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.errors import DataError
-from rmeval.metrics.best_of_k import curve_records
+from rmeval.messages import shortened
 from rmeval.metrics.composition import Composition, Counts, Measure, Part, mixed, pooled
 from rmeval.metrics.outcomes import SHARED
-from rmeval.tables import EvidenceTable, ItemTable
+from rmeval.metrics.scoring.best_of_k import curve_records
 from rmeval.types import Contest, Item, Message, Policy, Record, Response
-from rmeval.wording import shortened
 
 __all__ = ["COUNTS", "PPECorrectness"]
 
@@ -46,9 +46,9 @@ class PPECorrectness(TableBenchmark):
 
     Accuracy is over `sampled_conflict_pairs`, a right and a wrong answer each, drawn by the authors in random order;
     repeated ones count as often. `overall` is the mean over the five benchmarks, as in the authors' tables. The curves
-    are those of `rmeval.metrics.best_of_k`. The reference's code (`utils/scoring.py` and `utils/scorers.py`) could not
-    be had, nor scores to reproduce published numbers from. A port of it gives a tie to the second answer of a pair,
-    which is right half of the time, as pairs are in random order: here a tie is half won.
+    are those of `rmeval.metrics.scoring.best_of_k`. The reference's code (`utils/scoring.py` and `utils/scorers.py`)
+    was not available, nor were scores to reproduce published numbers from. A port of it gives a tie to the second
+    answer of a pair, which is right half of the time, as pairs are in random order: here a tie is half won.
     """
 
     card = Card(

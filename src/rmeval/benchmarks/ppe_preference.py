@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark
-from rmeval.digests import digest
+from rmeval.benchmarks.base import TableBenchmark
+from rmeval.data.digests import digest
+from rmeval.data.rows import Row
+from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, pooled
-from rmeval.metrics.ppe import METRICS, ranking_records
-from rmeval.tables import EvidenceTable, ItemTable
+from rmeval.metrics.scoring.ppe import METRICS, ranking_records
 from rmeval.types import Contest, Item, Message, Policy, Record, Response
-from rmeval.wording import quoted
 
 __all__ = ["CITATION", "PPEPreference"]
 
@@ -36,10 +36,10 @@ class PPEPreference(TableBenchmark):
 
     Accuracy is over the votes that have a winner, by kind of prompt and by language too. The other numbers compare the
     ranking of the models that wrote the answers by people's votes with that by the reward model's decisions, see
-    `rmeval.metrics.ppe`. The reference's code for these (`utils/scoring.py` and `utils/scorers.py`) could not be had:
-    they follow the Arena-Hard paper (arXiv 2406.11939), whose metrics PPE takes over, a port of PPE's scorer, and what
-    the published numbers are whole fractions of. How the reference counts equal scores is not known; here they lose in
-    the accuracy and are draws in the rankings.
+    `rmeval.metrics.scoring.ppe`. The reference's code for these (`utils/scoring.py` and `utils/scorers.py`) was not
+    available: they follow the Arena-Hard paper (arXiv 2406.11939), whose metrics PPE uses, a port of PPE's scorer, and
+    what the published numbers are whole fractions of. How the reference counts equal scores is not known; here
+    they lose in the accuracy and are draws in the rankings.
     """
 
     card = Card(

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rmeval.benchmarks import Card
+from rmeval.benchmarks.base import TableBenchmark, pair
 from rmeval.benchmarks.reward_bench import CITATION
-from rmeval.benchmarks.source import Row, iterate_rows
-from rmeval.benchmarks.table import TableBenchmark, pair
+from rmeval.data.rows import Row, iterate_rows
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
-from rmeval.metrics.sections import PRIOR_SETS
+from rmeval.metrics.scoring.sections import PRIOR_SETS
 from rmeval.types import Item
-from rmeval.wording import quoted
 
 __all__ = ["PreferenceTestSets"]
 

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 
 from rmeval.benchmarks import Card
+from rmeval.benchmarks.base import TableBenchmark, pair
 from rmeval.benchmarks.function_names import first_function
-from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark, pair
-from rmeval.digests import digest
+from rmeval.data.digests import digest
+from rmeval.data.rows import Row
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, Measure
-from rmeval.metrics.sections import ANALYSES, EXAMPLE_COUNTS, FORMULA, SECTIONS, section_composition
+from rmeval.metrics.scoring.sections import ANALYSES, EXAMPLE_COUNTS, FORMULA, SECTIONS, section_composition
 from rmeval.types import Item, Response
-from rmeval.wording import quoted
 
 __all__ = ["CITATION", "RewardBench"]
 

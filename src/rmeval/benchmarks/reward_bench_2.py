@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark, other_sizes
-from rmeval.digests import digest
+from rmeval.benchmarks.base import TableBenchmark, other_sizes
+from rmeval.data.digests import digest
+from rmeval.data.rows import Row
+from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.errors import DataError
-from rmeval.metrics.comparison import Contested
+from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, Measure, Part, mixed, pooled
 from rmeval.metrics.outcomes import SHARED, Outcomes, joined, outcomes
-from rmeval.metrics.ties import PARTS, REF, TIED, ties_chance, ties_outcomes, ties_shares
-from rmeval.tables import EvidenceTable, ItemTable
+from rmeval.metrics.scoring.ties import PARTS, REF, TIED, ties_chance, ties_outcomes, ties_shares
+from rmeval.metrics.stats.paired import Contested
 from rmeval.types import Contest, Evidence, Item, Message, Policy, Response
-from rmeval.wording import quoted
 
 __all__ = ["RewardBench2"]
 

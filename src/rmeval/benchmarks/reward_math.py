@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark, other_sizes
+from rmeval.benchmarks.base import TableBenchmark, other_sizes
+from rmeval.data.rows import Row
+from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.errors import DataError
+from rmeval.messages import shortened
 from rmeval.metrics.composition import Composition, Counts, pooled
 from rmeval.metrics.outcomes import Outcomes, joined, outcomes
-from rmeval.metrics.ranks import RECIPROCAL, pairs_with_winner, reciprocal_ranks
 from rmeval.metrics.records import accuracy_record
-from rmeval.tables import EvidenceTable, ItemTable
+from rmeval.metrics.scoring.ranks import RECIPROCAL, pairs_with_winner, reciprocal_ranks
 from rmeval.types import Contest, Evidence, Item, Message, Policy, Record, Response
-from rmeval.wording import shortened
 
 __all__ = ["RewardMath"]
 

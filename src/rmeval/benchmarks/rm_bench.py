@@ -10,10 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from rmeval.benchmarks import Card, check_counts, missing_counts
-from rmeval.benchmarks.source import SUFFIXES, Row, locate, read_rows
+from rmeval.benchmarks.locate import SUFFIXES, locate
+from rmeval.data.rows import Row, read_rows
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts
-from rmeval.metrics.style_substance import (
+from rmeval.metrics.scoring.style_substance import (
     ANALYSES,
     CONTESTS,
     DOMAINS,
@@ -24,7 +26,6 @@ from rmeval.metrics.style_substance import (
     styled_responses,
 )
 from rmeval.types import Evidence, Item, Message, Policy, Record
-from rmeval.wording import quoted
 
 __all__ = ["RMBench"]
 

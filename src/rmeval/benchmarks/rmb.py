@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rmeval.benchmarks import Card
-from rmeval.benchmarks.source import Row
-from rmeval.benchmarks.table import TableBenchmark
-from rmeval.conversations import MessageReader
-from rmeval.digests import conversation_digest
+from rmeval.benchmarks.base import TableBenchmark
+from rmeval.data.conversations import MessageReader
+from rmeval.data.digests import conversation_digest
+from rmeval.data.rows import Row
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
 from rmeval.types import Contest, Item, Response
-from rmeval.wording import quoted
 
 __all__ = ["RMB"]
 

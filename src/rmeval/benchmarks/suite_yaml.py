@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rmeval.benchmarks.unpacking import errors_of, text_of, whole_of
+from rmeval.data.unpacking import errors_of, text_of, whole_of
 from rmeval.errors import DataError, reason_of
 from rmeval.limits import limit
-from rmeval.wording import quoted, shortened
+from rmeval.messages import quoted, shortened
 
 __all__ = ["read_yaml"]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks import BUILTIN
-from rmeval.benchmarks.source import SUFFIXES
+from rmeval.benchmarks.locate import SUFFIXES
 from rmeval.benchmarks.suite_yaml import read_yaml
-from rmeval.benchmarks.unpacking import check_path
+from rmeval.data.unpacking import check_path
 from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.plugins import is_file_spec
-from rmeval.wording import quoted
 
 __all__ = ["SUITES", "Entry", "expand"]
 

@@ -27,7 +27,7 @@ def analyze_command(
     rmeval analyze runs/rm-bench/my-model
     """
     from rmeval.cli.logs import show_warnings
-    from rmeval.runs.analyzing import analyze_run
+    from rmeval.results.analyze import analyze_run
 
     show_warnings()
     found = analyze_run(run, policy=policy, variant=variant, benchmark=benchmark)

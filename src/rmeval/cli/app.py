@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rmeval import __version__
+from rmeval._version import __version__
 from rmeval.cli.analyze import analyze_command
 from rmeval.cli.cite import cite_command
 from rmeval.cli.compare import compare_command

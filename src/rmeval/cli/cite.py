@@ -22,7 +22,7 @@ def cite_command(
     rmeval cite runs/ > references.bib
     """
     from rmeval.cli.logs import show_warnings
-    from rmeval.runs.citing import cite_runs
+    from rmeval.results.cite import cite_runs
 
     show_warnings()
     for entry in cite_runs(run, benchmark):

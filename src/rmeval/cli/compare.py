@@ -35,7 +35,7 @@ def compare_command(
     rmeval compare runs/rm-bench
     """
     from rmeval.cli.logs import show_warnings
-    from rmeval.runs.comparing import compare_runs
+    from rmeval.results.compare import compare_runs
 
     show_warnings()
     found = compare_runs(

@@ -41,11 +41,11 @@ def doctor_command(
     from dataclasses import asdict, replace
 
     from rmeval.cli.logs import show_warnings
+    from rmeval.doctor.checkpoint import examine
     from rmeval.models import ModelOptions
     from rmeval.redaction import redacted
     from rmeval.report.tables import print_examination
-    from rmeval.runs.doctor import examine
-    from rmeval.runs.planning import plan
+    from rmeval.runs.plan import plan
 
     show_warnings()
     chosen = wanted.one(benchmark, data)

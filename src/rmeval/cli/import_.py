@@ -51,8 +51,8 @@ def import_command(
     rmeval import scores.json -b rm-bench --data ./data/ -o runs/
     """
     from rmeval.cli.logs import show_warnings
+    from rmeval.importers.run import import_scores
     from rmeval.report.tables import print_report
-    from rmeval.runs.imports import import_scores
 
     show_warnings()
     found = wanted.one(benchmark, data)

@@ -33,8 +33,8 @@ def items_command(
     from rmeval.cli.logs import show_warnings
     from rmeval.errors import explain_os_error
     from rmeval.files import json_bytes, replacing
-    from rmeval.runs.planning import plan
-    from rmeval.runs.scoring import output_file
+    from rmeval.runs.plan import plan
+    from rmeval.runs.score_file import output_file
 
     show_warnings()
     target = None if out is None else output_file(out)

@@ -93,7 +93,8 @@ def _benchmarks() -> list[dict[str, Any]]:
 
 
 def _models() -> list[dict[str, Any]]:
-    from rmeval.models import BASELINES, EMBEDDED, model_names
+    from rmeval.baselines import BASELINES
+    from rmeval.models import EMBEDDED, model_names
 
     about = {
         "random": "a number drawn from the text: chance",

@@ -15,7 +15,7 @@ from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
     from rmeval.benchmarks import Benchmark
-    from rmeval.runs.selection import Selection
+    from rmeval.runs.select import Selection
 
 MODEL = "Model"
 DATA = "Data"
@@ -308,7 +308,7 @@ class Wanted:
 
     def selection(self, n_items: int | None = None) -> Selection:
         """Which of a benchmark's items; `n_items` of them if the command line does not say how many."""
-        from rmeval.runs.selection import Selection
+        from rmeval.runs.select import Selection
 
         given = self._given
         number = n_items if given["n_items"] is None and given["limit"] is None else given["n_items"]

@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, TextIO
 
-from rmeval.wording import shortened, visible
+from rmeval.messages import shortened, visible
 
 __all__ = ["complain", "echo", "echo_json", "prepare", "settle"]
 

@@ -32,7 +32,7 @@ def profile_command(
     """
     from rmeval.api import load_model
     from rmeval.cli.logs import show_warnings
-    from rmeval.runs.profiling import profile_file
+    from rmeval.runs.token_scores import profile_file
 
     show_warnings()
     reader = reader_of(roles, ignore_keys)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rmeval.cli.output import echo
-from rmeval.wording import shortened
+from rmeval.messages import shortened
 
 if TYPE_CHECKING:
     from rmeval.runs.runner import Progress

@@ -35,10 +35,10 @@ def run_command(
     from pathlib import Path
 
     from rmeval.api import load_model
-    from rmeval.benchmarks.source import refuse_unfetched
+    from rmeval.benchmarks.locate import refuse_unfetched
     from rmeval.cli.logs import show_warnings
     from rmeval.report.tables import print_lines, print_report
-    from rmeval.runs.planning import plan
+    from rmeval.runs.plan import plan
     from rmeval.runs.runner import run
 
     show_warnings()

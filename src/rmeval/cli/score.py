@@ -31,7 +31,7 @@ def score_command(
     """
     from rmeval.api import load_model
     from rmeval.cli.logs import show_warnings
-    from rmeval.runs.scoring import score_file
+    from rmeval.runs.score_file import score_file
 
     show_warnings()
     reader = reader_of(roles, ignore_keys)

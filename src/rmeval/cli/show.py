@@ -36,8 +36,8 @@ def show_command(
     """Show the numbers of a run, or a line for each of several. Needs no model and no torch."""
     from rmeval.cli.logs import show_warnings
     from rmeval.errors import RunError
-    from rmeval.runs.folder import open_run
-    from rmeval.runs.manifest import find_runs, finite
+    from rmeval.results.result import open_run
+    from rmeval.store.manifest import find_runs, finite
 
     show_warnings()
     if from_subsets:
@@ -68,7 +68,7 @@ def show_command(
 def _show_lines(run: Path, folders: Sequence[Path], policy: str | None, benchmark: str | None) -> None:
     from rmeval.errors import RunError
     from rmeval.report.tables import print_priors, print_run_line
-    from rmeval.runs.folder import open_run
+    from rmeval.results.result import open_run
 
     shown = []
     for folder in folders:
@@ -83,8 +83,8 @@ def _show_lines(run: Path, folders: Sequence[Path], policy: str | None, benchmar
 
 
 def _show_subsets(file: Path, as_json: bool) -> None:
+    from rmeval.importers.subset_files import read_subset_file
     from rmeval.report.subsets import print_subset_numbers
-    from rmeval.runs.subset_files import read_subset_file
 
     found = read_subset_file(file)
     if not as_json:

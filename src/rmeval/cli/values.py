@@ -7,11 +7,11 @@ from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rmeval.data.json_text import JSONError, parse_json
 from rmeval.errors import RmevalError
-from rmeval.json_text import JSONError, parse_json
 
 if TYPE_CHECKING:
-    from rmeval.conversations import MessageReader
+    from rmeval.data.conversations import MessageReader
 
 __all__ = ["json_values", "key_values", "pairs_of", "places", "reader", "words"]
 
@@ -59,7 +59,7 @@ def pairs_of(text: str | None, option: str) -> dict[str, str] | None:
 
 def reader(roles: str | None, ignore_keys: str | None) -> MessageReader:
     """What reads a file's messages, from --roles and --ignore-keys."""
-    from rmeval.conversations import MessageReader
+    from rmeval.data.conversations import MessageReader
 
     return MessageReader(pairs_of(roles, "--roles") or {}, words(ignore_keys, "--ignore-keys") or ())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rmeval.tables import Codes, EvidenceTable, ItemTable, Mask, starts
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask, starts
 from rmeval.types import Evidence, FloatArray, IntArray, Item, Policy
 
 __all__ = [

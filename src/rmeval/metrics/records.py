@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from rmeval.metrics.intervals import wilson
+from rmeval.baselines import NULL_SCORES
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.metrics.outcomes import Outcomes
-from rmeval.tables import Codes, EvidenceTable, ItemTable
-from rmeval.text import NULL_SCORES
+from rmeval.metrics.stats.intervals import wilson
 from rmeval.types import Policy, Record
 
 __all__ = ["accuracy_record", "make_record", "null_evidence", "with_null"]

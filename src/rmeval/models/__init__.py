@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 from rmeval.errors import ModelError
+from rmeval.messages import shortened
 from rmeval.plugins import is_file_spec, registered
 from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
-from rmeval.wording import shortened
 
 __all__ = [
-    "BASELINES",
     "EMBEDDED",
     "KINDS",
     "ModelOptions",
@@ -38,10 +37,6 @@ _MOST = 1_000_000_000
 Overlength = Literal["error", "skip", "truncate-left"]
 
 KINDS = ("auto", "classifier", "implicit", "comparator")
-
-BASELINES = ("random", "longest", "shortest", "markdown")
-"""What `baseline:NAME` takes."""
-
 
 EMBEDDED = {"rmeval/tiny": Path(__file__).parent / "tiny"}
 """Checkpoints that come with the package, by name."""
@@ -136,7 +131,7 @@ class RewardModel(Protocol):
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Answers requests, in batches, in an order of its own choosing.
 
-        There may be more requests than fit into memory; `rmeval.spool` has what helps with that.
+        There may be more requests than fit into memory; `rmeval.data.spool` has what helps with that.
 
         Raises:
             ModelError: If it cannot be loaded or used.
@@ -198,7 +193,7 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
         raise ModelError(f"{error}: the options are {', '.join(ModelOptions.__dataclass_fields__)}") from error
     _check(options)
     if spec.startswith("baseline:"):
-        from rmeval.models.baselines import Baseline
+        from rmeval.models.baseline import Baseline
 
         _refuse_options(spec, options, ("batch_size",))
         return Baseline(spec.removeprefix("baseline:"))

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rmeval.cache import checked
 from rmeval.engines import AtPositions, LastLogits, LastToken, Readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, refuse
 from rmeval.models.arguments import kept_arguments
 from rmeval.models.labels import Labels
 from rmeval.models.prepare import Preparation, find, logit_tokens, make_engine, make_renderer
-from rmeval.models.profiles import Profile
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
+from rmeval.models.token_scores import Profile
 from rmeval.protocols import pointwise
-from rmeval.sources import checked
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:

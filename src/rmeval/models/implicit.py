@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from rmeval.answers import Answers, KeyIndex
-from rmeval.digests import digest
+from rmeval.cache import checked
+from rmeval.data.digests import digest
+from rmeval.data.keys import KeyIndex
+from rmeval.data.observations import Answers
+from rmeval.data.spool import windows
 from rmeval.engines import TokenLogProbs
 from rmeval.errors import ModelError, RunError
-from rmeval.hub import need_extra
-from rmeval.journal import Journal, read_journal
+from rmeval.extras import need_extra
 from rmeval.models import ModelOptions
 from rmeval.models.arguments import kept_arguments
 from rmeval.models.prepare import Preparation, find, make_engine, make_renderer
 from rmeval.models.sequences import Ready, Window
 from rmeval.protocols import pointwise
-from rmeval.sources import checked
-from rmeval.spool import windows
+from rmeval.store.journal import Journal, read_journal
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from rmeval.spool import windows
+from rmeval.data.spool import windows
 from rmeval.types import Observation, Request
 
 __all__ = ["Imported"]

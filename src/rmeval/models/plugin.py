@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from rmeval.digests import digest
+from rmeval.cache import Sources
+from rmeval.data.digests import digest
+from rmeval.data.spool import windows
 from rmeval.errors import ModelError, RmevalError
 from rmeval.models import ModelOptions, pairwise_protocol
 from rmeval.models.functions import Score, as_score, waited
@@ -18,8 +20,6 @@ from rmeval.plugins import is_file_spec, load_object, one_line
 from rmeval.protocols import pointwise
 from rmeval.protocols.pairwise import parse_preference
 from rmeval.protocols.pointwise import POINTWISE
-from rmeval.sources import Sources
-from rmeval.spool import windows
 from rmeval.types import Observation, Request
 
 __all__ = ["Plugin"]

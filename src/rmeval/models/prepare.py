@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rmeval.answers import KeyIndex
+from rmeval.cache import checked
+from rmeval.data.keys import KeyIndex
+from rmeval.data.spool import Spool, windows
 from rmeval.engines import FirstLogits, OwnForward, Pooled, Readout
 from rmeval.errors import ModelError
-from rmeval.hub import need_extra
+from rmeval.extras import need_extra
 from rmeval.models import ModelOptions
 from rmeval.models.arguments import check_arguments
 from rmeval.models.sequences import Ready, Window, Windows
-from rmeval.sources import checked
-from rmeval.spool import Spool, windows
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rmeval.answers import KeyIndex
-from rmeval.spool import Spool
+from rmeval.data.keys import KeyIndex
+from rmeval.data.spool import Spool
 from rmeval.types import Observation
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 
-from rmeval.answers import Answers
+from rmeval.data.observations import Answers
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
 from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH
-from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import IntArray, Item, Request
 
 __all__ = ["PROTOCOLS", "Protocol"]

@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from rmeval.answers import Answers, count_statuses
-from rmeval.tables import Codes, EvidenceTable, ItemTable
+from rmeval.data.observations import Answers, count_statuses
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.messages import count_of
 from rmeval.types import Contest, FloatArray, IntArray, Item, Observation, Request
-from rmeval.wording import count_of
 
 __all__ = [
     "AGREE",

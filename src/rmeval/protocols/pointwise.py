@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.answers import Answers, count_statuses
-from rmeval.conversations import MessageReader
-from rmeval.digests import conversation_digest, digest
+from rmeval.data.conversations import MessageReader
+from rmeval.data.digests import conversation_digest, digest
+from rmeval.data.observations import Answers, count_statuses
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.errors import DataError
 from rmeval.protocols.pairwise import LABEL_MASS, PAIRWISE_CHOSEN, label_mass_notes
-from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import Conversation, IntArray, Item, Message, Observation, Request
 
 __all__ = [

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rmeval.answers import Answers, count_statuses
-from rmeval.digests import digest
+from rmeval.data.digests import digest
+from rmeval.data.observations import Answers, count_statuses
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.protocols.pairwise import AGREE, MEAN, NET, Pairwise, agreed, net, sign
-from rmeval.tables import Codes, EvidenceTable, ItemTable
 from rmeval.types import FloatArray, IntArray, Item, Observation, Request, Status
 
 __all__ = ["FIRST", "SECOND", "VERDICTS", "VERDICTS_BOTH", "Verdicts", "parse_verdict"]

@@ -8,12 +8,12 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from rmeval.metrics.analysis import Scores
-from rmeval.metrics.calibration import Calibration
+from rmeval.metrics.stats.analysis import Scores
+from rmeval.metrics.stats.calibration import Calibration
 from rmeval.report.comparisons import signed
 from rmeval.report.tables import new_table, percent, with_interval
 from rmeval.report.terminal import Line, make_console
-from rmeval.runs.analyzing import Analysis
+from rmeval.results.analyze import Analysis
 from rmeval.types import Record
 
 __all__ = ["analysis_report", "print_analysis"]

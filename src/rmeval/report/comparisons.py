@@ -8,13 +8,13 @@ from itertools import pairwise
 
 from rich.console import Group, RenderableType
 
-from rmeval.metrics.comparison import Difference
+from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure
-from rmeval.metrics.style_substance import GAP
+from rmeval.metrics.scoring.style_substance import GAP
+from rmeval.metrics.stats.paired import Difference
 from rmeval.report.tables import measure_name, new_table, percent, shown_nulls, with_interval
 from rmeval.report.terminal import Line, make_console
-from rmeval.runs.comparing import Comparison
-from rmeval.wording import count_of
+from rmeval.results.compare import Comparison
 
 __all__ = ["comparison_report", "print_comparison"]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmeval.errors import RunError
-from rmeval.metrics.bias import STRATA
 from rmeval.metrics.composition import Measure
-from rmeval.models.profiles import Profile
+from rmeval.metrics.stats.bias import STRATA
+from rmeval.models.token_scores import Profile
 from rmeval.report.paper import COLOURS, Ink, Theme, bare, check, drawing, label, save
-from rmeval.runs.analyzing import Analysis
-from rmeval.runs.comparing import Comparison
+from rmeval.results.analyze import Analysis
+from rmeval.results.compare import Comparison
 from rmeval.types import Record
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def draw_planes(
     """Draws models as points: `refusals`, over-refusing against under-refusing, and `verbosity` against correctness.
 
     Args:
-        models: By name, a model's numbers: the benchmark's own and those of `rmeval.metrics.analysis.analyse`.
+        models: By name, a model's numbers: the benchmark's own and those of `rmeval.metrics.stats.analysis.analyse`.
         benchmark: The benchmark's id.
         folder: Where the pictures go.
         theme: For light or dark paper.

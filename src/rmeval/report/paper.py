@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from warnings import catch_warnings, simplefilter
 
 from rmeval.errors import RunError
+from rmeval.extras import need_extra
 from rmeval.files import replacing
-from rmeval.hub import need_extra
-from rmeval.wording import visible
+from rmeval.messages import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import RunError
-from rmeval.metrics.style_substance import CONTESTS, LEVELS, level_of
+from rmeval.metrics.scoring.style_substance import CONTESTS, LEVELS, level_of
 from rmeval.report.paper import BLUE, ORANGE, Theme, check, drawing, label, save
 from rmeval.report.tables import percent
-from rmeval.runs.folder import Result
+from rmeval.results.result import Result
 from rmeval.types import STYLES, Record
 
 if TYPE_CHECKING:

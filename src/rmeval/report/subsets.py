@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rmeval.importers.subset_files import SOURCE, SubsetNumbers
 from rmeval.report.tables import measure_name, new_table, percent
 from rmeval.report.terminal import Line, make_console
-from rmeval.runs.subset_files import SOURCE, SubsetNumbers
 
 __all__ = ["print_subset_numbers"]
 

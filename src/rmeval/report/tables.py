@@ -10,18 +10,18 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 
+from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure, headline
-from rmeval.metrics.sections import record_with_prior
-from rmeval.metrics.style_substance import GAP, LEVELS
+from rmeval.metrics.scoring.sections import record_with_prior
+from rmeval.metrics.scoring.style_substance import GAP, LEVELS
 from rmeval.report.terminal import Line, make_console, passage, stacked
-from rmeval.runs.folder import WITHOUT_ERRATA, Result
+from rmeval.results.result import WITHOUT_ERRATA, Result
 from rmeval.types import STYLES, Record
-from rmeval.wording import count_of
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from rmeval.runs.doctor import Examination
+    from rmeval.doctor.checkpoint import Examination
 
 __all__ = [
     "measure_name",

@@ -10,8 +10,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from rmeval.messages import shortened, visible
 from rmeval.redaction import redacted
-from rmeval.wording import shortened, visible
 
 __all__ = ["Line", "Screen", "make_console", "passage", "stacked"]
 

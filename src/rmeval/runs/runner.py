@@ -16,25 +16,26 @@ from typing import Any
 
 import numpy as np
 
-from rmeval import __version__
-from rmeval.answers import Answers, KeyIndex
-from rmeval.digests import gold_digest
+from rmeval._version import __version__
+from rmeval.data.digests import gold_digest
+from rmeval.data.keys import KeyIndex
+from rmeval.data.memory import release_free
+from rmeval.data.observations import Answers
+from rmeval.data.tables import Codes
 from rmeval.errors import DamagedError, RunError, explain_os_error
-from rmeval.journal import Journal
-from rmeval.memory import release_free
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import PROTOCOLS
 from rmeval.protocols.pointwise import POINTWISE, Pointwise
 from rmeval.redaction import redacted
-from rmeval.runs.asked import ask_journal, asked
-from rmeval.runs.folder import Result, compute, write_derived
-from rmeval.runs.items import add_tokens, read_items, write_items
-from rmeval.runs.leftovers import remove_leftovers
-from rmeval.runs.lock import Lock
-from rmeval.runs.manifest import SCHEMA, read_manifest, run_id, write_json
-from rmeval.runs.planning import Plan
-from rmeval.runs.stored import StoredRun
-from rmeval.tables import Codes
+from rmeval.results.result import Result, compute, write_derived
+from rmeval.runs.plan import Plan
+from rmeval.store.items import add_tokens, read_items, write_items
+from rmeval.store.journal import Journal
+from rmeval.store.leftovers import remove_leftovers
+from rmeval.store.lock import Lock
+from rmeval.store.manifest import SCHEMA, read_manifest, run_id, write_json
+from rmeval.store.requests import ask_journal, asked
+from rmeval.store.run import StoredRun
 from rmeval.types import Request
 
 __all__ = ["Progress", "RunWriter", "observe_missing", "refuse_no_scores", "run", "silent"]

@@ -20,8 +20,9 @@ from rmeval.benchmarks.synthetic.safety import KINDS as SAFETY
 from rmeval.benchmarks.synthetic.safety import safety_twins
 from rmeval.benchmarks.synthetic.twins import Twins, word
 from rmeval.errors import DataError
+from rmeval.messages import quoted, shortened
 from rmeval.metrics.composition import Composition, Counts
-from rmeval.metrics.style_substance import (
+from rmeval.metrics.scoring.style_substance import (
     ANALYSES,
     CONTESTS,
     DOMAINS,
@@ -32,7 +33,6 @@ from rmeval.metrics.style_substance import (
     styled_responses,
 )
 from rmeval.types import Evidence, Item, Message, Policy, Record
-from rmeval.wording import quoted, shortened
 
 __all__ = ["VERSION", "RMBenchSynthetic", "generate"]
 

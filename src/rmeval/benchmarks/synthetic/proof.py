@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from rmeval.benchmarks.synthetic.twins import Texts, Twins
+from rmeval.data.style import count_text
 from rmeval.errors import DataError
-from rmeval.text import count_text
 
 __all__ = ["check_code", "check_form"]
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.errors import ModelError, reason_of
-from rmeval.hub import need_extra
+from rmeval.extras import need_extra
 
 __all__ = ["adapter_modules", "lay_over", "leaves_base_alone", "task_of"]
 

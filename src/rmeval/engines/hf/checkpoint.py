@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from transformers.configuration_utils import get_configuration_file
 
+from rmeval.cache import Sources
 from rmeval.engines.hf.weights import WHOLE, Layout, Weights, find_weights, getter, head_names, read_config
 from rmeval.errors import ModelError
 from rmeval.hub import hub_file, is_absent, is_cached, is_hub_id
-from rmeval.sources import Sources
 
 __all__ = ["Checkpoint", "find_checkpoint", "find_tokenizer", "tokenizer_source"]
 

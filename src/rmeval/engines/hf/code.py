@@ -14,7 +14,7 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.errors import ModelError
-from rmeval.wording import shortened
+from rmeval.messages import shortened
 
 __all__ = [
     "HEADS",

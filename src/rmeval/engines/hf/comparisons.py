@@ -11,7 +11,7 @@ import jinja2
 import jinja2.sandbox
 import numpy as np
 
-from rmeval.digests import digest
+from rmeval.data.digests import digest
 from rmeval.engines.hf.boundary import Rendered
 from rmeval.engines.hf.render import Renderer
 from rmeval.engines.hf.templates import bounded

@@ -18,6 +18,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from rmeval.cache import Sources
 from rmeval.engines.hf import LOADING_ERRORS
 from rmeval.engines.hf.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, Tools, tokenise
 from rmeval.engines.hf.templates import ChatTemplate, with_date
@@ -25,7 +26,6 @@ from rmeval.engines.hf.tokenizer import load_tokenizer
 from rmeval.engines.hf.variables import check_variables, variables_of
 from rmeval.engines.hf.visibility import CONTENT, Hidden, Visibility
 from rmeval.errors import ModelError, reason_of
-from rmeval.sources import Sources
 from rmeval.types import Conversation
 
 __all__ = ["Boundary", "Rendered", "Renderer", "TokenArray"]

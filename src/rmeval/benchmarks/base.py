@@ -1,0 +1,198 @@
+"""What benchmarks that are read from tables have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from rmeval.benchmarks import Card, check_counts, missing_counts
+from rmeval.benchmarks.locate import locate
+from rmeval.data.digests import conversation_digest
+from rmeval.data.rows import Row, iterate_rows
+from rmeval.data.tables import EvidenceTable, ItemTable
+from rmeval.messages import count_of
+from rmeval.metrics.composition import Composition, Counts, Measure, by_subset
+from rmeval.metrics.outcomes import Outcomes, outcomes
+from rmeval.metrics.scoring.aggregates import composed_records
+from rmeval.types import Contest, Conversation, Evidence, Item, Message, Policy, Record, Response
+
+__all__ = ["PAIR", "TableBenchmark", "labelled", "other_sizes", "pair"]
+
+PAIR = (Contest((0, 1), 0, "chosen/rejected"),)
+"""The contest of a better and a worse answer, in this order."""
+
+
+class TableBenchmark(ABC):
+    """A benchmark whose items come from rows of files, and whose numbers are made of accuracies.
+
+    Attributes:
+        card: What it is.
+        files: Paths of its files in the source's repository, or `owner/name@revision:path` where it has several.
+        copies: Paths of the same data in other places, such as a clone of the authors' repository.
+        weights: Weights of numbers in the averages above them, where that is not their number of items.
+        parts: What must be there for the numbers to be comparable with published ones: subsets by part.
+        whole: The number that there is none of unless something of each part is there, such as `overall`.
+        data: The file, folder or hub id that is read instead of the pinned source, if any.
+    """
+
+    card: Card
+    files: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    weights: Mapping[Measure, float] = MappingProxyType({})
+    parts: Mapping[str, Sequence[str]] = MappingProxyType({})
+    whole = ""
+    spec = ""
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(self, data: str | None = None) -> None:
+        """Takes the place of the data: a file, a folder, another hub id, or None for the pinned source."""
+        self.data = data
+
+    def load(self) -> Iterator[Item]:
+        """Reads the items one by one.
+
+        Raises:
+            DataError: If the data are not there or not of the expected form; or the pinned source has other numbers of
+                items than the card says.
+        """
+        counts: dict[str, int] = {}
+        paths = locate(self.card, self.files, self.data, self.copies)
+        for row in self.gathered(_with_all_input(row for path in paths for row in self.rows(path))):
+            for item in self.items(row):
+                counts[item.subset] = counts.get(item.subset, 0) + 1
+                yield item
+        if self.data is None:
+            check_counts(self.card, counts)
+
+    def rows(self, path: Path) -> Iterable[Row]:
+        """The rows of a file; those of files of another form, or with what the file's place says, where overridden."""
+        return iterate_rows(path)
+
+    def gathered(self, rows: Iterable[Row]) -> Iterable[Row]:
+        """The rows of all files; where overridden, those that make one item put together."""
+        return rows
+
+    @abstractmethod
+    def items(self, row: Row) -> Iterable[Item]:
+        """The items of a row; none of one that the benchmark leaves out."""
+
+    def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
+        """Who won what."""
+        return outcomes(items, evidence, policy)
+
+    def composition(self, counts: Counts) -> Composition:
+        """What the numbers are made of: accuracy by subset, and of all contests."""
+        return by_subset(counts)
+
+    def chance(self, items: ItemTable) -> Mapping[Measure, float]:
+        """What random scores get, of numbers of which equal scores with ties shared get something else; none here."""
+        return {}
+
+    def formula(self, measure: Measure) -> str:
+        """Name and version of a number's formula: `accuracy@1`, or the metric after the benchmark's id."""
+        return "accuracy@1" if measure[0] == "accuracy" else f"{self.card.id}/{measure[0]}@1"
+
+    def aggregate(
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+    ) -> list[Record]:
+        """A record of each number of `composition`, and what `further` adds."""
+        table = ItemTable.of(items)
+        seen = EvidenceTable.of(table, evidence)
+        found = self.outcomes(table, seen, policy)
+        return [
+            *composed_records(self.card.id, found, self.composition, policy, self.formula, self.weights, intervals),
+            *self.further(table, seen, policy, intervals),
+        ]
+
+    def further(self, items: ItemTable, evidence: EvidenceTable, policy: Policy, intervals: bool) -> Iterable[Record]:
+        """Records of numbers that are not made of accuracies; none, but where overridden."""
+        return []
+
+    def notes(self, items: Sequence[Item]) -> list[str]:
+        """Parts that are missing or not whole, and counts that differ from the published ones."""
+        there = set(ItemTable.of(items).counts)
+        parts = self.parts or {name: (name,) for name in self.card.counts}
+        missing = [part for part, subsets in parts.items() if not there & set(subsets)]
+        partial = [part for part, subsets in parts.items() if part not in missing and not there >= set(subsets)]
+        notes = []
+        if missing:
+            notes.append(f"{f'no {self.whole}: ' if self.whole else ''}there are no items of {_few(missing)}")
+        if partial:
+            notes.append(f"incomplete, and so not comparable with published numbers: {_few(partial)}")
+        return notes + missing_counts(self.card, items)
+
+
+def _with_all_input(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows, as long as none holds a part of the input that is not read."""
+    for row in rows:
+        row.refuse_input()
+        yield row
+
+
+def pair(
+    subset: str,
+    number: object,
+    prompt: str | Conversation,
+    better: str | Response,
+    worse: str | Response,
+    cluster: str | None = None,
+) -> Item:
+    """A better and a worse answer to a prompt, as an item `<subset>/<number>`.
+
+    Args:
+        subset: Its subset.
+        number: What tells it from others of its subset.
+        prompt: What the user says, or a conversation.
+        better: The better answer.
+        worse: The worse answer.
+        cluster: The problem behind it; by the prompt if None.
+    """
+    conversation = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    return Item(
+        id=f"{subset}/{number}",
+        subset=subset,
+        prompt=conversation,
+        responses=(
+            Response(better, 1.0) if isinstance(better, str) else better,
+            Response(worse, 0.0) if isinstance(worse, str) else worse,
+        ),
+        contests=PAIR,
+        cluster=cluster or conversation_digest(conversation),
+    )
+
+
+def labelled(row: Row, stem: str) -> tuple[str, str]:
+    """The better and the worse of the texts in columns `<stem>1` and `<stem>2`; column `label` says which is better.
+
+    Raises:
+        DataError: If the label is neither 1 nor 2, or a text is missing.
+    """
+    label = row.label("label")
+    return row.text(f"{stem}{label}"), row.text(f"{stem}{3 - label}")
+
+
+def other_sizes(items: Sequence[Item], size: int, subsets: Collection[str]) -> list[str]:
+    """A sentence if items of some subsets have other numbers of answers than the published ones; else none.
+
+    Args:
+        items: The items.
+        size: The published number of answers of each.
+        subsets: The subsets.
+    """
+    table = ItemTable.of(items)
+    inside = np.isin(table.subset, [code for code, name in enumerate(table.subsets) if name in subsets])
+    other = int((inside & (np.diff(table.offsets) != size)).sum())
+    return [f"not comparable with published numbers: {count_of(other, 'item')} without {size} answers"] if other else []
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
+
+
+_NAMED = 6

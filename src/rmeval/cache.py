@@ -1,0 +1,207 @@
+"""Digests of files, remembered between processes, and whether the files still are what they were taken of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from rmeval.data.digests import digest
+from rmeval.errors import ModelError, RmevalError
+from rmeval.files import json_bytes, opened, replacing, stamp
+
+__all__ = ["Sources", "checked", "files_digest"]
+
+T = TypeVar("T")
+
+
+class Sources:
+    """Some files of a folder, and the digest that they had.
+
+    Between the digest and the loading, and while a model reads weights from files that are mapped into memory, another
+    process may write to them. `check` notices that, so that no score is filed under a digest of other files.
+
+    Attributes:
+        digest: SHA-256 over the files' names and contents.
+    """
+
+    def __init__(self, folder: Path, find: Callable[[], Iterable[Path]]) -> None:
+        """Takes the digest of what there is now.
+
+        Args:
+            folder: What names are relative to.
+            find: Lists the files; it is called again where a folder has changed.
+
+        Raises:
+            RmevalError: What `find` raises.
+        """
+        self._folder = folder
+        self._find = find
+        # The states first: what changes while sums are computed is noticed by the next check.
+        self._files = self._found()
+        self._states = self._now()
+        self.digest = self._digest()
+
+    def check(self) -> None:
+        """Compares the files with the digest; sums are computed again only where a file's state says that it changed.
+
+        Raises:
+            ModelError: If one has changed.
+        """
+        if self._now() == self._states:
+            return
+        try:
+            files = self._found()
+            self._files, before = files, self._files
+            states = self._now()
+            if files == before and self._digest() == self.digest:
+                self._states = states
+                return
+        except (OSError, RmevalError):
+            pass  # A file has gone, or the index names others.
+        raise ModelError(
+            f"files of {self._folder} changed after rmeval took their digest, so that scores would be filed under the "
+            "wrong one: wait until nothing writes to them, and give the command again"
+        )
+
+    def _found(self) -> list[Path]:
+        return sorted(set(self._find()), key=lambda path: (path.name, self._name(path)))
+
+    def _name(self, path: Path) -> str:
+        return os.path.relpath(path, self._folder).replace(os.sep, "/")
+
+    def _digest(self) -> str:
+        names = [self._name(path) for path in self._files]
+        # The sum over plain folders takes in the names of files alone; two in different folders may have the same.
+        inner = [name for name in names if "/" in name]
+        return files_digest(self._files) + (f" in {digest(names)[:16]}" if inner else "")
+
+    def _now(self) -> dict[Path, tuple[int, ...] | None]:
+        # A folder's own stamp changes when a file comes or goes that loading would prefer.
+        return {path: stamp(path) for path in [*self._files, *(path.parent for path in self._files)]}
+
+
+def checked(batches: Iterable[T], sources: Sequence[Sources]) -> Iterator[T]:
+    """Hands out what was computed, each time after a check that it was computed of the files that the digest is of."""
+    for batch in batches:
+        for one in sources:
+            one.check()
+        yield batch
+
+
+_CHUNK = 1 << 24
+
+
+_ENDS = 1 << 16
+
+
+_FRESH = 2_000_000_000
+"""Nanoseconds for which a file may change again without another time: clocks of file systems are coarse."""
+
+
+_MOST = 4096
+
+
+_TRIES = 5
+
+
+_SUMS = re.compile("[0-9a-f]{64} [0-9a-f]{64}")
+
+
+def files_digest(paths: Sequence[Path]) -> str:
+    """SHA-256 over the names and SHA-256 sums of files.
+
+    Sums are remembered in `$XDG_CACHE_HOME/rmeval/sha256.json`, for a file that is the same by path, device, inode,
+    size and times, and whose beginning and end are the same; where that cannot be written, they are computed each time.
+
+    Args:
+        paths: The files.
+
+    Raises:
+        OSError: If one cannot be read.
+    """
+    memory = _memory()
+    known = {} if memory is None else _read(memory)
+    sums: list[tuple[str, str]] = []
+    fresh: dict[str, str] = {}
+    for path in sorted(paths, key=lambda path: path.name):
+        key, total, ends = _sum(path, known)
+        sums.append((path.name, total))
+        if key is not None and known.get(key) != f"{total} {ends}":
+            fresh[key] = f"{total} {ends}"
+    if fresh and memory is not None:
+        _write(memory, fresh)
+    return hashlib.sha256(json.dumps(sums).encode()).hexdigest()
+
+
+def _memory() -> Path | None:
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # No HOME, and no entry of the user.
+        return None
+    return Path(home) / "rmeval" / "sha256.json"
+
+
+def _read(memory: Path) -> dict[str, str]:
+    """What is remembered; a file that holds anything else is dropped."""
+    try:
+        with opened(memory) as file:
+            found = json.loads(file.read())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, str) and _SUMS.fullmatch(value)}
+
+
+def _write(memory: Path, fresh: Mapping[str, str]) -> None:
+    with suppress(OSError):
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        # Read again: another process may have written meanwhile. The oldest come first, and go first.
+        known = {key: value for key, value in _read(memory).items() if key not in fresh} | dict(fresh)
+        with replacing(memory) as file:
+            file.write(json_bytes(dict(list(known.items())[-_MOST:])))
+
+
+def _sum(path: Path, known: Mapping[str, str]) -> tuple[str | None, str, str]:
+    """The key that a file is remembered by, its sum and that of its ends; no key where it may change unseen."""
+    for _ in range(_TRIES):
+        with opened(path) as file:
+            before = os.fstat(file.fileno())
+            key = _key(path, before)
+            ends = _ends(file, before.st_size)
+            total, _, known_ends = known.get(key, "").partition(" ")
+            if ends != known_ends:
+                total = _whole(file)
+            if _key(path, os.fstat(file.fileno())) == key:
+                steady = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _FRESH
+                return key if steady else None, total, ends
+    raise OSError(None, "it is being written: try again when it is whole", str(path))
+
+
+def _key(path: Path, found: os.stat_result) -> str:
+    parts = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return "|".join([str(path.resolve()), *map(str, parts)])
+
+
+def _ends(file: BinaryIO, size: int) -> str:
+    """The sum of a file's beginning and end, which are read each time."""
+    total = hashlib.sha256(file.read(_ENDS))
+    if size > _ENDS:
+        file.seek(max(size - _ENDS, _ENDS))
+        total.update(file.read(_ENDS))
+    file.seek(0)
+    return total.hexdigest()
+
+
+def _whole(file: BinaryIO) -> str:
+    total = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        total.update(chunk)
+    return total.hexdigest()

@@ -1,0 +1,72 @@
+"""Digests: how equal things are recognised across processes and machines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rmeval.types import Conversation, Item
+
+__all__ = ["contents_digest", "conversation_digest", "digest", "gold_digest", "item_digests", "unordered_digest"]
+
+
+def digest(value: Any) -> str:
+    """32 hex digits of BLAKE2b over the value's canonical JSON (sorted keys, no spaces)."""
+    return hashlib.blake2b(_canonical(value), digest_size=16).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def conversation_digest(conversation: Conversation, tools: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Digest of a conversation: roles, contents, and where there are any, tool calls and the like, and tools."""
+    messages: list[Any] = [
+        [message.role, message.content, *([extras] if (extras := message.extras) else [])] for message in conversation
+    ]
+    return digest([*messages, {"tools": list(tools)}] if tools else messages)
+
+
+def item_digests(item: Item) -> tuple[str, ...]:
+    """The conversation digest of each response of an item that has its texts."""
+    return tuple(conversation_digest(item.conversation(index), item.tools) for index in range(len(item.responses)))
+
+
+def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Digest of what a benchmark asks: item ids with their conversation digests, in any order.
+
+    Answers are sorted within an item, because their order often tells which is right, and gold is not asked.
+    """
+    return unordered_digest([name, *sorted(contents)] for name, contents in digests)
+
+
+def gold_digest(items: Iterable[tuple[Item, Sequence[str]]]) -> str:
+    """Digest of what a benchmark knows: which conversation has what gold and wins what, in any order of items.
+
+    Args:
+        items: The items, whose texts are not needed, each with the conversation digest of each response.
+    """
+    return unordered_digest(_known(item, own) for item, own in items)
+
+
+def _known(item: Item, own: Sequence[str]) -> list[Any]:
+    golds = [[content, response.gold] for content, response in zip(own, item.responses, strict=True)]
+    contests = [[[own[member] for member in c.members], c.gold, c.tag] for c in item.contests]
+    return [item.id, golds, contests, _WEIGHT]
+
+
+_WEIGHT = 1.0
+"""Items had a weight once, which no number depended on; with it, the digests in run folders of that time stay valid."""
+
+
+def unordered_digest(values: Iterable[Any]) -> str:
+    """32 hex digits that are the same in whatever order the values come, without keeping them.
+
+    The sum of the values' 256-bit digests modulo 2^256 (the additive multiset hash of Bellare and Micciancio 1997,
+    EUROCRYPT, section 5), shortened.
+    """
+    total = sum(int.from_bytes(hashlib.blake2b(_canonical(value), digest_size=32).digest(), "big") for value in values)
+    return digest(total % 2**256)

@@ -1,0 +1,103 @@
+"""Distinct requests, found by key."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from rmeval.data.tables import Codes
+from rmeval.types import IntArray
+
+__all__ = ["KeyIndex"]
+
+_Halves = npt.NDArray[np.uint64]
+
+
+class KeyIndex:
+    """The distinct requests among many, found by key.
+
+    Attributes:
+        rows: int32[m], for each of the given keys its row among the distinct ones.
+        first: bool[m], whether the key was not given before.
+    """
+
+    def __init__(self, keys: Iterable[Sequence[str]]) -> None:
+        """Takes keys of 32 hex digits, in pieces of any size."""
+        high, low = _columns(keys)
+        order = _order(high)
+        high = _picked(high, order)
+        low = _picked(low, order)
+        same = high[1:] == high[:-1]
+        if (same & (low[1:] != low[:-1])).any():
+            again = np.lexsort((low, high))
+            order, high, low = order[again], high[again], low[again]
+        new = np.ones(len(order), bool)
+        new[1:] = ~same | (low[1:] != low[:-1])
+        self.rows = np.empty(len(order), np.int32)
+        self.first = np.empty(len(order), bool)
+        done = -1
+        for part in _parts(len(order)):
+            rows = np.cumsum(new[part], dtype=np.int32) + done
+            self.rows[order[part]], self.first[order[part]] = rows, new[part]
+            done = int(rows[-1])
+        self._high, self._low = (high, low) if new.all() else (high[new], low[new])
+
+    def __len__(self) -> int:
+        return len(self._high)
+
+    def find(self, keys: Sequence[str]) -> IntArray:
+        """int64[k]: the row of each key, or -1 where it is none of the given ones."""
+        high, low = _halves(bytes.fromhex("".join(keys)))
+        rows = np.searchsorted(self._high, high).astype(np.int64)
+        found = np.full(len(rows), -1, np.int64)
+        open_ = np.arange(len(rows))
+        # Keys may share their first half; then the one that was meant is among the next.
+        while len(open_):
+            open_ = open_[rows[open_] < len(self)]
+            open_ = open_[self._high[rows[open_]] == high[open_]]
+            same = self._low[rows[open_]] == low[open_]
+            found[open_[same]] = rows[open_[same]]
+            open_ = open_[~same]
+            rows[open_] += 1
+        return found
+
+
+def _columns(keys: Iterable[Sequence[str]]) -> list[_Halves]:
+    """The first and the second half of each key; nothing else of them is left in memory."""
+    halves = array("Q"), array("Q")
+    for piece in keys:
+        for half, column in zip(halves, _halves(bytes.fromhex("".join(piece))), strict=True):
+            half.frombytes(column.tobytes())
+    return [np.frombuffer(half, np.uint64) if half else np.empty(0, np.uint64) for half in halves]
+
+
+def _order(column: _Halves) -> Codes:
+    """int32[m]: where the values are in sorted order, equal ones as they came; found for a sixteenth at a time."""
+    order, start = np.empty(len(column), np.int32), 0
+    highest = column.view(np.uint8)[7 if sys.byteorder == "little" else 0 :: 8]
+    for part in range(0, 256, 16):
+        own = np.flatnonzero((highest >= part) & (highest < part + 16))
+        order[start : start + len(own)] = own[np.argsort(column[own], kind="stable")]
+        start += len(own)
+    return order
+
+
+def _picked(column: _Halves, order: Codes) -> _Halves:
+    """`column[order]`, which in one piece would need another eight bytes for each position."""
+    found = np.empty_like(column)
+    for part in _parts(len(order)):
+        found[part] = column[order[part]]
+    return found
+
+
+def _parts(length: int, size: int = 1 << 16) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, length, size))
+
+
+def _halves(data: bytes) -> tuple[_Halves, _Halves]:
+    pairs = np.frombuffer(data, np.uint64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]

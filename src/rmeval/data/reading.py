@@ -1,0 +1,265 @@
+"""Reading tables from files: JSON Lines, JSON, CSV and parquet, with errors that say where."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from rmeval.data.json_text import JSONError, json_values, parse_json
+from rmeval.data.parquet import Unreadable, parquet_rows
+from rmeval.data.unpacking import errors_of, first_line_of, lines_of, text_of, whole_of
+from rmeval.errors import DataError
+from rmeval.limits import limit
+from rmeval.messages import quoted, shortened
+
+__all__ = ["SUFFIXES", "Placed", "iterate_fields", "kind_of", "read_json", "read_object", "stem_of"]
+
+_PACKED = ("", ".gz", ".zst")
+SUFFIXES = (*(f"{kind}{packed}" for kind in (".jsonl", ".ndjson", ".json", ".csv") for packed in _PACKED), ".parquet")
+"""Endings of the names of files that can be read."""
+Placed = tuple[dict[str, Any], str]
+"""The fields of a row, and where it stands."""
+
+
+def iterate_fields(path: Path, nested: bool = False) -> Iterator[Placed]:
+    """Reads a table from JSON Lines, JSON, CSV or parquet, by the file's ending.
+
+    JSON and JSON Lines are recognised by their contents: either may have the name of the other, and objects may follow
+    one another over several lines. Files may be compressed with gzip or Zstandard, whatever their name says.
+
+    Args:
+        path: The file.
+        nested: Whether JSON may also be an object; each list of objects in it holds rows then.
+
+    Raises:
+        DataError: If the file is missing, empty, broken (with the line) or of an unknown kind.
+    """
+    row = None
+    with errors_of(path):
+        for row in _READERS[_suffix(path)](path, nested):
+            yield row
+    if row is None:
+        raise DataError(f"{path} holds no rows: it must hold at least one")
+
+
+def read_json(path: Path) -> Any:
+    """Reads one JSON document, which may be compressed.
+
+    Raises:
+        DataError: If it is broken, with the line.
+    """
+    with errors_of(path), text_of(path) as file:
+        return _document(whole_of(file, path), path)
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The object that a file of JSON is; None where the file holds a list, several objects, or no JSON.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    if not path.name.endswith(tuple(f".json{packed}" for packed in _PACKED)):
+        return None
+    with errors_of(path), text_of(path) as file:
+        first = first_line_of(file, path)
+        if not first.lstrip().startswith("{"):
+            return None
+        # Of JSON Lines no more than two lines are read.
+        rest = first_line_of(file, path) if _parsed(first)[0] == "whole" else whole_of(file, path)
+    try:
+        found: dict[str, Any] = parse_json(first + rest)
+    except ValueError:
+        return None  # Several objects, or a broken one, which the reader of rows refuses.
+    return found
+
+
+def stem_of(path: Path) -> str:
+    """A file's name without the ending that says what kind it is; dots of the name itself stay."""
+    name = path.name
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return path.stem
+
+
+def _suffix(path: Path) -> str:
+    for suffix in SUFFIXES:
+        if path.name.endswith(suffix):
+            return "." + suffix.split(".")[1]
+    raise DataError(f"{path} is of a kind that cannot be read: use one of {', '.join(SUFFIXES)}")
+
+
+def kind_of(value: object) -> str:
+    """What kind of value it is, in the words of JSON."""
+    if isinstance(value, Unreadable):
+        return f"a value that cannot be read ({value.reason})"
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+_KINDS: dict[type, str] = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+    bytes: "bytes",
+}
+
+
+def _object(value: Any, where: str) -> Placed:
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: a row must be a JSON object, not {kind_of(value)}: check that it is the data file")
+    if len(value) > (most := limit("COLUMNS")):
+        raise DataError(f"{where}: the row has {len(value):,} columns, more than {most:,} (RMEVAL_MAX_COLUMNS)")
+    return value, where
+
+
+def _json(path: Path, nested: bool) -> Iterator[Placed]:
+    """The rows of JSON or JSON Lines, which the first line that is not blank shows, and whether others follow."""
+    with text_of(path) as file:
+        lines = lines_of(file, path)
+        if (first := next(lines, None)) is None:
+            return
+        state, value = _parsed(first[1])
+        second = None if state == "open" else next(lines, None)
+        head = [first, second] if second else [first]
+        if _is_lines(state, value, second is not None, _suffix(path) != ".json"):
+            yield from _rows_of_lines(chain(head, lines), path)
+            return
+        if state != "whole" or second is not None:
+            text = "\n" * (first[0] - 1) + "".join(line for _, line in head) + whole_of(file, path)
+            found = _objects(text, path) if text.lstrip().startswith("{") else []
+            value = found if len(found) > 1 else found[0] if found else _document(text, path)
+    yield from _rows_of_document(value, path, nested)
+
+
+def _parsed(line: str) -> tuple[str, Any]:
+    """Whether a line is a `whole` value, then with the value, or the beginning of an `open` one, or `broken`."""
+    try:
+        return "whole", parse_json(line)
+    except json.JSONDecodeError as error:
+        return ("open" if error.pos >= len(line.rstrip()) else "broken"), None
+    except JSONError:
+        return "broken", None
+
+
+def _is_lines(state: str, value: Any, more: bool, named: bool) -> bool:
+    """Whether a file is JSON Lines, from its first line, whether others follow, and whether it is named so."""
+    if isinstance(value, dict):
+        return more or named
+    table = not more and isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+    return named and state != "open" and not table
+
+
+def _objects(text: str, path: Path) -> list[Any]:
+    """Objects that follow one another over several lines; none if the text is anything else."""
+    try:
+        return list(json_values(text))
+    except json.JSONDecodeError:
+        return []
+    except JSONError as error:
+        raise _refused(error, path) from error
+
+
+def _document(text: str, path: Path) -> Any:
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path} line {error.lineno}: broken JSON ({error.msg}): correct it, or download the file again"
+        ) from error
+    except JSONError as error:
+        raise _refused(error, path) from error
+
+
+def _refused(error: JSONError, where: object) -> DataError:
+    return DataError(f"{where}: {error}: correct it")
+
+
+def _rows_of_document(document: Any, path: Path, nested: bool) -> Iterator[Placed]:
+    if nested and isinstance(document, dict):
+        for name, values in document.items():
+            if isinstance(values, list) and any(isinstance(value, dict) for value in values):
+                for number, value in enumerate(values):
+                    yield _object(value, f"{path} {shortened(name)} entry {number}")
+        return
+    if not isinstance(document, list):
+        raise DataError(f"{path} must hold a list of objects, not {kind_of(document)}: check that it is the data file")
+    for number, value in enumerate(document):
+        yield _object(value, f"{path} entry {number}")
+
+
+def _rows_of_lines(lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Placed]:
+    for number, line in lines:
+        where = f"{path} line {number}"
+        try:
+            value = parse_json(line)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{where}: broken JSON ({error.msg} at column {error.colno}): correct or remove the line"
+            ) from error
+        except JSONError as error:
+            raise _refused(error, where) from error
+        yield _object(value, where)
+
+
+class _Records:
+    """Lines, of which those of one record come to no more than a line may.
+
+    Attributes:
+        size: The characters of the record so far.
+    """
+
+    def __init__(self, path: Path, lines: Iterator[tuple[int, str]]) -> None:
+        self._path, self._lines, self._most, self.size = path, lines, limit("LINE_BYTES"), 0
+
+    def __iter__(self) -> _Records:
+        return self
+
+    def __next__(self) -> str:
+        number, line = next(self._lines)
+        self.size += len(line)
+        if self.size > self._most:
+            raise DataError(
+                f"{self._path} line {number}: a row is longer than {self._most:,} characters: check its quotes, or set "
+                "RMEVAL_MAX_LINE_BYTES"
+            )
+        return line
+
+
+def _csv(path: Path, nested: bool) -> Iterator[Placed]:
+    longest = limit("LINE_BYTES")
+    csv.field_size_limit(longest)
+    with text_of(path, newline="") as file:
+        records = _Records(path, lines_of(file, path, blank=True))
+        reader = csv.reader(records, strict=True)
+        names = next(reader, [])
+        if len(names) > (most := limit("COLUMNS")):
+            raise DataError(f"{path} line 1: there are {len(names):,} columns, more than {most:,} (RMEVAL_MAX_COLUMNS)")
+        if len(set(names)) < len(names):
+            twice = Counter(names).most_common(1)[0][0]
+            raise DataError(f"{path} line 1: two columns have the name {quoted(twice)}: rename one")
+        for values in reader:
+            records.size = 0
+            if not values:
+                continue
+            where = f"{path} line {reader.line_num}"
+            if len(values) != len(names):
+                raise DataError(f"{where}: this row has not as many fields as the header: check its quotes and commas")
+            yield dict(zip(names, values, strict=True)), where
+
+
+_READERS: dict[str, Callable[[Path, bool], Iterator[Placed]]] = {
+    ".jsonl": _json,
+    ".ndjson": _json,
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": lambda path, nested: parquet_rows(path),
+}

@@ -1,0 +1,325 @@
+"""Items and evidence as columns, so that a million of them fit into memory and numpy does the arithmetic."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
+from itertools import compress
+from typing import Any, NamedTuple, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from rmeval.data.spool import Spool
+from rmeval.errors import DataError
+from rmeval.types import Contest, Evidence, FloatArray, IntArray, Item, Response
+
+__all__ = [
+    "Codes",
+    "EvidenceTable",
+    "ItemTable",
+    "ItemTableBuilder",
+    "Mask",
+    "Shape",
+    "starts",
+]
+
+Key = TypeVar("Key", bound=Hashable)
+Codes = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+
+class Shape(NamedTuple):
+    """What many items have in common: all of an item but its id, subset, cluster and texts."""
+
+    responses: tuple[Response, ...]
+    contests: tuple[Contest, ...]
+    group: str | None
+    meta: str
+
+
+class Names(Sequence[str]):
+    """Strings in order, which wait on disk where there are many."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._spool: Spool[list[str]] = Spool()
+        self._pending: list[str] = []
+        self._last: tuple[int, list[str]] = (-1, [])
+        for name in names:
+            self.append(name)
+
+    def append(self, name: str) -> None:
+        """Takes another string in."""
+        self._pending.append(name)
+        if len(self._pending) == _CHUNK:
+            self._spool.append(self._pending)
+            self._pending = []
+
+    def __len__(self) -> int:
+        return _CHUNK * len(self._spool) + len(self._pending)
+
+    def __iter__(self) -> Iterator[str]:
+        for window in self._spool:
+            yield from window
+        yield from self._pending
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        chunk, place = divmod(range(len(self))[index], _CHUNK)
+        if chunk == len(self._spool):
+            return self._pending[place]
+        if self._last[0] != chunk:
+            self._last = chunk, self._spool[chunk]
+        return self._last[1][place]
+
+
+@dataclass(frozen=True, eq=False)
+class ItemTable(Sequence[Item]):
+    """Items without their texts, one entry of each column an item; as a sequence, items made when they are asked for.
+
+    Their clusters are numbers then: which items share one is all that is kept.
+
+    Attributes:
+        ids: The items' ids.
+        subsets: The distinct subsets, in order of first appearance.
+        subset: int32[n], position of each item's subset in `subsets`.
+        cluster: int32[n], number of the underlying problem, in order of first appearance.
+        shapes: The distinct shapes.
+        shape: int32[n], position of each item's shape in `shapes`.
+    """
+
+    ids: Names
+    subsets: tuple[str, ...]
+    subset: Codes
+    cluster: Codes
+    shapes: tuple[Shape, ...]
+    shape: Codes
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> ItemTable:
+        """The table of some items, or the items themselves where they are one."""
+        if isinstance(items, ItemTable):
+            return items
+        builder = ItemTableBuilder()
+        for item in items:
+            builder.add(item)
+        return builder.table()
+
+    @cached_property
+    def offsets(self) -> Codes:
+        """int32[n + 1]: the responses of item i are at `offsets[i]:offsets[i + 1]` in columns of responses."""
+        return starts([len(shape.responses) for shape in self.shapes], self.shape)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of items by subset."""
+        found = np.bincount(self.subset, minlength=len(self.subsets))
+        return {name: int(count) for name, count in zip(self.subsets, found, strict=True) if count}
+
+    def take(self, items: Mask) -> ItemTable:
+        """The items for which the mask bool[n] is true."""
+        if items.all():
+            return self
+        cluster = _by_appearance(self.cluster[items])
+        return replace(
+            self,
+            ids=Names(compress(self.ids, items)),
+            subset=self.subset[items],
+            cluster=cluster,
+            shape=self.shape[items],
+        )
+
+    def responses(self, items: Mask) -> Mask:
+        """bool[responses]: whether each response is of an item for which the mask bool[n] is true."""
+        return np.repeat(items, np.diff(self.offsets))
+
+    def by_contests(self) -> Iterator[tuple[tuple[Contest, ...], IntArray]]:
+        """Each distinct set of contests with the positions of the items that have it, in their order."""
+        yield from self.by(lambda shape: shape.contests)
+
+    def by(self, key: Callable[[Shape], Key]) -> Iterator[tuple[Key, IntArray]]:
+        """Each distinct value of something that items of one shape share, with the positions of the items."""
+        codes: dict[Key, int] = {}
+        of_shape = np.array([codes.setdefault(key(shape), len(codes)) for shape in self.shapes], np.int32)
+        if len(codes) == 1:
+            yield next(iter(codes)), np.arange(len(self))
+            return
+        own = of_shape[self.shape]
+        order = np.argsort(own, kind="stable")
+        own = own[order]
+        for value, code in codes.items():
+            start, end = np.searchsorted(own, (code, code + 1))
+            if end > start:
+                yield value, order[start:end]
+
+    def __len__(self) -> int:
+        return len(self.subset)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        shape = self.shapes[self.shape[index]]
+        return Item(
+            self.ids[index],
+            self.subsets[self.subset[index]],
+            (),
+            shape.responses,
+            shape.contests,
+            str(self.cluster[index]),
+            shape.group,
+            json.loads(shape.meta),
+        )
+
+
+class ItemTableBuilder:
+    """Makes an `ItemTable` of items that pass by one at a time."""
+
+    def __init__(self) -> None:
+        self._ids = Names()
+        self._subsets: dict[str, int] = {}
+        self._subset = array("i")
+        self._cluster = array("q")
+        self._shapes: dict[Shape, int] = {}
+        self._shape = array("i")
+
+    def add(self, item: Item) -> None:
+        """Takes an item in.
+
+        Raises:
+            DataError: If one of its contests is none.
+        """
+        for contest in item.contests:
+            inside = all(0 <= member < len(item.responses) for member in contest.members)
+            if not inside or len(contest.members) < 2 or not 0 <= (contest.gold or 0) < len(contest.members):
+                raise DataError(
+                    f"item {item.id} has a contest among the answers {contest.members} with the winner at "
+                    f"{contest.gold}, but {len(item.responses)} answers: two or more members count from 0, and the "
+                    "winner is a position among them"
+                )
+        responses = tuple(
+            response
+            if not response.text and response.message is None
+            else Response("", response.gold, response.style, response.source, response.steps)
+            for response in item.responses
+        )
+        meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
+        # Whoever gave lists meant tuples, which can be told from one another quickly.
+        contests = tuple(Contest(tuple(c.members), c.gold, c.tag) for c in item.contests)
+        shape = Shape(responses, contests, item.group, meta)
+        self.add_shape(item.id, item.subset, item.cluster, self.code(shape))
+
+    def code(self, shape: Shape) -> int:
+        """The number that stands for a shape."""
+        return self._shapes.setdefault(shape, len(self._shapes))
+
+    def add_shape(self, name: str, subset: str, cluster: str, shape: int) -> None:
+        """Takes an item in whose shape is known by its number."""
+        self._ids.append(name)
+        self._subset.append(self._subsets.setdefault(subset, len(self._subsets)))
+        self._cluster.append(int.from_bytes(blake2b(cluster.encode(), digest_size=8).digest(), "little", signed=True))
+        self._shape.append(shape)
+
+    def table(self) -> ItemTable:
+        """The table of all items so far."""
+        return ItemTable(
+            self._ids,
+            tuple(self._subsets),
+            np.array(self._subset, np.int32),
+            _by_appearance(np.array(self._cluster, np.int64)),
+            tuple(self._shapes),
+            np.array(self._shape, np.int32),
+        )
+
+
+_CHUNK = 1 << 14
+
+
+def starts(sizes: Sequence[int], shape: Codes) -> Codes:
+    """int32[n + 1]: where each item's part begins, and the last one ends, given the size of the part by shape."""
+    found = np.zeros(len(shape) + 1, np.int32)
+    np.cumsum(np.array(sizes, np.int32)[shape], out=found[1:])
+    return found
+
+
+def _by_appearance(codes: npt.NDArray[Any]) -> Codes:
+    """The codes numbered anew in order of first appearance."""
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int32)
+    rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
+    return rank[inverse]
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceTable(Mapping[str, Evidence]):
+    """Evidence of all items of a table, as columns; as a mapping, scores and matrices by item id.
+
+    Attributes:
+        table: The items.
+        variant: Name of the value the scores were taken from.
+        scores: float64[responses], NaN where there is none.
+        failures: Number of observations that gave no value, by status.
+        beats: By position of an item, its matrix of `Evidence.beats`, where it does not follow from the scores.
+    """
+
+    table: ItemTable
+    variant: str
+    scores: FloatArray
+    failures: Mapping[str, int] = field(default_factory=dict)
+    beats: Mapping[int, FloatArray] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, table: ItemTable, evidence: Mapping[str, Evidence]) -> EvidenceTable:
+        """The table of evidence by item id; an item without any has NaN for scores."""
+        if isinstance(evidence, EvidenceTable) and evidence.table is table:
+            return evidence
+        scores = np.full(int(table.offsets[-1]), np.nan)
+        beats: dict[int, FloatArray] = {}
+        failures: dict[str, int] = {}
+        variant = "score"
+        for position, name in enumerate(table.ids):
+            if (seen := evidence.get(name)) is None:
+                continue
+            scores[table.offsets[position] : table.offsets[position + 1]] = seen.scores
+            variant = seen.variant
+            if seen.beats is not None:
+                beats[position] = seen.beats
+            for status, count in seen.failures.items():
+                failures[status] = failures.get(status, 0) + count
+        return cls(table, variant, scores, failures, beats)
+
+    def take(self, items: Mask) -> EvidenceTable:
+        """Evidence of the items for which the mask bool[n] is true."""
+        if items.all():
+            return self
+        number = np.cumsum(items) - 1
+        beats = {int(number[k]): matrix for k, matrix in self.beats.items() if items[k]}
+        scores = self.scores[self.table.responses(items)]
+        return EvidenceTable(self.table.take(items), self.variant, scores, self.failures, beats)
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.table.ids)}
+
+    def __getitem__(self, name: str) -> Evidence:
+        position = self._positions[name]
+        start, end = self.table.offsets[position : position + 2]
+        return Evidence(name, self.variant, self.scores[start:end], self.beats.get(position))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._positions)
+
+    def __len__(self) -> int:
+        return len(self.table)

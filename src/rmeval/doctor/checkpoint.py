@@ -1,0 +1,366 @@
+"""What may be wrong with a classifier and the way it is run, found on a sample before a day of scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rmeval.doctor.findings import Finding, added_tokens, own_forward, place
+from rmeval.engines import Pooled
+from rmeval.errors import ModelError
+from rmeval.messages import same_tokens_note
+from rmeval.metrics.stats.intervals import wilson
+from rmeval.models import ModelOptions, load_model
+from rmeval.models.classifier import Classifier
+from rmeval.types import Conversation, FloatArray, IntArray, Item
+
+if TYPE_CHECKING:
+    from rmeval.engines.hf.render import Rendered, TokenArray
+
+__all__ = ["Examination", "Finding", "Way", "examine"]
+
+BATCH = 8
+NEAR = 4
+"""Margins of less than this many times the spread between batches are near-ties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Scores of the sample by one way of running the network, against the first way.
+
+    Attributes:
+        name: `one by one`, `batches of 8`, `prefix tree`.
+        dtype: Number format of the network.
+        difference: Largest difference of a score.
+        flips: Decisions that come out otherwise.
+        near_ties: Decisions with a margin that the way of batching alone can turn.
+    """
+
+    name: str
+    dtype: str
+    difference: float
+    flips: int
+    near_ties: int
+
+
+@dataclass(slots=True)
+class Examination:
+    """What was found.
+
+    Attributes:
+        model: The model's name.
+        rendered: The first conversation as the network gets it.
+        read: The last tokens of it, as text and id.
+        answers: Answers in the sample.
+        decisions: Decisions between two of them.
+        findings: What was looked at.
+        ways: Ways of running it, the reference first.
+    """
+
+    model: str
+    rendered: str = ""
+    read: list[tuple[str, int]] = field(default_factory=list)
+    answers: int = 0
+    decisions: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(finding.level != "problem" for finding in self.findings)
+
+
+def examine(
+    spec: str,
+    options: ModelOptions,
+    items: Sequence[Item],
+    dtypes: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Examination:
+    """Examines a classifier on some items.
+
+    Args:
+        spec: The model.
+        options: How it is going to be run.
+        items: The sample.
+        dtypes: Number formats to compare, beside the one it is going to be run in; float32 if not given, and bfloat16
+            where the machine multiplies it.
+        progress: Told how far it is.
+
+    Raises:
+        ModelError: If the model is no checkpoint, or cannot be loaded.
+    """
+    model = load_model(spec, options)
+    if not isinstance(model, Classifier):
+        raise ModelError(
+            f"{spec} is a model of the kind {model.kind}, and the doctor knows only classifiers: "
+            "give a checkpoint with a scalar head"
+        )
+    found = Examination(model.name)
+    conversations = [item.conversation(number) for item in items for number in range(len(item.responses))]
+    rendered = model.texts.renderer.render(conversations, [item.tools for item in items for _ in item.responses])
+    found.findings += [
+        Finding(
+            "problem",
+            f"the template does not show {name} ({count} of {len(conversations)} conversations)",
+            "give a template that does with --chat-template; two conversations that differ only there score the same",
+        )
+        for name, count in model.texts.renderer.not_shown().items()
+    ]
+    found.findings += _rendering(model, rendered, found)
+    limit = model.texts.limit or np.inf
+    kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= limit]
+    if not kept:
+        return found
+    pairs = _decisions(items, set(kept))
+    found.answers, found.decisions = len(kept), len(pairs)
+    found.findings += _same_tokens(conversations, rendered, pairs)
+    sequences = [rendered[k].tokens for k in kept]
+    network = model.engine.network
+    own: str = network.identity()["dtype"]
+    if dtypes is None:
+        dtypes = ("float32", "bfloat16") if network.multiplies_bfloat16 else ("float32",)
+    wanted = list(dict.fromkeys([own, *dtypes]))
+    done, total = 0, 3 * len(wanted) * len(kept)
+    scores: dict[str, dict[str, FloatArray]] = {}
+    for dtype in wanted:
+        examined = model if dtype == own else load_model(spec, replace(options, dtype=dtype))
+        assert isinstance(examined, Classifier)
+        results: dict[str, FloatArray] = {}
+        try:
+            for name, values in _ways(examined, sequences):
+                results[name] = np.full(len(rendered), np.nan)
+                results[name][kept] = values
+                done += len(kept)
+                progress(done, total)
+        except ModelError as error:
+            if dtype == own:
+                raise
+            found.findings.append(Finding("note", f"in {dtype} it cannot be compared: {error}"))
+            continue
+        scores[dtype] = results
+        if dtype == own:
+            found.findings += [*place(examined, sequences), *own_forward(examined)]
+            found.findings += [*_scores(results["one by one"], kept, pairs), *_labels(examined, sequences)]
+            found.findings += _sharing(examined)
+    base = scores.get("float32", scores[own])["one by one"]
+    for dtype in sorted(scores, key=lambda name: (name != "float32", name != own)):
+        results = scores[dtype]
+        spread = _largest(results["one by one"] - results[f"batches of {BATCH}"])
+        found.ways += [_compared(name, dtype, values, base, pairs, spread) for name, values in results.items()]
+    found.findings += _formats(found, own)
+    return found
+
+
+def _largest(differences: FloatArray) -> float:
+    """The largest of those that are numbers."""
+    return float(np.max(np.abs(differences[np.isfinite(differences)]), initial=0))
+
+
+def _ways(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[tuple[str, FloatArray]]:
+    from rmeval.engines.hf.engine import HFEngine
+
+    network = model.engine.network
+    engines = {
+        "one by one": HFEngine(network, 1, share=False),
+        f"batches of {BATCH}": HFEngine(network, BATCH, share=False),
+        "prefix tree": model.engine,
+    }
+    readout = model.readout()
+    for name, engine in engines.items():
+        scores = np.full(len(sequences), np.nan)
+        for reading in engine.run(sequences, readout):
+            for index, values in zip(reading.indices, reading.values, strict=True):
+                scores[index] = model.score_of(values)
+        if name != "prefix tree" or isinstance(engine.facts().get("prefix_sharing"), dict):
+            yield name, scores
+
+
+def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
+    """int64[decisions, 3]: a winner and another answer, as positions in the list of all, and the cluster."""
+    pairs: list[tuple[int, int, int]] = []
+    clusters = {name: number for number, name in enumerate(dict.fromkeys(item.cluster for item in items))}
+    start = 0
+    for item in items:
+        for contest in item.contests:
+            members = [start + member for member in contest.members]
+            if contest.gold is not None and set(members) <= kept:
+                winner, cluster = members[contest.gold], clusters[item.cluster]
+                pairs += [(winner, other, cluster) for other in members if other != winner]
+        start += len(item.responses)
+    return np.array(list(dict.fromkeys(pairs)), dtype=np.int64).reshape(-1, 3)
+
+
+def _same_tokens(
+    conversations: Sequence[Conversation], rendered: Sequence[Rendered], pairs: IntArray
+) -> Iterator[Finding]:
+    """Decisions between unequal texts that become the same tokens."""
+    same = sum(
+        np.array_equal(rendered[one].tokens, rendered[other].tokens) and conversations[one] != conversations[other]
+        for one, other in pairs[:, :2].tolist()
+    )
+    if same:
+        yield Finding("note", same_tokens_note(same), "check that the chat template shows what it should")
+
+
+def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs: IntArray, spread: float) -> Way:
+    first, second = pairs[:, 0], pairs[:, 1]
+    margins, before = scores[first] - scores[second], base[first] - base[second]
+    known = np.isfinite(margins) & np.isfinite(before)
+    return Way(
+        name,
+        dtype,
+        _largest(scores - base),
+        int(np.sum((np.sign(margins) != np.sign(before)) & known)),
+        int(np.sum(np.abs(margins) <= NEAR * spread)),
+    )
+
+
+def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examination) -> Iterator[Finding]:
+    tokenizer = model.texts.renderer.tokenizer
+    good = [one.tokens for one in rendered if one.error is None]
+    if refused := [one.error for one in rendered if one.error is not None]:
+        yield Finding(
+            "problem",
+            f"{len(refused)} of {len(rendered)} conversations cannot be rendered: {refused[0]}",
+            "give another template with --chat-template",
+        )
+    yield _tokens(model)
+    if not good:
+        return
+    found.rendered = tokenizer.decode(good[0])
+    found.read = [(tokenizer.decode([token]), int(token)) for token in good[0][-3:]]
+    yield from added_tokens(model, good)
+    twice = model.texts.renderer.facts().get("double_bos", 0)
+    if twice:
+        yield Finding(
+            "problem",
+            f"{twice} conversations begin with two BOS tokens",
+            "the template writes one and the tokenizer another: give a template without it with --chat-template",
+        )
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
+        yield Finding(
+            "ok", "padding and end of text are one token, which is harmless here: lengths say where texts end"
+        )
+    if model.texts.limit is None:
+        yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with --max-length")
+    elif over := sum(len(tokens) > model.texts.limit for tokens in good):
+        long = f"{over} of {len(good)} conversations are longer than the {model.texts.limit} tokens that it takes"
+        if model.options.on_overlength == "error":
+            yield Finding(
+                "problem", long, "choose --on-overlength skip or truncate-left; nothing is cut unless you say so"
+            )
+        else:
+            yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
+    else:
+        yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.texts.limit}")
+
+
+def _tokens(model: Classifier) -> Finding:
+    """Whether the tokens are those of the tokenizer's own file."""
+    source = model.texts.renderer.tokens
+    if source.file is None:
+        return Finding("note", "the tokenizer has no tokenizer.json that its tokens could be compared with")
+    if source.difference is None:
+        return Finding("ok", f"the tokens are those of {source.file.name}")
+    return Finding(
+        "note" if source.uses_file else "problem",
+        f"transformers' class of the tokenizer gives other tokens than {source.file.name} ({source.difference}): "
+        f"the {'file' if source.uses_file else 'class'} is used",
+        "other tools that load this tokenizer by its class give other scores"
+        if source.uses_file
+        else "check that the model was trained with these tokens; without --tokenizer-kwargs the file is used",
+    )
+
+
+def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterator[Finding]:
+    known = scores[np.isfinite(scores)]
+    if missing := len(kept) - len(known):
+        yield Finding(
+            "problem",
+            f"{missing} of {len(kept)} scores are not numbers (NaN or infinite)",
+            "weights are damaged, or the number format overflows: try --dtype float32 or bfloat16",
+        )
+    if not len(known):
+        return
+    if float(np.ptp(known)) <= 1e-6 * max(1.0, float(np.max(np.abs(known)))):
+        yield Finding(
+            "problem",
+            f"all {len(known)} scores are {known[0]:.6g}: the head is constant, or reads a token that never changes",
+            "check the checkpoint's head and the token that is read, above",
+        )
+        return
+    yield Finding(
+        "ok", f"scores lie between {np.min(known):.4g} and {np.max(known):.4g}, standard deviation {np.std(known):.3g}"
+    )
+    won = (scores[pairs[:, 0]] > scores[pairs[:, 1]]).astype(np.float64)
+    interval, _ = wilson(won, pairs[:, 2])
+    if interval is None:
+        return
+    low, high = interval
+    right = f"{100 * np.mean(won):.1f}% of {len(pairs)} decisions are right"
+    if high < 0.5:
+        yield Finding(
+            "problem",
+            f"{right}, fewer than of a random head ({100 * low:.0f}-{100 * high:.0f})",
+            "its sign may be turned round, or it was trained on another layout: check template and head",
+        )
+    elif low <= 0.5:
+        yield Finding(
+            "note",
+            f"{right} ({100 * low:.0f}-{100 * high:.0f}), as of a random head, or of one that goes by style alone",
+            "take more items with --n-items; if scores say no more than that, check template and head",
+        )
+    else:
+        yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")
+
+
+def _labels(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
+    """The probability that the two tokens have by whose logits a language model answers."""
+    if model.labels is None:
+        return
+    sample = sequences[:32]
+    readings = model.engine.run(sample, model.readout())
+    mean = float(np.mean([model.labels.mass(values) for reading in readings for values in reading.values]))
+    if mean < model.options.min_label_mass:
+        yield Finding("problem", model.labels.trouble(model.engine, mean, len(sample), sample))
+    else:
+        yield Finding("ok", f"the labels have {100 * mean:.1f}% of the probability (mean of {len(sample)} answers)")
+
+
+def _sharing(model: Classifier) -> Iterator[Finding]:
+    sharing = model.engine.facts().get("prefix_sharing")
+    if isinstance(sharing, dict):
+        saved = sharing["tokens"] / sharing["distinct"]
+        yield Finding(
+            "ok", f"prefixes are shared: {sharing['distinct']} of {sharing['tokens']} tokens, {saved:.2f} times fewer"
+        )
+    elif isinstance(sharing, str) and not isinstance(model.readout(), Pooled):
+        yield Finding(
+            "note", f"prefixes are not shared ({str(sharing).removeprefix('off: ')}), which only takes longer"
+        )
+
+
+def _formats(found: Examination, own: str) -> Iterator[Finding]:
+    """What batching and number formats do to decisions."""
+    base = found.ways[0]
+    for way in found.ways[1:]:
+        if way.dtype == base.dtype and way.flips:
+            yield Finding(
+                "problem" if base.dtype == "float32" else "note",
+                f"{way.name} in {way.dtype}: {way.flips} of {found.decisions} decisions differ from those {base.name}",
+                "their margins are within what batching moves" if way.near_ties else "report this with the model",
+            )
+    for dtype in dict.fromkeys(way.dtype for way in found.ways):
+        worst = max((way for way in found.ways if way.dtype == dtype), key=lambda way: way.flips)
+        if dtype != base.dtype:
+            yield Finding(
+                "note" if worst.flips else "ok",
+                f"{dtype} turns {worst.flips} of {found.decisions} decisions of {base.dtype}, and moves scores by "
+                f"up to {worst.difference:.2g}" + (" (it is what you run it in)" if dtype == own else ""),
+                f"say the number format with the numbers, or run it in {base.dtype}" if worst.flips else "",
+            )

@@ -1,0 +1,1 @@
+"""Scores and verdicts that others computed, as run folders."""

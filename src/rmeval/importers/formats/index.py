@@ -1,0 +1,184 @@
+"""Items, found by what files say of them: an id, texts, or texts within rendered conversations."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rmeval.data.digests import digest
+from rmeval.data.rows import Row
+from rmeval.errors import DataError
+from rmeval.types import Item
+
+__all__ = ["ItemIndex", "agrees", "place_holder", "plain", "question_of"]
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemIndex:
+    """Items by id, by all their texts, by their answers, by their prompt, and by the rarest word in them."""
+
+    by_id: Mapping[str, Item]
+    by_text: Mapping[str, list[Item]]
+    by_answers: Mapping[str, list[Item]]
+    by_prompt: Mapping[str, list[Item]]
+    by_word: Mapping[str, list[Item]]
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> ItemIndex:
+        """Sorts items in, with their texts."""
+        words = {item.id: set(_WORD.findall(" ".join(_flat(item)))) for item in items}
+        count = Counter(word for found in words.values() for word in found)
+        return cls(
+            {item.id: item for item in items},
+            _grouped((_texts_digest(*_texts(item)), item) for item in items),
+            _grouped((_answers_digest(response.text for response in item.responses), item) for item in items),
+            _grouped((question_of(item), item) for item in items),
+            _grouped((min(words[item.id], key=count.__getitem__, default=""), item) for item in items),
+        )
+
+    def find(self, row: Row, parts: Sequence[str]) -> tuple[Item | None, bool]:
+        """The item of a row of chosen and rejected answers, or None; and whether another item has the row's id.
+
+        Args:
+            row: The row.
+            parts: Subsets that its id may be of.
+
+        Raises:
+            DataError: If the item with the row's id has other texts and no item has the row's, or there is nothing to
+                match the row by.
+        """
+        named = next((self.by_id[name] for name in _names(row, parts) if name in self.by_id), None)
+        if named is not None and agrees(row, named) is not False:
+            return named, False
+        if (item := self.with_texts(row)) is not None:
+            return item, named is not None
+        if named is not None:
+            raise DataError(
+                f"{row.where}: its texts are not those of item {named.id}, which has its id, nor of another item: the "
+                "scores are of other data"
+            )
+        if not row.fields.keys() & {"id", "item_id", "chosen", "text_chosen", "text"}:
+            raise DataError(f"{row.where}: there is neither an 'id' nor texts to match the scores to an item by")
+        return None, False
+
+    def with_texts(self, row: Row) -> Item | None:
+        """The item that has the texts of a row of chosen and rejected answers, or None."""
+        prompt, chosen, rejected = (_listed(row.fields.get(column)) for column in ("prompt", "chosen", "rejected"))
+        whole = len(prompt) == 1 and _are_texts([*prompt, *chosen, *rejected])
+        if whole and (same := self.by_text.get(_texts_digest(prompt[0], chosen, rejected))):
+            return same.pop(0) if len(same) > 1 else same[0]  # Of items of equal texts each once.
+        sides = _sides(row)
+        return self._rendered(sides) if sides else None
+
+    def with_answers(self, prompt: str, answers: Sequence[str]) -> Item | None:
+        """The item with some answers, in any order, to a prompt, which may be the end of a longer text."""
+        near = self.by_answers.get(_answers_digest(answers), [])
+        exact = [item for item in near if question_of(item).strip() == prompt.strip()]
+        fits = exact or [item for item in near if question_of(item).strip() in prompt]
+        item = fits[0] if fits else None
+        if len(fits) > 1 and item is not None:  # Items of equal texts: each is found once.
+            near.remove(item)
+        return item
+
+    def _rendered(self, sides: Sequence[str]) -> Item | None:
+        """The item whose prompt and answers occur in rendered conversations; the longest, if several do."""
+        words = {"", *_WORD.findall(" ".join(sides))}
+        near = [item for word in words for item in self.by_word.get(word, ())]
+        found = [item for item in near if len(item.responses) == len(sides) and _occurs(item, sides)]
+        return max(found, key=lambda item: sum(map(len, _flat(item))), default=None)
+
+
+def _grouped(pairs: Iterable[tuple[str, Item]]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for key, item in pairs:
+        found.setdefault(key, []).append(item)
+    return found
+
+
+def _names(row: Row, parts: Sequence[str]) -> list[str]:
+    own = next((name for column in ("item_id", "id") if (name := row.optional_name(column)) is not None), None)
+    return [] if own is None else [own, *(f"{part}/{own}" for part in parts if part)]
+
+
+def agrees(row: Row, item: Item) -> bool | None:
+    """Whether the texts that a row holds are the item's; None if the row or the item has none."""
+    if item.responses[0].text == place_holder(0):
+        return None
+    if sides := _sides(row):
+        return len(sides) == len(item.responses) and _occurs(item, sides)
+    prompt, chosen, rejected = _texts(item)
+    wanted: dict[str, Any] = {"prompt": [prompt], "chosen": chosen, "rejected": rejected}
+    stated = {name: row.fields[name] for name in wanted if row.fields.get(name) is not None}
+    return all(_listed(text) == wanted[name] for name, text in stated.items()) if stated else None
+
+
+def question_of(item: Item) -> str:
+    """The last message before the answer; empty where there is none."""
+    return item.prompt[-1].content if item.prompt else ""
+
+
+def _flat(item: Item) -> list[str]:
+    return [question_of(item), *(response.text for response in item.responses)]
+
+
+def _texts(item: Item) -> tuple[str, list[str], list[str]]:
+    """The prompt, the better answers and the others."""
+    right = [response.text for response in item.responses if (response.gold or 0) > 0]
+    wrong = [response.text for response in item.responses if not (response.gold or 0) > 0]
+    return question_of(item), right, wrong
+
+
+def _listed(value: Any) -> list[Any]:
+    """Texts as a list; of a list of messages the last one's."""
+    if not isinstance(value, list):
+        return [] if value is None else [value]
+    if value and isinstance(value[-1], dict):
+        return [value[-1].get("content")]
+    return value
+
+
+def _texts_digest(prompt: str, chosen: Sequence[str], rejected: Sequence[str]) -> str:
+    return digest([prompt, list(chosen), list(rejected)])
+
+
+def _answers_digest(texts: Iterable[str]) -> str:
+    return digest(sorted(text.strip() for text in texts))
+
+
+def _are_texts(values: Sequence[Any]) -> bool:
+    return all(isinstance(text, str) for text in values)
+
+
+def place_holder(number: int) -> str:
+    """What stands for the text of an answer that a file does not hold: all are of one length."""
+    return f"(answer {number:03d}, not in the file)"
+
+
+def plain(value: Any) -> str:
+    """A rendered conversation as text; some files hold message lists instead."""
+    if isinstance(value, list):
+        return "\n".join(str(message.get("content", "")) for message in value if isinstance(message, dict))
+    return value if isinstance(value, str) else ""
+
+
+def _sides(row: Row) -> list[str]:
+    """The rendered conversations of a row, one an answer; none if it has none."""
+    if "text_chosen" in row.fields:
+        return [plain(row.fields[side]) for side in ("text_chosen", "text_rejected") if side in row.fields]
+    for column in ("text", "texts"):
+        value = row.fields.get(column)
+        if isinstance(value, list) and len(value) > 1 and not (isinstance(value[0], dict) and "role" in value[0]):
+            return [plain(text) for text in value]
+    return []
+
+
+def _occurs(item: Item, sides: Sequence[str]) -> bool:
+    prompt = question_of(item).strip()
+    return all(
+        prompt in side and response.text.strip() in side for side, response in zip(sides, item.responses, strict=True)
+    )

@@ -1,0 +1,208 @@
+"""RewardMATH's result files: scores of solutions, of their steps, and verdicts on pairs of solutions."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rmeval.data.digests import digest
+from rmeval.data.rows import Row
+from rmeval.errors import DataError
+from rmeval.importers.formats.base import Form, Reading, Score, Verdict, has, of_steps, pair_verdict, winner_of
+from rmeval.importers.formats.index import place_holder
+from rmeval.messages import quoted
+from rmeval.types import Item, Response
+
+__all__ = ["FORMS"]
+
+
+def _solutions(row: Row, reading: Reading) -> Iterator[Score]:
+    """A list of scores a problem, of the right solution first, beside the models that wrote the solutions.
+
+    Several solutions by one model are taken in the order of the data: in no number do wrong ones differ.
+    """
+    writers, scores = row.texts("solution_reference"), row.get("score")
+    if not isinstance(scores, list) or len(scores) != len(writers):
+        raise DataError(f"{row.where}: 'score' must hold a number for each of the {len(writers)} solutions")
+    found = _item(row, writers, reading)
+    if found is not None and not _again(row, reading):
+        item, places = found
+        for place, score in zip(places, scores, strict=True):
+            yield Score(item.id, place, of_steps(row, score, reading))
+
+
+def _again(row: Row, reading: Reading) -> bool:
+    """Whether the row's problem was there before: some of the published files hold two problems twice."""
+    known = reading.again(row.text("problem"))
+    if known:
+        reading.remark("the problem occurs before in the file, and what stands there is taken")
+    return known
+
+
+def _item(row: Row, writers: Sequence[str], reading: Reading) -> tuple[Item, list[int]] | None:
+    """The item of a problem, and the place in it of each solution.
+
+    Raises:
+        DataError: If there are items of this problem, and none has solutions by these models.
+    """
+    near = reading.index.by_prompt.get(row.text("problem"), [])
+    for item in near:
+        if sorted(map(_writer, item.responses)) == sorted(writers):
+            places = _by_writer(item, range(len(item.responses)), row)
+            return item, [places[writer].pop(0) for writer in writers]
+    for item in near:
+        # RewardBench's pairs of math-prm, whose texts do not say who wrote them.
+        right = winner_of(item)
+        if len(item.responses) == len(writers) == 2 and right is not None:
+            first = _right_one(writers)
+            return item, [right if place == first else 1 - right for place in range(2)]
+    if near:
+        raise _other_solutions(row, near[0], writers)
+    return None
+
+
+def _right_one(writers: Sequence[str]) -> int:
+    """The place of the right solution: that of a person, or the first."""
+    return writers.index(_PERSON) if writers.count(_PERSON) == 1 else 0
+
+
+_PERSON = "human_to_GPT-4"
+"""What RewardMATH calls the writer of a right solution."""
+
+
+def _other_solutions(row: Row, item: Item, writers: Sequence[str]) -> DataError:
+    """The error for solutions that are not those of the item with their problem; it says what was compared."""
+    if len(item.responses) != len(writers):
+        hint = ": if they are of RewardBench's math-prm, give -b reward-bench" if len(writers) == 2 else ""
+        return DataError(
+            f"{row.where}: {len(writers)} solutions where item {item.id}, which has the same problem, has "
+            f"{len(item.responses)} answers{hint}"
+        )
+    own = Counter(map(_writer, item.responses))
+    other = next(iter((Counter(writers) - own).keys()))
+    return DataError(
+        f"{row.where}: 'solution_reference' names {quoted(other)} more often than the sources of the answers of item "
+        f"{item.id}, which has the same problem: solutions are matched by these names"
+    )
+
+
+def _by_writer(item: Item, places: Sequence[int], row: Row) -> dict[str, list[int]]:
+    """Which of some answers of an item each model wrote, none of them both a right and a wrong one."""
+    found: dict[str, list[int]] = {}
+    for place in places:
+        response = item.responses[place]
+        own = found.setdefault(_writer(response), [])
+        if own and item.responses[own[0]].gold != response.gold:
+            raise DataError(
+                f"{row.where}: {quoted(_writer(response))} wrote right and wrong solutions of item {item.id}: give "
+                "rows of 'item_id', 'response' and 'score' instead"
+            )
+        own.append(place)
+    return found
+
+
+def _writer(response: Response) -> str:
+    return response.source or ""
+
+
+def _verdicts(row: Row, reading: Reading) -> Iterator[Verdict]:
+    """A letter for each pair of the right solution and another one, and the letter that the right one had."""
+    writers = row.texts("solution_reference")
+    letters, right = row.get("score"), row.get("chosen_position")
+    if not all(isinstance(own, list) and len(own) == len(writers) for own in (letters, right)):
+        raise DataError(
+            f"{row.where}: 'score' and 'chosen_position' must hold a letter for each of the {len(writers)} pairs"
+        )
+    if any(letter not in ("A", "B") for letter in right):
+        raise DataError(f"{row.where}: 'chosen_position' must hold 'A' or 'B' for each pair")
+    for item in reading.index.by_prompt.get(row.text("problem"), []):
+        winner = winner_of(item)
+        others = [place for place in range(len(item.responses)) if place != winner]
+        if winner is None or sorted(_writer(item.responses[place]) for place in others) != sorted(writers):
+            continue
+        if _again(row, reading):
+            return
+        places = _by_writer(item, others, row)
+        for writer, letter, own in zip(writers, letters, right, strict=True):
+            prefers = float(letter == own) if letter in ("A", "B") else math.nan
+            yield pair_verdict(item, winner, places[writer].pop(0), 0, prefers, own == "A")
+        return
+    if near := reading.index.by_prompt.get(row.text("problem"), []):
+        raise DataError(
+            f"{row.where}: its {len(writers)} pairs are with solutions by other models than the sources of the wrong "
+            f"answers of item {near[0].id}, which has the same problem: solutions are matched by these names"
+        )
+
+
+def _steps(row: Row, reading: Reading) -> Iterator[Score]:
+    """A row a solution, with the scores of its steps; matched by the text, or by what kind of solution it is."""
+    output, kind = row.get("output"), row.fields.get("solution_type")
+    if not isinstance(output, dict) or not isinstance(output.get("step_scores"), list):
+        raise row.wrong("output", "an object with a list in step_scores", output)
+    near = reading.index.by_prompt.get(row.text("problem"), [])
+    text = _plain("\n".join(row.texts("eval_solution")))
+    found = [
+        (item, place)
+        for item in near
+        for place, response in enumerate(item.responses)
+        if _plain(response.text) == text and (kind is None or (kind == "chosen") == ((response.gold or 0) > 0))
+    ]
+    if not found and len(near) == 1 and kind in ("chosen", "rejected"):
+        item = near[0]
+        of_kind = [k for k, response in enumerate(item.responses) if ((response.gold or 0) > 0) == (kind == "chosen")]
+        if len(of_kind) == 1:
+            found = [(item, of_kind[0])]
+            reading.remark("the text is not that of the only solution of its problem and kind, which it is taken for")
+    if found:
+        item, place = found[0]
+        yield Score(item.id, place, of_steps(row, output["step_scores"], reading))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """The problems and who wrote their solutions, the right one first; a problem that occurs twice once."""
+    seen: set[str] = set()
+    for row in rows:
+        problem, writers = row.text("problem"), row.texts("solution_reference")
+        if problem in seen:
+            continue
+        seen.add(problem)
+        if "chosen_position" in row.fields:
+            writers = ["(the right one's writer is not in the file)", *writers]
+        first = _right_one(writers)
+        for place, writer in enumerate([writers[first], *writers[:first], *writers[first + 1 :]]):
+            yield Row(
+                {
+                    "problem": problem,
+                    "problem_id": digest(problem)[:12],
+                    "eval_solution": [place_holder(place)],
+                    "solution_type": "rejected" if place else "chosen",
+                    "solution_reference": writer,
+                },
+                row.where,
+            )
+
+
+FORMS = (
+    Form(
+        "RewardMATH's verdicts on pairs ('chosen_position')",
+        has("problem", "solution_reference", "score", "chosen_position"),
+        _verdicts,
+        verdicts=True,
+        states={"reward-math": _states},
+    ),
+    Form(
+        "RewardMATH's scores ('problem', 'solution_reference' and 'score')",
+        has("problem", "solution_reference", "score", without=["item_id"]),
+        _solutions,
+        states={"reward-math": _states},
+    ),
+    Form(
+        "scores of steps ('problem', 'eval_solution' and 'output')", has("problem", "eval_solution", "output"), _steps
+    ),
+)

@@ -1,0 +1,371 @@
+"""Files of judges' verdicts, in one order or in both, and JudgeBench's outputs of reward models."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rmeval.benchmarks.llmbar import COUNTS as LLMBAR
+from rmeval.data.rows import Row
+from rmeval.errors import DataError
+from rmeval.importers.formats.base import (
+    Form,
+    Reading,
+    Score,
+    Verdict,
+    has,
+    number,
+    pair_verdict,
+    result_verdict,
+    winner_of,
+)
+from rmeval.importers.formats.index import plain, question_of
+from rmeval.importers.formats.scores import OTHER_TEXTS, reward_bench_states, rmb_item
+from rmeval.messages import quoted
+from rmeval.types import Item
+
+__all__ = ["FORMS", "judged_by"]
+
+DECISIONS = {"A>B": 1.0, "B<A": 1.0, "B>A": 0.0, "A<B": 0.0, "A=B": 0.5, "B=A": 0.5}
+"""Whether the answer that is shown as A is preferred."""
+OTHER_LABEL = "the file has another label than the benchmark, whose label is taken"
+
+
+def judged_by(row: Row) -> str | None:
+    """The model that JudgeBench's outputs name in each judgment, and a judge's prompt; their files' names hold more."""
+    try:
+        name = row.fields["judgments"][0]["judgment"]["judge_model"]
+    except (LookupError, TypeError):
+        return None
+    if not isinstance(name, str) or not name:
+        return None
+    prompt = row.fields.get("judge_name")
+    return f"{name} ({prompt})" if isinstance(prompt, str) and prompt and _model_scores(row, 0) is None else name
+
+
+def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
+    """The decisions on a pair, or the scores of a reward model; the second judgment is of the swapped order."""
+    item = reading.index.by_id.get(row.name("pair_id"))
+    if item is None:
+        return
+    _check_pair(row, item, reading)
+    judgments = row.get("judgments")
+    if isinstance(judgments, list):
+        judgments = [{"decision": None} if judgment is None else judgment for judgment in judgments]
+    if not isinstance(judgments, list) or not 1 <= len(judgments) <= 2 or not all(map(_is_object, judgments)):
+        raise row.wrong("judgments", "a list of one or two objects", judgments)
+    if (scores := _model_scores(row, 0)) is not None:
+        swapped = _model_scores(row, 1)
+        if swapped is not None and swapped[::-1] != scores:
+            reading.remark("the scores of the swapped order are others, and those of the first order are taken")
+        said = DECISIONS.get(str(judgments[0].get("decision")))
+        if said is not None and not math.isnan(sum(scores)) and said != _preferred(*scores):
+            reading.remark("the decision is not that of the scores, which are taken")
+        for place, score in enumerate(scores):
+            yield Score(item.id, place, score)
+        return
+    if not all("decision" in judgment for judgment in judgments):
+        raise DataError(f"{row.where}: these judgments hold neither scores of both answers nor a decision")
+    for order, judgment in enumerate(judgments):
+        decision = judgment["decision"]
+        prefers = DECISIONS.get(decision.replace(" ", "").replace(">>", ">"), math.nan) if decision else math.nan
+        # The judge saw B as A in the second one.
+        yield pair_verdict(item, order, 1 - order, order, prefers, True)
+
+
+def _preferred(one: float, other: float) -> float:
+    """1 where the first score is the higher one, 0 where the second is, 0.5 where they are equal."""
+    return 0.5 if one == other else float(one > other)
+
+
+def _is_object(value: Any) -> bool:
+    decision = value.get("decision") if isinstance(value, dict) else 0
+    return decision is None or isinstance(decision, str)
+
+
+def _model_scores(row: Row, order: int) -> list[float] | None:
+    """The scores of A and B that a reward model's judgment holds, in the order in which they were shown."""
+    try:
+        said = row.fields["judgments"][order]
+        scores = said["judgment"].get("scores")
+        # Forks rate both answers and decide, too: then the decision is the verdict, unless a reward model made it.
+        if scores is None and row.fields.get("judge_name") == "reward_model":
+            scores = [said["judgment"]["score_A"], said["judgment"]["score_B"]]
+    except (AttributeError, LookupError, TypeError):
+        return None
+    if scores is not None and not (isinstance(scores, list) and len(scores) == 2):
+        raise DataError(f"{row.where}: 'scores' must hold two numbers, the scores of A and of B")
+    return None if scores is None else [number(row, score) for score in scores]
+
+
+def _check_pair(row: Row, item: Item, reading: Reading) -> None:
+    """Refuses texts that are not the item's; remarks a label that is not."""
+    winner = winner_of(item)
+    if len(item.responses) != 2 or winner is None:
+        raise DataError(f"{row.where}: one verdict for the {len(item.responses)} answers of item {item.id}")
+    columns = ("question", "response_A", "response_B")
+    texts = (question_of(item), *(response.text for response in item.responses))
+    for column, text in zip(columns, texts, strict=True):
+        own = row.fields.get(column)
+        if own is not None and (not isinstance(own, str) or own.strip() != text.strip()):
+            raise DataError(
+                f"{row.where}: its {column} is not that of item {item.id}, which has its pair_id: the verdicts are of "
+                "other data"
+            )
+    if row.fields.get("label") not in (None, ("A>B", "B>A")[winner]):
+        reading.remark(OTHER_LABEL)
+
+
+def _as_they_are(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """Rows that repeat the benchmark's own columns."""
+    yield from rows
+
+
+def _answers_of(row: Row, prompt: str, columns: tuple[str, str], reading: Reading) -> tuple[Item, list[int]] | None:
+    """The item with the prompt and the two answers of a row, and the places of these in it."""
+    texts = [row.text(column) for column in columns]
+    item = reading.index.with_answers(row.text(prompt), texts)
+    if item is None:
+        return None
+    first = int(item.responses[0].text.strip() != texts[0].strip())
+    label, places = row.fields.get("label"), [first, 1 - first]
+    if type(label) is int and label in (1, 2) and (item.responses[places[label - 1]].gold or 0) <= 0:
+        reading.remark(OTHER_LABEL)
+    return item, places
+
+
+def _llmbar(row: Row, reading: Reading) -> Iterator[Verdict]:
+    """The verdicts of the last entry of `results`; winners are outputs, whatever the order in which they were shown."""
+    found = _answers_of(row, "input", ("output_1", "output_2"), reading)
+    if found is None:
+        return
+    item, (one, other) = found
+    results = row.get("results")
+    last = results[-1] if isinstance(results, list) and results else None
+    keys = [f"swap = {swapped}" for swapped in (False, True)]
+    if not isinstance(last, dict) or not any(isinstance(last.get(key), dict) for key in keys):
+        raise DataError(f"{row.where}: the last entry of 'results' must hold 'swap = False', 'swap = True' or both")
+    for order, key in enumerate(keys):
+        if isinstance(last.get(key), dict):
+            prefers = _winner(last[key].get("winner"))
+            yield pair_verdict(item, one, other, order, prefers, order == 0)
+
+
+def _winner(value: Any) -> float:
+    """1 for the first answer, 0 for the second, 0.5 for a tie, NaN for anything else."""
+    text = str(value).strip().lower()
+    return {"1": 1.0, "2": 0.0, "tie": 0.5, "equal": 0.5, "draw": 0.5}.get(text, math.nan)
+
+
+def _llmbar_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """The rows with their set, from a folder's name or a word of the file's name."""
+    words = {*re.split(r"[-_ .]+", path.name), *(folder.name for folder in path.absolute().parents)}
+    sets = [name for name in LLMBAR if name in words]
+    for place, row in enumerate(rows):
+        own = [row.fields["_part"]] if "_part" in row.fields else sets
+        if len(own) != 1 or own[0] not in LLMBAR:
+            raise DataError(
+                f"{path} does not say which set of LLMBar it is of: name the file or its folder after one of "
+                f"{', '.join(LLMBAR)}"
+            )
+        yield Row(row.fields | {"_part": own[0], "_number": place}, row.where)
+
+
+def _run_bench(row: Row, reading: Reading) -> Iterator[Verdict]:
+    """Whether the judge was right, in the order as it stands and in the other (offsetbias, `run_bench.py`)."""
+    found = _answers_of(row, "instruction", ("response1", "response2"), reading)
+    if found is None:
+        return
+    item, places = found
+    label, result = row.label("label"), row.get("result")
+    if not isinstance(result, dict) or not any(isinstance(result.get(key), dict) for key in ("orig", "swap")):
+        raise row.wrong("result", "an object with 'orig', 'swap' or both", result)
+    for order, key in enumerate(("orig", "swap")):
+        if isinstance(own := result.get(key), dict):
+            right = _run_bench_right(row, own, reading)
+            said = str(own.get("prediction"))
+            if order == 0 and said in ("1", "2") and (said == str(label)) != (right == 1.0):
+                reading.remark("prediction and label contradict is_correct, and is_correct is taken")
+            yield pair_verdict(item, places[label - 1], places[2 - label], order, right, (order == 0) == (label == 1))
+
+
+def _run_bench_right(row: Row, result: Mapping[str, Any], reading: Reading) -> float:
+    """Whether a verdict is right, 0.5 for a tie; NaN for one that is wrong in the file and names no answer."""
+    right = result.get("is_correct")
+    if right not in (0, 0.5, 1):
+        raise DataError(f"{row.where}: 'is_correct' must be true or false, not {quoted(right)}")
+    prediction = result.get("prediction")
+    if right or str(prediction).strip().lower() in ("1", "2", "a", "b"):
+        return float(right)
+    if _winner(prediction) == 0.5:
+        reading.remark("the file counts a tie as wrong, and so it is taken for a verdict that is missing")
+    return math.nan
+
+
+def _run_bench_biases(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """Rows of EvalBiasBench, numbered within each bias."""
+    seen: Counter[str] = Counter()
+    for row in rows:
+        bias = row.text("bias")
+        yield Row(row.fields | {"_number": seen[bias]}, row.where)
+        seen[bias] += 1
+
+
+def _run_bench_parts(columns: Callable[[Row], dict[str, Any]]) -> Callable[[Sequence[Row], Path], Iterator[Row]]:
+    """Rows in the columns of another benchmark, numbered within each part."""
+
+    def stated(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+        seen: Counter[str] = Counter()
+        for row in rows:
+            part = row.text("_part")
+            yield Row(columns(row) | {"_part": part, "_number": seen[part]}, row.where)
+            seen[part] += 1
+
+    return stated
+
+
+def _as_llmbar(row: Row) -> dict[str, Any]:
+    names = {"instruction": "input", "response1": "output_1", "response2": "output_2", "label": "label"}
+    return {name: row.get(own) for own, name in names.items()}
+
+
+def _as_hhh(row: Row) -> dict[str, Any]:
+    marks = [int(row.label("label") == place) for place in (1, 2)]
+    return {
+        "input": row.get("instruction"),
+        "targets": {"choices": [row.get("response1"), row.get("response2")], "labels": marks},
+    }
+
+
+def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
+    """Right or wrong, of RewardBench's generative script, which counts a verdict that it cannot read one half."""
+    item, by_texts = reading.index.find(row, [row.optional_name("subset") or ""])
+    if item is None:
+        return
+    if by_texts:
+        reading.remark(OTHER_TEXTS)
+    value = row.get("results")
+    right = float(value) if isinstance(value, bool) else number(row, value)
+    if not math.isnan(right) and right not in (0.0, 0.5, 1.0):
+        raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a verdict that could not be read")
+    if right == 0.5:
+        reading.remark(
+            "the file counts one half, as RewardBench's script does of a verdict that it cannot read; here there is "
+            "none (--policy half-failures@1 counts as the script does)"
+        )
+    yield result_verdict(row, item, 0, math.nan if right == 0.5 else right, None)
+
+
+def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
+    """Whether RM-R1 was right on a pair of RMB, of which a list has several, with what it wrote."""
+    item = rmb_item(row, reading)
+    if item is None:
+        return
+    chosen, rejected = (_answer(row, side) for side in ("text_chosen", "text_rejected"))
+    wrong = [k for k, response in enumerate(item.responses) if k and response.text.strip() == rejected]
+    if item.responses[0].text.strip() != chosen or not wrong:
+        raise DataError(f"{row.where}: its texts are not answers of item {item.id}, which has its uid and category")
+    # A list may hold a text twice: each of its rows is about another one.
+    place = next((k for k in wrong if not reading.again(f"{item.id} {k}")), wrong[0])
+    swapped = row.fields.get(_SHUFFLED)
+    if not isinstance(swapped, bool | None):
+        raise row.wrong(_SHUFFLED, "true or false", swapped)
+    right = _rm_r1_right(row, swapped, reading)
+    yield pair_verdict(item, 0, place, 0, right, None if swapped is None else not swapped)
+
+
+_SHUFFLED = "Is_Chosen_Answer_Shuffled_toPositionB"
+
+
+def _rm_r1_right(row: Row, swapped: Any, reading: Reading) -> float:
+    """The result, and NaN where RM-R1 counts as wrong what holds no verdict: no letter, or both."""
+    value, text = row.get("results"), row.fields.get("answers")
+    if value not in (0, 0.5, 1):
+        raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a tie, not {quoted(value)}")
+    if value == 0.5:
+        reading.remark("the file counts a tie one half (--policy shared-ties@1 counts it so, too)")
+        return 0.5
+    if isinstance(text, str):
+        letters = set(re.findall(r"\[\[([AB])\]\]", text))
+        if len(letters) != 1:
+            return float(value) or math.nan
+        if isinstance(swapped, bool) and ((letters == {"B"}) == swapped) != bool(value):
+            reading.remark("the letter in the answer contradicts the result, and the result is taken")
+    return float(value)
+
+
+def _answer(row: Row, column: str) -> str:
+    """The last message of a conversation, or a text."""
+    value = row.get(column)
+    return plain(value[-1:] if isinstance(value, list) else value).strip()
+
+
+def _rm_r1_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
+    """Pairs and lists in RMB's columns."""
+    lists: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        uid = row.name("pair_uid" if "pair_uid" in row.fields else "bon_uid")
+        lists.setdefault((row.text("category_path"), uid), []).append(row)
+    for (category, uid), own in lists.items():
+        conversation = own[0].get("text_chosen")
+        if not isinstance(conversation, list) or not all(isinstance(message, dict) for message in conversation):
+            raise own[0].wrong("text_chosen", "a list of messages", conversation)
+        prompt = [{name: message.get(name) for name in ("role", "content")} for message in conversation[:-1]]
+        best, *others = ({"answer": _answer(row, side)} for row, side in _sides(own))
+        fields = {"category_path": category, "conversation_input": prompt}
+        if "pair_uid" in own[0].fields:
+            yield Row(fields | {"pair_uid": uid, "chosen": best, "reject": others[0]}, own[0].where)
+        else:
+            yield Row(fields | {"bon_uid": uid, "bon_best": best, "loser_list": others}, own[0].where)
+
+
+def _sides(rows: Sequence[Row]) -> Iterator[tuple[Row, str]]:
+    yield rows[0], "text_chosen"
+    for row in rows:
+        yield row, "text_rejected"
+
+
+FORMS = (
+    Form(
+        "JudgeBench's outputs ('judgments')",
+        has("pair_id", "judgments"),
+        _judgebench,
+        states={"judgebench": _as_they_are},
+    ),
+    Form(
+        "LLMBar's results",
+        has("input", "output_1", "output_2", "results"),
+        _llmbar,
+        verdicts=True,
+        states={"llmbar": _llmbar_states},
+    ),
+    Form(
+        "offsetbias' run_bench files",
+        has("instruction", "response1", "response2", "result"),
+        _run_bench,
+        verdicts=True,
+        states={
+            "evalbiasbench": _run_bench_biases,
+            "llmbar": _run_bench_parts(_as_llmbar),
+            "hhh-alignment": _run_bench_parts(_as_hhh),
+        },
+    ),
+    Form(
+        "RM-R1's logs of RMB",
+        lambda there: bool(there & {"pair_uid", "bon_uid"}) and there >= {"results", "text_chosen", "text_rejected"},
+        _rm_r1,
+        verdicts=True,
+        states={"rmb": _rm_r1_states},
+    ),
+    Form(
+        "RewardBench's generative results ('results')",
+        lambda there: "results" in there and not any("score" in name for name in there),
+        _results,
+        verdicts=True,
+        states={"reward-bench": reward_bench_states},
+    ),
+)

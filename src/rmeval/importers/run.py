@@ -1,0 +1,316 @@
+"""Scores and verdicts from elsewhere become a run: our own lines, and files as their authors publish them.
+
+Rows are matched to items by id, or by their texts where there is no id; never by position alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmeval.benchmarks import Benchmark
+from rmeval.benchmarks.base import TableBenchmark
+from rmeval.cache import files_digest
+from rmeval.data.reading import read_object, stem_of
+from rmeval.data.rows import Row, read_rows
+from rmeval.errors import DataError
+from rmeval.files import stamp
+from rmeval.importers.formats import STEPS, Form, ItemIndex, Reading, Score, Verdict, form_of, from_csv, judged_by
+from rmeval.messages import count_of, shortened, visible
+from rmeval.models.imported import Imported
+from rmeval.protocols import Protocol
+from rmeval.protocols.pointwise import IMPORTED, parse
+from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH, Verdicts, parse_verdict
+from rmeval.results.result import Result
+from rmeval.runs.plan import Plan, notes, plan
+from rmeval.runs.runner import RunWriter
+from rmeval.runs.select import Selection
+from rmeval.types import Item, Observation
+
+__all__ = ["import_scores"]
+
+logger = logging.getLogger(__name__)
+
+
+def import_scores(
+    scores: Path | None,
+    benchmark: Benchmark,
+    out: Path,
+    selection: Selection = Selection(),  # noqa: B008  frozen
+    *,
+    oracle: bool = False,
+    name: str | None = None,
+    store_text: bool = False,
+    break_lock: bool = False,
+    steps: str | None = None,
+    items_from_scores: bool = False,
+) -> Result:
+    """Makes a run of scores or verdicts that were computed elsewhere.
+
+    Args:
+        scores: A file of one of the forms that docs/imports.md lists.
+        benchmark: The benchmark that they are scores of.
+        out: Folder of runs.
+        selection: Which items.
+        oracle: Score each answer with its gold instead of reading a file.
+        name: Name of the model; from the file if None.
+        store_text: Whether to keep prompts and answers in the run folder.
+        break_lock: Whether to take a lock that another process seems to hold.
+        steps: How the scores of an answer's steps become one: `min`, `prod`, `last` or `mean`.
+        items_from_scores: Take the items and which answer is better from the file of scores, not from the benchmark.
+
+    Raises:
+        DataError: If the file is of no known form, or fits no item.
+        RunError: If the run folder cannot be written.
+    """
+    if (scores is None) != oracle:
+        raise DataError("give a file of scores, or --oracle instead of one")
+    if steps is not None and (steps not in STEPS or scores is None):
+        raise DataError(f"--steps {steps}: it is one of {', '.join(STEPS)}, for a file with scores of steps")
+    if items_from_scores and (scores is None or benchmark.data is not None):
+        raise DataError("--items-from-scores is for a file of scores without --data: leave out one of them")
+    if scores is None:
+        planned = plan(benchmark, selection)
+        found = _oracle([one.item for one in planned.items()])
+        source, name = "oracle@1", name or "oracle"
+    else:
+        before = stamp(scores)
+        file, planned = _planned(scores, benchmark, selection, items_from_scores)
+        if file.form.verdicts:
+            planned = planned.for_comparing()
+        found = _read(file, [one.item for one in planned.items()], steps)
+        source = f"scores sha256:{files_digest([scores])}" + (f" steps {steps}" if steps else "")
+        if stamp(scores) != before:
+            raise DataError(f"{scores} was changed while it was read: import it again when it is whole")
+        name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
+    planned = _covered(planned, benchmark, found)
+    identity = {"protocol": found.protocol.name, "model": source, "name": name}
+    model = found.model(name, planned)
+    with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
+        return writer.ask(model)
+
+
+STATED = (
+    "the items and which answer is better are as the file of scores states them: they were not compared with the "
+    "benchmark's data; where the file has no texts, null baselines say nothing"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of scores: its rows, their form, and the model that it names."""
+
+    path: Path
+    rows: Sequence[Row]
+    form: Form
+    model: str | None
+
+    @classmethod
+    def of(cls, path: Path) -> _File:
+        """Reads a file.
+
+        Raises:
+            DataError: If it cannot be read, or its form is not known.
+        """
+        document = read_object(path) if path.is_file() and path.stat().st_size else None
+        rows = read_rows(path) if document is None else _rows_of(document, path)
+        if path.name.endswith((".csv", ".csv.gz", ".csv.zst")):
+            rows = list(map(from_csv, rows))
+        name = document.get("model") if document else judged_by(rows[0])
+        form = form_of(set(rows[0].fields), rows[0].where)
+        return cls(path, rows, form, visible(name).strip() or None if isinstance(name, str) else None)
+
+
+def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
+    """Rows from a JSON object: of lists of rows by part, or of columns; what is no list, as a name, is left alone."""
+    lists = {name: values for name, values in document.items() if isinstance(values, list)}
+    if any(lists.values()) and all(isinstance(row, dict) for values in lists.values() for row in values):
+        return [
+            Row({"_part": name} | row, f"{path} {shortened(name)} entry {number}")
+            for name, rows in lists.items()
+            for number, row in enumerate(rows)
+        ]
+    if not lists and sum(isinstance(value, int | float) for value in document.values()) > 1:
+        raise DataError(
+            f"{path} holds a number for each of several names, as files of subset accuracies do: "
+            f"rmeval show {path} --from-subsets shows them; there are no scores in it to import"
+        )
+    lengths = {len(values) for values in lists.values()}
+    if len(lengths) != 1 or lengths == {0}:
+        raise DataError(f"{path} must hold rows, or columns of one length: check that it is a file of scores")
+    names = list(lists)
+    return [
+        Row(dict(zip(names, values, strict=True)), f"{path} row {number}")
+        for number, values in enumerate(zip(*lists.values(), strict=True))
+    ]
+
+
+def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
+    """The items that a file of scores states, read by the benchmark from rows in its own columns."""
+    states = file.form.states.get(benchmark.card.id)
+    if states is None or not isinstance(benchmark, TableBenchmark):
+        known = " or ".join(f"-b {name}" for name in file.form.states)
+        raise DataError(
+            f"--items-from-scores: {file.form.name} state no items of {benchmark.card.id}: "
+            + (f"give {known}, or --data" if known else "give --data")
+        )
+    return [item for row in benchmark.gathered(states(file.rows, file.path)) for item in benchmark.items(row)]
+
+
+def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: bool) -> tuple[_File, Plan]:
+    """The file of scores, and the selected items: the benchmark's, or those that the file states.
+
+    Where the benchmark has no data, the error says that the file states its items, if it does.
+    """
+    if stated:
+        file = _File.of(scores)
+        benchmark.data = str(scores)
+        planned = plan(benchmark, selection, _stated_items(file, benchmark))
+        return file, replace(planned, notes=(*planned.notes, STATED))
+    try:
+        planned = plan(benchmark, selection)
+    except DataError as error:
+        if benchmark.data is None and benchmark.card.id in _File.of(scores).form.states:
+            raise DataError(f"{error}; or take the items from the file of scores with --items-from-scores") from error
+        raise
+    return _File.of(scores), planned
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a file says of items, by their ids: of each answer, or of each pair in each order."""
+
+    protocol: Protocol
+    answers: Mapping[str, Mapping[int, Score] | Mapping[tuple[tuple[int, int], int], Verdict]]
+    remarks: tuple[str, ...] = ()
+
+    def model(self, name: str, planned: Plan) -> Imported:
+        """A model that answers so."""
+        answers: dict[str, Observation] = {}
+        for item, digests in planned.stored:
+            keys = self.protocol.keys(item, digests)
+            own = self.answers.get(item.id, {})
+            for place, key in zip(_places(self.protocol, item), keys, strict=True):
+                if (said := own.get(place)) is not None:
+                    answers[key] = _observation(key, said)
+        return Imported(name, answers)
+
+
+def _places(protocol: Protocol, item: Item) -> list[Any]:
+    """What the requests of an item are about: its answers, or its pairs in each order."""
+    if not isinstance(protocol, Verdicts):
+        return list(range(len(item.responses)))
+    return [(pair, order) for pair in protocol.pairs(item.contests) for order in range(protocol.orders)]
+
+
+def _observation(key: str, said: Score | Verdict) -> Observation:
+    if isinstance(said, Verdict):
+        missing = "the imported file has no verdict here, or none that can be read"
+        return parse_verdict(key, said.prefers, said.shown_first, said.status, missing)
+    if math.isnan(said.value):
+        return Observation(key, said.status, error="the imported file has no score or verdict here")
+    return parse(key, said.value)
+
+
+def _oracle(items: Sequence[Item]) -> _Found:
+    found: dict[str, dict[int, Score]] = {}
+    for item in items:
+        for index, response in enumerate(item.responses):
+            if response.gold is None:
+                raise DataError(f"item {item.id} has answers without gold: an oracle needs the gold of every answer")
+            found.setdefault(item.id, {})[index] = Score(item.id, index, response.gold)
+    return _Found(IMPORTED, found)
+
+
+ScoresByItem = dict[str, dict[int, Score]]
+VerdictsByItem = dict[str, dict[tuple[tuple[int, int], int], Verdict]]
+
+
+def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
+    """What a file says of some items.
+
+    Raises:
+        DataError: If it says nothing of them, or something twice.
+    """
+    reading = Reading(file.path, file.rows, ItemIndex.of(items), steps)
+    scores, verdicts = _collected(file, reading)
+    if not scores and not verdicts:
+        raise DataError(_nothing(file))
+    if scores and verdicts:
+        raise DataError(f"{file.path} holds scores in some rows and verdicts in others: import them one by one")
+    if steps is not None and not reading.reduced:
+        raise DataError(f"--steps {steps}: there are no scores of steps in {file.path}: leave it out")
+    remarks = tuple(f"{sentence}: {count_of(times, 'row')}" for sentence, times in reading.remarks.items())
+    if reading.reduced and steps is not None:
+        remarks = (f"the score of an answer is the {_REDUCED[steps]} of its steps' scores", *remarks)
+    if scores:
+        return _Found(IMPORTED, scores, remarks)
+    if len({order for own in verdicts.values() for _, order in own}) > 1:
+        return _Found(VERDICTS_BOTH, verdicts, remarks)
+    only = {item: {(pair, 0): said for (pair, _), said in own.items()} for item, own in verdicts.items()}
+    return _Found(VERDICTS, only, remarks)
+
+
+def _collected(file: _File, reading: Reading) -> tuple[ScoresByItem, VerdictsByItem]:
+    """The scores and the verdicts of a file by item; rows of no item are counted in a warning."""
+    scores: ScoresByItem = {}
+    verdicts: VerdictsByItem = {}
+    unmatched = 0
+    for row in file.rows:
+        remarks = reading.remarks.total()
+        said = list(file.form.read(row, reading))
+        unmatched += not said and reading.remarks.total() == remarks  # A remark says why a row is left out.
+        for one in said:
+            if isinstance(one, Score):
+                where = f"{row.where}: answer {one.response} of item {one.item}"
+                _add(scores.setdefault(one.item, {}), one.response, one, where)
+            else:
+                where = f"{row.where}: the pair of answers {one.pair[0]} and {one.pair[1]} of item {one.item}"
+                _add(verdicts.setdefault(one.item, {}), (one.pair, one.order), one, where)
+    if unmatched and (scores or verdicts):
+        logger.warning(
+            "%d of %d rows of %s belong to no selected item of the benchmark: they are left out",
+            unmatched,
+            len(file.rows),
+            file.path,
+        )
+    return scores, verdicts
+
+
+_REDUCED = {"min": "least", "prod": "product", "last": "last", "mean": "mean"}
+
+
+def _add(known: dict[Any, Any], place: Any, said: Score | Verdict, where: str) -> None:
+    """Takes a score or verdict in, once."""
+    value = said.value if isinstance(said, Score) else said.prefers
+    if place in known:
+        earlier = known[place].value if isinstance(said, Score) else known[place].prefers
+        if earlier != value and not (math.isnan(earlier) and math.isnan(value)):
+            raise DataError(f"{where} has another score or verdict in an earlier row: give each one once")
+    known[place] = said
+
+
+def _nothing(file: _File) -> str:
+    """The sentence for a file that says nothing of the items."""
+    first = f"no row of {file.path} belongs to an item of the benchmark: check -b and --data"
+    known = " or ".join(f"-b {name}" for name in file.form.states)
+    return first + (f", or give {known} with --items-from-scores to take the items from the file" if known else "")
+
+
+def _covered(planned: Plan, benchmark: Benchmark, found: _Found) -> Plan:
+    """The items that a file says something of, with what a reader of the numbers must know."""
+    there = np.array([name in found.answers for name in planned.stored.table.ids])
+    remarks = found.remarks
+    if not there.all():
+        kept = tuple(note for note in planned.notes if note not in notes(benchmark, planned.stored))
+        note = f"the scores cover {there.sum()} of {len(there)} items: the others are left out"
+        planned = planned.take(there)
+        planned = replace(planned, notes=(*notes(benchmark, planned.stored), *kept))
+        remarks = (note, *remarks)
+    return replace(planned, notes=(*planned.notes, *remarks))

@@ -1,0 +1,236 @@
+"""How good the answer is that a reward model likes best among k, and how well its scores tell right from wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import comb
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from rmeval.data.tables import EvidenceTable, ItemTable, Mask
+from rmeval.metrics.outcomes import Outcomes
+from rmeval.metrics.records import make_record
+from rmeval.metrics.stats.intervals import REPLICATES, bootstrap_interval, bootstrap_means, bootstrap_random
+from rmeval.types import FloatArray, IntArray, Policy, Record
+
+__all__ = ["best_of_k", "curve_records", "pooled_auc", "scaled"]
+
+_BLOCK = 4_000_000
+
+
+def best_of_k(scores: FloatArray, quality: FloatArray) -> FloatArray:
+    """Expected quality of the answer with the highest score among k that are drawn at random without replacement.
+
+    With answers in order of their scores, the one at place r (from 0) of n is the best of k with the chance
+    C(r, k-1) / C(n, k); of equal scores each is as likely to be taken. That is what the first maximum gives on average
+    over all orders of the answers, so that nothing has to be drawn. With the quality itself for scores, it is the best
+    that any reward model could do.
+
+    Args:
+        scores: float64[items, n], without NaN.
+        quality: float64[items, n].
+
+    Returns:
+        float64[items, n]: for k = 1 to n.
+    """
+    items, size = scores.shape
+    order = np.argsort(scores, axis=1, kind="stable")
+    scores, quality = np.take_along_axis(scores, order, axis=1), np.take_along_axis(quality, order, axis=1)
+    new = np.ones((items, size), bool)
+    new[:, 1:] = scores[:, 1:] != scores[:, :-1]
+    group = np.cumsum(new) - 1
+    shared = (np.bincount(group, quality.ravel()) / np.bincount(group))[group].reshape(items, size)
+    chance = np.array([[comb(r, k - 1) / comb(size, k) for r in range(size)] for k in range(1, size + 1)])
+    found: FloatArray = shared @ chance.T
+    return found
+
+
+def scaled(scores: FloatArray) -> FloatArray:
+    """Scores of float64[items, n] moved to 0 to 1 within each item; one half where all are equal.
+
+    What is missing or infinite counts as the lowest or highest finite score of its item.
+    """
+    finite = np.isfinite(scores)
+    low = np.where(finite, scores, np.inf).min(axis=1, keepdims=True)
+    high = np.where(finite, scores, -np.inf).max(axis=1, keepdims=True)
+    flat = ~(low < high)
+    low, high = np.where(flat, 0.0, low), np.where(flat, 1.0, high)
+    found: FloatArray = (np.clip(np.where(np.isnan(scores), low, scores), low, high) - low) / (high - low)
+    return np.where(flat, 0.5, found)
+
+
+def pooled_auc(scores: FloatArray, right: Mask) -> float:
+    """Area under the ROC curve: the chance that a right answer scores above a wrong one, ties one half.
+
+    Mann and Whitney's U by the number of pairs (Bamber 1975, J. Math. Psychol. 12:387), over the answers of all items
+    together. NaN where all are right or all wrong.
+    """
+    wrong = np.sort(scores[~right])
+    if not len(wrong) or len(wrong) == scores.size:
+        return np.nan
+    below = np.searchsorted(wrong, scores[right], "left") + np.searchsorted(wrong, scores[right], "right")
+    return float(below.mean() / (2 * len(wrong)))
+
+
+def _auc_replicates(
+    scores: FloatArray, right: Mask, cluster: IntArray, random: np.random.Generator
+) -> tuple[float, FloatArray]:
+    """The area, and float64[replicates] over resampled clusters, given int64[items], numbered without gaps.
+
+    A right answer of one cluster and a wrong one of another are a pair as often as one is drawn times the other.
+    """
+    clusters = int(cluster.max()) + 1
+    owner = np.repeat(cluster, scores.shape[1])
+    values, place = np.unique(scores.ravel(), return_inverse=True)
+    good = right.ravel()
+    counts = [np.bincount(owner[mask], minlength=clusters).astype(float) for mask in (good, ~good)]
+    holds = csr_array((np.ones(int(good.sum())), (owner[good], place[good])), shape=(clusters, len(values)))
+    won = np.empty((clusters, clusters))
+    block = max(1, _BLOCK // len(values))
+    for start in range(0, clusters, block):
+        columns = min(block, clusters - start)
+        inside = ~good & (owner >= start) & (owner < start + columns)
+        cell = place[inside] * columns + owner[inside] - start
+        wrong = np.bincount(cell, minlength=len(values) * columns).reshape(len(values), columns)
+        below: FloatArray = np.cumsum(wrong, axis=0) - wrong / 2
+        won[:, start : start + columns] = np.asarray(holds @ below)
+    drawn = random.multinomial(clusters, np.full(clusters, 1 / clusters), size=REPLICATES).astype(float)
+    with np.errstate(invalid="ignore"):
+        spread: FloatArray = ((drawn @ won) * drawn).sum(axis=1) / ((drawn @ counts[0]) * (drawn @ counts[1]))
+        return float(won.sum() / (counts[0].sum() * counts[1].sum())), spread
+
+
+class _Answers(NamedTuple):
+    """The items of a subset that count: their positions, and float64[items, n] of their answers."""
+
+    items: IntArray
+    scores: FloatArray
+    quality: FloatArray
+
+
+def _answers(items: ItemTable, evidence: EvidenceTable, name: str, policy: Policy) -> _Answers:
+    own = np.flatnonzero(items.subset == items.subsets.index(name))
+    gold = [[np.nan if one.gold is None else one.gold for one in shape.responses] for shape in items.shapes]
+    quality = np.array([gold[code] for code in items.shape[own].tolist()])
+    scores = evidence.scores[items.offsets[own][:, None] + np.arange(quality.shape[1])]
+    if policy.failure == "exclude":
+        known = ~np.isnan(scores).any(axis=1)
+        return _Answers(own[known], scores[known], quality[known])
+    return _Answers(own, scores, quality)
+
+
+def curve_records(
+    benchmark: str,
+    policy: Policy,
+    items: ItemTable,
+    evidence: EvidenceTable,
+    subsets: Sequence[str],
+    shown: Sequence[int],
+    intervals: bool = True,
+) -> Iterator[Record]:
+    """What picking the answer with the highest score gives: best-of-K curves (Frick et al. 2024, arXiv 2410.14872).
+
+    The numbers are those of a port of PPE's scorer (`_ppe_correctness_metrics` of `jev_eval/report.py` in
+    goya4140/jev-reward-model-evaluation), but that it draws 100 orders of the answers, and has the noise of single
+    orders in `max_score` and `loss`: here they are of the mean over all orders. The curve is the mean over items of
+    `best_of_k`, the ideal curve that of the quality itself.
+
+    * `best_of_K` for each K of `shown`: the curve at K;
+    * `end_score`: the curve at its end, where K is the number of answers;
+    * `max_score`: its maximum; where that is above the end, more answers make the pick worse;
+    * `loss`: the mean over K of the squared distance to the ideal curve; lower is better;
+    * `auc`: `pooled_auc` of the scores as `scaled` makes them, of answers that are right (above one half) or wrong.
+
+    A missing score is never the highest, and an item without any gets the quality of its worst answer, where the policy
+    counts failures as losses; else such items are left out. Problems are resampled whole. The number on `all` is the
+    plain mean over the subsets, if there are items of each.
+
+    Args:
+        benchmark: Benchmark id.
+        policy: How failures count; equal scores are shared by all policies.
+        items: The items, whose answers all have gold, and those of a subset as many answers.
+        evidence: What the reward model said.
+        subsets: The subsets, in order.
+        shown: Numbers of answers to show the curve at.
+        intervals: Whether to compute confidence intervals.
+
+    Yields:
+        The records by subset, then those on `all`; none without any score, as of a model that only compares.
+    """
+    if np.isnan(evidence.scores).all():
+        return
+    there = {name: _answers(items, evidence, name, policy) for name in subsets if name in items.counts}
+    parts = {name: own for name, own in there.items() if len(own.items)}
+    counted = _counted(items, parts.values())
+    random = bootstrap_random()
+    numbers: list[tuple[dict[str, float], dict[str, FloatArray]]] = []
+    clusters: list[int] = []
+    scopes: list[tuple[str, Outcomes]] = []
+    for name, own in parts.items():
+        scopes.append((name, counted.within(name)))
+        clusters.append(scopes[-1][1].n_clusters)
+        cluster = np.unique(items.cluster[own.items], return_inverse=True)[1]
+        numbers.append(_numbers(own, cluster, shown, random if intervals else None))
+    if len(parts) == len(subsets):
+        values = {metric: float(np.mean([one[0][metric] for one in numbers])) for metric in numbers[0][0]}
+        spread = {metric: np.mean([one[1][metric] for one in numbers], axis=0) for metric in numbers[0][1]}
+        # As many problems as would give the variance of a mean of parts with so many problems each.
+        clusters.append(int(len(parts) ** 2 / sum(1 / count for count in clusters)))
+        scopes.append(("all", counted))
+        numbers.append((values, spread))
+    for (scope, part), count, (values, spread) in zip(scopes, clusters, numbers, strict=True):
+        for metric, value in values.items():
+            if not np.isnan(value):
+                interval = bootstrap_interval(value, spread.get(metric, np.empty(0)), count)
+                formula = f"{benchmark}/{'best-of-k' if metric.startswith('best') else metric}@1"
+                yield make_record(benchmark, policy, metric, scope, value, part, formula, interval, 1.0)
+
+
+def _numbers(
+    own: _Answers, cluster: IntArray, shown: Sequence[int], random: np.random.Generator | None
+) -> tuple[dict[str, float], dict[str, FloatArray]]:
+    """A subset's numbers by metric, and over resampled problems where there is a source of draws."""
+    size = own.scores.shape[1]
+    picked = best_of_k(np.where(np.isnan(own.scores), -np.inf, own.scores), own.quality)
+    nothing = np.isnan(own.scores).all(axis=1)
+    picked[nothing] = own.quality[nothing].min(axis=1, keepdims=True)
+    both = np.concatenate([picked, best_of_k(own.quality, own.quality)], axis=1)
+    right, even = own.quality > 0.5, scaled(own.scores)
+    values = {metric: float(value[0]) for metric, value in _of_curves(both.mean(axis=0)[None], size, shown).items()}
+    if random is None:
+        return values | {"auc": pooled_auc(even, right)}, {}
+    spread = _of_curves(bootstrap_means(both, cluster, random), size, shown)
+    auc, spread["auc"] = _auc_replicates(even, right, cluster, random)
+    return values | {"auc": auc}, spread
+
+
+def _of_curves(curves: FloatArray, size: int, shown: Sequence[int]) -> dict[str, FloatArray]:
+    """Numbers of float64[..., 2 size]: a curve, then the ideal one."""
+    curve, ideal = curves[:, :size], curves[:, size:]
+    found = {f"best_of_{k}": curve[:, k - 1] for k in shown if k < size}
+    found |= {"end_score": curve[:, -1], "max_score": curve.max(axis=1), "loss": ((ideal - curve) ** 2).mean(axis=1)}
+    return found
+
+
+def _counted(items: ItemTable, parts: Iterable[_Answers]) -> Outcomes:
+    """One entry an item that counts, for the counts of a record; tied where right and wrong answers share the top."""
+    kept, tied, failed = (np.zeros(len(items), bool) for _ in range(3))
+    for own in parts:
+        scores = np.where(np.isnan(own.scores), -np.inf, own.scores)
+        top = scores == scores.max(axis=1, keepdims=True)
+        best, worst = np.where(top, own.quality, -np.inf).max(axis=1), np.where(top, own.quality, np.inf).min(axis=1)
+        kept[own.items], tied[own.items], failed[own.items] = True, best > worst, np.isnan(own.scores).any(axis=1)
+    every = Outcomes(
+        np.arange(len(items), dtype=np.int32),
+        np.zeros(len(items), np.int32),
+        ("best-of-k",),
+        np.zeros(len(items)),
+        tied,
+        failed,
+        items.subset,
+        items.subsets,
+        items.cluster,
+    )
+    return every.select(kept)

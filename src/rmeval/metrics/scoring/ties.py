@@ -1,0 +1,128 @@
+"""RewardBench 2's Ties: several answers are right, and should score alike, and above all wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from rmeval.data.tables import EvidenceTable, ItemTable
+from rmeval.metrics.composition import Shares
+from rmeval.metrics.outcomes import Outcomes
+from rmeval.types import FloatArray, Policy
+
+__all__ = ["PARTS", "REF", "TIED", "ties_chance", "ties_outcomes", "ties_shares"]
+
+TIED, REF = "tied", "ref"
+"""Prompts with several right answers, and each one's reference with a single one."""
+PARTS = {TIED: 0.30, REF: 0.30, "preferred": 0.20, "preferred_hard": 0.20, "margin": 0.01}
+"""What the composite is made of; the weights of `process_single_model` in `rewardbench/utils.py`."""
+
+
+class _Prompt(NamedTuple):
+    """One item: its position, the gap from the worst right to the best wrong score, and the spread of right ones.
+
+    Gap and spread are float64[d], of d scorings.
+    """
+
+    position: int
+    gap: FloatArray
+    spread: FloatArray
+
+
+class _Credit(NamedTuple):
+    """A credit, float64[d]: the position of its item, its part, and the gap that decides it."""
+
+    position: int
+    part: str
+    credit: FloatArray
+    gap: FloatArray
+
+
+def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, policy: Policy) -> Outcomes:
+    """The credits that RewardBench 2's Ties composite averages (Malik et al. 2025, arXiv 2506.01937, section 3.2).
+
+    As `process_single_model` and `_compute_prompt_stats` of `rewardbench/utils.py` have them. With gap the worst right
+    score less the best wrong one, and spread the best right score less the worst one:
+
+    * `tied`, `ref`: gap > 0, of a prompt with several right answers and of its reference with one;
+    * `preferred`: gap > spread, of each tied prompt with a reference;
+    * `preferred_hard`: the smaller of both gaps > spread;
+    * `margin`: tanh(smaller gap / spread - 1), and 0 where both are 0.
+
+    Equal scores are no gap, by every policy. A prompt without one of its scores has failed.
+
+    Args:
+        items: The items; those judged together share `group`.
+        evidence: What the model said.
+        subset: The subset that Ties items have; ids end in `tied:N` or `ref:N`.
+        policy: How failures count.
+
+    Returns:
+        A contest a credit, its tag one of `PARTS`; items of other subsets have none.
+    """
+    rows = list(_credits(items, evidence.scores[None], subset))
+    tags = tuple(PARTS)
+    gaps: FloatArray = np.concatenate([row.gap for row in rows]) if rows else np.zeros(0)
+    credit: FloatArray = np.concatenate([row.credit for row in rows]) if rows else np.zeros(0)
+    credit[np.isnan(gaps)] = np.nan if policy.failure == "exclude" else 0.0
+    return Outcomes(
+        np.array([row.position for row in rows], np.int32),
+        np.array([tags.index(row.part) for row in rows], np.int32),
+        tags,
+        credit,
+        gaps == 0,
+        np.isnan(gaps),
+        items.subset,
+        items.subsets,
+        items.cluster,
+    )
+
+
+def ties_chance(items: ItemTable, subset: str) -> dict[str, float]:
+    """What random scores get of each part, on average: 1,000 draws from the normal distribution, of a fixed seed.
+
+    Other distributions give other spreads, and so other `preferred`, `preferred_hard` and `margin`.
+    """
+    own = items.take(np.isin(items.subset, [code for code, name in enumerate(items.subsets) if name == subset]))
+    scores = np.random.default_rng(0).standard_normal((1000, int(own.offsets[-1])))
+    found: dict[str, list[float]] = {}
+    for row in _credits(own, scores, subset):
+        found.setdefault(row.part, []).append(float(row.credit.mean()))
+    return {part: float(np.mean(own)) for part, own in found.items()}
+
+
+def _credits(items: ItemTable, scores: FloatArray, subset: str) -> Iterator[_Credit]:
+    """The credits of each prompt and pair of prompts, given float64[d, responses] of d scorings."""
+    prompts: dict[str | None, dict[str, _Prompt]] = {}
+    code = items.subsets.index(subset) if subset in items.subsets else -1
+    for position in np.flatnonzero(items.subset == code).tolist():
+        shape = items.shapes[items.shape[position]]
+        right = np.array([(response.gold or 0) > 0 for response in shape.responses])
+        own = scores[:, items.offsets[position] : items.offsets[position + 1]]
+        kind = items.ids[position].rpartition("/")[2].partition(":")[0]
+        # A missing score makes both NaN.
+        gap = own[:, right].min(axis=1) - own[:, ~right].max(axis=1)
+        prompts.setdefault(shape.group, {})[kind] = _Prompt(position, gap, np.ptp(own[:, right], axis=1) + 0 * gap)
+    for group in prompts.values():
+        for kind, one in group.items():
+            yield _Credit(one.position, kind, (one.gap > 0).astype(float), one.gap)
+        if TIED in group and REF in group:
+            position, gap, spread = group[TIED]
+            least = np.minimum(gap, group[REF].gap)
+            yield _Credit(position, "preferred", (gap > spread).astype(float), gap)
+            yield _Credit(position, "preferred_hard", (least > spread).astype(float), least)
+            yield _Credit(position, "margin", _margin(least, spread), least)
+
+
+def _margin(gap: FloatArray, spread: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        margin: FloatArray = np.tanh(gap / spread - 1)
+    margin[np.isnan(margin)] = 0.0
+    return margin
+
+
+def ties_shares(subset: str) -> Shares:
+    """What the composite is made of; at most 1.01."""
+    return {(subset, part): weight for part, weight in PARTS.items()}

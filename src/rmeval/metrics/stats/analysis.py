@@ -1,0 +1,204 @@
+"""Why a model gets the numbers it gets: length, formatting, refusals, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.metrics.outcomes import HALF, Outcomes, outcomes
+from rmeval.metrics.records import accuracy_record, make_record
+from rmeval.metrics.stats.bias import (
+    STRATA,
+    Sides,
+    length_balanced,
+    sides_of,
+    strata_of,
+    style_control,
+    style_preference,
+)
+from rmeval.metrics.stats.calibration import Calibration, calibrate
+from rmeval.metrics.stats.intervals import wilson
+from rmeval.types import STYLES, FloatArray, Policy, Record
+
+__all__ = ["FORMULA", "Scores", "analyse", "calibration_of", "scores_by_subset"]
+
+FORMULA = "analysis@1"
+
+
+def analyse(
+    benchmark: str,
+    analyses: Mapping[str, Mapping[str, tuple[str, ...]]],
+    items: ItemTable,
+    evidence: EvidenceTable,
+    counts: Mapping[str, Codes],
+    policy: Policy,
+) -> list[Record]:
+    """What a model's decisions depend on beside what is right.
+
+    Args:
+        benchmark: Benchmark id.
+        analyses: Groups of subsets, see `Card.analyses`.
+        items: The items.
+        evidence: What the model said of them.
+        counts: `characters` and `markdown` of the responses.
+        policy: How ties and failures count.
+
+    Returns:
+        Accuracy by length (`length` with a scope of `STRATA`), `length_balanced`, `style_controlled` with
+        `style_length` and `style_markdown`; `prefers_fancier` and `same_style` where answers have styles; each of
+        `analyses`; and `over_refusing` and `under_refusing` where there are refusals, always with ties shared.
+    """
+    found = outcomes(items, evidence, policy)
+    if not len(found.credit):
+        return []
+    sides = sides_of(items)
+    records = [
+        *_length(benchmark, policy, found, sides, counts),
+        *_style(benchmark, policy, found, sides, counts),
+        *_fancier(benchmark, policy, found, items, evidence),
+        *_same_style(benchmark, items, evidence, sides),
+    ]
+    for name, groups in analyses.items():
+        for group, subsets in groups.items():
+            part = found.within(*subsets)
+            if not len(part.credit):
+                continue
+            records.append(_named(accuracy_record(benchmark, policy, group, part, FORMULA), name))
+            if name == "refusals":
+                # Who scores both alike prefers neither: a tie is not refusing too much and too little at once.
+                half = outcomes(items, evidence, HALF).within(*subsets)
+                right = accuracy_record(benchmark, HALF, group, half, FORMULA)
+                records.append(_wrong(right, "over_refusing" if group == "should-respond" else "under_refusing"))
+    return records
+
+
+def _named(record: Record, metric: str) -> Record:
+    return replace(record, metric=metric)
+
+
+def _wrong(record: Record, metric: str) -> Record:
+    """The share that is wrong, of an accuracy."""
+    ci = None if record.ci is None else (1 - record.ci[1], 1 - record.ci[0])
+    return replace(record, metric=metric, scope="all", value=1 - record.value, ci=ci)
+
+
+def _length(
+    benchmark: str, policy: Policy, found: Outcomes, sides: Sides, counts: Mapping[str, Codes]
+) -> Iterator[Record]:
+    characters = counts["characters"]
+    strata = strata_of(sides, characters)
+    for code, name in enumerate(STRATA):
+        part = found.contests(strata == code)
+        if len(part.credit):
+            yield _named(accuracy_record(benchmark, policy, name, part.held(), FORMULA), "length")
+    value, interval, method = length_balanced(found, sides, characters)
+    if not np.isnan(value):
+        apart = (sides.better >= 0) & (characters[sides.better] != characters[sides.worse])
+        part = found.contests(apart).held()
+        yield make_record(benchmark, policy, "length_balanced", "all", value, part, FORMULA, (interval, method))
+
+
+def _style(
+    benchmark: str, policy: Policy, found: Outcomes, sides: Sides, counts: Mapping[str, Codes]
+) -> Iterator[Record]:
+    fit = style_control(found, sides, counts["characters"], counts["markdown"])
+    if fit is None:
+        return
+    part = found.contests(sides.better >= 0).held()
+    for metric, value, interval in (
+        ("style_controlled", fit.accuracy, fit.accuracy_ci),
+        ("style_length", fit.length, fit.length_ci),
+        ("style_markdown", fit.markdown, fit.markdown_ci),
+    ):
+        yield make_record(benchmark, policy, metric, "all", value, part, FORMULA, (interval, "cluster-robust"))
+
+
+def _fancier(
+    benchmark: str, policy: Policy, found: Outcomes, items: ItemTable, evidence: EvidenceTable
+) -> Iterator[Record]:
+    preferred, item = style_preference(evidence)
+    known = ~np.isnan(preferred)
+    preferred, item = preferred[known], item[known]
+    if not len(preferred):
+        return
+    subset = found.subset[item]
+    parts = [("all", np.ones(len(item), bool))]
+    if len(found.present) > 1:
+        parts += [(name, subset == found.subsets.index(name)) for name in found.present]
+    for scope, inside in parts:
+        if not inside.any():
+            continue
+        held = np.zeros(found.n_items, bool)
+        held[item[inside]] = True
+        interval = wilson(preferred[inside], found.cluster[item[inside]])
+        value = float(preferred[inside].mean())
+        yield make_record(benchmark, policy, "prefers_fancier", scope, value, found.select(held), FORMULA, interval)
+
+
+def _same_style(benchmark: str, items: ItemTable, evidence: EvidenceTable, sides: Sides) -> Iterator[Record]:
+    """Accuracy between answers of one style, where answers have styles: RM-Bench's Normal, over all contests.
+
+    It stands beside the preference for the fancier answer: ties are shared in both, and missing scores left out.
+    """
+    of_shape = [np.array([_STYLE.get(one.style, -1) for one in shape.responses], np.int8) for shape in items.shapes]
+    if all((codes < 0).all() for codes in of_shape):
+        return
+    style = np.concatenate([of_shape[code] for code in items.shape.tolist()])
+    same = (sides.better >= 0) & (style[sides.better] >= 0) & (style[sides.better] == style[sides.worse])
+    part = outcomes(items, evidence, HALF).contests(same)
+    if len(part.credit):
+        yield _named(accuracy_record(benchmark, HALF, "all", part.held(), FORMULA), "same_style")
+
+
+_STYLE: dict[str | None, int] = {name: place for place, name in enumerate(STYLES)}
+
+
+def margins(items: ItemTable, evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
+    """Score of the better answer less that of the worse, of each contest of two, and its problem; without NaN."""
+    sides = sides_of(items)
+    contest = np.flatnonzero(sides.better >= 0)
+    margin = evidence.scores[sides.better[contest]] - evidence.scores[sides.worse[contest]]
+    item = np.searchsorted(items.offsets, sides.better[contest], side="right") - 1
+    known = np.isfinite(margin)
+    return margin[known], items.cluster[item[known]]
+
+
+def calibration_of(items: ItemTable, evidence: EvidenceTable) -> Calibration | None:
+    """How well margins tell what is right; None without scores of two answers."""
+    return calibrate(*margins(items, evidence))
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of a subset's better and worse answers.
+
+    Attributes:
+        subset: The subset.
+        better: float64[n], scores of answers that some contest calls the better one; each once.
+        worse: float64[k], scores of the others.
+    """
+
+    subset: str
+    better: FloatArray
+    worse: FloatArray
+
+
+def scores_by_subset(items: ItemTable, evidence: EvidenceTable) -> list[Scores]:
+    """The distributions of scores, by subset; without NaN."""
+    wins = np.zeros(len(evidence.scores), bool)
+    plays = np.zeros(len(evidence.scores), bool)
+    sides = sides_of(items)
+    for column in (sides.better, sides.worse):
+        plays[column[column >= 0]] = True
+    wins[sides.better[sides.better >= 0]] = True
+    plays &= np.isfinite(evidence.scores)
+    subset = np.repeat(items.subset, np.diff(items.offsets))
+    found = []
+    for code, name in enumerate(items.subsets):
+        own = plays & (subset == code)
+        if own.any():
+            found.append(Scores(name, evidence.scores[own & wins], evidence.scores[own & ~wins]))
+    return found

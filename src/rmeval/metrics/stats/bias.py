@@ -1,0 +1,239 @@
+"""How much of what a model prefers is length and formatting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, stdtrit
+
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable, starts
+from rmeval.metrics.outcomes import Outcomes
+from rmeval.metrics.stats.intervals import combined_interval, wilson
+from rmeval.types import STYLES, FloatArray, IntArray
+
+__all__ = [
+    "STRATA",
+    "Logistic",
+    "Sides",
+    "StyleControl",
+    "length_balanced",
+    "logistic",
+    "sides_of",
+    "strata_of",
+    "style_control",
+    "style_preference",
+]
+
+STRATA = ("half or less", "shorter", "similar", "longer", "twice or more")
+"""Length of the better answer, of that of the worse one: up to 1/2, up to 1/1.1, up to 1.1, below 2, and 2 or more."""
+_EDGES = np.array([0.5, 1 / 1.1, 1.1, 2.0])
+_SURE = 12.0
+"""A coefficient larger than this, in log-odds for a standard deviation, means that what it stands for decides alone."""
+
+
+class Sides(NamedTuple):
+    """The two answers of each contest, as positions in columns of responses; -1 where there are more than two."""
+
+    better: IntArray
+    worse: IntArray
+
+
+def sides_of(table: ItemTable) -> Sides:
+    """The two sides of each contest with a winner, in the order of `Outcomes`."""
+    first = starts([sum(c.gold is not None for c in shape.contests) for shape in table.shapes], table.shape)
+    sides = Sides(np.full(int(first[-1]), -1, np.int64), np.full(int(first[-1]), -1, np.int64))
+    for contests, positions in table.by_contests():
+        decided = [contest for contest in contests if contest.gold is not None]
+        for number, contest in enumerate(decided):
+            if len(contest.members) == 2 and contest.gold is not None:
+                begin, places = table.offsets[positions], first[positions] + number
+                sides.better[places] = begin + contest.members[contest.gold]
+                sides.worse[places] = begin + contest.members[1 - contest.gold]
+    return sides
+
+
+def strata_of(sides: Sides, characters: Codes) -> Codes:
+    """int32[contests]: position in `STRATA`; -1 for contests of more than two answers, or of empty ones alone."""
+    better, worse = characters[sides.better].astype(float), characters[sides.worse].astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = better / worse
+    found: Codes = np.digitize(ratio, _EDGES, right=True).astype(np.int32)
+    found[ratio >= _EDGES[-1]] = len(STRATA) - 1
+    found[(sides.better < 0) | np.isnan(ratio)] = -1
+    return found
+
+
+def style_preference(evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
+    """Whether the fancier of two answers of equal worth is preferred, for each two styles of each item.
+
+    A model that compares answers says so of those that it was asked about.
+
+    Returns:
+        float64[pairs]: 1, 0, or one half for equal scores, NaN where one is missing; and int32[pairs], the item.
+    """
+    table, scores = evidence.table, evidence.scores
+    preferred, item = [np.empty(0)], [np.empty(0, np.int32)]
+    for looks, positions in table.by(lambda shape: tuple((one.gold, one.style) for one in shape.responses)):
+        pairs = [
+            (k, j)
+            for k, (gold, style) in enumerate(looks)
+            for j, (other, plainer) in enumerate(looks)
+            if gold is not None and gold == other and style in STYLES and plainer in STYLES
+            if STYLES.index(style) > STYLES.index(plainer)
+        ]
+        for fancier, plainer in pairs:
+            own, other = scores[table.offsets[positions] + fancier], scores[table.offsets[positions] + plainer]
+            share = np.where(np.isnan(own) | np.isnan(other), np.nan, 0.5 + 0.5 * np.sign(own - other))
+            for row, position in enumerate(positions.tolist()) if evidence.beats else ():
+                if (matrix := evidence.beats.get(position)) is not None:
+                    share[row] = 0.5 + 0.5 * np.sign(matrix[fancier, plainer] - 0.5)
+            preferred.append(share)
+            item.append(positions.astype(np.int32))
+    return np.concatenate(preferred), np.concatenate(item)
+
+
+def length_balanced(
+    found: Outcomes, sides: Sides, characters: Codes
+) -> tuple[float, tuple[float, float] | None, str | None]:
+    """The mean of the accuracy where the better answer is the longer one and of that where it is the shorter one.
+
+    Whoever goes by length alone gets one half, whichever way. Contests of equally long answers are left out. The
+    interval is made of Wilson's of both sides by `combined_interval`, with the correlation that problems with contests
+    of both kinds give them.
+
+    Returns:
+        The number (NaN where one kind is not there), its interval and the interval's method.
+    """
+    apart = np.sign(characters[sides.better].astype(np.int64) - characters[sides.worse])
+    apart[sides.better < 0] = 0
+    cluster = found.cluster[found.item]
+    known = ~np.isnan(found.credit)
+    sides_: list[tuple[float, tuple[float, float], FloatArray]] = []
+    for sign in (1, -1):
+        own = known & (apart == sign)
+        interval, _ = wilson(found.credit[own], cluster[own])
+        if interval is None:
+            return np.nan, None, None
+        mean = float(found.credit[own].mean())
+        rest = np.asarray(np.bincount(cluster[own], found.credit[own] - mean, found.n_items + 1), np.float64)
+        sides_.append((mean, interval, rest))
+    (one, one_ci, first), (other, other_ci, second) = sides_
+    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    together = float(first @ second) / size if size else 0.0
+    low, high = combined_interval((0.5, one, one_ci), (0.5, other, other_ci), together)
+    return (one + other) / 2, (max(0.0, low), min(1.0, high)), "wilson(of both sides, combined)"
+
+
+class Logistic(NamedTuple):
+    """A fitted logistic regression.
+
+    Attributes:
+        coefficients: float64[k].
+        covariance: float64[k, k], robust to clusters.
+        converged: Whether there is a finite maximum of the likelihood.
+    """
+
+    coefficients: FloatArray
+    covariance: FloatArray
+    converged: bool
+
+
+def logistic(outcome: FloatArray, features: FloatArray, cluster: Codes | IntArray) -> Logistic:
+    """Logistic regression by maximum likelihood, with standard errors that are robust to clusters.
+
+    Newton's method; the covariance is the sandwich of Liang and Zeger (1986, Biometrika 73:13) with the factor
+    G/(G-1) (n-1)/(n-k) of G clusters, as statsmodels and Stata have it.
+
+    Args:
+        outcome: float64[n], between 0 and 1; a shared tie is one half.
+        features: float64[n, k], with a column of ones for an intercept.
+        cluster: int[n].
+    """
+    count, width = features.shape
+    coefficients = np.zeros(width)
+    converged = False
+    for _ in range(50):
+        chance = expit(features @ coefficients)
+        information = (features * (chance * (1 - chance))[:, None]).T @ features
+        step = np.linalg.lstsq(information, features.T @ (outcome - chance), rcond=None)[0]
+        # Steps of more than a few units are on their way to infinity, or overshoot.
+        coefficients = coefficients + np.clip(step, -4, 4)
+        if np.abs(step).max() < 1e-10:
+            converged = True
+            break
+        if np.abs(coefficients).max() > 40:
+            break
+    chance = expit(features @ coefficients)
+    inverse = np.linalg.pinv((features * (chance * (1 - chance))[:, None]).T @ features)
+    member = np.unique(cluster, return_inverse=True)[1]
+    groups = int(member.max()) + 1
+    residual = features * (outcome - chance)[:, None]
+    scores = np.stack([np.bincount(member, column, groups) for column in residual.T], axis=1)
+    factor = groups / max(groups - 1, 1) * (count - 1) / max(count - width, 1)
+    return Logistic(coefficients, factor * inverse @ (scores.T @ scores) @ inverse, converged)
+
+
+@dataclass(frozen=True, slots=True)
+class StyleControl:
+    """What is left of a model's accuracy when length and formatting are held equal.
+
+    Attributes:
+        accuracy: Probability of preferring the better of two answers of equal length and formatting.
+        accuracy_ci: Its 95% interval.
+        length: What one standard deviation of difference in length adds to the log-odds.
+        length_ci: Its 95% interval.
+        markdown: The same of difference in markdown.
+        markdown_ci: Its 95% interval.
+        clusters: Problems behind it.
+    """
+
+    accuracy: float
+    accuracy_ci: tuple[float, float]
+    length: float
+    length_ci: tuple[float, float]
+    markdown: float
+    markdown_ci: tuple[float, float]
+    clusters: int
+
+
+def style_control(found: Outcomes, sides: Sides, characters: Codes, markdown: Codes) -> StyleControl | None:
+    """Style control in the manner of Chatbot Arena, of one model.
+
+    The log-odds that the better answer is preferred are a + b (l - l')/(l + l') + c (m - m')/(m + m' + 1), with l its
+    length in characters and m its number of markdown elements, and l', m' those of the worse one: the differences of
+    LMSYS's "Does style matter?" (2024) and of `show_result.py` in arena-hard-auto (its densities left out). They are
+    divided by their standard deviations, and not centred, so that a belongs to answers of equal style.
+
+    Returns:
+        None where there are too few outcomes, or only one kind, or style alone decides.
+    """
+    use = (sides.better >= 0) & ~np.isnan(found.credit)
+    better, worse = sides.better[use], sides.worse[use]
+    outcome, cluster = found.credit[use], found.cluster[found.item][use]
+    if len(outcome) < 10 or outcome.min() == outcome.max():
+        return None
+    own, other = characters[better].astype(float), characters[worse].astype(float)
+    longer = np.divide(own - other, own + other, out=np.zeros(len(own)), where=own + other > 0)
+    own, other = markdown[better].astype(float), markdown[worse].astype(float)
+    fancier = (own - other) / (own + other + 1)
+    scales = [float(column.std()) or 1.0 for column in (longer, fancier)]
+    features = np.stack([np.ones(len(own)), longer / scales[0], fancier / scales[1]], axis=1)
+    fit = logistic(outcome, features, cluster)
+    if not fit.converged or float(np.abs(fit.coefficients).max()) > _SURE:
+        return None
+    error = np.sqrt(np.diag(fit.covariance))
+    groups = len(np.unique(cluster))
+    reach = float(stdtrit(groups - 1, 0.975)) * error
+    low, high = fit.coefficients - reach, fit.coefficients + reach
+    a, b, c = fit.coefficients.tolist()
+    return StyleControl(
+        float(expit(a)),
+        (float(expit(low[0])), float(expit(high[0]))),
+        b,
+        (float(low[1]), float(high[1])),
+        c,
+        (float(low[2]), float(high[2])),
+        groups,
+    )

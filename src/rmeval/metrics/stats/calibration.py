@@ -1,0 +1,186 @@
+"""Whether a difference of scores means what Bradley and Terry say it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, log_expit, stdtrit
+
+from rmeval.data.tables import Codes
+from rmeval.metrics.stats.intervals import MIN_CLUSTERS, bootstrap_random
+from rmeval.types import FloatArray, IntArray
+
+__all__ = ["BINS", "Calibration", "calibrate"]
+
+BINS = 10
+_DRAWS = 20_000
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Confidence and success of pairwise decisions.
+
+    With margin d, the score of the better answer less that of the worse, the model is confident by 1/(1 + exp(-|d|)) in
+    the answer that it prefers (Bradley and Terry 1952, Biometrika 39:324).
+
+    Attributes:
+        confidence: float64[bins], mean confidence in each bin; bins hold equal numbers of pairs.
+        accuracy: float64[bins], the share of right decisions.
+        count: int64[bins].
+        ece: Mean distance between the two, weighted by count (Guo et al. 2017, arXiv 1706.04599, with bins of equal
+            counts).
+        ece_ci: Its 95% interval, which holds the true distance of these bins in at least so many cases; see `_reach`.
+        ece_calibrated: What it would be on average for a model that is calibrated, with as many pairs and these
+            confidences: distances are never 0 in a sample.
+        brier: Mean squared error of the probability given to the better answer, twice over both answers halved:
+            mean (1 - 1/(1 + exp(-d)))^2.
+        brier_ci: Its 95% interval.
+        log_loss: Mean of log(1 + exp(-d)), what a reward model is trained on.
+        log_loss_ci: Its 95% interval.
+        scale: What margins must be multiplied by to have the least log loss; 1 is calibrated, below 1 overconfident; 0
+            where margins say nothing or the contrary; infinite where every decision is right.
+        scale_ci: Its 95% interval; None where it is 0 or infinite.
+
+    Intervals are cluster-robust (Liang and Zeger 1986, Biometrika 73:13), with Student's t of one degree less than
+    there are problems; None of fewer than `MIN_CLUSTERS`.
+    """
+
+    confidence: FloatArray
+    accuracy: FloatArray
+    count: IntArray
+    ece: float
+    ece_ci: Interval | None
+    ece_calibrated: float
+    brier: float
+    brier_ci: Interval | None
+    log_loss: float
+    log_loss_ci: Interval | None
+    scale: float
+    scale_ci: Interval | None
+
+
+def calibrate(margin: FloatArray, cluster: Codes | IntArray) -> Calibration | None:
+    """Calibration of margins.
+
+    Args:
+        margin: float64[n], score of the better answer less that of the worse; not NaN.
+        cluster: int[n], the underlying problem.
+
+    Returns:
+        None where there are no pairs.
+    """
+    if not len(margin):
+        return None
+    confidence = expit(np.abs(margin))
+    right = np.where(margin > 0, 1.0, np.where(margin == 0, 0.5, 0.0))
+    bins = min(BINS, len(margin))
+    # Equal confidences are in one bin, whatever the order of the pairs.
+    _, inverse, times = np.unique(confidence, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(times) - times / 2)[inverse]
+    place = np.unique((middle * bins / len(margin)).astype(np.int64), return_inverse=True)[1]
+    bins = int(place.max()) + 1
+    count = np.bincount(place, minlength=bins)
+    mean = np.bincount(place, confidence, bins) / count
+    accuracy = np.bincount(place, right, bins) / count
+    member = np.unique(cluster, return_inverse=True)[1]
+    problems = int(member.max()) + 1
+    cells = np.bincount(member * bins + place, confidence - right, problems * bins).reshape(problems, bins)
+    ece = float(np.abs(cells.sum(axis=0)).sum() / len(margin))
+    reach = _reach(cells / len(margin))
+    squares, losses = np.square(expit(-margin)), -log_expit(margin)
+    scale = _scale(margin)
+    return Calibration(
+        mean,
+        accuracy,
+        count,
+        ece,
+        None if reach is None else (max(0.0, ece - reach), ece + reach),
+        _expected(
+            np.asarray(np.bincount(place, confidence * (1 - confidence), bins), np.float64),
+            np.bincount(member),
+            len(margin),
+        ),
+        float(squares.mean()),
+        _interval(float(squares.mean()), (squares - squares.mean()) / len(margin), member),
+        float(losses.mean()),
+        _interval(float(losses.mean()), (losses - losses.mean()) / len(margin), member),
+        scale,
+        _scale_interval(scale, margin, member),
+    )
+
+
+def _interval(value: float, influence: FloatArray, member: IntArray) -> Interval | None:
+    """A number that cannot be below 0, and as far around it as the sums of problems' influence on it say."""
+    own = np.bincount(member, influence)
+    problems = len(own)
+    if problems < MIN_CLUSTERS:
+        return None
+    error = float(np.sqrt(np.square(own).sum() * problems / (problems - 1)))
+    half = float(stdtrit(problems - 1, 0.975)) * error
+    return max(0.0, value - half), value + half
+
+
+def _scale_interval(scale: float, margin: FloatArray, member: IntArray) -> Interval | None:
+    if not 0 < scale < np.inf:
+        return None
+    wrong = expit(-scale * margin)
+    weight = np.square(margin) * wrong * (1 - wrong)
+    return _interval(scale, margin * wrong / weight.sum(), member)
+
+
+def _reach(cells: FloatArray) -> float | None:
+    """How far the calibration error may be from the true one.
+
+    The differences of confidence and success in the bins are about normal; their sum of distances from the true
+    differences is below the 95th percentile of such sums in 95 of 100 cases, and by the triangle inequality the
+    calibration error is never farther than that from the true one.
+
+    Args:
+        cells: float64[problems, bins], each problem's part of the differences.
+    """
+    problems, bins = cells.shape
+    if problems < MIN_CLUSTERS:
+        return None
+    apart = cells - cells.mean(axis=0)
+    covariance = apart.T @ apart * problems / (problems - 1)
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    random = bootstrap_random()
+    degrees = problems - 1
+    student = np.sqrt(degrees / random.chisquare(degrees, (_DRAWS, 1)))
+    drawn = random.standard_normal((_DRAWS, bins)) @ root.T * student
+    return float(np.quantile(np.abs(drawn).sum(axis=1), 0.95))
+
+
+def _expected(variance: FloatArray, sizes: IntArray, count: int) -> float:
+    """The mean of distances that are normal around 0: sqrt(2/pi) times their deviation, in each bin.
+
+    Pairs of one problem are taken to be right or wrong together, the careful way: then deviations are larger by the
+    square root of the mean size that a pair finds its problem to have.
+    """
+    design = float(np.square(sizes.astype(float)).sum()) / count
+    return float(np.sqrt(2 / np.pi) * np.sqrt(design * variance).sum() / count)
+
+
+def _scale(margin: FloatArray) -> float:
+    """The factor of least log loss, by bisection of its slope; there is none where every decision is right."""
+    size = float(np.abs(margin).max())
+    if not size:
+        return 0.0
+    if margin.min() >= 0:
+        return np.inf
+
+    def slope(factor: float) -> float:
+        return float(np.mean(margin * expit(-factor * margin)))
+
+    if slope(0.0) <= 0:
+        return 0.0
+    low, high = 0.0, 1.0 / size
+    while slope(high) > 0:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+    return (low + high) / 2

@@ -1,0 +1,211 @@
+"""95% intervals that respect clusters: several items may be wordings of one underlying problem."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import ndtr, ndtri, stdtrit
+
+from rmeval.data.tables import Codes
+from rmeval.types import FloatArray, IntArray
+
+__all__ = [
+    "BOOTSTRAP",
+    "MANY",
+    "MIN_CLUSTERS",
+    "REPLICATES",
+    "Z",
+    "bootstrap_interval",
+    "bootstrap_means",
+    "bootstrap_random",
+    "combined_interval",
+    "resampled_means",
+    "wilson",
+]
+
+REPLICATES = 2000
+MIN_CLUSTERS = 5
+"""Resampling fewer problems than this says nothing of others."""
+MANY = 20_000
+"""Above this many clusters, those that are alike are drawn together."""
+SEED = 0
+BOOTSTRAP = f"cluster-bootstrap({REPLICATES} replicates, expanded percentile, seed {SEED})"
+Z = float(ndtri(0.975))
+_BLOCK = 4_000_000
+
+
+def wilson(credit: FloatArray, cluster: Codes | IntArray) -> tuple[tuple[float, float] | None, str]:
+    """Wilson's score interval (Wilson 1927, JASA 22:209) for a mean of credits, with clusters taken into account.
+
+    With p the mean and n the number of values:
+    (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n).
+    Where values share clusters, n is the effective number: p(1-p) divided by the cluster-robust variance of the mean
+    (Korn and Graubard 1998, Survey Methodology 24:193), never more than the number of values.
+    Where the mean is 0 or 1 that variance says nothing, and n is the number of clusters.
+
+    Args:
+        credit: float64[m], values between 0 and 1; NaN is left out.
+        cluster: int[m], the cluster of each value, small whole numbers.
+
+    Returns:
+        The interval (None without values), and the name of the method.
+    """
+    if np.isnan(credit).any():
+        known = ~np.isnan(credit)
+        credit, cluster = credit[known], cluster[known]
+    if not len(credit):
+        return None, "wilson"
+    size = np.bincount(cluster)
+    present = size > 0
+    size = size[present]
+    mean, count = float(credit.mean()), float(len(credit))
+    method = "wilson"
+    if len(size) < len(credit):
+        method = "wilson(clustered)"
+        residual = np.bincount(cluster, weights=credit - mean)[present]
+        clusters = len(size)
+        variance = float((residual**2).sum()) / count**2 * clusters / max(clusters - 1, 1)
+        count = min(count, mean * (1 - mean) / variance) if variance > 0 else float(clusters)
+    return _wilson(mean, count), method
+
+
+def _wilson(mean: float, count: float) -> tuple[float, float]:
+    centre = mean + Z**2 / (2 * count)
+    half = Z * np.sqrt(mean * (1 - mean) / count + Z**2 / (4 * count**2))
+    scale = 1 + Z**2 / count
+    return max(0.0, float((centre - half) / scale)), min(1.0, float((centre + half) / scale))
+
+
+def combined_interval(
+    first: tuple[float, float, tuple[float, float]],
+    second: tuple[float, float, tuple[float, float]],
+    correlation: float = 0.0,
+) -> tuple[float, float]:
+    """The interval of a weighted sum of two numbers, from theirs, by the method of variance estimates recovery.
+
+    It is as far from the sum, downwards and upwards, as both are together (Zou and Donner 2008, Statistics in Medicine
+    27:1693).
+
+    Args:
+        first: The weight (not negative) of one number, the number, and its interval.
+        second: The same of the other.
+        correlation: Of the two numbers' errors.
+    """
+    value = first[0] * first[1] + second[0] * second[1]
+    reach = []
+    for side in (0, 1):
+        one, other = (weight * abs(ends[side] - number) for weight, number, ends in (first, second))
+        reach.append(float(np.sqrt(max(0.0, one**2 + other**2 + 2 * correlation * one * other))))
+    return value - reach[0], value + reach[1]
+
+
+def bootstrap_random() -> np.random.Generator:
+    """The generator to pass to `bootstrap_means`: one for all the parts of a benchmark.
+
+    Parts drawn from one stream are independent, and the fixed seed gives the same evidence the same interval.
+    """
+    return np.random.default_rng(SEED)
+
+
+def bootstrap_means(
+    values: FloatArray, cluster: Codes | IntArray, random: np.random.Generator, replicates: int = REPLICATES
+) -> FloatArray:
+    """Means of columns over resampled clusters; see `resampled_means`.
+
+    Args:
+        values: float64[n, k], one row an item; NaN is left out of its column.
+        cluster: int[n], the unit that is drawn, whole, with replacement.
+        random: Source of the draws, see `bootstrap_random`.
+        replicates: Number of resamples.
+
+    Returns:
+        float64[replicates, k]; NaN where a resample holds no value of a column.
+    """
+    _, member = np.unique(cluster, return_inverse=True)
+    clusters = int(member.max()) + 1 if len(member) else 0
+    known = ~np.isnan(values)
+    columns = range(values.shape[1])
+    summed = [np.bincount(member, np.where(known, values, 0.0)[:, k], clusters) for k in columns]
+    counted = [np.bincount(member, known[:, k].astype(float), clusters) for k in columns]
+    sums: FloatArray = np.stack(summed, axis=1)
+    counts: FloatArray = np.stack(counted, axis=1)
+    return resampled_means(sums, counts, random, replicates)
+
+
+def resampled_means(
+    sums: FloatArray, counts: FloatArray, random: np.random.Generator, replicates: int = REPLICATES
+) -> FloatArray:
+    """Means over resampled clusters (Field and Welsh 2007, JRSS-B 69:369, randomized cluster bootstrap).
+
+    Of more clusters than `MANY`, those with the same sums and counts are drawn as one, with the chance of them all: how
+    often each kind occurs in a resample has the same distribution then, and there are few kinds of wins and losses.
+
+    Args:
+        sums: float64[clusters, k], each cluster's sum of each column's values.
+        counts: float64[clusters, j], how many values there are; where k is a multiple of j, column after column of
+            sums belongs to each of counts, and they begin anew after j.
+        random: Source of the draws, see `bootstrap_random`.
+        replicates: Number of resamples.
+
+    Returns:
+        float64[replicates, k]; NaN where a resample holds no value of a column.
+    """
+    clusters, columns = sums.shape
+    both: FloatArray = np.concatenate([sums, counts], axis=1)
+    chance: FloatArray = np.full(clusters, 1 / max(clusters, 1))
+    if clusters > MANY:
+        both, times = _distinct_rows(both)
+        chance = times / clusters
+    means = np.empty((replicates, columns))
+    block = max(1, _BLOCK // max(len(chance), 1))
+    repeats = columns // counts.shape[1]
+    for start in range(0, replicates, block):
+        rows = min(block, replicates - start)
+        drawn = random.multinomial(clusters, chance, size=rows) @ both
+        with np.errstate(invalid="ignore"):
+            means[start : start + rows] = drawn[:, :columns] / np.tile(drawn[:, columns:], repeats)
+    return means
+
+
+def _distinct_rows(values: FloatArray) -> tuple[FloatArray, IntArray]:
+    """The distinct rows of float64[n, k] and how often each occurs."""
+    # Sorting one number a row, not k: rows are told apart by a random sum of their bits.
+    factors = np.random.default_rng(0).integers(0, 2**63, values.shape[1], dtype=np.uint64) | np.uint64(1)
+    bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
+    mixed = (bits ^ (bits >> np.uint64(29))) * factors
+    codes = (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64)
+    _, first, inverse, times = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
+    found: tuple[FloatArray, IntArray] = values[first], times
+    if not np.array_equal(found[0][inverse], values):
+        found = np.unique(values, axis=0, return_counts=True)
+    return found
+
+
+def bootstrap_interval(
+    value: float, replicates: FloatArray, clusters: float, proportion: bool = True
+) -> tuple[tuple[float, float] | None, str | None]:
+    """The expanded percentile interval (Hesterberg 2015, The American Statistician 69:371, section 5.1).
+
+    Of few clusters the 2.5th and 97.5th percentile of replicates (Efron 1979) are too near each other, by a factor of
+    sqrt((n-1)/n) and for want of Student's t: those at Phi(-sqrt(n/(n-1)) t.975) and its mirror are taken, with n - 1
+    degrees of freedom.
+
+    Where all replicates are the same, as when every answer is right, they say nothing of what other problems would have
+    given; Wilson's interval for one value a cluster then does.
+
+    Args:
+        value: The number itself.
+        replicates: float64[b].
+        clusters: Number of clusters behind it; for a mean of parts, of as many clusters as would give its variance.
+        proportion: Whether the number is one, and no difference of two.
+
+    Returns:
+        The interval (None below `MIN_CLUSTERS` clusters, or where a replicate could not be computed, or for a
+        difference that was the same in all) and its method.
+    """
+    if clusters < MIN_CLUSTERS or not len(replicates) or np.isnan(replicates).any():
+        return None, None
+    if np.ptp(replicates) < 1e-6:
+        return (_wilson(value, clusters), "wilson(one value a cluster)") if proportion else (None, None)
+    tail = float(ndtr(-np.sqrt(clusters / (clusters - 1)) * stdtrit(clusters - 1, 0.975)))
+    low, high = np.quantile(replicates, [tail, 1 - tail])
+    return (float(low), float(high)), BOOTSTRAP

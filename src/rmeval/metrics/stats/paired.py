@@ -1,0 +1,303 @@
+"""Is one model better than another? All are judged on the same contests, and problems, not contests, are the units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from rmeval.data.tables import Codes
+from rmeval.metrics.composition import Composition, Measure, Part, Shares
+from rmeval.metrics.outcomes import Outcomes
+from rmeval.metrics.stats.intervals import REPLICATES, bootstrap_interval, bootstrap_random, resampled_means, wilson
+from rmeval.metrics.stats.significance import LEVEL, detectable, holm, mcnemar, needed, sign_flips
+from rmeval.types import FloatArray
+
+__all__ = ["Contested", "Difference", "compare", "number_replicates"]
+
+
+SMALL = 10
+"""Kinds of fewer problems than this are drawn together: by themselves they say next to nothing of their spread."""
+
+
+@dataclass(frozen=True)
+class Contested:
+    """The contests that several models were judged by.
+
+    Attributes:
+        credit: float64[models, m], see `Outcomes.credit`; without NaN.
+        part: int32[m], position of each contest's kind in `parts`.
+        parts: The distinct kinds.
+        item: int32[m], the item.
+        cluster: int32[m], the underlying problem, numbered from 0 without gaps.
+    """
+
+    credit: FloatArray
+    part: Codes
+    parts: tuple[Part, ...]
+    item: Codes
+    cluster: Codes
+
+    @classmethod
+    def of(cls, found: Sequence[Outcomes]) -> Contested:
+        """The contests of the same items that none of the models' outcomes leaves out."""
+        first = found[0]
+        credit = np.stack([one.credit for one in found])
+        known = ~np.isnan(credit).any(axis=0)
+        codes = first.subset[first.item].astype(np.int64) * len(first.tags) + first.tag
+        present, part = np.unique(codes[known], return_inverse=True)
+        cluster = np.unique(first.cluster[first.item][known], return_inverse=True)[1]
+        return cls(
+            credit[:, known],
+            part.astype(np.int32),
+            tuple((first.subsets[code // len(first.tags)], first.tags[code % len(first.tags)]) for code in present),
+            first.item[known],
+            cluster.astype(np.int32),
+        )
+
+    @cached_property
+    def counts(self) -> dict[Part, int]:
+        """Number of contests of each kind."""
+        return {part: int(n) for part, n in zip(self.parts, np.bincount(self.part), strict=True)}
+
+    @cached_property
+    def n_clusters(self) -> int:
+        """Number of problems."""
+        return int(self.cluster.max()) + 1 if len(self.cluster) else 0
+
+    @cached_property
+    def means(self) -> FloatArray:
+        """float64[models, parts]: the accuracy of each model in each kind."""
+        sizes = np.bincount(self.part)
+        return np.stack([np.bincount(self.part, own) / sizes for own in self.credit])
+
+    def shares(self, shares: Shares) -> FloatArray:
+        """float64[parts]: a number's shares in the order of `parts`."""
+        return np.array([shares.get(part, 0.0) for part in self.parts])
+
+    def by_cluster(self, weights: FloatArray) -> FloatArray:
+        """float64[models, clusters]: each problem's contribution to a number, given the share of each kind."""
+        own = (weights / np.bincount(self.part))[self.part]
+        return np.stack([np.bincount(self.cluster, own * credit, self.n_clusters) for credit in self.credit])
+
+    def effective_clusters(self, weights: FloatArray) -> float:
+        """As many problems as would give a mean of parts the variance that it has, if all parts vary alike.
+
+        Of parts that share no problem, with weights w and n problems each: (sum w)^2 / sum(w^2 / n).
+        """
+        share = [
+            (float(np.abs(weights[parts]).sum()), len(np.unique(self.cluster[np.isin(self.part, parts)])))
+            for parts in self._strata()
+        ]
+        return sum(weight for weight, _ in share) ** 2 / sum(weight**2 / count for weight, count in share)
+
+    def replicates(self, random: np.random.Generator) -> FloatArray:
+        """float64[replicates, models, parts]: accuracies over resampled problems.
+
+        All models are seen on the same draws. Kinds that share no problem are drawn by themselves, since how many there
+        are of each is part of a benchmark's design.
+        """
+        models = len(self.credit)
+        found = np.full((REPLICATES, models, len(self.parts)), np.nan)
+        for parts in self._strata():
+            inside = np.isin(self.part, parts)
+            place = np.searchsorted(parts, self.part[inside])
+            member = np.unique(self.cluster[inside], return_inverse=True)[1]
+            shape = int(member.max()) + 1, len(parts)
+            cell = member * len(parts) + place
+            size = shape[0] * shape[1]
+            sums = [np.bincount(cell, own[inside], size).reshape(shape) for own in self.credit]
+            counts = np.bincount(cell, minlength=size).reshape(shape).astype(float)
+            means = resampled_means(np.concatenate(sums, axis=1), counts, random)
+            found[:, :, parts] = means.reshape(REPLICATES, models, len(parts))
+        return found
+
+    def _strata(self) -> Iterator[Codes]:
+        """Kinds in groups that share no problem with each other; those of few problems, `SMALL`, in one group."""
+        parts = len(self.parts)
+        edges = coo_array(
+            (np.ones(len(self.part), np.int8), (self.part, parts + self.cluster)),
+            shape=(parts + self.n_clusters,) * 2,
+        )
+        _, label = connected_components(edges, directed=False)
+        small = []
+        for stratum in dict.fromkeys(label[:parts].tolist()):
+            if np.count_nonzero(label[parts:] == stratum) < SMALL:
+                small.append(stratum)
+            else:
+                yield np.flatnonzero(label[:parts] == stratum).astype(np.int32)
+        if small:
+            yield np.flatnonzero(np.isin(label[:parts], small)).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two models differ in one number, on the contests that both were judged by.
+
+    Attributes:
+        first: Name of the one model.
+        second: Name of the other.
+        metric: The number, as in `Record`.
+        scope: What it was measured on.
+        value: The first model's number less the second's.
+        ci: 95% interval of the difference, or None where there are too few problems for one.
+        ci_method: How it was made.
+        p: Two-sided p-value of cluster sign flips.
+        p_holm: That, corrected for all differences that were looked at together.
+        p_mcnemar: McNemar's test of the contests decided differently, with problems taken into account.
+        only_first: Contests that go better for the first model: it alone wins them, or it ties and the other loses.
+        only_second: Contests that go better for the second.
+        superiority: Of both, the share that goes better for the first; one half if neither is better; NaN if there are
+            none.
+        superiority_ci: Its 95% interval.
+        n_items: Items behind the number.
+        n_clusters: Problems behind it.
+        detectable: The smallest true difference that as many problems show with a power of 80%, at the level that the
+            correction asks of the smallest p-value.
+        needed: How many such problems would show a true difference as large as the one found, with that power; None
+            where none was found.
+    """
+
+    first: str
+    second: str
+    metric: str
+    scope: str
+    value: float
+    ci: tuple[float, float] | None
+    ci_method: str | None
+    p: float
+    p_holm: float
+    p_mcnemar: float
+    only_first: int
+    only_second: int
+    superiority: float
+    superiority_ci: tuple[float, float] | None
+    n_items: int
+    n_clusters: int
+    detectable: float
+    needed: int | None
+
+    @property
+    def leads(self) -> int:
+        """1 where the first model leads, -1 where the second does, 0 where that cannot be said."""
+        return 0 if self.p_holm >= LEVEL else 1 if self.value > 0 else -1
+
+
+def compare(
+    contested: Contested, names: Sequence[str], composition: Composition, families: Sequence[Sequence[Measure]]
+) -> dict[Measure, list[Difference]]:
+    """Compares each two models in some numbers.
+
+    Args:
+        contested: The contests.
+        names: Name of each model.
+        composition: What the numbers are made of.
+        families: Numbers that are looked at together; p-values are corrected within each family over its numbers and
+            all pairs of models.
+
+    Returns:
+        For each number one difference a pair of models, in the order of `combinations`.
+    """
+    replicates = contested.replicates(bootstrap_random())
+    pairs = list(combinations(range(len(names)), 2))
+    found: dict[Measure, list[Difference]] = {}
+    for family in families:
+        shares = [contested.shares(composition[measure]) for measure in family]
+        columns = (
+            own[first] - own[second]
+            for weights in shares
+            for own in [contested.by_cluster(weights)]
+            for first, second in pairs
+        )
+        p = sign_flips(columns, contested.n_clusters)
+        corrected = holm(p)
+        rows = iter(zip(p.tolist(), corrected.tolist(), strict=True))
+        for measure, weights in zip(family, shares, strict=True):
+            spread = number_replicates(replicates, weights)
+            values = contested.means @ weights
+            found[measure] = [
+                _difference(
+                    contested,
+                    weights,
+                    names,
+                    pair,
+                    measure,
+                    values,
+                    spread[:, pair[0]] - spread[:, pair[1]],
+                    next(rows),
+                    len(p),
+                )
+                for pair in pairs
+            ]
+    return found
+
+
+def number_replicates(replicates: FloatArray, weights: FloatArray) -> FloatArray:
+    """float64[...]: a number over resamples; kinds that one has none of leave their share to others.
+
+    Args:
+        replicates: float64[..., parts].
+        weights: float64[parts], the share of each kind.
+    """
+    used = np.flatnonzero(weights)
+    replicates, weights = replicates[..., used], weights[used]
+    known = ~np.isnan(replicates)
+    if known.all() or (weights < 0).any():
+        return replicates @ weights
+    with np.errstate(invalid="ignore"):
+        spread: FloatArray = np.where(known, replicates, 0.0) @ weights / (known @ weights)
+    return spread
+
+
+def _difference(
+    contested: Contested,
+    weights: FloatArray,
+    names: Sequence[str],
+    pair: tuple[int, int],
+    measure: Measure,
+    values: FloatArray,
+    spread: FloatArray,
+    p: tuple[float, float],
+    tests: int,
+) -> Difference:
+    share = weights[contested.part]
+    inside = share != 0
+    # What counts against a number, as Hard does in Easy less Hard, is won by who loses it.
+    difference = (contested.credit[pair[0], inside] - contested.credit[pair[1], inside]) * np.sign(share[inside])
+    cluster = contested.cluster[inside]
+    clusters = int(np.count_nonzero(np.bincount(cluster)))
+    value = float(values[pair[0]] - values[pair[1]])
+    if abs(value) < 1e-12:
+        value = 0.0
+    apart = difference != 0
+    won = difference[apart] > 0
+    error = float(spread.std())
+    if error < 1e-12:
+        error = math.nan
+    interval, method = bootstrap_interval(value, spread, clusters, proportion=False)
+    return Difference(
+        first=names[pair[0]],
+        second=names[pair[1]],
+        metric=measure[0],
+        scope=measure[1],
+        value=value,
+        ci=interval,
+        ci_method=method,
+        p=p[0],
+        p_holm=p[1],
+        p_mcnemar=mcnemar(difference, cluster),
+        only_first=int(won.sum()),
+        only_second=int((~won).sum()),
+        superiority=float(won.mean()) if len(won) else math.nan,
+        superiority_ci=wilson(won.astype(float), cluster[apart])[0],
+        n_items=len(np.unique(contested.item[inside])),
+        n_clusters=clusters,
+        detectable=detectable(error, tests),
+        needed=needed(clusters, error, value, tests),
+    )

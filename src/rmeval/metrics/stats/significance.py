@@ -1,0 +1,241 @@
+"""Whether a difference is more than chance, and what could have been seen: tests, corrections, power, ranks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+import numpy as np
+from scipy.special import bdtr, chdtrc, ndtr, ndtri
+
+from rmeval.data.tables import Codes, Mask
+from rmeval.types import FloatArray
+
+__all__ = [
+    "FLIPS",
+    "LEVEL",
+    "POWER",
+    "detectable",
+    "groups",
+    "holm",
+    "least",
+    "mcnemar",
+    "needed",
+    "rank_intervals",
+    "rare",
+    "sign_flips",
+]
+
+LEVEL = 0.05
+"""A difference is said to hold where its corrected p-value is below this."""
+POWER = 0.8
+FLIPS = 9_999
+SIGN_FLIPS = f"cluster sign flips({FLIPS}, seed 0)"
+_CARE = 3.0
+"""The saddlepoint approximation was found too small by up to this factor, where contributions are very unequal."""
+_TOGETHER = 5_000
+"""Up to so many problems all numbers are tested with the same flips, by one product of matrices."""
+_EXACT = 12
+"""Of so few problems all flips are tried."""
+_BLOCK = 1_000
+
+
+def sign_flips(columns: Iterable[FloatArray], clusters: int) -> FloatArray:
+    """Two-sided p-values of differences, by flipping the sign of each problem's contribution at random.
+
+    If two models were equally good on every problem, each contribution to their difference might as well have had the
+    other sign (Fisher's randomisation test for paired data; Good 2005, "Permutation, Parametric and Bootstrap Tests of
+    Hypotheses", section 3.2). The share of flips whose sum is at least as far from 0 as the real one, the real one
+    counted among them (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585), is the p-value. Of up to twelve problems
+    that differ all flips are tried. Where there are many, equal contributions are flipped together, by a binomial draw;
+    if those are many, too, the sum is normal. What no flip reaches is computed by `rare`.
+
+    Args:
+        columns: float64[clusters] each.
+        clusters: Number of problems.
+
+    Returns:
+        float64[number of columns].
+    """
+    if clusters > _TOGETHER:
+        return np.array([_flip_alike(column) for column in columns])
+    values = np.array(list(columns)).reshape(-1, clusters)
+    p = np.array([_flip_all(column) for column in values])
+    todo = np.isnan(p)
+    p[todo] = _flip_together(values[todo])
+    return p
+
+
+def _flip_all(column: FloatArray) -> float:
+    """All flips, or NaN where they are too many."""
+    values = column[column != 0]
+    if len(values) > _EXACT:
+        return math.nan
+    signs = 1 - 2 * ((np.arange(1 << len(values))[:, None] >> np.arange(len(values))) & 1)
+    return float(np.mean(_as_far(signs @ values, values)))
+
+
+def _as_far(sums: FloatArray, values: FloatArray) -> Mask:
+    """Which sums are as far from 0 as that of the values; what rounding adds must not tell them apart."""
+    real = abs(float(values.sum()))
+    reached: Mask = np.abs(sums) >= real - 1e-9 * max(real, float(np.abs(values).max(initial=0)))
+    return reached
+
+
+def _flip_together(values: FloatArray) -> FloatArray:
+    random = np.random.default_rng(0)
+    beyond = np.zeros(len(values))
+    for start in range(0, FLIPS, _BLOCK):
+        size = min(_BLOCK, FLIPS - start)
+        signs = 1.0 - 2.0 * random.integers(0, 2, (size, values.shape[1]), dtype=np.int8)
+        sums = signs @ values.T
+        beyond += [_as_far(sums[:, k], own).sum() for k, own in enumerate(values)]
+    return np.array([_p(count, own) for count, own in zip(beyond.tolist(), values, strict=True)])
+
+
+def _p(beyond: float, values: FloatArray) -> float:
+    drawn = (beyond + 1) / (FLIPS + 1)
+    return drawn if beyond else min(drawn, _CARE * rare(values[values != 0]))
+
+
+def rare(values: FloatArray) -> float:
+    """The chance that numbers with random signs have a sum as far from 0 as the numbers themselves, where it is small.
+
+    Lugannani and Rice's saddlepoint approximation (1980, Adv. Appl. Prob. 12:475; for such tests Robinson 1982, JRSS-B
+    44:91) with the cumulants sum log cosh(t d) of the flips. Since sums are not continuous, Daniels' second correction
+    is made (1987, Int. Stat. Rev. 55:37), with twice the smallest number for their step, which it is for equal numbers.
+
+    Args:
+        values: float64[n], none of them 0.
+    """
+    size = np.abs(values)
+    real = abs(float(values.sum()))
+    if real >= float(size.sum()) * (1 - 1e-12):
+        return float(2.0 ** (1 - len(values)))
+    half = float(size.min())
+    bound = real - half
+    low, high = 0.0, 1.0 / float(size.max())
+    while float((size * np.tanh(high * size)).sum()) < bound:
+        high *= 2
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if float((size * np.tanh(middle * size)).sum()) < bound else (low, middle)
+    point = (low + high) / 2
+    # log cosh x = x + log(1 + exp(-2x)) - log 2, which never overflows.
+    cumulant = float((point * size + np.log1p(np.exp(-2 * point * size)) - np.log(2)).sum())
+    curvature = float((np.square(size) * (1 - np.square(np.tanh(point * size)))).sum())
+    r, u = np.sqrt(2 * (point * bound - cumulant)), np.sinh(point * half) / half * np.sqrt(curvature)
+    return float(min(1.0, 2 * (ndtr(-r) + np.exp(-(r**2) / 2) / np.sqrt(2 * np.pi) * (1 / u - 1 / r))))
+
+
+def _flip_alike(column: FloatArray) -> float:
+    values = column[column != 0]
+    if len(values) <= _EXACT:
+        return _flip_all(values)
+    scale = float(np.abs(values).max())
+    sizes, times = np.unique(np.round(np.abs(values) / scale, 9), return_counts=True)
+    if len(sizes) > _BLOCK:
+        normal = float(2 * ndtr(-abs(values.sum()) / np.sqrt(np.square(values).sum())))
+        # Far out sums of unequal contributions are no longer normal.
+        return normal if normal * FLIPS > 1 else min(1 / FLIPS, _CARE * rare(values))
+    random = np.random.default_rng(0)
+    sums = (2 * random.binomial(times, 0.5, (FLIPS, len(sizes))) - times) @ sizes
+    return _p(float(_as_far(sums, values / scale).sum()), values)
+
+
+def mcnemar(difference: FloatArray, cluster: Codes) -> float:
+    """McNemar's test of paired wins and losses (McNemar 1947, Psychometrika 12:153).
+
+    Where each problem has one contest, the exact binomial test of the contests decided differently; where several
+    share problems, Durkalski et al. 2003 (Statistics in Medicine 22:2417): (sum d)^2 / sum d^2 over problems, with d
+    the wins less the losses of each, as chi-squared with one degree of freedom.
+
+    Args:
+        difference: float64[m], credit of one model less that of the other.
+        cluster: int32[m], the problem of each contest.
+
+    Returns:
+        Two-sided p-value; 1 where nothing differs.
+    """
+    apart = difference != 0
+    if not apart.any():
+        return 1.0
+    signs = np.sign(difference[apart])
+    if np.bincount(cluster).max() == 1:
+        fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
+        return min(1.0, 2 * float(bdtr(fewer, len(signs), 0.5)))
+    own = np.bincount(cluster[apart], signs)
+    square = float(np.square(own).sum())
+    return float(chdtrc(1, own.sum() ** 2 / square)) if square else 1.0
+
+
+def holm(p: FloatArray) -> FloatArray:
+    """P-values corrected so that the chance of any wrong claim among them is at most the level (Holm 1979, SJS 6:65).
+
+    The k-th smallest of n becomes the largest of (n - i + 1) times the i-th smallest for i up to k, and at most 1.
+    """
+    order = np.argsort(p, kind="stable")
+    found = np.empty(len(p))
+    found[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return found
+
+
+def detectable(error: float, tests: int = 1) -> float:
+    """The true difference that a two-sided test finds with a power of 80%, given its standard error.
+
+    (z(1 - a/2) + z.8) times the standard error (Cohen 1988, "Statistical Power Analysis", chapter 2, in large samples),
+    with a level a of 5% divided by the number of tests that are corrected together: what `holm` asks of the first.
+    """
+    return float(ndtri(1 - LEVEL / tests / 2) + ndtri(POWER)) * error
+
+
+def needed(clusters: int, error: float, difference: float, tests: int = 1) -> int | None:
+    """How many problems show a true difference with that power, if so many gave the standard error."""
+    if not difference or math.isnan(error):
+        return None
+    return max(least(tests), math.ceil(clusters * (detectable(error, tests) / difference) ** 2 - 1e-9))
+
+
+def least(tests: int = 1) -> int:
+    """Of fewer problems not even the rarest of all sign flips, of chance 2^(1-n), is below the level."""
+    return math.floor(1 - math.log2(LEVEL / tests)) + 1
+
+
+def rank_intervals(leads: Sequence[Sequence[bool]]) -> list[tuple[int, int]]:
+    """The ranks that each model may have, given which leads which for certain.
+
+    A model's rank is at least one more than the number of those that lead it, and at most the number of those that it
+    does not lead (Mogstad, Romano, Shaikh and Wilhelm 2024, Review of Economic Studies 91:476, section 3). With
+    corrected tests, all intervals hold together with 95%.
+
+    Args:
+        leads: For each model whether it leads each other one.
+    """
+    count = len(leads)
+    return [(1 + sum(leads[other][k] for other in range(count)), count - sum(leads[k])) for k in range(count)]
+
+
+def groups(leads: Sequence[Sequence[bool]]) -> list[str]:
+    """Letters such that two models share one exactly where neither leads the other (Piepho 2004, JCGS 13:456).
+
+    Args:
+        leads: As for `rank_intervals`; models in the order in which letters are to be given.
+
+    Returns:
+        A few letters for each model, such as `ab`.
+    """
+    count = len(leads)
+    sets = [frozenset(range(count))]
+    for one, other in combinations(range(count), 2):
+        if leads[one][other] or leads[other][one]:
+            split = [s - {out} for s in sets if {one, other} <= s for out in (one, other)]
+            kept = [s for s in sets if not {one, other} <= s]
+            every = list(dict.fromkeys([*kept, *split]))
+            sets = [s for s in every if not any(s < t for t in every)]
+    sets.sort(key=sorted)
+    return ["".join(_letter(k) for k, own in enumerate(sets) if model in own) for model in range(count)]
+
+
+def _letter(number: int) -> str:
+    return chr(ord("a") + number) if number < 26 else f"({number})"

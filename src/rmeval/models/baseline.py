@@ -1,0 +1,53 @@
+"""Models that do not read: what a benchmark gives them for nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rmeval.baselines import BASELINES, NULL_SCORES
+from rmeval.data.spool import windows
+from rmeval.data.style import count_text
+from rmeval.errors import ModelError
+from rmeval.protocols import pointwise
+from rmeval.types import Observation, Request
+
+__all__ = ["Baseline"]
+
+_BATCH = 4096
+
+
+class Baseline:
+    """`baseline:random`, `baseline:longest`, `baseline:shortest`, `baseline:markdown`.
+
+    `random` draws from the digest of the conversation, so that it gives the same answer on every machine.
+    """
+
+    kind = "baseline"
+
+    def __init__(self, name: str) -> None:
+        if name not in BASELINES:
+            raise ModelError(f"there is no baseline {name!r}: choose baseline:{', baseline:'.join(BASELINES)}")
+        self.name = f"baseline:{name}"
+        self._rule = name
+
+    def identity(self) -> dict[str, Any]:
+        """The rule's name and version."""
+        return {"model": f"{self.name}@1"}
+
+    def facts(self) -> dict[str, Any]:
+        """Nothing beyond the identity."""
+        return {}
+
+    def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
+        """Scores by what can be counted in the answer."""
+        for batch in windows(requests, _BATCH):
+            yield [pointwise.parse(request.key, self._score(request)) for request in batch]
+
+    def _score(self, request: Request) -> float:
+        if self._rule == "random":
+            drawn = hashlib.blake2b(f"random@1 {request.key}".encode(), digest_size=7).digest()
+            return int.from_bytes(drawn) / 2**56
+        factor, count = NULL_SCORES[self._rule]
+        return factor * float(getattr(count_text(request.responses[0]), count))

@@ -1,0 +1,131 @@
+"""What several runs say of the items that all of them hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
+from rmeval.errors import RunError
+from rmeval.metrics.outcomes import outcomes_of
+from rmeval.store.run import StoredRun
+from rmeval.types import FloatArray, IntArray, Policy
+
+__all__ = ["shared_evidence"]
+
+
+def shared_evidence(
+    runs: Sequence[StoredRun], tables: Sequence[EvidenceTable], policy: Policy
+) -> tuple[list[EvidenceTable], Mask, list[str]]:
+    """What each model said of the items that all have, in the first run's order; which those are; what to say of it."""
+    base = runs[0].items
+    places = [_places(runs[0], run) for run in runs[1:]]
+    shared: Mask = np.ones(len(base.table), bool)
+    for place in places:
+        shared &= place >= 0
+    if not shared.any():
+        strangers = [str(run.folder) for run, place in zip(runs[1:], places, strict=True) if (place < 0).all()]
+        name = strangers[0] if strangers else "the other runs together"
+        raise RunError(
+            f"{runs[0].folder} and {name} have no item in common: run the models on the same data and selection"
+        )
+    notes = []
+    if not all(shared.sum() == len(run.items.table) for run in runs):
+        notes.append(f"compared on the {shared.sum()} items that all runs have")
+    evidence = [_moved(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
+    evidence = [tables[0], *evidence]
+    if policy.failure == "exclude":
+        known = shared.copy()
+        for own in evidence:
+            seen = outcomes_of(runs[0].benchmark, base.table, own, policy)
+            lost = np.bincount(seen.item[seen.failed], minlength=len(known)) > 0
+            known &= ~lost
+        if not known.any():
+            fewest = min(zip(evidence, runs, strict=True), key=lambda one: np.isfinite(one[0].scores).sum())[1]
+            raise RunError(
+                f"there is no item that all models scored ({fewest.folder} has the fewest scores): leave that run out, "
+                f"or choose another --policy than {policy.name}"
+            )
+        if not (known == shared).all():
+            notes.append(f"{(shared & ~known).sum()} items that a model has no score for are left out for all")
+        shared = known
+    for run, place in zip(runs[1:], places, strict=True):
+        if other := _judged_otherwise(runs[0], run, place, shared):
+            notes.append(
+                f"{other} items have another winner, subset or problem in {run.folder}: "
+                f"those of {runs[0].folder} are taken"
+            )
+    return [own.take(shared) for own in evidence], shared, notes
+
+
+def _places(base: StoredRun, run: StoredRun) -> IntArray:
+    """int64[n]: where each of the base's items is in the run, -1 where it is not, or is of another text.
+
+    Where ids are numbers of rows, as in files without any, another order gives items other ids: what is not found by id
+    is found by its text, if only one item has that.
+    """
+    if run.items is base.items:
+        return np.arange(len(base.items.table))
+    own = {
+        item: (k, tuple(digests))
+        for k, (item, digests) in enumerate(zip(run.items.table.ids, run.items.digests(), strict=True))
+    }
+    missing: tuple[int, tuple[str, ...]] = (-1, ())
+    found = [
+        place if tuple(digests) == theirs else -1
+        for item, digests in zip(base.items.table.ids, base.items.digests(), strict=True)
+        for place, theirs in [own.get(item, missing)]
+    ]
+    left = [k for k, where in enumerate(found) if where < 0]
+    if left:
+        taken = set(found)
+        by_text: dict[tuple[str, ...], list[int]] = {}
+        for place, digests in own.values():
+            if place not in taken:
+                by_text.setdefault(digests, []).append(place)
+        texts = list(map(tuple, base.items.digests()))
+        times = Counter(texts[k] for k in left)
+        for k in left:
+            if times[texts[k]] == len(by_text.get(texts[k], ())) == 1:
+                found[k] = by_text[texts[k]][0]
+    return np.array(found, np.int64)
+
+
+def _judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: Mask) -> int:
+    """How many shared items the two runs know something else of."""
+    if run.items is base.items:
+        return 0
+    one, other = base.items.table, run.items.table
+    positions = np.flatnonzero(shared)
+    # Problems have no names here: who shares one with whom is compared by the first item of each.
+    firsts = [_first(table.cluster[own]) for table, own in ((one, positions), (other, place[positions]))]
+    return sum(
+        one.shapes[one.shape[k]].contests != other.shapes[other.shape[place[k]]].contests
+        or one.subsets[one.subset[k]] != other.subsets[other.subset[place[k]]]
+        or firsts[0][row] != firsts[1][row]
+        for row, k in enumerate(positions.tolist())
+    )
+
+
+def _first(cluster: Codes) -> IntArray:
+    """int64[n]: for each item the first that is of its problem."""
+    _, first, inverse = np.unique(cluster, return_index=True, return_inverse=True)
+    found: IntArray = first[inverse]
+    return found
+
+
+def _moved(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:
+    """Evidence of one run as evidence of another's items."""
+    if own.table is table:
+        return own
+    scores: FloatArray = np.full(int(table.offsets[-1]), np.nan)
+    there = np.flatnonzero(place >= 0)
+    sizes = np.diff(table.offsets)[there]
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    scores[np.repeat(table.offsets[there], sizes) + within] = own.scores[
+        np.repeat(own.table.offsets[place[there]], sizes) + within
+    ]
+    beats = {k: own.beats[place[k]] for k in there.tolist() if place[k] in own.beats}
+    return EvidenceTable(table, own.variant, scores, own.failures, beats)

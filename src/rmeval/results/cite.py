@@ -1,0 +1,45 @@
+"""What to cite with a run."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from rmeval.benchmarks import load_benchmark
+from rmeval.errors import RunError
+from rmeval.plugins import is_file_spec
+from rmeval.store.manifest import find_runs, read_manifest
+
+__all__ = ["cite_runs"]
+
+logger = logging.getLogger(__name__)
+
+
+def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
+    """BibTeX entries of the benchmarks of the runs at or below a path, each once, in the order of the folders.
+
+    Args:
+        path: A run folder, or one with runs in it.
+        benchmark: The `file.py:Class` of runs made with one; code that a run folder names is never run unasked.
+
+    Raises:
+        RunError: If there is no run, or nothing is known of what to cite.
+    """
+    if benchmark is not None:
+        load_benchmark(benchmark)
+    specs = list(dict.fromkeys(str(read_manifest(folder)["benchmark"]["spec"]) for folder in find_runs(path)))
+    own = [spec for spec in specs if is_file_spec(spec) and benchmark is None]
+    if own and len(own) < len(specs):
+        logger.warning("what runs made with %s rest on is left out: say --benchmark %s", ", ".join(own), own[0])
+    cards = [
+        load_benchmark(benchmark if benchmark and is_file_spec(spec) else spec).card
+        for spec in specs
+        if spec not in own
+    ]
+    entries = list(dict.fromkeys(card.citation for card in cards if card.citation))
+    if not entries:
+        if own:
+            raise RunError(f"{path} holds runs made with {', '.join(own)}: say --benchmark {own[0]}")
+        what = f"its benchmark ({', '.join(specs)}) names no paper" if specs else "there is no run in it"
+        raise RunError(f"{path} has nothing to cite: {what}")
+    return entries

@@ -1,0 +1,323 @@
+"""A run folder on disk: its manifest, and the numbers derived from its journal."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rmeval.baselines import NULL_SCORES
+from rmeval.benchmarks import Benchmark
+from rmeval.benchmarks.errata import errata_of
+from rmeval.data.memory import release_free
+from rmeval.data.observations import STATUSES, Answers
+from rmeval.data.tables import EvidenceTable
+from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
+from rmeval.extras import need_extra
+from rmeval.messages import count_of, same_tokens_note, shortened
+from rmeval.metrics.composition import Measure
+from rmeval.metrics.outcomes import HALF, POLICIES
+from rmeval.metrics.records import null_evidence, with_null
+from rmeval.store.items import StoredItems
+from rmeval.store.journal import journal_state
+from rmeval.store.manifest import SCHEMA, only_run, read_json, read_manifest, run_id, write_json
+from rmeval.store.parquet import stated_sum
+from rmeval.store.requests import Asked
+from rmeval.store.run import StoredRun, read_run, write_scores
+from rmeval.store.steady import steadily
+from rmeval.types import Policy, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["Result", "compute", "derive", "null_records", "open_run", "write_derived"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of one run.
+
+    Attributes:
+        path: The run folder.
+        manifest: What `run.json` holds.
+        records: One published number each.
+        notes: What a reader of the numbers must know, a sentence each.
+        same_tokens: How many of the pairs of responses that comparisons are about have unequal texts that the model
+            reads as the same tokens.
+    """
+
+    path: Path
+    manifest: Mapping[str, Any]
+    records: tuple[Record, ...]
+    notes: tuple[str, ...]
+    same_tokens: int = 0
+
+    def record(self, metric: str, scope: str = "all", variant: str | None = None) -> Record:
+        """The record of a metric on a scope; of the model's first score, where it gives several.
+
+        Raises:
+            KeyError: If there is none, naming those there are.
+        """
+        for record in self.records:
+            if (record.metric, record.scope) == (metric, scope) and variant in (None, record.variant):
+                return record
+        there = sorted({f"{record.metric} {record.scope}" for record in self.records if ":" not in record.metric})
+        raise KeyError(f"no {metric!r} on {scope!r}; there are: {', '.join(there)}")
+
+    def value(self, metric: str, scope: str = "all", variant: str | None = None) -> float:
+        """The value of a metric on a scope, such as `value("hard", "chat")`; accuracies are between 0 and 1."""
+        return self.record(metric, scope, variant).value
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row a record, one column a field; null baselines in columns `null_<name>`, the interval in two."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise need_extra(error, "to_pandas()") from error
+        rows = []
+        for record in self.records:
+            row = record.to_dict()
+            row["ci_low"], row["ci_high"] = row.pop("ci") or (math.nan, math.nan)
+            row |= {f"null_{name}": value for name, value in row.pop("null").items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+
+def open_run(path: str | Path, policy: str | None = None, benchmark: str | None = None) -> Result:
+    """Reads the numbers of a run; nothing is computed anew unless it must be, and no model is needed.
+
+    Args:
+        path: A run folder, or a folder with one run in it.
+        policy: Name of another rule for ties and failures, such as `half-ties@1`.
+        benchmark: The `file.py:Class` of a run made with one; code that a run folder names is never run unasked.
+
+    Raises:
+        RunError: If it is no run folder, or the policy is unknown.
+    """
+    check_policy(policy)
+    folder = only_run(Path(path))
+    return steadily(folder, lambda: _known(folder, policy)) or derive(folder, policy, benchmark)
+
+
+def _known(folder: Path, policy: str | None) -> Result | None:
+    """The numbers in `metrics.json`; None where they have to be computed."""
+    manifest = read_manifest(folder)
+    file = folder / "metrics.json"
+    try:
+        stored = read_json(file)
+        if stored["schema"] > SCHEMA:
+            return None
+        if (own := stored.get("run")) is not None and own != run_id(manifest["identity"]):
+            raise DamagedError(f"{file} is of another run ({own})")
+        if not _is_of_these(folder, stored):
+            return None
+        records = tuple(_record(fields) for fields in _list(stored["records"]))
+        notes, same = tuple(map(_text, _list(stored["notes"]))), _number(stored.get("same_tokens", 0), int)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if not isinstance(reason := explain_read_error(error, file), DamagedError):
+            raise reason from error
+        logger.warning("%s; the numbers are computed anew from the journal", reason)
+        return None
+    except DamagedError as error:
+        logger.warning("%s: the numbers are computed anew from the journal", error)
+        return None
+    except (ArithmeticError, AttributeError, ValueError, LookupError, TypeError) as error:
+        logger.warning("%s is damaged (%s): the numbers are computed anew from the journal", file, reason_of(error))
+        return None
+    if policy is not None and any(record.policy != policy for record in records):
+        return None
+    return Result(folder, manifest, records, notes, same)
+
+
+def _is_of_these(folder: Path, stored: Mapping[str, Any]) -> bool:
+    """Whether numbers are of the items and the answers that the folder holds, where they say of which they are.
+
+    A copy may mix files of two times.
+    """
+    held = {"items": stated_sum(folder / "items.parquet"), "journal": journal_state(folder / "journal")}
+    return all(own is None or stored.get(name) in (None, own) for name, own in held.items())
+
+
+def _record(fields: Mapping[str, Any]) -> Record:
+    """A record, whose fields are checked: files of earlier versions have no checksum."""
+    found: dict[str, Any] = {
+        name: _text(fields[name]) for name in ("benchmark", "variant", "policy", "metric", "scope", "formula")
+    }
+    found |= {name: _number(fields[name], int) for name in ("n_items", "n_clusters", "ties", "failures")}
+    low, high = fields["ci"] or (None, None)
+    return Record(
+        **found,
+        value=_number(fields["value"]),
+        ci=None if fields["ci"] is None else (_number(low), _number(high)),
+        ci_method=None if fields["ci_method"] is None else _text(fields["ci_method"]),
+        weight=_number(fields["weight"]),
+        null={_text(name): _number(value) for name, value in fields["null"].items()},
+    )
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{shortened(value)} is no list")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{shortened(value)} is no text")
+    return value
+
+
+def _number(value: object, kind: type = float) -> Any:
+    """A number, where null is NaN."""
+    if value is None and kind is float:
+        return math.nan
+    if type(value) is not kind and (kind is int or type(value) is not int):
+        raise TypeError(f"{shortened(value)} is no number")
+    return kind(value)
+
+
+def check_policy(policy: str | None) -> None:
+    """Refuses the name of no policy.
+
+    Raises:
+        RunError: If it is none.
+    """
+    if policy is not None and policy not in POLICIES:
+        raise RunError(f"there is no policy {policy!r}: choose one of {', '.join(POLICIES)}")
+
+
+def policy_of(benchmark: Benchmark, policy: str | None) -> Policy:
+    """The policy of a name; the benchmark's own if None."""
+    return benchmark.card.policy if policy is None else POLICIES[policy]
+
+
+def derive(folder: Path, policy: str | None = None, benchmark: str | None = None) -> Result:
+    """Computes the numbers of a run from its manifest, its items and its journal alone.
+
+    Args:
+        folder: The run folder.
+        policy: Name of the rule for ties and failures; the benchmark's own if None.
+        benchmark: Its benchmark, where that is a `file.py:Class`.
+
+    Raises:
+        RunError: If a file is missing or damaged, or the benchmark has to be named.
+    """
+    check_policy(policy)
+    return compute(read_run(folder, benchmark), policy)
+
+
+def compute(run: StoredRun, policy: str | None = None) -> Result:
+    """The numbers of a run, from what its files hold."""
+    rule = policy_of(run.benchmark, policy)
+    records: list[Record] = []
+    notes = list(run.manifest["notes"])
+    null = null_records(run.benchmark, run.items)
+    notes += run.protocol.notes(run.answers, run.requests.rows)
+    if same := run.protocol.same_tokens(run.items.table, run.answers, run.requests.rows):
+        notes.append(same_tokens_note(same))
+    for variant in run.variants:
+        evidence = run.evidence(variant)
+        found = with_null(run.benchmark.aggregate(run.items.table, evidence, rule), null)
+        found += _without_errata(run, evidence, rule, found)
+        records += [replace(record, variant=variant) for record in found]
+        notes += [note for note in _trouble(evidence, run.requests, run.answers) if note not in notes]
+    sessions = run.manifest["sessions"]
+    if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
+        notes.append(f"{twice} conversations begin with two BOS tokens, which the chat template writes: check it")
+    if parted := max((session.get("prompt_parted", 0) for session in sessions), default=0):
+        notes.append(
+            f"{parted} conversations do not begin with their prompt as the template lays it out for an answer, so that "
+            "some of it may count as answer: look at the chat template"
+        )
+    if unused := next((session["unused_weights"] for session in sessions if session.get("unused_weights")), None):
+        notes.append(f"{len(unused)} weights of the checkpoint were not used ({unused[0]}, ...): see run.json")
+    if len({(session.get("torch"), session.get("transformers")) for session in sessions}) > 1:
+        notes.append("scored under more than one version of torch or transformers: see sessions in run.json")
+    if run.note:
+        notes.append(run.note)
+    if not records:
+        notes.append("there are no numbers: none of the contests of these items has a winner to go by")
+    return Result(run.folder, run.manifest, tuple(records), tuple(notes), same)
+
+
+WITHOUT_ERRATA = "without_errata"
+"""The metric of numbers on the items that no erratum is known of; their scope names metric and scope of the number."""
+
+
+def _without_errata(run: StoredRun, evidence: EvidenceTable, policy: Policy, found: Sequence[Record]) -> list[Record]:
+    """The numbers that contested items have a part in once more, without those items; not the single cells."""
+    known = errata_of(run.benchmark.card)
+    sound = np.array([name not in known for name in run.items.table.ids]) if known else np.ones(0, bool)
+    if sound.all() or not sound.any():
+        return []
+    items, own = run.items.take(sound), evidence.take(sound)
+    counts = {(record.metric, record.scope): record.n_items for record in found}
+    records = with_null(run.benchmark.aggregate(items.table, own, policy), null_records(run.benchmark, items))
+    return [
+        replace(record, metric=WITHOUT_ERRATA, scope=f"{record.metric} {record.scope}")
+        for record in records
+        if not record.metric.startswith("cell:") and record.n_items < counts[record.metric, record.scope]
+    ]
+
+
+def write_derived(result: Result, run: StoredRun) -> None:
+    """Writes `metrics.json` and `scores.parquet`."""
+    file = result.path / "scores.parquet"
+    release_free()  # Columns of what was computed are not needed any more.
+    try:
+        write_scores(run, file)
+    except OSError as error:
+        raise explain_os_error(error, str(file)) from error
+    found = {
+        "schema": SCHEMA,
+        "records": [record.to_dict() for record in result.records],
+        "notes": list(result.notes),
+        "same_tokens": result.same_tokens,
+        "run": run_id(run.manifest["identity"]),
+        "items": stated_sum(result.path / "items.parquet"),
+        "journal": journal_state(result.path / "journal"),
+    }
+    write_json(result.path / "metrics.json", found)
+
+
+def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:
+    """What the null baselines get on the same items, ties always shared.
+
+    Random scores get what equal ones do then; where they don't, a benchmark has a method `chance(items)` that says what
+    they get, by metric and scope.
+    """
+    found: dict[str, list[Record]] = {}
+    for name in NULL_SCORES:
+        evidence = null_evidence(name, stored.table, stored.counts)
+        found[name] = benchmark.aggregate(stored.table, evidence, HALF, intervals=False)
+        del evidence  # One at a time: it is as large as the model's own.
+    if chance := getattr(benchmark, "chance", None):
+        own: Mapping[Measure, float] = chance(stored.table)
+        found["random"] = [replace(r, value=own.get((r.metric, r.scope), r.value)) for r in found["random"]]
+    return found
+
+
+def _trouble(evidence: EvidenceTable, requests: Asked, answers: Answers) -> list[str]:
+    """A sentence for each way in which answers got no score, with the first error in words."""
+    notes = [
+        f"{count_of(count, 'answer')} without a score ({status}): how that counts is the policy's to say"
+        for status, count in evidence.failures.items()
+    ]
+    if "error" in evidence.failures:
+        rows = requests.rows[answers.status[requests.rows] == STATUSES.index("error")].tolist()
+        if error := next((answers.errors[row] for row in rows if row in answers.errors), None):
+            notes.append(f"the first error: {error}")
+    own = np.zeros(len(answers.status), bool)
+    own[requests.rows] = True
+    if cut := int((own & (answers.status == STATUSES.index("truncated"))).sum()):
+        notes.append(f"cut to fit: {count_of(cut, 'conversation')}")
+    return notes

@@ -1,0 +1,244 @@
+"""What a run is going to ask about: a benchmark's items, read, counted and selected."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from rmeval.benchmarks import Benchmark
+from rmeval.benchmarks.errata import errata_of
+from rmeval.data.digests import contents_digest
+from rmeval.data.spool import Spool
+from rmeval.data.tables import ItemTable, ItemTableBuilder, Mask
+from rmeval.errors import DataError
+from rmeval.messages import count_of, quoted
+from rmeval.redaction import redacted
+from rmeval.runs.select import Selection, select
+from rmeval.store.items import CountedItem, StoredItems, count_item
+from rmeval.types import Contest, Item, Message, Response, Step
+
+__all__ = ["Plan", "notes", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A benchmark's selected items, read, counted and digested: all that can go wrong with data has been tried.
+
+    Attributes:
+        benchmark: The benchmark.
+        selection: Which of its items.
+        contents: Digest of all its items, selected or not.
+        stored: The selected ones, without their texts.
+        items: Gives the selected ones with their texts, one at a time, anew at each call.
+        notes: What a reader of the numbers must know of them.
+        everything: All its items, selected or not; None where that is this plan.
+    """
+
+    benchmark: Benchmark
+    selection: Selection
+    contents: str
+    stored: StoredItems
+    items: Callable[[], Iterator[CountedItem]]
+    notes: tuple[str, ...] = ()
+    everything: Plan | None = field(default=None, repr=False)
+
+    def for_comparing(self) -> Plan:
+        """The plan for a model that compares answers: nothing is taken of subsets whose metrics need scores.
+
+        Raises:
+            DataError: If nothing is left.
+        """
+        card = self.benchmark.card
+        if not (useless := [name for name in card.needs_scores if name in self.stored.table.counts]):
+            return self
+        note = f"not applicable to models that compare answers, and left out: {', '.join(useless)}"
+        # Drawn anew and not merely left out, so that there are as many items as were asked for.
+        whole = self.everything or self
+        try:
+            mask = select(whole.stored.table, self.selection, card, card.needs_scores)
+        except DataError as error:
+            raise DataError(f"{card.id}: nothing is left to compare ({note})") from error
+        return _selected(whole, mask, note)
+
+    def take(self, items: Mask) -> Plan:
+        """The items for which the mask bool[n] is true."""
+        if items.all():
+            return self
+        stored = self.stored.take(items)
+        return replace(self, stored=stored, items=lambda: compress(self.items(), items))
+
+
+def plan(
+    benchmark: Benchmark,
+    selection: Selection = Selection(),  # noqa: B008  frozen
+    items: Iterable[Item] | None = None,
+) -> Plan:
+    """Reads a benchmark, once and item by item, so that it need not fit into memory.
+
+    Args:
+        benchmark: The benchmark.
+        selection: Which of its items.
+        items: Its items, where they are not those that it loads.
+
+    Raises:
+        DataError: If its data cannot be used, or nothing is selected.
+        RunError: If there is no room for temporary files.
+    """
+    builder = ItemTableBuilder()
+    texts: Spool[list[CountedItem]] = Spool()
+    digests: Spool[list[Sequence[str]]] = Spool()
+    counts = {name: array("i") for name in ("characters", "markdown")}
+
+    def read() -> Iterator[tuple[str, Sequence[str]]]:
+        for window in _windows(map(count_item, _loaded(benchmark, items))):
+            texts.append(window)
+            digests.append([one.digests for one in window])
+            for one in window:
+                builder.add(one.item)
+                for name, column in counts.items():
+                    column.extend(getattr(count, name) for count in one.counts)
+                yield one.item.id, one.digests
+
+    errata_of(benchmark.card)  # It may be broken, which is better known now than after hours.
+    contents = contents_digest(read())
+    table = builder.table()
+    _refuse_twice(table, benchmark)
+    _refuse_alike(table, benchmark)
+    whole = StoredItems(
+        table,
+        {name: np.array(column, np.int32) for name, column in counts.items()},
+        lambda: (own for window in digests for own in window),
+    )
+    everything = Plan(benchmark, selection, contents, whole, lambda: (one for window in texts for one in window))
+    return _selected(everything, select(table, selection, benchmark.card))
+
+
+def _selected(whole: Plan, items: Mask, *more: str) -> Plan:
+    """The items of the mask, with notes of their own."""
+    chosen = whole.take(items)
+    everything = None if chosen is whole else whole
+    return replace(chosen, notes=(*notes(whole.benchmark, chosen.stored), *more), everything=everything)
+
+
+_WINDOW = 1 << 12
+_CHARACTERS = 1 << 26
+
+
+def _windows(items: Iterable[CountedItem]) -> Iterator[list[CountedItem]]:
+    """Consecutive items, as many as one may keep in memory."""
+    window: list[CountedItem] = []
+    size = 0
+    for one in items:
+        window.append(one)
+        size += sum(len(message.content) for message in one.item.prompt) + sum(own.characters for own in one.counts)
+        if len(window) == _WINDOW or size > _CHARACTERS:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item]:
+    """The items; a benchmark from outside may give anything."""
+    for number, item in enumerate(_made(benchmark) if items is None else items):
+        if not isinstance(item, Item):
+            raise DataError(
+                f"item {number + 1} of {benchmark.card.id} is no rmeval.types.Item but {quoted(item)}: correct load()"
+            )
+        _refuse_nameless(item, number + 1, benchmark)
+        yield item
+
+
+def _refuse_nameless(item: Item, number: int, benchmark: Benchmark) -> None:
+    """Refuses an item that nothing can be asked about, or whose names are no texts: NaN or true would become one."""
+    names = {"id": item.id, "subset": item.subset, "cluster": item.cluster}
+    names |= {} if item.group is None else {"group": item.group}
+    if wrong := next((field for field, name in names.items() if not isinstance(name, str) or not name.strip()), None):
+        what = f"{wrong} {quoted(names[wrong])}, which must be a text that is not empty"
+    elif not item.prompt or not item.responses:
+        what = f"no {'prompt' if not item.prompt else 'responses'}"
+    elif (part := next(_wrong_parts(item), None)) is not None:
+        what = part
+    else:
+        return
+    raise DataError(f"item {number} of {benchmark.card.id} has {what}: correct load()")
+
+
+def _wrong_parts(item: Item) -> Iterator[str]:
+    """What of an item is of a wrong type, in words."""
+    for message in item.prompt:
+        if not (isinstance(message, Message) and isinstance(message.content, str)):
+            yield f"a prompt that holds {quoted(message)}, which must be an rmeval.types.Message with a text"
+    for answer in item.responses:
+        if not (isinstance(answer, Response) and isinstance(answer.text, str)):
+            yield f"the response {quoted(answer)}, which must be an rmeval.types.Response with a text"
+        elif not (answer.gold is None or (isinstance(answer.gold, Real) and answer.gold == answer.gold)):
+            yield f"a response with the gold {quoted(answer.gold)}, which must be a number or None"
+
+
+def _made(benchmark: Benchmark) -> Iterator[Any]:
+    """What `load` gives; a field that a class of ours does not have is named."""
+    try:
+        yield from benchmark.load()
+    except TypeError as error:
+        if (field := _NO_FIELD.match(str(error))) is None:
+            raise
+        raise DataError(
+            f"load() of {benchmark.card.id} gives {field[1]} a field {field[2]!r}, which no metric reads: leave it out"
+        ) from error
+
+
+_OWN = "|".join(one.__name__ for one in (Item, Response, Contest, Message, Step))
+_NO_FIELD = re.compile(rf"({_OWN})\.__init__\(\) got an unexpected keyword argument '(.+)'")
+
+
+def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
+    """Ids are compared by their hashes, and where those agree by themselves."""
+    codes = np.fromiter(map(hash, table.ids), np.int64, len(table))
+    order = np.argsort(codes, kind="stable")
+    again = np.sort(order[1:][codes[order[1:]] == codes[order[:-1]]])
+    seen: dict[str, int] = {}
+    for position in np.flatnonzero(np.isin(codes, codes[again])).tolist():
+        name = table.ids[position]
+        if name in seen:
+            raise DataError(
+                f"item {seen[name] + 1} and item {position + 1} of {benchmark.card.id} have the id {quoted(name)}: "
+                "ids must be unique; correct them, or leave the column out where there need be none"
+            )
+        seen[name] = position
+
+
+def _refuse_alike(table: ItemTable, benchmark: Benchmark) -> None:
+    """Refuses subsets whose numbers nobody could tell apart, since secrets in names are not written down."""
+    seen: dict[str, str] = {}
+    for name in table.subsets:
+        if (other := seen.setdefault(redacted(name), name)) != name:
+            raise DataError(
+                f"two subsets of {benchmark.card.id} differ only in what looks like a secret "
+                f"({quoted(redacted(other))}), which is not written down: rename them"
+            )
+
+
+def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
+    """What a reader of the numbers of some items must know."""
+    shapes = zip(stored.table.shape.tolist(), stored.digests(), strict=True)
+    equal = sum(
+        len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].contests, own) for code, own in shapes
+    )
+    same = f"no model can tell which answer is better in {count_of(equal, 'item')}: they are equal"
+    return [*benchmark.notes(stored.table), *([same] if equal else [])]
+
+
+def _undecidable(contests: Sequence[Contest], own: Sequence[str]) -> bool:
+    return any(
+        [own[member] for member in contest.members].count(own[contest.members[contest.gold]]) > 1
+        for contest in contests
+        if contest.gold is not None
+    )

@@ -1,0 +1,211 @@
+"""Plain scoring of a file of conversations, for rejection sampling and the like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rmeval.data.conversations import INPUT_COLUMNS, MessageReader, tools_of
+from rmeval.data.digests import digest
+from rmeval.data.keys import KeyIndex
+from rmeval.data.observations import STATUSES, Answers
+from rmeval.data.parquet import Unreadable
+from rmeval.data.rows import Row, read_rows
+from rmeval.data.tables import Codes
+from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, explain_read_error, reason_of
+from rmeval.files import json_bytes, replacing
+from rmeval.models import RewardModel, refuse_comparators
+from rmeval.protocols.pointwise import as_conversation, conversation_requests
+from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
+from rmeval.store.journal import has_answers, remove_journal
+from rmeval.store.leftovers import remove_leftovers
+from rmeval.store.lock import Lock
+from rmeval.store.manifest import finite, read_json, write_json
+from rmeval.types import Conversation, Message
+
+__all__ = ["conversations_of", "output_file", "score_file", "tools_of_row"]
+
+
+def score_file(
+    model: RewardModel,
+    source: Path,
+    target: Path,
+    progress: Progress = silent,
+    break_lock: bool = False,
+    reader: MessageReader | None = None,
+) -> tuple[int, int]:
+    """Scores every row of a file and writes the rows with their scores, in the same order.
+
+    A row holds `messages`, or `prompt` (a string or messages) with `response` or `responses`; and `tools` if the
+    answers may call some. It gets `score`, or
+    `scores` for `responses`; an answer without a score gets null, and the row `score_error`. While it works, scores are
+    kept in `<target>.partial`, so that the same command goes on after an interruption.
+
+    Args:
+        model: The model.
+        source: JSONL, JSON, CSV or parquet.
+        target: JSONL file to write.
+        progress: Told how far it is.
+        break_lock: Whether to take a lock that another process seems to hold.
+        reader: What reads messages, if the caller says something about them.
+
+    Returns:
+        How many rows were written, and how many answers have no score.
+
+    Raises:
+        RmevalError: If something has to be changed first. What was scored is kept.
+    """
+    refuse_comparators(model)
+    target = output_file(target)
+    rows = read_rows(source)
+    reader = reader or MessageReader(hint=False)
+    conversations = [conversations_of(row, reader) for row in rows]
+    _refuse_unwritable(rows)
+    tools = [tools_of_row(row, reader) for row in rows]
+    requests = conversation_requests(
+        [one for found in conversations for one in found],
+        [own for found, own in zip(conversations, tools, strict=True) for _ in found],
+    )
+    index = KeyIndex([[request.key for request in requests]])
+    partial = target.with_name(f"{target.name}.partial")
+    if partial.is_symlink():
+        raise RunError(f"{partial} is a link, and scores are never kept behind one: remove it, or choose another -o")
+    identity = digest(model.identity())
+    with Lock(partial / "lock", break_lock):
+        remove_leftovers(partial, [_MODEL])
+        _same_model(partial, identity)
+        answers, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
+        refuse_no_scores(answers)
+        failed = _write(target, _scored(rows, conversations, index.rows, answers))
+        _remove_partial(partial)
+    with suppress(OSError):  # Another process may have begun to write here, and files of others stay.
+        partial.rmdir()
+    return len(rows), failed
+
+
+_MODEL = "model.json"
+
+
+def _remove_partial(partial: Path) -> None:
+    """Removes what `score_file` wrote there, the scores before the name of their model; the caller holds the lock."""
+    try:
+        remove_journal(partial / "journal")
+        (partial / _MODEL).unlink(missing_ok=True)
+    except OSError as error:
+        raise explain_os_error(error, str(partial)) from error
+
+
+def output_file(target: Path) -> Path:
+    """The file to write, links followed; what is no file, such as a device, must not be replaced by one.
+
+    Raises:
+        RunError: If it is something else, or its folder is not there.
+    """
+    try:
+        target = target.resolve(strict=target.is_symlink())
+    except FileNotFoundError:
+        target = target.resolve()
+    except (OSError, RuntimeError) as error:  # Links that lead to one another are a RuntimeError before Python 3.13.
+        raise RunError(f"{target} is a link that leads nowhere: give the path of a file to write with -o") from error
+    if target.exists() and not target.is_file():
+        raise RunError(f"{target} is no file: give the path of a file to write with -o")
+    if not target.parent.is_dir():
+        raise RunError(f"there is no folder {target.parent}: make it, or choose another with -o")
+    return target
+
+
+def _same_model(partial: Path, identity: str) -> None:
+    """Refuses to go on with scores of another model; a run that was refused leaves none."""
+    file = partial / _MODEL
+    if has_answers(partial / "journal"):
+        try:
+            earlier = read_json(file).get("identity")
+        except (DamagedError, FileNotFoundError):
+            earlier = None
+        except OSError as error:
+            raise explain_read_error(error, file) from error
+        if earlier != identity:
+            raise RunError(
+                f"{partial} holds scores of another model or setting: remove it, or write to another file with -o"
+            )
+    write_json(file, {"identity": identity})
+
+
+def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
+    """The conversations of a row: one for `messages` or `response`, several for `responses`."""
+    fields = row.fields
+    where = f"{row.where}: the conversation"
+    given = [name for name in ("messages", "response", "responses") if fields.get(name) is not None]
+    if len(given) > 1:
+        raise DataError(f"{row.where}: there is more than one of {', '.join(given)}: leave only what is to be scored")
+    if given == ["messages"]:
+        found = [as_conversation(row.conversation("messages", reader), where, reader)]
+    else:
+        prompt = row.conversation("prompt", reader)
+        texts = row.texts("responses") if given == ["responses"] else [row.text("response")]
+        if not texts:
+            raise DataError(f"{row.where}: column 'responses' holds no answer")
+        found = [as_conversation([*prompt, Message("assistant", text)], where, reader) for text in texts]
+    unread = [*(["prompt"] if given == ["messages"] else ()), *(name for name in INPUT_COLUMNS if name != "tools")]
+    reader.refuse_columns(fields, unread, found[0], row.where)
+    return found
+
+
+def tools_of_row(row: Row, reader: MessageReader) -> tuple[Mapping[str, Any], ...]:
+    """The tools of a row."""
+    return () if "tools" in reader.ignored else tools_of(row.fields.get("tools"), row.place("tools"))
+
+
+def _scored(
+    rows: Sequence[Row], conversations: Sequence[Sequence[Conversation]], order: Codes, answers: Answers
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each row with its scores, and how many of them are missing."""
+    places, values = iter(order.tolist()), answers.main
+    for row, found in zip(rows, conversations, strict=True):
+        own = [next(places) for _ in found]
+        # What is not a number is written as null.
+        scores = [float(values[place]) for place in own]
+        fields = dict(row.fields)
+        if fields.get("responses") is not None:
+            fields["scores"] = scores
+        else:
+            fields["score"] = scores[0]
+        fields.pop("score_error", None)
+        failed = [place for place in own if math.isnan(values[place])]
+        if missing := [answers.errors.get(place, STATUSES[answers.status[place]]) for place in failed]:
+            fields["score_error"] = missing[0]
+        yield finite(fields), len(missing)
+
+
+def _refuse_unwritable(rows: Sequence[Row]) -> None:
+    """Refuses rows that could not be written again beside their scores."""
+    for row in rows:
+        for column, value in row.fields.items():
+            try:
+                json_bytes(finite(value), default=_as_text)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise DataError(
+                    f"{row.place(column)} holds what cannot be written beside the scores ({reason_of(error)}): leave "
+                    "the column out"
+                ) from error
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Unreadable):
+        raise TypeError(value.reason)
+    return str(value)
+
+
+def _write(target: Path, rows: Iterator[tuple[dict[str, Any], int]]) -> int:
+    failed = 0
+    try:
+        with replacing(target) as file:
+            for fields, missing in rows:
+                file.write(json_bytes(fields, default=_as_text) + b"\n")
+                failed += missing
+    except OSError as error:
+        raise explain_os_error(error, str(target)) from error
+    return failed

@@ -1,0 +1,87 @@
+"""Which of a benchmark's items to run. A selection is no part of a run's identity: a larger one continues the run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from rmeval.benchmarks import Card
+from rmeval.data.tables import ItemTable, Mask
+from rmeval.errors import DataError
+from rmeval.types import IntArray
+
+__all__ = ["Selection", "select"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Parts of a benchmark.
+
+    Attributes:
+        subsets: Names of subsets, or of the card's sections; all if empty.
+        n_items: Number of items drawn at random from those.
+        seed: Seed of the draw.
+        limit: Number of items taken from the beginning.
+    """
+
+    subsets: tuple[str, ...] = ()
+    n_items: int | None = None
+    seed: int = 0
+    limit: int | None = None
+
+
+def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collection[str] = ()) -> Mask:
+    """bool[n]: which items are selected.
+
+    Args:
+        items: All items of the benchmark.
+        selection: Which are wanted.
+        card: The benchmark's card.
+        leave_out: Subsets that nothing is taken of.
+
+    Raises:
+        DataError: If a subset is unknown, or nothing is selected.
+    """
+    for name, number, least in (
+        ("--n-items", selection.n_items, 1),
+        ("--limit", selection.limit, 1),
+        ("--seed", selection.seed, 0),
+    ):
+        if number is not None and type(number) is not int:
+            raise DataError(f"{name} must be a whole number, not {number!r}")
+        if number is not None and number < least:
+            raise DataError(f"{name} must be at least {least}, not {number}")
+    sections = {name.lower(): parts for name, parts in card.sections.items()}
+    present = list(items.counts)
+    wanted: set[str] = set()
+    for name in selection.subsets:
+        parts = {name} if name in present else set(sections.get(name.lower(), ())) & set(present)
+        if not parts:
+            raise DataError(
+                f"there is no subset {name!r} here: choose from {', '.join(dict.fromkeys([*present, *card.sections]))}"
+            )
+        wanted |= parts
+    taken = [name not in leave_out and (name in wanted or not wanted) for name in items.subsets]
+    chosen: Mask = np.array(taken, bool)[items.subset]
+    if selection.limit is not None:
+        chosen = _whole_groups(items, chosen, np.flatnonzero(chosen)[: selection.limit])
+    if selection.n_items is not None and selection.n_items < int(chosen.sum()):
+        # All items in an order that only the seed decides: a larger draw holds a smaller one, and the runs continue.
+        order = np.random.default_rng(selection.seed).permutation(len(items))
+        chosen = _whole_groups(items, chosen, order[chosen[order]][: selection.n_items])
+    if not len(items):
+        raise DataError(f"there are no items of {card.title} in these data: check what they are")
+    if not chosen.any():
+        raise DataError("nothing is selected: there are no items left to score; give a larger --limit or --n-items")
+    return chosen
+
+
+def _whole_groups(items: ItemTable, among: Mask, positions: IntArray) -> Mask:
+    """The items at the positions, and with each all of the mask that are judged together with it."""
+    kept = np.zeros(len(items), bool)
+    kept[positions] = True
+    groups = {items.shapes[code].group for code in np.unique(items.shape[kept])} - {None}
+    together = [code for code, shape in enumerate(items.shapes) if shape.group in groups]
+    return kept | (among & np.isin(items.shape, together))

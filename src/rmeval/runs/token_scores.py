@@ -1,0 +1,83 @@
+"""How a score comes about along an answer: what the head says at each of its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rmeval.data.conversations import MessageReader
+from rmeval.data.rows import read_rows
+from rmeval.errors import ModelError, RunError, explain_os_error
+from rmeval.files import json_bytes, replacing
+from rmeval.models import RewardModel
+from rmeval.models.token_scores import Profile
+from rmeval.protocols.pointwise import conversation_requests
+from rmeval.runs.runner import Progress, silent
+from rmeval.runs.score_file import conversations_of, output_file, tools_of_row
+from rmeval.store.manifest import finite
+from rmeval.types import Request
+
+__all__ = ["profile_file"]
+
+
+def profile_file(
+    model: RewardModel,
+    source: Path,
+    target: Path,
+    progress: Progress = silent,
+    reader: MessageReader | None = None,
+) -> list[Profile]:
+    """Writes what the head says at each token of each conversation of a file.
+
+    Args:
+        model: A classifier with a causal network.
+        source: JSONL, JSON, CSV or parquet, as for `score_file`.
+        target: JSONL file to write: a row a conversation with `tokens`, `scores` (as many) and `answer` (position of
+            the answer's first token).
+        progress: Told how far it is.
+        reader: What reads messages, if the caller says something about them.
+
+    Returns:
+        The profiles, in the order of the conversations.
+
+    Raises:
+        RmevalError: If the model cannot be read so, or a file cannot be read or written.
+    """
+    from rmeval.models.classifier import Classifier
+
+    if not isinstance(model, Classifier):
+        raise ModelError(
+            f"{model.name} is a model of the kind {model.kind}, and only classifiers have a head to read at each token"
+        )
+    target = output_file(target)
+    reader = reader or MessageReader(hint=False)
+    requests: list[Request] = []
+    for row in read_rows(source):
+        conversations = conversations_of(row, reader)
+        requests += conversation_requests(conversations, [tools_of_row(row, reader)] * len(conversations))
+    found: dict[int, Profile] = {}
+    progress(0, len(requests))
+    for index, profile in model.profiles(requests):
+        found[index] = profile
+        progress(len(found), len(requests))
+    profiles = [found[index] for index in range(len(requests))]
+    if profiles and not any(np.isfinite(one.scores).any() for one in profiles):
+        raise RunError(
+            f"{model.name} gives {profiles[0].scores[-1]} at every token: check its weights, or try another --dtype"
+        )
+    try:
+        with replacing(target) as file:
+            for fields in _rows(profiles):
+                file.write(json_bytes(fields) + b"\n")
+    except OSError as error:
+        raise explain_os_error(error, str(target)) from error
+    return profiles
+
+
+def _rows(profiles: Sequence[Profile]) -> list[dict[str, Any]]:
+    return [
+        finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.answer}) for one in profiles
+    ]

@@ -1,0 +1,257 @@
+"""The journal: every observation, appended once, in batches that are there whole or not at all.
+
+A journal is a folder of segments `0001.jsonl`, `0002.jsonl`, ...; each process that writes opens a new one. A line is
+one JSON object: an observation's fields (those that differ from their defaults), `left`, the number of lines still to
+come in its batch, and last `crc`, the CRC-32 in hex of the line's bytes before `,"crc"`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, get_args
+
+from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error
+from rmeval.files import json_bytes, new_file, opened
+from rmeval.messages import shortened
+from rmeval.types import Observation, Status
+
+__all__ = ["Journal", "has_answers", "journal_state", "read_journal", "remove_journal"]
+
+logger = logging.getLogger(__name__)
+
+_MARK = b',"crc":"'
+_EMPTY: tuple[Any, ...] = (None, {}, ())
+
+
+class Journal:
+    """Appends batches of observations to a new segment; use it as a context manager.
+
+    The first line of a segment names the run that it is of, so that one which was moved here from another is noticed.
+    """
+
+    def __init__(self, folder: Path, run: str | None = None) -> None:
+        self.folder = folder
+        self._run = run
+        self._file: FileIO | None = None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def append(self, batch: Sequence[Observation]) -> None:
+        """Writes a batch and waits until the disk has it.
+
+        Raises:
+            RunError: If it cannot be written. Batches written before are safe.
+        """
+        last = len(batch) - 1
+        first = {"run": self._run} if self._run is not None and self._file is None else {}
+        data = b"".join(
+            _line(observation, last - place, {} if place else first) for place, observation in enumerate(batch)
+        )
+        try:
+            if self._file is None:
+                self._file = self._open()
+            self._write(self._file, data)
+        except OSError as error:
+            raise explain_os_error(error, str(self.folder)) from error
+
+    @staticmethod
+    def _write(file: FileIO, data: bytes) -> None:
+        """Writes all or, as far as the system lets it, nothing: a full disk may take a part of what it is given."""
+        start = file.tell()
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError:
+            file.seek(start)
+            file.truncate()
+            raise
+
+    def _open(self) -> FileIO:
+        if self.folder.is_symlink():
+            raise RunError(f"{self.folder} is a link, and a journal is never written through one: move it away")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = max((int(path.stem) for path in _segments(self.folder)), default=0) + 1
+        while True:
+            try:
+                # Unbuffered, so that a write that fails leaves nothing to be written again when the file is closed.
+                return new_file(self.folder / f"{number:04d}.jsonl")
+            except FileExistsError:  # Another process was faster.
+                number += 1
+
+
+def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -> Iterator[list[Observation]]:
+    """Reads the batches in the order in which they were written; a later observation replaces an earlier one.
+
+    A batch that its process could not finish, at the end of a segment, is left out with a warning.
+
+    Args:
+        folder: The journal.
+        tolerant: Whether a segment is read as far as it is whole, and nothing is said of the rest.
+        run: The run that its segments must be of, where they say so.
+
+    Raises:
+        RunError: If a line elsewhere is damaged, or a segment is of another run or cannot be read.
+    """
+    for segment in _segments(folder):
+        try:
+            with opened(segment) as file:
+                yield from _batches(file, segment, tolerant, run)
+        except OSError as error:
+            raise explain_read_error(error, segment) from error
+
+
+def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> Iterator[list[Observation]]:
+    batch: list[Observation] = []
+    cut, due, read = False, 0, 0
+    # What comes after that is being written, and may be read by halves.
+    whole = os.fstat(file.fileno()).st_size
+    for number, line in enumerate(file, 1):
+        read += len(line)
+        entry = _parse(line[:-1]) if line.endswith(b"\n") else None
+        if entry is None or (batch and entry[1] != due):
+            if not tolerant and read < whole:
+                raise DamagedError(
+                    f"{segment} line {number} is damaged: restore it from a copy, or delete that line "
+                    "and give the same command again to score it anew"
+                )
+            cut = True
+            break
+        observation, left, own = entry
+        if own is not None and run is not None and own != run:
+            raise DamagedError(f"{segment} belongs to another run ({shortened(own)}): move it there, or away")
+        batch.append(observation)
+        due = left - 1
+        if left == 0:
+            yield batch
+            batch = []
+    if (batch or cut) and not tolerant:
+        logger.warning("%s ends in a batch that was never finished: it is left out and asked again", segment)
+
+
+def has_answers(folder: Path) -> bool:
+    """Whether a journal holds anything; a process that was refused leaves none, or an empty segment."""
+    return any(segment.lstat().st_size for segment in _segments(folder))
+
+
+def journal_state(folder: Path) -> str | None:
+    """What stands for all that a journal holds now; it changes with each batch. None where there is no journal.
+
+    It is the SHA-256 of each segment's name, size and last 64 bytes, which hold the checksum of its last line, so that
+    it costs the same for journals of any size.
+
+    Raises:
+        RunError: If a segment cannot be read.
+    """
+    total, segments = hashlib.sha256(), _segments(folder)
+    for segment in segments:
+        try:
+            with opened(segment) as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(size - 64, 0))
+                total.update(f"{segment.name} {size} ".encode() + file.read(64))
+        except OSError as error:
+            raise explain_read_error(error, segment) from error
+    return total.hexdigest() if segments else None
+
+
+def remove_journal(folder: Path) -> None:
+    """Removes the segments of a journal, and its folder if nothing else is in there; a link is not followed.
+
+    Raises:
+        OSError: If a segment cannot be removed.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for segment in reversed(_segments(folder)):
+        segment.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _segments(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.glob("*.jsonl") if path.stem.isdecimal()), key=lambda path: int(path.stem))
+
+
+def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:
+    entry = {**dict(_filled(observation)), **more, "left": left}
+    data = json_bytes(entry, separators=(",", ":"))[:-1]
+    return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
+
+
+_NAMES = tuple(field.name for field in fields(Observation))
+
+
+def _filled(observation: Observation) -> Iterator[tuple[str, Any]]:
+    for name in _NAMES:
+        value = getattr(observation, name)
+        if value not in _EMPTY and (name, value) != ("attempts", 1):
+            yield name, value
+
+
+def _parse(line: bytes) -> tuple[Observation, int, Any] | None:
+    """The observation in a line, how many of its batch follow and the run it names, or None if the line is damaged."""
+    body, mark, end = line.rpartition(_MARK)
+    if not mark or end[8:] != b'"}' or end[:8] != b"%08x" % zlib.crc32(body):
+        return None
+    try:
+        entry = json.loads((body + b"}").decode("utf-8", "surrogatepass"))
+        left, run = entry.pop("left"), entry.pop("run", None)
+        if type(left) is not int or left < 0 or not all(_CHECKS[name](value) for name, value in entry.items()):
+            return None
+        values = {name: tuple(v) if isinstance(v, list) else float(v) for name, v in entry.pop("values", {}).items()}
+        return Observation(values=values, **entry), left, run
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return None  # A line whose checksum is right can be of another program.
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (float, int) and math.isfinite(value)
+
+
+def _are_values(values: Any) -> bool:
+    return all(
+        all(map(_is_number, value)) if isinstance(value, list) else _is_number(value) for value in values.values()
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and -_MOST <= value <= _MOST
+
+
+_MOST = (1 << 31) - 1
+_STATUSES = get_args(Status)
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "key": lambda text: isinstance(text, str),
+    "status": _STATUSES.__contains__,
+    "values": _are_values,
+    "choice": _is_count,
+    "strength": _is_number,
+    "usage": lambda usage: all(type(count) is int for count in usage.values()) and _is_count(usage.get("tokens", 0)),
+    "finish_reason": lambda text: isinstance(text, str),
+    "attempts": _is_count,
+    "raw_ref": lambda text: isinstance(text, str),
+    "error": lambda text: isinstance(text, str),
+    "sequence": re.compile("[0-9a-f]{1,16}").fullmatch,
+}
+"""Whether a field holds what it may; a field that is not among these is none of ours."""

@@ -1,0 +1,221 @@
+"""One writer at a time: a lock file that names who holds it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rmeval.errors import RunError, explain_os_error, explain_read_error
+from rmeval.files import new_file, opened
+from rmeval.messages import shortened
+from rmeval.store.liveness import lives, this_process
+
+__all__ = ["Lock", "holder"]
+
+_held_here: set[str] = set()
+"""Tokens of the locks of this process: a lock with our number that is not among them was left by a dead namesake."""
+_PATIENCE = 50
+"""How often a lock that changes hands is looked at again, and a moment of waiting between."""
+_MOMENT = 0.02
+_LONGEST = 1 << 16
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""What file systems without hard links say, such as FAT and some in user space."""
+
+
+class Lock:
+    """A lock file, created whole or not at all, that names host, process, time and a random token.
+
+    A lock left behind by a process that no longer lives is taken over, where that can be known: run folders may lie on
+    network file systems, and processes of another host or another container cannot be seen. There `break_lock` helps.
+
+    Taking over needs a claim, a file named after the dead lock's contents that only one process can create. Who has it
+    looks at the lock again, and puts its own in the place of the dead one, so that there is no moment without a lock.
+    A claim is a lock itself: that of a process which died in between is taken over in the same way.
+    """
+
+    def __init__(self, path: Path, break_lock: bool = False) -> None:
+        self.path = path.absolute()
+        self.break_lock = break_lock
+        self._token = uuid.uuid4().hex
+        own = this_process() | {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "token": self._token}
+        self._own = json.dumps(own).encode()
+
+    def __enter__(self) -> Lock:
+        """Takes the lock, in a folder that is made where there is none.
+
+        Raises:
+            RunError: If another process holds it, or it cannot be written.
+        """
+        _held_here.add(self._token)
+        try:
+            self._take(self.path, self.break_lock)
+        except BaseException as error:
+            self._release()
+            if isinstance(error, OSError):
+                raise explain_os_error(error, str(self.path)) from error
+            raise
+        self._remove_leftovers()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        _held_here.discard(self._token)
+        with suppress(OSError, RunError):
+            if _read(self.path) == self._own:
+                self.path.unlink()
+
+    def _take(self, path: Path, by_force: bool) -> None:
+        for attempt in range(_PATIENCE):
+            if attempt:
+                time.sleep(_MOMENT)
+            try:
+                self._create(path)
+                return
+            except FileExistsError:
+                pass
+            except FileNotFoundError:  # The folder or the draft was removed.
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                continue
+            if (found := _read(path)) is None:
+                continue
+            if not by_force and self._is_alive(found) is not False:
+                raise self._held(found)
+            if self._take_over(path, found):
+                return
+        raise self._held(_read(path) or b"")
+
+    def _create(self, path: Path) -> None:
+        """Writes the own lock where there is no file, whole or not at all if the file system has links."""
+        with self._draft() as draft:
+            try:
+                os.link(draft, path)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                with new_file(path) as file:
+                    file.write(self._own)
+
+    def _take_over(self, path: Path, found: bytes) -> bool:
+        """Puts the own lock in the place of one that may be broken, unless it is another by now."""
+        claim = self._claim(path, found)
+        if not self._take_claim(claim):
+            return False
+        try:
+            if _read(path) != found:
+                return False
+            with self._draft() as draft:
+                draft.replace(path)
+            return True
+        except FileNotFoundError:  # The draft was removed by a holder that the lock is being taken from.
+            return False
+        finally:
+            claim.unlink(missing_ok=True)
+
+    def _take_claim(self, claim: Path) -> bool:
+        try:
+            self._create(claim)
+            return True
+        except FileExistsError:
+            holder = _read(claim)
+        except FileNotFoundError:
+            return False
+        if holder is None:
+            return False
+        alive = self._is_alive(holder)
+        breakable = alive is False or (alive is None and self.break_lock)
+        return breakable and self._take_over(claim, holder)
+
+    def _claim(self, path: Path, found: bytes) -> Path:
+        """The claim's name: what a lock file says is somebody else's, and is never part of a path itself."""
+        name = hashlib.blake2b(os.fsencode(path.name) + b"\0" + found, digest_size=16).hexdigest()
+        return self.path.with_name(f"{self.path.name}.{name}.taken")
+
+    @contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """The own lock under a name of its own, so that nobody ever reads one that is half written."""
+        draft = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex}")
+        try:
+            with new_file(draft) as file:
+                file.write(self._own)
+            yield draft
+        finally:
+            with suppress(OSError):
+                draft.unlink()
+
+    def _remove_leftovers(self) -> None:
+        """Removes drafts and claims of processes that were killed; a living process makes its draft anew."""
+        name = re.compile(rf"{re.escape(self.path.name)}\.[0-9a-f]{{32}}(\.old|\.taken|)")
+        with suppress(OSError, RunError):
+            for entry in os.scandir(self.path.parent):
+                if (found := name.fullmatch(entry.name)) and entry.is_file(follow_symlinks=False):
+                    alive = self._is_alive(_read(Path(entry.path)) or b"")
+                    if alive is False or (alive is None and found[1] != ".taken"):
+                        Path(entry.path).unlink(missing_ok=True)
+
+    @staticmethod
+    def _is_alive(contents: bytes) -> bool | None:
+        return _is_alive(_parse(contents))
+
+    def _held(self, contents: bytes) -> RunError:
+        return RunError(
+            f"{self.path.parent} is being written by {_named(_parse(contents))}: "
+            "wait for it, or give --break-lock if that process is gone"
+        )
+
+
+def holder(path: Path) -> str | None:
+    """Who holds a lock, in words; None where it is free, or held by a process that no longer lives."""
+    try:
+        contents = _read(path)
+    except (OSError, RunError):
+        return None
+    record = _parse(contents or b"")
+    return _named(record) if record and _is_alive(record) is not False else None
+
+
+def _named(record: dict[str, Any]) -> str:
+    pid, host, when = (shortened(record.get(name, "?"), 64) for name in ("pid", "host", "time"))
+    return f"process {pid} on {host} since {when}"
+
+
+def _is_alive(record: dict[str, Any]) -> bool | None:
+    if record.get("pid") == os.getpid() and lives(record):
+        return record.get("token") in _held_here
+    return lives(record)
+
+
+def _read(path: Path) -> bytes | None:
+    """What a lock file holds; None where there is none.
+
+    Raises:
+        RunError: If it cannot be read.
+    """
+    try:
+        with opened(path, links=False) as file:
+            return file.read(_LONGEST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise explain_read_error(error, path) from error
+
+
+def _parse(contents: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(contents)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -1,0 +1,96 @@
+"""Which requests tell of which item, and what the journal knows of them."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rmeval.data.keys import KeyIndex
+from rmeval.data.observations import Answers
+from rmeval.data.spool import windows
+from rmeval.data.tables import Codes, Mask
+from rmeval.errors import DamagedError
+from rmeval.protocols import Protocol
+from rmeval.store.items import StoredItems
+from rmeval.store.journal import read_journal
+from rmeval.types import Observation
+
+__all__ = ["Asked", "ask_journal", "asked"]
+
+_WINDOW = 1 << 14
+_KEY = re.compile("[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The requests of some items.
+
+    Attributes:
+        rows: int32[m], the row among the distinct requests of each, in the order of items and of each item's requests.
+        offsets: int32[n + 1]: those of item i are at `offsets[i]:offsets[i + 1]` of `rows`.
+    """
+
+    rows: Codes
+    offsets: Codes
+
+    def items(self, requests: Mask) -> Mask:
+        """bool[n]: the items all of whose requests are true in the mask, bool by row."""
+        wrong = np.concatenate([[0], np.cumsum(~requests[self.rows])])
+        found: Mask = wrong[self.offsets[1:]] == wrong[self.offsets[:-1]]
+        return found
+
+    def take(self, items: Mask) -> Asked:
+        """The requests of the items for which the mask bool[n] is true."""
+        sizes = np.diff(self.offsets)
+        return Asked(self.rows[np.repeat(items, sizes)], _offsets(sizes[items]))
+
+
+def _offsets(sizes: Codes) -> Codes:
+    offsets = np.zeros(len(sizes) + 1, np.int32)
+    np.cumsum(sizes, out=offsets[1:])
+    return offsets
+
+
+def asked(protocol: Protocol, stored: StoredItems) -> tuple[Asked, KeyIndex]:
+    """Finds the requests that a protocol makes of items, without their texts, and the distinct ones among them."""
+    sizes = array("i")
+
+    def keys() -> Iterator[Sequence[str]]:
+        for window in windows(stored, _WINDOW):
+            found = [protocol.keys(item, digests) for item, digests in window]
+            sizes.extend(len(own) for own in found)
+            yield [key for own in found for key in own]
+
+    index = KeyIndex(keys())
+    return Asked(index.rows, _offsets(np.array(sizes, np.int32))), index
+
+
+def _is_empty(seen: Observation) -> bool:
+    """Whether there is no answer, where it is said that there is."""
+    return seen.status in ("ok", "truncated") and not seen.values and seen.choice is None
+
+
+def ask_journal(index: KeyIndex, folder: Path, run: str | None = None) -> Answers:
+    """What the journal knows of some requests.
+
+    Args:
+        index: The requests.
+        folder: The journal.
+        run: The run that it must be of, where it says so.
+
+    Raises:
+        RunError: If it is damaged.
+    """
+    answers = Answers(len(index))
+    for batch in read_journal(folder, run=run):
+        keys = [one.key for one in batch]
+        if not all(map(_KEY.fullmatch, keys)) or any(map(_is_empty, batch)):
+            raise DamagedError(f"{folder} holds a line that is no answer to a request: restore it from a copy")
+        answers.add(index.find(keys), batch)
+    answers.share()
+    return answers

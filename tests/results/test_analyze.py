@@ -1,0 +1,103 @@
+"""`rmeval analyze`, and all pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import rmeval
+from rmeval.errors import RunError
+from rmeval.report.figures import draw_analysis, draw_compared
+from tests.command import command
+from tests.results.test_compare import pairs_file
+
+SCORER = """
+class Some:
+    def score(self, talks):
+        return [len(talk[-1]["content"]) / 90 + 3 * ("a" in talk[-1]["content"][:3]) for talk in talks]
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    (out / "some.py").write_text(SCORER)
+    rmeval.evaluate(f"{out}/some.py:Some", "rm-bench-synthetic", out=out, size=160)
+    rmeval.evaluate("baseline:longest", "rm-bench-synthetic", out=out, size=160)
+    return out / "rm-bench-synthetic"
+
+
+def test_numbers_and_their_null_baselines(runs: Path) -> None:
+    found = rmeval.analyze(runs / "Some")
+    official = rmeval.open_run(next((runs / "Some").iterdir()))
+    assert found.headline == official.record("overall")
+    assert found.official == official.records
+    assert found.record("length", "twice or more").null["longest"] == 1.0
+    assert found.record("length_balanced").null["longest"] == 0.5
+    shared = rmeval.analyze(found.path, policy="half-ties@1").record("refusals", "should-respond")
+    assert found.record("over_refusing").value == pytest.approx(1 - shared.value)
+    with pytest.raises(KeyError, match="no 'x' on 'all'; there are: length half or less"):
+        found.record("x")
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert told["calibration"]["ece"] == pytest.approx(found.calibration.ece if found.calibration else None)
+
+
+def test_a_model_that_goes_by_length_alone(runs: Path) -> None:
+    found = rmeval.analyze(runs / "baseline-longest")
+    assert found.notes == (
+        "no style control: there are too few pairs, all are won or lost, or length and markdown decide all of them",
+    )
+    assert found.record("prefers_fancier").value == 1.0
+
+
+def test_the_command(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = command(capsys, "analyze", runs / "Some", "--plots", tmp_path / "plots")
+    assert done.code == 0
+    for text in ("style-controlled accuracy", "style gap, Easy less Hard", "over-refusing", "calibration error"):
+        assert text in done.out
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {
+        "length.png", "scores.png", "calibration.png", "refusals.png", "verbosity.png",
+    }  # fmt: skip
+    assert json.loads(command(capsys, "analyze", runs / "Some", "--json").out)["model"] == "Some"
+    several = command(capsys, "analyze", runs)
+    assert (several.code, "holds 2 runs: name one of them" in several.err) == (2, True)
+    compared = command(capsys, "compare", runs, "--plots", tmp_path / "side", "--dark", "--ensemble", "majority")
+    assert compared.code == 0
+    assert {path.name for path in (tmp_path / "side").iterdir()} == {
+        "comparison.png", "refusals.png", "verbosity.png",
+    }  # fmt: skip
+
+
+def test_pictures_hold_the_numbers_and_are_the_same_each_time(runs: Path, tmp_path: Path) -> None:
+    found, side = rmeval.analyze(runs / "Some"), rmeval.compare([runs])
+    for folder in ("a", "b"):
+        draw_analysis(found, tmp_path / folder, ending="svg")
+        draw_compared(side, tmp_path / folder, ending="svg")
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    drawn = {path.stem: path.read_text() for path in (tmp_path / "a").iterdir()}
+    assert "<!-- Some on rm-bench-synthetic -->" in drawn["length"]
+    assert "<!-- half or less -->" in drawn["length"]
+    assert "<!-- null baseline markdown -->" in drawn["comparison"]
+    draw_analysis(found, tmp_path / "dark", "dark", "svg")
+    assert (tmp_path / "dark" / "length.svg").read_text() != drawn["length"]
+    with pytest.raises(RunError, match="there is no theme 'x'"):
+        draw_analysis(found, tmp_path, "x")  # type: ignore[arg-type]
+
+
+def test_a_model_that_compares_has_no_calibration(tmp_path: Path) -> None:
+    file = tmp_path / "longer.py"
+    file.write_text(
+        "class Longer:\n    def compare(self, pairs):\n"
+        "        return [0.9 if len(p['first']) > len(p['second']) else 0.1 for p in pairs]\n"
+    )
+    rmeval.evaluate(f"{file}:Longer", "pairs", pairs_file(tmp_path, 40), out=tmp_path / "runs")
+    found = rmeval.analyze(tmp_path / "runs", variant="orders/agree")
+    assert (found.calibration, found.scores, found.variant) == (None, (), "orders/agree")
+    assert "no calibration and no distributions" in found.notes[-1]
+    with pytest.raises(RunError, match="has no score 'score': it has orders/mean, orders/agree"):
+        rmeval.analyze(tmp_path / "runs", variant="score")
+    with pytest.raises(RunError, match="there is no policy 'x'"):
+        rmeval.analyze(tmp_path / "runs", policy="x")

@@ -1,0 +1,391 @@
+"""Runs of several models side by side."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rmeval
+from rmeval.data.tables import EvidenceTable, ItemTable
+from rmeval.errors import RunError
+from rmeval.metrics.stats.ensembles import ensemble
+from rmeval.store.run import read_run, read_scored
+from rmeval.testing import make_evidence, make_items, make_pairs
+from rmeval.types import Item
+from tests.command import command, process
+from tests.samples import PLACES
+
+MODELS = ("longest", "shortest", "random")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    for name in MODELS:
+        rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", out=out, size=80)
+    return out
+
+
+def pairs_file(folder: Path, count: int, changed: int = 0, start: int = 0) -> Path:
+    """Pairs of which the first few have another answer than usual."""
+    file = folder / f"pairs-{count}-{changed}-{start}.jsonl"
+    rows = [
+        {
+            "id": f"p{n}",
+            "prompt": f"what is land {n}",
+            "chosen": f"{PLACES[n % 12]} " * (1 + n % 5) + ("!" if n < changed else ""),
+            "rejected": f"it is {n}",
+        }
+        for n in range(start, count)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def test_numbers_are_those_of_the_runs(runs: Path) -> None:
+    (found,) = rmeval.compare([runs])
+    assert found.headline == ("overall", "all")
+    assert len(found.entries) == 3
+    assert (found.n_items, found.notes) == (80, ())
+    for entry in found.entries:
+        assert entry.path is not None
+        assert tuple(entry.records.values()) == rmeval.open_run(entry.path).records
+    order = [entry.records[found.headline].value for entry in found.entries]
+    assert order == sorted(order, reverse=True)
+    # Random scores are never equal, and equal ones lose.
+    assert [entry.group for entry in found.entries] == ["a", "b", "b"]
+    assert [entry.rank for entry in found.entries] == [(1, 1), (2, 3), (2, 3)]
+    # In items of this set the form of answers says nothing: with ties shared all are right in half of all contests.
+    (shared,) = rmeval.compare([runs], policy="half-ties@1")
+    assert [entry.group for entry in shared.entries] == ["a", "a", "a"]
+    assert [entry.rank for entry in shared.entries] == [(1, 3)] * 3
+    gap = found.difference("baseline:longest", "baseline:shortest", "style_gap")
+    assert gap.leads == 1
+    assert gap.value == pytest.approx(2.0)
+    back = found.difference("baseline:shortest", "baseline:longest", "style_gap")
+    assert (back.value, back.leads, back.p_holm) == (-gap.value, -1, gap.p_holm)
+    assert set(found.letters(("style_gap", "all"))) == {"a", "b", "c"}
+
+
+def test_scores_are_read_from_their_file_as_from_the_journal(runs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder,) = (runs / "rm-bench-synthetic" / "baseline-random").iterdir()
+    fast, slow = read_scored(folder), read_run(folder)
+    assert np.array_equal(fast.evidence("score").scores, slow.evidence("score").scores)
+    damaged = folder / "scores.parquet"
+    before = damaged.read_bytes()
+    try:
+        damaged.write_bytes(before[:-200] + before[-100:])
+        assert np.array_equal(read_scored(folder).evidence("score").scores, fast.evidence("score").scores)
+        assert re.search(r"scores.parquet is damaged \(.*\): the journal is read instead", caplog.text)
+        damaged.unlink()
+        assert np.array_equal(read_scored(folder).evidence("score").scores, fast.evidence("score").scores)
+    finally:
+        damaged.write_bytes(before)
+
+
+def test_only_items_that_all_runs_have_are_compared(tmp_path: Path) -> None:
+    """One run has items 0 to 39, another 10 to 59 of which those below 15 have another text."""
+    rmeval.evaluate("baseline:longest", "pairs", pairs_file(tmp_path, 40), out=tmp_path / "runs")
+    rmeval.evaluate("baseline:shortest", "pairs", pairs_file(tmp_path, 60, 15, 10), out=tmp_path / "runs")
+    (found,) = rmeval.compare([tmp_path / "runs"])
+    assert found.n_items == 25
+    assert found.notes == ("compared on the 25 items that all runs have",)
+    whole = rmeval.evaluate("baseline:longest", "pairs", pairs_file(tmp_path, 40, 0, 15), out=tmp_path / "part")
+    (longest,) = (entry for entry in found.entries if entry.name == "baseline:longest")
+    assert longest.records["accuracy", "all"] == whole.record("accuracy")
+    one = found.difference("baseline:longest", "baseline:shortest")
+    assert one.only_first + one.only_second + longest.records["accuracy", "all"].ties == 25
+    rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 90, 0, 70), out=tmp_path / "runs")
+    with pytest.raises(RunError, match="have no item in common: run the models on the same data"):
+        rmeval.compare([tmp_path / "runs"])
+
+
+def test_items_are_found_by_text_where_their_ids_are_numbers_of_rows(tmp_path: Path) -> None:
+    rows = [
+        {key: value for key, value in json.loads(line).items() if key != "id"}
+        for line in pairs_file(tmp_path, 40).read_text().splitlines()
+    ]
+    # Two items of one text cannot be told apart, and are left out.
+    rows[39] = rows[38]
+    turned = tmp_path / "turned.jsonl"
+    turned.write_text("".join(json.dumps(row) + "\n" for row in reversed(rows)))
+    straight = tmp_path / "straight.jsonl"
+    straight.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = rmeval.evaluate("baseline:longest", "pairs", straight, out=tmp_path / "runs")
+    second = rmeval.evaluate("baseline:longest", "pairs", turned, out=tmp_path / "runs")
+    (found,) = rmeval.compare([first.path, second.path])
+    assert found.n_items == 38
+    (one,) = found.differences[found.headline]
+    assert (one.value, one.only_first, one.only_second) == (0.0, 0, 0)
+
+
+def test_what_is_too_little_is_said(tmp_path: Path) -> None:
+    for name in ("longest", "shortest"):
+        rmeval.evaluate(f"baseline:{name}", "pairs", pairs_file(tmp_path, 4), out=tmp_path / "runs")
+    (found,) = rmeval.compare([tmp_path / "runs"])
+    assert "of 4 problems no test can show anything, whatever they are: it takes 6 at least" in found.notes
+    assert (
+        "these are 4 problems: too few to say anything of others" in rmeval.analyze(found.entries[0].path or "").notes
+    )
+
+
+def test_notes_of_the_benchmark_are_told(tmp_path: Path) -> None:
+    for name in ("longest", "shortest"):
+        rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", size=80, subsets=["chat"], out=tmp_path / "runs")
+    (found,) = rmeval.compare([tmp_path / "runs"])
+    assert any(note.startswith("no macro averages and no overall") for note in found.notes)
+    assert set(found.notes) <= set(rmeval.analyze(found.entries[0].path or "").notes)
+
+
+def test_items_without_a_score_are_left_out_for_all_where_the_policy_excludes_them(tmp_path: Path) -> None:
+    file = tmp_path / "some.py"
+    file.write_text(
+        "class Some:\n    def score(self, conversations):\n"
+        "        return [None if 'land 3' in c[0]['content'] else len(c[1]['content']) for c in conversations]\n"
+    )
+    data = pairs_file(tmp_path, 40)
+    rmeval.evaluate(f"{file}:Some", "pairs", data, out=tmp_path / "runs")
+    rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs")
+    (official,) = rmeval.compare([tmp_path / "runs"])
+    assert official.difference("baseline:longest", "Some").only_first > 0
+    (half,) = rmeval.compare([tmp_path / "runs"], policy="half-ties@1")
+    assert half.n_items == 29
+    assert half.notes == ("11 items that a model has no score for are left out for all",)
+    assert half.difference("baseline:longest", "Some").value == 0.0
+
+
+def evidence_of(items: list[Item], *scores: list[float]) -> list[EvidenceTable]:
+    table = ItemTable.of(items)
+    return [EvidenceTable(table, "score", np.array(own, float)) for own in scores]
+
+
+def test_runs_without_any_score_are_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "none.py"
+    file.write_text("class No:\n    def score(self, talks):\n        return [None for _ in talks]\n")
+    data = pairs_file(tmp_path, 40)
+    for name in ("longest", "shortest"):
+        rmeval.evaluate(f"baseline:{name}", "pairs", data, out=tmp_path / "runs")
+    with pytest.raises(RunError, match="none of 80 answers got a score"):
+        rmeval.evaluate(f"{file}:No", "pairs", data, out=tmp_path / "runs")
+    (found,) = rmeval.compare([tmp_path / "runs"], ensembles=["mean"])
+    assert sorted(entry.name for entry in found.entries) == ["baseline:longest", "baseline:shortest", "ensemble:mean"]
+    assert any("has no score at all, and is left out" in note for note in found.notes)
+    (folder,) = (path.parent for path in (tmp_path / "runs").rglob("No/*/run.json"))
+    with pytest.raises(RunError, match="fewer than two of these 2 runs of pairs have any score"):
+        rmeval.compare([folder, found.entries[0].path or ""])
+
+
+def test_ensembles_by_hand() -> None:
+    # Scales of 1, 100 and 1; standardised, the first two models say the same.
+    members = evidence_of(make_pairs(2), [0, 2, 0, 2], [0, 200, 0, 200], [2, 0, 0, 2])
+    assert ensemble("mean", members).scores == pytest.approx([2 / 3, 202 / 3, 0, 204 / 3])
+    assert ensemble("z-mean", members).scores == pytest.approx([-1 / 3, 1 / 3, -1, 1])
+    assert ensemble("worst", members).scores == pytest.approx([-1, -1, -1, 1])
+    deviation = (8 / 9) ** 0.5
+    assert ensemble("uncertainty", members).scores == pytest.approx([-1 / 3 - deviation, 1 / 3 - deviation, -1, 1])
+    votes = ensemble("majority", members).beats
+    assert votes[0].tolist() == [[0.5, 0.0], [1.0, 0.5]]
+    split = ensemble("majority", members[1:]).beats
+    assert split[0].tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert ensemble("majority", evidence_of(make_pairs(1), [np.nan, 1], [1, 0])).beats[0][0, 1] == 1.0
+    with pytest.raises(ValueError, match="model 2 of the ensemble gave no answer a score"):
+        ensemble("mean", evidence_of(make_pairs(1), [0, 1], [np.nan, np.nan]))
+    with pytest.raises(ValueError, match="worst combines scores"):
+        ensemble("worst", [EvidenceTable(members[0].table, "x", members[0].scores, {}, {0: np.eye(2)})])
+
+
+def test_many_judges_of_equal_skill_are_better_together() -> None:
+    from rmeval.metrics.outcomes import OFFICIAL, outcomes
+
+    table = ItemTable.of(make_items(800))
+    members = [make_evidence(table, accuracy=0.7, seed=seed) for seed in range(5)]
+    alone = [outcomes(table, one, OFFICIAL).credit.mean() for one in members]
+    for rule in ("mean", "z-mean", "worst", "uncertainty", "majority"):
+        together = outcomes(table, ensemble(rule, members), OFFICIAL).credit.mean()
+        assert together > max(alone), rule
+
+
+def test_ensembles_stand_beside_their_members(runs: Path) -> None:
+    (found,) = rmeval.compare([runs], ensembles=["majority", "z-mean"], metric="hard", scope="math")
+    assert found.headline == ("hard", "math")
+    assert sorted(entry.name for entry in found.entries if entry.path is None) == [
+        "ensemble:majority",
+        "ensemble:z-mean",
+    ]
+    assert len(found.differences[found.headline]) == 10
+
+
+def test_copies_of_a_run_have_names_of_their_own(runs: Path, tmp_path: Path) -> None:
+    import shutil
+
+    one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
+    shutil.copytree(one, tmp_path / "copy" / one.name)
+    (found,) = rmeval.compare([one, tmp_path / "copy"])
+    assert len({entry.name for entry in found.entries}) == 2
+
+
+def test_other_winners_of_the_same_texts_are_told(tmp_path: Path) -> None:
+    data = pairs_file(tmp_path, 40)
+    rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs")
+    rows = [json.loads(line) for line in data.read_text().splitlines()]
+    for row in rows[:12]:
+        row["subset"] = "other"
+    for row in rows[12:]:
+        row["subset"] = "some"
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rmeval.evaluate("baseline:shortest", "pairs", other, out=tmp_path / "runs")
+    (found,) = rmeval.compare([tmp_path / "runs"])
+    assert "40 items have another winner, subset or problem" in found.notes[0]
+
+
+def test_scores_in_other_rows_are_not_used(runs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    import shutil
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
+    folder = shutil.copytree(one, tmp_path / "run")
+    table = pq.read_table(folder / "scores.parquet")
+    for wrong in (table.slice(0, len(table) - 1), pa.concat_tables([table.slice(1), table.slice(len(table) - 1)])):
+        pq.write_table(wrong, folder / "scores.parquet")
+        caplog.clear()
+        found = read_scored(folder)
+        assert "its rows are not those of the items): the journal is read instead" in caplog.text
+        assert np.array_equal(found.answers.main, read_run(one).answers.main)
+
+
+@pytest.mark.parametrize("part", ["benchmark", "model"])
+def test_a_damaged_manifest_is_told(part: str, runs: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folders = [
+        shutil.copytree(next((runs / "rm-bench-synthetic" / f"baseline-{name}").iterdir()), tmp_path / name)
+        for name in ("longest", "random")
+    ]
+    manifest = json.loads((folders[1] / "run.json").read_text())
+    (folders[1] / "run.json").write_text(json.dumps(manifest | {part: {}, "sha256": None}))
+    with pytest.raises(RunError, match=f"run.json is damaged .check {part}\\."):
+        rmeval.compare([tmp_path])
+
+
+def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
+    one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
+    with pytest.raises(RunError, match="give two runs or more of one benchmark, not 1 run"):
+        rmeval.compare([one, one])
+    with pytest.raises(RunError, match="there is no policy 'x': choose one of official@1"):
+        rmeval.compare([runs], policy="x")
+    with pytest.raises(RunError, match="there is no ensemble 'best': choose one of mean"):
+        rmeval.compare([runs], ensembles=["best"])
+    with pytest.raises(RunError, match=r"has no hard on moon: choose --metric and --scope among .*hard chat"):
+        rmeval.compare([runs], metric="hard", scope="moon")
+    with pytest.raises(RunError, match="--scope chat says what --metric is measured on"):
+        rmeval.compare([runs], scope="chat")
+    with pytest.raises(RunError, match="has no score 'dpo/sum': it has score"):
+        rmeval.compare([runs], variant="dpo/sum")
+    with pytest.raises(KeyError, match="there is no x or y among"):
+        rmeval.compare([runs])[0].difference("x", "y")
+    other = rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 30), out=tmp_path / "runs")
+    (found,) = rmeval.compare([runs, other.path])
+    assert found.notes == ("only one run of pairs, which is left out",)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RunError, match=r"there are no runs in .*empty: give folders that `rmeval run` wrote"):
+        rmeval.compare([tmp_path / "empty"])
+    rmeval.evaluate("baseline:longest", "pairs", pairs_file(tmp_path, 30), out=tmp_path / "runs")
+    (found,) = rmeval.compare([runs, tmp_path / "runs"], metric="hard")
+    assert found.benchmark == "rm-bench-synthetic"
+    assert found.notes[0].startswith("pairs is left out: pairs has no hard on all: choose")
+    with pytest.raises(RunError, match="has no soft on all: choose"):
+        rmeval.compare([runs, tmp_path / "runs"], metric="soft")
+    with pytest.raises(RunError, match="not 2 runs of as many benchmarks"):
+        rmeval.compare([one, other.path])
+
+
+def test_the_command(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = command(capsys, "compare", runs, "--ensemble", "majority")
+    assert done.code == 0
+    for text in (
+        "4 models on 80 items of 40 problems",
+        "ensemble:majority",
+        "null baseline markdown",
+        "models that share",
+    ):
+        assert text in done.out
+    assert len(done.out.splitlines()) < 70
+    told = json.loads(command(capsys, "compare", runs, "--json").out)
+    assert [len(one["models"]) for one in told] == [3]
+    assert {one["p_holm"] for one in told[0]["differences"]} != {1.0}
+    wrong = command(capsys, "compare", runs / "nowhere")
+    assert (wrong.code, "is no run folder" in wrong.err) == (2, True)
+
+
+def test_in_a_narrow_terminal_names_are_broken_but_no_number(runs: Path) -> None:
+    from rich.console import Console
+
+    from rmeval.report.comparisons import comparison_report
+
+    (found,) = rmeval.compare([runs], ensembles=["majority"])
+    shown = {}
+    for width in (40, 160):
+        console = Console(width=width, file=io.StringIO(), record=True)
+        console.print(comparison_report(found), crop=False)
+        shown[width] = set(re.findall(r"[-+]?\d+\.\d+(?: to [-+]?\d+\.\d+)?", console.export_text()))
+    assert shown[40] == shown[160]
+    assert len(shown[40]) > 20
+
+
+OWN = """
+from rmeval.benchmarks.pairs import Pairs
+from rmeval.metrics.outcomes import outcomes
+from rmeval.metrics.records import accuracy_record, make_record
+
+class Own(Pairs):
+    def aggregate(self, items, evidence, policy, intervals=True):
+        found = outcomes(items, evidence, policy)
+        plain = accuracy_record("pairs", policy, "all", found, "accuracy@1")
+        squared = make_record("pairs", policy, "squared", "all", plain.value ** 2, found, "squared@1")
+        return [squared] + ([plain] if KEEP else [])
+"""
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_numbers_that_are_no_shares_of_contests_are_not_compared(keep: bool, tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(OWN.replace("KEEP", str(keep)))
+    for name in ("longest", "shortest"):
+        rmeval.evaluate(f"baseline:{name}", f"{file}:Own", pairs_file(tmp_path, 40), out=tmp_path / "runs")
+    with pytest.raises(RunError, match="if you trust that file, give --benchmark"):
+        rmeval.compare([tmp_path / "runs"])
+    if keep:
+        (found,) = rmeval.compare([tmp_path / "runs"], benchmark=f"{file}:Own")
+        assert list(found.differences) == [("accuracy", "all")]
+    else:
+        with pytest.raises(RunError, match="does not say what its numbers are made of"):
+            rmeval.compare([tmp_path / "runs"], benchmark=f"{file}:Own")
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    data = pairs_file(tmp_path, 30)
+    file = tmp_path / "sized.py"
+    file.write_text(
+        "class Sized:\n    def __init__(self, sign=1):\n        self.sign = sign\n"
+        "    def score(self, talks):\n        return [self.sign * len(talk[1]['content']) for talk in talks]\n"
+    )
+    for sign in (1, -1):
+        rmeval.evaluate(f"{file}:Sized", "pairs", data, out=tmp_path / "runs", model_kwargs={"sign": sign})
+    (found,) = rmeval.compare([tmp_path / "runs"])
+    names = [entry.name for entry in found.entries]
+    assert len(set(names)) == 2
+    assert all(name.startswith("Sized (") for name in names)
+
+
+def test_no_torch_is_needed(runs: Path) -> None:
+    code = f"import sys, rmeval; rmeval.compare([{str(runs)!r}]); assert 'torch' not in sys.modules"
+    done = process("-c", code)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from rmeval.benchmarks.rm_bench import RMBench
+from rmeval.data.tables import ItemTable
+from rmeval.errors import DataError
+from rmeval.runs.select import Selection, select
+from rmeval.types import Item
+
+
+def item(number: int, subset: str = "chat", group: str | None = None) -> Item:
+    return Item(str(number), subset, (), (), (), str(number), group)
+
+
+ITEMS = [item(n, subset) for n, subset in enumerate(["chat", "safety-refuse", "safety-response", "chat", "code"])]
+
+
+def ids(selection: Selection, items: list[Item] = ITEMS) -> list[str]:
+    table = ItemTable.of(items)
+    return [one.id for one in table.take(select(table, selection, RMBench.card))]
+
+
+def test_subsets_and_sections() -> None:
+    assert ids(Selection()) == ["0", "1", "2", "3", "4"]
+    assert ids(Selection(("safety-refuse",))) == ["1"]
+    assert ids(Selection(("Safety", "code"))) == ["1", "2", "4"]
+    assert ids(Selection(("chat",), limit=1)) == ["0"]
+
+
+def test_a_draw_is_the_same_each_time_and_in_order() -> None:
+    many = [item(n) for n in range(100)]
+    drawn = ids(Selection(n_items=10, seed=1), many)
+    assert drawn == ids(Selection(n_items=10, seed=1), many) == sorted(drawn, key=int)
+    assert drawn != ids(Selection(n_items=10, seed=2), many)
+    assert len(set(drawn)) == 10
+
+
+def test_a_larger_draw_holds_a_smaller_one_whatever_else_is_left_out() -> None:
+    many = [item(n, subset="safety-refuse" if n % 3 else "chat") for n in range(100)]
+    few, more = ids(Selection(n_items=10), many), ids(Selection(n_items=30), many)
+    assert set(few) < set(more)
+    table = ItemTable.of(many)
+    kept = table.take(select(table, Selection(n_items=30), RMBench.card, leave_out=["chat"]))
+    assert len(kept) == 30
+    assert {one.subset for one in kept} == {"safety-refuse"}
+    assert {name for name in more if int(name) % 3} <= {one.id for one in kept}
+
+
+def test_what_is_judged_together_stays_together() -> None:
+    grouped = [item(n, group=f"g{n % 5}") for n in range(10)]
+    assert ids(Selection(limit=2), grouped) == ["0", "1", "5", "6"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "sentence"),
+    [
+        (Selection(("math",)), "there is no subset 'math' here: choose from chat, safety-refuse"),
+        (Selection(limit=0), "--limit must be at least 1"),
+        (Selection(n_items=-1), "--n-items must be at least 1"),
+        (Selection(seed=-1), "--seed must be at least 0"),
+    ],
+)
+def test_wrong_selections(selection: Selection, sentence: str) -> None:
+    with pytest.raises(DataError, match=sentence):
+        ids(selection)
+
+
+def test_nothing_to_select_from() -> None:
+    with pytest.raises(DataError, match="there are no items of RM-Bench in these data: check what they are"):
+        ids(Selection(), [])
