@@ -48,7 +48,7 @@ test-integration: setup
 	$(BIN)/pytest tests/integration
 
 perf: setup
-	$(BIN)/python -m perf.engine --every 12 --out docs/performance.md
+	$(BIN)/python -m perf.engine --out docs/performance.md
 	$(BIN)/python -m perf.pairs --out docs/performance.md
 
 docs: setup

@@ -1,6 +1,6 @@
 """The scoring engine against the reference's way and against the limit, on the same model and data, in turns.
 
-python -m perf.engine [--model FOLDER] [--every N] [--threads N]
+python -m perf.engine [--model FOLDER] [--blocks N] [--seed N] [--threads N]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from perf.models import make_small_rm
 from perf.ways import Rows, Used, Worker, has_bfloat16
-from perf.workloads import Workload, read_workloads
+from perf.workloads import BLOCK, Workload, read_workloads
 
 WAYS = {
     "reference": ("reference", "float32"),
@@ -26,32 +26,28 @@ WAYS = {
     "dense": ("dense", "float32"),
 }
 BFLOAT16 = {"rmeval bf16": ("rmeval", "bfloat16")}
-PARTS = 2
-"""Stretches of the data that the ways take turns on, so that a busy minute is everybody's."""
 
 
-def tokenised(workload: Workload, model: str) -> Rows:
-    """The workload as the model's tokenizer renders it."""
+def tokenised(workload: Workload, model: str) -> list[Rows]:
+    """The blocks of a workload as the model's tokenizer renders them."""
     from rmeval.engines.hf.render import Renderer
 
     renderer = Renderer(model, None)
-    flat = iter(renderer.render([one for row in workload.rows for one in row]))
-    return [[next(flat).tokens.tolist() for _ in row] for row in workload.rows]
+    flat = iter(renderer.render([one for block in workload.blocks for row in block for one in row]))
+    return [[[next(flat).tokens.tolist() for _ in row] for row in block] for block in workload.blocks]
 
 
 Part = tuple[Rows, dict[str, Used]]
-"""A stretch of a workload, and what each way used on it."""
+"""A block of a workload, and what each way used on it."""
 
 
-def measure(rows: Rows, workers: dict[str, Worker]) -> list[Part]:
-    """What each way uses, part by part, in turns."""
-    size = -(-len(rows) // PARTS)
+def measure(blocks: list[Rows], workers: dict[str, Worker]) -> list[Part]:
+    """What each way uses, block by block, in turns, so that a busy minute slows all of them."""
     order = list(workers)
     found: list[Part] = []
-    for turn, start in enumerate(range(0, len(rows), size)):
-        part = rows[start : start + size]
+    for turn, block in enumerate(blocks):
         turned = order[turn % len(order) :] + order[: turn % len(order)]
-        found.append((part, {way: workers[way].score(part) for way in turned}))
+        found.append((block, {way: workers[way].score(block) for way in turned}))
     return found
 
 
@@ -106,8 +102,8 @@ def page(report: dict[str, Any]) -> str:
     lines = [
         f"### {report['model']}, {report['threads']} thread{'s' if report['threads'] > 1 else ''}",
         "",
-        f"{report['machine']}; {report['versions']}. CPU seconds, of every "
-        f"{report['every']}th item (in brackets: times faster than the reference).",
+        f"{report['machine']}; {report['versions']}. CPU seconds, of {report['blocks']} blocks of {BLOCK} neighbouring "
+        f"items of each data set, placed by seed {report['seed']} (in brackets: times faster than the reference).",
         "",
         f"| workload | items | tokens / distinct | {' | '.join(ways)} | rmeval / limit | difference | turned |",
         f"|{'---|' * (len(ways) + 6)}",
@@ -128,7 +124,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="a checkpoint's folder; a random network of 32 million parameters if left out")
     parser.add_argument("--name", help="what to call it in the table")
-    parser.add_argument("--every", type=int, default=12, help="of each data set every so manieth item")
+    parser.add_argument("--blocks", type=int, default=3, help=f"blocks of {BLOCK} neighbouring items of each data set")
+    parser.add_argument("--seed", type=int, default=0, help="decides where the blocks lie")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", help="only workloads whose name holds this")
     parser.add_argument("--bfloat16", action="store_true", help="measure it on a CPU that computes it in software, too")
@@ -138,7 +135,7 @@ def main() -> None:
         WAYS.update(BFLOAT16)
     with tempfile.TemporaryDirectory() as folder:
         model = given.model or str(make_small_rm(Path(folder) / "small-rm"))
-        workloads = [own for own in read_workloads(given.every) if (given.only or "") in own.name]
+        workloads = [own for own in read_workloads(given.blocks, given.seed) if (given.only or "") in own.name]
         workers = {way: Worker(*how[:1], model, how[1], given.threads) for way, how in WAYS.items()}
         found: dict[str, Any] = {}
         rm_bench: list[Part] = []
@@ -155,7 +152,8 @@ def main() -> None:
     report = {
         "model": given.name or Path(given.model or "small-rm").name,
         "threads": given.threads,
-        "every": given.every,
+        "blocks": given.blocks,
+        "seed": given.seed,
         "machine": machine(),
         "versions": f"torch {version('torch')}, transformers {version('transformers')}",
         "workloads": found,
