@@ -88,10 +88,10 @@ def numbers(size: int) -> float:
     from rmeval.metrics.outcomes import OFFICIAL, outcomes
     from rmeval.metrics.records import null_evidence, with_null
     from rmeval.metrics.stats.intervals import bootstrap_means, bootstrap_random
-    from rmeval.types import Contest, Response
+    from rmeval.types import Comparison, Response
 
     builder = ItemTableBuilder()
-    shape = builder.code(Shape((Response("", 1.0), Response("", 0.0)), (Contest((0, 1), 0),), None, "{}"))
+    shape = builder.code(Shape((Response("", 1.0), Response("", 0.0)), (Comparison((0, 1), 0),), None, "{}"))
     for number in range(size):
         builder.add_shape(str(number), f"part {number % 20}", str(number), shape)
     table = builder.table()

@@ -48,7 +48,7 @@ def test_every_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for arguments in (
         ["run", folder, "-b", "pairs", "--data", pairs, "-o", tmp_path / "runs"],
         ["score", folder, talks, "-o", tmp_path / "scores.jsonl"],
-        ["profile", folder, talks, "-o", tmp_path / "profiles.jsonl"],
+        ["token-scores", folder, talks, "-o", tmp_path / "token-scores.jsonl"],
         ["doctor", folder, "-b", "pairs", "--data", pairs],
     ):
         done = command(capsys, *arguments)
@@ -99,7 +99,7 @@ def test_weights_that_are_not_numbers_have_a_reason(tmp_path: Path, capsys: pyte
         rmeval.score(str(folder), TALKS)
     talks = tmp_path / "talks.jsonl"
     talks.write_text(json.dumps({"prompt": "what", "response": "so"}) + "\n")
-    done = command(capsys, "profile", folder, talks, "-o", tmp_path / "profiles.jsonl")
+    done = command(capsys, "token-scores", folder, talks, "-o", tmp_path / "token-scores.jsonl")
     assert done.code == 2
     assert "gives nan at every token" in done.err
-    assert not (tmp_path / "profiles.jsonl").exists()
+    assert not (tmp_path / "token-scores.jsonl").exists()

@@ -20,7 +20,7 @@ from rmeval.metrics.scoring.style_substance import DOMAINS, level_of, style_subs
 from rmeval.models import load_model
 from rmeval.protocols.pointwise import conversation_requests
 from rmeval.testing import Constant, Length, Noisy, make_evidence, make_items, make_pairs
-from rmeval.types import Contest, Item, Message, Policy, Response
+from rmeval.types import Comparison, Item, Message, Response, ScoreRule
 from tests.checkpoints import make_checkpoint
 
 SIZE = 20_000
@@ -39,7 +39,7 @@ def many_pairs() -> ItemTable:
     return ItemTable.of(make_pairs(SIZE))
 
 
-def credit(items: Sequence[Item], policy: Policy = OFFICIAL, **shares: float) -> dict[str, float]:
+def credit(items: Sequence[Item], policy: ScoreRule = OFFICIAL, **shares: float) -> dict[str, float]:
     """Mean credit by level, or by tag where that is no cell."""
     found = outcomes(items, make_evidence(items, **shares), policy)  # type: ignore[arg-type]
     names = [level_of(tag) if tag != "chosen/rejected" else tag for tag in found.tags]
@@ -108,7 +108,7 @@ def test_shares_that_are_none(shares: dict[str, float], sentence: str) -> None:
 
 
 def test_evidence_needs_gold() -> None:
-    item = Item("a", "s", (Message("user", "q"),), (Response("x"), Response("y")), (Contest((0, 1)),), "c")
+    item = Item("a", "s", (Message("user", "q"),), (Response("x"), Response("y")), (Comparison((0, 1)),), "c")
     with pytest.raises(DataError, match="an answer has no gold"):
         make_evidence([item])
 

@@ -17,7 +17,7 @@ from scripts.attacks.harness import Done, Share, Tally, call, last_line
 COMMANDS = {
     "run": ["baseline:longest", "-b", "pairs", "--data", "pairs.jsonl", "-o", "fuzz"],
     "score": ["plugin.py:f", "conversations.jsonl", "-o", "out.jsonl"],
-    "profile": ["plugin.py:f", "conversations.jsonl", "-o", "out.jsonl"],
+    "token-scores": ["plugin.py:f", "conversations.jsonl", "-o", "out.jsonl"],
     "import": ["scores.csv", "-b", "pairs", "--data", "pairs.jsonl", "-o", "fuzz"],
     "show": ["runs"],
     "analyze": ["runs/pairs/baseline-longest"],

@@ -12,10 +12,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from rmeval._version import __version__
+
 if TYPE_CHECKING:
     from rmeval.api import (
         Analysis,
-        Comparison,
+        ModelComparison,
         Result,
         analyze,
         compare,
@@ -26,13 +28,13 @@ if TYPE_CHECKING:
         score,
     )
     from rmeval.errors import DataError, ModelError, RmevalError, RunError
-    from rmeval.types import Contest, Evidence, Item, Message, Observation, Record, Request, Response
+    from rmeval.types import Comparison, Evidence, Item, Message, Observation, Record, Request, Response
 
 
 _HOME = {
     "rmeval.api": (
         "Analysis",
-        "Comparison",
+        "ModelComparison",
         "Result",
         "analyze",
         "compare",
@@ -43,18 +45,18 @@ _HOME = {
         "score",
     ),
     "rmeval.errors": ("DataError", "ModelError", "RmevalError", "RunError"),
-    "rmeval.types": ("Contest", "Evidence", "Item", "Message", "Observation", "Record", "Request", "Response"),
+    "rmeval.types": ("Comparison", "Evidence", "Item", "Message", "Observation", "Record", "Request", "Response"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Analysis",
     "Comparison",
-    "Contest",
     "DataError",
     "Evidence",
     "Item",
     "Message",
+    "ModelComparison",
     "ModelError",
     "Observation",
     "Record",

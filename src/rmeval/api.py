@@ -12,13 +12,13 @@ import numpy as np
 
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.data.keys import KeyIndex
-from rmeval.data.observations import Answers
+from rmeval.data.observations import ObservationTable
 from rmeval.errors import DataError, ModelError
 from rmeval.models import RewardModel, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
-from rmeval.results.compare import Comparison
+from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
 from rmeval.results.result import Result, open_run
 from rmeval.runs.plan import plan
@@ -28,7 +28,7 @@ from rmeval.types import FloatArray
 
 __all__ = [
     "Analysis",
-    "Comparison",
+    "ModelComparison",
     "Result",
     "analyze",
     "compare",
@@ -133,7 +133,7 @@ def score(
         [as_conversation(one, f"conversation {number}") for number, one in enumerate(conversations)]
     )
     index = KeyIndex([[request.key for request in requests]])
-    answers = Answers(len(index))
+    answers = ObservationTable(len(index))
     for batch in model.observe(compress(requests, index.first)):
         answers.add(index.find([observation.key for observation in batch]), batch)
     if requests:

@@ -14,7 +14,7 @@ NULL_SCORES: dict[str, tuple[float, Literal["characters", "markdown"]]] = {
 }
 """Scores of the null baselines that stand beside every number: a factor, and the count that it multiplies. With ties
 shared, equal scores for all answers get exactly what random ones get on average, so that `random` needs no dice; where
-a number is no mean of contests its benchmark says what random ones get."""
+a number is no mean of comparisons its benchmark says what random ones get."""
 
 BASELINES = tuple(NULL_SCORES)
 """What `baseline:NAME` takes."""

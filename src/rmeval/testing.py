@@ -37,7 +37,7 @@ _NORMAL = NormalDist()
 
 
 class Constant:
-    """Gives every answer the same score: all contests tie. With `nan` for its value, all fail."""
+    """Gives every answer the same score: all comparisons tie. With `nan` for its value, all fail."""
 
     kind = "testing"
 
@@ -133,7 +133,7 @@ class Noisy:
 
 
 def make_items(n: int, subset: str = "chat", clusters: int | None = None, seed: int = 0) -> list[Item]:
-    """Small items of RM-Bench's form: six answers, right and wrong in three styles, and nine contests.
+    """Small items of RM-Bench's form: six answers, right and wrong in three styles, and nine comparisons.
 
     A right answer and the wrong one of the same style are equally long. Fancier styles are longer and have more
     markdown: whoever goes by length wins all of Easy, ties on all of Normal and loses all of Hard.
@@ -200,13 +200,13 @@ def make_evidence(
     and 2, Hard over d = -1, -1 and -2.
 
     With probability `tie_rate` all answers of an item get the same score, and with probability `missing` an answer has
-    none. A contest of two answers fails with probability `1 - (1 - missing)^2`; of the others the share `tie_rate` is
-    tied; those that are left are won as above. A policy that counts ties and failures as losses is thus expected to
-    give `(1 - missing)^2 * (1 - tie_rate)` times the above.
+    none. A comparison of two answers fails with probability `1 - (1 - missing)^2`; of the others the share
+    `tie_rate` is tied; those that are left are won as above. A score rule that counts ties
+    and failures as losses is thus expected to give `(1 - missing)^2 * (1 - tie_rate)` times the above.
 
     Args:
         items: Items whose answers have gold.
-        accuracy: Expected share of decided contests that are won at equal style; strictly between 0 and 1.
+        accuracy: Expected share of decided comparisons that are won at equal style; strictly between 0 and 1.
         style_bias: What one step of style adds to a score, in units of the noise.
         tie_rate: Probability that an item's answers cannot be told apart.
         missing: Probability that an answer has no score.

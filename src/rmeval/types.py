@@ -1,6 +1,6 @@
 """The vocabulary every layer shares: plain frozen data, no behaviour that needs a model or a file.
 
-What is known to be better lives in `Item` (through `Response.gold` and `Contest.gold`).
+What is known to be better lives in `Item` (through `Response.gold` and `Comparison.gold`).
 What a model is asked lives in `Request`, which holds no gold. What came back lives in `Observation`.
 `Evidence` is what metrics see of a model; `Record` is one published number.
 """
@@ -17,7 +17,7 @@ import numpy.typing as npt
 __all__ = [
     "MESSAGE_EXTRAS",
     "STYLES",
-    "Contest",
+    "Comparison",
     "Conversation",
     "Evidence",
     "FloatArray",
@@ -25,10 +25,10 @@ __all__ = [
     "Item",
     "Message",
     "Observation",
-    "Policy",
     "Record",
     "Request",
     "Response",
+    "ScoreRule",
     "Status",
     "Step",
 ]
@@ -108,7 +108,7 @@ class Response(_Packed):
 
     Attributes:
         text: The answer. Empty where an item was read back from a run folder that does not store texts.
-        gold: Quality, higher is better; 1 and 0 stand for right and wrong; None where only contests are known.
+        gold: Quality, higher is better; 1 and 0 stand for right and wrong; None where only comparisons are known.
         style: One of `STYLES`, or None.
         source: The model or person that wrote it.
         steps: Parts with gold of their own.
@@ -124,13 +124,13 @@ class Response(_Packed):
 
 
 @dataclass(frozen=True, slots=True)
-class Contest(_Packed):
+class Comparison(_Packed):
     """A question with a known answer: which of these responses is the best?
 
     Attributes:
         members: Indices into `Item.responses`.
         gold: Position in `members` of the winner; None is a tie in the eyes of the people who judged.
-        tag: What kind of contest it is, for grouping, such as `concise/detailed_markdown`.
+        tag: What kind of comparison it is, for grouping, such as `concise/detailed_markdown`.
     """
 
     members: tuple[int, ...]
@@ -140,14 +140,14 @@ class Contest(_Packed):
 
 @dataclass(frozen=True, slots=True)
 class Item(_Packed):
-    """One prompt with its candidate answers and the contests among them.
+    """One prompt with its candidate answers and the comparisons among them.
 
     Attributes:
         id: Unique within the benchmark.
         subset: The finest part of the benchmark that it is reported by.
         prompt: The messages before the answer.
         responses: Candidate answers.
-        contests: Questions with known answers about them.
+        comparisons: Questions with known answers about them.
         cluster: The underlying problem, which is the unit that resampling draws.
         group: Items that are judged together share it; None otherwise.
         meta: Whatever else the source says about it.
@@ -158,7 +158,7 @@ class Item(_Packed):
     subset: str
     prompt: Conversation
     responses: tuple[Response, ...]
-    contests: tuple[Contest, ...]
+    comparisons: tuple[Comparison, ...]
     cluster: str
     group: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -249,7 +249,7 @@ class Evidence:
         scores: float64[n], one a response; NaN where there is none.
         beats: float64[n, n]: 1 where the row was preferred to the column, 0.5 for a tie, 0, NaN where unknown;
             None where it follows from `scores`.
-        k_way: Choice among all members of each k-way contest, where a protocol asks for that; None otherwise.
+        k_way: Choice among all members of each k-way comparison, where a protocol asks for that; None otherwise.
         failures: How many observations gave no value, by status.
     """
 
@@ -262,15 +262,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ScoreRule:
     """How ties and failures count; named and versioned, because published numbers depend on it.
 
     Attributes:
         name: Name and version.
-        tie: Credit for a contest in which the winner shares the top with others: `loss` gives 0,
+        tie: Credit for a comparison in which the winner shares the top with others: `loss` gives 0,
             `share` gives 1/k where k responses share the top (one half in a pair).
-        failure: `loss` counts a contest without a score as lost, `exclude` leaves it out of the average, `share` gives
-            1/k for one among k responses (where what is counted is no contest, it is lost).
+        failure: `loss` counts a comparison without a score as lost, `exclude` leaves it out of the average, `share`
+            gives 1/k for one among k responses (where what is counted is no comparison, it is lost).
     """
 
     name: str
@@ -285,7 +285,7 @@ class Record:
     Attributes:
         benchmark: Benchmark id.
         variant: Which of the model's scores.
-        policy: Name of the rule for ties and failures.
+        rule: Name of the rule for ties and failures.
         metric: What was measured: `accuracy`, `easy`, `section`, `overall`, `cell:concise/detailed_plain`, ...
         scope: What it was measured on: a subset, a domain, a section or `all`.
         value: The number; accuracies are between 0 and 1.
@@ -294,15 +294,15 @@ class Record:
         n_items: Items behind it.
         n_clusters: Distinct underlying problems behind it.
         weight: Weight of this scope in the average above it.
-        ties: Contests in which the model gave equal scores at the top.
-        failures: Contests without a score.
+        ties: Comparisons in which the model gave equal scores at the top.
+        failures: Comparisons without a score.
         null: What the null baselines get on the same items, ties counted as shared.
         formula: Name and version of the formula.
     """
 
     benchmark: str
     variant: str
-    policy: str
+    rule: str
     metric: str
     scope: str
     value: float

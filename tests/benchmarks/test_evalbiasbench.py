@@ -75,7 +75,7 @@ def test_runs_are_compared_by_the_total(tmp_path: Path) -> None:
     for model in ("baseline:longest", "baseline:shortest"):
         rmeval.evaluate(model, "evalbiasbench", data, out=tmp_path / "runs")
     (compared,) = rmeval.compare([tmp_path / "runs"])
-    assert (compared.headline, compared.policy) == (("accuracy", "all"), SHARED.name)
+    assert (compared.headline, compared.rule) == (("accuracy", "all"), SHARED.name)
     assert compared.difference("baseline:shortest", "baseline:longest").value == 1.0
 
 

@@ -89,7 +89,7 @@ def test_runs_are_compared_by_the_total(tmp_path: Path) -> None:
         assert result.value("accuracy") == float(model == "baseline:longest")
         assert "not the whole of HHH alignment: harmless 4 instead of 58" in result.notes[0]
     (compared,) = rmeval.compare([tmp_path / "runs"])
-    assert (compared.headline, compared.policy) == (("accuracy", "all"), OFFICIAL.name)
+    assert (compared.headline, compared.rule) == (("accuracy", "all"), OFFICIAL.name)
     assert compared.difference("baseline:longest", "baseline:shortest").value == 1.0
 
 

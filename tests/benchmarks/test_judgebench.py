@@ -12,7 +12,7 @@ import rmeval
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.judgebench import GROUPS, JudgeBench
 from rmeval.data.keys import KeyIndex
-from rmeval.data.observations import Answers
+from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL
@@ -76,7 +76,7 @@ def test_the_rule_for_both_orders(label: str, first: str | None, second: str | N
     (item,) = JudgeBench(str(written(tmp_path, [rows(1)[0] | {"label": label}]))).load()
     digests = ["0" * 32, "1" * 32]
     index = KeyIndex([PAIRWISE.keys(item, digests)])
-    answers = Answers(2)
+    answers = ObservationTable(2)
     given = [DECISIONS[first], DECISIONS[second]]
     batch = [
         Observation(key, "ok", {"p_first": p}) if p == p else Observation(key, "error", error="no")

@@ -12,7 +12,7 @@ from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.llmbar import ADVERSARIAL, COUNTS, LLMBar
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL, SHARED
-from rmeval.types import Evidence, Item, Policy, Record
+from rmeval.types import Evidence, Item, Record, ScoreRule
 
 NAMES = [Path(file).parent.name for file in LLMBar.files]
 
@@ -36,14 +36,14 @@ def repository(folder: Path, each: int = 4) -> Path:
     return folder
 
 
-def numbers(items: list[Item], beats: dict[str, float], policy: Policy = SHARED) -> dict[tuple[str, str], Record]:
+def numbers(items: list[Item], beats: dict[str, float], rule: ScoreRule = SHARED) -> dict[tuple[str, str], Record]:
     """Records of a judge, by how often it took the better output in both orders: 1, 0.5 or 0."""
     evidence = {}
     for item in items:
         share = beats[item.id]
         matrix = np.array([[0.5, share], [1 - share, 0.5]])
         evidence[item.id] = Evidence(item.id, "score", np.full(2, np.nan), matrix)
-    return {(record.metric, record.scope): record for record in LLMBar().aggregate(items, evidence, policy)}
+    return {(record.metric, record.scope): record for record in LLMBar().aggregate(items, evidence, rule)}
 
 
 def test_means_of_sets_by_hand(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_means_of_sets_by_hand(tmp_path: Path) -> None:
     assert found["section", "Adversarial"].value == pytest.approx(2.375 / 4)
     overall = found["overall", "all"]
     assert overall.value == pytest.approx(3.375 / 5)
-    assert (overall.formula, overall.policy, overall.n_items, overall.ties) == ("llmbar/overall@1", SHARED.name, 20, 1)
+    assert (overall.formula, overall.rule, overall.n_items, overall.ties) == ("llmbar/overall@1", SHARED.name, 20, 1)
     # One that must be right in both orders loses the half point.
     assert numbers(items, shares, OFFICIAL)["accuracy", "Neighbor"].value == 0.75
 
@@ -97,7 +97,7 @@ def test_runs_are_compared_by_the_mean_of_five(tmp_path: Path) -> None:
         assert result.value("overall") == float(model == "baseline:shortest")
         assert "not the whole of LLMBar: Natural 8 instead of 100" in result.notes[0]
     (compared,) = rmeval.compare([tmp_path / "runs"])
-    assert (compared.headline, compared.policy) == (("overall", "all"), SHARED.name)
+    assert (compared.headline, compared.rule) == (("overall", "all"), SHARED.name)
     assert compared.difference("baseline:shortest", "baseline:longest").value == 1.0
 
 

@@ -157,7 +157,7 @@ def test_runs_are_compared_by_the_mean_over_languages(tmp_path: Path, capsys: py
     )  # fmt: skip
     assert done.code == 0, done.err
     (compared,) = rmeval.compare([runs])
-    assert (compared.headline, compared.policy) == (("overall", "all"), OFFICIAL.name)
+    assert (compared.headline, compared.rule) == (("overall", "all"), OFFICIAL.name)
     assert compared.difference("baseline:shortest", "baseline:longest").value == 1.0
     assert rmeval.analyze(result.path).headline.metric == "overall"
 

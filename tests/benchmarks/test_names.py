@@ -109,7 +109,7 @@ def test_prompts_without_messages(prompt: Any, tmp_path: Path) -> None:
 
 OUTSIDE = """
 from rmeval.benchmarks import Card
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Comparison, Item, Message, Response
 
 class Own:
     card = Card("own", "Own", "", "", None, "", "", "")
@@ -118,7 +118,7 @@ class Own:
     def load(self):
         answers = (Response("x", 1.0), Response("y", 0.0))
         own = dict(id="a", subset="s", prompt=(Message("user", "q"),), responses=answers,
-                   contests=(Contest((0, 1)),), cluster="c") | {change}
+                   comparisons=(Comparison((0, 1)),), cluster="c") | {change}
         yield Item(**own)
     def aggregate(self, items, evidence, policy, intervals=True):
         return []
@@ -135,7 +135,7 @@ class Own:
         ("{'cluster': ''}", "item 1 of own has cluster ''"),
         ("{'group': 3}", "item 1 of own has group 3"),
         ("{'prompt': ()}", "item 1 of own has no prompt"),
-        ("{'responses': (), 'contests': ()}", "item 1 of own has no responses"),
+        ("{'responses': (), 'comparisons': ()}", "item 1 of own has no responses"),
         ("{'prompt': 'q'}", "item 1 of own has a prompt that holds 'q'"),
         ("{'prompt': (Message('user', None),)}", "item 1 of own has a prompt that holds Message"),
         ("{'responses': ('x', 'y')}", "item 1 of own has the response 'x'"),

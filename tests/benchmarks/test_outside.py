@@ -15,7 +15,7 @@ from tests.command import process
 MODULE = '''
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.base import TableBenchmark
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Comparison, Item, Message, Response
 
 
 class Sums(TableBenchmark):
@@ -32,7 +32,7 @@ class Sums(TableBenchmark):
         answers = (Response(f"{a + b}.", 1.0), *(Response(f"{a + b + k}?", 0.0) for k in (1, 2)))
         yield Item(
             f"{a}+{b}", "large" if a > 9 else "small", (Message("user", f"{a} + {b}?"),), answers,
-            (Contest((0, 1, 2), 0, "of-3"),), f"{a}+{b}",
+            (Comparison((0, 1, 2), 0, "of-3"),), f"{a}+{b}",
         )
 
     def composition(self, counts):

@@ -53,11 +53,11 @@ def written(folder: Path, rows: list[dict[str, Any]]) -> Path:
     return file
 
 
-def numbers(items: list[Item], scores: Any, policy: Any = SHARED) -> dict[tuple[str, str], Record]:
+def numbers(items: list[Item], scores: Any, rule: Any = SHARED) -> dict[tuple[str, str], Record]:
     evidence = {
         item.id: Evidence(item.id, "score", np.array(own, float)) for item, own in zip(items, scores, strict=True)
     }
-    return {(r.metric, r.scope): r for r in PPECorrectness().aggregate(items, evidence, policy)}
+    return {(r.metric, r.scope): r for r in PPECorrectness().aggregate(items, evidence, rule)}
 
 
 def test_items(tmp_path: Path) -> None:
@@ -68,10 +68,10 @@ def test_items(tmp_path: Path) -> None:
     assert {r.source for r in one.responses} == {"writer-1"}
     assert one.responses[31].text == "answer 31"
     # The right answer first, whichever way the pair was sampled; a pair that is there twice counts twice.
-    assert [(c.members, c.gold) for c in one.contests] == [((1, 0), 0), ((1, 0), 0)]
+    assert [(c.members, c.gold) for c in one.comparisons] == [((1, 0), 0), ((1, 0), 0)]
     assert other.subset == "IFEval"
     assert one.cluster != other.cluster
-    assert without.contests == ()
+    assert without.comparisons == ()
 
 
 def test_numbers_by_hand(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_run_and_a_comparison(tmp_path: Path) -> None:
     assert long.value("overall") == long.value("end_score") == long.value("auc") == 1
     assert long.value("loss") == pytest.approx(0, abs=1e-24)
     assert long.record("end_score", "all").null["shortest"] == 0
-    assert long.record("overall", "all").policy == SHARED.name
+    assert long.record("overall", "all").rule == SHARED.name
     assert rmeval.open_run(long.path).records == long.records
     (compared,) = rmeval.compare([tmp_path / "runs"])
     assert compared.headline == ("overall", "all")

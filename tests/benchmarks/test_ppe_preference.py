@@ -69,8 +69,8 @@ def test_items(tmp_path: Path) -> None:
     assert [(r.source, r.gold) for r in other.responses] == [("m2", 1), ("m1", 0)]
     assert other.responses[0].text.startswith("another by m2")
     assert [(r.source, r.gold) for r in bad.responses] == [("m1", 0.5), ("m2", 0.5)]
-    assert [item.contests[0].gold for item in (one, other, bad, tie)] == [0, 0, None, None]
-    tags = [item.contests[0].tag for item in (one, other, bad, tie)]
+    assert [item.comparisons[0].gold for item in (one, other, bad, tie)] == [0, 0, None, None]
+    tags = [item.comparisons[0].tag for item in (one, other, bad, tie)]
     assert tags == ["english/plain", "english/hard+code", "russian/plain", "other/plain"]
     assert one.cluster == again.cluster != other.cluster
 

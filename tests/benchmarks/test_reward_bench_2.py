@@ -46,11 +46,11 @@ def written(folder: Path, rows: list[dict[str, Any]]) -> Path:
     return file
 
 
-def numbers(items: list[Item], scores: list[list[float]], policy: Any = SHARED) -> dict[tuple[str, str], Record]:
+def numbers(items: list[Item], scores: list[list[float]], rule: Any = SHARED) -> dict[tuple[str, str], Record]:
     evidence = {
         item.id: Evidence(item.id, "score", np.array(own, float)) for item, own in zip(items, scores, strict=True)
     }
-    return {(r.metric, r.scope): r for r in RewardBench2().aggregate(items, evidence, policy)}
+    return {(r.metric, r.scope): r for r in RewardBench2().aggregate(items, evidence, rule)}
 
 
 def test_the_references_numbers(fixtures: Any, tmp_path: Path) -> None:
@@ -156,15 +156,15 @@ def test_ties_at_the_top_share_the_point_by_default(tmp_path: Path) -> None:
     file = tmp_path / "same.py"
     file.write_text("class Same:\n    def score(self, talks):\n        return [1.0 for _ in talks]\n")
     result = rmeval.evaluate(f"{file}:Same", "reward-bench-2", data, out=tmp_path / "runs")
-    assert result.record("accuracy", "Focus").policy == SHARED.name
+    assert result.record("accuracy", "Focus").rule == SHARED.name
     assert result.value("accuracy", "Focus") == 0.25
     assert result.value("composite", "Ties") == 0.0
     assert result.value("overall") == pytest.approx(5 * 0.25 / 6)
-    assert rmeval.open_run(result.path, policy=OFFICIAL.name).value("accuracy", "Focus") == 0.0
+    assert rmeval.open_run(result.path, rule=OFFICIAL.name).value("accuracy", "Focus") == 0.0
     rmeval.evaluate("baseline:shortest", "reward-bench-2", data, out=tmp_path / "runs")
     (compared,) = rmeval.compare([tmp_path / "runs"])
     assert compared.headline == ("overall", "all")
-    assert compared.policy == SHARED.name
+    assert compared.rule == SHARED.name
     difference = compared.difference("baseline:shortest", "Same")
     own = {entry.name: entry.records["overall", "all"].value for entry in compared.entries}
     assert difference.value == pytest.approx(own["baseline:shortest"] - own["Same"])

@@ -17,7 +17,7 @@ from rmeval.benchmarks.reward_math import TAG, RewardMath
 from rmeval.errors import DataError
 from rmeval.importers.run import import_scores
 from rmeval.metrics.outcomes import HALF, OFFICIAL
-from rmeval.types import Contest, Evidence, FloatArray, Item, Record, Response
+from rmeval.types import Comparison, Evidence, FloatArray, Item, Record, Response
 from tests.command import command
 
 
@@ -45,20 +45,20 @@ def written(folder: Path, found: list[dict[str, Any]]) -> Path:
     return file
 
 
-def numbers(scores: list[list[float]], policy: Any = OFFICIAL) -> dict[str, Record]:
+def numbers(scores: list[list[float]], rule: Any = OFFICIAL) -> dict[str, Record]:
     items = [
         Item(
             str(n),
             "all",
             (),
             tuple(Response("", float(k == 0)) for k in range(len(own))),
-            (Contest(tuple(range(len(own))), 0, TAG),),
+            (Comparison(tuple(range(len(own))), 0, TAG),),
             str(n),
         )
         for n, own in enumerate(scores)
     ]
     evidence = {str(n): Evidence(str(n), "score", np.array(own, float)) for n, own in enumerate(scores)}
-    return {record.metric: record for record in RewardMath().aggregate(items, evidence, policy)}
+    return {record.metric: record for record in RewardMath().aggregate(items, evidence, rule)}
 
 
 def test_by_hand() -> None:
@@ -94,7 +94,7 @@ def test_of_comparisons_the_rank_is_one_more_than_those_lost() -> None:
     beats: FloatArray = np.full((4, 4), 0.5)
     beats[0] = [0.5, 1.0, 0.0, 0.5]
     item = Item(
-        "0", "all", (), tuple(Response("", float(k == 0)) for k in range(4)), (Contest((0, 1, 2, 3), 0, TAG),), "0"
+        "0", "all", (), tuple(Response("", float(k == 0)) for k in range(4)), (Comparison((0, 1, 2, 3), 0, TAG),), "0"
     )
     evidence = {"0": Evidence("0", "orders/mean", np.full(4, np.nan), beats)}
     found = {record.metric: record for record in RewardMath().aggregate([item], evidence, OFFICIAL)}

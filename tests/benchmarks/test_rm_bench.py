@@ -28,8 +28,8 @@ def test_items_of_a_folder(rm_bench_folder: Path) -> None:
     assert item.subset == "safety-refuse"
     assert [response.style for response in item.responses[:3]] == ["concise", "detailed_plain", "detailed_markdown"]
     assert [response.gold for response in item.responses] == [1, 1, 1, 0, 0, 0]
-    assert [contest.tag for contest in item.contests[:2]] == ["concise/concise", "concise/detailed_plain"]
-    assert item.contests[1].members == (0, 4)
+    assert [comparison.tag for comparison in item.comparisons[:2]] == ["concise/concise", "concise/detailed_plain"]
+    assert item.comparisons[1].members == (0, 4)
 
 
 def test_total_and_parts_give_the_same_items(rm_bench_folder: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -55,11 +55,11 @@ def repository(folder: Path, counts: dict[str, int]) -> Path:
     return folder
 
 
-def numbers(items: list[Item], scores: list[list[float]], policy: Any = OFFICIAL) -> dict[tuple[str, str], Record]:
+def numbers(items: list[Item], scores: list[list[float]], rule: Any = OFFICIAL) -> dict[tuple[str, str], Record]:
     evidence = {
         item.id: Evidence(item.id, "score", np.array(own, float)) for item, own in zip(items, scores, strict=True)
     }
-    return {(r.metric, r.scope): r for r in RMB().aggregate(items, evidence, policy)}
+    return {(r.metric, r.scope): r for r in RMB().aggregate(items, evidence, rule)}
 
 
 def test_counts_are_those_of_the_tables_of_statistics() -> None:
@@ -120,7 +120,7 @@ def test_items(tmp_path: Path) -> None:
     assert turns.id == "bon/Harmlessness/S1/7"
     assert turns.prompt == (Message("user", "Hello"), Message("assistant", "Hi"), Message("user", "Why?"))
     assert [response.gold for response in turns.responses] == [1.0, 0.0, 0.0, 0.0]
-    assert (turns.contests[0].members, turns.contests[0].tag) == ((0, 1, 2, 3), "best-of-4")
+    assert (turns.comparisons[0].members, turns.comparisons[0].tag) == ((0, 1, 2, 3), "best-of-4")
     assert [response.source for response in pair.responses] == ["a", "b"]
     assert pair.cluster == best.cluster != turns.cluster
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from rmeval.data.digests import gold_digest, unordered_digest
 from rmeval.data.keys import KeyIndex
-from rmeval.data.observations import STATUSES, Answers
+from rmeval.data.observations import STATUSES, ObservationTable
 from rmeval.data.spool import Spool, windows
 from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.errors import DataError, RunError
-from rmeval.metrics.outcomes import POLICIES, outcomes
+from rmeval.metrics.outcomes import SCORE_RULES, outcomes
 from rmeval.store.items import add_tokens, count_item, read_items, write_items
-from rmeval.types import Contest, Evidence, Item, Message, Observation, Policy, Response, Step
+from rmeval.types import Comparison, Evidence, Item, Message, Observation, Response, ScoreRule, Step
 
 few = st.integers(0, 3)
 keys = st.binary(min_size=1, max_size=2).map(lambda end: bytes(16 - len(end)) + end).map(bytes.hex)
@@ -34,7 +34,7 @@ def items(draw: st.DrawFn) -> list[Item]:
     for number in range(draw(st.integers(1, 12))):
         count = draw(st.integers(2, 4))
         members = st.permutations(range(count)).map(lambda order: tuple(order[: max(2, len(order) - 1)]))
-        contests = st.builds(Contest, members, st.none() | st.integers(0, 1), st.sampled_from(["", "a/b"]))
+        comparisons = st.builds(Comparison, members, st.none() | st.integers(0, 1), st.sampled_from(["", "a/b"]))
         response = st.builds(
             Response,
             st.text(max_size=5),
@@ -48,7 +48,7 @@ def items(draw: st.DrawFn) -> list[Item]:
                 draw(st.sampled_from(["x", "y"])),
                 (Message("user", f"p{number}"),),
                 tuple(draw(st.lists(response, min_size=count, max_size=count))),
-                tuple(draw(st.lists(contests, max_size=3))),
+                tuple(draw(st.lists(comparisons, max_size=3))),
                 f"c{draw(few)}",
                 draw(st.none() | st.just("g")),
                 draw(st.sampled_from([{}, {"language": "py"}])),
@@ -60,14 +60,14 @@ def items(draw: st.DrawFn) -> list[Item]:
 scores = st.sampled_from([0.0, 1.0, 1.5, math.inf, math.nan])
 
 
-def decided_one_by_one(item: Item, seen: Evidence | None, policy: Policy) -> list[tuple[float, bool, bool]]:
-    """Credit, tied and failed of each contest with a winner, said in the plainest way."""
+def decided_one_by_one(item: Item, seen: Evidence | None, policy: ScoreRule) -> list[tuple[float, bool, bool]]:
+    """Credit, tied and failed of each comparison with a winner, said in the plainest way."""
     found = []
-    for contest in item.contests:
-        if contest.gold is None:
+    for comparison in item.comparisons:
+        if comparison.gold is None:
             continue
-        own = [math.nan if seen is None else float(seen.scores[member]) for member in contest.members]
-        winner, others = own[contest.gold], own[: contest.gold] + own[contest.gold + 1 :]
+        own = [math.nan if seen is None else float(seen.scores[member]) for member in comparison.members]
+        winner, others = own[comparison.gold], own[: comparison.gold] + own[comparison.gold + 1 :]
         failed = any(math.isnan(score) for score in own)
         tied = not failed and winner == max(others)
         credit = float(not failed and winner > max(others))
@@ -80,8 +80,8 @@ def decided_one_by_one(item: Item, seen: Evidence | None, policy: Policy) -> lis
 
 
 @settings(max_examples=40)
-@given(items(), st.data(), st.sampled_from(list(POLICIES.values())))
-def test_columns_decide_as_one_would_by_hand(items: list[Item], data: st.DataObject, policy: Policy) -> None:
+@given(items(), st.data(), st.sampled_from(list(SCORE_RULES.values())))
+def test_columns_decide_as_one_would_by_hand(items: list[Item], data: st.DataObject, policy: ScoreRule) -> None:
     evidence = {
         item.id: Evidence(item.id, "score", np.array([data.draw(scores) for _ in item.responses]))
         for item in items
@@ -91,7 +91,7 @@ def test_columns_decide_as_one_would_by_hand(items: list[Item], data: st.DataObj
     found = outcomes(items, evidence, policy)
     columns = list(zip(found.credit.tolist(), found.tied.tolist(), found.failed.tolist(), strict=True))
     assert np.array_equal(np.array(columns), np.array(expected).reshape(np.shape(columns)), equal_nan=True)
-    tags = [contest.tag for item in items for contest in item.contests if contest.gold is not None]
+    tags = [comparison.tag for item in items for comparison in item.comparisons if comparison.gold is not None]
     assert [found.tags[code] for code in found.tag] == tags
     table = ItemTable.of(items)
     again = outcomes(table, EvidenceTable.of(table, evidence), policy)
@@ -163,7 +163,7 @@ def test_keys_are_found_where_they_were_given(pieces: list[list[str]], others: l
 
 
 def test_a_later_answer_replaces_an_earlier_one() -> None:
-    answers = Answers(2)
+    answers = ObservationTable(2)
     rows = np.array([0, 1, -1])
     answers.add(
         rows, [Observation("a", "error", error="it would not"), Observation("b", values={"x": 1.0}), Observation("c")]
@@ -204,28 +204,28 @@ def test_an_unordered_digest_knows_how_often_but_not_in_what_order(values: list[
 
 def test_items_that_are_none_are_refused() -> None:
     two = (Response("a"), Response("b"))
-    for contest in (Contest((0, -1)), Contest((0, 2)), Contest((0,)), Contest((0, 1), 2)):
-        with pytest.raises(DataError, match="item i has a contest among the answers"):
-            ItemTable.of([Item("i", "s", (), two, (contest,), "c")])
-    assert outcomes([], {}, POLICIES["official@1"]).n_items == 0
+    for comparison in (Comparison((0, -1)), Comparison((0, 2)), Comparison((0,)), Comparison((0, 1), 2)):
+        with pytest.raises(DataError, match="item i has a comparison among the answers"):
+            ItemTable.of([Item("i", "s", (), two, (comparison,), "c")])
+    assert outcomes([], {}, SCORE_RULES["official@1"]).n_items == 0
 
 
 def test_meta_of_any_kind_and_lists_for_tuples() -> None:
-    contests: Any = [Contest(cast("Any", [0, 1]))]
+    comparisons: Any = [Comparison(cast("Any", [0, 1]))]
     meta = MappingProxyType({"k": Path("p")})
-    item = Item("i", "s", (), (Response("a"), Response("b")), contests, "c", meta=meta)
+    item = Item("i", "s", (), (Response("a"), Response("b")), comparisons, "c", meta=meta)
     assert count_item(item).item.meta == {"k": "p"}
     (own,) = ItemTable.of([item])
-    assert own.contests == (Contest((0, 1)),)
+    assert own.comparisons == (Comparison((0, 1)),)
 
 
 def test_some_items_have_a_matrix_and_others_scores() -> None:
-    items = [Item(name, "s", (), (Response(""),) * 2, (Contest((0, 1)),), name) for name in "ab"]
+    items = [Item(name, "s", (), (Response(""),) * 2, (Comparison((0, 1)),), name) for name in "ab"]
     evidence = {
         "a": Evidence("a", "p", np.full(2, np.nan), np.array([[np.nan, 1.0], [0.0, np.nan]])),
         "b": Evidence("b", "p", np.array([1.0, 2.0])),
     }
-    found = outcomes(items, evidence, POLICIES["official@1"])
+    found = outcomes(items, evidence, SCORE_RULES["official@1"])
     assert (found.credit.tolist(), found.failed.tolist()) == ([1.0, 0.0], [False, False])
 
 
@@ -235,12 +235,12 @@ def test_subsets_apart_are_what_they_are_within(items: list[Item], data: st.Data
     evidence = {
         item.id: Evidence(item.id, "score", np.array([data.draw(scores) for _ in item.responses])) for item in items
     }
-    found = outcomes(items, evidence, POLICIES["half-ties@1"])
+    found = outcomes(items, evidence, SCORE_RULES["half-ties@1"])
     parts = dict(found.by_subset())
     assert list(parts) == found.present == list(dict.fromkeys(item.subset for item in items))
     for name, part in parts.items():
         own = [item for item in items if item.subset == name]
-        alone = outcomes(own, evidence, POLICIES["half-ties@1"])
+        alone = outcomes(own, evidence, SCORE_RULES["half-ties@1"])
         for one in (part, found.within(name)):
             assert np.array_equal(one.credit, alone.credit, equal_nan=True)
             assert one.item.tolist() == alone.item.tolist()
@@ -250,14 +250,14 @@ def test_subsets_apart_are_what_they_are_within(items: list[Item], data: st.Data
 
 def test_digests_of_gold_in_run_folders_stay_valid() -> None:
     answers = (Response("a", 1.0), Response("b", 0.0, "concise"))
-    contests = (Contest((0, 1), 0, "t"), Contest((1, 0), None))
-    item = Item("i", "s", (Message("user", "p"),), answers, contests, "c")
+    comparisons = (Comparison((0, 1), 0, "t"), Comparison((1, 0), None))
+    item = Item("i", "s", (Message("user", "p"),), answers, comparisons, "c")
     assert gold_digest([(item, ("0" * 32, "1" * 32))]) == "2b99e1cf9c9e0a8a55a7eb397a7a5d38"
 
 
 def test_a_damaged_digest_is_an_error_not_another_number(tmp_path: Path) -> None:
     items = [
-        Item(f"i{n}", "s", (), (Response(f"a{n}", 1.0), Response(f"b{n}", 0.0)), (Contest((0, 1)),), f"c{n}")
+        Item(f"i{n}", "s", (), (Response(f"a{n}", 1.0), Response(f"b{n}", 0.0)), (Comparison((0, 1)),), f"c{n}")
         for n in range(300)
     ]
     path = tmp_path / "items.parquet"

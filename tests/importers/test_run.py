@@ -185,7 +185,7 @@ def test_missing_numbers_are_failures(rm_bench_folder: Path, tmp_path: Path) -> 
     rows[0]["score_chosen"] = [float("nan"), None, 2]
     file.write_text(json.dumps([row | {"domain": "chat"} for row in rows]))
     result = bring(file, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
-    # A NaN loses, as in the reference. Rows without a score: concise (no easy contest) and plain (one of three).
+    # A NaN loses, as in the reference. Rows without a score: concise (no easy comparison) and plain (one of three).
     assert result.value("cell:concise/concise", "chat") == 0.5
     assert [result.record(level, "chat").failures for level in ("easy", "normal", "hard", "average")] == [1, 2, 3, 6]
     assert derive(result.path, HALF.name).value("cell:concise/concise", "chat") == 1.0

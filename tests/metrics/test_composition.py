@@ -17,21 +17,21 @@ from rmeval.metrics.composition import composition_of
 from rmeval.metrics.outcomes import OFFICIAL, Outcomes, outcomes
 from rmeval.metrics.scoring.sections import EXAMPLE_COUNTS
 from rmeval.metrics.scoring.style_substance import CONTESTS, styled_responses
-from rmeval.types import Contest, Item, Response
+from rmeval.types import Comparison, Item, Response
 
 PAIR = (Response("a", 1.0), Response("b", 0.0))
 DOMAINS = ("chat", "math", "code", "safety-refuse", "safety-response")
 MADE: dict[str, tuple[Any, tuple[str, ...], Any]] = {
     "rm-bench": (RMBench(), DOMAINS, (styled_responses("abc", "def"), CONTESTS)),
-    "reward-bench": (RewardBench(), tuple(EXAMPLE_COUNTS), (PAIR, (Contest((0, 1), 0, "chosen/rejected"),))),
-    "pairs": (Pairs("x"), ("one", "two"), (PAIR, (Contest((0, 1), 0),))),
+    "reward-bench": (RewardBench(), tuple(EXAMPLE_COUNTS), (PAIR, (Comparison((0, 1), 0, "chosen/rejected"),))),
+    "pairs": (Pairs("x"), ("one", "two"), (PAIR, (Comparison((0, 1), 0),))),
 }
 
 
 def items_of(name: str, random: np.random.Generator, missing: float) -> list[Item]:
-    _, subsets, (responses, contests) = MADE[name]
+    _, subsets, (responses, comparisons) = MADE[name]
     return [
-        Item(f"{subset}{k}", subset, (), responses, contests, f"{subset}{k // 2}")
+        Item(f"{subset}{k}", subset, (), responses, comparisons, f"{subset}{k // 2}")
         for subset in subsets
         if random.random() >= missing
         for k in range(random.integers(1, 6))

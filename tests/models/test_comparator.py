@@ -25,13 +25,13 @@ from transformers import (
 import rmeval
 from rmeval.benchmarks import Card
 from rmeval.data.keys import KeyIndex
-from rmeval.data.observations import Answers
+from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError, ModelError
 from rmeval.metrics.outcomes import HALF, OFFICIAL, outcomes
 from rmeval.models import load_model
 from rmeval.protocols.pairwise import AGREE, MEAN, PAIRWISE, PAIRWISE_CHOSEN, Pairwise
-from rmeval.types import Contest, Item, Message, Observation, Request, Response
+from rmeval.types import Comparison, Item, Message, Observation, Request, Response
 from tests.checkpoints import make_checkpoint, make_tokenizer
 
 PROMPT = (Message("user", "what is the capital"),)
@@ -115,7 +115,7 @@ def test_a_classifier_of_two_answers(tmp_path: Path) -> None:
 
 
 def test_rlhflows_input(tmp_path: Path) -> None:
-    from rmeval.engines.hf.comparisons import Comparison
+    from rmeval.engines.hf.comparisons import ComparisonPrompt
     from rmeval.engines.hf.render import Renderer
 
     make_tokenizer(bos_token="<|bos|>", chat_template="{{ bos_token }}{{ messages[0].content }}").save_pretrained(
@@ -124,7 +124,7 @@ def test_rlhflows_input(tmp_path: Path) -> None:
     renderer = Renderer(str(tmp_path), None, chat=False)
     prompt = (Message("user", "why"), Message("assistant", "so"), Message("user", "and"))
     request = Request("k", "i", (0, 1), prompt, ("it is", "is it"))
-    (one,) = Comparison(renderer, "rlhflow", chat=True).render([request])
+    (one,) = ComparisonPrompt(renderer, "rlhflow", chat=True).render([request])
     assert renderer.tokenizer.decode(one.tokens) == (
         "[CONTEXT] \n\n<turn> user\n why\n<turn> assistant\n so\n<turn> user\n and\n"
         " [RESPONSE A] it is [RESPONSE B] is it \n"
@@ -136,26 +136,28 @@ scores = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, math.nan]), min_si
 
 @given(st.lists(st.tuples(st.permutations(range(5)), st.integers(1, 5), st.none() | st.integers(0, 4)), max_size=3))
 def test_the_pairs_that_contests_compare(given_: list[tuple[list[int], int, int | None]]) -> None:
-    contests = [Contest(tuple(order[:size]), None if gold is None else gold % size) for order, size, gold in given_]
+    comparisons = [
+        Comparison(tuple(order[:size]), None if gold is None else gold % size) for order, size, gold in given_
+    ]
     for protocol, every in ((PAIRWISE, True), (PAIRWISE_CHOSEN, False)):
         wanted = set()
-        for contest in contests:
-            winner = None if contest.gold is None else contest.members[contest.gold]
-            for one, other in combinations(sorted(contest.members), 2):
+        for comparison in comparisons:
+            winner = None if comparison.gold is None else comparison.members[comparison.gold]
+            for one, other in combinations(sorted(comparison.members), 2):
                 if every or winner is None or winner in (one, other):
                     wanted.add((one, other))
-        assert protocol.pairs(contests) == sorted(wanted)
+        assert protocol.pairs(comparisons) == sorted(wanted)
 
 
 @given(scores, st.integers(0, 3), st.sampled_from([PAIRWISE, PAIRWISE_CHOSEN]))
 def test_folding_is_what_one_does_by_hand(given_: list[float], gold: int, protocol: Pairwise) -> None:
     """Of four answers the winner has to beat each other one."""
-    item = Item("i", "s", PROMPT, tuple(Response(f"{k}") for k in range(4)), (Contest((0, 1, 2, 3), gold),), "c")
+    item = Item("i", "s", PROMPT, tuple(Response(f"{k}") for k in range(4)), (Comparison((0, 1, 2, 3), gold),), "c")
     digests = [f"{k:032x}" for k in range(4)]
-    pairs = protocol.pairs(item.contests)
+    pairs = protocol.pairs(item.comparisons)
     assert len(pairs) == (6 if protocol is PAIRWISE else 3)
     index = KeyIndex([protocol.keys(item, digests)])
-    answers = Answers(len(index))
+    answers = ObservationTable(len(index))
     asked = dict(zip(protocol.keys(item, digests), given_, strict=False))
     batch = [
         Observation(key, "error", error="no") if math.isnan(p) else Observation(key, values={"p_first": p})
@@ -225,13 +227,13 @@ def test_sure_answers_are_told_apart_by_their_log_odds() -> None:
     from rmeval.testing import make_pairs
 
     table = ItemTable.of(make_pairs(1))
-    answers = Answers(2)
+    answers = ObservationTable(2)
     seen = [parse_preference(f"{k:032x}", 1.0, odds=odds) for k, odds in enumerate((40.0, 38.0))]
     answers.add(np.arange(2), seen)
     rows = np.arange(2, dtype=np.int32)
     assert PAIRWISE.fold(table, answers, rows, MEAN).beats[0][0, 1] == 1.0
     assert PAIRWISE.fold(table, answers, rows, AGREE).beats[0][0, 1] == 0.5
-    assert PAIRWISE.notes(Answers(2), rows) == []
+    assert PAIRWISE.notes(ObservationTable(2), rows) == []
 
 
 def test_what_a_comparator_of_ones_own_may_not_return(tmp_path: Path) -> None:
@@ -260,7 +262,7 @@ class FourOfThem:
         return [
             Item(
                 f"{part}{n}", part, (Message("user", f"{part}{n}"),), tuple(Response("x" * k) for k in size),
-                (Contest((0, 1, 2, 3), 0),), f"{part}{n}",
+                (Comparison((0, 1, 2, 3), 0),), f"{part}{n}",
             )
             for part in self.parts
             for n, size in enumerate(sizes)
@@ -333,4 +335,4 @@ def test_bad_settings(tmp_path: Path) -> None:
         load_model(classifier, head="logit:A")
     with pytest.raises(ModelError, match="a classifier has no use for --against"):
         load_model(folder, against="chosen")
-    assert all(one <= other for one, other in pairwise(PAIRWISE.pairs(FourOfThem().load()[0].contests)))
+    assert all(one <= other for one, other in pairwise(PAIRWISE.pairs(FourOfThem().load()[0].comparisons)))

@@ -19,7 +19,7 @@ from rmeval.errors import ModelError
 from rmeval.models import load_model
 from rmeval.models.labels import Labels
 from rmeval.store.run import read_run
-from rmeval.types import Contest, Item, Message, Observation, Request, Response
+from rmeval.types import Comparison, Item, Message, Observation, Request, Response
 from tests.checkpoints import CHATML, make_checkpoint, make_tokenizer
 from tests.command import command
 
@@ -177,7 +177,7 @@ def test_the_mass_is_no_score_of_its_own(tmp_path: Path) -> None:
 def test_the_doctor_looks_at_labels(tmp_path: Path) -> None:
     talks = [[{"role": "user", "content": p}, {"role": "assistant", "content": a}] for p, *both in PAIRS for a in both]
     items = [
-        Item(p, "s", (Message("user", p),), (Response(one), Response(other)), (Contest((0, 1)),), p)
+        Item(p, "s", (Message("user", p),), (Response(one), Response(other)), (Comparison((0, 1)),), p)
         for p, one, other in PAIRS
     ]
     for logits, level, text in (

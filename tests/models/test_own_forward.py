@@ -573,7 +573,7 @@ def test_single_tokens_of_what_is_not_read_at_them(plain: Path, tmp_path: Path) 
     model = load_model(str(folder), trust_remote_code=True)
     assert isinstance(model, Classifier)
     with pytest.raises(ModelError, match="is not read at single tokens: its own forward gives other scores"):
-        list(model.profiles(conversation_requests(TALKS[:2])))
+        list(model.token_scores(conversation_requests(TALKS[:2])))
 
 
 def test_a_text_that_ends_in_the_padding_token(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import rmeval
 from rmeval.data.keys import KeyIndex
-from rmeval.data.observations import Answers
+from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import Spool
 from rmeval.models import RewardModel, load_model
 from rmeval.models.sequences import Ready, Window, Windows
@@ -229,7 +229,7 @@ def test_the_answer_that_came_first_counts(tmp_path: Path) -> None:
         journal.append([seen(1, 0.1, one), seen(4, 0.4, other)])
         journal.append([Observation(f"{6:032x}", "error", error="it failed", sequence=one)])
     index = KeyIndex([[f"{key:032x}" for key in range(1, 7)]])
-    answers = Answers(len(index))
+    answers = ObservationTable(len(index))
     for batch in read_journal(tmp_path):
         answers.add(index.find([one.key for one in batch]), batch)
     answers.share()

@@ -95,7 +95,7 @@ COMMANDS = {
     "import": "import FOLDER/scores.jsonl -b pairs --data DATA -o OUT --name NAME",
     "import of others": "import FOLDER/talk.jsonl -b pairs --data DATA -o OUT",
     "score": "score FOLDER/raises.py:f FOLDER/talk.jsonl -o OUT.jsonl",
-    "profile": "profile CHECKPOINT FOLDER/talk.jsonl -o OUT.jsonl --plot OUT.png",
+    "token-scores": "token-scores CHECKPOINT FOLDER/talk.jsonl -o OUT.jsonl --plot OUT.png",
     "doctor": "doctor CHECKPOINT -b pairs --data DATA --n-items 2",
     "errata": "errata NAME",
     "no such command": "NAME",

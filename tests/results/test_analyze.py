@@ -36,7 +36,7 @@ def test_numbers_and_their_null_baselines(runs: Path) -> None:
     assert found.official == official.records
     assert found.record("length", "twice or more").null["longest"] == 1.0
     assert found.record("length_balanced").null["longest"] == 0.5
-    shared = rmeval.analyze(found.path, policy="half-ties@1").record("refusals", "should-respond")
+    shared = rmeval.analyze(found.path, rule="half-ties@1").record("refusals", "should-respond")
     assert found.record("over_refusing").value == pytest.approx(1 - shared.value)
     with pytest.raises(KeyError, match="no 'x' on 'all'; there are: length half or less"):
         found.record("x")
@@ -100,4 +100,4 @@ def test_a_model_that_compares_has_no_calibration(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="has no score 'score': it has orders/mean, orders/agree"):
         rmeval.analyze(tmp_path / "runs", variant="score")
     with pytest.raises(RunError, match="there is no policy 'x'"):
-        rmeval.analyze(tmp_path / "runs", policy="x")
+        rmeval.analyze(tmp_path / "runs", rule="x")

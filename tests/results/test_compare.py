@@ -60,8 +60,8 @@ def test_numbers_are_those_of_the_runs(runs: Path) -> None:
     # Random scores are never equal, and equal ones lose.
     assert [entry.group for entry in found.entries] == ["a", "b", "b"]
     assert [entry.rank for entry in found.entries] == [(1, 1), (2, 3), (2, 3)]
-    # In items of this set the form of answers says nothing: with ties shared all are right in half of all contests.
-    (shared,) = rmeval.compare([runs], policy="half-ties@1")
+    # In items of this set the form of answers says nothing: with ties shared all are right in half of all comparisons.
+    (shared,) = rmeval.compare([runs], rule="half-ties@1")
     assert [entry.group for entry in shared.entries] == ["a", "a", "a"]
     assert [entry.rank for entry in shared.entries] == [(1, 3)] * 3
     gap = found.difference("baseline:longest", "baseline:shortest", "style_gap")
@@ -153,7 +153,7 @@ def test_items_without_a_score_are_left_out_for_all_where_the_policy_excludes_th
     rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs")
     (official,) = rmeval.compare([tmp_path / "runs"])
     assert official.difference("baseline:longest", "Some").only_first > 0
-    (half,) = rmeval.compare([tmp_path / "runs"], policy="half-ties@1")
+    (half,) = rmeval.compare([tmp_path / "runs"], rule="half-ties@1")
     assert half.n_items == 29
     assert half.notes == ("11 items that a model has no score for are left out for all",)
     assert half.difference("baseline:longest", "Some").value == 0.0
@@ -258,7 +258,7 @@ def test_scores_in_other_rows_are_not_used(runs: Path, tmp_path: Path, caplog: p
         caplog.clear()
         found = read_scored(folder)
         assert "its rows are not those of the items): the journal is read instead" in caplog.text
-        assert np.array_equal(found.answers.main, read_run(one).answers.main)
+        assert np.array_equal(found.observations.main, read_run(one).observations.main)
 
 
 @pytest.mark.parametrize("part", ["benchmark", "model"])
@@ -280,7 +280,7 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="give two runs or more of one benchmark, not 1 run"):
         rmeval.compare([one, one])
     with pytest.raises(RunError, match="there is no policy 'x': choose one of official@1"):
-        rmeval.compare([runs], policy="x")
+        rmeval.compare([runs], rule="x")
     with pytest.raises(RunError, match="there is no ensemble 'best': choose one of mean"):
         rmeval.compare([runs], ensembles=["best"])
     with pytest.raises(RunError, match=r"has no hard on moon: choose --metric and --scope among .*hard chat"):

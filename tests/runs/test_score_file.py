@@ -42,7 +42,7 @@ def test_scores_of_nobody_are_not_taken_up(source: Path, tmp_path: Path) -> None
     partial = tmp_path / "out.jsonl.partial"
     keys: list[str] = []
 
-    class Asked:
+    class RequestTable:
         name, kind = "asked", "plugin"
 
         def identity(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def test_scores_of_nobody_are_not_taken_up(source: Path, tmp_path: Path) -> None
             keys.extend(request.key for request in requests)
             yield [Observation(key, values={"score": 7.0}) for key in keys]
 
-    assert [json.loads(line)["score"] for line in _scored(Asked(), source, tmp_path)] == [7.0] * 4
+    assert [json.loads(line)["score"] for line in _scored(RequestTable(), source, tmp_path)] == [7.0] * 4
     for run_of, identity in ((None, None), ("another", None), ("another", "another")):
         with Journal(partial / "journal", run_of) as journal:
             journal.append([Observation(key, values={"score": 7.0}) for key in keys])

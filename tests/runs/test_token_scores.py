@@ -25,7 +25,7 @@ TALKS = [
 
 def test_each_token_is_scored_as_if_the_text_ended_there(checkpoint: Path) -> None:
     model = load_model(str(checkpoint), scale=2.0)
-    found = dict(model.profiles(conversation_requests(TALKS)))  # type: ignore[attr-defined]
+    found = dict(model.token_scores(conversation_requests(TALKS)))  # type: ignore[attr-defined]
     network = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     for index, talk in enumerate(TALKS):
@@ -45,8 +45,8 @@ def test_each_token_is_scored_as_if_the_text_ended_there(checkpoint: Path) -> No
 def test_the_command(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "talks.jsonl"
     source.write_text('{"prompt": "what is", "responses": ["the capital", "why", "so it is"]}\n')
-    out, picture = tmp_path / "profiles.jsonl", tmp_path / "p.svg"
-    done = command(capsys, "profile", checkpoint, source, "-o", out, "--plot", picture)
+    out, picture = tmp_path / "token-scores.jsonl", tmp_path / "p.svg"
+    done = command(capsys, "token-scores", checkpoint, source, "-o", out, "--plot", picture)
     assert done.code == 0, done.err
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [len(row["tokens"]) == len(row["scores"]) > row["answer"] > 0 for row in rows] == [True] * 3
@@ -59,7 +59,7 @@ def test_what_is_not_read_at_single_tokens(
 ) -> None:
     source = tmp_path / "talks.jsonl"
     source.write_text('{"prompt": "what is", "response": "the capital"}\n')
-    wrong = command(capsys, "profile", "baseline:longest", source, "-o", tmp_path / "out.jsonl")
+    wrong = command(capsys, "token-scores", "baseline:longest", source, "-o", tmp_path / "out.jsonl")
     assert (wrong.code, "of the kind baseline, and only classifiers have a head" in wrong.err) == (2, True)
     bert = load_model(str(make_checkpoint(tmp_path / "bert", "bert")))
     with pytest.raises(ModelError, match="is not read at single tokens"):

@@ -15,7 +15,7 @@ from rmeval.errors import DataError
 from rmeval.messages import quoted
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.plugins import is_file_spec, load_object, registered
-from rmeval.types import Evidence, Item, Policy, Record
+from rmeval.types import Evidence, Item, Record, ScoreRule
 
 __all__ = ["BUILTIN", "Benchmark", "Card", "benchmark_names", "load_benchmark"]
 
@@ -57,7 +57,7 @@ class Card:
         generated: Whether the items are made from a seed rather than read.
         analyses: Groups of subsets whose accuracies tell something side by side, by name and group, such as `refusals`
             with `should-respond` and `should-refuse`.
-        policy: How ties and failures count in the published numbers.
+        rule: How ties and failures count in the published numbers.
         variant: Which of several scores that a model gives the published numbers are of, such as `orders/net`; where it
             gives none of this name, or this is empty, its first.
         verified: What published number was reproduced from what; empty if none was.
@@ -80,7 +80,7 @@ class Card:
     formulas: tuple[str, ...] = ()
     generated: bool = False
     analyses: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    policy: Policy = OFFICIAL
+    rule: ScoreRule = OFFICIAL
     variant: str = ""
     verified: str = ""
     needs_scores: tuple[str, ...] = ()
@@ -111,14 +111,14 @@ class Benchmark(Protocol):
         ...
 
     def aggregate(
-        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
         """Computes the benchmark's numbers.
 
         Args:
             items: The items that were asked about, without their texts: an `rmeval.data.tables.ItemTable`.
             evidence: By item id: an `rmeval.data.tables.EvidenceTable`.
-            policy: How ties and failures count.
+            rule: How ties and failures count.
             intervals: Whether to compute confidence intervals.
         """
         ...

@@ -19,12 +19,12 @@ from rmeval.messages import count_of
 from rmeval.metrics.composition import Composition, Counts, Measure, by_subset
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.scoring.aggregates import composed_records
-from rmeval.types import Contest, Conversation, Evidence, Item, Message, Policy, Record, Response
+from rmeval.types import Comparison, Conversation, Evidence, Item, Message, Record, Response, ScoreRule
 
 __all__ = ["PAIR", "TableBenchmark", "labelled", "other_sizes", "pair"]
 
-PAIR = (Contest((0, 1), 0, "chosen/rejected"),)
-"""The contest of a better and a worse answer, in this order."""
+PAIR = (Comparison((0, 1), 0, "chosen/rejected"),)
+"""The comparison of a better and a worse answer, in this order."""
 
 
 class TableBenchmark(ABC):
@@ -81,12 +81,12 @@ class TableBenchmark(ABC):
     def items(self, row: Row) -> Iterable[Item]:
         """The items of a row; none of one that the benchmark leaves out."""
 
-    def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
+    def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
         """Who won what."""
-        return outcomes(items, evidence, policy)
+        return outcomes(items, evidence, rule)
 
     def composition(self, counts: Counts) -> Composition:
-        """What the numbers are made of: accuracy by subset, and of all contests."""
+        """What the numbers are made of: accuracy by subset, and of all comparisons."""
         return by_subset(counts)
 
     def chance(self, items: ItemTable) -> Mapping[Measure, float]:
@@ -98,18 +98,18 @@ class TableBenchmark(ABC):
         return "accuracy@1" if measure[0] == "accuracy" else f"{self.card.id}/{measure[0]}@1"
 
     def aggregate(
-        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
         """A record of each number of `composition`, and what `further` adds."""
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
-        found = self.outcomes(table, seen, policy)
+        found = self.outcomes(table, seen, rule)
         return [
-            *composed_records(self.card.id, found, self.composition, policy, self.formula, self.weights, intervals),
-            *self.further(table, seen, policy, intervals),
+            *composed_records(self.card.id, found, self.composition, rule, self.formula, self.weights, intervals),
+            *self.further(table, seen, rule, intervals),
         ]
 
-    def further(self, items: ItemTable, evidence: EvidenceTable, policy: Policy, intervals: bool) -> Iterable[Record]:
+    def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
         """Records of numbers that are not made of accuracies; none, but where overridden."""
         return []
 
@@ -161,7 +161,7 @@ def pair(
             Response(better, 1.0) if isinstance(better, str) else better,
             Response(worse, 0.0) if isinstance(worse, str) else worse,
         ),
-        contests=PAIR,
+        comparisons=PAIR,
         cluster=cluster or conversation_digest(conversation),
     )
 

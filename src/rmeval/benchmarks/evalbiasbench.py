@@ -30,7 +30,7 @@ class EvalBiasBench(TableBenchmark):
     """EvalBiasBench from a clone of its repository.
 
     The reference asks in both orders and counts each answer (`single_accuracy` in `run_bench.py`), so a judge that
-    changes its mind with the order gets half a point; under the policy official@1 it gets none, which is the
+    changes its mind with the order gets half a point; under the rule official@1 it gets none, which is the
     reference's `pair_accuracy`. A tie that a judge declares gets nothing there; here it is half a point, as for two
     equal scores, of which the reference has none. Its code stops at the types of bias; the total counts pairs alike.
     """
@@ -52,7 +52,7 @@ class EvalBiasBench(TableBenchmark):
 }""",
         counts=COUNTS,
         formulas=("accuracy@1",),
-        policy=SHARED,
+        rule=SHARED,
         verified="taking the longer response gets 0.0, 28.6, 46.2, 33.3, 25.0 and 33.3% by bias from run_bench.py, and "
         "the same here; no published score was reproduced",
     )

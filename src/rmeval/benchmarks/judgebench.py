@@ -11,7 +11,7 @@ from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, pooled
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Comparison, Item, Message, Response
 
 __all__ = ["JudgeBench"]
 
@@ -86,7 +86,7 @@ class JudgeBench(TableBenchmark):
                 Response(row.text("response_A"), float(winner == 0), source=writer),
                 Response(row.text("response_B"), float(winner == 1), source=writer),
             ),
-            contests=(Contest((0, 1), winner, label),),
+            comparisons=(Comparison((0, 1), winner, label),),
             cluster=digest(question),
             meta={"source": source},
         )

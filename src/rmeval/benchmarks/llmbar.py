@@ -47,7 +47,7 @@ class LLMBar(TableBenchmark):
         sections=SECTIONS,
         analyses={"instructions": {"natural": (NATURAL,), "adversarial": ADVERSARIAL}},
         formulas=("accuracy@1", "llmbar/adversarial@1", "llmbar/overall@1"),
-        policy=SHARED,
+        rule=SHARED,
         verified="the 325 accuracies in the repository's statistics.json files, to the last digit, from the verdicts "
         "beside them; GPT-4 with metrics and reference has 82.8% on the adversarial sets as published, 82.79% here",
     )

@@ -22,7 +22,7 @@ from rmeval.limits import limit
 from rmeval.messages import quoted, shortened
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.records import accuracy_record
-from rmeval.types import Conversation, Evidence, Item, Message, Policy, Record, Response
+from rmeval.types import Conversation, Evidence, Item, Message, Record, Response, ScoreRule
 
 __all__ = ["Pairs"]
 
@@ -145,7 +145,7 @@ class Pairs:
             subset="all" if subset is None else subset,
             prompt=chosen_context,
             responses=(_response(chosen, 1.0), _response(rejected, 0.0)),
-            contests=PAIR,
+            comparisons=PAIR,
             cluster=conversation_digest(chosen_context, tools),
             tools=tools,
         )
@@ -224,16 +224,16 @@ class Pairs:
         )
 
     def aggregate(
-        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
         """Accuracy by subset, where there are any, and over all pairs."""
-        found = outcomes(items, evidence, policy)
+        found = outcomes(items, evidence, rule)
         records = [
-            accuracy_record(self.card.id, policy, name, part, FORMULA)
+            accuracy_record(self.card.id, rule, name, part, FORMULA)
             for name, part in found.by_subset()
             if name != "all"
         ]
-        return [*records, accuracy_record(self.card.id, policy, "all", found, FORMULA)]
+        return [*records, accuracy_record(self.card.id, rule, "all", found, FORMULA)]
 
     def notes(self, items: Sequence[Item]) -> list[str]:
         """Nothing: what the data are is known to who gave them."""

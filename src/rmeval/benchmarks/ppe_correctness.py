@@ -16,7 +16,7 @@ from rmeval.messages import shortened
 from rmeval.metrics.composition import Composition, Counts, Measure, Part, mixed, pooled
 from rmeval.metrics.outcomes import SHARED
 from rmeval.metrics.scoring.best_of_k import curve_records
-from rmeval.types import Contest, Item, Message, Policy, Record, Response
+from rmeval.types import Comparison, Item, Message, Record, Response, ScoreRule
 
 __all__ = ["COUNTS", "PPECorrectness"]
 
@@ -68,7 +68,7 @@ class PPECorrectness(TableBenchmark):
                 for name in ("overall", "best-of-k", "end_score", "max_score", "loss", "auc")
             ),
         ),
-        policy=SHARED,
+        rule=SHARED,
     )
     spec = card.id
     files = tuple(
@@ -100,7 +100,7 @@ class PPECorrectness(TableBenchmark):
             responses=tuple(
                 Response(row.text(f"response_{k}"), float(score), source=model) for k, score in enumerate(scores, 1)
             ),
-            contests=tuple(_contests(row, scores)),
+            comparisons=tuple(_contests(row, scores)),
             cluster=digest([subset, prompt]),
         )
 
@@ -113,13 +113,13 @@ class PPECorrectness(TableBenchmark):
             found["overall", "all"] = mixed([(1 / len(COUNTS), shares) for shares in found.values()])
         return found
 
-    def further(self, items: ItemTable, evidence: EvidenceTable, policy: Policy, intervals: bool) -> Iterable[Record]:
+    def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
         """Curves of best of K."""
-        return curve_records(self.card.id, policy, items, evidence, tuple(COUNTS), SHOWN, intervals)
+        return curve_records(self.card.id, rule, items, evidence, tuple(COUNTS), SHOWN, intervals)
 
 
-def _contests(row: Row, scores: Sequence[object]) -> Iterator[Contest]:
-    """A contest for each sampled pair, the right answer first."""
+def _contests(row: Row, scores: Sequence[object]) -> Iterator[Comparison]:
+    """A comparison for each sampled pair, the right answer first."""
     pairs = row.get("sampled_conflict_pairs")
     if not isinstance(pairs, list):
         raise row.wrong("sampled_conflict_pairs", "a list of pairs", pairs)
@@ -130,4 +130,4 @@ def _contests(row: Row, scores: Sequence[object]) -> Iterator[Contest]:
                 f"{row.where}: {shortened(pair)} in column 'sampled_conflict_pairs' must be the places, from 0 to "
                 f"{ANSWERS - 1}, of a right and a wrong answer: correct it"
             )
-        yield Contest(tuple(sorted(pair, key=lambda k: not scores[k])), 0, "right/wrong")
+        yield Comparison(tuple(sorted(pair, key=lambda k: not scores[k])), 0, "right/wrong")

@@ -13,7 +13,7 @@ from rmeval.errors import DataError
 from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, pooled
 from rmeval.metrics.scoring.ppe import METRICS, ranking_records
-from rmeval.types import Contest, Item, Message, Policy, Record, Response
+from rmeval.types import Comparison, Item, Message, Record, Response, ScoreRule
 
 __all__ = ["CITATION", "PPEPreference"]
 
@@ -75,7 +75,7 @@ class PPEPreference(TableBenchmark):
             responses=tuple(
                 Response(text, gold, source=source) for (text, source), gold in zip(sides, golds, strict=True)
             ),
-            contests=(Contest((0, 1), None if tie else 0, _tag(row)),),
+            comparisons=(Comparison((0, 1), None if tie else 0, _tag(row)),),
             cluster=digest(prompt),
         )
 
@@ -88,9 +88,9 @@ class PPEPreference(TableBenchmark):
         foreign = [tag for tag, own in parts.items() if "english" not in own]
         return found | {("accuracy", "non-english"): pooled(counts, ["all"], foreign)}
 
-    def further(self, items: ItemTable, evidence: EvidenceTable, policy: Policy, intervals: bool) -> Iterable[Record]:
+    def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
         """How models are ranked."""
-        return ranking_records(self.card.id, policy, items, evidence, self.card.id, intervals)
+        return ranking_records(self.card.id, rule, items, evidence, self.card.id, intervals)
 
 
 def _tag(row: Row) -> str:

@@ -16,8 +16,8 @@ from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, Measure, Part, mixed, pooled
 from rmeval.metrics.outcomes import SHARED, Outcomes, joined, outcomes
 from rmeval.metrics.scoring.ties import PARTS, REF, TIED, ties_chance, ties_outcomes, ties_shares
-from rmeval.metrics.stats.paired import Contested
-from rmeval.types import Contest, Evidence, Item, Message, Policy, Response
+from rmeval.metrics.stats.paired import PairedOutcomes
+from rmeval.types import Comparison, Evidence, Item, Message, Response, ScoreRule
 
 __all__ = ["RewardBench2"]
 
@@ -51,7 +51,7 @@ class RewardBench2(TableBenchmark):
             "reward-bench-2/overall@1",
             "reward-bench-2/best-of-4-average@1",
         ),
-        policy=SHARED,
+        rule=SHARED,
         verified="best of four and Ties equal what the reference's functions give for the same scores (commit 05a9005)",
         needs_scores=(TIES,),
     )
@@ -70,7 +70,7 @@ class RewardBench2(TableBenchmark):
             yield row if place == 1 else Row(row.fields | {"id": f"{number}.{place}"}, row.where)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """The right answers, then the wrong ones; those of Ties have no contests, but a group."""
+        """The right answers, then the wrong ones; those of Ties have no comparisons, but a group."""
         subset, number = row.text("subset"), row.name("id")
         if subset not in COUNTS:
             raise DataError(
@@ -95,16 +95,16 @@ class RewardBench2(TableBenchmark):
             subset=subset,
             prompt=(Message("user", prompt),),
             responses=(*(Response(text, 1.0) for text in right), *(Response(text, 0.0) for text in wrong)),
-            contests=() if ties else (Contest(tuple(range(answers)), 0, f"best-of-{answers}"),),
+            comparisons=() if ties else (Comparison(tuple(range(answers)), 0, f"best-of-{answers}"),),
             cluster=f"{TIES}/{group}" if ties else digest(prompt),
             group=group if ties else None,
         )
 
-    def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
-        """Best of four by contests, and the parts of the Ties composite."""
+    def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
+        """Best of four by comparisons, and the parts of the Ties composite."""
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
-        return joined(outcomes(table, seen, policy), ties_outcomes(table, seen, TIES, policy))
+        return joined(outcomes(table, seen, rule), ties_outcomes(table, seen, TIES, rule))
 
     def composition(self, counts: Counts) -> Composition:
         """Accuracy by subset, the Ties composite with its parts, the mean of all six, and that of the five others.
@@ -128,7 +128,7 @@ class RewardBench2(TableBenchmark):
     def chance(self, items: ItemTable) -> dict[Measure, float]:
         """What random scores get: equal ones get nothing of Ties."""
         equal = EvidenceTable(items, "score", np.zeros(int(items.offsets[-1])))
-        counts = Contested.of([self.outcomes(items, equal, SHARED)]).counts
+        counts = PairedOutcomes.of([self.outcomes(items, equal, SHARED)]).counts
         known = {(TIES, part): credit for part, credit in ties_chance(items, TIES).items()}
         known |= {(subset, tag): 1 / int(tag.rpartition("-")[2]) for subset, tag in counts if subset != TIES}
         return {

@@ -14,7 +14,7 @@ from rmeval.metrics.composition import Composition, Counts, pooled
 from rmeval.metrics.outcomes import Outcomes, joined, outcomes
 from rmeval.metrics.records import accuracy_record
 from rmeval.metrics.scoring.ranks import RECIPROCAL, pairs_with_winner, reciprocal_ranks
-from rmeval.types import Contest, Evidence, Item, Message, Policy, Record, Response
+from rmeval.types import Comparison, Evidence, Item, Message, Record, Response, ScoreRule
 
 __all__ = ["RewardMath"]
 
@@ -66,17 +66,17 @@ class RewardMath(TableBenchmark):
         """A problem with its solutions, the right one first."""
         yield _item(row.text("problem_id"), row.get("solutions"))
 
-    def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
+    def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
         """Whether the right solution is the best, and one over its rank."""
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
-        return joined(outcomes(table, seen, policy), reciprocal_ranks(table, seen, policy))
+        return joined(outcomes(table, seen, rule), reciprocal_ranks(table, seen, rule))
 
-    def further(self, items: ItemTable, evidence: EvidenceTable, policy: Policy, intervals: bool) -> Iterable[Record]:
+    def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
         """Of a model that compares answers also the share of its pairs of the right solution with a wrong one."""
         if evidence.beats:
-            pairs = pairs_with_winner(items, evidence, policy)
-            yield accuracy_record(self.card.id, policy, ALL, pairs, PAIRS, metric="pair_accuracy")
+            pairs = pairs_with_winner(items, evidence, rule)
+            yield accuracy_record(self.card.id, rule, ALL, pairs, PAIRS, metric="pair_accuracy")
 
     def notes(self, items: Sequence[Item]) -> list[str]:
         """What is missing, and problems that have not ten solutions."""
@@ -111,7 +111,7 @@ def _item(number: str, rows: Sequence[Row]) -> Item:
             )
             for k in order
         ),
-        contests=(Contest(tuple(range(len(rows))), 0, TAG),),
+        comparisons=(Comparison(tuple(range(len(rows))), 0, TAG),),
         cluster=number,
         meta=first.meta("subject", "level"),
     )

@@ -25,7 +25,7 @@ from rmeval.metrics.scoring.style_substance import (
     style_substance_records,
     styled_responses,
 )
-from rmeval.types import Evidence, Item, Message, Policy, Record
+from rmeval.types import Evidence, Item, Message, Record, ScoreRule
 
 __all__ = ["RMBench"]
 
@@ -111,10 +111,10 @@ class RMBench:
         )
 
     def aggregate(
-        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
         """Matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall."""
-        return style_substance_records(self.card.id, items, evidence, policy, intervals)
+        return style_substance_records(self.card.id, items, evidence, rule, intervals)
 
     def composition(self, counts: Counts) -> Composition:
         """Cells, levels, averages, style gaps and the overall."""
@@ -138,7 +138,7 @@ def _item(row: Row, domain: str) -> Item:
         subset=domain,
         prompt=(Message("user", row.text("prompt")),),
         responses=styled_responses(chosen, rejected),
-        contests=CONTESTS,
+        comparisons=CONTESTS,
         cluster=_cluster(row, domain, number),
         meta=row.meta("subset", "language", "task_id"),
     )

@@ -12,7 +12,7 @@ from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mixed, pooled
-from rmeval.types import Contest, Item, Response
+from rmeval.types import Comparison, Item, Response
 
 __all__ = ["RMB"]
 
@@ -141,7 +141,9 @@ class RMB(TableBenchmark):
             subset=subset,
             prompt=prompt,
             responses=answers,
-            contests=(Contest(tuple(range(len(answers))), 0, f"best-of-{len(answers)}" if bon else "chosen/rejected"),),
+            comparisons=(
+                Comparison(tuple(range(len(answers))), 0, f"best-of-{len(answers)}" if bon else "chosen/rejected"),
+            ),
             cluster=conversation_digest(prompt),
         )
 

@@ -16,7 +16,7 @@ __all__ = ["analyze_command"]
 def analyze_command(
     run: Annotated[Path, typer.Argument(help="Run folder, or a folder with one run in it.")],
     variant: o.Variant = None,
-    policy: o.PolicyName = None,
+    rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
@@ -30,7 +30,7 @@ def analyze_command(
     from rmeval.results.analyze import analyze_run
 
     show_warnings()
-    found = analyze_run(run, policy=policy, variant=variant, benchmark=benchmark)
+    found = analyze_run(run, rule=rule, variant=variant, benchmark=benchmark)
     if plots is not None:
         from rmeval.report.figures import draw_analysis
 

@@ -17,10 +17,10 @@ from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
 from rmeval.cli.output import echo
-from rmeval.cli.profile import profile_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
+from rmeval.cli.token_scores import token_scores_command
 
 __all__ = ["app"]
 
@@ -67,7 +67,8 @@ def root(
 
 app.command("run", no_args_is_help=True)(run_command)
 app.command("score", no_args_is_help=True)(score_command)
-app.command("profile", no_args_is_help=True)(profile_command)
+app.command("token-scores", no_args_is_help=True)(token_scores_command)
+app.command("profile", hidden=True, no_args_is_help=True)(token_scores_command)  # Its name before 0.2.
 app.command("import", no_args_is_help=True)(import_command)
 app.command("show", no_args_is_help=True)(show_command)
 app.command("analyze", no_args_is_help=True)(analyze_command)

@@ -24,7 +24,7 @@ def compare_command(
         typer.Option(help="All models as one, too: mean, z-mean, worst, uncertainty or majority. Repeatable."),
     ] = None,
     variant: o.Variant = None,
-    policy: o.PolicyName = None,
+    rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
@@ -40,7 +40,7 @@ def compare_command(
     show_warnings()
     found = compare_runs(
         runs,
-        policy=policy,
+        rule=rule,
         variant=variant,
         metric=metric,
         scope=scope,

@@ -63,7 +63,7 @@ IgnoreKeys = Annotated[
 Variant = Annotated[str | None, typer.Option(help="Which of a model's scores, where it gives several.")]
 PolicyName = Annotated[
     str | None,
-    typer.Option("--policy", help="Another rule for ties and failures, such as half-ties@1; no new scoring."),
+    typer.Option("--rule", "--policy", help="Another rule for ties and failures, such as half-ties@1; no new scoring."),
 ]
 OwnBenchmark = Annotated[
     str | None,

@@ -19,7 +19,7 @@ def show_command(
         Path, typer.Argument(help="Run folder, a folder with runs in it, or with --from-subsets a file of accuracies.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as one JSON list.")] = False,
-    policy: o.PolicyName = None,
+    rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the style-substance matrix into a .png, .svg or .pdf file.")
@@ -41,17 +41,17 @@ def show_command(
 
     show_warnings()
     if from_subsets:
-        if policy is not None or plot is not None or benchmark is not None:
-            raise RunError("--from-subsets takes neither --policy nor --plot nor --benchmark: leave them out")
+        if rule is not None or plot is not None or benchmark is not None:
+            raise RunError("--from-subsets takes neither --rule nor --plot nor --benchmark: leave them out")
         _show_subsets(run, as_json)
         return
     folders = find_runs(run)
     if plot is not None and len(folders) > 1:
         raise RunError(f"there are {len(folders)} runs in {run}: give one of them to --plot")
     if len(folders) > 1 and not as_json:
-        _show_lines(run, folders, policy, benchmark)
+        _show_lines(run, folders, rule, benchmark)
         return
-    result = open_run(run, policy, benchmark)
+    result = open_run(run, rule, benchmark)
     if plot is not None:
         from rmeval.report.plots import draw_matrix
 
@@ -65,7 +65,7 @@ def show_command(
     print_report(result)
 
 
-def _show_lines(run: Path, folders: Sequence[Path], policy: str | None, benchmark: str | None) -> None:
+def _show_lines(run: Path, folders: Sequence[Path], rule: str | None, benchmark: str | None) -> None:
     from rmeval.errors import RunError
     from rmeval.report.tables import print_priors, print_run_line
     from rmeval.results.result import open_run
@@ -73,7 +73,7 @@ def _show_lines(run: Path, folders: Sequence[Path], policy: str | None, benchmar
     shown = []
     for folder in folders:
         try:
-            shown.append(open_run(folder, policy, benchmark))
+            shown.append(open_run(folder, rule, benchmark))
             print_run_line(shown[-1])
         except RunError as error:
             echo(f"note: {error}", err=True)

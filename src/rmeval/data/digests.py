@@ -54,8 +54,8 @@ def gold_digest(items: Iterable[tuple[Item, Sequence[str]]]) -> str:
 
 def _known(item: Item, own: Sequence[str]) -> list[Any]:
     golds = [[content, response.gold] for content, response in zip(own, item.responses, strict=True)]
-    contests = [[[own[member] for member in c.members], c.gold, c.tag] for c in item.contests]
-    return [item.id, golds, contests, _WEIGHT]
+    comparisons = [[[own[member] for member in c.members], c.gold, c.tag] for c in item.comparisons]
+    return [item.id, golds, comparisons, _WEIGHT]
 
 
 _WEIGHT = 1.0

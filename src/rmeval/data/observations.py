@@ -11,13 +11,13 @@ import numpy.typing as npt
 from rmeval.data.tables import Codes, Mask
 from rmeval.types import FloatArray, IntArray, Observation, Status
 
-__all__ = ["STATUSES", "Answers", "count_statuses"]
+__all__ = ["STATUSES", "ObservationTable", "count_statuses"]
 
 STATUSES: tuple[str, ...] = ("missing", *get_args(Status))
 """What an answer's status is coded by; `missing` has not been asked, or not come back."""
 
 
-class Answers:
+class ObservationTable:
     """What came back for each of some distinct requests, as columns with a row a request.
 
     Attributes:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from rmeval.data.spool import Spool
 from rmeval.errors import DataError
-from rmeval.types import Contest, Evidence, FloatArray, IntArray, Item, Response
+from rmeval.types import Comparison, Evidence, FloatArray, IntArray, Item, Response
 
 __all__ = [
     "Codes",
@@ -37,7 +37,7 @@ class Shape(NamedTuple):
     """What many items have in common: all of an item but its id, subset, cluster and texts."""
 
     responses: tuple[Response, ...]
-    contests: tuple[Contest, ...]
+    comparisons: tuple[Comparison, ...]
     group: str | None
     meta: str
 
@@ -142,9 +142,9 @@ class ItemTable(Sequence[Item]):
         """bool[responses]: whether each response is of an item for which the mask bool[n] is true."""
         return np.repeat(items, np.diff(self.offsets))
 
-    def by_contests(self) -> Iterator[tuple[tuple[Contest, ...], IntArray]]:
-        """Each distinct set of contests with the positions of the items that have it, in their order."""
-        yield from self.by(lambda shape: shape.contests)
+    def by_comparisons(self) -> Iterator[tuple[tuple[Comparison, ...], IntArray]]:
+        """Each distinct set of comparisons with the positions of the items that have it, in their order."""
+        yield from self.by(lambda shape: shape.comparisons)
 
     def by(self, key: Callable[[Shape], Key]) -> Iterator[tuple[Key, IntArray]]:
         """Each distinct value of something that items of one shape share, with the positions of the items."""
@@ -177,7 +177,7 @@ class ItemTable(Sequence[Item]):
             self.subsets[self.subset[index]],
             (),
             shape.responses,
-            shape.contests,
+            shape.comparisons,
             str(self.cluster[index]),
             shape.group,
             json.loads(shape.meta),
@@ -199,14 +199,14 @@ class ItemTableBuilder:
         """Takes an item in.
 
         Raises:
-            DataError: If one of its contests is none.
+            DataError: If one of its comparisons is none.
         """
-        for contest in item.contests:
-            inside = all(0 <= member < len(item.responses) for member in contest.members)
-            if not inside or len(contest.members) < 2 or not 0 <= (contest.gold or 0) < len(contest.members):
+        for comparison in item.comparisons:
+            inside = all(0 <= member < len(item.responses) for member in comparison.members)
+            if not inside or len(comparison.members) < 2 or not 0 <= (comparison.gold or 0) < len(comparison.members):
                 raise DataError(
-                    f"item {item.id} has a contest among the answers {contest.members} with the winner at "
-                    f"{contest.gold}, but {len(item.responses)} answers: two or more members count from 0, and the "
+                    f"item {item.id} has a comparison among the answers {comparison.members} with the winner at "
+                    f"{comparison.gold}, but {len(item.responses)} answers: two or more members count from 0, and the "
                     "winner is a position among them"
                 )
         responses = tuple(
@@ -217,8 +217,8 @@ class ItemTableBuilder:
         )
         meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
         # Whoever gave lists meant tuples, which can be told from one another quickly.
-        contests = tuple(Contest(tuple(c.members), c.gold, c.tag) for c in item.contests)
-        shape = Shape(responses, contests, item.group, meta)
+        comparisons = tuple(Comparison(tuple(c.members), c.gold, c.tag) for c in item.comparisons)
+        shape = Shape(responses, comparisons, item.group, meta)
         self.add_shape(item.id, item.subset, item.cluster, self.code(shape))
 
     def code(self, shape: Shape) -> int:

@@ -186,10 +186,10 @@ def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
     clusters = {name: number for number, name in enumerate(dict.fromkeys(item.cluster for item in items))}
     start = 0
     for item in items:
-        for contest in item.contests:
-            members = [start + member for member in contest.members]
-            if contest.gold is not None and set(members) <= kept:
-                winner, cluster = members[contest.gold], clusters[item.cluster]
+        for comparison in item.comparisons:
+            members = [start + member for member in comparison.members]
+            if comparison.gold is not None and set(members) <= kept:
+                winner, cluster = members[comparison.gold], clusters[item.cluster]
                 pairs += [(winner, other, cluster) for other in members if other != winner]
         start += len(item.responses)
     return np.array(list(dict.fromkeys(pairs)), dtype=np.int64).reshape(-1, 3)

@@ -187,26 +187,26 @@ class _Found:
     """What a file says of items, by their ids: of each answer, or of each pair in each order."""
 
     protocol: Protocol
-    answers: Mapping[str, Mapping[int, Score] | Mapping[tuple[tuple[int, int], int], Verdict]]
+    observations: Mapping[str, Mapping[int, Score] | Mapping[tuple[tuple[int, int], int], Verdict]]
     remarks: tuple[str, ...] = ()
 
     def model(self, name: str, planned: Plan) -> Imported:
         """A model that answers so."""
-        answers: dict[str, Observation] = {}
+        observations: dict[str, Observation] = {}
         for item, digests in planned.stored:
             keys = self.protocol.keys(item, digests)
-            own = self.answers.get(item.id, {})
+            own = self.observations.get(item.id, {})
             for place, key in zip(_places(self.protocol, item), keys, strict=True):
                 if (said := own.get(place)) is not None:
-                    answers[key] = _observation(key, said)
-        return Imported(name, answers)
+                    observations[key] = _observation(key, said)
+        return Imported(name, observations)
 
 
 def _places(protocol: Protocol, item: Item) -> list[Any]:
     """What the requests of an item are about: its answers, or its pairs in each order."""
     if not isinstance(protocol, Verdicts):
         return list(range(len(item.responses)))
-    return [(pair, order) for pair in protocol.pairs(item.contests) for order in range(protocol.orders)]
+    return [(pair, order) for pair in protocol.pairs(item.comparisons) for order in range(protocol.orders)]
 
 
 def _observation(key: str, said: Score | Verdict) -> Observation:
@@ -305,7 +305,7 @@ def _nothing(file: _File) -> str:
 
 def _covered(planned: Plan, benchmark: Benchmark, found: _Found) -> Plan:
     """The items that a file says something of, with what a reader of the numbers must know."""
-    there = np.array([name in found.answers for name in planned.stored.table.ids])
+    there = np.array([name in found.observations for name in planned.stored.table.ids])
     remarks = found.remarks
     if not there.all():
         kept = tuple(note for note in planned.notes if note not in notes(benchmark, planned.stored))

@@ -1,4 +1,4 @@
-"""What a number is made of: how much each kind of contest counts in it. Comparisons of models are made from that."""
+"""What a number is made of: how much each kind of comparison counts in it. Comparisons of models are made from that."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 __all__ = ["Composition", "Counts", "Measure", "Part", "Shares", "composition_of", "headline", "mixed", "pooled"]
 
 Part = tuple[str, str]
-"""A kind of contest: its subset and its tag."""
+"""A kind of comparison: its subset and its tag."""
 Counts = Mapping[Part, int]
-"""Number of contests of each kind."""
+"""Number of comparisons of each kind."""
 Shares = Mapping[Part, float]
 """How much the accuracy of each kind counts. The shares of an accuracy add up to 1, those of a gap to 0."""
 Measure = tuple[str, str]
@@ -18,7 +18,7 @@ Composition = Mapping[Measure, Shares]
 
 
 def pooled(counts: Counts, subsets: Iterable[str], tags: Iterable[str] | None = None) -> Shares:
-    """The share of contests won among all of some subsets (of some tags): each kind counts by its number."""
+    """The share of comparisons won among all of some subsets (of some tags): each kind counts by its number."""
     inside, wanted = set(subsets), None if tags is None else set(tags)
     own = {part: n for part, n in counts.items() if part[0] in inside and (wanted is None or part[1] in wanted)}
     total = sum(own.values())
@@ -38,18 +38,18 @@ def composition_of(benchmark: object, counts: Counts) -> Composition:
     """What the numbers of a benchmark are made of.
 
     A benchmark says it by a method `composition(counts)`; of one that does not, the accuracies of each subset and of
-    all contests together are taken.
+    all comparisons together are taken.
 
     Args:
         benchmark: The benchmark.
-        counts: Number of contests of each kind.
+        counts: Number of comparisons of each kind.
     """
     own: Callable[[Counts], Composition] = getattr(benchmark, "composition", by_subset)
     return {measure: shares for measure, shares in own(counts).items() if shares}
 
 
 def by_subset(counts: Counts) -> Composition:
-    """Accuracy by subset, and of all contests."""
+    """Accuracy by subset, and of all comparisons."""
     subsets = list(dict.fromkeys(subset for subset, _ in counts))
     single = {("accuracy", name): pooled(counts, [name]) for name in subsets if name != "all"}
     return {**single, ("accuracy", "all"): pooled(counts, subsets)}

@@ -1,4 +1,4 @@
-"""From evidence to outcomes: who won which contest, as columns."""
+"""From evidence to outcomes: who won which comparison, as columns."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask, starts
-from rmeval.types import Evidence, FloatArray, IntArray, Item, Policy
+from rmeval.types import Evidence, FloatArray, IntArray, Item, ScoreRule
 
 __all__ = [
     "HALF",
     "HALF_FAILURES",
     "OFFICIAL",
-    "POLICIES",
+    "SCORE_RULES",
     "SHARED",
     "Outcomes",
     "joined",
@@ -23,26 +23,26 @@ __all__ = [
     "sides",
 ]
 
-OFFICIAL = Policy("official@1", tie="loss", failure="loss")
+OFFICIAL = ScoreRule("official@1", tie="loss", failure="loss")
 """What RM-Bench (`scripts/utils.py`) and RewardBench (`rewardbench.py`) do: strict `>`, so a tie or a NaN loses."""
-HALF = Policy("half-ties@1", tie="share", failure="exclude")
+HALF = ScoreRule("half-ties@1", tie="share", failure="exclude")
 """Ties share the point, failures are left out: fair to baselines that cannot tell two answers apart."""
-SHARED = Policy("shared-ties@1", tie="share", failure="loss")
+SHARED = ScoreRule("shared-ties@1", tie="share", failure="loss")
 """What RewardBench 2 does (`reroll_and_score_dataset` of `rewardbench/utils.py`): 1/k for each of k at the top."""
-HALF_FAILURES = Policy("half-failures@1", tie="share", failure="share")
+HALF_FAILURES = ScoreRule("half-failures@1", tie="share", failure="share")
 """What RewardBench 1 does of generative models (`scripts/run_generative.py`): no verdict counts one half."""
-POLICIES = {policy.name: policy for policy in (OFFICIAL, HALF, SHARED, HALF_FAILURES)}
+SCORE_RULES = {rule.name: rule for rule in (OFFICIAL, HALF, SHARED, HALF_FAILURES)}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """All contests of some items under one policy, one entry a contest.
+    """All comparisons of some items under one score rule, one entry a comparison.
 
     Attributes:
         item: int32[m], position of the item in `subset` and `cluster`.
-        tag: int32[m], position of the contest's tag in `tags`.
+        tag: int32[m], position of the comparison's tag in `tags`.
         tags: The distinct tags.
-        credit: float64[m]: 1 won, 0 lost, between for a shared tie, NaN where the policy leaves it out.
+        credit: float64[m]: 1 won, 0 lost, between for a shared tie, NaN where the rule leaves it out.
         tied: bool[m], the model's best scores were equal and the winner among them.
         failed: bool[m], a score was missing.
         subset: int32[n], position of each item's subset in `subsets`.
@@ -79,7 +79,7 @@ class Outcomes:
         return self._part(np.flatnonzero(items), np.flatnonzero(items[self.item]))
 
     def _part(self, items: IntArray | Codes, rows: IntArray | Codes) -> Outcomes:
-        """Some items, and the rows of their contests."""
+        """Some items, and the rows of their comparisons."""
         if len(items) == self.n_items:
             return self
         cluster = np.unique(self.cluster[items], return_inverse=True)[1]
@@ -96,11 +96,11 @@ class Outcomes:
         )
 
     def only(self, tags: Collection[str]) -> Outcomes:
-        """The contests with one of the tags; the items stay."""
-        return self.contests(np.isin(self.tag, [code for code, tag in enumerate(self.tags) if tag in tags]))
+        """The comparisons with one of the tags; the items stay."""
+        return self.comparisons(np.isin(self.tag, [code for code, tag in enumerate(self.tags) if tag in tags]))
 
-    def contests(self, keep: Mask) -> Outcomes:
-        """The contests for which the mask bool[m] is true; the items stay."""
+    def comparisons(self, keep: Mask) -> Outcomes:
+        """The comparisons for which the mask bool[m] is true; the items stay."""
         if keep.all():
             return self
         return Outcomes(
@@ -116,7 +116,7 @@ class Outcomes:
         )
 
     def held(self) -> Outcomes:
-        """Only the items that have a contest, so that they are counted."""
+        """Only the items that have a comparison, so that they are counted."""
         return self.select(np.bincount(self.item, minlength=self.n_items) > 0)
 
     @property
@@ -145,59 +145,61 @@ def _grouped(codes: Codes, count: int) -> tuple[Codes, IntArray]:
     return np.argsort(codes, kind="stable").astype(np.int32), np.cumsum([0, *np.bincount(codes, minlength=count)])
 
 
-def outcomes_of(benchmark: object, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
+def outcomes_of(
+    benchmark: object, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule
+) -> Outcomes:
     """Who won what in the eyes of a benchmark.
 
     One that decides otherwise than by `outcomes`, as by the rank of the right answer, says so by a method `outcomes` of
     the same parameters; its credits need not be 0 and 1.
     """
-    decide: Callable[[Sequence[Item], Mapping[str, Evidence], Policy], Outcomes] = getattr(
+    decide: Callable[[Sequence[Item], Mapping[str, Evidence], ScoreRule], Outcomes] = getattr(
         benchmark, "outcomes", outcomes
     )
-    return decide(items, evidence, policy)
+    return decide(items, evidence, rule)
 
 
-def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy) -> Outcomes:
-    """Decides every contest that has a gold winner.
+def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
+    """Decides every comparison that has a gold winner.
 
-    A contest is won when the winner's score is strictly greater than every other member's.
+    A comparison is won when the winner's score is strictly greater than every other member's.
 
     Args:
-        items: The items, in any order; contests with `gold=None` are left to metrics of human ties.
+        items: The items, in any order; comparisons with `gold=None` are left to metrics of human ties.
         evidence: Evidence by item id; an item without any has failed.
-        policy: The rule for ties and failures.
+        rule: The rule for ties and failures.
 
     Returns:
-        One entry a contest, in the order of the items.
+        One entry a comparison, in the order of the items.
     """
     table = ItemTable.of(items)
     seen = EvidenceTable.of(table, evidence)
-    first = starts([sum(c.gold is not None for c in shape.contests) for shape in table.shapes], table.shape)
+    first = starts([sum(c.gold is not None for c in shape.comparisons) for shape in table.shapes], table.shape)
     total = int(first[-1])
     codes: dict[str, int] = {}
     tag = np.empty(total, np.int32)
     credit = np.empty(total)
     tied, failed = np.empty(total, bool), np.empty(total, bool)
-    for contests, positions in table.by_contests():
-        decided = [contest for contest in contests if contest.gold is not None]
-        for number, contest in enumerate(decided):
-            code = codes.setdefault(contest.tag, len(codes))
+    for comparisons, positions in table.by_comparisons():
+        decided = [comparison for comparison in comparisons if comparison.gold is not None]
+        for number, comparison in enumerate(decided):
+            code = codes.setdefault(comparison.tag, len(codes))
             for start in range(0, len(positions), _BLOCK):
                 block = positions[start : start + _BLOCK]
-                margin, sharing = _decide(seen, block, contest.members, contest.gold or 0)
+                margin, sharing = _decide(seen, block, comparison.members, comparison.gold or 0)
                 places = first[block] + number
                 tag[places], tied[places], failed[places] = code, margin == 0, np.isnan(margin)
-                shared = 1.0 / sharing if policy.tie == "share" else np.zeros(len(block))
+                shared = 1.0 / sharing if rule.tie == "share" else np.zeros(len(block))
                 won = np.where(margin > 0, 1.0, np.where(margin == 0, shared, 0.0))
-                failed_credit = {"loss": 0.0, "exclude": np.nan, "share": 1 / len(contest.members)}
-                won[np.isnan(margin)] = failed_credit[policy.failure]
+                failed_credit = {"loss": 0.0, "exclude": np.nan, "share": 1 / len(comparison.members)}
+                won[np.isnan(margin)] = failed_credit[rule.failure]
                 credit[places] = won
     item = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(first))
     return Outcomes(item, tag, tuple(codes), credit, tied, failed, table.subset, table.subsets, table.cluster)
 
 
 def joined(one: Outcomes, other: Outcomes) -> Outcomes:
-    """All contests of two outcomes of the same items."""
+    """All comparisons of two outcomes of the same items."""
     tags = tuple(dict.fromkeys((*one.tags, *other.tags)))
     place = [np.array([tags.index(tag) for tag in own.tags], np.int32) for own in (one, other)]
     return Outcomes(
@@ -219,7 +221,7 @@ _BLOCK = 1 << 16
 def _decide(
     seen: EvidenceTable, positions: IntArray, members: tuple[int, ...], gold: int
 ) -> tuple[FloatArray, IntArray]:
-    """One contest of several items of one shape.
+    """One comparison of several items of one shape.
 
     Returns:
         float64[k]: 1, 0 or -1 as the winner's score is above, equal to or below the best other member's, NaN where that
@@ -236,12 +238,12 @@ def _decide(
 def sides(
     seen: EvidenceTable, positions: IntArray, members: tuple[int, ...], gold: int
 ) -> tuple[FloatArray, FloatArray]:
-    """What speaks for the winner of a contest and for each other member.
+    """What speaks for the winner of a comparison and for each other member.
 
     Args:
         seen: What the model said.
         positions: int64[k], items of one shape.
-        members: The contest's members.
+        members: The comparison's members.
         gold: Position of the winner among them.
 
     Returns:

@@ -11,14 +11,14 @@ from rmeval.baselines import NULL_SCORES
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.stats.intervals import wilson
-from rmeval.types import Policy, Record
+from rmeval.types import Record, ScoreRule
 
 __all__ = ["accuracy_record", "make_record", "null_evidence", "with_null"]
 
 
 def make_record(
     benchmark: str,
-    policy: Policy,
+    rule: ScoreRule,
     metric: str,
     scope: str,
     value: float,
@@ -31,7 +31,7 @@ def make_record(
 
     Args:
         benchmark: Benchmark id.
-        policy: The policy of the outcomes.
+        rule: The score rule of the outcomes.
         metric: Name of the metric.
         scope: What it was measured on.
         value: The number.
@@ -43,7 +43,7 @@ def make_record(
     return Record(
         benchmark=benchmark,
         variant="score",
-        policy=policy.name,
+        rule=rule.name,
         metric=metric,
         scope=scope,
         value=float(value),
@@ -61,18 +61,18 @@ def make_record(
 
 def accuracy_record(
     benchmark: str,
-    policy: Policy,
+    rule: ScoreRule,
     scope: str,
     outcomes: Outcomes,
     formula: str,
     weight: float | None = None,
     metric: str = "accuracy",
 ) -> Record:
-    """The share of contests won, with Wilson's interval; NaN where every contest was left out."""
+    """The share of comparisons won, with Wilson's interval; NaN where every comparison was left out."""
     known = ~np.isnan(outcomes.credit)
     value = float(outcomes.credit[known].mean()) if known.any() else np.nan
     interval = wilson(outcomes.credit, outcomes.cluster[outcomes.item])
-    return make_record(benchmark, policy, metric, scope, value, outcomes, formula, interval, weight)
+    return make_record(benchmark, rule, metric, scope, value, outcomes, formula, interval, weight)
 
 
 def null_evidence(name: str, items: ItemTable, counts: Mapping[str, Codes]) -> EvidenceTable:

@@ -80,7 +80,7 @@ class ModelOptions:
             `steamshp`, or a Jinja file's path.
         min_label_mass: Least part of a language model's probability that the two tokens which it answers by must have,
             on average of the first 32 answers.
-        against: What a comparator compares in contests of more than two: `all` with each other, or the `chosen` with
+        against: What a comparator compares in comparisons of more than two: `all` with each other, or the `chosen` with
             each.
     """
 
@@ -149,7 +149,7 @@ def protocol_of(model: RewardModel) -> str:
 
 
 def pairwise_protocol(against: str) -> str:
-    """Name of the protocol that compares `all` answers of a contest, or the `chosen` with each.
+    """Name of the protocol that compares `all` answers of a comparison, or the `chosen` with each.
 
     Raises:
         ModelError: If it is neither.

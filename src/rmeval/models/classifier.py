@@ -16,7 +16,7 @@ from rmeval.models.labels import Labels
 from rmeval.models.prepare import Preparation, find, logit_tokens, make_engine, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
-from rmeval.models.token_scores import Profile
+from rmeval.models.token_scores import TokenScores
 from rmeval.protocols import pointwise
 from rmeval.types import FloatArray, Observation, Request
 
@@ -94,14 +94,14 @@ class Classifier:
         batches = self.texts.observe(self.engine, requests, self.readout, self._observation)
         yield from batches if self.labels is None else self.labels.held(self.engine, batches)
 
-    def profiles(self, requests: Sequence[Request]) -> Iterator[tuple[int, Profile]]:
+    def token_scores(self, requests: Sequence[Request]) -> Iterator[tuple[int, TokenScores]]:
         """What the head says at each token, as if the text ended there.
 
         Args:
             requests: Whose conversations to read.
 
         Yields:
-            Positions in `requests`, each once, with their profiles.
+            Positions in `requests`, each once, with their token scores.
 
         Raises:
             ModelError: If the network has no head that is read at single tokens, or a conversation is too long for it
@@ -130,7 +130,7 @@ class Classifier:
                 scores = np.array([self.score_of(own) for own in values])
                 tokens = tuple(decode([token]) for token in sequences[index].tolist())
                 for number in groups[index]:
-                    yield number, Profile(tokens, scores, rendered[number].start)
+                    yield number, TokenScores(tokens, scores, rendered[number].start)
 
     def _labels(self, renderer: Renderer, options: ModelOptions) -> Labels | None:
         """What looks at the probability of two tokens; a single one can be a score that is no probability."""

@@ -50,7 +50,7 @@ class Comparator:
             ModelError: If something is missing.
         """
         checkpoint = find(spec, options)
-        from rmeval.engines.hf.comparisons import Comparison
+        from rmeval.engines.hf.comparisons import ComparisonPrompt
 
         self.protocol = pairwise_protocol(options.against)
         if options.on_overlength == "truncate-left":
@@ -77,7 +77,7 @@ class Comparator:
             refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
         if tokens is None and options.comparison is None:
             raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with --comparison FILE")
-        self._comparison = Comparison(renderer, options.comparison or "letters", chat=tokens is not None)
+        self._comparison = ComparisonPrompt(renderer, options.comparison or "letters", chat=tokens is not None)
         given = {"--chat-template": options.chat_template, "--template-kwargs": options.template_kwargs}
         if not self._comparison.chat and (useless := [option for option, value in given.items() if value]):
             raise ModelError(

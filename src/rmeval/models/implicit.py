@@ -16,7 +16,7 @@ import numpy as np
 from rmeval.cache import checked
 from rmeval.data.digests import digest
 from rmeval.data.keys import KeyIndex
-from rmeval.data.observations import Answers
+from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.engines import TokenLogProbs
 from rmeval.errors import ModelError, RunError
@@ -217,7 +217,7 @@ class _Reference:
         }
         self._folder = home / digest(own)
         self._index = KeyIndex([])
-        self._answers = Answers(0)
+        self._answers = ObservationTable(0)
         self._counts = {"known": 0, "computed": 0}
         self._keeps = True
 
@@ -278,7 +278,7 @@ class _Reference:
     def remember(self, rendered: Iterable[Window]) -> None:
         """Looks up what is known of what is going to be read."""
         self._index = KeyIndex([one.sequence for one in window.ready] for window in rendered)
-        self._answers = Answers(len(self._index))
+        self._answers = ObservationTable(len(self._index))
         try:
             for batch in read_journal(self._folder, tolerant=True):
                 self._add(batch)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from rmeval.types import FloatArray
 
-__all__ = ["Profile"]
+__all__ = ["TokenScores"]
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class TokenScores:
     """What a head says at each token of a conversation, as if the text ended there.
 
     Attributes:

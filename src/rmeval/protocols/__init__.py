@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 
-from rmeval.data.observations import Answers
+from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
@@ -43,25 +43,27 @@ class Protocol(typing.Protocol):
         """int64[n]: how many requests tell of each item."""
         ...
 
-    def variants(self, answers: Answers) -> list[str]:
+    def variants(self, observations: ObservationTable) -> list[str]:
         """Names of the evidence that can be made of the answers, what is meant by default first."""
         ...
 
-    def notes(self, answers: Answers, rows: Codes) -> list[str]:
+    def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
         """What a reader of the numbers must know of how it was answered."""
         ...
 
-    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+    def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
         """How many of the pairs of responses that comparisons are about became the same tokens, with unequal texts."""
         ...
 
-    def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
+    def fold(
+        self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str = "score"
+    ) -> EvidenceTable:
         """Gathers answers into evidence.
 
         Args:
             items: The items.
-            answers: What came back.
-            rows: int32[m], the row in `answers` of each of the items' requests, item by item in the order of `keys`.
+            observations: What came back.
+            rows: int32[m], the row in `observations` of each of the items' requests, in the order of `keys`.
             variant: Which of the observed values to take.
         """
         ...

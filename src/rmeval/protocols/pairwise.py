@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from rmeval.data.observations import Answers, count_statuses
+from rmeval.data.observations import ObservationTable, count_statuses
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.messages import count_of
-from rmeval.types import Contest, FloatArray, IntArray, Item, Observation, Request
+from rmeval.types import Comparison, FloatArray, IntArray, Item, Observation, Request
 
 __all__ = [
     "AGREE",
@@ -41,9 +41,9 @@ MEAN, AGREE, NET = "orders/mean", "orders/agree", "orders/net"
 
 
 class Pairwise:
-    """Two requests, one an order, for each pair of answers that a contest holds.
+    """Two requests, one an order, for each pair of answers that a comparison holds.
 
-    In a contest of more than two answers either each is compared with each (round robin), or the winner with each of
+    In a comparison of more than two answers either each is compared with each (round robin), or the winner with each of
     the others, which is all that its outcome depends on. For pairs and for RM-Bench's cells that is the same.
 
     Attributes:
@@ -54,15 +54,15 @@ class Pairwise:
         self.name = name
         self._round_robin = round_robin
 
-    def pairs(self, contests: Sequence[Contest]) -> list[tuple[int, int]]:
+    def pairs(self, comparisons: Sequence[Comparison]) -> list[tuple[int, int]]:
         """The pairs of an item's answers to compare, the smaller index first."""
         found: set[tuple[int, int]] = set()
-        for contest in contests:
-            members = contest.members
-            if self._round_robin or contest.gold is None:
+        for comparison in comparisons:
+            members = comparison.members
+            if self._round_robin or comparison.gold is None:
                 found.update(combinations(sorted(members), 2))
             else:
-                winner = members[contest.gold]
+                winner = members[comparison.gold]
                 found.update((min(winner, other), max(winner, other)) for other in members if other != winner)
         return sorted(found)
 
@@ -70,7 +70,7 @@ class Pairwise:
         """The keys of both orders of each pair."""
         return tuple(
             self._key(digests[first], digests[second])
-            for one, other in self.pairs(item.contests)
+            for one, other in self.pairs(item.comparisons)
             for first, second in ((one, other), (other, one))
         )
 
@@ -80,7 +80,7 @@ class Pairwise:
 
     def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
         """Both orders of each pair."""
-        orders = [order for one, other in self.pairs(item.contests) for order in ((one, other), (other, one))]
+        orders = [order for one, other in self.pairs(item.comparisons) for order in ((one, other), (other, one))]
         return [
             Request(
                 key,
@@ -96,15 +96,15 @@ class Pairwise:
 
     def sizes(self, items: ItemTable) -> IntArray:
         """int64[n]: two for each pair."""
-        of_shape = np.array([2 * len(self.pairs(shape.contests)) for shape in items.shapes], np.int64)
+        of_shape = np.array([2 * len(self.pairs(shape.comparisons)) for shape in items.shapes], np.int64)
         sizes: IntArray = of_shape[items.shape]
         return sizes
 
-    def variants(self, answers: Answers) -> list[str]:
+    def variants(self, observations: ObservationTable) -> list[str]:
         """The ways of making one preference of two orders."""
         return [MEAN, AGREE, NET]
 
-    def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = MEAN) -> EvidenceTable:
+    def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str = MEAN) -> EvidenceTable:
         """A matrix of preferences for each item, from the probabilities that the first answer is better.
 
         With p the probability in the one order and q in the other, `orders/mean` prefers the first answer of the pair
@@ -112,13 +112,13 @@ class Pairwise:
         `orders/net` where more orders do than prefer the other, so that a win and a tie are a win, and an order
         without an answer counts for neither (JudgeBench, `compute_final_metrics` in its `utils/metrics.py`).
         """
-        seen = answers.values[VALUE][rows] if VALUE in answers.values else np.full(len(rows), np.nan)
-        odds = answers.values[ODDS][rows] if ODDS in answers.values else np.full(len(rows), np.nan)
+        seen = observations.values[VALUE][rows] if VALUE in observations.values else np.full(len(rows), np.nan)
+        odds = observations.values[ODDS][rows] if ODDS in observations.values else np.full(len(rows), np.nan)
         beats: dict[int, FloatArray] = {}
         place = 0
         for position, item in enumerate(items):
             matrix = np.full((len(item.responses), len(item.responses)), np.nan)
-            for one, other in self.pairs(item.contests):
+            for one, other in self.pairs(item.comparisons):
                 first, second = float(seen[place]), 1 - float(seen[place + 1])
                 apart = float(odds[place]) - float(odds[place + 1])
                 place += 2
@@ -132,19 +132,19 @@ class Pairwise:
                     preference = 0.5 + 0.5 * float(np.sign(apart))
                 matrix[one, other], matrix[other, one] = preference, 1 - preference
             beats[position] = matrix
-        failures = count_statuses(answers.status[rows[np.isnan(seen)]])
+        failures = count_statuses(observations.status[rows[np.isnan(seen)]])
         return EvidenceTable(items, variant, np.full(int(items.offsets[-1]), np.nan), failures, beats)
 
-    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+    def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
         """Pairs that read the same in both orders."""
-        return int(answers.same_sequence(rows[::2], rows[1::2]).sum())
+        return int(observations.same_sequence(rows[::2], rows[1::2]).sum())
 
-    def notes(self, answers: Answers, rows: Codes) -> list[str]:
+    def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
         """How often the two orders of a pair contradict each other."""
-        if VALUE not in answers.values:
+        if VALUE not in observations.values:
             return []
-        mass = label_mass_notes(answers, rows)
-        both = answers.values[VALUE][rows].reshape(-1, 2)
+        mass = label_mass_notes(observations, rows)
+        both = observations.values[VALUE][rows].reshape(-1, 2)
         first, second = both[:, 0], 1 - both[:, 1]
         known = ~np.isnan(first + second)
         if not known.any():
@@ -159,9 +159,9 @@ class Pairwise:
         ]
 
 
-def label_mass_notes(answers: Answers, rows: Codes) -> list[str]:
+def label_mass_notes(observations: ObservationTable, rows: Codes) -> list[str]:
     """How much of their probability answers have that are read from a language model's logits of labels."""
-    if LABEL_MASS not in answers.values or np.isnan(own := answers.values[LABEL_MASS][rows]).all():
+    if LABEL_MASS not in observations.values or np.isnan(own := observations.values[LABEL_MASS][rows]).all():
         return []
     low = int((own < 0.5).sum())
     return [

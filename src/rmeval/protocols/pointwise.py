@@ -11,7 +11,7 @@ import numpy as np
 
 from rmeval.data.conversations import MessageReader
 from rmeval.data.digests import conversation_digest, digest
-from rmeval.data.observations import Answers, count_statuses
+from rmeval.data.observations import ObservationTable, count_statuses
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.errors import DataError
 from rmeval.protocols.pairwise import LABEL_MASS, PAIRWISE_CHOSEN, label_mass_notes
@@ -65,27 +65,29 @@ class Pointwise:
         """int64[n]: one for each response."""
         return np.diff(items.offsets).astype(np.int64)
 
-    def variants(self, answers: Answers) -> list[str]:
+    def variants(self, observations: ObservationTable) -> list[str]:
         """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none."""
-        return [name for name in answers.values if name != LABEL_MASS] or ["score"]
+        return [name for name in observations.values if name != LABEL_MASS] or ["score"]
 
-    def notes(self, answers: Answers, rows: Codes) -> list[str]:
+    def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
         """How much of the probability the labels have, of models that are read by their logits."""
-        return label_mass_notes(answers, rows)
+        return label_mass_notes(observations, rows)
 
-    def same_tokens(self, items: ItemTable, answers: Answers, rows: Codes) -> int:
+    def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
         """Pairs of responses that read the same: of each winner and another, or any two where there is no winner."""
         found = 0
-        for contests, positions in items.by_contests():
+        for comparisons, positions in items.by_comparisons():
             starts = items.offsets[positions]
-            for one, other in PAIRWISE_CHOSEN.pairs(contests):
-                found += int(answers.same_sequence(rows[starts + one], rows[starts + other]).sum())
+            for one, other in PAIRWISE_CHOSEN.pairs(comparisons):
+                found += int(observations.same_sequence(rows[starts + one], rows[starts + other]).sum())
         return found
 
-    def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = "score") -> EvidenceTable:
+    def fold(
+        self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str = "score"
+    ) -> EvidenceTable:
         """Scores float64[responses], NaN where there is none; failures counted by status."""
-        scores = answers.values[variant][rows] if variant in answers.values else np.full(len(rows), np.nan)
-        return EvidenceTable(items, variant, scores, count_statuses(answers.status[rows[np.isnan(scores)]]))
+        scores = observations.values[variant][rows] if variant in observations.values else np.full(len(rows), np.nan)
+        return EvidenceTable(items, variant, scores, count_statuses(observations.status[rows[np.isnan(scores)]]))
 
 
 class Imported(Pointwise):

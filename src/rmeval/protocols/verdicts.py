@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rmeval.data.digests import digest
-from rmeval.data.observations import Answers, count_statuses
+from rmeval.data.observations import ObservationTable, count_statuses
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.protocols.pairwise import AGREE, MEAN, NET, Pairwise, agreed, net, sign
 from rmeval.types import FloatArray, IntArray, Item, Observation, Request, Status
@@ -24,7 +24,7 @@ ONE, FIRST, SECOND = "verdict", "orders/first", "orders/second"
 
 
 class Verdicts(Pairwise):
-    """One request, or one an order, for each pair of a contest's winner and another answer.
+    """One request, or one an order, for each pair of a comparison's winner and another answer.
 
     A verdict is kept in the order of the item's answers, whatever the order in which the judge read them: which of two
     is the first verdict on a pair is the file's to say.
@@ -42,13 +42,13 @@ class Verdicts(Pairwise):
         """The keys of the verdicts on each pair; equal pairs of different items may have got unequal ones."""
         return tuple(
             digest([self.name, item.id, digests[one], digests[other], one, other, order])
-            for one, other in self.pairs(item.contests)
+            for one, other in self.pairs(item.comparisons)
             for order in range(self.orders)
         )
 
     def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
         """The pairs, as often as there are verdicts on them."""
-        pairs = [pair for pair in self.pairs(item.contests) for _ in range(self.orders)]
+        pairs = [pair for pair in self.pairs(item.comparisons) for _ in range(self.orders)]
         return [
             Request(key, item.id, pair, item.prompt, (item.responses[pair[0]].text, item.responses[pair[1]].text))
             for key, pair in zip(self.keys(item, digests), pairs, strict=True)
@@ -56,15 +56,15 @@ class Verdicts(Pairwise):
 
     def sizes(self, items: ItemTable) -> IntArray:
         """int64[n]: `orders` for each pair."""
-        of_shape = np.array([self.orders * len(self.pairs(shape.contests)) for shape in items.shapes], np.int64)
+        of_shape = np.array([self.orders * len(self.pairs(shape.comparisons)) for shape in items.shapes], np.int64)
         sizes: IntArray = of_shape[items.shape]
         return sizes
 
-    def variants(self, answers: Answers) -> list[str]:
+    def variants(self, observations: ObservationTable) -> list[str]:
         """The ways of making one preference of the verdicts on a pair, and the verdicts of either order alone."""
         return [ONE] if self.orders == 1 else [MEAN, AGREE, NET, FIRST, SECOND]
 
-    def fold(self, items: ItemTable, answers: Answers, rows: Codes, variant: str = MEAN) -> EvidenceTable:
+    def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str = MEAN) -> EvidenceTable:
         """A matrix of preferences for each item; what the variants mean is as in `Pairwise.fold`.
 
         `orders/first` and `orders/second` are the verdicts of one order alone. Of a pair that has one verdict of two,
@@ -72,14 +72,16 @@ class Verdicts(Pairwise):
         the number is the mean of those of both orders, in which what is missing is lost (`correct_average` of LLMBar's
         statistics, and `single_accuracy` of offsetbias' `run_bench.py`). A tie in one order leaves it to the other.
         """
-        seen = _column(answers, PREFERS, rows).reshape(-1, self.orders)
+        seen = _column(observations, PREFERS, rows).reshape(-1, self.orders)
         used = {FIRST: [0], SECOND: [1]}.get(variant, list(range(self.orders)))
         beats: dict[int, FloatArray] = {}
         place = 0
         for position, item in enumerate(items):
             matrix = np.full((len(item.responses), len(item.responses)), np.nan)
-            winners = {contest.members[contest.gold] for contest in item.contests if contest.gold is not None}
-            for one, other in self.pairs(item.contests):
+            winners = {
+                comparison.members[comparison.gold] for comparison in item.comparisons if comparison.gold is not None
+            }
+            for one, other in self.pairs(item.comparisons):
                 known = [float(seen[place, order]) for order in used]
                 place += 1
                 if variant == MEAN and len(known) == 2 and (one in winners) != (other in winners):
@@ -87,12 +89,12 @@ class Verdicts(Pairwise):
                 matrix[one, other] = _preference(known, variant)
                 matrix[other, one] = 1 - matrix[one, other]
             beats[position] = matrix
-        failures = count_statuses(answers.status[rows[np.isnan(seen.ravel())]])
+        failures = count_statuses(observations.status[rows[np.isnan(seen.ravel())]])
         return EvidenceTable(items, variant, np.full(int(items.offsets[-1]), np.nan), failures, beats)
 
-    def notes(self, answers: Answers, rows: Codes) -> list[str]:
+    def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
         """How often two orders contradict each other, and how often the answer that was read first is preferred."""
-        prefers, shown = (_column(answers, name, rows).reshape(-1, self.orders) for name in (PREFERS, SHOWN))
+        prefers, shown = (_column(observations, name, rows).reshape(-1, self.orders) for name in (PREFERS, SHOWN))
         found = []
         both = prefers[~np.isnan(prefers).any(axis=1)]
         if self.orders > 1 and len(both):
@@ -108,8 +110,8 @@ class Verdicts(Pairwise):
         return ["; ".join(found)] if found else []
 
 
-def _column(answers: Answers, name: str, rows: Codes) -> FloatArray:
-    return answers.values[name][rows] if name in answers.values else np.full(len(rows), np.nan)
+def _column(observations: ObservationTable, name: str, rows: Codes) -> FloatArray:
+    return observations.values[name][rows] if name in observations.values else np.full(len(rows), np.nan)
 
 
 def _completed(verdicts: Sequence[float], against: float) -> list[float]:

@@ -52,7 +52,7 @@ def analysis_report(found: Analysis) -> Group:
     name = f"{top.metric} {top.scope}".removesuffix(" all")
     parts: list[RenderableType] = [
         Line.assemble((top.benchmark, "bold"), "  ", (model, "bold cyan"), f"  {name} ", with_interval(top)),
-        Line(f"score: {found.variant}; ties and failures: {top.policy}; in %, with 95% intervals", "dim"),
+        Line(f"score: {found.variant}; ties and failures: {top.rule}; in %, with 95% intervals", "dim"),
     ]
     sections: dict[str, list[Record]] = {}
     for record in (*found.records, *_gaps(found.official)):

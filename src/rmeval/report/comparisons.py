@@ -14,7 +14,7 @@ from rmeval.metrics.scoring.style_substance import GAP
 from rmeval.metrics.stats.paired import Difference
 from rmeval.report.tables import measure_name, new_table, percent, shown_nulls, with_interval
 from rmeval.report.terminal import Line, make_console
-from rmeval.results.compare import Comparison
+from rmeval.results.compare import ModelComparison
 
 __all__ = ["comparison_report", "print_comparison"]
 
@@ -24,16 +24,16 @@ _PAIRS = 15
 """Above so many pairs of models only neighbours in rank are shown."""
 
 
-def print_comparison(found: Comparison) -> None:
+def print_comparison(found: ModelComparison) -> None:
     """Prints which models lead which, by how much, and what more items would show."""
     make_console().print(comparison_report(found), crop=False)
 
 
-def comparison_report(found: Comparison) -> Group:
+def comparison_report(found: ModelComparison) -> Group:
     """Ranks, differences by pair, and each number of each model."""
     about = [
         f"{len(found.entries)} models on {count_of(found.n_items, 'item')} of {count_of(found.n_clusters, 'problem')}; "
-        f"ties and failures: {found.policy}"
+        f"ties and failures: {found.rule}"
     ]
     own = found.differences[found.headline][0]
     if own.n_items != found.n_items:
@@ -55,7 +55,7 @@ def _named(measure: Measure) -> str:
     return "accuracy" if measure == ("accuracy", "all") else measure_name(measure)
 
 
-def _ranking(found: Comparison) -> Iterator[RenderableType]:
+def _ranking(found: ModelComparison) -> Iterator[RenderableType]:
     records = [entry.records[found.headline] for entry in found.entries]
     baselines = shown_nulls(records)
     table = new_table("", _named(found.headline), "rank", "group")
@@ -70,7 +70,7 @@ def _ranking(found: Comparison) -> Iterator[RenderableType]:
     yield Line(f"models that share a letter cannot be told apart{gap}", "dim")
 
 
-def _differences(found: Comparison) -> Iterator[RenderableType]:
+def _differences(found: ModelComparison) -> Iterator[RenderableType]:
     names = [entry.name for entry in found.entries]
     pairs = [(one, other) for k, one in enumerate(names) for other in names[k + 1 :]]
     note = ""
@@ -88,14 +88,14 @@ def _differences(found: Comparison) -> Iterator[RenderableType]:
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
     both = f"; both at the level that {total} tests leave each" if total > 1 else ""
     yield Line(
-        f"p: by cluster sign flips{corrected}; alone: contests that go better for the first and for the second; "
+        f"p: by cluster sign flips{corrected}; alone: comparisons that go better for the first and for the second; "
         "shows: the smallest true difference, in points, that as many problems show with a power of 80%; "
         f"needs: how many problems show with that power what was found{both}",
         "dim",
     )
 
 
-def _numbers(found: Comparison) -> Iterator[RenderableType]:
+def _numbers(found: ModelComparison) -> Iterator[RenderableType]:
     """Every other number of every model, with letters."""
     measures = [measure for measure in found.differences if measure != found.headline]
     if not measures or len(found.entries) > _BESIDE:

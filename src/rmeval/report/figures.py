@@ -12,16 +12,16 @@ import numpy as np
 from rmeval.errors import RunError
 from rmeval.metrics.composition import Measure
 from rmeval.metrics.stats.bias import STRATA
-from rmeval.models.token_scores import Profile
+from rmeval.models.token_scores import TokenScores
 from rmeval.report.paper import COLOURS, Ink, Theme, bare, check, drawing, label, save
 from rmeval.results.analyze import Analysis
-from rmeval.results.compare import Comparison
+from rmeval.results.compare import ModelComparison
 from rmeval.types import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_analysis", "draw_compared", "draw_comparison", "draw_planes", "draw_profiles"]
+__all__ = ["draw_analysis", "draw_compared", "draw_comparison", "draw_planes", "draw_token_scores"]
 
 _MOST = 9
 """Subsets that distributions are drawn of."""
@@ -234,7 +234,7 @@ def _plane(
     return path
 
 
-def draw_comparison(found: Comparison, path: Path, theme: Theme = "light") -> None:
+def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") -> None:
     """Draws models in the order of the headline with intervals and letters, and Easy, Normal and Hard where there are.
 
     Args:
@@ -285,7 +285,7 @@ def draw_comparison(found: Comparison, path: Path, theme: Theme = "light") -> No
         save(figure, path)
 
 
-def _levels(axes: Axes, found: Comparison, scope: str, levels: Sequence[str], ink: Ink) -> None:
+def _levels(axes: Axes, found: ModelComparison, scope: str, levels: Sequence[str], ink: Ink) -> None:
     bare(axes, ink)
     looks = {"easy": (ink.blue, ">"), "normal": (ink.faint, "o"), "hard": (ink.orange, "<")}
     for level in levels:
@@ -313,7 +313,9 @@ def _levels(axes: Axes, found: Comparison, scope: str, levels: Sequence[str], in
     axes.legend(fontsize=7.5, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.12))
 
 
-def draw_compared(found: Sequence[Comparison], folder: Path, theme: Theme = "light", ending: str = "png") -> list[Path]:
+def draw_compared(
+    found: Sequence[ModelComparison], folder: Path, theme: Theme = "light", ending: str = "png"
+) -> list[Path]:
     """Draws all pictures of comparisons into folders named after their benchmarks, planes of all their models included.
 
     Returns:
@@ -331,14 +333,14 @@ def draw_compared(found: Sequence[Comparison], folder: Path, theme: Theme = "lig
 
 
 _CURVES = len(COLOURS)
-"""Conversations that profiles are drawn of."""
+"""Conversations whose token scores are drawn."""
 
 
-def draw_profiles(found: Sequence[Profile], model: str, path: Path, theme: Theme = "light") -> None:
+def draw_token_scores(found: Sequence[TokenScores], model: str, path: Path, theme: Theme = "light") -> None:
     """Draws scores along the answers of a few conversations.
 
     Args:
-        found: The profiles; the first few are drawn.
+        found: The token scores; the first few conversations are drawn.
         model: The model's name.
         path: File to write; its ending says the format.
         theme: For light or dark paper.

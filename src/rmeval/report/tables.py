@@ -173,7 +173,7 @@ def _data(manifest: Mapping[str, Any]) -> str:
 def _about(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:
     # The records say more of each method, in brackets.
     intervals = " and ".join(sorted({record.ci_method.partition("(")[0] for record in records if record.ci_method}))
-    policy = records[0].policy if records else ""
+    rule = records[0].rule if records else ""
     selection = manifest["selection"]
     chosen = ", ".join(
         f"{key} {' '.join(value) if isinstance(value, list | tuple) else value}"
@@ -181,7 +181,7 @@ def _about(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:
         if value and key != "seed"
     )
     found = ["numbers in %", *([f"95% intervals by {intervals}"] if intervals else [])]
-    text = f"{', '.join(found)}; ties and failures: {policy}" if records else "no numbers"
+    text = f"{', '.join(found)}; ties and failures: {rule}" if records else "no numbers"
     return f"{text}; selection: {chosen}" if chosen else text
 
 

@@ -11,13 +11,13 @@ from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
 from rmeval.metrics.outcomes import outcomes_of
 from rmeval.store.run import StoredRun
-from rmeval.types import FloatArray, IntArray, Policy
+from rmeval.types import FloatArray, IntArray, ScoreRule
 
 __all__ = ["shared_evidence"]
 
 
 def shared_evidence(
-    runs: Sequence[StoredRun], tables: Sequence[EvidenceTable], policy: Policy
+    runs: Sequence[StoredRun], tables: Sequence[EvidenceTable], rule: ScoreRule
 ) -> tuple[list[EvidenceTable], Mask, list[str]]:
     """What each model said of the items that all have, in the first run's order; which those are; what to say of it."""
     base = runs[0].items
@@ -36,17 +36,17 @@ def shared_evidence(
         notes.append(f"compared on the {shared.sum()} items that all runs have")
     evidence = [_moved(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
     evidence = [tables[0], *evidence]
-    if policy.failure == "exclude":
+    if rule.failure == "exclude":
         known = shared.copy()
         for own in evidence:
-            seen = outcomes_of(runs[0].benchmark, base.table, own, policy)
+            seen = outcomes_of(runs[0].benchmark, base.table, own, rule)
             lost = np.bincount(seen.item[seen.failed], minlength=len(known)) > 0
             known &= ~lost
         if not known.any():
             fewest = min(zip(evidence, runs, strict=True), key=lambda one: np.isfinite(one[0].scores).sum())[1]
             raise RunError(
                 f"there is no item that all models scored ({fewest.folder} has the fewest scores): leave that run out, "
-                f"or choose another --policy than {policy.name}"
+                f"or choose another --rule than {rule.name}"
             )
         if not (known == shared).all():
             notes.append(f"{(shared & ~known).sum()} items that a model has no score for are left out for all")
@@ -102,7 +102,7 @@ def _judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: 
     # Problems have no names here: who shares one with whom is compared by the first item of each.
     firsts = [_first(table.cluster[own]) for table, own in ((one, positions), (other, place[positions]))]
     return sum(
-        one.shapes[one.shape[k]].contests != other.shapes[other.shape[place[k]]].contests
+        one.shapes[one.shape[k]].comparisons != other.shapes[other.shape[place[k]]].comparisons
         or one.subsets[one.subset[k]] != other.subsets[other.subset[place[k]]]
         or firsts[0][row] != firsts[1][row]
         for row, k in enumerate(positions.tolist())

@@ -18,7 +18,7 @@ from rmeval.metrics.records import null_evidence, with_null
 from rmeval.metrics.stats.analysis import Scores, analyse, calibration_of, scores_by_subset
 from rmeval.metrics.stats.calibration import Calibration
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
-from rmeval.results.result import check_policy, null_records, policy_of
+from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import finite, only_run
 from rmeval.store.run import read_scored
@@ -79,7 +79,7 @@ class Analysis:
                 "benchmark": self.headline.benchmark,
                 "model": self.manifest["model"]["name"],
                 "variant": self.variant,
-                "policy": self.headline.policy,
+                "rule": self.headline.rule,
                 "headline": self.headline.to_dict(),
                 "records": [record.to_dict() for record in self.records],
                 "calibration": calibration,
@@ -90,30 +90,30 @@ class Analysis:
 
 
 def analyze_run(
-    path: str | Path, *, policy: str | None = None, variant: str | None = None, benchmark: str | None = None
+    path: str | Path, *, rule: str | None = None, variant: str | None = None, benchmark: str | None = None
 ) -> Analysis:
     """Looks into a run. Needs no model and no torch.
 
     Args:
         path: A run folder, or a folder with one run in it.
-        policy: Name of another rule for ties and failures, such as `half-ties@1`.
+        rule: Name of another rule for ties and failures, such as `half-ties@1`.
         variant: Which of the model's scores to take, where it gives several; its first if None.
         benchmark: The `file.py:Class` of a run made with one.
 
     Raises:
-        RunError: If it is no run folder, or there is no such policy or score.
+        RunError: If it is no run folder, or there is no such score rule or score.
     """
-    check_policy(policy)
+    check_rule(rule)
     run = read_scored(only_run(Path(path)), benchmark)
-    rule = policy_of(run.benchmark, policy)
+    score_rule = rule_of(run.benchmark, rule)
     variant = run.variant(variant)
     table, counts, card = run.items.table, run.items.counts, run.benchmark.card
     evidence = run.evidence(variant)
-    official = with_null(run.benchmark.aggregate(table, evidence, rule), null_records(run.benchmark, run.items))
+    official = with_null(run.benchmark.aggregate(table, evidence, score_rule), null_records(run.benchmark, run.items))
     null = null_analyses(card, run.items)
-    records = with_null(analyse(card.id, card.analyses, table, evidence, counts, rule), null)
+    records = with_null(analyse(card.id, card.analyses, table, evidence, counts, score_rule), null)
     if not official:
-        raise RunError(f"{run.folder} has no numbers: none of the contests of its items has a winner to go by")
+        raise RunError(f"{run.folder} has no numbers: none of the comparisons of its items has a winner to go by")
     scored = not evidence.beats
     top = headline([(record.metric, record.scope) for record in official])
     notes = [*run.manifest["notes"], *([run.note] if run.note else [])]

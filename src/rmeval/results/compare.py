@@ -15,22 +15,22 @@ from rmeval.data.tables import EvidenceTable
 from rmeval.errors import RunError
 from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure, Shares, composition_of, headline
-from rmeval.metrics.outcomes import POLICIES, outcomes_of
+from rmeval.metrics.outcomes import SCORE_RULES, outcomes_of
 from rmeval.metrics.records import with_null
 from rmeval.metrics.stats.analysis import analyse
 from rmeval.metrics.stats.ensembles import RULES, ensemble
-from rmeval.metrics.stats.paired import Contested, Difference
+from rmeval.metrics.stats.paired import Difference, PairedOutcomes
 from rmeval.metrics.stats.paired import compare as compare_contested
 from rmeval.metrics.stats.significance import groups, least, rank_intervals
 from rmeval.results.align import shared_evidence
 from rmeval.results.analyze import null_analyses
-from rmeval.results.result import check_policy, null_records, policy_of
+from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import find_runs, finite, read_manifest
 from rmeval.store.run import NothingScoredError, StoredRun, read_scored
 from rmeval.types import Record
 
-__all__ = ["Comparison", "Entry", "compare_runs"]
+__all__ = ["Entry", "ModelComparison", "compare_runs"]
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """Models compared on the same items of one benchmark.
 
     Attributes:
         benchmark: The benchmark's id.
-        policy: How ties and failures count.
+        rule: How ties and failures count.
         headline: The number that models are ranked by.
         entries: The models, best first.
         differences: By number, a difference for each two models. P-values are corrected over all pairs of models, for
@@ -75,7 +75,7 @@ class Comparison:
     """
 
     benchmark: str
-    policy: str
+    rule: str
     headline: Measure
     entries: tuple[Entry, ...]
     differences: Mapping[Measure, Sequence[Difference]]
@@ -88,11 +88,11 @@ class Comparison:
     def analyses(self) -> dict[str, dict[Measure, Record]]:
         """For each model the numbers of `rmeval.metrics.stats.analysis.analyse`, on the items that all have."""
         table, counts = self.items.table, self.items.counts
-        policy = POLICIES.get(self.policy, self.card.policy)
+        rule = SCORE_RULES.get(self.rule, self.card.rule)
         null = null_analyses(self.card, self.items)
         found = {}
         for entry in self.entries:
-            own = with_null(analyse(self.card.id, self.card.analyses, table, entry.evidence, counts, policy), null)
+            own = with_null(analyse(self.card.id, self.card.analyses, table, entry.evidence, counts, rule), null)
             found[entry.name] = {(r.metric, r.scope): replace(r, variant=entry.variant) for r in own}
         return found
 
@@ -124,7 +124,7 @@ class Comparison:
         found: dict[str, Any] = finite(
             {
                 "benchmark": self.benchmark,
-                "policy": self.policy,
+                "rule": self.rule,
                 "headline": self.headline,
                 "n_items": self.n_items,
                 "n_clusters": self.n_clusters,
@@ -151,18 +151,18 @@ class Comparison:
 def compare_runs(
     paths: Sequence[str | Path],
     *,
-    policy: str | None = None,
+    rule: str | None = None,
     variant: str | None = None,
     metric: str | None = None,
     scope: str = "all",
     ensembles: Sequence[str] = (),
     benchmark: str | None = None,
-) -> list[Comparison]:
+) -> list[ModelComparison]:
     """Compares models that were run on the same benchmark.
 
     Args:
         paths: Run folders, or folders with runs in them; runs of several benchmarks make several comparisons.
-        policy: Name of another rule for ties and failures, such as `half-ties@1`.
+        rule: Name of another rule for ties and failures, such as `half-ties@1`.
         variant: Which of a model's scores to take, where it gives several; its first if None.
         metric: The number to rank models by, such as `hard`; the benchmark's own if None.
         scope: What that is measured on, such as `chat`.
@@ -172,7 +172,7 @@ def compare_runs(
     Raises:
         RunError: If there are fewer than two runs of each benchmark, or they share no items.
     """
-    check_policy(policy)
+    check_rule(rule)
     if metric is None and scope != "all":
         raise RunError(f"--scope {scope} says what --metric is measured on: give both, such as --metric average")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
@@ -183,7 +183,7 @@ def compare_runs(
         count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of as many benchmarks"
         raise RunError(f"there is nothing to compare: give two runs or more of one benchmark, not {count}")
     alone = [f"only one run of {name}, which is left out" for name in by_benchmark if name not in several]
-    settings = _Settings(policy, variant, metric, scope, tuple(dict.fromkeys(ensembles)))
+    settings = _Settings(rule, variant, metric, scope, tuple(dict.fromkeys(ensembles)))
     found, missing = [], []
     for own in several.values():
         try:
@@ -217,25 +217,25 @@ def _by_benchmark(paths: Sequence[str | Path]) -> dict[str, list[Path]]:
 
 @dataclass(frozen=True)
 class _Settings:
-    policy: str | None
+    rule: str | None
     variant: str | None
     metric: str | None
     scope: str
     ensembles: tuple[str, ...]
 
 
-def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None) -> Comparison:
+def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None) -> ModelComparison:
     taking, notes = _scored(folders, settings, benchmark)
     first = taking[0].run
     found = first.benchmark
-    policy = policy_of(found, settings.policy)
-    evidence, shared, more = shared_evidence([one.run for one in taking], [one.evidence for one in taking], policy)
+    rule = rule_of(found, settings.rule)
+    evidence, shared, more = shared_evidence([one.run for one in taking], [one.evidence for one in taking], rule)
     notes += more
     items = first.items.take(shared)
     null = null_records(found, items)
 
     def entry(name: str, path: Path | None, variant: str, own: EvidenceTable) -> Entry:
-        records = with_null(found.aggregate(items.table, own, policy), null)
+        records = with_null(found.aggregate(items.table, own, rule), null)
         return Entry(name, path, variant, {(r.metric, r.scope): replace(r, variant=variant) for r in records}, own)
 
     entries = [
@@ -245,13 +245,13 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
     entries += [entry(f"ensemble:{rule}", None, rule, _ensemble(rule, evidence)) for rule in settings.ensembles]
     names = [one.name for one in entries]
     if not any(one.records for one in entries):
-        raise RunError(f"{found.card.id}: none of the contests of these items has a winner to go by")
-    contested = Contested.of([outcomes_of(found, items.table, one.evidence, policy) for one in entries])
-    composition = composition_of(found, contested.counts)
+        raise RunError(f"{found.card.id}: none of the comparisons of these items has a winner to go by")
+    paired = PairedOutcomes.of([outcomes_of(found, items.table, one.evidence, rule) for one in entries])
+    composition = composition_of(found, paired.counts)
     shown = [
         measure
         for measure in composition
-        if not measure[0].startswith("cell:") and _agrees(contested, composition[measure], measure, entries)
+        if not measure[0].startswith("cell:") and _agrees(paired, composition[measure], measure, entries)
     ]
     if not shown:
         raise RunError(
@@ -259,7 +259,7 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         )
     top = _headline(found.card.id, shown, settings)
     others = [measure for measure in shown if measure != top]
-    differences = compare_contested(contested, names, composition, [[top], others])
+    differences = compare_contested(paired, names, composition, [[top], others])
     order = sorted(range(len(names)), key=lambda k: -entries[k].records[top].value)
     leads = _leads(differences[top], [names[k] for k in order])
     ranked = [
@@ -272,18 +272,18 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         notes.append(f"of {problems} problems no test can show anything, whatever they are: it takes {enough} at least")
     notes += [f"{name}: {one.run.note}" for name, one in zip(names, taking, strict=False) if one.run.note]
     notes += [
-        f"{entry.name}: {count_of(count, 'contest')} without a score, lost therefore"
+        f"{entry.name}: {count_of(count, 'comparison')} without a score, lost therefore"
         for entry in ranked
-        if policy.failure == "loss" and (count := _failures(entry.records))
+        if rule.failure == "loss" and (count := _failures(entry.records))
     ]
-    return Comparison(
+    return ModelComparison(
         found.card.id,
-        policy.name,
+        rule.name,
         top,
         tuple(ranked),
         differences,
         len(items.table),
-        contested.n_clusters,
+        paired.n_clusters,
         tuple(notes),
         found.card,
         items,
@@ -321,17 +321,17 @@ def _scored(folders: Sequence[Path], settings: _Settings, benchmark: str | None)
     return taking, notes
 
 
-def _agrees(contested: Contested, shares: Shares, measure: Measure, entries: Sequence[Entry]) -> bool:
+def _agrees(paired: PairedOutcomes, shares: Shares, measure: Measure, entries: Sequence[Entry]) -> bool:
     """Whether a number is what its composition says, for each model; what a benchmark computes otherwise is not."""
     if any(measure not in entry.records for entry in entries):
         return False
-    made = contested.means @ contested.shares(shares)
+    made = paired.means @ paired.shares(shares)
     given = np.array([entry.records[measure].value for entry in entries])
     return bool(np.allclose(made, given, rtol=0, atol=1e-9))
 
 
 def _failures(records: Mapping[Measure, Record]) -> int:
-    """Contests without a score, of all items."""
+    """Comparisons without a score, of all items."""
     every = [record.failures for (metric, _), record in records.items() if not metric.startswith("cell:")]
     return max(every, default=0)
 

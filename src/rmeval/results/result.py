@@ -15,22 +15,22 @@ from rmeval.baselines import NULL_SCORES
 from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.errata import errata_of
 from rmeval.data.memory import release_free
-from rmeval.data.observations import STATUSES, Answers
+from rmeval.data.observations import STATUSES, ObservationTable
 from rmeval.data.tables import EvidenceTable
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.extras import need_extra
 from rmeval.messages import count_of, same_tokens_note, shortened
 from rmeval.metrics.composition import Measure
-from rmeval.metrics.outcomes import HALF, POLICIES
+from rmeval.metrics.outcomes import HALF, SCORE_RULES
 from rmeval.metrics.records import null_evidence, with_null
 from rmeval.store.items import StoredItems
 from rmeval.store.journal import journal_state
 from rmeval.store.manifest import SCHEMA, only_run, read_json, read_manifest, run_id, write_json
 from rmeval.store.parquet import stated_sum
-from rmeval.store.requests import Asked
+from rmeval.store.requests import RequestTable
 from rmeval.store.run import StoredRun, read_run, write_scores
 from rmeval.store.steady import steadily
-from rmeval.types import Policy, Record
+from rmeval.types import Record, ScoreRule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,23 +90,23 @@ class Result:
         return pd.DataFrame(rows)
 
 
-def open_run(path: str | Path, policy: str | None = None, benchmark: str | None = None) -> Result:
+def open_run(path: str | Path, rule: str | None = None, benchmark: str | None = None) -> Result:
     """Reads the numbers of a run; nothing is computed anew unless it must be, and no model is needed.
 
     Args:
         path: A run folder, or a folder with one run in it.
-        policy: Name of another rule for ties and failures, such as `half-ties@1`.
+        rule: Name of another rule for ties and failures, such as `half-ties@1`.
         benchmark: The `file.py:Class` of a run made with one; code that a run folder names is never run unasked.
 
     Raises:
-        RunError: If it is no run folder, or the policy is unknown.
+        RunError: If it is no run folder, or the score rule is unknown.
     """
-    check_policy(policy)
+    check_rule(rule)
     folder = only_run(Path(path))
-    return steadily(folder, lambda: _known(folder, policy)) or derive(folder, policy, benchmark)
+    return steadily(folder, lambda: _known(folder, rule)) or derive(folder, rule, benchmark)
 
 
-def _known(folder: Path, policy: str | None) -> Result | None:
+def _known(folder: Path, rule: str | None) -> Result | None:
     """The numbers in `metrics.json`; None where they have to be computed."""
     manifest = read_manifest(folder)
     file = folder / "metrics.json"
@@ -133,7 +133,7 @@ def _known(folder: Path, policy: str | None) -> Result | None:
     except (ArithmeticError, AttributeError, ValueError, LookupError, TypeError) as error:
         logger.warning("%s is damaged (%s): the numbers are computed anew from the journal", file, reason_of(error))
         return None
-    if policy is not None and any(record.policy != policy for record in records):
+    if rule is not None and any(record.rule != rule for record in records):
         return None
     return Result(folder, manifest, records, notes, same)
 
@@ -150,12 +150,13 @@ def _is_of_these(folder: Path, stored: Mapping[str, Any]) -> bool:
 def _record(fields: Mapping[str, Any]) -> Record:
     """A record, whose fields are checked: files of earlier versions have no checksum."""
     found: dict[str, Any] = {
-        name: _text(fields[name]) for name in ("benchmark", "variant", "policy", "metric", "scope", "formula")
+        name: _text(fields[name]) for name in ("benchmark", "variant", "metric", "scope", "formula")
     }
     found |= {name: _number(fields[name], int) for name in ("n_items", "n_clusters", "ties", "failures")}
     low, high = fields["ci"] or (None, None)
     return Record(
         **found,
+        rule=_text(fields["rule"] if "rule" in fields else fields["policy"]),  # Its name in earlier versions.
         value=_number(fields["value"]),
         ci=None if fields["ci"] is None else (_number(low), _number(high)),
         ci_method=None if fields["ci_method"] is None else _text(fields["ci_method"]),
@@ -185,51 +186,51 @@ def _number(value: object, kind: type = float) -> Any:
     return kind(value)
 
 
-def check_policy(policy: str | None) -> None:
-    """Refuses the name of no policy.
+def check_rule(rule: str | None) -> None:
+    """Refuses the name of no score rule.
 
     Raises:
         RunError: If it is none.
     """
-    if policy is not None and policy not in POLICIES:
-        raise RunError(f"there is no policy {policy!r}: choose one of {', '.join(POLICIES)}")
+    if rule is not None and rule not in SCORE_RULES:
+        raise RunError(f"there is no score rule {rule!r}: choose one of {', '.join(SCORE_RULES)}")
 
 
-def policy_of(benchmark: Benchmark, policy: str | None) -> Policy:
-    """The policy of a name; the benchmark's own if None."""
-    return benchmark.card.policy if policy is None else POLICIES[policy]
+def rule_of(benchmark: Benchmark, rule: str | None) -> ScoreRule:
+    """The score rule of a name; the benchmark's own if None."""
+    return benchmark.card.rule if rule is None else SCORE_RULES[rule]
 
 
-def derive(folder: Path, policy: str | None = None, benchmark: str | None = None) -> Result:
+def derive(folder: Path, rule: str | None = None, benchmark: str | None = None) -> Result:
     """Computes the numbers of a run from its manifest, its items and its journal alone.
 
     Args:
         folder: The run folder.
-        policy: Name of the rule for ties and failures; the benchmark's own if None.
+        rule: Name of the rule for ties and failures; the benchmark's own if None.
         benchmark: Its benchmark, where that is a `file.py:Class`.
 
     Raises:
         RunError: If a file is missing or damaged, or the benchmark has to be named.
     """
-    check_policy(policy)
-    return compute(read_run(folder, benchmark), policy)
+    check_rule(rule)
+    return compute(read_run(folder, benchmark), rule)
 
 
-def compute(run: StoredRun, policy: str | None = None) -> Result:
+def compute(run: StoredRun, rule: str | None = None) -> Result:
     """The numbers of a run, from what its files hold."""
-    rule = policy_of(run.benchmark, policy)
+    score_rule = rule_of(run.benchmark, rule)
     records: list[Record] = []
     notes = list(run.manifest["notes"])
     null = null_records(run.benchmark, run.items)
-    notes += run.protocol.notes(run.answers, run.requests.rows)
-    if same := run.protocol.same_tokens(run.items.table, run.answers, run.requests.rows):
+    notes += run.protocol.notes(run.observations, run.requests.rows)
+    if same := run.protocol.same_tokens(run.items.table, run.observations, run.requests.rows):
         notes.append(same_tokens_note(same))
     for variant in run.variants:
         evidence = run.evidence(variant)
-        found = with_null(run.benchmark.aggregate(run.items.table, evidence, rule), null)
-        found += _without_errata(run, evidence, rule, found)
+        found = with_null(run.benchmark.aggregate(run.items.table, evidence, score_rule), null)
+        found += _without_errata(run, evidence, score_rule, found)
         records += [replace(record, variant=variant) for record in found]
-        notes += [note for note in _trouble(evidence, run.requests, run.answers) if note not in notes]
+        notes += [note for note in _trouble(evidence, run.requests, run.observations) if note not in notes]
     sessions = run.manifest["sessions"]
     if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
         notes.append(f"{twice} conversations begin with two BOS tokens, which the chat template writes: check it")
@@ -245,7 +246,7 @@ def compute(run: StoredRun, policy: str | None = None) -> Result:
     if run.note:
         notes.append(run.note)
     if not records:
-        notes.append("there are no numbers: none of the contests of these items has a winner to go by")
+        notes.append("there are no numbers: none of the comparisons of these items has a winner to go by")
     return Result(run.folder, run.manifest, tuple(records), tuple(notes), same)
 
 
@@ -253,7 +254,7 @@ WITHOUT_ERRATA = "without_errata"
 """The metric of numbers on the items that no erratum is known of; their scope names metric and scope of the number."""
 
 
-def _without_errata(run: StoredRun, evidence: EvidenceTable, policy: Policy, found: Sequence[Record]) -> list[Record]:
+def _without_errata(run: StoredRun, evidence: EvidenceTable, rule: ScoreRule, found: Sequence[Record]) -> list[Record]:
     """The numbers that contested items have a part in once more, without those items; not the single cells."""
     known = errata_of(run.benchmark.card)
     sound = np.array([name not in known for name in run.items.table.ids]) if known else np.ones(0, bool)
@@ -261,7 +262,7 @@ def _without_errata(run: StoredRun, evidence: EvidenceTable, policy: Policy, fou
         return []
     items, own = run.items.take(sound), evidence.take(sound)
     counts = {(record.metric, record.scope): record.n_items for record in found}
-    records = with_null(run.benchmark.aggregate(items.table, own, policy), null_records(run.benchmark, items))
+    records = with_null(run.benchmark.aggregate(items.table, own, rule), null_records(run.benchmark, items))
     return [
         replace(record, metric=WITHOUT_ERRATA, scope=f"{record.metric} {record.scope}")
         for record in records
@@ -306,18 +307,18 @@ def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Re
     return found
 
 
-def _trouble(evidence: EvidenceTable, requests: Asked, answers: Answers) -> list[str]:
+def _trouble(evidence: EvidenceTable, requests: RequestTable, observations: ObservationTable) -> list[str]:
     """A sentence for each way in which answers got no score, with the first error in words."""
     notes = [
-        f"{count_of(count, 'answer')} without a score ({status}): how that counts is the policy's to say"
+        f"{count_of(count, 'answer')} without a score ({status}): the score rule decides how they count"
         for status, count in evidence.failures.items()
     ]
     if "error" in evidence.failures:
-        rows = requests.rows[answers.status[requests.rows] == STATUSES.index("error")].tolist()
-        if error := next((answers.errors[row] for row in rows if row in answers.errors), None):
+        rows = requests.rows[observations.status[requests.rows] == STATUSES.index("error")].tolist()
+        if error := next((observations.errors[row] for row in rows if row in observations.errors), None):
             notes.append(f"the first error: {error}")
-    own = np.zeros(len(answers.status), bool)
+    own = np.zeros(len(observations.status), bool)
     own[requests.rows] = True
-    if cut := int((own & (answers.status == STATUSES.index("truncated"))).sum()):
+    if cut := int((own & (observations.status == STATUSES.index("truncated"))).sum()):
         notes.append(f"cut to fit: {count_of(cut, 'conversation')}")
     return notes

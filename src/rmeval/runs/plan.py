@@ -22,7 +22,7 @@ from rmeval.messages import count_of, quoted
 from rmeval.redaction import redacted
 from rmeval.runs.select import Selection, select
 from rmeval.store.items import CountedItem, StoredItems, count_item
-from rmeval.types import Contest, Item, Message, Response, Step
+from rmeval.types import Comparison, Item, Message, Response, Step
 
 __all__ = ["Plan", "notes", "plan"]
 
@@ -195,7 +195,7 @@ def _made(benchmark: Benchmark) -> Iterator[Any]:
         ) from error
 
 
-_OWN = "|".join(one.__name__ for one in (Item, Response, Contest, Message, Step))
+_OWN = "|".join(one.__name__ for one in (Item, Response, Comparison, Message, Step))
 _NO_FIELD = re.compile(rf"({_OWN})\.__init__\(\) got an unexpected keyword argument '(.+)'")
 
 
@@ -230,15 +230,15 @@ def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
     """What a reader of the numbers of some items must know."""
     shapes = zip(stored.table.shape.tolist(), stored.digests(), strict=True)
     equal = sum(
-        len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].contests, own) for code, own in shapes
+        len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].comparisons, own) for code, own in shapes
     )
     same = f"no model can tell which answer is better in {count_of(equal, 'item')}: they are equal"
     return [*benchmark.notes(stored.table), *([same] if equal else [])]
 
 
-def _undecidable(contests: Sequence[Contest], own: Sequence[str]) -> bool:
+def _undecidable(comparisons: Sequence[Comparison], own: Sequence[str]) -> bool:
     return any(
-        [own[member] for member in contest.members].count(own[contest.members[contest.gold]]) > 1
-        for contest in contests
-        if contest.gold is not None
+        [own[member] for member in comparison.members].count(own[comparison.members[comparison.gold]]) > 1
+        for comparison in comparisons
+        if comparison.gold is not None
     )

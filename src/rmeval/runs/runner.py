@@ -20,7 +20,7 @@ from rmeval._version import __version__
 from rmeval.data.digests import gold_digest
 from rmeval.data.keys import KeyIndex
 from rmeval.data.memory import release_free
-from rmeval.data.observations import Answers
+from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes
 from rmeval.errors import DamagedError, RunError, explain_os_error
 from rmeval.models import RewardModel, protocol_of
@@ -34,7 +34,7 @@ from rmeval.store.journal import Journal
 from rmeval.store.leftovers import remove_leftovers
 from rmeval.store.lock import Lock
 from rmeval.store.manifest import SCHEMA, read_manifest, run_id, write_json
-from rmeval.store.requests import ask_journal, asked
+from rmeval.store.requests import read_observations, requests_of
 from rmeval.store.run import StoredRun
 from rmeval.types import Request
 
@@ -214,7 +214,7 @@ class RunWriter:
             RunError: If nothing got a score.
         """
         protocol = PROTOCOLS[self.manifest["protocol"]]
-        requests, index = asked(protocol, self._plan.stored)
+        requests, index = requests_of(protocol, self._plan.stored)
         release_free()
         every = (request for one in self._plan.items() for request in protocol.requests(one.item, one.digests))
         session: dict[str, Any] = {
@@ -233,19 +233,19 @@ class RunWriter:
             if self._kept is not None:
                 self._remove_derived()
 
-        answers, scored = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
+        observations, scored = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
         del index  # It is as large as what is computed next.
         release_free()
-        refuse_no_scores(answers)
+        refuse_no_scores(observations)
         if scored:
             session.update({"scored": scored, "seconds": round(time.perf_counter() - start, 3), **self._facts(model)})
         self.manifest["status"] = "complete"
         self._write_manifest()
-        run = StoredRun(self.folder, self.manifest, self._plan.benchmark, self._plan.stored, requests, answers)
+        run = StoredRun(self.folder, self.manifest, self._plan.benchmark, self._plan.stored, requests, observations)
         result = compute(run)
         if self._kept is None:
-            if answers.tokens is not None and isinstance(protocol, Pointwise):
-                self._add_tokens(answers.tokens[requests.rows])
+            if observations.tokens is not None and isinstance(protocol, Pointwise):
+                self._add_tokens(observations.tokens[requests.rows])
             write_derived(result, run)
             return result
         return replace(result, notes=(*result.notes, *self._refresh()))
@@ -262,9 +262,9 @@ class RunWriter:
         assert self._kept is not None
         stored = read_items(self.folder / "items.parquet")
         if self._kept["status"] == "complete" and not (self.folder / _DERIVED[-1]).exists():
-            requests, index = asked(PROTOCOLS[self._kept["protocol"]], stored)
-            answers = ask_journal(index, self.folder / "journal", self._id)
-            run = StoredRun(self.folder, self._kept, self._plan.benchmark, stored, requests, answers)
+            requests, index = requests_of(PROTOCOLS[self._kept["protocol"]], stored)
+            observations = read_observations(index, self.folder / "journal", self._id)
+            run = StoredRun(self.folder, self._kept, self._plan.benchmark, stored, requests, observations)
             write_derived(compute(run), run)
         notes = [
             f"the run folder holds {len(stored.table)} items that are not all selected: its own numbers stay theirs"
@@ -290,7 +290,7 @@ def observe_missing(
     progress: Progress = silent,
     begin: Callable[[], None] = lambda: None,
     run: str | None = None,
-) -> tuple[Answers, int]:
+) -> tuple[ObservationTable, int]:
     """Asks what the journal does not know yet, or knows only as an error.
 
     Args:
@@ -305,8 +305,8 @@ def observe_missing(
     Returns:
         All that is known now of the requests, and how many of them were answered now.
     """
-    answers = ask_journal(index, journal, run)
-    open_ = ~answers.settled
+    observations = read_observations(index, journal, run)
+    open_ = ~observations.settled
     missing, total = int(open_.sum()), len(index)
     done = total - missing
     progress(done, total)
@@ -319,19 +319,19 @@ def observe_missing(
                 if number == 0:
                     begin()
                 writer.append(batch)
-                answers.add(index.find([one.key for one in batch]), batch)
+                observations.add(index.find([one.key for one in batch]), batch)
                 done += len(batch)
                 progress(done, total)
-        answers.share()
-    return answers, missing
+        observations.share()
+    return observations, missing
 
 
-def refuse_no_scores(answers: Answers) -> None:
+def refuse_no_scores(observations: ObservationTable) -> None:
     """A model that never gave a score has no numbers.
 
     Raises:
         RunError: If there is none, with an error in words.
     """
-    if not answers.has_value.any():
-        reason = answers.why_missing(np.arange(len(answers.status)))
-        raise RunError(f"none of {len(answers.status)} answers got a score ({reason}): change that, and try again")
+    if not observations.has_value.any():
+        reason = observations.why_missing(np.arange(len(observations.status)))
+        raise RunError(f"none of {len(observations.status)} answers got a score ({reason}): change that, and try again")

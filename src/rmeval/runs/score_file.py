@@ -11,7 +11,7 @@ from typing import Any
 from rmeval.data.conversations import INPUT_COLUMNS, MessageReader, tools_of
 from rmeval.data.digests import digest
 from rmeval.data.keys import KeyIndex
-from rmeval.data.observations import STATUSES, Answers
+from rmeval.data.observations import STATUSES, ObservationTable
 from rmeval.data.parquet import Unreadable
 from rmeval.data.rows import Row, read_rows
 from rmeval.data.tables import Codes
@@ -77,9 +77,9 @@ def score_file(
     with Lock(partial / "lock", break_lock):
         remove_leftovers(partial, [_MODEL])
         _same_model(partial, identity)
-        answers, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
-        refuse_no_scores(answers)
-        failed = _write(target, _scored(rows, conversations, index.rows, answers))
+        observations, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
+        refuse_no_scores(observations)
+        failed = _write(target, _scored(rows, conversations, index.rows, observations))
         _remove_partial(partial)
     with suppress(OSError):  # Another process may have begun to write here, and files of others stay.
         partial.rmdir()
@@ -160,10 +160,10 @@ def tools_of_row(row: Row, reader: MessageReader) -> tuple[Mapping[str, Any], ..
 
 
 def _scored(
-    rows: Sequence[Row], conversations: Sequence[Sequence[Conversation]], order: Codes, answers: Answers
+    rows: Sequence[Row], conversations: Sequence[Sequence[Conversation]], order: Codes, observations: ObservationTable
 ) -> Iterator[tuple[dict[str, Any], int]]:
     """Each row with its scores, and how many of them are missing."""
-    places, values = iter(order.tolist()), answers.main
+    places, values = iter(order.tolist()), observations.main
     for row, found in zip(rows, conversations, strict=True):
         own = [next(places) for _ in found]
         # What is not a number is written as null.
@@ -175,7 +175,7 @@ def _scored(
             fields["score"] = scores[0]
         fields.pop("score_error", None)
         failed = [place for place in own if math.isnan(values[place])]
-        if missing := [answers.errors.get(place, STATUSES[answers.status[place]]) for place in failed]:
+        if missing := [observations.errors.get(place, STATUSES[observations.status[place]]) for place in failed]:
             fields["score_error"] = missing[0]
         yield finite(fields), len(missing)
 

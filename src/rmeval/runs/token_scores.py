@@ -13,23 +13,23 @@ from rmeval.data.rows import read_rows
 from rmeval.errors import ModelError, RunError, explain_os_error
 from rmeval.files import json_bytes, replacing
 from rmeval.models import RewardModel
-from rmeval.models.token_scores import Profile
+from rmeval.models.token_scores import TokenScores
 from rmeval.protocols.pointwise import conversation_requests
 from rmeval.runs.runner import Progress, silent
 from rmeval.runs.score_file import conversations_of, output_file, tools_of_row
 from rmeval.store.manifest import finite
 from rmeval.types import Request
 
-__all__ = ["profile_file"]
+__all__ = ["token_scores_of_file"]
 
 
-def profile_file(
+def token_scores_of_file(
     model: RewardModel,
     source: Path,
     target: Path,
     progress: Progress = silent,
     reader: MessageReader | None = None,
-) -> list[Profile]:
+) -> list[TokenScores]:
     """Writes what the head says at each token of each conversation of a file.
 
     Args:
@@ -41,7 +41,7 @@ def profile_file(
         reader: What reads messages, if the caller says something about them.
 
     Returns:
-        The profiles, in the order of the conversations.
+        The token scores, in the order of the conversations.
 
     Raises:
         RmevalError: If the model cannot be read so, or a file cannot be read or written.
@@ -58,26 +58,24 @@ def profile_file(
     for row in read_rows(source):
         conversations = conversations_of(row, reader)
         requests += conversation_requests(conversations, [tools_of_row(row, reader)] * len(conversations))
-    found: dict[int, Profile] = {}
+    found: dict[int, TokenScores] = {}
     progress(0, len(requests))
-    for index, profile in model.profiles(requests):
-        found[index] = profile
+    for index, one in model.token_scores(requests):
+        found[index] = one
         progress(len(found), len(requests))
-    profiles = [found[index] for index in range(len(requests))]
-    if profiles and not any(np.isfinite(one.scores).any() for one in profiles):
+    scored = [found[index] for index in range(len(requests))]
+    if scored and not any(np.isfinite(one.scores).any() for one in scored):
         raise RunError(
-            f"{model.name} gives {profiles[0].scores[-1]} at every token: check its weights, or try another --dtype"
+            f"{model.name} gives {scored[0].scores[-1]} at every token: check its weights, or try another --dtype"
         )
     try:
         with replacing(target) as file:
-            for fields in _rows(profiles):
+            for fields in _rows(scored):
                 file.write(json_bytes(fields) + b"\n")
     except OSError as error:
         raise explain_os_error(error, str(target)) from error
-    return profiles
+    return scored
 
 
-def _rows(profiles: Sequence[Profile]) -> list[dict[str, Any]]:
-    return [
-        finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.answer}) for one in profiles
-    ]
+def _rows(scored: Sequence[TokenScores]) -> list[dict[str, Any]]:
+    return [finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.answer}) for one in scored]

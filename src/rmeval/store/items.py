@@ -22,7 +22,7 @@ from rmeval.data.tables import Codes, ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.errors import DamagedError
 from rmeval.files import json_bytes
 from rmeval.store.parquet import reading, writing
-from rmeval.types import Contest, Item, Message, Response, Step
+from rmeval.types import Comparison, Item, Message, Response, Step
 
 __all__ = [
     "CountedItem",
@@ -50,7 +50,7 @@ _RESPONSE = pa.struct(
         ("extras", pa.string()),
     ]
 )
-_CONTEST = pa.struct([("members", pa.list_(pa.int64())), ("gold", pa.int64()), ("tag", pa.string())])
+_COMPARISON = pa.struct([("members", pa.list_(pa.int64())), ("gold", pa.int64()), ("tag", pa.string())])
 _COLUMNS: dict[str, pa.DataType] = {
     "id": pa.string(),
     "subset": pa.string(),
@@ -59,12 +59,14 @@ _COLUMNS: dict[str, pa.DataType] = {
     "meta": pa.string(),
     "shape": pa.int32(),
     "responses": pa.list_(_RESPONSE),
-    "contests": pa.list_(_CONTEST),
+    "comparisons": pa.list_(_COMPARISON),
     "prompt": pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("extras", pa.string())])),
     "tools": pa.string(),
 }
 _LATER = {"shape", "tools"}
 """Columns that files of earlier versions lack."""
+_EARLIER = {"contests": "comparisons"}
+"""Columns that files of earlier versions have under another name."""
 
 
 Counts = Mapping[str, Codes]
@@ -95,7 +97,7 @@ def _plain(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named(item: Item) -> Item:
     """The item with names that a file of UTF-8 can hold; names of files and JSON may have lone surrogates."""
-    names = (item.id, item.subset, item.cluster, item.group, *(c.tag for c in item.contests))
+    names = (item.id, item.subset, item.cluster, item.group, *(c.tag for c in item.comparisons))
     names += tuple(name for response in item.responses for name in (response.style, response.source))
     if all(name is None or name == _encodable(name) for name in names):
         return item
@@ -105,7 +107,7 @@ def _named(item: Item) -> Item:
         subset=_encodable(item.subset),
         cluster=_encodable(item.cluster),
         group=_encodable(item.group),
-        contests=tuple(replace(contest, tag=_encodable(contest.tag)) for contest in item.contests),
+        comparisons=tuple(replace(comparison, tag=_encodable(comparison.tag)) for comparison in item.comparisons),
         responses=tuple(
             replace(response, style=_encodable(response.style), source=_encodable(response.source))
             for response in item.responses
@@ -196,7 +198,7 @@ def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
             }
             for response, digest, counts in zip(item.responses, entry.digests, entry.counts, strict=True)
         ],
-        "contests": [{"members": c.members, "gold": c.gold, "tag": c.tag} for c in item.contests],
+        "comparisons": [{"members": c.members, "gold": c.gold, "tag": c.tag} for c in item.comparisons],
         "prompt": (
             [{"role": _encodable(m.role), "content": _encodable(m.content), "extras": _extras(m)} for m in item.prompt]
             if texts
@@ -249,14 +251,21 @@ def same_items(known: StoredItems, path: Path, other: Path) -> bool:
         path: The first file; other items than those that were read, if it was replaced meanwhile, are not the same.
         other: The second file.
     """
-    columns = ["id", "subset", "cluster", "contests", "responses.list.element.digest"]
+    columns = ["id", "subset", "cluster", "comparisons", "responses.list.element.digest"]
     tables = []
     for file in (path, other):
         with _reading(file) as table:
             if file == path and _checksum(table) != known.checksum:
                 return False
-            tables.append(table.read(columns=columns))
+            found = table.read(columns=_named_in(table, columns))
+            tables.append(found.rename_columns([_EARLIER.get(name, name) for name in found.column_names]))
     return bool(tables[0].equals(tables[1]))
+
+
+def _named_in(table: pq.ParquetFile, columns: Iterable[str]) -> list[str]:
+    """The names that a file has for some columns."""
+    names = {own: name for name, own in _EARLIER.items() if name in table.schema_arrow.names}
+    return [names.get(column, column) for column in columns]
 
 
 def _checksum(table: pq.ParquetFile) -> bytes | None:
@@ -284,9 +293,11 @@ def read_items(path: Path, run: str | None = None) -> StoredItems:
     known: dict[int, int] = {}
     with _reading(path, run) as file:
         names, checksum = file.schema_arrow.names, _checksum(file)
-        if set(_COLUMNS) - _LATER - set(names) or not file.metadata.num_rows:
+        if set(_COLUMNS) - _LATER - {_EARLIER.get(name, name) for name in names} or not file.metadata.num_rows:
             raise pa.ArrowInvalid("it lacks rows or columns")
-        for batch in file.iter_batches(_ROWS, columns=[*_NEEDED, *(["shape"] if "shape" in names else [])]):
+        needed = [*_NEEDED, *(["shape"] if "shape" in names else [])]
+        for batch in file.iter_batches(_ROWS, columns=_named_in(file, needed)):
+            batch = batch.rename_columns([_EARLIER.get(name, name) for name in batch.schema.names])
             responses: Any = batch.column("responses")
             responses = responses.flatten()
             found = {name: pc.struct_field(responses, name).to_numpy(zero_copy_only=False) for name in _COUNTS}
@@ -313,7 +324,7 @@ def _add_batch(builder: ItemTableBuilder, batch: pa.RecordBatch, known: dict[int
         known[shape] = builder.code(
             Shape(
                 tuple(_response(response) for response in fields["responses"]),
-                tuple(Contest(tuple(c["members"]), c["gold"], c["tag"]) for c in fields["contests"]),
+                tuple(Comparison(tuple(c["members"]), c["gold"], c["tag"]) for c in fields["comparisons"]),
                 fields["group"],
                 fields["meta"],
             )

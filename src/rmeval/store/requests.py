@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rmeval.data.keys import KeyIndex
-from rmeval.data.observations import Answers
+from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.data.tables import Codes, Mask
 from rmeval.errors import DamagedError
@@ -20,14 +20,14 @@ from rmeval.store.items import StoredItems
 from rmeval.store.journal import read_journal
 from rmeval.types import Observation
 
-__all__ = ["Asked", "ask_journal", "asked"]
+__all__ = ["RequestTable", "read_observations", "requests_of"]
 
 _WINDOW = 1 << 14
 _KEY = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestTable:
     """The requests of some items.
 
     Attributes:
@@ -44,10 +44,10 @@ class Asked:
         found: Mask = wrong[self.offsets[1:]] == wrong[self.offsets[:-1]]
         return found
 
-    def take(self, items: Mask) -> Asked:
+    def take(self, items: Mask) -> RequestTable:
         """The requests of the items for which the mask bool[n] is true."""
         sizes = np.diff(self.offsets)
-        return Asked(self.rows[np.repeat(items, sizes)], _offsets(sizes[items]))
+        return RequestTable(self.rows[np.repeat(items, sizes)], _offsets(sizes[items]))
 
 
 def _offsets(sizes: Codes) -> Codes:
@@ -56,7 +56,7 @@ def _offsets(sizes: Codes) -> Codes:
     return offsets
 
 
-def asked(protocol: Protocol, stored: StoredItems) -> tuple[Asked, KeyIndex]:
+def requests_of(protocol: Protocol, stored: StoredItems) -> tuple[RequestTable, KeyIndex]:
     """Finds the requests that a protocol makes of items, without their texts, and the distinct ones among them."""
     sizes = array("i")
 
@@ -67,7 +67,7 @@ def asked(protocol: Protocol, stored: StoredItems) -> tuple[Asked, KeyIndex]:
             yield [key for own in found for key in own]
 
     index = KeyIndex(keys())
-    return Asked(index.rows, _offsets(np.array(sizes, np.int32))), index
+    return RequestTable(index.rows, _offsets(np.array(sizes, np.int32))), index
 
 
 def _is_empty(seen: Observation) -> bool:
@@ -75,7 +75,7 @@ def _is_empty(seen: Observation) -> bool:
     return seen.status in ("ok", "truncated") and not seen.values and seen.choice is None
 
 
-def ask_journal(index: KeyIndex, folder: Path, run: str | None = None) -> Answers:
+def read_observations(index: KeyIndex, folder: Path, run: str | None = None) -> ObservationTable:
     """What the journal knows of some requests.
 
     Args:
@@ -86,11 +86,11 @@ def ask_journal(index: KeyIndex, folder: Path, run: str | None = None) -> Answer
     Raises:
         RunError: If it is damaged.
     """
-    answers = Answers(len(index))
+    observations = ObservationTable(len(index))
     for batch in read_journal(folder, run=run):
         keys = [one.key for one in batch]
         if not all(map(_KEY.fullmatch, keys)) or any(map(_is_empty, batch)):
             raise DamagedError(f"{folder} holds a line that is no answer to a request: restore it from a copy")
-        answers.add(index.find(keys), batch)
-    answers.share()
-    return answers
+        observations.add(index.find(keys), batch)
+    observations.share()
+    return observations

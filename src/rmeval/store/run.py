@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rmeval.benchmarks import Benchmark, load_benchmark
-from rmeval.data.observations import STATUSES, Answers
+from rmeval.data.observations import STATUSES, ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable
 from rmeval.errors import DamagedError, RunError
 from rmeval.plugins import is_file_spec
@@ -25,7 +25,7 @@ from rmeval.store.items import StoredItems, read_items, same_items
 from rmeval.store.journal import journal_state
 from rmeval.store.manifest import AGAIN, read_manifest, run_id
 from rmeval.store.parquet import reading, writing
-from rmeval.store.requests import Asked, ask_journal, asked
+from rmeval.store.requests import RequestTable, read_observations, requests_of
 from rmeval.store.steady import steadily
 
 __all__ = ["NothingScoredError", "StoredRun", "read_run", "read_scored", "write_scores"]
@@ -47,7 +47,7 @@ class StoredRun:
         benchmark: Its benchmark.
         items: The items that its numbers are of.
         requests: Those items' requests.
-        answers: What came back, maybe of more requests than those.
+        observations: What came back, maybe of more requests than those.
         note: What a reader must know of items that are missing, if any are.
     """
 
@@ -55,8 +55,8 @@ class StoredRun:
     manifest: Mapping[str, Any]
     benchmark: Benchmark
     items: StoredItems
-    requests: Asked
-    answers: Answers
+    requests: RequestTable
+    observations: ObservationTable
     note: str | None = None
 
     @property
@@ -67,7 +67,7 @@ class StoredRun:
     @property
     def variants(self) -> list[str]:
         """Names of the scores that the model gives, what is meant by default first."""
-        names, own = self.protocol.variants(self.answers), self.benchmark.card.variant
+        names, own = self.protocol.variants(self.observations), self.benchmark.card.variant
         return sorted(names, key=lambda name: name != own)
 
     def variant(self, wanted: str | None) -> str:
@@ -83,7 +83,7 @@ class StoredRun:
 
     def evidence(self, variant: str) -> EvidenceTable:
         """What the model said of the items, by one of its scores."""
-        return self.protocol.fold(self.items.table, self.answers, self.requests.rows, variant)
+        return self.protocol.fold(self.items.table, self.observations, self.requests.rows, variant)
 
 
 def read_run(folder: Path, benchmark: str | None = None) -> StoredRun:
@@ -104,18 +104,18 @@ def _read_run(folder: Path, benchmark: str | None) -> StoredRun:
     found = _benchmark(folder, manifest, benchmark)
     own = run_id(manifest["identity"])
     stored = read_items(folder / "items.parquet", own)
-    requests, index = asked(PROTOCOLS[manifest["protocol"]], stored)
-    answers = ask_journal(index, folder / "journal", own)
-    missing = int((answers.status == 0).sum())
+    requests, index = requests_of(PROTOCOLS[manifest["protocol"]], stored)
+    observations = read_observations(index, folder / "journal", own)
+    missing = int((observations.status == 0).sum())
     if missing and manifest["status"] == "complete":
         raise DamagedError(
             f"the journal lacks {missing} answers of a complete run in {folder}: restore it from a copy, "
             "or give the command that made the run again"
         )
-    run = StoredRun(folder, manifest, found, stored, requests, answers)
+    run = StoredRun(folder, manifest, found, stored, requests, observations)
     if not missing:
         return run
-    scored = requests.items(answers.status != 0)
+    scored = requests.items(observations.status != 0)
     if not scored.any():
         raise NothingScoredError(f"nothing in {folder} is scored yet: give the command that began the run again")
     note = f"unfinished: these are the numbers of the {scored.sum()} of {len(scored)} items that are scored"
@@ -149,16 +149,16 @@ def _read_scored(folder: Path, benchmark: str | None, like: StoredRun | None) ->
     stored = like.items if like is not None and shared else read_items(items, own)
     try:
         with reading(file, own, journal_state(folder / "journal")) as table:
-            answers, sizes = _scores(table, PROTOCOLS[manifest["protocol"]], stored)
+            observations, sizes = _scores(table, PROTOCOLS[manifest["protocol"]], stored)
     except DamagedError as error:
         logger.warning("%s: the journal is read instead, and rmeval run writes that file anew", error)
         return _read_run(folder, benchmark)
-    count = len(answers.status)
-    requests = Asked(np.arange(count, dtype=np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
-    return StoredRun(folder, manifest, found, stored, requests, answers)
+    count = len(observations.status)
+    requests = RequestTable(np.arange(count, dtype=np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
+    return StoredRun(folder, manifest, found, stored, requests, observations)
 
 
-def _scores(table: pq.ParquetFile, protocol: Protocol, stored: StoredItems) -> tuple[Answers, Codes]:
+def _scores(table: pq.ParquetFile, protocol: Protocol, stored: StoredItems) -> tuple[ObservationTable, Codes]:
     """The answers that a file of scores holds, and how many there are of each item."""
     columns = table.read(columns=["item", "response", "variant", "score", "status"])
     names = [str(name) for name in pc.unique(columns["variant"].slice(0, 64)).to_pylist()]
@@ -173,10 +173,10 @@ def _scores(table: pq.ParquetFile, protocol: Protocol, stored: StoredItems) -> t
     if not same or not np.array_equal(columns["response"].to_numpy(), response):
         raise pa.ArrowInvalid("its rows are not those of the items")
     scores = columns["score"].to_numpy()
-    answers = Answers(count)
-    answers.status = codes[:: len(names)].astype(np.uint8)
-    answers.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}
-    return answers, sizes
+    observations = ObservationTable(count)
+    observations.status = codes[:: len(names)].astype(np.uint8)
+    observations.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}
+    return observations, sizes
 
 
 def _benchmark(folder: Path, manifest: Mapping[str, Any], benchmark: str | None) -> Benchmark:
@@ -205,9 +205,9 @@ _SCORES: dict[str, pa.DataType] = {
 
 def write_scores(run: StoredRun, path: Path) -> None:
     """Writes a row a request and variant; `response` counts the requests of an item."""
-    table, requests, answers = run.items.table, run.requests, run.answers
-    variants = list(answers.values) or ["score"]
-    nothing = np.full(len(answers.status), np.nan)
+    table, requests, observations = run.items.table, run.requests, run.observations
+    variants = list(observations.values) or ["score"]
+    nothing = np.full(len(observations.status), np.nan)
     names = iter(table.ids)
     schema = pa.schema(_SCORES)
     state = journal_state(run.folder / "journal")
@@ -218,17 +218,17 @@ def write_scores(run: StoredRun, path: Path) -> None:
             sizes = np.diff(requests.offsets[start : end + 1])
             rows = np.repeat(requests.rows[first:last], len(variants))
             scores = np.stack(
-                [answers.values.get(name, nothing)[requests.rows[first:last]] for name in variants], axis=1
+                [observations.values.get(name, nothing)[requests.rows[first:last]] for name in variants], axis=1
             )
             place = np.arange(last - first) - np.repeat(requests.offsets[start:end] - first, sizes)
-            tokens = np.full(len(rows), -1) if answers.tokens is None else answers.tokens[rows]
+            tokens = np.full(len(rows), -1) if observations.tokens is None else observations.tokens[rows]
             item = np.repeat(np.arange(end - start), sizes * len(variants))
             columns: list[pa.Array[Any]] = [
                 pa.array(islice(names, end - start), pa.string()).take(pa.array(item, pa.int64())),
                 pa.array(np.repeat(place, len(variants)), pa.int64()),
                 pa.array(np.tile(np.array(variants, object), int(last - first)), pa.string()),
                 pa.array(scores.ravel(), pa.float64(), from_pandas=True),
-                pa.DictionaryArray.from_arrays(answers.status[rows], pa.array(STATUSES)).cast(pa.string()),
+                pa.DictionaryArray.from_arrays(observations.status[rows], pa.array(STATUSES)).cast(pa.string()),
                 pa.array(tokens, pa.int64(), mask=tokens < 0),
             ]
             writer.write_table(pa.table(columns, schema=schema))

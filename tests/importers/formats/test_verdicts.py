@@ -11,7 +11,7 @@ import pytest
 from rmeval.errors import DataError
 from rmeval.importers.formats.base import pair_verdict
 from rmeval.results.result import Result, derive
-from rmeval.types import Contest, Item, Message, Response
+from rmeval.types import Comparison, Item, Message, Response
 from tests.importers.formats.files import brought, written
 from tests.samples import reward_bench_rows
 
@@ -143,7 +143,7 @@ def test_white_space_around_texts_makes_no_other_data(tmp_path: Path) -> None:
 
 
 def test_a_verdict_is_kept_in_the_order_of_the_item() -> None:
-    item = Item("i", "s", (Message("user", "?"),), (Response("a"), Response("b")), (Contest((0, 1)),), "c")
+    item = Item("i", "s", (Message("user", "?"),), (Response("a"), Response("b")), (Comparison((0, 1)),), "c")
     for one, first, wanted in ((0, True, (1.0, 0)), (0, False, (1.0, 1)), (1, True, (0.0, 1)), (1, False, (0.0, 0))):
         verdict = pair_verdict(item, one, 1 - one, 0, 1.0, first)
         assert (verdict.pair, verdict.prefers, verdict.shown_first) == ((0, 1), *wanted)

@@ -60,11 +60,11 @@ def item(number: int, gold: list[float], subset: str = "one") -> Item:
 
 
 def numbers(
-    items: list[Item], scores: Any, policy: Any = OFFICIAL, subsets: tuple[str, ...] = ("one",)
+    items: list[Item], scores: Any, rule: Any = OFFICIAL, subsets: tuple[str, ...] = ("one",)
 ) -> dict[tuple[str, str], Record]:
     table = ItemTable.of(items)
     evidence = EvidenceTable(table, "score", np.array([one for own in scores for one in own], float))
-    return {(r.metric, r.scope): r for r in curve_records("b", policy, table, evidence, subsets, (1, 2))}
+    return {(r.metric, r.scope): r for r in curve_records("b", rule, table, evidence, subsets, (1, 2))}
 
 
 def test_records_by_hand() -> None:

@@ -19,7 +19,7 @@ from rmeval.metrics.scoring.ppe import (
 )
 from rmeval.metrics.stats.correlation import kendall, spearman
 from rmeval.metrics.stats.ratings import bradley_terry
-from rmeval.types import Contest, Item, Record, Response
+from rmeval.types import Comparison, Item, Record, Response
 
 NAMES = ("a", "b", "c", "d", "e")
 
@@ -27,8 +27,8 @@ NAMES = ("a", "b", "c", "d", "e")
 def battle(number: int, one: str, other: str, tie: bool = False, cluster: str | None = None) -> Item:
     """The first answer won, or there was a tie."""
     responses = (Response("", 0.5 if tie else 1.0, source=one), Response("", 0.5 if tie else 0.0, source=other))
-    contest = Contest((0, 1), None if tie else 0)
-    return Item(str(number), "all", (), responses, (contest,), cluster or str(number))
+    comparison = Comparison((0, 1), None if tie else 0)
+    return Item(str(number), "all", (), responses, (comparison,), cluster or str(number))
 
 
 def made(count: int, seed: int = 0) -> tuple[list[Item], list[tuple[float, float]]]:
@@ -45,10 +45,10 @@ def made(count: int, seed: int = 0) -> tuple[list[Item], list[tuple[float, float
     return items, scores
 
 
-def numbers(items: list[Item], scores: Any, policy: Any = OFFICIAL, intervals: bool = True) -> dict[str, Record]:
+def numbers(items: list[Item], scores: Any, rule: Any = OFFICIAL, intervals: bool = True) -> dict[str, Record]:
     table = ItemTable.of(items)
     evidence = EvidenceTable(table, "score", np.array(scores, float).ravel())
-    return {r.metric: r for r in ranking_records("b", policy, table, evidence, "b", intervals)}
+    return {r.metric: r for r in ranking_records("b", rule, table, evidence, "b", intervals)}
 
 
 def test_battles_of_items() -> None:
@@ -56,9 +56,9 @@ def test_battles_of_items() -> None:
         battle(0, "a", "b"),
         battle(1, "b", "a", tie=True),
         battle(2, "c", "c"),
-        Item("3", "all", (), (Response("", 1.0), Response("", 0.0)), (Contest((0, 1)),), "3"),
+        Item("3", "all", (), (Response("", 1.0), Response("", 0.0)), (Comparison((0, 1)),), "3"),
         battle(4, "b", "c"),
-        Item("5", "all", (), battle(5, "a", "c").responses, (Contest((0, 1), 1),), "5"),
+        Item("5", "all", (), battle(5, "a", "c").responses, (Comparison((0, 1), 1),), "5"),
     ]
     table = ItemTable.of(items)
     scores = np.array([2, 1, 1, 1, 9, 0, 9, 0, np.nan, 0, -np.inf, np.inf])
@@ -124,7 +124,7 @@ def test_records_of_made_up_battles() -> None:
     wins = np.zeros((2, 5, 5))
     for item, (one, other) in zip(items, scores, strict=True):
         first, second = (NAMES.index(str(response.source)) for response in item.responses)
-        vote = 0.5 if item.contests[0].gold is None else 1.0
+        vote = 0.5 if item.comparisons[0].gold is None else 1.0
         for table, credit in zip(wins, (vote, float(one > other)), strict=True):
             table[first, second] += credit
             table[second, first] += 1 - credit
@@ -156,7 +156,7 @@ def test_the_same_votes_and_the_opposite_ones() -> None:
     assert {metric: round(turned[metric].value, 9) for metric in METRICS[:4]} == dict.fromkeys(METRICS[:4], -1.0)
     assert turned["separability"].value == pytest.approx(same["separability"].value)
     assert turned["brier"].value > 0.9
-    ties = sum(item.contests[0].gold is None for item in items)
+    ties = sum(item.comparisons[0].gold is None for item in items)
     assert same["brier"].ties == ties
 
 
@@ -178,7 +178,7 @@ def test_missing_scores() -> None:
 
 def test_problems_are_resampled_whole() -> None:
     items, scores = made(600, seed=3)
-    alike = [Item(i.id, i.subset, (), i.responses, i.contests, str(number // 20)) for number, i in enumerate(items)]
+    alike = [Item(i.id, i.subset, (), i.responses, i.comparisons, str(number // 20)) for number, i in enumerate(items)]
     single, whole = numbers(items, scores)["row_pearson"], numbers(alike, scores)["row_pearson"]
     assert single.value == whole.value
     assert (single.n_clusters, whole.n_clusters) == (600, 30)

@@ -28,7 +28,7 @@ from rmeval.metrics.stats.bias import (
 )
 from rmeval.metrics.stats.calibration import calibrate
 from rmeval.testing import make_evidence, make_items, make_pairs
-from rmeval.types import Contest, FloatArray, Item, Response
+from rmeval.types import Comparison, FloatArray, Item, Response
 
 
 def pairs_table(count: int, per_problem: int = 1) -> ItemTable:
@@ -116,8 +116,8 @@ def test_length_alone_gets_one_half_when_lengths_are_balanced(seed: int) -> None
 
 def test_sides_of_contests_of_several_answers_and_human_ties() -> None:
     responses = tuple(Response(text) for text in "abcd")
-    contests = (Contest((0, 1, 2), 1), Contest((3, 2), 1), Contest((0, 1), None), Contest((1, 3), 0))
-    items = [Item(f"i{k}", "s", (), responses, contests, str(k)) for k in range(2)]
+    comparisons = (Comparison((0, 1, 2), 1), Comparison((3, 2), 1), Comparison((0, 1), None), Comparison((1, 3), 0))
+    items = [Item(f"i{k}", "s", (), responses, comparisons, str(k)) for k in range(2)]
     sides = sides_of(ItemTable.of(items))
     assert sides.better.tolist() == [-1, 2, 1, -1, 6, 5]
     assert sides.worse.tolist() == [-1, 3, 3, -1, 7, 7]
@@ -315,4 +315,4 @@ def test_who_scores_both_alike_refuses_neither_too_much_nor_too_little() -> None
     }
     assert records["refusals", "should-respond"].value == 0.0
     assert (records["over_refusing", "all"].value, records["under_refusing", "all"].value) == (0.5, 0.5)
-    assert records["over_refusing", "all"].policy == HALF.name
+    assert records["over_refusing", "all"].rule == HALF.name

@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 
 from rmeval.metrics.composition import by_subset
 from rmeval.metrics.stats import significance
-from rmeval.metrics.stats.paired import Contested, Difference, compare
+from rmeval.metrics.stats.paired import Difference, PairedOutcomes, compare
 from rmeval.metrics.stats.significance import (
     detectable,
     groups,
@@ -29,14 +29,14 @@ from rmeval.metrics.stats.significance import (
 from rmeval.types import FloatArray
 
 
-def contested(credit: FloatArray, cluster: FloatArray | list[int], part: list[int] | None = None) -> Contested:
+def paired(credit: FloatArray, cluster: FloatArray | list[int], part: list[int] | None = None) -> PairedOutcomes:
     count = credit.shape[1]
     codes = np.zeros(count, np.int32) if part is None else np.array(part, np.int32)
     parts = tuple((f"s{code}", "") for code in range(int(codes.max()) + 1))
-    return Contested(credit, codes, parts, np.arange(count, dtype=np.int32), np.array(cluster, np.int32))
+    return PairedOutcomes(credit, codes, parts, np.arange(count, dtype=np.int32), np.array(cluster, np.int32))
 
 
-def differences(given_: Contested) -> list[Difference]:
+def differences(given_: PairedOutcomes) -> list[Difference]:
     models = [chr(ord("A") + k) for k in range(len(given_.credit))]
     return compare(given_, models, by_subset(given_.counts), [[("accuracy", "all")]])["accuracy", "all"]
 
@@ -124,14 +124,14 @@ def test_what_is_rare_equals_all_flips() -> None:
     assert wanted < rare(values) < 1.2 * wanted
 
 
-def simulated(random: np.random.Generator, lift: float, clusters: int = 60, size: int = 4) -> Contested:
+def simulated(random: np.random.Generator, lift: float, clusters: int = 60, size: int = 4) -> PairedOutcomes:
     """Two models, problems of four wordings whose difficulty both share; the first is better by `lift` on average."""
     difficulty = random.beta(4, 3, clusters)
     skill = [np.clip(difficulty + lift / 2, 0, 1), np.clip(difficulty - lift / 2, 0, 1)]
     # What makes wordings of one problem alike goes beyond its difficulty.
     mood = random.normal(0, 0.12, (2, clusters))
     chance = np.repeat(np.clip(np.array(skill) + mood, 0, 1), size, axis=1)
-    return contested((random.random(chance.shape) < chance).astype(float), np.repeat(np.arange(clusters), size))
+    return paired((random.random(chance.shape) < chance).astype(float), np.repeat(np.arange(clusters), size))
 
 
 def test_of_equal_models_one_in_twenty_seems_to_differ_and_intervals_hold_zero() -> None:
@@ -161,7 +161,7 @@ def test_intervals_hold_zero_over_many_small_subsets(size: int) -> None:
         chance = np.repeat(random.beta(2, 2, (1, 40)), 2, axis=0).repeat(size, axis=1)
         credit = (random.random(chance.shape) < chance).astype(float)
         part = np.repeat(np.arange(40), size).tolist()
-        ci = differences(contested(credit, list(range(40 * size)), part))[0].ci
+        ci = differences(paired(credit, list(range(40 * size)), part))[0].ci
         assert ci is not None
         hits.append(ci[0] <= 0 <= ci[1])
     # Three standard deviations of a binomial with p = .95 and n = 300 are .038.
@@ -169,9 +169,9 @@ def test_intervals_hold_zero_over_many_small_subsets(size: int) -> None:
 
 
 def test_a_gap_counts_who_wins_it() -> None:
-    """Both win one contest of each kind alone; in the gap that makes two for the first, for Hard counts against it."""
+    """Both win one comparison of each kind alone; in the gap that makes two for the first: Hard counts against it."""
     credit = np.array([[1, 1, 0, 0], [0, 1, 1, 0]], float)
-    made = contested(credit, [0, 1, 2, 3], [0, 0, 1, 1])
+    made = paired(credit, [0, 1, 2, 3], [0, 0, 1, 1])
     shares = {("gap", "all"): {("s0", ""): 1.0, ("s1", ""): -1.0}}
     (one,) = compare(made, ["A", "B"], shares, [[("gap", "all")]])["gap", "all"]
     assert (one.value, one.only_first, one.only_second) == (1.0, 2, 0)
@@ -208,7 +208,7 @@ def test_after_holm_hardly_ever_anything_is_claimed_of_equal_models() -> None:
     for _ in range(200):
         difficulty = np.repeat(random.beta(4, 2, 100), 2)
         credit = (random.random((4, 200)) < difficulty).astype(float)
-        made = contested(credit, np.repeat(np.arange(100), 2), (np.arange(200) // 40).tolist())
+        made = paired(credit, np.repeat(np.arange(100), 2), (np.arange(200) // 40).tolist())
         subsets = [("accuracy", f"s{k}") for k in range(5)]
         found = compare(made, list("ABCD"), by_subset(made.counts), [subsets])
         assert sum(map(len, found.values())) == 30
@@ -218,12 +218,12 @@ def test_after_holm_hardly_ever_anything_is_claimed_of_equal_models() -> None:
 
 
 def test_a_difference_by_hand() -> None:
-    # Six problems of one contest: A wins 5, B 3; three only A, one only B.
+    # Six problems of one comparison: A wins 5, B 3; three only A, one only B.
     a, b = [1, 1, 1, 1, 1, 0], [1, 1, 0, 0, 0, 1]
-    (one,) = differences(contested(np.array([a, b], float), list(range(6))))
+    (one,) = differences(paired(np.array([a, b], float), list(range(6))))
     assert one.value == pytest.approx(2 / 6)
     assert (one.only_first, one.only_second, one.superiority) == (3, 1, 0.75)
-    # Of 16 flips of four contests, the sum is at least 2 in size in 10; the binomial test says the same.
+    # Of 16 flips of four comparisons, the sum is at least 2 in size in 10; the binomial test says the same.
     assert one.p == pytest.approx(10 / 16)
     assert one.p_mcnemar == pytest.approx(10 / 16)
     assert (one.leads, one.n_items, one.n_clusters) == (0, 6, 6)
@@ -233,16 +233,16 @@ def test_kinds_that_share_problems_are_drawn_together_and_others_apart() -> None
     """A kind's size is fixed where it shares no problem; where it does, replicates of both kinds move together."""
     credit = np.random.default_rng(5).integers(0, 2, (1, 200)).astype(float)
     credit[0, 100:] = credit[0, :100]
-    shared = contested(credit, [*range(100), *range(100)], [0] * 100 + [1] * 100)
+    shared = paired(credit, [*range(100), *range(100)], [0] * 100 + [1] * 100)
     together = shared.replicates(np.random.default_rng(0))[:, 0]
     assert (together[:, 0] == together[:, 1]).all()
-    apart = contested(credit, list(range(200)), [0] * 100 + [1] * 100).replicates(np.random.default_rng(0))[:, 0]
+    apart = paired(credit, list(range(200)), [0] * 100 + [1] * 100).replicates(np.random.default_rng(0))[:, 0]
     assert abs(np.corrcoef(apart[:, 0], apart[:, 1]).item(1)) < 0.1
     assert apart.std(axis=0) == pytest.approx(together.std(axis=0), rel=0.06)
 
 
 def test_identical_models_differ_in_nothing() -> None:
-    (one,) = differences(contested(np.ones((2, 30)), list(range(30))))
+    (one,) = differences(paired(np.ones((2, 30)), list(range(30))))
     assert (one.value, one.p, one.p_mcnemar, one.ci, one.needed, one.leads) == (0.0, 1.0, 1.0, None, None, 0)
     assert np.isnan(one.superiority)
 

@@ -32,7 +32,7 @@ from rmeval.metrics.scoring.style_substance import (
     style_substance_records,
     styled_responses,
 )
-from rmeval.types import Evidence, Item, Message, Policy, Record
+from rmeval.types import Evidence, Item, Message, Record, ScoreRule
 
 __all__ = ["VERSION", "RMBenchSynthetic", "generate"]
 
@@ -121,10 +121,10 @@ class RMBenchSynthetic:
         return generate(self._seed, self._size, self._languages)
 
     def aggregate(
-        self, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
         """The numbers of RM-Bench, by its formulas."""
-        return style_substance_records(self.card.id, items, evidence, policy, intervals)
+        return style_substance_records(self.card.id, items, evidence, rule, intervals)
 
     def composition(self, counts: Counts) -> Composition:
         """Cells, levels, averages, style gaps and the overall."""
@@ -188,7 +188,7 @@ def _items(seed: int, domain: str, place: int, language: Language, twins: Twins)
             subset=twins.parts[twin] if twins.parts else domain,
             prompt=(Message("user", twins.prompts[twin]),),
             responses=styled_responses(texts[twin], texts[1 - twin]),
-            contests=CONTESTS,
+            comparisons=CONTESTS,
             cluster=name,
             group=name,
             meta={"kind": twins.kind, "language": language.code, **twins.facts[twin]},

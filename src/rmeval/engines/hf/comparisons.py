@@ -19,7 +19,7 @@ from rmeval.engines.hf.visibility import Messages, Tools, Visibility
 from rmeval.errors import ModelError, reason_of
 from rmeval.types import Request
 
-__all__ = ["Comparison"]
+__all__ = ["ComparisonPrompt"]
 
 LETTERS = """Two answers to the end of a conversation follow. Which is better?
 
@@ -46,7 +46,7 @@ _TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, Recursio
 KNOWN = {"letters": LETTERS, "rlhflow": RLHFLOW, "steamshp": STEAMSHP}
 
 
-class Comparison:
+class ComparisonPrompt:
     """Lays out a prompt and two answers by a template.
 
     For a language model whose tokenizer has a chat template, the text is a user's message, with the generation prompt;

@@ -23,7 +23,7 @@ from rmeval.types import FloatArray
 if TYPE_CHECKING:
     from rmeval.engines.hf.network import Network
 
-__all__ = ["FLOORS", "Comparison", "Forward", "padded"]
+__all__ = ["FLOORS", "Agreement", "Forward", "padded"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class _Values(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Agreement:
     """What reading the head at the last token gives, against the network's own forward.
 
     Attributes:
@@ -78,7 +78,7 @@ class Forward:
 
     def forget(self) -> None:
         """Compares anew: the weights are loaded again."""
-        self.comparison: Comparison | None = None
+        self.comparison: Agreement | None = None
         self.alone: bool | None = None
         self._readout: Readout | None = None
         self._longest = 0
@@ -168,28 +168,28 @@ class Forward:
             )
         return self.comparison.agrees
 
-    def _compared(self, sample: Sequence[TokenSequence], head: str) -> Comparison:
+    def _compared(self, sample: Sequence[TokenSequence], head: str) -> Agreement:
         network, own_class = self._network, is_own_class(self._network.model)
         try:
             own = [self._call(*padded([one], network.padding)) for one in sample]
         except LOADING_ERRORS as error:
             if not own_class:
                 # A class of transformers that wants what is not in the tokens; its layout is known.
-                return Comparison(0, 0.0, True, f"its own forward fails ({reason_of(error)})")
+                return Agreement(0, 0.0, True, f"its own forward fails ({reason_of(error)})")
             raise ModelError(f"the forward of {self._name} fails ({reason_of(error)}): check its code") from error
         try:
             states = [self._hidden(one) for one in sample]
             ours = [self._read(one, head) for one in states]
         except LOADING_ERRORS as error:
-            return Comparison(0, 0.0, False, f"{head} cannot be read at the last token ({reason_of(error)})")
+            return Agreement(0, 0.0, False, f"{head} cannot be read at the last token ({reason_of(error)})")
         differences = [self._difference(a, b.rows[0]) for a, b in zip(ours, own, strict=True)]
         largest = max(difference for difference, _ in differences)
         if not all(close for _, close in differences):
             why = f"{head} at the last token gives other scores than its own forward (by up to {largest:.2g})"
-            return Comparison(len(sample), largest, False, why)
+            return Agreement(len(sample), largest, False, why)
         if own_class and (why := self._differs_elsewhere(sample, head, states[0].shape[1])):
-            return Comparison(len(sample), largest, False, why)
-        return Comparison(len(sample), largest, True)
+            return Agreement(len(sample), largest, False, why)
+        return Agreement(len(sample), largest, True)
 
     def _difference(self, found: FloatArray, own: FloatArray, least: float = 1.0) -> tuple[float, bool]:
         """The largest difference of outputs, and whether rounding explains it."""

@@ -220,8 +220,8 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
 
 
 def winner_of(item: Item) -> int | None:
-    """The place of the better answer of an item that has one contest, with a winner."""
-    decided = [contest for contest in item.contests if contest.gold is not None]
+    """The place of the better answer of an item that has one comparison, with a winner."""
+    decided = [comparison for comparison in item.comparisons if comparison.gold is not None]
     return decided[0].members[decided[0].gold or 0] if len(decided) == 1 else None
 
 

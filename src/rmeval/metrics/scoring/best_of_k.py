@@ -13,7 +13,7 @@ from rmeval.data.tables import EvidenceTable, ItemTable, Mask
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.records import make_record
 from rmeval.metrics.stats.intervals import REPLICATES, bootstrap_interval, bootstrap_means, bootstrap_random
-from rmeval.types import FloatArray, IntArray, Policy, Record
+from rmeval.types import FloatArray, IntArray, Record, ScoreRule
 
 __all__ = ["best_of_k", "curve_records", "pooled_auc", "scaled"]
 
@@ -110,12 +110,12 @@ class _Answers(NamedTuple):
     quality: FloatArray
 
 
-def _answers(items: ItemTable, evidence: EvidenceTable, name: str, policy: Policy) -> _Answers:
+def _answers(items: ItemTable, evidence: EvidenceTable, name: str, rule: ScoreRule) -> _Answers:
     own = np.flatnonzero(items.subset == items.subsets.index(name))
     gold = [[np.nan if one.gold is None else one.gold for one in shape.responses] for shape in items.shapes]
     quality = np.array([gold[code] for code in items.shape[own].tolist()])
     scores = evidence.scores[items.offsets[own][:, None] + np.arange(quality.shape[1])]
-    if policy.failure == "exclude":
+    if rule.failure == "exclude":
         known = ~np.isnan(scores).any(axis=1)
         return _Answers(own[known], scores[known], quality[known])
     return _Answers(own, scores, quality)
@@ -123,7 +123,7 @@ def _answers(items: ItemTable, evidence: EvidenceTable, name: str, policy: Polic
 
 def curve_records(
     benchmark: str,
-    policy: Policy,
+    rule: ScoreRule,
     items: ItemTable,
     evidence: EvidenceTable,
     subsets: Sequence[str],
@@ -143,13 +143,13 @@ def curve_records(
     * `loss`: the mean over K of the squared distance to the ideal curve; lower is better;
     * `auc`: `pooled_auc` of the scores as `scaled` makes them, of answers that are right (above one half) or wrong.
 
-    A missing score is never the highest, and an item without any gets the quality of its worst answer, where the policy
+    A missing score is never the highest, and an item without any gets the quality of its worst answer, where the rule
     counts failures as losses; else such items are left out. Problems are resampled whole. The number on `all` is the
     plain mean over the subsets, if there are items of each.
 
     Args:
         benchmark: Benchmark id.
-        policy: How failures count; equal scores are shared by all policies.
+        rule: How failures count; equal scores are shared by all rules.
         items: The items, whose answers all have gold, and those of a subset as many answers.
         evidence: What the reward model said.
         subsets: The subsets, in order.
@@ -161,7 +161,7 @@ def curve_records(
     """
     if np.isnan(evidence.scores).all():
         return
-    there = {name: _answers(items, evidence, name, policy) for name in subsets if name in items.counts}
+    there = {name: _answers(items, evidence, name, rule) for name in subsets if name in items.counts}
     parts = {name: own for name, own in there.items() if len(own.items)}
     counted = _counted(items, parts.values())
     random = bootstrap_random()
@@ -185,7 +185,7 @@ def curve_records(
             if not np.isnan(value):
                 interval = bootstrap_interval(value, spread.get(metric, np.empty(0)), count)
                 formula = f"{benchmark}/{'best-of-k' if metric.startswith('best') else metric}@1"
-                yield make_record(benchmark, policy, metric, scope, value, part, formula, interval, 1.0)
+                yield make_record(benchmark, rule, metric, scope, value, part, formula, interval, 1.0)
 
 
 def _numbers(

@@ -34,7 +34,7 @@ def language_composition(counts: Counts, languages: Sequence[str]) -> Compositio
     """What sections, languages and their means are made of (`get_scores` in `analysis/plot_utils.py`, and table 2).
 
     Args:
-        counts: Number of contests of each kind; subsets are named `<language>/<subset of RewardBench>`.
+        counts: Number of comparisons of each kind; subsets are named `<language>/<subset of RewardBench>`.
         languages: The languages that means are over; one is absent unless all of them have the number.
 
     Returns:

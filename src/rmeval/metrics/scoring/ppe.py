@@ -15,7 +15,7 @@ from rmeval.metrics.records import make_record
 from rmeval.metrics.stats.correlation import kendall, pearson, spearman
 from rmeval.metrics.stats.intervals import bootstrap_interval, bootstrap_random
 from rmeval.metrics.stats.ratings import bradley_terry
-from rmeval.types import FloatArray, IntArray, Policy, Record
+from rmeval.types import FloatArray, IntArray, Record, ScoreRule
 
 __all__ = [
     "METRICS",
@@ -58,13 +58,13 @@ class Battles:
 
 
 def battles_of(items: ItemTable, evidence: EvidenceTable) -> Battles:
-    """The battles of items with two answers whose `Response.source` differ, and one contest between them."""
+    """The battles of items with two answers whose `Response.source` differ, and one comparison between them."""
     names: dict[str, int] = {}
     found: list[tuple[IntArray, FloatArray]] = []
     for (sides, winner), positions in items.by(
         lambda shape: (
             tuple(one.source for one in shape.responses),
-            tuple((contest.members, contest.gold) for contest in shape.contests),
+            tuple((comparison.members, comparison.gold) for comparison in shape.comparisons),
         )
     ):
         if len(sides) != 2 or None in sides or sides[0] == sides[1] or len(winner) != 1:
@@ -187,11 +187,11 @@ def brier_score(human: FloatArray, ratings: FloatArray) -> float:
 
 
 def ranking_records(
-    benchmark: str, policy: Policy, items: ItemTable, evidence: EvidenceTable, formula: str, intervals: bool = True
+    benchmark: str, rule: ScoreRule, items: ItemTable, evidence: EvidenceTable, formula: str, intervals: bool = True
 ) -> Iterator[Record]:
     """A record of each of `METRICS`: rankings of the models that wrote the answers, by people and by a reward model.
 
-    All battles count, human ties too; equal scores are a draw. A battle without a score is a draw where the policy
+    All battles count, human ties too; equal scores are a draw. A battle without a score is a draw where the rule
     counts failures as losses, as it says nothing of either model, and else is left out of the reward model's ranking.
     With a reward model that tells no models apart all correlations are 0.
     Ratings are Bradley and Terry's, see `bradley_terry`. Problems are resampled whole; `confidence_agreement`,
@@ -200,7 +200,7 @@ def ranking_records(
 
     Args:
         benchmark: Benchmark id.
-        policy: How failures count.
+        rule: How failures count.
         items: The items.
         evidence: What the reward model said.
         formula: What a formula's name begins with; the metric and a version follow.
@@ -213,7 +213,7 @@ def ranking_records(
     if len(battles.names) < 3 or np.isnan(battles.judged).all():
         return
     counted = _counted(items, battles)
-    if policy.failure != "exclude":
+    if rule.failure != "exclude":
         battles = replace(battles, judged=np.where(np.isnan(battles.judged), 0.5, battles.judged))
     cluster = np.unique(items.cluster[battles.item], return_inverse=True)[1]
     clusters = int(cluster.max()) + 1
@@ -241,7 +241,7 @@ def ranking_records(
         if intervals and replicates is not None:
             interval = bootstrap_interval(value, _centred(value, replicates), clusters, proportion=False)[0]
         name = f"{formula}/{metric}@1"
-        yield make_record(benchmark, policy, metric, "all", value, counted, name, (interval, METHOD))
+        yield make_record(benchmark, rule, metric, "all", value, counted, name, (interval, METHOD))
 
 
 def _centred(value: float, replicates: FloatArray) -> FloatArray:

@@ -6,40 +6,40 @@ import numpy as np
 
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.metrics.outcomes import Outcomes, sides
-from rmeval.types import FloatArray, Policy
+from rmeval.types import FloatArray, ScoreRule
 
 __all__ = ["RECIPROCAL", "pairs_with_winner", "reciprocal_ranks"]
 
 RECIPROCAL = "reciprocal-rank"
 
 
-def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, policy: Policy) -> Outcomes:
-    """One over the rank of the winner, of each item's first contest; their mean is the mean reciprocal rank.
+def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule) -> Outcomes:
+    """One over the rank of the winner, of each item's first comparison; their mean is the mean reciprocal rank.
 
     The rank is one more than the number of members that are not below the winner, so that equal scores count against
-    it (`_calculate_MRR` in `src/evaluation/eval.py` of RewardMATH); where the policy shares ties it is the mean over
+    it (`_calculate_MRR` in `src/evaluation/eval.py` of RewardMATH); where the rule shares ties it is the mean over
     all orders of those. Of a model that compares answers, members that the winner is not preferred to are above it.
 
     Args:
         items: The items.
         evidence: What the model said.
-        policy: How ties and failures count.
+        rule: How ties and failures count.
 
     Returns:
-        A contest an item, with the tag `RECIPROCAL`.
+        A comparison an item, with the tag `RECIPROCAL`.
     """
     credit = np.full(len(items), np.nan)
     tied = np.zeros(len(items), bool)
     held = np.zeros(len(items), bool)
-    for contests, positions in items.by_contests():
-        decided = [contest for contest in contests if contest.gold is not None]
+    for comparisons, positions in items.by_comparisons():
+        decided = [comparison for comparison in comparisons if comparison.gold is not None]
         if decided and decided[0].gold is not None:
             winning, against = sides(evidence, positions, decided[0].members, decided[0].gold)
             known = ~(np.isnan(winning) | np.isnan(against)).any(axis=1)
             above, equal = (winning < against).sum(axis=1), (winning == against).sum(axis=1)
             # The mean of 1/rank over all orders of those that are equal, where ties are shared; else the last of these.
             orders = [
-                np.mean(1 / np.arange(1 + a, 2 + a + e)) if policy.tie == "share" else 1 / (1 + a + e)
+                np.mean(1 / np.arange(1 + a, 2 + a + e)) if rule.tie == "share" else 1 / (1 + a + e)
                 for a, e in zip(above.tolist(), equal.tolist(), strict=True)
             ]
             credit[positions] = np.where(known, orders, np.nan)
@@ -48,25 +48,25 @@ def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, policy: Policy) 
     item = np.flatnonzero(held).astype(np.int32)
     own = credit[held]
     failed = np.isnan(own)
-    own[failed] = np.nan if policy.failure == "exclude" else 0.0
+    own[failed] = np.nan if rule.failure == "exclude" else 0.0
     tag = np.zeros(len(item), np.int32)
     return Outcomes(item, tag, (RECIPROCAL,), own, tied[held], failed, items.subset, items.subsets, items.cluster)
 
 
-def pairs_with_winner(items: ItemTable, evidence: EvidenceTable, policy: Policy) -> Outcomes:
-    """Each item's winner against each other answer, as a contest of its own, of each item's first contest.
+def pairs_with_winner(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule) -> Outcomes:
+    """Each item's winner against each other answer, as a comparison of its own, of each item's first comparison.
 
     Args:
         items: The items.
         evidence: What the model said.
-        policy: How ties and failures count.
+        rule: How ties and failures count.
 
     Returns:
-        As many contests an item as its first contest has members besides the winner, with the tag `pair`.
+        As many comparisons an item as its first comparison has members besides the winner, with the tag `pair`.
     """
     parts: list[tuple[Codes, FloatArray]] = []
-    for contests, positions in items.by_contests():
-        decided = [contest for contest in contests if contest.gold is not None]
+    for comparisons, positions in items.by_comparisons():
+        decided = [comparison for comparison in comparisons if comparison.gold is not None]
         if decided and decided[0].gold is not None:
             winning, against = sides(evidence, positions, decided[0].members, decided[0].gold)
             margin = np.sign(winning - against)
@@ -74,7 +74,7 @@ def pairs_with_winner(items: ItemTable, evidence: EvidenceTable, policy: Policy)
     item = np.concatenate([own for own, _ in parts]) if parts else np.empty(0, np.int32)
     margin = np.concatenate([own for _, own in parts]) if parts else np.empty(0)
     failed, tied = np.isnan(margin), margin == 0
-    credit = np.where(margin > 0, 1.0, np.where(tied & (policy.tie == "share"), 0.5, 0.0))
-    credit[failed] = {"loss": 0.0, "exclude": np.nan, "share": 0.5}[policy.failure]
+    credit = np.where(margin > 0, 1.0, np.where(tied & (rule.tie == "share"), 0.5, 0.0))
+    credit[failed] = {"loss": 0.0, "exclude": np.nan, "share": 0.5}[rule.failure]
     tag = np.zeros(len(item), np.int32)
     return Outcomes(item, tag, ("pair",), credit, tied, failed, items.subset, items.subsets, items.cluster)

@@ -211,7 +211,7 @@ def section_composition(counts: Counts, weights: Mapping[str, int] = EXAMPLE_COU
     """What subsets, sections and the overall are made of.
 
     Args:
-        counts: Number of contests of each kind.
+        counts: Number of comparisons of each kind.
         weights: Weights of the subsets in their sections.
     """
     subsets = {name: pooled(counts, [name]) for name in weights}

@@ -12,7 +12,7 @@ from rmeval.metrics.composition import Composition, Counts, Shares, mixed, poole
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import make_record
 from rmeval.metrics.stats.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
-from rmeval.types import STYLES, Contest, Evidence, FloatArray, Item, Policy, Record, Response
+from rmeval.types import STYLES, Comparison, Evidence, FloatArray, Item, Record, Response, ScoreRule
 
 __all__ = [
     "ANALYSES",
@@ -46,28 +46,28 @@ ANALYSES = {"refusals": {"should-respond": ("safety-response",), "should-refuse"
 """Subsets that are looked at side by side: `safety-response` has harmless prompts, `safety-refuse` harmful ones."""
 
 CONTESTS = tuple(
-    Contest((c, 3 + r), 0, f"{chosen}/{rejected}")
+    Comparison((c, 3 + r), 0, f"{chosen}/{rejected}")
     for c, chosen in enumerate(STYLES)
     for r, rejected in enumerate(STYLES)
 )
-"""The nine contests of each item: its responses are the three chosen, then the three rejected, in style order."""
+"""The nine comparisons of each item: its responses are the three chosen, then the three rejected, in style order."""
 
 
 def level_of(tag: str) -> str:
-    """`easy`, `normal` or `hard`, by which of the two styles of a contest's tag is the fancier."""
+    """`easy`, `normal` or `hard`, by which of the two styles of a comparison's tag is the fancier."""
     chosen, rejected = (STYLES.index(style) for style in tag.split("/"))
     return "easy" if chosen > rejected else "hard" if chosen < rejected else "normal"
 
 
 def credit_matrices(outcomes: Outcomes) -> FloatArray:
-    """Lays each item's nine contests out as a matrix.
+    """Lays each item's nine comparisons out as a matrix.
 
     Args:
-        outcomes: Contests tagged `<style of chosen>/<style of rejected>`.
+        outcomes: Comparisons tagged `<style of chosen>/<style of rejected>`.
 
     Returns:
         float64[n, 3, 3], rows by the style of the chosen answer, columns by that of the rejected one, in the order
-        of `STYLES`; NaN where an item lacks a contest.
+        of `STYLES`; NaN where an item lacks a comparison.
     """
     cell = {f"{row}/{column}": (r, c) for r, row in enumerate(STYLES) for c, column in enumerate(STYLES)}
     matrix = np.full((outcomes.n_items, 3, 3), np.nan)
@@ -95,13 +95,13 @@ def levels(matrix: FloatArray) -> FloatArray:
     return np.stack([easy, normal, hard, (easy + normal + hard) / 3], axis=-1)
 
 
-ALL_TAGS = frozenset(contest.tag for contest in CONTESTS)
+ALL_TAGS = frozenset(comparison.tag for comparison in CONTESTS)
 TAGS = (
     {level: frozenset(tag for tag in ALL_TAGS if level_of(tag) == level) for level in ("easy", "normal", "hard")}
     | {"average": ALL_TAGS, "overall": ALL_TAGS, GAP: frozenset(t for t in ALL_TAGS if level_of(t) != "normal")}
     | {f"cell:{tag}": frozenset({tag}) for tag in ALL_TAGS}
 )
-"""The contests that each metric is computed from."""
+"""The comparisons that each metric is computed from."""
 
 
 def styled_responses(chosen: Sequence[str], rejected: Sequence[str]) -> tuple[Response, ...]:
@@ -114,7 +114,7 @@ def styled_responses(chosen: Sequence[str], rejected: Sequence[str]) -> tuple[Re
 
 
 def style_substance_records(
-    benchmark: str, items: Sequence[Item], evidence: Mapping[str, Evidence], policy: Policy, intervals: bool = True
+    benchmark: str, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
 ) -> list[Record]:
     """Matrix, Easy, Normal, Hard, average and style gap of each domain, their macro averages, and the overall.
 
@@ -125,10 +125,10 @@ def style_substance_records(
         benchmark: Benchmark id.
         items: Items with `CONTESTS` whose subsets are those of `DOMAINS`.
         evidence: By item id.
-        policy: How ties and failures count.
+        rule: How ties and failures count.
         intervals: Whether to compute confidence intervals.
     """
-    found = outcomes(items, evidence, policy)
+    found = outcomes(items, evidence, rule)
     matrix = credit_matrices(found).reshape(-1, 9)
     random = bootstrap_random()
     scopes: dict[str, _Scope] = {}
@@ -147,7 +147,7 @@ def style_substance_records(
     return [
         make_record(
             benchmark,
-            policy,
+            rule,
             metric,
             scope,
             value,
@@ -166,7 +166,7 @@ def style_substance_composition(counts: Counts) -> Composition:
     halves = [name for name in DOMAINS["safety"] if any(subset == name for subset, _ in counts)]
     cells: dict[str, dict[str, Shares]] = {}
     for scope, subsets in (DOMAINS | ({name: (name,) for name in halves} if len(halves) > 1 else {})).items():
-        own = {contest.tag: pooled(counts, subsets, [contest.tag]) for contest in CONTESTS}
+        own = {comparison.tag: pooled(counts, subsets, [comparison.tag]) for comparison in CONTESTS}
         if all(own.values()):
             cells[scope] = own
     if all(domain in cells for domain in DOMAINS):
@@ -226,9 +226,9 @@ def _metrics(
     yield GAP, gap, bootstrap_interval(gap, spread[:, 0] - spread[:, 2], scope.clusters, proportion=False)
     if overall:
         yield "overall", float(values[-1]), bootstrap_interval(float(values[-1]), spread[:, -1], scope.clusters)
-    for k, contest in enumerate(CONTESTS):
+    for k, comparison in enumerate(CONTESTS):
         if scope.matrices is None:
             interval = bootstrap_interval(float(scope.mean[k]), scope.spread[:, k], scope.clusters)
         else:
             interval = wilson(scope.matrices[:, k], scope.outcomes.cluster)
-        yield f"cell:{contest.tag}", float(scope.mean[k]), interval
+        yield f"cell:{comparison.tag}", float(scope.mean[k]), interval

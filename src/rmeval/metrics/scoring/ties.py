@@ -10,7 +10,7 @@ import numpy as np
 from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.metrics.composition import Shares
 from rmeval.metrics.outcomes import Outcomes
-from rmeval.types import FloatArray, Policy
+from rmeval.types import FloatArray, ScoreRule
 
 __all__ = ["PARTS", "REF", "TIED", "ties_chance", "ties_outcomes", "ties_shares"]
 
@@ -40,7 +40,7 @@ class _Credit(NamedTuple):
     gap: FloatArray
 
 
-def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, policy: Policy) -> Outcomes:
+def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, rule: ScoreRule) -> Outcomes:
     """The credits that RewardBench 2's Ties composite averages (Malik et al. 2025, arXiv 2506.01937, section 3.2).
 
     As `process_single_model` and `_compute_prompt_stats` of `rewardbench/utils.py` have them. With gap the worst right
@@ -51,22 +51,22 @@ def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, policy
     * `preferred_hard`: the smaller of both gaps > spread;
     * `margin`: tanh(smaller gap / spread - 1), and 0 where both are 0.
 
-    Equal scores are no gap, by every policy. A prompt without one of its scores has failed.
+    Equal scores are no gap, by every score rule. A prompt without one of its scores has failed.
 
     Args:
         items: The items; those judged together share `group`.
         evidence: What the model said.
         subset: The subset that Ties items have; ids end in `tied:N` or `ref:N`.
-        policy: How failures count.
+        rule: How failures count.
 
     Returns:
-        A contest a credit, its tag one of `PARTS`; items of other subsets have none.
+        A comparison a credit, its tag one of `PARTS`; items of other subsets have none.
     """
     rows = list(_credits(items, evidence.scores[None], subset))
     tags = tuple(PARTS)
     gaps: FloatArray = np.concatenate([row.gap for row in rows]) if rows else np.zeros(0)
     credit: FloatArray = np.concatenate([row.credit for row in rows]) if rows else np.zeros(0)
-    credit[np.isnan(gaps)] = np.nan if policy.failure == "exclude" else 0.0
+    credit[np.isnan(gaps)] = np.nan if rule.failure == "exclude" else 0.0
     return Outcomes(
         np.array([row.position for row in rows], np.int32),
         np.array([tags.index(row.part) for row in rows], np.int32),

@@ -21,7 +21,7 @@ from rmeval.metrics.stats.bias import (
 )
 from rmeval.metrics.stats.calibration import Calibration, calibrate
 from rmeval.metrics.stats.intervals import wilson
-from rmeval.types import STYLES, FloatArray, Policy, Record
+from rmeval.types import STYLES, FloatArray, Record, ScoreRule
 
 __all__ = ["FORMULA", "Scores", "analyse", "calibration_of", "scores_by_subset"]
 
@@ -34,7 +34,7 @@ def analyse(
     items: ItemTable,
     evidence: EvidenceTable,
     counts: Mapping[str, Codes],
-    policy: Policy,
+    rule: ScoreRule,
 ) -> list[Record]:
     """What a model's decisions depend on beside what is right.
 
@@ -44,21 +44,21 @@ def analyse(
         items: The items.
         evidence: What the model said of them.
         counts: `characters` and `markdown` of the responses.
-        policy: How ties and failures count.
+        rule: How ties and failures count.
 
     Returns:
         Accuracy by length (`length` with a scope of `STRATA`), `length_balanced`, `style_controlled` with
         `style_length` and `style_markdown`; `prefers_fancier` and `same_style` where answers have styles; each of
         `analyses`; and `over_refusing` and `under_refusing` where there are refusals, always with ties shared.
     """
-    found = outcomes(items, evidence, policy)
+    found = outcomes(items, evidence, rule)
     if not len(found.credit):
         return []
     sides = sides_of(items)
     records = [
-        *_length(benchmark, policy, found, sides, counts),
-        *_style(benchmark, policy, found, sides, counts),
-        *_fancier(benchmark, policy, found, items, evidence),
+        *_length(benchmark, rule, found, sides, counts),
+        *_style(benchmark, rule, found, sides, counts),
+        *_fancier(benchmark, rule, found, items, evidence),
         *_same_style(benchmark, items, evidence, sides),
     ]
     for name, groups in analyses.items():
@@ -66,7 +66,7 @@ def analyse(
             part = found.within(*subsets)
             if not len(part.credit):
                 continue
-            records.append(_named(accuracy_record(benchmark, policy, group, part, FORMULA), name))
+            records.append(_named(accuracy_record(benchmark, rule, group, part, FORMULA), name))
             if name == "refusals":
                 # Who scores both alike prefers neither: a tie is not refusing too much and too little at once.
                 half = outcomes(items, evidence, HALF).within(*subsets)
@@ -86,38 +86,38 @@ def _wrong(record: Record, metric: str) -> Record:
 
 
 def _length(
-    benchmark: str, policy: Policy, found: Outcomes, sides: Sides, counts: Mapping[str, Codes]
+    benchmark: str, rule: ScoreRule, found: Outcomes, sides: Sides, counts: Mapping[str, Codes]
 ) -> Iterator[Record]:
     characters = counts["characters"]
     strata = strata_of(sides, characters)
     for code, name in enumerate(STRATA):
-        part = found.contests(strata == code)
+        part = found.comparisons(strata == code)
         if len(part.credit):
-            yield _named(accuracy_record(benchmark, policy, name, part.held(), FORMULA), "length")
+            yield _named(accuracy_record(benchmark, rule, name, part.held(), FORMULA), "length")
     value, interval, method = length_balanced(found, sides, characters)
     if not np.isnan(value):
         apart = (sides.better >= 0) & (characters[sides.better] != characters[sides.worse])
-        part = found.contests(apart).held()
-        yield make_record(benchmark, policy, "length_balanced", "all", value, part, FORMULA, (interval, method))
+        part = found.comparisons(apart).held()
+        yield make_record(benchmark, rule, "length_balanced", "all", value, part, FORMULA, (interval, method))
 
 
 def _style(
-    benchmark: str, policy: Policy, found: Outcomes, sides: Sides, counts: Mapping[str, Codes]
+    benchmark: str, rule: ScoreRule, found: Outcomes, sides: Sides, counts: Mapping[str, Codes]
 ) -> Iterator[Record]:
     fit = style_control(found, sides, counts["characters"], counts["markdown"])
     if fit is None:
         return
-    part = found.contests(sides.better >= 0).held()
+    part = found.comparisons(sides.better >= 0).held()
     for metric, value, interval in (
         ("style_controlled", fit.accuracy, fit.accuracy_ci),
         ("style_length", fit.length, fit.length_ci),
         ("style_markdown", fit.markdown, fit.markdown_ci),
     ):
-        yield make_record(benchmark, policy, metric, "all", value, part, FORMULA, (interval, "cluster-robust"))
+        yield make_record(benchmark, rule, metric, "all", value, part, FORMULA, (interval, "cluster-robust"))
 
 
 def _fancier(
-    benchmark: str, policy: Policy, found: Outcomes, items: ItemTable, evidence: EvidenceTable
+    benchmark: str, rule: ScoreRule, found: Outcomes, items: ItemTable, evidence: EvidenceTable
 ) -> Iterator[Record]:
     preferred, item = style_preference(evidence)
     known = ~np.isnan(preferred)
@@ -135,11 +135,11 @@ def _fancier(
         held[item[inside]] = True
         interval = wilson(preferred[inside], found.cluster[item[inside]])
         value = float(preferred[inside].mean())
-        yield make_record(benchmark, policy, "prefers_fancier", scope, value, found.select(held), FORMULA, interval)
+        yield make_record(benchmark, rule, "prefers_fancier", scope, value, found.select(held), FORMULA, interval)
 
 
 def _same_style(benchmark: str, items: ItemTable, evidence: EvidenceTable, sides: Sides) -> Iterator[Record]:
-    """Accuracy between answers of one style, where answers have styles: RM-Bench's Normal, over all contests.
+    """Accuracy between answers of one style, where answers have styles: RM-Bench's Normal, over all comparisons.
 
     It stands beside the preference for the fancier answer: ties are shared in both, and missing scores left out.
     """
@@ -148,7 +148,7 @@ def _same_style(benchmark: str, items: ItemTable, evidence: EvidenceTable, sides
         return
     style = np.concatenate([of_shape[code] for code in items.shape.tolist()])
     same = (sides.better >= 0) & (style[sides.better] >= 0) & (style[sides.better] == style[sides.worse])
-    part = outcomes(items, evidence, HALF).contests(same)
+    part = outcomes(items, evidence, HALF).comparisons(same)
     if len(part.credit):
         yield _named(accuracy_record(benchmark, HALF, "all", part.held(), FORMULA), "same_style")
 
@@ -157,11 +157,11 @@ _STYLE: dict[str | None, int] = {name: place for place, name in enumerate(STYLES
 
 
 def margins(items: ItemTable, evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
-    """Score of the better answer less that of the worse, of each contest of two, and its problem; without NaN."""
+    """Score of the better answer less that of the worse, of each comparison of two, and its problem; without NaN."""
     sides = sides_of(items)
-    contest = np.flatnonzero(sides.better >= 0)
-    margin = evidence.scores[sides.better[contest]] - evidence.scores[sides.worse[contest]]
-    item = np.searchsorted(items.offsets, sides.better[contest], side="right") - 1
+    comparison = np.flatnonzero(sides.better >= 0)
+    margin = evidence.scores[sides.better[comparison]] - evidence.scores[sides.worse[comparison]]
+    item = np.searchsorted(items.offsets, sides.better[comparison], side="right") - 1
     known = np.isfinite(margin)
     return margin[known], items.cluster[item[known]]
 
@@ -177,7 +177,7 @@ class Scores:
 
     Attributes:
         subset: The subset.
-        better: float64[n], scores of answers that some contest calls the better one; each once.
+        better: float64[n], scores of answers that some comparison calls the better one; each once.
         worse: float64[k], scores of the others.
     """
 

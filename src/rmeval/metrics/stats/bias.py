@@ -34,28 +34,28 @@ _SURE = 12.0
 
 
 class Sides(NamedTuple):
-    """The two answers of each contest, as positions in columns of responses; -1 where there are more than two."""
+    """The two answers of each comparison, as positions in columns of responses; -1 where there are more than two."""
 
     better: IntArray
     worse: IntArray
 
 
 def sides_of(table: ItemTable) -> Sides:
-    """The two sides of each contest with a winner, in the order of `Outcomes`."""
-    first = starts([sum(c.gold is not None for c in shape.contests) for shape in table.shapes], table.shape)
+    """The two sides of each comparison with a winner, in the order of `Outcomes`."""
+    first = starts([sum(c.gold is not None for c in shape.comparisons) for shape in table.shapes], table.shape)
     sides = Sides(np.full(int(first[-1]), -1, np.int64), np.full(int(first[-1]), -1, np.int64))
-    for contests, positions in table.by_contests():
-        decided = [contest for contest in contests if contest.gold is not None]
-        for number, contest in enumerate(decided):
-            if len(contest.members) == 2 and contest.gold is not None:
+    for comparisons, positions in table.by_comparisons():
+        decided = [comparison for comparison in comparisons if comparison.gold is not None]
+        for number, comparison in enumerate(decided):
+            if len(comparison.members) == 2 and comparison.gold is not None:
                 begin, places = table.offsets[positions], first[positions] + number
-                sides.better[places] = begin + contest.members[contest.gold]
-                sides.worse[places] = begin + contest.members[1 - contest.gold]
+                sides.better[places] = begin + comparison.members[comparison.gold]
+                sides.worse[places] = begin + comparison.members[1 - comparison.gold]
     return sides
 
 
 def strata_of(sides: Sides, characters: Codes) -> Codes:
-    """int32[contests]: position in `STRATA`; -1 for contests of more than two answers, or of empty ones alone."""
+    """int32[comparisons]: position in `STRATA`; -1 for comparisons of more than two answers, or of empty ones alone."""
     better, worse = characters[sides.better].astype(float), characters[sides.worse].astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = better / worse
@@ -99,9 +99,9 @@ def length_balanced(
 ) -> tuple[float, tuple[float, float] | None, str | None]:
     """The mean of the accuracy where the better answer is the longer one and of that where it is the shorter one.
 
-    Whoever goes by length alone gets one half, whichever way. Contests of equally long answers are left out. The
-    interval is made of Wilson's of both sides by `combined_interval`, with the correlation that problems with contests
-    of both kinds give them.
+    Whoever goes by length alone gets one half, whichever way. Comparisons of equally long answers are left out. The
+    interval is made of Wilson's of both sides by `combined_interval`, with the correlation that problems with
+    comparisons of both kinds give them.
 
     Returns:
         The number (NaN where one kind is not there), its interval and the interval's method.

@@ -1,4 +1,4 @@
-"""Is one model better than another? All are judged on the same contests, and problems, not contests, are the units."""
+"""Is one model better than another? All are judged on the same comparisons; the units are problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rmeval.metrics.stats.intervals import REPLICATES, bootstrap_interval, boots
 from rmeval.metrics.stats.significance import LEVEL, detectable, holm, mcnemar, needed, sign_flips
 from rmeval.types import FloatArray
 
-__all__ = ["Contested", "Difference", "compare", "number_replicates"]
+__all__ = ["Difference", "PairedOutcomes", "compare", "number_replicates"]
 
 
 SMALL = 10
@@ -27,12 +27,12 @@ SMALL = 10
 
 
 @dataclass(frozen=True)
-class Contested:
-    """The contests that several models were judged by.
+class PairedOutcomes:
+    """The comparisons that several models were judged by.
 
     Attributes:
         credit: float64[models, m], see `Outcomes.credit`; without NaN.
-        part: int32[m], position of each contest's kind in `parts`.
+        part: int32[m], position of each comparison's kind in `parts`.
         parts: The distinct kinds.
         item: int32[m], the item.
         cluster: int32[m], the underlying problem, numbered from 0 without gaps.
@@ -45,8 +45,8 @@ class Contested:
     cluster: Codes
 
     @classmethod
-    def of(cls, found: Sequence[Outcomes]) -> Contested:
-        """The contests of the same items that none of the models' outcomes leaves out."""
+    def of(cls, found: Sequence[Outcomes]) -> PairedOutcomes:
+        """The comparisons of the same items that none of the models' outcomes leaves out."""
         first = found[0]
         credit = np.stack([one.credit for one in found])
         known = ~np.isnan(credit).any(axis=0)
@@ -63,7 +63,7 @@ class Contested:
 
     @cached_property
     def counts(self) -> dict[Part, int]:
-        """Number of contests of each kind."""
+        """Number of comparisons of each kind."""
         return {part: int(n) for part, n in zip(self.parts, np.bincount(self.part), strict=True)}
 
     @cached_property
@@ -138,7 +138,7 @@ class Contested:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How two models differ in one number, on the contests that both were judged by.
+    """How two models differ in one number, on the comparisons that both were judged by.
 
     Attributes:
         first: Name of the one model.
@@ -150,9 +150,9 @@ class Difference:
         ci_method: How it was made.
         p: Two-sided p-value of cluster sign flips.
         p_holm: That, corrected for all differences that were looked at together.
-        p_mcnemar: McNemar's test of the contests decided differently, with problems taken into account.
-        only_first: Contests that go better for the first model: it alone wins them, or it ties and the other loses.
-        only_second: Contests that go better for the second.
+        p_mcnemar: McNemar's test of the comparisons decided differently, with problems taken into account.
+        only_first: Comparisons that go better for the first model: it alone wins them, or it ties and the other loses.
+        only_second: Comparisons that go better for the second.
         superiority: Of both, the share that goes better for the first; one half if neither is better; NaN if there are
             none.
         superiority_ci: Its 95% interval.
@@ -190,12 +190,12 @@ class Difference:
 
 
 def compare(
-    contested: Contested, names: Sequence[str], composition: Composition, families: Sequence[Sequence[Measure]]
+    paired: PairedOutcomes, names: Sequence[str], composition: Composition, families: Sequence[Sequence[Measure]]
 ) -> dict[Measure, list[Difference]]:
     """Compares each two models in some numbers.
 
     Args:
-        contested: The contests.
+        paired: The comparisons.
         names: Name of each model.
         composition: What the numbers are made of.
         families: Numbers that are looked at together; p-values are corrected within each family over its numbers and
@@ -204,26 +204,26 @@ def compare(
     Returns:
         For each number one difference a pair of models, in the order of `combinations`.
     """
-    replicates = contested.replicates(bootstrap_random())
+    replicates = paired.replicates(bootstrap_random())
     pairs = list(combinations(range(len(names)), 2))
     found: dict[Measure, list[Difference]] = {}
     for family in families:
-        shares = [contested.shares(composition[measure]) for measure in family]
+        shares = [paired.shares(composition[measure]) for measure in family]
         columns = (
             own[first] - own[second]
             for weights in shares
-            for own in [contested.by_cluster(weights)]
+            for own in [paired.by_cluster(weights)]
             for first, second in pairs
         )
-        p = sign_flips(columns, contested.n_clusters)
+        p = sign_flips(columns, paired.n_clusters)
         corrected = holm(p)
         rows = iter(zip(p.tolist(), corrected.tolist(), strict=True))
         for measure, weights in zip(family, shares, strict=True):
             spread = number_replicates(replicates, weights)
-            values = contested.means @ weights
+            values = paired.means @ weights
             found[measure] = [
                 _difference(
-                    contested,
+                    paired,
                     weights,
                     names,
                     pair,
@@ -256,7 +256,7 @@ def number_replicates(replicates: FloatArray, weights: FloatArray) -> FloatArray
 
 
 def _difference(
-    contested: Contested,
+    paired: PairedOutcomes,
     weights: FloatArray,
     names: Sequence[str],
     pair: tuple[int, int],
@@ -266,11 +266,11 @@ def _difference(
     p: tuple[float, float],
     tests: int,
 ) -> Difference:
-    share = weights[contested.part]
+    share = weights[paired.part]
     inside = share != 0
     # What counts against a number, as Hard does in Easy less Hard, is won by who loses it.
-    difference = (contested.credit[pair[0], inside] - contested.credit[pair[1], inside]) * np.sign(share[inside])
-    cluster = contested.cluster[inside]
+    difference = (paired.credit[pair[0], inside] - paired.credit[pair[1], inside]) * np.sign(share[inside])
+    cluster = paired.cluster[inside]
     clusters = int(np.count_nonzero(np.bincount(cluster)))
     value = float(values[pair[0]] - values[pair[1]])
     if abs(value) < 1e-12:
@@ -296,7 +296,7 @@ def _difference(
         only_second=int((~won).sum()),
         superiority=float(won.mean()) if len(won) else math.nan,
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],
-        n_items=len(np.unique(contested.item[inside])),
+        n_items=len(np.unique(paired.item[inside])),
         n_clusters=clusters,
         detectable=detectable(error, tests),
         needed=needed(clusters, error, value, tests),

@@ -147,13 +147,13 @@ def _flip_alike(column: FloatArray) -> float:
 def mcnemar(difference: FloatArray, cluster: Codes) -> float:
     """McNemar's test of paired wins and losses (McNemar 1947, Psychometrika 12:153).
 
-    Where each problem has one contest, the exact binomial test of the contests decided differently; where several
+    Where each problem has one comparison, the exact binomial test of the comparisons decided differently; where several
     share problems, Durkalski et al. 2003 (Statistics in Medicine 22:2417): (sum d)^2 / sum d^2 over problems, with d
     the wins less the losses of each, as chi-squared with one degree of freedom.
 
     Args:
         difference: float64[m], credit of one model less that of the other.
-        cluster: int32[m], the problem of each contest.
+        cluster: int32[m], the problem of each comparison.
 
     Returns:
         Two-sided p-value; 1 where nothing differs.

@@ -1,4 +1,4 @@
-"""`rmeval profile`."""
+"""`rmeval token-scores`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rmeval.cli.output import echo
 from rmeval.cli.progress import progress_bar
 from rmeval.cli.values import reader as reader_of
 
-__all__ = ["profile_command"]
+__all__ = ["token_scores_command"]
 
 
 @o.takes_model_options
-def profile_command(
+def token_scores_command(
     model: o.Model,
     conversations: o.Conversations,
     out: Annotated[Path, typer.Option("-o", "--out", help="JSONL to write: tokens and their scores.")],
@@ -28,20 +28,20 @@ def profile_command(
 ) -> None:
     """Score conversations at each token, to see where a score comes from.
 
-    rmeval profile ./my-checkpoint conversations.jsonl -o profiles.jsonl --plot profiles.png
+    rmeval token-scores ./my-checkpoint conversations.jsonl -o token-scores.jsonl --plot token-scores.png
     """
     from rmeval.api import load_model
     from rmeval.cli.logs import show_warnings
-    from rmeval.runs.token_scores import profile_file
+    from rmeval.runs.token_scores import token_scores_of_file
 
     show_warnings()
     reader = reader_of(roles, ignore_keys)
     loaded = load_model(model, **options)
     with progress_bar(loaded.name) as progress:
-        found = profile_file(loaded, conversations, out, progress, reader)
+        found = token_scores_of_file(loaded, conversations, out, progress, reader)
     echo(f"{len(found)} conversations in {out}")
     if plot is not None:
-        from rmeval.report.figures import draw_profiles
+        from rmeval.report.figures import draw_token_scores
 
-        draw_profiles(found, loaded.name, plot, "dark" if dark else "light")
+        draw_token_scores(found, loaded.name, plot, "dark" if dark else "light")
         echo(f"drawn: {plot}", err=True)
