@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from perf.models import make_small_rm
-from perf.ways import Rows, Used, Worker, has_bfloat16
-from perf.workloads import BLOCK, Workload, read_workloads
+from perf.ways import Rows, Used, Worker, has_bfloat16, padded
+from perf.workloads import BLOCK, Workload, blocks_of, read_workloads
+from rmeval.engines.prefixes import PrefixTree
+from rmeval.messages import count_of
 
 WAYS = {
     "reference": ("reference", "float32"),
@@ -28,13 +30,22 @@ WAYS = {
 BFLOAT16 = {"rmeval bf16": ("rmeval", "bfloat16")}
 
 
-def tokenised(workload: Workload, model: str) -> list[Rows]:
-    """The blocks of a workload as the model's tokenizer renders them."""
+def tokenised(workload: Workload, model: str) -> Rows:
+    """The workload as the model's tokenizer renders it."""
     from rmeval.engines.hf.render import Renderer
 
     renderer = Renderer(model, None)
-    flat = iter(renderer.render([one for block in workload.blocks for row in block for one in row]))
-    return [[[next(flat).tokens.tolist() for _ in row] for row in block] for block in workload.blocks]
+    flat = iter(renderer.render([one for row in workload.rows for one in row]))
+    return [[next(flat).tokens.tolist() for _ in row] for row in workload.rows]
+
+
+def padding(blocks: list[Rows]) -> float:
+    """Tokens that the reference's way computes for each distinct one: how many times faster rmeval can be."""
+    return sum(map(padded, blocks)) / sum(_tree(block).distinct for block in blocks)
+
+
+def _tree(rows: Rows) -> PrefixTree:
+    return PrefixTree([one for row in rows for one in row])
 
 
 Part = tuple[Rows, dict[str, Used]]
@@ -53,9 +64,7 @@ def measure(blocks: list[Rows], workers: dict[str, Worker]) -> list[Part]:
 
 def summary(parts: list[Part]) -> dict[str, Any]:
     """One row of the table."""
-    from rmeval.engines.prefixes import PrefixTree
-
-    trees = [PrefixTree([one for row in rows for one in row]) for rows, _ in parts]
+    trees = [_tree(rows) for rows, _ in parts]
     rows = [row for part, _ in parts for row in part]
     cpu = {way: sum(used[way].cpu for _, used in parts) for way in WAYS}
     limit = sum(used["dense"].cpu * tree.distinct / tree.total for (_, used), tree in zip(parts, trees, strict=True))
@@ -74,6 +83,7 @@ def summary(parts: list[Part]) -> dict[str, Any]:
         "items": len(rows),
         "tokens": total,
         "distinct": distinct,
+        "padding": padding([rows for rows, _ in parts]),
         "cpu": cpu,
         "limit": limit,
         "wall": {way: sum(used[way].wall for _, used in parts) for way in WAYS},
@@ -102,21 +112,29 @@ def page(report: dict[str, Any]) -> str:
     lines = [
         f"### {report['model']}, {report['threads']} thread{'s' if report['threads'] > 1 else ''}",
         "",
-        f"{report['machine']}; {report['versions']}. CPU seconds, of {report['blocks']} blocks of {BLOCK} neighbouring "
-        f"items of each data set, placed by seed {report['seed']} (in brackets: times faster than the reference).",
+        f"{report['machine']}; {report['versions']}. CPU seconds, of {count_of(report['blocks'], 'block')} of {BLOCK} "
+        f"neighbouring items of each data set, placed by seed {report['seed']} (in brackets: times faster than the "
+        "reference).",
         "",
-        f"| workload | items | tokens / distinct | {' | '.join(ways)} | rmeval / limit | difference | turned |",
-        f"|{'---|' * (len(ways) + 6)}",
+        f"| workload | items | tokens / distinct | padded | {' | '.join(ways)} "
+        "| rmeval / limit | difference | turned |",
+        f"|{'---|' * (len(ways) + 7)}",
     ]
     for name, found in report["workloads"].items():
         times = [f"{found['cpu'][way]:.1f} ({found['speedup'][way]:.2f})" for way in ways]
         lines.append(
-            f"| {name} | {found['items']} | {found['tokens']:,} / {found['distinct']:,} | {' | '.join(times)} | "
+            f"| {name} | {found['items']} | {found['tokens']:,} / {found['distinct']:,} | {_padding(found)} | "
+            f"{' | '.join(times)} | "
             f"{found['over_limit']:.2f} | {found['difference']:.0e} | "
             f"{', '.join(str(found['flips'][way]) for way in ways if way.startswith('rmeval'))} of {found['pairs']} |"
         )
     memory = [f"{way} {own['peak']:.0f} ({own['loaded']:.0f})" for way, own in report["memory_mb"].items()]
     return "\n".join([*lines, "", f"Peak memory in MB, in brackets after loading: {', '.join(memory)}.", ""])
+
+
+def _padding(found: dict[str, Any]) -> str:
+    whole = f" ({found['padding_of_all']:.2f})" if "padding_of_all" in found else ""
+    return f"{found['padding']:.2f}{whole}"
 
 
 def main() -> None:
@@ -135,13 +153,14 @@ def main() -> None:
         WAYS.update(BFLOAT16)
     with tempfile.TemporaryDirectory() as folder:
         model = given.model or str(make_small_rm(Path(folder) / "small-rm"))
-        workloads = [own for own in read_workloads(given.blocks, given.seed) if (given.only or "") in own.name]
+        workloads = [own for own in read_workloads() if (given.only or "") in own.name]
         workers = {way: Worker(*how[:1], model, how[1], given.threads) for way, how in WAYS.items()}
         found: dict[str, Any] = {}
         rm_bench: list[Part] = []
         for workload in workloads:
-            parts = measure(tokenised(workload, model), workers)
-            found[workload.name] = summary(parts)
+            rows = tokenised(workload, model)
+            parts = measure(blocks_of(rows, given.blocks, given.seed), workers)
+            found[workload.name] = summary(parts) | {"padding_of_all": padding([rows])}
             if workload.name.startswith("RM-Bench"):
                 rm_bench += parts
                 if len(rm_bench) > len(parts):

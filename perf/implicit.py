@@ -19,6 +19,7 @@ from typing import Any
 
 from perf.engine import machine
 from perf.workloads import BLOCK, SHARED, blocks_of
+from rmeval.messages import count_of
 
 BATCH = 8
 
@@ -43,7 +44,7 @@ def main() -> None:
     apart = max(abs(a - b) for a, b in zip(ours["scores"], theirs["scores"], strict=True))
     lines = [
         f"\n### Implicit rewards: {given.name or Path(given.policy).name}, {machine()}\n",
-        f"RM-Bench chat, {given.blocks} blocks of {BLOCK} neighbouring items, placed by seed {given.seed}, "
+        f"RM-Bench chat, {count_of(given.blocks, 'block')} of {BLOCK} neighbouring items, placed by seed {given.seed}, "
         f"{len(ours['scores'])} answers, one thread, float32. Memory in MB above weights and imports.\n",
         "| way | CPU seconds | times faster | memory | share |",
         "|---|---|---|---|---|",

@@ -32,11 +32,11 @@ class Workload:
 
     Attributes:
         name: For the table.
-        blocks: Neighbouring items.
+        rows: All items of a data set.
     """
 
     name: str
-    blocks: list[Rows]
+    rows: Rows
 
 
 def blocks_of(items: Sequence[One], count: int, seed: int) -> list[list[One]]:
@@ -53,25 +53,20 @@ def blocks_of(items: Sequence[One], count: int, seed: int) -> list[list[One]]:
     return [list(items[start : start + BLOCK]) for start in starts]
 
 
-def _items(name: str, benchmark: str, count: int, seed: int, **options: Any) -> Workload:
-    blocks = blocks_of(list(rmeval.load_benchmark(benchmark, **options).load()), count, seed)
-    return Workload(
-        name, [[[item.conversation(k) for k in range(len(item.responses))] for item in block] for block in blocks]
-    )
+def _items(name: str, benchmark: str, **options: Any) -> Workload:
+    items = rmeval.load_benchmark(benchmark, **options).load()
+    return Workload(name, [[item.conversation(k) for k in range(len(item.responses))] for item in items])
 
 
-def _best_of(count: int, seed: int) -> Workload:
+def _best_of() -> Workload:
     path = SHARED / "preferences" / "arena_bench_v1_scored.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        blocks = blocks_of([json.loads(line) for line in file], count, seed)
+        rows = [json.loads(line) for line in file]
     return Workload(
         "best of 12",
         [
-            [
-                [(Message("user", row["prompt"]), Message("assistant", one["response"])) for one in row["responses"]]
-                for row in block
-            ]
-            for block in blocks
+            [(Message("user", row["prompt"]), Message("assistant", one["response"])) for one in row["responses"]]
+            for row in rows
         ],
     )
 
@@ -84,20 +79,20 @@ def _long_prompt(responses: int = 16) -> Workload:
     row: list[Conversation] = [
         (prompt, Message("assistant", " ".join(dice.choice(words, 125)))) for _ in range(responses)
     ]
-    return Workload("prompt of 1,024, 16 answers of 128", [[row]])
+    return Workload("prompt of 1,024, 16 answers of 128", [row])
 
 
-def read_workloads(count: int, seed: int) -> list[Workload]:
-    """All workloads: of each data set `count` blocks, whose places the seed decides."""
+def read_workloads() -> list[Workload]:
+    """All workloads."""
     if not SHARED.is_dir():
-        return [_items("rm-bench-synthetic", "rm-bench-synthetic", count, seed, size=160), _long_prompt()]
+        return [_items("rm-bench-synthetic", "rm-bench-synthetic", size=160), _long_prompt()]
     rm_bench = [
-        _items(f"RM-Bench {part}", "rm-bench", count, seed, data=str(SHARED / "rm-bench" / f"{part}_filtered.json"))
+        _items(f"RM-Bench {part}", "rm-bench", data=str(SHARED / "rm-bench" / f"{part}_filtered.json"))
         for part in ("chat", "code", "safety-response")
     ]
     return [
         *rm_bench,
-        _items("LLMBar", "reward-bench", count, seed, data=str(SHARED / "rewardbench" / "llmbar.jsonl")),
-        _best_of(count, seed),
+        _items("LLMBar", "reward-bench", data=str(SHARED / "rewardbench" / "llmbar.jsonl")),
+        _best_of(),
         _long_prompt(),
     ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from perf.ways import padded
 from perf.workloads import BLOCK, blocks_of
 
 
@@ -21,3 +22,10 @@ def test_the_seed_decides_where_blocks_lie() -> None:
 
 def test_few_items_are_one_block() -> None:
     assert blocks_of("abc", 3, 0) == [["a", "b", "c"]]
+
+
+def test_the_references_batches_are_padded_to_their_longest() -> None:
+    """Batches of eight: first all first answers, then the second ones."""
+    rows = [[[1] * length, [2]] for length in (1, 2, 3, 4, 5, 6, 7, 8, 9)]
+    # First answers of the first eight items; the last first answer with seven second ones; two second ones.
+    assert padded(rows) == 8 * 8 + 8 * 9 + 2 * 1
