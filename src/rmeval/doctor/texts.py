@@ -70,9 +70,7 @@ def rendering(model: Classifier, rendered: Sequence[Rendered]) -> Iterator[Findi
     elif over := sum(len(tokens) > model.texts.limit for tokens in good):
         long = f"{over} of {len(good)} conversations are longer than the {model.texts.limit} tokens that it takes"
         if model.options.on_overlength == "error":
-            yield Finding(
-                "problem", long, "choose --on-overlength skip or truncate-left; nothing is cut by default"
-            )
+            yield Finding("problem", long, "choose --on-overlength skip or truncate-left; nothing is cut by default")
         else:
             yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
     else:
