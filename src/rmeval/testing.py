@@ -24,7 +24,7 @@ from rmeval.benchmarks.base import PAIR
 from rmeval.data.spool import windows
 from rmeval.data.tables import EvidenceTable, ItemTable, Shape
 from rmeval.errors import DataError, ModelError
-from rmeval.metrics.scoring.style_substance import CONTESTS, styled_responses
+from rmeval.metrics.scoring.style_substance import COMPARISONS, styled_responses
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import pointwise
 from rmeval.protocols.pairwise import LABEL_MASS, ODDS, VALUE
@@ -145,7 +145,7 @@ def make_items(n: int, subset: str = "chat", clusters: int | None = None, seed: 
         seed: Another seed gives other texts.
     """
     return [
-        Item(name, subset, prompt, styled_responses(_styled(right), _styled(wrong)), CONTESTS, cluster)
+        Item(name, subset, prompt, styled_responses(_styled(right), _styled(wrong)), COMPARISONS, cluster)
         for name, prompt, right, wrong, cluster in _problems(n, subset, clusters, seed)
     ]
 

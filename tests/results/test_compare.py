@@ -193,7 +193,7 @@ def test_ensembles_by_hand() -> None:
     split = ensemble("majority", members[1:]).beats
     assert split[0].tolist() == [[0.5, 0.5], [0.5, 0.5]]
     assert ensemble("majority", evidence_of(make_pairs(1), [np.nan, 1], [1, 0])).beats[0][0, 1] == 1.0
-    with pytest.raises(ValueError, match="model 2 of the ensemble gave no answer a score"):
+    with pytest.raises(ValueError, match="model 2 of the ensemble has no scores"):
         ensemble("mean", evidence_of(make_pairs(1), [0, 1], [np.nan, np.nan]))
     with pytest.raises(ValueError, match="worst combines scores"):
         ensemble("worst", [EvidenceTable(members[0].table, "x", members[0].scores, {}, {0: np.eye(2)})])

@@ -100,7 +100,7 @@ class PPECorrectness(TableBenchmark):
             responses=tuple(
                 Response(row.text(f"response_{k}"), float(score), source=model) for k, score in enumerate(scores, 1)
             ),
-            comparisons=tuple(_contests(row, scores)),
+            comparisons=tuple(_comparisons(row, scores)),
             cluster=digest([subset, prompt]),
         )
 
@@ -118,7 +118,7 @@ class PPECorrectness(TableBenchmark):
         return curve_records(self.card.id, rule, items, evidence, tuple(COUNTS), SHOWN, intervals)
 
 
-def _contests(row: Row, scores: Sequence[object]) -> Iterator[Comparison]:
+def _comparisons(row: Row, scores: Sequence[object]) -> Iterator[Comparison]:
     """A comparison for each sampled pair, the right answer first."""
     pairs = row.get("sampled_conflict_pairs")
     if not isinstance(pairs, list):

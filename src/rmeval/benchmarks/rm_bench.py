@@ -17,7 +17,7 @@ from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.scoring.style_substance import (
     ANALYSES,
-    CONTESTS,
+    COMPARISONS,
     DOMAINS,
     FORMULA,
     style_substance_composition,
@@ -138,7 +138,7 @@ def _item(row: Row, domain: str) -> Item:
         subset=domain,
         prompt=(Message("user", row.text("prompt")),),
         responses=styled_responses(chosen, rejected),
-        comparisons=CONTESTS,
+        comparisons=COMPARISONS,
         cluster=_cluster(row, domain, number),
         meta=row.meta("subset", "language", "task_id"),
     )

@@ -20,7 +20,7 @@ from rmeval.metrics.records import with_null
 from rmeval.metrics.stats.analysis import analyse
 from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
-from rmeval.metrics.stats.paired import compare as compare_contested
+from rmeval.metrics.stats.paired import compare as compare_paired
 from rmeval.metrics.stats.significance import groups, least, rank_intervals
 from rmeval.results.align import shared_evidence
 from rmeval.results.analyze import null_analyses
@@ -259,7 +259,7 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         )
     top = _headline(found.card.id, shown, settings)
     others = [measure for measure in shown if measure != top]
-    differences = compare_contested(paired, names, composition, [[top], others])
+    differences = compare_paired(paired, names, composition, [[top], others])
     order = sorted(range(len(names)), key=lambda k: -entries[k].records[top].value)
     leads = _leads(differences[top], [names[k] for k in order])
     ranked = [

@@ -24,7 +24,7 @@ from rmeval.messages import quoted, shortened
 from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.scoring.style_substance import (
     ANALYSES,
-    CONTESTS,
+    COMPARISONS,
     DOMAINS,
     FORMULA,
     style_substance_composition,
@@ -188,7 +188,7 @@ def _items(seed: int, domain: str, place: int, language: Language, twins: Twins)
             subset=twins.parts[twin] if twins.parts else domain,
             prompt=(Message("user", twins.prompts[twin]),),
             responses=styled_responses(texts[twin], texts[1 - twin]),
-            comparisons=CONTESTS,
+            comparisons=COMPARISONS,
             cluster=name,
             group=name,
             meta={"kind": twins.kind, "language": language.code, **twins.facts[twin]},
