@@ -1,4 +1,4 @@
-"""Digests: how equal things are recognised across processes and machines."""
+"""Digests that identify equal values across processes and machines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["contents_digest", "conversation_digest", "digest", "gold_digest", "i
 
 
 def digest(value: Any) -> str:
-    """32 hex digits of BLAKE2b over the value's canonical JSON (sorted keys, no spaces)."""
+    """Return 32 hex digits of BLAKE2b over the value's canonical JSON (sorted keys, no spaces)."""
     return hashlib.blake2b(_canonical(value), digest_size=16).hexdigest()
 
 
@@ -23,7 +23,7 @@ def _canonical(value: Any) -> bytes:
 
 
 def conversation_digest(conversation: Conversation, tools: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Digest of a conversation: roles, contents, and where there are any, tool calls and the like, and tools."""
+    """Digest of a conversation: roles, contents, and if present the messages' further fields and the tools."""
     messages: list[Any] = [
         [message.role, message.content, *([extras] if (extras := message.extras) else [])] for message in conversation
     ]
@@ -31,23 +31,23 @@ def conversation_digest(conversation: Conversation, tools: Sequence[Mapping[str,
 
 
 def item_digests(item: Item) -> tuple[str, ...]:
-    """The conversation digest of each response of an item that has its texts."""
+    """The conversation digest of each response of an item with texts."""
     return tuple(conversation_digest(item.conversation(index), item.tools) for index in range(len(item.responses)))
 
 
 def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Digest of what a benchmark asks: item ids with their conversation digests, in any order.
+    """Digest of a benchmark's questions: item ids with their conversation digests, in any order.
 
-    Answers are sorted within an item, because their order often tells which is right, and gold is not asked.
+    Responses are sorted within an item, because their order often reveals gold, which is not part of the questions.
     """
     return unordered_digest([name, *sorted(contents)] for name, contents in digests)
 
 
 def gold_digest(items: Iterable[tuple[Item, Sequence[str]]]) -> str:
-    """Digest of what a benchmark knows: which conversation has what gold and wins what, in any order of items.
+    """Digest of a benchmark's gold: the gold and the comparisons of each conversation, in any order of items.
 
     Args:
-        items: The items, whose texts are not needed, each with the conversation digest of each response.
+        items: The items (their texts are not needed), each with the conversation digest of each response.
     """
     return unordered_digest(_known(item, own) for item, own in items)
 
@@ -59,11 +59,11 @@ def _known(item: Item, own: Sequence[str]) -> list[Any]:
 
 
 _WEIGHT = 1.0
-"""Items had a weight once, which no number depended on; with it, the digests in run folders of that time stay valid."""
+"""A former field of items that no number depended on; it keeps the digests in older run folders valid."""
 
 
 def unordered_digest(values: Iterable[Any]) -> str:
-    """32 hex digits that are the same in whatever order the values come, without keeping them.
+    """Return 32 hex digits that do not depend on the order of the values, in constant memory.
 
     The sum of the values' 256-bit digests modulo 2^256 (the additive multiset hash of Bellare and Micciancio 1997,
     EUROCRYPT, section 5), shortened.
