@@ -176,7 +176,7 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 
 def test_rows_of_another_data_set(tmp_path: Path) -> None:
     other = {name: value for name, value in row("GPQA", 0).items() if name != "Record ID"}
-    with pytest.raises(DataError, match="none of the columns answer_index, sanitized_solution, Record ID exists"):
+    with pytest.raises(DataError, match="the row has none of the columns answer_index, sanitized_solution, Record ID"):
         list(PPECorrectness(str(written(tmp_path, [other]))).load())
 
 

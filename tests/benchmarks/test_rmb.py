@@ -200,7 +200,7 @@ def test_real_rows(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert result.record("overall").n_clusters < result.record("overall").n_items / 3
     # Of files that are here there are no counts to complain of.
     assert not any("not the whole" in note for note in result.notes)
-    assert any(note.startswith("incomplete") for note in result.notes)
+    assert any(", because incomplete: " in note for note in result.notes)
     shown = command(capsys, "show", result.path)
     assert shown.code == 0 and "bon/Helpfulness" in shown.out
 

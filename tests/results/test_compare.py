@@ -287,7 +287,7 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], scope="chat")
     with pytest.raises(RunError, match="has no score 'dpo/sum': it has score"):
         rmeval.compare([runs], variant="dpo/sum")
-    with pytest.raises(KeyError, match="there is no x or y among"):
+    with pytest.raises(KeyError, match="x or y is not among the models"):
         rmeval.compare([runs])[0].difference("x", "y")
     other = rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 30), out=tmp_path / "runs")
     (found,) = rmeval.compare([runs, other.path])
@@ -298,7 +298,7 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
     rmeval.evaluate("baseline:longest", "pairs", pairs_file(tmp_path, 30), out=tmp_path / "runs")
     (found,) = rmeval.compare([runs, tmp_path / "runs"], metric="hard")
     assert found.benchmark == "rm-bench-synthetic"
-    assert found.notes[0].startswith("pairs is left out: pairs has no hard on all: choose")
+    assert found.notes[0].startswith("pairs is excluded: pairs has no hard on all: choose")
     with pytest.raises(RunError, match="has no soft on all: choose"):
         rmeval.compare([runs, tmp_path / "runs"], metric="soft")
     with pytest.raises(RunError, match="not 2 runs of as many benchmarks"):

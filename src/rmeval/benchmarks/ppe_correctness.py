@@ -84,8 +84,8 @@ class PPECorrectness(TableBenchmark):
         subset = next((name for sign, name in _SIGNS.items() if sign in row.fields), None)
         if subset is None:
             raise DataError(
-                f"{row.where}: none of the columns {', '.join(_SIGNS)} exists, which identify the data sets: check "
-                "that it is a file of PPE"
+                f"{row.where}: the row has none of the columns {', '.join(_SIGNS)}, which identify the data sets: "
+                "check that it is a file of PPE"
             )
         scores = row.get("scores")
         if not isinstance(scores, list):

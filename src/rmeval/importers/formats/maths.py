@@ -12,7 +12,7 @@ from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.importers.formats.base import Form, Reading, Score, Verdict, has, of_steps, pair_verdict, winner_of
 from rmeval.importers.formats.index import place_holder
-from rmeval.messages import quoted
+from rmeval.messages import count_of, quoted
 from rmeval.types import Item, Response
 
 __all__ = ["FORMS"]
@@ -77,7 +77,8 @@ def _other_solutions(row: Row, item: Item, writers: Sequence[str]) -> DataError:
     if len(item.responses) != len(writers):
         hint = ": for RewardBench's math-prm give -b reward-bench" if len(writers) == 2 else ""
         return DataError(
-            f"{row.where}: the row has {len(writers)} solutions, but item {item.id} with the same problem has "
+            f"{row.where}: the row has {count_of(len(writers), 'solution')}, but item {item.id} with the same problem "
+            "has "
             f"{len(item.responses)} responses{hint}"
         )
     own = Counter(map(_writer, item.responses))
@@ -131,7 +132,8 @@ def _verdicts(row: Row, reading: Reading) -> Iterator[Verdict]:
         return
     if near := reading.index.by_prompt.get(row.text("problem"), []):
         raise DataError(
-            f"{row.where}: the wrong solutions of its {len(writers)} pairs are by other models than the wrong "
+            f"{row.where}: the wrong solutions of its {count_of(len(writers), 'pair')} are by other models than the "
+            "wrong "
             f"responses of item {near[0].id} with the same problem: correct the names, which match solutions to "
             "responses"
         )

@@ -192,7 +192,7 @@ def _name(row: Row) -> str:
 
 
 def _reward_bench_2(row: Row, reading: Reading) -> Iterator[Score]:
-    """Read a list of scores for an item, right responses first; `results` are ignored, as they are wrong for Ties."""
+    """Read a list of scores for an item, right responses first; `results` are ignored, as they do not apply to Ties."""
     item = _reward_bench_2_item(row, reading)
     if item is None:
         return
