@@ -269,7 +269,7 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         (("run", checkpoint, "-b", "pairs", "--data", ""), "--data is empty"),
         (("run", checkpoint, *pairs, pairs_file, "--revision", "v1"), "is a local folder, which has no revisions"),
         (("run", checkpoint, "-b", "rm-bench", "--data", styles, "--split", "test"), "only pairs takes --split"),
-        (("import", tmp_path / "none.json", "-b", "rm-bench", "--data", styles), "holds 2 texts"),
+        (("import", tmp_path / "none.json", "-b", "rm-bench", "--data", styles), "has 2 strings"),
     ]
     for arguments, sentence in cases:
         out = () if "-o" in arguments or arguments[0] in ("show", "score") else ("-o", tmp_path / "runs")
