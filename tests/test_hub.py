@@ -118,9 +118,7 @@ def test_a_data_set_whose_files_have_other_names(environment: dict[str, str], tm
     run = ["-m", "rmeval", "run", "baseline:longest", "-b", "reward-math", "-o", tmp_path / "runs"]
     done = process(*run, **environment)
     assert done.returncode == 0, done.stderr
-    assert (
-        "has no file data/test-00000-of-00001.parquet: using data/train-00000-of-00002.parquet, data/" in done.stderr
-    )
+    assert "has no file data/test-00000-of-00001.parquet: using data/train-00000-of-00002.parquet, data/" in done.stderr
     assert "not the whole" not in done.stdout
     again = process(*run, **environment | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"})
     assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
