@@ -79,7 +79,7 @@ def test_two_bos_and_a_text_that_ends_in_the_answer(tmp_path: Path) -> None:
     tokenizer = make_tokenizer(bos_token="<|bos|>", chat_template=open_ended, model_max_length=4096)
     folder = make_checkpoint(tmp_path / "m", tokenizer=tokenizer, max_position_embeddings=4096)
     found = examined(folder)
-    assert "48 conversations with two BOS tokens at the beginning" in texts(found, "problem")
+    assert "48 conversations begin with two BOS tokens" in texts(found, "problem")
     assert "different tokens: the template writes nothing after the answer" in texts(found, "note")
 
 
