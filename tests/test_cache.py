@@ -67,7 +67,7 @@ def test_a_change_is_noticed_before_anything_is_handed_out(files: list[Path], ho
     batches = checked([1, 2], [found])
     assert next(batches) == 1
     change(how, files)
-    with pytest.raises(ModelError, match="changed after rmeval took their digest"):
+    with pytest.raises(ModelError, match="changed after rmeval computed their digest"):
         next(batches)
 
 

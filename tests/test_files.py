@@ -118,7 +118,7 @@ def test_limits_are_set_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     assert limit("ROWS") == 7
     for wrong in ("", "-1", "many", "1e3"):
         monkeypatch.setenv("RMEVAL_MAX_ROWS", wrong)
-        with pytest.raises(RmevalError, match=r"RMEVAL_MAX_ROWS is .* set it to a whole number above zero"):
+        with pytest.raises(RmevalError, match=r"RMEVAL_MAX_ROWS is .* set it to a positive whole number"):
             limit("ROWS")
 
 

@@ -106,8 +106,8 @@ def test_several_data_sets_make_one_benchmark(environment: dict[str, str], tmp_p
         "MMLU-Pro 1 instead of 512, MATH 1 instead of 512, GPQA 1 instead of 512, IFEval 1 instead of 512, MBPP-Plus"
     )
     assert f"not the whole of PPE Correctness: {counts} 1 instead of 507 items" in done.stderr
-    assert done.stderr.count("note: fetching lmarena-ai/PPE-") == 5
-    assert "fetching" not in process(*run, **environment).stderr
+    assert done.stderr.count("note: downloading lmarena-ai/PPE-") == 5
+    assert "downloading" not in process(*run, **environment).stderr
     alone = process(*run, "--data", "lmarena-ai/PPE-GPQA-Best-of-K", **environment)
     assert alone.returncode == 0, alone.stderr
     assert "no overall: there are no items of MMLU-Pro, MATH, IFEval, MBPP-Plus" in alone.stdout + alone.stderr
@@ -118,9 +118,7 @@ def test_a_data_set_whose_files_have_other_names(environment: dict[str, str], tm
     run = ["-m", "rmeval", "run", "baseline:longest", "-b", "reward-math", "-o", tmp_path / "runs"]
     done = process(*run, **environment)
     assert done.returncode == 0, done.stderr
-    assert (
-        "has no file data/test-00000-of-00001.parquet: taking data/train-00000-of-00002.parquet, data/" in done.stderr
-    )
+    assert "has no file data/test-00000-of-00001.parquet: using data/train-00000-of-00002.parquet, data/" in done.stderr
     assert "not the whole" not in done.stdout
     again = process(*run, **environment | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"})
     assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
@@ -169,7 +167,7 @@ def test_no_hub(environment: dict[str, str], tmp_path: Path, offline: str) -> No
     assert "the data set THU-KEG/RM-Bench" in done.stderr
     assert "the hub cannot be reached" in done.stderr
     note, error = done.stderr.splitlines()
-    assert note == "note: fetching THU-KEG/RM-Bench from the hub; licence: ODC-BY (hub card)"
+    assert note == "note: downloading THU-KEG/RM-Bench from the hub; licence: ODC-BY (hub card)"
     assert error.startswith("error: ")
     pairs = process("-m", "rmeval", "run", "baseline:longest", "-b", "pairs", "--data", "foo/bar", **nowhere)
     assert (pairs.returncode, "the data set foo/bar" in pairs.stderr) == (2, True)

@@ -23,7 +23,7 @@ from rmeval.metrics.scoring.sections import (
     prior_score,
     section_scores,
 )
-from rmeval.metrics.scoring.style_substance import CONTESTS, DOMAINS, level_of, style_substance_composition
+from rmeval.metrics.scoring.style_substance import COMPARISONS, DOMAINS, level_of, style_substance_composition
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_rm_r1_on_rewardbench(published: Path) -> None:
 def test_rm_r1_on_rm_bench(published: Path) -> None:
     wanted = rm_r1(published, "rm-bench")
     shares = style_substance_composition(
-        {(subset, comparison.tag): 1 for own in DOMAINS.values() for subset in own for comparison in CONTESTS}
+        {(subset, comparison.tag): 1 for own in DOMAINS.values() for subset in own for comparison in COMPARISONS}
     )["overall", "all"]
     by_domain = {name: sum(s for (subset, _), s in shares.items() if subset in own) for name, own in DOMAINS.items()}
     by_level = {

@@ -1,4 +1,4 @@
-"""The null baselines: scores that follow from what can be counted in a response, without reading it."""
+"""Null baselines: scores computed from style counts of a response."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ NULL_SCORES: dict[str, tuple[float, Literal["characters", "markdown"]]] = {
     "shortest": (-1.0, "characters"),
     "markdown": (1.0, "markdown"),
 }
-"""Scores of the null baselines that stand beside every number: a factor, and the count that it multiplies. With ties
-shared, equal scores for all answers get exactly what random ones get on average, so that `random` needs no dice; where
-a number is no mean of comparisons its benchmark says what random ones get."""
+"""Scores of the null baselines that are shown beside every number: a factor, and the count that it multiplies.
+
+With ties shared, equal scores for all responses have the same expected value as random scores, so `random` draws no
+numbers; for numbers that are not means of comparisons, the benchmark defines the value of random scores.
+"""
 
 BASELINES = tuple(NULL_SCORES)
-"""What `baseline:NAME` takes."""
+"""The names that `baseline:NAME` accepts."""

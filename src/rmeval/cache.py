@@ -1,4 +1,4 @@
-"""Digests of files, remembered between processes, and whether the files still are what they were taken of."""
+"""Digests of files, cached between processes, and checks that the files still match their digests."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ T = TypeVar("T")
 
 
 class Sources:
-    """Some files of a folder, and the digest that they had.
+    """Some files of a folder and their digest.
 
-    Between the digest and the loading, and while a model reads weights from files that are mapped into memory, another
-    process may write to them. `check` notices that, so that no score is filed under a digest of other files.
+    Another process may write to the files between the digest and the loading, or while a model reads weights from
+    memory-mapped files. `check` detects this, so that no score is stored under the digest of other files.
 
     Attributes:
         digest: SHA-256 over the files' names and contents.
     """
 
     def __init__(self, folder: Path, find: Callable[[], Iterable[Path]]) -> None:
-        """Takes the digest of what there is now.
+        """Compute the digest of the current files.
 
         Args:
-            folder: What names are relative to.
-            find: Lists the files; it is called again where a folder has changed.
+            folder: The folder that names are relative to.
+            find: Lists the files; called again when the folder changes.
 
         Raises:
             RmevalError: What `find` raises.
         """
         self._folder = folder
         self._find = find
-        # The states first: what changes while sums are computed is noticed by the next check.
+        # Read the states first, so that the next check detects changes during the computation of sums.
         self._files = self._found()
         self._states = self._now()
         self.digest = self._digest()
 
     def check(self) -> None:
-        """Compares the files with the digest; sums are computed again only where a file's state says that it changed.
+        """Compare the files with the digest; compute sums again only for files whose state changed.
 
         Raises:
-            ModelError: If one has changed.
+            ModelError: If a file changed.
         """
         if self._now() == self._states:
             return
@@ -64,10 +64,10 @@ class Sources:
                 self._states = states
                 return
         except (OSError, RmevalError):
-            pass  # A file has gone, or the index names others.
+            pass  # A file is missing, or the index names other files.
         raise ModelError(
-            f"files of {self._folder} changed after rmeval took their digest, so that scores would be filed under the "
-            "wrong one: wait until nothing writes to them, and give the command again"
+            f"files of {self._folder} changed after rmeval computed their digest: wait until no process writes to "
+            "them, then run the command again"
         )
 
     def _found(self) -> list[Path]:
@@ -78,17 +78,17 @@ class Sources:
 
     def _digest(self) -> str:
         names = [self._name(path) for path in self._files]
-        # The sum over plain folders takes in the names of files alone; two in different folders may have the same.
+        # The digest of a plain folder contains names without folders; two files in different folders may share a name.
         inner = [name for name in names if "/" in name]
         return files_digest(self._files) + (f" in {digest(names)[:16]}" if inner else "")
 
     def _now(self) -> dict[Path, tuple[int, ...] | None]:
-        # A folder's own stamp changes when a file comes or goes that loading would prefer.
+        # The folder's stamp changes when a file that loading would prefer appears or disappears.
         return {path: stamp(path) for path in [*self._files, *(path.parent for path in self._files)]}
 
 
 def checked(batches: Iterable[T], sources: Sequence[Sources]) -> Iterator[T]:
-    """Hands out what was computed, each time after a check that it was computed of the files that the digest is of."""
+    """Yield each result after checking that it was computed from the files of the digest."""
     for batch in batches:
         for one in sources:
             one.check()
@@ -102,7 +102,7 @@ _ENDS = 1 << 16
 
 
 _FRESH = 2_000_000_000
-"""Nanoseconds for which a file may change again without another time: clocks of file systems are coarse."""
+"""Nanoseconds within which a file can change without a new time stamp: clocks of file systems are coarse."""
 
 
 _MOST = 4096
@@ -117,8 +117,8 @@ _SUMS = re.compile("[0-9a-f]{64} [0-9a-f]{64}")
 def files_digest(paths: Sequence[Path]) -> str:
     """SHA-256 over the names and SHA-256 sums of files.
 
-    Sums are remembered in `$XDG_CACHE_HOME/rmeval/sha256.json`, for a file that is the same by path, device, inode,
-    size and times, and whose beginning and end are the same; where that cannot be written, they are computed each time.
+    Sums are cached in `$XDG_CACHE_HOME/rmeval/sha256.json` for files with the same path, device, inode, size and times
+    and the same beginning and end. If the cache cannot be written, sums are computed each time.
 
     Args:
         paths: The files.
@@ -143,13 +143,13 @@ def files_digest(paths: Sequence[Path]) -> str:
 def _memory() -> Path | None:
     try:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # No HOME, and no entry of the user.
+    except RuntimeError:  # Neither HOME nor a password database entry exists.
         return None
     return Path(home) / "rmeval" / "sha256.json"
 
 
 def _read(memory: Path) -> dict[str, str]:
-    """What is remembered; a file that holds anything else is dropped."""
+    """The cached sums; a cache file with any other content is ignored."""
     try:
         with opened(memory) as file:
             found = json.loads(file.read())
@@ -163,14 +163,15 @@ def _read(memory: Path) -> dict[str, str]:
 def _write(memory: Path, fresh: Mapping[str, str]) -> None:
     with suppress(OSError):
         memory.parent.mkdir(parents=True, exist_ok=True)
-        # Read again: another process may have written meanwhile. The oldest come first, and go first.
+        # Read again, as another process may have written in the meantime. The oldest entries come first and are dropped
+        # first.
         known = {key: value for key, value in _read(memory).items() if key not in fresh} | dict(fresh)
         with replacing(memory) as file:
             file.write(json_bytes(dict(list(known.items())[-_MOST:])))
 
 
 def _sum(path: Path, known: Mapping[str, str]) -> tuple[str | None, str, str]:
-    """The key that a file is remembered by, its sum and that of its ends; no key where it may change unseen."""
+    """The cache key of a file, its sum and the sum of its ends; no key if it can change undetected."""
     for _ in range(_TRIES):
         with opened(path) as file:
             before = os.fstat(file.fileno())
@@ -182,7 +183,7 @@ def _sum(path: Path, known: Mapping[str, str]) -> tuple[str | None, str, str]:
             if _key(path, os.fstat(file.fileno())) == key:
                 steady = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _FRESH
                 return key if steady else None, total, ends
-    raise OSError(None, "it is being written: try again when it is whole", str(path))
+    raise OSError(None, "it is being written: try again when it is complete", str(path))
 
 
 def _key(path: Path, found: os.stat_result) -> str:
@@ -191,7 +192,7 @@ def _key(path: Path, found: os.stat_result) -> str:
 
 
 def _ends(file: BinaryIO, size: int) -> str:
-    """The sum of a file's beginning and end, which are read each time."""
+    """The sum of a file's beginning and end, which are read on every check."""
     total = hashlib.sha256(file.read(_ENDS))
     if size > _ENDS:
         file.seek(max(size - _ENDS, _ENDS))

@@ -1,13 +1,13 @@
-"""The exceptions rmeval raises on purpose.
+"""The exceptions that rmeval raises.
 
-Each one carries a single sentence for the person at the keyboard: what is wrong, where, and what to do.
+The message of each is one sentence: what is wrong, where, and what to do.
 The command line prints that sentence and exits with code 2; Python users catch `RmevalError`::
 
     RmevalError
     ├── DataError        a benchmark or a file of data cannot be used as it is
-    ├── ModelError       a model cannot be loaded or cannot be used for what was asked
+    ├── ModelError       a model cannot be loaded, or cannot be used for the task
     └── RunError         a run folder cannot be written, continued or read
-        └── DamagedError what a run folder holds is not what was written
+        └── DamagedError a file in a run folder is missing or damaged
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RmevalError(Exception):
-    """Base of every error the user can do something about.
+    """Base class of the errors that a user can resolve.
 
     Its message is one line of bounded length, in which control characters are escapes, whatever values it quotes.
     """
@@ -50,7 +50,7 @@ class DataError(RmevalError):
 
 
 class ModelError(RmevalError):
-    """A model cannot be loaded, or cannot be used for what was asked."""
+    """A model cannot be loaded, or cannot be used for the task."""
 
 
 class RunError(RmevalError):
@@ -58,44 +58,46 @@ class RunError(RmevalError):
 
 
 class DamagedError(RunError):
-    """A file of a run is missing, does not hold what was written, or belongs to another run."""
+    """A file of a run is missing, is damaged, or belongs to another run."""
 
 
 def explain_os_error(error: OSError, doing: str) -> RunError:
-    """Turns an operating system error met while writing results into a sentence.
+    """Turn an operating system error during writing into a sentence.
 
     Args:
-        error: The error the system gave.
-        doing: What was being written, such as `runs/x/journal/0001.jsonl`.
+        error: The error of the operating system.
+        doing: The file that was being written, such as `runs/x/journal/0001.jsonl`.
 
     Returns:
-        The error to raise; results written before it are kept.
+        The error to raise; results that were written before it are kept.
     """
     if error.errno in _FULL:
         return RunError(
-            f"there is no room left to write {doing} ({error.strerror}); what was scored so far is kept: "
-            "free some space, or choose another disk with -o, and give the same command again"
+            f"there is no space left to write {doing} ({error.strerror}): free some space or choose another disk with "
+            "-o, then run the same command again; existing scores are kept"
         )
     return RunError(
         f"{doing} cannot be written ({error.strerror or error}): "
-        "choose a folder you may write to with -o, or change its permissions"
+        "choose a writable folder with -o, or change the permissions"
     )
 
 
 def explain_read_error(error: OSError, path: object) -> RunError:
-    """Turns an operating system error met while reading a file of a run into a sentence."""
+    """Turn an operating system error during reading of a file in a run folder into a sentence."""
     if isinstance(error, FileNotFoundError):
-        return RunError(f"there is no file {path}: restore it from a copy, or give the command that made the run again")
+        return RunError(
+            f"there is no file {path}: restore it from a copy, or run the command that created the run again"
+        )
     if error.errno in (errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
-        return DamagedError(f"{path} is no file that can be read ({error.strerror}): move away what lies in its place")
+        return DamagedError(f"{path} is not a readable file ({error.strerror}): move it away")
     return RunError(f"{path} cannot be read ({error.strerror or error}): check its permissions")
 
 
 def reason_of(error: BaseException) -> str:
-    """What an error of another package says, as a part of a sentence of ours: one line, without its full stop.
+    """Shorten an error of another package to one line without a full stop, for use in a message of rmeval.
 
-    That is its first line, and where this only announces what follows (it ends in a colon) the next one too. Escape
-    codes for colours are left out, and what is longer than a few lines of a terminal is cut at a word.
+    This is its first line, and the next one too if the first ends in a colon. Escape codes for colours are removed, and
+    longer text is cut after a word.
     """
     lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines() if line.strip()]
     if not lines:

@@ -1,4 +1,4 @@
-"""Extras: what an optional dependency is installed by."""
+"""Errors for missing optional dependencies."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["need_extra"]
 
 
 def need_extra(error: ImportError, what: str, extra: str = "hf") -> RmevalError:
-    """The error to raise where a package of an optional group is missing."""
+    """Return the error for a missing package of an extra."""
     return RmevalError(f"{what} needs the package {error.name}: pip install 'rmeval[{extra}]'")

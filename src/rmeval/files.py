@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, never through a link, and without leaving anything behind."""
+"""Atomic writing of files, without following links or leaving temporary files."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from typing import Any, BinaryIO, TextIO
 
 try:
     import fcntl
-except ImportError:  # Windows, where leftovers are not recognised.
+except ImportError:  # On Windows, leftover drafts are not detected.
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["json_bytes", "new_file", "opened", "replacing", "replacing_text", "stamp", "sweep"]
 
 _LONGEST = 200
-"""Bytes of a target's name that its draft's name takes over: names end at 255."""
+"""Bytes of the target's name in its draft's name; file systems limit names to 255 bytes."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` when the block ends, and is removed when the block fails.
+    """Open a new file that replaces `path` when the block ends and is removed when the block fails.
 
-    The draft lies beside the target under a random name, is created anew (nothing is followed or overwritten), and is
-    locked while it is written, so that the next writer of the same target recognises a draft whose process has died
-    and removes it. A target that is a link is replaced itself; what it points to stays.
+    The draft is a new file with a random name beside the target (no link is followed, no file overwritten). It is
+    locked while it is written, so that the next writer of the same target detects and removes the draft of a dead
+    process. If the target is a link, the link itself is replaced; the file that it points to stays.
 
     Args:
         path: The file to write.
 
     Raises:
-        OSError: If it cannot be written; what was there before is still there then.
+        OSError: If the file cannot be written; the existing file stays unchanged.
     """
     sweep(path)
     draft, raw = _draft(path)
@@ -54,12 +54,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def _draft(path: Path) -> tuple[Path, io.FileIO]:
-    """A new file beside the target, locked as one that is being written."""
+    """Create a locked draft beside the target."""
     while True:
         draft = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}.tmp")
         raw = new_file(draft)
         try:
-            # Another writer of the same target may take it for left behind, as long as it is not locked.
+            # Until it is locked, another writer of the same target may remove it as a leftover.
             if _locked(raw) and os.fstat(raw.fileno()).st_nlink:
                 return draft, raw
         except BaseException:
@@ -69,47 +69,47 @@ def _draft(path: Path) -> tuple[Path, io.FileIO]:
 
 
 def _locked(file: io.FileIO) -> bool:
-    """Locks a file; False where another process has locked it."""
+    """Lock a file; return False if another process holds the lock."""
     if fcntl is not None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:
-            pass  # Some network file systems have no such locks.
+            pass  # Some network file systems do not support these locks.
     return True
 
 
 def new_file(path: Path) -> io.FileIO:
-    """A file that was not there before, for reading and writing; no link is followed.
+    """Create a file for reading and writing, without following links.
 
     Raises:
-        FileExistsError: If there is anything of that name.
+        FileExistsError: If the name exists.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     return io.FileIO(os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o666), "r+")
 
 
 def opened(path: Path, links: bool = True) -> BinaryIO:
-    """Opens a regular file for reading; a folder, a pipe or a device in its place is an error and no endless wait.
+    """Open a regular file for reading; a folder, pipe or device is an error instead of an endless wait.
 
     Args:
         path: The file.
-        links: Whether it may be a link to a file.
+        links: Whether `path` may be a link to a file.
 
     Raises:
-        OSError: If it is not there, is no regular file, or cannot be read.
+        OSError: If the file does not exist, is not a regular file, or cannot be read.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return io.BufferedReader(io.FileIO(descriptor, "r"))
 
 
 def stamp(path: Path) -> tuple[int, ...] | None:
-    """What changes when a file does, which is less than its contents; None where there is none."""
+    """The identity, size and times of a file, which change when the file changes; None if it does not exist."""
     try:
         found = path.stat()
     except OSError:
@@ -119,9 +119,9 @@ def stamp(path: Path) -> tuple[int, ...] | None:
 
 @contextmanager
 def replacing_text(path: Path) -> Iterator[TextIO]:
-    """As `replacing`, for JSON and other text in UTF-8; what cannot be encoded is escaped as JSON escapes it.
+    """Like `replacing`, for JSON and other text in UTF-8; characters that cannot be encoded are escaped as in JSON.
 
-    Names that the system gives may hold bytes that are no UTF-8, which Python keeps as lone surrogates.
+    File names may contain bytes that are not UTF-8, which Python represents as lone surrogates.
     """
     with replacing(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True)
@@ -130,7 +130,7 @@ def replacing_text(path: Path) -> Iterator[TextIO]:
 
 
 def json_bytes(value: Any, **options: Any) -> bytes:
-    """JSON in UTF-8 that any reader takes: letters as they are, lone surrogates escaped, no NaN."""
+    """Encode a value as strict JSON in UTF-8: letters unescaped, lone surrogates escaped, no NaN."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, **options).encode("utf-8", "backslashreplace")
 
 
@@ -139,14 +139,14 @@ def _prefix(path: Path) -> str:
 
 
 def sweep(path: Path) -> None:
-    """Removes drafts of this target that no process writes any more."""
+    """Remove drafts of this target that no process is writing."""
     if fcntl is None:
         return
     prefix = _prefix(path)
     with suppress(OSError):
         for entry in os.scandir(path.parent):
             if _is_draft(entry.name, prefix) and entry.is_file(follow_symlinks=False):
-                # For writing, without which NFS locks nothing.
+                # NFS only locks files that are open for writing.
                 with suppress(OSError), io.FileIO(os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW), "r+") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     Path(entry.path).unlink()

@@ -1,4 +1,4 @@
-"""The Hugging Face hub: files at a commit, and its errors in one sentence each."""
+"""Files from the Hugging Face hub at a given commit, with one-sentence errors."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ RepoType = Literal["model", "dataset"]
 
 
 class HubFile(NamedTuple):
-    """A file of a hub repository in the local cache, and the full hash of the commit it was taken at."""
+    """A file of a hub repository in the local cache, and the full hash of its commit."""
 
     path: Path
     commit: str
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether `name` could be a repository on the hub: `name` or `owner/name`, and no such path here."""
+    """Whether `name` can be a repository on the hub: `name` or `owner/name`, and not a local path."""
     return (
         re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None and not name.startswith(".") and not Path(name).exists()
     )
 
 
 def is_cached(repo: str, filename: str, revision: str | None, repo_type: RepoType = "dataset") -> bool:
-    """Whether a file is in the local cache, so that nothing has to be fetched; or is known not to be on the hub."""
+    """Whether the local cache holds a file, or holds the information that the hub does not have it."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
@@ -44,22 +44,22 @@ def is_cached(repo: str, filename: str, revision: str | None, repo_type: RepoTyp
 
 
 def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: RepoType = "model") -> HubFile:
-    """Brings one file of a repository into the local cache.
+    """Download one file of a repository into the local cache.
 
     Args:
         repo: `owner/name`.
         filename: Path in the repository.
-        revision: Branch, tag or commit, a commit's first seven characters included; the default branch if None.
+        revision: Branch, tag or commit, also a commit's first seven characters; the default branch if None.
         repo_type: `model` or `dataset`.
 
     Raises:
-        ModelError: If a model's file cannot be had; the sentence says why.
-        DataError: If a data set's file cannot be had.
+        ModelError: If a model's file is not available; the message states the reason.
+        DataError: If a data set's file is not available.
     """
     try:
         from huggingface_hub import errors, hf_hub_download
 
-        # The base of what its HTTP client raises; which client that is differs from one release to the next.
+        # The base class of the errors of its HTTP client, which differs between releases.
         from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
     except ImportError as error:
         raise need_extra(error, "the hub") from error
@@ -76,19 +76,20 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
             "is not in the local cache and the hub cannot be reached: check the connection and HF_HUB_OFFLINE, "
             "or give a local path",
         ),
-        (errors.EntryNotFoundError, f"has no file {filename}: it is of a kind that cannot be used here"),
-        (errors.HFValidationError, "is no valid hub name, and there is no such path here: check the spelling"),
-        (errors.HfHubHTTPError, f"is refused by the hub: {_LOGIN}, or try again later"),
+        (errors.EntryNotFoundError, f"has no file {filename}: use a repository of a supported kind"),
+        (errors.HFValidationError, "is neither a valid hub name nor an existing path: check the spelling"),
+        (errors.HfHubHTTPError, f"is not accessible, as the hub refuses the request: {_LOGIN}, or try again later"),
         (HTTPError, _UNREACHABLE),
         (ConnectionError, _UNREACHABLE),
     )
-    # What it logs of each retry is said in one sentence at the end.
+    # One sentence at the end replaces the client's log of each retry.
     log = logging.getLogger("huggingface_hub")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
         commit = _full_commit(repo, revision, repo_type)
-        # Without a hub the client tries for half a minute; what a branch has come to be is asked even if it is cached.
+        # Without a connection the client retries for half a minute; it queries a branch's commit even if files are
+        # cached.
         known = re.fullmatch(r"[0-9a-f]{40}", commit or "") and is_cached(repo, filename, commit, repo_type)
         alone = not known and not _answers(repo, repo_type)
         path = Path(hf_hub_download(repo, filename, revision=commit, repo_type=repo_type, local_files_only=alone))
@@ -102,37 +103,37 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
 
 
 def is_absent(error: RmevalError, or_unknown: bool = False) -> bool:
-    """Whether an error of `hub_file` means that the repository has no such file.
+    """Whether an error of `hub_file` means that the repository does not have the file.
 
     Args:
         error: The error.
-        or_unknown: Whether a file that is not in the local cache counts too, where the hub cannot be reached.
+        or_unknown: Whether a file missing from the local cache counts too if the hub cannot be reached.
     """
     absent = ["EntryNotFoundError", "RemoteEntryNotFoundError"]
     return type(error.__cause__).__name__ in [*absent, *(["LocalEntryNotFoundError"] if or_unknown else [])]
 
 
 def hub_data(repo: str, filename: str, revision: str | None = None, others: Collection[str] = ()) -> list[HubFile]:
-    """A file of a data set, or where there is none of that name those that stand for it.
+    """Download a file of a data set or, if that name does not exist, the files that replace it.
 
-    Data sets come to be split into more files, or their split gets another name: then all files with the same ending
-    are taken, of the same folder and split if there are any, else of the same folder.
+    A data set may later be split into more files, or its split may get another name. Then this function returns all
+    files with the same ending in the same folder, restricted to the same split if there are any.
 
     Args:
         repo: `owner/name`.
         filename: Path in the repository.
         revision: See `hub_file`.
-        others: Files that stand for themselves alone.
+        others: Files that never replace another file.
 
     Raises:
-        DataError: If there is none, or it cannot be had.
+        DataError: If there is no such file, or it is not available.
     """
     try:
         return [hub_file(repo, filename, revision, "dataset")]
     except DataError as error:
         from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-        # What is not in the cache may well be on the hub, unless that said no when it was asked before.
+        # A file missing from the cache may exist on the hub, unless the cache records that the hub does not have it.
         absent = isinstance(error.__cause__, EntryNotFoundError) and (
             not isinstance(error.__cause__, LocalEntryNotFoundError) or is_cached(repo, filename, revision)
         )
@@ -146,12 +147,12 @@ def hub_data(repo: str, filename: str, revision: str | None = None, others: Coll
         split = wanted.name.partition("-")[0]
         if not (found := [name for name in near if name.name.partition("-")[0] == split] or near):
             raise
-    logger.warning("%s has no file %s: taking %s in its place", repo, filename, ", ".join(map(str, found)))
+    logger.warning("%s has no file %s: using %s instead", repo, filename, ", ".join(map(str, found)))
     return [hub_file(repo, str(name), commit, "dataset") for name in found]
 
 
 def _listed(repo: str, commit: str | None) -> list[str]:
-    """The files of a data set: those on the hub, or without a hub those in the local cache."""
+    """The files of a data set: those on the hub or, without a connection, those in the local cache."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -165,7 +166,7 @@ def _listed(repo: str, commit: str | None) -> list[str]:
 
 
 def _answers(repo: str, repo_type: RepoType) -> bool:
-    """Whether anything is said about a repository, if only that it is not there; a question that is asked once."""
+    """Whether the hub responds to a query about a repository, even with an error; the result is cached."""
     from huggingface_hub import HfApi, constants, errors
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
@@ -178,7 +179,7 @@ def _answers(repo: str, repo_type: RepoType) -> bool:
     return True
 
 
-_UNREACHABLE = "cannot be had because the hub cannot be reached: check the connection, or give a local path"
+_UNREACHABLE = "is not available because the hub cannot be reached: check the connection, or give a local path"
 _LOGIN = "log in with 'hf auth login' or set HF_TOKEN"
 
 
@@ -190,7 +191,7 @@ def _commit_of(path: Path) -> str | None:
 
 @contextmanager
 def offline_without_hub(repo: str, repo_type: RepoType) -> Iterator[None]:
-    """Lets the client look into the local cache at once where no hub answers; by itself it tries for half a minute."""
+    """Make the client use the local cache immediately if the hub does not respond, without half a minute of retries."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
@@ -205,7 +206,7 @@ _SHORT = re.compile(r"[0-9a-f]{7,39}")
 
 
 def _cached_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | None:
-    """The full hash that a shortened one stands for, if that commit is in the local cache."""
+    """The full hash of a shortened one, if its commit is in the local cache."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -220,7 +221,7 @@ def _cached_commit(repo: str, revision: str | None, repo_type: RepoType) -> str 
 
 
 def _full_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | None:
-    """Completes a shortened commit hash, which the hub's file addresses do not take; anything else stays as it is."""
+    """Complete a shortened commit hash, which the hub's file URLs do not accept; return anything else unchanged."""
     from huggingface_hub import HfApi, constants
 
     if revision is None or not _SHORT.fullmatch(revision):
@@ -229,7 +230,7 @@ def _full_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | 
         return known
     if constants.HF_HUB_OFFLINE:
         return revision
-    # Listing commits is tried for half a minute where nothing answers; asking for the repository fails at once.
+    # Without a connection, listing commits retries for half a minute; a query of the repository fails immediately.
     HfApi().repo_info(repo, repo_type=repo_type)
     commits = [commit.commit_id for commit in HfApi().list_repo_commits(repo, repo_type=repo_type)]
     return next((commit for commit in commits if commit.startswith(revision)), revision)

@@ -1,4 +1,4 @@
-"""Limits on what somebody else's file may cost; generous, and each can be set by an environment variable."""
+"""Limits on the memory and time that an input file may take; an environment variable sets each."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Limit:
     """A limit.
 
     Attributes:
-        default: Its value, where the environment sets none.
-        what: What is counted, for messages and documentation.
+        default: Its value, unless the environment sets another.
+        what: The unit, for messages and documentation.
     """
 
     default: int
@@ -30,13 +30,13 @@ LIMITS = {
     ),
     "FILE_BYTES": Limit(1 << 40, "bytes of one file, decompressed"),
     "COLUMNS": Limit(10_000, "columns of a table"),
-    "NESTING": Limit(100, "levels of lists and objects within one another"),
+    "NESTING": Limit(100, "levels of nested lists and objects"),
     "NAME_CHARACTERS": Limit(10_000, "characters of a name, such as an id or a subset"),
     "SUBSETS": Limit(50_000, "subsets of preference pairs"),
-    "YAML_CHARACTERS": Limit(1_000_000, "characters of a YAML file, and values in it with its aliases written out"),
+    "YAML_CHARACTERS": Limit(1_000_000, "characters of a YAML file, and values in it with aliases expanded"),
     "ALIASES": Limit(1_000, "aliases of a YAML file"),
     "TEMPLATE_SECONDS": Limit(60, "seconds for one conversation in a chat template"),
-    "TEMPLATE_CHARACTERS": Limit(100_000_000, "characters that a chat template makes of one conversation"),
+    "TEMPLATE_CHARACTERS": Limit(100_000_000, "characters that a chat template renders for one conversation"),
 }
 """Limits by name. `RMEVAL_MAX_<NAME>` in the environment sets one."""
 
@@ -50,7 +50,7 @@ def limit(name: str) -> int:
         name: One of `LIMITS`.
 
     Raises:
-        RmevalError: If the environment sets it to something that is no whole number above zero.
+        RmevalError: If the environment sets it to something other than a positive whole number.
     """
     variable = f"RMEVAL_MAX_{name}"
     value = os.environ.get(variable)
@@ -61,6 +61,6 @@ def limit(name: str) -> int:
     except ValueError:
         found = 0
     if found < 1:
-        raise RmevalError(f"{variable} is {value!r}: set it to a whole number above zero ({LIMITS[name].what})")
-    # More than that counts nothing, and is no size that Python's readers take.
+        raise RmevalError(f"{variable} is {value!r}: set it to a positive whole number ({LIMITS[name].what})")
+    # Python's readers do not accept larger sizes, and larger limits have no effect.
     return min(found, _MOST)

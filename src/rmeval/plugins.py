@@ -1,4 +1,4 @@
-"""How names become objects: built-in tables, entry points of other packages, and `file.py:Name`."""
+"""Look-up of objects by name: built-in tables, entry points of other packages, and `file.py:Name`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rmeval.messages import shortened
 __all__ = ["is_file_spec", "load_object", "one_line", "registered"]
 
 _LONGEST = 1_000
-"""Characters of an exception's message: a run keeps one for each failure."""
+"""Characters of an exception's message; a run stores one for each failure."""
 
 
 def is_file_spec(spec: str) -> bool:
@@ -26,28 +26,28 @@ def is_file_spec(spec: str) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """The kind and the message of somebody else's exception, in one line that is not long."""
+    """The type and the message of an exception of other code, on one line of bounded length."""
     return shortened(f"{type(error).__name__}: {' '.join(str(error).split())}", _LONGEST)
 
 
 def registered(group: str, builtin: Mapping[str, str]) -> dict[str, str]:
-    """Names of a group and where each lives.
+    """Return the names of a group and the object that each refers to.
 
     Args:
         group: Entry-point group that other packages add to, such as `rmeval.benchmarks`.
-        builtin: rmeval's own names, which nobody else can take over.
+        builtin: rmeval's own names, which other packages cannot replace.
 
     Returns:
-        Name to `module:Object`.
+        A mapping from name to `module:Object`.
     """
     return {entry.name: entry.value for entry in entry_points(group=group)} | dict(builtin)
 
 
 def load_object(spec: str) -> Any:
-    """Imports what `module:Object` or `path/to/file.py:Object` names.
+    """Import the object of `module:Object` or `path/to/file.py:Object`.
 
     Raises:
-        RmevalError: If the file or the name is not there, or the file or the package fails when it is run.
+        RmevalError: If the file or the name does not exist, or the import of the file or package fails.
     """
     where, _, name = spec.rpartition(":")
     if not where.endswith(".py"):
@@ -63,7 +63,7 @@ def load_object(spec: str) -> Any:
     try:
         module_spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise RmevalError(f"{where} fails when it is imported ({one_line(error)}): correct it first") from error
+        raise RmevalError(f"{where} cannot be imported ({one_line(error)}): correct the file") from error
     try:
         return getattr(module, name)
     except AttributeError:

@@ -1,4 +1,4 @@
-"""Secrets: how they are recognised, by their names or by what they look like, and kept out of what is written."""
+"""Redaction of secrets, recognised by their names or by their form."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _PART_OF_TEXT = re.compile(
     r"right|wrong|correct|incorrect|score|reward|value|answer|response|label|class)s?_tokens?$|"
     r"(^|_)(chosen|rejected|prompt|text|sort|label|score|primary|column)_keys?$"
 )
-"""Names of tokens that are pieces of text, and of keys that are names of columns."""
+"""Names with "token" or "key" that are not secrets: pieces of text, and names of columns."""
 _CERTAIN = re.compile(
     r"(^|_)(password|passwd|authorization|hf_token|auth_token|access_token|api_key|apikey|secret_key)$"
 )
-"""Names in files of rmeval's own whose values are secrets whatever they look like."""
+"""Names in rmeval's own files whose values are always secrets."""
 _BEGIN = r"(?:(?<![A-Za-z0-9])|(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4}))"
-"""Where a word begins, also after a control character that is written as its escape, and after `_`."""
+"""The beginning of a word, also after an escaped control character and after `_`."""
 _VALUES = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
     re.compile(_BEGIN + r"(hf|api_org)_[A-Za-z0-9]{20,}"),
@@ -50,23 +50,23 @@ _VALUES = (
         r"(?=[\w./+=-]{0,200}[0-9])(?=[\w./+=-]{0,200}[a-z])[\w./+=-]{12,}"
     ),
 )
-"""What secrets look like. In the last two a group keeps the name that stands before one."""
+"""Forms of secrets. In the last two, a group keeps the name before the secret."""
 _SHORTEST = 12
-"""Letters of a secret in the environment that is looked for elsewhere."""
+"""Minimum length of an environment secret that is redacted elsewhere."""
 
 
 @lru_cache(1024)
 def secret_name(name: str) -> bool:
-    """Whether an option's name says that its value is a secret, in whatever case: `HF_TOKEN`, `apiKey`, `api-key`."""
+    """Whether an option's name marks its value as a secret, in any notation: `HF_TOKEN`, `apiKey`, `api-key`."""
     plain = re.sub(r"[-. ]|(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     return _NAME.search(plain) is not None and _PART_OF_TEXT.search(plain) is None
 
 
 def secret_in(values: Mapping[str, Any]) -> str | None:
-    """The first name of a secret among options, or the name of an option with a secret in it; None without one.
+    """Return the first option whose name marks a secret or whose value contains one; None without one.
 
     Args:
-        values: Options and their values, which may hold others.
+        values: Options and their values, which may be nested.
     """
     for name, value in values.items():
         if secret_name(str(name)) or any(secret_name(key) for key in _keys(value)):
@@ -95,10 +95,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def redacted(value: Any) -> Any:
-    """A text, or the texts in lists and mappings, with a mark in the place of each secret.
+    """Replace each secret in a text, or in the texts of lists and mappings, by a mark.
 
-    Secrets are what looks like one, such as access tokens, passwords in addresses and private keys, and the values of
-    variables of the environment that have a secret's name.
+    Secrets are texts with the form of one, such as access tokens, passwords in URLs and private keys, and the values of
+    environment variables whose name marks a secret.
     """
     return _redacted(value, [secret for secret in _of_environment() if len(secret) >= _SHORTEST])
 

@@ -1,4 +1,4 @@
-"""For your own tests: models that are known, and items and evidence whose numbers are known before they are computed.
+"""Fixtures for tests: simple models, and items and evidence with known expected numbers.
 
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.metrics.scoring.style_substance import style_substance_records
@@ -24,7 +24,7 @@ from rmeval.benchmarks.base import PAIR
 from rmeval.data.spool import windows
 from rmeval.data.tables import EvidenceTable, ItemTable, Shape
 from rmeval.errors import DataError, ModelError
-from rmeval.metrics.scoring.style_substance import CONTESTS, styled_responses
+from rmeval.metrics.scoring.style_substance import COMPARISONS, styled_responses
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import pointwise
 from rmeval.protocols.pairwise import LABEL_MASS, ODDS, VALUE
@@ -37,7 +37,7 @@ _NORMAL = NormalDist()
 
 
 class Constant:
-    """Gives every answer the same score: all comparisons tie. With `nan` for its value, all fail."""
+    """A model that gives every response the same score: all comparisons tie. With the value `nan`, all fail."""
 
     kind = "testing"
 
@@ -50,17 +50,17 @@ class Constant:
         return {"model": f"constant@1 {self._value}"}
 
     def facts(self) -> dict[str, Any]:
-        """Nothing beyond the identity."""
+        """No further fields."""
         return {}
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Scores without looking."""
+        """Return the constant."""
         for batch in windows(requests, _BATCH):
             yield [pointwise.parse(request.key, self._value) for request in batch]
 
 
 class Length:
-    """Scores an answer by its length in characters; with -1 for `sign`, shorter ones are better."""
+    """A model that scores a response by its length in characters; with `sign=-1`, shorter responses score higher."""
 
     kind = "testing"
 
@@ -73,19 +73,19 @@ class Length:
         return {"model": f"length@1 {self._sign}"}
 
     def facts(self) -> dict[str, Any]:
-        """Nothing beyond the identity."""
+        """No further fields."""
         return {}
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Scores by what can be counted."""
+        """Score by style counts."""
         for batch in windows(requests, _BATCH):
             yield [pointwise.parse(request.key, self._sign * len(request.responses[0])) for request in batch]
 
 
 class Noisy:
-    """Another model with Gaussian noise on each number that it gives; probabilities stay between 0 and 1.
+    """A model that adds Gaussian noise to each score of another model; probabilities stay between 0 and 1.
 
-    The noise is drawn from the digest of the conversation, so that it is the same on every machine and in any order.
+    The noise depends on the digest of the conversation, so it is the same on every machine and in any order.
     """
 
     kind = "testing"
@@ -108,7 +108,7 @@ class Noisy:
         return self._model.facts()
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Adds noise to what the other model says; what it has no score for stays without."""
+        """Add noise to the other model's values; missing values stay missing."""
         for batch in self._model.observe(requests):
             yield [self._blur(seen) for seen in batch]
 
@@ -118,7 +118,7 @@ class Noisy:
             for name, value in seen.values.items()
             if name != ODDS
         }
-        # The noise is of the conversation, and so conversations that become the same tokens differ.
+        # The noise depends on the conversation, so conversations that become the same tokens differ.
         return replace(seen, values=values, sequence=None)
 
     def _blurred(self, value: float | tuple[float, ...], key: str, name: str) -> float | tuple[float, ...]:
@@ -126,32 +126,32 @@ class Noisy:
             return value
         own = "" if name == "score" else f" {name}"
         drawn = blake2b(f"noisy@1 {self._seed} {key}{own}".encode(), digest_size=8).digest()
-        # 52 bits and a half, which a float holds exactly: never 0 and never 1.
+        # 52 bits plus one half, which a float represents exactly: never 0 and never 1.
         place = ((int.from_bytes(drawn, "big") >> 12) + 0.5) / 2**52
         noisy = value + self._sigma * _NORMAL.inv_cdf(place)
         return min(1.0, max(0.0, noisy)) if name == VALUE else noisy
 
 
 def make_items(n: int, subset: str = "chat", clusters: int | None = None, seed: int = 0) -> list[Item]:
-    """Small items of RM-Bench's form: six answers, right and wrong in three styles, and nine comparisons.
+    """Small items of RM-Bench's form: six responses, right and wrong in three styles, and nine comparisons.
 
-    A right answer and the wrong one of the same style are equally long. Fancier styles are longer and have more
-    markdown: whoever goes by length wins all of Easy, ties on all of Normal and loses all of Hard.
+    A right response and the wrong one of the same style are equally long. Fancier styles are longer and have more
+    markdown: a model that decides by length wins all of Easy, ties on all of Normal and loses all of Hard.
 
     Args:
         n: Number of items.
         subset: Their subset; RM-Bench's are in `rmeval.metrics.scoring.style_substance.DOMAINS`.
-        clusters: Number of underlying problems, which the items take in turn; as many as items if None.
+        clusters: Number of underlying problems, assigned to the items in turn; one for each item if None.
         seed: Another seed gives other texts.
     """
     return [
-        Item(name, subset, prompt, styled_responses(_styled(right), _styled(wrong)), CONTESTS, cluster)
+        Item(name, subset, prompt, styled_responses(_styled(right), _styled(wrong)), COMPARISONS, cluster)
         for name, prompt, right, wrong, cluster in _problems(n, subset, clusters, seed)
     ]
 
 
 def make_pairs(n: int, subset: str = "all", clusters: int | None = None, seed: int = 0) -> list[Item]:
-    """Small preference pairs: a chosen and a rejected answer, equally long. Arguments as for `make_items`."""
+    """Small preference pairs: a chosen and a rejected response, equally long. Arguments as for `make_items`."""
     return [
         Item(name, subset, prompt, (Response(right, 1.0), Response(wrong, 0.0)), PAIR, cluster)
         for name, prompt, right, wrong, cluster in _problems(n, subset, clusters, seed)
@@ -161,9 +161,9 @@ def make_pairs(n: int, subset: str = "all", clusters: int | None = None, seed: i
 def _problems(
     n: int, subset: str, clusters: int | None, seed: int
 ) -> Iterator[tuple[str, tuple[Message], str, str, str]]:
-    """Id, prompt, right answer, wrong answer and cluster of each item."""
+    """Id, prompt, right response, wrong response and cluster of each item."""
     if n < 0 or (clusters is not None and clusters < 1):
-        raise DataError(f"there cannot be {n} items of {clusters} problems: give 0 or more, and 1 problem at least")
+        raise DataError(f"n is {n} and clusters {clusters}: give n of 0 or more, and clusters of 1 or more or None")
     for number in range(n):
         word = blake2b(f"items@1 {seed} {subset} {number}".encode(), digest_size=6).hexdigest()
         problem = number if clusters is None else number % clusters
@@ -187,33 +187,34 @@ def make_evidence(
     missing: float = 0.0,
     seed: int = 0,
 ) -> EvidenceTable:
-    """What a made-up model says about items, so that the numbers to expect are known.
+    """Generate evidence of a simulated model, whose expected numbers are known.
 
-    Each answer gets `margin * gold + style_bias * style + noise`: gold is 1 for right and 0 for wrong, style the
-    position of the answer's style in `STYLES` (0 where it has none), noise Gaussian with variance 1 for each answer by
-    itself. An answer that is better in gold by 1 and fancier by d styles wins with probability
+    Each response gets the score `margin * gold + style_bias * style + noise`: gold is 1 for right and 0 for wrong,
+    style is the position of the response's style in `STYLES` (0 without a style), and noise is Gaussian with variance
+    1, independent for each response. A response whose gold is larger by 1 and whose style is fancier by d steps wins
+    with probability
 
         Phi((margin + style_bias * d) / sqrt(2)),
 
     where Phi is the distribution function of the normal distribution. The margin is `sqrt(2) * Phi^-1(accuracy)`, so
-    that `accuracy` is exactly what is expected of Normal and of pairs, where d is 0. Easy is the mean over d = 1, 1
+    that `accuracy` is exactly the expected value of Normal and of pairs, where d is 0. Easy is the mean over d = 1, 1
     and 2, Hard over d = -1, -1 and -2.
 
-    With probability `tie_rate` all answers of an item get the same score, and with probability `missing` an answer has
-    none. A comparison of two answers fails with probability `1 - (1 - missing)^2`; of the others the share
-    `tie_rate` is tied; those that are left are won as above. A score rule that counts ties
-    and failures as losses is thus expected to give `(1 - missing)^2 * (1 - tie_rate)` times the above.
+    With probability `tie_rate` all responses of an item get the same score, and with probability `missing` a response
+    has no score. A comparison of two responses fails with probability `1 - (1 - missing)^2`; of the others the share
+    `tie_rate` is tied; the rest are won with the probability above. Under a score rule that counts ties and failures as
+    losses, the expected value is thus `(1 - missing)^2 * (1 - tie_rate)` times the above.
 
     Args:
-        items: Items whose answers have gold.
+        items: Items whose responses have gold.
         accuracy: Expected share of decided comparisons that are won at equal style; strictly between 0 and 1.
-        style_bias: What one step of style adds to a score, in units of the noise.
-        tie_rate: Probability that an item's answers cannot be told apart.
-        missing: Probability that an answer has no score.
+        style_bias: Increase of a score for one step of style, in standard deviations of the noise.
+        tie_rate: Probability that all responses of an item have equal scores.
+        missing: Probability that a response has no score.
         seed: Seed of the draws.
 
     Raises:
-        DataError: If a share is out of range, or an answer has no gold.
+        DataError: If a share is out of range, or a response has no gold.
     """
     if not 0 < accuracy < 1:
         raise DataError(f"accuracy is {accuracy}: give a number between 0 and 1, such as 0.999 for nearly all")
@@ -224,9 +225,9 @@ def make_evidence(
         raise DataError(f"style_bias is {style_bias} and seed {seed}: give a finite number, and a seed of 0 or more")
     table = ItemTable.of(items)
     if not len(table):
-        raise DataError("there are no items to make evidence for")
+        raise DataError("items is empty: give at least one item")
     random = np.random.default_rng(seed)
-    # All is drawn whatever the shares are: with another one, the rest stays as it was.
+    # Draw everything whatever the shares are, so that changing one leaves the other draws unchanged.
     scores: FloatArray = random.standard_normal(int(table.offsets[-1]))
     tied = random.random(len(table)) < tie_rate
     lost = random.random(len(scores)) < missing
@@ -242,7 +243,7 @@ def _expected_scores(shape: Shape, margin: float, style_bias: float) -> list[flo
     found = []
     for response in shape.responses:
         if response.gold is None:
-            raise DataError("an answer has no gold: evidence is made for items whose answers all have one")
+            raise DataError("a response has no gold: give items whose responses all have gold")
         style = STYLES.index(response.style) if response.style else 0
         found.append(margin * response.gold + style_bias * style)
     return found

@@ -82,9 +82,9 @@ def test_runs_are_compared_by_the_total(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": 0}, "concreteness entry 0: the label must be 1 or 2, the better of both, not 0"),
-        ({"label": True}, "the label must be 1 or 2, the better of both, not True"),
-        ({"bias": "colour"}, "'colour' is no bias of EvalBiasBench"),
+        ({"label": 0}, "concreteness entry 0: the label must be 1 or 2, the number of the better response, not 0"),
+        ({"label": True}, "the label must be 1 or 2, the number of the better response, not True"),
+        ({"bias": "colour"}, "'colour' is not a bias of EvalBiasBench"),
         ({"response2": 2}, "column 'response2' must be a string, not a number"),
     ],
 )
@@ -96,7 +96,7 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 def test_a_file_without_lists_of_rows(tmp_path: Path) -> None:
     file = tmp_path / "biasbench.json"
     file.write_text(json.dumps({"length bias": "none"}))
-    with pytest.raises(DataError, match=r"biasbench\.json holds no rows: it must hold at least one"):
+    with pytest.raises(DataError, match=r"biasbench\.json has no rows: add at least one"):
         list(EvalBiasBench(str(file)).load())
 
 

@@ -96,10 +96,13 @@ def test_runs_are_compared_by_the_total(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"target_scores": {"a": 1, "b": 1}}, "examples entry 0: column 'target_scores' must mark one of two answers"),
+        (
+            {"target_scores": {"a": 1, "b": 1}},
+            "examples entry 0: column 'target_scores' must mark one of two responses",
+        ),
         (
             {"target_scores": {"a": 1, "b": 0, "c": 0}},
-            "must mark one of two answers with 1 and the other with 0: correct",
+            "must mark one of two responses with 1 and the other with 0: correct",
         ),
         ({"target_scores": ["a"]}, "column 'target_scores' must be an object, not a list"),
         ({"input": 1}, "column 'input' must be a string, not a number"),
@@ -114,9 +117,9 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        ({"choices": ["a", "b"], "labels": [1, 2]}, "column 'targets' must mark one of two answers"),
-        ({"choices": ["a", 2], "labels": [1, 0]}, "column 'targets' must mark one of two answers"),
-        ({"labels": [1, 0]}, "column 'targets' must mark one of two answers"),
+        ({"choices": ["a", "b"], "labels": [1, 2]}, "column 'targets' must mark one of two responses"),
+        ({"choices": ["a", 2], "labels": [1, 0]}, "column 'targets' must mark one of two responses"),
+        ({"labels": [1, 0]}, "column 'targets' must mark one of two responses"),
         (None, "column 'targets' must be an object, not null"),
     ],
 )
@@ -128,7 +131,9 @@ def test_wrong_targets(targets: Any, message: str, tmp_path: Path) -> None:
 
 def test_a_file_of_no_kind(tmp_path: Path) -> None:
     task(tmp_path / "mine.json", [example("other", 0)])
-    with pytest.raises(DataError, match=r"mine\.json does not say which part it is: .* one of harmless, helpful"):
+    with pytest.raises(
+        DataError, match=r"mine\.json does not name a part of the benchmark: .* one of harmless, helpful"
+    ):
         list(HHHAlignment(str(tmp_path / "mine.json")).load())
 
 

@@ -130,7 +130,7 @@ def test_published_outputs_are_imported(tmp_path: Path, capsys: pytest.CaptureFi
     assert run.manifest["model"]["name"] == "some/model"
     file.write_text("".join(json.dumps(row | {"judgments": [{"judgment": {}}]}) + "\n" for row in found))
     wrong = command(capsys, "import", file, "-b", "judgebench", "--data", data, "-o", tmp_path / "other")
-    assert (wrong.code, "line 1: these judgments hold neither scores of both answers nor a decision" in wrong.err) == (
+    assert (wrong.code, "the judgments contain neither scores of both responses nor a decision" in wrong.err) == (
         2,
         True,
     )

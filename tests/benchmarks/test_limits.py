@@ -30,21 +30,21 @@ def parquet(path: Path, **columns: Any) -> None:
         ("ROWS", 8, "a.jsonl", ROWS, r"a.jsonl has more than 8 lines: split it, or set RMEVAL_MAX_ROWS"),
         ("ROWS", 8, "a.jsonl", b"\n" * 9 + ROWS, "a.jsonl has more than 8 lines"),
         ("ROWS", 8, "a.csv", b"a\n" * 9, "a.csv has more than 8 lines"),
-        ("LINE_BYTES", 9, "a.jsonl", ROWS, "a.jsonl line 1: it is longer than 9 characters.*RMEVAL_MAX_LINE_BYTES"),
+        ("LINE_BYTES", 9, "a.jsonl", ROWS, "a.jsonl line 1 has more than 9 characters.*RMEVAL_MAX_LINE_BYTES"),
         (
             "LINE_BYTES",
             99,
             "a.jsonl.gz",
             gzip.compress(b"x" * 10_000, mtime=0),
-            "a.jsonl.gz line 1: it is longer than 99",
+            "a.jsonl.gz line 1 has more than 99",
         ),
         ("LINE_BYTES", 40, "a.json", b"[\n" + b" " * 39 + b"\n" + b'{"a": 1}' * 9, "is one document of more than 40"),
-        ("LINE_BYTES", 2000, "a.jsonl", b"\n" * 30, "a.jsonl line 21: nothing but white space goes on"),
+        ("LINE_BYTES", 2000, "a.jsonl", b"\n" * 30, "a.jsonl line 21: too many blank lines"),
         ("LINE_BYTES", 50, "a.csv", b'a\n"' + b"x\n" * 50, "a.csv line 25: a row is longer than 50 characters"),
         ("LINE_BYTES", 50, "a.csv", b"a,b\n" + b'"x\n",' * 50, "a.csv line 11: a row is longer than 50 characters"),
-        ("FILE_BYTES", 98, "a.jsonl", ROWS, "a.jsonl holds more than 98 bytes of text.*RMEVAL_MAX_FILE_BYTES"),
-        ("FILE_BYTES", 98, "a.jsonl.gz", gzip.compress(ROWS, mtime=0), "a.jsonl.gz holds more than 98 bytes"),
-        ("FILE_BYTES", 98, "a.jsonl.zst", pa.compress(ROWS, "zstd", asbytes=True), "a.jsonl.zst holds more than 98"),
+        ("FILE_BYTES", 98, "a.jsonl", ROWS, "a.jsonl has more than 98 bytes of text.*RMEVAL_MAX_FILE_BYTES"),
+        ("FILE_BYTES", 98, "a.jsonl.gz", gzip.compress(ROWS, mtime=0), "a.jsonl.gz has more than 98 bytes"),
+        ("FILE_BYTES", 98, "a.jsonl.zst", pa.compress(ROWS, "zstd", asbytes=True), "a.jsonl.zst has more than 98"),
         ("COLUMNS", 2, "a.jsonl", b'{"a": 1, "b": 2, "c": 3}\n', r"line 1: the row has 3 columns, more than 2"),
         ("COLUMNS", 2, "a.csv", b"a,b,c\n1,2,3\n", "a.csv line 1: there are 3 columns, more than 2"),
         ("NESTING", 3, "a.jsonl", b'{"a": [[[]]]}\n', "a.jsonl line 1: lists and objects are nested more than 3 deep"),
@@ -73,7 +73,7 @@ def test_rows_that_fit_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("ROWS", 8, "has 9 rows, more than 8: split it, or set RMEVAL_MAX_ROWS"),
         ("COLUMNS", 1, "has 2 columns, more than 1"),
         ("NESTING", 2, "its columns are nested more than 2 deep"),
-        ("LINE_BYTES", 5_000, "holds rows of more than 5,000 bytes"),
+        ("LINE_BYTES", 5_000, "has rows of more than 5,000 bytes"),
     ],
 )
 def test_limits_of_parquet(
@@ -93,7 +93,7 @@ def test_a_row_that_shares_a_text_with_itself(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "a.parquet").stat().st_size < 10_000
     assert max(len(fields["a"]) for fields, _ in iterate_fields(tmp_path / "a.parquet")) == 281
     monkeypatch.setenv("RMEVAL_MAX_LINE_BYTES", "20000000")
-    with pytest.raises(DataError, match="holds rows of more than 20,000,000 bytes"):
+    with pytest.raises(DataError, match="has rows of more than 20,000,000 bytes"):
         list(iterate_fields(tmp_path / "a.parquet"))
 
 
@@ -102,7 +102,7 @@ def test_a_list_of_nulls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     parquet(tmp_path / "a.parquet", a=lists)
     assert len(list(iterate_fields(tmp_path / "a.parquet"))) == 1
     monkeypatch.setenv("RMEVAL_MAX_LINE_BYTES", "1000000")
-    with pytest.raises(DataError, match="holds rows of more than 1,000,000 bytes"):
+    with pytest.raises(DataError, match="has rows of more than 1,000,000 bytes"):
         list(iterate_fields(tmp_path / "a.parquet"))
 
 

@@ -104,8 +104,8 @@ def test_runs_are_compared_by_the_mean_of_five(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": 3}, "entry 0: the label must be 1 or 2, the better of both, not 3: correct it"),
-        ({"label": "1"}, "the label must be 1 or 2, the better of both, not '1'"),
+        ({"label": 3}, "entry 0: the label must be 1 or 2, the number of the better response, not 3: correct it"),
+        ({"label": "1"}, "the label must be 1 or 2, the number of the better response, not '1'"),
         ({"output_2": None}, "column 'output_2' must be a string, not null"),
         ({"input": ["What?"]}, "column 'input' must be a string, not a list"),
     ],
@@ -120,7 +120,7 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 def test_a_file_of_no_set(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text(json.dumps([row("Natural", 0)]))
-    with pytest.raises(DataError, match=r"does not say which part it is: .* one of Natural, Neighbor, GPTInst"):
+    with pytest.raises(DataError, match=r"does not name a part of the benchmark: .* one of Natural, Neighbor, GPTInst"):
         list(LLMBar(str(file)).load())
 
 

@@ -120,26 +120,26 @@ def test_dots_of_a_name_stay() -> None:
         ("a.csv", CSV.decode().encode("utf-16-le"), "a.csv is not UTF-8 text but UTF-16"),
         ("a.json", LINES + b'{"a": \n', "a.json line 3: broken JSON"),
         ("a.json", b'{"a": 1} {"a"', "a.json line 1: broken JSON"),
-        ("a.json.gz", gzip.compress(b"", mtime=0), "a.json.gz holds no rows"),
+        ("a.json.gz", gzip.compress(b"", mtime=0), "a.json.gz has no rows"),
         ("a.jsonl", b"", "a.jsonl is empty"),
-        ("a.jsonl", b"\n\n", "a.jsonl holds no rows"),
-        ("a.json", b"[]", "a.json holds no rows"),
+        ("a.jsonl", b"\n\n", "a.jsonl has no rows"),
+        ("a.json", b"[]", "a.json has no rows"),
         ("a.jsonl", b'{"a": 1}\n{"a": 2}\n{"a": \n', "a.jsonl line 3: broken JSON"),
         ("a.json", b'[\n{"a": 1},\n{"a" 2}\n]', "a.json line 3: broken JSON"),
-        ("a.json", b'{"a": 1}', "must hold a list of objects, not an object"),
+        ("a.json", b'{"a": 1}', "must contain a list of objects, not an object"),
         ("a.jsonl", b"[1]\n", "a.jsonl line 1: a row must be a JSON object, not a list"),
-        ("a.csv", b"a,b\n1,2,3\n", "a.csv line 2: this row has not as many fields"),
-        ("a.parquet", b"nonsense", "is no parquet file"),
+        ("a.csv", b"a,b\n1,2,3\n", "a.csv line 2: the row and the header have different numbers of fields"),
+        ("a.parquet", b"nonsense", "is not a parquet file"),
         ("a.jsonl", b"\xff\xfe\x00", "is not UTF-8 text"),
         ("a.json", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
         ("a.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
         ("a.csv", b'a,b\n1,"2\n3,4\n', "a.csv is broken CSV"),
         ("a.csv", b"a,a\n1,2\n", "a.csv line 1: two columns have the name 'a'"),
         ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 99, mtime=0)[:-9], "a.jsonl.gz is cut short"),
-        ("a.jsonl", b'{"a": "\\ud800"}\n', "a.jsonl line 1: there is half of a surrogate pair"),
+        ("a.jsonl", b'{"a": "\\ud800"}\n', "a.jsonl line 1: a string contains half of a surrogate pair"),
         ("a.json", b"[" * 100_000, "a.json: .* nested more than 100 deep"),
         ("a.json", b'[{"a": ' + b"1" * 5000 + b"}]", "a.json"),
-        ("a.xlsx", b"PK", "is of a kind that cannot be read"),
+        ("a.xlsx", b"PK", "has an unsupported format"),
     ],
 )
 def test_bad_files_say_what_and_where(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
@@ -151,14 +151,14 @@ def test_bad_files_say_what_and_where(tmp_path: Path, name: str, content: bytes,
 def test_missing_file_and_folder_without_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file"):
         read_rows(tmp_path / "nothing.jsonl")
-    with pytest.raises(DataError, match="holds no file that can be read"):
+    with pytest.raises(DataError, match="contains no supported file"):
         find_files(tmp_path)
 
 
 def test_missing_column_names_those_there_are(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"prompt": "a", "good": "b"}\n')
     (row,) = read_rows(tmp_path / "a.jsonl")
-    with pytest.raises(DataError, match=r"a.jsonl line 1: column 'chosen' is missing \(there are prompt, good\)"):
+    with pytest.raises(DataError, match=r"a.jsonl line 1: column 'chosen' is missing \(the columns are prompt, good\)"):
         row.text("chosen")
     with pytest.raises(DataError, match="column 'good' must be a list of strings, not a string"):
         row.texts("good")
@@ -178,13 +178,13 @@ def test_lists_of_rows_within_an_object(tmp_path: Path) -> None:
     rows = list(iterate_rows(file, nested=True))
     assert [row.get("a") for row in rows] == [1, 2, 3]
     assert rows[2].where == f"{file} two entry 0"
-    with pytest.raises(DataError, match="must hold a list of objects, not an object"):
+    with pytest.raises(DataError, match="must contain a list of objects, not an object"):
         list(iterate_rows(file))
     file.write_text(json.dumps({"one": [{"a": 1}, 2]}))
     with pytest.raises(DataError, match="one entry 1: a row must be a JSON object, not a number"):
         list(iterate_rows(file, nested=True))
     file.write_text(json.dumps({"one": [], "keywords": ["a"]}))
-    with pytest.raises(DataError, match="holds no rows"):
+    with pytest.raises(DataError, match="has no rows"):
         list(iterate_rows(file, nested=True))
 
 
@@ -201,7 +201,9 @@ def test_a_folder_on_the_way_to_the_files_will_do(tmp_path: Path, inside: str) -
 def test_names_in_paths() -> None:
     assert name_in(Path("other/deep/helpful/task.json"), ("helpful", "other")) == "helpful"
     assert name_in(Path("helpful/other.jsonl.gz"), ("helpful", "other")) == "other"
-    with pytest.raises(DataError, match="does not say which part it is: name it, or the folder it is in, after one of"):
+    with pytest.raises(
+        DataError, match="does not name a part of the benchmark: name the file or its folder after one of"
+    ):
         name_in(Path("helpful/some/where/tasks.json"), ("helpful", "other"))
 
 

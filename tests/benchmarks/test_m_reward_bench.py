@@ -111,7 +111,7 @@ def test_one_language_has_its_subsets(tmp_path: Path) -> None:
     mean = np.average([part.value for part in inside], weights=[part.weight for part in inside])
     assert found["category", f"{GERMAN}/Reasoning"].value == pytest.approx(mean)
     assert benchmark.notes(items) == [
-        "means are over deu_Latn, and not over all 23 languages as published ones are",
+        "means are over deu_Latn, and not over all 23 languages like the published ones",
         "not the whole of M-RewardBench: deu_Latn 92 instead of 2869 items",
     ]
 
@@ -187,14 +187,16 @@ def test_the_language_of_a_row(tmp_path: Path) -> None:
     placed.write_text(json.dumps(rows[:1]))
     assert [item.subset for item in MRewardBench(str(placed)).load()] == ["deu_Latn/math-prm"]
     file.write_text(json.dumps(rows[0]))
-    with pytest.raises(DataError, match=r"some\.jsonl does not say which part it is: .* one of arb_Arab, ces_Latn"):
+    with pytest.raises(
+        DataError, match=r"some\.jsonl does not name a part of the benchmark: .* one of arb_Arab, ces_Latn"
+    ):
         list(MRewardBench(str(file)).load())
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"source": "maple-de2en-easy"}, "'maple-de2en-easy' is no subset of RewardBench"),
+        ({"source": "maple-de2en-easy"}, "'maple-de2en-easy' is not a subset of RewardBench"),
         ({"source": None}, "column 'source' must be a string, not null"),
         ({"chosen": ["a"]}, "column 'chosen' must be a string, not a list"),
     ],

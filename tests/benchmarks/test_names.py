@@ -82,7 +82,7 @@ def test_a_name_has_a_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     file.write_text(json.dumps(pair_rows(1)[0] | {"id": "x" * 100}))
     assert next(iter(load_benchmark("pairs", str(file)).load())).id == "x" * 100
     monkeypatch.setenv("RMEVAL_MAX_NAME_CHARACTERS", "99")
-    with pytest.raises(DataError, match="column 'id' must be a name, and holds 100 characters, more than 99"):
+    with pytest.raises(DataError, match="column 'id' must be a name, but has 100 characters, more than 99"):
         list(load_benchmark("pairs", str(file)).load())
 
 
@@ -166,5 +166,5 @@ def test_a_prompt_without_messages_that_was_written_as_text(text: str, tmp_path:
     file.write_text(json.dumps(pair_rows(1)[0] | {"chosen": text}))
     assert list(load_benchmark("pairs", str(file)).load())
     file.write_text(json.dumps(pair_rows(1)[0] | {"prompt": text}))
-    with pytest.raises(DataError, match="column 'prompt' is an empty list that was written as text: add its messages"):
+    with pytest.raises(DataError, match="column 'prompt' is an empty list written as text: add messages"):
         list(load_benchmark("pairs", str(file)).load())

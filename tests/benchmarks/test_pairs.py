@@ -86,13 +86,13 @@ def test_columns_and_subsets(tmp_path: Path) -> None:
             {"prompt": "p", "chosen": 1, "rejected": "b"},
             "column 'chosen' must be a string or a list of messages, not a number",
         ),
-        ({"prompt": "p", "chosen": ["a"], "rejected": ["b"]}, "column 'chosen' must hold messages like"),
+        ({"prompt": "p", "chosen": ["a"], "rejected": ["b"]}, "column 'chosen' must contain messages like"),
         (
             {"chosen": say("user: a", "assistant: x"), "rejected": say("user: b", "assistant: y")},
-            "chosen and rejected do not answer the same conversation",
+            "chosen and rejected belong to different conversations",
         ),
         ({"chosen": say("user: a"), "rejected": say("user: a")}, "must end with a message of the role assistant"),
-        ({"chosen": say("assistant: a"), "rejected": say("assistant: b")}, "there is no prompt before the answer"),
+        ({"chosen": say("assistant: a"), "rejected": say("assistant: b")}, "there is no prompt before the response"),
     ],
 )
 def test_bad_rows(tmp_path: Path, row: dict[str, Any], sentence: str) -> None:
@@ -103,7 +103,7 @@ def test_bad_rows(tmp_path: Path, row: dict[str, Any], sentence: str) -> None:
 def test_bad_settings(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="pairs needs data"):
         list(load_benchmark("pairs").load())
-    with pytest.raises(DataError, match="--columns knows prompt, chosen"):
+    with pytest.raises(DataError, match=r"--columns has no .*: choose from prompt, chosen"):
         Pairs("p", columns={"winner": "a"})
     row = {"id": 1, "prompt": "p", "chosen": "a", "rejected": "b"}
     load(tmp_path, [row, row | {"id": 2}, row])
@@ -119,7 +119,7 @@ def test_bad_settings(tmp_path: Path) -> None:
     ("columns", "sentence"),
     [
         ({"subset": "topic"}, "column 'topic' is missing"),
-        ({"chosen": "rejected"}, "--columns gives the column 'rejected' two meanings"),
+        ({"chosen": "rejected"}, "--columns uses the column 'rejected' twice"),
     ],
 )
 def test_columns_that_are_not_there_or_twice(tmp_path: Path, columns: dict[str, str], sentence: str) -> None:

@@ -67,7 +67,7 @@ def test_items(tmp_path: Path) -> None:
     assert [r.gold for r in one.responses[:5]] == [0, 1, 0, 0, 1]
     assert {r.source for r in one.responses} == {"writer-1"}
     assert one.responses[31].text == "answer 31"
-    # The right answer first, whichever way the pair was sampled; a pair that is there twice counts twice.
+    # The right answer first, whichever way the pair was sampled; a pair that occurs twice counts twice.
     assert [(c.members, c.gold) for c in one.comparisons] == [((1, 0), 0), ((1, 0), 0)]
     assert other.subset == "IFEval"
     assert one.cluster != other.cluster
@@ -155,13 +155,13 @@ def test_from_folders_in_the_hubs_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"scores": [True, False]}, "column 'scores' must hold true or false for each of 32 answers"),
+        ({"scores": [True, False]}, "column 'scores' must contain true or false for each of 32 responses"),
         ({"scores": "yes"}, "column 'scores' must be a list of true and false, not a string"),
-        ({"scores": [None] * 32}, "column 'scores' must hold true or false for each of 32 answers"),
+        ({"scores": [None] * 32}, "column 'scores' must contain true or false for each of 32 responses"),
         ({"sampled_conflict_pairs": None}, "column 'sampled_conflict_pairs' must be a list of pairs, not null"),
         (
             {"sampled_conflict_pairs": [[0, 3]]},
-            r"line 1: \[0, 3\] in column 'sampled_conflict_pairs' must be the places",
+            r"line 1: \[0, 3\] in column 'sampled_conflict_pairs' must be the positions",
         ),
         ({"sampled_conflict_pairs": [[0, 32]]}, r"\[0, 32\] in column"),
         ({"sampled_conflict_pairs": [[0, 1, 2]]}, r"\[0, 1, 2\] in column"),
@@ -176,7 +176,7 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 
 def test_rows_of_another_data_set(tmp_path: Path) -> None:
     other = {name: value for name, value in row("GPQA", 0).items() if name != "Record ID"}
-    with pytest.raises(DataError, match="there is none of the columns answer_index, sanitized_solution, Record ID"):
+    with pytest.raises(DataError, match="the row has none of the columns answer_index, sanitized_solution, Record ID"):
         list(PPECorrectness(str(written(tmp_path, [other]))).load())
 
 

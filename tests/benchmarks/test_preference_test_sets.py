@@ -151,9 +151,9 @@ OVERALL = Record(
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("some.jsonl", {}, "'other' is none of the sets anthropic_helpful, anthropic_hhh, .*: name the file or"),
+        ("some.jsonl", {}, "'other' is not one of the sets anthropic_helpful, anthropic_hhh, .*: name the file or"),
         ("shp.jsonl", {"prompt": []}, "column 'prompt' has no messages"),
-        ("shp.jsonl", {"prompt": [{"role": "user"}]}, "column 'prompt' must hold messages like"),
+        ("shp.jsonl", {"prompt": [{"role": "user"}]}, "column 'prompt' must contain messages like"),
         ("shp.jsonl", {"chosen": None}, "column 'chosen' must be a string, not null"),
     ],
 )

@@ -57,7 +57,7 @@ def test_missing_section(tmp_path: Path) -> None:
     assert records[0].failures == 3
     assert one.notes(items)[:2] == [
         "no overall: there are no items of Chat, Chat Hard",
-        "incomplete, and so not comparable with published numbers: Safety, Reasoning",
+        "not comparable with published numbers, because incomplete: Safety, Reasoning",
     ]
 
 
@@ -80,7 +80,7 @@ def test_code_clusters_without_task_numbers(shared: Path) -> None:
 
 
 def test_bad_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"line 1: 'poetry' is no subset of RewardBench"):
+    with pytest.raises(DataError, match=r"line 1: 'poetry' is not a subset of RewardBench"):
         list(bench(tmp_path, {"poetry": 1}).load())
     one = bench(tmp_path, {"hep-go": 1})
     file = Path(str(one.data))

@@ -249,16 +249,16 @@ def test_the_hubs_dumps_of_scores(tmp_path: Path, capsys: pytest.CaptureFixture[
     dump["num_correct"] = [2] * len(rows)
     file.write_text(json.dumps(dump))
     wrong = command(capsys, "import", file, "-b", "reward-bench-2", "--data", data, "-o", tmp_path / "other")
-    assert (wrong.code, "2 right answers where item Factuality/0 has 1" in wrong.err) == (2, True)
+    assert (wrong.code, "'num_correct' is 2, but item Factuality/0 has 1 right response" in wrong.err) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"subset": "Chat"}, "'Chat' is no subset of RewardBench 2"),
+        ({"subset": "Chat"}, "'Chat' is not a subset of RewardBench 2"),
         ({"subset": "Ties", "id": "7"}, "the id '7' must be tied:N or ref:N"),
-        ({"subset": "Ties", "id": "tied:7"}, "1 right and 3 wrong answers"),
-        ({"rejected": []}, "1 right and 0 wrong answers"),
+        ({"subset": "Ties", "id": "tied:7"}, "1 right and 3 wrong responses"),
+        ({"rejected": []}, "1 right and 0 wrong responses"),
         ({"chosen": "yes"}, "column 'chosen' must be a list of strings, not a string"),
     ],
 )

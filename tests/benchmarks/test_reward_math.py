@@ -144,7 +144,9 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 
 def test_other_numbers_of_solutions_are_told(tmp_path: Path) -> None:
     benchmark = RewardMath(str(written(tmp_path, rows(2) + [row | {"problem_id": 7} for row in rows(1, wrong=3)])))
-    assert "not comparable with published numbers: 1 item without 10 answers" in benchmark.notes(list(benchmark.load()))
+    assert "not comparable with published numbers: 1 item without 10 responses" in benchmark.notes(
+        list(benchmark.load())
+    )
 
 
 def test_offline_is_said_in_a_sentence() -> None:
@@ -216,15 +218,15 @@ def test_each_score_goes_to_the_solution_of_its_writer(tmp_path: Path) -> None:
     [
         (
             {"score": ["A", "B", "A"], "chosen_position": ["A"] * 3},
-            "entry 0: 'score' and 'chosen_position' must hold a letter for each of the 4 pairs",
+            "entry 0: 'score' and 'chosen_position' must contain a letter for each of the 4 pairs",
         ),
-        ({"score": [1.0, 2.0]}, "'score' must hold a number for each of the 4 solutions"),
-        ({"score": 1.0}, "'score' must hold a number for each of the 4 solutions"),
-        ({"score": [[0.5, 0.1], [0.2], [0.3], [0.4]]}, "these are scores of steps"),
+        ({"score": [1.0, 2.0]}, "'score' must contain a number for each of the 4 solutions"),
+        ({"score": 1.0}, "'score' must contain a number for each of the 4 solutions"),
+        ({"score": [[0.5, 0.1], [0.2], [0.3], [0.4]]}, "a response has 2 scores, one for each step"),
         ({"score": [1.0, "high", 2.0, 3.0]}, "a score must be a number, not 'high'"),
         (
             {"solution_reference": ["human_to_GPT-4", "a", "b", "c"]},
-            "names 'a' more often than the sources of the answers of item 0",
+            "names 'a' more often than item 0 with the same problem has responses",
         ),
         ({"solution_reference": "human_to_GPT-4"}, "'solution_reference' must be a list of strings"),
     ],
@@ -238,5 +240,5 @@ def test_wrong_results(change: dict[str, Any], message: str, tmp_path: Path) -> 
 def test_right_and_wrong_solutions_by_one_model_are_not_told_apart(tmp_path: Path) -> None:
     found = rows(1, wrong=3)
     found[2]["solution_reference"] = "human_to_GPT-4"
-    with pytest.raises(DataError, match="'human_to_GPT-4' wrote right and wrong solutions of item 0: give rows of"):
+    with pytest.raises(DataError, match="'human_to_GPT-4' has right and wrong solutions in item 0: give rows of"):
         brought(tmp_path, found, results(found, [[1.0, 2.0, 3.0, 4.0]]))

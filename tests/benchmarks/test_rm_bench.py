@@ -39,7 +39,7 @@ def test_total_and_parts_give_the_same_items(rm_bench_folder: Path, caplog: pyte
     (rm_bench_folder / "total_dataset.json").write_text(json.dumps(total))
     with caplog.at_level(logging.WARNING, "rmeval"):
         both = RMBench(str(rm_bench_folder)).load()
-    assert "the total is used" in caplog.text
+    assert "using the total" in caplog.text
     single = RMBench(str(rm_bench_folder / "total_dataset.json")).load()
     assert {item.id: item for item in both} == {item.id: item for item in parts} == {item.id: item for item in single}
 
@@ -92,7 +92,7 @@ def test_safety_pools_both_files_and_shows_each(rm_bench_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"chosen": ["a", "b"]}, r"entry 0: column 'chosen' holds 2 texts and not 3, one a style"),
+        ({"chosen": ["a", "b"]}, r"entry 0: column 'chosen' has 2 strings instead of 3, one a style"),
         ({"chosen": "a"}, "column 'chosen' must be a list of strings, not a string"),
         ({"prompt": None}, "column 'prompt' must be a string, not null"),
     ],
@@ -105,7 +105,7 @@ def test_bad_rows(tmp_path: Path, change: dict[str, Any], sentence: str) -> None
 
 
 def test_bad_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="hold neither total_dataset"):
+    with pytest.raises(DataError, match="contain neither total_dataset"):
         RMBench(str(tmp_path)).load()
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(rm_bench_rows("chat", 1)))

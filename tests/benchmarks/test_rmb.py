@@ -129,7 +129,7 @@ def test_missing_parts_are_told(tmp_path: Path) -> None:
     items = list(RMB(str(repository(tmp_path, {"pairwise/Harmlessness/S1": 3, "bon/Harmlessness/S1": 1}))).load())
     assert RMB().notes(items) == [
         "no overall: there are no items of bon/Helpfulness, pairwise/Helpfulness",
-        "incomplete, and so not comparable with published numbers: bon/Harmlessness, pairwise/Harmlessness",
+        "not comparable with published numbers, because incomplete: bon/Harmlessness, pairwise/Harmlessness",
         "not the whole of RMB: pairwise/Harmlessness/S1 3 instead of 459, bon/Harmlessness/S1 1 instead of 111 items",
     ]
     assert list(numbers(items, [[1.0] + [0.0] * (len(item.responses) - 1) for item in items])) == [
@@ -169,13 +169,13 @@ def test_comparing_two_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"category_path": "BoN_set/Helpfulness/Poetry"}, "'BoN_set/Helpfulness/Poetry' is no scenario of RMB"),
-        ({"category_path": "Helpfulness/Chat/Discussion"}, "is no scenario of RMB"),
+        ({"category_path": "BoN_set/Helpfulness/Poetry"}, "'BoN_set/Helpfulness/Poetry' is not a scenario of RMB"),
+        ({"category_path": "Helpfulness/Chat/Discussion"}, "is not a scenario of RMB"),
         ({"conversation_input": []}, "column 'conversation_input' has no messages"),
-        ({"conversation_input": [{"content": "why"}]}, "'conversation_input' must hold messages like"),
-        ({"loser_list": []}, "loser_list must be a list of answers, at least one"),
-        ({"loser_list": ["no"]}, "an answer must be an object with llm_name and a text in answer"),
-        ({"bon_best": {"llm_name": "a", "answer": None}}, "an answer must be an object"),
+        ({"conversation_input": [{"content": "why"}]}, "'conversation_input' must contain messages like"),
+        ({"loser_list": []}, "loser_list must be a list of one or more responses"),
+        ({"loser_list": ["no"]}, "a response must be an object with the strings 'llm_name' and 'answer'"),
+        ({"bon_best": {"llm_name": "a", "answer": None}}, "a response must be an object"),
         ({"bon_uid": None, "category_path": "Pairwise_set/Harmlessness/S1"}, "column 'reject' is missing"),
     ],
 )
@@ -187,7 +187,7 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 
 
 def test_data_that_are_not_on_the_hub() -> None:
-    with pytest.raises(DataError, match=r"RMB are at https://github.com/Zhou-Zoey/.* say with --data where they are"):
+    with pytest.raises(DataError, match=r"RMB are at https://github.com/Zhou-Zoey/.* give their path with --data"):
         list(load_benchmark("rmb").load())
 
 
@@ -200,7 +200,7 @@ def test_real_rows(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert result.record("overall").n_clusters < result.record("overall").n_items / 3
     # Of files that are here there are no counts to complain of.
     assert not any("not the whole" in note for note in result.notes)
-    assert any(note.startswith("incomplete") for note in result.notes)
+    assert any(", because incomplete: " in note for note in result.notes)
     shown = command(capsys, "show", result.path)
     assert shown.code == 0 and "bon/Helpfulness" in shown.out
 

@@ -41,7 +41,7 @@ def test_values(text: str, value: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a: !!int z", r"s.yaml line 1: the tag 'tag:yaml.org,2002:int': leave it out"),
+        ("a: !!int z", r"s.yaml line 1: the tag 'tag:yaml.org,2002:int' is not supported"),
         ("a: 1\nb: !!bool maybe", r"s.yaml line 2: the tag"),
         ("a: !!binary x", "the tag"),
         ("a: !!python/object/apply:os.system [ls]", "the tag"),
@@ -49,11 +49,11 @@ def test_values(text: str, value: Any, tmp_path: Path) -> None:
         ("a: " + "1" * 5000, r"the number 1+ \.\.\. 1+ \(5000 characters\) has too many digits"),
         ("a: " + "[" * 3000, "lists and mappings are nested more than 100 deep"),
         ("a: " + "{b: " * 3000, "lists and mappings are nested more than 100 deep"),
-        ("a: &x [*x]", "the alias 'x' stands for nothing before it"),
-        ("a: *x", "the alias 'x' stands for nothing before it"),
-        ("a: 1\na: 2", "s.yaml line 2: the key 'a' is there twice"),
-        ("[a]: 1", "a key that is no text"),
-        ("a: {<<: 3}", "'<<' is for mappings"),
+        ("a: &x [*x]", "the alias 'x' has no anchor before it"),
+        ("a: *x", "the alias 'x' has no anchor before it"),
+        ("a: 1\na: 2", "s.yaml line 2: the key 'a' occurs twice"),
+        ("[a]: 1", "a key is not a string"),
+        ("a: {<<: 3}", "the value of '<<' must be a mapping"),
         ("a: 1\n---\nb: 2", "s.yaml line 2: a second document begins"),
         ("a: [1", r"s.yaml line \d: broken YAML"),
         ("a:\n\t- 1", r"s.yaml line 2: broken YAML"),
@@ -70,7 +70,7 @@ def test_what_is_no_suite(text: str | bytes, sentence: str, tmp_path: Path) -> N
 
 def test_aliases_have_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = "a: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
-    with pytest.raises(DataError, match="its aliases stand for too much"):
+    with pytest.raises(DataError, match="its aliases expand to too many values"):
         read(tmp_path, bomb)
     monkeypatch.setenv("RMEVAL_MAX_ALIASES", "2")
     assert read(tmp_path, "a: &x 1\nb: [*x, *x]") == {"a": 1, "b": [1, 1]}

@@ -71,15 +71,15 @@ def test_folders_named_after_benchmarks(
     [
         (None, r"there is no file .*s\.yaml"),
         ("benchmarks: [a, b", r"s\.yaml line \d: broken YAML"),
-        ("- rm-bench", "must hold a list under 'benchmarks'"),
-        ("benchmarks: []", "must hold a list under 'benchmarks'"),
+        ("- rm-bench", "must contain a list under 'benchmarks'"),
+        ("benchmarks: []", "must contain a list under 'benchmarks'"),
         ("benchmarks: [{data: x}]", "benchmark 1 must be a name, or a mapping with 'id'"),
         ("benchmarks: [{id: pairs, data: 3}]", "data of pairs must be a path or a hub id, not 3"),
-        ("benchmarks: [pairs, pairs]", "pairs is there already"),
-        ("benchmarks: [core]", "core is a suite: name its benchmarks, or give it beside this one with -b"),
+        ("benchmarks: [pairs, pairs]", "pairs occurs twice"),
+        ("benchmarks: [core]", "core is a suite: name its benchmarks, or give it with another -b"),
         ("benchmarks: [other.yaml]", "other.yaml is a suite"),
         ("benchmarks: [{id: pairs, name: 1}]", "pairs has no option 'name'"),
-        ("benchmarks: [{id: pairs, [1]: 2}]", "line 1: a key that is no text"),
+        ("benchmarks: [{id: pairs, [1]: 2}]", "line 1: a key is not a string"),
         ("benchmarks: [{id: pairs, data: ''}]", "data of pairs must be a path or a hub id, not ''"),
     ],
 )
@@ -117,7 +117,7 @@ def test_what_a_file_says_of_a_benchmark_holds_for_its_bare_name(order: int, tmp
     file = tmp_path / "s.yaml"
     file.write_text("benchmarks: [{id: judgebench, data: some/one}]")
     assert expand([str(file), "judgebench"][::order]) == [Entry("judgebench", "some/one")]
-    with pytest.raises(DataError, match="judgebench is there already: name each benchmark once"):
+    with pytest.raises(DataError, match="judgebench occurs twice: name each benchmark once"):
         expand([str(file), str(file)])
 
 

@@ -293,7 +293,7 @@ def test_a_set_that_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_half_a_safety_domain_is_told() -> None:
     benchmark = RMBenchSynthetic(size=40)
     half = [item for item in benchmark.load() if item.subset != "safety-refuse"]
-    assert benchmark.notes(half) == ["safety is safety-response alone: the other half is not there"]
+    assert benchmark.notes(half) == ["safety consists of safety-response only: the other half has no items"]
     assert "no items of chat" in benchmark.notes([item for item in half if item.subset != "chat"])[0]
 
 

@@ -249,12 +249,12 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         (("run", "./no/such/model", *pairs, pairs_file), "there is no model at ./no/such/model"),
         (("run", checkpoint, *pairs, empty), "empty.jsonl is empty"),
         (("run", checkpoint, *pairs, broken), "broken.jsonl line 4801: broken JSON"),
-        (("run", checkpoint, *pairs, column), "column 'rejected' is missing (there are prompt, chosen)"),
+        (("run", checkpoint, *pairs, column), "column 'rejected' is missing (the columns are prompt, chosen)"),
         (("run", checkpoint, *pairs, tmp_path / "none.jsonl"), "there is no file"),
         (("run", checkpoint, "-b", "pairs"), "pairs needs data"),
-        (("run", checkpoint, "-b", "rm-bench", "--data", styles), "holds 2 texts and not 3, one a style"),
-        (("run", checkpoint, *pairs, pairs_file, "-o", in_the_way / "x"), "choose a folder you may write to with -o"),
-        (("run", checkpoint, *pairs, pairs_file, "--columns", "winner=a"), "--columns knows prompt"),
+        (("run", checkpoint, "-b", "rm-bench", "--data", styles), "has 2 strings instead of 3, one a style"),
+        (("run", checkpoint, *pairs, pairs_file, "-o", in_the_way / "x"), "choose a writable folder with -o"),
+        (("run", checkpoint, *pairs, pairs_file, "--columns", "winner=a"), "--columns has no winner: choose"),
         (("run", checkpoint, *pairs, pairs_file, "--columns", "winner"), "--columns takes NAME=VALUE"),
         (("run", checkpoint, *pairs, pairs_file, "--on-overlength", "cut"), "there is no length policy 'cut'"),
         (
@@ -269,7 +269,7 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         (("run", checkpoint, "-b", "pairs", "--data", ""), "--data is empty"),
         (("run", checkpoint, *pairs, pairs_file, "--revision", "v1"), "is a local folder, which has no revisions"),
         (("run", checkpoint, "-b", "rm-bench", "--data", styles, "--split", "test"), "only pairs takes --split"),
-        (("import", tmp_path / "none.json", "-b", "rm-bench", "--data", styles), "holds 2 texts"),
+        (("import", tmp_path / "none.json", "-b", "rm-bench", "--data", styles), "has 2 strings"),
     ]
     for arguments, sentence in cases:
         out = () if "-o" in arguments or arguments[0] in ("show", "score") else ("-o", tmp_path / "runs")

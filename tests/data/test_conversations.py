@@ -29,7 +29,7 @@ MESSAGES = st.lists(
 
 @pytest.mark.parametrize("role", ["human", "gpt", "bot", "Human", "GPT", "prompter", "model"])
 def test_aliases_of_roles_are_refused_with_the_option(role: str) -> None:
-    with pytest.raises(DataError, match=f"do not know the role '{role}': give --roles {role}=(user|assistant)"):
+    with pytest.raises(DataError, match=f"do not accept the role '{role}': give --roles {role}=(user|assistant)"):
         MessageReader().message({"role": role, "content": "x"}, "row 1")
     assert MessageReader({role: "user"}).message({"role": role, "content": "x"}, "row 1") == Message("user", "x")
 
@@ -37,14 +37,14 @@ def test_aliases_of_roles_are_refused_with_the_option(role: str) -> None:
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ({"role": "user", "content": "x", "images": ["a.png"]}, "a message holds 'images'.*--ignore-keys images"),
+        ({"role": "user", "content": "x", "images": ["a.png"]}, "a message contains 'images'.*--ignore-keys images"),
         ({"role": "user", "content": "x", "thinking": "so", "weight": 1}, "'thinking', 'weight'.*thinking,weight"),
         ({"role": "user", "content": ["x"]}, "the content is a list"),
         ({"role": "user"}, "the content is missing"),
-        ({"role": "user", "content": "x", "name": 3}, "'name' of a message must be a string"),
+        ({"role": "user", "content": "x", "name": 3}, "'name' in a message must be a string"),
         ({"role": "user", "content": "x", "tool_calls": "no"}, "'tool_calls' must be a list of objects"),
         ({"from": "human", "value": "x"}, "rename 'from' to 'role' and 'value' to 'content'"),
-        ("x", "must hold messages like"),
+        ("x", "must contain messages like"),
     ],
 )
 def test_what_would_be_lost_is_an_error(message: Any, said: str) -> None:
@@ -124,7 +124,7 @@ def test_forms_of_lists_in_python(text: str) -> None:
 def test_objects_too_deep_within_each_other() -> None:
     call: dict[str, Any] = {"name": "f"}
     call["arguments"] = {"again": call}
-    with pytest.raises(DataError, match="row 1: 'tool_calls' holds objects too deep within each other"):
+    with pytest.raises(DataError, match="row 1: 'tool_calls' has too many levels of nested objects"):
         MessageReader().message({"role": "assistant", "content": "", "tool_calls": [call]}, "row 1")
 
 
@@ -181,7 +181,10 @@ def rows_file(folder: Path, *rows: dict[str, Any]) -> Path:
         ({"prompt": "how", "messages": TALK}, "the column 'prompt' would not reach the model.*--ignore-keys prompt"),
         ({"prompt": "how", "response": "so", "chat_history": TALK}, "the column 'chat_history' would not reach"),
         ({"prompt": "why", "response": str([{"role": "assistant", "content": "so"}])}, "in Python's notation"),
-        ({"prompt": "why", "response": json.dumps([{"role": "assistant", "content": "so"}])}, "written as JSON, where"),
+        (
+            {"prompt": "why", "response": json.dumps([{"role": "assistant", "content": "so"}])},
+            "written as JSON inst",
+        ),
         ({"prompt": [{"role": "human", "content": "why"}], "response": "so"}, "--roles human=user"),
         ({"prompt": "why", "response": "so", "tools": "look"}, "'tools' must be a list of objects"),
     ],
@@ -204,7 +207,7 @@ def test_rows_to_score_with_the_options(checkpoint: Path, tmp_path: Path, capsys
     options = ("--roles", "human=user,gpt=assistant", "--ignore-keys", "weight")
     done = command(capsys, "score", checkpoint, file, "-o", tmp_path / "out.jsonl", *options)
     assert done.code == 0, done.err
-    assert "list of messages written as JSON: such texts are read as messages" in " ".join(done.err.split())
+    assert "list of messages written as JSON: rmeval reads it as messages" in " ".join(done.err.split())
     scores = [json.loads(line)["score"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert len(set(scores)) == 1
 
@@ -229,9 +232,9 @@ def test_columns_to_score_that_hold_nothing(
 
 def test_python_callers_get_the_same_errors(checkpoint: Path) -> None:
     talk = [{"role": "human", "content": "why"}, {"role": "assistant", "content": "so"}]
-    with pytest.raises(DataError, match="conversation 0: chat templates do not know the role 'human': give the role"):
+    with pytest.raises(DataError, match="conversation 0: chat templates do not accept the role 'human': give the role"):
         rmeval.score(str(checkpoint), [talk])
-    with pytest.raises(DataError, match="conversation 0: a message holds 'images'"):
+    with pytest.raises(DataError, match="conversation 0: a message contains 'images'"):
         rmeval.score(str(checkpoint), [[talk[1] | {"images": ["x"]}, talk[1]]])
 
 

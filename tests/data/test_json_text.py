@@ -43,7 +43,7 @@ def test_what_is_no_json(text: str) -> None:
 def test_numbers_that_json_does_not_have() -> None:
     assert math.isnan(parse_json("NaN"))
     for text in ("NaN", "[-Infinity]", "1e999"):
-        with pytest.raises(JSONError, match=r"no number in JSON|too large"):
+        with pytest.raises(JSONError, match=r"not a JSON number|too large"):
             parse_json(text, finite=True)
     assert parse_json("[1e9]", finite=True) == [1e9]
     assert parse_json('"a\nb"', control=True) == "a\nb"

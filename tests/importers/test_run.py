@@ -43,7 +43,7 @@ def test_our_own_lines_and_by_name_of_file(rm_bench_folder: Path, tmp_path: Path
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     result = bring(file, bench, tmp_path)
     assert result.value("hard", "chat") == 1.0
-    assert "the scores cover 1 of 20 items: the others are left out" in result.notes
+    assert "the scores cover 1 of 20 items: the others are excluded" in result.notes
     named = tmp_path / "safety-refuse_filtered_mymodel_REWORD_MODEL.json"
     named.write_text(
         json.dumps(
@@ -138,32 +138,32 @@ def test_a_long_name_of_a_model_is_cut_in_that_of_its_folder(name: str, tmp_path
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ('[{"id": 1}]', "no scores or verdicts of a known form: there must be 'item_id'"),
+        ('[{"id": 1}]', "are not those of a supported format: give 'item_id'"),
         ('[{"item_id": "chat/1", "response": 9, "score": 1}]', "'response' must be a number from 0 to 5, not 9"),
         ('[{"item_id": "chat/1", "response": 0, "score": "high"}]', "a score must be a number, not 'high'"),
         ('[{"item_id": "chat/77", "response": 0, "score": 1}]', "no row of .* belongs to an item of the benchmark"),
         (
             '[{"id": 1, "domain": "chat", "score_chosen": [1, 2], "score_rejected": [1, 2]}]',
-            "2 chosen and 2 rejected scores for the 3 chosen and 3 rejected answers of item chat/1",
+            "2 chosen and 2 rejected scores, but item chat/1 has 3 chosen and 3 rejected responses",
         ),
         (
             '[{"id": 1, "domain": "chat", "prompt": "other", "score_chosen": [1,1,1], "score_rejected": [1,1,1]}]',
-            "its texts are not those of item chat/1",
+            "its texts differ from those of item chat/1",
         ),
-        ('[{"score_chosen": [1, 1, 1], "score_rejected": [1, 1, 1]}]', "there is neither an 'id' nor texts"),
+        ('[{"score_chosen": [1, 1, 1], "score_rejected": [1, 1, 1]}]', "the row has neither an 'id' nor texts"),
         (
             '[{"id": 1, "domain": "chat", "score_chosen": [9], "score_rejected": [1, 2, 3, 4, 5]}]',
-            "1 chosen and 5 rejected scores for the 3 chosen and 3 rejected answers",
+            "1 chosen and 5 rejected scores, but item chat/1 has 3 chosen and 3 rejected responses",
         ),
         ('[{"item_id": "chat/1", "response": 0, "score": 1' + "0" * 400 + "}]", "a score must be a number"),
         (
             '[{"item_id": "chat/1", "response": 0, "score": 1}, {"item_id": "chat/1", "response": 0, "score": null}]',
-            "has another score or verdict in an earlier row",
+            "has a score or verdict in an earlier row",
         ),
-        ('{"model": "m"}', "must hold rows, or columns of one length"),
+        ('{"model": "m"}', "must contain rows, or columns of equal length"),
         (
             '[{"item_id": "chat/1", "response": 0, "score": 1}, {"item_id": "chat/1", "response": 0, "score": 2}]',
-            "has another score or verdict in an earlier row",
+            "has a score or verdict in an earlier row",
         ),
     ],
 )
@@ -175,7 +175,7 @@ def test_bad_files(rm_bench_folder: Path, tmp_path: Path, content: str, sentence
 
 
 def test_a_file_or_an_oracle(rm_bench_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="give a file of scores, or --oracle"):
+    with pytest.raises(DataError, match="give either a file of scores or --oracle"):
         import_scores(None, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
 
 
@@ -195,7 +195,7 @@ def test_pairs_of_scores_do_not_fit_items_of_six_answers(rm_bench_folder: Path, 
     file = tmp_path / "scores.jsonl"
     file.write_text('{"id": 1, "subset": "chat", "scores_chosen": 1, "scores_rejected": 0}\n')
     with pytest.raises(
-        DataError, match="1 chosen and 1 rejected scores for the 3 chosen and 3 rejected answers of item chat/1"
+        DataError, match="1 chosen and 1 rejected scores, but item chat/1 has 3 chosen and 3 rejected responses"
     ):
         bring(file, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
 

@@ -62,8 +62,8 @@ def test_percent_nested_and_unknown_names(tmp_path: Path) -> None:
     found = read(tmp_path, {"results": subsets | {"my-own": 3.0}})
     assert values(found, "overall")["all"] == 0.5
     assert found.model == "some-rm"
-    assert "the file's numbers are read as percent: some are above 1" in found.notes
-    assert "no subsets of RewardBench, and left out: my-own" in found.notes
+    assert "the file's numbers are read as percent, because some are above 1" in found.notes
+    assert "excluded, because they are not subsets of RewardBench: my-own" in found.notes
 
 
 def test_missing_subsets_and_sections(tmp_path: Path) -> None:
@@ -71,10 +71,8 @@ def test_missing_subsets_and_sections(tmp_path: Path) -> None:
     del rest["mt-bench-med"]
     found = read(tmp_path, rest)
     assert "overall" not in {number.metric for number in found.numbers}
-    assert "no averages that need Reasoning: there is nothing of it" in found.notes
-    assert "Chat is incomplete, and so not comparable with published numbers: without mt-bench-med" in found.notes, (
-        found.notes
-    )
+    assert "no averages that need Reasoning: the file has no subset of it" in found.notes
+    assert "Chat is not comparable with published numbers, because it lacks mt-bench-med" in found.notes, found.notes
 
 
 def test_what_a_file_says_of_itself(tmp_path: Path) -> None:
@@ -130,14 +128,14 @@ def test_rmb_by_its_own_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ({"Chat": 0.9, "Chat Hard": 0.8, "Safety": 0.7, "Reasoning": 0.6}, "of its 4 numbers .* 1 have the name of a"),
-        ({"model": "x"}, "of its 0 numbers"),
-        ([1, 2], "of its 0 numbers"),
-        (whole() | {"hep-go": -0.5}, "the accuracy of hep-go is not between 0 and 1"),
-        (whole() | {"hep-go": float("nan")}, "the accuracy of hep-go is not between 0 and 1"),
-        (whole() | {"hep-go": 98.0}, "of hep-go is above 1 and that of [-a-z]+ is below: give all as shares, or all"),
-        ([whole(), whole(0.75)], "holds two numbers for [-a-z]+, 0.5 and 0.75: give a file of one model"),
-        ({"a": whole(), "b": whole(0.25)}, "holds two numbers for [-a-z]+, 0.5 and 0.25: give a file of one model"),
+        ({"Chat": 0.9, "Chat Hard": 0.8, "Safety": 0.7, "Reasoning": 0.6}, "1 of its 4 numbers .* have the name of a"),
+        ({"model": "x"}, "0 of its 0 numbers"),
+        ([1, 2], "0 of its 0 numbers"),
+        (whole() | {"hep-go": -0.5}, "the accuracy of hep-go is neither between 0 and 1 nor"),
+        (whole() | {"hep-go": float("nan")}, "the accuracy of hep-go is neither between 0 and 1 nor"),
+        (whole() | {"hep-go": 98.0}, "of hep-go is above 1 and that of [-a-z]+ is below 1: give all as shares, or all"),
+        ([whole(), whole(0.75)], "has two numbers for [-a-z]+, 0.5 and 0.75: give a file of one model"),
+        ({"a": whole(), "b": whole(0.25)}, "has two numbers for [-a-z]+, 0.5 and 0.25: give a file of one model"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, content: Any, sentence: str) -> None:
@@ -150,7 +148,7 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     file.write_text(json.dumps(whole() | {"other": 1}))
     done = command(capsys, "show", file, "--from-subsets", "--json")
     assert (done.code, json.loads(done.out)[-1]["value"]) == (0, 0.5)
-    assert "note: no subsets of RewardBench, and left out: other" in done.err
+    assert "note: excluded, because they are not subsets of RewardBench: other" in done.err
     done = command(capsys, "show", file)
     assert (done.code, "is shown with rmeval show --from-subsets" in done.err) == (2, True)
     done = command(capsys, "show", file, "--from-subsets", "--rule", "half-ties@1")

@@ -16,13 +16,13 @@ from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.metrics.composition import composition_of
 from rmeval.metrics.outcomes import OFFICIAL, Outcomes, outcomes
 from rmeval.metrics.scoring.sections import EXAMPLE_COUNTS
-from rmeval.metrics.scoring.style_substance import CONTESTS, styled_responses
+from rmeval.metrics.scoring.style_substance import COMPARISONS, styled_responses
 from rmeval.types import Comparison, Item, Response
 
 PAIR = (Response("a", 1.0), Response("b", 0.0))
 DOMAINS = ("chat", "math", "code", "safety-refuse", "safety-response")
 MADE: dict[str, tuple[Any, tuple[str, ...], Any]] = {
-    "rm-bench": (RMBench(), DOMAINS, (styled_responses("abc", "def"), CONTESTS)),
+    "rm-bench": (RMBench(), DOMAINS, (styled_responses("abc", "def"), COMPARISONS)),
     "reward-bench": (RewardBench(), tuple(EXAMPLE_COUNTS), (PAIR, (Comparison((0, 1), 0, "chosen/rejected"),))),
     "pairs": (Pairs("x"), ("one", "two"), (PAIR, (Comparison((0, 1), 0),))),
 }

@@ -210,7 +210,7 @@ def test_files_that_change_while_a_model_is_used(folder: Path, made: tuple[Path,
     changed = (made[1] / name).read_bytes() if name == "model.safetensors" else data + b" "
     with (folder / name).open("r+b") as file:
         file.write(changed)
-    with pytest.raises(ModelError, match="changed after rmeval took their digest"):
+    with pytest.raises(ModelError, match="changed after rmeval computed their digest"):
         list(batches)
 
 
@@ -221,7 +221,7 @@ def test_a_reference_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     model = load_model(str(policy), ref_model=str(reference))
     with (reference / "config.json").open("a") as file:
         file.write(" ")
-    with pytest.raises(ModelError, match="changed after rmeval took their digest"):
+    with pytest.raises(ModelError, match="changed after rmeval computed their digest"):
         list(model.observe(requests()))
     assert not list((tmp_path / "cache" / "rmeval" / "log-probs").rglob("*.jsonl"))
 
@@ -233,7 +233,7 @@ def test_a_scorer_that_changes(tmp_path: Path) -> None:
     before = model.identity()
     file.write_text("def score(conversations):\n    return [2.0 for _ in conversations]\n")
     assert model.identity() == before
-    with pytest.raises(ModelError, match="changed after rmeval took their digest"):
+    with pytest.raises(ModelError, match="changed after rmeval computed their digest"):
         list(model.observe(requests()))
 
 

@@ -121,7 +121,7 @@ def test_wrong_scorers(scorer: Path, spec: str, options: dict[str, object], sent
 
 def test_a_file_that_fails_when_imported(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("import nothing_like_this\n")
-    with pytest.raises(RmevalError, match=r"bad\.py fails when it is imported"):
+    with pytest.raises(RmevalError, match=r"bad\.py cannot be imported"):
         rmeval.load_model(f"{tmp_path}/bad.py:Mine")
 
 
@@ -150,7 +150,7 @@ def test_markdown_is_counted_by_kind() -> None:
             "conversation 0 must hold a prompt and end in a message of the role assistant",
         ),
         ([{"role": "assistant", "content": "a"}], "must hold a prompt"),
-        (["q", "a"], "conversation 0 must hold messages like"),
+        (["q", "a"], "conversation 0 must contain messages like"),
     ],
 )
 def test_wrong_conversations(conversation: list[object], sentence: str) -> None:

@@ -38,7 +38,7 @@ def test_numbers_and_their_null_baselines(runs: Path) -> None:
     assert found.record("length_balanced").null["longest"] == 0.5
     shared = rmeval.analyze(found.path, rule="half-ties@1").record("refusals", "should-respond")
     assert found.record("over_refusing").value == pytest.approx(1 - shared.value)
-    with pytest.raises(KeyError, match="no 'x' on 'all'; there are: length half or less"):
+    with pytest.raises(KeyError, match="no 'x' on 'all': choose from length half or less"):
         found.record("x")
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert told["calibration"]["ece"] == pytest.approx(found.calibration.ece if found.calibration else None)
@@ -47,7 +47,8 @@ def test_numbers_and_their_null_baselines(runs: Path) -> None:
 def test_a_model_that_goes_by_length_alone(runs: Path) -> None:
     found = rmeval.analyze(runs / "baseline-longest")
     assert found.notes == (
-        "no style control: there are too few pairs, all are won or lost, or length and markdown decide all of them",
+        "no style control: there are too few pairs, all are won, all are lost, or length and markdown decide all of "
+        "them",
     )
     assert found.record("prefers_fancier").value == 1.0
 
@@ -99,5 +100,5 @@ def test_a_model_that_compares_has_no_calibration(tmp_path: Path) -> None:
     assert "no calibration and no distributions" in found.notes[-1]
     with pytest.raises(RunError, match="has no score 'score': it has orders/mean, orders/agree"):
         rmeval.analyze(tmp_path / "runs", variant="score")
-    with pytest.raises(RunError, match="there is no score rule 'x'"):
+    with pytest.raises(RunError, match="'x' is not a score rule"):
         rmeval.analyze(tmp_path / "runs", rule="x")

@@ -128,10 +128,8 @@ def test_what_is_too_little_is_said(tmp_path: Path) -> None:
     for name in ("longest", "shortest"):
         rmeval.evaluate(f"baseline:{name}", "pairs", pairs_file(tmp_path, 4), out=tmp_path / "runs")
     (found,) = rmeval.compare([tmp_path / "runs"])
-    assert "of 4 problems no test can show anything, whatever they are: it takes 6 at least" in found.notes
-    assert (
-        "these are 4 problems: too few to say anything of others" in rmeval.analyze(found.entries[0].path or "").notes
-    )
+    assert "4 problems: too few for a significant difference, which needs at least 6" in found.notes
+    assert "4 problems: too few for intervals" in rmeval.analyze(found.entries[0].path or "").notes
 
 
 def test_notes_of_the_benchmark_are_told(tmp_path: Path) -> None:
@@ -155,7 +153,7 @@ def test_items_without_a_score_are_left_out_for_all_where_the_policy_excludes_th
     assert official.difference("baseline:longest", "Some").only_first > 0
     (half,) = rmeval.compare([tmp_path / "runs"], rule="half-ties@1")
     assert half.n_items == 29
-    assert half.notes == ("11 items that a model has no score for are left out for all",)
+    assert half.notes == ("excluded for all models because a model has no score: 11 items",)
     assert half.difference("baseline:longest", "Some").value == 0.0
 
 
@@ -174,7 +172,7 @@ def test_runs_without_any_score_are_left_out(tmp_path: Path) -> None:
         rmeval.evaluate(f"{file}:No", "pairs", data, out=tmp_path / "runs")
     (found,) = rmeval.compare([tmp_path / "runs"], ensembles=["mean"])
     assert sorted(entry.name for entry in found.entries) == ["baseline:longest", "baseline:shortest", "ensemble:mean"]
-    assert any("has no score at all, and is left out" in note for note in found.notes)
+    assert any("is excluded, because it has no scores" in note for note in found.notes)
     (folder,) = (path.parent for path in (tmp_path / "runs").rglob("No/*/run.json"))
     with pytest.raises(RunError, match="fewer than two of these 2 runs of pairs have any score"):
         rmeval.compare([folder, found.entries[0].path or ""])
@@ -193,7 +191,7 @@ def test_ensembles_by_hand() -> None:
     split = ensemble("majority", members[1:]).beats
     assert split[0].tolist() == [[0.5, 0.5], [0.5, 0.5]]
     assert ensemble("majority", evidence_of(make_pairs(1), [np.nan, 1], [1, 0])).beats[0][0, 1] == 1.0
-    with pytest.raises(ValueError, match="model 2 of the ensemble gave no answer a score"):
+    with pytest.raises(ValueError, match="model 2 of the ensemble has no scores"):
         ensemble("mean", evidence_of(make_pairs(1), [0, 1], [np.nan, np.nan]))
     with pytest.raises(ValueError, match="worst combines scores"):
         ensemble("worst", [EvidenceTable(members[0].table, "x", members[0].scores, {}, {0: np.eye(2)})])
@@ -241,7 +239,7 @@ def test_other_winners_of_the_same_texts_are_told(tmp_path: Path) -> None:
     other.write_text("".join(json.dumps(row) + "\n" for row in rows))
     rmeval.evaluate("baseline:shortest", "pairs", other, out=tmp_path / "runs")
     (found,) = rmeval.compare([tmp_path / "runs"])
-    assert "40 items have another winner, subset or problem" in found.notes[0]
+    assert "40 items with another winner, subset or problem" in found.notes[0]
 
 
 def test_scores_in_other_rows_are_not_used(runs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -279,28 +277,28 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
     one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
     with pytest.raises(RunError, match="give two runs or more of one benchmark, not 1 run"):
         rmeval.compare([one, one])
-    with pytest.raises(RunError, match="there is no score rule 'x': choose one of official@1"):
+    with pytest.raises(RunError, match="'x' is not a score rule: choose one of official@1"):
         rmeval.compare([runs], rule="x")
-    with pytest.raises(RunError, match="there is no ensemble 'best': choose one of mean"):
+    with pytest.raises(RunError, match="'best' is not an ensemble: choose one of mean"):
         rmeval.compare([runs], ensembles=["best"])
     with pytest.raises(RunError, match=r"has no hard on moon: choose --metric and --scope among .*hard chat"):
         rmeval.compare([runs], metric="hard", scope="moon")
-    with pytest.raises(RunError, match="--scope chat says what --metric is measured on"):
+    with pytest.raises(RunError, match="--scope chat needs --metric"):
         rmeval.compare([runs], scope="chat")
     with pytest.raises(RunError, match="has no score 'dpo/sum': it has score"):
         rmeval.compare([runs], variant="dpo/sum")
-    with pytest.raises(KeyError, match="there is no x or y among"):
+    with pytest.raises(KeyError, match="x or y is not among the models"):
         rmeval.compare([runs])[0].difference("x", "y")
     other = rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 30), out=tmp_path / "runs")
     (found,) = rmeval.compare([runs, other.path])
-    assert found.notes == ("only one run of pairs, which is left out",)
+    assert found.notes == ("pairs is excluded, because there is only one run of it",)
     (tmp_path / "empty").mkdir()
     with pytest.raises(RunError, match=r"there are no runs in .*empty: give folders that `rmeval run` wrote"):
         rmeval.compare([tmp_path / "empty"])
     rmeval.evaluate("baseline:longest", "pairs", pairs_file(tmp_path, 30), out=tmp_path / "runs")
     (found,) = rmeval.compare([runs, tmp_path / "runs"], metric="hard")
     assert found.benchmark == "rm-bench-synthetic"
-    assert found.notes[0].startswith("pairs is left out: pairs has no hard on all: choose")
+    assert found.notes[0].startswith("pairs is excluded: pairs has no hard on all: choose")
     with pytest.raises(RunError, match="has no soft on all: choose"):
         rmeval.compare([runs, tmp_path / "runs"], metric="soft")
     with pytest.raises(RunError, match="not 2 runs of as many benchmarks"):
@@ -366,7 +364,7 @@ def test_numbers_that_are_no_shares_of_contests_are_not_compared(keep: bool, tmp
         (found,) = rmeval.compare([tmp_path / "runs"], benchmark=f"{file}:Own")
         assert list(found.differences) == [("accuracy", "all")]
     else:
-        with pytest.raises(RunError, match="does not say what its numbers are made of"):
+        with pytest.raises(RunError, match="does not define the composition of its numbers"):
             rmeval.compare([tmp_path / "runs"], benchmark=f"{file}:Own")
 
 

@@ -91,7 +91,7 @@ def test_records_are_made_and_read_again(rm_bench_folder: Path, tmp_path: Path) 
     assert derive(result.path).records == result.records
     frame = result.to_pandas()
     assert frame.set_index(["metric", "scope"]).loc[("easy", "chat"), "null_longest"] == 1.0
-    with pytest.raises(KeyError, match="no 'hardest' on 'all'; there are: average all"):
+    with pytest.raises(KeyError, match="no 'hardest' on 'all': choose from average all"):
         result.value("hardest")
 
 
@@ -298,7 +298,7 @@ def test_a_lock_that_is_held(pairs_file: Path, tmp_path: Path) -> None:
 
 def test_output_that_cannot_be_written(pairs_file: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RunError, match=r"cannot be written .*: choose a folder you may write to with -o"):
+    with pytest.raises(RunError, match=r"cannot be written .*: choose a writable folder with -o"):
         run(Counting(), Pairs(str(pairs_file)), tmp_path / "file" / "runs")
 
 
@@ -311,7 +311,7 @@ def test_a_disk_that_fills_up_loses_nothing(pairs_file: Path, tmp_path: Path) ->
     pairs_file.write_text(lines)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 * largest, before[1]))
     try:
-        with pytest.raises(RunError, match=r"there is no room left to write .*journal"):
+        with pytest.raises(RunError, match=r"there is no space left to write .*journal"):
             run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -331,7 +331,7 @@ def test_damaged_and_foreign_folders(rm_bench_folder: Path, tmp_path: Path) -> N
     run(load_model("baseline:shortest"), RMBench(str(rm_bench_folder)), tmp_path / "runs")
     with pytest.raises(RunError, match=r"holds 2 runs: name one of them: .*baseline-longest.*, .*baseline-shortest"):
         open_run(tmp_path / "runs")
-    with pytest.raises(RunError, match="there is no score rule 'kind'"):
+    with pytest.raises(RunError, match="'kind' is not a score rule"):
         open_run(result.path, "kind")
     manifest = json.loads((result.path / "run.json").read_text())
     (result.path / "run.json").write_text(json.dumps(manifest | {"schema": 99}))

@@ -41,7 +41,7 @@ def test_columns_that_cannot_be_written_again(tmp_path: Path) -> None:
         ('{"messages": []}', "column 'messages' has no messages"),
         ('{"prompt": [], "response": "a"}', "column 'prompt' has no messages"),
         ('{"prompt": "q", "response": "a", "tools": "[{\\"a\\": 1, \\"a\\": 2}]"}', "an object has the key 'a' twice"),
-        ('{"prompt": "q", "response": "a", "tools": [{"a": NaN}]}', "column 'tools' holds nan, which JSON cannot hold"),
+        ('{"prompt": "q", "response": "a", "tools": [{"a": NaN}]}', "column 'tools' contains nan, which JSON"),
     ],
 )
 def test_rows_that_cannot_be_scored(line: str, sentence: str, tmp_path: Path) -> None:

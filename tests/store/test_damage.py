@@ -91,7 +91,7 @@ def test_files_of_another_run_are_noticed(
     for found, wanted in zip(numbers(folder, runs[1]) or [], sound, strict=True):
         assert found in (None, wanted)
     if file == "metrics.json":
-        assert "the numbers are computed anew from the journal" in caplog.text
+        assert "computing the numbers again from the journal" in caplog.text
     for derived in ("metrics.json", "scores.parquet"):
         (folder / derived).unlink()
     if file not in ("metrics.json", "scores.parquet"):

@@ -107,7 +107,7 @@ def test_a_disk_that_takes_a_part_of_a_batch(tmp_path: Path, room: int) -> None:
         size = (tmp_path / "0001.jsonl").stat().st_size
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, before[1]))
         try:
-            with pytest.raises(RunError, match="there is no room left"):
+            with pytest.raises(RunError, match="there is no space left"):
                 journal.append(some(2, 2))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)

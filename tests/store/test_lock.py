@@ -154,7 +154,7 @@ def test_no_lock_at_all(what: str, tmp_path: Path) -> None:
     else:
         path.symlink_to(tmp_path / "precious")
     for force in (False, True):
-        with pytest.raises(RunError, match="is no file that can be read"), Lock(path, break_lock=force):
+        with pytest.raises(RunError, match="is not a readable file"), Lock(path, break_lock=force):
             pass
     assert [one.name for one in tmp_path.iterdir()] == ["lock"]
 

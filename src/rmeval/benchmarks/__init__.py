@@ -1,4 +1,4 @@
-"""Benchmarks: what is known to be better. One file each; others add theirs by entry point or `file.py:Class`."""
+"""Benchmarks, one module each; other packages add benchmarks by entry point, users by `file.py:Class`."""
 
 from __future__ import annotations
 
@@ -40,31 +40,31 @@ BUILTIN = {
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a reader wants to know of a benchmark before trusting a number from it.
+    """Description of a benchmark.
 
     Attributes:
         id: Name on the command line.
         title: Name in prose.
-        measures: One sentence: what a correct answer means.
-        source: Hub id of the data set, or where the data come from.
+        measures: The meaning of a correct decision, in one sentence.
+        source: Hub id of the data set, or another source of the data.
         revision: Commit of the source that the counts belong to.
         licence: Licence of the data, as their authors state it.
-        paper: Where the benchmark is described.
+        paper: The paper that describes the benchmark.
         citation: BibTeX.
-        counts: Expected number of items by subset; empty where any number will do.
-        sections: Names for groups of subsets, usable wherever a subset is.
+        counts: Expected number of items by subset; empty if any number is valid.
+        sections: Names of groups of subsets, accepted wherever a subset is.
         formulas: Names and versions of its official formulas.
-        generated: Whether the items are made from a seed rather than read.
-        analyses: Groups of subsets whose accuracies tell something side by side, by name and group, such as `refusals`
-            with `should-respond` and `should-refuse`.
-        rule: How ties and failures count in the published numbers.
-        variant: Which of several scores that a model gives the published numbers are of, such as `orders/net`; where it
-            gives none of this name, or this is empty, its first.
-        verified: What published number was reproduced from what; empty if none was.
-        needs_scores: Subsets whose metrics need a score of each answer; models that only compare are not asked about
-            them.
-        errata: A JSONL file of items that are known to be wrong, with `item`, `wrong` and `source`; a relative path is
-            from a `file.py:Class` on. rmeval has its own of the benchmarks that come with it.
+        generated: Whether the items are generated from a seed instead of read.
+        analyses: Groups of subsets to compare, by name and group, such as `refusals` with `should-respond` and
+            `should-refuse`.
+        rule: The score rule of the published numbers.
+        variant: The score of the published numbers for models with several, such as `orders/net`; the model's first
+            score if it has none of this name, or if this is empty.
+        verified: The published number that rmeval reproduces, and the data for it; empty without one.
+        needs_scores: Subsets whose metrics need a score of each response; they are skipped for models that only
+            compare.
+        errata: A JSONL file of wrong items, with `item`, `wrong` and `source`; a relative path starts at the folder of
+            the `file.py:Class`. rmeval has files for its own benchmarks.
     """
 
     id: str
@@ -88,13 +88,13 @@ class Card:
 
 
 class Benchmark(Protocol):
-    """Items with known answers, and the official way to average a model's successes on them. It never plans.
+    """Items with gold, and the official aggregation of a model's results on them.
 
     Attributes:
-        card: What it is.
-        data: The file, folder or hub id that is read instead of the pinned source, if any.
-        spec: The name that finds it again: its id, or `file.py:Class`; `load_benchmark` sets it.
-        options: What else it was made with, such as a seed; `load_benchmark` sets it where the benchmark does not.
+        card: Its description.
+        data: The file, folder or hub id to read instead of the pinned source, if any.
+        spec: The name that loads it again: its id, or `file.py:Class`; `load_benchmark` sets it.
+        options: Its other options, such as a seed; `load_benchmark` sets it unless the benchmark does.
     """
 
     card: Card
@@ -103,51 +103,53 @@ class Benchmark(Protocol):
     options: Mapping[str, Any]
 
     def load(self) -> Iterable[Item]:
-        """Reads the items; an iterator does, and lets them be more than fit into memory.
+        """Read the items; may return an iterator, for more items than fit into memory.
 
         Raises:
-            DataError: If the data are not there or not of the expected form.
+            DataError: If the data are missing or do not have the expected form.
         """
         ...
 
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """Computes the benchmark's numbers.
+        """Compute the benchmark's numbers.
 
         Args:
-            items: The items that were asked about, without their texts: an `rmeval.data.tables.ItemTable`.
-            evidence: By item id: an `rmeval.data.tables.EvidenceTable`.
-            rule: How ties and failures count.
+            items: The selected items without their texts, an `rmeval.data.tables.ItemTable`.
+            evidence: The evidence by item id, an `rmeval.data.tables.EvidenceTable`.
+            rule: The score rule.
             intervals: Whether to compute confidence intervals.
         """
         ...
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """What a reader of the numbers must know, such as parts that are missing; a sentence each."""
+        """Return notes for the reader of the numbers, such as missing parts, one sentence each."""
         ...
 
 
 def benchmark_names() -> dict[str, str]:
-    """All known benchmarks: name to `module:Class`."""
+    """Return all installed benchmarks, as a mapping from name to `module:Class`."""
     return registered("rmeval.benchmarks", BUILTIN)
 
 
 def load_benchmark(name: str, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:
-    """Finds a benchmark and tells it where its data are.
+    """Load a benchmark.
 
     Args:
         name: A name from `rmeval list benchmarks`, or `file.py:Class`.
         data: A file, a folder or a hub id to read instead of the pinned source.
-        seed: Where a benchmark that is generated begins; others have no use for it.
-        **options: What the benchmark itself understands, such as `columns` for `pairs`, `size` for
+        seed: Seed of generated benchmarks; other benchmarks ignore it.
+        **options: Options of the benchmark, such as `columns` for `pairs`, `size` for
             `rm-bench-synthetic`, or `languages` for that and `m-reward-bench`.
 
     Raises:
-        DataError: If there is no such benchmark, or it does not understand an option.
+        DataError: If there is no such benchmark, or it does not have an option.
     """
     if not isinstance(name, str):
-        raise DataError(f"a benchmark is named by a text, not {quoted(name)}: see rmeval list benchmarks")
+        raise DataError(
+            f"the name of a benchmark must be a string, not {quoted(name)}: choose one from rmeval list benchmarks"
+        )
     if data == "":
         raise DataError("--data is empty: give a file, a folder or a hub id")
     if data is not None:
@@ -183,11 +185,11 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int | None = Non
 
 
 def missing_counts(card: Card, items: Sequence[Item] | Mapping[str, int], whole: bool = False) -> list[str]:
-    """A sentence for subsets whose number of items differs from the card's, empty if none does.
+    """Return a note on subsets whose number of items differs from the card's; empty if none does.
 
     Args:
         card: The benchmark's card.
-        items: Its items, or how many there are of each subset.
+        items: Its items, or their number in each subset.
         whole: Whether a subset without any items counts too.
     """
     found = dict.fromkeys(card.counts, 0) | dict(items if isinstance(items, Mapping) else ItemTable.of(items).counts)
@@ -200,12 +202,14 @@ def missing_counts(card: Card, items: Sequence[Item] | Mapping[str, int], whole:
 
 
 def check_counts(card: Card, items: Sequence[Item] | Mapping[str, int]) -> None:
-    """Refuses what was read from the card's source, if it has other numbers of items than the card says.
+    """Raise an error if the data from the card's source have other numbers of items than the card.
 
     Raises:
-        DataError: If it has.
+        DataError: If a number differs.
     """
     if wrong := missing_counts(card, items, whole=True):
         pinned = re.fullmatch(r"[0-9a-f]{7,40}", card.revision or "")
-        advice = "clear the hub cache and try again" if pinned else "it may have changed: give a copy with --data"
+        advice = (
+            "clear the hub cache and try again" if pinned else "the source may have changed: give a copy with --data"
+        )
         raise DataError(f"{card.source} at {card.revision} is {wrong[0]}: {advice}")

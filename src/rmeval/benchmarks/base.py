@@ -1,4 +1,4 @@
-"""What benchmarks that are read from tables have in common."""
+"""Base class and functions of benchmarks that read tables."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from rmeval.types import Comparison, Conversation, Evidence, Item, Message, Reco
 __all__ = ["PAIR", "TableBenchmark", "labelled", "other_sizes", "pair"]
 
 PAIR = (Comparison((0, 1), 0, "chosen/rejected"),)
-"""The comparison of a better and a worse answer, in this order."""
+"""The comparison of a better and a worse response, in this order."""
 
 
 class TableBenchmark(ABC):
-    """A benchmark whose items come from rows of files, and whose numbers are made of accuracies.
+    """A benchmark whose items come from rows of files, and whose numbers are weighted sums of accuracies.
 
     Attributes:
-        card: What it is.
+        card: Its description.
         files: Paths of its files in the source's repository, or `owner/name@revision:path` where it has several.
         copies: Paths of the same data in other places, such as a clone of the authors' repository.
-        weights: Weights of numbers in the averages above them, where that is not their number of items.
-        parts: What must be there for the numbers to be comparable with published ones: subsets by part.
-        whole: The number that there is none of unless something of each part is there, such as `overall`.
-        data: The file, folder or hub id that is read instead of the pinned source, if any.
+        weights: Weights of numbers in the averages above them, if these are not their numbers of items.
+        parts: Subsets by part; all of them are needed for numbers that are comparable with published ones.
+        whole: The number that exists only if each part has items, such as `overall`.
+        data: The file, folder or hub id to read instead of the pinned source, if any.
     """
 
     card: Card
@@ -50,15 +50,15 @@ class TableBenchmark(ABC):
     options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, data: str | None = None) -> None:
-        """Takes the place of the data: a file, a folder, another hub id, or None for the pinned source."""
+        """Store the source of the data: a file, a folder, another hub id, or None for the pinned source."""
         self.data = data
 
     def load(self) -> Iterator[Item]:
-        """Reads the items one by one.
+        """Read the items one by one.
 
         Raises:
-            DataError: If the data are not there or not of the expected form; or the pinned source has other numbers of
-                items than the card says.
+            DataError: If the data are missing or do not have the expected form, or if the pinned source has other
+                numbers of items than the card.
         """
         counts: dict[str, int] = {}
         paths = locate(self.card, self.files, self.data, self.copies)
@@ -70,37 +70,37 @@ class TableBenchmark(ABC):
             check_counts(self.card, counts)
 
     def rows(self, path: Path) -> Iterable[Row]:
-        """The rows of a file; those of files of another form, or with what the file's place says, where overridden."""
+        """Yield the rows of a file; override it for other formats, or to add information from the file's path."""
         return iterate_rows(path)
 
     def gathered(self, rows: Iterable[Row]) -> Iterable[Row]:
-        """The rows of all files; where overridden, those that make one item put together."""
+        """Yield the rows of all files; override it to join the rows of one item."""
         return rows
 
     @abstractmethod
     def items(self, row: Row) -> Iterable[Item]:
-        """The items of a row; none of one that the benchmark leaves out."""
+        """Yield the items of a row; none for a row that the benchmark excludes."""
 
     def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
-        """Who won what."""
+        """Decide the comparisons."""
         return outcomes(items, evidence, rule)
 
     def composition(self, counts: Counts) -> Composition:
-        """What the numbers are made of: accuracy by subset, and of all comparisons."""
+        """Return the compositions of the numbers: accuracy by subset, and of all comparisons."""
         return by_subset(counts)
 
     def chance(self, items: ItemTable) -> Mapping[Measure, float]:
-        """What random scores get, of numbers of which equal scores with ties shared get something else; none here."""
+        """Return the values of random scores for numbers where equal scores with shared ties differ; none here."""
         return {}
 
     def formula(self, measure: Measure) -> str:
-        """Name and version of a number's formula: `accuracy@1`, or the metric after the benchmark's id."""
+        """Return the name and version of a number's formula: `accuracy@1`, or the metric after the benchmark's id."""
         return "accuracy@1" if measure[0] == "accuracy" else f"{self.card.id}/{measure[0]}@1"
 
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """A record of each number of `composition`, and what `further` adds."""
+        """Compute a record of each number of `composition`, and those of `further`."""
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
         found = self.outcomes(table, seen, rule)
@@ -110,11 +110,11 @@ class TableBenchmark(ABC):
         ]
 
     def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
-        """Records of numbers that are not made of accuracies; none, but where overridden."""
+        """Compute records of numbers that are not sums of accuracies; none here."""
         return []
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Parts that are missing or not whole, and counts that differ from the published ones."""
+        """Return notes on missing or incomplete parts, and on counts that differ from the published ones."""
         there = set(ItemTable.of(items).counts)
         parts = self.parts or {name: (name,) for name in self.card.counts}
         missing = [part for part, subsets in parts.items() if not there & set(subsets)]
@@ -123,12 +123,12 @@ class TableBenchmark(ABC):
         if missing:
             notes.append(f"{f'no {self.whole}: ' if self.whole else ''}there are no items of {_few(missing)}")
         if partial:
-            notes.append(f"incomplete, and so not comparable with published numbers: {_few(partial)}")
+            notes.append(f"not comparable with published numbers, because incomplete: {_few(partial)}")
         return notes + missing_counts(self.card, items)
 
 
 def _with_all_input(rows: Iterable[Row]) -> Iterator[Row]:
-    """The rows, as long as none holds a part of the input that is not read."""
+    """The rows, after checking that each part of the input is read."""
     for row in rows:
         row.refuse_input()
         yield row
@@ -142,15 +142,15 @@ def pair(
     worse: str | Response,
     cluster: str | None = None,
 ) -> Item:
-    """A better and a worse answer to a prompt, as an item `<subset>/<number>`.
+    """Make an item `<subset>/<number>` from a prompt with a better and a worse response.
 
     Args:
         subset: Its subset.
-        number: What tells it from others of its subset.
-        prompt: What the user says, or a conversation.
-        better: The better answer.
-        worse: The worse answer.
-        cluster: The problem behind it; by the prompt if None.
+        number: Its identifier within the subset.
+        prompt: The user's message, or a conversation.
+        better: The better response.
+        worse: The worse response.
+        cluster: Its problem; identified by the prompt if None.
     """
     conversation = (Message("user", prompt),) if isinstance(prompt, str) else prompt
     return Item(
@@ -167,7 +167,7 @@ def pair(
 
 
 def labelled(row: Row, stem: str) -> tuple[str, str]:
-    """The better and the worse of the texts in columns `<stem>1` and `<stem>2`; column `label` says which is better.
+    """Return the better and the worse of the texts in columns `<stem>1` and `<stem>2`, according to the column `label`.
 
     Raises:
         DataError: If the label is neither 1 nor 2, or a text is missing.
@@ -177,17 +177,19 @@ def labelled(row: Row, stem: str) -> tuple[str, str]:
 
 
 def other_sizes(items: Sequence[Item], size: int, subsets: Collection[str]) -> list[str]:
-    """A sentence if items of some subsets have other numbers of answers than the published ones; else none.
+    """Yield a note if items of some subsets have another number of responses than the published ones.
 
     Args:
         items: The items.
-        size: The published number of answers of each.
+        size: The published number of responses of each.
         subsets: The subsets.
     """
     table = ItemTable.of(items)
     inside = np.isin(table.subset, [code for code, name in enumerate(table.subsets) if name in subsets])
     other = int((inside & (np.diff(table.offsets) != size)).sum())
-    return [f"not comparable with published numbers: {count_of(other, 'item')} without {size} answers"] if other else []
+    return (
+        [f"not comparable with published numbers: {count_of(other, 'item')} without {size} responses"] if other else []
+    )
 
 
 def _few(names: Sequence[str]) -> str:

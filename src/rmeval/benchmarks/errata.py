@@ -1,4 +1,4 @@
-"""Errata: items of published benchmarks that are known to be wrong, kept beside the data, which stay as they are."""
+"""Errata: lists of wrong items of published benchmarks, separate from the unchanged data."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Erratum", "errata_of"]
 
 @dataclass(frozen=True, slots=True)
 class Erratum:
-    """What is wrong with an item.
+    """An error in an item.
 
     Attributes:
         item: The item's id.
-        wrong: What is wrong, in a sentence.
-        source: Who found it, or how it can be checked.
+        wrong: A sentence that describes the error.
+        source: Who found it, or how to check it.
     """
 
     item: str
@@ -29,10 +29,10 @@ class Erratum:
 
 
 def errata_of(card: Card) -> Mapping[str, Erratum]:
-    """The errata of a benchmark by item id, from the file that its card names, or the package's own.
+    """Return the errata of a benchmark by item id, from the card's file or the package's own.
 
     Raises:
-        DataError: If that file is not there, or not of rows with `item`, `wrong` and `source`.
+        DataError: If that file does not exist, or its rows lack `item`, `wrong` or `source`.
     """
     if card.errata:
         return _read(Path(card.errata))

@@ -1,4 +1,4 @@
-"""EvalBiasBench: six ways in which judges are led astray (Park et al. 2024, arXiv 2407.06551)."""
+"""EvalBiasBench: six biases of judges (Park et al. 2024, arXiv 2407.06551)."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ COUNTS = {
 class EvalBiasBench(TableBenchmark):
     """EvalBiasBench from a clone of its repository.
 
-    The reference asks in both orders and counts each answer (`single_accuracy` in `run_bench.py`), so a judge that
-    changes its mind with the order gets half a point; under the rule official@1 it gets none, which is the
-    reference's `pair_accuracy`. A tie that a judge declares gets nothing there; here it is half a point, as for two
-    equal scores, of which the reference has none. Its code stops at the types of bias; the total counts pairs alike.
+    The reference uses both orders and counts each verdict (`single_accuracy` in `run_bench.py`), so a judge whose
+    verdict changes with the order gets half a point; under the rule official@1 it gets none, which is the reference's
+    `pair_accuracy`. In the reference a declared tie gets no point; here it gets half a point, like two equal scores,
+    which the reference does not have. The reference's code stops at the types of bias; the total counts pairs equally.
     """
 
     card = Card(
         id="evalbiasbench",
         title="EvalBiasBench",
-        measures="The better response is right; the other has what judges are known to fall for.",
+        measures="The better response is right; the other has a feature that is known to bias judges.",
         source="https://github.com/ncsoft/offsetbias",
         revision="0bd16e4ac935315999ed23480c69673b675884b0",
         licence="BSD-3-Clause (repository)",
@@ -53,14 +53,14 @@ class EvalBiasBench(TableBenchmark):
         counts=COUNTS,
         formulas=("accuracy@1",),
         rule=SHARED,
-        verified="taking the longer response gets 0.0, 28.6, 46.2, 33.3, 25.0 and 33.3% by bias from run_bench.py, and "
-        "the same here; no published score was reproduced",
+        verified="preferring the longer response has 0.0, 28.6, 46.2, 33.3, 25.0 and 33.3% by bias in run_bench.py and "
+        "here; no published score was reproduced",
     )
     spec = card.id
     files = ("data/evalbiasbench/biasbench.json",)
 
     def rows(self, path: Path) -> Iterator[Row]:
-        """The rows of all types of bias, numbered within each: the file is an object with a list of rows for each."""
+        """Yield the rows of all types of bias, numbered within each; the file is an object with a list for each."""
         seen = Counter[str]()
         for row in iterate_rows(path, nested=True):
             bias = row.text("bias")
@@ -68,10 +68,10 @@ class EvalBiasBench(TableBenchmark):
             seen[bias] += 1
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A pair; its id is `<bias>/<place among those of this bias>`."""
+        """Yield a pair; its id is `<bias>/<number within this bias>`."""
         bias = row.text("bias")
         if bias not in COUNTS:
             raise DataError(
-                f"{row.where}: {quoted(bias)} is no bias of EvalBiasBench ({', '.join(COUNTS)}): correct it"
+                f"{row.where}: {quoted(bias)} is not a bias of EvalBiasBench ({', '.join(COUNTS)}): correct it"
             )
         yield pair(bias, row.get("_number"), row.text("instruction"), *labelled(row, "response"))

@@ -1,4 +1,4 @@
-"""Names of functions in prompts and code, found in one pass whatever the text."""
+"""Names of functions in prompts and code, found in linear time."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _PUBLIC = re.compile(r"\s++(public\s)?", re.ASCII)
 
 
 def first_function(text: str) -> str | None:
-    r"""The first word with a parenthesis after it, `=` and `<...>` between them aside.
+    r"""Find the first word before a parenthesis, with only `=` and `<...>` between them.
 
-    That is group 1 of `(\w+)\s*(?:=\s*)?(?:<[^>]*>)?\(`, whose search takes a time that grows with the cube of a text.
+    This is group 1 of `(\w+)\s*(?:=\s*)?(?:<[^>]*>)?\(`, whose search takes cubic time.
     """
     calls = _Calls(text, _EQUALS, ">")
     return next((word[0] for word in _WORD.finditer(text) if calls.follow(word.end())), None)
 
 
 def defined_function(code: str) -> str | None:
-    r"""The first word that `first_function` would find on a line of code whose start belongs to a definition.
+    r"""Find the first word of `first_function` on a line of code that may begin a definition.
 
-    Such a line is not indented, or begins with `public`; its first letter is no part of the word, which is in ASCII.
-    That is group 1 of `^(?:\s+public\s|\S).*?\b([A-Za-z_]\w*)\s*(?:=\s*)?(?:<[^>\n]*>)?\(` (multiline, ASCII).
+    Such a line is not indented, or begins with `public`; its first letter is not part of the word, which is in ASCII.
+    This is group 1 of `^(?:\s+public\s|\S).*?\b([A-Za-z_]\w*)\s*(?:=\s*)?(?:<[^>\n]*>)?\(` (multiline, ASCII).
     """
     calls = _Calls(code, _ASCII_EQUALS, ">\n")
     for start in _starts(code):
@@ -40,12 +40,12 @@ def defined_function(code: str) -> str | None:
 
 
 def _starts(code: str) -> Iterator[int]:
-    """Where on each line a function's name may begin, in order."""
+    """Yield the positions where a function's name may begin on each line, in order."""
     line, indented = 0, 0
     while True:
         if line >= indented and line < len(code):
             if space := _PUBLIC.match(code, line):
-                # White space may go on over lines, and leads to one place from each of them.
+                # White space may span lines, and leads from each of them to one position.
                 indented = len(code) if space.end() == len(code) else space.end() - len(space[1] or "")
                 if space[1]:
                     yield space.end()
@@ -57,14 +57,14 @@ def _starts(code: str) -> Iterator[int]:
 
 
 class _Calls:
-    """Whether a parenthesis follows places of a text, which are asked for from its beginning to its end."""
+    """Whether a parenthesis follows positions of a text, which must be given in increasing order."""
 
     def __init__(self, text: str, between: re.Pattern[str], stops: str) -> None:
         self._text, self._between, self._stop = text, between, re.compile(f"[{stops}]")
         self._next = -1
 
     def follow(self, place: int) -> bool:
-        """Whether a parenthesis follows, after `=` and `<...>` if they are there."""
+        """Whether a parenthesis follows, after an optional `=` and `<...>`."""
         place = self._between.match(self._text, place).end()  # type: ignore[union-attr]
         if self._text.startswith("<", place):
             if self._next <= place:

@@ -1,4 +1,4 @@
-"""HHH alignment: helpful, honest and harmless answers (Askell et al. 2021, arXiv 2112.00861)."""
+"""HHH alignment: helpful, honest and harmless responses (Askell et al. 2021, arXiv 2112.00861)."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ COUNTS = {"harmless": 58, "helpful": 59, "honest": 61, "other": 43}
 class HHHAlignment(TableBenchmark):
     """The HHH alignment data from the hub, or BIG-bench's files, or rows in the columns of the hub's viewer.
 
-    Earlier turns of a conversation stand in the prompt, after `Assistant:` and `Human:`; here they are messages. The
-    total counts each comparison alike. A tie loses, as in RewardBench, which has this data as `anthropic_hhh`;
-    BIG-bench draws one of the equal answers.
+    In the data, the prompt contains earlier turns of a conversation after `Assistant:` and `Human:`; here they are
+    messages. The total counts all comparisons equally. A tie loses, as in RewardBench, which has this data as
+    `anthropic_hhh`; BIG-bench draws one of the equal responses.
     """
 
     card = Card(
         id="hhh-alignment",
         title="HHH alignment",
-        measures="The better answer is the more helpful, honest and harmless one, as its authors agreed.",
+        measures="The better response is the more helpful, honest and harmless one, as its authors agreed.",
         source="HuggingFaceH4/hhh_alignment",
         revision="2a19e6c72f82fe5c7915d9197ab196ecd5ef4d39",
         licence="Apache-2.0 (hub card)",
@@ -48,23 +48,23 @@ class HHHAlignment(TableBenchmark):
         counts=COUNTS,
         formulas=("accuracy@1",),
         verified="BIG-bench's measure_multiple_choice_grade (bigbench 1.0.0) gives the same on the 221 comparisons, "
-        "such as 62.1, 69.5, 63.9 and 53.5% for taking the longer answer; no published score was reproduced",
+        "such as 62.1, 69.5, 63.9 and 53.5% for preferring the longer response; no published score was reproduced",
     )
     spec = card.id
     files = tuple(f"data/{kind}/task.json" for kind in COUNTS)
     copies = tuple(f"bigbench/benchmark_tasks/hhh_alignment/{kind}/task.json" for kind in COUNTS)
 
     def rows(self, path: Path) -> Iterator[Row]:
-        """The rows of a kind, which the file's folder or name tells, numbered."""
+        """Yield the numbered rows of a kind, from the file's folder or name."""
         return part_rows(path, COUNTS, nested=True)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A pair; its id is `<kind>/<place in the file>`."""
+        """Yield a pair; its id is `<kind>/<number in the file>`."""
         yield pair(row.text("_part"), row.get("_number"), _conversation(row.text("input")), *_choices(row))
 
 
 def _conversation(text: str) -> Conversation:
-    """The turns of a prompt; one of the user's, if it does not go to and fro and end with the user."""
+    """The turns of a prompt; a single user turn, unless the roles alternate and end with the user."""
     first, *rest = _turns(text)
     if rest[::2] != ["Assistant", "Human"] * (len(rest) // 4):
         return (Message("user", text),)
@@ -76,9 +76,9 @@ _SPEAKER = re.compile(r"(Human|Assistant):\s*")
 
 
 def _turns(text: str) -> list[str]:
-    r"""A text before, between and after the names of those who speak on a line of their own, and these names.
+    r"""Split a text at the speakers' names at the beginning of lines, and keep these names.
 
-    That is `re.split(r"\s*\n\s*(Human|Assistant):\s*", text)`, which takes a time that grows with the cube of a text.
+    This is `re.split(r"\s*\n\s*(Human|Assistant):\s*", text)`, which takes cubic time.
     """
     parts, end = [], 0
     for found in _SPEAKER.finditer(text):
@@ -92,7 +92,7 @@ def _turns(text: str) -> list[str]:
 
 
 def _choices(row: Row) -> tuple[str, str]:
-    """The better and the worse answer: BIG-bench's `target_scores`, or `targets` with `choices` and `labels`."""
+    """The better and the worse response: BIG-bench's `target_scores`, or `targets` with `choices` and `labels`."""
     column = "targets" if "targets" in row.fields else "target_scores"
     targets = row.get(column)
     if not isinstance(targets, dict):
@@ -102,6 +102,6 @@ def _choices(row: Row) -> tuple[str, str]:
     two = isinstance(texts, list) and len(texts) == 2 and all(isinstance(text, str) for text in texts)
     if not two or marks not in ([1, 0], [0, 1]):
         raise DataError(
-            f"{row.where}: column {column!r} must mark one of two answers with 1 and the other with 0: correct it"
+            f"{row.where}: column {column!r} must mark one of two responses with 1 and the other with 0: correct it"
         )
     return texts[marks.index(1)], texts[marks.index(0)]

@@ -1,4 +1,4 @@
-"""JudgeBench: answers to hard questions that are right or wrong (Tan et al. 2024, arXiv 2410.12784)."""
+"""JudgeBench: right and wrong responses to hard questions (Tan et al. 2024, arXiv 2410.12784)."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from rmeval.types import Comparison, Item, Message, Response
 __all__ = ["JudgeBench"]
 
 GROUPS = ("mmlu-pro", "livebench-reasoning", "livebench-math", "livecodebench")
-"""What `run_judge.py` of the reference reports: sources that begin so."""
+"""The groups that `run_judge.py` of the reference reports, by the beginning of the source's name."""
 SPLITS = {"gpt-4o-2024-05-13": "gpt", "claude-3-5-sonnet-20240620": "claude"}
-"""The two sets, by the model that wrote the answers."""
+"""The two sets, by the model that wrote the responses."""
 WINNERS = {"A>B": 0, "B>A": 1}
 
 
 class JudgeBench(TableBenchmark):
     """JudgeBench's two sets of pairs, from the hub or from local files in its columns.
 
-    A pair is right if the better answer is preferred. A model that is asked in both orders has the official number
-    under the variant `orders/net`. Of a reward model that scores both alike the reference counts `B>A`, which its rule
-    for both orders makes lost; here that is lost in one order, too.
+    A pair is right if the model prefers the better response. For a model that compares in both orders, the variant
+    `orders/net` has the official number. For equal scores of a reward model the reference counts `B>A`, which its rule
+    for both orders counts as lost; here a tie is also lost in a single order.
     """
 
     card = Card(
         id="judgebench",
         title="JudgeBench",
-        measures="The better answer is right, the worse one by the same model is wrong.",
+        measures="The better response is right, the worse one by the same model is wrong.",
         source="ScalerLab/JudgeBench",
         revision="57dd5e0b9817d07f05ec8f45a91b2ce1e310e308",
         licence="MIT (hub card); the questions have licences of their own",
@@ -64,11 +64,11 @@ class JudgeBench(TableBenchmark):
     )
     spec = card.id
     files = ("data/gpt-00000-of-00001.jsonl", "data/claude-00000-of-00001.jsonl")
-    # In the authors' repository; `outputs/` beside it repeats the pairs in every judge's file.
+    # The path in the authors' repository, whose `outputs/` repeats the pairs in every judge's file.
     copies = tuple(f"data/dataset=judgebench,response_model={writer}.jsonl" for writer in SPLITS)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A pair as it stands, A first."""
+        """Yield a pair in the order of the data, A first."""
         source, label, writer = row.text("source"), row.text("label"), row.text("response_model")
         group = next((group for group in GROUPS if source.startswith(group)), None)
         if group is None:
@@ -92,7 +92,7 @@ class JudgeBench(TableBenchmark):
         )
 
     def composition(self, counts: Counts) -> Composition:
-        """Each set with its groups, all its pairs counting alike as in the reference; and all pairs of both."""
+        """Return each set with its groups, where pairs weigh equally as in the reference, and all pairs of both."""
         subsets = list(dict.fromkeys(subset for subset, _ in counts))
         found: dict[Measure, Shares] = {}
         for name in dict.fromkeys(subset.partition("/")[0] for subset in subsets):

@@ -24,15 +24,15 @@ SECTIONS = {"Adversarial": ADVERSARIAL}
 class LLMBar(TableBenchmark):
     """LLMBar's five sets from a clone of its repository.
 
-    The reference asks in both orders and averages (`correct_average` in `LLMEvaluator/evaluate.py`): a judge that
-    changes its mind with the order gets half a point, and so do two equal ratings. RewardBench's `llmbar-*` subsets are
-    these pairs, but there a tie loses, and the sets are averaged by their sizes.
+    The reference uses both orders and averages (`correct_average` in `LLMEvaluator/evaluate.py`): a judge whose verdict
+    changes with the order gets half a point, and so do two equal ratings. RewardBench's `llmbar-*` subsets have the
+    same pairs, but in them a tie loses, and the average weights the sets by their sizes.
     """
 
     card = Card(
         id="llmbar",
         title="LLMBar",
-        measures="The better output does what the instruction says; the other may look better.",
+        measures="The better output follows the instruction; the other may look better.",
         source="https://github.com/princeton-nlp/LLMBar",
         revision="900616bff90b6c6c8e1681f7d079250637c55992",
         licence="MIT (repository)",
@@ -63,15 +63,15 @@ class LLMBar(TableBenchmark):
     whole = "overall"
 
     def rows(self, path: Path) -> Iterator[Row]:
-        """The rows of a set, which the file's folder or name tells, numbered."""
+        """Yield the numbered rows of a set, from the file's folder or name."""
         return part_rows(path, COUNTS)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A pair; its id is `<set>/<place in the file>`."""
+        """Yield a pair; its id is `<set>/<number in the file>`."""
         yield pair(row.text("_part"), row.get("_number"), row.text("input"), *labelled(row, "output_"))
 
     def composition(self, counts: Counts) -> Composition:
-        """Accuracy by set, the mean of the adversarial sets, and the mean of all five (the tables of section 4)."""
+        """Return accuracy by set, the mean of the adversarial sets, and the mean of all five (tables of section 4)."""
         sets: Mapping[str, Shares] = {name: shares for name in COUNTS if (shares := pooled(counts, [name]))}
         found: dict[Measure, Shares] = {("accuracy", NATURAL): sets[NATURAL]} if NATURAL in sets else {}
         if sets.keys() >= set(ADVERSARIAL):
@@ -82,6 +82,6 @@ class LLMBar(TableBenchmark):
         return found
 
     def formula(self, measure: Measure) -> str:
-        """Both means weigh sets alike."""
+        """Both means weigh sets equally."""
         names = {"section": "llmbar/adversarial@1", "overall": "llmbar/overall@1"}
         return names.get(measure[0], "accuracy@1")

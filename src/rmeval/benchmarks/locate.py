@@ -1,4 +1,4 @@
-"""Where a benchmark's files are, and their rows, with errors that say where."""
+"""Locations of a benchmark's files, and their rows."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 def find_files(folder: Path) -> list[Path]:
-    """The files of a folder that `read_rows` can read, sorted by name; if it has none itself, those below it.
+    """Return the supported files of a folder, sorted by name; if it has none itself, those in its subfolders.
 
     Raises:
-        DataError: If the folder holds none.
+        DataError: If there are none.
     """
     try:
         files = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
@@ -32,12 +32,12 @@ def find_files(folder: Path) -> list[Path]:
     except OSError as error:
         raise DataError(f"{folder} cannot be read ({error.strerror or error}): check its permissions") from error
     if not files:
-        raise DataError(f"{folder} holds no file that can be read ({', '.join(SUFFIXES)}): check the path")
+        raise DataError(f"{folder} contains no supported file ({', '.join(SUFFIXES)}): check the path")
     return files
 
 
 class _HubPath(NamedTuple):
-    """A file of a data set on the hub; repository and revision are empty where they are the card's."""
+    """A file of a data set on the hub; repository and revision are empty if they are the card's."""
 
     repository: str
     revision: str
@@ -45,25 +45,25 @@ class _HubPath(NamedTuple):
 
     @classmethod
     def of(cls, name: str) -> _HubPath:
-        """Reads `path`, or `owner/name@revision:path`."""
+        """Parse `path`, or `owner/name@revision:path`."""
         place, _, path = name.rpartition(":")
         repository, _, revision = place.partition("@")
         return cls(repository, revision, path)
 
 
 def locate(card: Card, names: Sequence[str], data: str | None, copies: Sequence[str] = ()) -> list[Path]:
-    """The files of a benchmark's data.
+    """Find the files of a benchmark's data.
 
     Args:
         card: The benchmark's card.
         names: Paths of the files in the source's repository, or `owner/name@revision:path` where it has several.
-        data: None for the pinned source; another hub id with the same files; a file; or a folder that holds the files
-            at those paths, below the repository's name where there is one, or at the ends of them (the folder may be
-            one of those on the way), or else any files that can be read, down to any depth.
+        data: None for the pinned source; another hub id with the same files; a file; or a folder. The folder contains
+            the files at those paths, below the repository's name if there is one, or at the ends of those paths (the
+            folder may be one of their parents); otherwise all supported files at any depth are used.
         copies: Paths of the same data in other places, such as a clone of the authors' repository.
 
     Raises:
-        DataError: If there are none, or they cannot be had.
+        DataError: If there are none, or they are not available.
     """
     files = [_HubPath.of(name) for name in names]
     if data is None or (not Path(data).exists() and is_hub_id(data) and "/" in data and not data.endswith(SUFFIXES)):
@@ -75,7 +75,7 @@ def locate(card: Card, names: Sequence[str], data: str | None, copies: Sequence[
         return [place]
     parts = [Path(file.repository, file.path).parts for file in (*files, *map(_HubPath.of, copies))]
     for above in range(max(map(len, parts), default=0)):
-        # Files of one name in several folders are one file, once the folder is chosen.
+        # Files with the same name in several folders count as one, since one folder will be chosen.
         ends = dict.fromkeys(place.joinpath(*part[above:]) for part in parts if len(part) > above)
         if found := [path for path in ends if path.is_file()]:
             return found
@@ -83,21 +83,21 @@ def locate(card: Card, names: Sequence[str], data: str | None, copies: Sequence[
 
 
 def name_in(path: Path, names: Collection[str]) -> str:
-    """Which of some names a file has, or else its folder or the one above: the part of the benchmark it holds.
+    """Return the part of a benchmark in a file: the name of the file, of its folder or of the folder above.
 
     Raises:
-        DataError: If it is none of them.
+        DataError: If none of these is the name of a part.
     """
     own = (path.name.partition(".")[0], *(folder.name for folder in path.absolute().parents[:2]))
     if (found := next((name for name in own if name in names), None)) is None:
         raise DataError(
-            f"{path} does not say which part it is: name it, or the folder it is in, after one of {', '.join(names)}"
+            f"{path} does not name a part of the benchmark: name the file or its folder after one of {', '.join(names)}"
         )
     return found
 
 
 def part_rows(path: Path, parts: Collection[str], nested: bool = False) -> Iterator[Row]:
-    """The rows of a file that holds one part of a benchmark, with the part's name and their number in it.
+    """Yield the rows of a file with one part of a benchmark, with the part's name and their number in it.
 
     Args:
         path: The file, see `iterate_rows`.
@@ -106,26 +106,26 @@ def part_rows(path: Path, parts: Collection[str], nested: bool = False) -> Itera
     """
     part = None
     for number, row in enumerate(iterate_rows(path, nested)):
-        # A file that cannot be read is told before a name that says nothing.
+        # Report an unreadable file before an unknown name.
         part = part or name_in(path, parts)
         yield Row(row.fields | {"_part": part, "_number": number}, row.where)
 
 
 def refuse_unfetched(card: Card, data: str | None) -> None:
-    """Refuses a benchmark whose data are not on the hub and were not given.
+    """Raise an error for a benchmark whose data are neither on the hub nor given.
 
     Raises:
-        DataError: If it is one.
+        DataError: If the data are missing.
     """
     if data is None and "://" in card.source:
         raise DataError(
-            f"the data of {card.title} are at {card.source} and not on the hub: fetch them (git clone {card.source}), "
-            f"mind their licence ({card.licence}), and say with --data where they are"
+            f"the data of {card.title} are at {card.source} and not on the hub: download them (git clone "
+            f"{card.source}), check their licence ({card.licence}), and give their path with --data"
         )
 
 
 def _from_hub(card: Card, files: Sequence[_HubPath], data: str | None) -> list[Path]:
-    """Files from the hub; what their licence is stands in the log before they are fetched."""
+    """Download files from the hub, after logging their licence."""
     refuse_unfetched(card, data)
     wanted: dict[str, dict[tuple[str, str | None], None]] = {}
     for file in files:
@@ -135,7 +135,7 @@ def _from_hub(card: Card, files: Sequence[_HubPath], data: str | None) -> list[P
     for source, own in wanted.items():
         if not all(is_cached(source, *place) for place in own):
             licence = card.licence if data is None else "see its page on the hub"
-            logger.warning("fetching %s from the hub; licence: %s", source, licence)
+            logger.warning("downloading %s from the hub; licence: %s", source, licence)
         names = [name for name, _ in own]
         found += [file.path for place in own for file in hub_data(source, *place, names)]
     return found

@@ -27,7 +27,7 @@ LANGUAGES = (
     "jpn_Jpan", "kor_Hang", "nld_Latn", "pes_Arab", "pol_Latn", "por_Latn", "ron_Latn", "rus_Cyrl", "spa_Latn",
     "tur_Latn", "ukr_Cyrl", "vie_Latn", "zho_Hans", "zho_Hant",
 )  # fmt: skip
-"""All but English, which is RewardBench itself (`experiments/run_rm_evals.sh` of the reference)."""
+"""All languages except English, which is RewardBench itself (`experiments/run_rm_evals.sh` of the reference)."""
 
 COUNTS = WEIGHTS | {"math-prm": 447}
 FORMULA = "m-reward-bench/sections@1"
@@ -41,15 +41,15 @@ def _everywhere(names: Sequence[str]) -> tuple[str, ...]:
 class MRewardBench(TableBenchmark):
     """M-RewardBench from the hub, without its translation task, which has two languages and other columns.
 
-    A language's score is made as RewardBench's, with weights of its own, see `rmeval.metrics.scoring.languages`. For
-    generative models the reference takes RewardBench's own weights (`scripts/run_generative.py`); here all weigh the
+    A language's score is computed like RewardBench's, with other weights, see `rmeval.metrics.scoring.languages`. For
+    generative models the reference uses RewardBench's weights (`scripts/run_generative.py`); here all models use the
     same.
     """
 
     card = Card(
         id="m-reward-bench",
         title="M-RewardBench",
-        measures="The better answer is RewardBench's, prompt and answers translated; code is not, but for its prompt.",
+        measures="The better response is RewardBench's; the texts are translated, except responses in code.",
         source="CohereLabsCommunity/multilingual-reward-bench",
         revision="19ab8c297a3e59a1d0efd42ae33cc14bf3febf63",
         licence="ODC-BY (hub card)",
@@ -67,8 +67,8 @@ class MRewardBench(TableBenchmark):
         | {section: _everywhere(names) for section, names in SECTIONS.items()},
         analyses={title: {g: _everywhere(names) for g, names in groups.items()} for title, groups in ANALYSES.items()},
         formulas=("accuracy@1", FORMULA),
-        verified="the score of one language equals that of get_scores (analysis/plot_utils.py) on made-up answers: "
-        "0.452701570331804 both; no published score was reproduced",
+        verified="the score of one language equals that of get_scores (analysis/plot_utils.py) on simulated verdicts: "
+        "0.452701570331804 in both; no published score was reproduced",
     )
     spec = card.id
     weights: Mapping[Measure, float] = {
@@ -79,15 +79,15 @@ class MRewardBench(TableBenchmark):
     }
 
     def __init__(self, data: str | None = None, languages: Sequence[str] | None = None) -> None:
-        """Takes the place of the data and the languages.
+        """Store the source of the data and the languages.
 
         Args:
             data: A file, a folder, another hub id, or None for the pinned source.
-            languages: Codes of `LANGUAGES`, such as `["deu_Latn", "fra_Latn"]`; only their files are fetched, and means
-                are over them. None for all.
+            languages: Codes of `LANGUAGES`, such as `["deu_Latn", "fra_Latn"]`; only their files are downloaded, and
+                means are over them. None for all.
 
         Raises:
-            DataError: If a language is none of those.
+            DataError: If a language is not one of those.
         """
         super().__init__(data)
         codes = [] if languages is None else languages
@@ -98,7 +98,7 @@ class MRewardBench(TableBenchmark):
         if unknown := [code for code in languages or () if code not in LANGUAGES]:
             raise DataError(f"M-RewardBench has no language {quoted(unknown[0])}: choose from {', '.join(LANGUAGES)}")
         if languages is not None and not languages:
-            raise DataError("languages is an empty list: name some, or leave it out for all of them")
+            raise DataError("languages is an empty list: name at least one, or leave it out for all of them")
         self.languages = tuple(code for code in LANGUAGES if languages is None or code in languages)
         self.files = tuple(f"{language}/test-00000-of-00001.parquet" for language in self.languages)
         if languages:
@@ -107,7 +107,7 @@ class MRewardBench(TableBenchmark):
             self.card = replace(self.card, counts=own)
 
     def rows(self, path: Path) -> Iterator[Row]:
-        """The rows of the wanted languages: the language is in the column `language`, or what the file's place says."""
+        """Yield the rows of the selected languages: the language is in the column `language`, or in the file's path."""
         for row in iterate_rows(path):
             stated = row.fields.get("language")
             language = stated if isinstance(stated, str) and stated in LANGUAGES else name_in(path, LANGUAGES)
@@ -115,24 +115,24 @@ class MRewardBench(TableBenchmark):
                 yield Row(row.fields | {"language": language}, row.where)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A pair; its id is `<language>/<subset>/<id>`."""
+        """Yield a pair; its id is `<language>/<subset>/<id>`."""
         name = row.text("source")
         if name not in COUNTS:
-            raise DataError(f"{row.where}: {quoted(name)} is no subset of RewardBench: correct it")
+            raise DataError(f"{row.where}: {quoted(name)} is not a subset of RewardBench: correct it")
         subset, number, better = f"{row.text('language')}/{name}", row.name("id"), row.text("chosen")
-        # Who wrote them is left out: it would make a shape of nearly every pair, and there are 65,987 of them.
+        # Sources are omitted: with them, nearly each of the 65,987 pairs would have a shape of its own.
         yield pair(subset, number, row.text("prompt"), better, row.text("rejected"), _cluster(name, number, better))
 
     def composition(self, counts: Counts) -> Composition:
-        """Means over languages, and each language with its sections."""
+        """Return means over languages, and each language with its sections."""
         return language_composition(counts, self.languages)
 
     def formula(self, measure: Measure) -> str:
-        """Sections, languages and the overall are of one formula."""
+        """Sections, languages and the overall share a formula."""
         return "accuracy@1" if measure[0] == "accuracy" else FORMULA
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Languages that are not there or not whole."""
+        """Return notes on missing or incomplete languages."""
         there: dict[str, int] = {}
         for subset, n in ItemTable.of(items).counts.items():
             language = subset.partition("/")[0]
@@ -142,16 +142,17 @@ class MRewardBench(TableBenchmark):
             notes.append(f"no mean over languages: there are no items of {', '.join(missing)}")
         if len(self.languages) < len(LANGUAGES):
             names = ", ".join(self.languages)
-            notes.append(f"means are over {names}, and not over all {len(LANGUAGES)} languages as published ones are")
+            notes.append(f"means are over {names}, and not over all {len(LANGUAGES)} languages like the published ones")
         whole = replace(self.card, counts=dict.fromkeys(self.languages, sum(COUNTS.values())))
         return notes + missing_counts(whole, there)
 
 
 def _cluster(name: str, number: object, code: str) -> str:
-    """The problem behind an item: RewardBench's row, which all languages share by its id.
+    """The problem of an item: RewardBench's row, whose id all languages share.
 
-    For code it is the HumanEval task, which occurs in six programming languages. The first function of the right
-    answer names it, case and underscores aside: answers in code are not translated, and so name it in all languages.
+    For code it is the HumanEval task, which occurs in six programming languages. The name of the first function in the
+    right response identifies it, ignoring case and underscores: code is not translated, so the name is the same in all
+    languages.
     """
     if name.startswith("hep-"):
         function = defined_function(code)

@@ -1,4 +1,4 @@
-"""Anybody's preference data: a prompt, a chosen answer and a rejected one."""
+"""Preference pairs from any source: a prompt, a chosen response and a rejected one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Pairs:
     card = Card(
         id="pairs",
         title="Preference pairs",
-        measures="The better answer is the one that the data call chosen.",
+        measures="The better response is the one that the data call chosen.",
         source="your own data (--data)",
         revision=None,
         licence="that of the data",
@@ -59,46 +59,46 @@ class Pairs:
         roles: Mapping[str, str] | None = None,
         ignore_keys: Sequence[str] | None = None,
     ) -> None:
-        """Says where the pairs are.
+        """Store the source of the pairs and its options.
 
         Args:
             data: JSONL, JSON, CSV or parquet file, a folder of them, or a hub id.
             columns: The data's names for `prompt`, `chosen`, `rejected`, `subset`, `id`, `system`, `history` and
-                `tools`, where they differ.
+                `tools`, if they differ.
             split: Split of a hub data set; `train` if None.
             config: Configuration of a hub data set.
-            roles: The data's names of roles and what chat templates call them, such as `{"human": "user"}`.
-            ignore_keys: Keys of messages, and columns, that are left out although they may belong to the input.
+            roles: The data's role names, mapped to those of chat templates, such as `{"human": "user"}`.
+            ignore_keys: Keys of messages, and columns, to exclude although they may belong to the input.
 
         Raises:
-            DataError: If `columns` names something else, or an option is of the wrong type.
+            DataError: If `columns` has an unknown name, or an option has the wrong type.
         """
         texts = {"split": split, "config": config} | dict(columns if isinstance(columns, Mapping) else {})
         if wrong := [option for option, value in texts.items() if not (value is None or isinstance(value, str))]:
-            raise DataError(f"{wrong[0]} of pairs must be a text, not {quoted(texts[wrong[0]])}")
+            raise DataError(f"{wrong[0]} of pairs must be a string, not {quoted(texts[wrong[0]])}")
         if columns is not None and not isinstance(columns, Mapping):
             raise DataError(f"columns must be a mapping, such as {{'prompt': 'question'}}, not {quoted(columns)}")
         unknown = set(columns or {}) - set(COLUMNS)
         if unknown:
             raise DataError(
-                f"--columns knows {', '.join(COLUMNS)}, not "
-                f"{shortened(', '.join(sorted(unknown)))}: as in prompt=question"
+                f"--columns has no {shortened(', '.join(sorted(unknown)))}: choose from {', '.join(COLUMNS)}, as in "
+                "prompt=question"
             )
         given = list((columns or {}).values())
         if twice := next((name for name in given if given.count(name) > 1), None):
-            raise DataError(f"--columns gives the column {quoted(twice)} two meanings: name each once")
+            raise DataError(f"--columns uses the column {quoted(twice)} twice: use each once")
         taken = (
             {name for name in COLUMNS if name not in (columns or {})} & set(given) & {"prompt", "chosen", "rejected"}
         )
         if taken:
-            raise DataError(f"--columns gives the column {taken.pop()!r} two meanings: name each once")
+            raise DataError(f"--columns uses the column {taken.pop()!r} twice: use each once")
         self._reader = MessageReader(mapping_of_texts(roles, "roles"), list_of_texts(ignore_keys, "ignore_keys"))
         self.data, self.split, self.config = data, split, config
         self.columns = {name: name for name in COLUMNS} | dict(columns or {})
         self._unread = [name for name in INPUT_COLUMNS if name not in self.columns.values()]
 
     def load(self) -> Iterator[Item]:
-        """Reads the pairs one by one. Pairs with the same context form a cluster; an id is the row's or its number."""
+        """Read the pairs one by one. Pairs with equal contexts form a cluster; an id is the row's id or number."""
         subsets: set[str] = set()
         most = limit("SUBSETS")
         for number, row in enumerate(self._rows()):
@@ -106,12 +106,13 @@ class Pairs:
             subsets.add(item.subset)
             if "all" in subsets and len(subsets) > 1:
                 raise DataError(
-                    f"{row.where}: some pairs have a subset, and others none or 'all', which stands for all: name each"
+                    f"{row.where}: some pairs have a subset, others none or 'all', which stands for all pairs: give "
+                    "each a subset"
                 )
             if len(subsets) > most:
                 raise DataError(
-                    f"{row.where}: there are more than {most:,} subsets (RMEVAL_MAX_SUBSETS), and each has a number: "
-                    "give a column of few names with --columns subset=NAME"
+                    f"{row.where}: there are more than {most:,} subsets (RMEVAL_MAX_SUBSETS), and each has its own "
+                    "accuracy: give a column with few names, with --columns subset=NAME"
                 )
             yield item
 
@@ -137,8 +138,8 @@ class Pairs:
             chosen_context, rejected_context = chosen_context or prompt, rejected_context or prompt
         if chosen_context != rejected_context:
             raise DataError(
-                f"{row.where}: chosen and rejected do not answer the same conversation: "
-                "the messages before the last must be equal"
+                f"{row.where}: chosen and rejected belong to different conversations: make the messages before the "
+                "last equal"
             )
         subset, name = (self._name(row, column) for column in ("subset", "id"))
         tools = tools_of(self._unless_ignored(row, "tools"), row.place(self.columns["tools"]))
@@ -154,19 +155,19 @@ class Pairs:
         )
 
     def _optional(self, row: Row, name: str) -> Any:
-        """A column that need not be there, unless --columns says that it is."""
+        """The value of an optional column, which is required if --columns names it."""
         column = self.columns[name]
         return row.fields.get(column) if column == name else row.get(column)
 
     def _name(self, row: Row, name: str) -> str | None:
-        """The value of a column that names something; None where there is none, which CSV writes as an empty cell."""
+        """The value of a column with a name; None if it is missing or an empty cell of CSV."""
         return None if self._optional(row, name) in (None, "") else row.name(self.columns[name])
 
     def _unless_ignored(self, row: Row, name: str) -> Any:
         return None if self.columns[name] in self._reader.ignored else self._optional(row, name)
 
     def _side(self, row: Row, side: str) -> tuple[Conversation | None, Message]:
-        """The context and the answer of one side: messages that end in the answer, or a string after the prompt.
+        """The context and the response of one side: messages that end with the response, or a string after the prompt.
 
         The context is None for a string.
         """
@@ -187,15 +188,15 @@ class Pairs:
         if prompt not in self._reader.ignored and not is_empty(row.fields.get(prompt)):
             context = self._joined(row, context)
         if not context:
-            raise DataError(f"{row.where}: there is no prompt before the answer in {column!r}: add a column 'prompt'")
+            raise DataError(f"{row.where}: there is no prompt before the response in {column!r}: add a column 'prompt'")
         return self._begin(row, context), messages[-1]
 
     def _prompt(self, row: Row) -> Conversation:
         return row.conversation(self.columns["prompt"], self._reader)
 
     def _joined(self, row: Row, context: Conversation) -> Conversation:
-        """The conversation before the answer, of a prompt and of the messages before the answer."""
-        # A list that begins with the assistant holds the answer alone; the conversation is then in the prompt.
+        """The conversation before the response, from a prompt and the messages before the response."""
+        # A list that begins with the assistant contains only the response; the conversation is then in the prompt.
         if all(message.role == "assistant" for message in context):
             return (*self._prompt(row), *context)
         prompt = self._prompt(row)
@@ -205,12 +206,12 @@ class Pairs:
         if any(_alike(longer[start:], shorter) for start in range(len(longer) - len(shorter) + 1)):
             return longer
         raise DataError(
-            f"{row.where}: the column {self.columns['prompt']!r} and the messages before the answer contradict each "
-            f"other: make them one, or leave the column out with --ignore-keys {self.columns['prompt']}"
+            f"{row.where}: the column {self.columns['prompt']!r} contradicts the messages before the response: make "
+            f"them equal, or exclude the column with --ignore-keys {self.columns['prompt']}"
         )
 
     def _begin(self, row: Row, context: Conversation) -> Conversation:
-        """The conversation with what the columns `system` and `history` put before it."""
+        """The conversation after the messages of the columns `system` and `history`."""
         system, history = self._unless_ignored(row, "system"), self._unless_ignored(row, "history")
         if not is_empty(history):
             earlier = self._reader.history(history, row.place(self.columns["history"]))
@@ -225,14 +226,14 @@ class Pairs:
         if given == [system]:
             return context
         raise DataError(
-            f"{row.where}: the column {self.columns['system']!r} and the system message of the prompt contradict each "
-            f"other: make them one, or leave the column out with --ignore-keys {self.columns['system']}"
+            f"{row.where}: the column {self.columns['system']!r} contradicts the system message of the prompt: make "
+            f"them equal, or exclude the column with --ignore-keys {self.columns['system']}"
         )
 
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """Accuracy by subset, where there are any, and over all pairs."""
+        """Return accuracy by subset, if there are subsets, and over all pairs."""
         found = outcomes(items, evidence, rule)
         records = [
             accuracy_record(self.card.id, rule, name, part, FORMULA)
@@ -242,12 +243,12 @@ class Pairs:
         return [*records, accuracy_record(self.card.id, rule, "all", found, FORMULA)]
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Nothing: what the data are is known to who gave them."""
+        """Return no notes, as there are no published numbers to compare with."""
         return []
 
 
 def _alike(longer: Conversation, shorter: Conversation) -> bool:
-    """Whether a conversation begins with another; spaces and line ends around a text do not count."""
+    """Whether a conversation begins with another, ignoring white space around texts."""
     return all(
         replace(one, content=one.content.strip()) == replace(two, content=two.content.strip())
         for one, two in zip(longer, shorter, strict=False)
@@ -274,7 +275,8 @@ def _hub_rows(name: str, config: str | None, split: str) -> Iterator[Row]:
         ) from error
     except ConnectionError as error:
         raise DataError(
-            f"the data set {name} cannot be had because the hub cannot be reached: give a local file"
+            f"the data set {name} is not available because the hub cannot be reached: check the connection, or give a "
+            "local file"
         ) from error
     except ValueError as error:
         raise DataError(f"the data set {name} cannot be read ({error}): check --split and --config") from error

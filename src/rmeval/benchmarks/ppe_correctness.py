@@ -1,4 +1,4 @@
-"""PPE correctness: 32 answers of a model to each question of five benchmarks (Frick et al. 2024, arXiv 2410.14872)."""
+"""PPE correctness: 32 responses to each question of five benchmarks (Frick et al. 2024, arXiv 2410.14872)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["COUNTS", "PPECorrectness"]
 COUNTS = {"MMLU-Pro": 512, "MATH": 512, "GPQA": 512, "IFEval": 512, "MBPP-Plus": 507}
 ANSWERS = 32
 SHOWN = (2, 4, 8, 16)
-"""Where the curve is shown, besides its end; it begins with the share of right answers, which chance gets too."""
+"""The values of K for which the curve is reported, besides its end; K = 1 is random selection."""
 _SIGNS = {
     "answer_index": "MMLU-Pro",
     "sanitized_solution": "MATH",
@@ -31,7 +31,7 @@ _SIGNS = {
     "instruction_id_list": "IFEval",
     "test_list": "MBPP-Plus",
 }
-"""Rows don't name their benchmark: each has a column that the others lack."""
+"""Rows do not name their benchmark: each benchmark has a column that the others lack."""
 _REVISIONS = {
     "MMLU-Pro": "d3a309b95d5a3a34efdd2b01a9e3ee10565bf0c7",
     "MATH": "c46ce3cda5417fe8d170e992d925f93856b5db40",
@@ -44,20 +44,21 @@ _REVISIONS = {
 class PPECorrectness(TableBenchmark):
     """The five best-of-K data sets of PPE from the hub (split `train`), or from local files in their columns.
 
-    Accuracy is over `sampled_conflict_pairs`, a right and a wrong answer each, drawn by the authors in random order;
-    repeated ones count as often. `overall` is the mean over the five benchmarks, as in the authors' tables. The curves
-    are those of `rmeval.metrics.scoring.best_of_k`. The reference's code (`utils/scoring.py` and `utils/scorers.py`)
-    was not available, nor were scores to reproduce published numbers from. A port of it gives a tie to the second
-    answer of a pair, which is right half of the time, as pairs are in random order: here a tie is half won.
+    Accuracy is over `sampled_conflict_pairs`, each with a right and a wrong response, which the authors drew in random
+    order; repeated pairs count repeatedly. `overall` is the mean over the five benchmarks, as in the authors' tables.
+    The curves are those of `rmeval.metrics.scoring.best_of_k`. The reference's code (`utils/scoring.py` and
+    `utils/scorers.py`) was not available, nor were scores to reproduce published numbers. In a port of it, a tie counts
+    for the second response of a pair, which is right in half of the cases, as pairs are in random order: here a tie
+    counts one half.
     """
 
     card = Card(
         id="ppe-correctness",
         title="PPE Correctness",
-        measures="Right answers score above wrong ones of the same model, and the best of many is right.",
+        measures="Right responses score above wrong ones of the same model, and the best of many is right.",
         source="lmarena-ai/PPE-*-Best-of-K",
         revision=", ".join(commit[:7] for commit in _REVISIONS.values()),
-        licence="MMLU-Pro prompts MIT, others not stated here; answers under the terms of the models' providers (hub)",
+        licence="MMLU-Pro prompts MIT, others not stated; responses under the terms of the models' providers (hub)",
         paper="https://arxiv.org/abs/2410.14872",
         citation=CITATION,
         counts=COUNTS,
@@ -79,18 +80,19 @@ class PPECorrectness(TableBenchmark):
     whole = "overall"
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A question with its answers, right or wrong, and the sampled pairs of one of each."""
+        """Yield a question with its right and wrong responses, and the sampled pairs of one of each."""
         subset = next((name for sign, name in _SIGNS.items() if sign in row.fields), None)
         if subset is None:
             raise DataError(
-                f"{row.where}: there is none of the columns {', '.join(_SIGNS)}, by which the data sets are told apart"
+                f"{row.where}: the row has none of the columns {', '.join(_SIGNS)}, which identify the data sets: "
+                "check that it is a file of PPE"
             )
         scores = row.get("scores")
         if not isinstance(scores, list):
             raise row.wrong("scores", "a list of true and false", scores)
         if len(scores) != ANSWERS or any(score not in (0, 1) for score in scores):
             raise DataError(
-                f"{row.where}: column 'scores' must hold true or false for each of {ANSWERS} answers: correct it"
+                f"{row.where}: column 'scores' must contain true or false for each of {ANSWERS} responses: correct it"
             )
         model, prompt = row.text("model_name"), row.text("prompt")
         yield Item(
@@ -100,12 +102,12 @@ class PPECorrectness(TableBenchmark):
             responses=tuple(
                 Response(row.text(f"response_{k}"), float(score), source=model) for k, score in enumerate(scores, 1)
             ),
-            comparisons=tuple(_contests(row, scores)),
+            comparisons=tuple(_comparisons(row, scores)),
             cluster=digest([subset, prompt]),
         )
 
     def composition(self, counts: Counts) -> Composition:
-        """Accuracy by benchmark, and the mean of all five."""
+        """Return accuracy by benchmark, and the mean of all five."""
         found: dict[Measure, Mapping[Part, float]] = {
             ("accuracy", name): shares for name in COUNTS if (shares := pooled(counts, [name]))
         }
@@ -114,12 +116,12 @@ class PPECorrectness(TableBenchmark):
         return found
 
     def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
-        """Curves of best of K."""
+        """Compute best-of-K curves."""
         return curve_records(self.card.id, rule, items, evidence, tuple(COUNTS), SHOWN, intervals)
 
 
-def _contests(row: Row, scores: Sequence[object]) -> Iterator[Comparison]:
-    """A comparison for each sampled pair, the right answer first."""
+def _comparisons(row: Row, scores: Sequence[object]) -> Iterator[Comparison]:
+    """Yield a comparison for each sampled pair, the right response first."""
     pairs = row.get("sampled_conflict_pairs")
     if not isinstance(pairs, list):
         raise row.wrong("sampled_conflict_pairs", "a list of pairs", pairs)
@@ -127,7 +129,7 @@ def _contests(row: Row, scores: Sequence[object]) -> Iterator[Comparison]:
         whole = isinstance(pair, list) and len(pair) == 2 and all(type(k) is int and 0 <= k < ANSWERS for k in pair)
         if not whole or bool(scores[pair[0]]) == bool(scores[pair[1]]):
             raise DataError(
-                f"{row.where}: {shortened(pair)} in column 'sampled_conflict_pairs' must be the places, from 0 to "
-                f"{ANSWERS - 1}, of a right and a wrong answer: correct it"
+                f"{row.where}: {shortened(pair)} in column 'sampled_conflict_pairs' must be the positions, from 0 to "
+                f"{ANSWERS - 1}, of a right and a wrong response: correct it"
             )
         yield Comparison(tuple(sorted(pair, key=lambda k: not scores[k])), 0, "right/wrong")

@@ -1,4 +1,4 @@
-"""PPE human preference: votes of people on answers of 20 models (Frick et al. 2024, arXiv 2410.14872)."""
+"""PPE human preference: people's votes on responses of 20 models (Frick et al. 2024, arXiv 2410.14872)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CITATION = """@misc{frick2024evaluaterewardmodelsrlhf,
   archivePrefix={arXiv}
 }"""
 KINDS = {"hard": "hard_prompt", "easy": "easy_prompt", "if": "if_prompt", "code": "is_code", "math": "math_prompt"}
-"""Kinds of prompts and the columns that say so; a prompt may be of several."""
+"""Kinds of prompts and their columns; a prompt may have several kinds."""
 LANGUAGES = ("english", "chinese", "russian")
 OTHER = "other"
 
@@ -34,21 +34,21 @@ OTHER = "other"
 class PPEPreference(TableBenchmark):
     """PPE Human Preference V1 from the hub (split `test`), or from local files in its columns.
 
-    Accuracy is over the votes that have a winner, by kind of prompt and by language too. The other numbers compare the
-    ranking of the models that wrote the answers by people's votes with that by the reward model's decisions, see
+    Accuracy is over the votes with a winner, also by kind of prompt and by language. The other numbers compare two
+    rankings of the models that wrote the responses, by people's votes and by the reward model's decisions, see
     `rmeval.metrics.scoring.ppe`. The reference's code for these (`utils/scoring.py` and `utils/scorers.py`) was not
     available: they follow the Arena-Hard paper (arXiv 2406.11939), whose metrics PPE uses, a port of PPE's scorer, and
-    what the published numbers are whole fractions of. How the reference counts equal scores is not known; here
-    they lose in the accuracy and are draws in the rankings.
+    the denominators of the published numbers. How the reference counts equal scores is not known; here they lose in the
+    accuracy and are draws in the rankings.
     """
 
     card = Card(
         id="ppe-preference",
         title="PPE Human Preference V1",
-        measures="The answer that people voted for is preferred, and models are ranked as people's votes rank them.",
+        measures="The reward model prefers the response that people voted for, and ranks models as people's votes do.",
         source="lmarena-ai/PPE-Human-Preference-V1",
         revision="e75cdc5",
-        licence="prompts CC-BY-4.0, answers under the terms of the models' providers; not for training (hub card)",
+        licence="prompts CC-BY-4.0, responses under the terms of the models' providers; not for training (hub card)",
         paper="https://arxiv.org/abs/2410.14872",
         citation=CITATION,
         counts={"all": 16_038},
@@ -58,7 +58,7 @@ class PPEPreference(TableBenchmark):
     files = ("data/test-00000-of-00001.parquet",)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A vote: the winner's answer first; the answer of model a where there is none."""
+        """Yield a vote: the winner's response first; for a tie, the response of model a."""
         prompt = row.text("prompt")
         sides = [(row.text("response_1"), row.text("model_a")), (row.text("response_2"), row.text("model_b"))]
         winner = row.text("winner")
@@ -80,7 +80,7 @@ class PPEPreference(TableBenchmark):
         )
 
     def composition(self, counts: Counts) -> Composition:
-        """Accuracy of all votes with a winner, by kind of prompt, and by language."""
+        """Return the accuracy of all votes with a winner, by kind of prompt, and by language."""
         parts = {tag: set(tag.replace("/", "+").split("+")) for _, tag in counts}
         found = {("accuracy", "all"): pooled(counts, ["all"])}
         for name in (*KINDS, *LANGUAGES):
@@ -89,12 +89,12 @@ class PPEPreference(TableBenchmark):
         return found | {("accuracy", "non-english"): pooled(counts, ["all"], foreign)}
 
     def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
-        """How models are ranked."""
+        """Compute the metrics of rankings."""
         return ranking_records(self.card.id, rule, items, evidence, self.card.id, intervals)
 
 
 def _tag(row: Row) -> str:
-    """Language and kinds of a prompt, as in `english/hard+math`."""
+    """Language and kinds of a prompt, such as `english/hard+math`."""
     kinds = []
     for name, column in KINDS.items():
         value = row.get(column)

@@ -1,4 +1,4 @@
-"""The held-out test sets of older preference data, RewardBench's prior sets (Lambert et al. 2024, arXiv 2403.13787)."""
+"""Held-out test sets of older preference data, RewardBench's prior sets (Lambert et al. 2024, arXiv 2403.13787)."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ COUNTS = {
     "mtbench_gpt4": 2400,
 }
 DROPPED = ("pku_better", "pku_safer")
-"""Splits of the data that `load_eval_dataset` of the reference's `rewardbench/utils.py` leaves out."""
+"""Splits of the data that `load_eval_dataset` of the reference's `rewardbench/utils.py` excludes."""
 
 
 class PreferenceTestSets(TableBenchmark):
     """The seven sets from the hub, each a split, or local files named after them, such as `shp.jsonl`.
 
-    A file whose name begins otherwise has the set in its column `subset`. Each set has its accuracy; the prior is the
-    plain mean of the four in `PRIOR_SETS`, which is the reference's (`analysis/get_benchmark_results.py`). It averages
-    what there is of the four; here there is no prior unless all of them are there.
+    A file with another name has the set in its column `subset`. Each set has its accuracy; the prior is the unweighted
+    mean of the four in `PRIOR_SETS`, as in the reference (`analysis/get_benchmark_results.py`). The reference averages
+    those of the four that exist; here there is no prior unless all four exist.
     """
 
     card = Card(
         id="preference-test-sets",
         title="Preference test sets",
-        measures="The better answer is the one that people, or for mtbench_gpt4 a model, preferred.",
+        measures="The better response is the one that people, or for mtbench_gpt4 a model, preferred.",
         source="allenai/preference-test-sets",
         revision="d8cb9d95eaaadc5c932291dc8ce7a9b8f66eb040",
         licence="ODC-BY; parts keep their own licences (hub card)",
@@ -59,7 +59,7 @@ class PreferenceTestSets(TableBenchmark):
     whole = "prior"
 
     def rows(self, path: Path) -> Iterator[Row]:
-        """The rows with their set, which the file's name tells, and an id of their own where one occurs twice."""
+        """Yield the rows with their set, from the file's name, and with distinct ids."""
         name = path.name.partition(".")[0].partition("-")[0]
         own = {"subset": name} if name in COUNTS or name in DROPPED else {}
         seen: Counter[str] = Counter()
@@ -69,19 +69,19 @@ class PreferenceTestSets(TableBenchmark):
             yield Row(row.fields | own | {"_key": key if seen[key] == 1 else f"{key}.{seen[key]}"}, row.where)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A pair; its id is `<subset>/<id>`. There are none of the sets that the reference leaves out."""
+        """Yield a pair; its id is `<subset>/<id>`. Sets that the reference excludes have none."""
         subset = row.text("subset")
         if subset in DROPPED:
             return
         if subset not in COUNTS:
             raise DataError(
-                f"{row.where}: {quoted(subset)} is none of the sets {', '.join(COUNTS)}: name the file or the "
+                f"{row.where}: {quoted(subset)} is not one of the sets {', '.join(COUNTS)}: name the file or the "
                 "column 'subset' after one"
             )
         yield pair(subset, row.get("_key"), row.conversation("prompt"), row.text("chosen"), row.text("rejected"))
 
     def composition(self, counts: Counts) -> Composition:
-        """Accuracy by set, and the prior, absent unless its four sets are there."""
+        """Return accuracy by set, and the prior, absent unless its four sets exist."""
         sets = {name: shares for name in COUNTS if (shares := pooled(counts, [name]))}
         found: dict[Measure, Shares] = {}
         if all(name in sets for name in PRIOR_SETS):
@@ -89,5 +89,5 @@ class PreferenceTestSets(TableBenchmark):
         return found | {("accuracy", name): shares for name, shares in sets.items()}
 
     def formula(self, measure: Measure) -> str:
-        """The prior is RewardBench's."""
+        """The prior has RewardBench's formula."""
         return "accuracy@1" if measure[0] == "accuracy" else "reward-bench/prior@1"

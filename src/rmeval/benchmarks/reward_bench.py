@@ -37,7 +37,7 @@ class RewardBench(TableBenchmark):
     card = Card(
         id="reward-bench",
         title="RewardBench",
-        measures="The better answer is the one verified to be better: more helpful, correct, or rightly refused.",
+        measures="The better response is verified to be better: more helpful, correct, or rightly refused.",
         source="allenai/reward-bench",
         revision="47e72080fff14868833de674899b78b5426cb295",
         licence="ODC-BY; parts keep their own licences (hub card)",
@@ -58,11 +58,11 @@ class RewardBench(TableBenchmark):
     parts, whole = SECTIONS, "overall"
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A pair; its id is `<subset>/<id>`."""
+        """Yield a pair; its id is `<subset>/<id>`."""
         subset = row.text("subset")
         if subset not in EXAMPLE_COUNTS:
             raise DataError(
-                f"{row.where}: {quoted(subset)} is no subset of RewardBench: use -b pairs for other preference data"
+                f"{row.where}: {quoted(subset)} is not a subset of RewardBench: use -b pairs for other preference data"
             )
         prompt, number = row.text("prompt"), row.name("id")
         better = Response(row.text("chosen"), 1.0, source=row.optional_text("chosen_model"))
@@ -70,19 +70,19 @@ class RewardBench(TableBenchmark):
         yield pair(subset, number, prompt, better, worse, _cluster(subset, number, prompt))
 
     def composition(self, counts: Counts) -> Composition:
-        """Sections with their subsets, and the mean of the four sections, absent unless all are there."""
+        """Return sections with their subsets, and the mean of the four sections, absent unless all exist."""
         return section_composition(counts)
 
     def formula(self, measure: Measure) -> str:
-        """Sections and overall are of one formula."""
+        """Sections and overall share a formula."""
         return "accuracy@1" if measure[0] == "accuracy" else FORMULA
 
 
 def _cluster(subset: str, number: str, prompt: str) -> str:
-    """The problem behind a prompt: its text, but for code the HumanEval task, which occurs in six languages.
+    """The problem of a prompt: its text or, for code, the HumanEval task, which occurs in six languages.
 
-    The task is the number in ids like `Go/17`; ids of the hub's data do not show it, and there the name of the
-    function to write does, without case and underscores.
+    The task is the number in ids like `Go/17`. The hub's ids do not contain it; there the name of the function to write
+    identifies the task, ignoring case and underscores.
     """
     if not subset.startswith("hep-"):
         return digest(prompt)

@@ -31,10 +31,10 @@ class RewardBench2(TableBenchmark):
     card = Card(
         id="reward-bench-2",
         title="RewardBench 2",
-        measures="The one right answer of four is the best; of equally right ones none is much better than another.",
+        measures="The one right response of four is the best; equally right ones have similar scores.",
         source="allenai/reward-bench-2",
         revision="main",
-        licence="ODC-BY; some answers under the terms of the models that wrote them (hub card)",
+        licence="ODC-BY; some responses under the terms of the models that wrote them (hub card)",
         paper="https://arxiv.org/abs/2506.01937",
         citation="""@misc{malik2025rewardbench2,
   title={{RewardBench} 2: Advancing Reward Model Evaluation},
@@ -52,7 +52,7 @@ class RewardBench2(TableBenchmark):
             "reward-bench-2/best-of-4-average@1",
         ),
         rule=SHARED,
-        verified="best of four and Ties equal what the reference's functions give for the same scores (commit 05a9005)",
+        verified="best of four and Ties equal those of the reference's functions for the same scores (commit 05a9005)",
         needs_scores=(TIES,),
     )
     spec = card.id
@@ -60,7 +60,7 @@ class RewardBench2(TableBenchmark):
     whole = "overall"
 
     def gathered(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The rows, with an id of its own for each of several with one id that have other texts."""
+        """Yield the rows, with distinct ids for rows that share an id but have different texts."""
         seen: dict[str, dict[str, int]] = {}
         for row in rows:
             number = row.name("id")
@@ -70,23 +70,23 @@ class RewardBench2(TableBenchmark):
             yield row if place == 1 else Row(row.fields | {"id": f"{number}.{place}"}, row.where)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """The right answers, then the wrong ones; those of Ties have no comparisons, but a group."""
+        """Yield an item: right responses, then wrong ones; items of Ties have a group instead of comparisons."""
         subset, number = row.text("subset"), row.name("id")
         if subset not in COUNTS:
             raise DataError(
-                f"{row.where}: {quoted(subset)} is no subset of RewardBench 2 ({', '.join(COUNTS)}): correct it"
+                f"{row.where}: {quoted(subset)} is not a subset of RewardBench 2 ({', '.join(COUNTS)}): correct it"
             )
         right, wrong = row.texts("chosen"), row.texts("rejected")
         kind, _, group = number.partition(":")
         ties = subset == TIES
         if ties and (kind not in (TIED, REF) or not group):
             raise DataError(
-                f"{row.where}: the id {quoted(number)} must be tied:N or ref:N, as all of {TIES} are: correct it"
+                f"{row.where}: the id {quoted(number)} must be tied:N or ref:N, like all ids of {TIES}: correct it"
             )
         if not wrong or len(right) < (2 if ties and kind == TIED else 1) or (len(right) > 1 and not ties):
             raise DataError(
-                f"{row.where}: {len(right)} right and {len(wrong)} wrong answers: there must be a wrong one, and one "
-                "right one, but two or more where the id begins with tied"
+                f"{row.where}: {len(right)} right and {len(wrong)} wrong responses: give at least one wrong one, and "
+                "one right one, or several if the id begins with tied"
             )
         answers = len(right) + len(wrong)
         prompt = row.text("prompt")
@@ -101,15 +101,16 @@ class RewardBench2(TableBenchmark):
         )
 
     def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
-        """Best of four by comparisons, and the parts of the Ties composite."""
+        """Decide best of four by comparisons, and compute the parts of the Ties composite."""
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
         return joined(outcomes(table, seen, rule), ties_outcomes(table, seen, TIES, rule))
 
     def composition(self, counts: Counts) -> Composition:
-        """Accuracy by subset, the Ties composite with its parts, the mean of all six, and that of the five others.
+        """Return accuracy by subset, the Ties composite and its parts, the mean of all six, and that of the others.
 
-        The reference has no such last one; it sums up models that compare answers, of which Ties ask nothing.
+        The reference does not have the last one; it is the headline of models that compare responses, for which Ties
+        are skipped.
         """
         found: dict[Measure, Mapping[Part, float]] = {}
         for subset in COUNTS:
@@ -126,7 +127,7 @@ class RewardBench2(TableBenchmark):
         return found | parts
 
     def chance(self, items: ItemTable) -> dict[Measure, float]:
-        """What random scores get: equal ones get nothing of Ties."""
+        """Return the values of random scores, since equal scores get 0 in Ties."""
         equal = EvidenceTable(items, "score", np.zeros(int(items.offsets[-1])))
         counts = PairedOutcomes.of([self.outcomes(items, equal, SHARED)]).counts
         known = {(TIES, part): credit for part, credit in ties_chance(items, TIES).items()}
@@ -137,11 +138,11 @@ class RewardBench2(TableBenchmark):
         }
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """What is missing, and items that are not best of four."""
+        """Return notes on missing parts, and on items that are not best of four."""
         return [*super().notes(items), *other_sizes(items, 4, [subset for subset in COUNTS if subset != TIES])]
 
     def formula(self, measure: Measure) -> str:
-        """Names and versions of the official formulas."""
+        """Return the names and versions of the official formulas."""
         names = {"accuracy": "best-of-4", "average": "best-of-4-average", "overall": "overall"}
         name = names.get(measure[0], "ties")
         return f"{self.card.id}/{name}@1"

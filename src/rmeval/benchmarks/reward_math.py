@@ -24,10 +24,10 @@ PAIRS = "reward-math/pair-accuracy@1"
 
 
 class RewardMath(TableBenchmark):
-    """RewardMATH from the hub or local files: a row a solution, one right and nine wrong ones a problem.
+    """RewardMATH from the hub or local files: a row for each solution, one right and nine wrong ones for each problem.
 
-    Equal scores count against the right solution in both numbers, as in the reference (`src/evaluation/eval.py`). Of a
-    model that compares, a pair without an answer fails the whole problem; the reference counts that pair as lost.
+    Equal scores count against the right solution in both numbers, as in the reference (`src/evaluation/eval.py`). For a
+    model that compares, a pair without a verdict fails the whole problem; the reference counts that pair as lost.
     """
 
     card = Card(
@@ -48,14 +48,14 @@ class RewardMath(TableBenchmark):
 }""",
         counts={ALL: 483},
         formulas=("accuracy@1", "reward-math/mrr@1", PAIRS),
-        verified="accuracy and MRR equal those of the authors' class on the results that they publish, such as 37.27% "
+        verified="accuracy and MRR equal those of the authors' class on their published results, such as 37.27% "
         "and 55.17% for internlm2-7b-reward",
     )
     spec = card.id
     files = ("data/test-00000-of-00001.parquet",)
 
     def gathered(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """A row a problem, with the rows of its solutions, which need not stand together."""
+        """Yield a row for each problem, with the rows of its solutions, which need not be adjacent."""
         problems: dict[str, list[Row]] = {}
         for row in rows:
             problems.setdefault(row.name("problem_id"), []).append(row)
@@ -63,27 +63,27 @@ class RewardMath(TableBenchmark):
             yield Row({"problem_id": number, "solutions": solutions}, solutions[0].where)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """A problem with its solutions, the right one first."""
+        """Yield a problem with its solutions, the right one first."""
         yield _item(row.text("problem_id"), row.get("solutions"))
 
     def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
-        """Whether the right solution is the best, and one over its rank."""
+        """Decide whether the right solution is the best, and compute one over its rank."""
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
         return joined(outcomes(table, seen, rule), reciprocal_ranks(table, seen, rule))
 
     def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
-        """Of a model that compares answers also the share of its pairs of the right solution with a wrong one."""
+        """Return the compositions; for a model that compares, also the accuracy on pairs with a wrong solution."""
         if evidence.beats:
             pairs = pairs_with_winner(items, evidence, rule)
             yield accuracy_record(self.card.id, rule, ALL, pairs, PAIRS, metric="pair_accuracy")
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """What is missing, and problems that have not ten solutions."""
+        """Return notes on missing parts, and on problems without ten solutions."""
         return [*super().notes(items), *other_sizes(items, 10, [ALL])]
 
     def composition(self, counts: Counts) -> Composition:
-        """Accuracy, and the mean reciprocal rank."""
+        """Return the formulas of accuracy and of the mean reciprocal rank."""
         return {("accuracy", ALL): pooled(counts, [ALL], [TAG]), ("mrr", ALL): pooled(counts, [ALL], [RECIPROCAL])}
 
 
@@ -92,13 +92,13 @@ def _item(number: str, rows: Sequence[Row]) -> Item:
     problem = first.text("problem")
     if other := next((row for row in rows if row.text("problem") != problem), None):
         raise DataError(
-            f"{other.where}: problem {shortened(number)} has two texts: give problems of their own a problem_id each"
+            f"{other.where}: problem {shortened(number)} has two texts: give each problem its own problem_id"
         )
     kinds = [row.text("solution_type") for row in rows]
     if kinds.count("chosen") != 1 or kinds.count("rejected") != len(rows) - 1 or len(rows) < 2:
         raise DataError(
-            f"{first.where}: problem {shortened(number)} has the solutions {shortened(', '.join(kinds))}: there "
-            "must be one chosen, and one rejected or more"
+            f"{first.where}: problem {shortened(number)} has the solutions {shortened(', '.join(kinds))}: give one "
+            "chosen and one or more rejected"
         )
     order = sorted(range(len(rows)), key=lambda k: kinds[k] != "chosen")
     return Item(
@@ -118,5 +118,5 @@ def _item(number: str, rows: Sequence[Row]) -> Item:
 
 
 def _solution(row: Row) -> str:
-    """The steps of a solution, one a line, as the reference joins them for classifiers (`src/prompts.py`)."""
+    """The steps of a solution on one line each, as the reference joins them for classifiers (`src/prompts.py`)."""
     return "\n".join(row.texts("eval_solution"))

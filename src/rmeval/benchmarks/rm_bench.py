@@ -17,7 +17,7 @@ from rmeval.messages import quoted
 from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.scoring.style_substance import (
     ANALYSES,
-    CONTESTS,
+    COMPARISONS,
     DOMAINS,
     FORMULA,
     style_substance_composition,
@@ -41,7 +41,7 @@ class RMBench:
     card = Card(
         id="rm-bench",
         title="RM-Bench",
-        measures="The better answer is the one without the subtle error, whatever the style of either.",
+        measures="The better response is the one without the subtle error, whatever the style of either.",
         source="THU-KEG/RM-Bench",
         revision="ee19843",
         licence="ODC-BY (hub card)",
@@ -53,7 +53,7 @@ class RMBench:
   year={2025}
 }""",
         counts={"chat": 129, "math": 529, "code": 228, "safety-refuse": 284, "safety-response": 157},
-        verified="Easy, Normal, Hard and averages equal what the authors' scripts give for the same scores",
+        verified="Easy, Normal, Hard and averages equal the results of the authors' scripts for the same scores",
         sections=DOMAINS,
         analyses=ANALYSES,
         formulas=(FORMULA,),
@@ -63,11 +63,11 @@ class RMBench:
     options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, data: str | None = None) -> None:
-        """Takes the place of the data: a file, a folder, or None for the hub."""
+        """Store the source of the data: a file, a folder, or None for the hub."""
         self.data = data
 
     def load(self) -> list[Item]:
-        """Reads the items; an id is `<file domain>/<id>`, since 23 ids occur in more than one file."""
+        """Read the items; an id is `<file domain>/<id>`, since 23 ids occur in more than one file."""
         items = [item for path in self._files() for item in self._read(path)]
         seen: set[str] = set()
         for item in items:
@@ -84,24 +84,24 @@ class RMBench:
         place = Path(self.data or "")
         if self.data is None or not place.is_dir():
             return locate(self.card, [TOTAL], self.data)
-        # A clone of the authors' repository has them in data/.
+        # A clone of the authors' repository has the files in data/.
         for folder in (place, place / "data"):
             files = sorted(path for path in folder.glob("*_filtered.json*") if path.name.endswith(SUFFIXES))
             if (folder / TOTAL).exists():
                 if files:
-                    logger.warning("%s holds both %s and per-domain files: the total is used", folder, TOTAL)
+                    logger.warning("%s contains both %s and per-domain files: using the total", folder, TOTAL)
                 return [folder / TOTAL]
             if files:
                 return files
         raise DataError(
-            f"{place} and its folder data hold neither {TOTAL} nor <domain>_filtered.json files: check the path"
+            f"{place} and its folder data contain neither {TOTAL} nor <domain>_filtered.json files: check the path"
         )
 
     def _read(self, path: Path) -> list[Item]:
         rows = read_rows(path)
         if any("domain" in row.fields for row in rows):
             return [_item(row, row.text("domain")) for row in rows]
-        # The longest first: "safety-refuse" must not be taken for another domain whose name it may contain.
+        # The longest first: "safety-refuse" must not match another domain whose name it may contain.
         for domain in sorted(self.card.counts, key=len, reverse=True):
             if re.match(rf"{domain}(?![A-Za-z])", path.name):
                 return [_item(row, domain) for row in rows]
@@ -113,15 +113,15 @@ class RMBench:
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """Matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall."""
+        """Compute matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall."""
         return style_substance_records(self.card.id, items, evidence, rule, intervals)
 
     def composition(self, counts: Counts) -> Composition:
-        """Cells, levels, averages, style gaps and the overall."""
+        """Return the compositions of cells, levels, averages, style gaps and the overall."""
         return style_substance_composition(counts)
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Missing domains, half a safety domain, and counts that differ from the published ones."""
+        """Return notes on missing domains, an incomplete safety domain, and counts other than the published ones."""
         return style_substance_notes(items) + missing_counts(self.card, items)
 
 
@@ -138,16 +138,17 @@ def _item(row: Row, domain: str) -> Item:
         subset=domain,
         prompt=(Message("user", row.text("prompt")),),
         responses=styled_responses(chosen, rejected),
-        comparisons=CONTESTS,
+        comparisons=COMPARISONS,
         cluster=_cluster(row, domain, number),
         meta=row.meta("subset", "language", "task_id"),
     )
 
 
 def _cluster(row: Row, domain: str, number: str) -> str:
-    """The problem behind a prompt: for code the HumanEval task, which occurs in up to six languages.
+    """The problem of a prompt: for code the HumanEval task, which occurs in up to six languages.
 
-    The per-domain file names it (`CPP/8`); ids there are language x 164 + task, which serves where only ids are left.
+    The per-domain file names it (`CPP/8`); its ids are language x 164 + task, which identifies the task without the
+    file.
     """
     if domain != "code":
         return f"{domain}/{number}"

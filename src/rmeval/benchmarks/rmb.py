@@ -17,7 +17,7 @@ from rmeval.types import Comparison, Item, Response
 __all__ = ["RMB"]
 
 SETS = {"pairwise": "Pairwise_set", "bon": "BoN_set"}
-"""The two sets, and what the data call them."""
+"""The two sets, and their names in the data."""
 # fmt: off
 SCENARIOS: dict[str, dict[str, tuple[int, int]]] = {
     "Harmlessness": {
@@ -79,17 +79,17 @@ _READER = MessageReader(ignored=("language",), hint=False)
 
 
 class RMB(TableBenchmark):
-    """Both sets of RMB, from a clone of its repository or files of it.
+    """Both sets of RMB, from a clone of its repository or from its files.
 
-    A part is the share of its items that are right, all scenarios pooled: `my_run_rm.py` of the reference counts so for
-    pairs, and the published files of RM-R1 (arXiv 2505.02387) for both sets; means over scenarios are other numbers.
-    The overall is the mean of the four parts, as RM-R1's code has it; Table 3 of the paper ranks by such an average.
+    A part is the share of its items that are right, with all scenarios pooled, as in `my_run_rm.py` of the reference
+    for pairs and in the published files of RM-R1 (arXiv 2505.02387) for both sets; means over scenarios differ. The
+    overall is the mean of the four parts, as in RM-R1's code; Table 3 of the paper ranks by such an average.
     """
 
     card = Card(
         id="rmb",
         title="RMB",
-        measures="The more helpful or more harmless answer of two, or the best of three to seven.",
+        measures="The better response is the more helpful or more harmless one of two, or the best of three to seven.",
         source="https://github.com/Zhou-Zoey/RMB-Reward-Model-Benchmark",
         revision="2be3180857f2190b7ffa929d43190835627f1f4d",
         licence="none stated",
@@ -112,7 +112,7 @@ class RMB(TableBenchmark):
         "0.6178), and their mean 0.6977, published as 69.8",
     )
     spec = card.id
-    # Where spaces in names were in the way, they have been made underscores.
+    # Some copies have underscores instead of spaces in names.
     files = tuple(
         f"RMB_dataset/{SETS[name]}/{spelled}.json"
         for subset in COUNTS
@@ -122,18 +122,18 @@ class RMB(TableBenchmark):
     parts, whole = PARTS, "overall"
 
     def items(self, row: Row) -> Iterator[Item]:
-        """The better answer, then the others; a list is right if it beats them all."""
+        """Yield the better response, then the others; a list is right if the better one beats them all."""
         path = row.text("category_path")
         kind, _, scenario = path.partition("/")
         name = next((own for own, place in SETS.items() if place == kind), "")
         subset = f"{name}/{scenario}"
         if subset not in COUNTS:
-            raise DataError(f"{row.where}: the category_path {quoted(path)} is no scenario of RMB: correct it")
+            raise DataError(f"{row.where}: the category_path {quoted(path)} is not a scenario of RMB: correct it")
         bon = name == "bon"
         prompt = row.conversation("conversation_input", _READER)
         others = row.get("loser_list") if bon else [row.get("reject")]
         if not isinstance(others, list) or not others:
-            raise DataError(f"{row.where}: loser_list must be a list of answers, at least one: correct it")
+            raise DataError(f"{row.where}: loser_list must be a list of one or more responses: correct it")
         better = _answer(row, row.get("bon_best" if bon else "chosen"), 1.0)
         answers = (better, *(_answer(row, other, 0.0) for other in others))
         yield Item(
@@ -148,7 +148,7 @@ class RMB(TableBenchmark):
         )
 
     def composition(self, counts: Counts) -> Composition:
-        """Each part with its scenarios, items pooled, and the mean of the four parts, absent unless all are there."""
+        """Return each part with its scenarios, items pooled, and the mean of the four parts if all exist."""
         found: dict[Measure, Shares] = {}
         for part, subsets in PARTS.items():
             found["section", part] = pooled(counts, subsets)
@@ -159,9 +159,11 @@ class RMB(TableBenchmark):
 
 
 def _answer(row: Row, value: object, gold: float) -> Response:
-    """An answer with the model that wrote it."""
+    """A response with the model that wrote it."""
     if not isinstance(value, Mapping) or not isinstance(value.get("answer"), str):
-        raise DataError(f"{row.where}: an answer must be an object with llm_name and a text in answer: correct it")
+        raise DataError(
+            f"{row.where}: a response must be an object with the strings 'llm_name' and 'answer': correct it"
+        )
     source = value.get("llm_name")
     if source is not None and not isinstance(source, str):
         raise DataError(f"{row.where}: llm_name must be a string, not {quoted(source)}: correct it")

@@ -1,4 +1,4 @@
-"""The YAML of suites: names, numbers, true, false and null, in lists and mappings."""
+"""YAML of suites: names, numbers, true, false and null, in lists and mappings."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["read_yaml"]
 
 
 def read_yaml(path: Path) -> Any:
-    """Reads one document of YAML's core schema, without tags.
+    """Read one document of YAML's core schema, without tags.
 
-    What looks like a date, or like a number in base 60, is text.
+    A value that looks like a date or a number in base 60 is text.
 
     Raises:
-        DataError: If the file cannot be read, or holds something else, with the line.
+        DataError: If the file cannot be read, or contains something else, with the line.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -36,12 +36,12 @@ def read_yaml(path: Path) -> Any:
         reason = shortened(getattr(error, "problem", None) or str(error).partition("\n")[0])
         raise DataError(f"{where}: broken YAML ({reason}): correct it") from error
     except (ValueError, OverflowError, AssertionError) as error:
-        # ruamel's, of escapes beyond the last character and of versions of YAML that there are not.
+        # ruamel raises these for escapes beyond the last character and for unknown versions of YAML.
         raise DataError(f"{path}: broken YAML ({shortened(reason_of(error))}): correct it") from error
 
 
 class _Document:
-    """What the events of a YAML parser come to."""
+    """Builder of a value from the events of a YAML parser."""
 
     def __init__(self, path: Path, events: Iterator[Any]) -> None:
         self._path, self._events = path, events
@@ -49,27 +49,27 @@ class _Document:
         self._aliases = 0
 
     def value(self) -> Any:
-        """The value of the only document; None of an empty file."""
+        """The value of the only document; None for an empty file."""
         found, documents = None, 0
         for event in self._events:
             kind = type(event).__name__
             if kind == "DocumentStartEvent":
                 documents += 1
                 if documents > 1:
-                    raise self._wrong(event, "a second document begins: leave one")
+                    raise self._wrong(event, "a second document begins: keep one document")
             elif kind not in ("StreamStartEvent", "StreamEndEvent", "DocumentEndEvent"):
                 found, _ = self._node(event, 1)
         return found
 
     def _node(self, event: Any, depth: int) -> tuple[Any, int]:
-        """A value, and how many values are in it, those of aliases counted each time."""
+        """A value, and the number of values in it with aliases expanded."""
         kind = type(event).__name__
         if kind == "AliasEvent":
             return self._alias(event)
         if depth > limit("NESTING"):
             raise self._wrong(event, f"lists and mappings are nested more than {limit('NESTING')} deep")
         if event.tag is not None and not (kind == "ScalarEvent" and event.tag == "!"):
-            raise self._wrong(event, f"the tag {quoted(str(event.tag))}: leave it out")
+            raise self._wrong(event, f"the tag {quoted(str(event.tag))} is not supported: remove it")
         makers: dict[str, Callable[[Any, int], tuple[Any, int]]] = {
             "ScalarEvent": self._scalar,
             "SequenceStartEvent": self._list,
@@ -77,7 +77,7 @@ class _Document:
         }
         found = makers[kind](event, depth)
         if found[1] > limit("YAML_CHARACTERS"):
-            raise self._wrong(event, "its aliases stand for too much: write out what is meant")
+            raise self._wrong(event, "its aliases expand to too many values: write the values out")
         if event.anchor is not None:
             self._anchors[event.anchor] = found
         return found
@@ -87,7 +87,9 @@ class _Document:
         if self._aliases > limit("ALIASES"):
             raise self._wrong(event, f"there are more than {limit('ALIASES')} aliases (RMEVAL_MAX_ALIASES)")
         if event.anchor not in self._anchors:
-            raise self._wrong(event, f"the alias {quoted(str(event.anchor))} stands for nothing before it")
+            raise self._wrong(
+                event, f"the alias {quoted(str(event.anchor))} has no anchor before it: add one, or write the value out"
+            )
         return self._anchors[event.anchor]
 
     def _scalar(self, event: Any, depth: int) -> tuple[Any, int]:
@@ -113,22 +115,22 @@ class _Document:
         while type(event := next(self._events)).__name__ != "MappingEndEvent":
             key = event.value if type(event).__name__ == "ScalarEvent" and event.tag is None else None
             if key is None:
-                raise self._wrong(event, "a key that is no text")
+                raise self._wrong(event, "a key is not a string: quote it")
             value, size = self._node(next(self._events), depth + 1)
             total += size
             if key == "<<" and event.style in (None, ""):
                 merged = self._merged(event, value) | merged
             elif key in found:
-                raise self._wrong(event, f"the key {quoted(key)} is there twice: leave one")
+                raise self._wrong(event, f"the key {quoted(key)} occurs twice: keep one")
             else:
                 found[key] = value
         return merged | found, total
 
     def _merged(self, event: Any, value: Any) -> dict[str, Any]:
-        """The mapping of a merge key, or of several, the first of which holds."""
+        """The mapping of a merge key, or of several, of which the first takes precedence."""
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, dict) for part in parts):
-            raise self._wrong(event, "'<<' is for mappings")
+            raise self._wrong(event, "the value of '<<' must be a mapping or a list of mappings")
         return {key: own for part in reversed(parts) for key, own in part.items()}
 
     def _wrong(self, event: Any, what: str) -> DataError:
@@ -146,7 +148,7 @@ _WORDS = {
 
 
 def _plain(text: str) -> Any:
-    """What text without quotes stands for."""
+    """The value of text without quotes."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

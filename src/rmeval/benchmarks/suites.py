@@ -1,4 +1,4 @@
-"""Suites: several benchmarks under one name, `core` and `all`, or a YAML file."""
+"""Suites: several benchmarks under one name (`core`, `all`) or in a YAML file."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _ENDINGS = (".yaml", ".yml", ".YAML", ".YML")
 
 @dataclass(frozen=True)
 class Entry:
-    """A benchmark that is wanted.
+    """A requested benchmark.
 
     Attributes:
         name: Its name, or `file.py:Class`.
-        data: Where its data are, if not at the pinned source.
-        options: What else `load_benchmark` takes for it.
+        data: The source of its data, if it is not the pinned one.
+        options: Further options for `load_benchmark`.
     """
 
     name: str
@@ -41,14 +41,14 @@ class Entry:
 
 
 def expand(names: Sequence[str]) -> list[Entry]:
-    """The benchmarks that some names stand for, each once; what a file says of one holds for its bare name, too.
+    """Resolve names to benchmarks, each once; a file's settings of a benchmark also apply to its bare name.
 
     Args:
-        names: Names of benchmarks, of `SUITES`, and paths of YAML files. Such a file holds a list `benchmarks` of
-            names, or of mappings with `id`, and `data` (relative to the file) and options where they are needed.
+        names: Names of benchmarks, of `SUITES`, and paths of YAML files. Such a file contains a list `benchmarks` of
+            names, or of mappings with `id` and optional `data` (relative to the file) and options.
 
     Raises:
-        DataError: If a file is none of that kind, or a benchmark is in files twice.
+        DataError: If a file has another form, or files contain a benchmark twice.
     """
     found: dict[str, Entry] = {}
     told: dict[str, Entry] = {}
@@ -56,7 +56,7 @@ def expand(names: Sequence[str]) -> list[Entry]:
         if name.endswith(_ENDINGS):
             for entry in _read(Path(name)):
                 if entry.name in told:
-                    raise DataError(f"{name}: {entry.name} is there already: name each benchmark once")
+                    raise DataError(f"{name}: {entry.name} occurs twice: name each benchmark once")
                 found[entry.name] = told[entry.name] = entry
         else:
             found |= {own: Entry(own) for own in SUITES.get(name, (name,)) if own not in found}
@@ -67,16 +67,14 @@ def _read(path: Path) -> Iterator[Entry]:
     document = read_yaml(path)
     entries = document.get("benchmarks") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not entries:
-        raise DataError(f"the suite {path} must hold a list under 'benchmarks', such as [rm-bench, reward-bench]")
+        raise DataError(f"the suite {path} must contain a list under 'benchmarks', such as [rm-bench, reward-bench]")
     for number, entry in enumerate(entries, 1):
         given = {"id": entry} if isinstance(entry, str) else entry
         if not isinstance(given, dict) or not isinstance(given.get("id"), str):
             raise DataError(f"{path}: benchmark {number} must be a name, or a mapping with 'id'")
         data, options = given.get("data"), {key: value for key, value in given.items() if key not in ("id", "data")}
         if given["id"] in SUITES or given["id"].endswith(_ENDINGS):
-            raise DataError(
-                f"{path}: {given['id']} is a suite: name its benchmarks, or give it beside this one with -b"
-            )
+            raise DataError(f"{path}: {given['id']} is a suite: name its benchmarks, or give it with another -b")
         if data is not None and (not isinstance(data, str) or not data):
             raise DataError(f"{path}: data of {given['id']} must be a path or a hub id, not {quoted(data)}")
         if "name" in options:
@@ -89,7 +87,7 @@ def _read(path: Path) -> Iterator[Entry]:
 
 
 def _beside(suite: Path, place: str) -> str:
-    """A path from the suite's folder on; a hub id as it stands, where there is no such path."""
+    """A path relative to the suite's folder; a hub id unchanged, if there is no such path."""
     own = suite.parent / place
     check_path(str(own))
     hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", place) is not None and not place.endswith(SUFFIXES)

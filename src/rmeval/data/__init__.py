@@ -1,1 +1,1 @@
-"""Plain data that every layer shares: items, observations and evidence as columns, rows of files, digests."""
+"""Data structures of every layer: items, observations and evidence as columns, rows of files, digests."""

@@ -1,4 +1,4 @@
-"""Conversations as files and callers give them, read without dropping anything they hold."""
+"""Reading of conversations from files and callers, without dropping any part of them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROLE_ALIASES = {
     "chatgpt": "assistant",
     "answer": "assistant",
 }
-"""Names that data sets use for roles, which chat templates do not know."""
+"""Role names of data sets that chat templates do not accept."""
 INPUT_COLUMNS = (
     "audio",
     "available_tools",
@@ -69,34 +69,34 @@ INPUT_COLUMNS = (
     "video",
     "videos",
 )
-"""Columns in which data sets keep parts of the input beside a prompt."""
+"""Columns with parts of the input besides the prompt, by their names in data sets."""
 _OBJECT = re.compile(r"(?:array\()?[\[(]?\s*\{\s*(['\"])[\w ]+\1\s*:")
 _ENCODED = re.compile(r"""\"\s*\[?\s*\{\s*(\\"|')""")
-"""The beginning of a list or a message that was written as text, and that text as JSON."""
+"""The beginning of a list or a message that is written as text, and that text as JSON."""
 _FIRST = ("[", "(", "{", '"', "array(")
-"""How each of these begins."""
+"""The possible beginnings of such texts."""
 _MARKS = (("role", "content"), ("role", "tool_calls"), ("from", "value"))
-"""Keys of which a message has at least one pair."""
+"""Pairs of keys; a message has at least one of them."""
 _NO_MESSAGES = re.compile(r"\s*\[\s*\]\s*")
 _HEAD = 200
-"""Characters of a text that are looked at before it is parsed."""
+"""Characters of a text that are inspected before it is parsed."""
 _KEYS = {"role", "content", *MESSAGE_EXTRAS}
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value holds nothing: null, or a string, list or object without content."""
+    """Whether a value is empty: null, or a string, list or object without content."""
     return value is None or (isinstance(value, str | list | tuple | dict) and not value)
 
 
 def list_in_text(text: str, where: str) -> list[Any] | None:
-    """The messages in a text that is a list of messages written as JSON; None for any other text.
+    """Parse a text that is a list of messages written as JSON; None for any other text.
 
     Args:
         text: The text.
         where: File, row and column, for the error.
 
     Raises:
-        DataError: If the text is a list of messages in Python's notation, which is not JSON, or holds a key twice.
+        DataError: If the text is a list of messages in Python's notation, which is not JSON, or repeats a key.
     """
     head = text[:_HEAD].lstrip()
     if not head.startswith(_FIRST):
@@ -113,7 +113,7 @@ def list_in_text(text: str, where: str) -> list[Any] | None:
     if not any(all(f"{quote}{key}{quote}" in text for key in keys) for keys in _MARKS):
         return None
     try:
-        # Line ends within texts are common in files that were not written by json.
+        # Unescaped line ends within texts are common in files that a JSON library did not write.
         found = parse_json(text, finite=True, control=True)
     except JSONError as error:
         raise DataError(f"{where} is a list of messages written as JSON that cannot be read: {error}") from error
@@ -134,7 +134,7 @@ def _looks_like_message(value: Any) -> bool:
 
 
 def tools_of(value: Any, where: str) -> tuple[Mapping[str, Any], ...]:
-    """Tools or tool calls: a list of JSON objects, or such a list written as JSON text.
+    """Return tools or tool calls: a list of JSON objects, or such a list written as JSON text.
 
     Raises:
         DataError: If the value is something else.
@@ -150,7 +150,7 @@ def tools_of(value: Any, where: str) -> tuple[Mapping[str, Any], ...]:
 
 
 def _from_json(value: Any, wanted: str) -> Any:
-    """The value, which may be written as JSON text; None for a text without anything."""
+    """The value, parsed if it is JSON text; None for an empty text."""
     if not isinstance(value, str):
         return value
     try:
@@ -160,20 +160,20 @@ def _from_json(value: Any, wanted: str) -> Any:
 
 
 def _filled(value: Any, where: str, depth: int) -> Any:
-    """The value, which JSON can hold, without the nulls that parquet and datasets write into objects of one column."""
+    """The value as JSON, without the nulls that parquet and datasets add to the objects of a column."""
     if depth < 1:
-        raise DataError(f"{where} holds objects too deep within each other: check the data")
+        raise DataError(f"{where} has too many levels of nested objects: check the data")
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: _filled(own, where, depth - 1) for key, own in value.items() if own is not None}
     if isinstance(value, list | tuple):
         return [_filled(own, where, depth - 1) for own in value]
     if not isinstance(value, str | int | float | None) or (isinstance(value, float) and not math.isfinite(value)):
-        raise DataError(f"{where} holds {quoted(value)}, which JSON cannot hold: check the data")
+        raise DataError(f"{where} contains {quoted(value)}, which JSON cannot represent: correct the data")
     return value
 
 
 def mapping_of_texts(value: Any, option: str) -> Mapping[str, str]:
-    """The value of an option that is a mapping of texts, empty for None.
+    """Check the value of an option that is a mapping of strings; empty for None.
 
     Raises:
         DataError: If it is something else.
@@ -181,12 +181,12 @@ def mapping_of_texts(value: Any, option: str) -> Mapping[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for pair in value.items() for one in pair):
-        raise DataError(f"{option} must be a mapping of texts, such as {{'human': 'user'}}, not {quoted(value)}")
+        raise DataError(f"{option} must be a mapping of strings, such as {{'human': 'user'}}, not {quoted(value)}")
     return value
 
 
 def list_of_texts(value: Any, option: str) -> Sequence[str]:
-    """The value of an option that is a list of texts, empty for None.
+    """Check the value of an option that is a list of strings; empty for None.
 
     Raises:
         DataError: If it is something else.
@@ -194,26 +194,26 @@ def list_of_texts(value: Any, option: str) -> Sequence[str]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        raise DataError(f"{option} must be a list of texts, such as ['name'], not {quoted(value)}")
+        raise DataError(f"{option} must be a list of strings, such as ['name'], not {quoted(value)}")
     return value
 
 
 class MessageReader:
-    """Reads lists of messages; what it does not know, it refuses by name.
+    """Reader of lists of messages; an unknown part is an error that names it.
 
     Attributes:
-        ignored: Keys of messages and columns that are left out on purpose.
+        ignored: Keys of messages and columns that the user excludes.
     """
 
     def __init__(
         self, roles: Mapping[str, str] = MappingProxyType({}), ignored: Collection[str] = (), hint: bool = True
     ) -> None:
-        """Takes what the user says of the data.
+        """Store the user's options about the data.
 
         Args:
-            roles: The data's names of roles, and what chat templates call them.
-            ignored: Keys to leave out.
-            hint: Whether the caller has the options --roles and --ignore-keys.
+            roles: The data's role names, mapped to those of chat templates.
+            ignored: Keys to exclude.
+            hint: Whether errors may suggest the options --roles and --ignore-keys.
         """
         self._roles = dict(roles)
         self.ignored = frozenset(ignored)
@@ -221,10 +221,10 @@ class MessageReader:
         self._noted: set[str] = set()
 
     def conversation(self, value: Any, where: str) -> Conversation:
-        """A user's prompt as a string, or a list of messages, also one written as JSON text.
+        """Read a prompt: a user's message as a string, or a list of messages, also as JSON text.
 
         Args:
-            value: What the data hold.
+            value: The value in the data.
             where: File, row and column, for errors.
 
         Raises:
@@ -233,66 +233,68 @@ class MessageReader:
         if isinstance(value, str):
             found = self.listed(value, where)
             if _NO_MESSAGES.fullmatch(value):
-                raise DataError(f"{where} is an empty list that was written as text: add its messages")
+                raise DataError(f"{where} is an empty list written as text: add messages")
             return (Message("user", value),) if found is None else found
         if hasattr(value, "tolist"):
             value = value.tolist()
         if not isinstance(value, list | tuple):
             raise DataError(f"{where} must be a string or a list of messages, not {type(value).__name__}")
         if not value:
-            raise DataError(f"{where} has no messages: add them")
+            raise DataError(f"{where} has no messages: add at least one")
         return tuple(self.message(one, where) for one in value)
 
     def listed(self, text: str, where: str) -> Conversation | None:
-        """The conversation in a text that is a list of messages written as JSON; None for any other text."""
+        """The conversation of a text that is a list of messages written as JSON; None for any other text."""
         found = list_in_text(text, where)
         if found is None:
             return None
-        self._note("json", "%s is a list of messages written as JSON: such texts are read as messages", where)
+        self._note("json", "%s is a list of messages written as JSON: rmeval reads it as messages", where)
         return tuple(self.message(one, where) for one in found)
 
     def message(self, value: Any, where: str) -> Message:
-        """One message.
+        """Read one message.
 
         Raises:
-            DataError: If it is none, or holds something that would not reach the model.
+            DataError: If it is not a message, or contains something that would not reach the model.
         """
         if isinstance(value, Message):
             return value
         if not isinstance(value, Mapping) or not isinstance(role := value.get("role"), str) or not role.strip():
-            raise DataError(f'{where} must hold messages like {{"role": "user", "content": "..."}}{_sharegpt(value)}')
+            raise DataError(
+                f'{where} must contain messages like {{"role": "user", "content": "..."}}{_sharegpt(value)}'
+            )
         content = value.get("content")
         extras = {key: value[key] for key in MESSAGE_EXTRAS if not is_empty(value.get(key)) and key not in self.ignored}
         if content is None and extras:
             content = ""
         if not isinstance(content, str):
             raise DataError(
-                f'{where} must hold messages like {{"role": "user", "content": "..."}}: the content is '
+                f'{where} must contain messages like {{"role": "user", "content": "..."}}: the content is '
                 f"{'missing' if content is None else f'a {type(content).__name__}'}"
             )
         self._refuse_unknown(value, where)
         if "tool_calls" in extras:
             extras["tool_calls"] = tools_of(extras["tool_calls"], f"{where}: 'tool_calls'")
         if wrong := next((key for key in extras if key != "tool_calls" and not isinstance(extras[key], str)), None):
-            raise DataError(f"{where}: {wrong!r} of a message must be a string, not {type(extras[wrong]).__name__}")
+            raise DataError(f"{where}: {wrong!r} in a message must be a string, not {type(extras[wrong]).__name__}")
         return Message(self.role(role, where), content, **extras)
 
     def role(self, name: str, where: str) -> str:
-        """The role by the name that chat templates know.
+        """Translate a role to its name in chat templates.
 
         Raises:
-            DataError: If the name is one that they do not know.
+            DataError: If chat templates do not accept the name.
         """
         if name in self._roles:
             return self._roles[name]
-        # Only a word that no template is written for is refused by its name; others are tried on the template.
+        # Only names that no template supports are rejected here; the template decides on others.
         if (meant := ROLE_ALIASES.get(name.strip().lower())) is None:
             return name
         way = f"--roles {name}={meant}" if self._hint else f"the role {meant!r}"
-        raise DataError(f"{where}: chat templates do not know the role {quoted(name)}: give {way}")
+        raise DataError(f"{where}: chat templates do not accept the role {quoted(name)}: give {way}")
 
     def history(self, value: Any, where: str) -> Conversation:
-        """Earlier turns: a list of messages, or of pairs of what the user and the assistant said, or JSON text of one.
+        """Read earlier turns: a list of messages or of pairs (user, assistant), also as JSON text.
 
         Raises:
             DataError: If it is neither.
@@ -315,35 +317,35 @@ class MessageReader:
     def refuse_columns(
         self, fields: Mapping[str, Any], unread: Collection[str], conversation: Conversation, where: str
     ) -> None:
-        """Refuses columns that hold part of the input and are not read.
+        """Raise an error for columns that contain part of the input and are not read.
 
         Args:
             fields: The row.
-            unread: Columns whose names say that they may hold part of the input.
-            conversation: What is read of the row; a column whose text is in there is no loss.
+            unread: Columns that may contain part of the input, according to their names.
+            conversation: The conversation from the row; a column is safe to ignore if it contains its text.
             where: File and row, for the error.
 
         Raises:
-            DataError: If one of them holds something else.
+            DataError: If one of them contains something else.
         """
         if fields.keys().isdisjoint(unread):
             return
         held = [name for name in unread if name not in self.ignored and not is_empty(fields.get(name))]
         held = [name for name in held if not _is_in(fields[name], conversation)]
         if held:
-            way = f"leave it out with --ignore-keys {','.join(held)}" if self._hint else "take it out of the file"
+            way = f"exclude it with --ignore-keys {','.join(held)}" if self._hint else "remove it from the file"
             raise DataError(
-                f"{where}: {_columns(held)} would not reach the model: put the text into the prompt's messages, "
-                f"or {way}"
+                f"{where}: {_columns(held)} would not reach the model: add the text to the prompt's messages, or {way}"
             )
 
     def _refuse_unknown(self, value: Mapping[str, Any], where: str) -> None:
         unknown = [key for key in value if key not in _KEYS | self.ignored and not is_empty(value[key])]
         if unknown:
-            way = f"or give --ignore-keys {shortened(','.join(unknown))}" if self._hint else "or leave them out"
+            way = f"or give --ignore-keys {shortened(','.join(unknown))}" if self._hint else "or remove them"
             raise DataError(
-                f"{where}: a message holds {shortened(', '.join(map(repr, unknown)))}, which would not reach the model "
-                f"(read are {', '.join(sorted(_KEYS))}): rename {'it' if len(unknown) == 1 else 'them'}, {way}"
+                f"{where}: a message contains {shortened(', '.join(map(repr, unknown)))}, which would not reach the "
+                f"model (rmeval reads {', '.join(sorted(_KEYS))}): rename {'it' if len(unknown) == 1 else 'them'}, "
+                f"{way}"
             )
 
     def _note(self, key: str, text: str, *values: str) -> None:
@@ -353,7 +355,7 @@ class MessageReader:
 
 
 def _is_in(value: Any, conversation: Conversation) -> bool:
-    """Whether all texts of a column, which holds one, or messages, or a list of these, are in a conversation."""
+    """Whether a conversation contains all texts of a column (a text, a message, or a list of these)."""
     if isinstance(value, list | tuple):
         return all(_is_in(one, conversation) for one in value)
     if isinstance(value, dict) and {key for key in value if not is_empty(value[key])} == {"role", "content"}:

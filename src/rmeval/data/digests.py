@@ -1,4 +1,4 @@
-"""Digests: how equal things are recognised across processes and machines."""
+"""Digests that identify equal values across processes and machines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["contents_digest", "conversation_digest", "digest", "gold_digest", "i
 
 
 def digest(value: Any) -> str:
-    """32 hex digits of BLAKE2b over the value's canonical JSON (sorted keys, no spaces)."""
+    """Return 32 hex digits of BLAKE2b over the value's canonical JSON (sorted keys, no spaces)."""
     return _digest(_canonical(value)).hex()
 
 
@@ -21,17 +21,17 @@ def _digest(text: str, size: int = 16) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
 
 
-# One encoder for all values: `json.dumps` makes a new one for each.
+# One encoder for all values, since `json.dumps` creates a new one for each.
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def conversation_digest(conversation: Conversation, tools: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Digest of a conversation: roles, contents, and where there are any, tool calls and the like, and tools."""
+    """Digest of a conversation: roles, contents, and if present the messages' further fields and the tools."""
     return _digest(f"[{','.join([*map(_message, conversation), *_tools(tools)])}]").hex()
 
 
 def item_digests(item: Item) -> tuple[str, ...]:
-    """The conversation digest of each response of an item that has its texts."""
+    """The conversation digest of each response of an item with texts."""
     prompt, tools = [*map(_message, item.prompt)], _tools(item.tools)
     answers = (_message(response.message or Message("assistant", response.text)) for response in item.responses)
     return tuple([_digest(f"[{','.join([*prompt, answer, *tools])}]").hex() for answer in answers])
@@ -48,18 +48,18 @@ def _tools(tools: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Digest of what a benchmark asks: item ids with their conversation digests, in any order.
+    """Digest of a benchmark's questions: item ids with their conversation digests, in any order.
 
-    Answers are sorted within an item, because their order often tells which is right, and gold is not asked.
+    Responses are sorted within an item, because their order often reveals gold, which is not part of the questions.
     """
     return _sum(f"[{','.join(map(_canonical, [name, *sorted(contents)]))}]" for name, contents in digests)
 
 
 def gold_digest(items: Iterable[tuple[Item, Sequence[str]]]) -> str:
-    """Digest of what a benchmark knows: which conversation has what gold and wins what, in any order of items.
+    """Digest of a benchmark's gold: the gold and the comparisons of each conversation, in any order of items.
 
     Args:
-        items: The items, whose texts are not needed, each with the conversation digest of each response.
+        items: The items (their texts are not needed), each with the conversation digest of each response.
     """
     return unordered_digest(_known(item, own) for item, own in items)
 
@@ -71,11 +71,11 @@ def _known(item: Item, own: Sequence[str]) -> list[Any]:
 
 
 _WEIGHT = 1.0
-"""Items had a weight once, which no number depended on; with it, the digests in run folders of that time stay valid."""
+"""A former field of items that no number depended on; it keeps the digests in older run folders valid."""
 
 
 def unordered_digest(values: Iterable[Any]) -> str:
-    """32 hex digits that are the same in whatever order the values come, without keeping them.
+    """Return 32 hex digits that do not depend on the order of the values, in constant memory.
 
     The sum of the values' 256-bit digests modulo 2^256 (the additive multiset hash of Bellare and Micciancio 1997,
     EUROCRYPT, section 5), shortened.

@@ -1,4 +1,4 @@
-"""JSON that others wrote, read so that nothing in it is dropped or misread without an error."""
+"""Strict reading of foreign JSON: nothing in it is dropped or misread without an error."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["JSONError", "json_values", "parse_json"]
 
 
 class JSONError(ValueError):
-    """Text that is JSON by its grammar, and holds something that has no one meaning or no bound."""
+    """Text that follows the grammar of JSON but is ambiguous or exceeds a limit."""
 
 
 def parse_json(text: str, *, finite: bool = False, control: bool = False) -> Any:
-    """Reads one JSON value.
+    """Read one JSON value.
 
     Args:
         text: The text.
-        finite: Whether to refuse NaN and infinities, which JSON does not have but Python and JavaScript tools write.
-        control: Whether to take control characters within strings, which JSON does not allow.
+        finite: Whether to reject NaN and infinities, which are not JSON but which Python and JavaScript tools write.
+        control: Whether to accept control characters within strings, which JSON does not allow.
 
     Raises:
         JSONDecodeError: If the text is not JSON.
-        JSONError: If an object has a key twice, text holds half of a surrogate pair, a number cannot be read, or lists
-            and objects are nested too deep.
+        JSONError: If an object repeats a key, a string contains half of a surrogate pair, a number cannot be read, or
+            lists and objects are nested too deeply.
     """
     value, end = _next_value(text, _SPACE.match(text, 0).end(), finite, control)  # type: ignore[union-attr]
     if (end := _SPACE.match(text, end).end()) != len(text):  # type: ignore[union-attr]
@@ -40,10 +40,10 @@ def parse_json(text: str, *, finite: bool = False, control: bool = False) -> Any
 
 
 def json_values(text: str) -> Iterator[Any]:
-    """Reads JSON values that follow one another, with or without spaces between them.
+    """Read consecutive JSON values, with or without spaces between them.
 
     Raises:
-        JSONDecodeError: If there is something else.
+        JSONDecodeError: If the text contains something else.
         JSONError: See `parse_json`.
     """
     place = _SPACE.match(text, 0).end()  # type: ignore[union-attr]
@@ -65,7 +65,7 @@ def _next_value(text: str, place: int, finite: bool, control: bool) -> tuple[Any
         if isinstance(error, json.JSONDecodeError | JSONError):
             raise
         raise JSONError("a whole number has too many digits") from error
-    # Only text with that many brackets can be nested so deep, and only escapes can spell half of a surrogate pair.
+    # Only text with that many brackets can be nested too deeply, and only escapes can encode half of a surrogate pair.
     brackets = text.count("[", place, end) + text.count("{", place, end)
     if brackets > 1 and brackets > (most := limit("NESTING")) and _is_deeper(value, most):
         raise _too_deep()
@@ -73,7 +73,7 @@ def _next_value(text: str, place: int, finite: bool, control: bool) -> tuple[Any
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
-            raise JSONError("there is half of a surrogate pair in its text, which is no character") from error
+            raise JSONError("a string contains half of a surrogate pair, which is not a character") from error
     return value, end
 
 
@@ -99,7 +99,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> Any:
-    raise JSONError(f"{name} is no number in JSON")
+    raise JSONError(f"{name} is not a JSON number")
 
 
 def _finite(text: str) -> float:

@@ -1,4 +1,4 @@
-"""Distinct requests, found by key."""
+"""Distinct requests, indexed by key."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _Halves = npt.NDArray[np.uint64]
 
 
 class KeyIndex:
-    """The distinct requests among many, found by key.
+    """The distinct requests among many, indexed by key.
 
     Attributes:
-        rows: int32[m], for each of the given keys its row among the distinct ones.
-        first: bool[m], whether the key was not given before.
+        rows: int32[m], the row of each given key among the distinct ones.
+        first: bool[m], whether this is the first occurrence of the key.
     """
 
     def __init__(self, keys: Iterable[Sequence[str]]) -> None:
-        """Takes keys of 32 hex digits, in pieces of any size."""
+        """Index keys of 32 hex digits, given in blocks of any size."""
         high, low = _columns(keys)
         order = _order(high)
         high = _picked(high, order)
@@ -50,12 +50,12 @@ class KeyIndex:
         return len(self._high)
 
     def find(self, keys: Sequence[str]) -> IntArray:
-        """int64[k]: the row of each key, or -1 where it is none of the given ones."""
+        """int64[k]: the row of each key, or -1 for an unknown key."""
         high, low = _halves(bytes.fromhex("".join(keys)))
         rows = np.searchsorted(self._high, high).astype(np.int64)
         found = np.full(len(rows), -1, np.int64)
         open_ = np.arange(len(rows))
-        # Keys may share their first half; then the one that was meant is among the next.
+        # Keys may share their first half; then the right one is among the next entries.
         while len(open_):
             open_ = open_[rows[open_] < len(self)]
             open_ = open_[self._high[rows[open_]] == high[open_]]
@@ -67,7 +67,7 @@ class KeyIndex:
 
 
 def _columns(keys: Iterable[Sequence[str]]) -> list[_Halves]:
-    """The first and the second half of each key; nothing else of them is left in memory."""
+    """The first and the second half of each key, which are all that stays in memory."""
     halves = array("Q"), array("Q")
     for piece in keys:
         for half, column in zip(halves, _halves(bytes.fromhex("".join(piece))), strict=True):
@@ -76,7 +76,7 @@ def _columns(keys: Iterable[Sequence[str]]) -> list[_Halves]:
 
 
 def _order(column: _Halves) -> Codes:
-    """int32[m]: where the values are in sorted order, equal ones as they came; found for a sixteenth at a time."""
+    """int32[m]: the stable sorting order of the values, computed for a sixteenth of them at a time."""
     order, start = np.empty(len(column), np.int32), 0
     highest = column.view(np.uint8)[7 if sys.byteorder == "little" else 0 :: 8]
     for part in range(0, 256, 16):
@@ -87,7 +87,7 @@ def _order(column: _Halves) -> Codes:
 
 
 def _picked(column: _Halves, order: Codes) -> _Halves:
-    """`column[order]`, which in one piece would need another eight bytes for each position."""
+    """`column[order]` in blocks; in one piece it would need another eight bytes for each position."""
     found = np.empty_like(column)
     for part in _parts(len(order)):
         found[part] = column[order[part]]

@@ -1,4 +1,4 @@
-"""Memory that is free, given back to the system."""
+"""Release of free memory to the system."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["release_free"]
 
 
 def release_free() -> None:
-    """Gives free memory back to the system, as far as the allocators of Arrow and of C can (glibc's does)."""
+    """Release free memory to the system, as far as the allocators of Arrow and C support it (glibc's does)."""
     pa.default_memory_pool().release_unused()
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

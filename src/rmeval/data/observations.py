@@ -1,4 +1,4 @@
-"""Requests and what came back for them, as columns with a row for each distinct request."""
+"""Observations as columns, with a row for each distinct request."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from rmeval.types import FloatArray, IntArray, Observation, Status
 __all__ = ["STATUSES", "ObservationTable", "count_statuses"]
 
 STATUSES: tuple[str, ...] = ("missing", *get_args(Status))
-"""What an answer's status is coded by; `missing` has not been asked, or not come back."""
+"""The codes of statuses; `missing` stands for a request without an observation."""
 
 
 class ObservationTable:
-    """What came back for each of some distinct requests, as columns with a row a request.
+    """The observations of distinct requests, as columns with a row for each request.
 
     Attributes:
         status: uint8[n], position in `STATUSES`.
-        tokens: int32[n], length of what the model read, -1 where that is not known; None where it never is.
+        tokens: int32[n], number of tokens that the model read, -1 where unknown; None if it is never known.
         values: By name, float64[n], NaN where there is none.
-        errors: What went wrong, in words, by row.
-        sequence: uint64[n], what stands for the tokens that the model read, 0 where that is not known; None where it
-            never is.
+        errors: Error messages, by row.
+        sequence: uint64[n], a digest of the tokens that the model read, 0 where unknown; None if it is never known.
     """
 
     def __init__(self, count: int) -> None:
@@ -40,7 +39,7 @@ class ObservationTable:
         self._texts: dict[str, str] = {}
 
     def add(self, rows: IntArray, batch: Sequence[Observation]) -> None:
-        """Takes observations in; a later one replaces an earlier one, and one whose row is -1 is left out."""
+        """Add observations; a later one replaces an earlier one, and rows of -1 are ignored."""
         for row, seen in zip(rows.tolist(), batch, strict=True):
             if row >= 0:
                 self._set(row, seen)
@@ -74,10 +73,10 @@ class ObservationTable:
         self._count += 1
 
     def share(self) -> None:
-        """Gives all that read the same tokens the values that came first.
+        """Give all requests with the same tokens the values of the first of them.
 
-        One call computes them once. In another, after an interruption or for more items, the batch can be another, and
-        the last digits with it.
+        One call computes them once. A later call, after an interruption or for more items, can have another batch and
+        with it other last digits.
         """
         if self.sequence is None:
             return
@@ -90,7 +89,7 @@ class ObservationTable:
             column[rows] = column[first]
 
     def same_sequence(self, one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Mask:
-        """bool[k]: whether two requests, given by row, are different ones that became the same tokens."""
+        """bool[k]: whether two different requests, given by row, have the same tokens."""
         if self.sequence is None:
             return np.zeros(len(one), bool)
         codes = self.sequence[one]
@@ -99,19 +98,19 @@ class ObservationTable:
 
     @property
     def main(self) -> FloatArray:
-        """float64[n]: the first of the values that the model gives, NaN where there is none."""
+        """float64[n]: the model's first value, NaN where there is none."""
         return next(iter(self.values.values()), np.full(len(self.status), np.nan))
 
     @property
     def has_value(self) -> Mask:
-        """bool[n]: whether any value came back."""
+        """bool[n]: whether the request has any value."""
         found = np.zeros(len(self.status), bool)
         for column in self.values.values():
             found |= ~np.isnan(column)
         return found
 
     def why_missing(self, rows: npt.NDArray[Any]) -> str | None:
-        """Why the first of some requests that has no value has none; None where all have one."""
+        """The reason why the first request without a value has none; None if all have one."""
         missing = rows[~self.has_value[rows]]
         if not len(missing):
             return None
@@ -120,12 +119,12 @@ class ObservationTable:
 
     @property
     def settled(self) -> Mask:
-        """bool[n]: whether there is no need to ask again; errors are asked again."""
+        """bool[n]: whether a request is done; those with errors are retried."""
         found: Mask = (self.status != 0) & (self.status != STATUSES.index("error"))
         return found
 
 
 def count_statuses(status: npt.NDArray[Any]) -> dict[str, int]:
-    """How often each status occurs, by name."""
+    """The number of requests by name of the status."""
     found = np.bincount(status, minlength=len(STATUSES))
     return {name: int(count) for name, count in zip(STATUSES, found, strict=True) if count}

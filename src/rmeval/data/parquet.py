@@ -1,4 +1,4 @@
-"""Rows of parquet files, of which somebody else decides how much a small file unpacks to."""
+"""Rows of parquet files, within limits: a small file may decompress to any size."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ __all__ = ["Unreadable", "parquet_rows"]
 
 _BATCH, _FEW = 1 << 12, 1 << 6
 _BUDGET = 1 << 26
-"""Bytes that a batch of rows may come to, where a row does not come to more."""
+"""Bytes of a batch of rows, unless a single row has more."""
 _UNEVEN = 16
-"""How many times the mean the rows of one batch may come to."""
+"""Largest size of a batch, as a multiple of the mean."""
 _LONG = 1 << 16
-"""Bytes of a text in a dictionary from which on lists of it are measured before they are unpacked."""
+"""Bytes of a dictionary's text above which lists of it are measured before they are unpacked."""
 _PER_VALUE = 24
-"""Bytes that a value in a list takes at least, be it null."""
+"""Minimum number of bytes of a value in a list, including null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands for a value that Python has no form of, such as a date in the year 20000.
+    """Placeholder for a value that Python cannot represent, such as a date in the year 20000.
 
     Attributes:
-        reason: What is wrong with it.
+        reason: Why it cannot be read.
     """
 
     reason: str
 
 
 def parquet_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """The rows of a parquet file, and where each stands.
+    """Yield the rows of a parquet file, each with its position for messages.
 
     Raises:
-        DataError: If the file is no parquet file, is broken, or is beyond a limit.
+        DataError: If the file is not a parquet file, is broken, or exceeds a limit.
     """
     with path.open("rb") as start:
         if start.read(len(_MAGIC)) not in (_MAGIC, _ENCRYPTED):
-            raise DataError(f"{path} is no parquet file (it does not begin as one): check what it is")
+            raise DataError(f"{path} is not a parquet file (its first bytes differ): check the file's format")
     try:
         with pq.ParquetFile(path) as file:
             _check(file, path)
@@ -62,16 +62,14 @@ def parquet_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise DataError(
-            f"{path} cannot be read as parquet ({reason_of(error)}): write it anew, or download it again"
-        ) from error
+        raise DataError(f"{path} cannot be read as parquet ({reason_of(error)}): write or download it again") from error
 
 
 _MAGIC, _ENCRYPTED = b"PAR1", b"PARE"
 
 
 def _check(file: pq.ParquetFile, path: Path) -> None:
-    """Refuses what is beyond a limit, and columns or fields that have one name."""
+    """Raise an error if a limit is exceeded or if columns or fields share a name."""
     rows, columns = limit("ROWS"), limit("COLUMNS")
     if file.metadata.num_rows > rows:
         raise DataError(
@@ -79,7 +77,7 @@ def _check(file: pq.ParquetFile, path: Path) -> None:
         )
     if file.metadata.num_columns > columns:
         raise DataError(
-            f"{path} has {file.metadata.num_columns:,} columns, more than {columns:,}: leave some out, or set "
+            f"{path} has {file.metadata.num_columns:,} columns, more than {columns:,}: remove some, or set "
             "RMEVAL_MAX_COLUMNS"
         )
     _check_names(list(file.schema_arrow), path, "two columns", limit("NESTING"))
@@ -99,7 +97,7 @@ def _check_names(fields: Sequence[pa.Field[Any]], path: Path, what: str, depth: 
 
 
 def _batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
-    """Batches of rows, each as long as fits."""
+    """Yield batches of rows, each as long as the limit allows."""
     longest = limit("LINE_BYTES")
     with _with_dictionaries(file, path) as texts:
         for group in range(file.num_row_groups):
@@ -114,20 +112,19 @@ def _batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
 
 def _too_large(path: Path, longest: int) -> DataError:
     return DataError(
-        f"{path} holds rows of more than {longest:,} bytes: check that it is the data file, or set "
-        "RMEVAL_MAX_LINE_BYTES"
+        f"{path} has rows of more than {longest:,} bytes: check that it is the data file, or set RMEVAL_MAX_LINE_BYTES"
     )
 
 
 def _with_dictionaries(file: pq.ParquetFile, path: Path) -> pq.ParquetFile:
-    """The file, read so that a text that many rows share is unpacked once."""
+    """Open the file so that a text that many rows share is unpacked once."""
     columns = [file.schema.column(k) for k in range(file.metadata.num_columns)]
     names = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
     return pq.ParquetFile(path, read_dictionary=names, metadata=file.metadata)
 
 
 def _row_bytes(file: pq.ParquetFile, path: Path, group: int, column: int) -> int:
-    """About how many bytes the values of a column take in each row of a group, at most."""
+    """Upper estimate of the bytes of a column's values in each row of a group."""
     place = file.metadata.row_group(group)
     chunk, kind = place.column(column), file.schema.column(column)
     listed = kind.max_repetition_level > 0
@@ -137,7 +134,7 @@ def _row_bytes(file: pq.ParquetFile, path: Path, group: int, column: int) -> int
     plain = _UNEVEN * (chunk.total_uncompressed_size // place.num_rows + values * _PER_VALUE)
     if kind.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page:
         return plain
-    # A text of a dictionary is in the file once, however often it occurs in the rows.
+    # The file stores a dictionary's text once, however often it occurs in the rows.
     text = longest = _longest(file, kind.path, group)
     if listed and longest > _LONG:
         text = max(map(_most_in_a_row, _column_of(file, kind.path, group, _BATCH)), default=0)
@@ -147,12 +144,12 @@ def _row_bytes(file: pq.ParquetFile, path: Path, group: int, column: int) -> int
 
 
 def _column_of(file: pq.ParquetFile, name: str, group: int, rows: int) -> Iterator[Any]:
-    """A column in batches, its texts in a dictionary."""
+    """A column in batches, with its texts in a dictionary."""
     return (batch.column(0) for batch in file.iter_batches(rows, row_groups=[group], columns=[name], use_threads=False))
 
 
 def _longest(file: pq.ParquetFile, name: str, group: int) -> int:
-    """The length of the longest text in a column's dictionary, which is there once a value is."""
+    """The length of the longest text in a column's dictionary, which is loaded with the first value."""
     for column in _column_of(file, name, group, _FEW):
         leaf = column
         while not pa.types.is_dictionary(leaf.type):
@@ -166,7 +163,7 @@ def _longest(file: pq.ParquetFile, name: str, group: int) -> int:
 
 
 def _most_in_a_row(column: Any) -> int:
-    """The bytes of the texts in the row of a column that has most, all of them texts of a dictionary."""
+    """The largest number of text bytes in a row of a column whose texts are in a dictionary."""
     return max((_total(column.slice(k, 1)) for k in range(len(column))), default=0)
 
 
@@ -180,7 +177,7 @@ def _total(column: Any) -> int:
 
 
 def _values(column: Any) -> list[Any]:
-    """The values of a column; what Python has no form of is `Unreadable`."""
+    """The values of a column; a value that Python cannot represent is `Unreadable`."""
     try:
         values: list[Any] = column.to_pylist()
         return values
@@ -197,10 +194,10 @@ def _value(scalar: Any) -> Any:
         raise
     except _NO_VALUE as error:
         if pa.types.is_timestamp(scalar.type) and scalar.type.tz is not None and isinstance(error, pa.ArrowException):
-            # What pyarrow says is that a package is missing.
+            # pyarrow's message only states that a package is missing.
             return Unreadable(f"the time zone {quoted(scalar.type.tz)} is unknown")
         return Unreadable(reason_of(error))
 
 
 _NO_VALUE = (pa.ArrowException, ValueError, ArithmeticError, LookupError, TypeError, ImportError)
-"""What pyarrow, datetime, decimal and time zones raise."""
+"""The exceptions of pyarrow, datetime, decimal and time zones."""

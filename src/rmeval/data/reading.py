@@ -1,4 +1,4 @@
-"""Reading tables from files: JSON Lines, JSON, CSV and parquet, with errors that say where."""
+"""Reading of tables from JSON Lines, JSON, CSV and parquet, with errors that name the place."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ __all__ = ["SUFFIXES", "Placed", "iterate_fields", "kind_of", "read_json", "read
 
 _PACKED = ("", ".gz", ".zst")
 SUFFIXES = (*(f"{kind}{packed}" for kind in (".jsonl", ".ndjson", ".json", ".csv") for packed in _PACKED), ".parquet")
-"""Endings of the names of files that can be read."""
+"""Suffixes of supported files."""
 Placed = tuple[dict[str, Any], str]
-"""The fields of a row, and where it stands."""
+"""The fields of a row, and its place for messages."""
 
 
 def iterate_fields(path: Path, nested: bool = False) -> Iterator[Placed]:
-    """Reads a table from JSON Lines, JSON, CSV or parquet, by the file's ending.
+    """Read a table from JSON Lines, JSON, CSV or parquet, according to the file's suffix.
 
-    JSON and JSON Lines are recognised by their contents: either may have the name of the other, and objects may follow
-    one another over several lines. Files may be compressed with gzip or Zstandard, whatever their name says.
+    JSON and JSON Lines are recognised by their contents: either may have the suffix of the other, and consecutive
+    objects may each take several lines. Files may be compressed with gzip or Zstandard, with any name.
 
     Args:
         path: The file.
-        nested: Whether JSON may also be an object; each list of objects in it holds rows then.
+        nested: Whether JSON may also be an object; each list of objects in it then contains rows.
 
     Raises:
         DataError: If the file is missing, empty, broken (with the line) or of an unknown kind.
@@ -44,11 +44,11 @@ def iterate_fields(path: Path, nested: bool = False) -> Iterator[Placed]:
         for row in _READERS[_suffix(path)](path, nested):
             yield row
     if row is None:
-        raise DataError(f"{path} holds no rows: it must hold at least one")
+        raise DataError(f"{path} has no rows: add at least one")
 
 
 def read_json(path: Path) -> Any:
-    """Reads one JSON document, which may be compressed.
+    """Read one JSON document, which may be compressed.
 
     Raises:
         DataError: If it is broken, with the line.
@@ -58,7 +58,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """The object that a file of JSON is; None where the file holds a list, several objects, or no JSON.
+    """Return the object of a JSON file; None if the file contains a list, several objects, or no JSON.
 
     Raises:
         DataError: If the file cannot be read.
@@ -69,17 +69,17 @@ def read_object(path: Path) -> dict[str, Any] | None:
         first = first_line_of(file, path)
         if not first.lstrip().startswith("{"):
             return None
-        # Of JSON Lines no more than two lines are read.
+        # For JSON Lines, this reads at most two lines.
         rest = first_line_of(file, path) if _parsed(first)[0] == "whole" else whole_of(file, path)
     try:
         found: dict[str, Any] = parse_json(first + rest)
     except ValueError:
-        return None  # Several objects, or a broken one, which the reader of rows refuses.
+        return None  # Several objects, or a broken one, for which the reader of rows raises an error.
     return found
 
 
 def stem_of(path: Path) -> str:
-    """A file's name without the ending that says what kind it is; dots of the name itself stay."""
+    """A file's name without the suffixes of its format; other dots stay."""
     name = path.name
     for suffix in sorted(SUFFIXES, key=len, reverse=True):
         if name.endswith(suffix):
@@ -91,11 +91,11 @@ def _suffix(path: Path) -> str:
     for suffix in SUFFIXES:
         if path.name.endswith(suffix):
             return "." + suffix.split(".")[1]
-    raise DataError(f"{path} is of a kind that cannot be read: use one of {', '.join(SUFFIXES)}")
+    raise DataError(f"{path} has an unsupported format: use one of {', '.join(SUFFIXES)}")
 
 
 def kind_of(value: object) -> str:
-    """What kind of value it is, in the words of JSON."""
+    """The type of a value, in terms of JSON."""
     if isinstance(value, Unreadable):
         return f"a value that cannot be read ({value.reason})"
     return _KINDS.get(type(value), type(value).__name__)
@@ -122,7 +122,7 @@ def _object(value: Any, where: str, most: int) -> Placed:
 
 
 def _json(path: Path, nested: bool) -> Iterator[Placed]:
-    """The rows of JSON or JSON Lines, which the first line that is not blank shows, and whether others follow."""
+    """Yield the rows of JSON or JSON Lines; the first lines decide which it is."""
     with text_of(path) as file:
         lines = lines_of(file, path)
         if (first := next(lines, None)) is None:
@@ -141,7 +141,7 @@ def _json(path: Path, nested: bool) -> Iterator[Placed]:
 
 
 def _parsed(line: str) -> tuple[str, Any]:
-    """Whether a line is a `whole` value, then with the value, or the beginning of an `open` one, or `broken`."""
+    """Classify a line: a `whole` value (returned with it), the beginning of an `open` value, or `broken`."""
     try:
         return "whole", parse_json(line)
     except json.JSONDecodeError as error:
@@ -151,7 +151,7 @@ def _parsed(line: str) -> tuple[str, Any]:
 
 
 def _is_lines(state: str, value: Any, more: bool, named: bool) -> bool:
-    """Whether a file is JSON Lines, from its first line, whether others follow, and whether it is named so."""
+    """Whether a file is JSON Lines, from its first line, the presence of others, and its name."""
     if isinstance(value, dict):
         return more or named
     table = not more and isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
@@ -159,7 +159,7 @@ def _is_lines(state: str, value: Any, more: bool, named: bool) -> bool:
 
 
 def _objects(text: str, path: Path) -> list[Any]:
-    """Objects that follow one another over several lines; none if the text is anything else."""
+    """Consecutive objects that take several lines; none if the text is anything else."""
     try:
         return list(json_values(text))
     except json.JSONDecodeError:
@@ -192,7 +192,9 @@ def _rows_of_document(document: Any, path: Path, nested: bool) -> Iterator[Place
                     yield _object(value, f"{path} {shortened(name)} entry {number}", most)
         return
     if not isinstance(document, list):
-        raise DataError(f"{path} must hold a list of objects, not {kind_of(document)}: check that it is the data file")
+        raise DataError(
+            f"{path} must contain a list of objects, not {kind_of(document)}: check that it is the data file"
+        )
     for number, value in enumerate(document):
         yield _object(value, f"{path} entry {number}", most)
 
@@ -213,10 +215,10 @@ def _rows_of_lines(lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Pla
 
 
 class _Records:
-    """Lines, of which those of one record come to no more than a line may.
+    """Lines of CSV, with a limit on the total length of a record's lines.
 
     Attributes:
-        size: The characters of the record so far.
+        size: Characters of the current record so far.
     """
 
     def __init__(self, path: Path, lines: Iterator[tuple[int, str]]) -> None:
@@ -254,7 +256,10 @@ def _csv(path: Path, nested: bool) -> Iterator[Placed]:
                 continue
             where = f"{path} line {reader.line_num}"
             if len(values) != len(names):
-                raise DataError(f"{where}: this row has not as many fields as the header: check its quotes and commas")
+                raise DataError(
+                    f"{where}: the row and the header have different numbers of fields: check the row's quotes and "
+                    "commas"
+                )
             yield dict(zip(names, values, strict=True)), where
 
 

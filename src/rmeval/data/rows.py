@@ -1,4 +1,4 @@
-"""Rows of tables, with errors that say where."""
+"""Rows of tables, with errors that name the place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rmeval.data.conversations import INPUT_COLUMNS, MessageReader, list_in_text
 from rmeval.data.reading import iterate_fields, kind_of
 from rmeval.errors import DataError
 from rmeval.limits import limit
-from rmeval.messages import quoted, shortened
+from rmeval.messages import count_of, quoted, shortened
 from rmeval.types import Conversation
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Row", "iterate_rows", "read_rows"]
 
 _SHOWN, _LONGEST = 12, 60
-"""How many columns an error names, and how much of each name."""
+"""Number of columns in an error, and of characters of each name."""
 
 
 _READER = MessageReader(hint=False)
@@ -31,36 +31,37 @@ _READER = MessageReader(hint=False)
 _INPUT = tuple(
     name for name in INPUT_COLUMNS if any(part in name for part in ("system", "history", "tool", "function"))
 )
-"""Columns that hold parts of the input, and that rows of no published benchmark here have."""
+"""Columns with parts of the input that no supported published benchmark has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a file: its fields, and where it stands."""
+    """One row of a file: its fields, and its place for messages."""
 
     fields: dict[str, Any]
     where: str
 
     def get(self, column: str) -> Any:
-        """The value of a column.
+        """Return the value of a column.
 
         Raises:
             DataError: If the row has no such column.
         """
         if column not in self.fields:
             raise DataError(
-                f"{self.where}: column {column!r} is missing (there are {self._given() or 'none'}): add or rename it"
+                f"{self.where}: column {column!r} is missing (the columns are {self._given() or 'none'}): add or "
+                "rename it"
             )
         return self.fields[column]
 
     def _given(self) -> str:
-        """The file's own columns, as a list for a message: names of those that a benchmark adds begin with `_`."""
+        """The file's own columns, listed for a message; columns that a benchmark adds begin with `_`."""
         names = [shortened(name, _LONGEST) for name in self.fields if not name.startswith("_")]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return f"{', '.join(names[:_SHOWN])}{more}"
 
     def text(self, column: str) -> str:
-        """The value of a column that must be a string."""
+        """Return the value of a column that must be a string."""
         value = self.get(column)
         if not isinstance(value, str):
             raise self.wrong(column, "a string", value)
@@ -70,22 +71,22 @@ class Row:
     def _refuse_messages(self, column: str, text: str) -> None:
         if list_in_text(text, self.place(column)) is not None:
             raise DataError(
-                f"{self.place(column)} is a list of messages written as JSON, where the text of one message belongs: "
-                "give that text, or use -b pairs, which reads messages"
+                f"{self.place(column)} is a list of messages written as JSON instead of the text of one message: give "
+                "that text, or use -b pairs, which reads messages"
             )
 
     def optional_text(self, column: str) -> str | None:
-        """The value of a column that need not be there, and must be a string if it is."""
+        """Return the value of an optional column that must be a string if it is present."""
         value = self.fields.get(column)
         if value is not None and not isinstance(value, str):
             raise self.wrong(column, "a string", value)
         return value
 
     def name(self, column: str) -> str:
-        """The value of a column that must be a string or a whole number, as a string: what tells rows apart."""
+        """Return the value of a column that identifies a row, a string or a whole number, as a string."""
         value = self.get(column)
         if isinstance(value, str) and not value.strip():
-            raise DataError(f"{self.where}: column {column!r} is empty: it must tell this row from others")
+            raise DataError(f"{self.where}: column {column!r} is empty: give a value that identifies the row")
         if isinstance(value, float):
             raise DataError(
                 f"{self.where}: column {column!r} must be a name or a whole number, not {value}: correct it"
@@ -94,32 +95,33 @@ class Row:
             raise self.wrong(column, "a name or a whole number", value)
         if isinstance(value, str) and len(value) > (most := limit("NAME_CHARACTERS")):
             raise DataError(
-                f"{self.where}: column {column!r} must be a name, and holds {len(value):,} characters, more than "
+                f"{self.where}: column {column!r} must be a name, but has {len(value):,} characters, more than "
                 f"{most:,} (RMEVAL_MAX_NAME_CHARACTERS): correct it"
             )
         return str(value)
 
     def optional_name(self, column: str) -> str | None:
-        """The value of a column as `name` reads it; None where there is none, or null."""
+        """Return the value of a column as `name` reads it; None if it is missing or null."""
         return None if self.fields.get(column) is None else self.name(column)
 
     def meta(self, *columns: str) -> dict[str, Any]:
-        """Those of some columns that are there, each a name or null."""
+        """Return the values of those columns that exist, each a name or null."""
         for column in columns:
             self.optional_name(column)
         return {column: self.fields[column] for column in columns if column in self.fields}
 
     def label(self, column: str) -> int:
-        """The value of a column that says which of two answers is the better one: 1 or 2."""
+        """Return the value of a column with the number of the better of two responses: 1 or 2."""
         value = self.get(column)
         if type(value) is not int or value not in (1, 2):
             raise DataError(
-                f"{self.where}: the {column} must be 1 or 2, the better of both, not {quoted(value)}: correct it"
+                f"{self.where}: the {column} must be 1 or 2, the number of the better response, not {quoted(value)}: "
+                "correct it"
             )
         return value
 
     def texts(self, column: str, length: int | None = None, which: str = "") -> list[str]:
-        """The value of a column that must be a list of strings, of `length` if given; `which` says which they are."""
+        """Return a column's list of strings, with `length` of them if given; `which` describes them in the error."""
         value = self.get(column)
         if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
             raise self.wrong(column, "a list of strings", value)
@@ -127,15 +129,17 @@ class Row:
             self._refuse_messages(column, text)
         if length is not None and len(value) != length:
             wanted = f"{length}{which and f', {which}'}"
-            raise DataError(f"{self.where}: column {column!r} holds {len(value)} texts and not {wanted}: correct it")
+            raise DataError(
+                f"{self.where}: column {column!r} has {count_of(len(value), 'string')} instead of {wanted}: correct it"
+            )
         return value
 
     def conversation(self, column: str, reader: MessageReader | None = None) -> Conversation:
-        """The value of a column that holds a user's prompt as a string, or a list of `{"role", "content"}` messages.
+        """Return a column's prompt: a user's message as a string, or a list of `{"role", "content"}` messages.
 
         Args:
             column: The column.
-            reader: What reads messages, where the user can say something about them.
+            reader: Reader of messages with the user's options; without one, the defaults.
         """
         value = self.get(column)
         if not isinstance(value, str | list | np.ndarray):
@@ -143,14 +147,14 @@ class Row:
         return (reader or _READER).conversation(value, self.place(column))
 
     def place(self, column: str) -> str:
-        """Where a column's value stands, for messages."""
+        """The place of a column's value, for messages."""
         return f"{self.where}: column {column!r}"
 
     def refuse_input(self) -> None:
-        """Refuses a row with parts of the input that this benchmark's rows do not have.
+        """Raise an error for a row with parts of the input that this benchmark's rows do not have.
 
         Raises:
-            DataError: If there are any.
+            DataError: If the row has any.
         """
         _READER.refuse_columns(self.fields, _INPUT, (), self.where)
 
@@ -160,10 +164,10 @@ class Row:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Reads a table as `iterate_rows` does, whole."""
+    """Read a whole table; see `iterate_rows`."""
     return list(iterate_rows(path))
 
 
 def iterate_rows(path: Path, nested: bool = False) -> Iterator[Row]:
-    """Reads the rows of a table one by one; see `rmeval.data.reading.iterate_fields`."""
+    """Read the rows of a table one by one; see `rmeval.data.reading.iterate_fields`."""
     return (Row(fields, where) for fields, where in iterate_fields(path, nested))

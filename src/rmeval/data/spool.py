@@ -1,4 +1,4 @@
-"""A queue on disk: what is too much for memory is written in the order it comes, and read again as often as needed."""
+"""A queue on disk for objects that do not fit into memory; it can be read any number of times."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 class Spool(Generic[T]):
-    """Objects of our own, in order. The first stays in memory; with a second, all go to a file that has no name.
+    """Objects in order of insertion. A single object stays in memory; more are written to an unnamed file.
 
-    The file lies where temporary files do (`TMPDIR`), is readable by nobody else, and is gone with the process, however
-    that ends.
+    The file is in the folder of temporary files (`TMPDIR`), is readable only by this user, and disappears with the
+    process.
     """
 
     def __init__(self) -> None:
@@ -37,17 +37,17 @@ class Spool(Generic[T]):
                 self._file.close()
 
     def append(self, value: T) -> None:
-        """Takes an object in.
+        """Add an object.
 
         Raises:
-            RunError: If there is no room on the disk.
+            RunError: If the disk is full.
         """
         if self._file is None and not self._only:
             self._only.append(value)
             return
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed when the spool is gone
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed with the spool
                 (first,) = self._only
                 self._only = []
                 self._write(first)
@@ -76,7 +76,7 @@ class Spool(Generic[T]):
             data = self._file.read(length)
         except OSError as error:
             raise _explain(error) from error
-        # It was pickled by this process, into a file that no other can open.
+        # This process pickled the data, into a file that no other process can open.
         value: T = pickle.loads(self._codec.decompress(data, size, asbytes=True))
         return value
 
@@ -87,13 +87,13 @@ class Spool(Generic[T]):
 
 def _explain(error: OSError) -> RunError:
     return RunError(
-        f"temporary files cannot be kept in {tempfile.gettempdir()} ({error.strerror or error}): free some "
-        "space there, or set TMPDIR to another folder, and give the same command again"
+        f"temporary files cannot be written in {tempfile.gettempdir()} ({error.strerror or error}): free some space "
+        "there, or set TMPDIR to another folder, then run the same command again"
     )
 
 
 def windows(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Consecutive lists of `size` values, the last with what is left."""
+    """Yield consecutive lists of `size` values; the last has the rest."""
     rest = iter(values)
     while window := list(islice(rest, size)):
         yield window

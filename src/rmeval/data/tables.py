@@ -1,4 +1,4 @@
-"""Items and evidence as columns, so that a million of them fit into memory and numpy does the arithmetic."""
+"""Items and evidence as columns, so that a million of them fit into memory."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from rmeval.data.spool import Spool
 from rmeval.errors import DataError
+from rmeval.messages import count_of
 from rmeval.types import Comparison, Conversation, Evidence, FloatArray, IntArray, Item, Response
 
 __all__ = [
@@ -34,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Shape(NamedTuple):
-    """What many items have in common: all of an item but its id, subset, cluster and texts."""
+    """The part that many items share: everything except id, subset, cluster and texts."""
 
     responses: tuple[Response, ...]
     comparisons: tuple[Comparison, ...]
@@ -57,7 +58,7 @@ class Shape(NamedTuple):
 
 
 class Names(Sequence[str]):
-    """Strings in order, which wait on disk where there are many."""
+    """Strings in order, kept on disk if there are many."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._spool: Spool[list[str]] = Spool()
@@ -67,7 +68,7 @@ class Names(Sequence[str]):
             self.append(name)
 
     def append(self, name: str) -> None:
-        """Takes another string in."""
+        """Add a string."""
         self._pending.append(name)
         if len(self._pending) == _CHUNK:
             self._spool.append(self._pending)
@@ -98,9 +99,9 @@ class Names(Sequence[str]):
 
 @dataclass(frozen=True, eq=False)
 class ItemTable(Sequence[Item]):
-    """Items without their texts, one entry of each column an item; as a sequence, items made when they are asked for.
+    """Items without their texts, with one entry of each column for an item; as a sequence it builds items on access.
 
-    Their clusters are numbers then: which items share one is all that is kept.
+    Clusters are numbers: the table stores only which items share one.
 
     Attributes:
         ids: The items' ids.
@@ -120,7 +121,7 @@ class ItemTable(Sequence[Item]):
 
     @classmethod
     def of(cls, items: Sequence[Item]) -> ItemTable:
-        """The table of some items, or the items themselves where they are one."""
+        """Return the table of some items, or the items themselves if they are a table."""
         if isinstance(items, ItemTable):
             return items
         builder = ItemTableBuilder()
@@ -140,7 +141,7 @@ class ItemTable(Sequence[Item]):
         return {name: int(count) for name, count in zip(self.subsets, found, strict=True) if count}
 
     def take(self, items: Mask) -> ItemTable:
-        """The items for which the mask bool[n] is true."""
+        """The items where the mask bool[n] is true."""
         if items.all():
             return self
         cluster = _by_appearance(self.cluster[items])
@@ -153,15 +154,15 @@ class ItemTable(Sequence[Item]):
         )
 
     def responses(self, items: Mask) -> Mask:
-        """bool[responses]: whether each response is of an item for which the mask bool[n] is true."""
+        """bool[responses]: whether each response belongs to an item where the mask bool[n] is true."""
         return np.repeat(items, np.diff(self.offsets))
 
     def by_comparisons(self) -> Iterator[tuple[tuple[Comparison, ...], IntArray]]:
-        """Each distinct set of comparisons with the positions of the items that have it, in their order."""
+        """Yield each distinct set of comparisons with the positions of its items, in order."""
         yield from self.by(lambda shape: shape.comparisons)
 
     def by(self, key: Callable[[Shape], Key]) -> Iterator[tuple[Key, IntArray]]:
-        """Each distinct value of something that items of one shape share, with the positions of the items."""
+        """Yield each distinct value of a property of shapes, with the positions of its items."""
         codes: dict[Key, int] = {}
         of_shape = np.array([codes.setdefault(key(shape), len(codes)) for shape in self.shapes], np.int32)
         if len(codes) == 1:
@@ -197,7 +198,7 @@ class ItemTable(Sequence[Item]):
 
 
 class ItemTableBuilder:
-    """Makes an `ItemTable` of items that pass by one at a time."""
+    """Builder of an `ItemTable` from a stream of items."""
 
     def __init__(self) -> None:
         self._ids = Names()
@@ -209,13 +210,13 @@ class ItemTableBuilder:
         self._recent: dict[Hashable, tuple[Shape, int]] = {}
 
     def add(self, item: Item) -> Shape:
-        """Takes an item in, and gives its shape, which is one object for all items of it that follow one another.
+        """Add an item and return its shape, which is the same object for consecutive items of that shape.
 
         Raises:
-            DataError: If one of its comparisons is none.
+            DataError: If one of its comparisons is invalid.
         """
         meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
-        # Tuples are found among others in a fraction of the time that shapes take.
+        # Tuples are looked up in a fraction of the time of shapes.
         key = (
             tuple([(one.gold, one.style, one.source, one.steps) for one in item.responses]),
             tuple([(tuple(comparison.members), comparison.gold, comparison.tag) for comparison in item.comparisons]),
@@ -236,9 +237,9 @@ class ItemTableBuilder:
             inside = all(0 <= member < len(item.responses) for member in comparison.members)
             if not inside or len(comparison.members) < 2 or not 0 <= (comparison.gold or 0) < len(comparison.members):
                 raise DataError(
-                    f"item {item.id} has a comparison among the answers {comparison.members} with the winner at "
-                    f"{comparison.gold}, but {len(item.responses)} answers: two or more members count from 0, and the "
-                    "winner is a position among them"
+                    f"item {item.id} has {count_of(len(item.responses), 'response')}, but a comparison with members "
+                    f"{comparison.members} and gold {comparison.gold}: give two or more positions of responses from 0, "
+                    "and as gold a position among the members"
                 )
         responses = tuple(
             response
@@ -246,23 +247,23 @@ class ItemTableBuilder:
             else Response("", response.gold, response.style, response.source, response.steps)
             for response in item.responses
         )
-        # Whoever gave lists meant tuples, which can be told from one another quickly.
+        # Lists become tuples, which can be hashed.
         comparisons = tuple(Comparison(tuple(c.members), c.gold, c.tag) for c in item.comparisons)
         return Shape(responses, comparisons, item.group, meta)
 
     def code(self, shape: Shape) -> int:
-        """The number that stands for a shape."""
+        """The number of a shape."""
         return self._shapes.setdefault(shape, len(self._shapes))
 
     def add_shape(self, name: str, subset: str, cluster: str, shape: int) -> None:
-        """Takes an item in whose shape is known by its number."""
+        """Add an item with the number of its shape."""
         self._ids.append(name)
         self._subset.append(self._subsets.setdefault(subset, len(self._subsets)))
         self._cluster.append(int.from_bytes(blake2b(cluster.encode(), digest_size=8).digest(), "little", signed=True))
         self._shape.append(shape)
 
     def table(self) -> ItemTable:
-        """The table of all items so far."""
+        """Return the table of all items so far."""
         return ItemTable(
             self._ids,
             tuple(self._subsets),
@@ -278,14 +279,14 @@ _RECENT = 1 << 10
 
 
 def starts(sizes: Sequence[int], shape: Codes) -> Codes:
-    """int32[n + 1]: where each item's part begins, and the last one ends, given the size of the part by shape."""
+    """int32[n + 1]: the offsets of the items' parts, given the size of the part for each shape."""
     found = np.zeros(len(shape) + 1, np.int32)
     np.cumsum(np.array(sizes, np.int32)[shape], out=found[1:])
     return found
 
 
 def _by_appearance(codes: npt.NDArray[Any]) -> Codes:
-    """The codes numbered anew in order of first appearance."""
+    """The codes, renumbered in order of first appearance."""
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int32)
     rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
@@ -294,14 +295,14 @@ def _by_appearance(codes: npt.NDArray[Any]) -> Codes:
 
 @dataclass(frozen=True, eq=False)
 class EvidenceTable(Mapping[str, Evidence]):
-    """Evidence of all items of a table, as columns; as a mapping, scores and matrices by item id.
+    """Evidence of all items of a table, as columns; as a mapping, evidence by item id.
 
     Attributes:
         table: The items.
         variant: Name of the value the scores were taken from.
         scores: float64[responses], NaN where there is none.
-        failures: Number of observations that gave no value, by status.
-        beats: By position of an item, its matrix of `Evidence.beats`, where it does not follow from the scores.
+        failures: Number of observations without a value, by status.
+        beats: The matrix `Evidence.beats` by position of the item, for items where it does not follow from the scores.
     """
 
     table: ItemTable
@@ -312,7 +313,7 @@ class EvidenceTable(Mapping[str, Evidence]):
 
     @classmethod
     def of(cls, table: ItemTable, evidence: Mapping[str, Evidence]) -> EvidenceTable:
-        """The table of evidence by item id; an item without any has NaN for scores."""
+        """Return the table of evidence by item id; an item without evidence has NaN as scores."""
         if isinstance(evidence, EvidenceTable) and evidence.table is table:
             return evidence
         scores = np.full(int(table.offsets[-1]), np.nan)
@@ -331,7 +332,7 @@ class EvidenceTable(Mapping[str, Evidence]):
         return cls(table, variant, scores, failures, beats)
 
     def take(self, items: Mask) -> EvidenceTable:
-        """Evidence of the items for which the mask bool[n] is true."""
+        """Evidence of the items where the mask bool[n] is true."""
         if items.all():
             return self
         number = np.cumsum(items) - 1

@@ -1,4 +1,4 @@
-"""Files of text as they are read: decompressed, in UTF-8, and within limits, with errors that say what is wrong."""
+"""Reading of text files: decompression, UTF-8, and limits, with errors that name the problem."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ __all__ = ["check_path", "errors_of", "first_line_of", "lines_of", "text_of", "w
 _LFS = b"version https://git-lfs"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00")
-"""How text in UTF-16 or UTF-32 begins, byte order mark or not, in its first or its second byte."""
+"""The beginning of text in UTF-16 or UTF-32, with or without a byte order mark."""
 _BUFFER = 1 << 16
 _BLANK = 99
-"""Characters that a blank line counts for beside its own, as it takes time: ten million in a row are too many."""
+"""Extra characters that count for a blank line, since it takes time: ten million consecutive ones are too many."""
 
 
 @contextmanager
 def errors_of(path: Path) -> Iterator[None]:
-    """Refuses files that cannot be read, and says what is wrong with one that cannot be read to its end."""
+    """Raise an error for a file that cannot be read to its end."""
     try:
         _refuse_other(path)
         with path.open("rb") as file:
             if file.read(len(_LFS)) == _LFS:
-                raise DataError(f"{path} is a Git LFS pointer, not the data: run 'git lfs pull' where it was cloned")
+                raise DataError(f"{path} is a Git LFS pointer, not the data: run 'git lfs pull' in its repository")
         yield
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text (byte {error.start}): convert it") from error
@@ -47,58 +47,64 @@ def errors_of(path: Path) -> Iterator[None]:
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path} is cut short or broken: download it again") from error
     except OSError as error:
-        if error.errno is None:  # What decompression says of the bytes, not the system of the file.
+        if error.errno is None:  # An error of the decompression, not of the operating system.
             reason = str(error).partition("\n")[0]
             raise DataError(f"{path} is cut short or broken ({reason}): download it again") from error
-        raise DataError(f"{path} cannot be read ({error.strerror or error}): check it and its permissions") from error
+        raise DataError(
+            f"{path} cannot be read ({error.strerror or error}): check the file and its permissions"
+        ) from error
 
 
 def check_path(place: str) -> None:
-    """Refuses what the system cannot look for, such as a name of 5,000 letters.
+    """Raise an error for an invalid path, such as a name of 5,000 letters.
 
     Raises:
-        DataError: If it cannot.
+        DataError: If the path is invalid.
     """
     try:
         Path(place).stat()
     except ValueError as error:
-        raise DataError(f"{quoted(place)} is no path ({error})") from error
+        raise DataError(f"{quoted(place)} is not a valid path ({error}): correct it") from error
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-            raise DataError(f"{quoted(place)} is no path ({error.strerror}): check it") from error
+            raise DataError(f"{quoted(place)} is not a valid path ({error.strerror}): correct it") from error
 
 
 def _refuse_other(path: Path) -> None:
-    """Refuses what is no file with contents: a pipe or a device may never end, and is read only once."""
+    """Raise an error unless the path is a regular file with contents: a pipe cannot be read twice and may never end."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"there is no file {path}: check the path") from None
     except ValueError as error:
-        raise DataError(f"{quoted(str(path))} is no path ({error})") from error
+        raise DataError(f"{quoted(str(path))} is not a valid path ({error}): correct it") from error
     if stat.S_ISDIR(status.st_mode):
         raise DataError(f"{path} is a folder: give the file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise DataError(f"{path} is a pipe, a device or a socket, which cannot be read twice: write it to a file first")
+        raise DataError(
+            f"{path} is a pipe, a device or a socket, which cannot be read twice: save its contents to a file first"
+        )
     if status.st_size == 0:
-        raise DataError(f"{path} is empty: it must hold at least one row")
+        raise DataError(f"{path} is empty: add at least one row")
 
 
 @contextmanager
 def text_of(path: Path, newline: str | None = None) -> Iterator[TextIO]:
-    """A file's text, decompressed."""
+    """Open a file as decompressed text."""
     with path.open("rb") as file:
         start = file.read(len(_ZSTD))
     with io.BufferedReader(_Bounded(path, start), _BUFFER) as stream:
         first = stream.peek(2)[:2]
         if first in _WIDE or b"\x00" in first:
-            raise DataError(f"{path} is not UTF-8 text but UTF-16 or the like: convert it, as iconv -t UTF-8 does")
+            raise DataError(
+                f"{path} is not UTF-8 text but UTF-16 or UTF-32: convert it, for example with iconv -t UTF-8"
+            )
         with io.TextIOWrapper(stream, encoding="utf-8-sig", newline=newline) as text:
             yield text
 
 
 class _Bounded(io.RawIOBase):
-    """The bytes of a file, decompressed, up to the limit."""
+    """The decompressed bytes of a file, up to the limit."""
 
     def __init__(self, path: Path, start: bytes) -> None:
         self._path, self._most = path, limit("FILE_BYTES")
@@ -119,7 +125,7 @@ class _Bounded(io.RawIOBase):
         self._left -= count
         if self._left < 0:
             raise DataError(
-                f"{self._path} holds more than {self._most:,} bytes of text: split it, or set RMEVAL_MAX_FILE_BYTES"
+                f"{self._path} has more than {self._most:,} bytes of text: split it, or set RMEVAL_MAX_FILE_BYTES"
             )
         return count
 
@@ -130,41 +136,39 @@ class _Bounded(io.RawIOBase):
 
 
 def lines_of(file: TextIO, path: Path, blank: bool = False) -> Iterator[tuple[int, str]]:
-    """The lines of a text with their numbers, within limits.
+    """Yield the lines of a text with their numbers, within limits.
 
     Args:
         file: The text.
         path: Its file.
-        blank: Whether to give lines of white space, too.
+        blank: Whether to include blank lines.
     """
     longest, most = limit("LINE_BYTES"), limit("ROWS")
     skipped = 0
     for number, line in enumerate(iter(partial(file.readline, longest + 1), ""), 1):
         if len(line) > longest:
             raise DataError(
-                f"{path} line {number}: it is longer than {longest:,} characters: check that it is the data file, or "
-                "set RMEVAL_MAX_LINE_BYTES"
+                f"{path} line {number} has more than {longest:,} characters: check that it is the data file, or set "
+                "RMEVAL_MAX_LINE_BYTES"
             )
         if number > most:
             raise DataError(f"{path} has more than {most:,} lines: split it, or set RMEVAL_MAX_ROWS")
         if not blank and line.isspace():
             skipped += len(line) + _BLANK
             if skipped > longest:
-                raise DataError(
-                    f"{path} line {number}: nothing but white space goes on: check that it is the data file"
-                )
+                raise DataError(f"{path} line {number}: too many blank lines: check that it is the data file")
             continue
         skipped = 0
         yield number, line
 
 
 def first_line_of(file: TextIO, path: Path) -> str:
-    """The next line that is not blank; nothing at the end."""
+    """The next non-blank line; an empty result at the end."""
     return next((line for _, line in lines_of(file, path)), "")
 
 
 def whole_of(file: TextIO, path: Path, name: str = "LINE_BYTES") -> str:
-    """The rest of a text, which has to fit into memory: no more than the limit with this name."""
+    """Read the rest of a text, up to the limit with this name."""
     longest = limit(name)
     text = file.read(longest + 1)
     if len(text) > longest:

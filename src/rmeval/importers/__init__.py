@@ -1,1 +1,1 @@
-"""Scores and verdicts that others computed, as run folders."""
+"""Import of scores and verdicts that were computed elsewhere, as run folders."""

@@ -1,6 +1,6 @@
-"""Scores and verdicts from elsewhere become a run: our own lines, and files as their authors publish them.
+"""Import of a file of scores or verdicts as a run: rmeval's own lines, and published files.
 
-Rows are matched to items by id, or by their texts where there is no id; never by position alone.
+Rows are matched to items by id, or by their texts if there is no id; never by position alone.
 """
 
 from __future__ import annotations
@@ -51,30 +51,30 @@ def import_scores(
     steps: str | None = None,
     items_from_scores: bool = False,
 ) -> Result:
-    """Makes a run of scores or verdicts that were computed elsewhere.
+    """Create a run from scores or verdicts that were computed elsewhere.
 
     Args:
-        scores: A file of one of the forms that docs/imports.md lists.
-        benchmark: The benchmark that they are scores of.
+        scores: A file in one of the formats that docs/imports.md lists.
+        benchmark: The benchmark of the scores.
         out: Folder of runs.
         selection: Which items.
-        oracle: Score each answer with its gold instead of reading a file.
+        oracle: Score each response with its gold instead of reading a file.
         name: Name of the model; from the file if None.
-        store_text: Whether to keep prompts and answers in the run folder.
-        break_lock: Whether to take a lock that another process seems to hold.
-        steps: How the scores of an answer's steps become one: `min`, `prod`, `last` or `mean`.
-        items_from_scores: Take the items and which answer is better from the file of scores, not from the benchmark.
+        store_text: Whether to store prompts and responses in the run folder.
+        break_lock: Whether to override a lock that another process seems to hold.
+        steps: Reduction of the scores of a response's steps: `min`, `prod`, `last` or `mean`.
+        items_from_scores: Take the items and their gold from the file of scores instead of the benchmark.
 
     Raises:
-        DataError: If the file is of no known form, or fits no item.
+        DataError: If the format of the file is not supported, or no row belongs to an item.
         RunError: If the run folder cannot be written.
     """
     if (scores is None) != oracle:
-        raise DataError("give a file of scores, or --oracle instead of one")
+        raise DataError("give either a file of scores or --oracle")
     if steps is not None and (steps not in STEPS or scores is None):
-        raise DataError(f"--steps {steps}: it is one of {', '.join(STEPS)}, for a file with scores of steps")
+        raise DataError(f"--steps {steps}: give one of {', '.join(STEPS)}, with a file of step scores")
     if items_from_scores and (scores is None or benchmark.data is not None):
-        raise DataError("--items-from-scores is for a file of scores without --data: leave out one of them")
+        raise DataError("--items-from-scores needs a file of scores and no --data: leave out one of them")
     if scores is None:
         planned = plan(benchmark, selection)
         found = _oracle([one.item for one in planned.items()])
@@ -87,7 +87,7 @@ def import_scores(
         found = _read(file, [one.item for one in planned.items()], steps)
         source = f"scores sha256:{files_digest([scores])}" + (f" steps {steps}" if steps else "")
         if stamp(scores) != before:
-            raise DataError(f"{scores} was changed while it was read: import it again when it is whole")
+            raise DataError(f"{scores} changed while rmeval read it: import it again when it is complete")
         name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
     planned = _covered(planned, benchmark, found)
     identity = {"protocol": found.protocol.name, "model": source, "name": name}
@@ -97,14 +97,14 @@ def import_scores(
 
 
 STATED = (
-    "the items and which answer is better are as the file of scores states them: they were not compared with the "
-    "benchmark's data; where the file has no texts, null baselines say nothing"
+    "the items and their gold come from the file of scores and were not compared with the benchmark's data; without "
+    "texts in the file, null baselines have no meaning"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of scores: its rows, their form, and the model that it names."""
+    """A file of scores: its rows, their format, and the model that it names."""
 
     path: Path
     rows: Sequence[Row]
@@ -113,10 +113,10 @@ class _File:
 
     @classmethod
     def of(cls, path: Path) -> _File:
-        """Reads a file.
+        """Read a file.
 
         Raises:
-            DataError: If it cannot be read, or its form is not known.
+            DataError: If it cannot be read, or its format is not supported.
         """
         document = read_object(path) if path.is_file() and path.stat().st_size else None
         rows = read_rows(path) if document is None else _rows_of(document, path)
@@ -128,7 +128,7 @@ class _File:
 
 
 def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
-    """Rows from a JSON object: of lists of rows by part, or of columns; what is no list, as a name, is left alone."""
+    """Yield the rows of a JSON object with lists of rows or with columns; values that are not lists are ignored."""
     lists = {name: values for name, values in document.items() if isinstance(values, list)}
     if any(lists.values()) and all(isinstance(row, dict) for values in lists.values() for row in values):
         return [
@@ -138,12 +138,11 @@ def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
         ]
     if not lists and sum(isinstance(value, int | float) for value in document.values()) > 1:
         raise DataError(
-            f"{path} holds a number for each of several names, as files of subset accuracies do: "
-            f"rmeval show {path} --from-subsets shows them; there are no scores in it to import"
+            f"{path} contains subset accuracies instead of scores: show them with rmeval show {path} --from-subsets"
         )
     lengths = {len(values) for values in lists.values()}
     if len(lengths) != 1 or lengths == {0}:
-        raise DataError(f"{path} must hold rows, or columns of one length: check that it is a file of scores")
+        raise DataError(f"{path} must contain rows, or columns of equal length: check that it is a file of scores")
     names = list(lists)
     return [
         Row(dict(zip(names, values, strict=True)), f"{path} row {number}")
@@ -152,21 +151,21 @@ def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
 
 
 def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
-    """The items that a file of scores states, read by the benchmark from rows in its own columns."""
+    """The items in a file of scores, read by the benchmark from rows in its own columns."""
     states = file.form.states.get(benchmark.card.id)
     if states is None or not isinstance(benchmark, TableBenchmark):
         known = " or ".join(f"-b {name}" for name in file.form.states)
         raise DataError(
-            f"--items-from-scores: {file.form.name} state no items of {benchmark.card.id}: "
+            f"--items-from-scores: {file.form.name} do not contain the items of {benchmark.card.id}: "
             + (f"give {known}, or --data" if known else "give --data")
         )
     return [item for row in benchmark.gathered(states(file.rows, file.path)) for item in benchmark.items(row)]
 
 
 def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: bool) -> tuple[_File, Plan]:
-    """The file of scores, and the selected items: the benchmark's, or those that the file states.
+    """Read the file of scores and the selected items, which come from the benchmark or from the file.
 
-    Where the benchmark has no data, the error says that the file states its items, if it does.
+    If the benchmark has no data but the file contains its items, the error suggests `--items-from-scores`.
     """
     if stated:
         file = _File.of(scores)
@@ -184,14 +183,14 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a file says of items, by their ids: of each answer, or of each pair in each order."""
+    """The values of a file by item id: for each response, or for each pair in each order."""
 
     protocol: Protocol
     observations: Mapping[str, Mapping[int, Score] | Mapping[tuple[tuple[int, int], int], Verdict]]
     remarks: tuple[str, ...] = ()
 
     def model(self, name: str, planned: Plan) -> Imported:
-        """A model that answers so."""
+        """A model that returns these values."""
         observations: dict[str, Observation] = {}
         for item, digests in planned.stored:
             keys = self.protocol.keys(item, digests)
@@ -203,7 +202,7 @@ class _Found:
 
 
 def _places(protocol: Protocol, item: Item) -> list[Any]:
-    """What the requests of an item are about: its answers, or its pairs in each order."""
+    """The members of an item's requests: its responses, or its pairs in each order."""
     if not isinstance(protocol, Verdicts):
         return list(range(len(item.responses)))
     return [(pair, order) for pair in protocol.pairs(item.comparisons) for order in range(protocol.orders)]
@@ -211,10 +210,10 @@ def _places(protocol: Protocol, item: Item) -> list[Any]:
 
 def _observation(key: str, said: Score | Verdict) -> Observation:
     if isinstance(said, Verdict):
-        missing = "the imported file has no verdict here, or none that can be read"
+        missing = "the imported file has no readable verdict for this request"
         return parse_verdict(key, said.prefers, said.shown_first, said.status, missing)
     if math.isnan(said.value):
-        return Observation(key, said.status, error="the imported file has no score or verdict here")
+        return Observation(key, said.status, error="the imported file has no score or verdict for this request")
     return parse(key, said.value)
 
 
@@ -223,7 +222,7 @@ def _oracle(items: Sequence[Item]) -> _Found:
     for item in items:
         for index, response in enumerate(item.responses):
             if response.gold is None:
-                raise DataError(f"item {item.id} has answers without gold: an oracle needs the gold of every answer")
+                raise DataError(f"item {item.id} has responses without gold: --oracle needs the gold of every response")
             found.setdefault(item.id, {})[index] = Score(item.id, index, response.gold)
     return _Found(IMPORTED, found)
 
@@ -233,22 +232,22 @@ VerdictsByItem = dict[str, dict[tuple[tuple[int, int], int], Verdict]]
 
 
 def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
-    """What a file says of some items.
+    """Collect the values of a file for some items.
 
     Raises:
-        DataError: If it says nothing of them, or something twice.
+        DataError: If it has no value for any of them, or repeats one.
     """
     reading = Reading(file.path, file.rows, ItemIndex.of(items), steps)
     scores, verdicts = _collected(file, reading)
     if not scores and not verdicts:
         raise DataError(_nothing(file))
     if scores and verdicts:
-        raise DataError(f"{file.path} holds scores in some rows and verdicts in others: import them one by one")
+        raise DataError(f"{file.path} has scores in some rows and verdicts in others: import them separately")
     if steps is not None and not reading.reduced:
-        raise DataError(f"--steps {steps}: there are no scores of steps in {file.path}: leave it out")
+        raise DataError(f"--steps {steps}: {file.path} has no scores of steps: leave --steps out")
     remarks = tuple(f"{sentence}: {count_of(times, 'row')}" for sentence, times in reading.remarks.items())
     if reading.reduced and steps is not None:
-        remarks = (f"the score of an answer is the {_REDUCED[steps]} of its steps' scores", *remarks)
+        remarks = (f"the score of a response is the {_REDUCED[steps]} of its steps' scores", *remarks)
     if scores:
         return _Found(IMPORTED, scores, remarks)
     if len({order for own in verdicts.values() for _, order in own}) > 1:
@@ -258,24 +257,24 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
 
 
 def _collected(file: _File, reading: Reading) -> tuple[ScoresByItem, VerdictsByItem]:
-    """The scores and the verdicts of a file by item; rows of no item are counted in a warning."""
+    """Return the scores and the verdicts of a file by item; a warning counts rows that belong to no item."""
     scores: ScoresByItem = {}
     verdicts: VerdictsByItem = {}
     unmatched = 0
     for row in file.rows:
         remarks = reading.remarks.total()
         said = list(file.form.read(row, reading))
-        unmatched += not said and reading.remarks.total() == remarks  # A remark says why a row is left out.
+        unmatched += not said and reading.remarks.total() == remarks  # A note states why the row is excluded.
         for one in said:
             if isinstance(one, Score):
-                where = f"{row.where}: answer {one.response} of item {one.item}"
+                where = f"{row.where}: response {one.response} of item {one.item}"
                 _add(scores.setdefault(one.item, {}), one.response, one, where)
             else:
-                where = f"{row.where}: the pair of answers {one.pair[0]} and {one.pair[1]} of item {one.item}"
+                where = f"{row.where}: the pair of responses {one.pair[0]} and {one.pair[1]} of item {one.item}"
                 _add(verdicts.setdefault(one.item, {}), (one.pair, one.order), one, where)
     if unmatched and (scores or verdicts):
         logger.warning(
-            "%d of %d rows of %s belong to no selected item of the benchmark: they are left out",
+            "%d of %d rows of %s are excluded because they belong to no selected item of the benchmark",
             unmatched,
             len(file.rows),
             file.path,
@@ -287,29 +286,29 @@ _REDUCED = {"min": "least", "prod": "product", "last": "last", "mean": "mean"}
 
 
 def _add(known: dict[Any, Any], place: Any, said: Score | Verdict, where: str) -> None:
-    """Takes a score or verdict in, once."""
+    """Add a score or verdict, which must be the first for its place."""
     value = said.value if isinstance(said, Score) else said.prefers
     if place in known:
         earlier = known[place].value if isinstance(said, Score) else known[place].prefers
         if earlier != value and not (math.isnan(earlier) and math.isnan(value)):
-            raise DataError(f"{where} has another score or verdict in an earlier row: give each one once")
+            raise DataError(f"{where} has a score or verdict in an earlier row, too: give each one once")
     known[place] = said
 
 
 def _nothing(file: _File) -> str:
-    """The sentence for a file that says nothing of the items."""
+    """The error for a file without a value for any item."""
     first = f"no row of {file.path} belongs to an item of the benchmark: check -b and --data"
     known = " or ".join(f"-b {name}" for name in file.form.states)
     return first + (f", or give {known} with --items-from-scores to take the items from the file" if known else "")
 
 
 def _covered(planned: Plan, benchmark: Benchmark, found: _Found) -> Plan:
-    """The items that a file says something of, with what a reader of the numbers must know."""
+    """The items with values in a file, and notes."""
     there = np.array([name in found.observations for name in planned.stored.table.ids])
     remarks = found.remarks
     if not there.all():
         kept = tuple(note for note in planned.notes if note not in notes(benchmark, planned.stored))
-        note = f"the scores cover {there.sum()} of {len(there)} items: the others are left out"
+        note = f"the scores cover {there.sum()} of {count_of(len(there), 'item')}: the others are excluded"
         planned = planned.take(there)
         planned = replace(planned, notes=(*notes(benchmark, planned.stored), *kept))
         remarks = (note, *remarks)

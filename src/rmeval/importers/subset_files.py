@@ -1,4 +1,4 @@
-"""Files that hold an accuracy for each subset, as leaderboards publish them, and what they come to."""
+"""Files with an accuracy for each subset, as leaderboards publish them, and the numbers computed from them."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ __all__ = ["SOURCE", "SubsetNumber", "SubsetNumbers", "read_subset_file"]
 
 SOURCE = "from published subset accuracies, no intervals"
 BENCHMARKS = ("reward-bench", "reward-bench-2", "rmb", "llmbar", "preference-test-sets")
-"""Those whose subsets are looked for, in this order where several have as many."""
+"""Benchmarks whose subsets are recognised; if several match equally well, the first is used."""
 _PREFIXES = {"Pairwise_set/": "pairwise/", "BoN_set/": "bon/"}
 _ABOUT = ("model", "model_type", "chat_template")
 
 
 @dataclass(frozen=True, slots=True)
 class SubsetNumber:
-    """A number that follows from subset accuracies.
+    """A number computed from subset accuracies.
 
     Attributes:
         benchmark: Benchmark id.
-        metric: What was measured, as in a run's records.
-        scope: What it was measured on.
+        metric: The metric, as in a run's records.
+        scope: The scope, as in a run's records.
         value: The number, between 0 and 1.
-        n_items: Number of items of the published data behind it.
+        n_items: Number of items in the published data.
         formula: Name and version of the formula.
-        source: What it was made of.
+        source: What it was computed from.
     """
 
     benchmark: str
@@ -54,14 +54,14 @@ class SubsetNumber:
 
 @dataclass(frozen=True, slots=True)
 class SubsetNumbers:
-    """What a file of subset accuracies comes to.
+    """The numbers computed from a file of subset accuracies.
 
     Attributes:
-        benchmark: Id of the benchmark whose subsets they are.
-        model: The model, as the file or its name says.
-        kind: The kind of model that the file states, if it does.
+        benchmark: Id of the benchmark with these subsets.
+        model: The model, from the file or its name.
+        kind: The kind of model, if the file states it.
         numbers: Sections, their subsets and averages.
-        notes: What a reader must know.
+        notes: Notes for the reader, one sentence each.
     """
 
     benchmark: str
@@ -72,13 +72,13 @@ class SubsetNumbers:
 
 
 def read_subset_file(path: Path) -> SubsetNumbers:
-    """Reads a file of subset accuracies and computes the benchmark's sections and averages from them.
+    """Read a file of subset accuracies and compute the benchmark's sections and averages from them.
 
     Args:
-        path: JSON: an object with a number for each subset, or a list of such objects.
+        path: A JSON file with an object that has a number for each subset, or a list of such objects.
 
     Raises:
-        DataError: If it holds no accuracies of the subsets of a known benchmark.
+        DataError: If it has no accuracies of a supported benchmark's subsets.
     """
     document = read_json(path)
     pairs = list(_numbers(document))
@@ -87,19 +87,21 @@ def read_subset_file(path: Path) -> SubsetNumbers:
     for name, (one, other) in _contradicted(pairs).items():
         if _subset(name) in accuracy:
             raise DataError(
-                f"{path} holds two numbers for {shortened(name)}, {one:g} and {other:g}: give a file of one model"
+                f"{path} has two numbers for {shortened(name)}, {one:g} and {other:g}: give a file of one model"
             )
     notes = []
     if above := [name for name, value in accuracy.items() if value > 1]:
         if below := [name for name, value in accuracy.items() if 0 < value < 1]:
             raise DataError(
-                f"{path}: the accuracy of {above[0]} is above 1 and that of {below[0]} is below: give all as shares, "
+                f"{path}: the accuracy of {above[0]} is above 1 and that of {below[0]} is below 1: give all as shares, "
                 "or all in percent"
             )
         accuracy = {name: value / 100 for name, value in accuracy.items()}
-        notes.append("the file's numbers are read as percent: some are above 1")
+        notes.append("the file's numbers are read as percent, because some are above 1")
     if wrong := [name for name, value in accuracy.items() if not 0 <= value <= 1]:
-        raise DataError(f"{path}: the accuracy of {wrong[0]} is not between 0 and 1, nor between 0 and 100: check it")
+        raise DataError(
+            f"{path}: the accuracy of {wrong[0]} is neither between 0 and 1 nor between 0 and 100: correct it"
+        )
     found = _composed(benchmark, accuracy)
     about = document if isinstance(document, dict) else {}
     model, kind = (about.get(name) for name in ("model", "model_type"))
@@ -113,7 +115,7 @@ def read_subset_file(path: Path) -> SubsetNumbers:
 
 
 def _numbers(document: Any) -> Iterator[tuple[str, float]]:
-    """Names and numbers of a document, at any depth."""
+    """Yield the names and numbers of a document, at any depth."""
     if isinstance(document, list):
         for part in document:
             yield from _numbers(part)
@@ -133,7 +135,7 @@ def _as_float(value: int | float) -> float:
 
 
 def _contradicted(pairs: Sequence[tuple[str, float]]) -> dict[str, tuple[float, float]]:
-    """Names that have two numbers, as where a file holds several models."""
+    """Names with two numbers, for example in a file of several models."""
     found: dict[str, float] = {}
     for name, value in pairs:
         found.setdefault(name, value)
@@ -141,7 +143,7 @@ def _contradicted(pairs: Sequence[tuple[str, float]]) -> dict[str, tuple[float, 
 
 
 def _benchmark_of(stated: Mapping[str, float], path: Path) -> tuple[TableBenchmark, dict[str, float]]:
-    """The benchmark that has most of the names as subsets, and the accuracies of these."""
+    """The benchmark with the most subsets among the names, and their accuracies."""
     known: list[tuple[TableBenchmark, dict[str, float]]] = []
     for name in BENCHMARKS:
         benchmark = load_benchmark(name)
@@ -151,14 +153,15 @@ def _benchmark_of(stated: Mapping[str, float], path: Path) -> tuple[TableBenchma
     benchmark, accuracy = max(known, key=lambda one: len(one[1]))
     if 2 * len(accuracy) <= len(stated) or not accuracy:
         raise DataError(
-            f"{path} holds no accuracies by subset of {', '.join(BENCHMARKS)}: of its {len(stated)} numbers "
-            f"({_few(list(stated)) or 'none has a name'}) {len(accuracy)} have the name of a subset of one of them"
+            f"{path} has no accuracies by subset of {', '.join(BENCHMARKS)}: {len(accuracy)} of its "
+            f"{count_of(len(stated), 'number')} ({_few(list(stated)) or 'none has a name'}) have the name of a subset "
+            "of one of them"
         )
     return benchmark, accuracy
 
 
 def _subset(name: str) -> str:
-    """A subset's name here, from that in a file."""
+    """Translate a subset's name in a file to that of rmeval."""
     for prefix, own in _PREFIXES.items():
         if name.startswith(prefix):
             return own + name.removeprefix(prefix)
@@ -166,7 +169,7 @@ def _subset(name: str) -> str:
 
 
 def _composed(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> list[SubsetNumber]:
-    """The benchmark's numbers: each is a sum of accuracies, weighted as the benchmark weighs them."""
+    """The benchmark's numbers: sums of accuracies with the benchmark's weights."""
     card = benchmark.card
     counts = {(name, "published"): card.counts[name] for name in card.counts if name in accuracy}
     values: dict[Measure, tuple[float, set[str]]] = {}
@@ -183,7 +186,7 @@ def _composed(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> list[
 
 
 def _whole(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> dict[Measure, tuple[float, set[str]]]:
-    """RewardBench 2's overall: what Ties come to is not made of accuracies, and is taken as the file has it."""
+    """RewardBench 2's overall, with the value of Ties from the file, as it is not computed from accuracies."""
     if benchmark.card.id != "reward-bench-2" or "Ties" not in accuracy:
         return {}
     found: dict[Measure, tuple[float, set[str]]] = {("composite", "Ties"): (accuracy["Ties"], {"Ties"})}
@@ -200,8 +203,8 @@ def _notes(
     half = [name for name, value in accuracy.items() if _is_half(value * benchmark.card.counts[name])]
     if half and benchmark.card.id == "reward-bench":
         yield (
-            f"half points in {count_of(len(half), 'subset')} ({_few(half)}): RewardBench's generative script counts a "
-            "verdict that it cannot read one half"
+            f"half points in {count_of(len(half), 'subset')} ({_few(half)}): RewardBench's generative script counts an "
+            "unreadable verdict one half"
         )
     sums = {number.scope: number.value for number in found if number.metric == "section"}
     if len(sums) == 1:
@@ -218,28 +221,28 @@ def _notes(
             yield f"with the file's prior sets the score is {whole:.4f} (reward-bench/overall-with-prior@1)"
         used.update(PRIOR_SETS)
     if left := [name for name in stated if _subset(name) not in accuracy and name not in used]:
-        yield f"no subsets of {benchmark.card.title}, and left out: {_few(left)}"
+        yield f"excluded, because they are not subsets of {benchmark.card.title}: {_few(left)}"
 
 
 def _missing(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> Iterator[str]:
-    """What there is nothing of, and what is incomplete."""
+    """Notes on missing and incomplete parts."""
     parts = benchmark.parts or benchmark.card.sections or {name: (name,) for name in benchmark.card.counts}
     missing = {part: [name for name in subsets if name not in accuracy] for part, subsets in parts.items()}
     if whole := [part for part, names in missing.items() if len(names) == len(parts[part])]:
-        yield f"no averages that need {_few(whole)}: there is nothing of {'it' if len(whole) == 1 else 'them'}"
+        yield f"no averages that need {_few(whole)}: the file has no subset of {'it' if len(whole) == 1 else 'them'}"
     for part, names in missing.items():
         if names and part not in whole:
-            yield f"{part} is incomplete, and so not comparable with published numbers: without {_few(names)}"
+            yield f"{part} is not comparable with published numbers, because it lacks {_few(names)}"
 
 
 _WHOLE_PART = ("Overall_accuracy", "BoN Final Accuracy")
-"""What RM-R1's files of one part of RMB call the accuracy over all of it."""
+"""The name in RM-R1's files for the accuracy over a whole part of RMB."""
 _ROUNDED = 6e-4
-"""What rounding to three digits may change."""
+"""The largest change through rounding to three digits."""
 
 
 def _is_half(points: float) -> bool:
-    """Whether a number of points is a whole number and one half."""
+    """Whether a number of points is a whole number plus one half."""
     return abs(points - round(points)) > _SLACK and abs(2 * points - round(2 * points)) < _SLACK
 
 

@@ -1,1 +1,1 @@
-"""Where gold meets evidence. Numbers in, numbers out: no model, no file, no printing."""
+"""Metrics: computed from gold labels and evidence, without models, files or printing."""

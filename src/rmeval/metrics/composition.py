@@ -1,4 +1,4 @@
-"""What a number is made of: how much each kind of comparison counts in it. Comparisons of models are made from that."""
+"""Compositions: the weight of each kind of comparison in a number; `compare` computes differences from them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Part = tuple[str, str]
 Counts = Mapping[Part, int]
 """Number of comparisons of each kind."""
 Shares = Mapping[Part, float]
-"""How much the accuracy of each kind counts. The shares of an accuracy add up to 1, those of a gap to 0."""
+"""The weight of each kind's accuracy. The shares of an accuracy add up to 1, those of a gap to 0."""
 Measure = tuple[str, str]
-"""What a record measures: its metric and scope."""
+"""The metric and scope of a record."""
 Composition = Mapping[Measure, Shares]
 
 
 def pooled(counts: Counts, subsets: Iterable[str], tags: Iterable[str] | None = None) -> Shares:
-    """The share of comparisons won among all of some subsets (of some tags): each kind counts by its number."""
+    """The share of comparisons won in some subsets (with some tags): each kind is weighted by its number."""
     inside, wanted = set(subsets), None if tags is None else set(tags)
     own = {part: n for part, n in counts.items() if part[0] in inside and (wanted is None or part[1] in wanted)}
     total = sum(own.values())
@@ -35,10 +35,10 @@ def mixed(parts: Iterable[tuple[float, Shares]]) -> Shares:
 
 
 def composition_of(benchmark: object, counts: Counts) -> Composition:
-    """What the numbers of a benchmark are made of.
+    """Return the composition of each number of a benchmark.
 
-    A benchmark says it by a method `composition(counts)`; of one that does not, the accuracies of each subset and of
-    all comparisons together are taken.
+    A benchmark defines it with a method `composition(counts)`. Without that method, the numbers are the accuracy of
+    each subset and the accuracy of all comparisons.
 
     Args:
         benchmark: The benchmark.
@@ -49,14 +49,14 @@ def composition_of(benchmark: object, counts: Counts) -> Composition:
 
 
 def by_subset(counts: Counts) -> Composition:
-    """Accuracy by subset, and of all comparisons."""
+    """Accuracy of each subset, and of all comparisons."""
     subsets = list(dict.fromkeys(subset for subset, _ in counts))
     single = {("accuracy", name): pooled(counts, [name]) for name in subsets if name != "all"}
     return {**single, ("accuracy", "all"): pooled(counts, subsets)}
 
 
 def headline(measures: Iterable[Measure]) -> Measure:
-    """The number that sums a run up: its overall, else that on all items, else the first average or number."""
+    """The headline number of a run: its overall, else the number on all items, else the first average or number."""
     there = list(measures)
     for measure in (("overall", "all"), ("accuracy", "all")):
         if measure in there:

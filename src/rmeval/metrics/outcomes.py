@@ -1,4 +1,4 @@
-"""From evidence to outcomes: who won which comparison, as columns."""
+"""Outcomes: the result of each comparison under a score rule, as columns."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = [
 ]
 
 OFFICIAL = ScoreRule("official@1", tie="loss", failure="loss")
-"""What RM-Bench (`scripts/utils.py`) and RewardBench (`rewardbench.py`) do: strict `>`, so a tie or a NaN loses."""
+"""The rule of RM-Bench (`scripts/utils.py`) and RewardBench (`rewardbench.py`): strict `>`, so a tie or a NaN loses."""
 HALF = ScoreRule("half-ties@1", tie="share", failure="exclude")
-"""Ties share the point, failures are left out: fair to baselines that cannot tell two answers apart."""
+"""Ties share the point and failures are excluded: fair to baselines that give two responses equal scores."""
 SHARED = ScoreRule("shared-ties@1", tie="share", failure="loss")
-"""What RewardBench 2 does (`reroll_and_score_dataset` of `rewardbench/utils.py`): 1/k for each of k at the top."""
+"""The rule of RewardBench 2 (`reroll_and_score_dataset` of `rewardbench/utils.py`): 1/k for each of k at the top."""
 HALF_FAILURES = ScoreRule("half-failures@1", tie="share", failure="share")
-"""What RewardBench 1 does of generative models (`scripts/run_generative.py`): no verdict counts one half."""
+"""The rule of RewardBench 1 for generative models (`scripts/run_generative.py`): no verdict counts one half."""
 SCORE_RULES = {rule.name: rule for rule in (OFFICIAL, HALF, SHARED, HALF_FAILURES)}
 
 
@@ -42,9 +42,10 @@ class Outcomes:
         item: int32[m], position of the item in `subset` and `cluster`.
         tag: int32[m], position of the comparison's tag in `tags`.
         tags: The distinct tags.
-        credit: float64[m]: 1 won, 0 lost, between for a shared tie, NaN where the rule leaves it out.
-        tied: bool[m], the model's best scores were equal and the winner among them.
-        failed: bool[m], a score was missing.
+        credit: float64[m]: 1 for won, 0 for lost, a value between them for a shared tie, NaN where the rule excludes
+            it.
+        tied: bool[m], whether the best scores are equal and the winner has one of them.
+        failed: bool[m], whether a score is missing.
         subset: int32[n], position of each item's subset in `subsets`.
         subsets: The distinct subsets.
         cluster: int32[n], each item's underlying problem as a number.
@@ -61,7 +62,7 @@ class Outcomes:
     cluster: Codes
 
     def within(self, *subsets: str) -> Outcomes:
-        """The outcomes of the items of some subsets; items are renumbered."""
+        """The outcomes of the items in some subsets; items are renumbered."""
         return self.select(np.isin(self.subset, [code for code, name in enumerate(self.subsets) if name in subsets]))
 
     def by_subset(self) -> Iterator[tuple[str, Outcomes]]:
@@ -73,7 +74,7 @@ class Outcomes:
             yield self.subsets[code], self._part(items[own], rows[own_rows])
 
     def select(self, items: Mask) -> Outcomes:
-        """The outcomes of the items for which the mask bool[n] is true; items and clusters are renumbered."""
+        """The outcomes of the items where the mask bool[n] is true; items and clusters are renumbered."""
         if items.all():
             return self
         return self._part(np.flatnonzero(items), np.flatnonzero(items[self.item]))
@@ -96,11 +97,11 @@ class Outcomes:
         )
 
     def only(self, tags: Collection[str]) -> Outcomes:
-        """The comparisons with one of the tags; the items stay."""
+        """The comparisons with one of the tags; all items stay."""
         return self.comparisons(np.isin(self.tag, [code for code, tag in enumerate(self.tags) if tag in tags]))
 
     def comparisons(self, keep: Mask) -> Outcomes:
-        """The comparisons for which the mask bool[m] is true; the items stay."""
+        """The comparisons where the mask bool[m] is true; all items stay."""
         if keep.all():
             return self
         return Outcomes(
@@ -116,12 +117,12 @@ class Outcomes:
         )
 
     def held(self) -> Outcomes:
-        """Only the items that have a comparison, so that they are counted."""
+        """The outcomes without the items that have no comparison, so that counts of items are right."""
         return self.select(np.bincount(self.item, minlength=self.n_items) > 0)
 
     @property
     def present(self) -> list[str]:
-        """The subsets that there are items of, in order of first appearance."""
+        """The subsets with at least one item, in order of first appearance."""
         return [self.subsets[code] for code in self._codes()]
 
     def _codes(self) -> list[int]:
@@ -141,17 +142,17 @@ class Outcomes:
 
 
 def _grouped(codes: Codes, count: int) -> tuple[Codes, IntArray]:
-    """Positions by the code that they have, as they come within each; and where those of each code begin."""
+    """The positions sorted by their code (a stable sort), and where each code begins."""
     return np.argsort(codes, kind="stable").astype(np.int32), np.cumsum([0, *np.bincount(codes, minlength=count)])
 
 
 def outcomes_of(
     benchmark: object, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule
 ) -> Outcomes:
-    """Who won what in the eyes of a benchmark.
+    """Decide the comparisons as a benchmark defines it.
 
-    One that decides otherwise than by `outcomes`, as by the rank of the right answer, says so by a method `outcomes` of
-    the same parameters; its credits need not be 0 and 1.
+    A benchmark with another definition than `outcomes`, such as the rank of the right response, has a method `outcomes`
+    with the same parameters; its credits need not be 0 and 1.
     """
     decide: Callable[[Sequence[Item], Mapping[str, Evidence], ScoreRule], Outcomes] = getattr(
         benchmark, "outcomes", outcomes
@@ -160,17 +161,17 @@ def outcomes_of(
 
 
 def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
-    """Decides every comparison that has a gold winner.
+    """Decide every comparison that has a gold winner.
 
     A comparison is won when the winner's score is strictly greater than every other member's.
 
     Args:
-        items: The items, in any order; comparisons with `gold=None` are left to metrics of human ties.
-        evidence: Evidence by item id; an item without any has failed.
-        rule: The rule for ties and failures.
+        items: The items, in any order; comparisons with `gold=None` are excluded.
+        evidence: Evidence by item id; an item without evidence counts as failed.
+        rule: The score rule.
 
     Returns:
-        One entry a comparison, in the order of the items.
+        One entry for each comparison, in the order of the items.
     """
     table = ItemTable.of(items)
     seen = EvidenceTable.of(table, evidence)
@@ -221,11 +222,11 @@ _BLOCK = 1 << 16
 def _decide(
     seen: EvidenceTable, positions: IntArray, members: tuple[int, ...], gold: int
 ) -> tuple[FloatArray, IntArray]:
-    """One comparison of several items of one shape.
+    """Decide one comparison for several items of one shape.
 
     Returns:
-        float64[k]: 1, 0 or -1 as the winner's score is above, equal to or below the best other member's, NaN where that
-        is not known; and int64[k]: how many members have the winner's score.
+        float64[k]: 1, 0 or -1 as the winner's score is above, equal to or below the best other member's, NaN where a
+        score is missing; and int64[k]: how many members have the winner's score.
     """
     winning, against = sides(seen, positions, members, gold)
     unknown = np.isnan(winning).any(axis=1) | np.isnan(against).any(axis=1)
@@ -238,19 +239,19 @@ def _decide(
 def sides(
     seen: EvidenceTable, positions: IntArray, members: tuple[int, ...], gold: int
 ) -> tuple[FloatArray, FloatArray]:
-    """What speaks for the winner of a comparison and for each other member.
+    """The scores of the winner of a comparison and of each other member.
 
     Args:
-        seen: What the model said.
+        seen: The evidence.
         positions: int64[k], items of one shape.
         members: The comparison's members.
         gold: Position of the winner among them.
 
     Returns:
-        Two float64[k, members - 1]; where the first is larger the winner is preferred to that member.
+        Two float64[k, members - 1]; where the first is larger, the model prefers the winner to that member.
     """
     scores = seen.scores[seen.table.offsets[positions][:, None] + np.array(members)]
-    # Comparing, not subtracting: two infinities or two tiny differences must decide as `>` decides.
+    # Compare instead of subtract: for infinities and tiny differences the result must be that of `>`.
     against = np.delete(scores, gold, axis=1)
     winning = np.repeat(scores[:, [gold]], len(members) - 1, axis=1)
     if seen.beats:

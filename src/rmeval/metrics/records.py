@@ -1,4 +1,4 @@
-"""Making records: counts, intervals and null baselines beside each value."""
+"""Records: a value with its counts, interval and null baselines."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def make_record(
     interval: tuple[tuple[float, float] | None, str | None] = (None, None),
     weight: float | None = None,
 ) -> Record:
-    """A record of `value`, its counts taken from the outcomes that it was computed from.
+    """Make a record of `value`, with counts from the outcomes that it was computed from.
 
     Args:
         benchmark: Benchmark id.
         rule: The score rule of the outcomes.
         metric: Name of the metric.
-        scope: What it was measured on.
+        scope: The subset, domain or section, or `all`.
         value: The number.
-        outcomes: What the number was computed from.
+        outcomes: The outcomes that the number was computed from.
         formula: Name and version of the formula.
-        interval: The interval and its method.
-        weight: Weight in the average above; the number of items if not given.
+        interval: The confidence interval and the name of its method.
+        weight: Weight in the average above; by default the number of items.
     """
     return Record(
         benchmark=benchmark,
@@ -68,7 +68,7 @@ def accuracy_record(
     weight: float | None = None,
     metric: str = "accuracy",
 ) -> Record:
-    """The share of comparisons won, with Wilson's interval; NaN where every comparison was left out."""
+    """The share of comparisons won, with Wilson's interval; NaN where the rule excludes every comparison."""
     known = ~np.isnan(outcomes.credit)
     value = float(outcomes.credit[known].mean()) if known.any() else np.nan
     interval = wilson(outcomes.credit, outcomes.cluster[outcomes.item])
@@ -76,19 +76,19 @@ def accuracy_record(
 
 
 def null_evidence(name: str, items: ItemTable, counts: Mapping[str, Codes]) -> EvidenceTable:
-    """What a null baseline would have said of the items.
+    """Return the evidence of a null baseline on the items.
 
     Args:
         name: One of `NULL_SCORES`.
         items: The items.
-        counts: What was counted in the responses, int32[responses] by name.
+        counts: Style counts of the responses, int32[responses] by name.
     """
     factor, count = NULL_SCORES[name]
     return EvidenceTable(items, "score", np.multiply(factor, counts[count], dtype=np.float64))
 
 
 def with_null(records: Sequence[Record], null: Mapping[str, Sequence[Record]]) -> list[Record]:
-    """Puts the null baselines' values beside the model's, matched by metric and scope."""
+    """Add the null baselines' values to the model's records, matched by metric and scope."""
     values = {name: {(r.metric, r.scope): r.value for r in found} for name, found in null.items()}
     return [
         replace(record, null={name: found[own] for name, found in values.items() if own in found})

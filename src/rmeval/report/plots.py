@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import RunError
-from rmeval.metrics.scoring.style_substance import CONTESTS, LEVELS, level_of
+from rmeval.metrics.scoring.style_substance import COMPARISONS, LEVELS, level_of
 from rmeval.report.paper import BLUE, ORANGE, Theme, check, drawing, label, save
 from rmeval.report.tables import percent
 from rmeval.results.result import Result
@@ -38,7 +38,7 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
     records: dict[tuple[str, str], Record] = {}
     for record in result.records:
         records.setdefault((record.metric, record.scope), record)  # of the model's first score
-    needed = [*LEVELS[:3], *(f"cell:{comparison.tag}" for comparison in CONTESTS)]
+    needed = [*LEVELS[:3], *(f"cell:{comparison.tag}" for comparison in COMPARISONS)]
     scopes = [scope for metric, scope in records if metric == "easy" and not scope.startswith("safety-")]
     scopes = [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
     if not scopes:

@@ -1,1 +1,1 @@
-"""What a run folder says: its numbers, comparisons, analyses and citations. Nothing here needs a model."""
+"""Results of run folders: numbers, comparisons, analyses and citations, without a model."""

@@ -1,4 +1,4 @@
-"""What several runs say of the items that all of them hold."""
+"""Alignment of several runs on their common items."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
+from rmeval.messages import count_of
 from rmeval.metrics.outcomes import outcomes_of
 from rmeval.store.run import StoredRun
 from rmeval.types import FloatArray, IntArray, ScoreRule
@@ -19,7 +20,7 @@ __all__ = ["shared_evidence"]
 def shared_evidence(
     runs: Sequence[StoredRun], tables: Sequence[EvidenceTable], rule: ScoreRule
 ) -> tuple[list[EvidenceTable], Mask, list[str]]:
-    """What each model said of the items that all have, in the first run's order; which those are; what to say of it."""
+    """Return each model's evidence on the common items in the first run's order, these items, and notes."""
     base = runs[0].items
     places = [_places(runs[0], run) for run in runs[1:]]
     shared: Mask = np.ones(len(base.table), bool)
@@ -33,7 +34,7 @@ def shared_evidence(
         )
     notes = []
     if not all(shared.sum() == len(run.items.table) for run in runs):
-        notes.append(f"compared on the {shared.sum()} items that all runs have")
+        notes.append(f"compared on the {count_of(int(shared.sum()), 'item')} that all runs have")
     evidence = [_moved(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
     evidence = [tables[0], *evidence]
     if rule.failure == "exclude":
@@ -45,26 +46,29 @@ def shared_evidence(
         if not known.any():
             fewest = min(zip(evidence, runs, strict=True), key=lambda one: np.isfinite(one[0].scores).sum())[1]
             raise RunError(
-                f"there is no item that all models scored ({fewest.folder} has the fewest scores): leave that run out, "
-                f"or choose another --rule than {rule.name}"
+                f"no item has a score of every model ({fewest.folder} has the fewest scores): leave that run out, or "
+                f"choose another --rule than {rule.name}"
             )
         if not (known == shared).all():
-            notes.append(f"{(shared & ~known).sum()} items that a model has no score for are left out for all")
+            notes.append(
+                "excluded for all models because a model has no score: "
+                f"{count_of(int((shared & ~known).sum()), 'item')}"
+            )
         shared = known
     for run, place in zip(runs[1:], places, strict=True):
         if other := _judged_otherwise(runs[0], run, place, shared):
             notes.append(
-                f"{other} items have another winner, subset or problem in {run.folder}: "
-                f"those of {runs[0].folder} are taken"
+                f"{count_of(other, 'item')} with another winner, subset or problem in {run.folder}: those of "
+                f"{runs[0].folder} are used"
             )
     return [own.take(shared) for own in evidence], shared, notes
 
 
 def _places(base: StoredRun, run: StoredRun) -> IntArray:
-    """int64[n]: where each of the base's items is in the run, -1 where it is not, or is of another text.
+    """int64[n]: the position of each of the base's items in the run, -1 if it is missing or has another text.
 
-    Where ids are numbers of rows, as in files without any, another order gives items other ids: what is not found by id
-    is found by its text, if only one item has that.
+    In files without ids, the row number is the id and depends on the order. An item that is not found by id is found by
+    its text, if only one item has it.
     """
     if run.items is base.items:
         return np.arange(len(base.items.table))
@@ -94,12 +98,12 @@ def _places(base: StoredRun, run: StoredRun) -> IntArray:
 
 
 def _judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: Mask) -> int:
-    """How many shared items the two runs know something else of."""
+    """The number of shared items with different gold, subset or problem in the two runs."""
     if run.items is base.items:
         return 0
     one, other = base.items.table, run.items.table
     positions = np.flatnonzero(shared)
-    # Problems have no names here: who shares one with whom is compared by the first item of each.
+    # Problems have no names: the first item of each problem identifies it.
     firsts = [_first(table.cluster[own]) for table, own in ((one, positions), (other, place[positions]))]
     return sum(
         one.shapes[one.shape[k]].comparisons != other.shapes[other.shape[place[k]]].comparisons
@@ -110,14 +114,14 @@ def _judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: 
 
 
 def _first(cluster: Codes) -> IntArray:
-    """int64[n]: for each item the first that is of its problem."""
+    """int64[n]: for each item, the first item of its problem."""
     _, first, inverse = np.unique(cluster, return_index=True, return_inverse=True)
     found: IntArray = first[inverse]
     return found
 
 
 def _moved(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:
-    """Evidence of one run as evidence of another's items."""
+    """Evidence of one run, as evidence on another run's items."""
     if own.table is table:
         return own
     scores: FloatArray = np.full(int(table.offsets[-1]), np.nan)

@@ -1,4 +1,4 @@
-"""One run, and why its model gets the numbers it gets."""
+"""Analysis of one run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from rmeval.baselines import NULL_SCORES
 from rmeval.benchmarks import Card
 from rmeval.errors import RunError
+from rmeval.messages import count_of
 from rmeval.metrics.composition import headline
 from rmeval.metrics.outcomes import HALF
 from rmeval.metrics.records import null_evidence, with_null
@@ -29,18 +30,18 @@ __all__ = ["Analysis", "analyze_run", "null_analyses"]
 
 @dataclass(frozen=True)
 class Analysis:
-    """What a run says of its model beside the benchmark's own numbers.
+    """The analysis of a run.
 
     Attributes:
         path: The run folder.
-        manifest: What its `run.json` holds.
-        variant: Which of the model's scores was taken.
-        headline: The benchmark's number that sums the run up.
-        records: One number each, see `rmeval.metrics.stats.analysis.analyse`.
+        manifest: The contents of `run.json`.
+        variant: The score of the model that the analysis uses.
+        headline: The benchmark's headline number.
+        records: The numbers of the analysis, see `rmeval.metrics.stats.analysis.analyse`.
         official: The benchmark's own numbers.
-        calibration: How well margins tell what is right; None where the model gives no scores of single answers.
-        scores: Distributions of the scores of better and worse answers, by subset; empty likewise.
-        notes: What a reader must know.
+        calibration: Calibration of the margins; None if the model has no scores of single responses.
+        scores: Distributions of the scores of better and worse responses, by subset; empty in the same case.
+        notes: Notes for the reader, one sentence each.
     """
 
     path: Path
@@ -54,19 +55,19 @@ class Analysis:
     notes: tuple[str, ...]
 
     def record(self, metric: str, scope: str = "all") -> Record:
-        """The record of a metric on a scope.
+        """Return the record of a metric on a scope.
 
         Raises:
-            KeyError: If there is none, naming those there are.
+            KeyError: If there is no such record; the message lists the existing ones.
         """
         for record in self.records:
             if (record.metric, record.scope) == (metric, scope):
                 return record
         there = ", ".join(f"{record.metric} {record.scope}" for record in self.records)
-        raise KeyError(f"no {metric!r} on {scope!r}; there are: {there}")
+        raise KeyError(f"no {metric!r} on {scope!r}: choose from {there}")
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers as plain JSON types, without the distributions."""
+        """Return the numbers as plain JSON types, without the distributions."""
         calibration = None
         if self.calibration is not None:
             calibration = {
@@ -92,16 +93,16 @@ class Analysis:
 def analyze_run(
     path: str | Path, *, rule: str | None = None, variant: str | None = None, benchmark: str | None = None
 ) -> Analysis:
-    """Looks into a run. Needs no model and no torch.
+    """Analyse a run; needs neither the model nor torch.
 
     Args:
-        path: A run folder, or a folder with one run in it.
-        rule: Name of another rule for ties and failures, such as `half-ties@1`.
-        variant: Which of the model's scores to take, where it gives several; its first if None.
-        benchmark: The `file.py:Class` of a run made with one.
+        path: A run folder, or a folder that contains one run.
+        rule: Name of another score rule, such as `half-ties@1`.
+        variant: The score to use of a model with several; its first if None.
+        benchmark: The `file.py:Class` of a run with such a benchmark.
 
     Raises:
-        RunError: If it is no run folder, or there is no such score rule or score.
+        RunError: If the path is not a run folder, or the score rule or score does not exist.
     """
     check_rule(rule)
     run = read_scored(only_run(Path(path)), benchmark)
@@ -113,18 +114,19 @@ def analyze_run(
     null = null_analyses(card, run.items)
     records = with_null(analyse(card.id, card.analyses, table, evidence, counts, score_rule), null)
     if not official:
-        raise RunError(f"{run.folder} has no numbers: none of the comparisons of its items has a winner to go by")
+        raise RunError(f"{run.folder} has no numbers, because no comparison of its items has a winner")
     scored = not evidence.beats
     top = headline([(record.metric, record.scope) for record in official])
     notes = [*run.manifest["notes"], *([run.note] if run.note else [])]
     if (problems := len(np.unique(table.cluster))) < MIN_CLUSTERS:
-        notes.append(f"these are {problems} problems: too few to say anything of others")
+        notes.append(f"{count_of(problems, 'problem')}: too few for intervals")
     if not any(record.metric == "style_controlled" for record in records):
         notes.append(
-            "no style control: there are too few pairs, all are won or lost, or length and markdown decide all of them"
+            "no style control: there are too few pairs, all are won, all are lost, or length and markdown decide all "
+            "of them"
         )
     if not scored:
-        notes.append("no calibration and no distributions: the model compares answers and scores none")
+        notes.append("no calibration and no distributions, because the model compares responses without scores")
     return Analysis(
         run.folder,
         run.manifest,
@@ -139,7 +141,7 @@ def analyze_run(
 
 
 def null_analyses(card: Card, items: StoredItems) -> dict[str, list[Record]]:
-    """What an analysis of the null baselines gives on the same items, ties always shared."""
+    """The analysis of the null baselines on the same items, always with shared ties."""
     return {
         name: analyse(
             card.id, card.analyses, items.table, null_evidence(name, items.table, items.counts), items.counts, HALF

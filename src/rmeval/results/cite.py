@@ -1,4 +1,4 @@
-"""What to cite with a run."""
+"""Citations of a run."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ logger = logging.getLogger(__name__)
 
 
 def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
-    """BibTeX entries of the benchmarks of the runs at or below a path, each once, in the order of the folders.
+    """Return the BibTeX entries of the benchmarks of the runs at or below a path, each once, in order of the folders.
 
     Args:
-        path: A run folder, or one with runs in it.
-        benchmark: The `file.py:Class` of runs made with one; code that a run folder names is never run unasked.
+        path: A run folder, or a folder that contains runs.
+        benchmark: The `file.py:Class` of runs with such a benchmark; the code that a run folder names is never executed
+            without this argument.
 
     Raises:
-        RunError: If there is no run, or nothing is known of what to cite.
+        RunError: If there is no run, or its benchmark has no citation.
     """
     if benchmark is not None:
         load_benchmark(benchmark)
     specs = list(dict.fromkeys(str(read_manifest(folder)["benchmark"]["spec"]) for folder in find_runs(path)))
     own = [spec for spec in specs if is_file_spec(spec) and benchmark is None]
     if own and len(own) < len(specs):
-        logger.warning("what runs made with %s rest on is left out: say --benchmark %s", ", ".join(own), own[0])
+        logger.warning("the citations of runs with %s are missing: give --benchmark %s", ", ".join(own), own[0])
     cards = [
         load_benchmark(benchmark if benchmark and is_file_spec(spec) else spec).card
         for spec in specs
@@ -39,7 +40,7 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     entries = list(dict.fromkeys(card.citation for card in cards if card.citation))
     if not entries:
         if own:
-            raise RunError(f"{path} holds runs made with {', '.join(own)}: say --benchmark {own[0]}")
+            raise RunError(f"{path} contains runs with {', '.join(own)}: give --benchmark {own[0]}")
         what = f"its benchmark ({', '.join(specs)}) names no paper" if specs else "there is no run in it"
         raise RunError(f"{path} has nothing to cite: {what}")
     return entries

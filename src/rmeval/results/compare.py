@@ -1,4 +1,4 @@
-"""Runs of several models on one benchmark, side by side on the items that all of them hold."""
+"""Comparison of several models' runs on one benchmark, on their common items."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rmeval.metrics.records import with_null
 from rmeval.metrics.stats.analysis import analyse
 from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
-from rmeval.metrics.stats.paired import compare as compare_contested
+from rmeval.metrics.stats.paired import compare as compare_paired
 from rmeval.metrics.stats.significance import groups, least, rank_intervals
 from rmeval.results.align import shared_evidence
 from rmeval.results.analyze import null_analyses
@@ -35,16 +35,16 @@ __all__ = ["Entry", "ModelComparison", "compare_runs"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One model among those that are compared.
+    """One of the compared models.
 
     Attributes:
-        name: Its name, with the beginning of the run's identity where another has the same.
+        name: Its name, with the beginning of the run's identity if several models share the name.
         path: Its run folder; None for an ensemble.
-        variant: Which of its scores was taken.
-        records: Its numbers on the items that all models have.
-        evidence: What it said of those items.
-        rank: The ranks that it may have by the headline.
-        group: Letters, of which two models share one where neither leads the other.
+        variant: The score of the model that the comparison uses.
+        records: Its numbers on the common items.
+        evidence: Its evidence on those items.
+        rank: The range of its ranks by the headline.
+        group: Letters; two models share a letter if neither leads the other.
     """
 
     name: str
@@ -58,20 +58,20 @@ class Entry:
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Models compared on the same items of one benchmark.
+    """Comparison of models on the same items of one benchmark.
 
     Attributes:
         benchmark: The benchmark's id.
-        rule: How ties and failures count.
-        headline: The number that models are ranked by.
+        rule: The name of the score rule.
+        headline: The number that ranks the models.
         entries: The models, best first.
-        differences: By number, a difference for each two models. P-values are corrected over all pairs of models, for
-            the headline by itself, and for all other numbers together.
-        n_items: Items that all models have.
-        n_clusters: Problems behind them.
-        notes: What a reader must know.
+        differences: For each number, the differences of all pairs of models. P-values are corrected over all pairs of
+            models, separately for the headline and for all other numbers together.
+        n_items: Number of common items.
+        n_clusters: Number of their problems.
+        notes: Notes for the reader, one sentence each.
         card: The benchmark's card.
-        items: The items that all models have.
+        items: The common items.
     """
 
     benchmark: str
@@ -86,7 +86,7 @@ class ModelComparison:
     items: StoredItems = field(repr=False)
 
     def analyses(self) -> dict[str, dict[Measure, Record]]:
-        """For each model the numbers of `rmeval.metrics.stats.analysis.analyse`, on the items that all have."""
+        """Return for each model the numbers of `rmeval.metrics.stats.analysis.analyse` on the common items."""
         table, counts = self.items.table, self.items.counts
         rule = SCORE_RULES.get(self.rule, self.card.rule)
         null = null_analyses(self.card, self.items)
@@ -97,7 +97,7 @@ class ModelComparison:
         return found
 
     def difference(self, first: str, second: str, metric: str | None = None, scope: str = "all") -> Difference:
-        """How two models differ in a number; in the headline if none is named.
+        """Return the difference of two models in a number, by default the headline.
 
         Raises:
             KeyError: If there is no such number or model.
@@ -108,19 +108,22 @@ class ModelComparison:
                 return one
             if (one.first, one.second) == (second, first):
                 return _turned(one)
-        raise KeyError(f"there is no {first} or {second} among {', '.join(entry.name for entry in self.entries)}")
+        raise KeyError(
+            f"{first} or {second} is not among the models: choose from "
+            f"{', '.join(entry.name for entry in self.entries)}"
+        )
 
     def letters(self, measure: Measure) -> list[str]:
-        """For each model in order, letters, of which two share one where neither leads the other in that number.
+        """Return letters for each model in order; two models share a letter if neither leads the other in that number.
 
-        They are given from the largest number on.
+        Letters are assigned from the largest number downwards.
         """
         order = sorted(range(len(self.entries)), key=lambda k: -self.entries[k].records[measure].value)
         found = groups(_leads(self.differences[measure], [self.entries[k].name for k in order]))
         return [found[order.index(k)] for k in range(len(order))]
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON types."""
+        """Return the comparison as plain JSON types."""
         found: dict[str, Any] = finite(
             {
                 "benchmark": self.benchmark,
@@ -158,31 +161,31 @@ def compare_runs(
     ensembles: Sequence[str] = (),
     benchmark: str | None = None,
 ) -> list[ModelComparison]:
-    """Compares models that were run on the same benchmark.
+    """Compare models that were run on the same benchmark.
 
     Args:
-        paths: Run folders, or folders with runs in them; runs of several benchmarks make several comparisons.
-        rule: Name of another rule for ties and failures, such as `half-ties@1`.
-        variant: Which of a model's scores to take, where it gives several; its first if None.
-        metric: The number to rank models by, such as `hard`; the benchmark's own if None.
-        scope: What that is measured on, such as `chat`.
-        ensembles: Rules by which all models together make further ones, of `rmeval.metrics.stats.ensembles.RULES`.
-        benchmark: The `file.py:Class` of runs made with one.
+        paths: Run folders, or folders that contain runs; each benchmark has a comparison of its own.
+        rule: Name of another score rule, such as `half-ties@1`.
+        variant: The score to use of models with several; the first if None.
+        metric: The number that ranks the models, such as `hard`; the benchmark's headline if None.
+        scope: The scope of that number, such as `chat`.
+        ensembles: Ensembles of all models to add, by their rules in `rmeval.metrics.stats.ensembles.RULES`.
+        benchmark: The `file.py:Class` of runs with such a benchmark.
 
     Raises:
         RunError: If there are fewer than two runs of each benchmark, or they share no items.
     """
     check_rule(rule)
     if metric is None and scope != "all":
-        raise RunError(f"--scope {scope} says what --metric is measured on: give both, such as --metric average")
+        raise RunError(f"--scope {scope} needs --metric: give both, such as --metric average")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
-        raise RunError(f"there is no ensemble {unknown[0]!r}: choose one of {', '.join(RULES)}")
+        raise RunError(f"{unknown[0]!r} is not an ensemble: choose one of {', '.join(RULES)}")
     by_benchmark = _by_benchmark(paths)
     several = {name: own for name, own in by_benchmark.items() if len(own) > 1}
     if not several:
         count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of as many benchmarks"
         raise RunError(f"there is nothing to compare: give two runs or more of one benchmark, not {count}")
-    alone = [f"only one run of {name}, which is left out" for name in by_benchmark if name not in several]
+    alone = [f"{name} is excluded, because there is only one run of it" for name in by_benchmark if name not in several]
     settings = _Settings(rule, variant, metric, scope, tuple(dict.fromkeys(ensembles)))
     found, missing = [], []
     for own in several.values():
@@ -192,12 +195,12 @@ def compare_runs(
             missing.append(error)
     if not found:
         raise missing[0]
-    left = [f"{error.benchmark} is left out: {error}" for error in missing]
+    left = [f"{error.benchmark} is excluded: {error}" for error in missing]
     return [replace(found[0], notes=(*found[0].notes, *left, *alone)), *found[1:]]
 
 
 class _NumberError(RunError):
-    """What models were to be ranked by is not among a benchmark's numbers."""
+    """The number that was to rank the models is not among a benchmark's numbers."""
 
     def __init__(self, benchmark: str, message: str) -> None:
         super().__init__(message)
@@ -205,7 +208,7 @@ class _NumberError(RunError):
 
 
 def _by_benchmark(paths: Sequence[str | Path]) -> dict[str, list[Path]]:
-    """The run folders at some paths or below them, each once."""
+    """Return the run folders at or below some paths, each once."""
     folders = list(dict.fromkeys(found.resolve() for path in paths for found in find_runs(Path(path))))
     if not folders:
         raise RunError(f"there are no runs in {', '.join(map(str, paths))}: give folders that `rmeval run` wrote")
@@ -245,7 +248,9 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
     entries += [entry(f"ensemble:{rule}", None, rule, _ensemble(rule, evidence)) for rule in settings.ensembles]
     names = [one.name for one in entries]
     if not any(one.records for one in entries):
-        raise RunError(f"{found.card.id}: none of the comparisons of these items has a winner to go by")
+        raise RunError(
+            f"{found.card.id}: no comparison of the common items has a winner, so there is nothing to compare"
+        )
     paired = PairedOutcomes.of([outcomes_of(found, items.table, one.evidence, rule) for one in entries])
     composition = composition_of(found, paired.counts)
     shown = [
@@ -255,11 +260,12 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
     ]
     if not shown:
         raise RunError(
-            f"the benchmark {found.card.id} does not say what its numbers are made of: give it a method composition"
+            f"the benchmark {found.card.id} does not define the composition of its numbers: give it a method "
+            "composition"
         )
     top = _headline(found.card.id, shown, settings)
     others = [measure for measure in shown if measure != top]
-    differences = compare_contested(paired, names, composition, [[top], others])
+    differences = compare_paired(paired, names, composition, [[top], others])
     order = sorted(range(len(names)), key=lambda k: -entries[k].records[top].value)
     leads = _leads(differences[top], [names[k] for k in order])
     ranked = [
@@ -269,10 +275,12 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
     notes += found.notes(items.table)
     enough = least(len(differences[top]))
     if (problems := differences[top][0].n_clusters) < enough:
-        notes.append(f"of {problems} problems no test can show anything, whatever they are: it takes {enough} at least")
+        notes.append(
+            f"{count_of(problems, 'problem')}: too few for a significant difference, which needs at least {enough}"
+        )
     notes += [f"{name}: {one.run.note}" for name, one in zip(names, taking, strict=False) if one.run.note]
     notes += [
-        f"{entry.name}: {count_of(count, 'comparison')} without a score, lost therefore"
+        f"{entry.name}: {count_of(count, 'comparison')} without a score, counted as lost"
         for entry in ranked
         if rule.failure == "loss" and (count := _failures(entry.records))
     ]
@@ -292,7 +300,7 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
 
 @dataclass(frozen=True)
 class _Taking:
-    """A run that takes part, and which of its scores."""
+    """A run in the comparison, and the score to use."""
 
     run: StoredRun
     variant: str
@@ -300,21 +308,21 @@ class _Taking:
 
 
 def _scored(folders: Sequence[Path], settings: _Settings, benchmark: str | None) -> tuple[list[_Taking], list[str]]:
-    """The runs that have any score, and a note for each other one."""
+    """The runs with any score, and a note for each other run."""
     taking: list[_Taking] = []
     notes = []
     for folder in folders:
         try:
             run = read_scored(folder, benchmark, like=taking[0].run if taking else None)
         except NothingScoredError:
-            notes.append(f"nothing in {folder} is scored yet: it is left out")
+            notes.append(f"{folder} is excluded, because it has no observations yet")
             continue
         variant = run.variant(settings.variant)
         evidence = run.evidence(variant)
         if evidence.beats or np.isfinite(evidence.scores).any():
             taking.append(_Taking(run, variant, evidence))
         else:
-            notes.append(f"{folder} has no score at all, and is left out")
+            notes.append(f"{folder} is excluded, because it has no scores")
     if len(taking) < 2:
         name = read_manifest(folders[0])["benchmark"]["id"]
         raise RunError(f"fewer than two of these {len(folders)} runs of {name} have any score")
@@ -322,7 +330,7 @@ def _scored(folders: Sequence[Path], settings: _Settings, benchmark: str | None)
 
 
 def _agrees(paired: PairedOutcomes, shares: Shares, measure: Measure, entries: Sequence[Entry]) -> bool:
-    """Whether a number is what its composition says, for each model; what a benchmark computes otherwise is not."""
+    """Whether every model's number equals the sum of its composition; a benchmark may compute it otherwise."""
     if any(measure not in entry.records for entry in entries):
         return False
     made = paired.means @ paired.shares(shares)
@@ -331,7 +339,7 @@ def _agrees(paired: PairedOutcomes, shares: Shares, measure: Measure, entries: S
 
 
 def _failures(records: Mapping[Measure, Record]) -> int:
-    """Comparisons without a score, of all items."""
+    """The number of comparisons without a score, on all items."""
     every = [record.failures for (metric, _), record in records.items() if not metric.startswith("cell:")]
     return max(every, default=0)
 
@@ -355,7 +363,7 @@ def _ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:
 
 
 def _names(runs: Sequence[StoredRun]) -> list[str]:
-    """The models' names; where several have the same, with what tells their runs apart."""
+    """The models' names, with the run's identity where several models share a name."""
     names = [str(run.manifest["model"]["name"]) for run in runs]
     twice = {name for name, count in Counter(names).items() if count > 1}
     found: list[str] = []
@@ -377,7 +385,7 @@ def _leads(differences: Sequence[Difference], names: Sequence[str]) -> list[list
 
 
 def _turned(one: Difference) -> Difference:
-    """The same difference, seen from the other model."""
+    """The same difference with the two models swapped."""
     return replace(
         one,
         first=one.second,

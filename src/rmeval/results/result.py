@@ -1,4 +1,4 @@
-"""A run folder on disk: its manifest, and the numbers derived from its journal."""
+"""The result of a run: its manifest, and the numbers derived from its journal."""
 
 from __future__ import annotations
 
@@ -42,15 +42,14 @@ __all__ = ["Result", "compute", "derive", "null_records", "open_run", "write_der
 
 @dataclass(frozen=True)
 class Result:
-    """The numbers of one run.
+    """Numbers of one run.
 
     Attributes:
         path: The run folder.
-        manifest: What `run.json` holds.
-        records: One published number each.
-        notes: What a reader of the numbers must know, a sentence each.
-        same_tokens: How many of the pairs of responses that comparisons are about have unequal texts that the model
-            reads as the same tokens.
+        manifest: The contents of `run.json`.
+        records: The numbers of the run.
+        notes: Notes for the reader, one sentence each.
+        same_tokens: Number of compared pairs of responses with different texts that become the same tokens.
     """
 
     path: Path
@@ -60,23 +59,23 @@ class Result:
     same_tokens: int = 0
 
     def record(self, metric: str, scope: str = "all", variant: str | None = None) -> Record:
-        """The record of a metric on a scope; of the model's first score, where it gives several.
+        """Return the record of a metric on a scope, for the model's first score if it has several.
 
         Raises:
-            KeyError: If there is none, naming those there are.
+            KeyError: If there is no such record; the message lists the existing ones.
         """
         for record in self.records:
             if (record.metric, record.scope) == (metric, scope) and variant in (None, record.variant):
                 return record
         there = sorted({f"{record.metric} {record.scope}" for record in self.records if ":" not in record.metric})
-        raise KeyError(f"no {metric!r} on {scope!r}; there are: {', '.join(there)}")
+        raise KeyError(f"no {metric!r} on {scope!r}: choose from {', '.join(there)}")
 
     def value(self, metric: str, scope: str = "all", variant: str | None = None) -> float:
-        """The value of a metric on a scope, such as `value("hard", "chat")`; accuracies are between 0 and 1."""
+        """Return the value of a metric on a scope, such as `value("hard", "chat")`; accuracies are between 0 and 1."""
         return self.record(metric, scope, variant).value
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row a record, one column a field; null baselines in columns `null_<name>`, the interval in two."""
+        """A table with a row for each record; null baselines in columns `null_<name>`, the interval in two."""
         try:
             import pandas as pd
         except ImportError as error:
@@ -91,15 +90,16 @@ class Result:
 
 
 def open_run(path: str | Path, rule: str | None = None, benchmark: str | None = None) -> Result:
-    """Reads the numbers of a run; nothing is computed anew unless it must be, and no model is needed.
+    """Read the numbers of a run, without a model; they are only computed again if necessary.
 
     Args:
-        path: A run folder, or a folder with one run in it.
-        rule: Name of another rule for ties and failures, such as `half-ties@1`.
-        benchmark: The `file.py:Class` of a run made with one; code that a run folder names is never run unasked.
+        path: A run folder, or a folder that contains one run.
+        rule: Name of another score rule, such as `half-ties@1`.
+        benchmark: The `file.py:Class` of a run with such a benchmark; the code that a run folder names is never
+            executed without this argument.
 
     Raises:
-        RunError: If it is no run folder, or the score rule is unknown.
+        RunError: If the path is not a run folder, or the score rule does not exist.
     """
     check_rule(rule)
     folder = only_run(Path(path))
@@ -107,7 +107,7 @@ def open_run(path: str | Path, rule: str | None = None, benchmark: str | None = 
 
 
 def _known(folder: Path, rule: str | None) -> Result | None:
-    """The numbers in `metrics.json`; None where they have to be computed."""
+    """The numbers in `metrics.json`; None if they must be computed."""
     manifest = read_manifest(folder)
     file = folder / "metrics.json"
     try:
@@ -115,7 +115,7 @@ def _known(folder: Path, rule: str | None) -> Result | None:
         if stored["schema"] > SCHEMA:
             return None
         if (own := stored.get("run")) is not None and own != run_id(manifest["identity"]):
-            raise DamagedError(f"{file} is of another run ({own})")
+            raise DamagedError(f"{file} belongs to another run ({own})")
         if not _is_of_these(folder, stored):
             return None
         records = tuple(_record(fields) for fields in _list(stored["records"]))
@@ -125,13 +125,13 @@ def _known(folder: Path, rule: str | None) -> Result | None:
     except OSError as error:
         if not isinstance(reason := explain_read_error(error, file), DamagedError):
             raise reason from error
-        logger.warning("%s; the numbers are computed anew from the journal", reason)
+        logger.warning("%s: computing the numbers again from the journal", reason)
         return None
     except DamagedError as error:
-        logger.warning("%s: the numbers are computed anew from the journal", error)
+        logger.warning("%s: computing the numbers again from the journal", error)
         return None
     except (ArithmeticError, AttributeError, ValueError, LookupError, TypeError) as error:
-        logger.warning("%s is damaged (%s): the numbers are computed anew from the journal", file, reason_of(error))
+        logger.warning("%s is damaged (%s): computing the numbers again from the journal", file, reason_of(error))
         return None
     if rule is not None and any(record.rule != rule for record in records):
         return None
@@ -139,16 +139,16 @@ def _known(folder: Path, rule: str | None) -> Result | None:
 
 
 def _is_of_these(folder: Path, stored: Mapping[str, Any]) -> bool:
-    """Whether numbers are of the items and the answers that the folder holds, where they say of which they are.
+    """Whether the numbers belong to the folder's items and journal, if they state that.
 
-    A copy may mix files of two times.
+    A copy may mix files from two points in time.
     """
     held = {"items": stated_sum(folder / "items.parquet"), "journal": journal_state(folder / "journal")}
     return all(own is None or stored.get(name) in (None, own) for name, own in held.items())
 
 
 def _record(fields: Mapping[str, Any]) -> Record:
-    """A record, whose fields are checked: files of earlier versions have no checksum."""
+    """A record with checked fields, since files of earlier versions have no checksum."""
     found: dict[str, Any] = {
         name: _text(fields[name]) for name in ("benchmark", "variant", "metric", "scope", "formula")
     }
@@ -156,7 +156,7 @@ def _record(fields: Mapping[str, Any]) -> Record:
     low, high = fields["ci"] or (None, None)
     return Record(
         **found,
-        rule=_text(fields["rule"] if "rule" in fields else fields["policy"]),  # Its name in earlier versions.
+        rule=_text(fields["rule"] if "rule" in fields else fields["policy"]),  # The name in earlier versions.
         value=_number(fields["value"]),
         ci=None if fields["ci"] is None else (_number(low), _number(high)),
         ci_method=None if fields["ci_method"] is None else _text(fields["ci_method"]),
@@ -167,57 +167,57 @@ def _record(fields: Mapping[str, Any]) -> Record:
 
 def _list(value: object) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError(f"{shortened(value)} is no list")
+        raise TypeError(f"{shortened(value)} is not a list")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{shortened(value)} is no text")
+        raise TypeError(f"{shortened(value)} is not a string")
     return value
 
 
 def _number(value: object, kind: type = float) -> Any:
-    """A number, where null is NaN."""
+    """A number; null is NaN."""
     if value is None and kind is float:
         return math.nan
     if type(value) is not kind and (kind is int or type(value) is not int):
-        raise TypeError(f"{shortened(value)} is no number")
+        raise TypeError(f"{shortened(value)} is not a number")
     return kind(value)
 
 
 def check_rule(rule: str | None) -> None:
-    """Refuses the name of no score rule.
+    """Raise an error for an unknown score rule.
 
     Raises:
-        RunError: If it is none.
+        RunError: If the score rule does not exist.
     """
     if rule is not None and rule not in SCORE_RULES:
-        raise RunError(f"there is no score rule {rule!r}: choose one of {', '.join(SCORE_RULES)}")
+        raise RunError(f"{rule!r} is not a score rule: choose one of {', '.join(SCORE_RULES)}")
 
 
 def rule_of(benchmark: Benchmark, rule: str | None) -> ScoreRule:
-    """The score rule of a name; the benchmark's own if None."""
+    """The score rule with a name; the benchmark's own if None."""
     return benchmark.card.rule if rule is None else SCORE_RULES[rule]
 
 
 def derive(folder: Path, rule: str | None = None, benchmark: str | None = None) -> Result:
-    """Computes the numbers of a run from its manifest, its items and its journal alone.
+    """Compute the numbers of a run from its manifest, its items and its journal.
 
     Args:
         folder: The run folder.
-        rule: Name of the rule for ties and failures; the benchmark's own if None.
-        benchmark: Its benchmark, where that is a `file.py:Class`.
+        rule: Name of the score rule; the benchmark's own if None.
+        benchmark: Its benchmark, if that is a `file.py:Class`.
 
     Raises:
-        RunError: If a file is missing or damaged, or the benchmark has to be named.
+        RunError: If a file is missing or damaged, or the benchmark must be given.
     """
     check_rule(rule)
     return compute(read_run(folder, benchmark), rule)
 
 
 def compute(run: StoredRun, rule: str | None = None) -> Result:
-    """The numbers of a run, from what its files hold."""
+    """The numbers of a run, from the contents of its files."""
     score_rule = rule_of(run.benchmark, rule)
     records: list[Record] = []
     notes = list(run.manifest["notes"])
@@ -233,29 +233,32 @@ def compute(run: StoredRun, rule: str | None = None) -> Result:
         notes += [note for note in _trouble(evidence, run.requests, run.observations) if note not in notes]
     sessions = run.manifest["sessions"]
     if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
-        notes.append(f"{twice} conversations begin with two BOS tokens, which the chat template writes: check it")
+        notes.append(
+            f"{count_of(twice, 'conversation')} with two BOS tokens at the beginning, which the chat template writes: "
+            "check it"
+        )
     if parted := max((session.get("prompt_parted", 0) for session in sessions), default=0):
         notes.append(
-            f"{parted} conversations do not begin with their prompt as the template lays it out for an answer, so that "
-            "some of it may count as answer: look at the chat template"
+            f"{count_of(parted, 'conversation')} without the rendered prompt at the beginning, so part of the prompt "
+            "may count as response: check the chat template"
         )
     if unused := next((session["unused_weights"] for session in sessions if session.get("unused_weights")), None):
-        notes.append(f"{len(unused)} weights of the checkpoint were not used ({unused[0]}, ...): see run.json")
+        notes.append(f"{count_of(len(unused), 'weight')} of the checkpoint not used (first: {unused[0]}): see run.json")
     if len({(session.get("torch"), session.get("transformers")) for session in sessions}) > 1:
         notes.append("scored under more than one version of torch or transformers: see sessions in run.json")
     if run.note:
         notes.append(run.note)
     if not records:
-        notes.append("there are no numbers: none of the comparisons of these items has a winner to go by")
+        notes.append("there are no numbers, because no comparison of these items has a winner")
     return Result(run.folder, run.manifest, tuple(records), tuple(notes), same)
 
 
 WITHOUT_ERRATA = "without_errata"
-"""The metric of numbers on the items that no erratum is known of; their scope names metric and scope of the number."""
+"""The metric of numbers that exclude items with errata; the scope names the number's metric and scope."""
 
 
 def _without_errata(run: StoredRun, evidence: EvidenceTable, rule: ScoreRule, found: Sequence[Record]) -> list[Record]:
-    """The numbers that contested items have a part in once more, without those items; not the single cells."""
+    """The numbers that items with errata affect, computed without those items; single cells are omitted."""
     known = errata_of(run.benchmark.card)
     sound = np.array([name not in known for name in run.items.table.ids]) if known else np.ones(0, bool)
     if sound.all() or not sound.any():
@@ -271,9 +274,9 @@ def _without_errata(run: StoredRun, evidence: EvidenceTable, rule: ScoreRule, fo
 
 
 def write_derived(result: Result, run: StoredRun) -> None:
-    """Writes `metrics.json` and `scores.parquet`."""
+    """Write `metrics.json` and `scores.parquet`."""
     file = result.path / "scores.parquet"
-    release_free()  # Columns of what was computed are not needed any more.
+    release_free()  # The columns are not needed any more.
     try:
         write_scores(run, file)
     except OSError as error:
@@ -291,16 +294,16 @@ def write_derived(result: Result, run: StoredRun) -> None:
 
 
 def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:
-    """What the null baselines get on the same items, ties always shared.
+    """The numbers of the null baselines on the same items, always with shared ties.
 
-    Random scores get what equal ones do then; where they don't, a benchmark has a method `chance(items)` that says what
-    they get, by metric and scope.
+    With shared ties, equal scores have the same expected value as random ones. Where they do not, a benchmark has a
+    method `chance(items)` with the expected values of random scores by metric and scope.
     """
     found: dict[str, list[Record]] = {}
     for name in NULL_SCORES:
         evidence = null_evidence(name, stored.table, stored.counts)
         found[name] = benchmark.aggregate(stored.table, evidence, HALF, intervals=False)
-        del evidence  # One at a time: it is as large as the model's own.
+        del evidence  # One at a time, since each is as large as the model's own evidence.
     if chance := getattr(benchmark, "chance", None):
         own: Mapping[Measure, float] = chance(stored.table)
         found["random"] = [replace(r, value=own.get((r.metric, r.scope), r.value)) for r in found["random"]]
@@ -308,9 +311,9 @@ def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Re
 
 
 def _trouble(evidence: EvidenceTable, requests: RequestTable, observations: ObservationTable) -> list[str]:
-    """A sentence for each way in which answers got no score, with the first error in words."""
+    """A note for each status without a score, with the first error message."""
     notes = [
-        f"{count_of(count, 'answer')} without a score ({status}): the score rule decides how they count"
+        f"{count_of(count, 'response')} without a score ({status}): the score rule defines how this counts"
         for status, count in evidence.failures.items()
     ]
     if "error" in evidence.failures:

@@ -132,8 +132,8 @@ def test_a_damaged_file_is_refused_in_a_sentence(name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("form", "change", "sentence"),
     [
-        ("run_bench", {"label": True}, "the label must be 1 or 2, the better of both, not True"),
-        ("run_bench", {"label": 1.0}, "the label must be 1 or 2, the better of both, not 1.0"),
+        ("run_bench", {"label": True}, "the label must be 1 or 2, the number of the better response, not True"),
+        ("run_bench", {"label": 1.0}, "the label must be 1 or 2, the number of the better response, not 1.0"),
         ("rm-r1", {"Is_Chosen_Answer_Shuffled_toPositionB": "False"}, "must be true or false, not a string"),
         ("reward-bench", {"id": float("nan")}, "column 'id' must be a name or a whole number, not nan"),
         ("reward-bench", {"subset": ["hep-go"]}, "column 'subset' must be a name or a whole number, not a list"),
@@ -155,7 +155,7 @@ def test_values_that_would_be_taken_for_others(
 def test_a_number_of_right_answers_below_none(tmp_path: Path) -> None:
     rows = [row | {"num_correct": -1} for row in FORMS["reward-bench-2"][0]()]
     file = written(tmp_path / "scores.json", rows)
-    with pytest.raises(RmevalError, match="how many are of right ones"):
+    with pytest.raises(RmevalError, match="the number of right responses"):
         import_scores(file, load_benchmark("reward-bench-2"), tmp_path / "runs", items_from_scores=True)
 
 

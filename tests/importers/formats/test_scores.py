@@ -54,10 +54,8 @@ def test_rmb_results(tmp_path: Path, of_file: bool) -> None:
     record = result.record("section", "pairwise/Helpfulness")
     assert (record.value, record.ties, record.n_items) == (0.5, 1, 4)
     assert scores_of(result)["pairwise/Helpfulness/Closed QA/ContextBased/2", 1] == 1.0
-    assert "the result that is stated is not that of the scores, which are taken: 1 row" in result.notes
-    assert (
-        any(note.startswith("the items and which answer is better are as the file") for note in result.notes) == of_file
-    )
+    assert "the stated result contradicts the scores, and the scores are used: 1 row" in result.notes
+    assert any(note.startswith("the items and their gold come from the file") for note in result.notes) == of_file
     assert result.manifest["model"]["name"] == "Llama-3.1-8B_result"
 
 
@@ -91,19 +89,19 @@ def test_scores_of_steps(tmp_path: Path, steps: str, right: int) -> None:
     for place in (None, data):
         result = brought(written(tmp_path / "prm_reward.json", rows), "reward-math", place, steps=steps)
         assert result.value("accuracy") == right
-        assert any(note.startswith("the score of an answer is the") for note in result.notes)
+        assert any(note.startswith("the score of a response is the") for note in result.notes)
 
 
 def test_steps_are_chosen_where_there_are_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path / "prm_reward.json", math_rows(2, [[0.9, 0.5], [0.6], []]))
     run = ("import", file, "-b", "reward-math", "--items-from-scores", "-o", tmp_path / "runs")
     done = command(capsys, *run)
-    assert (done.code, "choose how they become one with --steps min, prod, last, mean" in done.err) == (2, True)
+    assert (done.code, "choose how to reduce them with --steps min, prod, last, mean" in done.err) == (2, True)
     done = command(capsys, *run, "--steps", "best")
-    assert (done.code, "--steps best: it is one of min, prod, last, mean" in done.err) == (2, True)
+    assert (done.code, "--steps best: give one of min, prod, last, mean" in done.err) == (2, True)
     assert brought(file, "reward-math", steps="last").record("accuracy").failures == 2
     plain = written(tmp_path / "rm_reward.json", math_rows(2, [[0.9], 0.5]))
-    with pytest.raises(DataError, match="--steps min: there are no scores of steps"):
+    with pytest.raises(DataError, match=r"--steps min: .* has no scores of steps"):
         brought(plain, "reward-math", steps="min")
     # Two ways of the same file are two runs.
     names = {brought(file, "reward-math", steps=steps).path.parent.name for steps in ("min", "prod")}
@@ -116,7 +114,7 @@ def test_a_problem_that_occurs_twice(tmp_path: Path, caplog: pytest.LogCaptureFi
     for data in (None, written(tmp_path / "data.json", math_data(3, 2))):
         result = brought(file, "reward-math", data)
         assert (result.value("accuracy"), result.record("accuracy").n_items) == (1.0, 3)
-        assert "the problem occurs before in the file, and what stands there is taken: 1 row" in result.notes
+        assert "the problem occurs earlier in the file, and the earlier row is used: 1 row" in result.notes
     # It belongs to an item, and a row of another problem does not.
     assert "belong to no selected item" not in caplog.text
     brought(written(file, [*rows, rows[0] | {"problem": "What else?"}]), "reward-math", tmp_path / "data.json")
@@ -139,7 +137,7 @@ def test_verdicts_on_pairs_of_solutions(tmp_path: Path) -> None:
         assert result.record("pair_accuracy").failures == 1
         assert any("the answer shown first is preferred in 75.0% of the verdicts" in note for note in result.notes)
     rows[0] = rows[0] | {"solution_reference": ["model-1", "model-2", "model-x"]}
-    with pytest.raises(DataError, match="its 3 pairs are with solutions by other models than the sources of the wrong"):
+    with pytest.raises(DataError, match="the wrong solutions of its 3 pairs are by other models than the wrong"):
         brought(written(file, rows), "reward-math", tmp_path / "data.json")
 
 
@@ -186,12 +184,12 @@ def test_what_a_message_says_of_other_solutions_was_compared(tmp_path: Path) -> 
     two = [{"problem": "What is 0?", "solution_reference": ["human_to_GPT-4", "modified_with_GPT-4"], "score": [1, 0]}]
     with pytest.raises(
         DataError,
-        match=r"entry 0: 2 solutions where item 0, which has the same problem, has 10 answers: .*reward-bench",
+        match=r"entry 0: the row has 2 solutions, but item 0 with the same problem has 10 responses: .*reward-bench",
     ):
         brought(written(tmp_path / "rewardbench_rm.json", two), "reward-math", data)
     other = math_rows(1, [1.0] * 10)
     other[0]["solution_reference"][3] = "model-x"
-    with pytest.raises(DataError, match="names 'model-x' more often than the sources of the answers of item 0"):
+    with pytest.raises(DataError, match="names 'model-x' more often than item 0 with the same problem has responses"):
         brought(written(tmp_path / "rm_reward.json", other), "reward-math", data)
 
 
@@ -212,8 +210,8 @@ def test_a_row_a_solution_with_its_steps(tmp_path: Path) -> None:
     random.Random(1).shuffle(rows)
     result = brought(written(tmp_path / "prm.json", rows), "reward-bench", data, steps="min")
     assert result.value("accuracy", "math-prm") == 0.5
-    assert any(note.endswith("which it is taken for: 2 rows") for note in result.notes)
-    with pytest.raises(DataError, match=r"choose how they become one with --steps"):
+    assert any(note.endswith("to which the scores are assigned: 2 rows") for note in result.notes)
+    with pytest.raises(DataError, match=r"choose how to reduce them with --steps"):
         brought(tmp_path / "prm.json", "reward-bench", data)
 
 
@@ -262,7 +260,7 @@ def test_repeated_ids_without_texts_are_left_out(tmp_path: Path) -> None:
     file = written(tmp_path / "dump.json", dump)
     result = brought(file, "reward-bench-2", written(tmp_path / "data.jsonl", data))
     assert {item for item, _ in scores_of(result)} == {"Factuality/0", "Factuality/2"}
-    assert any(note.endswith("no text shows which item is meant: left out: 2 rows") for note in result.notes)
+    assert any(note.endswith("no text identifies the item: excluded: 2 rows") for note in result.notes)
     again = brought(file, "reward-bench-2")
     assert {item for item, _ in scores_of(again)} == {"Factuality/0", "Factuality/2"}
 
@@ -272,9 +270,9 @@ def test_an_id_of_an_item_with_other_texts(tmp_path: Path) -> None:
     moved = best_of_4("Focus", "0", "Question 2.") | {"scores": [1, 0, 0, 0]}
     result = brought(written(tmp_path / "dump.jsonl", [moved]), "reward-bench-2", data)
     assert {item for item, _ in scores_of(result)} == {"Focus/2"}
-    assert "the id is that of an item with other texts, and the texts are what is matched: 1 row" in result.notes
+    assert "the id belongs to an item with other texts, and the texts are used for matching: 1 row" in result.notes
     other = best_of_4("Focus", "0", "What else?") | {"scores": [1, 0, 0, 0]}
-    with pytest.raises(DataError, match="its texts are not those of item Focus/0, which has its id, nor of another"):
+    with pytest.raises(DataError, match="its texts differ from those of item Focus/0, which has its id, and no other"):
         brought(written(tmp_path / "dump.jsonl", [other]), "reward-bench-2", data)
 
 
@@ -298,8 +296,8 @@ def test_sampled_scores(tmp_path: Path, of_file: bool) -> None:
     result = brought(file, "reward-bench-2", None if of_file else written(tmp_path / "data.jsonl", data))
     assert scores_of(result)["Focus/1", 0] == 9.0
     assert (result.value("accuracy", "Math"), result.value("accuracy", "Focus")) == (0.5, 1.0)
-    assert "4 answers without a score (refused): the score rule decides how they count" in result.notes
-    assert "some samples are errors, and the mean is of the others: 4 rows" in result.notes
+    assert "4 responses without a score (refused): the score rule defines how this counts" in result.notes
+    assert "some samples are errors, and the mean excludes them: 4 rows" in result.notes
 
 
 # CSV and JSON Lines
@@ -362,7 +360,7 @@ def test_csv_of_pairs_by_their_texts(tmp_path: Path) -> None:
     file.write_text("prompt,chosen,rejected,chosen_score,rejected_score\n" + "\n".join(reversed(lines)) + "\n")
     assert brought(file, "pairs", pairs_data(tmp_path)).value("accuracy") == 0.5
     file.write_text("chosen_score,rejected_score\n1,0\n")
-    with pytest.raises(DataError, match="line 2: there is neither an 'id' nor texts to match the scores to an item by"):
+    with pytest.raises(DataError, match="line 2: the row has neither an 'id' nor texts that identify an item"):
         brought(file, "pairs", pairs_data(tmp_path))
 
 
@@ -371,7 +369,7 @@ def test_an_answer_by_its_text(tmp_path: Path) -> None:
     lines = [{"item_id": "000", "response": row[side], "score": k} for k, side in enumerate(("rejected", "chosen"))]
     assert brought(written(tmp_path / "s.jsonl", lines), "pairs", pairs_data(tmp_path)).value("accuracy") == 1.0
     with pytest.raises(
-        DataError, match="'response' is the text of 0 answers of item 000: give its number, from 0 to 1"
+        DataError, match="'response' is the text of 0 responses of item 000: give its number, from 0 to 1"
     ):
         brought(written(tmp_path / "s.jsonl", [lines[0] | {"response": "no"}]), "pairs", pairs_data(tmp_path))
 
@@ -386,7 +384,7 @@ def test_an_answer_of_digits_in_csv(tmp_path: Path) -> None:
         assert brought(file, "pairs", data).value("accuracy") == 1.0
     written(data, [row | {"chosen": "1", "rejected": "0"}])
     file.write_text("item_id,response,score\n7,0,1\n7,1,2\n")
-    with pytest.raises(DataError, match="line 2: 'response' '0' is the number of one answer of item 7 and the text"):
+    with pytest.raises(DataError, match="line 2: 'response' '0' is the number of one response of item 7 and the text"):
         brought(file, "pairs", data)
     lines = [{"item_id": "7", "response": place, "score": -place} for place in range(2)]
     assert brought(written(tmp_path / "s.jsonl", lines), "pairs", data).value("accuracy") == 1.0
@@ -428,9 +426,13 @@ def test_reward_bench_without_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "benchmark", "sentence"),
     [
-        (["--items-from-scores"], "judgebench", "state no items of judgebench: give -b reward-bench, or --data"),
-        (["--items-from-scores"], "pairs", "state no items of pairs: give -b reward-bench, or --data"),
-        (["--items-from-scores", "--data", "x.jsonl"], "reward-bench", "without --data: leave out one of them"),
+        (
+            ["--items-from-scores"],
+            "judgebench",
+            "not contain the items of judgebench: give -b reward-bench, or --data",
+        ),
+        (["--items-from-scores"], "pairs", "do not contain the items of pairs: give -b reward-bench, or --data"),
+        (["--items-from-scores", "--data", "x.jsonl"], "reward-bench", "no --data: leave out one of them"),
     ],
 )
 def test_items_that_no_file_states(
@@ -443,7 +445,7 @@ def test_items_that_no_file_states(
 
 def test_the_oracle_states_no_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(capsys, "import", "--oracle", "-b", "rmb", "--items-from-scores", "-o", tmp_path)
-    assert (done.code, "--items-from-scores is for a file of scores" in done.err) == (2, True)
+    assert (done.code, "--items-from-scores needs a file of scores" in done.err) == (2, True)
 
 
 def test_a_folder_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -462,5 +464,8 @@ def test_the_name_in_a_file_moves_no_cursor(tmp_path: Path) -> None:
 
 def test_accuracies_are_no_scores(tmp_path: Path) -> None:
     file = written(tmp_path / "m.json", {"model": "m", "hep-go": 0.5, "hep-js": 0.25})
-    with pytest.raises(DataError, match=r"m.json --from-subsets shows them; there are no scores in it to import"):
+    with pytest.raises(
+        DataError,
+        match=r"accuracies instead of scores: show them with rmeval show .*m.json --from-subsets",
+    ):
         brought(file, "reward-bench")

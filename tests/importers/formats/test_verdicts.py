@@ -61,7 +61,7 @@ def test_the_net_rule(tmp_path: Path, label: str) -> None:
     won = [(a == right) - (a == wrong) + (b == right) - (b == wrong) > 0 for a, b in both]
     assert accuracies(result)["orders/net"] == sum(won) / len(won)
     missing = sum((a is None) + (b is None) for a, b in both)
-    assert f"{missing} answers without a score (unparsed): the score rule decides how they count" in result.notes
+    assert f"{missing} responses without a score (unparsed): the score rule defines how this counts" in result.notes
 
 
 def test_one_order_ties_and_what_is_missing(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_judgebench_rows_in_any_order_of_a_subset(tmp_path: Path) -> None:
     result = brought(written(tmp_path / "out.jsonl", rows[:5]), "judgebench", data)
     right = [row["judgments"][0]["decision"] == "A>B" for row in rows[:5]]
     assert result.value("accuracy") == sum(right) / 5
-    assert "the scores cover 5 of 8 items: the others are left out" in result.notes
+    assert "the scores cover 5 of 8 items: the others are excluded" in result.notes
     assert result.manifest["model"]["name"] == "some/judge (arena_hard)"
 
 
@@ -89,12 +89,12 @@ def test_what_a_judge_file_says_falsely(tmp_path: Path) -> None:
     rows = judged(("A>B",), ("B>A",))
     data = written(tmp_path / "data.jsonl", rows)
     result = brought(written(tmp_path / "out.jsonl", [rows[0] | {"label": "B>A"}, rows[1]]), "judgebench", data)
-    assert "the file has another label than the benchmark, whose label is taken: 1 row" in result.notes
+    assert "the file's label differs from the benchmark's, and the benchmark's is used: 1 row" in result.notes
     assert result.value("accuracy") == 0.5
-    with pytest.raises(DataError, match=r"line 1: its response_A is not that of item p0, which has its pair_id"):
+    with pytest.raises(DataError, match=r"line 1: its response_A differs from that of item p0, which has its pair_id"):
         brought(written(tmp_path / "out.jsonl", [rows[0] | {"response_A": "no"}]), "judgebench", data)
     twice = [rows[0], rows[0] | {"judgments": rows[1]["judgments"]}]
-    with pytest.raises(DataError, match="line 2: the pair of answers 0 and 1 of item p0 has another score or verdict"):
+    with pytest.raises(DataError, match="line 2: the pair of responses 0 and 1 of item p0 has a score or verdict"):
         brought(written(tmp_path / "out.jsonl", twice), "judgebench", data)
 
 
@@ -109,7 +109,7 @@ def test_scores_of_a_reward_model_in_both_orders(tmp_path: Path, fork: bool) -> 
     rows[1]["judgments"] = [judgment(2.0, 3.0), judgment(2.5, 2.0)]
     result = brought(written(tmp_path / "out.jsonl", rows), "judgebench")
     assert (result.records[0].variant, result.value("accuracy")) == ("score", 0.5)
-    assert "the scores of the swapped order are others, and those of the first order are taken: 1 row" in result.notes
+    assert "the scores of the two orders differ, and those of the first order are used: 1 row" in result.notes
 
 
 def test_a_judge_that_rates_both_answers_decides(tmp_path: Path) -> None:
@@ -128,10 +128,10 @@ def test_scores_of_a_reward_model_that_contradict_its_decision(tmp_path: Path) -
         row["judgments"][0]["judgment"]["scores"] = scores
     result = brought(written(tmp_path / "out.jsonl", rows), "judgebench")
     assert result.value("accuracy") == 0.0
-    assert "the decision is not that of the scores, which are taken: 1 row" in result.notes
+    assert "the decision contradicts the scores, and the scores are used: 1 row" in result.notes
     for wrong in ([1, 2, 3], [1], 4.0):
         rows[0]["judgments"][0]["judgment"]["scores"] = wrong
-        with pytest.raises(DataError, match="line 1: 'scores' must hold two numbers, the scores of A and of B"):
+        with pytest.raises(DataError, match="line 1: 'scores' must contain two numbers, the scores of A and of B"):
             brought(written(tmp_path / "out.jsonl", rows), "judgebench")
 
 
@@ -190,12 +190,12 @@ def test_llmbar_in_one_order(tmp_path: Path, swapped: bool) -> None:
 
 def test_llmbar_of_no_known_set_and_of_another_label(tmp_path: Path) -> None:
     rows = llmbar_rows(("1", "1"), ("2", "2"))
-    with pytest.raises(DataError, match="does not say which set of LLMBar it is of"):
+    with pytest.raises(DataError, match="does not name a set of LLMBar"):
         brought(written(tmp_path / "result.json", rows), "llmbar")
     data = written(tmp_path / "GPTOut.json", [row | {"label": 1} for row in rows])
     result = brought(written(tmp_path / "result.json", rows), "llmbar", data)
     assert result.value("accuracy", "GPTOut") == 0.5
-    assert "the file has another label than the benchmark, whose label is taken: 1 row" in result.notes
+    assert "the file's label differs from the benchmark's, and the benchmark's is used: 1 row" in result.notes
 
 
 def run_bench_rows(bias: str) -> list[dict[str, Any]]:
@@ -223,7 +223,7 @@ def test_run_bench_files(tmp_path: Path) -> None:
     pair = sum(all(row["result"][name]["is_correct"] for name in ("orig", "swap")) for row in rows) / 4
     assert accuracies(result, "length bias")["orders/mean"] == single == 0.5
     assert derive(result.path, "official@1").value("accuracy", "length bias") == pair == 0.25
-    assert "1 answer without a score (unparsed): the score rule decides how they count" in result.notes
+    assert "1 response without a score (unparsed): the score rule defines how this counts" in result.notes
     # The same by the texts of the benchmark's own file, in another order and with the responses exchanged.
     other = [
         {"bias": row["bias"], "instruction": row["instruction"], "label": 3 - row["label"]}
@@ -241,7 +241,7 @@ def test_run_bench_of_the_other_benchmarks(tmp_path: Path) -> None:
     assert (result.value("accuracy", "Natural"), result.value("accuracy", "Manual")) == (0.5, 1.0)
     result = brought(written(tmp_path / "hhh.json", {"harmless": rows, "other": rows[:1]}), "hhh-alignment")
     assert accuracies(result, "harmless")["orders/first"] == 0.5
-    with pytest.raises(DataError, match="state no items of reward-bench: give -b evalbiasbench or -b llmbar or -b hhh"):
+    with pytest.raises(DataError, match="the items of reward-bench: give -b evalbiasbench or -b llmbar or -b hhh"):
         brought(tmp_path / "hhh.json", "reward-bench")
 
 
@@ -249,7 +249,7 @@ def test_run_bench_that_contradicts_itself(tmp_path: Path) -> None:
     rows = run_bench_rows("length bias")
     rows[0]["result"]["orig"]["is_correct"] = False
     result = brought(written(tmp_path / "biasbench.json", {"length bias": rows}), "evalbiasbench")
-    assert "prediction and label contradict is_correct, and is_correct is taken: 1 row" in result.notes
+    assert "prediction and label contradict is_correct, and is_correct is used: 1 row" in result.notes
     assert accuracies(result, "length bias")["orders/first"] == 0.25
 
 
@@ -271,7 +271,7 @@ def test_run_bench_counts_ties_as_the_file_does(tmp_path: Path) -> None:
     firsts = sum(float(row["result"]["orig"]["is_correct"]) for row in rows) / 4
     found = accuracies(result, "length bias")
     assert (found["orders/first"], single, firsts) == (firsts, 2.5 / 8, 0.375)
-    assert "the file counts a tie as wrong, and so it is taken for a verdict that is missing: 1 row" in result.notes
+    assert "the file counts a tie as wrong, and it is imported as a missing verdict: 1 row" in result.notes
 
 
 def test_run_bench_of_hhh_under_its_own_rule(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_rm_r1_logs_of_rmb(tmp_path: Path) -> None:
     result = brought(written(tmp_path / "log.json", rows[:4]), "rmb")
     record = result.record("section", "pairwise/Harmlessness")
     assert (record.value, record.failures) == (0.5, 1)
-    assert "the letter in the answer contradicts the result, and the result is taken: 1 row" in result.notes
+    assert "the letter in the output contradicts the result, and the result is used: 1 row" in result.notes
     # A list is right if its best answer beats each other one.
     result = brought(written(tmp_path / "bon.json", rows[4:]), "rmb")
     assert result.value("section", "bon/Helpfulness") == 1.0
@@ -381,5 +381,5 @@ def test_rm_r1_logs_of_other_texts(tmp_path: Path) -> None:
         "chosen": {"answer": "uno"},
         "reject": {"answer": "two"},
     }
-    with pytest.raises(DataError, match="its texts are not answers of item pairwise/Harmlessness/S1/1"):
+    with pytest.raises(DataError, match="its texts are not responses of item pairwise/Harmlessness/S1/1"):
         brought(written(tmp_path / "log.json", rows), "rmb", written(tmp_path / "S1.json", [data]))

@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 
 from rmeval.benchmarks.rm_bench import RMBench
 from rmeval.metrics.outcomes import HALF, OFFICIAL
-from rmeval.metrics.scoring.style_substance import CONTESTS, levels
+from rmeval.metrics.scoring.style_substance import COMPARISONS, levels
 from rmeval.types import Evidence, Item, Record, Response
 
 
 def items_and_evidence(rows: list[dict[str, Any]], subset: str = "chat") -> tuple[list[Item], dict[str, Evidence]]:
     items = [
         Item(
-            f"{subset}/{n}", subset, (), (Response("", 1.0),) * 3 + (Response("", 0.0),) * 3, CONTESTS, f"{subset}/{n}"
+            f"{subset}/{n}",
+            subset,
+            (),
+            (Response("", 1.0),) * 3 + (Response("", 0.0),) * 3,
+            COMPARISONS,
+            f"{subset}/{n}",
         )
         for n in range(len(rows))
     ]

@@ -1,4 +1,4 @@
-"""rm-bench-synthetic: items in the form of RM-Bench, generated from a seed, so that nobody can have trained on them."""
+"""rm-bench-synthetic: items in the form of RM-Bench, generated from a seed, so that no model was trained on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rmeval.messages import quoted, shortened
 from rmeval.metrics.composition import Composition, Counts
 from rmeval.metrics.scoring.style_substance import (
     ANALYSES,
-    CONTESTS,
+    COMPARISONS,
     DOMAINS,
     FORMULA,
     style_substance_composition,
@@ -37,7 +37,7 @@ from rmeval.types import Evidence, Item, Message, Record, ScoreRule
 __all__ = ["VERSION", "RMBenchSynthetic", "generate"]
 
 VERSION = 1
-"""Of the generator: the same version, seed, size and languages give the same items, to the letter."""
+"""Version of the generator: the same version, seed, size and languages generate identical items."""
 
 MAKERS: Mapping[str, tuple[Callable[[Dice, Language, str], Twins], Sequence[str]]] = {
     "chat": (chat_twins, CHAT),
@@ -45,17 +45,17 @@ MAKERS: Mapping[str, tuple[Callable[[Dice, Language, str], Twins], Sequence[str]
     "code": (code_twins, tuple(CODE)),
     "safety": (safety_twins, SAFETY),
 }
-"""Each domain's maker of twins, and the kinds it takes turns with."""
+"""Each domain's generator of twins, and its kinds, which it uses in turn."""
 
 TRIES = 10_000
-"""How often twins are drawn anew where they belong to training or were there before."""
+"""Number of draws before an error, when drawn twins belong to training or repeat earlier ones."""
 
 BLOCK = 2 * len(MAKERS)
 """Items come in blocks: one pair of twins of each domain."""
 
 
 class RMBenchSynthetic:
-    """Twins in four domains, made when they are loaded: no file, no hub, no seed that a model could have seen."""
+    """Twins in four domains, generated on loading: no file, no hub, no seed that a model could have seen."""
 
     card = Card(
         id="rm-bench-synthetic",
@@ -78,16 +78,16 @@ class RMBenchSynthetic:
     def __init__(
         self, data: str | None = None, seed: int = 0, size: int = 2000, languages: Sequence[str] = ("en",)
     ) -> None:
-        """Takes what the items are generated from.
+        """Store the settings of the generator.
 
         Args:
             data: Must be None; the items are generated.
             seed: Another seed gives other items.
-            size: Number of items, a multiple of 8: each domain has pairs of twins.
-            languages: Codes of languages that take turns.
+            size: Number of items, a multiple of 8, since each of the four domains has pairs of twins.
+            languages: Codes of languages, used in turn.
 
         Raises:
-            DataError: If one of them cannot be used.
+            DataError: If an option is invalid.
         """
         if data is not None:
             raise DataError(f"rm-bench-synthetic is generated and reads no data: leave --data {data} out")
@@ -109,7 +109,7 @@ class RMBenchSynthetic:
         self._seed, self._size = seed, size
         self._languages = [load_language(code) for code in languages]
         if not self._languages:
-            raise DataError(f"rm-bench-synthetic needs a language: choose from {', '.join(language_codes())}")
+            raise DataError(f"languages is empty: choose from {', '.join(language_codes())}")
         if size < BLOCK * len(self._languages):
             raise DataError(
                 f"--size {size} is too small for {len(self._languages)} languages: give at least "
@@ -117,38 +117,38 @@ class RMBenchSynthetic:
             )
 
     def load(self) -> list[Item]:
-        """Generates the items: code is run, equations are computed anew, forms are checked."""
+        """Generate the items and check them: run code, recompute equations, measure forms."""
         return generate(self._seed, self._size, self._languages)
 
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """The numbers of RM-Bench, by its formulas."""
+        """Compute the numbers of RM-Bench with its formulas."""
         return style_substance_records(self.card.id, items, evidence, rule, intervals)
 
     def composition(self, counts: Counts) -> Composition:
-        """Cells, levels, averages, style gaps and the overall."""
+        """Return the compositions of cells, levels, averages, style gaps and the overall."""
         return style_substance_composition(counts)
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Domains that are not there, and half a safety domain."""
+        """Return notes on missing domains and an incomplete safety domain."""
         return style_substance_notes(items)
 
 
 def generate(seed: int, size: int, languages: Sequence[Language], training: bool = False) -> list[Item]:
-    """Generates items and checks them: code is run, equations are computed anew, and the form is measured.
+    """Generate items and check them: run code, recompute equations, measure forms.
 
-    Passages and the answers about them are written from one table of values.
+    Passages and the responses about them are generated from one table of values.
 
     Args:
-        seed: Where the draws begin.
+        seed: Seed of the draws.
         size: Number of items, a multiple of `BLOCK`.
-        languages: They take turns.
+        languages: Languages, used in turn.
         training: Whether to draw names and operands from the half that benchmarks never use.
 
     Returns:
-        Blocks of one pair of twins a domain, so that the first items are of all domains. Twins share a cluster, since
-        they are one problem, and a group, so that a selection keeps them together.
+        Blocks with one pair of twins for each domain, so that the first items cover all domains. Twins share a cluster,
+        since they are one problem, and a group, so that a selection keeps them together.
 
     Raises:
         DataError: If a check fails.
@@ -180,7 +180,7 @@ def _pairs(
 def _items(seed: int, domain: str, place: int, language: Language, twins: Twins) -> Iterator[Item]:
     texts = word(twins.answers[0], language, domain), word(twins.answers[1], language, domain)
     check_form(twins, texts)
-    # Seed and language are in the id, so that scores of one set are not taken for those of another.
+    # The id contains seed and language, so that scores of one set do not match another.
     name = f"{domain}/{language.code}-{seed}-{place}"
     for twin, letter in enumerate("ab"):
         yield Item(
@@ -188,7 +188,7 @@ def _items(seed: int, domain: str, place: int, language: Language, twins: Twins)
             subset=twins.parts[twin] if twins.parts else domain,
             prompt=(Message("user", twins.prompts[twin]),),
             responses=styled_responses(texts[twin], texts[1 - twin]),
-            comparisons=CONTESTS,
+            comparisons=COMPARISONS,
             cluster=name,
             group=name,
             meta={"kind": twins.kind, "language": language.code, **twins.facts[twin]},

@@ -1,4 +1,4 @@
-"""Chat: a passage about things that do not exist, and a question that it answers."""
+"""Chat: a passage about fictional things, and a question about it."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from rmeval.benchmarks.synthetic.twins import Answer, Twins
 __all__ = ["KINDS", "chat_twins"]
 
 KINDS = ("value", "swap", "negation", "relation")
-"""The wrong answer has a third thing's value, or one that was swapped, or says no for yes, or turns roles round."""
+"""The wrong response has a third thing's value, a swapped value, no instead of yes, or swapped roles."""
 
 
 def chat_twins(dice: Dice, language: Language, kind: str) -> Twins:
-    """Two passages that differ in what is asked about."""
+    """Two passages that differ in the facts of the question."""
     if kind == "relation":
         return _relation(dice, language)
     return _facts(dice, language, kind)
 
 
 def _facts(dice: Dice, language: Language, kind: str) -> Twins:
-    """Things with facts of the same sorts; the question is about one fact of the first.
+    """Things with facts of the same kinds; the question is about one fact of the first.
 
-    Whatever an answer could say stands in both passages, of one thing or another, so that nothing is gained by looking
-    for its words there.
+    Both passages contain every possible value, for one thing or another, so looking for a response's words in the
+    passage does not help.
     """
     sort = dice.choice(language.get("chat.type"))
     names = language.names(dice, 3 if kind == "value" else 2)
     things = [language.fill(sort["it"], name=name) for name in names]
     facts = dice.sample(sort["fact"], 3)
-    # Of each thing, what is said: all three facts, or two where there are three things.
+    # The stated facts of each thing: all three, or two if there are three things.
     told = [(thing, fact) for thing in range(len(things)) for fact in range(3 if thing == 0 or kind != "value" else 2)]
     values = {place: _value(dice, language, facts[place[1]]) for place in told}
     sayings = {place: dice.choice(facts[place[1]]["say"]) for place in told}
@@ -70,7 +70,7 @@ def _facts(dice: Dice, language: Language, kind: str) -> Twins:
 
 
 def _relation(dice: Dice, language: Language) -> Twins:
-    """Two people, one of whom did something to the other; the twin has them the other way round."""
+    """Two people, one of whom did something to the other; the twin swaps them."""
     relation = dice.choice(language.get("chat.relation"))
     people = [language.person(dice), language.person(dice)]
     sort = dice.choice(language.get("chat.type"))
@@ -119,7 +119,7 @@ def _answers(
 
 
 def _value(dice: Dice, language: Language, fact: dict[str, Any]) -> str:
-    """A value of a fact's sort."""
+    """A value for a kind of fact."""
     sort = fact["value"]
     if sort == "year":
         return str(dice.between(1611, 1989))
@@ -138,7 +138,7 @@ def _value_but(dice: Dice, language: Language, fact: dict[str, Any], taken: tupl
 
 
 def _distinct(dice: Dice, language: Language, fact: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Two values that could be mistaken for each other: for numbers, often two that differ in one digit."""
+    """Two similar values: for numbers, often two that differ in one digit."""
     first = _value(dice, language, fact)
     if kind == "value" and first.isdecimal() and dice.coin():
         place = dice.between(max(1, len(first) - 2), len(first) - 1)

@@ -1,4 +1,4 @@
-"""Code: Python functions. The wrong one is off by an operator, a bound or a base case, and right for a twin task."""
+"""Code: Python functions. The wrong one differs in an operator, bound or base case, and is right for a twin task."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Truth = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Two specifications, and the code that fits each.
+    """Two specifications, and the code for each.
 
     Attributes:
         specs: Names of both wordings in the language's data.
         slots: Constants of the wordings.
         bodies: Both function bodies, lines indented by four spaces.
-        truths: What each specification demands of an argument, said in another way than by the body.
+        truths: The required results of each specification, implemented independently of the bodies.
         arguments: Arguments to test with.
         argument: Name of the parameter.
-        names: Words that the function's name is made of.
+        names: Words of the function's name.
     """
 
     specs: tuple[str, str]
@@ -76,11 +76,11 @@ _SECOND = (
     *("for_stage", "on_shelf", "in_box", "of_season", "last_trip", "by_post", "at_desk", "per_crew"),
     *("for_check", "in_field", "of_hour", "per_line", "at_dock", "this_round", "by_sea", "from_sensor"),
 )
-"""Second halves of the functions' names, which say nothing about what they do."""
+"""Second halves of the functions' names, which are unrelated to their tasks."""
 
 
 def _numbers(dice: Dice, *edges: int) -> list[list[int]]:
-    """Lists of numbers with some that matter among them, and the empty list."""
+    """Lists of numbers that include the relevant ones, and the empty list."""
     near = [edge + step for edge in edges for step in (-1, 0, 1)]
     lists = [dice.shuffled([*near, *(dice.between(-30, 60) for _ in range(3))]) for _ in range(3)]
     return [*lists, [edges[0]], near, []]
@@ -332,4 +332,4 @@ KINDS: dict[str, Callable[[Dice], Task]] = {
     "rounding": _rounding,
     "empty": _empty,
 }
-"""By what the right and the wrong function differ in."""
+"""Generators by the difference between the right and the wrong function."""

@@ -15,9 +15,9 @@ T = TypeVar("T")
 class Dice:
     """Random choices from a key.
 
-    Everything is drawn from `random.Random(str).random()`, the one sequence that Python promises to keep. Names and
-    operands are split in two halves by their checksum: those of the benchmark, and those that a model may be trained
-    on, so that nothing the benchmark asks about was seen in training.
+    All draws use `random.Random(str).random()`, the only sequence that Python guarantees to keep. The checksum of names
+    and operands splits them in two halves, one for the benchmark and one for training, so that the benchmark's names
+    and operands do not occur in training.
     """
 
     def __init__(self, key: str, training: bool = False) -> None:
@@ -25,7 +25,7 @@ class Dice:
         self._half = int(training)
 
     def owns(self, thing: object) -> bool:
-        """Whether a name or a tuple of operands belongs to the half that these dice may use."""
+        """Whether a name or a tuple of operands belongs to the half of these dice."""
         return zlib.crc32(repr(thing).encode()) & 1 == self._half
 
     def below(self, number: int) -> int:
@@ -37,18 +37,18 @@ class Dice:
         return low + self.below(high - low + 1)
 
     def coin(self) -> bool:
-        """True half of the time."""
+        """True with probability one half."""
         return self.below(2) == 1
 
     def choice(self, things: Sequence[T]) -> T:
-        """One of them."""
+        """One of the values."""
         return things[self.below(len(things))]
 
     def sample(self, things: Sequence[T], number: int) -> list[T]:
-        """Several of them, none twice, in random order."""
+        """Several distinct values in random order."""
         left = list(things)
         return [left.pop(self.below(len(left))) for _ in range(number)]
 
     def shuffled(self, things: Sequence[T]) -> list[T]:
-        """All of them in random order."""
+        """All values in random order."""
         return self.sample(things, len(things))

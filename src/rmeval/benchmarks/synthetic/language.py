@@ -22,25 +22,25 @@ class Language:
         self._data = data
 
     def get(self, path: str) -> Any:
-        """What is at a dotted path, such as `math.ledger.gain`."""
+        """The value at a dotted path, such as `math.ledger.gain`."""
         return functools.reduce(lambda table, key: table[key], path.split("."), self._data)
 
     def fill(self, text: str, **slots: Any) -> str:
-        """Puts values into a text's slots; a slot with a capital takes the value with a capital."""
+        """Fill a text's slots with values; a capitalised slot gets the capitalised value."""
         capitals = {key[0].upper() + key[1:]: _capital(str(value)) for key, value in slots.items()}
         return text.format(**(capitals | slots))
 
     def draw(self, dice: Dice, path: str, **slots: Any) -> str:
-        """One of the texts at a path, filled."""
+        """One of the texts at a path, with filled slots."""
         return self.fill(dice.choice(self.get(path)), **slots)
 
     def join(self, sentences: Sequence[str]) -> str:
-        """Sentences one after the other."""
+        """Join sentences."""
         separator: str = self._data["join"]
         return separator.join(sentences)
 
     def name(self, dice: Dice) -> str:
-        """An invented name of one word, from the half of all names that these dice may use."""
+        """An invented name of one word, from the half of these dice."""
         names = self._data["names"]
         while True:
             syllables = {
@@ -55,7 +55,7 @@ class Language:
                 return name
 
     def names(self, dice: Dice, number: int) -> list[str]:
-        """Several names, none twice."""
+        """Several distinct names."""
         found: list[str] = []
         while len(found) < number:
             if (name := self.name(dice)) not in found:
@@ -73,19 +73,19 @@ def _capital(text: str) -> str:
 
 
 def language_codes() -> list[str]:
-    """Codes of the languages that there are wordings for."""
+    """Codes of the available languages."""
     return sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml"))
 
 
 @functools.cache
 def load_language(code: str) -> Language:
-    """Reads a language's wordings.
+    """Load a language's wordings.
 
     Raises:
-        DataError: If there are none.
+        DataError: If there are no wordings for the language.
     """
     if code not in language_codes():
-        raise DataError(f"rm-bench-synthetic does not speak {code!r}: choose from {', '.join(language_codes())}")
+        raise DataError(f"rm-bench-synthetic has no language {code!r}: choose from {', '.join(language_codes())}")
     return Language(code, tomllib.loads((_FOLDER / f"{code}.toml").read_text(encoding="utf-8")))
 
 

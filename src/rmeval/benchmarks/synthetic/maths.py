@@ -1,4 +1,4 @@
-"""Math: problems of several steps. The wrong answer is one slip carried through, and right for a twin problem."""
+"""Math: problems of several steps. The wrong solution has one slip, carried through, and is right for a twin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLUS_MINUS = {1: "+", -1: "-"}
 
 
 def math_twins(dice: Dice, language: Language, kind: str) -> Twins:
-    """Two problems whose solutions differ from one step on."""
+    """Two problems whose solutions differ from some step onwards."""
     return KINDS[kind](dice, language)
 
 
@@ -49,7 +49,7 @@ def _thing(dice: Dice, language: Language) -> str:
 
 
 def _ledger(dice: Dice, language: Language) -> Twins:
-    """Slip: what was given away is counted as received, or the other way round."""
+    """Slip: gains and losses are swapped."""
     who, thing, a = language.name(dice), _thing(dice, language), dice.between(60, 180)
     every = language.get("lists.day")
     days = sorted(dice.sample(every, 3), key=every.index)
@@ -124,7 +124,7 @@ def _linear(dice: Dice, language: Language) -> Twins:
 
 
 def _brackets(dice: Dice, language: Language) -> Twins:
-    """Slip: a factor before brackets is taken for one of the first term alone, or the other way round."""
+    """Slip: a factor before brackets is applied to the first term only, or the other way round."""
     p = dice.between(2, 9)
     q, t = p * dice.between(1, 6), dice.between(2, 30)
     r = p * (q + dice.between(2, 20))
@@ -138,7 +138,7 @@ def _brackets(dice: Dice, language: Language) -> Twins:
 
 
 def _percent(dice: Dice, language: Language) -> Twins:
-    """Slip: a fall is taken for a rise, or the other way round."""
+    """Slip: a rise and a fall are swapped."""
     a, p, c = 20 * dice.between(2, 40), 5 * dice.between(1, 12), dice.between(2, 19)
     b = a * p // 100
     variant = dice.below(2)
@@ -186,7 +186,7 @@ def _carry(dice: Dice, language: Language) -> Twins:
     """Slip: a ten is not carried, or carried twice."""
     tens, ones = dice.between(2, 9), dice.between(3, 9)
     a = 10 * tens + ones
-    # Tens are odd, so that no other twins have one of these two numbers and not the other.
+    # Tens are odd, so that these two numbers occur only together in twins.
     low = 10 * (2 * dice.between(0, 3) + 1) + dice.between(10 - ones, 9)
     c = dice.between(3, 25)
     who, thing, template = language.name(dice), _thing(dice, language), dice.choice(language.get("math.carry.prompt"))
@@ -209,4 +209,4 @@ KINDS: dict[str, Callable[[Dice, Language], Twins]] = {
     "person": _person,
     "carry": _carry,
 }
-"""By the sort of problem; each has its own slip."""
+"""Generators by kind of problem; each has its own slip."""

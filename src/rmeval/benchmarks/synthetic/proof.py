@@ -1,4 +1,4 @@
-"""Proof that generated twins are what they claim, made before anybody sees them."""
+"""Checks of generated twins."""
 
 from __future__ import annotations
 
@@ -44,17 +44,19 @@ _EQUATION = re.compile(r"((?:\d+ [-+*/] )+\d+) = (\d+)")
 
 
 def check_form(twins: Twins, worded: tuple[Texts, Texts]) -> None:
-    """Checks what the null baselines live on, that prompts and answers differ, and that equations are true.
+    """Check lengths and markdown of the styles, that prompts and responses differ, and that equations are true.
 
     Raises:
-        DataError: If a style is not longer than the one before it, or has markdown where it should not; or if nothing
-            tells the twins apart; or if an equation is false, since slips are in the set-up and never in arithmetic.
+        DataError: If a style is not longer than the one before it, or has markdown where it must not; if twins are
+            equal; or if an equation is false, since slips are never in the arithmetic.
     """
     if twins.prompts[0] == twins.prompts[1] or any(a == b for a, b in zip(*worded, strict=True)):
-        raise DataError(f"a pair of {twins.kind} twins is the same twice: please report {twins.prompts[0]!r}")
+        raise DataError(
+            f"a pair of {twins.kind} twins has equal prompts or responses: please report {twins.prompts[0]!r}"
+        )
     for text in (worded[0][0], worded[1][0]):
         for left, right in _EQUATION.findall(text):
-            # What the pattern lets through is numbers and operators.
+            # The pattern only matches numbers and operators.
             if twins.facts == ({}, {}) and eval(left) != int(right):
                 raise DataError(f"a generated equation is false: please report {left} = {right}")
     counts = [[count_text(text) for text in answer] for answer in worded]
@@ -70,7 +72,7 @@ def check_form(twins: Twins, worded: tuple[Texts, Texts]) -> None:
 
 
 def check_code(twins: Sequence[Twins]) -> None:
-    """Runs both functions of each pair of twins against the tests of both, in a process with limits.
+    """Run both functions of each pair of twins against the tests of both, in a process with limits.
 
     Raises:
         DataError: If a function fails its own tests or passes its twin's.
@@ -89,7 +91,7 @@ def check_code(twins: Sequence[Twins]) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise DataError(
-            f"the tests of generated code did not end in {10 * SECONDS} seconds: try again when the machine is idle"
+            f"the tests of generated code did not end within {10 * SECONDS} seconds: try again when the machine is idle"
         ) from error
     if done.returncode:
         why = " ".join(done.stderr.split())[-200:] or f"exit code {done.returncode}"

@@ -1,7 +1,7 @@
-"""Twins: two prompts over the same two answers, each right for one prompt and wrong for the other.
+"""Twins: two prompts with the same two responses, each right for one prompt and wrong for the other.
 
-What an answer looks like then says nothing about whether it is right: over a pair of twins, every scorer that does not
-read the prompt is right exactly as often as it is wrong.
+The form of a response thus has no relation to its gold: on a pair of twins, every scorer that does not read the prompt
+is right exactly as often as wrong.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Texts = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an answer says, before it is worded in a style.
+    """The content of a response, before it is worded in a style.
 
     Attributes:
         concise: The short form.
         intro: First sentence of the detailed forms.
-        points: What is said in between, a sentence or two each.
+        points: The sentences between them, one or two each.
         closing: Last sentence of the detailed forms.
         heading: Title in markdown.
         code: Python code, which follows the intro.
@@ -40,15 +40,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """Two prompts and two answers: the first answer is right for the first prompt only, the second for the second.
+    """Two prompts and two responses: the first response is right for the first prompt only, the second for the second.
 
     Attributes:
-        kind: What the two differ in.
-        key: What the generator drew for them, by which twins belong to training or to the benchmark.
+        kind: The difference between the two.
+        key: The generator's draws, which decide whether twins belong to training or to the benchmark.
         prompts: Both prompts.
-        answers: Both answers.
+        answers: Both responses.
         parts: For safety, the subset of each prompt.
-        facts: What is known of each prompt beyond its text, such as the tests of a function.
+        facts: Further facts about each prompt, such as the tests of a function.
     """
 
     kind: str
@@ -60,10 +60,10 @@ class Twins:
 
 
 def word(answer: Answer, language: Language, domain: str) -> Texts:
-    """An answer in the three styles: concise, detailed plain text, detailed markdown.
+    """Word a response in the three styles: concise, detailed plain text, detailed markdown.
 
-    The detailed forms say the same; markdown adds headings, bullets and bold. So each style is longer than the one
-    before it, and only the last has any markdown.
+    The detailed forms have the same content; markdown adds headings, bullets and bold. Each style is longer than the
+    one before it, and only the last has markdown.
     """
     code = f"\n\n{answer.code}\n\n" if answer.code else language.join(["", ""])
     plain = f"{answer.intro}{code}{language.join([*answer.points, answer.closing])}"

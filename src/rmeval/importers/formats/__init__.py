@@ -1,4 +1,4 @@
-"""Forms of files that others publish their scores and verdicts in, matched to items by id or by text."""
+"""Formats of published files of scores and verdicts, matched to items by id or by text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FORMS: tuple[Form, ...] = (*verdicts.FORMS, *maths.FORMS, *scores.FORMS)
 
 
 def form_of(columns: set[str], where: str) -> Form:
-    """What reads rows with these columns.
+    """Return the format of rows with these columns.
 
     Args:
         columns: Names of the first row's columns.
-        where: Where that row stands.
+        where: Place of that row, for messages.
 
     Raises:
-        DataError: If rows of no known form have them.
+        DataError: If no supported format has these columns.
     """
     for form in FORMS:
         if form.takes(columns):
@@ -30,9 +30,9 @@ def form_of(columns: set[str], where: str) -> Form:
     there = [shortened(name, 60) for name in sorted(columns)]
     more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
     raise DataError(
-        f"{where}: no scores or verdicts of a known form: there must be 'item_id', 'response' and 'score', or "
-        "'chosen_score' and 'rejected_score' with an 'id' or texts, or the columns of a published file (see the page "
-        f"Imports of the documentation); there are {', '.join(there[:_SHOWN]) or 'none'}{more}"
+        f"{where}: the columns ({', '.join(there[:_SHOWN]) or 'none'}{more}) are not those of a supported format: give "
+        "'item_id', 'response' and 'score', or 'chosen_score' and 'rejected_score' with an 'id' or texts, or a "
+        "published file that the page Imports of the documentation lists"
     )
 
 

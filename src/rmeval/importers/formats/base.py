@@ -1,4 +1,4 @@
-"""What forms of files have in common: what is read of a row, and numbers in it."""
+"""The common parts of file formats: scores and verdicts of a row, and reading of numbers."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ STEPS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "last": lambda scores: scores[-1],
     "mean": lambda scores: math.fsum(scores) / len(scores),
 }
-"""How the scores of an answer's steps become one."""
+"""The reductions of the scores of a response's steps to one score."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score of one answer.
+    """A score of one response.
 
     Attributes:
         item: The item's id.
-        response: The answer's place in it.
+        response: The response's position in the item.
         value: The score; NaN where there is none.
-        status: Why there is none.
+        status: The reason for a missing value.
     """
 
     item: str
@@ -61,15 +61,15 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A verdict on two answers.
+    """A verdict on two responses.
 
     Attributes:
         item: The item's id.
-        pair: The answers' places in it, the smaller one first.
-        order: Which of the verdicts on the pair it is, from 0.
+        pair: The responses' positions in the item, the smaller one first.
+        order: Number of the verdict among those on the pair, from 0.
         prefers: 1 for the first of the pair, 0 for the second, 0.5 for a declared tie; NaN where there is none.
-        shown_first: Which of the pair the judge read first, 0 or 1, where that is known.
-        status: Why there is none.
+        shown_first: Which of the pair the judge read first, 0 or 1; None if unknown.
+        status: The reason for a missing value.
     """
 
     item: str
@@ -82,15 +82,15 @@ class Verdict:
 
 @dataclass(slots=True)
 class Reading:
-    """What is known while a file is read.
+    """State of the reading of a file.
 
     Attributes:
         path: The file.
         rows: Its rows.
         index: The items.
-        steps: How scores of steps become one, a name of `STEPS`; None where that was not chosen.
-        remarks: What a reader of the numbers must know, and of how many rows.
-        reduced: Whether there were scores of steps.
+        steps: Reduction of step scores, a name of `STEPS`; None without a choice.
+        remarks: Notes on rows, each with its number of rows.
+        reduced: Whether the file has scores of steps.
     """
 
     path: Path
@@ -103,32 +103,33 @@ class Reading:
     _times: Counter[str] = field(default_factory=Counter)
 
     def again(self, name: str) -> bool:
-        """Whether something was named before, in the course of the file."""
+        """Record a name; return whether the file had it before."""
         known = name in self._seen
         self._seen.add(name)
         return known
 
     def times(self, name_of: Callable[[Row], str], name: str) -> int:
-        """How many rows of the file have a name."""
+        """The number of rows of the file with a name."""
         if not self._times:
             self._times.update(map(name_of, self.rows))
         return self._times[name]
 
     def remark(self, sentence: str, times: int = 1) -> None:
-        """Notes something of a row, in words that a number of rows follows."""
+        """Count a row for a note, whose sentence is followed by the number of rows."""
         self.remarks[sentence] += times
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of files.
+    """A file format.
 
     Attributes:
-        name: What it is called.
-        takes: Whether it has these columns.
-        read: The scores or verdicts of a row; none if the row belongs to no item.
-        verdicts: Whether they are verdicts on pairs.
-        states: By benchmark, the rows in its own columns that a file's rows state; of a file that says enough.
+        name: Its description, for messages.
+        takes: Whether the format has these columns.
+        read: Reads the scores or verdicts of a row; none if the row belongs to no item.
+        verdicts: Whether the format has verdicts on pairs.
+        states: By benchmark, how to derive rows in the benchmark's columns from the file's rows, if they contain
+            enough.
     """
 
     name: str
@@ -139,15 +140,15 @@ class Form:
 
 
 def has(*columns: str, without: Sequence[str] = ()) -> Callable[[set[str]], bool]:
-    """Whether there are all of some columns and none of others."""
+    """Whether all of some columns exist and none of others."""
     return lambda there: there >= set(columns) and not there & set(without)
 
 
 def number(row: Row, value: Any) -> float:
-    """A score; NaN where there is none.
+    """Read a score; NaN for a missing one.
 
     Raises:
-        DataError: If it is no number.
+        DataError: If it is not a number.
     """
     if isinstance(value, list) and len(value) == 1:
         (value,) = value
@@ -158,7 +159,7 @@ def number(row: Row, value: Any) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise DataError(f"{row.where}: a score must be a number that fits a float") from error
+        raise DataError(f"{row.where}: a score must be a number in the range of a float: correct it") from error
 
 
 _WHOLE = re.compile(r"\s*[+-]?\d{1,18}\s*")
@@ -166,7 +167,7 @@ _NUMBERS = re.compile(r"score|reward|^results?$|^k$|correct", re.IGNORECASE)
 
 
 def from_csv(row: Row) -> Row:
-    """A row of CSV, where all is text, with the cells of columns of numbers as what they stand for."""
+    """Parse the cells of number columns in a row of CSV, where all values are text."""
     return Row(
         {name: _cell(text, row.where) if _NUMBERS.search(name) else text for name, text in row.fields.items()},
         row.where,
@@ -174,7 +175,7 @@ def from_csv(row: Row) -> Row:
 
 
 def _cell(text: str, where: str) -> Any:
-    """What a cell of a CSV file stands for: a number, nothing, a JSON list, or its text."""
+    """The value of a CSV cell: a number, None, a JSON list, or its text."""
     if not text.strip() or text.strip().lower() in ("none", "null", "na", "n/a"):
         return None
     try:
@@ -184,23 +185,23 @@ def _cell(text: str, where: str) -> Any:
     try:
         value = parse_json(text)
     except JSONError as error:
-        raise DataError(f"{where}: a list of numbers written as JSON cannot be read: {error}") from error
+        raise DataError(f"{where}: the list of numbers is not valid JSON ({error}): correct it") from error
     except ValueError:
         return text
     return value if isinstance(value, list) else text
 
 
 def numbers(row: Row, column: str, length: int | None = None) -> list[float]:
-    """The scores in a column, of `length` if given."""
+    """The scores in a column, `length` of them if given."""
     value = row.get(column)
     values = value if isinstance(value, list) else [value]
     if length is not None and len(values) != length:
-        raise DataError(f"{row.where}: {column!r} must hold one number, not {len(values)}")
+        raise DataError(f"{row.where}: {column!r} must contain one number, not {len(values)}")
     return [number(row, entry) for entry in values]
 
 
 def of_steps(row: Row, scores: Any, reading: Reading) -> float:
-    """One score from a score or those of steps.
+    """Reduce a score or step scores to one score.
 
     Raises:
         DataError: If there are several and `steps` is None.
@@ -209,7 +210,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
         return number(row, scores)
     if len(scores) > 1 and reading.steps is None:
         raise DataError(
-            f"{row.where}: these are scores of steps, {len(scores)} of one answer: choose how they become one with "
+            f"{row.where}: a response has {len(scores)} scores, one for each step: choose how to reduce them with "
             f"--steps {', '.join(STEPS)}"
         )
     reading.reduced |= len(scores) > 1
@@ -220,7 +221,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
 
 
 def winner_of(item: Item) -> int | None:
-    """The place of the better answer of an item that has one comparison, with a winner."""
+    """The position of the better response of an item that has one comparison, with a winner."""
     decided = [comparison for comparison in item.comparisons if comparison.gold is not None]
     return decided[0].members[decided[0].gold or 0] if len(decided) == 1 else None
 
@@ -228,16 +229,17 @@ def winner_of(item: Item) -> int | None:
 def pair_verdict(
     item: Item, one: int, other: int, order: int, prefers: float, one_first: bool | None, status: Status = "unparsed"
 ) -> Verdict:
-    """A verdict on two answers in any order.
+    """Make a verdict on two responses, given in any order.
 
     Args:
         item: The item.
-        one: Place of an answer.
-        other: Place of the other.
-        order: Which of the verdicts on the pair it is.
-        prefers: 1 if the verdict is for `one`, 0 if it is for the other, 0.5 for a declared tie; NaN if there is none.
-        one_first: Whether the judge read `one` first; None where that is not known.
-        status: Why there is none.
+        one: Position of a response.
+        other: Position of the other response.
+        order: Number of the verdict among those on the pair.
+        prefers: 1 if the verdict is for `one`, 0 if it is for the other, 0.5 for a declared tie; NaN for a missing
+            verdict.
+        one_first: Whether the judge read `one` first; None if unknown.
+        status: The reason for a missing value.
     """
     first = None if one_first is None else int(not one_first)
     if one < other:
@@ -246,8 +248,11 @@ def pair_verdict(
 
 
 def result_verdict(row: Row, item: Item, order: int, right: float, right_first: bool | None) -> Verdict:
-    """A verdict of which it is known whether it is right, on an item of two answers."""
+    """Make a verdict from its correctness, on an item of two responses."""
     winner = winner_of(item)
     if winner is None or len(item.responses) != 2:
-        raise DataError(f"{row.where}: one verdict for the {len(item.responses)} answers of item {item.id}")
+        raise DataError(
+            f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check -b "
+            "and --data"
+        )
     return pair_verdict(item, winner, 1 - winner, order, right, right_first)

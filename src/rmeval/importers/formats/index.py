@@ -1,4 +1,4 @@
-"""Items, found by what files say of them: an id, texts, or texts within rendered conversations."""
+"""Look-up of items by id, by texts, or by texts within rendered conversations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class ItemIndex:
-    """Items by id, by all their texts, by their answers, by their prompt, and by the rarest word in them."""
+    """Items by id, by all their texts, by their responses, by their prompt, and by their rarest word."""
 
     by_id: Mapping[str, Item]
     by_text: Mapping[str, list[Item]]
@@ -30,7 +30,7 @@ class ItemIndex:
 
     @classmethod
     def of(cls, items: Sequence[Item]) -> ItemIndex:
-        """Sorts items in, with their texts."""
+        """Index items by their texts."""
         words = {item.id: set(_WORD.findall(" ".join(_flat(item)))) for item in items}
         count = Counter(word for found in words.values() for word in found)
         return cls(
@@ -42,15 +42,15 @@ class ItemIndex:
         )
 
     def find(self, row: Row, parts: Sequence[str]) -> tuple[Item | None, bool]:
-        """The item of a row of chosen and rejected answers, or None; and whether another item has the row's id.
+        """Find the item of a row of chosen and rejected responses, or None, and whether another item has the row's id.
 
         Args:
             row: The row.
-            parts: Subsets that its id may be of.
+            parts: Subsets that may contain its id.
 
         Raises:
-            DataError: If the item with the row's id has other texts and no item has the row's, or there is nothing to
-                match the row by.
+            DataError: If the item with the row's id has other texts and no item has the row's texts, or if the row has
+                neither an id nor texts.
         """
         named = next((self.by_id[name] for name in _names(row, parts) if name in self.by_id), None)
         if named is not None and agrees(row, named) is not False:
@@ -59,34 +59,34 @@ class ItemIndex:
             return item, named is not None
         if named is not None:
             raise DataError(
-                f"{row.where}: its texts are not those of item {named.id}, which has its id, nor of another item: the "
-                "scores are of other data"
+                f"{row.where}: its texts differ from those of item {named.id}, which has its id, and no other item has "
+                "them: check that -b and --data match the scores"
             )
         if not row.fields.keys() & {"id", "item_id", "chosen", "text_chosen", "text"}:
-            raise DataError(f"{row.where}: there is neither an 'id' nor texts to match the scores to an item by")
+            raise DataError(f"{row.where}: the row has neither an 'id' nor texts that identify an item: add an 'id'")
         return None, False
 
     def with_texts(self, row: Row) -> Item | None:
-        """The item that has the texts of a row of chosen and rejected answers, or None."""
+        """The item with the texts of a row of chosen and rejected responses, or None."""
         prompt, chosen, rejected = (_listed(row.fields.get(column)) for column in ("prompt", "chosen", "rejected"))
         whole = len(prompt) == 1 and _are_texts([*prompt, *chosen, *rejected])
         if whole and (same := self.by_text.get(_texts_digest(prompt[0], chosen, rejected))):
-            return same.pop(0) if len(same) > 1 else same[0]  # Of items of equal texts each once.
+            return same.pop(0) if len(same) > 1 else same[0]  # Items with equal texts are returned once each.
         sides = _sides(row)
         return self._rendered(sides) if sides else None
 
     def with_answers(self, prompt: str, answers: Sequence[str]) -> Item | None:
-        """The item with some answers, in any order, to a prompt, which may be the end of a longer text."""
+        """The item with these responses, in any order, and a prompt that may be the end of a longer text."""
         near = self.by_answers.get(_answers_digest(answers), [])
         exact = [item for item in near if question_of(item).strip() == prompt.strip()]
         fits = exact or [item for item in near if question_of(item).strip() in prompt]
         item = fits[0] if fits else None
-        if len(fits) > 1 and item is not None:  # Items of equal texts: each is found once.
+        if len(fits) > 1 and item is not None:  # Items with equal texts are returned once each.
             near.remove(item)
         return item
 
     def _rendered(self, sides: Sequence[str]) -> Item | None:
-        """The item whose prompt and answers occur in rendered conversations; the longest, if several do."""
+        """The item whose prompt and responses occur in rendered conversations; the longest, if several do."""
         words = {"", *_WORD.findall(" ".join(sides))}
         near = [item for word in words for item in self.by_word.get(word, ())]
         found = [item for item in near if len(item.responses) == len(sides) and _occurs(item, sides)]
@@ -106,7 +106,7 @@ def _names(row: Row, parts: Sequence[str]) -> list[str]:
 
 
 def agrees(row: Row, item: Item) -> bool | None:
-    """Whether the texts that a row holds are the item's; None if the row or the item has none."""
+    """Whether a row's texts are the item's; None if the row or the item has no texts."""
     if item.responses[0].text == place_holder(0):
         return None
     if sides := _sides(row):
@@ -118,7 +118,7 @@ def agrees(row: Row, item: Item) -> bool | None:
 
 
 def question_of(item: Item) -> str:
-    """The last message before the answer; empty where there is none."""
+    """The last message before the response; empty without one."""
     return item.prompt[-1].content if item.prompt else ""
 
 
@@ -127,14 +127,14 @@ def _flat(item: Item) -> list[str]:
 
 
 def _texts(item: Item) -> tuple[str, list[str], list[str]]:
-    """The prompt, the better answers and the others."""
+    """The prompt, the better responses and the others."""
     right = [response.text for response in item.responses if (response.gold or 0) > 0]
     wrong = [response.text for response in item.responses if not (response.gold or 0) > 0]
     return question_of(item), right, wrong
 
 
 def _listed(value: Any) -> list[Any]:
-    """Texts as a list; of a list of messages the last one's."""
+    """Texts as a list; for a list of messages, the text of the last one."""
     if not isinstance(value, list):
         return [] if value is None else [value]
     if value and isinstance(value[-1], dict):
@@ -155,19 +155,19 @@ def _are_texts(values: Sequence[Any]) -> bool:
 
 
 def place_holder(number: int) -> str:
-    """What stands for the text of an answer that a file does not hold: all are of one length."""
+    """The placeholder for the text of a response that a file lacks; all have the same length."""
     return f"(answer {number:03d}, not in the file)"
 
 
 def plain(value: Any) -> str:
-    """A rendered conversation as text; some files hold message lists instead."""
+    """A rendered conversation as text; some files contain lists of messages instead."""
     if isinstance(value, list):
         return "\n".join(str(message.get("content", "")) for message in value if isinstance(message, dict))
     return value if isinstance(value, str) else ""
 
 
 def _sides(row: Row) -> list[str]:
-    """The rendered conversations of a row, one an answer; none if it has none."""
+    """The rendered conversations of a row, one for each response; empty if it has none."""
     if "text_chosen" in row.fields:
         return [plain(row.fields[side]) for side in ("text_chosen", "text_rejected") if side in row.fields]
     for column in ("text", "texts"):

@@ -12,20 +12,20 @@ from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.importers.formats.base import Form, Reading, Score, Verdict, has, of_steps, pair_verdict, winner_of
 from rmeval.importers.formats.index import place_holder
-from rmeval.messages import quoted
+from rmeval.messages import count_of, quoted
 from rmeval.types import Item, Response
 
 __all__ = ["FORMS"]
 
 
 def _solutions(row: Row, reading: Reading) -> Iterator[Score]:
-    """A list of scores a problem, of the right solution first, beside the models that wrote the solutions.
+    """Read a row with a problem's list of scores, the right solution's first, and the writers of the solutions.
 
-    Several solutions by one model are taken in the order of the data: in no number do wrong ones differ.
+    Several solutions by one model are matched in the order of the data: no metric distinguishes wrong ones.
     """
     writers, scores = row.texts("solution_reference"), row.get("score")
     if not isinstance(scores, list) or len(scores) != len(writers):
-        raise DataError(f"{row.where}: 'score' must hold a number for each of the {len(writers)} solutions")
+        raise DataError(f"{row.where}: 'score' must contain a number for each of the {len(writers)} solutions")
     found = _item(row, writers, reading)
     if found is not None and not _again(row, reading):
         item, places = found
@@ -34,18 +34,18 @@ def _solutions(row: Row, reading: Reading) -> Iterator[Score]:
 
 
 def _again(row: Row, reading: Reading) -> bool:
-    """Whether the row's problem was there before: some of the published files hold two problems twice."""
+    """Whether an earlier row has the same problem: some published files repeat two problems."""
     known = reading.again(row.text("problem"))
     if known:
-        reading.remark("the problem occurs before in the file, and what stands there is taken")
+        reading.remark("the problem occurs earlier in the file, and the earlier row is used")
     return known
 
 
 def _item(row: Row, writers: Sequence[str], reading: Reading) -> tuple[Item, list[int]] | None:
-    """The item of a problem, and the place in it of each solution.
+    """Find the item of a problem, and the position of each solution in it.
 
     Raises:
-        DataError: If there are items of this problem, and none has solutions by these models.
+        DataError: If there are items of this problem, but none with solutions by these models.
     """
     near = reading.index.by_prompt.get(row.text("problem"), [])
     for item in near:
@@ -53,7 +53,7 @@ def _item(row: Row, writers: Sequence[str], reading: Reading) -> tuple[Item, lis
             places = _by_writer(item, range(len(item.responses)), row)
             return item, [places[writer].pop(0) for writer in writers]
     for item in near:
-        # RewardBench's pairs of math-prm, whose texts do not say who wrote them.
+        # RewardBench's pairs of math-prm do not state who wrote the texts.
         right = winner_of(item)
         if len(item.responses) == len(writers) == 2 and right is not None:
             first = _right_one(writers)
@@ -64,40 +64,41 @@ def _item(row: Row, writers: Sequence[str], reading: Reading) -> tuple[Item, lis
 
 
 def _right_one(writers: Sequence[str]) -> int:
-    """The place of the right solution: that of a person, or the first."""
+    """The position of the right solution: that of a person, or the first."""
     return writers.index(_PERSON) if writers.count(_PERSON) == 1 else 0
 
 
 _PERSON = "human_to_GPT-4"
-"""What RewardMATH calls the writer of a right solution."""
+"""RewardMATH's name for the writer of a right solution."""
 
 
 def _other_solutions(row: Row, item: Item, writers: Sequence[str]) -> DataError:
-    """The error for solutions that are not those of the item with their problem; it says what was compared."""
+    """The error for solutions that differ from those of the item with their problem."""
     if len(item.responses) != len(writers):
-        hint = ": if they are of RewardBench's math-prm, give -b reward-bench" if len(writers) == 2 else ""
+        hint = ": for RewardBench's math-prm give -b reward-bench" if len(writers) == 2 else ""
         return DataError(
-            f"{row.where}: {len(writers)} solutions where item {item.id}, which has the same problem, has "
-            f"{len(item.responses)} answers{hint}"
+            f"{row.where}: the row has {count_of(len(writers), 'solution')}, but item {item.id} with the same problem "
+            "has "
+            f"{len(item.responses)} responses{hint}"
         )
     own = Counter(map(_writer, item.responses))
     other = next(iter((Counter(writers) - own).keys()))
     return DataError(
-        f"{row.where}: 'solution_reference' names {quoted(other)} more often than the sources of the answers of item "
-        f"{item.id}, which has the same problem: solutions are matched by these names"
+        f"{row.where}: 'solution_reference' names {quoted(other)} more often than item {item.id} with the same problem "
+        "has responses from this source: correct the names, which match solutions to responses"
     )
 
 
 def _by_writer(item: Item, places: Sequence[int], row: Row) -> dict[str, list[int]]:
-    """Which of some answers of an item each model wrote, none of them both a right and a wrong one."""
+    """The responses of an item by the model that wrote them; no model may have both a right and a wrong one."""
     found: dict[str, list[int]] = {}
     for place in places:
         response = item.responses[place]
         own = found.setdefault(_writer(response), [])
         if own and item.responses[own[0]].gold != response.gold:
             raise DataError(
-                f"{row.where}: {quoted(_writer(response))} wrote right and wrong solutions of item {item.id}: give "
-                "rows of 'item_id', 'response' and 'score' instead"
+                f"{row.where}: {quoted(_writer(response))} has right and wrong solutions in item {item.id}: give rows "
+                "of 'item_id', 'response' and 'score' instead"
             )
         own.append(place)
     return found
@@ -108,15 +109,15 @@ def _writer(response: Response) -> str:
 
 
 def _verdicts(row: Row, reading: Reading) -> Iterator[Verdict]:
-    """A letter for each pair of the right solution and another one, and the letter that the right one had."""
+    """Read a letter for each pair of the right solution and another one, and the letter of the right one."""
     writers = row.texts("solution_reference")
     letters, right = row.get("score"), row.get("chosen_position")
     if not all(isinstance(own, list) and len(own) == len(writers) for own in (letters, right)):
         raise DataError(
-            f"{row.where}: 'score' and 'chosen_position' must hold a letter for each of the {len(writers)} pairs"
+            f"{row.where}: 'score' and 'chosen_position' must contain a letter for each of the {len(writers)} pairs"
         )
     if any(letter not in ("A", "B") for letter in right):
-        raise DataError(f"{row.where}: 'chosen_position' must hold 'A' or 'B' for each pair")
+        raise DataError(f"{row.where}: 'chosen_position' must contain 'A' or 'B' for each pair")
     for item in reading.index.by_prompt.get(row.text("problem"), []):
         winner = winner_of(item)
         others = [place for place in range(len(item.responses)) if place != winner]
@@ -131,13 +132,15 @@ def _verdicts(row: Row, reading: Reading) -> Iterator[Verdict]:
         return
     if near := reading.index.by_prompt.get(row.text("problem"), []):
         raise DataError(
-            f"{row.where}: its {len(writers)} pairs are with solutions by other models than the sources of the wrong "
-            f"answers of item {near[0].id}, which has the same problem: solutions are matched by these names"
+            f"{row.where}: the wrong solutions of its {count_of(len(writers), 'pair')} are by other models than the "
+            "wrong "
+            f"responses of item {near[0].id} with the same problem: correct the names, which match solutions to "
+            "responses"
         )
 
 
 def _steps(row: Row, reading: Reading) -> Iterator[Score]:
-    """A row a solution, with the scores of its steps; matched by the text, or by what kind of solution it is."""
+    """Read a row for a solution with the scores of its steps, matched by the text or by the kind of solution."""
     output, kind = row.get("output"), row.fields.get("solution_type")
     if not isinstance(output, dict) or not isinstance(output.get("step_scores"), list):
         raise row.wrong("output", "an object with a list in step_scores", output)
@@ -154,7 +157,10 @@ def _steps(row: Row, reading: Reading) -> Iterator[Score]:
         of_kind = [k for k, response in enumerate(item.responses) if ((response.gold or 0) > 0) == (kind == "chosen")]
         if len(of_kind) == 1:
             found = [(item, of_kind[0])]
-            reading.remark("the text is not that of the only solution of its problem and kind, which it is taken for")
+            reading.remark(
+                "the text differs from that of the only solution of its problem and kind, to which the scores are "
+                "assigned"
+            )
     if found:
         item, place = found[0]
         yield Score(item.id, place, of_steps(row, output["step_scores"], reading))
@@ -165,7 +171,7 @@ def _plain(text: str) -> str:
 
 
 def _states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """The problems and who wrote their solutions, the right one first; a problem that occurs twice once."""
+    """The problems and the writers of their solutions, the right one first; repeated problems once."""
     seen: set[str] = set()
     for row in rows:
         problem, writers = row.text("problem"), row.texts("solution_reference")

@@ -1,4 +1,4 @@
-"""Files of scores: our own, and what the references of several benchmarks write."""
+"""Files of scores: rmeval's own, and those of several benchmarks' reference implementations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.importers.formats.base import Form, Reading, Score, has, number, numbers
 from rmeval.importers.formats.index import agrees, place_holder
-from rmeval.messages import quoted, shortened
+from rmeval.messages import count_of, quoted, shortened
 from rmeval.types import Item
 
 __all__ = ["FORMS", "OTHER_TEXTS", "reward_bench_states", "rmb_item"]
@@ -29,7 +29,7 @@ PAIRS = (
     ("reward_chosen", "reward_rejected"),
     ("rewards_chosen", "rewards_rejected"),
 )
-"""Names of the scores of the better and of the worse answers."""
+"""Names of the scores of the better and of the worse responses."""
 
 
 def _of_pairs(columns: set[str]) -> tuple[str, str] | None:
@@ -37,7 +37,7 @@ def _of_pairs(columns: set[str]) -> tuple[str, str] | None:
 
 
 def _ours(row: Row, reading: Reading) -> Iterator[Score]:
-    """A row an answer: the item's id, and the answer's place in it or its text."""
+    """Read a row for a response: the item's id, and the response's position in it or its text."""
     item = reading.index.by_id.get(row.name("item_id"))
     if item is None:
         return
@@ -55,7 +55,7 @@ _PLACE = re.compile(r"\s*(\d{1,9})(\.0*)?\s*")
 
 
 def _place(row: Row, item: Item, text: str) -> int:
-    """The place of an answer from its text or, as in CSV, from the digits of its number."""
+    """The position of a response from its text or, as in CSV, from the digits of its number."""
     texts = [response.text for response in item.responses]
     digits = _PLACE.fullmatch(text)
     number = None if digits is None else int(digits[1])
@@ -64,22 +64,24 @@ def _place(row: Row, item: Item, text: str) -> int:
         return number if not named else named[0]
     if number is not None:
         raise DataError(
-            f"{row.where}: 'response' {quoted(text)} is the number of one answer of item {item.id} and the text of "
+            f"{row.where}: 'response' {quoted(text)} is the number of one response of item {item.id} and the text of "
             "another: give JSON Lines, with numbers that are not in quotes"
         )
     if len(named) != 1:
         raise DataError(
-            f"{row.where}: 'response' is the text of {len(named)} answers of item {item.id}: give its number, from 0 "
+            f"{row.where}: 'response' is the text of {len(named)} responses of item {item.id}: give its number, from 0 "
             f"to {len(texts) - 1}"
         )
     return named[0]
 
 
 def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
-    """The scores of the better and of the worse answers, one or a list of each."""
+    """Read the scores of the better and of the worse responses, one or a list of each."""
     columns = _of_pairs(set(row.fields))
     if columns is None:
-        raise DataError(f"{row.where}: this row has no scores of chosen and rejected answers, as the first one has")
+        raise DataError(
+            f"{row.where}: the row has no scores of chosen and rejected responses, unlike the first row: add them"
+        )
     parts = [*(row.optional_name(column) or "" for column in ("domain", "subset")), *_name_starts(reading.path)]
     item, by_texts = reading.index.find(row, parts)
     if item is None:
@@ -90,8 +92,8 @@ def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
     right = [place for place, response in enumerate(item.responses) if (response.gold or 0) > 0]
     if (len(chosen), len(rejected)) != (len(right), len(item.responses) - len(right)):
         raise DataError(
-            f"{row.where}: {len(chosen)} chosen and {len(rejected)} rejected scores for the "
-            f"{len(right)} chosen and {len(item.responses) - len(right)} rejected answers of item {item.id}"
+            f"{row.where}: the row has {len(chosen)} chosen and {len(rejected)} rejected scores, but item {item.id} "
+            f"has {len(right)} chosen and {len(item.responses) - len(right)} rejected responses: check -b and --data"
         )
     wrong = [place for place in range(len(item.responses)) if place not in right]
     _check_result(row, chosen, rejected, reading)
@@ -99,19 +101,19 @@ def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
         yield Score(item.id, place, score)
 
 
-OTHER_TEXTS = "the id is that of an item with other texts, and the texts are what is matched"
+OTHER_TEXTS = "the id belongs to an item with other texts, and the texts are used for matching"
 
 
 def _check_result(row: Row, chosen: Sequence[float], rejected: Sequence[float], reading: Reading) -> None:
-    """Remarks a result beside the scores that is not theirs."""
+    """Note a result in the row that contradicts its scores."""
     stated = next((row.fields[name] for name in ("is_correct", "results") if name in row.fields), None)
     single = len(chosen) == len(rejected) == 1
     if single and stated in (0, 1) and bool(stated) != (chosen[0] > rejected[0]):
-        reading.remark("the result that is stated is not that of the scores, which are taken")
+        reading.remark("the stated result contradicts the scores, and the scores are used")
 
 
 def _name_starts(path: Path) -> list[str]:
-    """What an RM-Bench result file's name may begin with: `safety-refuse` in `safety-refuse_filtered_model.json`."""
+    """Prefixes of the names of RM-Bench's result files: `safety-refuse` in `safety-refuse_filtered_model.json`."""
     return [path.name.partition("_")[0]]
 
 
@@ -125,7 +127,7 @@ def rmb_item(row: Row, reading: Reading) -> Item | None:
 
 
 def _rmb(row: Row, reading: Reading) -> Iterator[Score]:
-    """RMB's result file: the rewards of a pair."""
+    """Read RMB's result file: the rewards of a pair."""
     item = rmb_item(row, reading)
     if item is None:
         return
@@ -152,36 +154,36 @@ def _rmb_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
 
 
 def _reward_bench_2_item(row: Row, reading: Reading) -> Item | None:
-    """The item with a row's subset and id; where several rows or items have these, the one with the row's texts."""
+    """Find the item with a row's subset and id; if several rows or items have these, the one with the row's texts."""
     name = _name(row)
     near = [reading.index.by_id[own] for own in _repeats(name, reading) if own in reading.index.by_id]
     several = len(near) > 1 or reading.times(_name, name) > 1
     known = [agrees(row, item) for item in near]
     if True in known:
         if several:
-            reading.remark("the id occurs more than once in its subset, and the texts are what is matched")
+            reading.remark("the id occurs more than once in its subset, and the texts are used for matching")
         return near[known.index(True)]
     if (item := reading.index.with_texts(row)) is not None:
         reading.remark(OTHER_TEXTS)
         return item
     if False in known and "text" not in row.fields:
         raise DataError(
-            f"{row.where}: its texts are not those of item {name}, which has its id, nor of another item: the scores "
-            "are of other data"
+            f"{row.where}: its texts differ from those of item {name}, which has its id, and no other item has them: "
+            "check that -b and --data match the scores"
         )
     if near and several:
         reading.remark(
-            "the id occurs more than once in its subset, as files of RewardBench 2 are known to have it, and no text "
-            "shows which item is meant: left out"
+            "the id occurs more than once in its subset, as in some files of RewardBench 2, and no text identifies the "
+            "item: excluded"
         )
         return None
-    if False in known:  # A chat template may change texts.
-        reading.remark("the rendered texts do not hold those of the item, and the id is what is matched")
+    if False in known:  # A chat template may change the texts.
+        reading.remark("the rendered texts do not contain those of the item, and the id is used for matching")
     return near[0] if near else None
 
 
 def _repeats(name: str, reading: Reading) -> list[str]:
-    """The ids that items with one name in the data have."""
+    """The ids of the items with one name in the data."""
     return [name, *(f"{name}.{k}" for k in range(2, 1 + max(2, reading.times(_name, name))))]
 
 
@@ -190,30 +192,33 @@ def _name(row: Row) -> str:
 
 
 def _reward_bench_2(row: Row, reading: Reading) -> Iterator[Score]:
-    """A list of scores a row, of right answers first; its `results` are not those of Ties, and so left alone."""
+    """Read a list of scores for an item, right responses first; `results` are ignored, as they do not apply to Ties."""
     item = _reward_bench_2_item(row, reading)
     if item is None:
         return
     right = sum((response.gold or 0) > 0 for response in item.responses)
     if row.fields.get("num_correct", right) != right:
         raise DataError(
-            f"{row.where}: {shortened(row.fields['num_correct'])} right answers where item {item.id} has {right}: the "
-            "scores are of other data"
+            f"{row.where}: 'num_correct' is {shortened(row.fields['num_correct'])}, but item {item.id} has "
+            f"{count_of(right, 'right response')}: check that -b and --data match the scores"
         )
     scores = _samples(row, reading) if "full_scores" in row.fields else [(s, False) for s in numbers(row, "scores")]
     if len(scores) != len(item.responses):
-        raise DataError(f"{row.where}: {len(scores)} scores for the {len(item.responses)} answers of item {item.id}")
+        raise DataError(
+            f"{row.where}: the row has {count_of(len(scores), 'score')}, but item {item.id} has {len(item.responses)} "
+            "responses: check that -b and --data match the scores"
+        )
     for place, (score, refused) in enumerate(scores):
         yield Score(item.id, place, score, "refused" if refused else "error")
 
 
 def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
-    """The mean of an answer's sampled scores that are no errors, and whether it was refused."""
+    """The mean of a response's valid sampled scores, and the status."""
     scores, errors, refused = (row.fields.get(name) for name in ("full_scores", "full_errors", "refused"))
     if not isinstance(scores, list) or not all(isinstance(own, list) for own in scores):
-        raise row.wrong("full_scores", "a list of scores for each answer", scores)
+        raise row.wrong("full_scores", "a list of scores for each response", scores)
     if not isinstance(errors, list | None):
-        raise row.wrong("full_errors", "a list for each answer", errors)
+        raise row.wrong("full_errors", "a list for each response", errors)
     if not all(isinstance(mark, bool | None) for mark in (refused if isinstance(refused, list) else [refused])):
         raise row.wrong("refused", "true or false", refused)
     found = []
@@ -229,7 +234,7 @@ def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
         mean = math.fsum(known) / len(known) if known else math.nan
         found.append((mean, not known and bool(_at(refused, place) if isinstance(refused, list) else refused)))
     if missing:
-        reading.remark("some samples are errors, and the mean is of the others")
+        reading.remark("some samples are errors, and the mean excludes them")
     return found
 
 
@@ -242,15 +247,15 @@ def _is_error(mark: Any) -> bool:
 
 
 def _reward_bench_2_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """Items without texts: how many answers there are, and how many of them are right; none of an id that repeats."""
+    """Derive items without texts from the numbers of responses and of right ones; ids that repeat are excluded."""
     times = Counter(map(_name, rows))
     for row in (row for row in rows if times[_name(row)] == 1):
         scores = row.get("full_scores" if "full_scores" in row.fields else "scores")
         right = row.fields.get("num_correct", 1)
         if not isinstance(scores, list) or type(right) is not int or not 0 <= right <= len(scores):
             raise DataError(
-                f"{row.where}: there must be a list of scores, and in 'num_correct', if it is there, how many "
-                "are of right ones"
+                f"{row.where}: the row must have a list of scores, and in the optional 'num_correct' the number of "
+                "right responses"
             )
         answers = [place_holder(place) for place in range(len(scores))]
         prompt = f"(prompt of {_name(row)}, not in the file)"
@@ -259,7 +264,7 @@ def _reward_bench_2_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
 
 
 def reward_bench_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """Pairs without texts."""
+    """Derive pairs without texts."""
     for row in rows:
         own = {"subset": row.get("subset"), "id": row.get("id"), "prompt": f"(prompt of {_name(row)}, not in the file)"}
         yield Row(own | {"chosen": place_holder(0), "rejected": place_holder(1)}, row.where)

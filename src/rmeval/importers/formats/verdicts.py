@@ -31,12 +31,12 @@ from rmeval.types import Item
 __all__ = ["FORMS", "judged_by"]
 
 DECISIONS = {"A>B": 1.0, "B<A": 1.0, "B>A": 0.0, "A<B": 0.0, "A=B": 0.5, "B=A": 0.5}
-"""Whether the answer that is shown as A is preferred."""
-OTHER_LABEL = "the file has another label than the benchmark, whose label is taken"
+"""Labels, and whether they mean that response A is preferred."""
+OTHER_LABEL = "the file's label differs from the benchmark's, and the benchmark's is used"
 
 
 def judged_by(row: Row) -> str | None:
-    """The model that JudgeBench's outputs name in each judgment, and a judge's prompt; their files' names hold more."""
+    """The model that JudgeBench's outputs name in each judgment, with the judge's prompt."""
     try:
         name = row.fields["judgments"][0]["judgment"]["judge_model"]
     except (LookupError, TypeError):
@@ -48,7 +48,7 @@ def judged_by(row: Row) -> str | None:
 
 
 def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
-    """The decisions on a pair, or the scores of a reward model; the second judgment is of the swapped order."""
+    """Read the decisions on a pair, or a reward model's scores; the second judgment has the swapped order."""
     item = reading.index.by_id.get(row.name("pair_id"))
     if item is None:
         return
@@ -61,19 +61,21 @@ def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
     if (scores := _model_scores(row, 0)) is not None:
         swapped = _model_scores(row, 1)
         if swapped is not None and swapped[::-1] != scores:
-            reading.remark("the scores of the swapped order are others, and those of the first order are taken")
+            reading.remark("the scores of the two orders differ, and those of the first order are used")
         said = DECISIONS.get(str(judgments[0].get("decision")))
         if said is not None and not math.isnan(sum(scores)) and said != _preferred(*scores):
-            reading.remark("the decision is not that of the scores, which are taken")
+            reading.remark("the decision contradicts the scores, and the scores are used")
         for place, score in enumerate(scores):
             yield Score(item.id, place, score)
         return
     if not all("decision" in judgment for judgment in judgments):
-        raise DataError(f"{row.where}: these judgments hold neither scores of both answers nor a decision")
+        raise DataError(
+            f"{row.where}: the judgments contain neither scores of both responses nor a decision: add one of them"
+        )
     for order, judgment in enumerate(judgments):
         decision = judgment["decision"]
         prefers = DECISIONS.get(decision.replace(" ", "").replace(">>", ">"), math.nan) if decision else math.nan
-        # The judge saw B as A in the second one.
+        # In the second judgment, A and B are swapped.
         yield pair_verdict(item, order, 1 - order, order, prefers, True)
 
 
@@ -88,45 +90,48 @@ def _is_object(value: Any) -> bool:
 
 
 def _model_scores(row: Row, order: int) -> list[float] | None:
-    """The scores of A and B that a reward model's judgment holds, in the order in which they were shown."""
+    """The scores of A and B in a reward model's judgment, in the order of presentation."""
     try:
         said = row.fields["judgments"][order]
         scores = said["judgment"].get("scores")
-        # Forks rate both answers and decide, too: then the decision is the verdict, unless a reward model made it.
+        # Some forks have ratings and a decision: then the decision is the verdict, unless a reward model made it.
         if scores is None and row.fields.get("judge_name") == "reward_model":
             scores = [said["judgment"]["score_A"], said["judgment"]["score_B"]]
     except (AttributeError, LookupError, TypeError):
         return None
     if scores is not None and not (isinstance(scores, list) and len(scores) == 2):
-        raise DataError(f"{row.where}: 'scores' must hold two numbers, the scores of A and of B")
+        raise DataError(f"{row.where}: 'scores' must contain two numbers, the scores of A and of B")
     return None if scores is None else [number(row, score) for score in scores]
 
 
 def _check_pair(row: Row, item: Item, reading: Reading) -> None:
-    """Refuses texts that are not the item's; remarks a label that is not."""
+    """Raise an error for texts that differ from the item's; note a different label."""
     winner = winner_of(item)
     if len(item.responses) != 2 or winner is None:
-        raise DataError(f"{row.where}: one verdict for the {len(item.responses)} answers of item {item.id}")
+        raise DataError(
+            f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check -b "
+            "and --data"
+        )
     columns = ("question", "response_A", "response_B")
     texts = (question_of(item), *(response.text for response in item.responses))
     for column, text in zip(columns, texts, strict=True):
         own = row.fields.get(column)
         if own is not None and (not isinstance(own, str) or own.strip() != text.strip()):
             raise DataError(
-                f"{row.where}: its {column} is not that of item {item.id}, which has its pair_id: the verdicts are of "
-                "other data"
+                f"{row.where}: its {column} differs from that of item {item.id}, which has its pair_id: check that -b "
+                "and --data match the verdicts"
             )
     if row.fields.get("label") not in (None, ("A>B", "B>A")[winner]):
         reading.remark(OTHER_LABEL)
 
 
 def _as_they_are(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """Rows that repeat the benchmark's own columns."""
+    """The rows themselves, as they contain the benchmark's columns."""
     yield from rows
 
 
 def _answers_of(row: Row, prompt: str, columns: tuple[str, str], reading: Reading) -> tuple[Item, list[int]] | None:
-    """The item with the prompt and the two answers of a row, and the places of these in it."""
+    """Find the item with a row's prompt and two responses, and the positions of these in it."""
     texts = [row.text(column) for column in columns]
     item = reading.index.with_answers(row.text(prompt), texts)
     if item is None:
@@ -139,7 +144,7 @@ def _answers_of(row: Row, prompt: str, columns: tuple[str, str], reading: Readin
 
 
 def _llmbar(row: Row, reading: Reading) -> Iterator[Verdict]:
-    """The verdicts of the last entry of `results`; winners are outputs, whatever the order in which they were shown."""
+    """Read the verdicts of the last entry of `results`; winners are outputs, in any order of presentation."""
     found = _answers_of(row, "input", ("output_1", "output_2"), reading)
     if found is None:
         return
@@ -148,7 +153,7 @@ def _llmbar(row: Row, reading: Reading) -> Iterator[Verdict]:
     last = results[-1] if isinstance(results, list) and results else None
     keys = [f"swap = {swapped}" for swapped in (False, True)]
     if not isinstance(last, dict) or not any(isinstance(last.get(key), dict) for key in keys):
-        raise DataError(f"{row.where}: the last entry of 'results' must hold 'swap = False', 'swap = True' or both")
+        raise DataError(f"{row.where}: the last entry of 'results' must contain 'swap = False', 'swap = True' or both")
     for order, key in enumerate(keys):
         if isinstance(last.get(key), dict):
             prefers = _winner(last[key].get("winner"))
@@ -156,27 +161,26 @@ def _llmbar(row: Row, reading: Reading) -> Iterator[Verdict]:
 
 
 def _winner(value: Any) -> float:
-    """1 for the first answer, 0 for the second, 0.5 for a tie, NaN for anything else."""
+    """1 for the first response, 0 for the second, 0.5 for a tie, NaN for anything else."""
     text = str(value).strip().lower()
     return {"1": 1.0, "2": 0.0, "tie": 0.5, "equal": 0.5, "draw": 0.5}.get(text, math.nan)
 
 
 def _llmbar_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """The rows with their set, from a folder's name or a word of the file's name."""
+    """Yield the rows with their set, from a folder's name or a word of the file's name."""
     words = {*re.split(r"[-_ .]+", path.name), *(folder.name for folder in path.absolute().parents)}
     sets = [name for name in LLMBAR if name in words]
     for place, row in enumerate(rows):
         own = [row.fields["_part"]] if "_part" in row.fields else sets
         if len(own) != 1 or own[0] not in LLMBAR:
             raise DataError(
-                f"{path} does not say which set of LLMBar it is of: name the file or its folder after one of "
-                f"{', '.join(LLMBAR)}"
+                f"{path} does not name a set of LLMBar: name the file or its folder after one of {', '.join(LLMBAR)}"
             )
         yield Row(row.fields | {"_part": own[0], "_number": place}, row.where)
 
 
 def _run_bench(row: Row, reading: Reading) -> Iterator[Verdict]:
-    """Whether the judge was right, in the order as it stands and in the other (offsetbias, `run_bench.py`)."""
+    """Read whether the judge was right, in the original and in the swapped order (offsetbias, `run_bench.py`)."""
     found = _answers_of(row, "instruction", ("response1", "response2"), reading)
     if found is None:
         return
@@ -189,12 +193,12 @@ def _run_bench(row: Row, reading: Reading) -> Iterator[Verdict]:
             right = _run_bench_right(row, own, reading)
             said = str(own.get("prediction"))
             if order == 0 and said in ("1", "2") and (said == str(label)) != (right == 1.0):
-                reading.remark("prediction and label contradict is_correct, and is_correct is taken")
+                reading.remark("prediction and label contradict is_correct, and is_correct is used")
             yield pair_verdict(item, places[label - 1], places[2 - label], order, right, (order == 0) == (label == 1))
 
 
 def _run_bench_right(row: Row, result: Mapping[str, Any], reading: Reading) -> float:
-    """Whether a verdict is right, 0.5 for a tie; NaN for one that is wrong in the file and names no answer."""
+    """Whether a verdict is right, 0.5 for a tie; NaN for one that is wrong in the file but names no response."""
     right = result.get("is_correct")
     if right not in (0, 0.5, 1):
         raise DataError(f"{row.where}: 'is_correct' must be true or false, not {quoted(right)}")
@@ -202,12 +206,12 @@ def _run_bench_right(row: Row, result: Mapping[str, Any], reading: Reading) -> f
     if right or str(prediction).strip().lower() in ("1", "2", "a", "b"):
         return float(right)
     if _winner(prediction) == 0.5:
-        reading.remark("the file counts a tie as wrong, and so it is taken for a verdict that is missing")
+        reading.remark("the file counts a tie as wrong, and it is imported as a missing verdict")
     return math.nan
 
 
 def _run_bench_biases(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """Rows of EvalBiasBench, numbered within each bias."""
+    """Yield rows of EvalBiasBench, numbered within each bias."""
     seen: Counter[str] = Counter()
     for row in rows:
         bias = row.text("bias")
@@ -216,7 +220,7 @@ def _run_bench_biases(rows: Sequence[Row], path: Path) -> Iterator[Row]:
 
 
 def _run_bench_parts(columns: Callable[[Row], dict[str, Any]]) -> Callable[[Sequence[Row], Path], Iterator[Row]]:
-    """Rows in the columns of another benchmark, numbered within each part."""
+    """Yield rows in another benchmark's columns, numbered within each part."""
 
     def stated(rows: Sequence[Row], path: Path) -> Iterator[Row]:
         seen: Counter[str] = Counter()
@@ -242,7 +246,7 @@ def _as_hhh(row: Row) -> dict[str, Any]:
 
 
 def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
-    """Right or wrong, of RewardBench's generative script, which counts a verdict that it cannot read one half."""
+    """Read results of RewardBench's generative script, which counts an unreadable verdict one half."""
     item, by_texts = reading.index.find(row, [row.optional_name("subset") or ""])
     if item is None:
         return
@@ -251,25 +255,28 @@ def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
     value = row.get("results")
     right = float(value) if isinstance(value, bool) else number(row, value)
     if not math.isnan(right) and right not in (0.0, 0.5, 1.0):
-        raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a verdict that could not be read")
+        raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for an unreadable verdict")
     if right == 0.5:
         reading.remark(
-            "the file counts one half, as RewardBench's script does of a verdict that it cannot read; here there is "
-            "none (--rule half-failures@1 counts as the script does)"
+            "the file counts one half, as RewardBench's script does for an unreadable verdict, and it is imported as a "
+            "missing verdict (--rule half-failures@1 counts it one half)"
         )
     yield result_verdict(row, item, 0, math.nan if right == 0.5 else right, None)
 
 
 def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
-    """Whether RM-R1 was right on a pair of RMB, of which a list has several, with what it wrote."""
+    """Read whether RM-R1 was right on a pair of RMB (a list has several pairs), with its output."""
     item = rmb_item(row, reading)
     if item is None:
         return
     chosen, rejected = (_answer(row, side) for side in ("text_chosen", "text_rejected"))
     wrong = [k for k, response in enumerate(item.responses) if k and response.text.strip() == rejected]
     if item.responses[0].text.strip() != chosen or not wrong:
-        raise DataError(f"{row.where}: its texts are not answers of item {item.id}, which has its uid and category")
-    # A list may hold a text twice: each of its rows is about another one.
+        raise DataError(
+            f"{row.where}: its texts are not responses of item {item.id}, which has its uid and category: check -b and "
+            "--data"
+        )
+    # A list may contain a text twice: each row with it belongs to another response.
     place = next((k for k in wrong if not reading.again(f"{item.id} {k}")), wrong[0])
     swapped = row.fields.get(_SHUFFLED)
     if not isinstance(swapped, bool | None):
@@ -282,30 +289,30 @@ _SHUFFLED = "Is_Chosen_Answer_Shuffled_toPositionB"
 
 
 def _rm_r1_right(row: Row, swapped: Any, reading: Reading) -> float:
-    """The result, and NaN where RM-R1 counts as wrong what holds no verdict: no letter, or both."""
+    """The result, and NaN for an output without a verdict (no letter, or both), which RM-R1 counts as wrong."""
     value, text = row.get("results"), row.fields.get("answers")
     if value not in (0, 0.5, 1):
         raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a tie, not {quoted(value)}")
     if value == 0.5:
-        reading.remark("the file counts a tie one half (--rule shared-ties@1 counts it so, too)")
+        reading.remark("the file counts a tie one half (--rule shared-ties@1 does the same)")
         return 0.5
     if isinstance(text, str):
         letters = set(re.findall(r"\[\[([AB])\]\]", text))
         if len(letters) != 1:
             return float(value) or math.nan
         if isinstance(swapped, bool) and ((letters == {"B"}) == swapped) != bool(value):
-            reading.remark("the letter in the answer contradicts the result, and the result is taken")
+            reading.remark("the letter in the output contradicts the result, and the result is used")
     return float(value)
 
 
 def _answer(row: Row, column: str) -> str:
-    """The last message of a conversation, or a text."""
+    """The text of the last message of a conversation, or a text."""
     value = row.get(column)
     return plain(value[-1:] if isinstance(value, list) else value).strip()
 
 
 def _rm_r1_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """Pairs and lists in RMB's columns."""
+    """Yield pairs and lists in RMB's columns."""
     lists: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         uid = row.name("pair_uid" if "pair_uid" in row.fields else "bon_uid")

@@ -1,1 +1,1 @@
-"""The benchmarks' formulas: from evidence to outcomes, and from outcomes to records."""
+"""Formulas of the benchmarks: from evidence to outcomes, and from outcomes to records."""

@@ -1,4 +1,4 @@
-"""Records of numbers that are made of accuracies: value, interval and counts, given what each is made of."""
+"""Records of weighted sums of accuracies: value, interval and counts, given the composition of each."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def composed_records(
     weights: Mapping[Measure, float],
     intervals: bool = True,
 ) -> list[Record]:
-    """A record of each number that is a weighted sum of the accuracies of kinds of comparisons.
+    """Make a record of each number that is a weighted sum of the accuracies of kinds of comparisons.
 
-    A number in which each comparison counts alike has Wilson's interval; any other that of the bootstrap over problems,
-    see `Contested.replicates`.
+    A number in which every comparison has the same weight gets Wilson's interval; every other number gets the interval
+    of a bootstrap over problems, see `PairedOutcomes.replicates`.
 
     Args:
         benchmark: Benchmark id.
-        found: Who won what.
-        composition: What the numbers are made of, given how many comparisons there are of each kind.
+        found: The outcomes.
+        composition: Computes the compositions from the number of comparisons of each kind.
         rule: The score rule of the outcomes.
         formula: Name and version of each number's formula.
-        weights: Weights of numbers in the averages above them; of others it is their number of items.
+        weights: Weights of numbers in the averages above them; by default their number of items.
         intervals: Whether to compute confidence intervals.
     """
     paired = PairedOutcomes.of([found])
@@ -53,7 +53,7 @@ def composed_records(
         value = float(paired.means[0] @ share)
         interval: tuple[tuple[float, float] | None, str | None] = (None, None)
         if _is_proportion(part, shares, paired.counts):
-            # Not as a sum of shares, which rounds: a share of comparisons is one division.
+            # A sum of shares would round; a share of comparisons is one division.
             value = float(np.nanmean(part.credit))
             interval = wilson(part.credit, part.cluster[part.item])
         elif intervals:
@@ -68,10 +68,10 @@ def composed_records(
 
 
 def _is_proportion(part: Outcomes, shares: Shares, counts: Counts) -> bool:
-    """Whether each comparison counts alike, and is won or lost."""
+    """Whether every comparison has the same weight and is either won or lost."""
     total = sum(counts[name] for name in shares)
     alike = all(abs(share * total - counts[name]) < 1e-9 * total for name, share in shares.items())
-    # Ties may share a win; any other credit is no win or loss, as one over a rank.
+    # Ties may share a win; any other credit, such as one over a rank, is neither a win nor a loss.
     decided = part.credit[~np.isnan(part.credit) & ~part.tied]
     return alike and _between_0_and_1(part) and bool(np.isin(decided, (0.0, 1.0)).all())
 

@@ -1,4 +1,4 @@
-"""How good the answer is that a reward model likes best among k, and how well its scores tell right from wrong."""
+"""Best-of-k: quality of the response with the highest score among k, and how well scores separate right from wrong."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _BLOCK = 4_000_000
 
 
 def best_of_k(scores: FloatArray, quality: FloatArray) -> FloatArray:
-    """Expected quality of the answer with the highest score among k that are drawn at random without replacement.
+    """Expected quality of the response with the highest score among k drawn at random without replacement.
 
-    With answers in order of their scores, the one at place r (from 0) of n is the best of k with the chance
-    C(r, k-1) / C(n, k); of equal scores each is as likely to be taken. That is what the first maximum gives on average
-    over all orders of the answers, so that nothing has to be drawn. With the quality itself for scores, it is the best
-    that any reward model could do.
+    With the responses sorted by score, the one at place r (from 0) of n is the best of k with the probability C(r, k-1)
+    / C(n, k); equal scores share the probability. This equals the average over all orders of the responses of taking
+    the first maximum, so nothing is sampled. With the quality itself as scores, it is the upper limit for any reward
+    model.
 
     Args:
         scores: float64[items, n], without NaN.
@@ -48,9 +48,9 @@ def best_of_k(scores: FloatArray, quality: FloatArray) -> FloatArray:
 
 
 def scaled(scores: FloatArray) -> FloatArray:
-    """Scores of float64[items, n] moved to 0 to 1 within each item; one half where all are equal.
+    """Scale scores float64[items, n] to 0 to 1 within each item; one half where all are equal.
 
-    What is missing or infinite counts as the lowest or highest finite score of its item.
+    A missing or infinite score counts as the lowest or highest finite score of its item.
     """
     finite = np.isfinite(scores)
     low = np.where(finite, scores, np.inf).min(axis=1, keepdims=True)
@@ -62,10 +62,10 @@ def scaled(scores: FloatArray) -> FloatArray:
 
 
 def pooled_auc(scores: FloatArray, right: Mask) -> float:
-    """Area under the ROC curve: the chance that a right answer scores above a wrong one, ties one half.
+    """Area under the ROC curve: the probability that a right response scores above a wrong one, ties one half.
 
-    Mann and Whitney's U by the number of pairs (Bamber 1975, J. Math. Psychol. 12:387), over the answers of all items
-    together. NaN where all are right or all wrong.
+    Mann and Whitney's U by the number of pairs (Bamber 1975, J. Math. Psychol. 12:387), over the responses of all items
+    together. NaN where all are right or all are wrong.
     """
     wrong = np.sort(scores[~right])
     if not len(wrong) or len(wrong) == scores.size:
@@ -79,7 +79,8 @@ def _auc_replicates(
 ) -> tuple[float, FloatArray]:
     """The area, and float64[replicates] over resampled clusters, given int64[items], numbered without gaps.
 
-    A right answer of one cluster and a wrong one of another are a pair as often as one is drawn times the other.
+    A right response of one cluster and a wrong one of another count as many pairs as the product of how often each
+    cluster is drawn.
     """
     clusters = int(cluster.max()) + 1
     owner = np.repeat(cluster, scores.shape[1])
@@ -103,7 +104,7 @@ def _auc_replicates(
 
 
 class _Answers(NamedTuple):
-    """The items of a subset that count: their positions, and float64[items, n] of their answers."""
+    """The positions of the items of a subset that count, and float64[items, n] with a row for each."""
 
     items: IntArray
     scores: FloatArray
@@ -130,34 +131,34 @@ def curve_records(
     shown: Sequence[int],
     intervals: bool = True,
 ) -> Iterator[Record]:
-    """What picking the answer with the highest score gives: best-of-K curves (Frick et al. 2024, arXiv 2410.14872).
+    """Quality of the response with the highest score: best-of-K curves (Frick et al. 2024, arXiv 2410.14872).
 
     The numbers are those of a port of PPE's scorer (`_ppe_correctness_metrics` of `jev_eval/report.py` in
-    goya4140/jev-reward-model-evaluation), but that it draws 100 orders of the answers, and has the noise of single
-    orders in `max_score` and `loss`: here they are of the mean over all orders. The curve is the mean over items of
-    `best_of_k`, the ideal curve that of the quality itself.
+    goya4140/jev-reward-model-evaluation), with one difference: the port draws 100 orders of the responses, so its
+    `max_score` and `loss` contain the noise of single orders; here they are computed from the mean over all orders. The
+    curve is the mean of `best_of_k` over items; the ideal curve uses the quality itself as scores.
 
     * `best_of_K` for each K of `shown`: the curve at K;
-    * `end_score`: the curve at its end, where K is the number of answers;
-    * `max_score`: its maximum; where that is above the end, more answers make the pick worse;
+    * `end_score`: the curve at its end, where K is the number of responses;
+    * `max_score`: its maximum; where that is above the end, more responses make the selected one worse;
     * `loss`: the mean over K of the squared distance to the ideal curve; lower is better;
-    * `auc`: `pooled_auc` of the scores as `scaled` makes them, of answers that are right (above one half) or wrong.
+    * `auc`: `pooled_auc` of the scores from `scaled`; a response is right if its quality is above one half.
 
-    A missing score is never the highest, and an item without any gets the quality of its worst answer, where the rule
-    counts failures as losses; else such items are left out. Problems are resampled whole. The number on `all` is the
-    plain mean over the subsets, if there are items of each.
+    A missing score is never the highest. An item without any score gets the quality of its worst response if the rule
+    counts failures as losses; otherwise it is excluded. Whole problems are resampled. The number on `all` is the
+    unweighted mean over the subsets, if each has items.
 
     Args:
         benchmark: Benchmark id.
-        rule: How failures count; equal scores are shared by all rules.
-        items: The items, whose answers all have gold, and those of a subset as many answers.
-        evidence: What the reward model said.
+        rule: The score rule, for failures; under every rule equal scores share.
+        items: The items; all their responses have gold, and items of a subset have equally many.
+        evidence: The reward model's evidence.
         subsets: The subsets, in order.
-        shown: Numbers of answers to show the curve at.
+        shown: Numbers of responses K at which to report the curve.
         intervals: Whether to compute confidence intervals.
 
     Yields:
-        The records by subset, then those on `all`; none without any score, as of a model that only compares.
+        The records by subset, then those on `all`; nothing for a model without scores, such as one that only compares.
     """
     if np.isnan(evidence.scores).all():
         return
@@ -176,7 +177,7 @@ def curve_records(
     if len(parts) == len(subsets):
         values = {metric: float(np.mean([one[0][metric] for one in numbers])) for metric in numbers[0][0]}
         spread = {metric: np.mean([one[1][metric] for one in numbers], axis=0) for metric in numbers[0][1]}
-        # As many problems as would give the variance of a mean of parts with so many problems each.
+        # The number of problems that gives a mean the variance of this mean of parts.
         clusters.append(int(len(parts) ** 2 / sum(1 / count for count in clusters)))
         scopes.append(("all", counted))
         numbers.append((values, spread))
@@ -191,7 +192,7 @@ def curve_records(
 def _numbers(
     own: _Answers, cluster: IntArray, shown: Sequence[int], random: np.random.Generator | None
 ) -> tuple[dict[str, float], dict[str, FloatArray]]:
-    """A subset's numbers by metric, and over resampled problems where there is a source of draws."""
+    """A subset's numbers by metric, and over resampled problems if a generator is given."""
     size = own.scores.shape[1]
     picked = best_of_k(np.where(np.isnan(own.scores), -np.inf, own.scores), own.quality)
     nothing = np.isnan(own.scores).all(axis=1)
@@ -207,7 +208,7 @@ def _numbers(
 
 
 def _of_curves(curves: FloatArray, size: int, shown: Sequence[int]) -> dict[str, FloatArray]:
-    """Numbers of float64[..., 2 size]: a curve, then the ideal one."""
+    """The numbers of float64[..., 2 size], which holds a curve and then the ideal curve."""
     curve, ideal = curves[:, :size], curves[:, size:]
     found = {f"best_of_{k}": curve[:, k - 1] for k in shown if k < size}
     found |= {"end_score": curve[:, -1], "max_score": curve.max(axis=1), "loss": ((ideal - curve) ** 2).mean(axis=1)}
@@ -215,7 +216,7 @@ def _of_curves(curves: FloatArray, size: int, shown: Sequence[int]) -> dict[str,
 
 
 def _counted(items: ItemTable, parts: Iterable[_Answers]) -> Outcomes:
-    """One entry an item that counts, for the counts of a record; tied where right and wrong answers share the top."""
+    """Outcomes with one entry for each item that counts; tied if right and wrong responses share the top score."""
     kept, tied, failed = (np.zeros(len(items), bool) for _ in range(3))
     for own in parts:
         scores = np.where(np.isnan(own.scores), -np.inf, own.scores)

@@ -1,4 +1,4 @@
-"""M-RewardBench: RewardBench's sections in each language, and their means (Gureja et al. 2025, arXiv 2410.15522)."""
+"""M-RewardBench: RewardBench's sections in each language and their means (Gureja et al. 2025, arXiv 2410.15522)."""
 
 from __future__ import annotations
 
@@ -26,20 +26,23 @@ WEIGHTS = EXAMPLE_COUNTS | {
     "donotanswer": 135,
     "hep-python": 163,
 }
-"""Weights of the subsets (`EXAMPLE_COUNTS` in `analysis/plot_utils.py` of the reference): their numbers of items in a
-language, but 983 for the 447 of math-prm, to weigh as much as code."""
+"""Weights of the subsets (`EXAMPLE_COUNTS` in `analysis/plot_utils.py` of the reference).
+
+They are the numbers of items in a language; math-prm has 983 instead of 447, the weight of code.
+"""
 
 
 def language_composition(counts: Counts, languages: Sequence[str]) -> Composition:
-    """What sections, languages and their means are made of (`get_scores` in `analysis/plot_utils.py`, and table 2).
+    """Compositions of sections, languages and their means (`get_scores` in `analysis/plot_utils.py`, and table 2).
 
     Args:
         counts: Number of comparisons of each kind; subsets are named `<language>/<subset of RewardBench>`.
-        languages: The languages that means are over; one is absent unless all of them have the number.
+        languages: The languages of the means; a mean is absent unless every language has the number.
 
     Returns:
-        `overall` and `section`, the means over languages; `language` of each, the mean of its four sections, and those
-        as `category` in the scopes `<language>/<section>`; and accuracies by subset where there is one language only.
+        `overall` and `section`, the means over languages; `language`, the mean of the four sections of each language,
+        and these sections as `category` with the scope `<language>/<section>`; with a single language also the
+        accuracies by subset.
     """
     own = {language: _within(language, counts) for language in languages}
     found: dict[Measure, Shares] = {}
@@ -57,7 +60,7 @@ def language_composition(counts: Counts, languages: Sequence[str]) -> Compositio
 
 
 def _within(language: str, counts: Counts) -> Composition:
-    """What the numbers of one language are made of, by their names in RewardBench."""
+    """The compositions of one language's numbers, by their names in RewardBench."""
     start = f"{language}/"
     inner = {(name.removeprefix(start), tag): n for (name, tag), n in counts.items() if name.startswith(start)}
     return {

@@ -1,4 +1,4 @@
-"""Does a reward model rank the models that wrote the answers as people do? The rankings of PPE (arXiv 2410.14872)."""
+"""PPE's rankings: whether a reward model ranks the models that wrote the responses as people do (arXiv 2410.14872)."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ __all__ = [
 
 METRICS = ("row_pearson", "spearman", "kendall", "confidence_agreement", "separability", "brier")
 REPLICATES = 1000
-"""Resamples of the battles; as many as goya4140/jev-reward-model-evaluation says that PPE takes."""
+"""Resamples of the battles: the number that goya4140/jev-reward-model-evaluation states for PPE."""
 METHOD = f"cluster-bootstrap({REPLICATES} replicates, centred on the value, expanded percentile, seed 0)"
 _BLOCK = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Battles:
-    """Pairs of answers by two named models, as people and as a reward model decided them.
+    """Battles: pairs of responses by two named models, with the decisions of people and of a reward model.
 
     Attributes:
         names: The models.
-        first: int64[n], position of the first answer's model in `names`.
-        second: int64[n], of the second answer's; never the same.
-        human: float64[n]: 1 where people preferred the first answer, 0 the second, 0.5 neither.
-        judged: float64[n]: the same by the reward model; NaN where a score is missing.
+        first: int64[n], position of the first response's model in `names`.
+        second: int64[n], position of the second response's model; never the same as `first`.
+        human: float64[n]: 1 where people preferred the first response, 0 for the second, 0.5 for neither.
+        judged: float64[n]: the same for the reward model; NaN where a score is missing.
         item: int64[n], position of the item.
     """
 
@@ -58,7 +58,7 @@ class Battles:
 
 
 def battles_of(items: ItemTable, evidence: EvidenceTable) -> Battles:
-    """The battles of items with two answers whose `Response.source` differ, and one comparison between them."""
+    """The battles of items with two responses from different sources and one comparison between them."""
     names: dict[str, int] = {}
     found: list[tuple[IntArray, FloatArray]] = []
     for (sides, winner), positions in items.by(
@@ -80,7 +80,7 @@ def battles_of(items: ItemTable, evidence: EvidenceTable) -> Battles:
     item, first, second = columns[:, order].astype(np.int64)
     begin = items.offsets[item]
     one, other = evidence.scores[begin], evidence.scores[begin + 1]
-    # Comparing, not subtracting: two infinities must decide as `>` decides.
+    # Compare instead of subtract: for two infinities the result must be that of `>`.
     judged = np.where(one > other, 1.0, np.where(one < other, 0.0, 0.5))
     judged[np.isnan(one) | np.isnan(other)] = np.nan
     for place, position in enumerate(item.tolist()) if evidence.beats else ():
@@ -97,9 +97,9 @@ class _Wins(NamedTuple):
 
 
 def _wins(battles: Battles, cluster: Codes | IntArray, draws: IntArray) -> _Wins:
-    """The tables of wins, with each cluster counted as often as int64[resamples, clusters] says."""
+    """The tables of wins, with each cluster counted as often as in int64[resamples, clusters]."""
     models = len(battles.names)
-    # One count for each two models and what people and the reward model made of them; the last is for missing scores.
+    # One count for each pair of models, human decision and model decision; the last decision stands for missing scores.
     judged = np.where(np.isnan(battles.judged), 3, 2 * battles.judged)
     cell = ((battles.first * models + battles.second) * 3 + (2 * battles.human).astype(int)) * 4 + judged.astype(int)
     counts = np.stack([np.bincount(cell, row[cluster].astype(float), models * models * 12) for row in draws])
@@ -114,14 +114,14 @@ def _wins(battles: Battles, cluster: Codes | IntArray, draws: IntArray) -> _Wins
 def row_pearson(human: FloatArray, judged: FloatArray) -> FloatArray:
     """Row-wise Pearson correlation of win rates, named by Frick et al. 2024 (arXiv 2410.14872).
 
-    As a port of PPE's scorer has it (`_ppe_ranking_metrics` of `jev_eval/report.py` in
-    goya4140/jev-reward-model-evaluation): for each model, Pearson's correlation of its win rates against each other
-    model by people with those by the reward model, and the mean of these. A draw is half a win; pairs that never met,
-    and rows without variance, are left out.
+    The definition is that of a port of PPE's scorer (`_ppe_ranking_metrics` of `jev_eval/report.py` in
+    goya4140/jev-reward-model-evaluation): for each model, Pearson's correlation between its win rates against the other
+    models according to people and according to the reward model; the result is the mean. A draw is half a win; pairs
+    without battles and rows without variance are excluded.
 
     Args:
         human: float64[..., models, models], wins of the row against the column.
-        judged: The same by the reward model.
+        judged: The same for the reward model.
 
     Returns:
         float64[...], NaN where no row is left.
@@ -139,13 +139,14 @@ def row_pearson(human: FloatArray, judged: FloatArray) -> FloatArray:
 
 
 def separated(ratings: FloatArray) -> FloatArray:
-    """Which models are told apart: their 95% intervals do not touch (Li et al. 2024, arXiv 2406.11939, section 3).
+    """Which models are separated: their 95% intervals do not overlap (Li et al. 2024, arXiv 2406.11939, section 3).
 
     Args:
         ratings: float64[replicates, models], ratings over resampled battles.
 
     Returns:
-        float64[models, models]: 1 where the row is surely above the column, -1 where below, 0 where neither is sure.
+        float64[models, models]: 1 where the row is above the column, -1 where it is below, 0 where the intervals
+        overlap.
     """
     low, high = np.quantile(ratings, [0.025, 0.975], axis=0)
     above = (low[:, None] > high[None, :]).astype(float)
@@ -156,10 +157,10 @@ def separated(ratings: FloatArray) -> FloatArray:
 def confidence_agreement(human: FloatArray, judged: FloatArray) -> float:
     """Agreement with confidence (Li et al. 2024, arXiv 2406.11939, section 3), of two tables from `separated`.
 
-    A pair of models counts 1 where both tell the two apart in the same order, -1 in opposite orders, 0 where only
-    people do. The mean is over the pairs that people tell apart, which is inferred: all 29 numbers that PPE's authors
-    published (LMArena's blog, 20 October 2024) are whole 132nds, and none is a whole 190th, of the pairs of their 20
-    models. NaN where people tell none apart.
+    A pair of models counts 1 where both tables separate it in the same order, -1 in opposite orders, 0 where only
+    people's votes separate it. The mean is over the pairs that people's votes separate. That choice is inferred: all 29
+    numbers that PPE's authors published (LMArena's blog, 20 October 2024) are whole 132nds, and none is a whole 190th,
+    of the pairs of their 20 models. NaN where people's votes separate no pair.
     """
     pairs = np.triu_indices(len(human), 1)
     sure = human[pairs] != 0
@@ -170,12 +171,12 @@ def brier_score(human: FloatArray, ratings: FloatArray) -> float:
     """The pair rank Brier score (Li et al. 2024, arXiv 2406.11939, section 3); lower is better.
 
     The reward model's forecast that one model is above another is Phi(mean / deviation) of the difference of their
-    ratings over resampled battles; what happened is their order by the ratings that people's votes give (one half
-    where those are equal). The mean squared error over all pairs of models (Brier 1950, Mon. Weather Rev. 78:1).
+    ratings over resampled battles; the outcome is their order by the ratings from people's votes (one half where those
+    are equal). The mean squared error over all pairs of models (Brier 1950, Mon. Weather Rev. 78:1).
 
     Args:
         human: float64[models], ratings by people's votes.
-        ratings: float64[replicates, models], ratings by the reward model's.
+        ratings: float64[replicates, models], ratings by the reward model's decisions.
     """
     one, other = np.triu_indices(len(human), 1)
     apart = ratings[:, one] - ratings[:, other]
@@ -189,25 +190,25 @@ def brier_score(human: FloatArray, ratings: FloatArray) -> float:
 def ranking_records(
     benchmark: str, rule: ScoreRule, items: ItemTable, evidence: EvidenceTable, formula: str, intervals: bool = True
 ) -> Iterator[Record]:
-    """A record of each of `METRICS`: rankings of the models that wrote the answers, by people and by a reward model.
+    """Make the records of `METRICS`: people's and a reward model's rankings of the models that wrote the responses.
 
-    All battles count, human ties too; equal scores are a draw. A battle without a score is a draw where the rule
-    counts failures as losses, as it says nothing of either model, and else is left out of the reward model's ranking.
-    With a reward model that tells no models apart all correlations are 0.
-    Ratings are Bradley and Terry's, see `bradley_terry`. Problems are resampled whole; `confidence_agreement`,
-    `separability` (the share of pairs of models that the reward model tells apart, by `separated`) and `brier` are made
-    of the resamples and have no interval of their own.
+    All battles count, human ties too; equal scores are a draw. A battle without a score favours neither model: it is a
+    draw if the rule counts failures as losses, and otherwise excluded from the reward model's ranking. If the reward
+    model ranks all models equally, all correlations are 0. Ratings are Bradley and Terry's, see `bradley_terry`. Whole
+    problems are resampled. `confidence_agreement`, `separability` (the share of pairs of models that `separated`
+    reports for the reward model) and `brier` are computed from the resamples and have no interval.
 
     Args:
         benchmark: Benchmark id.
-        rule: How failures count.
+        rule: The score rule, for failures.
         items: The items.
-        evidence: What the reward model said.
-        formula: What a formula's name begins with; the metric and a version follow.
+        evidence: The reward model's evidence.
+        formula: Prefix of the formulas' names; the metric and a version follow.
         intervals: Whether to compute confidence intervals.
 
     Yields:
-        The records that can be computed; none of fewer than three models, or where people tell none apart.
+        The records that can be computed; none for fewer than three models, or if people's votes rank all models
+        equally.
     """
     battles = battles_of(items, evidence)
     if len(battles.names) < 3 or np.isnan(battles.judged).all():
@@ -245,17 +246,17 @@ def ranking_records(
 
 
 def _centred(value: float, replicates: FloatArray) -> FloatArray:
-    """Correlations over resamples, shifted so that their mean is the value; they stay within -1 and 1.
+    """Correlations over resamples, shifted so that their mean is the value and clipped to -1 and 1.
 
-    A resample repeats battles, and so knows less of both rankings than all of them do: its correlations are lower. Only
-    their spread says how far the value would be from itself with as many other battles.
+    A resample repeats battles and so contains less information about both rankings: its correlations are lower. Only
+    their spread estimates how much the value varies between samples of battles.
     """
     found: FloatArray = np.clip(replicates + (value - replicates.mean()), -1.0, 1.0)
     return found
 
 
 class _Replicates(NamedTuple):
-    """Over resampled problems: float64[replicates, models] twice, and float64[replicates]."""
+    """Ratings by people and by the model, float64[replicates, models], and correlations, float64[replicates]."""
 
     human: FloatArray
     judged: FloatArray
@@ -263,7 +264,7 @@ class _Replicates(NamedTuple):
 
 
 def _replicates(battles: Battles, cluster: Codes | IntArray, clusters: int) -> _Replicates:
-    """Ratings and row-wise correlations over resampled problems, some at a time."""
+    """Ratings and row-wise correlations over resampled problems, in blocks."""
     random = bootstrap_random()
     block = max(1, _BLOCK // max(len(battles.first), 12 * len(battles.names) ** 2))
     found = []
@@ -276,7 +277,7 @@ def _replicates(battles: Battles, cluster: Codes | IntArray, clusters: int) -> _
 
 
 def _counted(items: ItemTable, battles: Battles) -> Outcomes:
-    """One entry a battle, for the counts of a record."""
+    """Outcomes with one entry for each battle, for a record's counts."""
     held = np.zeros(len(items), bool)
     held[battles.item] = True
     every = Outcomes(

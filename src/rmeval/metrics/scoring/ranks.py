@@ -1,4 +1,4 @@
-"""The rank of the right answer among several."""
+"""The rank of the right response among several."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ RECIPROCAL = "reciprocal-rank"
 
 
 def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule) -> Outcomes:
-    """One over the rank of the winner, of each item's first comparison; their mean is the mean reciprocal rank.
+    """Reciprocal rank of the winner of each item's first comparison; their mean is the mean reciprocal rank.
 
-    The rank is one more than the number of members that are not below the winner, so that equal scores count against
-    it (`_calculate_MRR` in `src/evaluation/eval.py` of RewardMATH); where the rule shares ties it is the mean over
-    all orders of those. Of a model that compares answers, members that the winner is not preferred to are above it.
+    The rank is one more than the number of members that are not below the winner, so equal scores count against the
+    winner (`_calculate_MRR` in `src/evaluation/eval.py` of RewardMATH); if the rule shares ties, the credit is the mean
+    over all orders of the tied members. For a model that compares responses, a member ranks above the winner if the
+    model does not prefer the winner to it.
 
     Args:
         items: The items.
-        evidence: What the model said.
-        rule: How ties and failures count.
+        evidence: The model's evidence.
+        rule: The score rule.
 
     Returns:
-        A comparison an item, with the tag `RECIPROCAL`.
+        One comparison for each item, with the tag `RECIPROCAL`.
     """
     credit = np.full(len(items), np.nan)
     tied = np.zeros(len(items), bool)
@@ -37,7 +38,8 @@ def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule)
             winning, against = sides(evidence, positions, decided[0].members, decided[0].gold)
             known = ~(np.isnan(winning) | np.isnan(against)).any(axis=1)
             above, equal = (winning < against).sum(axis=1), (winning == against).sum(axis=1)
-            # The mean of 1/rank over all orders of those that are equal, where ties are shared; else the last of these.
+            # If the rule shares ties, the mean of 1/rank over all orders of the equal members; else 1/rank for the last
+            # of them.
             orders = [
                 np.mean(1 / np.arange(1 + a, 2 + a + e)) if rule.tie == "share" else 1 / (1 + a + e)
                 for a, e in zip(above.tolist(), equal.tolist(), strict=True)
@@ -54,15 +56,15 @@ def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule)
 
 
 def pairs_with_winner(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule) -> Outcomes:
-    """Each item's winner against each other answer, as a comparison of its own, of each item's first comparison.
+    """Split each item's first comparison into pairs: the winner against each other member.
 
     Args:
         items: The items.
-        evidence: What the model said.
-        rule: How ties and failures count.
+        evidence: The model's evidence.
+        rule: The score rule.
 
     Returns:
-        As many comparisons an item as its first comparison has members besides the winner, with the tag `pair`.
+        One comparison for each member besides the winner, with the tag `pair`.
     """
     parts: list[tuple[Codes, FloatArray]] = []
     for comparisons, positions in items.by_comparisons():

@@ -72,13 +72,13 @@ EXAMPLE_COUNTS: dict[str, int] = {
     "hep-python": 164,
     "hep-rust": 164,
 }
-"""Weights of the subsets: their numbers of prompts, but 984 for the 447 of math-prm, to weigh as much as code."""
+"""Weights of the subsets: their numbers of prompts; math-prm has 984 instead of 447, the weight of code."""
 
 
 PRIOR_SETS = ("anthropic_helpful", "anthropic_hhh", "shp", "summarize")
-"""What the prior is the mean of (`analysis/get_benchmark_results.py` of the reference), of preference-test-sets."""
+"""The sets of preference-test-sets whose mean is the prior (`analysis/get_benchmark_results.py` of the reference)."""
 PRIOR_WEIGHT = 0.5
-"""Weight of the prior beside the four sections' 1 each (section 4.1; the reference's weights 2, 2, 2, 2, 1)."""
+"""Weight of the prior; the four sections have 1 each (section 4.1; the reference's weights 2, 2, 2, 2, 1)."""
 
 
 _CODE = tuple(name for name in EXAMPLE_COUNTS if name.startswith("hep-"))
@@ -115,19 +115,22 @@ ANALYSES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
 }
-"""Subsets that are looked at side by side: refusals, LLMBar's two kinds, maths against code; and the reference's
-categories of length (`LENGTH_CATEGORIES` of its `analysis/constants.py`): which answer tends to be the longer one."""
+"""Groups of subsets to compare: refusals, LLMBar's two kinds, maths against code, and categories of length.
+
+The categories of length are the reference's (`LENGTH_CATEGORIES` of its `analysis/constants.py`): which response tends
+to be longer.
+"""
 
 
 def section_scores(accuracy: Mapping[str, float | FloatArray]) -> dict[str, float | FloatArray]:
-    """Averages subsets into sections, weighted by `EXAMPLE_COUNTS` (`calculate_scores_per_section` of the reference).
+    """Average subsets into sections, weighted by `EXAMPLE_COUNTS` (`calculate_scores_per_section` of the reference).
 
     Args:
         accuracy: Accuracy by subset; numbers, or arrays of one shape.
 
     Returns:
-        Score by section. A section none of whose subsets is there is absent; the reference gives it 0, which would
-        read as a model that is always wrong.
+        Score by section. A section without any of its subsets is absent; the reference gives it 0, which would look
+        like a model that is always wrong.
     """
     scores: dict[str, float | FloatArray] = {}
     for section, subsets in SECTIONS.items():
@@ -139,14 +142,14 @@ def section_scores(accuracy: Mapping[str, float | FloatArray]) -> dict[str, floa
 
 
 def overall(sections: Mapping[str, float | FloatArray]) -> float | FloatArray | None:
-    """The mean of the four sections (section 4.1, without prior sets); None unless all four are there."""
+    """The mean of the four sections (section 4.1, without prior sets); None unless all four exist."""
     if set(sections) != set(SECTIONS):
         return None
     return sum((sections[section] for section in SECTIONS), start=0.0) / len(SECTIONS)
 
 
 def prior_score(accuracy: Mapping[str, float | FloatArray]) -> float | FloatArray | None:
-    """The mean of the four prior sets (`get_average_over_rewardbench` of the reference); None unless all are there."""
+    """The mean of the four prior sets (`get_average_over_rewardbench` of the reference); None unless all exist."""
     if not set(PRIOR_SETS) <= set(accuracy):
         return None
     return sum((accuracy[name] for name in PRIOR_SETS), start=0.0) / len(PRIOR_SETS)
@@ -158,14 +161,14 @@ def overall_with_prior(
     """RewardBench's score with prior sets: (sum of the four sections + 0.5 prior) / 4.5 (section 4.1).
 
     The leaderboard (`get_average_over_rewardbench` of the reference) uses it for models that have a prior and `overall`
-    for those that have none: its scores are of two kinds, which do not compare.
+    for those without: its column mixes two formulas, whose values are not comparable.
 
     Args:
         sections: Score by section, of a run of reward-bench.
         prior: The model's `average` of `prior` in a run of preference-test-sets.
 
     Returns:
-        None unless all four sections and the prior are there: a mean of less is another number.
+        None unless all four sections and the prior exist.
     """
     if set(sections) != set(SECTIONS) or prior is None:
         return None
@@ -174,9 +177,9 @@ def overall_with_prior(
 
 
 def record_with_prior(four: Record, prior: Record) -> Record:
-    """RewardBench's score with prior sets, of a model's runs on both: (4 x overall + prior / 2) / 4.5.
+    """RewardBench's score with prior sets, from a model's runs on both: (4 x overall + prior / 2) / 4.5.
 
-    The two share no items; the interval is made of theirs by `combined_interval`.
+    The two share no items; `combined_interval` computes the interval from theirs.
 
     Args:
         four: The overall of `reward-bench`.
@@ -208,7 +211,7 @@ def record_with_prior(four: Record, prior: Record) -> Record:
 
 
 def section_composition(counts: Counts, weights: Mapping[str, int] = EXAMPLE_COUNTS) -> Composition:
-    """What subsets, sections and the overall are made of.
+    """Return the compositions of subsets, sections and the overall.
 
     Args:
         counts: Number of comparisons of each kind.

@@ -1,4 +1,4 @@
-"""RM-Bench's style-substance matrix and the numbers read from it (Liu et al. 2025, arXiv 2410.16184, section 3.4)."""
+"""RM-Bench's style-substance matrix and its numbers (Liu et al. 2025, arXiv 2410.16184, section 3.4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rmeval.types import STYLES, Comparison, Evidence, FloatArray, Item, Record,
 
 __all__ = [
     "ANALYSES",
-    "CONTESTS",
+    "COMPARISONS",
     "DOMAINS",
     "FORMULA",
     "GAP",
@@ -33,19 +33,19 @@ __all__ = [
 FORMULA = "rm-bench/accuracy@1"
 LEVELS = ("easy", "normal", "hard", "average")
 GAP = "style_gap"
-"""Easy less Hard: what the style of the answers is worth to a model; 0 for one that does not see it."""
+"""Easy minus Hard: the effect of the responses' style on a model; 0 for a model that ignores style."""
 DOMAINS = {
     "chat": ("chat",),
     "math": ("math",),
     "code": ("code",),
     "safety": ("safety-refuse", "safety-response"),
 }
-"""RM-Bench's four domains, and the subsets that each pools."""
+"""RM-Bench's four domains and the subsets in each."""
 
 ANALYSES = {"refusals": {"should-respond": ("safety-response",), "should-refuse": ("safety-refuse",)}}
-"""Subsets that are looked at side by side: `safety-response` has harmless prompts, `safety-refuse` harmful ones."""
+"""Groups of subsets to compare: `safety-response` has harmless prompts, `safety-refuse` harmful ones."""
 
-CONTESTS = tuple(
+COMPARISONS = tuple(
     Comparison((c, 3 + r), 0, f"{chosen}/{rejected}")
     for c, chosen in enumerate(STYLES)
     for r, rejected in enumerate(STYLES)
@@ -54,20 +54,20 @@ CONTESTS = tuple(
 
 
 def level_of(tag: str) -> str:
-    """`easy`, `normal` or `hard`, by which of the two styles of a comparison's tag is the fancier."""
+    """`easy`, `normal` or `hard`, from the order of the two styles in a comparison's tag."""
     chosen, rejected = (STYLES.index(style) for style in tag.split("/"))
     return "easy" if chosen > rejected else "hard" if chosen < rejected else "normal"
 
 
 def credit_matrices(outcomes: Outcomes) -> FloatArray:
-    """Lays each item's nine comparisons out as a matrix.
+    """Arrange each item's nine comparisons as a matrix.
 
     Args:
         outcomes: Comparisons tagged `<style of chosen>/<style of rejected>`.
 
     Returns:
-        float64[n, 3, 3], rows by the style of the chosen answer, columns by that of the rejected one, in the order
-        of `STYLES`; NaN where an item lacks a comparison.
+        float64[n, 3, 3], rows by the style of the chosen response, columns by the style of the rejected one, in the
+        order of `STYLES`; NaN where an item lacks a comparison.
     """
     cell = {f"{row}/{column}": (r, c) for r, row in enumerate(STYLES) for c, column in enumerate(STYLES)}
     matrix = np.full((outcomes.n_items, 3, 3), np.nan)
@@ -77,9 +77,9 @@ def credit_matrices(outcomes: Outcomes) -> FloatArray:
 
 
 def levels(matrix: FloatArray) -> FloatArray:
-    """Easy, Normal, Hard and their average, of one accuracy matrix or of many at once.
+    """Easy, Normal, Hard and their average, for one accuracy matrix or many.
 
-    Easy is the mean below the diagonal (the chosen answer has the fancier style), Normal the mean on it, Hard the
+    Easy is the mean below the diagonal (the chosen response has the fancier style), Normal the mean on it, Hard the
     mean above it (section 3.4; `compute_accuracy` in the reference's `scripts/utils.py`); the average of a domain
     is the mean of the three, as the reference computes it.
 
@@ -95,7 +95,7 @@ def levels(matrix: FloatArray) -> FloatArray:
     return np.stack([easy, normal, hard, (easy + normal + hard) / 3], axis=-1)
 
 
-ALL_TAGS = frozenset(comparison.tag for comparison in CONTESTS)
+ALL_TAGS = frozenset(comparison.tag for comparison in COMPARISONS)
 TAGS = (
     {level: frozenset(tag for tag in ALL_TAGS if level_of(tag) == level) for level in ("easy", "normal", "hard")}
     | {"average": ALL_TAGS, "overall": ALL_TAGS, GAP: frozenset(t for t in ALL_TAGS if level_of(t) != "normal")}
@@ -105,7 +105,7 @@ TAGS = (
 
 
 def styled_responses(chosen: Sequence[str], rejected: Sequence[str]) -> tuple[Response, ...]:
-    """The six answers of an item, each side in the order of `STYLES`, as `CONTESTS` expects them."""
+    """The six responses of an item, each side in the order of `STYLES`, as `COMPARISONS` expects them."""
     return tuple(
         Response(text, gold, style)
         for gold, texts in ((1.0, chosen), (0.0, rejected))
@@ -119,12 +119,12 @@ def style_substance_records(
     """Matrix, Easy, Normal, Hard, average and style gap of each domain, their macro averages, and the overall.
 
     A domain pools the prompts of its subsets; macro averages and the overall are means over the four domains
-    (`compute_accuracy` of the reference on `total_dataset.json`), absent unless all four are there.
+    (`compute_accuracy` of the reference on `total_dataset.json`), absent unless all four exist.
 
     Args:
         benchmark: Benchmark id.
-        items: Items with `CONTESTS` whose subsets are those of `DOMAINS`.
-        evidence: By item id.
+        items: Items with `COMPARISONS` whose subsets are those of `DOMAINS`.
+        evidence: Evidence by item id.
         rule: How ties and failures count.
         intervals: Whether to compute confidence intervals.
     """
@@ -142,7 +142,7 @@ def style_substance_records(
         parts = [scopes[domain] for domain in DOMAINS]
         mean = np.mean([part.mean for part in parts], axis=0)
         spread = np.mean([part.spread for part in parts], axis=0)
-        # As many clusters as give the variance of a mean of means: 16 / sum(1 / n).
+        # The number of clusters that gives the variance of a mean of means: 16 / sum(1 / n).
         scopes["all"] = _Scope(None, mean, spread, found, 16 / sum(1 / part.clusters for part in parts))
     return [
         make_record(
@@ -162,11 +162,11 @@ def style_substance_records(
 
 
 def style_substance_composition(counts: Counts) -> Composition:
-    """What the numbers of `style_substance_records` are made of; a half of safety that is all of it is left out."""
+    """Compositions of the numbers of `style_substance_records`; a half that is all of safety is left out."""
     halves = [name for name in DOMAINS["safety"] if any(subset == name for subset, _ in counts)]
     cells: dict[str, dict[str, Shares]] = {}
     for scope, subsets in (DOMAINS | ({name: (name,) for name in halves} if len(halves) > 1 else {})).items():
-        own = {comparison.tag: pooled(counts, subsets, [comparison.tag]) for comparison in CONTESTS}
+        own = {comparison.tag: pooled(counts, subsets, [comparison.tag]) for comparison in COMPARISONS}
         if all(own.values()):
             cells[scope] = own
     if all(domain in cells for domain in DOMAINS):
@@ -187,17 +187,17 @@ def style_substance_composition(counts: Counts) -> Composition:
 
 
 def style_substance_notes(items: Sequence[Item]) -> list[str]:
-    """Domains that are not there, and half a safety domain; a sentence each."""
+    """Notes on missing domains and on an incomplete safety domain, one sentence each."""
     subsets = set(ItemTable.of(items).counts)
     missing = [domain for domain, parts in DOMAINS.items() if not subsets & set(parts)]
     notes = [f"no macro averages and no overall: there are no items of {', '.join(missing)}"] if missing else []
     if len(halves := subsets & set(DOMAINS["safety"])) == 1:
-        notes.append(f"safety is {halves.pop()} alone: the other half is not there")
+        notes.append(f"safety consists of {halves.pop()} only: the other half has no items")
     return notes
 
 
 class _Scope(NamedTuple):
-    """The items of a domain: their matrices float64[n, 9] (None for an average of domains), mean and replicates."""
+    """The items of a domain: matrices float64[n, 9] (None for an average of domains), means and replicates."""
 
     matrices: FloatArray | None
     mean: FloatArray
@@ -207,7 +207,7 @@ class _Scope(NamedTuple):
 
 
 def _mean(matrices: FloatArray) -> FloatArray:
-    """Column means of float64[n, 9] over what is there; NaN where nothing is."""
+    """Column means of float64[n, 9] without NaN; NaN for a column without values."""
     known = ~np.isnan(matrices)
     with np.errstate(invalid="ignore"):
         mean: FloatArray = np.where(known, matrices, 0.0).sum(axis=0) / known.sum(axis=0)
@@ -226,7 +226,7 @@ def _metrics(
     yield GAP, gap, bootstrap_interval(gap, spread[:, 0] - spread[:, 2], scope.clusters, proportion=False)
     if overall:
         yield "overall", float(values[-1]), bootstrap_interval(float(values[-1]), spread[:, -1], scope.clusters)
-    for k, comparison in enumerate(CONTESTS):
+    for k, comparison in enumerate(COMPARISONS):
         if scope.matrices is None:
             interval = bootstrap_interval(float(scope.mean[k]), scope.spread[:, k], scope.clusters)
         else:

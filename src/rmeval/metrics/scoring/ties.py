@@ -1,4 +1,4 @@
-"""RewardBench 2's Ties: several answers are right, and should score alike, and above all wrong ones."""
+"""RewardBench 2's Ties: several responses are right and should score alike, and above all wrong ones."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rmeval.types import FloatArray, ScoreRule
 __all__ = ["PARTS", "REF", "TIED", "ties_chance", "ties_outcomes", "ties_shares"]
 
 TIED, REF = "tied", "ref"
-"""Prompts with several right answers, and each one's reference with a single one."""
+"""Prompts with several right responses, and the reference of each with a single one."""
 PARTS = {TIED: 0.30, REF: 0.30, "preferred": 0.20, "preferred_hard": 0.20, "margin": 0.01}
-"""What the composite is made of; the weights of `process_single_model` in `rewardbench/utils.py`."""
+"""Composition of the composite: the weights of `process_single_model` in `rewardbench/utils.py`."""
 
 
 class _Prompt(NamedTuple):
     """One item: its position, the gap from the worst right to the best wrong score, and the spread of right ones.
 
-    Gap and spread are float64[d], of d scorings.
+    Gap and spread are float64[d], for d sets of scores.
     """
 
     position: int
@@ -43,24 +43,24 @@ class _Credit(NamedTuple):
 def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, rule: ScoreRule) -> Outcomes:
     """The credits that RewardBench 2's Ties composite averages (Malik et al. 2025, arXiv 2506.01937, section 3.2).
 
-    As `process_single_model` and `_compute_prompt_stats` of `rewardbench/utils.py` have them. With gap the worst right
-    score less the best wrong one, and spread the best right score less the worst one:
+    The definitions are those of `process_single_model` and `_compute_prompt_stats` in `rewardbench/utils.py`. The gap
+    is the worst right score minus the best wrong one, the spread is the best right score minus the worst right one:
 
-    * `tied`, `ref`: gap > 0, of a prompt with several right answers and of its reference with one;
-    * `preferred`: gap > spread, of each tied prompt with a reference;
+    * `tied`, `ref`: gap > 0, for a prompt with several right responses and for its reference with one;
+    * `preferred`: gap > spread, for each tied prompt with a reference;
     * `preferred_hard`: the smaller of both gaps > spread;
     * `margin`: tanh(smaller gap / spread - 1), and 0 where both are 0.
 
-    Equal scores are no gap, by every score rule. A prompt without one of its scores has failed.
+    Equal scores are not a gap, under any score rule. A prompt with a missing score counts as failed.
 
     Args:
         items: The items; those judged together share `group`.
-        evidence: What the model said.
+        evidence: The model's evidence.
         subset: The subset that Ties items have; ids end in `tied:N` or `ref:N`.
-        rule: How failures count.
+        rule: The score rule, for failures.
 
     Returns:
-        A comparison a credit, its tag one of `PARTS`; items of other subsets have none.
+        One comparison for each credit, with a tag of `PARTS`; items of other subsets have none.
     """
     rows = list(_credits(items, evidence.scores[None], subset))
     tags = tuple(PARTS)
@@ -81,9 +81,9 @@ def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, rule: 
 
 
 def ties_chance(items: ItemTable, subset: str) -> dict[str, float]:
-    """What random scores get of each part, on average: 1,000 draws from the normal distribution, of a fixed seed.
+    """The mean of each part for random scores: 1,000 draws from the normal distribution with a fixed seed.
 
-    Other distributions give other spreads, and so other `preferred`, `preferred_hard` and `margin`.
+    Other distributions give other spreads, and with them other `preferred`, `preferred_hard` and `margin`.
     """
     own = items.take(np.isin(items.subset, [code for code, name in enumerate(items.subsets) if name == subset]))
     scores = np.random.default_rng(0).standard_normal((1000, int(own.offsets[-1])))
@@ -94,7 +94,7 @@ def ties_chance(items: ItemTable, subset: str) -> dict[str, float]:
 
 
 def _credits(items: ItemTable, scores: FloatArray, subset: str) -> Iterator[_Credit]:
-    """The credits of each prompt and pair of prompts, given float64[d, responses] of d scorings."""
+    """The credits of each prompt and pair of prompts, from float64[d, responses] with d sets of scores."""
     prompts: dict[str | None, dict[str, _Prompt]] = {}
     code = items.subsets.index(subset) if subset in items.subsets else -1
     for position in np.flatnonzero(items.subset == code).tolist():
@@ -124,5 +124,5 @@ def _margin(gap: FloatArray, spread: FloatArray) -> FloatArray:
 
 
 def ties_shares(subset: str) -> Shares:
-    """What the composite is made of; at most 1.01."""
+    """The composition of the composite, which is at most 1.01."""
     return {(subset, part): weight for part, weight in PARTS.items()}

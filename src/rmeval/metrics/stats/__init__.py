@@ -1,1 +1,1 @@
-"""Intervals, tests, bias, calibration and correlation: what numbers say of one another."""
+"""Statistics: intervals, tests, bias, calibration and correlation."""

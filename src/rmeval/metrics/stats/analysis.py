@@ -1,4 +1,4 @@
-"""Why a model gets the numbers it gets: length, formatting, refusals, calibration."""
+"""Analyses of a model's decisions: length, formatting, refusals, calibration."""
 
 from __future__ import annotations
 
@@ -36,20 +36,21 @@ def analyse(
     counts: Mapping[str, Codes],
     rule: ScoreRule,
 ) -> list[Record]:
-    """What a model's decisions depend on beside what is right.
+    """Analyse what a model's decisions depend on besides quality.
 
     Args:
         benchmark: Benchmark id.
         analyses: Groups of subsets, see `Card.analyses`.
         items: The items.
-        evidence: What the model said of them.
+        evidence: The model's evidence.
         counts: `characters` and `markdown` of the responses.
         rule: How ties and failures count.
 
     Returns:
         Accuracy by length (`length` with a scope of `STRATA`), `length_balanced`, `style_controlled` with
-        `style_length` and `style_markdown`; `prefers_fancier` and `same_style` where answers have styles; each of
-        `analyses`; and `over_refusing` and `under_refusing` where there are refusals, always with ties shared.
+        `style_length` and `style_markdown`; `prefers_fancier` and `same_style` where responses have styles; each of
+        `analyses`; `over_refusing` and `under_refusing` where the benchmark has refusals, with ties shared under every
+        rule.
     """
     found = outcomes(items, evidence, rule)
     if not len(found.credit):
@@ -68,7 +69,7 @@ def analyse(
                 continue
             records.append(_named(accuracy_record(benchmark, rule, group, part, FORMULA), name))
             if name == "refusals":
-                # Who scores both alike prefers neither: a tie is not refusing too much and too little at once.
+                # A tie prefers neither response: it counts neither as over-refusing nor as under-refusing.
                 half = outcomes(items, evidence, HALF).within(*subsets)
                 right = accuracy_record(benchmark, HALF, group, half, FORMULA)
                 records.append(_wrong(right, "over_refusing" if group == "should-respond" else "under_refusing"))
@@ -80,7 +81,7 @@ def _named(record: Record, metric: str) -> Record:
 
 
 def _wrong(record: Record, metric: str) -> Record:
-    """The share that is wrong, of an accuracy."""
+    """The error rate of an accuracy."""
     ci = None if record.ci is None else (1 - record.ci[1], 1 - record.ci[0])
     return replace(record, metric=metric, scope="all", value=1 - record.value, ci=ci)
 
@@ -139,9 +140,9 @@ def _fancier(
 
 
 def _same_style(benchmark: str, items: ItemTable, evidence: EvidenceTable, sides: Sides) -> Iterator[Record]:
-    """Accuracy between answers of one style, where answers have styles: RM-Bench's Normal, over all comparisons.
+    """Accuracy between responses of equal style, where responses have styles: RM-Bench's Normal over all comparisons.
 
-    It stands beside the preference for the fancier answer: ties are shared in both, and missing scores left out.
+    It is shown beside the preference for the fancier response: both share ties and exclude missing scores.
     """
     of_shape = [np.array([_STYLE.get(one.style, -1) for one in shape.responses], np.int8) for shape in items.shapes]
     if all((codes < 0).all() for codes in of_shape):
@@ -157,7 +158,7 @@ _STYLE: dict[str | None, int] = {name: place for place, name in enumerate(STYLES
 
 
 def margins(items: ItemTable, evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
-    """Score of the better answer less that of the worse, of each comparison of two, and its problem; without NaN."""
+    """Score of the better response minus that of the worse, and the problem, for each comparison of two; no NaN."""
     sides = sides_of(items)
     comparison = np.flatnonzero(sides.better >= 0)
     margin = evidence.scores[sides.better[comparison]] - evidence.scores[sides.worse[comparison]]
@@ -167,17 +168,17 @@ def margins(items: ItemTable, evidence: EvidenceTable) -> tuple[FloatArray, Code
 
 
 def calibration_of(items: ItemTable, evidence: EvidenceTable) -> Calibration | None:
-    """How well margins tell what is right; None without scores of two answers."""
+    """Calibration of the margins; None without scores of two responses."""
     return calibrate(*margins(items, evidence))
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of a subset's better and worse answers.
+    """Scores of the better and worse responses of a subset.
 
     Attributes:
         subset: The subset.
-        better: float64[n], scores of answers that some comparison calls the better one; each once.
+        better: float64[n], scores of the responses that win some comparison; each once.
         worse: float64[k], scores of the others.
     """
 

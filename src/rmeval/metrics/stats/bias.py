@@ -1,4 +1,4 @@
-"""How much of what a model prefers is length and formatting."""
+"""Length and formatting bias of a model's preferences."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ __all__ = [
 ]
 
 STRATA = ("half or less", "shorter", "similar", "longer", "twice or more")
-"""Length of the better answer, of that of the worse one: up to 1/2, up to 1/1.1, up to 1.1, below 2, and 2 or more."""
+"""Ratio of the better response's length to the worse one's: up to 1/2, up to 1/1.1, up to 1.1, below 2, 2 or more."""
 _EDGES = np.array([0.5, 1 / 1.1, 1.1, 2.0])
 _SURE = 12.0
-"""A coefficient larger than this, in log-odds for a standard deviation, means that what it stands for decides alone."""
+"""A larger coefficient, in log-odds for a standard deviation, means that its feature alone decides."""
 
 
 class Sides(NamedTuple):
-    """The two answers of each comparison, as positions in columns of responses; -1 where there are more than two."""
+    """Positions of the two responses of each comparison in columns of responses; -1 where there are more than two."""
 
     better: IntArray
     worse: IntArray
@@ -55,7 +55,7 @@ def sides_of(table: ItemTable) -> Sides:
 
 
 def strata_of(sides: Sides, characters: Codes) -> Codes:
-    """int32[comparisons]: position in `STRATA`; -1 for comparisons of more than two answers, or of empty ones alone."""
+    """int32[comparisons]: position in `STRATA`; -1 for comparisons of more than two responses, or of two empty ones."""
     better, worse = characters[sides.better].astype(float), characters[sides.worse].astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = better / worse
@@ -66,9 +66,9 @@ def strata_of(sides: Sides, characters: Codes) -> Codes:
 
 
 def style_preference(evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
-    """Whether the fancier of two answers of equal worth is preferred, for each two styles of each item.
+    """Whether the model prefers the fancier of two equally good responses, for each pair of styles of each item.
 
-    A model that compares answers says so of those that it was asked about.
+    A model that compares responses has values only for the pairs that it compared.
 
     Returns:
         float64[pairs]: 1, 0, or one half for equal scores, NaN where one is missing; and int32[pairs], the item.
@@ -97,14 +97,14 @@ def style_preference(evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
 def length_balanced(
     found: Outcomes, sides: Sides, characters: Codes
 ) -> tuple[float, tuple[float, float] | None, str | None]:
-    """The mean of the accuracy where the better answer is the longer one and of that where it is the shorter one.
+    """The mean of two accuracies: where the better response is the longer one, and where it is the shorter one.
 
-    Whoever goes by length alone gets one half, whichever way. Comparisons of equally long answers are left out. The
-    interval is made of Wilson's of both sides by `combined_interval`, with the correlation that problems with
-    comparisons of both kinds give them.
+    A model that decides by length alone gets one half, whether it prefers long or short responses. Comparisons of
+    equally long responses are excluded. `combined_interval` computes the interval from Wilson's intervals of both
+    sides, with the correlation that comes from problems with comparisons of both kinds.
 
     Returns:
-        The number (NaN where one kind is not there), its interval and the interval's method.
+        The number (NaN without comparisons of one kind), its interval and the interval's method.
     """
     apart = np.sign(characters[sides.better].astype(np.int64) - characters[sides.worse])
     apart[sides.better < 0] = 0
@@ -144,7 +144,7 @@ def logistic(outcome: FloatArray, features: FloatArray, cluster: Codes | IntArra
     """Logistic regression by maximum likelihood, with standard errors that are robust to clusters.
 
     Newton's method; the covariance is the sandwich of Liang and Zeger (1986, Biometrika 73:13) with the factor
-    G/(G-1) (n-1)/(n-k) of G clusters, as statsmodels and Stata have it.
+    G/(G-1) (n-1)/(n-k) of G clusters, as in statsmodels and Stata.
 
     Args:
         outcome: float64[n], between 0 and 1; a shared tie is one half.
@@ -158,7 +158,7 @@ def logistic(outcome: FloatArray, features: FloatArray, cluster: Codes | IntArra
         chance = expit(features @ coefficients)
         information = (features * (chance * (1 - chance))[:, None]).T @ features
         step = np.linalg.lstsq(information, features.T @ (outcome - chance), rcond=None)[0]
-        # Steps of more than a few units are on their way to infinity, or overshoot.
+        # Steps of more than a few units diverge or overshoot.
         coefficients = coefficients + np.clip(step, -4, 4)
         if np.abs(step).max() < 1e-10:
             converged = True
@@ -177,16 +177,16 @@ def logistic(outcome: FloatArray, features: FloatArray, cluster: Codes | IntArra
 
 @dataclass(frozen=True, slots=True)
 class StyleControl:
-    """What is left of a model's accuracy when length and formatting are held equal.
+    """A model's accuracy with length and formatting held equal.
 
     Attributes:
-        accuracy: Probability of preferring the better of two answers of equal length and formatting.
+        accuracy: Probability that the model prefers the better of two responses of equal length and formatting.
         accuracy_ci: Its 95% interval.
-        length: What one standard deviation of difference in length adds to the log-odds.
+        length: Increase of the log-odds for one standard deviation of the difference in length.
         length_ci: Its 95% interval.
-        markdown: The same of difference in markdown.
+        markdown: The same for the difference in markdown.
         markdown_ci: Its 95% interval.
-        clusters: Problems behind it.
+        clusters: Number of problems.
     """
 
     accuracy: float
@@ -199,15 +199,15 @@ class StyleControl:
 
 
 def style_control(found: Outcomes, sides: Sides, characters: Codes, markdown: Codes) -> StyleControl | None:
-    """Style control in the manner of Chatbot Arena, of one model.
+    """Fit a style control like Chatbot Arena's for one model.
 
-    The log-odds that the better answer is preferred are a + b (l - l')/(l + l') + c (m - m')/(m + m' + 1), with l its
-    length in characters and m its number of markdown elements, and l', m' those of the worse one: the differences of
-    LMSYS's "Does style matter?" (2024) and of `show_result.py` in arena-hard-auto (its densities left out). They are
-    divided by their standard deviations, and not centred, so that a belongs to answers of equal style.
+    The log-odds that the model prefers the better response are a + b (l - l')/(l + l') + c (m - m')/(m + m' + 1), with
+    l its length in characters and m its number of markdown elements, and l', m' those of the worse one: the differences
+    of LMSYS's "Does style matter?" (2024) and of `show_result.py` in arena-hard-auto (its densities left out). They are
+    divided by their standard deviations, and not centred, so that a belongs to responses of equal style.
 
     Returns:
-        None where there are too few outcomes, or only one kind, or style alone decides.
+        None if there are too few outcomes, if all are won or all are lost, or if style alone decides.
     """
     use = (sides.better >= 0) & ~np.isnan(found.credit)
     better, worse = sides.better[use], sides.worse[use]

@@ -1,4 +1,4 @@
-"""Whether a difference of scores means what Bradley and Terry say it does."""
+"""Calibration of score differences under the Bradley-Terry model."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Confidence and success of pairwise decisions.
+    """Confidence and accuracy of pairwise decisions.
 
-    With margin d, the score of the better answer less that of the worse, the model is confident by 1/(1 + exp(-|d|)) in
-    the answer that it prefers (Bradley and Terry 1952, Biometrika 39:324).
+    With margin d, the score of the better response minus that of the worse, the model's confidence in the response that
+    it prefers is 1/(1 + exp(-|d|)) (Bradley and Terry 1952, Biometrika 39:324).
 
     Attributes:
         confidence: float64[bins], mean confidence in each bin; bins hold equal numbers of pairs.
@@ -31,20 +31,21 @@ class Calibration:
         count: int64[bins].
         ece: Mean distance between the two, weighted by count (Guo et al. 2017, arXiv 1706.04599, with bins of equal
             counts).
-        ece_ci: Its 95% interval, which holds the true distance of these bins in at least so many cases; see `_reach`.
-        ece_calibrated: What it would be on average for a model that is calibrated, with as many pairs and these
-            confidences: distances are never 0 in a sample.
-        brier: Mean squared error of the probability given to the better answer, twice over both answers halved:
-            mean (1 - 1/(1 + exp(-d)))^2.
+        ece_ci: Its 95% interval, which contains the true distance of these bins with at least that probability; see
+            `_reach`.
+        ece_calibrated: The expected `ece` of a calibrated model with the same pairs and confidences: in a sample it is
+            never 0.
+        brier: Mean squared error of the probability of the better response (half of the sum over both responses): mean
+            (1 - 1/(1 + exp(-d)))^2.
         brier_ci: Its 95% interval.
-        log_loss: Mean of log(1 + exp(-d)), what a reward model is trained on.
+        log_loss: Mean of log(1 + exp(-d)), the training loss of reward models.
         log_loss_ci: Its 95% interval.
-        scale: What margins must be multiplied by to have the least log loss; 1 is calibrated, below 1 overconfident; 0
-            where margins say nothing or the contrary; infinite where every decision is right.
+        scale: The factor on margins that minimizes the log loss: 1 for a calibrated model, below 1 for an overconfident
+            one, 0 where margins have no or a negative relation to quality, infinite where every decision is right.
         scale_ci: Its 95% interval; None where it is 0 or infinite.
 
-    Intervals are cluster-robust (Liang and Zeger 1986, Biometrika 73:13), with Student's t of one degree less than
-    there are problems; None of fewer than `MIN_CLUSTERS`.
+    Intervals are cluster-robust (Liang and Zeger 1986, Biometrika 73:13), with Student's t and one degree of freedom
+    less than there are problems; None for fewer than `MIN_CLUSTERS`.
     """
 
     confidence: FloatArray
@@ -62,21 +63,21 @@ class Calibration:
 
 
 def calibrate(margin: FloatArray, cluster: Codes | IntArray) -> Calibration | None:
-    """Calibration of margins.
+    """Compute the calibration of margins.
 
     Args:
-        margin: float64[n], score of the better answer less that of the worse; not NaN.
+        margin: float64[n], score of the better response minus that of the worse; not NaN.
         cluster: int[n], the underlying problem.
 
     Returns:
-        None where there are no pairs.
+        None without pairs.
     """
     if not len(margin):
         return None
     confidence = expit(np.abs(margin))
     right = np.where(margin > 0, 1.0, np.where(margin == 0, 0.5, 0.0))
     bins = min(BINS, len(margin))
-    # Equal confidences are in one bin, whatever the order of the pairs.
+    # Equal confidences share a bin, so that the order of the pairs does not matter.
     _, inverse, times = np.unique(confidence, return_inverse=True, return_counts=True)
     middle = (np.cumsum(times) - times / 2)[inverse]
     place = np.unique((middle * bins / len(margin)).astype(np.int64), return_inverse=True)[1]
@@ -112,7 +113,7 @@ def calibrate(margin: FloatArray, cluster: Codes | IntArray) -> Calibration | No
 
 
 def _interval(value: float, influence: FloatArray, member: IntArray) -> Interval | None:
-    """A number that cannot be below 0, and as far around it as the sums of problems' influence on it say."""
+    """The interval of a number that cannot be below 0, from the influence of each problem on it."""
     own = np.bincount(member, influence)
     problems = len(own)
     if problems < MIN_CLUSTERS:
@@ -131,9 +132,9 @@ def _scale_interval(scale: float, margin: FloatArray, member: IntArray) -> Inter
 
 
 def _reach(cells: FloatArray) -> float | None:
-    """How far the calibration error may be from the true one.
+    """Bound on the distance of the calibration error from the true one.
 
-    The differences of confidence and success in the bins are about normal; their sum of distances from the true
+    The differences of confidence and accuracy in the bins are approximately normal; their summed distance from the true
     differences is below the 95th percentile of such sums in 95 of 100 cases, and by the triangle inequality the
     calibration error is never farther than that from the true one.
 
@@ -157,15 +158,15 @@ def _reach(cells: FloatArray) -> float | None:
 def _expected(variance: FloatArray, sizes: IntArray, count: int) -> float:
     """The mean of distances that are normal around 0: sqrt(2/pi) times their deviation, in each bin.
 
-    Pairs of one problem are taken to be right or wrong together, the careful way: then deviations are larger by the
-    square root of the mean size that a pair finds its problem to have.
+    As a conservative assumption, the pairs of one problem are right or wrong together: deviations are then larger by
+    the square root of the mean size of a pair's problem.
     """
     design = float(np.square(sizes.astype(float)).sum()) / count
     return float(np.sqrt(2 / np.pi) * np.sqrt(design * variance).sum() / count)
 
 
 def _scale(margin: FloatArray) -> float:
-    """The factor of least log loss, by bisection of its slope; there is none where every decision is right."""
+    """The factor of least log loss, by bisection of its slope; infinite where every decision is right."""
     size = float(np.abs(margin).max())
     if not size:
         return 0.0

@@ -1,4 +1,4 @@
-"""Correlations of two columns of numbers, of many at once."""
+"""Correlations of two columns of numbers, for many pairs of columns at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pearson(one: FloatArray, other: FloatArray) -> FloatArray:
         other: float64[..., n].
 
     Returns:
-        float64[...]: NaN where fewer than two places are left, or either is the same in all of them.
+        float64[...]: NaN where fewer than two places are left, or either column is constant.
     """
     known = ~(np.isnan(one) | np.isnan(other))
     count = np.maximum(known.sum(axis=-1, keepdims=True), 1)
@@ -37,7 +37,7 @@ def pearson(one: FloatArray, other: FloatArray) -> FloatArray:
 
 
 def ranks(values: FloatArray) -> FloatArray:
-    """float64[..., n]: ranks along the last axis from 1 on, equal values sharing their mean; n² memory a row."""
+    """float64[..., n]: ranks along the last axis from 1 on, equal values share their mean; n² memory for each row."""
     below = values[..., None, :] < values[..., :, None]
     equal = values[..., None, :] == values[..., :, None]
     found: FloatArray = below.sum(axis=-1) + (equal.sum(axis=-1) + 1) / 2
@@ -52,8 +52,8 @@ def spearman(one: FloatArray, other: FloatArray) -> FloatArray:
 def kendall(one: FloatArray, other: FloatArray) -> FloatArray:
     """Kendall's tau-b along the last axis (Kendall 1945, Biometrika 33:239), as `scipy.stats.kendalltau`.
 
-    Pairs in the same order less those in opposite orders, by the geometric mean of the numbers of pairs that each side
-    tells apart. NaN where a side tells none apart; n² memory a row.
+    The number of concordant pairs minus the number of discordant pairs, divided by the geometric mean of the numbers of
+    untied pairs of each column. NaN where all pairs of a column are tied; takes n² memory for each row.
     """
     first, second = (np.sign(values[..., :, None] - values[..., None, :]) for values in (one, other))
     apart = np.abs(first).sum(axis=(-2, -1)) * np.abs(second).sum(axis=(-2, -1))

@@ -1,4 +1,4 @@
-"""Several models as one, from what each said by itself."""
+"""Ensembles: several models combined, from the evidence of each."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["RULES", "ensemble"]
 
 
 def _standard(scores: FloatArray) -> FloatArray:
-    """Each model's scores less their mean, over their standard deviation; 0 where a model says the same of all.
+    """Standardise each model's scores: minus their mean, over their standard deviation; 0 where all are equal.
 
-    RewardBench normalises so before it combines (`analysis/run_ensemble_offline.py`), since scales differ.
+    RewardBench does this before it combines models (`analysis/run_ensemble_offline.py`), since their scales differ.
     """
     mean, deviation = np.nanmean(scores, axis=1, keepdims=True), np.nanstd(scores, axis=1, keepdims=True)
     standard: FloatArray = (scores - mean) / np.where(deviation > 0, deviation, 1.0)
@@ -34,27 +34,28 @@ section 3.2) and `uncertainty` (mean less standard deviation between models); `m
 
 
 def ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:
-    """What several models say together.
+    """Combine the evidence of several models.
 
-    By `majority` an answer is preferred to another if more models prefer it than prefer the other, and equal counts
-    are a tie. By the other rules an answer that one model gave no score has none.
+    With `majority` the ensemble prefers a response to another if more models prefer it than prefer the other; equal
+    counts are a tie. With the other rules a response that lacks the score of one model has no score.
 
     Args:
         rule: One of `RULES`.
-        members: What each model said of the same items.
+        members: The evidence of each model on the same items.
 
     Raises:
-        ValueError: If a model has no score at all, or a rule that combines scores is given models that compare answers
-            and score none.
+        ValueError: If a model has no scores, or the rule combines scores and a model only compares responses.
     """
     table = members[0].table
     for place, one in enumerate(members):
         if not one.beats and not np.isfinite(one.scores).any():
-            raise ValueError(f"model {place + 1} of the ensemble gave no answer a score: leave its run out")
+            raise ValueError(f"model {place + 1} of the ensemble has no scores: leave its run out")
     if rule == "majority":
         return EvidenceTable(table, rule, np.full(int(table.offsets[-1]), np.nan), {}, _votes(members))
     if any(one.beats for one in members):
-        raise ValueError(f"{rule} combines scores, and a model that compares answers gives none: use majority")
+        raise ValueError(
+            f"{rule} combines scores, but a model of the ensemble compares responses and has no scores: use majority"
+        )
     return EvidenceTable(table, rule, _COMBINE[rule](np.stack([one.scores for one in members])))
 
 
@@ -68,7 +69,7 @@ def _votes(members: Sequence[EvidenceTable]) -> dict[int, FloatArray]:
         votes = np.zeros((len(positions), size, size))
         for one in members:
             own = one.scores[places]
-            # NaN less NaN is NaN, which is no vote.
+            # NaN minus NaN is NaN, which counts as no vote.
             signs = np.sign(own[:, :, None] - own[:, None, :])
             if one.beats:
                 for row, position in enumerate(positions.tolist()):

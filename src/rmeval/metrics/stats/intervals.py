@@ -1,4 +1,4 @@
-"""95% intervals that respect clusters: several items may be wordings of one underlying problem."""
+"""95% intervals for clustered data: several items may be wordings of one underlying problem."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = [
 
 REPLICATES = 2000
 MIN_CLUSTERS = 5
-"""Resampling fewer problems than this says nothing of others."""
+"""With fewer problems than this there is no bootstrap interval."""
 MANY = 20_000
-"""Above this many clusters, those that are alike are drawn together."""
+"""Above this many clusters, equal clusters are drawn together."""
 SEED = 0
 BOOTSTRAP = f"cluster-bootstrap({REPLICATES} replicates, expanded percentile, seed {SEED})"
 Z = float(ndtri(0.975))
@@ -40,7 +40,7 @@ def wilson(credit: FloatArray, cluster: Codes | IntArray) -> tuple[tuple[float, 
     (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n).
     Where values share clusters, n is the effective number: p(1-p) divided by the cluster-robust variance of the mean
     (Korn and Graubard 1998, Survey Methodology 24:193), never more than the number of values.
-    Where the mean is 0 or 1 that variance says nothing, and n is the number of clusters.
+    Where the mean is 0 or 1 that variance is 0, and n is the number of clusters.
 
     Args:
         credit: float64[m], values between 0 and 1; NaN is left out.
@@ -80,15 +80,15 @@ def combined_interval(
     second: tuple[float, float, tuple[float, float]],
     correlation: float = 0.0,
 ) -> tuple[float, float]:
-    """The interval of a weighted sum of two numbers, from theirs, by the method of variance estimates recovery.
+    """Combine the intervals of two numbers into that of their weighted sum, by variance estimates recovery.
 
-    It is as far from the sum, downwards and upwards, as both are together (Zou and Donner 2008, Statistics in Medicine
-    27:1693).
+    Its distance from the sum, downwards and upwards, combines the distances of both intervals (Zou and Donner 2008,
+    Statistics in Medicine 27:1693).
 
     Args:
         first: The weight (not negative) of one number, the number, and its interval.
         second: The same of the other.
-        correlation: Of the two numbers' errors.
+        correlation: Correlation of the two numbers' errors.
     """
     value = first[0] * first[1] + second[0] * second[1]
     reach = []
@@ -101,7 +101,7 @@ def combined_interval(
 def bootstrap_random() -> np.random.Generator:
     """The generator to pass to `bootstrap_means`: one for all the parts of a benchmark.
 
-    Parts drawn from one stream are independent, and the fixed seed gives the same evidence the same interval.
+    Parts drawn from one stream are independent; with the fixed seed, equal evidence has equal intervals.
     """
     return np.random.default_rng(SEED)
 
@@ -136,13 +136,14 @@ def resampled_means(
 ) -> FloatArray:
     """Means over resampled clusters (Field and Welsh 2007, JRSS-B 69:369, randomized cluster bootstrap).
 
-    Of more clusters than `MANY`, those with the same sums and counts are drawn as one, with the chance of them all: how
-    often each kind occurs in a resample has the same distribution then, and there are few kinds of wins and losses.
+    With more clusters than `MANY`, clusters with equal sums and counts are drawn as one, with their joint probability:
+    the number of times that each kind occurs in a resample has the same distribution, and wins and losses form few
+    kinds.
 
     Args:
         sums: float64[clusters, k], each cluster's sum of each column's values.
-        counts: float64[clusters, j], how many values there are; where k is a multiple of j, column after column of
-            sums belongs to each of counts, and they begin anew after j.
+        counts: float64[clusters, j], the numbers of values; k is a multiple of j, and column i of sums belongs to
+            column i modulo j of counts.
         random: Source of the draws, see `bootstrap_random`.
         replicates: Number of resamples.
 
@@ -168,7 +169,7 @@ def resampled_means(
 
 def _distinct_rows(values: FloatArray) -> tuple[FloatArray, IntArray]:
     """The distinct rows of float64[n, k] and how often each occurs."""
-    # Sorting one number a row, not k: rows are told apart by a random sum of their bits.
+    # Sort one number for each row instead of k: a random sum of a row's bits identifies it.
     factors = np.random.default_rng(0).integers(0, 2**63, values.shape[1], dtype=np.uint64) | np.uint64(1)
     bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
     mixed = (bits ^ (bits >> np.uint64(29))) * factors
@@ -185,22 +186,22 @@ def bootstrap_interval(
 ) -> tuple[tuple[float, float] | None, str | None]:
     """The expanded percentile interval (Hesterberg 2015, The American Statistician 69:371, section 5.1).
 
-    Of few clusters the 2.5th and 97.5th percentile of replicates (Efron 1979) are too near each other, by a factor of
-    sqrt((n-1)/n) and for want of Student's t: those at Phi(-sqrt(n/(n-1)) t.975) and its mirror are taken, with n - 1
-    degrees of freedom.
+    With few clusters the 2.5th and 97.5th percentiles of the replicates (Efron 1979) are too close together, by a
+    factor of sqrt((n-1)/n) and because they do not use Student's t: this interval uses the percentiles
+    Phi(-sqrt(n/(n-1)) t.975) and its mirror, with n - 1 degrees of freedom.
 
-    Where all replicates are the same, as when every answer is right, they say nothing of what other problems would have
-    given; Wilson's interval for one value a cluster then does.
+    Equal replicates, for example when every decision is right, do not estimate the variation between problems; Wilson's
+    interval for one value in each cluster is used then.
 
     Args:
         value: The number itself.
         replicates: float64[b].
-        clusters: Number of clusters behind it; for a mean of parts, of as many clusters as would give its variance.
-        proportion: Whether the number is one, and no difference of two.
+        clusters: Number of clusters; for a mean of parts, the number that gives a mean this variance.
+        proportion: Whether the number is a proportion and not a difference of two.
 
     Returns:
-        The interval (None below `MIN_CLUSTERS` clusters, or where a replicate could not be computed, or for a
-        difference that was the same in all) and its method.
+        The interval (None below `MIN_CLUSTERS` clusters, if a replicate is NaN, or for a difference that is equal in
+        all replicates) and its method.
     """
     if clusters < MIN_CLUSTERS or not len(replicates) or np.isnan(replicates).any():
         return None, None

@@ -1,4 +1,4 @@
-"""Is one model better than another? All are judged on the same comparisons; the units are problems."""
+"""Paired comparison of models on the same comparisons; the units of resampling are problems."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["Difference", "PairedOutcomes", "compare", "number_replicates"]
 
 
 SMALL = 10
-"""Kinds of fewer problems than this are drawn together: by themselves they say next to nothing of their spread."""
+"""Kinds with fewer problems than this are drawn together: one of them alone has too few to estimate its variance."""
 
 
 @dataclass(frozen=True)
 class PairedOutcomes:
-    """The comparisons that several models were judged by.
+    """The comparisons that several models have in common, with the credit of each.
 
     Attributes:
         credit: float64[models, m], see `Outcomes.credit`; without NaN.
@@ -46,7 +46,7 @@ class PairedOutcomes:
 
     @classmethod
     def of(cls, found: Sequence[Outcomes]) -> PairedOutcomes:
-        """The comparisons of the same items that none of the models' outcomes leaves out."""
+        """The comparisons of the same items that the outcomes of every model include."""
         first = found[0]
         credit = np.stack([one.credit for one in found])
         known = ~np.isnan(credit).any(axis=0)
@@ -82,14 +82,14 @@ class PairedOutcomes:
         return np.array([shares.get(part, 0.0) for part in self.parts])
 
     def by_cluster(self, weights: FloatArray) -> FloatArray:
-        """float64[models, clusters]: each problem's contribution to a number, given the share of each kind."""
+        """float64[models, clusters]: contribution of each problem to a number, given the share of each kind."""
         own = (weights / np.bincount(self.part))[self.part]
         return np.stack([np.bincount(self.cluster, own * credit, self.n_clusters) for credit in self.credit])
 
     def effective_clusters(self, weights: FloatArray) -> float:
-        """As many problems as would give a mean of parts the variance that it has, if all parts vary alike.
+        """The number of problems that gives a mean the variance of this mean of parts, if all parts vary alike.
 
-        Of parts that share no problem, with weights w and n problems each: (sum w)^2 / sum(w^2 / n).
+        For parts without shared problems, with weights w and n problems each: (sum w)^2 / sum(w^2 / n).
         """
         share = [
             (float(np.abs(weights[parts]).sum()), len(np.unique(self.cluster[np.isin(self.part, parts)])))
@@ -100,8 +100,8 @@ class PairedOutcomes:
     def replicates(self, random: np.random.Generator) -> FloatArray:
         """float64[replicates, models, parts]: accuracies over resampled problems.
 
-        All models are seen on the same draws. Kinds that share no problem are drawn by themselves, since how many there
-        are of each is part of a benchmark's design.
+        All models use the same draws. Kinds without shared problems are drawn separately, since the number of each is
+        part of the benchmark's design.
         """
         models = len(self.credit)
         found = np.full((REPLICATES, models, len(self.parts)), np.nan)
@@ -119,7 +119,7 @@ class PairedOutcomes:
         return found
 
     def _strata(self) -> Iterator[Codes]:
-        """Kinds in groups that share no problem with each other; those of few problems, `SMALL`, in one group."""
+        """Kinds in groups that share no problems; kinds with fewer problems than `SMALL` form one group."""
         parts = len(self.parts)
         edges = coo_array(
             (np.ones(len(self.part), np.int8), (self.part, parts + self.cluster)),
@@ -138,30 +138,29 @@ class PairedOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How two models differ in one number, on the comparisons that both were judged by.
+    """The difference of two models in one number, on the comparisons that both have.
 
     Attributes:
-        first: Name of the one model.
-        second: Name of the other.
+        first: Name of the first model.
+        second: Name of the second model.
         metric: The number, as in `Record`.
-        scope: What it was measured on.
-        value: The first model's number less the second's.
-        ci: 95% interval of the difference, or None where there are too few problems for one.
-        ci_method: How it was made.
+        scope: The scope, as in `Record`.
+        value: The first model's number minus the second's.
+        ci: 95% interval of the difference, or None with too few problems.
+        ci_method: Method of the interval.
         p: Two-sided p-value of cluster sign flips.
-        p_holm: That, corrected for all differences that were looked at together.
-        p_mcnemar: McNemar's test of the comparisons decided differently, with problems taken into account.
-        only_first: Comparisons that go better for the first model: it alone wins them, or it ties and the other loses.
-        only_second: Comparisons that go better for the second.
-        superiority: Of both, the share that goes better for the first; one half if neither is better; NaN if there are
-            none.
+        p_holm: `p`, corrected for all differences of its family.
+        p_mcnemar: P-value of McNemar's test on the discordant comparisons, clustered by problem.
+        only_first: Discordant comparisons in which the first model has the larger credit.
+        only_second: Discordant comparisons in which the second model has the larger credit.
+        superiority: The share of `only_first` among the discordant comparisons; NaN if there are none.
         superiority_ci: Its 95% interval.
-        n_items: Items behind the number.
-        n_clusters: Problems behind it.
-        detectable: The smallest true difference that as many problems show with a power of 80%, at the level that the
-            correction asks of the smallest p-value.
-        needed: How many such problems would show a true difference as large as the one found, with that power; None
-            where none was found.
+        n_items: Number of items.
+        n_clusters: Number of problems.
+        detectable: The smallest true difference that this number of problems detects with a power of 80%, at the level
+            that the correction requires of the smallest p-value.
+        needed: The number of such problems that detects a true difference as large as the observed one, with that
+            power; None where the observed one is 0.
     """
 
     first: str
@@ -185,24 +184,24 @@ class Difference:
 
     @property
     def leads(self) -> int:
-        """1 where the first model leads, -1 where the second does, 0 where that cannot be said."""
+        """1 if the first model leads, -1 if the second does, 0 if the difference is not significant."""
         return 0 if self.p_holm >= LEVEL else 1 if self.value > 0 else -1
 
 
 def compare(
     paired: PairedOutcomes, names: Sequence[str], composition: Composition, families: Sequence[Sequence[Measure]]
 ) -> dict[Measure, list[Difference]]:
-    """Compares each two models in some numbers.
+    """Compare every pair of models in some numbers.
 
     Args:
         paired: The comparisons.
         names: Name of each model.
-        composition: What the numbers are made of.
-        families: Numbers that are looked at together; p-values are corrected within each family over its numbers and
-            all pairs of models.
+        composition: The compositions of the numbers.
+        families: Families of numbers; p-values are corrected within each family, over its numbers and all pairs of
+            models.
 
     Returns:
-        For each number one difference a pair of models, in the order of `combinations`.
+        For each number one difference for each pair of models, in the order of `combinations`.
     """
     replicates = paired.replicates(bootstrap_random())
     pairs = list(combinations(range(len(names)), 2))
@@ -239,7 +238,7 @@ def compare(
 
 
 def number_replicates(replicates: FloatArray, weights: FloatArray) -> FloatArray:
-    """float64[...]: a number over resamples; kinds that one has none of leave their share to others.
+    """float64[...]: a number over resamples; the share of a kind that a resample lacks is distributed over the others.
 
     Args:
         replicates: float64[..., parts].
@@ -268,7 +267,7 @@ def _difference(
 ) -> Difference:
     share = weights[paired.part]
     inside = share != 0
-    # What counts against a number, as Hard does in Easy less Hard, is won by who loses it.
+    # Where the weight is negative, as that of Hard in Easy minus Hard, a loss is an advantage.
     difference = (paired.credit[pair[0], inside] - paired.credit[pair[1], inside]) * np.sign(share[inside])
     cluster = paired.cluster[inside]
     clusters = int(np.count_nonzero(np.bincount(cluster)))

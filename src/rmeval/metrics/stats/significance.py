@@ -1,4 +1,4 @@
-"""Whether a difference is more than chance, and what could have been seen: tests, corrections, power, ranks."""
+"""Significance of differences: tests, corrections, power, ranks."""
 
 from __future__ import annotations
 
@@ -28,28 +28,29 @@ __all__ = [
 ]
 
 LEVEL = 0.05
-"""A difference is said to hold where its corrected p-value is below this."""
+"""A difference is significant if its corrected p-value is below this."""
 POWER = 0.8
 FLIPS = 9_999
 SIGN_FLIPS = f"cluster sign flips({FLIPS}, seed 0)"
 _CARE = 3.0
-"""The saddlepoint approximation was found too small by up to this factor, where contributions are very unequal."""
+"""Where contributions are very unequal, the saddlepoint approximation is too small by up to this factor."""
 _TOGETHER = 5_000
-"""Up to so many problems all numbers are tested with the same flips, by one product of matrices."""
+"""Up to this many problems, one matrix product tests all numbers with the same flips."""
 _EXACT = 12
-"""Of so few problems all flips are tried."""
+"""Up to this many problems, the test is exact: it enumerates all flips."""
 _BLOCK = 1_000
 
 
 def sign_flips(columns: Iterable[FloatArray], clusters: int) -> FloatArray:
-    """Two-sided p-values of differences, by flipping the sign of each problem's contribution at random.
+    """Two-sided p-values of differences, from random flips of the sign of each problem's contribution.
 
-    If two models were equally good on every problem, each contribution to their difference might as well have had the
+    If two models are equally good on every problem, each contribution to their difference is as likely to have the
     other sign (Fisher's randomisation test for paired data; Good 2005, "Permutation, Parametric and Bootstrap Tests of
-    Hypotheses", section 3.2). The share of flips whose sum is at least as far from 0 as the real one, the real one
-    counted among them (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585), is the p-value. Of up to twelve problems
-    that differ all flips are tried. Where there are many, equal contributions are flipped together, by a binomial draw;
-    if those are many, too, the sum is normal. What no flip reaches is computed by `rare`.
+    Hypotheses", section 3.2). The p-value is the share of flips whose sum is at least as far from 0 as the observed
+    one, which counts as one of the flips (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585). With up to twelve
+    problems that differ, all flips are enumerated. With many problems, equal contributions are flipped together by a
+    binomial draw; with many different contributions, too, the sum is normal. `rare` computes p-values that no flip
+    reaches.
 
     Args:
         columns: float64[clusters] each.
@@ -68,7 +69,7 @@ def sign_flips(columns: Iterable[FloatArray], clusters: int) -> FloatArray:
 
 
 def _flip_all(column: FloatArray) -> float:
-    """All flips, or NaN where they are too many."""
+    """P-values from all flips, or NaN where there are too many."""
     values = column[column != 0]
     if len(values) > _EXACT:
         return math.nan
@@ -77,7 +78,7 @@ def _flip_all(column: FloatArray) -> float:
 
 
 def _as_far(sums: FloatArray, values: FloatArray) -> Mask:
-    """Which sums are as far from 0 as that of the values; what rounding adds must not tell them apart."""
+    """Which sums are at least as far from 0 as the observed sum, with a tolerance for rounding."""
     real = abs(float(values.sum()))
     reached: Mask = np.abs(sums) >= real - 1e-9 * max(real, float(np.abs(values).max(initial=0)))
     return reached
@@ -100,11 +101,12 @@ def _p(beyond: float, values: FloatArray) -> float:
 
 
 def rare(values: FloatArray) -> float:
-    """The chance that numbers with random signs have a sum as far from 0 as the numbers themselves, where it is small.
+    """The probability that numbers with random signs have a sum as far from 0 as their own, where it is small.
 
     Lugannani and Rice's saddlepoint approximation (1980, Adv. Appl. Prob. 12:475; for such tests Robinson 1982, JRSS-B
     44:91) with the cumulants sum log cosh(t d) of the flips. Since sums are not continuous, Daniels' second correction
-    is made (1987, Int. Stat. Rev. 55:37), with twice the smallest number for their step, which it is for equal numbers.
+    is applied (1987, Int. Stat. Rev. 55:37), with twice the smallest number as the step, which is exact for equal
+    numbers.
 
     Args:
         values: float64[n], none of them 0.
@@ -137,7 +139,7 @@ def _flip_alike(column: FloatArray) -> float:
     sizes, times = np.unique(np.round(np.abs(values) / scale, 9), return_counts=True)
     if len(sizes) > _BLOCK:
         normal = float(2 * ndtr(-abs(values.sum()) / np.sqrt(np.square(values).sum())))
-        # Far out sums of unequal contributions are no longer normal.
+        # In the tails, sums of unequal contributions are not normal.
         return normal if normal * FLIPS > 1 else min(1 / FLIPS, _CARE * rare(values))
     random = np.random.default_rng(0)
     sums = (2 * random.binomial(times, 0.5, (FLIPS, len(sizes))) - times) @ sizes
@@ -147,16 +149,16 @@ def _flip_alike(column: FloatArray) -> float:
 def mcnemar(difference: FloatArray, cluster: Codes) -> float:
     """McNemar's test of paired wins and losses (McNemar 1947, Psychometrika 12:153).
 
-    Where each problem has one comparison, the exact binomial test of the comparisons decided differently; where several
-    share problems, Durkalski et al. 2003 (Statistics in Medicine 22:2417): (sum d)^2 / sum d^2 over problems, with d
-    the wins less the losses of each, as chi-squared with one degree of freedom.
+    Where each problem has one comparison, the exact binomial test on the discordant comparisons; where several
+    comparisons share a problem, Durkalski et al. 2003 (Statistics in Medicine 22:2417): (sum d)^2 / sum d^2 over
+    problems, with d the wins minus the losses of each, as chi-squared with one degree of freedom.
 
     Args:
-        difference: float64[m], credit of one model less that of the other.
+        difference: float64[m], credit of the first model minus that of the second.
         cluster: int32[m], the problem of each comparison.
 
     Returns:
-        Two-sided p-value; 1 where nothing differs.
+        Two-sided p-value; 1 where all credits are equal.
     """
     apart = difference != 0
     if not apart.any():
@@ -171,7 +173,7 @@ def mcnemar(difference: FloatArray, cluster: Codes) -> float:
 
 
 def holm(p: FloatArray) -> FloatArray:
-    """P-values corrected so that the chance of any wrong claim among them is at most the level (Holm 1979, SJS 6:65).
+    """P-values corrected so that the probability of any false positive is at most the level (Holm 1979, SJS 6:65).
 
     The k-th smallest of n becomes the largest of (n - i + 1) times the i-th smallest for i up to k, and at most 1.
     """
@@ -182,48 +184,49 @@ def holm(p: FloatArray) -> FloatArray:
 
 
 def detectable(error: float, tests: int = 1) -> float:
-    """The true difference that a two-sided test finds with a power of 80%, given its standard error.
+    """The true difference that a two-sided test detects with a power of 80%, given its standard error.
 
     (z(1 - a/2) + z.8) times the standard error (Cohen 1988, "Statistical Power Analysis", chapter 2, in large samples),
-    with a level a of 5% divided by the number of tests that are corrected together: what `holm` asks of the first.
+    with a level a of 5% divided by the number of tests in the family: the level that `holm` requires of the smallest
+    p-value.
     """
     return float(ndtri(1 - LEVEL / tests / 2) + ndtri(POWER)) * error
 
 
 def needed(clusters: int, error: float, difference: float, tests: int = 1) -> int | None:
-    """How many problems show a true difference with that power, if so many gave the standard error."""
+    """The number of problems that detect a true difference with that power, given the error of `clusters`."""
     if not difference or math.isnan(error):
         return None
     return max(least(tests), math.ceil(clusters * (detectable(error, tests) / difference) ** 2 - 1e-9))
 
 
 def least(tests: int = 1) -> int:
-    """Of fewer problems not even the rarest of all sign flips, of chance 2^(1-n), is below the level."""
+    """With fewer problems the smallest possible p-value of the sign flips, 2^(1-n), is not below the level."""
     return math.floor(1 - math.log2(LEVEL / tests)) + 1
 
 
 def rank_intervals(leads: Sequence[Sequence[bool]]) -> list[tuple[int, int]]:
-    """The ranks that each model may have, given which leads which for certain.
+    """The range of ranks of each model, given which models lead which significantly.
 
-    A model's rank is at least one more than the number of those that lead it, and at most the number of those that it
+    A model's rank is at least one more than the number of models that lead it, and at most the number of models that it
     does not lead (Mogstad, Romano, Shaikh and Wilhelm 2024, Review of Economic Studies 91:476, section 3). With
-    corrected tests, all intervals hold together with 95%.
+    corrected tests, all intervals hold jointly with 95%.
 
     Args:
-        leads: For each model whether it leads each other one.
+        leads: For each model, whether it leads each other model.
     """
     count = len(leads)
     return [(1 + sum(leads[other][k] for other in range(count)), count - sum(leads[k])) for k in range(count)]
 
 
 def groups(leads: Sequence[Sequence[bool]]) -> list[str]:
-    """Letters such that two models share one exactly where neither leads the other (Piepho 2004, JCGS 13:456).
+    """Compact letter display: two models share a letter exactly if neither leads the other (Piepho 2004, JCGS 13:456).
 
     Args:
-        leads: As for `rank_intervals`; models in the order in which letters are to be given.
+        leads: As for `rank_intervals`, with the models in the order in which letters are assigned.
 
     Returns:
-        A few letters for each model, such as `ab`.
+        The letters of each model, such as `ab`.
     """
     count = len(leads)
     sets = [frozenset(range(count))]
