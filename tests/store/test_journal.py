@@ -22,12 +22,11 @@ floats = st.floats(allow_nan=False, allow_infinity=False)
 observations = st.builds(
     Observation,
     key=st.text(min_size=1),
-    status=st.sampled_from(["ok", "error", "overlength"]),
+    status=st.sampled_from(["ok", "error", "overlength", "no_verdict"]),
     values=st.dictionaries(st.text(), floats | st.lists(floats, min_size=1).map(tuple)),
     choice=st.none() | st.integers(-1, 3),
-    strength=st.none() | floats,
     usage=st.dictionaries(st.text(), st.integers(0)),
-    attempts=st.integers(1, 3),
+    input_truncated=st.booleans(),
     error=st.none() | st.text(min_size=1),
 )
 

@@ -212,7 +212,7 @@ class ItemTableBuilder:
         responses = tuple(
             response
             if not response.text and response.message is None
-            else Response("", response.gold, response.style, response.source, response.steps)
+            else Response("", response.gold, response.style, response.source)
             for response in item.responses
         )
         meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"

@@ -210,7 +210,7 @@ def parse_preference(
         gave = "no number" if math.isnan(probability) else str(probability)
         return Observation(key, "error", usage=usage, error=f"the model gave {gave} for a probability")
     values = {VALUE: float(probability)} | ({} if odds is None else {ODDS: odds}) | dict(beside)
-    return Observation(key, "truncated" if truncated else "ok", values, usage=usage)
+    return Observation(key, "ok", values, usage=usage, input_truncated=truncated)
 
 
 PAIRWISE = Pairwise("pairwise@1", round_robin=True)

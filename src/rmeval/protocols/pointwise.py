@@ -169,4 +169,4 @@ def parse_values(
             what = "its score" if name == "score" else name
             return Observation(key, "error", usage=usage, error=f"the model gave {value} for {what}")
     finite = {name: float(value) for name, value in values.items()}
-    return Observation(key, "truncated" if truncated else "ok", finite, usage=usage)
+    return Observation(key, "ok", finite, usage=usage, input_truncated=truncated)

@@ -28,7 +28,8 @@ from rmeval.store.journal import journal_state
 from rmeval.store.manifest import SCHEMA, only_run, read_json, read_manifest, run_id, write_json
 from rmeval.store.parquet import stated_sum
 from rmeval.store.requests import RequestTable
-from rmeval.store.run import StoredRun, read_run, write_scores
+from rmeval.store.run import StoredRun, read_run
+from rmeval.store.scores import write_scores
 from rmeval.store.steady import steadily
 from rmeval.types import Record, ScoreRule
 
@@ -274,8 +275,9 @@ def write_derived(result: Result, run: StoredRun) -> None:
     """Writes `metrics.json` and `scores.parquet`."""
     file = result.path / "scores.parquet"
     release_free()  # Columns of what was computed are not needed any more.
+    own, journal = run_id(run.manifest["identity"]), journal_state(result.path / "journal")
     try:
-        write_scores(run, file)
+        write_scores(run.items.table, run.requests, run.observations, file, own, journal)
     except OSError as error:
         raise explain_os_error(error, str(file)) from error
     found = {
@@ -283,9 +285,9 @@ def write_derived(result: Result, run: StoredRun) -> None:
         "records": [record.to_dict() for record in result.records],
         "notes": list(result.notes),
         "same_tokens": result.same_tokens,
-        "run": run_id(run.manifest["identity"]),
+        "run": own,
         "items": stated_sum(result.path / "items.parquet"),
-        "journal": journal_state(result.path / "journal"),
+        "journal": journal,
     }
     write_json(result.path / "metrics.json", found)
 
@@ -317,8 +319,7 @@ def _trouble(evidence: EvidenceTable, requests: RequestTable, observations: Obse
         rows = requests.rows[observations.status[requests.rows] == STATUSES.index("error")].tolist()
         if error := next((observations.errors[row] for row in rows if row in observations.errors), None):
             notes.append(f"the first error: {error}")
-    own = np.zeros(len(observations.status), bool)
-    own[requests.rows] = True
-    if cut := int((own & (observations.status == STATUSES.index("truncated"))).sum()):
+    truncated = observations.input_truncated
+    if truncated is not None and (cut := int(truncated[np.unique(requests.rows)].sum())):
         notes.append(f"cut to fit: {count_of(cut, 'conversation')}")
     return notes

@@ -22,7 +22,7 @@ from rmeval.messages import count_of, quoted
 from rmeval.redaction import redacted
 from rmeval.runs.select import Selection, select
 from rmeval.store.items import CountedItem, StoredItems, count_item
-from rmeval.types import Comparison, Item, Message, Response, Step
+from rmeval.types import Comparison, Item, Message, Response
 
 __all__ = ["Plan", "notes", "plan"]
 
@@ -195,7 +195,7 @@ def _made(benchmark: Benchmark) -> Iterator[Any]:
         ) from error
 
 
-_OWN = "|".join(one.__name__ for one in (Item, Response, Comparison, Message, Step))
+_OWN = "|".join(one.__name__ for one in (Item, Response, Comparison, Message))
 _NO_FIELD = re.compile(rf"({_OWN})\.__init__\(\) got an unexpected keyword argument '(.+)'")
 
 

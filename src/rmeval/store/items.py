@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -22,7 +22,7 @@ from rmeval.data.tables import Codes, ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.errors import DamagedError
 from rmeval.files import json_bytes
 from rmeval.store.parquet import reading, writing
-from rmeval.types import Comparison, Item, Message, Response, Step
+from rmeval.types import Comparison, Item, Message, Response
 
 __all__ = [
     "CountedItem",
@@ -36,7 +36,6 @@ __all__ = [
 ]
 
 _COUNTS = tuple(TextCounts.__dataclass_fields__)
-_STEP = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("gold", pa.float64())])
 _RESPONSE = pa.struct(
     [
         ("gold", pa.float64()),
@@ -45,7 +44,6 @@ _RESPONSE = pa.struct(
         ("digest", pa.string()),
         ("tokens", pa.int64()),
         *[(name, pa.int64()) for name in _COUNTS],
-        ("steps", pa.list_(_STEP)),
         ("text", pa.string()),
         ("extras", pa.string()),
     ]
@@ -192,7 +190,6 @@ def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
                 "digest": digest,
                 "tokens": None,
                 **{name: getattr(counts, name) for name in _COUNTS},
-                "steps": [asdict(step) for step in response.steps],
                 "text": _encodable(response.text) if texts else None,
                 "extras": _extras(response.message) if texts else None,
             }
@@ -274,7 +271,7 @@ def _checksum(table: pq.ParquetFile) -> bytes | None:
 
 _NEEDED = [
     *(name for name in _COLUMNS if name not in ("responses", "prompt", *_LATER)),
-    *(f"responses.list.element.{name}" for name in ("gold", "style", "source", *_COUNTS, "steps")),
+    *(f"responses.list.element.{name}" for name in ("gold", "style", "source", *_COUNTS)),
 ]
 
 
@@ -335,8 +332,7 @@ def _add_batch(builder: ItemTableBuilder, batch: pa.RecordBatch, known: dict[int
 
 
 def _response(fields: Mapping[str, Any]) -> Response:
-    steps = tuple(Step(**step) for step in fields["steps"] or ())
-    return Response("", fields["gold"], fields["style"], fields["source"], steps)
+    return Response("", fields["gold"], fields["style"], fields["source"])
 
 
 def _digests(path: Path, checksum: bytes | None) -> Iterator[Sequence[str]]:

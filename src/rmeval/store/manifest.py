@@ -22,7 +22,7 @@ __all__ = ["AGAIN", "SCHEMA", "find_runs", "finite", "only_run", "read_json", "r
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the run folder's format, described in docs/run-folder.md."""
 
 

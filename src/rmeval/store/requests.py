@@ -72,7 +72,7 @@ def requests_of(protocol: Protocol, stored: StoredItems) -> tuple[RequestTable, 
 
 def _is_empty(seen: Observation) -> bool:
     """Whether there is no answer, where it is said that there is."""
-    return seen.status in ("ok", "truncated") and not seen.values and seen.choice is None
+    return seen.status == "ok" and not seen.values and seen.choice is None
 
 
 def read_observations(index: KeyIndex, folder: Path, run: str | None = None) -> ObservationTable:

@@ -6,29 +6,26 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from rmeval.benchmarks import Benchmark, load_benchmark
-from rmeval.data.observations import STATUSES, ObservationTable
-from rmeval.data.tables import Codes, EvidenceTable
+from rmeval.data.observations import ObservationTable
+from rmeval.data.tables import EvidenceTable
 from rmeval.errors import DamagedError, RunError
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import PROTOCOLS, Protocol
 from rmeval.store.items import StoredItems, read_items, same_items
 from rmeval.store.journal import journal_state
 from rmeval.store.manifest import AGAIN, read_manifest, run_id
-from rmeval.store.parquet import reading, writing
+from rmeval.store.parquet import reading
 from rmeval.store.requests import RequestTable, read_observations, requests_of
+from rmeval.store.scores import read_scores
 from rmeval.store.steady import steadily
 
-__all__ = ["NothingScoredError", "StoredRun", "read_run", "read_scored", "write_scores"]
+__all__ = ["NothingScoredError", "StoredRun", "read_run", "read_scored"]
 
 logger = logging.getLogger(__name__)
 
@@ -149,34 +146,14 @@ def _read_scored(folder: Path, benchmark: str | None, like: StoredRun | None) ->
     stored = like.items if like is not None and shared else read_items(items, own)
     try:
         with reading(file, own, journal_state(folder / "journal")) as table:
-            observations, sizes = _scores(table, PROTOCOLS[manifest["protocol"]], stored)
+            sizes = PROTOCOLS[manifest["protocol"]].sizes(stored.table)
+            observations = read_scores(table, stored.table, sizes)
     except DamagedError as error:
         logger.warning("%s: the journal is read instead, and rmeval run writes that file anew", error)
         return _read_run(folder, benchmark)
     count = len(observations.status)
     requests = RequestTable(np.arange(count, dtype=np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
     return StoredRun(folder, manifest, found, stored, requests, observations)
-
-
-def _scores(table: pq.ParquetFile, protocol: Protocol, stored: StoredItems) -> tuple[ObservationTable, Codes]:
-    """The answers that a file of scores holds, and how many there are of each item."""
-    columns = table.read(columns=["item", "response", "variant", "score", "status"])
-    names = [str(name) for name in pc.unique(columns["variant"].slice(0, 64)).to_pylist()]
-    count, rest = divmod(len(columns), len(names))
-    ids = columns["item"].combine_chunks().dictionary_encode()
-    sizes = np.bincount(ids.indices.to_numpy(), minlength=len(stored.table)).astype(np.int32) // len(names)
-    codes = pc.index_in(columns["status"], pa.array(STATUSES)).to_numpy()
-    expected = protocol.sizes(stored.table)
-    starts = np.repeat(np.cumsum(expected) - expected, expected)
-    response = np.repeat(np.arange(int(expected.sum())) - starts, len(names))
-    same = not rest and ids.dictionary.to_pylist() == list(stored.table.ids) and (sizes == expected).all()
-    if not same or not np.array_equal(columns["response"].to_numpy(), response):
-        raise pa.ArrowInvalid("its rows are not those of the items")
-    scores = columns["score"].to_numpy()
-    observations = ObservationTable(count)
-    observations.status = codes[:: len(names)].astype(np.uint8)
-    observations.values = {name: scores[place :: len(names)].copy() for place, name in enumerate(names)}
-    return observations, sizes
 
 
 def _benchmark(folder: Path, manifest: Mapping[str, Any], benchmark: str | None) -> Benchmark:
@@ -191,47 +168,3 @@ def _benchmark(folder: Path, manifest: Mapping[str, Any], benchmark: str | None)
         return load_benchmark(benchmark or made["spec"], made["data"], **made.get("options", {}))
     except TypeError as error:
         raise DamagedError(f"{folder / 'run.json'} is damaged (benchmark.options: {error}): {AGAIN}") from error
-
-
-_SCORES: dict[str, pa.DataType] = {
-    "item": pa.string(),
-    "response": pa.int64(),
-    "variant": pa.string(),
-    "score": pa.float64(),
-    "status": pa.string(),
-    "tokens": pa.int64(),
-}
-
-
-def write_scores(run: StoredRun, path: Path) -> None:
-    """Writes a row a request and variant; `response` counts the requests of an item."""
-    table, requests, observations = run.items.table, run.requests, run.observations
-    variants = list(observations.values) or ["score"]
-    nothing = np.full(len(observations.status), np.nan)
-    names = iter(table.ids)
-    schema = pa.schema(_SCORES)
-    state = journal_state(run.folder / "journal")
-    with writing(path, schema, run_id(run.manifest["identity"]), state) as writer:
-        for start in range(0, len(table), _GROUP):
-            end = min(start + _GROUP, len(table))
-            first, last = requests.offsets[start], requests.offsets[end]
-            sizes = np.diff(requests.offsets[start : end + 1])
-            rows = np.repeat(requests.rows[first:last], len(variants))
-            scores = np.stack(
-                [observations.values.get(name, nothing)[requests.rows[first:last]] for name in variants], axis=1
-            )
-            place = np.arange(last - first) - np.repeat(requests.offsets[start:end] - first, sizes)
-            tokens = np.full(len(rows), -1) if observations.tokens is None else observations.tokens[rows]
-            item = np.repeat(np.arange(end - start), sizes * len(variants))
-            columns: list[pa.Array[Any]] = [
-                pa.array(islice(names, end - start), pa.string()).take(pa.array(item, pa.int64())),
-                pa.array(np.repeat(place, len(variants)), pa.int64()),
-                pa.array(np.tile(np.array(variants, object), int(last - first)), pa.string()),
-                pa.array(scores.ravel(), pa.float64(), from_pandas=True),
-                pa.DictionaryArray.from_arrays(observations.status[rows], pa.array(STATUSES)).cast(pa.string()),
-                pa.array(tokens, pa.int64(), mask=tokens < 0),
-            ]
-            writer.write_table(pa.table(columns, schema=schema))
-
-
-_GROUP = 1 << 14
