@@ -186,9 +186,7 @@ def test_scores_of_reward_bench(shared: Path, fixtures: Any) -> None:
     assert found == pytest.approx(np.array(wanted), abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("policy", "statuses"), [("skip", {"ok", "overlength"}), ("truncate-left", {"ok"})]
-)
+@pytest.mark.parametrize(("policy", "statuses"), [("skip", {"ok", "overlength"}), ("truncate-left", {"ok"})])
 def test_overlength(checkpoint: Path, pairs_file: Path, tmp_path: Path, policy: str, statuses: set[str]) -> None:
     import pyarrow.parquet as pq
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import ItemTable
+from rmeval.protocols.pointwise import POINTWISE
 from rmeval.store.parquet import reading
 from rmeval.store.requests import RequestTable
 from rmeval.store.scores import read_scores, write_scores
@@ -47,7 +48,7 @@ def test_a_table_comes_back(tmp_path_factory: pytest.TempPathFactory, asked: lis
     shuffled = np.random.default_rng(0).permutation(len(flat))
     stored = ObservationTable(len(flat))
     stored.add(shuffled, flat)
-    write_scores(table, RequestTable(shuffled.astype(np.int32), table.offsets), stored, path)
+    write_scores(table, POINTWISE, RequestTable(shuffled.astype(np.int32), table.offsets), stored, path)
     with reading(path) as file:
         again = read_scores(file, table, np.diff(table.offsets).astype(np.int64))
     assert again.status.tolist() == seen.status.tolist()
@@ -66,6 +67,8 @@ def test_a_run_without_lists_has_no_columns_of_them(tmp_path: Path) -> None:
     table = table_of([2])
     seen = ObservationTable(2)
     seen.add(np.arange(2), [Observation("", values={"score": 1.0}), Observation("", "overlength")])
-    write_scores(table, RequestTable(np.arange(2, dtype=np.int32), table.offsets), seen, tmp_path / "scores.parquet")
+    write_scores(
+        table, POINTWISE, RequestTable(np.arange(2, dtype=np.int32), table.offsets), seen, tmp_path / "scores.parquet"
+    )
     names = pq.read_schema(tmp_path / "scores.parquet").names
     assert names == ["item", "response", "variant", "score", "status", "tokens"]

@@ -69,6 +69,10 @@ OwnBenchmark = Annotated[
     str | None,
     typer.Option("--benchmark", help="The file.py:Class of runs made with one; it is not run unasked."),
 ]
+OwnProtocol = Annotated[
+    str | None,
+    typer.Option("--protocol", help="The file.py:Class of runs made by such a protocol; it is not run unasked."),
+]
 Plots = Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")]
 Dark = Annotated[bool, typer.Option("--dark", help="Draw for dark pages.")]
 BreakLock = Annotated[

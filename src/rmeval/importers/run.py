@@ -24,7 +24,7 @@ from rmeval.files import stamp
 from rmeval.importers.formats import STEPS, Form, ItemIndex, Reading, Score, Verdict, form_of, from_csv, judged_by
 from rmeval.messages import count_of, shortened, visible
 from rmeval.models.imported import Imported
-from rmeval.protocols import Protocol
+from rmeval.protocols import FoundProtocol, ProtocolLike
 from rmeval.protocols.pointwise import IMPORTED, parse
 from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH, Verdicts, parse_verdict
 from rmeval.results.result import Result
@@ -90,9 +90,9 @@ def import_scores(
             raise DataError(f"{scores} was changed while it was read: import it again when it is whole")
         name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
     planned = _covered(planned, benchmark, found)
-    identity = {"protocol": found.protocol.name, "model": source, "name": name}
     model = found.model(name, planned)
-    with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
+    protocol = FoundProtocol(found.protocol, found.protocol.name)
+    with RunWriter(model, planned, protocol, {"model": source, "name": name}, out, store_text, break_lock) as writer:
         return writer.ask(model)
 
 
@@ -186,7 +186,7 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
 class _Found:
     """What a file says of items, by their ids: of each answer, or of each pair in each order."""
 
-    protocol: Protocol
+    protocol: ProtocolLike
     observations: Mapping[str, Mapping[int, Score] | Mapping[tuple[tuple[int, int], int], Verdict]]
     remarks: tuple[str, ...] = ()
 
@@ -202,7 +202,7 @@ class _Found:
         return Imported(name, observations)
 
 
-def _places(protocol: Protocol, item: Item) -> list[Any]:
+def _places(protocol: ProtocolLike, item: Item) -> list[Any]:
     """What the requests of an item are about: its answers, or its pairs in each order."""
     if not isinstance(protocol, Verdicts):
         return list(range(len(item.responses)))

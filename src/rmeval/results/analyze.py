@@ -90,7 +90,12 @@ class Analysis:
 
 
 def analyze_run(
-    path: str | Path, *, rule: str | None = None, variant: str | None = None, benchmark: str | None = None
+    path: str | Path,
+    *,
+    rule: str | None = None,
+    variant: str | None = None,
+    benchmark: str | None = None,
+    protocol: str | None = None,
 ) -> Analysis:
     """Looks into a run. Needs no model and no torch.
 
@@ -99,12 +104,13 @@ def analyze_run(
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
         variant: Which of the model's scores to take, where it gives several; its first if None.
         benchmark: The `file.py:Class` of a run made with one.
+        protocol: Likewise the `file.py:Class` of the run's protocol.
 
     Raises:
         RunError: If it is no run folder, or there is no such score rule or score.
     """
     check_rule(rule)
-    run = read_scored(only_run(Path(path)), benchmark)
+    run = read_scored(only_run(Path(path)), benchmark, protocol)
     score_rule = rule_of(run.benchmark, rule)
     variant = run.variant(variant)
     table, counts, card = run.items.table, run.items.counts, run.benchmark.card

@@ -91,20 +91,23 @@ class Result:
         return pd.DataFrame(rows)
 
 
-def open_run(path: str | Path, rule: str | None = None, benchmark: str | None = None) -> Result:
+def open_run(
+    path: str | Path, rule: str | None = None, benchmark: str | None = None, protocol: str | None = None
+) -> Result:
     """Reads the numbers of a run; nothing is computed anew unless it must be, and no model is needed.
 
     Args:
         path: A run folder, or a folder with one run in it.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
         benchmark: The `file.py:Class` of a run made with one; code that a run folder names is never run unasked.
+        protocol: Likewise the `file.py:Class` of the run's protocol.
 
     Raises:
         RunError: If it is no run folder, or the score rule is unknown.
     """
     check_rule(rule)
     folder = only_run(Path(path))
-    return steadily(folder, lambda: _known(folder, rule)) or derive(folder, rule, benchmark)
+    return steadily(folder, lambda: _known(folder, rule)) or derive(folder, rule, benchmark, protocol)
 
 
 def _known(folder: Path, rule: str | None) -> Result | None:
@@ -202,19 +205,20 @@ def rule_of(benchmark: Benchmark, rule: str | None) -> ScoreRule:
     return benchmark.card.rule if rule is None else SCORE_RULES[rule]
 
 
-def derive(folder: Path, rule: str | None = None, benchmark: str | None = None) -> Result:
+def derive(folder: Path, rule: str | None = None, benchmark: str | None = None, protocol: str | None = None) -> Result:
     """Computes the numbers of a run from its manifest, its items and its journal alone.
 
     Args:
         folder: The run folder.
         rule: Name of the rule for ties and failures; the benchmark's own if None.
         benchmark: Its benchmark, where that is a `file.py:Class`.
+        protocol: Its protocol, where that is a `file.py:Class`.
 
     Raises:
-        RunError: If a file is missing or damaged, or the benchmark has to be named.
+        RunError: If a file is missing or damaged, or the benchmark or the protocol has to be named.
     """
     check_rule(rule)
-    return compute(read_run(folder, benchmark), rule)
+    return compute(read_run(folder, benchmark, protocol), rule)
 
 
 def compute(run: StoredRun, rule: str | None = None) -> Result:
@@ -277,7 +281,7 @@ def write_derived(result: Result, run: StoredRun) -> None:
     release_free()  # Columns of what was computed are not needed any more.
     own, journal = run_id(run.manifest["identity"]), journal_state(result.path / "journal")
     try:
-        write_scores(run.items.table, run.requests, run.observations, file, own, journal)
+        write_scores(run.items.table, run.protocol, run.requests, run.observations, file, own, journal)
     except OSError as error:
         raise explain_os_error(error, str(file)) from error
     found = {

@@ -15,7 +15,7 @@ from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.data.tables import Codes, Mask
 from rmeval.errors import DamagedError
-from rmeval.protocols import Protocol
+from rmeval.protocols import ProtocolLike
 from rmeval.store.items import StoredItems
 from rmeval.store.journal import read_journal
 from rmeval.types import Observation
@@ -56,7 +56,7 @@ def _offsets(sizes: Codes) -> Codes:
     return offsets
 
 
-def requests_of(protocol: Protocol, stored: StoredItems) -> tuple[RequestTable, KeyIndex]:
+def requests_of(protocol: ProtocolLike, stored: StoredItems) -> tuple[RequestTable, KeyIndex]:
     """Finds the requests that a protocol makes of items, without their texts, and the distinct ones among them."""
     sizes = array("i")
 

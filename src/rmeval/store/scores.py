@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from rmeval.data.observations import NO_CHOICE, STATUSES, ObservationTable, Vectors
 from rmeval.data.tables import Codes, ItemTable
+from rmeval.protocols import ProtocolLike
 from rmeval.store.parquet import writing
 from rmeval.store.requests import RequestTable
 from rmeval.types import FloatArray, IntArray
@@ -32,6 +33,8 @@ _WHERE_USED: dict[str, pa.DataType] = {
     "vector": pa.list_(pa.float64()),
     "choice": pa.int32(),
     "input_truncated": pa.bool_(),
+    "vote": pa.int32(),
+    "judge": pa.string(),
 }
 """Columns of files of runs that have such values; in others they would be empty."""
 _CUT = "truncated"
@@ -41,6 +44,7 @@ _GROUP = 1 << 14
 
 def write_scores(
     table: ItemTable,
+    protocol: ProtocolLike,
     requests: RequestTable,
     observations: ObservationTable,
     path: Path,
@@ -51,13 +55,17 @@ def write_scores(
 
     Args:
         table: The items.
+        protocol: How the model was asked.
         requests: Their requests.
         observations: What came back.
         path: The file, which is replaced.
         run: The run that they are of, from `run_id`.
         journal: The state of the journal that they are from, from `journal_state`.
     """
+    marks = _Marks(protocol, table)
     used = {
+        "vote": marks.votes,
+        "judge": marks.judges,
         "vector": bool(observations.vectors),
         "choice": observations.choice is not None,
         "input_truncated": observations.input_truncated is not None,
@@ -71,6 +79,7 @@ def write_scores(
             rows = requests.rows[offsets[0] : offsets[-1]]
             ids = pa.array(islice(names, end - start), pa.string())
             columns = dict(_columns(ids, np.diff(offsets), rows, observations))
+            columns |= marks.columns(table.shape[start:end], len(columns["item"]) // max(len(rows), 1))
             writer.write_table(pa.table([columns[name] for name in schema.names], schema=schema))
 
 
@@ -97,6 +106,23 @@ def _columns(
         yield "choice", pa.array(choice, pa.int32(), mask=choice == NO_CHOICE)
     if observations.input_truncated is not None:
         yield "input_truncated", pa.array(observations.input_truncated[every], pa.bool_())
+
+
+class _Marks:
+    """The vote and the judge of each request, which follow from the shape of its item."""
+
+    def __init__(self, protocol: ProtocolLike, table: ItemTable) -> None:
+        self._of_shape = [protocol.questions(shape) for shape in table.shapes]
+        self.votes = any(one.vote for own in self._of_shape for one in own)
+        self.judges = any(one.judge is not None for own in self._of_shape for one in own)
+
+    def columns(self, shapes: Codes, times: int) -> dict[str, pa.Array[Any]]:
+        """The columns of items of some shapes, with each request `times` times."""
+        if not self.votes and not self.judges:
+            return {}
+        asked = [one for code in shapes.tolist() for one in self._of_shape[code] for _ in range(times)]
+        votes, judges = [one.vote for one in asked], [one.judge for one in asked]
+        return {"vote": pa.array(votes, pa.int32()), "judge": pa.array(judges, pa.string())}
 
 
 def _lists(vectors: Sequence[Vectors | None], rows: Codes) -> pa.Array[Any]:
@@ -130,7 +156,7 @@ def read_scores(file: pq.ParquetFile, table: ItemTable, expected: IntArray) -> O
     Raises:
         pa.ArrowInvalid: If it is of other items or requests.
     """
-    there = [name for name in _WHERE_USED if name in file.schema_arrow.names]
+    there = [name for name in ("vector", "choice", "input_truncated") if name in file.schema_arrow.names]
     columns = file.read(columns=["item", "response", "variant", "score", "status", *there])
     names = [str(name) for name in pc.unique(columns["variant"].slice(0, 64)).to_pylist()]
     _refuse_others(columns, table, expected, len(names))
