@@ -5,6 +5,7 @@ Rows are matched to items by id, or by their texts where there is no id; never b
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -170,6 +171,7 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
     """
     if stated:
         file = _File.of(scores)
+        benchmark = copy.copy(benchmark)
         benchmark.data = str(scores)
         planned = plan(benchmark, selection, _stated_items(file, benchmark))
         return file, replace(planned, notes=(*planned.notes, STATED))

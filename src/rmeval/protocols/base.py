@@ -56,7 +56,7 @@ class ProtocolLike(typing.Protocol):
         ...
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
-        """Keys of all the requests that tell of an item.
+        """Keys of all requests of an item.
 
         Args:
             item: The item, whose texts are not needed.
@@ -225,7 +225,7 @@ def checked_observation(request: Request, found: Any) -> Observation:
 
 
 def sizes_of(protocol: ProtocolLike, items: ItemTable) -> IntArray:
-    """int64[n]: how many requests tell of each item."""
+    """int64[n]: how many requests belong to each item."""
     of_shape = np.array([len(protocol.questions(shape)) for shape in items.shapes], np.int64)
     sizes: IntArray = of_shape[items.shape]
     return sizes

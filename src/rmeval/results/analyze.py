@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from rmeval.benchmarks import Card
 from rmeval.errors import RunError
 from rmeval.metrics.composition import headline
 from rmeval.metrics.outcomes import HALF
-from rmeval.metrics.records import null_evidence, with_null
+from rmeval.metrics.records import null_evidence, records_of, with_null
 from rmeval.metrics.stats.analysis import Scores, analyse, calibration_of, scores_by_subset
 from rmeval.metrics.stats.calibration import Calibration
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
@@ -115,7 +115,7 @@ def analyze_run(
     variant = run.variant(variant)
     table, counts, card = run.items.table, run.items.counts, run.benchmark.card
     evidence = run.evidence(variant)
-    official = with_null(run.benchmark.aggregate(table, evidence, score_rule), null_records(run.benchmark, run.items))
+    official = records_of(run.benchmark, evidence, score_rule, null_records(run.benchmark, run.items))
     null = null_analyses(card, run.items)
     records = with_null(analyse(card.id, card.analyses, table, evidence, counts, score_rule), null)
     if not official:
@@ -135,9 +135,9 @@ def analyze_run(
         run.folder,
         run.manifest,
         variant,
-        next(replace(record, variant=variant) for record in official if (record.metric, record.scope) == top),
-        _of_variant(records, variant),
-        _of_variant(official, variant),
+        next(record for record in official if (record.metric, record.scope) == top),
+        tuple(records),
+        tuple(official),
         calibration_of(table, evidence) if scored else None,
         tuple(scores_by_subset(table, evidence)) if scored else (),
         tuple(notes),
@@ -152,7 +152,3 @@ def null_analyses(card: Card, items: StoredItems) -> dict[str, list[Record]]:
         )
         for name in NULL_SCORES
     }
-
-
-def _of_variant(records: Sequence[Record], variant: str) -> tuple[Record, ...]:
-    return tuple(replace(record, variant=variant) for record in records)

@@ -15,8 +15,8 @@ from rmeval.data.tables import EvidenceTable
 from rmeval.errors import RunError
 from rmeval.messages import count_of
 from rmeval.metrics.composition import Composition, Measure, Shares, composition_of, headline
-from rmeval.metrics.outcomes import SCORE_RULES, outcomes_of
-from rmeval.metrics.records import with_null
+from rmeval.metrics.outcomes import SCORE_RULES
+from rmeval.metrics.records import records_of, with_null
 from rmeval.metrics.stats.analysis import analyse
 from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
@@ -93,7 +93,7 @@ class ModelComparison:
         found = {}
         for entry in self.entries:
             own = with_null(analyse(self.card.id, self.card.analyses, table, entry.evidence, counts, rule), null)
-            found[entry.name] = {(r.metric, r.scope): replace(r, variant=entry.variant) for r in own}
+            found[entry.name] = {(r.metric, r.scope): r for r in own}
         return found
 
     def difference(self, first: str, second: str, metric: str | None = None, scope: str = "all") -> Difference:
@@ -237,7 +237,7 @@ def _compare(folders: Sequence[Path], settings: _Settings) -> ModelComparison:
     items = first.items.take(shared)
     entries = _entries(taking, evidence, items, rule, settings)
     names = [one.name for one in entries]
-    paired = PairedOutcomes.of([outcomes_of(found, items.table, one.evidence, rule) for one in entries])
+    paired = PairedOutcomes.of([found.outcomes(items.table, one.evidence, rule) for one in entries])
     composition = composition_of(found, paired.counts)
     shown = _shown(found, composition, paired, entries)
     top = _headline(found.card.id, shown, settings)
@@ -281,8 +281,8 @@ def _entries(
     null = null_records(found, items)
 
     def entry(name: str, path: Path | None, variant: str, own: EvidenceTable) -> Entry:
-        records = with_null(found.aggregate(items.table, own, rule), null)
-        return Entry(name, path, variant, {(r.metric, r.scope): replace(r, variant=variant) for r in records}, own)
+        records = records_of(found, own, rule, null)
+        return Entry(name, path, variant, {(r.metric, r.scope): r for r in records}, own)
 
     entries = [
         entry(name, one.run.folder, one.variant, own)

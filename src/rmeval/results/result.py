@@ -20,9 +20,8 @@ from rmeval.data.tables import EvidenceTable
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.extras import need_extra
 from rmeval.messages import count_of, same_tokens_note, shortened
-from rmeval.metrics.composition import Measure
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
-from rmeval.metrics.records import null_evidence, with_null
+from rmeval.metrics.records import null_evidence, records_of
 from rmeval.store.items import StoredItems
 from rmeval.store.journal import journal_state
 from rmeval.store.manifest import SCHEMA, only_run, read_json, read_manifest, run_id, write_json
@@ -232,9 +231,9 @@ def compute(run: StoredRun, rule: str | None = None) -> Result:
         notes.append(same_tokens_note(same))
     for variant in run.variants:
         evidence = run.evidence(variant)
-        found = with_null(run.benchmark.aggregate(run.items.table, evidence, score_rule), null)
+        found = records_of(run.benchmark, evidence, score_rule, null)
         found += _without_errata(run, evidence, score_rule, found)
-        records += [replace(record, variant=variant) for record in found]
+        records += found
         notes += [note for note in _trouble(evidence, run.requests, run.observations) if note not in notes]
     sessions = run.manifest["sessions"]
     if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
@@ -267,7 +266,7 @@ def _without_errata(run: StoredRun, evidence: EvidenceTable, rule: ScoreRule, fo
         return []
     items, own = run.items.take(sound), evidence.take(sound)
     counts = {(record.metric, record.scope): record.n_items for record in found}
-    records = with_null(run.benchmark.aggregate(items.table, own, rule), null_records(run.benchmark, items))
+    records = records_of(run.benchmark, own, rule, null_records(run.benchmark, items))
     return [
         replace(record, metric=WITHOUT_ERRATA, scope=f"{record.metric} {record.scope}")
         for record in records
@@ -299,16 +298,14 @@ def write_derived(result: Result, run: StoredRun) -> None:
 def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:
     """What the null baselines get on the same items, ties always shared.
 
-    Random scores get what equal ones do then; where they don't, a benchmark has a method `chance(items)` that says what
-    they get, by metric and scope.
+    Random scores get what equal ones do then, except where the benchmark's `chance` says what they get.
     """
     found: dict[str, list[Record]] = {}
     for name in NULL_SCORES:
         evidence = null_evidence(name, stored.table, stored.counts)
         found[name] = benchmark.aggregate(stored.table, evidence, HALF, intervals=False)
         del evidence  # One at a time: it is as large as the model's own.
-    if chance := getattr(benchmark, "chance", None):
-        own: Mapping[Measure, float] = chance(stored.table)
+    if own := benchmark.chance(stored.table):
         found["random"] = [replace(r, value=own.get((r.metric, r.scope), r.value)) for r in found["random"]]
     return found
 

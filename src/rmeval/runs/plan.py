@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.benchmarks import Benchmark
+from rmeval.benchmarks import Benchmark, BenchmarkLike, adopted
 from rmeval.benchmarks.errata import errata_of
 from rmeval.data.digests import contents_digest
 from rmeval.data.spool import Spool
@@ -76,7 +76,7 @@ class Plan:
 
 
 def plan(
-    benchmark: Benchmark,
+    benchmark: BenchmarkLike,
     selection: Selection = Selection(),  # noqa: B008  frozen
     items: Iterable[Item] | None = None,
 ) -> Plan:
@@ -91,6 +91,7 @@ def plan(
         DataError: If its data cannot be used, or nothing is selected.
         RunError: If there is no room for temporary files.
     """
+    benchmark = adopted(benchmark)
     builder = ItemTableBuilder()
     texts: Spool[list[CountedItem]] = Spool()
     digests: Spool[list[Sequence[str]]] = Spool()

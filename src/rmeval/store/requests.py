@@ -1,4 +1,4 @@
-"""Which requests tell of which item, and what the journal knows of them."""
+"""Which requests belong to which item, and what the journal knows of them."""
 
 from __future__ import annotations
 

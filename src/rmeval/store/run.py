@@ -42,7 +42,7 @@ class StoredRun:
         folder: The run folder.
         manifest: What its `run.json` holds.
         benchmark: Its benchmark.
-        protocol: How the model was asked.
+        protocol: The protocol of its requests.
         items: The items that its numbers are of.
         requests: Those items' requests.
         observations: What came back, maybe of more requests than those.

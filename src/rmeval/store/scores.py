@@ -55,7 +55,7 @@ def write_scores(
 
     Args:
         table: The items.
-        protocol: How the model was asked.
+        protocol: The protocol of its requests.
         requests: Their requests.
         observations: What came back.
         path: The file, which is replaced.
@@ -151,7 +151,7 @@ def read_scores(file: pq.ParquetFile, table: ItemTable, expected: IntArray) -> O
     Args:
         file: The file.
         table: The items.
-        expected: int64[n], how many requests tell of each item.
+        expected: int64[n], how many requests belong to each item.
 
     Raises:
         pa.ArrowInvalid: If it is of other items or requests.

@@ -163,7 +163,7 @@ def curve_records(
         return
     there = {name: _answers(items, evidence, name, rule) for name in subsets if name in items.counts}
     parts = {name: own for name, own in there.items() if len(own.items)}
-    counted = _counted(items, parts.values())
+    counted = _counted(items, parts.values(), evidence.variant)
     random = bootstrap_random()
     numbers: list[tuple[dict[str, float], dict[str, FloatArray]]] = []
     clusters: list[int] = []
@@ -214,7 +214,7 @@ def _of_curves(curves: FloatArray, size: int, shown: Sequence[int]) -> dict[str,
     return found
 
 
-def _counted(items: ItemTable, parts: Iterable[_Answers]) -> Outcomes:
+def _counted(items: ItemTable, parts: Iterable[_Answers], variant: str) -> Outcomes:
     """One entry an item that counts, for the counts of a record; tied where right and wrong answers share the top."""
     kept, tied, failed = (np.zeros(len(items), bool) for _ in range(3))
     for own in parts:
@@ -232,5 +232,6 @@ def _counted(items: ItemTable, parts: Iterable[_Answers]) -> Outcomes:
         items.subset,
         items.subsets,
         items.cluster,
+        variant,
     )
     return every.select(kept)
