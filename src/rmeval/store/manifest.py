@@ -213,11 +213,12 @@ def _wrong_fields(value: object, kind: Any, name: str) -> Iterator[str]:
     if not isinstance(value, dict):
         yield name
         return
-    for field, own in get_type_hints(kind).items():
+    for field, own in get_type_hints(kind, include_extras=True).items():
         path = f"{name}.{field}" if name else field
+        optional = get_origin(own) is NotRequired
         if field in value:
-            yield from _wrong(value[field], own, path)
-        elif field in kind.__required_keys__:
+            yield from _wrong(value[field], get_args(own)[0] if optional else own, path)
+        elif kind.__total__ and not optional:
             yield path
 
 
