@@ -22,7 +22,7 @@ NO_CHOICE = -2
 
 
 class Vectors:
-    """Lists of numbers, one a row or none, in one column of numbers.
+    """Lists of numbers, at most one per row, in one column of numbers.
 
     Attributes:
         sizes: int32[n], length of each row's list; -1 where there is none.

@@ -40,7 +40,7 @@ class Pointwise(BaseProtocol):
     name = "pointwise@1"
 
     def asks(self, responses: int, comparisons: Sequence[tuple[int, ...]]) -> list[Question]:
-        """One a response, in their order."""
+        """One per response, in their order."""
         return [Question((index,)) for index in range(responses)]
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
@@ -160,16 +160,22 @@ def parse(key: str, score: float, tokens: int | None = None, truncated: bool = F
 
 
 def parse_values(
-    key: str, values: Mapping[str, float | Sequence[float]], tokens: int | None = None, truncated: bool = False
+    key: str,
+    values: Mapping[str, float | tuple[float, ...] | list[float]],
+    tokens: int | None = None,
+    truncated: bool = False,
 ) -> Observation:
     """The observation for raw numbers and lists of numbers by name, which stand or fall together; see `parse`."""
     usage = {} if tokens is None else {"tokens": tokens}
     found: dict[str, float | tuple[float, ...]] = {}
     for name, value in values.items():
-        parts = tuple(map(float, value)) if isinstance(value, Sequence) else (float(value),)
-        found[name] = parts if isinstance(value, Sequence) else parts[0]
-        for part in parts:
-            if not math.isfinite(part):
-                what = "its score" if name == "score" else name
-                return Observation(key, "error", usage=usage, error=f"the model gave {part} for {what}")
+        if isinstance(value, tuple | list):
+            found[name] = parts = tuple(map(float, value))
+            wrong = next((part for part in parts if not math.isfinite(part)), None)
+        else:
+            found[name] = float(value)
+            wrong = None if math.isfinite(value) else value
+        if wrong is not None:
+            what = "its score" if name == "score" else name
+            return Observation(key, "error", usage=usage, error=f"the model gave {wrong} for {what}")
     return Observation(key, "ok", found, usage=usage, input_truncated=truncated)

@@ -66,7 +66,7 @@ class SelectionEntry(TypedDict, total=False):
 
 
 class Session(TypedDict, total=False):
-    """A process that scored; what the model says of itself stands beside these."""
+    """A process that scored; the facts that its model reports are further entries."""
 
     begun: str
     host: str
