@@ -154,7 +154,7 @@ class BaseProtocol(ABC):
                 item.id,
                 one.members,
                 item.prompt,
-                tuple(item.responses[k].text for k in one.members),
+                tuple([item.responses[k].text for k in one.members]),
                 one.vote,
                 one.judge,
                 item.messages(one.members),

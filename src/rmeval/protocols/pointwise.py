@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from rmeval.data.conversations import MessageReader
 from rmeval.data.digests import conversation_digest, digest
 from rmeval.data.observations import ObservationTable, count_statuses
-from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
 from rmeval.errors import DataError
 from rmeval.protocols.base import BaseProtocol, Question, request_key
 from rmeval.protocols.fold import STEPS, fold_steps
@@ -39,9 +40,13 @@ class Pointwise(BaseProtocol):
 
     name = "pointwise@1"
 
-    def asks(self, responses: int, comparisons: Sequence[tuple[int, ...]]) -> list[Question]:
+    def asks(self, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
         """One per response, in their order."""
-        return [Question((index,)) for index in range(responses)]
+        return _one_each(responses)
+
+    def questions(self, item: Item | Shape) -> Sequence[Question]:
+        """One per response, whatever the comparisons are."""
+        return _one_each(len(item.responses))
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
         """The request key of each response."""
@@ -88,6 +93,11 @@ class Pointwise(BaseProtocol):
         else:
             scores = observations.column(variant, rows)
         return EvidenceTable(items, variant, scores, count_statuses(observations.status[rows[np.isnan(scores)]]))
+
+
+@lru_cache(maxsize=1 << 10)
+def _one_each(responses: int) -> tuple[Question, ...]:
+    return tuple([Question((index,)) for index in range(responses)])
 
 
 class Imported(Pointwise):
