@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.benchmarks import Benchmark, load_benchmark
+from rmeval.benchmarks import BenchmarkLike, load_benchmark
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
 from rmeval.errors import DataError, ModelError
-from rmeval.models import RewardModel, load_model, refuse_comparators
+from rmeval.models import ModelOptions, RewardModel, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 def evaluate(
     model: str | Path | RewardModel,
-    benchmark: str | Benchmark,
+    benchmark: str | BenchmarkLike,
     data: str | Path | None = None,
     *,
     out: str | Path = "runs",
@@ -52,13 +52,7 @@ def evaluate(
     n_items: int | None = None,
     seed: int = 0,
     limit: int | None = None,
-    columns: Mapping[str, str] | None = None,
-    roles: Mapping[str, str] | None = None,
-    ignore_keys: Sequence[str] | None = None,
-    split: str | None = None,
-    config: str | None = None,
-    size: int | None = None,
-    languages: Sequence[str] | None = None,
+    benchmark_options: Mapping[str, Any] | None = None,
     store_text: bool = False,
     break_lock: bool = False,
     progress: Callable[[int, int], None] = silent,
@@ -69,25 +63,20 @@ def evaluate(
     Args:
         model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`.
         benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`.
-        data: File, folder or hub id of the data; None for the benchmark's pinned source. This and the options of
-            `pairs` and `rm-bench-synthetic` below are for a benchmark that is given by name.
+        data: File, folder or hub id of the data; None for the benchmark's pinned source. This and the benchmark's
+            options are for a benchmark that is given by name.
         out: Folder of runs; the run goes to `<benchmark>/<model>/<identity>` below it.
         subsets: Subsets or sections to run; all if empty.
         n_items: Number of items to draw at random.
-        seed: Seed of the draw, and of `rm-bench-synthetic`.
+        seed: Seed of the draw, and of a benchmark that is generated.
         limit: Number of items to take from the beginning.
-        columns: For `pairs`: the data's names for prompt, chosen, rejected, subset, id, system, history, tools.
-        roles: For `pairs`: the data's names of roles, such as `{"human": "user", "gpt": "assistant"}`.
-        ignore_keys: For `pairs`: keys of messages, and columns, that are left out on purpose.
-        split: For `pairs` from the hub.
-        config: For `pairs` from the hub.
-        size: For `rm-bench-synthetic`: number of items.
-        languages: For `rm-bench-synthetic` and `m-reward-bench`: codes of languages, such as `["en", "zh"]` and
-            `["deu_Latn", "fra_Latn"]`.
+        benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic` or
+            `{"columns": {"prompt": "question"}}` for `pairs`.
         store_text: Whether to keep prompts and answers in the run folder.
         break_lock: Whether to take a lock that another process seems to hold.
         progress: Called with the number of answers scored and the number of all.
-        **options: Fields of `rmeval.models.ModelOptions`, such as `dtype="bfloat16"`.
+        **options: Fields of `rmeval.models.ModelOptions`, such as `dtype="bfloat16"`; and the benchmark's own options,
+            where their names are none of those.
 
     Returns:
         The numbers, as records with intervals, and the place of the run folder.
@@ -95,16 +84,16 @@ def evaluate(
     Raises:
         RmevalError: If something has to be changed first; the message says what.
     """
-    given: dict[str, Any] = {"columns": columns, "roles": roles, "ignore_keys": ignore_keys, "split": split}
-    given |= {"config": config, "size": size, "languages": languages}
-    useless = [name for name, value in ({"data": data} | given).items() if value is not None]
-    if not isinstance(benchmark, str) and useless:
-        raise DataError(f"the benchmark is loaded already: give {', '.join(useless)} to load_benchmark")
+    given = dict(benchmark_options or {})
+    given |= {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
+    given = {name: value for name, value in given.items() if value is not None}
     if isinstance(subsets, str):
         raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
     if isinstance(benchmark, str):
         place = None if data is None else str(data)
         benchmark = load_benchmark(benchmark, place, seed=seed, **given)
+    elif useless := [*([] if data is None else ["data"]), *given]:
+        raise DataError(f"the benchmark is loaded already: give {', '.join(useless)} to load_benchmark")
     model = _loaded(model, options)
     planned = plan(benchmark, Selection(tuple(subsets), n_items, seed, limit))
     return run(model, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)

@@ -13,7 +13,7 @@ from typing import Any
 from rmeval.errors import RmevalError
 from rmeval.messages import shortened
 
-__all__ = ["is_file_spec", "load_object", "one_line", "registered"]
+__all__ = ["is_file_spec", "load_object", "one_line", "package_of", "registered"]
 
 _LONGEST = 1_000
 """Characters of an exception's message; a run stores one for each failure."""
@@ -41,6 +41,14 @@ def registered(group: str, builtin: Mapping[str, str]) -> dict[str, str]:
         A mapping from name to `module:Object`.
     """
     return {entry.name: entry.value for entry in entry_points(group=group)} | dict(builtin)
+
+
+def package_of(target: str) -> str:
+    """The installed packages with the module of `module:Object`, as `name==version`; the module if there are none."""
+    from importlib.metadata import packages_distributions, version
+
+    package = target.partition(":")[0].partition(".")[0]
+    return " ".join(f"{name}=={version(name)}" for name in packages_distributions().get(package, ())) or package
 
 
 def load_object(spec: str) -> Any:

@@ -30,7 +30,6 @@ __all__ = [
     "Response",
     "ScoreRule",
     "Status",
-    "Step",
 ]
 
 FloatArray = npt.NDArray[np.float64]
@@ -39,7 +38,9 @@ IntArray = npt.NDArray[np.int64]
 STYLES = ("concise", "detailed_plain", "detailed_markdown")
 """RM-Bench's three styles in the order of its lists (Liu et al. 2025, section 3.3), plainest first."""
 
-Status = Literal["ok", "unparsed", "refused", "truncated", "overlength", "error"]
+Status = Literal["ok", "unparsed", "refused", "no_verdict", "overlength", "error"]
+"""What came back: an answer; text that is no answer, a refusal, or text that ends before the answer; nothing, because
+the input is too long; or a failure, which the next run asks for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +85,6 @@ Conversation = tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A part of a response with its own gold, for process rewards; `start` and `end` are character offsets."""
-
-    start: int
-    end: int
-    gold: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Response:
     """One candidate answer.
 
@@ -101,7 +93,6 @@ class Response:
         gold: Quality, higher is better; 1 and 0 stand for right and wrong; None where only comparisons are known.
         style: One of `STYLES`, or None.
         source: The model or person that wrote it.
-        steps: Parts with gold of their own.
         message: The answer as a message, where it holds more than its text, such as tool calls.
     """
 
@@ -109,7 +100,6 @@ class Response:
     gold: float | None = None
     style: str | None = None
     source: str | None = None
-    steps: tuple[Step, ...] = ()
     message: Message | None = None
 
 
@@ -172,7 +162,8 @@ class Request:
     """One question to a model. It holds no gold, so that no model can see one.
 
     Attributes:
-        key: Digest of protocol, content, order and vote; equal questions have equal keys, and are asked once.
+        key: Digest of protocol, prompt, content, order, vote and judge; equal questions have equal keys, and are asked
+            once.
         item: Id of the item it came from (the first, if several ask the same).
         members: Indices into the item's responses, in the order in which they are presented.
         prompt: The messages before the answers.
@@ -206,28 +197,22 @@ class Observation:
     Attributes:
         key: The request's key.
         status: `ok`, or why there is no full answer.
-        values: Named numbers, such as `{"score": 0.1}`; finite floats or tuples of them.
+        values: Named numbers, such as `{"score": 0.1}` or `{"steps": (0.9, 0.2)}`: finite floats, or tuples of them.
         choice: Position of the preferred member as presented; -1 for a declared tie; None if not asked.
-        strength: How strongly it was preferred, in the protocol's own units.
         usage: Counts such as `{"tokens": 120}`.
-        finish_reason: Why generation ended.
-        attempts: How often it was tried.
-        raw_ref: Where the raw text is kept.
         error: What went wrong, in words.
         sequence: 16 hex digits that stand for the tokens that the model read; equal tokens have one answer.
+        input_truncated: Whether the model read only a part of its input.
     """
 
     key: str
     status: Status = "ok"
     values: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
     choice: int | None = None
-    strength: float | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
-    finish_reason: str | None = None
-    attempts: int = 1
-    raw_ref: str | None = None
     error: str | None = None
     sequence: str | None = None
+    input_truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +225,6 @@ class Evidence:
         scores: float64[n], one a response; NaN where there is none.
         beats: float64[n, n]: 1 where the row was preferred to the column, 0.5 for a tie, 0, NaN where unknown;
             None where it follows from `scores`.
-        k_way: Choice among all members of each k-way comparison, where a protocol asks for that; None otherwise.
         failures: How many observations gave no value, by status.
     """
 
@@ -248,7 +232,6 @@ class Evidence:
     variant: str
     scores: FloatArray
     beats: FloatArray | None = None
-    k_way: tuple[int, ...] | None = None
     failures: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 import rmeval
 from rmeval.errors import DataError
-from tests.command import process
+from tests.command import command, process
 
 MODULE = '''
 from rmeval.benchmarks import Card
@@ -98,3 +99,137 @@ def test_as_a_file(place: Path) -> None:
     assert overall.ci is not None
     assert overall.formula == "sums/overall@1"
     assert result.notes == ()
+
+
+OWN_OPTION = '''
+from rmeval.benchmarks import Benchmark, Card, Option
+from rmeval.metrics.outcomes import outcomes
+from rmeval.metrics.records import accuracy_record
+from rmeval.types import Comparison, Item, Message, Response
+
+
+class Powers(Benchmark):
+    """The better answer is the power; it reads no data."""
+
+    card = Card("powers", "Powers", "The better answer is right.", "made", None, "CC0", "", "")
+    takes = (
+        Option("base", "number", "what is raised to powers"),
+        Option("names", "words", "names of the subsets"),
+        Option("signs", "pairs", "how an answer of each subset ends"),
+    )
+
+    def __init__(self, base=2, names=("all",), signs=None):
+        self.base, self.names, self.signs = base, names, signs or {}
+
+    def load(self):
+        for name in self.names:
+            for k in range(3):
+                answers = (Response(f"{self.base ** k}{self.signs.get(name, '')}"), Response("none at all"))
+                prompt = (Message("user", f"{self.base} to the {k}th?"),)
+                yield Item(f"{name}/{k}", name, prompt, answers, (Comparison((0, 1)),), f"{k}")
+
+    def aggregate(self, items, evidence, rule, intervals=True):
+        return [accuracy_record("powers", rule, "all", outcomes(items, evidence, rule), "accuracy@1")]
+'''
+LEAST = OWN_OPTION.replace("class Powers(Benchmark):", "class Powers:").replace("    takes = (", "    unread = (")
+
+
+@pytest.fixture(params=["derived", "least"])
+def powers(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A benchmark with options of its own: of our class, and of one that has only a card, load and aggregate."""
+    (tmp_path / "powers.py").write_text(OWN_OPTION if request.param == "derived" else LEAST)
+    return f"{tmp_path / 'powers.py'}:Powers"
+
+
+def test_an_option_of_its_own_in_python(powers: str, tmp_path: Path) -> None:
+    plain = rmeval.evaluate("baseline:shortest", powers, out=tmp_path / "runs")
+    assert plain.manifest["benchmark"]["options"] == {}
+    result = rmeval.evaluate("baseline:shortest", powers, out=tmp_path / "runs", base=10**12, names=["one", "two"])
+    same = rmeval.evaluate(
+        "baseline:shortest", powers, out=tmp_path / "runs", benchmark_options={"base": 10**12, "names": ["one", "two"]}
+    )
+    assert result.path == same.path != plain.path
+    assert result.manifest["benchmark"]["options"] == {"base": 10**12, "names": ["one", "two"]}
+    assert plain.value("accuracy") == 1.0
+    assert result.value("accuracy") == pytest.approx(1 / 3)
+    assert result.record("accuracy").n_items == 6
+    # What a run folder says of it is enough to make it again.
+    (result.path / "metrics.json").unlink()
+    assert rmeval.open_run(result.path, benchmark=powers).records == result.records
+    (found,) = rmeval.compare(
+        [result.path, rmeval.evaluate("baseline:longest", powers, out=tmp_path / "runs", base=10**12,
+                                      names=["one", "two"]).path], benchmark=powers
+    )  # fmt: skip
+    assert list(found.differences) == [("accuracy", "all")], "the defaults of what it does not say are there"
+    with pytest.raises(DataError, match="has no option 'bse': choose from base, names, signs"):
+        rmeval.evaluate("baseline:shortest", powers, out=tmp_path / "runs", bse=3)
+    with pytest.raises(DataError, match="has no option 'data': choose from base, names, signs"):
+        rmeval.evaluate("baseline:shortest", powers, "somewhere", out=tmp_path / "runs")
+
+
+def test_an_option_of_its_own_on_the_command_line(
+    powers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    derived = "(what is raised to powers)" if "takes = " in Path(powers.rpartition(":")[0]).read_text() else ""
+    names = "one,two" if derived else '["one","two"]'
+    signs = "one=!" if derived else '{"one":"!"}'
+    done = command(capsys, "items", powers, "--set", "base=3", "--set", f"names={names}", "--set", f"signs={signs}")
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["responses"][0]["text"] for row in rows] == ["1!", "3!", "9!", "1", "3", "9"]
+    done = command(capsys, "items", powers, "--set", "size=3")
+    assert done.code == 2
+    assert "only rm-bench-synthetic takes --size: leave it out, or choose rm-bench-synthetic" in done.err
+    done = command(capsys, "items", powers, "--set", "bse=3")
+    assert done.code == 2
+    assert f"{powers} takes no option bse: choose from base {derived}".rstrip() in done.err
+    if derived:
+        done = command(capsys, "items", powers, "--set", "base=three")
+        assert (done.code, "--base must be a whole number, not 'three'" in done.err) == (2, True)
+
+
+def test_options_of_our_own_benchmarks_by_flag_and_by_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = command(capsys, "items", "rm-bench-synthetic", "--size", 16, "--languages", "en,zh", "--seed", 3)
+    sets = command(capsys, "items", "rm-bench-synthetic", "--set", "size=16", "--set", "languages=en,zh", "--seed", 3)
+    assert flags.code == sets.code == 0, sets.err
+    assert flags.out == sets.out
+    assert len(flags.out.splitlines()) == 16
+    twice = command(capsys, "items", "rm-bench-synthetic", "--size", 16, "--set", "size=8")
+    assert (twice.code, "--set gives size once more: give each once" in twice.err) == (2, True)
+
+
+SINGLE = OWN_OPTION + "\n\nONE = Powers()\n\n\ndef only():\n    return ONE\n"
+
+
+def test_the_object_that_is_given_stays_as_it_is(tmp_path: Path) -> None:
+    """A function may give the same object each time."""
+    (tmp_path / "single.py").write_text(SINGLE)
+    found = rmeval.load_benchmark(f"{tmp_path / 'single.py'}:only")
+    one = sys.modules["rmeval_file_single"].ONE
+    assert found.spec == f"{tmp_path / 'single.py'}:only"
+    assert vars(one) == {"base": 2, "names": ("all",), "signs": {}}
+
+
+def test_what_is_no_benchmark_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "no.py").write_text("class No:\n    def load(self):\n        return []\n")
+    with pytest.raises(DataError, match=r"is no benchmark: it needs a card of the class rmeval.benchmarks.Card, and"):
+        rmeval.load_benchmark(f"{tmp_path / 'no.py'}:No")
+
+
+def test_records_have_the_variant_whose_numbers_they_are(tmp_path: Path) -> None:
+    """A benchmark from outside may make records by itself, of a variant that it does not know."""
+    (tmp_path / "powers.py").write_text(
+        OWN_OPTION.replace(
+            'return [accuracy_record("powers", rule, "all", outcomes(items, evidence, rule), "accuracy@1")]',
+            'one = accuracy_record("powers", rule, "all", outcomes(items, evidence, rule), "accuracy@1")\n'
+            "        assert one.variant == evidence.variant\n"
+            "        from dataclasses import replace\n"
+            '        return [replace(one, variant="mine")]',
+        )
+    )
+    (tmp_path / "both.py").write_text(
+        "class Both:\n    def compare(self, pairs):\n"
+        "        return [0.5 + 0.1 * (p['first'] > p['second']) for p in pairs]\n"
+    )
+    result = rmeval.evaluate(f"{tmp_path / 'both.py'}:Both", f"{tmp_path / 'powers.py'}:Powers", out=tmp_path / "runs")
+    assert [record.variant for record in result.records] == ["orders/mean", "orders/agree", "orders/net"]

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from rmeval.data.digests import gold_digest, unordered_digest
 from rmeval.data.keys import KeyIndex
-from rmeval.data.observations import STATUSES, ObservationTable
+from rmeval.data.observations import NO_CHOICE, STATUSES, ObservationTable, Vectors
 from rmeval.data.spool import Spool, windows
 from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.errors import DataError, RunError
 from rmeval.metrics.outcomes import SCORE_RULES, outcomes
 from rmeval.store.items import add_tokens, count_item, read_items, write_items
-from rmeval.types import Comparison, Evidence, Item, Message, Observation, Response, ScoreRule, Step
+from rmeval.types import Comparison, Evidence, Item, Message, Observation, Response, ScoreRule
 
 few = st.integers(0, 3)
 keys = st.binary(min_size=1, max_size=2).map(lambda end: bytes(16 - len(end)) + end).map(bytes.hex)
@@ -124,7 +124,7 @@ def test_a_file_gives_its_items_back(
     tmp_path_factory: pytest.TempPathFactory, numbered: bool, items: list[Item]
 ) -> None:
     """Also a file of before shapes had numbers, when items had a weight that nothing read."""
-    items[0] = replace(items[0], responses=(*items[0].responses, Response("- a\n- b", steps=(Step(0, 3, 0.5),))))
+    items[0] = replace(items[0], responses=(*items[0].responses, Response("- a\n- b")))
     path = tmp_path_factory.mktemp("items") / "items.parquet"
     counted = [count_item(item) for item in items]
     table = ItemTable.of(items)
@@ -272,3 +272,50 @@ def test_a_damaged_digest_is_an_error_not_another_number(tmp_path: Path) -> None
             errors += 1
             assert "is damaged" in str(error) or "cannot be read" in str(error)
     assert errors > 40
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+lists = st.none() | st.lists(numbers, max_size=3).map(tuple)
+
+
+@given(st.lists(lists, max_size=8), st.data())
+def test_lists_of_numbers_as_columns(rows: list[tuple[float, ...] | None], data: st.DataObject) -> None:
+    vectors = Vectors(len(rows))
+    for place, row in enumerate(rows):
+        if row is not None:
+            vectors.put(place, (0.0,))  # What was there before is replaced.
+            vectors.put(place, row)
+    assert [vectors[place] for place in range(len(rows))] == rows
+    chosen = data.draw(st.lists(st.integers(0, max(len(rows) - 1, 0)), max_size=6 if rows else 0))
+    taken = vectors.take(np.array(chosen, np.int64))
+    assert [taken[place] for place in range(len(chosen))] == [rows[place] for place in chosen]
+    again = Vectors.of(taken.sizes, taken.numbers)
+    assert [again[place] for place in range(len(chosen))] == [rows[place] for place in chosen]
+
+
+def test_choices_lists_and_cut_inputs_are_columns_and_are_replaced() -> None:
+    answers = ObservationTable(3)
+    first = Observation("a", values={"steps": (0.5, 0.25), "score": 1.0}, choice=1, input_truncated=True)
+    answers.add(np.array([0, 1]), [first, Observation("b", "no_verdict")])
+    assert answers.has_value.tolist() == [True, False, False]
+    assert answers.settled.tolist() == [True, True, False]
+    assert answers.choice is not None and answers.input_truncated is not None
+    assert answers.choice.tolist() == [1, NO_CHOICE, NO_CHOICE]
+    answers.add(np.array([0, 2]), [Observation("a", "error", error="no"), Observation("c", choice=-1)])
+    assert answers.has_value.tolist() == [False, False, True]
+    assert answers.vectors["steps"][0] is None
+    assert (answers.choice.tolist(), answers.input_truncated.tolist()) == ([NO_CHOICE, NO_CHOICE, -1], [False] * 3)
+    with pytest.raises(DataError, match="the value 'steps' is a number in some answers and a list of numbers in"):
+        answers.add(np.array([1]), [Observation("b", values={"steps": 1.0})])
+
+
+def test_equal_tokens_share_lists_and_choices() -> None:
+    answers = ObservationTable(2)
+    batch = [
+        Observation(key, values={"steps": steps}, choice=choice, sequence="1f")
+        for key, steps, choice in (("a", (1.0,), 0), ("b", (2.0, 3.0), 1))
+    ]
+    answers.add(np.array([1, 0]), batch)
+    answers.share()
+    assert answers.choice is not None
+    assert ([answers.vectors["steps"][row] for row in (0, 1)], answers.choice.tolist()) == ([(1.0,), (1.0,)], [0, 0])

@@ -186,9 +186,7 @@ def test_scores_of_reward_bench(shared: Path, fixtures: Any) -> None:
     assert found == pytest.approx(np.array(wanted), abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("policy", "statuses"), [("skip", {"ok", "overlength"}), ("truncate-left", {"ok", "truncated"})]
-)
+@pytest.mark.parametrize(("policy", "statuses"), [("skip", {"ok", "overlength"}), ("truncate-left", {"ok"})])
 def test_overlength(checkpoint: Path, pairs_file: Path, tmp_path: Path, policy: str, statuses: set[str]) -> None:
     import pyarrow.parquet as pq
 
@@ -197,8 +195,9 @@ def test_overlength(checkpoint: Path, pairs_file: Path, tmp_path: Path, policy: 
     )
     rows = pq.read_table(result.path / "scores.parquet").to_pylist()
     assert {row["status"] for row in rows} == statuses
+    assert any(row.get("input_truncated") for row in rows) == (policy == "truncate-left")
     assert all((row["score"] is None) == (row["status"] == "overlength") for row in rows)
-    assert all((row["tokens"] > 40) == (row["status"] != "ok") for row in rows)
+    assert all((row["tokens"] > 40) == (row["status"] != "ok" or bool(row.get("input_truncated"))) for row in rows)
     assert any("without a score (overlength)" in note or "cut to fit" in note for note in result.notes)
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rmeval.benchmarks import Card, adopted
 from rmeval.benchmarks.pairs import Pairs
 from rmeval.benchmarks.reward_bench import RewardBench
 from rmeval.benchmarks.rm_bench import RMBench
@@ -16,8 +16,8 @@ from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.metrics.composition import composition_of
 from rmeval.metrics.outcomes import OFFICIAL, Outcomes, outcomes
 from rmeval.metrics.scoring.sections import EXAMPLE_COUNTS
-from rmeval.metrics.scoring.style_substance import COMPARISONS, styled_responses
-from rmeval.types import Comparison, Item, Response
+from rmeval.metrics.scoring.style_substance import CONTESTS, styled_responses
+from rmeval.types import Comparison, Item, Record, Response
 
 PAIR = (Response("a", 1.0), Response("b", 0.0))
 DOMAINS = ("chat", "math", "code", "safety-refuse", "safety-response")
@@ -73,9 +73,21 @@ def test_what_a_number_is_made_of_gives_the_number(name: str, seed: int, missing
         assert sum(shares.values()) == pytest.approx(0.0 if measure[0] == "style_gap" else 1.0)
 
 
+class Plain:
+    """The least that a benchmark from outside has."""
+
+    card = Card("plain", "Plain", "", "", None, "", "", "")
+
+    def load(self) -> list[Item]:
+        return []
+
+    def aggregate(self, items: Any, evidence: Any, rule: Any, intervals: bool = True) -> list[Record]:
+        return []
+
+
 def test_a_benchmark_that_says_nothing_of_it_has_subsets_and_all() -> None:
     counts = {("one", "x"): 3, ("one", "y"): 1, ("two", "x"): 4}
-    made = composition_of(SimpleNamespace(), counts)
+    made = composition_of(adopted(Plain()), counts)
     assert made == {
         ("accuracy", "one"): {("one", "x"): 0.75, ("one", "y"): 0.25},
         ("accuracy", "two"): {("two", "x"): 1.0},

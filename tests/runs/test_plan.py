@@ -13,7 +13,7 @@ from rmeval.benchmarks.pairs import Pairs
 from rmeval.data.digests import contents_digest, conversation_digest, item_digests
 from rmeval.data.style import count_text
 from rmeval.runs import plan as planning
-from rmeval.types import Comparison, Item, Message, Response, Step
+from rmeval.types import Comparison, Item, Message, Response
 
 CALL: Any = {"type": "function", "function": {"name": "f", "arguments": {"x": 1.5, "a": None}}}
 TOOL: Any = {"name": "f", "parameters": {"z": {}, "a": [1, "é"]}}
@@ -30,7 +30,7 @@ def items() -> Iterator[Item]:
         subset="s0",
         prompt=(Message("system", ""), Message("user", '"quoted"\u2028\x07\ud800é', name="n")),
         responses=(
-            Response("", None, "concise", "m", (Step(0, 0, 0.5), Step(0, 0, None))),
+            Response("", None, "concise", "m"),
             Response("call", 0.5, message=Message("assistant", "call", tool_calls=(CALL,), reasoning_content="r")),
             Response("\udcff", 2.0),
         ),

@@ -336,3 +336,23 @@ def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
         (result.path / "metrics.json").unlink()
         assert rmeval.open_run(result.path).records == result.records
     assert len(rmeval.compare([base / "runs"])[0].entries) == 2
+
+
+def test_entries_that_earlier_manifests_lack(folder: Path) -> None:
+    manifest = read_json(folder / "run.json")
+    for name in ("options", "source", "revision"):
+        del manifest["benchmark"][name]
+    del manifest["gold"]
+    (folder / "run.json").write_text(json.dumps(manifest))
+    assert read_manifest(folder)["benchmark"]["id"] == "pairs"
+    del manifest["benchmark"]["spec"]
+    (folder / "run.json").write_text(json.dumps(manifest))
+    with pytest.raises(DamagedError, match=r"check benchmark\.spec\)"):
+        read_manifest(folder)
+
+
+def test_a_protocol_that_is_not_known_is_no_damage(folder: Path) -> None:
+    manifest = read_json(folder / "run.json")
+    (folder / "run.json").write_text(json.dumps(manifest | {"protocol": "rating@9"}))
+    with pytest.raises(RunError, match=r"with the protocol 'rating@9', which is not installed: install a newer rmeval"):
+        read_run(folder)

@@ -22,12 +22,11 @@ floats = st.floats(allow_nan=False, allow_infinity=False)
 observations = st.builds(
     Observation,
     key=st.text(min_size=1),
-    status=st.sampled_from(["ok", "error", "overlength"]),
+    status=st.sampled_from(["ok", "error", "overlength", "no_verdict"]),
     values=st.dictionaries(st.text(), floats | st.lists(floats, min_size=1).map(tuple)),
     choice=st.none() | st.integers(-1, 3),
-    strength=st.none() | floats,
     usage=st.dictionaries(st.text(), st.integers(0)),
-    attempts=st.integers(1, 3),
+    input_truncated=st.booleans(),
     error=st.none() | st.text(min_size=1),
 )
 
@@ -118,17 +117,17 @@ def test_a_disk_that_takes_a_part_of_a_batch(tmp_path: Path, room: int) -> None:
 
 def test_a_line_holds_what_differs_from_the_defaults(tmp_path: Path) -> None:
     """Byte for byte, since journals of other times and versions are read beside one another."""
-    seen = Observation("0" * 32, "ok", {"score": 1e-07, "é": 1e16}, 0, 0.0, {}, "", 1, None, "\ud800")
-    again = Observation("1" * 32, "error", attempts=2, error="x", usage={"tokens": 3})
+    seen = Observation("0" * 32, "ok", {"score": 1e-07, "é": 1e16}, 0, {}, "\ud800", None, True)
+    again = Observation("1" * 32, "error", error="x", usage={"tokens": 3})
     with Journal(tmp_path, "0123") as journal:
         journal.append([seen, again])
     first, second, end = (tmp_path / "0001.jsonl").read_bytes().split(b"\n")
     assert first.rpartition(b',"crc"')[0] == (
         b'{"key":"00000000000000000000000000000000","status":"ok","values":{"score":1e-07,"\xc3\xa9":1e+16},"choice":0,'
-        b'"strength":0.0,"finish_reason":"","error":"\\ud800","run":"0123","left":1'
+        b'"error":"\\ud800","input_truncated":true,"run":"0123","left":1'
     )
     assert second.rpartition(b',"crc"')[0] == (
-        b'{"key":"11111111111111111111111111111111","status":"error","usage":{"tokens":3},"attempts":2,"error":"x","left":0'
+        b'{"key":"11111111111111111111111111111111","status":"error","usage":{"tokens":3},"error":"x","left":0'
     )
     assert end == b""
     for value in (float("nan"), float("inf")):

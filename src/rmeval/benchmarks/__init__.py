@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from rmeval.data.tables import ItemTable
+from rmeval.benchmarks.card import Card, check_counts, missing_counts
+from rmeval.benchmarks.hooks import Benchmark, BenchmarkLike, Option, adopted
 from rmeval.data.unpacking import check_path
 from rmeval.errors import DataError
 from rmeval.messages import quoted
-from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.plugins import is_file_spec, load_object, registered
-from rmeval.types import Evidence, Item, Record, ScoreRule
 
-__all__ = ["BUILTIN", "Benchmark", "Card", "benchmark_names", "load_benchmark"]
+__all__ = [
+    "BUILTIN",
+    "Benchmark",
+    "BenchmarkLike",
+    "Card",
+    "FoundBenchmark",
+    "Option",
+    "adopted",
+    "benchmark_names",
+    "check_counts",
+    "find_benchmark",
+    "load_benchmark",
+    "missing_counts",
+]
 
 BUILTIN = {
     "rm-bench": "rmeval.benchmarks.rm_bench:RMBench",
@@ -38,99 +50,95 @@ BUILTIN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """Description of a benchmark.
-
-    Attributes:
-        id: Name on the command line.
-        title: Name in prose.
-        measures: The meaning of a correct decision, in one sentence.
-        source: Hub id of the data set, or another source of the data.
-        revision: Commit of the source that the counts belong to.
-        licence: Licence of the data, as their authors state it.
-        paper: The paper that describes the benchmark.
-        citation: BibTeX.
-        counts: Expected number of items by subset; empty if any number is valid.
-        sections: Names of groups of subsets, accepted wherever a subset is.
-        formulas: Names and versions of its official formulas.
-        generated: Whether the items are generated from a seed instead of read.
-        analyses: Groups of subsets to compare, by name and group, such as `refusals` with `should-respond` and
-            `should-refuse`.
-        rule: The score rule of the published numbers.
-        variant: The score of the published numbers for models with several, such as `orders/net`; the model's first
-            score if it has none of this name, or if this is empty.
-        verified: The published number that rmeval reproduces, and the data for it; empty without one.
-        needs_scores: Subsets whose metrics need a score of each response; they are skipped for models that only
-            compare.
-        errata: A JSONL file of wrong items, with `item`, `wrong` and `source`; a relative path starts at the folder of
-            the `file.py:Class`. rmeval has files for its own benchmarks.
-    """
-
-    id: str
-    title: str
-    measures: str
-    source: str
-    revision: str | None
-    licence: str
-    paper: str
-    citation: str
-    counts: Mapping[str, int] = field(default_factory=dict)
-    sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    formulas: tuple[str, ...] = ()
-    generated: bool = False
-    analyses: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    rule: ScoreRule = OFFICIAL
-    variant: str = ""
-    verified: str = ""
-    needs_scores: tuple[str, ...] = ()
-    errata: str = ""
-
-
-class Benchmark(Protocol):
-    """Items with gold, and the official aggregation of a model's results on them.
-
-    Attributes:
-        card: Its description.
-        data: The file, folder or hub id to read instead of the pinned source, if any.
-        spec: The name that loads it again: its id, or `file.py:Class`; `load_benchmark` sets it.
-        options: Its other options, such as a seed; `load_benchmark` sets it unless the benchmark does.
-    """
-
-    card: Card
-    data: str | None
-    spec: str
-    options: Mapping[str, Any]
-
-    def load(self) -> Iterable[Item]:
-        """Read the items; may return an iterator, for more items than fit into memory.
-
-        Raises:
-            DataError: If the data are missing or do not have the expected form.
-        """
-        ...
-
-    def aggregate(
-        self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
-    ) -> list[Record]:
-        """Compute the benchmark's numbers.
-
-        Args:
-            items: The selected items without their texts, an `rmeval.data.tables.ItemTable`.
-            evidence: The evidence by item id, an `rmeval.data.tables.EvidenceTable`.
-            rule: The score rule.
-            intervals: Whether to compute confidence intervals.
-        """
-        ...
-
-    def notes(self, items: Sequence[Item]) -> list[str]:
-        """Return notes for the reader of the numbers, such as missing parts, one sentence each."""
-        ...
-
-
 def benchmark_names() -> dict[str, str]:
     """Return all installed benchmarks, as a mapping from name to `module:Class`."""
     return registered("rmeval.benchmarks", BUILTIN)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBenchmark:
+    """A benchmark that was found and not yet told where its data are.
+
+    Attributes:
+        name: The name that finds it: its id, or `file.py:Class`.
+        made: Its class, or a function that makes it.
+    """
+
+    name: str
+    made: Any
+
+    @property
+    def takes(self) -> Mapping[str, Option | None]:
+        """Its own options by name; None stands for one that its constructor takes and that nothing is said of."""
+        declared = {option.name: option for option in self._declared}
+        return {name: declared.get(name) for name in (*declared, *self._parameters) if name not in ("data", "seed")}
+
+    @property
+    def _declared(self) -> tuple[Option, ...]:
+        return self.made.takes if inspect.isclass(self.made) and issubclass(self.made, Benchmark) else ()
+
+    @property
+    def _parameters(self) -> dict[str, inspect.Parameter]:
+        found = inspect.signature(self.made).parameters
+        return {name: one for name, one in found.items() if one.kind not in _ANY}
+
+    @property
+    def _takes_anything(self) -> bool:
+        return any(
+            one.kind is inspect.Parameter.VAR_KEYWORD for one in inspect.signature(self.made).parameters.values()
+        )
+
+    def load(self, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:
+        """The benchmark with its data and options; see `load_benchmark`."""
+        if data == "":
+            raise DataError("--data is empty: give a file, a folder or a hub id")
+        if data is not None:
+            check_path(data)
+        given = {option: value for option, value in options.items() if value is not None}
+        if isinstance(card := getattr(self.made, "card", None), Card) and card.generated:
+            given["seed"] = seed or 0
+        taken, anything = self._parameters, self._takes_anything
+        # A class without data, as one that generates its items, need not take a place of them.
+        wanted = given if data is None and "data" not in taken and not anything else {"data": data} | given
+        if unknown := [option for option in wanted if option not in taken and not anything]:
+            others = ", ".join(option for option in taken if option != "data")
+            raise DataError(
+                f"{self.name} has no option {quoted(unknown[0])}: "
+                f"{f'choose from {others}' if others else 'leave it out'}"
+            )
+        # What a function gives may be somebody's only one.
+        found = copy.copy(adopted(self.made(**wanted)))
+        if is_file_spec(self.name) and found.card.errata:
+            beside = Path(self.name.rpartition(":")[0]).parent / found.card.errata
+            found.card = replace(found.card, errata=str(beside))
+        found.spec, found.options = self.name, found.options or given
+        return found
+
+
+_ANY = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+
+
+def find_benchmark(name: str) -> FoundBenchmark:
+    """Finds a benchmark.
+
+    Args:
+        name: A name from `rmeval list benchmarks`, or `file.py:Class`.
+
+    Raises:
+        DataError: If there is none.
+    """
+    if not isinstance(name, str):
+        raise DataError(f"a benchmark is named by a text, not {quoted(name)}: see rmeval list benchmarks")
+    if is_file_spec(name):
+        return FoundBenchmark(name, load_object(name))
+    if name in BUILTIN:
+        return FoundBenchmark(name, load_object(BUILTIN[name]))
+    names = benchmark_names()
+    if name not in names:
+        raise DataError(
+            f"there is no benchmark {quoted(name)}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
+        )
+    return FoundBenchmark(name, load_object(names[name]))
 
 
 def load_benchmark(name: str, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:
@@ -139,77 +147,11 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int | None = Non
     Args:
         name: A name from `rmeval list benchmarks`, or `file.py:Class`.
         data: A file, a folder or a hub id to read instead of the pinned source.
-        seed: Seed of generated benchmarks; other benchmarks ignore it.
-        **options: Options of the benchmark, such as `columns` for `pairs`, `size` for
+        seed: Where a benchmark that is generated begins; others ignore it.
+        **options: What the benchmark itself takes, such as `columns` for `pairs`, `size` for
             `rm-bench-synthetic`, or `languages` for that and `m-reward-bench`.
 
     Raises:
-        DataError: If there is no such benchmark, or it does not have an option.
+        DataError: If there is no such benchmark, or it does not take an option.
     """
-    if not isinstance(name, str):
-        raise DataError(
-            f"the name of a benchmark must be a string, not {quoted(name)}: choose one from rmeval list benchmarks"
-        )
-    if data == "":
-        raise DataError("--data is empty: give a file, a folder or a hub id")
-    if data is not None:
-        check_path(data)
-    if is_file_spec(name):
-        target = name
-    elif name in BUILTIN:
-        target = BUILTIN[name]
-    else:
-        names = benchmark_names()
-        if name not in names:
-            raise DataError(
-                f"there is no benchmark {quoted(name)}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
-            )
-        target = names[name]
-    made = load_object(target)
-    given = {option: value for option, value in options.items() if value is not None}
-    if getattr(getattr(made, "card", None), "generated", False):
-        given["seed"] = seed or 0
-    taken = inspect.signature(made).parameters
-    anything = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values())
-    if unknown := [option for option in ("data", *given) if option not in taken and not anything]:
-        others = ", ".join(option for option in taken if option != "data")
-        raise DataError(
-            f"{name} has no option {quoted(unknown[0])}: {f'choose from {others}' if others else 'leave it out'}"
-        )
-    benchmark: Benchmark = made(data=data, **given)
-    if is_file_spec(name) and benchmark.card.errata:
-        beside = Path(name.rpartition(":")[0]).parent / benchmark.card.errata
-        benchmark.card = replace(benchmark.card, errata=str(beside))
-    benchmark.spec, benchmark.options = name, getattr(benchmark, "options", None) or given
-    return benchmark
-
-
-def missing_counts(card: Card, items: Sequence[Item] | Mapping[str, int], whole: bool = False) -> list[str]:
-    """Return a note on subsets whose number of items differs from the card's; empty if none does.
-
-    Args:
-        card: The benchmark's card.
-        items: Its items, or their number in each subset.
-        whole: Whether a subset without any items counts too.
-    """
-    found = dict.fromkeys(card.counts, 0) | dict(items if isinstance(items, Mapping) else ItemTable.of(items).counts)
-    wrong = [
-        f"{name} {found[name]} instead of {want}"
-        for name, want in card.counts.items()
-        if found[name] != want and (whole or found[name])
-    ]
-    return [f"not the whole of {card.title}: {', '.join(wrong)} items"] if wrong else []
-
-
-def check_counts(card: Card, items: Sequence[Item] | Mapping[str, int]) -> None:
-    """Raise an error if the data from the card's source have other numbers of items than the card.
-
-    Raises:
-        DataError: If a number differs.
-    """
-    if wrong := missing_counts(card, items, whole=True):
-        pinned = re.fullmatch(r"[0-9a-f]{7,40}", card.revision or "")
-        advice = (
-            "clear the hub cache and try again" if pinned else "the source may have changed: give a copy with --data"
-        )
-        raise DataError(f"{card.source} at {card.revision} is {wrong[0]}: {advice}")
+    return find_benchmark(name).load(data, seed=seed, **options)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
-from rmeval.benchmarks import Card, check_counts, missing_counts
+from rmeval.benchmarks.card import check_counts, missing_counts
+from rmeval.benchmarks.hooks import Benchmark
 from rmeval.benchmarks.locate import locate
 from rmeval.data.digests import conversation_digest
 from rmeval.data.rows import Row, iterate_rows
 from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.messages import count_of
-from rmeval.metrics.composition import Composition, Counts, Measure, by_subset
-from rmeval.metrics.outcomes import Outcomes, outcomes
+from rmeval.metrics.composition import Measure
 from rmeval.metrics.scoring.aggregates import composed_records
 from rmeval.types import Comparison, Conversation, Evidence, Item, Message, Record, Response, ScoreRule
 
@@ -27,27 +26,22 @@ PAIR = (Comparison((0, 1), 0, "chosen/rejected"),)
 """The comparison of a better and a worse response, in this order."""
 
 
-class TableBenchmark(ABC):
-    """A benchmark whose items come from rows of files, and whose numbers are weighted sums of accuracies.
+class TableBenchmark(Benchmark):
+    """A benchmark whose items come from rows of files, and whose numbers are made of accuracies.
 
     Attributes:
-        card: Its description.
         files: Paths of its files in the source's repository, or `owner/name@revision:path` where it has several.
         copies: Paths of the same data in other places, such as a clone of the authors' repository.
-        weights: Weights of numbers in the averages above them, if these are not their numbers of items.
-        parts: Subsets by part; all of them are needed for numbers that are comparable with published ones.
-        whole: The number that exists only if each part has items, such as `overall`.
-        data: The file, folder or hub id to read instead of the pinned source, if any.
+        weights: Weights of numbers in the averages above them, where that is not their number of items.
+        parts: What must be there for the numbers to be comparable with published ones: subsets by part.
+        whole: The number that there is none of unless something of each part is there, such as `overall`.
     """
 
-    card: Card
     files: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     weights: Mapping[Measure, float] = MappingProxyType({})
     parts: Mapping[str, Sequence[str]] = MappingProxyType({})
     whole = ""
-    spec = ""
-    options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, data: str | None = None) -> None:
         """Store the source of the data: a file, a folder, another hub id, or None for the pinned source."""
@@ -80,18 +74,6 @@ class TableBenchmark(ABC):
     @abstractmethod
     def items(self, row: Row) -> Iterable[Item]:
         """Yield the items of a row; none for a row that the benchmark excludes."""
-
-    def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
-        """Decide the comparisons."""
-        return outcomes(items, evidence, rule)
-
-    def composition(self, counts: Counts) -> Composition:
-        """Return the compositions of the numbers: accuracy by subset, and of all comparisons."""
-        return by_subset(counts)
-
-    def chance(self, items: ItemTable) -> Mapping[Measure, float]:
-        """Return the values of random scores for numbers where equal scores with shared ties differ; none here."""
-        return {}
 
     def formula(self, measure: Measure) -> str:
         """Return the name and version of a number's formula: `accuracy@1`, or the metric after the benchmark's id."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rmeval.benchmarks import Card, missing_counts
+from rmeval.benchmarks import Card, Option, missing_counts
 from rmeval.benchmarks.base import TableBenchmark, pair
 from rmeval.benchmarks.function_names import defined_function
 from rmeval.benchmarks.locate import name_in
@@ -77,6 +77,8 @@ class MRewardBench(TableBenchmark):
         **{("category", f"{language}/{section}"): 1.0 for language in LANGUAGES for section in SECTIONS},
         **{("accuracy", f"{language}/{name}"): float(n) for language in LANGUAGES for name, n in WEIGHTS.items()},
     }
+
+    takes = (Option("languages", "words", "codes of languages, as deu_Latn,fra_Latn"),)
 
     def __init__(self, data: str | None = None, languages: Sequence[str] | None = None) -> None:
         """Store the source of the data and the languages.

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from rmeval.benchmarks import Card
+from rmeval.benchmarks import Benchmark, Card, Option
 from rmeval.benchmarks.base import PAIR
 from rmeval.benchmarks.locate import SUFFIXES, find_files
 from rmeval.data.conversations import INPUT_COLUMNS, MessageReader, is_empty, list_of_texts, mapping_of_texts, tools_of
@@ -32,7 +31,7 @@ FORMULA = "accuracy@1"
 COLUMNS = ("prompt", "chosen", "rejected", "subset", "id", "system", "history", "tools")
 
 
-class Pairs:
+class Pairs(Benchmark):
     """Preference pairs from a local file, a folder of files, or a data set on the hub."""
 
     card = Card(
@@ -48,7 +47,13 @@ class Pairs:
     )
 
     spec = "pairs"
-    options: Mapping[str, Any] = MappingProxyType({})
+    takes = (
+        Option("columns", "pairs", "the data's own names, as prompt=question,chosen=good"),
+        Option("roles", "pairs", "the data's names of roles, as human=user,gpt=assistant"),
+        Option("ignore_keys", "words", "keys of messages, and columns, to leave out, as name,history"),
+        Option("split", "text", "the split of a data set on the hub"),
+        Option("config", "text", "the configuration of a data set on the hub"),
+    )
 
     def __init__(
         self,
@@ -241,10 +246,6 @@ class Pairs:
             if name != "all"
         ]
         return [*records, accuracy_record(self.card.id, rule, "all", found, FORMULA)]
-
-    def notes(self, items: Sequence[Item]) -> list[str]:
-        """Return no notes, as there are no published numbers to compare with."""
-        return []
 
 
 def _alike(longer: Conversation, shorter: Conversation) -> bool:

@@ -6,10 +6,8 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-from rmeval.benchmarks import Card, check_counts, missing_counts
+from rmeval.benchmarks import Benchmark, Card, check_counts, missing_counts
 from rmeval.benchmarks.locate import SUFFIXES, locate
 from rmeval.data.rows import Row, read_rows
 from rmeval.errors import DataError
@@ -35,7 +33,7 @@ TOTAL = "total_dataset.json"
 HUMANEVAL_TASKS = 164
 
 
-class RMBench:
+class RMBench(Benchmark):
     """RM-Bench from the hub, from `total_dataset.json`, or from its per-domain files."""
 
     card = Card(
@@ -60,7 +58,6 @@ class RMBench:
     )
 
     spec = "rm-bench"
-    options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, data: str | None = None) -> None:
         """Store the source of the data: a file, a folder, or None for the hub."""

@@ -69,21 +69,28 @@ def _read(path: Path) -> Iterator[Entry]:
     if not isinstance(entries, list) or not entries:
         raise DataError(f"the suite {path} must contain a list under 'benchmarks', such as [rm-bench, reward-bench]")
     for number, entry in enumerate(entries, 1):
-        given = {"id": entry} if isinstance(entry, str) else entry
-        if not isinstance(given, dict) or not isinstance(given.get("id"), str):
-            raise DataError(f"{path}: benchmark {number} must be a name, or a mapping with 'id'")
-        data, options = given.get("data"), {key: value for key, value in given.items() if key not in ("id", "data")}
-        if given["id"] in SUITES or given["id"].endswith(_ENDINGS):
-            raise DataError(f"{path}: {given['id']} is a suite: name its benchmarks, or give it with another -b")
-        if data is not None and (not isinstance(data, str) or not data):
-            raise DataError(f"{path}: data of {given['id']} must be a path or a hub id, not {quoted(data)}")
-        if "name" in options:
-            raise DataError(f"{path}: {given['id']} has no option 'name': leave it out")
-        yield Entry(
-            _beside(path, given["id"]) if is_file_spec(given["id"]) else given["id"],
-            None if data is None else _beside(path, data),
-            options,
-        )
+        yield _entry(path, number, {"id": entry} if isinstance(entry, str) else entry)
+
+
+def _entry(path: Path, number: int, given: object) -> Entry:
+    """What a file says of a benchmark."""
+    if not isinstance(given, dict) or not isinstance(name := given.get("id"), str):
+        raise DataError(f"{path}: benchmark {number} must be a name, or a mapping with 'id'")
+    data, options = given.get("data"), {key: value for key, value in given.items() if key not in ("id", "data")}
+    if wrong := _wrong(name, data, options):
+        raise DataError(f"{path}: {wrong}")
+    return Entry(
+        _beside(path, name) if is_file_spec(name) else name, None if data is None else _beside(path, data), options
+    )
+
+
+def _wrong(name: str, data: object, options: Mapping[str, Any]) -> str | None:
+    """What is wrong with an entry, and what to do about it."""
+    if name in SUITES or name.endswith(_ENDINGS):
+        return f"{name} is a suite: name its benchmarks, or give it beside this one with -b"
+    if data is not None and (not isinstance(data, str) or not data):
+        return f"data of {name} must be a path or a hub id, not {quoted(data)}"
+    return f"{name} has no option 'name': leave it out" if "name" in options else None
 
 
 def _beside(suite: Path, place: str) -> str:

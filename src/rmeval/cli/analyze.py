@@ -18,6 +18,7 @@ def analyze_command(
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
+    protocol: o.OwnProtocol = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
@@ -30,7 +31,7 @@ def analyze_command(
     from rmeval.results.analyze import analyze_run
 
     show_warnings()
-    found = analyze_run(run, rule=rule, variant=variant, benchmark=benchmark)
+    found = analyze_run(run, rule=rule, variant=variant, benchmark=benchmark, protocol=protocol)
     if plots is not None:
         from rmeval.report.figures import draw_analysis
 

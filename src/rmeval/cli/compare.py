@@ -26,6 +26,7 @@ def compare_command(
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
+    protocol: o.OwnProtocol = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
@@ -46,6 +47,7 @@ def compare_command(
         scope=scope,
         ensembles=ensemble or (),
         benchmark=benchmark,
+        protocol=protocol,
     )
     if plots is not None:
         from rmeval.report.figures import draw_compared

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rmeval.cli.values import json_values, pairs_of, places, words
+from rmeval.cli.values import json_values, key_values, places, value_of
 from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
-    from rmeval.benchmarks import Benchmark
+    from rmeval.benchmarks import Benchmark, FoundBenchmark
     from rmeval.runs.select import Selection
 
 MODEL = "Model"
@@ -69,6 +69,10 @@ OwnBenchmark = Annotated[
     str | None,
     typer.Option("--benchmark", help="The file.py:Class of runs made with one; it is not run unasked."),
 ]
+OwnProtocol = Annotated[
+    str | None,
+    typer.Option("--protocol", help="The file.py:Class of runs made by such a protocol; it is not run unasked."),
+]
 Plots = Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")]
 Dark = Annotated[bool, typer.Option("--dark", help="Draw for dark pages.")]
 BreakLock = Annotated[
@@ -97,16 +101,20 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "set": (
+        Annotated[
+            list[str] | None,
+            _data("NAME=VALUE, an option of the benchmark's own, as size=400; may be given more than once.", "--set"),
+        ],
+        None,
+    ),
     "subset": (Annotated[list[str] | None, _which("Subset or section; may be given more than once.")], None),
     "n_items": (Annotated[int | None, _which("Draw this many items at random.", minimum=1)], None),
     "seed": (Annotated[int, _which("Seed of that draw, and of rm-bench-synthetic.", minimum=0)], 0),
     "limit": (Annotated[int | None, _which("Take the first items only.", minimum=1)], None),
 }
-_OWN_OPTIONS = {
-    "pairs": ("columns", "roles", "ignore_keys", "split", "config"),
-    "rm-bench-synthetic": ("size", "languages"),
-    "m-reward-bench": ("languages",),
-}
+_SHORTER = ("columns", "roles", "ignore_keys", "split", "config", "size", "languages")
+"""Options of benchmarks that come with the package, which have flags beside --set."""
 
 # What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
 _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -266,31 +274,33 @@ class Wanted:
         Raises:
             RmevalError: If an option is given that none of them takes.
         """
-        from rmeval.benchmarks import load_benchmark
+        from rmeval.benchmarks import find_benchmark
         from rmeval.benchmarks.suites import expand
 
         entries = {entry.name: entry for entry in expand(names)}
         told = places(data, list(entries))
-        given = self._given | {
-            "columns": pairs_of(self._given["columns"], "--columns"),
-            "roles": pairs_of(self._given["roles"], "--roles"),
-            "ignore_keys": words(self._given["ignore_keys"], "--ignore-keys"),
-            "languages": words(self._given["languages"], "--languages"),
-        }
-        for option in dict.fromkeys(option for names in _OWN_OPTIONS.values() for option in names):
-            owners = [owner for owner, names in _OWN_OPTIONS.items() if option in names]
-            if given[option] is not None and not set(owners) & entries.keys():
-                flag = f"--{option.replace('_', '-')}"
-                only = f"only {' and '.join(owners)} {'takes' if len(owners) == 1 else 'take'} {flag}"
-                raise RmevalError(f"{only}: leave it out, or choose {' or '.join(owners)}")
+        found = [find_benchmark(name) for name in entries]
+        given = self._own_options()
+        if unknown := [option for option in given if not any(option in one.takes for one in found)]:
+            raise RmevalError(_nobody_takes(unknown[0], found))
         return [
-            load_benchmark(
-                name,
-                entry.data if told[name] is None else told[name],
-                **self._options(name, given) | dict(entry.options),
+            one.load(
+                entry.data if told[one.name] is None else told[one.name],
+                **{"seed": self._given["seed"]}
+                | {name: value_of(one.takes[name], given[name]) for name in given if name in one.takes}
+                | dict(entry.options),
             )
-            for name, entry in entries.items()
+            for one, entry in zip(found, entries.values(), strict=True)
         ]
+
+    def _own_options(self) -> dict[str, Any]:
+        """Options of the benchmarks' own by name, as text where they are not read yet."""
+        found = {name: self._given[name] for name in _SHORTER if self._given[name] is not None}
+        for name, text in key_values(self._given["set"] or (), "--set").items():
+            if (plain := name.replace("-", "_")) in found:
+                raise RmevalError(f"--set gives {plain} once more: give each once")
+            found[plain] = text
+        return found
 
     def one(self, name: str, data: str | Sequence[str] | None) -> Benchmark:
         """The only benchmark of a name.
@@ -303,10 +313,6 @@ class Wanted:
             raise RmevalError(f"{name} is a suite of {len(found)} benchmarks: name one of them")
         return found[0]
 
-    def _options(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        own = {option: given[option] for option in _OWN_OPTIONS.get(name, ())}
-        return {"seed": given["seed"]} | {option: value for option, value in own.items() if value is not None}
-
     def selection(self, n_items: int | None = None) -> Selection:
         """Which of a benchmark's items; `n_items` of them if the command line does not say how many."""
         from rmeval.runs.select import Selection
@@ -314,3 +320,17 @@ class Wanted:
         given = self._given
         number = n_items if given["n_items"] is None and given["limit"] is None else given["n_items"]
         return Selection(tuple(given["subset"] or ()), number, given["seed"], given["limit"])
+
+
+def _nobody_takes(option: str, found: Sequence[FoundBenchmark]) -> str:
+    """The sentence for an option that none of the benchmarks takes."""
+    from rmeval.benchmarks import BUILTIN, find_benchmark
+
+    owners = [name for name in BUILTIN if option in find_benchmark(name).takes]
+    if owners:
+        flag = f"--{option.replace('_', '-')}"
+        only = f"only {' and '.join(owners)} {'takes' if len(owners) == 1 else 'take'} {flag}"
+        return f"{only}: leave it out, or choose {' or '.join(owners)}"
+    there = [f"{name} ({one.help})" if one else name for own in found for name, one in own.takes.items()]
+    names = " and ".join(one.name for one in found)
+    return f"{names} takes no option {option}: " + (f"choose from {', '.join(there)}" if there else "leave it out")

@@ -21,6 +21,7 @@ def show_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as one JSON list.")] = False,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
+    protocol: o.OwnProtocol = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the style-substance matrix into a .png, .svg or .pdf file.")
     ] = None,
@@ -49,9 +50,9 @@ def show_command(
     if plot is not None and len(folders) > 1:
         raise RunError(f"there are {len(folders)} runs in {run}: give one of them to --plot")
     if len(folders) > 1 and not as_json:
-        _show_lines(run, folders, rule, benchmark)
+        _show_lines(run, folders, rule, benchmark, protocol)
         return
-    result = open_run(run, rule, benchmark)
+    result = open_run(run, rule, benchmark, protocol)
     if plot is not None:
         from rmeval.report.plots import draw_matrix
 
@@ -65,7 +66,9 @@ def show_command(
     print_report(result)
 
 
-def _show_lines(run: Path, folders: Sequence[Path], rule: str | None, benchmark: str | None) -> None:
+def _show_lines(
+    run: Path, folders: Sequence[Path], rule: str | None, benchmark: str | None, protocol: str | None
+) -> None:
     from rmeval.errors import RunError
     from rmeval.report.tables import print_priors, print_run_line
     from rmeval.results.result import open_run
@@ -73,7 +76,7 @@ def _show_lines(run: Path, folders: Sequence[Path], rule: str | None, benchmark:
     shown = []
     for folder in folders:
         try:
-            shown.append(open_run(folder, rule, benchmark))
+            shown.append(open_run(folder, rule, benchmark, protocol))
             print_run_line(shown[-1])
         except RunError as error:
             echo(f"note: {error}", err=True)

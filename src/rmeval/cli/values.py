@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from json import JSONDecodeError
 from pathlib import Path
@@ -11,9 +12,10 @@ from rmeval.data.json_text import JSONError, parse_json
 from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
+    from rmeval.benchmarks import Option
     from rmeval.data.conversations import MessageReader
 
-__all__ = ["json_values", "key_values", "pairs_of", "places", "reader", "words"]
+__all__ = ["json_values", "key_values", "pairs_of", "places", "reader", "value_of", "words"]
 
 
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
@@ -50,6 +52,34 @@ def json_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
 
 
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
+
+
+def value_of(option: Option | None, value: Any) -> Any:
+    """A value of a benchmark's own option, read as the benchmark says; as JSON or text where it says nothing."""
+    if not isinstance(value, str):
+        return value
+    if option is None:
+        return _json_or_text(value)
+    flag = f"--{option.name.replace('_', '-')}"
+    if option.kind == "number":
+        if not _NUMBER.fullmatch(value):
+            raise RmevalError(f"{flag} must be a whole number, not {value!r}")
+        return int(value)
+    if option.kind == "words":
+        return words(value, flag)
+    return pairs_of(value, flag) if option.kind == "pairs" else value
+
+
+_NUMBER = re.compile(r"[+-]?\d{1,18}")
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return parse_json(text, finite=True)
+    except JSONDecodeError:
+        return text
+    except JSONError as error:
+        raise RmevalError(f"--set cannot be read as JSON: {error}") from error
 
 
 def pairs_of(text: str | None, option: str) -> dict[str, str] | None:

@@ -49,6 +49,11 @@ class KeyIndex:
     def __len__(self) -> int:
         return len(self._high)
 
+    def keys(self, rows: Codes) -> list[str]:
+        """The keys of some of the distinct requests, by row."""
+        text = np.stack([self._high[rows], self._low[rows]], axis=1).tobytes().hex()
+        return [text[start : start + 32] for start in range(0, len(text), 32)]
+
     def find(self, keys: Sequence[str]) -> IntArray:
         """int64[k]: the row of each key, or -1 for an unknown key."""
         high, low = _halves(bytes.fromhex("".join(keys)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -9,12 +10,66 @@ import numpy as np
 import numpy.typing as npt
 
 from rmeval.data.tables import Codes, Mask
+from rmeval.errors import DataError
 from rmeval.types import FloatArray, IntArray, Observation, Status
 
-__all__ = ["STATUSES", "ObservationTable", "count_statuses"]
+__all__ = ["NO_CHOICE", "STATUSES", "ObservationTable", "Vectors", "count_statuses"]
 
 STATUSES: tuple[str, ...] = ("missing", *get_args(Status))
-"""The codes of statuses; `missing` stands for a request without an observation."""
+"""What an answer's status is coded by; `missing` has not been asked, or not come back."""
+NO_CHOICE = -2
+"""What stands in the column of choices where there is none; -1 is a declared tie."""
+
+
+class Vectors:
+    """Lists of numbers, at most one per row, in one column of numbers.
+
+    Attributes:
+        sizes: int32[n], length of each row's list; -1 where there is none.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.sizes = np.full(count, -1, np.int32)
+        self._starts = np.zeros(count, np.int64)
+        self._numbers = array("d")
+
+    @classmethod
+    def of(cls, sizes: Codes, numbers: FloatArray) -> Vectors:
+        """The lists of some lengths, whose numbers follow one another."""
+        found = cls(len(sizes))
+        found.sizes = sizes.astype(np.int32)
+        found._starts = np.cumsum(np.maximum(sizes, 0), dtype=np.int64) - np.maximum(sizes, 0)
+        found._numbers.frombytes(np.ascontiguousarray(numbers, np.float64).tobytes())
+        return found
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, row: int) -> tuple[float, ...] | None:
+        start, size = int(self._starts[row]), int(self.sizes[row])
+        return None if size < 0 else tuple(self._numbers[start : start + size])
+
+    def put(self, row: int, numbers: Sequence[float]) -> None:
+        """Sets the list of a row."""
+        self._starts[row], self.sizes[row] = len(self._numbers), len(numbers)
+        self._numbers.extend(numbers)
+
+    def copy_row(self, rows: IntArray, sources: IntArray) -> None:
+        """Gives some rows the lists of others."""
+        self._starts[rows], self.sizes[rows] = self._starts[sources], self.sizes[sources]
+
+    def take(self, rows: npt.NDArray[Any]) -> Vectors:
+        """The lists of some rows, in their order."""
+        sizes = self.sizes[rows]
+        lengths = np.maximum(sizes, 0).astype(np.int64)
+        begins = np.cumsum(lengths) - lengths
+        places = np.repeat(self._starts[rows] - begins, lengths) + np.arange(int(lengths.sum()))
+        return Vectors.of(sizes, self.numbers[places])
+
+    @property
+    def numbers(self) -> FloatArray:
+        """float64[k], the numbers of all lists, in the order in which they came."""
+        return np.frombuffer(self._numbers, np.float64) if self._numbers else np.empty(0)
 
 
 class ObservationTable:
@@ -24,14 +79,22 @@ class ObservationTable:
         status: uint8[n], position in `STATUSES`.
         tokens: int32[n], number of tokens that the model read, -1 where unknown; None if it is never known.
         values: By name, float64[n], NaN where there is none.
-        errors: Error messages, by row.
-        sequence: uint64[n], a digest of the tokens that the model read, 0 where unknown; None if it is never known.
+        vectors: By name, the lists of numbers that came back, such as the scores of steps.
+        choice: int32[n], position of the preferred member as presented, -1 for a declared tie, `NO_CHOICE` where there
+            is none; None where there never is.
+        input_truncated: bool[n], whether the model read only a part of its input; None where it never did.
+        errors: What went wrong, in words, by row.
+        sequence: uint64[n], what stands for the tokens that the model read, 0 where that is not known; None where it
+            never is.
     """
 
     def __init__(self, count: int) -> None:
         self.status = np.zeros(count, np.uint8)
         self.tokens: Codes | None = None
         self.values: dict[str, FloatArray] = {}
+        self.vectors: dict[str, Vectors] = {}
+        self.choice: Codes | None = None
+        self.input_truncated: Mask | None = None
         self.errors: dict[int, str] = {}
         self.sequence: npt.NDArray[np.uint64] | None = None
         self._came = np.zeros(0, np.int32)
@@ -39,16 +102,18 @@ class ObservationTable:
         self._texts: dict[str, str] = {}
 
     def add(self, rows: IntArray, batch: Sequence[Observation]) -> None:
-        """Add observations; a later one replaces an earlier one, and rows of -1 are ignored."""
+        """Takes observations in; a later one replaces an earlier one, and one whose row is -1 is left out.
+
+        Raises:
+            DataError: If a value is a number in one and a list of numbers in another.
+        """
         for row, seen in zip(rows.tolist(), batch, strict=True):
             if row >= 0:
                 self._set(row, seen)
 
     def _set(self, row: int, seen: Observation) -> None:
         if self.status[row]:
-            for column in self.values.values():
-                column[row] = np.nan
-            self.errors.pop(row, None)
+            self._clear(row)
         self.status[row] = STATUSES.index(seen.status)
         if "tokens" in seen.usage and self.tokens is None:
             self.tokens = np.full(len(self.status), -1, np.int32)
@@ -57,12 +122,54 @@ class ObservationTable:
         if seen.sequence is not None or self.sequence is not None:
             self._set_sequence(row, seen.sequence)
         for name, value in seen.values.items():
-            if isinstance(value, float):
-                if name not in self.values:
-                    self.values[name] = np.full(len(self.status), np.nan)
-                self.values[name][row] = value
+            self._set_value(row, name, value)
+        if seen.choice is not None:
+            self._set_choice(row, seen.choice)
+        if seen.input_truncated:
+            self._set_truncated(row)
         if seen.error is not None:
             self.errors[row] = self._texts.setdefault(seen.error, seen.error)
+
+    def _clear(self, row: int) -> None:
+        """Forgets an earlier answer."""
+        for column in self.values.values():
+            column[row] = np.nan
+        for vectors in self.vectors.values():
+            vectors.sizes[row] = -1
+        if self.choice is not None:
+            self.choice[row] = NO_CHOICE
+        if self.input_truncated is not None:
+            self.input_truncated[row] = False
+        self.errors.pop(row, None)
+
+    def _set_value(self, row: int, name: str, value: float | tuple[float, ...]) -> None:
+        if isinstance(value, tuple):
+            if name not in self.vectors:
+                self._refuse_both(name, self.values)
+                self.vectors[name] = Vectors(len(self.status))
+            self.vectors[name].put(row, value)
+            return
+        if name not in self.values:
+            self._refuse_both(name, self.vectors)
+            self.values[name] = np.full(len(self.status), np.nan)
+        self.values[name][row] = value
+
+    @staticmethod
+    def _refuse_both(name: str, others: dict[str, Any]) -> None:
+        if name in others:
+            raise DataError(
+                f"the value {name!r} is a number in some answers and a list of numbers in others: give it one form"
+            )
+
+    def _set_choice(self, row: int, choice: int) -> None:
+        if self.choice is None:
+            self.choice = np.full(len(self.status), NO_CHOICE, np.int32)
+        self.choice[row] = choice
+
+    def _set_truncated(self, row: int) -> None:
+        if self.input_truncated is None:
+            self.input_truncated = np.zeros(len(self.status), bool)
+        self.input_truncated[row] = True
 
     def _set_sequence(self, row: int, sequence: str | None) -> None:
         if self.sequence is None:
@@ -87,6 +194,10 @@ class ObservationTable:
         first = rows[np.maximum.accumulate(np.where(new, np.arange(len(rows)), 0))]
         for column in self.values.values():
             column[rows] = column[first]
+        for vectors in self.vectors.values():
+            vectors.copy_row(rows, first)
+        if self.choice is not None:
+            self.choice[rows] = self.choice[first]
 
     def same_sequence(self, one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Mask:
         """bool[k]: whether two different requests, given by row, have the same tokens."""
@@ -96,6 +207,10 @@ class ObservationTable:
         found: Mask = (codes != 0) & (codes == self.sequence[other]) & (one != other)
         return found
 
+    def column(self, name: str, rows: npt.NDArray[Any]) -> FloatArray:
+        """float64[k]: a value of some requests, given by row; NaN where there is none."""
+        return self.values[name][rows] if name in self.values else np.full(len(rows), np.nan)
+
     @property
     def main(self) -> FloatArray:
         """float64[n]: the model's first value, NaN where there is none."""
@@ -103,10 +218,14 @@ class ObservationTable:
 
     @property
     def has_value(self) -> Mask:
-        """bool[n]: whether the request has any value."""
+        """bool[n]: whether a value or a choice came back."""
         found = np.zeros(len(self.status), bool)
         for column in self.values.values():
             found |= ~np.isnan(column)
+        for vectors in self.vectors.values():
+            found |= vectors.sizes >= 0
+        if self.choice is not None:
+            found |= self.choice != NO_CHOICE
         return found
 
     def why_missing(self, rows: npt.NDArray[Any]) -> str | None:

@@ -218,7 +218,7 @@ class ItemTableBuilder:
         meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
         # Tuples are looked up in a fraction of the time of shapes.
         key = (
-            tuple([(one.gold, one.style, one.source, one.steps) for one in item.responses]),
+            tuple([(one.gold, one.style, one.source) for one in item.responses]),
             tuple([(tuple(comparison.members), comparison.gold, comparison.tag) for comparison in item.comparisons]),
             item.group,
             meta,
@@ -244,7 +244,7 @@ class ItemTableBuilder:
         responses = tuple(
             response
             if not response.text and response.message is None
-            else Response("", response.gold, response.style, response.source, response.steps)
+            else Response("", response.gold, response.style, response.source)
             for response in item.responses
         )
         # Lists become tuples, which can be hashed.

@@ -5,6 +5,7 @@ Rows are matched to items by id, or by their texts if there is no id; never by p
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from rmeval.files import stamp
 from rmeval.importers.formats import STEPS, Form, ItemIndex, Reading, Score, Verdict, form_of, from_csv, judged_by
 from rmeval.messages import count_of, shortened, visible
 from rmeval.models.imported import Imported
-from rmeval.protocols import Protocol
+from rmeval.protocols import FoundProtocol, ProtocolLike
 from rmeval.protocols.pointwise import IMPORTED, parse
 from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH, Verdicts, parse_verdict
 from rmeval.results.result import Result
@@ -90,9 +91,9 @@ def import_scores(
             raise DataError(f"{scores} changed while rmeval read it: import it again when it is complete")
         name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
     planned = _covered(planned, benchmark, found)
-    identity = {"protocol": found.protocol.name, "model": source, "name": name}
     model = found.model(name, planned)
-    with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
+    protocol = FoundProtocol(found.protocol, found.protocol.name)
+    with RunWriter(model, planned, protocol, {"model": source, "name": name}, out, store_text, break_lock) as writer:
         return writer.ask(model)
 
 
@@ -169,6 +170,7 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
     """
     if stated:
         file = _File.of(scores)
+        benchmark = copy.copy(benchmark)
         benchmark.data = str(scores)
         planned = plan(benchmark, selection, _stated_items(file, benchmark))
         return file, replace(planned, notes=(*planned.notes, STATED))
@@ -185,7 +187,7 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
 class _Found:
     """The values of a file by item id: for each response, or for each pair in each order."""
 
-    protocol: Protocol
+    protocol: ProtocolLike
     observations: Mapping[str, Mapping[int, Score] | Mapping[tuple[tuple[int, int], int], Verdict]]
     remarks: tuple[str, ...] = ()
 
@@ -201,8 +203,8 @@ class _Found:
         return Imported(name, observations)
 
 
-def _places(protocol: Protocol, item: Item) -> list[Any]:
-    """The members of an item's requests: its responses, or its pairs in each order."""
+def _places(protocol: ProtocolLike, item: Item) -> list[Any]:
+    """What the requests of an item are about: its answers, or its pairs in each order."""
     if not isinstance(protocol, Verdicts):
         return list(range(len(item.responses)))
     return [(pair, order) for pair in protocol.pairs(item.comparisons) for order in range(protocol.orders)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 __all__ = ["Composition", "Counts", "Measure", "Part", "Shares", "composition_of", "headline", "mixed", "pooled"]
 
@@ -34,18 +35,22 @@ def mixed(parts: Iterable[tuple[float, Shares]]) -> Shares:
     return found
 
 
-def composition_of(benchmark: object, counts: Counts) -> Composition:
-    """Return the composition of each number of a benchmark.
+class Composed(Protocol):
+    """What says what its numbers are made of, as a benchmark does."""
 
-    A benchmark defines it with a method `composition(counts)`. Without that method, the numbers are the accuracy of
-    each subset and the accuracy of all comparisons.
+    def composition(self, counts: Counts) -> Composition:
+        """The shares of each number, given how many comparisons there are of each kind."""
+        ...
+
+
+def composition_of(benchmark: Composed, counts: Counts) -> Composition:
+    """What the numbers of a benchmark are made of, without those that none of the comparisons has a part in.
 
     Args:
         benchmark: The benchmark.
         counts: Number of comparisons of each kind.
     """
-    own: Callable[[Counts], Composition] = getattr(benchmark, "composition", by_subset)
-    return {measure: shares for measure, shares in own(counts).items() if shares}
+    return {measure: shares for measure, shares in benchmark.composition(counts).items() if shares}
 
 
 def by_subset(counts: Counts) -> Composition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,6 @@ __all__ = [
     "Outcomes",
     "joined",
     "outcomes",
-    "outcomes_of",
     "sides",
 ]
 
@@ -49,6 +48,7 @@ class Outcomes:
         subset: int32[n], position of each item's subset in `subsets`.
         subsets: The distinct subsets.
         cluster: int32[n], each item's underlying problem as a number.
+        variant: Name of the model's score that decided.
     """
 
     item: Codes
@@ -60,6 +60,7 @@ class Outcomes:
     subset: Codes
     subsets: tuple[str, ...]
     cluster: Codes
+    variant: str = "score"
 
     def within(self, *subsets: str) -> Outcomes:
         """The outcomes of the items in some subsets; items are renumbered."""
@@ -94,6 +95,7 @@ class Outcomes:
             self.subset[items],
             self.subsets,
             cluster.astype(np.int32),
+            self.variant,
         )
 
     def only(self, tags: Collection[str]) -> Outcomes:
@@ -114,6 +116,7 @@ class Outcomes:
             self.subset,
             self.subsets,
             self.cluster,
+            self.variant,
         )
 
     def held(self) -> Outcomes:
@@ -144,20 +147,6 @@ class Outcomes:
 def _grouped(codes: Codes, count: int) -> tuple[Codes, IntArray]:
     """The positions sorted by their code (a stable sort), and where each code begins."""
     return np.argsort(codes, kind="stable").astype(np.int32), np.cumsum([0, *np.bincount(codes, minlength=count)])
-
-
-def outcomes_of(
-    benchmark: object, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule
-) -> Outcomes:
-    """Decide the comparisons as a benchmark defines it.
-
-    A benchmark with another definition than `outcomes`, such as the rank of the right response, has a method `outcomes`
-    with the same parameters; its credits need not be 0 and 1.
-    """
-    decide: Callable[[Sequence[Item], Mapping[str, Evidence], ScoreRule], Outcomes] = getattr(
-        benchmark, "outcomes", outcomes
-    )
-    return decide(items, evidence, rule)
 
 
 def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
@@ -196,7 +185,9 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], rule: Scor
                 won[np.isnan(margin)] = failed_credit[rule.failure]
                 credit[places] = won
     item = np.repeat(np.arange(len(table), dtype=np.int32), np.diff(first))
-    return Outcomes(item, tag, tuple(codes), credit, tied, failed, table.subset, table.subsets, table.cluster)
+    return Outcomes(
+        item, tag, tuple(codes), credit, tied, failed, table.subset, table.subsets, table.cluster, seen.variant
+    )
 
 
 def joined(one: Outcomes, other: Outcomes) -> Outcomes:
@@ -213,6 +204,7 @@ def joined(one: Outcomes, other: Outcomes) -> Outcomes:
         one.subset,
         one.subsets,
         one.cluster,
+        one.variant,
     )
 
 

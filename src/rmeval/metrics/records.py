@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -11,9 +12,9 @@ from rmeval.baselines import NULL_SCORES
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.stats.intervals import wilson
-from rmeval.types import Record, ScoreRule
+from rmeval.types import Evidence, Item, Record, ScoreRule
 
-__all__ = ["accuracy_record", "make_record", "null_evidence", "with_null"]
+__all__ = ["accuracy_record", "make_record", "null_evidence", "records_of", "with_null"]
 
 
 def make_record(
@@ -42,7 +43,7 @@ def make_record(
     """
     return Record(
         benchmark=benchmark,
-        variant="score",
+        variant=outcomes.variant,
         rule=rule.name,
         metric=metric,
         scope=scope,
@@ -73,6 +74,28 @@ def accuracy_record(
     value = float(outcomes.credit[known].mean()) if known.any() else np.nan
     interval = wilson(outcomes.credit, outcomes.cluster[outcomes.item])
     return make_record(benchmark, rule, metric, scope, value, outcomes, formula, interval, weight)
+
+
+class Aggregates(Protocol):
+    """What computes numbers of evidence, as a benchmark does."""
+
+    def aggregate(
+        self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
+    ) -> list[Record]:
+        """Computes the numbers."""
+        ...
+
+
+def records_of(
+    benchmark: Aggregates, evidence: EvidenceTable, rule: ScoreRule, null: Mapping[str, Sequence[Record]]
+) -> list[Record]:
+    """A benchmark's numbers of a model, with the null baselines' beside them.
+
+    Records that a benchmark from outside makes by itself, without `make_record`, get the evidence's variant here.
+    """
+    found = benchmark.aggregate(evidence.table, evidence, rule)
+    own = evidence.variant
+    return with_null([one if one.variant == own else replace(one, variant=own) for one in found], null)
 
 
 def null_evidence(name: str, items: ItemTable, counts: Mapping[str, Codes]) -> EvidenceTable:

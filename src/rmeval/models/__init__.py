@@ -166,8 +166,9 @@ def pairwise_protocol(against: str) -> str:
 
 def refuse_comparators(model: RewardModel) -> None:
     """Raises a ModelError for a model that compares answers, where a score of each is wanted."""
-    if protocol_of(model) != "pointwise@1":
-        raise ModelError(f"{model.name} compares two answers and scores none: use it with rmeval run on a benchmark")
+    if (protocol := protocol_of(model)) != "pointwise@1":
+        what = "compares two answers and scores none" if protocol.startswith("pairwise") else f"answers by {protocol}"
+        raise ModelError(f"{model.name} {what}: use it with rmeval run on a benchmark")
 
 
 def model_names() -> dict[str, str]:

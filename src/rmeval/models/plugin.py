@@ -7,6 +7,7 @@ import logging
 import math
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from rmeval.data.spool import windows
 from rmeval.errors import ModelError, RmevalError
 from rmeval.models import ModelOptions, pairwise_protocol
 from rmeval.models.functions import Score, as_score, waited
-from rmeval.plugins import is_file_spec, load_object, one_line
-from rmeval.protocols import pointwise
-from rmeval.protocols.pairwise import parse_preference
+from rmeval.plugins import is_file_spec, load_object, one_line, package_of
+from rmeval.protocols import ProtocolLike, load_protocol
+from rmeval.protocols.base import checked_observation
 from rmeval.protocols.pointwise import POINTWISE
-from rmeval.types import Observation, Request
+from rmeval.types import Message, Observation, Request
 
 __all__ = ["Plugin"]
 
@@ -50,17 +51,14 @@ class Plugin:
         found = load_object(target)
         self._class: Any = found if inspect.isclass(found) else None
         self._function = None if self._class else as_score(target, found, self._kwargs)
-        compares = self._class is not None and callable(getattr(found, "compare", None))
-        scores = callable(getattr(found, "score", None))
-        if self._class and scores == compares:
-            has = "both methods" if scores else "no method score(conversations) and no"
-            raise ModelError(
-                f"{target} has {has} compare(pairs): give it the first, which returns a number for each, or the "
-                "second, which returns the probability that the first answer is better"
-            )
-        if options.against != "all" and not compares:
+        self._method_name = _method_of(target, self._class) if self._class else "score"
+        if options.against != "all" and self._method_name != "compare":
             raise ModelError(f"{target} scores answers and compares none: leave --against out")
-        self.protocol = pairwise_protocol(options.against) if compares else POINTWISE.name
+        self.protocol = POINTWISE.name
+        if self._method_name == "compare":
+            self.protocol = pairwise_protocol(options.against)
+        elif self._method_name == "answer":
+            self.protocol = _protocol_of(target, self._class)
 
     def _find_sources(self) -> tuple[Sources, ...]:
         """The file, before it is run; what it imports is not looked at."""
@@ -71,13 +69,7 @@ class Plugin:
 
     def identity(self) -> dict[str, Any]:
         """The file's sum, or the installed package's name and version, and the arguments it is made with."""
-        if self._sources:
-            code = f"sha256:{self._sources[0].digest}"
-        else:
-            from importlib.metadata import packages_distributions, version
-
-            package = self._target.partition(":")[0].partition(".")[0]
-            code = " ".join(f"{name}=={version(name)}" for name in packages_distributions().get(package, [package]))
+        code = f"sha256:{self._sources[0].digest}" if self._sources else package_of(self._target)
         return {"model": f"{self._target.rpartition(':')[2]} {code}", "model_kwargs": digest(self._kwargs)}
 
     def facts(self) -> dict[str, Any]:
@@ -111,23 +103,22 @@ class Plugin:
             raise ModelError(
                 f"{self._target} cannot be made with {self._kwargs} ({reason}): check --model-kwargs"
             ) from error
-        found: Score = made.compare if self._compares else made.score
+        found: Score = getattr(made, self._method_name)
         return found
-
-    @property
-    def _compares(self) -> bool:
-        return self.protocol != POINTWISE.name
 
     def _shown(self, request: Request) -> Any:
         """What the user's code gets of a request."""
-        if not self._compares:
+        if self._method_name == "score":
             return [message.to_dict() for message in request.conversation]
         prompt = [message.to_dict() for message in request.prompt]
-        return {"prompt": prompt, "first": request.responses[0], "second": request.responses[1]}
+        if self._method_name == "compare":
+            return {"prompt": prompt, "first": request.responses[0], "second": request.responses[1]}
+        answers = request.messages or [Message("assistant", text) for text in request.responses]
+        shown = [message.to_dict() for message in answers]
+        return {"prompt": prompt, "responses": shown, "vote": request.vote, "judge": request.judge}
 
     def _observe(self, score: Score, batch: Sequence[Request], takes_tools: bool) -> list[Observation]:
         more = {"tools": [list(request.tools) for request in batch]} if takes_tools else {}
-        parse = parse_preference if self._compares else pointwise.parse
         try:
             answer = waited(score([self._shown(request) for request in batch], **more))
             is_list = isinstance(answer, Iterable) and not isinstance(answer, _UNORDERED)
@@ -141,17 +132,61 @@ class Plugin:
             if isinstance(error, MemoryError):
                 raise  # It says nothing of the conversation, which is asked again in the next run.
             return [_failed(request, error) for request in batch]
-        method, asked = ("compare", "pair") if self._compares else ("score", "conversation")
-        what = f"{self._target}: {method}()" if self._class else self._target
+        asked = _SHOWN[self._method_name]
+        what = f"{self._target}: {self._method_name}()" if self._class else self._target
         if not is_list:
             raise ModelError(f"{what} returned a {type(answer).__name__}: return a list with a number for each {asked}")
         if len(scores) != len(batch):
             raise ModelError(f"{what} returned {len(scores)} numbers for {len(batch)} {asked}s: return one each")
-        numbers = [_number(one, f"{what} returned", asked) for one in scores]
-        return [
-            _failed(request, one) if isinstance(one, BaseException) else parse(request.key, one)
-            for request, one in zip(batch, numbers, strict=True)
-        ]
+        if self._method_name != "answer":
+            scores = [_number(one, f"{what} returned", asked) for one in scores]
+        return [self._parsed(request, one) for request, one in zip(batch, scores, strict=True)]
+
+    def _parsed(self, request: Request, raw: Any) -> Observation:
+        """What the protocol reads of what came back; a protocol from outside may do anything wrong."""
+        if isinstance(raw, BaseException):
+            return _failed(request, raw)
+        if self._method_name != "answer":
+            return self._asking.parse(request, raw)
+        try:
+            return checked_observation(request, self._asking.parse(request, raw))
+        except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary that makes of any failure an observation
+            return _failed(request, error)
+
+    @cached_property
+    def _asking(self) -> ProtocolLike:
+        return load_protocol(self.protocol).protocol
+
+
+_SHOWN = {"score": "conversation", "compare": "pair", "answer": "question"}
+"""The methods that a class may have, and what each is given a list of."""
+
+
+def _method_of(target: str, made: Any) -> str:
+    """The method by which a class answers."""
+    found = [name for name in _SHOWN if callable(getattr(made, name, None))]
+    if len(found) != 1:
+        every = "score(conversations), compare(pairs) or answer(questions)"
+        has = f"no method {every}" if not found else f"the methods {' and '.join(found)}"
+        raise ModelError(
+            f"{target} has {has}: give it one, which returns a number for each conversation, the probability that the "
+            "first answer of each pair is better, or what the protocol that the class names reads"
+        )
+    return found[0]
+
+
+def _protocol_of(target: str, made: Any) -> str:
+    """The protocol that a class with a method `answer` names; a relative path is from the class's file on."""
+    spec = getattr(made, "protocol", None)
+    if not isinstance(spec, str):
+        raise ModelError(
+            f"{target} has a method answer and names no protocol: give it an attribute protocol, a registered name or "
+            "file.py:Class"
+        )
+    if not is_file_spec(spec):
+        return spec
+    file, _, name = spec.rpartition(":")
+    return f"{Path(target.rpartition(':')[0]).parent / file}:{name}"
 
 
 def _shown_value(value: Any) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from rmeval.data.observations import ObservationTable, count_statuses
-from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
 from rmeval.messages import count_of
-from rmeval.types import Comparison, FloatArray, IntArray, Item, Observation, Request
+from rmeval.protocols.base import BaseProtocol, Question, request_key
+from rmeval.types import Comparison, FloatArray, Item, Observation, Request
 
 __all__ = [
     "AGREE",
@@ -40,7 +42,7 @@ MEAN, AGREE, NET = "orders/mean", "orders/agree", "orders/net"
 """How two orders become one preference: by the mean of their probabilities, where they agree, or by most wins."""
 
 
-class Pairwise:
+class Pairwise(BaseProtocol):
     """Two requests, one an order, for each pair of answers that a comparison holds.
 
     In a comparison of more than two answers either each is compared with each (round robin), or the winner with each of
@@ -50,55 +52,39 @@ class Pairwise:
         name: Name and version, part of a run's identity.
     """
 
+    gives_scores = False
+
     def __init__(self, name: str, round_robin: bool) -> None:
         self.name = name
         self._round_robin = round_robin
 
     def pairs(self, comparisons: Sequence[Comparison]) -> list[tuple[int, int]]:
         """The pairs of an item's answers to compare, the smaller index first."""
-        found: set[tuple[int, int]] = set()
-        for comparison in comparisons:
-            members = comparison.members
-            if self._round_robin or comparison.gold is None:
-                found.update(combinations(sorted(members), 2))
-            else:
-                winner = members[comparison.gold]
-                found.update((min(winner, other), max(winner, other)) for other in members if other != winner)
-        return sorted(found)
+        return _pairs(self._round_robin, tuple((tuple(one.members), one.gold) for one in comparisons))
+
+    def asks(self, responses: int, comparisons: Sequence[tuple[int, ...]]) -> list[Question]:
+        """Both orders of each pair; of comparisons without a winner, all pairs."""
+        return self._both_orders(_pairs(True, tuple((members, None) for members in comparisons)))
+
+    def questions(self, item: Item | Shape) -> Sequence[Question]:
+        """Both orders of each pair."""
+        return self._both_orders(self.pairs(item.comparisons))
+
+    @staticmethod
+    def _both_orders(pairs: Sequence[tuple[int, int]]) -> list[Question]:
+        return [Question(order) for one, other in pairs for order in ((one, other), (other, one))]
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
-        """The keys of both orders of each pair."""
+        """The keys of both orders of each pair; which pairs are asked about is no part of a question."""
         return tuple(
-            self._key(digests[first], digests[second])
+            request_key("pairwise@1", (digests[first], digests[second]))
             for one, other in self.pairs(item.comparisons)
             for first, second in ((one, other), (other, one))
         )
 
-    def _key(self, first: str, second: str) -> str:
-        # Which pairs are asked about is no part of a question.
-        return hashlib.blake2b(f"pairwise@1 {first} {second}".encode(), digest_size=16).hexdigest()
-
-    def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
-        """Both orders of each pair."""
-        orders = [order for one, other in self.pairs(item.comparisons) for order in ((one, other), (other, one))]
-        return [
-            Request(
-                key,
-                item.id,
-                order,
-                item.prompt,
-                (item.responses[order[0]].text, item.responses[order[1]].text),
-                messages=item.messages(order),
-                tools=item.tools,
-            )
-            for key, order in zip(self.keys(item, digests), orders, strict=True)
-        ]
-
-    def sizes(self, items: ItemTable) -> IntArray:
-        """int64[n]: two for each pair."""
-        of_shape = np.array([2 * len(self.pairs(shape.comparisons)) for shape in items.shapes], np.int64)
-        sizes: IntArray = of_shape[items.shape]
-        return sizes
+    def parse(self, request: Request, raw: Any) -> Observation:
+        """The observation for the probability that the answer shown first is better."""
+        return parse_preference(request.key, raw)
 
     def variants(self, observations: ObservationTable) -> list[str]:
         """The ways of making one preference of two orders."""
@@ -112,8 +98,7 @@ class Pairwise:
         `orders/net` where more orders do than prefer the other, so that a win and a tie are a win, and an order
         without an answer counts for neither (JudgeBench, `compute_final_metrics` in its `utils/metrics.py`).
         """
-        seen = observations.values[VALUE][rows] if VALUE in observations.values else np.full(len(rows), np.nan)
-        odds = observations.values[ODDS][rows] if ODDS in observations.values else np.full(len(rows), np.nan)
+        seen, odds = observations.column(VALUE, rows), observations.column(ODDS, rows)
         beats: dict[int, FloatArray] = {}
         place = 0
         for position, item in enumerate(items):
@@ -157,6 +142,19 @@ class Pairwise:
             f"{100 * shown:.1f}% of all questions",
             *mass,
         ]
+
+
+@lru_cache(maxsize=1 << 10)
+def _pairs(round_robin: bool, comparisons: tuple[tuple[tuple[int, ...], int | None], ...]) -> list[tuple[int, int]]:
+    """The pairs of some comparisons' members: each with each, or each winner with the others."""
+    found: set[tuple[int, int]] = set()
+    for members, gold in comparisons:
+        if round_robin or gold is None:
+            found.update(combinations(sorted(members), 2))
+        else:
+            winner = members[gold]
+            found.update((min(winner, other), max(winner, other)) for other in members if other != winner)
+    return sorted(found)
 
 
 def label_mass_notes(observations: ObservationTable, rows: Codes) -> list[str]:
@@ -210,7 +208,7 @@ def parse_preference(
         gave = "no number" if math.isnan(probability) else str(probability)
         return Observation(key, "error", usage=usage, error=f"the model gave {gave} for a probability")
     values = {VALUE: float(probability)} | ({} if odds is None else {ODDS: odds}) | dict(beside)
-    return Observation(key, "truncated" if truncated else "ok", values, usage=usage)
+    return Observation(key, "ok", values, usage=usage, input_truncated=truncated)
 
 
 PAIRWISE = Pairwise("pairwise@1", round_robin=True)

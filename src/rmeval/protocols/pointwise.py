@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ import numpy as np
 from rmeval.data.conversations import MessageReader
 from rmeval.data.digests import conversation_digest, digest
 from rmeval.data.observations import ObservationTable, count_statuses
-from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
 from rmeval.errors import DataError
+from rmeval.protocols.base import BaseProtocol, Question, request_key
+from rmeval.protocols.fold import STEPS, fold_steps
 from rmeval.protocols.pairwise import LABEL_MASS, PAIRWISE_CHOSEN, label_mass_notes
-from rmeval.types import Conversation, IntArray, Item, Message, Observation, Request
+from rmeval.types import Conversation, Item, Message, Observation, Request
 
 __all__ = [
     "IMPORTED",
@@ -33,25 +35,18 @@ MessageLike = Message | Mapping[str, Any]
 Tools = tuple[Mapping[str, Any], ...]
 
 
-class Pointwise:
+class Pointwise(BaseProtocol):
     """One request for each distinct conversation."""
 
     name = "pointwise@1"
 
-    def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
-        """One a response, in their order."""
-        return [
-            Request(
-                key,
-                item.id,
-                (index,),
-                item.prompt,
-                (item.responses[index].text,),
-                messages=item.messages((index,)),
-                tools=item.tools,
-            )
-            for index, key in enumerate(self.keys(item, digests))
-        ]
+    def asks(self, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
+        """One per response, in their order."""
+        return _one_each(responses)
+
+    def questions(self, item: Item | Shape) -> Sequence[Question]:
+        """One per response, whatever the comparisons are."""
+        return _one_each(len(item.responses))
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
         """The request key of each response."""
@@ -59,15 +54,21 @@ class Pointwise:
 
     def key_of(self, content: str) -> str:
         """The request key for a conversation's digest."""
-        return hashlib.blake2b(f"{self.name} {content}".encode(), digest_size=16).hexdigest()
+        return request_key(self.name, (content,))
 
-    def sizes(self, items: ItemTable) -> IntArray:
-        """int64[n]: one for each response."""
-        return np.diff(items.offsets).astype(np.int64)
+    def parse(self, request: Request, raw: Any) -> Observation:
+        """The observation for a score, or for numbers and lists of numbers by name."""
+        named = not isinstance(raw, float) and isinstance(raw, Mapping)
+        return parse_values(request.key, raw if named else {"score": raw})
 
     def variants(self, observations: ObservationTable) -> list[str]:
-        """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none."""
-        return [name for name in observations.values if name != LABEL_MASS] or ["score"]
+        """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none.
+
+        Of lists of numbers, such as the scores of `steps`, there are several: `steps/min`, `steps/prod`, `steps/last`
+        and `steps/mean`.
+        """
+        names = [name for name in observations.values if name != LABEL_MASS]
+        return [*names, *(f"{name}/{how}" for name in observations.vectors for how in STEPS)] or ["score"]
 
     def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
         """How much of the probability the labels have, of models that are read by their logits."""
@@ -86,8 +87,17 @@ class Pointwise:
         self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str = "score"
     ) -> EvidenceTable:
         """Scores float64[responses], NaN where there is none; failures counted by status."""
-        scores = observations.values[variant][rows] if variant in observations.values else np.full(len(rows), np.nan)
+        name, _, how = variant.rpartition("/")
+        if name in observations.vectors:
+            scores = fold_steps(observations.vectors[name], rows, how)
+        else:
+            scores = observations.column(variant, rows)
         return EvidenceTable(items, variant, scores, count_statuses(observations.status[rows[np.isnan(scores)]]))
+
+
+@lru_cache(maxsize=1 << 10)
+def _one_each(responses: int) -> tuple[Question, ...]:
+    return tuple([Question((index,)) for index in range(responses)])
 
 
 class Imported(Pointwise):
@@ -160,14 +170,22 @@ def parse(key: str, score: float, tokens: int | None = None, truncated: bool = F
 
 
 def parse_values(
-    key: str, values: Mapping[str, float], tokens: int | None = None, truncated: bool = False
+    key: str,
+    values: Mapping[str, float | tuple[float, ...] | list[float]],
+    tokens: int | None = None,
+    truncated: bool = False,
 ) -> Observation:
-    """The observation for raw numbers by name, which stand or fall together; see `parse`."""
+    """The observation for raw numbers and lists of numbers by name, which stand or fall together; see `parse`."""
     usage = {} if tokens is None else {"tokens": tokens}
-    finite = {}
+    found: dict[str, float | tuple[float, ...]] = {}
     for name, value in values.items():
-        if not math.isfinite(value):
+        if isinstance(value, tuple | list):
+            found[name] = parts = tuple(map(float, value))
+            wrong = next((part for part in parts if not math.isfinite(part)), None)
+        else:
+            found[name] = float(value)
+            wrong = None if math.isfinite(value) else value
+        if wrong is not None:
             what = "its score" if name == "score" else name
-            return Observation(key, "error", usage=usage, error=f"the model gave {value} for {what}")
-        finite[name] = float(value)
-    return Observation(key, "truncated" if truncated else "ok", finite, usage=usage)
+            return Observation(key, "error", usage=usage, error=f"the model gave {wrong} for {what}")
+    return Observation(key, "ok", found, usage=usage, input_truncated=truncated)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from rmeval.data.digests import digest
 from rmeval.data.observations import ObservationTable, count_statuses
-from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
+from rmeval.protocols.base import Question
 from rmeval.protocols.pairwise import AGREE, MEAN, NET, Pairwise, agreed, net, sign
-from rmeval.types import FloatArray, IntArray, Item, Observation, Request, Status
+from rmeval.types import FloatArray, Item, Observation, Request, Status
 
 __all__ = ["FIRST", "SECOND", "VERDICTS", "VERDICTS_BOTH", "Verdicts", "parse_verdict"]
 
@@ -46,19 +48,13 @@ class Verdicts(Pairwise):
             for order in range(self.orders)
         )
 
-    def requests(self, item: Item, digests: Sequence[str]) -> list[Request]:
+    def questions(self, item: Item | Shape) -> list[Question]:
         """The pairs, as often as there are verdicts on them."""
-        pairs = [pair for pair in self.pairs(item.comparisons) for _ in range(self.orders)]
-        return [
-            Request(key, item.id, pair, item.prompt, (item.responses[pair[0]].text, item.responses[pair[1]].text))
-            for key, pair in zip(self.keys(item, digests), pairs, strict=True)
-        ]
+        return [Question(pair) for pair in self.pairs(item.comparisons) for _ in range(self.orders)]
 
-    def sizes(self, items: ItemTable) -> IntArray:
-        """int64[n]: `orders` for each pair."""
-        of_shape = np.array([self.orders * len(self.pairs(shape.comparisons)) for shape in items.shapes], np.int64)
-        sizes: IntArray = of_shape[items.shape]
-        return sizes
+    def parse(self, request: Request, raw: Any) -> Observation:
+        """The observation for a verdict, see `PREFERS`."""
+        return parse_verdict(request.key, raw)
 
     def variants(self, observations: ObservationTable) -> list[str]:
         """The ways of making one preference of the verdicts on a pair, and the verdicts of either order alone."""
@@ -72,7 +68,7 @@ class Verdicts(Pairwise):
         the number is the mean of those of both orders, in which what is missing is lost (`correct_average` of LLMBar's
         statistics, and `single_accuracy` of offsetbias' `run_bench.py`). A tie in one order leaves it to the other.
         """
-        seen = _column(observations, PREFERS, rows).reshape(-1, self.orders)
+        seen = observations.column(PREFERS, rows).reshape(-1, self.orders)
         used = {FIRST: [0], SECOND: [1]}.get(variant, list(range(self.orders)))
         beats: dict[int, FloatArray] = {}
         place = 0
@@ -94,7 +90,7 @@ class Verdicts(Pairwise):
 
     def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
         """How often two orders contradict each other, and how often the answer that was read first is preferred."""
-        prefers, shown = (_column(observations, name, rows).reshape(-1, self.orders) for name in (PREFERS, SHOWN))
+        prefers, shown = (observations.column(name, rows).reshape(-1, self.orders) for name in (PREFERS, SHOWN))
         found = []
         both = prefers[~np.isnan(prefers).any(axis=1)]
         if self.orders > 1 and len(both):
@@ -108,10 +104,6 @@ class Verdicts(Pairwise):
                 "is known"
             )
         return ["; ".join(found)] if found else []
-
-
-def _column(observations: ObservationTable, name: str, rows: Codes) -> FloatArray:
-    return observations.values[name][rows] if name in observations.values else np.full(len(rows), np.nan)
 
 
 def _completed(verdicts: Sequence[float], against: float) -> list[float]:

@@ -9,8 +9,6 @@ import numpy as np
 
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
-from rmeval.messages import count_of
-from rmeval.metrics.outcomes import outcomes_of
 from rmeval.store.run import StoredRun
 from rmeval.types import FloatArray, IntArray, ScoreRule
 
@@ -40,7 +38,7 @@ def shared_evidence(
     if rule.failure == "exclude":
         known = shared.copy()
         for own in evidence:
-            seen = outcomes_of(runs[0].benchmark, base.table, own, rule)
+            seen = runs[0].benchmark.outcomes(base.table, own, rule)
             lost = np.bincount(seen.item[seen.failed], minlength=len(known)) > 0
             known &= ~lost
         if not known.any():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from rmeval.errors import RunError
 from rmeval.messages import count_of
 from rmeval.metrics.composition import headline
 from rmeval.metrics.outcomes import HALF
-from rmeval.metrics.records import null_evidence, with_null
+from rmeval.metrics.records import null_evidence, records_of, with_null
 from rmeval.metrics.stats.analysis import Scores, analyse, calibration_of, scores_by_subset
 from rmeval.metrics.stats.calibration import Calibration
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
@@ -91,26 +91,32 @@ class Analysis:
 
 
 def analyze_run(
-    path: str | Path, *, rule: str | None = None, variant: str | None = None, benchmark: str | None = None
+    path: str | Path,
+    *,
+    rule: str | None = None,
+    variant: str | None = None,
+    benchmark: str | None = None,
+    protocol: str | None = None,
 ) -> Analysis:
     """Analyse a run; needs neither the model nor torch.
 
     Args:
-        path: A run folder, or a folder that contains one run.
-        rule: Name of another score rule, such as `half-ties@1`.
-        variant: The score to use of a model with several; its first if None.
-        benchmark: The `file.py:Class` of a run with such a benchmark.
+        path: A run folder, or a folder with one run in it.
+        rule: Name of another rule for ties and failures, such as `half-ties@1`.
+        variant: Which of the model's scores to take, where it gives several; its first if None.
+        benchmark: The `file.py:Class` of a run made with one.
+        protocol: Likewise the `file.py:Class` of the run's protocol.
 
     Raises:
         RunError: If the path is not a run folder, or the score rule or score does not exist.
     """
     check_rule(rule)
-    run = read_scored(only_run(Path(path)), benchmark)
+    run = read_scored(only_run(Path(path)), benchmark, protocol)
     score_rule = rule_of(run.benchmark, rule)
     variant = run.variant(variant)
     table, counts, card = run.items.table, run.items.counts, run.benchmark.card
     evidence = run.evidence(variant)
-    official = with_null(run.benchmark.aggregate(table, evidence, score_rule), null_records(run.benchmark, run.items))
+    official = records_of(run.benchmark, evidence, score_rule, null_records(run.benchmark, run.items))
     null = null_analyses(card, run.items)
     records = with_null(analyse(card.id, card.analyses, table, evidence, counts, score_rule), null)
     if not official:
@@ -131,9 +137,9 @@ def analyze_run(
         run.folder,
         run.manifest,
         variant,
-        next(replace(record, variant=variant) for record in official if (record.metric, record.scope) == top),
-        _of_variant(records, variant),
-        _of_variant(official, variant),
+        next(record for record in official if (record.metric, record.scope) == top),
+        tuple(records),
+        tuple(official),
         calibration_of(table, evidence) if scored else None,
         tuple(scores_by_subset(table, evidence)) if scored else (),
         tuple(notes),
@@ -148,7 +154,3 @@ def null_analyses(card: Card, items: StoredItems) -> dict[str, list[Record]]:
         )
         for name in NULL_SCORES
     }
-
-
-def _of_variant(records: Sequence[Record], variant: str) -> tuple[Record, ...]:
-    return tuple(replace(record, variant=variant) for record in records)

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.benchmarks import Card
+from rmeval.benchmarks import Benchmark, Card
 from rmeval.data.tables import EvidenceTable
 from rmeval.errors import RunError
 from rmeval.messages import count_of
-from rmeval.metrics.composition import Measure, Shares, composition_of, headline
-from rmeval.metrics.outcomes import SCORE_RULES, outcomes_of
-from rmeval.metrics.records import with_null
+from rmeval.metrics.composition import Composition, Measure, Shares, composition_of, headline
+from rmeval.metrics.outcomes import SCORE_RULES
+from rmeval.metrics.records import records_of, with_null
 from rmeval.metrics.stats.analysis import analyse
 from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
@@ -28,7 +28,7 @@ from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import find_runs, finite, read_manifest
 from rmeval.store.run import NothingScoredError, StoredRun, read_scored
-from rmeval.types import Record
+from rmeval.types import Record, ScoreRule
 
 __all__ = ["Entry", "ModelComparison", "compare_runs"]
 
@@ -93,7 +93,7 @@ class ModelComparison:
         found = {}
         for entry in self.entries:
             own = with_null(analyse(self.card.id, self.card.analyses, table, entry.evidence, counts, rule), null)
-            found[entry.name] = {(r.metric, r.scope): replace(r, variant=entry.variant) for r in own}
+            found[entry.name] = {(r.metric, r.scope): r for r in own}
         return found
 
     def difference(self, first: str, second: str, metric: str | None = None, scope: str = "all") -> Difference:
@@ -160,17 +160,19 @@ def compare_runs(
     scope: str = "all",
     ensembles: Sequence[str] = (),
     benchmark: str | None = None,
+    protocol: str | None = None,
 ) -> list[ModelComparison]:
     """Compare models that were run on the same benchmark.
 
     Args:
-        paths: Run folders, or folders that contain runs; each benchmark has a comparison of its own.
-        rule: Name of another score rule, such as `half-ties@1`.
-        variant: The score to use of models with several; the first if None.
-        metric: The number that ranks the models, such as `hard`; the benchmark's headline if None.
-        scope: The scope of that number, such as `chat`.
-        ensembles: Ensembles of all models to add, by their rules in `rmeval.metrics.stats.ensembles.RULES`.
-        benchmark: The `file.py:Class` of runs with such a benchmark.
+        paths: Run folders, or folders with runs in them; runs of several benchmarks make several comparisons.
+        rule: Name of another rule for ties and failures, such as `half-ties@1`.
+        variant: Which of a model's scores to take, where it gives several; its first if None.
+        metric: The number to rank models by, such as `hard`; the benchmark's own if None.
+        scope: What that is measured on, such as `chat`.
+        ensembles: Rules by which all models together make further ones, of `rmeval.metrics.stats.ensembles.RULES`.
+        benchmark: The `file.py:Class` of runs made with one.
+        protocol: Likewise the `file.py:Class` of the runs' protocol.
 
     Raises:
         RunError: If there are fewer than two runs of each benchmark, or they share no items.
@@ -185,12 +187,12 @@ def compare_runs(
     if not several:
         count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of as many benchmarks"
         raise RunError(f"there is nothing to compare: give two runs or more of one benchmark, not {count}")
-    alone = [f"{name} is excluded, because there is only one run of it" for name in by_benchmark if name not in several]
-    settings = _Settings(rule, variant, metric, scope, tuple(dict.fromkeys(ensembles)))
+    alone = [f"only one run of {name}, which is left out" for name in by_benchmark if name not in several]
+    settings = _Settings(rule, variant, metric, scope, tuple(dict.fromkeys(ensembles)), benchmark, protocol)
     found, missing = [], []
     for own in several.values():
         try:
-            found.append(_compare(own, settings, benchmark))
+            found.append(_compare(own, settings))
         except _NumberError as error:
             missing.append(error)
     if not found:
@@ -225,60 +227,28 @@ class _Settings:
     metric: str | None
     scope: str
     ensembles: tuple[str, ...]
+    benchmark: str | None
+    protocol: str | None
 
 
-def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None) -> ModelComparison:
-    taking, notes = _scored(folders, settings, benchmark)
+def _compare(folders: Sequence[Path], settings: _Settings) -> ModelComparison:
+    taking, notes = _scored(folders, settings)
     first = taking[0].run
     found = first.benchmark
     rule = rule_of(found, settings.rule)
     evidence, shared, more = shared_evidence([one.run for one in taking], [one.evidence for one in taking], rule)
-    notes += more
     items = first.items.take(shared)
-    null = null_records(found, items)
-
-    def entry(name: str, path: Path | None, variant: str, own: EvidenceTable) -> Entry:
-        records = with_null(found.aggregate(items.table, own, rule), null)
-        return Entry(name, path, variant, {(r.metric, r.scope): replace(r, variant=variant) for r in records}, own)
-
-    entries = [
-        entry(name, one.run.folder, one.variant, own)
-        for name, one, own in zip(_names([one.run for one in taking]), taking, evidence, strict=True)
-    ]
-    entries += [entry(f"ensemble:{rule}", None, rule, _ensemble(rule, evidence)) for rule in settings.ensembles]
+    entries = _entries(taking, evidence, items, rule, settings)
     names = [one.name for one in entries]
-    if not any(one.records for one in entries):
-        raise RunError(
-            f"{found.card.id}: no comparison of the common items has a winner, so there is nothing to compare"
-        )
-    paired = PairedOutcomes.of([outcomes_of(found, items.table, one.evidence, rule) for one in entries])
+    paired = PairedOutcomes.of([found.outcomes(items.table, one.evidence, rule) for one in entries])
     composition = composition_of(found, paired.counts)
-    shown = [
-        measure
-        for measure in composition
-        if not measure[0].startswith("cell:") and _agrees(paired, composition[measure], measure, entries)
-    ]
-    if not shown:
-        raise RunError(
-            f"the benchmark {found.card.id} does not define the composition of its numbers: give it a method "
-            "composition"
-        )
+    shown = _shown(found, composition, paired, entries)
     top = _headline(found.card.id, shown, settings)
     others = [measure for measure in shown if measure != top]
-    differences = compare_paired(paired, names, composition, [[top], others])
-    order = sorted(range(len(names)), key=lambda k: -entries[k].records[top].value)
-    leads = _leads(differences[top], [names[k] for k in order])
-    ranked = [
-        replace(entries[k], rank=rank, group=letters)
-        for k, rank, letters in zip(order, rank_intervals(leads), groups(leads), strict=True)
-    ]
-    notes += found.notes(items.table)
-    enough = least(len(differences[top]))
-    if (problems := differences[top][0].n_clusters) < enough:
-        notes.append(
-            f"{count_of(problems, 'problem')}: too few for a significant difference, which needs at least {enough}"
-        )
-    notes += [f"{name}: {one.run.note}" for name, one in zip(names, taking, strict=False) if one.run.note]
+    differences = compare_contested(paired, names, composition, [[top], others])
+    ranked = _ranked(entries, top, differences[top])
+    unfinished = [f"{name}: {one.run.note}" for name, one in zip(names, taking, strict=False) if one.run.note]
+    notes += [*more, *found.notes(items.table), *_power_note(differences[top]), *unfinished]
     notes += [
         f"{entry.name}: {count_of(count, 'comparison')} without a score, counted as lost"
         for entry in ranked
@@ -288,7 +258,7 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         found.card.id,
         rule.name,
         top,
-        tuple(ranked),
+        ranked,
         differences,
         len(items.table),
         paired.n_clusters,
@@ -296,6 +266,72 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         found.card,
         items,
     )
+
+
+def _entries(
+    taking: Sequence[_Taking],
+    evidence: Sequence[EvidenceTable],
+    items: StoredItems,
+    rule: ScoreRule,
+    settings: _Settings,
+) -> list[Entry]:
+    """The models and the ensembles of them, with their numbers on the items that all have.
+
+    Raises:
+        RunError: If none of them has a number.
+    """
+    found = taking[0].run.benchmark
+    null = null_records(found, items)
+
+    def entry(name: str, path: Path | None, variant: str, own: EvidenceTable) -> Entry:
+        records = records_of(found, own, rule, null)
+        return Entry(name, path, variant, {(r.metric, r.scope): r for r in records}, own)
+
+    entries = [
+        entry(name, one.run.folder, one.variant, own)
+        for name, one, own in zip(_names([one.run for one in taking]), taking, evidence, strict=True)
+    ]
+    entries += [entry(f"ensemble:{name}", None, name, _ensemble(name, evidence)) for name in settings.ensembles]
+    if not any(one.records for one in entries):
+        raise RunError(f"{found.card.id}: none of the comparisons of these items has a winner to go by")
+    return entries
+
+
+def _shown(
+    benchmark: Benchmark, composition: Composition, paired: PairedOutcomes, entries: Sequence[Entry]
+) -> list[Measure]:
+    """The numbers that models are compared in: those that are made of accuracies as the benchmark says.
+
+    Raises:
+        RunError: If there are none.
+    """
+    shown = [
+        measure
+        for measure in composition
+        if not measure[0].startswith("cell:") and _agrees(paired, composition[measure], measure, entries)
+    ]
+    if not shown:
+        raise RunError(
+            f"the benchmark {benchmark.card.id} does not say what its numbers are made of: give it a method composition"
+        )
+    return shown
+
+
+def _ranked(entries: Sequence[Entry], top: Measure, differences: Sequence[Difference]) -> tuple[Entry, ...]:
+    """The models by their headline, with ranks and letters."""
+    order = sorted(range(len(entries)), key=lambda k: -entries[k].records[top].value)
+    leads = _leads(differences, [entries[k].name for k in order])
+    return tuple(
+        replace(entries[k], rank=rank, group=letters)
+        for k, rank, letters in zip(order, rank_intervals(leads), groups(leads), strict=True)
+    )
+
+
+def _power_note(differences: Sequence[Difference]) -> list[str]:
+    enough = least(len(differences))
+    if (problems := differences[0].n_clusters) >= enough:
+        return []
+    return [f"of {problems} problems no test can show anything, whatever they are: it takes {enough} at least"]
 
 
 @dataclass(frozen=True)
@@ -307,13 +343,14 @@ class _Taking:
     evidence: EvidenceTable
 
 
-def _scored(folders: Sequence[Path], settings: _Settings, benchmark: str | None) -> tuple[list[_Taking], list[str]]:
-    """The runs with any score, and a note for each other run."""
+def _scored(folders: Sequence[Path], settings: _Settings) -> tuple[list[_Taking], list[str]]:
+    """The runs that have any score, and a note for each other one."""
     taking: list[_Taking] = []
     notes = []
     for folder in folders:
         try:
-            run = read_scored(folder, benchmark, like=taking[0].run if taking else None)
+            like = taking[0].run if taking else None
+            run = read_scored(folder, settings.benchmark, settings.protocol, like)
         except NothingScoredError:
             notes.append(f"{folder} is excluded, because it has no observations yet")
             continue

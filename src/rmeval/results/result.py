@@ -20,15 +20,15 @@ from rmeval.data.tables import EvidenceTable
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.extras import need_extra
 from rmeval.messages import count_of, same_tokens_note, shortened
-from rmeval.metrics.composition import Measure
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
-from rmeval.metrics.records import null_evidence, with_null
+from rmeval.metrics.records import null_evidence, records_of
 from rmeval.store.items import StoredItems
 from rmeval.store.journal import journal_state
 from rmeval.store.manifest import SCHEMA, only_run, read_json, read_manifest, run_id, write_json
 from rmeval.store.parquet import stated_sum
 from rmeval.store.requests import RequestTable
-from rmeval.store.run import StoredRun, read_run, write_scores
+from rmeval.store.run import StoredRun, read_run
+from rmeval.store.scores import write_scores
 from rmeval.store.steady import steadily
 from rmeval.types import Record, ScoreRule
 
@@ -89,21 +89,23 @@ class Result:
         return pd.DataFrame(rows)
 
 
-def open_run(path: str | Path, rule: str | None = None, benchmark: str | None = None) -> Result:
-    """Read the numbers of a run, without a model; they are only computed again if necessary.
+def open_run(
+    path: str | Path, rule: str | None = None, benchmark: str | None = None, protocol: str | None = None
+) -> Result:
+    """Reads the numbers of a run; nothing is computed anew unless it must be, and no model is needed.
 
     Args:
-        path: A run folder, or a folder that contains one run.
-        rule: Name of another score rule, such as `half-ties@1`.
-        benchmark: The `file.py:Class` of a run with such a benchmark; the code that a run folder names is never
-            executed without this argument.
+        path: A run folder, or a folder with one run in it.
+        rule: Name of another rule for ties and failures, such as `half-ties@1`.
+        benchmark: The `file.py:Class` of a run made with one; code that a run folder names is never run unasked.
+        protocol: Likewise the `file.py:Class` of the run's protocol.
 
     Raises:
         RunError: If the path is not a run folder, or the score rule does not exist.
     """
     check_rule(rule)
     folder = only_run(Path(path))
-    return steadily(folder, lambda: _known(folder, rule)) or derive(folder, rule, benchmark)
+    return steadily(folder, lambda: _known(folder, rule)) or derive(folder, rule, benchmark, protocol)
 
 
 def _known(folder: Path, rule: str | None) -> Result | None:
@@ -201,19 +203,20 @@ def rule_of(benchmark: Benchmark, rule: str | None) -> ScoreRule:
     return benchmark.card.rule if rule is None else SCORE_RULES[rule]
 
 
-def derive(folder: Path, rule: str | None = None, benchmark: str | None = None) -> Result:
-    """Compute the numbers of a run from its manifest, its items and its journal.
+def derive(folder: Path, rule: str | None = None, benchmark: str | None = None, protocol: str | None = None) -> Result:
+    """Computes the numbers of a run from its manifest, its items and its journal alone.
 
     Args:
         folder: The run folder.
-        rule: Name of the score rule; the benchmark's own if None.
-        benchmark: Its benchmark, if that is a `file.py:Class`.
+        rule: Name of the rule for ties and failures; the benchmark's own if None.
+        benchmark: Its benchmark, where that is a `file.py:Class`.
+        protocol: Its protocol, where that is a `file.py:Class`.
 
     Raises:
-        RunError: If a file is missing or damaged, or the benchmark must be given.
+        RunError: If a file is missing or damaged, or the benchmark or the protocol has to be named.
     """
     check_rule(rule)
-    return compute(read_run(folder, benchmark), rule)
+    return compute(read_run(folder, benchmark, protocol), rule)
 
 
 def compute(run: StoredRun, rule: str | None = None) -> Result:
@@ -227,9 +230,9 @@ def compute(run: StoredRun, rule: str | None = None) -> Result:
         notes.append(same_tokens_note(same))
     for variant in run.variants:
         evidence = run.evidence(variant)
-        found = with_null(run.benchmark.aggregate(run.items.table, evidence, score_rule), null)
+        found = records_of(run.benchmark, evidence, score_rule, null)
         found += _without_errata(run, evidence, score_rule, found)
-        records += [replace(record, variant=variant) for record in found]
+        records += found
         notes += [note for note in _trouble(evidence, run.requests, run.observations) if note not in notes]
     sessions = run.manifest["sessions"]
     if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
@@ -265,7 +268,7 @@ def _without_errata(run: StoredRun, evidence: EvidenceTable, rule: ScoreRule, fo
         return []
     items, own = run.items.take(sound), evidence.take(sound)
     counts = {(record.metric, record.scope): record.n_items for record in found}
-    records = with_null(run.benchmark.aggregate(items.table, own, rule), null_records(run.benchmark, items))
+    records = records_of(run.benchmark, own, rule, null_records(run.benchmark, items))
     return [
         replace(record, metric=WITHOUT_ERRATA, scope=f"{record.metric} {record.scope}")
         for record in records
@@ -276,9 +279,10 @@ def _without_errata(run: StoredRun, evidence: EvidenceTable, rule: ScoreRule, fo
 def write_derived(result: Result, run: StoredRun) -> None:
     """Write `metrics.json` and `scores.parquet`."""
     file = result.path / "scores.parquet"
-    release_free()  # The columns are not needed any more.
+    release_free()  # Columns of what was computed are not needed any more.
+    own, journal = run_id(run.manifest["identity"]), journal_state(result.path / "journal")
     try:
-        write_scores(run, file)
+        write_scores(run.items.table, run.protocol, run.requests, run.observations, file, own, journal)
     except OSError as error:
         raise explain_os_error(error, str(file)) from error
     found = {
@@ -286,9 +290,9 @@ def write_derived(result: Result, run: StoredRun) -> None:
         "records": [record.to_dict() for record in result.records],
         "notes": list(result.notes),
         "same_tokens": result.same_tokens,
-        "run": run_id(run.manifest["identity"]),
+        "run": own,
         "items": stated_sum(result.path / "items.parquet"),
-        "journal": journal_state(result.path / "journal"),
+        "journal": journal,
     }
     write_json(result.path / "metrics.json", found)
 
@@ -296,16 +300,14 @@ def write_derived(result: Result, run: StoredRun) -> None:
 def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:
     """The numbers of the null baselines on the same items, always with shared ties.
 
-    With shared ties, equal scores have the same expected value as random ones. Where they do not, a benchmark has a
-    method `chance(items)` with the expected values of random scores by metric and scope.
+    Random scores get what equal ones do then, except where the benchmark's `chance` says what they get.
     """
     found: dict[str, list[Record]] = {}
     for name in NULL_SCORES:
         evidence = null_evidence(name, stored.table, stored.counts)
         found[name] = benchmark.aggregate(stored.table, evidence, HALF, intervals=False)
-        del evidence  # One at a time, since each is as large as the model's own evidence.
-    if chance := getattr(benchmark, "chance", None):
-        own: Mapping[Measure, float] = chance(stored.table)
+        del evidence  # One at a time: it is as large as the model's own.
+    if own := benchmark.chance(stored.table):
         found["random"] = [replace(r, value=own.get((r.metric, r.scope), r.value)) for r in found["random"]]
     return found
 
@@ -320,8 +322,7 @@ def _trouble(evidence: EvidenceTable, requests: RequestTable, observations: Obse
         rows = requests.rows[observations.status[requests.rows] == STATUSES.index("error")].tolist()
         if error := next((observations.errors[row] for row in rows if row in observations.errors), None):
             notes.append(f"the first error: {error}")
-    own = np.zeros(len(observations.status), bool)
-    own[requests.rows] = True
-    if cut := int((own & (observations.status == STATUSES.index("truncated"))).sum()):
+    truncated = observations.input_truncated
+    if truncated is not None and (cut := int(truncated[np.unique(requests.rows)].sum())):
         notes.append(f"cut to fit: {count_of(cut, 'conversation')}")
     return notes

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.benchmarks import Benchmark
+from rmeval.benchmarks import Benchmark, BenchmarkLike, adopted
 from rmeval.benchmarks.errata import errata_of
 from rmeval.data.digests import contents_digest
 from rmeval.data.spool import Spool
@@ -23,7 +23,7 @@ from rmeval.messages import count_of, quoted
 from rmeval.redaction import redacted
 from rmeval.runs.select import Selection, select
 from rmeval.store.items import CountedItem, StoredItems, count_item
-from rmeval.types import Comparison, Item, Message, Response, Step
+from rmeval.types import Comparison, Item, Message, Response
 
 __all__ = ["Plan", "notes", "plan"]
 
@@ -81,7 +81,7 @@ class Plan:
 
 
 def plan(
-    benchmark: Benchmark,
+    benchmark: BenchmarkLike,
     selection: Selection = Selection(),  # noqa: B008  frozen
     items: Iterable[Item] | None = None,
 ) -> Plan:
@@ -96,6 +96,7 @@ def plan(
         DataError: If its data cannot be used, or nothing is selected.
         RunError: If there is no room for temporary files.
     """
+    benchmark = adopted(benchmark)
     builder = ItemTableBuilder()
     texts: Spool[_Window] = Spool()
     digests: Spool[list[tuple[str, ...]]] = Spool()
@@ -219,7 +220,7 @@ class _Window:
 
     def _response(self, place: int, known: Response) -> Response:
         message = self._messages.get(place)
-        return Response(self._texts[place], known.gold, known.style, known.source, known.steps, message)
+        return Response(self._texts[place], known.gold, known.style, known.source, message)
 
 
 _KINDS = len(TextCounts._fields)
@@ -275,7 +276,7 @@ def _made(benchmark: Benchmark) -> Iterator[Any]:
         ) from error
 
 
-_OWN = "|".join(one.__name__ for one in (Item, Response, Comparison, Message, Step))
+_OWN = "|".join(one.__name__ for one in (Item, Response, Comparison, Message))
 _NO_FIELD = re.compile(rf"({_OWN})\.__init__\(\) got an unexpected keyword argument '(.+)'")
 
 

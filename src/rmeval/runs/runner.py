@@ -7,12 +7,12 @@ import platform
 import re
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from itertools import compress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,20 +21,21 @@ from rmeval.data.digests import gold_digest
 from rmeval.data.keys import KeyIndex
 from rmeval.data.memory import release_free
 from rmeval.data.observations import ObservationTable
+from rmeval.data.spool import windows
 from rmeval.data.tables import Codes
 from rmeval.errors import DamagedError, RunError, explain_os_error
 from rmeval.models import RewardModel, protocol_of
-from rmeval.protocols import PROTOCOLS
-from rmeval.protocols.pointwise import POINTWISE, Pointwise
+from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
+from rmeval.protocols.pointwise import Pointwise
 from rmeval.redaction import redacted
 from rmeval.results.result import Result, compute, write_derived
 from rmeval.runs.plan import Plan
-from rmeval.store.items import add_tokens, read_items, write_items
+from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
 from rmeval.store.journal import Journal
 from rmeval.store.leftovers import remove_leftovers
 from rmeval.store.lock import Lock
-from rmeval.store.manifest import SCHEMA, read_manifest, run_id, write_json
-from rmeval.store.requests import read_observations, requests_of
+from rmeval.store.manifest import SCHEMA, Manifest, Session, read_manifest, run_id, write_json
+from rmeval.store.requests import RequestTable, read_observations, requests_of
 from rmeval.store.run import StoredRun
 from rmeval.types import Request
 
@@ -72,11 +73,10 @@ def run(
     Raises:
         RmevalError: If something has to be changed first. What was scored is kept.
     """
-    protocol = protocol_of(model)
-    if protocol != POINTWISE.name:
+    found = load_protocol(protocol_of(model))
+    if not found.protocol.gives_scores:
         planned = planned.for_comparing()
-    identity = {"protocol": protocol, **model.identity()}
-    with RunWriter(model, planned, identity, out, store_text, break_lock) as writer:
+    with RunWriter(model, planned, found, model.identity(), out, store_text, break_lock) as writer:
         return writer.ask(model, progress)
 
 
@@ -100,13 +100,14 @@ class RunWriter:
         self,
         model: RewardModel,
         planned: Plan,
+        protocol: FoundProtocol,
         identity: Mapping[str, Any],
         out: Path,
         store_text: bool,
         break_lock: bool,
     ) -> None:
         card = planned.benchmark.card
-        identity = {"benchmark": card.id, "contents": planned.contents, **identity}
+        identity = {"benchmark": card.id, "contents": planned.contents, **protocol.identity, **identity}
         name = redacted(model.name)
         if redacted(identity) != identity:
             raise RunError(
@@ -116,14 +117,15 @@ class RunWriter:
         self._id = run_id(identity)
         self.folder = out / card.id / _folder_name(name) / self._id
         self._plan = planned
+        self._protocol = protocol.protocol
         self._store_text = store_text
         self._lock = Lock(self.folder / "lock", break_lock)
-        self._kept: dict[str, Any] | None = None
-        self.manifest: dict[str, Any] = {
+        self._kept: Manifest | None = None
+        self.manifest: Manifest = {
             "schema": SCHEMA,
             "status": "running",
             "identity": identity,
-            "protocol": identity["protocol"],
+            "protocol": protocol.spec,
             "model": {"name": name, "kind": model.kind},
             "benchmark": {
                 "id": card.id,
@@ -133,7 +135,7 @@ class RunWriter:
                 "source": planned.benchmark.data or card.source,
                 "revision": None if planned.benchmark.data else card.revision,
             },
-            "selection": asdict(planned.selection),
+            "selection": asdict(planned.selection),  # type: ignore[typeddict-item]
             "gold": gold_digest(planned.stored),
             "notes": list(planned.notes),
             "sessions": [],
@@ -173,7 +175,7 @@ class RunWriter:
                 return
             if not self._store_text:
                 for session in self.manifest["sessions"]:
-                    session.pop("first_rendered", None)
+                    cast("dict[str, Any]", session).pop("first_rendered", None)
         self._remove_derived()
         self._write_manifest()
         self._write_items()
@@ -215,11 +217,10 @@ class RunWriter:
         Raises:
             RunError: If nothing got a score.
         """
-        protocol = PROTOCOLS[self.manifest["protocol"]]
-        requests, index = requests_of(protocol, self._plan.stored)
+        requests, index = requests_of(self._protocol, self._plan.stored)
         release_free()
-        every = (request for one in self._plan.items() for request in protocol.requests(one.item, one.digests))
-        session: dict[str, Any] = {
+        every = _requests(self._protocol, self._plan, requests, index)
+        session: Session = {
             "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "host": socket.gethostname(),
             "python": platform.python_version(),
@@ -229,7 +230,7 @@ class RunWriter:
 
         def begin() -> None:
             # Before the first answer, so that a process that is killed has left its versions.
-            session.update(self._facts(model))
+            session.update(cast("Session", self._facts(model)))
             self.manifest["sessions"].append(session)
             self._write_manifest()
             if self._kept is not None:
@@ -240,17 +241,23 @@ class RunWriter:
         release_free()
         refuse_no_scores(observations)
         if scored:
-            session.update({"scored": scored, "seconds": round(time.perf_counter() - start, 3), **self._facts(model)})
+            session.update({"scored": scored, "seconds": round(time.perf_counter() - start, 3)})
+            session.update(cast("Session", self._facts(model)))
         self.manifest["status"] = "complete"
         self._write_manifest()
-        run = StoredRun(self.folder, self.manifest, self._plan.benchmark, self._plan.stored, requests, observations)
+        run = self._stored(self.manifest, self._plan.stored, requests, observations)
         result = compute(run)
         if self._kept is None:
-            if observations.tokens is not None and isinstance(protocol, Pointwise):
+            if observations.tokens is not None and isinstance(self._protocol, Pointwise):
                 self._add_tokens(observations.tokens[requests.rows])
             write_derived(result, run)
             return result
         return replace(result, notes=(*result.notes, *self._refresh()))
+
+    def _stored(
+        self, manifest: Manifest, stored: StoredItems, requests: RequestTable, observations: ObservationTable
+    ) -> StoredRun:
+        return StoredRun(self.folder, manifest, self._plan.benchmark, self._protocol, stored, requests, observations)
 
     def _add_tokens(self, tokens: Codes) -> None:
         file = self.folder / "items.parquet"
@@ -264,9 +271,9 @@ class RunWriter:
         assert self._kept is not None
         stored = read_items(self.folder / "items.parquet")
         if self._kept["status"] == "complete" and not (self.folder / _DERIVED[-1]).exists():
-            requests, index = requests_of(PROTOCOLS[self._kept["protocol"]], stored)
+            requests, index = requests_of(self._protocol, stored)
             observations = read_observations(index, self.folder / "journal", self._id)
-            run = StoredRun(self.folder, self._kept, self._plan.benchmark, stored, requests, observations)
+            run = self._stored(self._kept, stored, requests, observations)
             write_derived(compute(run), run)
         notes = [
             f"the run folder holds {len(stored.table)} items that are not all selected: its own numbers stay theirs"
@@ -278,6 +285,20 @@ class RunWriter:
     def _facts(self, model: RewardModel) -> dict[str, Any]:
         """What the model says of itself; texts of conversations only where texts are stored."""
         return {name: fact for name, fact in model.facts().items() if self._store_text or name != "first_rendered"}
+
+
+_WINDOW = 1 << 12
+
+
+def _requests(protocol: ProtocolLike, planned: Plan, requests: RequestTable, index: KeyIndex) -> Iterator[Request]:
+    """The requests of all items, in the order of `requests`, with the keys that the index knows."""
+    start = 0
+    for window in windows(planned.items(), _WINDOW):
+        offsets = requests.offsets[start : start + len(window) + 1].tolist()
+        keys = index.keys(requests.rows[offsets[0] : offsets[-1]])
+        for one, first, last in zip(window, offsets, offsets[1:], strict=False):
+            yield from protocol.requests(one.item, keys[first - offsets[0] : last - offsets[0]])
+        start += len(window)
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -320,8 +341,9 @@ def observe_missing(
                 batch = [replace(one, error=redacted(one.error)) if one.error else one for one in found]
                 if number == 0:
                     begin()
-                writer.append(batch)
+                # What the columns cannot hold is refused before it is written.
                 observations.add(index.find([one.key for one in batch]), batch)
+                writer.append(batch)
                 done += len(batch)
                 progress(done, total)
         observations.share()

@@ -15,7 +15,6 @@ from rmeval.types import Item, Message
 __all__ = ["COLUMNS", "COUNTS", "RESPONSE", "ItemRows", "encodable"]
 
 COUNTS = TextCounts._fields
-_STEP = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("gold", pa.float64())])
 RESPONSE = pa.struct(
     [
         ("gold", pa.float64()),
@@ -24,7 +23,6 @@ RESPONSE = pa.struct(
         ("digest", pa.string()),
         ("tokens", pa.int64()),
         *[(name, pa.int64()) for name in COUNTS],
-        ("steps", pa.list_(_STEP)),
         ("text", pa.string()),
         ("extras", pa.string()),
     ]
@@ -106,7 +104,7 @@ class ItemRows:
         )
 
 
-_SHARED_RESPONSE = ("gold", "style", "source", "steps")
+_SHARED_RESPONSE = ("gold", "style", "source")
 _SHARED = pa.schema(
     {name: COLUMNS[name] for name in ("group", "meta", "comparisons")}
     | {"responses": pa.list_(pa.struct([RESPONSE.field(name) for name in _SHARED_RESPONSE]))}
@@ -124,7 +122,6 @@ def _shared(item: Item) -> dict[str, Any]:
                 "gold": response.gold,
                 "style": response.style,
                 "source": response.source,
-                "steps": [{"start": step.start, "end": step.end, "gold": step.gold} for step in response.steps],
             }
             for response in item.responses
         ],

@@ -22,7 +22,7 @@ from rmeval.data.tables import Codes, ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.errors import DamagedError
 from rmeval.store.item_columns import COLUMNS, COUNTS, RESPONSE, ItemRows, encodable
 from rmeval.store.parquet import reading, writing
-from rmeval.types import Comparison, Item, Response, Step
+from rmeval.types import Comparison, Item, Response
 
 __all__ = [
     "CountedItem",
@@ -199,7 +199,7 @@ def _checksum(table: pq.ParquetFile) -> bytes | None:
 
 _NEEDED = [
     *(name for name in COLUMNS if name not in ("responses", "prompt", *_LATER)),
-    *(f"responses.list.element.{name}" for name in ("gold", "style", "source", *COUNTS, "steps")),
+    *(f"responses.list.element.{name}" for name in ("gold", "style", "source", *COUNTS)),
 ]
 
 
@@ -260,8 +260,7 @@ def _add_batch(builder: ItemTableBuilder, batch: pa.RecordBatch, known: dict[int
 
 
 def _response(fields: Mapping[str, Any]) -> Response:
-    steps = tuple(Step(**step) for step in fields["steps"] or ())
-    return Response("", fields["gold"], fields["style"], fields["source"], steps)
+    return Response("", fields["gold"], fields["style"], fields["source"])
 
 
 def _digests(path: Path, checksum: bytes | None) -> Iterator[Sequence[str]]:

@@ -197,8 +197,8 @@ def _segments(folder: Path) -> list[Path]:
 def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:
     values = zip(_NAMES, _FIELDS(observation), strict=True)
     entry = {name: value for name, value in values if value is not None and value not in _EMPTY}
-    if observation.attempts == 1:
-        del entry["attempts"]
+    if not observation.input_truncated:
+        del entry["input_truncated"]
     data = _json({**entry, **more, "left": left}).encode("utf-8", "backslashreplace")[:-1]
     return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
 
@@ -219,10 +219,28 @@ def _parse(line: bytes) -> tuple[Observation, int, Any] | None:
         left, run = entry.pop("left"), entry.pop("run", None)
         if type(left) is not int or left < 0 or not all(_CHECKS[name](value) for name, value in entry.items()):
             return None
-        values = {name: tuple(v) if isinstance(v, list) else float(v) for name, v in entry.pop("values", {}).items()}
-        return Observation(values=values, **entry), left, run
+        return _observation(entry), left, run
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return None  # A line whose checksum is right can be of another program.
+
+
+def _observation(entry: dict[str, Any]) -> Observation:
+    """The observation of a line's fields, as this version or an earlier one names them."""
+    values = {
+        name: tuple(map(float, value)) if isinstance(value, list) else float(value)
+        for name, value in entry.pop("values", {}).items()
+    }
+    for name in _UNREAD:
+        entry.pop(name, None)
+    if entry.get("status") == _CUT:
+        entry |= {"status": "ok", "input_truncated": True}
+    return Observation(values=values, **entry)
+
+
+_CUT = "truncated"
+"""The status that journals of schema 1 have of an answer to an input that was cut."""
+_UNREAD = ("strength", "finish_reason", "attempts", "raw_ref")
+"""Fields of schema 1 that no version ever read."""
 
 
 def _is_number(value: Any) -> bool:
@@ -243,7 +261,7 @@ _MOST = (1 << 31) - 1
 _STATUSES = get_args(Status)
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "key": lambda text: isinstance(text, str),
-    "status": _STATUSES.__contains__,
+    "status": (*_STATUSES, _CUT).__contains__,
     "values": _are_values,
     "choice": _is_count,
     "strength": _is_number,
@@ -253,5 +271,6 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "raw_ref": lambda text: isinstance(text, str),
     "error": lambda text: isinstance(text, str),
     "sequence": re.compile("[0-9a-f]{1,16}").fullmatch,
+    "input_truncated": lambda flag: flag is True,
 }
 """Whether a field holds what it may; a field that is not among these is none of ours."""

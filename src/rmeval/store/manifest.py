@@ -9,21 +9,91 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, NotRequired, TypedDict, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 from rmeval._version import __version__
 from rmeval.data.digests import digest
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error
 from rmeval.files import json_bytes, opened, replacing
-from rmeval.protocols import PROTOCOLS
 from rmeval.redaction import redacted
 
-__all__ = ["AGAIN", "SCHEMA", "find_runs", "finite", "only_run", "read_json", "read_manifest", "run_id", "write_json"]
+__all__ = [
+    "AGAIN",
+    "SCHEMA",
+    "Manifest",
+    "Session",
+    "find_runs",
+    "finite",
+    "only_run",
+    "read_json",
+    "read_manifest",
+    "run_id",
+    "write_json",
+]
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the run folder's format, described in docs/run-folder.md."""
+
+
+class ModelEntry(TypedDict):
+    """The model of a run."""
+
+    name: str
+    kind: str
+
+
+class BenchmarkEntry(TypedDict):
+    """The benchmark of a run, and how to find it again."""
+
+    id: str
+    spec: str
+    data: str | None
+    options: NotRequired[dict[str, Any]]
+    source: NotRequired[str]
+    revision: NotRequired[str | None]
+
+
+class SelectionEntry(TypedDict, total=False):
+    """What the items of a run were selected by."""
+
+    subsets: list[str]
+    n_items: int | None
+    seed: int
+    limit: int | None
+
+
+class Session(TypedDict, total=False):
+    """A process that scored; the facts that its model reports are further entries."""
+
+    begun: str
+    host: str
+    python: str
+    rmeval: str
+    scored: int
+    seconds: float | int
+    double_bos: int
+    prompt_parted: int
+    unused_weights: list[str] | None
+    torch: str | None
+    transformers: str | None
+
+
+class Manifest(TypedDict):
+    """What `run.json` holds; docs/run-folder.md says what each entry is."""
+
+    schema: int
+    status: Literal["running", "complete"]
+    identity: dict[str, Any]
+    protocol: str
+    model: ModelEntry
+    benchmark: BenchmarkEntry
+    selection: SelectionEntry
+    gold: NotRequired[str]
+    notes: list[str]
+    sessions: list[Session]
 
 
 def run_id(identity: Mapping[str, Any]) -> str:
@@ -89,7 +159,7 @@ AGAIN = (
 """What to do about a damaged manifest."""
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> Manifest:
     """Reads `run.json` of a run folder.
 
     Raises:
@@ -114,76 +184,42 @@ def read_manifest(path: Path) -> dict[str, Any]:
     schema = manifest.get("schema")
     if type(schema) is int and schema > SCHEMA:
         raise RunError(f"{path} was written by a newer rmeval (schema {schema}; this is {__version__}): upgrade rmeval")
-    if wrong := list(_wrong(manifest)):
+    if wrong := list(_wrong(manifest, Manifest, "")):
         raise DamagedError(f"{file} is damaged (check {', '.join(wrong)}): {AGAIN}")
-    return manifest
+    return cast("Manifest", manifest)
 
 
-_NONE = type(None)
-_SHAPE: dict[str, tuple[type, ...]] = {
-    "schema": (int,),
-    "status": (str,),
-    "identity": (dict,),
-    "protocol": (str,),
-    "model.name": (str,),
-    "model.kind": (str,),
-    "benchmark.id": (str,),
-    "benchmark.spec": (str,),
-    "benchmark.data": (str, _NONE),
-    "selection": (dict,),
-    "notes": (list,),
-    "sessions": (list,),
-}
-_SESSION: dict[str, tuple[type, ...]] = {
-    "double_bos": (int,),
-    "prompt_parted": (int,),
-    "unused_weights": (list, _NONE),
-    "torch": (str, _NONE),
-    "transformers": (str, _NONE),
-}
+def _wrong(value: object, kind: Any, name: str) -> Iterator[str]:
+    """Names what in a value is not of its type; somebody may have written a manifest by hand."""
+    if is_typeddict(kind):
+        yield from _wrong_fields(value, kind, name)
+        return
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is UnionType:
+        right = any(not list(_wrong(value, part, name)) for part in parts)
+    elif origin is Literal:
+        right = value in parts
+    elif origin is list and isinstance(value, list):
+        yield from dict.fromkeys(wrong for one in value for wrong in _wrong(one, parts[0], name))
+        return
+    else:
+        # `true` is no number.
+        right = type(value) is (origin or kind)
+    if not right:
+        yield name
 
 
-def _wrong(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Names what in a manifest is not of its type; somebody may have written it by hand."""
-    yield from (name for name, kinds in _SHAPE.items() if type(_at(manifest, name)) not in kinds)
-    if manifest.get("protocol") not in list(PROTOCOLS):
-        yield "protocol"
-    if manifest.get("status") not in ("running", "complete"):
-        yield "status"
-    if _at(manifest, "benchmark.options") is not ... and not isinstance(_at(manifest, "benchmark.options"), dict):
-        yield "benchmark.options"
-    if not _are_texts(manifest.get("notes")):
-        yield "notes"
-    for name, value in _at_items(manifest.get("selection")):
-        if isinstance(value, list | dict) and not _are_texts(value):
-            yield f"selection.{name}"
-    sessions = manifest.get("sessions")
-    yield from _wrong_sessions(sessions if isinstance(sessions, list) else [])
-
-
-def _wrong_sessions(sessions: list[Any]) -> Iterator[str]:
-    for session in sessions:
-        if not isinstance(session, dict):
-            yield "sessions"
-            continue
-        for name, kinds in _SESSION.items():
-            if name in session and type(session[name]) not in kinds:
-                yield f"sessions.{name}"
-
-
-def _at_items(value: object) -> list[tuple[str, Any]]:
-    return list(value.items()) if isinstance(value, dict) else []
-
-
-def _at(manifest: Mapping[str, Any], name: str) -> object:
-    value: object = manifest
-    for key in name.split("."):
-        value = value.get(key, ...) if isinstance(value, dict) else ...
-    return value
-
-
-def _are_texts(values: object) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+def _wrong_fields(value: object, kind: Any, name: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield name
+        return
+    for field, own in get_type_hints(kind, include_extras=True).items():
+        path = f"{name}.{field}" if name else field
+        optional = get_origin(own) is NotRequired
+        if field in value:
+            yield from _wrong(value[field], get_args(own)[0] if optional else own, path)
+        elif kind.__total__ and not optional:
+            yield path
 
 
 def find_runs(path: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Which requests tell of which item, and what the journal knows of them."""
+"""Which requests belong to which item, and what the journal knows of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, Mask
 from rmeval.errors import DamagedError
-from rmeval.protocols import Protocol
+from rmeval.protocols import ProtocolLike
 from rmeval.store.items import StoredItems
 from rmeval.store.journal import read_journal
 from rmeval.types import Observation
@@ -55,7 +55,7 @@ def _offsets(sizes: Codes) -> Codes:
     return offsets
 
 
-def requests_of(protocol: Protocol, stored: StoredItems) -> tuple[RequestTable, KeyIndex]:
+def requests_of(protocol: ProtocolLike, stored: StoredItems) -> tuple[RequestTable, KeyIndex]:
     """Finds the requests that a protocol makes of items, without their texts, and the distinct ones among them."""
     sizes = array("i")
 
@@ -77,7 +77,7 @@ def requests_of(protocol: Protocol, stored: StoredItems) -> tuple[RequestTable, 
 
 def _is_empty(seen: Observation) -> bool:
     """Whether there is no answer, where it is said that there is."""
-    return seen.status in ("ok", "truncated") and not seen.values and seen.choice is None
+    return seen.status == "ok" and not seen.values and seen.choice is None
 
 
 def read_observations(index: KeyIndex, folder: Path, run: str | None = None) -> ObservationTable:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
 
-from rmeval.benchmarks import Card
+from rmeval.benchmarks import Benchmark, Card, Option
 from rmeval.benchmarks.synthetic.chat import KINDS as CHAT
 from rmeval.benchmarks.synthetic.chat import chat_twins
 from rmeval.benchmarks.synthetic.code import KINDS as CODE
@@ -54,8 +52,8 @@ BLOCK = 2 * len(MAKERS)
 """Items come in blocks: one pair of twins of each domain."""
 
 
-class RMBenchSynthetic:
-    """Twins in four domains, generated on loading: no file, no hub, no seed that a model could have seen."""
+class RMBenchSynthetic(Benchmark):
+    """Twins in four domains, made when they are loaded: no file, no hub, no seed that a model could have seen."""
 
     card = Card(
         id="rm-bench-synthetic",
@@ -73,7 +71,10 @@ class RMBenchSynthetic:
     )
 
     spec = "rm-bench-synthetic"
-    options: Mapping[str, Any] = MappingProxyType({})
+    takes = (
+        Option("size", "number", "number of items, 2000 if not given"),
+        Option("languages", "words", "codes of languages, as en,zh"),
+    )
 
     def __init__(
         self, data: str | None = None, seed: int = 0, size: int = 2000, languages: Sequence[str] = ("en",)

@@ -15,6 +15,7 @@ from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.importers.formats.index import ItemIndex
 from rmeval.messages import quoted
+from rmeval.protocols.fold import STEPS
 from rmeval.types import Item, Status
 
 __all__ = [
@@ -32,14 +33,6 @@ __all__ = [
     "result_verdict",
     "winner_of",
 ]
-
-STEPS: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "min": min,
-    "prod": math.prod,
-    "last": lambda scores: scores[-1],
-    "mean": lambda scores: math.fsum(scores) / len(scores),
-}
-"""The reductions of the scores of a response's steps to one score."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def curve_records(
         return
     there = {name: _answers(items, evidence, name, rule) for name in subsets if name in items.counts}
     parts = {name: own for name, own in there.items() if len(own.items)}
-    counted = _counted(items, parts.values())
+    counted = _counted(items, parts.values(), evidence.variant)
     random = bootstrap_random()
     numbers: list[tuple[dict[str, float], dict[str, FloatArray]]] = []
     clusters: list[int] = []
@@ -215,8 +215,8 @@ def _of_curves(curves: FloatArray, size: int, shown: Sequence[int]) -> dict[str,
     return found
 
 
-def _counted(items: ItemTable, parts: Iterable[_Answers]) -> Outcomes:
-    """Outcomes with one entry for each item that counts; tied if right and wrong responses share the top score."""
+def _counted(items: ItemTable, parts: Iterable[_Answers], variant: str) -> Outcomes:
+    """One entry an item that counts, for the counts of a record; tied where right and wrong answers share the top."""
     kept, tied, failed = (np.zeros(len(items), bool) for _ in range(3))
     for own in parts:
         scores = np.where(np.isnan(own.scores), -np.inf, own.scores)
@@ -233,5 +233,6 @@ def _counted(items: ItemTable, parts: Iterable[_Answers]) -> Outcomes:
         items.subset,
         items.subsets,
         items.cluster,
+        variant,
     )
     return every.select(kept)

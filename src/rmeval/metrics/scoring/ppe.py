@@ -213,7 +213,7 @@ def ranking_records(
     battles = battles_of(items, evidence)
     if len(battles.names) < 3 or np.isnan(battles.judged).all():
         return
-    counted = _counted(items, battles)
+    counted = _counted(items, battles, evidence.variant)
     if rule.failure != "exclude":
         battles = replace(battles, judged=np.where(np.isnan(battles.judged), 0.5, battles.judged))
     cluster = np.unique(items.cluster[battles.item], return_inverse=True)[1]
@@ -276,8 +276,8 @@ def _replicates(battles: Battles, cluster: Codes | IntArray, clusters: int) -> _
     return _Replicates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _counted(items: ItemTable, battles: Battles) -> Outcomes:
-    """Outcomes with one entry for each battle, for a record's counts."""
+def _counted(items: ItemTable, battles: Battles, variant: str) -> Outcomes:
+    """One entry a battle, for the counts of a record."""
     held = np.zeros(len(items), bool)
     held[battles.item] = True
     every = Outcomes(
@@ -290,5 +290,6 @@ def _counted(items: ItemTable, battles: Battles) -> Outcomes:
         items.subset,
         items.subsets,
         items.cluster,
+        variant,
     )
     return every.select(held)

@@ -52,7 +52,9 @@ def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule)
     failed = np.isnan(own)
     own[failed] = np.nan if rule.failure == "exclude" else 0.0
     tag = np.zeros(len(item), np.int32)
-    return Outcomes(item, tag, (RECIPROCAL,), own, tied[held], failed, items.subset, items.subsets, items.cluster)
+    return Outcomes(
+        item, tag, (RECIPROCAL,), own, tied[held], failed, items.subset, items.subsets, items.cluster, evidence.variant
+    )
 
 
 def pairs_with_winner(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule) -> Outcomes:
@@ -79,4 +81,6 @@ def pairs_with_winner(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule
     credit = np.where(margin > 0, 1.0, np.where(tied & (rule.tie == "share"), 0.5, 0.0))
     credit[failed] = {"loss": 0.0, "exclude": np.nan, "share": 0.5}[rule.failure]
     tag = np.zeros(len(item), np.int32)
-    return Outcomes(item, tag, ("pair",), credit, tied, failed, items.subset, items.subsets, items.cluster)
+    return Outcomes(
+        item, tag, ("pair",), credit, tied, failed, items.subset, items.subsets, items.cluster, evidence.variant
+    )

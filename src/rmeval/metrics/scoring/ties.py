@@ -77,6 +77,7 @@ def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, rule: 
         items.subset,
         items.subsets,
         items.cluster,
+        evidence.variant,
     )
 
 

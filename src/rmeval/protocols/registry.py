@@ -1,0 +1,86 @@
+"""Where protocols are found: the package's own, those of installed packages, and `file.py:Class`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmeval.cache import files_digest
+from rmeval.errors import RunError
+from rmeval.messages import quoted
+from rmeval.plugins import is_file_spec, load_object, package_of, registered
+from rmeval.protocols.base import ProtocolLike
+from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
+from rmeval.protocols.pointwise import IMPORTED, POINTWISE
+from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH
+
+__all__ = ["BUILTIN", "FoundProtocol", "load_protocol", "protocol_names"]
+
+BUILTIN: dict[str, ProtocolLike] = {
+    protocol.name: protocol for protocol in (POINTWISE, IMPORTED, PAIRWISE, PAIRWISE_CHOSEN, VERDICTS, VERDICTS_BOTH)
+}
+_GROUP = "rmeval.protocols"
+_NAME = re.compile(r"\S+@\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundProtocol:
+    """A protocol and where it was found.
+
+    Attributes:
+        protocol: The protocol.
+        spec: The name that finds it again: a registered name, or `file.py:Class`.
+        code: What its code is, as a part of a run's identity: the digest of its file, or the installed package and its
+            version; None of the package's own.
+    """
+
+    protocol: ProtocolLike
+    spec: str
+    code: str | None = None
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a run's identity says of it."""
+        own = {} if self.code is None else {"protocol_code": self.code}
+        return {"protocol": self.protocol.name, **own}
+
+
+def protocol_names() -> list[str]:
+    """The names of all protocols: the package's own and those that other packages register."""
+    return list(registered(_GROUP, dict.fromkeys(BUILTIN, "")))
+
+
+def load_protocol(spec: str) -> FoundProtocol:
+    """Finds a protocol.
+
+    Args:
+        spec: A name, or `file.py:Class`.
+
+    Raises:
+        RunError: If there is none of that name, or what is there is no protocol.
+    """
+    if spec in BUILTIN:
+        return FoundProtocol(BUILTIN[spec], spec)
+    if is_file_spec(spec):
+        target = spec
+    else:
+        names = registered(_GROUP, {})
+        if spec not in names:
+            raise RunError(
+                f"there is no protocol {quoted(spec)} (there are {', '.join(protocol_names())}): install the package "
+                "that registers it, or give file.py:Class"
+            )
+        target = names[spec]
+    made = load_object(target)
+    found = made() if inspect.isclass(made) else made
+    if not isinstance(found, ProtocolLike):
+        raise RunError(f"{target} is no protocol: derive it from rmeval.protocols.BaseProtocol")
+    if not isinstance(found.name, str) or not _NAME.fullmatch(found.name) or found.name in BUILTIN:
+        raise RunError(
+            f"{target} has the name {quoted(found.name)}: give it a name of its own with a version, such as graded@1"
+        )
+    file = Path(target.rpartition(":")[0])
+    code = f"sha256:{files_digest([file])}" if is_file_spec(target) else package_of(target)
+    return FoundProtocol(found, spec, code)
