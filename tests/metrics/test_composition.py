@@ -16,7 +16,7 @@ from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.metrics.composition import composition_of
 from rmeval.metrics.outcomes import OFFICIAL, Outcomes, outcomes
 from rmeval.metrics.scoring.sections import EXAMPLE_COUNTS
-from rmeval.metrics.scoring.style_substance import CONTESTS, styled_responses
+from rmeval.metrics.scoring.style_substance import COMPARISONS, styled_responses
 from rmeval.types import Comparison, Item, Record, Response
 
 PAIR = (Response("a", 1.0), Response("b", 0.0))

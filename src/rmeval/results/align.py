@@ -9,6 +9,7 @@ import numpy as np
 
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
+from rmeval.messages import count_of
 from rmeval.store.run import StoredRun
 from rmeval.types import FloatArray, IntArray, ScoreRule
 

@@ -245,7 +245,7 @@ def _compare(folders: Sequence[Path], settings: _Settings) -> ModelComparison:
     shown = _shown(found, composition, paired, entries)
     top = _headline(found.card.id, shown, settings)
     others = [measure for measure in shown if measure != top]
-    differences = compare_contested(paired, names, composition, [[top], others])
+    differences = compare_paired(paired, names, composition, [[top], others])
     ranked = _ranked(entries, top, differences[top])
     unfinished = [f"{name}: {one.run.note}" for name, one in zip(names, taking, strict=False) if one.run.note]
     notes += [*more, *found.notes(items.table), *_power_note(differences[top]), *unfinished]
