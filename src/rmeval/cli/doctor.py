@@ -44,7 +44,7 @@ def doctor_command(
     from rmeval.doctor.checkpoint import examine
     from rmeval.models import ModelOptions
     from rmeval.redaction import redacted
-    from rmeval.report.tables import print_examination
+    from rmeval.report.examination import print_examination
     from rmeval.runs.plan import plan
 
     show_warnings()

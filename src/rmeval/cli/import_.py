@@ -52,7 +52,8 @@ def import_command(
     """
     from rmeval.cli.logs import show_warnings
     from rmeval.importers.run import import_scores
-    from rmeval.report.tables import print_report
+    from rmeval.report.run import run_view
+    from rmeval.report.terminal import print_views
 
     show_warnings()
     found = wanted.one(benchmark, data)
@@ -68,4 +69,4 @@ def import_command(
         steps=steps,
         items_from_scores=items_from_scores,
     )
-    print_report(result)
+    print_views([run_view(result)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,16 @@ def _option(panel: str) -> Callable[..., Any]:
         return typer.Option(*names, help=text, min=minimum, rich_help_panel=panel)
 
     return option
+
+
+class Format(StrEnum):
+    """How tables are written."""
+
+    table = "table"
+    md = "md"
+    latex = "latex"
+    csv = "csv"
+    json = "json"
 
 
 _model, _data, _which = _option(MODEL), _option(DATA), _option(WHICH)
@@ -68,6 +79,13 @@ PolicyName = Annotated[
 OwnBenchmark = Annotated[
     str | None,
     typer.Option("--benchmark", help="The file.py:Class of runs made with one; it is not run unasked."),
+]
+ReportFormat = Annotated[
+    Format,
+    typer.Option("--format", help="How to write the tables.", rich_help_panel=OUT),
+]
+ReportFile = Annotated[
+    Path | None, typer.Option("-o", "--out", help="File; standard output if not given.", rich_help_panel=OUT)
 ]
 Plots = Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")]
 Dark = Annotated[bool, typer.Option("--dark", help="Draw for dark pages.")]

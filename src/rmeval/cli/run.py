@@ -37,7 +37,9 @@ def run_command(
     from rmeval.api import load_model
     from rmeval.benchmarks.locate import refuse_unfetched
     from rmeval.cli.logs import show_warnings
-    from rmeval.report.tables import print_lines, print_report
+    from rmeval.report.ranking import brief_view, combined_views
+    from rmeval.report.run import run_view
+    from rmeval.report.terminal import print_briefly, print_views
     from rmeval.runs.plan import plan
     from rmeval.runs.runner import run
 
@@ -52,7 +54,7 @@ def run_command(
     for planned in plans:
         with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
             result = run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
-        print_report(result)
+        print_views([run_view(result)])
         results.append(result)
     if len(results) > 1:
-        print_lines(results)
+        print_briefly([*map(brief_view, results), *combined_views(results)], "in short")

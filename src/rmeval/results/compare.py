@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
 from rmeval.metrics.stats.paired import compare as compare_contested
 from rmeval.metrics.stats.significance import groups, least, rank_intervals
-from rmeval.results.align import shared_evidence
+from rmeval.results.align import run_names, shared_evidence
 from rmeval.results.analyze import null_analyses
 from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.store.items import StoredItems
@@ -238,9 +237,9 @@ def _compare(folders: Sequence[Path], settings: _Settings, benchmark: str | None
         records = with_null(found.aggregate(items.table, own, rule), null)
         return Entry(name, path, variant, {(r.metric, r.scope): replace(r, variant=variant) for r in records}, own)
 
+    names = run_names([(str(one.run.manifest["model"]["name"]), one.run.folder) for one in taking])
     entries = [
-        entry(name, one.run.folder, one.variant, own)
-        for name, one, own in zip(_names([one.run for one in taking]), taking, evidence, strict=True)
+        entry(name, one.run.folder, one.variant, own) for name, one, own in zip(names, taking, evidence, strict=True)
     ]
     entries += [entry(f"ensemble:{rule}", None, rule, _ensemble(rule, evidence)) for rule in settings.ensembles]
     names = [one.name for one in entries]
@@ -354,18 +353,6 @@ def _ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:
         raise RunError(str(error)) from error
 
 
-def _names(runs: Sequence[StoredRun]) -> list[str]:
-    """The models' names; where several have the same, with what tells their runs apart."""
-    names = [str(run.manifest["model"]["name"]) for run in runs]
-    twice = {name for name, count in Counter(names).items() if count > 1}
-    found: list[str] = []
-    for name, run in zip(names, runs, strict=True):
-        own = f"{name} ({run.folder.name[:6]})" if name in twice else name
-        copies = sum(other.partition(" #")[0] == own for other in found)
-        found.append(f"{own} #{copies + 1}" if copies else own)
-    return found
-
-
 def _leads(differences: Sequence[Difference], names: Sequence[str]) -> list[list[bool]]:
     place = {name: k for k, name in enumerate(names)}
     leads = [[False] * len(names) for _ in names]
@@ -384,8 +371,7 @@ def _turned(one: Difference) -> Difference:
         second=one.first,
         value=-one.value,
         ci=None if one.ci is None else (-one.ci[1], -one.ci[0]),
-        only_first=one.only_second,
-        only_second=one.only_first,
+        discordant=(one.discordant[1], one.discordant[0]),
         superiority=1 - one.superiority,
         superiority_ci=None if one.superiority_ci is None else (1 - one.superiority_ci[1], 1 - one.superiority_ci[0]),
     )

@@ -11,6 +11,7 @@ from rmeval.types import FloatArray, Record
 
 __all__ = [
     "ANALYSES",
+    "ANALYSIS_TITLES",
     "EXAMPLE_COUNTS",
     "FORMULA",
     "PRIOR_SETS",
@@ -114,6 +115,10 @@ ANALYSES: dict[str, dict[str, tuple[str, ...]]] = {
             "xstest-should-refuse",
         ),
     },
+}
+ANALYSIS_TITLES = {
+    "instructions": "instruction following (LLMBar)",
+    "length_category": "accuracy by RewardBench's categories of length",
 }
 """Subsets that are looked at side by side: refusals, LLMBar's two kinds, maths against code; and the reference's
 categories of length (`LENGTH_CATEGORIES` of its `analysis/constants.py`): which answer tends to be the longer one."""

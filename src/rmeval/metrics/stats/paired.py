@@ -151,15 +151,15 @@ class Difference:
         p: Two-sided p-value of cluster sign flips.
         p_holm: That, corrected for all differences that were looked at together.
         p_mcnemar: McNemar's test of the comparisons decided differently, with problems taken into account.
-        only_first: Comparisons that go better for the first model: it alone wins them, or it ties and the other loses.
-        only_second: Comparisons that go better for the second.
+        discordant: Comparisons that go better for the first model (it alone wins them, or it ties and the other loses),
+            and those that go better for the second.
         superiority: Of both, the share that goes better for the first; one half if neither is better; NaN if there are
             none.
         superiority_ci: Its 95% interval.
         n_items: Items behind the number.
         n_clusters: Problems behind it.
-        detectable: The smallest true difference that as many problems show with a power of 80%, at the level that the
-            correction asks of the smallest p-value.
+        mde: The minimum detectable effect: the smallest true difference that a test on as many problems detects with a
+            power of 80%, at the level that the correction asks of the smallest p-value.
         needed: How many such problems would show a true difference as large as the one found, with that power; None
             where none was found.
     """
@@ -174,13 +174,12 @@ class Difference:
     p: float
     p_holm: float
     p_mcnemar: float
-    only_first: int
-    only_second: int
+    discordant: tuple[int, int]
     superiority: float
     superiority_ci: tuple[float, float] | None
     n_items: int
     n_clusters: int
-    detectable: float
+    mde: float
     needed: int | None
 
     @property
@@ -292,12 +291,11 @@ def _difference(
         p=p[0],
         p_holm=p[1],
         p_mcnemar=mcnemar(difference, cluster),
-        only_first=int(won.sum()),
-        only_second=int((~won).sum()),
+        discordant=(int(won.sum()), int((~won).sum())),
         superiority=float(won.mean()) if len(won) else math.nan,
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],
         n_items=len(np.unique(paired.item[inside])),
         n_clusters=clusters,
-        detectable=detectable(error, tests),
+        mde=detectable(error, tests),
         needed=needed(clusters, error, value, tests),
     )

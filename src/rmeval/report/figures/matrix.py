@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import RunError
 from rmeval.metrics.scoring.style_substance import CONTESTS, LEVELS, level_of
-from rmeval.report.paper import BLUE, ORANGE, Theme, check, drawing, label, save
-from rmeval.report.tables import percent
+from rmeval.report.cells import percent
+from rmeval.report.figures.style import BLUE, ORANGE, Theme, check, drawing, label, save
 from rmeval.results.result import Result
 from rmeval.types import STYLES, Record
 
@@ -42,7 +42,9 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
     scopes = [scope for metric, scope in records if metric == "easy" and not scope.startswith("safety-")]
     scopes = [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
     if not scopes:
-        raise RunError(f"{result.path} has no style-substance matrix: only runs of RM-Bench's kind have one")
+        raise RunError(
+            f"{result.path} has no style-substance matrix: only runs of benchmarks with responses in three styles have one"
+        )
     with drawing(theme, 2.35 * len(scopes) + 0.9, 4.1) as (figure, ink):
         from matplotlib.colors import LinearSegmentedColormap
 
