@@ -1,6 +1,6 @@
-# make demo   sets up .venv and runs the reward model that comes with rmeval on a benchmark made on the spot
-# make test   sets up .venv, then lint, types and tests
-# make perf   measures speed and memory against other ways, about 30 minutes; adds the tables to docs/performance.md
+# make demo   sets up .venv and runs the reward model that comes with rmeval on a generated benchmark
+# make test   sets up .venv, then runs lint, types and tests, with a minimum coverage
+# make perf   measures speed and memory against other methods in about 30 minutes; adds tables to docs/performance.md
 # make docs   builds the documentation site into site/
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 $(USABLE): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,17 +38,17 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-# Two processes with as many threads as there are cores would be in each other's way, and take twice as long.
+# One thread per process: two processes with a thread per core each compete for the cores and take twice as long.
 unit: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --ignore tests/integration
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --ignore tests/integration --cov --cov-report=
 
-# Real models, clean environments, and attacks; about half an hour; downloads about 100 MB once.
+# Real models, clean environments, and attacks: takes about half an hour and downloads about 100 MB once.
 test-integration: setup
 	$(INSTALL) bitsandbytes trl gguf build --editable '.[docs]'
 	$(BIN)/pytest tests/integration
 
 perf: setup
-	$(BIN)/python -m perf.engine --every 12 --out docs/performance.md
+	$(BIN)/python -m perf.engine --out docs/performance.md
 	$(BIN)/python -m perf.pairs --out docs/performance.md
 
 docs: setup
@@ -57,4 +57,4 @@ docs: setup
 	@echo "site/index.html"
 
 clean:
-	rm -rf $(VENV) dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist site .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

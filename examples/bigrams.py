@@ -1,4 +1,4 @@
-"""What can be had without reading, and with next to none: two linear models, trained on other seeds.
+"""Two linear models over words of prompt and response, trained on other seeds: baselines that do not reason.
 
 pip install scikit-learn
 rmeval run examples/bigrams.py:Bigrams -b rm-bench-synthetic
@@ -25,10 +25,10 @@ SIZE = 2**20
 
 
 class Bigrams:
-    """Logistic regression on the word bigrams of prompt and answer: right against wrong of the same style.
+    """Logistic regression on words and bigrams of prompt and response: right against wrong of the same style.
 
-    It is shown one of each pair of twins. Over both, every difference occurs once in each direction, and the best
-    weights of a classifier that adds up features are zero.
+    It is trained on one item of each pair of twins. Over both items, every difference occurs once in each direction, so
+    that the best weights of a linear classifier are zero.
     """
 
     twins = False
@@ -38,16 +38,16 @@ class Bigrams:
         order = np.random.default_rng(0).permutation(len(items))
         shown = {items[place].id if self.twins else items[place].cluster: items[place] for place in order}
         apart = self._side(shown.values(), 0) - self._side(shown.values(), 3)
-        # Each difference stands once as it is and once turned round, so that neither side is the usual one.
+        # Every other difference is negated, so that the classes have equal size.
         flips = np.where(np.arange(apart.shape[0]) % 2, 1, -1)
-        told = np.unique(apart.indices)  # The others have weight zero.
+        used = np.unique(apart.indices)  # All other features have weight zero.
         model = LogisticRegression(C=10.0, fit_intercept=False, max_iter=300)
-        model.fit(apart.multiply(flips[:, None]).tocsr()[:, told], flips)
+        model.fit(apart.multiply(flips[:, None]).tocsr()[:, used], flips)
         self._weights = np.zeros(apart.shape[1])
-        self._weights[told] = model.coef_[0]
+        self._weights[used] = model.coef_[0]
 
     def score(self, conversations: list[Conversation]) -> list[float]:
-        """The log-odds of being right."""
+        """Returns the log-odds that each response is right."""
         rows = self.features([(one[-2]["content"], one[-1]["content"]) for one in conversations])
         return [float(value) for value in rows @ self._weights]
 
@@ -57,19 +57,19 @@ class Bigrams:
         )
 
     def features(self, texts: Sequence[tuple[str, str]]) -> Any:
-        """A sparse row for each prompt and answer: the words and bigrams of both."""
-        prompts, answers = zip(*texts, strict=True)
-        return _WORDS.transform(prompts) + _WORDS.transform(answers)
+        """Returns one sparse row per prompt and response: the words and bigrams of both."""
+        prompts, responses = zip(*texts, strict=True)
+        return _WORDS.transform(prompts) + _WORDS.transform(responses)
 
 
 class Crossed(Bigrams):
-    """The same over pairs of a word or bigram of the prompt with one of the answer: "rises" with "+"."""
+    """The same on pairs of a word or bigram of the prompt and one of the response, such as "rises" and "+"."""
 
     twins = True
 
     def features(self, texts: Sequence[tuple[str, str]]) -> Any:
-        """A sparse row for each: every pair once. Numbers and names are masked, since those of another seed are new."""
-        return vstack([_pairs(_grams(prompt), _grams(answer)) for prompt, answer in texts])
+        """Returns one sparse row each, every pair once; masks numbers and names, which differ between seeds."""
+        return vstack([_pairs(_grams(prompt), _grams(response)) for prompt, response in texts])
 
 
 _WORDS = HashingVectorizer(
@@ -78,13 +78,13 @@ _WORDS = HashingVectorizer(
 
 
 def _grams(text: str) -> Any:
-    """The checksums of a text's words and bigrams."""
+    """Returns the checksums of a text's words and bigrams."""
     words = re.findall(r"[^\W\d]+|\d+|[^\w\s]", text)
     kinds = ["0" if word.isdigit() else "N" if re.fullmatch("[A-Z][a-z]{4,}", word) else word for word in words]
     grams = {*kinds, *map(" ".join, pairwise(kinds))}
     return np.array([zlib.crc32(gram.encode()) for gram in grams], dtype=np.uint64)
 
 
-def _pairs(asked: Any, said: Any) -> Any:
-    places = np.unique((asked[:, None] * 2654435761 + said[None, :] * 40503) % SIZE)
+def _pairs(prompt: Any, response: Any) -> Any:
+    places = np.unique((prompt[:, None] * 2654435761 + response[None, :] * 40503) % SIZE)
     return csr_matrix((np.ones(len(places)), places, [0, len(places)]), shape=(1, SIZE))

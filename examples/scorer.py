@@ -1,4 +1,4 @@
-"""A scorer of one's own: any class with a method `score(conversations)` can be evaluated.
+"""A custom scorer: rmeval evaluates any class with a method `score(conversations)`.
 
 rmeval run examples/scorer.py:Overlap -b pairs --data examples/pairs.jsonl
 """
@@ -11,12 +11,12 @@ Conversation = list[dict[str, str]]
 
 
 class Overlap:
-    """Prefers answers that use the words of the question and waste few others; knows nothing."""
+    """Prefers responses that use the words of the prompt and few others; it does not read for meaning."""
 
     def score(self, conversations: list[Conversation]) -> list[float]:
-        """One number for each conversation, higher for better answers."""
+        """Returns one number per conversation, higher for better responses."""
         return [self._overlap(one[-2]["content"], one[-1]["content"]) for one in conversations]
 
-    def _overlap(self, question: str, answer: str) -> float:
-        asked, said = (set(re.findall(r"\w+", text.lower())) for text in (question, answer))
-        return len(asked & said) / max(len(asked | said), 1)
+    def _overlap(self, prompt: str, response: str) -> float:
+        first, second = (set(re.findall(r"\w+", text.lower())) for text in (prompt, response))
+        return len(first & second) / max(len(first | second), 1)

@@ -1,6 +1,6 @@
 """The scoring engine against the reference's way and against the limit, on the same model and data, in turns.
 
-python -m perf.engine [--model FOLDER] [--every N] [--threads N]
+python -m perf.engine [--model FOLDER] [--blocks N] [--seed N] [--threads N]
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from perf.models import make_small_rm
-from perf.ways import Rows, Used, Worker, has_bfloat16
-from perf.workloads import Workload, read_workloads
+from perf.ways import Rows, Used, Worker, has_bfloat16, padded
+from perf.workloads import BLOCK, Workload, blocks_of, read_workloads
+from rmeval.engines.prefixes import PrefixTree
+from rmeval.messages import count_of
 
 WAYS = {
     "reference": ("reference", "float32"),
@@ -26,8 +28,6 @@ WAYS = {
     "dense": ("dense", "float32"),
 }
 BFLOAT16 = {"rmeval bf16": ("rmeval", "bfloat16")}
-PARTS = 2
-"""Stretches of the data that the ways take turns on, so that a busy minute is everybody's."""
 
 
 def tokenised(workload: Workload, model: str) -> Rows:
@@ -39,27 +39,32 @@ def tokenised(workload: Workload, model: str) -> Rows:
     return [[next(flat).tokens.tolist() for _ in row] for row in workload.rows]
 
 
+def padding(blocks: list[Rows]) -> float:
+    """Tokens that the reference's way computes for each distinct one: how many times faster rmeval can be."""
+    return sum(map(padded, blocks)) / sum(_tree(block).distinct for block in blocks)
+
+
+def _tree(rows: Rows) -> PrefixTree:
+    return PrefixTree([one for row in rows for one in row])
+
+
 Part = tuple[Rows, dict[str, Used]]
-"""A stretch of a workload, and what each way used on it."""
+"""A block of a workload, and what each way used on it."""
 
 
-def measure(rows: Rows, workers: dict[str, Worker]) -> list[Part]:
-    """What each way uses, part by part, in turns."""
-    size = -(-len(rows) // PARTS)
+def measure(blocks: list[Rows], workers: dict[str, Worker]) -> list[Part]:
+    """What each way uses, block by block, in turns, so that a busy minute slows all of them."""
     order = list(workers)
     found: list[Part] = []
-    for turn, start in enumerate(range(0, len(rows), size)):
-        part = rows[start : start + size]
+    for turn, block in enumerate(blocks):
         turned = order[turn % len(order) :] + order[: turn % len(order)]
-        found.append((part, {way: workers[way].score(part) for way in turned}))
+        found.append((block, {way: workers[way].score(block) for way in turned}))
     return found
 
 
 def summary(parts: list[Part]) -> dict[str, Any]:
     """One row of the table."""
-    from rmeval.engines.prefixes import PrefixTree
-
-    trees = [PrefixTree([one for row in rows for one in row]) for rows, _ in parts]
+    trees = [_tree(rows) for rows, _ in parts]
     rows = [row for part, _ in parts for row in part]
     cpu = {way: sum(used[way].cpu for _, used in parts) for way in WAYS}
     limit = sum(used["dense"].cpu * tree.distinct / tree.total for (_, used), tree in zip(parts, trees, strict=True))
@@ -78,6 +83,7 @@ def summary(parts: list[Part]) -> dict[str, Any]:
         "items": len(rows),
         "tokens": total,
         "distinct": distinct,
+        "padding": padding([rows for rows, _ in parts]),
         "cpu": cpu,
         "limit": limit,
         "wall": {way: sum(used[way].wall for _, used in parts) for way in WAYS},
@@ -106,16 +112,19 @@ def page(report: dict[str, Any]) -> str:
     lines = [
         f"### {report['model']}, {report['threads']} thread{'s' if report['threads'] > 1 else ''}",
         "",
-        f"{report['machine']}; {report['versions']}. CPU seconds, of every "
-        f"{report['every']}th item (in brackets: times faster than the reference).",
+        f"{report['machine']}; {report['versions']}. CPU seconds, of {count_of(report['blocks'], 'block')} of {BLOCK} "
+        f"neighbouring items of each data set, placed by seed {report['seed']} (in brackets: times faster than the "
+        "reference).",
         "",
-        f"| workload | items | tokens / distinct | {' | '.join(ways)} | rmeval / limit | difference | turned |",
-        f"|{'---|' * (len(ways) + 6)}",
+        f"| workload | items | tokens / distinct | padded | {' | '.join(ways)} "
+        "| rmeval / limit | difference | turned |",
+        f"|{'---|' * (len(ways) + 7)}",
     ]
     for name, found in report["workloads"].items():
         times = [f"{found['cpu'][way]:.1f} ({found['speedup'][way]:.2f})" for way in ways]
         lines.append(
-            f"| {name} | {found['items']} | {found['tokens']:,} / {found['distinct']:,} | {' | '.join(times)} | "
+            f"| {name} | {found['items']} | {found['tokens']:,} / {found['distinct']:,} | {_padding(found)} | "
+            f"{' | '.join(times)} | "
             f"{found['over_limit']:.2f} | {found['difference']:.0e} | "
             f"{', '.join(str(found['flips'][way]) for way in ways if way.startswith('rmeval'))} of {found['pairs']} |"
         )
@@ -123,12 +132,18 @@ def page(report: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"Peak memory in MB, in brackets after loading: {', '.join(memory)}.", ""])
 
 
+def _padding(found: dict[str, Any]) -> str:
+    whole = f" ({found['padding_of_all']:.2f})" if "padding_of_all" in found else ""
+    return f"{found['padding']:.2f}{whole}"
+
+
 def main() -> None:
     """Measures, and prints each workload as JSON and then the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="a checkpoint's folder; a random network of 32 million parameters if left out")
     parser.add_argument("--name", help="what to call it in the table")
-    parser.add_argument("--every", type=int, default=12, help="of each data set every so manieth item")
+    parser.add_argument("--blocks", type=int, default=3, help=f"blocks of {BLOCK} neighbouring items of each data set")
+    parser.add_argument("--seed", type=int, default=0, help="decides where the blocks lie")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", help="only workloads whose name holds this")
     parser.add_argument("--bfloat16", action="store_true", help="measure it on a CPU that computes it in software, too")
@@ -138,13 +153,14 @@ def main() -> None:
         WAYS.update(BFLOAT16)
     with tempfile.TemporaryDirectory() as folder:
         model = given.model or str(make_small_rm(Path(folder) / "small-rm"))
-        workloads = [own for own in read_workloads(given.every) if (given.only or "") in own.name]
+        workloads = [own for own in read_workloads() if (given.only or "") in own.name]
         workers = {way: Worker(*how[:1], model, how[1], given.threads) for way, how in WAYS.items()}
         found: dict[str, Any] = {}
         rm_bench: list[Part] = []
         for workload in workloads:
-            parts = measure(tokenised(workload, model), workers)
-            found[workload.name] = summary(parts)
+            rows = tokenised(workload, model)
+            parts = measure(blocks_of(rows, given.blocks, given.seed), workers)
+            found[workload.name] = summary(parts) | {"padding_of_all": padding([rows])}
             if workload.name.startswith("RM-Bench"):
                 rm_bench += parts
                 if len(rm_bench) > len(parts):
@@ -155,7 +171,8 @@ def main() -> None:
     report = {
         "model": given.name or Path(given.model or "small-rm").name,
         "threads": given.threads,
-        "every": given.every,
+        "blocks": given.blocks,
+        "seed": given.seed,
         "machine": machine(),
         "versions": f"torch {version('torch')}, transformers {version('transformers')}",
         "workloads": found,

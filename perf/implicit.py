@@ -1,6 +1,6 @@
 """Implicit rewards against the reference's way: full-vocabulary logits of both models, padded batches of 8.
 
-python -m perf.implicit --policy FOLDER --reference FOLDER [--every N] [--data RM_BENCH_FILE]
+python -m perf.implicit --policy FOLDER --reference FOLDER [--blocks N] [--seed N] [--data RM_BENCH_FILE]
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from perf.engine import machine
-from perf.workloads import SHARED
+from perf.workloads import BLOCK, SHARED, blocks_of
+from rmeval.messages import count_of
 
 BATCH = 8
 
@@ -29,7 +30,8 @@ def main() -> None:
     parser.add_argument("--policy", required=True)
     parser.add_argument("--reference", required=True)
     parser.add_argument("--data", default=str(SHARED / "rm-bench" / "chat_filtered.json"))
-    parser.add_argument("--every", type=int, default=12)
+    parser.add_argument("--blocks", type=int, default=2, help=f"blocks of {BLOCK} neighbouring items")
+    parser.add_argument("--seed", type=int, default=0, help="decides where the blocks lie")
     parser.add_argument("--name", help="what to call the models in the table")
     parser.add_argument("--way", choices=sorted(WAYS), help="measure this way alone, and print JSON")
     parser.add_argument("-o", "--out", type=Path, help="markdown file to add the table to")
@@ -42,8 +44,8 @@ def main() -> None:
     apart = max(abs(a - b) for a, b in zip(ours["scores"], theirs["scores"], strict=True))
     lines = [
         f"\n### Implicit rewards: {given.name or Path(given.policy).name}, {machine()}\n",
-        f"RM-Bench chat, every {given.every}th item, {len(ours['scores'])} answers, one thread, float32. "
-        "Memory in MB above weights and imports.\n",
+        f"RM-Bench chat, {count_of(given.blocks, 'block')} of {BLOCK} neighbouring items, placed by seed {given.seed}, "
+        f"{len(ours['scores'])} answers, one thread, float32. Memory in MB above weights and imports.\n",
         "| way | CPU seconds | times faster | memory | share |",
         "|---|---|---|---|---|",
         *(
@@ -80,9 +82,9 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     from rmeval.protocols.pointwise import conversation_requests
 
     torch.set_num_threads(1)
-    items = RMBench(given.data).load()[:: given.every]
-    # First all first answers, as the scripts do.
-    conversations = [item.conversation(answer) for answer in range(6) for item in items]
+    blocks = blocks_of(RMBench(given.data).load(), given.blocks, given.seed)
+    # First all first answers of a block, as the scripts do.
+    conversations = [item.conversation(answer) for block in blocks for answer in range(6) for item in block]
     model = load_model(given.policy, ref_model=given.reference, dtype="float32")
     assert isinstance(model, Implicit)
     return WAYS[given.way](given, model, conversation_requests(conversations))

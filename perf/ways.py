@@ -6,11 +6,11 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-__all__ = ["Used", "Worker", "has_bfloat16"]
+__all__ = ["Used", "Worker", "has_bfloat16", "padded"]
 
 Rows = list[list[list[int]]]
 """By item, by answer: token ids."""
@@ -92,22 +92,30 @@ def _load(path: str, dtype: str) -> Any:
     return AutoModelForSequenceClassification.from_pretrained(path, dtype=getattr(torch, dtype)).eval()
 
 
+def _batches(rows: Rows) -> Iterator[list[tuple[int, int]]]:
+    """The reference's batches: places of items and answers in the order of the data, first all first answers."""
+    places = [
+        (item, answer) for answer in range(max(map(len, rows))) for item, row in enumerate(rows) if answer < len(row)
+    ]
+    for start in range(0, len(places), 8):
+        yield places[start : start + 8]
+
+
+def padded(rows: Rows) -> int:
+    """How many tokens the reference's way computes, padding included."""
+    return sum(len(places) * max(len(rows[item][answer]) for item, answer in places) for places in _batches(rows))
+
+
 def _reference(path: str, dtype: str) -> Score:
-    """Batches of 8 in the order of the data, first all first answers, padded to the longest, as RM-Bench's script."""
+    """Batches of 8, padded to the longest, as RM-Bench's script."""
     import torch
 
     model = _load(path, dtype)
 
     def score(rows: Rows) -> list[float]:
-        places = [
-            (item, answer)
-            for answer in range(max(map(len, rows)))
-            for item, row in enumerate(rows)
-            if answer < len(row)
-        ]
         found: dict[tuple[int, int], float] = {}
-        for start in range(0, len(places), 8):
-            batch = [rows[item][answer] for item, answer in places[start : start + 8]]
+        for places in _batches(rows):
+            batch = [rows[item][answer] for item, answer in places]
             longest = max(map(len, batch))
             pad = model.config.pad_token_id or 0
             ids = torch.tensor([one + [pad] * (longest - len(one)) for one in batch])
@@ -115,7 +123,7 @@ def _reference(path: str, dtype: str) -> Score:
             with torch.inference_mode():
                 hidden = model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
                 values = model.score(hidden)[range(len(batch)), [len(one) - 1 for one in batch], 0].tolist()
-            found.update(zip(places[start : start + 8], values, strict=True))
+            found.update(zip(places, values, strict=True))
         return [found[item, answer] for item, row in enumerate(rows) for answer in range(len(row))]
 
     return score

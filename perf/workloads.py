@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 import rmeval
 from rmeval.types import Conversation, Message
 
-__all__ = ["Workload", "read_workloads"]
+__all__ = ["BLOCK", "Workload", "blocks_of", "read_workloads"]
 
+BLOCK = 8
+"""Neighbouring items in a block: those that the reference's way has in one batch."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+One = TypeVar("One")
+Rows = list[list[Conversation]]
+"""One list an item, of one conversation a response."""
 
 
 @dataclass(frozen=True)
@@ -24,53 +32,67 @@ class Workload:
 
     Attributes:
         name: For the table.
-        rows: One list an item, of one conversation an answer.
+        rows: All items of a data set.
     """
 
     name: str
-    rows: list[list[Conversation]]
+    rows: Rows
 
 
-def _items(name: str, benchmark: str, every: int, **options: Any) -> Workload:
-    items = list(rmeval.load_benchmark(benchmark, **options).load())[::every]
+def blocks_of(items: Sequence[One], count: int, seed: int) -> list[list[One]]:
+    """Blocks of `BLOCK` neighbours, one at a random place of each of `count` equal parts of the data.
+
+    The reference's batches hold neighbours. Items that lie apart may differ more in length than neighbours do, and
+    would be padded more than they are.
+    """
+    part = len(items) // count
+    if part < BLOCK:
+        return [list(items)]
+    random = np.random.default_rng(seed)
+    starts = [number * part + int(random.integers(part - BLOCK + 1)) for number in range(count)]
+    return [list(items[start : start + BLOCK]) for start in starts]
+
+
+def _items(name: str, benchmark: str, **options: Any) -> Workload:
+    items = rmeval.load_benchmark(benchmark, **options).load()
     return Workload(name, [[item.conversation(k) for k in range(len(item.responses))] for item in items])
 
 
-def _best_of(every: int) -> Workload:
+def _best_of() -> Workload:
     path = SHARED / "preferences" / "arena_bench_v1_scored.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file][::every]
+        rows = [json.loads(line) for line in file]
     return Workload(
         "best of 12",
         [
-            [(Message("user", row["prompt"]), Message("assistant", answer["response"])) for answer in row["responses"]]
+            [(Message("user", row["prompt"]), Message("assistant", one["response"])) for one in row["responses"]]
             for row in rows
         ],
     )
 
 
-def _long_prompt(answers: int = 16) -> Workload:
-    """About 1,024 tokens of prompt and 128 of each answer: words at random, in the vocabulary of the small models."""
+def _long_prompt(responses: int = 16) -> Workload:
+    """About 1,024 tokens of prompt and 128 of each response: random words of the small models' vocabulary."""
     dice = np.random.default_rng(0)
     words = ["the", "of", "and", "to", "in", "is", "for", "that", "with", "as", "on", "by"]
-    prompt = " ".join(dice.choice(words, 1000))
-    return Workload(
-        "prompt of 1,024, 16 answers of 128",
-        [[(Message("user", prompt), Message("assistant", " ".join(dice.choice(words, 125)))) for _ in range(answers)]],
-    )
+    prompt = Message("user", " ".join(dice.choice(words, 1000)))
+    row: list[Conversation] = [
+        (prompt, Message("assistant", " ".join(dice.choice(words, 125)))) for _ in range(responses)
+    ]
+    return Workload("prompt of 1,024, 16 answers of 128", [row])
 
 
-def read_workloads(every: int) -> list[Workload]:
-    """All workloads, of each data set every so manieth item."""
+def read_workloads() -> list[Workload]:
+    """All workloads."""
     if not SHARED.is_dir():
-        return [_items("rm-bench-synthetic", "rm-bench-synthetic", 1, size=160), _long_prompt()]
+        return [_items("rm-bench-synthetic", "rm-bench-synthetic", size=160), _long_prompt()]
     rm_bench = [
-        _items(f"RM-Bench {part}", "rm-bench", every, data=str(SHARED / "rm-bench" / f"{part}_filtered.json"))
+        _items(f"RM-Bench {part}", "rm-bench", data=str(SHARED / "rm-bench" / f"{part}_filtered.json"))
         for part in ("chat", "code", "safety-response")
     ]
     return [
         *rm_bench,
-        _items("LLMBar", "reward-bench", every, data=str(SHARED / "rewardbench" / "llmbar.jsonl")),
-        _best_of(3 * every),
+        _items("LLMBar", "reward-bench", data=str(SHARED / "rewardbench" / "llmbar.jsonl")),
+        _best_of(),
         _long_prompt(),
     ]

@@ -36,11 +36,11 @@ def test_run_and_show_print_the_same(rm_bench_folder: Path, tmp_path: Path, caps
     assert command(capsys, "show", tmp_path / "runs").out == done.out
     records = json.loads(command(capsys, "show", tmp_path / "runs", "--json").out)
     assert set(records[0]) == {
-        *("benchmark", "variant", "policy", "metric", "scope", "value", "ci", "ci_method"),
+        *("benchmark", "variant", "rule", "metric", "scope", "value", "ci", "ci_method"),
         *("n_items", "n_clusters", "weight", "ties", "failures", "null", "formula"),
     }
     assert {(r["metric"], r["scope"]) for r in records} >= {("overall", "all"), ("hard", "math"), ("average", "all")}
-    assert "half-ties@1" in command(capsys, "show", tmp_path / "runs", "--policy", "half-ties@1").out
+    assert "half-ties@1" in command(capsys, "show", tmp_path / "runs", "--rule", "half-ties@1").out
 
 
 def test_several_runs_are_a_table_best_first(pairs_file: Path, tmp_path: Path, capsys: Capture) -> None:

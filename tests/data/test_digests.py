@@ -110,7 +110,7 @@ def test_without_a_home() -> None:
     """A user without HOME, and where the tests are root's, without an entry among the users."""
     code = (
         "import os, pathlib, sys\n"
-        "from rmeval.data.digests import files_digest\n"
+        "from rmeval.cache import files_digest\n"
         "del os.environ['HOME'], os.environ['XDG_CACHE_HOME']\n"
         "if not os.getuid(): os.setuid(54321)\n"
         "print(files_digest([pathlib.Path(sys.argv[1])]))"

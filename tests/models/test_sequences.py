@@ -212,7 +212,7 @@ def test_more_items_keep_the_scores_of_those_before(trims: Path, tmp_path: Path)
     options: dict[str, Any] = {"out": tmp_path / "runs", "model_kwargs": PADDED}
     rmeval.evaluate(str(trims), "pairs", data, limit=30, **options)
     found = rmeval.evaluate(str(trims), "pairs", data, **options)
-    columns = rmeval.store.run.read_scored(found.path).answers.main.reshape(-1, 2)
+    columns = rmeval.store.run.read_scored(found.path).observations.main.reshape(-1, 2)
     assert np.array_equal(columns[:30], columns[30:])
     journal = {one.key: one for batch in read_journal(found.path / "journal") for one in batch}
     assert len(journal) == 120

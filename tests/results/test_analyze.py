@@ -100,5 +100,5 @@ def test_a_model_that_compares_has_no_calibration(tmp_path: Path) -> None:
     assert "no calibration and no distributions" in found.notes[-1]
     with pytest.raises(RunError, match="has no score 'score': it has orders/mean, orders/agree"):
         rmeval.analyze(tmp_path / "runs", variant="score")
-    with pytest.raises(RunError, match="there is no policy 'x'"):
+    with pytest.raises(RunError, match="there is no score rule 'x'"):
         rmeval.analyze(tmp_path / "runs", rule="x")

@@ -279,7 +279,7 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
     one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
     with pytest.raises(RunError, match="give two runs or more of one benchmark, not 1 run"):
         rmeval.compare([one, one])
-    with pytest.raises(RunError, match="there is no policy 'x': choose one of official@1"):
+    with pytest.raises(RunError, match="there is no score rule 'x': choose one of official@1"):
         rmeval.compare([runs], rule="x")
     with pytest.raises(RunError, match="there is no ensemble 'best': choose one of mean"):
         rmeval.compare([runs], ensembles=["best"])

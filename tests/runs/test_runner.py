@@ -331,7 +331,7 @@ def test_damaged_and_foreign_folders(rm_bench_folder: Path, tmp_path: Path) -> N
     run(load_model("baseline:shortest"), RMBench(str(rm_bench_folder)), tmp_path / "runs")
     with pytest.raises(RunError, match=r"holds 2 runs: name one of them: .*baseline-longest.*, .*baseline-shortest"):
         open_run(tmp_path / "runs")
-    with pytest.raises(RunError, match="there is no policy 'kind'"):
+    with pytest.raises(RunError, match="there is no score rule 'kind'"):
         open_run(result.path, "kind")
     manifest = json.loads((result.path / "run.json").read_text())
     (result.path / "run.json").write_text(json.dumps(manifest | {"schema": 99}))

@@ -63,6 +63,6 @@ def test_what_is_not_read_at_single_tokens(
     assert (wrong.code, "of the kind baseline, and only classifiers have a head" in wrong.err) == (2, True)
     bert = load_model(str(make_checkpoint(tmp_path / "bert", "bert")))
     with pytest.raises(ModelError, match="is not read at single tokens"):
-        list(bert.profiles(conversation_requests(TALKS)))  # type: ignore[attr-defined]
+        list(bert.token_scores(conversation_requests(TALKS)))  # type: ignore[attr-defined]
     with pytest.raises(ModelError, match=r"conversation 0: has .* tokens, where .* takes 5: leave it out"):
-        list(load_model(str(checkpoint), max_length=5).profiles(conversation_requests(TALKS)))  # type: ignore[attr-defined]
+        list(load_model(str(checkpoint), max_length=5).token_scores(conversation_requests(TALKS)))  # type: ignore[attr-defined]

@@ -212,19 +212,20 @@ def test_journal_lines_of_another_program(change: Callable[[dict[str, Any]], Any
 
 
 def test_folders_of_earlier_versions_are_read(folder: Path, runs: tuple[Path, Path]) -> None:
-    """Without checksums and names of runs; with names as they were written once where they are no UTF-8."""
+    """Without checksums and names of runs; with earlier names of fields, and names of items that are no UTF-8."""
     import pyarrow.parquet as pq
 
     sound = numbers(folder, runs[1])
     for name in ("run.json", "metrics.json"):
         value = {key: inner for key, inner in read_json(folder / name).items() if key != "run"}
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(value, ensure_ascii=False).replace('"rule": "', '"policy": "')
         if name == "run.json":
             text = text.replace('"notes": [', '"notes": ["caf\udce9"')
         (folder / name).write_bytes(text.encode("utf-8", "surrogatepass"))
     for name in ("items.parquet", "scores.parquet"):
-        table = pq.read_table(folder / name)
-        pq.write_table(table.replace_schema_metadata(None), folder / name)
+        table = pq.read_table(folder / name).replace_schema_metadata(None)
+        names = ["contests" if column == "comparisons" else column for column in table.column_names]
+        pq.write_table(table.rename_columns(names), folder / name)
     file = folder / "journal" / "0001.jsonl"
     first, rest = file.read_bytes().split(b"\n", 1)
     line = json.loads(first)

@@ -114,3 +114,23 @@ def test_a_disk_that_takes_a_part_of_a_batch(tmp_path: Path, room: int) -> None:
         assert len(read_journal(tmp_path)) == 2
         journal.append(some(4, 1))
     assert list(read_journal(tmp_path)) == ["k0", "k1", "k4"]
+
+
+def test_a_line_holds_what_differs_from_the_defaults(tmp_path: Path) -> None:
+    """Byte for byte, since journals of other times and versions are read beside one another."""
+    seen = Observation("0" * 32, "ok", {"score": 1e-07, "é": 1e16}, 0, 0.0, {}, "", 1, None, "\ud800")
+    again = Observation("1" * 32, "error", attempts=2, error="x", usage={"tokens": 3})
+    with Journal(tmp_path, "0123") as journal:
+        journal.append([seen, again])
+    first, second, end = (tmp_path / "0001.jsonl").read_bytes().split(b"\n")
+    assert first.rpartition(b',"crc"')[0] == (
+        b'{"key":"00000000000000000000000000000000","status":"ok","values":{"score":1e-07,"\xc3\xa9":1e+16},"choice":0,'
+        b'"strength":0.0,"finish_reason":"","error":"\\ud800","run":"0123","left":1'
+    )
+    assert second.rpartition(b',"crc"')[0] == (
+        b'{"key":"11111111111111111111111111111111","status":"error","usage":{"tokens":3},"attempts":2,"error":"x","left":0'
+    )
+    assert end == b""
+    for value in (float("nan"), float("inf")):
+        with Journal(tmp_path) as journal, pytest.raises(ValueError, match="not JSON compliant"):
+            journal.append([Observation("0" * 32, "ok", {"score": value})])

@@ -95,6 +95,7 @@ class Pairs:
         self._reader = MessageReader(mapping_of_texts(roles, "roles"), list_of_texts(ignore_keys, "ignore_keys"))
         self.data, self.split, self.config = data, split, config
         self.columns = {name: name for name in COLUMNS} | dict(columns or {})
+        self._unread = [name for name in INPUT_COLUMNS if name not in self.columns.values()]
 
     def load(self) -> Iterator[Item]:
         """Reads the pairs one by one. Pairs with the same context form a cluster; an id is the row's or its number."""
@@ -131,6 +132,9 @@ class Pairs:
     def _item(self, row: Row, number: int) -> Item:
         chosen_context, chosen = self._side(row, "chosen")
         rejected_context, rejected = self._side(row, "rejected")
+        if chosen_context is None or rejected_context is None:
+            prompt = self._begin(row, self._prompt(row))
+            chosen_context, rejected_context = chosen_context or prompt, rejected_context or prompt
         if chosen_context != rejected_context:
             raise DataError(
                 f"{row.where}: chosen and rejected do not answer the same conversation: "
@@ -138,8 +142,7 @@ class Pairs:
             )
         subset, name = (self._name(row, column) for column in ("subset", "id"))
         tools = tools_of(self._unless_ignored(row, "tools"), row.place(self.columns["tools"]))
-        unread = [name for name in INPUT_COLUMNS if name not in self.columns.values()]
-        self._reader.refuse_columns(row.fields, unread, (*chosen_context, chosen, rejected), row.where)
+        self._reader.refuse_columns(row.fields, self._unread, (*chosen_context, chosen, rejected), row.where)
         return Item(
             id=str(number) if name is None else name,
             subset="all" if subset is None else subset,
@@ -162,15 +165,18 @@ class Pairs:
     def _unless_ignored(self, row: Row, name: str) -> Any:
         return None if self.columns[name] in self._reader.ignored else self._optional(row, name)
 
-    def _side(self, row: Row, side: str) -> tuple[Conversation, Message]:
-        """The context and the answer of one side: a string after a prompt, or messages that end in the answer."""
+    def _side(self, row: Row, side: str) -> tuple[Conversation | None, Message]:
+        """The context and the answer of one side: messages that end in the answer, or a string after the prompt.
+
+        The context is None for a string.
+        """
         column = self.columns[side]
         value = row.get(column)
         messages = None
         if isinstance(value, str):
             messages = self._reader.listed(value, row.place(column))
             if messages is None:
-                return self._begin(row, self._prompt(row)), Message("assistant", value)
+                return None, Message("assistant", value)
         elif not isinstance(value, list):
             raise row.wrong(column, "a string or a list of messages", value)
         messages = messages or row.conversation(column, self._reader)

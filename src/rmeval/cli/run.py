@@ -32,6 +32,7 @@ def run_command(
 
         rmeval run ./my-checkpoint -b core
     """
+    import gc
     from pathlib import Path
 
     from rmeval.api import load_model
@@ -48,6 +49,8 @@ def run_command(
     for one in found:
         refuse_unfetched(one.card, one.data)
     loaded = load_model(model, **options)
+    # What is loaded stays to the end: the collector of cycles need not look through it again and again.
+    gc.freeze()
     # All data are read before anything is scored, so that a mistake in the last does not show after hours.
     plans = [plan(one, wanted.selection()) for one in found]
     results = []

@@ -73,6 +73,8 @@ INPUT_COLUMNS = (
 _OBJECT = re.compile(r"(?:array\()?[\[(]?\s*\{\s*(['\"])[\w ]+\1\s*:")
 _ENCODED = re.compile(r"""\"\s*\[?\s*\{\s*(\\"|')""")
 """The beginning of a list or a message that was written as text, and that text as JSON."""
+_FIRST = ("[", "(", "{", '"', "array(")
+"""How each of these begins."""
 _MARKS = (("role", "content"), ("role", "tool_calls"), ("from", "value"))
 """Keys of which a message has at least one pair."""
 _NO_MESSAGES = re.compile(r"\s*\[\s*\]\s*")
@@ -96,7 +98,10 @@ def list_in_text(text: str, where: str) -> list[Any] | None:
     Raises:
         DataError: If the text is a list of messages in Python's notation, which is not JSON, or holds a key twice.
     """
-    if _ENCODED.match(text[:_HEAD].lstrip()):
+    head = text[:_HEAD].lstrip()
+    if not head.startswith(_FIRST):
+        return None
+    if _ENCODED.match(head):
         try:
             text = str(json.loads(text))
         except ValueError:
@@ -321,6 +326,8 @@ class MessageReader:
         Raises:
             DataError: If one of them holds something else.
         """
+        if fields.keys().isdisjoint(unread):
+            return
         held = [name for name in unread if name not in self.ignored and not is_empty(fields.get(name))]
         held = [name for name in held if not _is_in(fields[name], conversation)]
         if held:

@@ -7,32 +7,44 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rmeval.types import Conversation, Item
+from rmeval.types import Conversation, Item, Message
 
 __all__ = ["contents_digest", "conversation_digest", "digest", "gold_digest", "item_digests", "unordered_digest"]
 
 
 def digest(value: Any) -> str:
     """32 hex digits of BLAKE2b over the value's canonical JSON (sorted keys, no spaces)."""
-    return hashlib.blake2b(_canonical(value), digest_size=16).hexdigest()
+    return _digest(_canonical(value)).hex()
 
 
-def _canonical(value: Any) -> bytes:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "surrogatepass")
+def _digest(text: str, size: int = 16) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+
+
+# One encoder for all values: `json.dumps` makes a new one for each.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def conversation_digest(conversation: Conversation, tools: Sequence[Mapping[str, Any]] = ()) -> str:
     """Digest of a conversation: roles, contents, and where there are any, tool calls and the like, and tools."""
-    messages: list[Any] = [
-        [message.role, message.content, *([extras] if (extras := message.extras) else [])] for message in conversation
-    ]
-    return digest([*messages, {"tools": list(tools)}] if tools else messages)
+    return _digest(f"[{','.join([*map(_message, conversation), *_tools(tools)])}]").hex()
 
 
 def item_digests(item: Item) -> tuple[str, ...]:
     """The conversation digest of each response of an item that has its texts."""
-    return tuple(conversation_digest(item.conversation(index), item.tools) for index in range(len(item.responses)))
+    prompt, tools = [*map(_message, item.prompt)], _tools(item.tools)
+    answers = (_message(response.message or Message("assistant", response.text)) for response in item.responses)
+    return tuple([_digest(f"[{','.join([*prompt, answer, *tools])}]").hex() for answer in answers])
+
+
+def _message(message: Message) -> str:
+    extras = message.extras
+    more = f",{_canonical(extras)}" if extras else ""
+    return f"[{_canonical(message.role)},{_canonical(message.content)}{more}]"
+
+
+def _tools(tools: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [_canonical({"tools": list(tools)})] if tools else []
 
 
 def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
@@ -40,7 +52,7 @@ def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
 
     Answers are sorted within an item, because their order often tells which is right, and gold is not asked.
     """
-    return unordered_digest([name, *sorted(contents)] for name, contents in digests)
+    return _sum(f"[{','.join(map(_canonical, [name, *sorted(contents)]))}]" for name, contents in digests)
 
 
 def gold_digest(items: Iterable[tuple[Item, Sequence[str]]]) -> str:
@@ -68,5 +80,8 @@ def unordered_digest(values: Iterable[Any]) -> str:
     The sum of the values' 256-bit digests modulo 2^256 (the additive multiset hash of Bellare and Micciancio 1997,
     EUROCRYPT, section 5), shortened.
     """
-    total = sum(int.from_bytes(hashlib.blake2b(_canonical(value), digest_size=32).digest(), "big") for value in values)
-    return digest(total % 2**256)
+    return _sum(map(_canonical, values))
+
+
+def _sum(texts: Iterable[str]) -> str:
+    return digest(sum(int.from_bytes(_digest(text, 32), "big") for text in texts) % 2**256)

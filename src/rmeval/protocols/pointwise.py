@@ -164,9 +164,10 @@ def parse_values(
 ) -> Observation:
     """The observation for raw numbers by name, which stand or fall together; see `parse`."""
     usage = {} if tokens is None else {"tokens": tokens}
+    finite = {}
     for name, value in values.items():
         if not math.isfinite(value):
             what = "its score" if name == "score" else name
             return Observation(key, "error", usage=usage, error=f"the model gave {value} for {what}")
-    finite = {name: float(value) for name, value in values.items()}
+        finite[name] = float(value)
     return Observation(key, "truncated" if truncated else "ok", finite, usage=usage)

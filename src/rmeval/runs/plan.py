@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from numbers import Real
@@ -16,7 +16,8 @@ from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.errata import errata_of
 from rmeval.data.digests import contents_digest
 from rmeval.data.spool import Spool
-from rmeval.data.tables import ItemTable, ItemTableBuilder, Mask
+from rmeval.data.style import TextCounts
+from rmeval.data.tables import ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.errors import DataError
 from rmeval.messages import count_of, quoted
 from rmeval.redaction import redacted
@@ -36,7 +37,7 @@ class Plan:
         selection: Which of its items.
         contents: Digest of all its items, selected or not.
         stored: The selected ones, without their texts.
-        items: Gives the selected ones with their texts, one at a time, anew at each call.
+        read: Reads the selected ones again, see `items`.
         notes: What a reader of the numbers must know of them.
         everything: All its items, selected or not; None where that is this plan.
     """
@@ -45,9 +46,13 @@ class Plan:
     selection: Selection
     contents: str
     stored: StoredItems
-    items: Callable[[], Iterator[CountedItem]]
+    read: Callable[[bool], Iterator[CountedItem]]
     notes: tuple[str, ...] = ()
     everything: Plan | None = field(default=None, repr=False)
+
+    def items(self, texts: bool = True) -> Iterator[CountedItem]:
+        """The selected items, one at a time; without their texts they take less time."""
+        return self.read(texts)
 
     def for_comparing(self) -> Plan:
         """The plan for a model that compares answers: nothing is taken of subsets whose metrics need scores.
@@ -72,7 +77,7 @@ class Plan:
         if items.all():
             return self
         stored = self.stored.take(items)
-        return replace(self, stored=stored, items=lambda: compress(self.items(), items))
+        return replace(self, stored=stored, read=lambda texts: compress(self.read(texts), items))
 
 
 def plan(
@@ -92,19 +97,25 @@ def plan(
         RunError: If there is no room for temporary files.
     """
     builder = ItemTableBuilder()
-    texts: Spool[list[CountedItem]] = Spool()
-    digests: Spool[list[Sequence[str]]] = Spool()
+    texts: Spool[_Window] = Spool()
+    digests: Spool[list[tuple[str, ...]]] = Spool()
     counts = {name: array("i") for name in ("characters", "markdown")}
 
     def read() -> Iterator[tuple[str, Sequence[str]]]:
-        for window in _windows(map(count_item, _loaded(benchmark, items))):
-            texts.append(window)
-            digests.append([one.digests for one in window])
-            for one in window:
-                builder.add(one.item)
-                for name, column in counts.items():
-                    column.extend(getattr(count, name) for count in one.counts)
-                yield one.item.id, one.digests
+        window, own = _Window(), list[tuple[str, ...]]()
+        for one in map(count_item, _loaded(benchmark, items)):
+            if window.full:
+                texts.append(window)
+                digests.append(own)
+                window, own = _Window(), []
+            window.add(one, builder.add(one.item))
+            own.append(one.digests)
+            for count in one.counts:
+                counts["characters"].append(count.characters)
+                counts["markdown"].append(count.markdown)
+            yield one.item.id, one.digests
+        texts.append(window)
+        digests.append(own)
 
     errata_of(benchmark.card)  # It may be broken, which is better known now than after hours.
     contents = contents_digest(read())
@@ -116,7 +127,12 @@ def plan(
         {name: np.array(column, np.int32) for name, column in counts.items()},
         lambda: (own for window in digests for own in window),
     )
-    everything = Plan(benchmark, selection, contents, whole, lambda: (one for window in texts for one in window))
+
+    def again(with_texts: bool) -> Iterator[CountedItem]:
+        for window, own in zip(texts, digests, strict=True):
+            yield from window.items(own, with_texts)
+
+    everything = Plan(benchmark, selection, contents, whole, again)
     return _selected(everything, select(table, selection, benchmark.card))
 
 
@@ -131,18 +147,82 @@ _WINDOW = 1 << 12
 _CHARACTERS = 1 << 26
 
 
-def _windows(items: Iterable[CountedItem]) -> Iterator[list[CountedItem]]:
-    """Consecutive items, as many as one may keep in memory."""
-    window: list[CountedItem] = []
-    size = 0
-    for one in items:
-        window.append(one)
-        size += sum(len(message.content) for message in one.item.prompt) + sum(own.characters for own in one.counts)
-        if len(window) == _WINDOW or size > _CHARACTERS:
-            yield window
-            window, size = [], 0
-    if window:
-        yield window
+class _Window:
+    """Consecutive items, as many as one may keep in memory.
+
+    They are columns of plain values, which take a fraction of the time that objects take to be written and read.
+    """
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._subsets: list[str] = []
+        self._clusters: list[str] = []
+        self._shapes: list[Shape] = []
+        self._turns = array("i")
+        self._roles: list[str] = []
+        self._contents: list[str] = []
+        self._texts: list[str] = []
+        self._counts = array("i")
+        self._prompts: dict[int, Message] = {}
+        self._messages: dict[int, Message] = {}
+        self._tools: dict[int, tuple[Mapping[str, Any], ...]] = {}
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another item."""
+        return len(self._ids) == _WINDOW or self._size > _CHARACTERS
+
+    def add(self, one: CountedItem, shape: Shape) -> None:
+        """Takes an item in, without its digests."""
+        item = one.item
+        if item.tools:
+            self._tools[len(self._ids)] = item.tools
+        self._ids.append(item.id)
+        self._subsets.append(item.subset)
+        self._clusters.append(item.cluster)
+        self._shapes.append(shape)
+        self._turns.append(len(item.prompt))
+        for message in item.prompt:
+            if message.extras:
+                self._prompts[len(self._roles)] = message
+            self._roles.append(message.role)
+            self._contents.append(message.content)
+            self._size += len(message.content)
+        for response, count in zip(item.responses, one.counts, strict=True):
+            if response.message is not None:
+                self._messages[len(self._texts)] = response.message
+            self._texts.append(response.text)
+            self._counts.extend(count)
+            self._size += count.characters
+
+    def items(self, digests: Iterable[tuple[str, ...]], texts: bool) -> Iterator[CountedItem]:
+        """The items, given the digests of each; with their texts, if these are wanted."""
+        columns = zip(self._ids, self._subsets, self._clusters, self._shapes, self._turns, digests, strict=True)
+        turn = start = 0
+        for number, (name, subset, cluster, shape, turns, own) in enumerate(columns):
+            spoken = range(turn, turn := turn + turns)
+            places = range(start, start := start + len(shape.responses))
+            if texts:
+                prompt = tuple([self._message(place) for place in spoken])
+                responses = tuple(
+                    [self._response(place, one) for place, one in zip(places, shape.responses, strict=True)]
+                )
+                item = shape.item(name, subset, cluster, prompt, responses, self._tools.get(number, ()))
+            else:
+                item = shape.item(name, subset, cluster)
+            counts = tuple([TextCounts(*self._counts[place * _KINDS : (place + 1) * _KINDS]) for place in places])
+            yield CountedItem(item, own, counts)
+
+    def _message(self, place: int) -> Message:
+        return self._prompts.get(place) or Message(self._roles[place], self._contents[place])
+
+    def _response(self, place: int, known: Response) -> Response:
+        message = self._messages.get(place)
+        return Response(self._texts[place], known.gold, known.style, known.source, known.steps, message)
+
+
+_KINDS = len(TextCounts._fields)
 
 
 def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item]:

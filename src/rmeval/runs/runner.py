@@ -203,7 +203,9 @@ class RunWriter:
     def _write_items(self) -> None:
         file = self.folder / "items.parquet"
         try:
-            write_items(self._plan.items(), self._plan.stored.table.shape, file, self._store_text, self._id)
+            write_items(
+                self._plan.items(self._store_text), self._plan.stored.table.shape, file, self._store_text, self._id
+            )
         except OSError as error:
             raise explain_os_error(error, str(file)) from error
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +20,9 @@ from rmeval.data.memory import release_free
 from rmeval.data.style import TextCounts, count_text
 from rmeval.data.tables import Codes, ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.errors import DamagedError
-from rmeval.files import json_bytes
+from rmeval.store.item_columns import COLUMNS, COUNTS, RESPONSE, ItemRows, encodable
 from rmeval.store.parquet import reading, writing
-from rmeval.types import Comparison, Item, Message, Response, Step
+from rmeval.types import Comparison, Item, Response, Step
 
 __all__ = [
     "CountedItem",
@@ -35,34 +35,6 @@ __all__ = [
     "write_items",
 ]
 
-_COUNTS = tuple(TextCounts.__dataclass_fields__)
-_STEP = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("gold", pa.float64())])
-_RESPONSE = pa.struct(
-    [
-        ("gold", pa.float64()),
-        ("style", pa.string()),
-        ("source", pa.string()),
-        ("digest", pa.string()),
-        ("tokens", pa.int64()),
-        *[(name, pa.int64()) for name in _COUNTS],
-        ("steps", pa.list_(_STEP)),
-        ("text", pa.string()),
-        ("extras", pa.string()),
-    ]
-)
-_COMPARISON = pa.struct([("members", pa.list_(pa.int64())), ("gold", pa.int64()), ("tag", pa.string())])
-_COLUMNS: dict[str, pa.DataType] = {
-    "id": pa.string(),
-    "subset": pa.string(),
-    "cluster": pa.string(),
-    "group": pa.string(),
-    "meta": pa.string(),
-    "shape": pa.int32(),
-    "responses": pa.list_(_RESPONSE),
-    "comparisons": pa.list_(_COMPARISON),
-    "prompt": pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("extras", pa.string())])),
-    "tools": pa.string(),
-}
 _LATER = {"shape", "tools"}
 """Columns that files of earlier versions lack."""
 _EARLIER = {"contests": "comparisons"}
@@ -72,7 +44,6 @@ _EARLIER = {"contests": "comparisons"}
 Counts = Mapping[str, Codes]
 """What was counted in the responses, int32[responses] by name: `characters` and `markdown`."""
 _ROWS = 1 << 14
-_Text = TypeVar("_Text", str, str | None)
 _MARKDOWN = ("headers", "lists", "bold", "code")
 
 
@@ -86,8 +57,8 @@ class CountedItem(NamedTuple):
 
 def count_item(item: Item) -> CountedItem:
     """Counts and digests an item that has its texts; what its meta holds becomes plain, and NaN in it null."""
-    item = _named(replace(item, meta=_plain(item.meta) if item.meta else {}))
-    return CountedItem(item, item_digests(item), tuple(count_text(response.text) for response in item.responses))
+    item = _named(replace(item, meta=_plain(item.meta)) if item.meta else item)
+    return CountedItem(item, item_digests(item), tuple([count_text(response.text) for response in item.responses]))
 
 
 def _plain(meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,29 +68,22 @@ def _plain(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named(item: Item) -> Item:
     """The item with names that a file of UTF-8 can hold; names of files and JSON may have lone surrogates."""
-    names = (item.id, item.subset, item.cluster, item.group, *(c.tag for c in item.comparisons))
-    names += tuple(name for response in item.responses for name in (response.style, response.source))
-    if all(name is None or name == _encodable(name) for name in names):
+    names = [item.id, item.subset, item.cluster, item.group or "", *[comparison.tag for comparison in item.comparisons]]
+    names += [name for one in item.responses for name in (one.style, one.source) if name]
+    if (together := "".join(names)) == encodable(together):
         return item
     return replace(
         item,
-        id=_encodable(item.id),
-        subset=_encodable(item.subset),
-        cluster=_encodable(item.cluster),
-        group=_encodable(item.group),
-        comparisons=tuple(replace(comparison, tag=_encodable(comparison.tag)) for comparison in item.comparisons),
+        id=encodable(item.id),
+        subset=encodable(item.subset),
+        cluster=encodable(item.cluster),
+        group=encodable(item.group),
+        comparisons=tuple(replace(comparison, tag=encodable(comparison.tag)) for comparison in item.comparisons),
         responses=tuple(
-            replace(response, style=_encodable(response.style), source=_encodable(response.source))
+            replace(response, style=encodable(response.style), source=encodable(response.source))
             for response in item.responses
         ),
     )
-
-
-def _encodable(text: _Text) -> _Text:
-    r"""Text with lone surrogates as the escapes that JSON has for them, such as `\udce9`."""
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @dataclass(frozen=True)
@@ -162,55 +126,16 @@ def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: 
         texts: Whether to keep prompts and answers; benchmarks' licences may forbid passing them on.
         run: The run that they are of, from `run_id`.
     """
-    schema = pa.schema(_COLUMNS)
-    with writing(path, schema, run) as writer:
-        rows: list[dict[str, Any]] = []
-        for entry, shape in zip(items, shapes.tolist(), strict=True):
-            rows.append(_row(entry, shape, texts))
+    with writing(path, pa.schema(COLUMNS), run) as writer:
+        rows = ItemRows(texts)
+        for one, shape in zip(items, shapes.tolist(), strict=True):
             if len(rows) == _ROWS:
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-                rows = []
-        if rows:
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+                writer.write_table(rows.table())
+                rows = ItemRows(texts)
+            rows.add(one.item, shape, one.digests, one.counts)
+        if len(rows):
+            writer.write_table(rows.table())
     release_free()
-
-
-def _row(entry: CountedItem, shape: int, texts: bool) -> dict[str, Any]:
-    item = entry.item
-    return {
-        "id": item.id,
-        "subset": item.subset,
-        "cluster": item.cluster,
-        "group": item.group,
-        "meta": json_bytes(dict(item.meta), default=str).decode(),
-        "shape": shape,
-        "responses": [
-            {
-                "gold": response.gold,
-                "style": response.style,
-                "source": response.source,
-                "digest": digest,
-                "tokens": None,
-                **{name: getattr(counts, name) for name in _COUNTS},
-                "steps": [asdict(step) for step in response.steps],
-                "text": _encodable(response.text) if texts else None,
-                "extras": _extras(response.message) if texts else None,
-            }
-            for response, digest, counts in zip(item.responses, entry.digests, entry.counts, strict=True)
-        ],
-        "comparisons": [{"members": c.members, "gold": c.gold, "tag": c.tag} for c in item.comparisons],
-        "prompt": (
-            [{"role": _encodable(m.role), "content": _encodable(m.content), "extras": _extras(m)} for m in item.prompt]
-            if texts
-            else None
-        ),
-        "tools": json_bytes(list(item.tools)).decode() if texts and item.tools else None,
-    }
-
-
-def _extras(message: Message | None) -> str | None:
-    """Tool calls and the like of a message, as JSON; None where there are none."""
-    return json_bytes(message.extras).decode() if message is not None and message.extras else None
 
 
 def add_tokens(path: Path, tokens: Codes, run: str | None = None) -> None:
@@ -221,7 +146,7 @@ def add_tokens(path: Path, tokens: Codes, run: str | None = None) -> None:
         tokens: int32[responses]; -1 where it is not known.
         run: The run that the items are of, from `run_id`.
     """
-    with writing(path, pa.schema(_COLUMNS), run) as writer:
+    with writing(path, pa.schema(COLUMNS), run) as writer:
         for table in _with_tokens(path, tokens):
             writer.write_table(table)
     release_free()
@@ -234,11 +159,11 @@ def _with_tokens(path: Path, tokens: Codes) -> Iterator[pa.Table]:
             table = file.read_row_group(group).combine_chunks()
             place = table.schema.get_field_index("responses")
             lists: Any = table.column(place).combine_chunks()
-            parts = {field.name: column for field, column in zip(_RESPONSE, lists.values.flatten(), strict=True)}
+            parts = {field.name: column for field, column in zip(RESPONSE, lists.values.flatten(), strict=True)}
             own = tokens[start : start + len(lists.values)]
             start += len(own)
             parts["tokens"] = pa.array(own, pa.int64(), mask=own < 0)
-            values = pa.StructArray.from_arrays(list(parts.values()), fields=list(_RESPONSE))
+            values = pa.StructArray.from_arrays(list(parts.values()), fields=list(RESPONSE))
             column = pa.ListArray.from_arrays(lists.offsets, values)
             yield table.set_column(place, table.schema.field(place), column)
 
@@ -273,8 +198,8 @@ def _checksum(table: pq.ParquetFile) -> bytes | None:
 
 
 _NEEDED = [
-    *(name for name in _COLUMNS if name not in ("responses", "prompt", *_LATER)),
-    *(f"responses.list.element.{name}" for name in ("gold", "style", "source", *_COUNTS, "steps")),
+    *(name for name in COLUMNS if name not in ("responses", "prompt", *_LATER)),
+    *(f"responses.list.element.{name}" for name in ("gold", "style", "source", *COUNTS, "steps")),
 ]
 
 
@@ -293,14 +218,14 @@ def read_items(path: Path, run: str | None = None) -> StoredItems:
     known: dict[int, int] = {}
     with _reading(path, run) as file:
         names, checksum = file.schema_arrow.names, _checksum(file)
-        if set(_COLUMNS) - _LATER - {_EARLIER.get(name, name) for name in names} or not file.metadata.num_rows:
+        if set(COLUMNS) - _LATER - {_EARLIER.get(name, name) for name in names} or not file.metadata.num_rows:
             raise pa.ArrowInvalid("it lacks rows or columns")
         needed = [*_NEEDED, *(["shape"] if "shape" in names else [])]
         for batch in file.iter_batches(_ROWS, columns=_named_in(file, needed)):
             batch = batch.rename_columns([_EARLIER.get(name, name) for name in batch.schema.names])
             responses: Any = batch.column("responses")
             responses = responses.flatten()
-            found = {name: pc.struct_field(responses, name).to_numpy(zero_copy_only=False) for name in _COUNTS}
+            found = {name: pc.struct_field(responses, name).to_numpy(zero_copy_only=False) for name in COUNTS}
             counts["characters"].append(found["characters"].astype(np.int32))
             counts["markdown"].append(np.sum([found[name] for name in _MARKDOWN], axis=0).astype(np.int32))
             _add_batch(builder, batch, known)

@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from io import FileIO
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, get_args
 
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error
-from rmeval.files import json_bytes, new_file, opened
+from rmeval.files import new_file, opened
 from rmeval.messages import shortened
 from rmeval.types import Observation, Status
 
@@ -32,7 +33,7 @@ __all__ = ["Journal", "has_answers", "journal_state", "read_journal", "remove_jo
 logger = logging.getLogger(__name__)
 
 _MARK = b',"crc":"'
-_EMPTY: tuple[Any, ...] = (None, {}, ())
+_EMPTY: tuple[Any, ...] = ({}, ())
 
 
 class Journal:
@@ -194,19 +195,18 @@ def _segments(folder: Path) -> list[Path]:
 
 
 def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:
-    entry = {**dict(_filled(observation)), **more, "left": left}
-    data = json_bytes(entry, separators=(",", ":"))[:-1]
+    values = zip(_NAMES, _FIELDS(observation), strict=True)
+    entry = {name: value for name, value in values if value is not None and value not in _EMPTY}
+    if observation.attempts == 1:
+        del entry["attempts"]
+    data = _json({**entry, **more, "left": left}).encode("utf-8", "backslashreplace")[:-1]
     return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
 
 
 _NAMES = tuple(field.name for field in fields(Observation))
-
-
-def _filled(observation: Observation) -> Iterator[tuple[str, Any]]:
-    for name in _NAMES:
-        value = getattr(observation, name)
-        if value not in _EMPTY and (name, value) != ("attempts", 1):
-            yield name, value
+_FIELDS = attrgetter(*_NAMES)
+# One encoder for all lines: `json.dumps` makes a new one for each.
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def _parse(line: bytes) -> tuple[Observation, int, Any] | None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
-from rmeval.data.spool import windows
 from rmeval.data.tables import Codes, Mask
 from rmeval.errors import DamagedError
 from rmeval.protocols import Protocol
@@ -61,10 +60,16 @@ def requests_of(protocol: Protocol, stored: StoredItems) -> tuple[RequestTable, 
     sizes = array("i")
 
     def keys() -> Iterator[Sequence[str]]:
-        for window in windows(stored, _WINDOW):
-            found = [protocol.keys(item, digests) for item, digests in window]
-            sizes.extend(len(own) for own in found)
-            yield [key for own in found for key in own]
+        found: list[str] = []
+        for item, digests in stored:
+            own = protocol.keys(item, digests)
+            sizes.append(len(own))
+            found += own
+            if len(found) >= _WINDOW:
+                yield found
+                found = []
+        if found:
+            yield found
 
     index = KeyIndex(keys())
     return RequestTable(index.rows, _offsets(np.array(sizes, np.int32))), index

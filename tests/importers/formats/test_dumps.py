@@ -27,7 +27,7 @@ def test_judgebench(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert result.records[0].variant == "orders/net"
     assert round(100 * result.value("section", "claude"), 2) == 32.22
     assert {name: round(100 * result.value("accuracy", f"claude/{name}"), 2) for name in wanted} == wanted
-    assert "13 answers without a score (unparsed): how that counts is the policy's to say" in result.notes
+    assert "13 answers without a score (unparsed): the score rule decides how they count" in result.notes
     assert result.manifest["model"]["name"] == "claude-3-haiku-20240307 (arena_hard)"
 
 

@@ -298,7 +298,7 @@ def test_sampled_scores(tmp_path: Path, of_file: bool) -> None:
     result = brought(file, "reward-bench-2", None if of_file else written(tmp_path / "data.jsonl", data))
     assert scores_of(result)["Focus/1", 0] == 9.0
     assert (result.value("accuracy", "Math"), result.value("accuracy", "Focus")) == (0.5, 1.0)
-    assert "4 answers without a score (refused): how that counts is the policy's to say" in result.notes
+    assert "4 answers without a score (refused): the score rule decides how they count" in result.notes
     assert "some samples are errors, and the mean is of the others: 4 rows" in result.notes
 
 

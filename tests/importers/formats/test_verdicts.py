@@ -61,7 +61,7 @@ def test_the_net_rule(tmp_path: Path, label: str) -> None:
     won = [(a == right) - (a == wrong) + (b == right) - (b == wrong) > 0 for a, b in both]
     assert accuracies(result)["orders/net"] == sum(won) / len(won)
     missing = sum((a is None) + (b is None) for a, b in both)
-    assert f"{missing} answers without a score (unparsed): how that counts is the policy's to say" in result.notes
+    assert f"{missing} answers without a score (unparsed): the score rule decides how they count" in result.notes
 
 
 def test_one_order_ties_and_what_is_missing(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_run_bench_files(tmp_path: Path) -> None:
     pair = sum(all(row["result"][name]["is_correct"] for name in ("orig", "swap")) for row in rows) / 4
     assert accuracies(result, "length bias")["orders/mean"] == single == 0.5
     assert derive(result.path, "official@1").value("accuracy", "length bias") == pair == 0.25
-    assert "1 answer without a score (unparsed): how that counts is the policy's to say" in result.notes
+    assert "1 answer without a score (unparsed): the score rule decides how they count" in result.notes
     # The same by the texts of the benchmark's own file, in another order and with the responses exchanged.
     other = [
         {"bias": row["bias"], "instruction": row["instruction"], "label": 3 - row["label"]}
@@ -358,7 +358,7 @@ def test_rm_r1_results_are_taken_as_they_are(tmp_path: Path) -> None:
     record = result.record("section", "pairwise/Harmlessness")
     assert (record.value, record.ties, record.failures) == (0.5, 1, 1)
     assert derive(result.path, "shared-ties@1").value("section", "pairwise/Harmlessness") == 2.5 / 4
-    assert any(note.startswith("the file counts a tie one half (--policy shared-ties@1") for note in result.notes)
+    assert any(note.startswith("the file counts a tie one half (--rule shared-ties@1") for note in result.notes)
 
 
 @pytest.mark.parametrize("results", [(1, 1), (1, 0)])
