@@ -74,11 +74,11 @@ def explain_os_error(error: OSError, doing: str) -> RunError:
     if error.errno in _FULL:
         return RunError(
             f"there is no room left to write {doing} ({error.strerror}); what was scored so far is kept: "
-            "free some space, or choose another disk with -o, and give the same command again"
+            "free some space, or choose another disk with `out`, and give the same command again"
         )
     return RunError(
         f"{doing} cannot be written ({error.strerror or error}): "
-        "choose a folder you may write to with -o, or change its permissions"
+        "choose a folder you may write to with `out`, or change its permissions"
     )
 
 

@@ -103,7 +103,7 @@ def test_bad_rows(tmp_path: Path, row: dict[str, Any], sentence: str) -> None:
 def test_bad_settings(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="pairs needs data"):
         list(load_benchmark("pairs").load())
-    with pytest.raises(DataError, match="--columns knows prompt, chosen"):
+    with pytest.raises(DataError, match="`columns` knows prompt, chosen"):
         Pairs("p", columns={"winner": "a"})
     row = {"id": 1, "prompt": "p", "chosen": "a", "rejected": "b"}
     load(tmp_path, [row, row | {"id": 2}, row])
@@ -128,7 +128,7 @@ def test_columns_that_are_not_there_or_twice(tmp_path: Path, columns: dict[str, 
 
 
 def test_a_split_of_a_local_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--split and --config are for data on the hub"):
+    with pytest.raises(DataError, match="`split` and `config` are for data on the hub"):
         load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "b"}], split="test")
 
 

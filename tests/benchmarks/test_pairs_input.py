@@ -44,7 +44,7 @@ def test_a_system_column_comes_first(tmp_path: Path) -> None:
     assert [roles(item) for item in found] == [["system", "user"], ["user"], ["user"], ["system", "user"]]
     assert found[0].prompt[0] == Message("system", "be kind")
     with pytest.raises(
-        DataError, match=r"'system' and the system message of the prompt contradict.*--ignore-keys system"
+        DataError, match=r"'system' and the system message of the prompt contradict.*`ignore_keys` system"
     ):
         load(tmp_path, [PAIR | {"prompt": say("system: be rude", "user: why"), "system": "be kind"}])
     with pytest.raises(DataError, match="column 'system' is a list of messages written as JSON, where the text"):
@@ -98,7 +98,7 @@ def test_a_prompt_without_anything_beside_messages(tmp_path: Path, prompt: Any) 
 def test_a_prompt_that_contradicts_the_messages(tmp_path: Path) -> None:
     row = {"prompt": "how", "chosen": say("user: why", "assistant: so"), "rejected": say("user: why", "assistant: no")}
     with pytest.raises(
-        DataError, match=r"'prompt' and the messages before the answer contradict.*--ignore-keys prompt"
+        DataError, match=r"'prompt' and the messages before the answer contradict.*`ignore_keys` prompt"
     ):
         load(tmp_path, [row])
     (item,) = load(tmp_path, [row], ignore_keys=["prompt"])
@@ -109,7 +109,7 @@ def test_a_prompt_that_contradicts_the_messages(tmp_path: Path) -> None:
     "column", ["input", "context", "instruction", "documents", "images", "functions", "system_prompt"]
 )
 def test_columns_that_may_hold_input_are_not_passed_over(tmp_path: Path, column: str) -> None:
-    with pytest.raises(DataError, match=rf"line 2: the column '{column}' would not reach.*--ignore-keys {column}"):
+    with pytest.raises(DataError, match=rf"line 2: the column '{column}' would not reach.*`ignore_keys` {column}"):
         load(tmp_path, [PAIR, PAIR | {column: "something else"}])
     values: tuple[Any, ...] = ("", None, [], "why")
     for value in values:  # Nothing, or what the prompt says already.
@@ -230,7 +230,7 @@ def test_options_of_the_wrong_kind(tmp_path: Path, option: str, value: Any) -> N
 def test_roles_of_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     turns = [{"role": "human", "content": "why"}, {"role": "gpt", "content": "so"}]
     row = {"chosen": turns, "rejected": [turns[0], {"role": "gpt", "content": "no"}]}
-    with pytest.raises(DataError, match="the role 'human': give --roles human=user"):
+    with pytest.raises(DataError, match="the role 'human': give `roles` human=user"):
         load(tmp_path, [row])
     asked = ("run", "baseline:longest", "-b", "pairs", "--data", tmp_path / "p.jsonl", "-o", tmp_path / "runs")
     done = command(capsys, *asked, "--roles", "human=user,gpt=assistant")

@@ -187,7 +187,7 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 
 
 def test_data_that_are_not_on_the_hub() -> None:
-    with pytest.raises(DataError, match=r"RMB are at https://github.com/Zhou-Zoey/.* say with --data where they are"):
+    with pytest.raises(DataError, match=r"RMB are at https://github.com/Zhou-Zoey/.* say with `data` where they are"):
         list(load_benchmark("rmb").load())
 
 

@@ -283,9 +283,9 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], rule="x")
     with pytest.raises(RunError, match="there is no ensemble 'best': choose one of mean"):
         rmeval.compare([runs], ensembles=["best"])
-    with pytest.raises(RunError, match=r"has no hard on moon: choose --metric and --scope among .*hard chat"):
+    with pytest.raises(RunError, match=r"has no hard on moon: choose `metric` and `scope` among .*hard chat"):
         rmeval.compare([runs], metric="hard", scope="moon")
-    with pytest.raises(RunError, match="--scope chat says what --metric is measured on"):
+    with pytest.raises(RunError, match="`scope` chat says what `metric` is measured on"):
         rmeval.compare([runs], scope="chat")
     with pytest.raises(RunError, match="has no score 'dpo/sum': it has score"):
         rmeval.compare([runs], variant="dpo/sum")
@@ -361,7 +361,7 @@ def test_numbers_that_are_no_shares_of_contests_are_not_compared(keep: bool, tmp
     file.write_text(OWN.replace("KEEP", str(keep)))
     for name in ("longest", "shortest"):
         rmeval.evaluate(f"baseline:{name}", f"{file}:Own", pairs_file(tmp_path, 40), out=tmp_path / "runs")
-    with pytest.raises(RunError, match="if you trust that file, give --benchmark"):
+    with pytest.raises(RunError, match="if you trust that file, give `benchmark`"):
         rmeval.compare([tmp_path / "runs"])
     if keep:
         (found,) = rmeval.compare([tmp_path / "runs"], benchmark=f"{file}:Own")

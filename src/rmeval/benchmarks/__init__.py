@@ -149,7 +149,7 @@ def load_benchmark(name: str, data: str | None = None, *, seed: int | None = Non
     if not isinstance(name, str):
         raise DataError(f"a benchmark is named by a text, not {quoted(name)}: see rmeval list benchmarks")
     if data == "":
-        raise DataError("--data is empty: give a file, a folder or a hub id")
+        raise DataError("`data` is empty: give a file, a folder or a hub id")
     if data is not None:
         check_path(data)
     if is_file_spec(name):
@@ -207,5 +207,5 @@ def check_counts(card: Card, items: Sequence[Item] | Mapping[str, int]) -> None:
     """
     if wrong := missing_counts(card, items, whole=True):
         pinned = re.fullmatch(r"[0-9a-f]{7,40}", card.revision or "")
-        advice = "clear the hub cache and try again" if pinned else "it may have changed: give a copy with --data"
+        advice = "clear the hub cache and try again" if pinned else "it may have changed: give a copy with `data`"
         raise DataError(f"{card.source} at {card.revision} is {wrong[0]}: {advice}")

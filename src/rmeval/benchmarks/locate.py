@@ -120,7 +120,7 @@ def refuse_unfetched(card: Card, data: str | None) -> None:
     if data is None and "://" in card.source:
         raise DataError(
             f"the data of {card.title} are at {card.source} and not on the hub: fetch them (git clone {card.source}), "
-            f"mind their licence ({card.licence}), and say with --data where they are"
+            f"mind their licence ({card.licence}), and say with `data` where they are"
         )
 
 

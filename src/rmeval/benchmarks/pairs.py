@@ -39,7 +39,7 @@ class Pairs:
         id="pairs",
         title="Preference pairs",
         measures="The better answer is the one that the data call chosen.",
-        source="your own data (--data)",
+        source="your own data",
         revision=None,
         licence="that of the data",
         paper="",
@@ -81,17 +81,17 @@ class Pairs:
         unknown = set(columns or {}) - set(COLUMNS)
         if unknown:
             raise DataError(
-                f"--columns knows {', '.join(COLUMNS)}, not "
+                f"`columns` knows {', '.join(COLUMNS)}, not "
                 f"{shortened(', '.join(sorted(unknown)))}: as in prompt=question"
             )
         given = list((columns or {}).values())
         if twice := next((name for name in given if given.count(name) > 1), None):
-            raise DataError(f"--columns gives the column {quoted(twice)} two meanings: name each once")
+            raise DataError(f"`columns` gives the column {quoted(twice)} two meanings: name each once")
         taken = (
             {name for name in COLUMNS if name not in (columns or {})} & set(given) & {"prompt", "chosen", "rejected"}
         )
         if taken:
-            raise DataError(f"--columns gives the column {taken.pop()!r} two meanings: name each once")
+            raise DataError(f"`columns` gives the column {taken.pop()!r} two meanings: name each once")
         self._reader = MessageReader(mapping_of_texts(roles, "roles"), list_of_texts(ignore_keys, "ignore_keys"))
         self.data, self.split, self.config = data, split, config
         self.columns = {name: name for name in COLUMNS} | dict(columns or {})
@@ -111,20 +111,20 @@ class Pairs:
             if len(subsets) > most:
                 raise DataError(
                     f"{row.where}: there are more than {most:,} subsets (RMEVAL_MAX_SUBSETS), and each has a number: "
-                    "give a column of few names with --columns subset=NAME"
+                    "give a column of few names with `columns` subset=NAME"
                 )
             yield item
 
     def _rows(self) -> Iterable[Row]:
         if self.data is None:
-            raise DataError("pairs needs data: give a file, a folder or a hub id with --data")
+            raise DataError("pairs needs data: give a file, a folder or a hub id with `data`")
         place = Path(self.data)
         if place.is_dir():
             return (row for path in find_files(place) for row in iterate_rows(path))
         if place.exists() or not is_hub_id(self.data) or place.name.endswith(SUFFIXES):
             if self.split or self.config:
                 raise DataError(
-                    f"--split and --config are for data on the hub, and {self.data} is a local file: leave them out"
+                    f"`split` and `config` are for data on the hub, and {self.data} is a local file: leave them out"
                 )
             return iterate_rows(place)
         return _hub_rows(self.data, self.config, self.split or "train")
@@ -206,7 +206,7 @@ class Pairs:
             return longer
         raise DataError(
             f"{row.where}: the column {self.columns['prompt']!r} and the messages before the answer contradict each "
-            f"other: make them one, or leave the column out with --ignore-keys {self.columns['prompt']}"
+            f"other: make them one, or leave the column out with `ignore_keys` {self.columns['prompt']}"
         )
 
     def _begin(self, row: Row, context: Conversation) -> Conversation:
@@ -226,7 +226,7 @@ class Pairs:
             return context
         raise DataError(
             f"{row.where}: the column {self.columns['system']!r} and the system message of the prompt contradict each "
-            f"other: make them one, or leave the column out with --ignore-keys {self.columns['system']}"
+            f"other: make them one, or leave the column out with `ignore_keys` {self.columns['system']}"
         )
 
     def aggregate(
@@ -277,5 +277,5 @@ def _hub_rows(name: str, config: str | None, split: str) -> Iterator[Row]:
             f"the data set {name} cannot be had because the hub cannot be reached: give a local file"
         ) from error
     except ValueError as error:
-        raise DataError(f"the data set {name} cannot be read ({error}): check --split and --config") from error
+        raise DataError(f"the data set {name} cannot be read ({error}): check `split` and `config`") from error
     return (Row(dict(fields), f"{name} {split} row {number}") for number, fields in enumerate(table))

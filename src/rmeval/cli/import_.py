@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.views import write_views
 
 __all__ = ["import_command"]
 
@@ -53,7 +54,6 @@ def import_command(
     from rmeval.cli.logs import show_warnings
     from rmeval.importers.run import import_scores
     from rmeval.report.run import run_view
-    from rmeval.report.terminal import print_views
 
     show_warnings()
     found = wanted.one(benchmark, data)
@@ -69,4 +69,4 @@ def import_command(
         steps=steps,
         items_from_scores=items_from_scores,
     )
-    print_views([run_view(result)])
+    write_views([run_view(result)])

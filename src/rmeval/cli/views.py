@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rmeval.cli.flags import with_options
 from rmeval.cli.options import Format
 from rmeval.cli.output import echo, json_text
 from rmeval.errors import RmevalError, explain_os_error
@@ -30,7 +32,7 @@ def check_output(form: Format, out: Path | None, as_json: bool) -> None:
         output_file(out)
 
 
-def write_views(views: Sequence[View], form: Format, out: Path | None) -> None:
+def write_views(views: Sequence[View], form: Format = Format.table, out: Path | None = None) -> None:
     """Writes views to a file, or prints them.
 
     Args:
@@ -41,6 +43,7 @@ def write_views(views: Sequence[View], form: Format, out: Path | None) -> None:
     Raises:
         RmevalError: If the file cannot be written.
     """
+    views = [_with_options(view) for view in views]
     if form is Format.table and out is None:
         from rmeval.report.terminal import print_views
 
@@ -60,6 +63,11 @@ def write_views(views: Sequence[View], form: Format, out: Path | None) -> None:
     except OSError as error:
         raise explain_os_error(error, str(out)) from error
     echo(f"written: {out}", err=True)
+
+
+def _with_options(view: View) -> View:
+    tables = (replace(table, title=with_options(table.title)) for table in view.tables)
+    return replace(view, tables=tuple(tables), notes=tuple(map(with_options, view.notes)))
 
 
 def _text(views: Sequence[View], form: Format) -> str:

@@ -288,7 +288,7 @@ class MessageReader:
         # Only a word that no template is written for is refused by its name; others are tried on the template.
         if (meant := ROLE_ALIASES.get(name.strip().lower())) is None:
             return name
-        way = f"--roles {name}={meant}" if self._hint else f"the role {meant!r}"
+        way = f"`roles` {name}={meant}" if self._hint else f"the role {meant!r}"
         raise DataError(f"{where}: chat templates do not know the role {quoted(name)}: give {way}")
 
     def history(self, value: Any, where: str) -> Conversation:
@@ -331,7 +331,7 @@ class MessageReader:
         held = [name for name in unread if name not in self.ignored and not is_empty(fields.get(name))]
         held = [name for name in held if not _is_in(fields[name], conversation)]
         if held:
-            way = f"leave it out with --ignore-keys {','.join(held)}" if self._hint else "take it out of the file"
+            way = f"leave it out with `ignore_keys` {','.join(held)}" if self._hint else "take it out of the file"
             raise DataError(
                 f"{where}: {_columns(held)} would not reach the model: put the text into the prompt's messages, "
                 f"or {way}"
@@ -340,7 +340,7 @@ class MessageReader:
     def _refuse_unknown(self, value: Mapping[str, Any], where: str) -> None:
         unknown = [key for key in value if key not in _KEYS | self.ignored and not is_empty(value[key])]
         if unknown:
-            way = f"or give --ignore-keys {shortened(','.join(unknown))}" if self._hint else "or leave them out"
+            way = f"or give `ignore_keys` {shortened(','.join(unknown))}" if self._hint else "or leave them out"
             raise DataError(
                 f"{where}: a message holds {shortened(', '.join(map(repr, unknown)))}, which would not reach the model "
                 f"(read are {', '.join(sorted(_KEYS))}): rename {'it' if len(unknown) == 1 else 'them'}, {way}"

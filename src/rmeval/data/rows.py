@@ -71,7 +71,7 @@ class Row:
         if list_in_text(text, self.place(column)) is not None:
             raise DataError(
                 f"{self.place(column)} is a list of messages written as JSON, where the text of one message belongs: "
-                "give that text, or use -b pairs, which reads messages"
+                "give that text, or use `benchmark` pairs, which reads messages"
             )
 
     def optional_text(self, column: str) -> str | None:

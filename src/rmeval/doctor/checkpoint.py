@@ -107,7 +107,7 @@ def examine(
         Finding(
             "problem",
             f"the template does not show {name} ({count} of {len(conversations)} conversations)",
-            "give a template that does with --chat-template; two conversations that differ only there score the same",
+            "give a template that does with `chat_template`; two conversations that differ only there score the same",
         )
         for name, count in model.texts.renderer.not_shown().items()
     ]
@@ -227,7 +227,7 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
         yield Finding(
             "problem",
             f"{len(refused)} of {len(rendered)} conversations cannot be rendered: {refused[0]}",
-            "give another template with --chat-template",
+            "give another template with `chat_template`",
         )
     yield _tokens(model)
     if not good:
@@ -240,22 +240,22 @@ def _rendering(model: Classifier, rendered: Sequence[Rendered], found: Examinati
         yield Finding(
             "problem",
             f"{twice} conversations begin with two BOS tokens",
-            "the template writes one and the tokenizer another: give a template without it with --chat-template",
+            "the template writes one and the tokenizer another: give a template without it with `chat_template`",
         )
     if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
         yield Finding(
             "ok", "padding and end of text are one token, which is harmless here: lengths say where texts end"
         )
     if model.texts.limit is None:
-        yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with --max-length")
+        yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with `max_length`")
     elif over := sum(len(tokens) > model.texts.limit for tokens in good):
         long = f"{over} of {len(good)} conversations are longer than the {model.texts.limit} tokens that it takes"
         if model.options.on_overlength == "error":
             yield Finding(
-                "problem", long, "choose --on-overlength skip or truncate-left; nothing is cut unless you say so"
+                "problem", long, "choose `on_overlength` skip or truncate-left; nothing is cut unless you say so"
             )
         else:
-            yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
+            yield Finding("note", f"{long} (`on_overlength` {model.options.on_overlength}); they are not examined here")
     else:
         yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.texts.limit}")
 
@@ -273,7 +273,7 @@ def _tokens(model: Classifier) -> Finding:
         f"the {'file' if source.uses_file else 'class'} is used",
         "other tools that load this tokenizer by its class give other scores"
         if source.uses_file
-        else "check that the model was trained with these tokens; without --tokenizer-kwargs the file is used",
+        else "check that the model was trained with these tokens; without `tokenizer_kwargs` the file is used",
     )
 
 
@@ -283,7 +283,7 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
         yield Finding(
             "problem",
             f"{missing} of {len(kept)} scores are not numbers (NaN or infinite)",
-            "weights are damaged, or the number format overflows: try --dtype float32 or bfloat16",
+            "weights are damaged, or the number format overflows: try `dtype` float32 or bfloat16",
         )
     if not len(known):
         return
@@ -313,7 +313,7 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
         yield Finding(
             "note",
             f"{right} ({100 * low:.0f}-{100 * high:.0f}), as of a random head, or of one that goes by style alone",
-            "take more items with --n-items; if scores say no more than that, check template and head",
+            "take more items with `n_items`; if scores say no more than that, check template and head",
         )
     else:
         yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")

@@ -114,5 +114,5 @@ def added_tokens(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator
                 "note",
                 f"the tokenizer alone puts {tokenizer.decode(tokens)!r} {where} a text, and the template writes none "
                 "there",
-                "check how the model was trained; if with it, give a template that writes it with --chat-template",
+                "check how the model was trained; if with it, give a template that writes it with `chat_template`",
             )

@@ -70,11 +70,11 @@ def import_scores(
         RunError: If the run folder cannot be written.
     """
     if (scores is None) != oracle:
-        raise DataError("give a file of scores, or --oracle instead of one")
+        raise DataError("give a file of scores, or `oracle` instead of one")
     if steps is not None and (steps not in STEPS or scores is None):
-        raise DataError(f"--steps {steps}: it is one of {', '.join(STEPS)}, for a file with scores of steps")
+        raise DataError(f"`steps` {steps}: it is one of {', '.join(STEPS)}, for a file with scores of steps")
     if items_from_scores and (scores is None or benchmark.data is not None):
-        raise DataError("--items-from-scores is for a file of scores without --data: leave out one of them")
+        raise DataError("`items_from_scores` is for a file of scores without `data`: leave out one of them")
     if scores is None:
         planned = plan(benchmark, selection)
         found = _oracle([one.item for one in planned.items()])
@@ -157,8 +157,8 @@ def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
     if states is None or not isinstance(benchmark, TableBenchmark):
         known = " or ".join(f"-b {name}" for name in file.form.states)
         raise DataError(
-            f"--items-from-scores: {file.form.name} state no items of {benchmark.card.id}: "
-            + (f"give {known}, or --data" if known else "give --data")
+            f"`items_from_scores`: {file.form.name} state no items of {benchmark.card.id}: "
+            + (f"give {known}, or `data`" if known else "give `data`")
         )
     return [item for row in benchmark.gathered(states(file.rows, file.path)) for item in benchmark.items(row)]
 
@@ -177,7 +177,7 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
         planned = plan(benchmark, selection)
     except DataError as error:
         if benchmark.data is None and benchmark.card.id in _File.of(scores).form.states:
-            raise DataError(f"{error}; or take the items from the file of scores with --items-from-scores") from error
+            raise DataError(f"{error}; or take the items from the file of scores with `items_from_scores`") from error
         raise
     return _File.of(scores), planned
 
@@ -245,7 +245,7 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
     if scores and verdicts:
         raise DataError(f"{file.path} holds scores in some rows and verdicts in others: import them one by one")
     if steps is not None and not reading.reduced:
-        raise DataError(f"--steps {steps}: there are no scores of steps in {file.path}: leave it out")
+        raise DataError(f"`steps` {steps}: there are no scores of steps in {file.path}: leave it out")
     remarks = tuple(f"{sentence}: {count_of(times, 'row')}" for sentence, times in reading.remarks.items())
     if reading.reduced and steps is not None:
         remarks = (f"the score of an answer is the {_REDUCED[steps]} of its steps' scores", *remarks)
@@ -298,9 +298,9 @@ def _add(known: dict[Any, Any], place: Any, said: Score | Verdict, where: str) -
 
 def _nothing(file: _File) -> str:
     """The sentence for a file that says nothing of the items."""
-    first = f"no row of {file.path} belongs to an item of the benchmark: check -b and --data"
+    first = f"no row of {file.path} belongs to an item of the benchmark: check `benchmark` and `data`"
     known = " or ".join(f"-b {name}" for name in file.form.states)
-    return first + (f", or give {known} with --items-from-scores to take the items from the file" if known else "")
+    return first + (f", or give {known} with `items_from_scores` to take the items from the file" if known else "")
 
 
 def _covered(planned: Plan, benchmark: Benchmark, found: _Found) -> Plan:

@@ -54,7 +54,7 @@ class Comparator:
 
         self.protocol = pairwise_protocol(options.against)
         if options.on_overlength == "truncate-left":
-            raise ModelError("truncate-left would cut the first of two answers: choose --on-overlength skip")
+            raise ModelError("truncate-left would cut the first of two answers: choose `on_overlength` skip")
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
         self.name = name or checkpoint.name
         self.engine = make_engine(checkpoint, options, head=options.head)
@@ -68,7 +68,7 @@ class Comparator:
         self._labels: Labels | None = None
         if tokens is not None:
             if len(tokens) != 2:
-                raise ModelError(f"--head {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
+                raise ModelError(f"`head` {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
             network.language_model = True
             network.require_language_model(encoder=True)
             self._logits = FirstLogits(tokens) if network.config.is_encoder_decoder else LastLogits(tokens)
@@ -76,12 +76,12 @@ class Comparator:
         else:
             refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
         if tokens is None and options.comparison is None:
-            raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with --comparison FILE")
+            raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with `comparison` FILE")
         self._comparison = ComparisonPrompt(renderer, options.comparison or "letters", chat=tokens is not None)
-        given = {"--chat-template": options.chat_template, "--template-kwargs": options.template_kwargs}
+        given = {"`chat_template`": options.chat_template, "`template_kwargs`": options.template_kwargs}
         if not self._comparison.chat and (useless := [option for option, value in given.items() if value]):
             raise ModelError(
-                f"{self.name} gets two answers as --comparison lays them out, and no chat: "
+                f"{self.name} gets two answers as `comparison` lays them out, and no chat: "
                 f"leave {' and '.join(useless)} out"
             )
         self.texts = Preparation(self.name, renderer, self.engine, options, self._render)

@@ -101,7 +101,7 @@ class Implicit:
                 f"there is no boundary {options.boundary!r}: choose one of {', '.join(get_args(Boundary))}"
             )
         if not 0 < options.beta <= MOST_BETA:
-            raise ModelError(f"--beta must be a number above 0 and at most {MOST_BETA:g}, not {options.beta}")
+            raise ModelError(f"`beta` must be a number above 0 and at most {MOST_BETA:g}, not {options.beta}")
         checkpoint = find(spec, options)
         self.name = name or checkpoint.name
         self._options = options
@@ -110,12 +110,12 @@ class Implicit:
         renderer, tokenizer = make_renderer(checkpoint, options, options.boundary)  # type: ignore[arg-type]
         self._reference: _Reference | None = None
         if options.ref_model is None and options.ref_revision is not None:
-            raise ModelError("--ref-revision is of a reference: give --ref-model too, or leave it out")
+            raise ModelError("`ref_revision` is of a reference: give `ref_model` too, or leave it out")
         if options.ref_model is not None:
             self._reference = _Reference.of(options.ref_model, options)
             if self._reference.fingerprint == checkpoint.fingerprint:
                 raise ModelError(
-                    f"{spec} is its own reference, so that all rewards would be 0: give another --ref-model"
+                    f"{spec} is its own reference, so that all rewards would be 0: give another `ref_model`"
                 )
             self._reference.engine.network.require_language_model()
             self._reference.check_tokenizer(renderer.tokenizer, options.trust_remote_code)
@@ -123,10 +123,10 @@ class Implicit:
             self._reference = _Reference.below(checkpoint, self.engine, options)
         if self._reference is None and options.beta != 1:
             raise ModelError(
-                "--beta multiplies log-ratios, and there is no reference: give --ref-model, or leave it out"
+                "`beta` multiplies log-ratios, and there is no reference: give `ref_model`, or leave it out"
             )
         if options.sequential and (self._reference is None or self._reference.shares_weights):
-            raise ModelError("--sequential is for two models, and there is one: leave it out")
+            raise ModelError("`sequential` is for two models, and there is one: leave it out")
         others = [] if self._reference is None else [self._reference.engine]
         self.texts = Preparation(self.name, renderer, self.engine, options, others=others)
         self._identity = {
@@ -268,7 +268,7 @@ class _Reference:
         if not same or own.convert_tokens_to_ids(policy.convert_ids_to_tokens(laid_out)) != laid_out:
             raise ModelError(
                 f"the reference {checkpoint.source} has another tokenizer than the policy, so that their "
-                "probabilities are of different tokens: give the model that the policy was trained from as --ref-model"
+                "probabilities are of different tokens: give the model that the policy was trained from as `ref_model`"
             )
 
     def facts(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Plugin:
                 "second, which returns the probability that the first answer is better"
             )
         if options.against != "all" and not compares:
-            raise ModelError(f"{target} scores answers and compares none: leave --against out")
+            raise ModelError(f"{target} scores answers and compares none: leave `against` out")
         self.protocol = pairwise_protocol(options.against) if compares else POINTWISE.name
 
     def _find_sources(self) -> tuple[Sources, ...]:
@@ -109,7 +109,7 @@ class Plugin:
         except Exception as error:  # The user's own code may raise anything.
             reason = one_line(error)
             raise ModelError(
-                f"{self._target} cannot be made with {self._kwargs} ({reason}): check --model-kwargs"
+                f"{self._target} cannot be made with {self._kwargs} ({reason}): check `model_kwargs`"
             ) from error
         found: Score = made.compare if self._compares else made.score
         return found

@@ -62,7 +62,7 @@ def shared_evidence(
             fewest = min(zip(evidence, runs, strict=True), key=lambda one: np.isfinite(one[0].scores).sum())[1]
             raise RunError(
                 f"there is no item that all models scored ({fewest.folder} has the fewest scores): leave that run out, "
-                f"or choose another --rule than {rule.name}"
+                f"or choose another `rule` than {rule.name}"
             )
         if not (known == shared).all():
             notes.append(f"{(shared & ~known).sum()} items that a model has no score for are left out for all")

@@ -173,7 +173,7 @@ def compare_runs(
     """
     check_rule(rule)
     if metric is None and scope != "all":
-        raise RunError(f"--scope {scope} says what --metric is measured on: give both, such as --metric average")
+        raise RunError(f"`scope` {scope} says what `metric` is measured on: give both, such as `metric` average")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
         raise RunError(f"there is no ensemble {unknown[0]!r}: choose one of {', '.join(RULES)}")
     by_benchmark = _by_benchmark(paths)
@@ -341,7 +341,7 @@ def _headline(benchmark: str, shown: Sequence[Measure], settings: _Settings) -> 
     wanted = settings.metric, settings.scope
     if wanted not in shown:
         there = ", ".join(" ".join(measure) for measure in shown)
-        message = f"{benchmark} has no {settings.metric} on {settings.scope}: choose --metric and --scope among {there}"
+        message = f"{benchmark} has no {settings.metric} on {settings.scope}: choose `metric` and `scope` among {there}"
         raise _NumberError(benchmark, message)
     return wanted
 

@@ -185,7 +185,7 @@ def _benchmark(folder: Path, manifest: Mapping[str, Any], benchmark: str | None)
     if is_file_spec(made["spec"]) and benchmark is None:
         raise RunError(
             f"{folder} was made with the benchmark {made['spec']}: if you trust that file, "
-            f"give --benchmark {made['spec']}"
+            f"give `benchmark` {made['spec']}"
         )
     try:
         return load_benchmark(benchmark or made["spec"], made["data"], **made.get("options", {}))

@@ -165,7 +165,7 @@ class HFEngine:
         if float((states[0] - states[1]).abs().max()) > floor * max(1.0, float(states.abs().max())):
             raise ModelError(
                 f"{self.network.checkpoint.source} sees tokens that come later, so that the probabilities it gives "
-                "mean nothing: give a causal language model (some need --model-kwargs is_decoder=true)"
+                "mean nothing: give a causal language model (some need `model_kwargs` is_decoder=true)"
             )
         self._causal = True
 
@@ -342,10 +342,10 @@ class HFEngine:
         largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
         if largest >= known:
             over = self.network.checkpoint.adapter is not None
-            base = ", or the base that the adapter was trained on with --base-model" if over else ""
+            base = ", or the base that the adapter was trained on with `base_model`" if over else ""
             raise ModelError(
                 f"the tokenizer gives token {largest} where {self.network.checkpoint.source} knows {known} tokens: "
-                f"it is another model's; give the right one with --tokenizer{base}"
+                f"it is another model's; give the right one with `tokenizer`{base}"
             )
 
     def _smaller(self, size: int, what: str, error: BaseException) -> int:
@@ -366,7 +366,7 @@ class HFEngine:
     def _too_small(self, what: str, error: BaseException) -> ModelError:
         return ModelError(
             f"{self.network.device} has too little memory for {what} ({reason_of(error)}): "
-            "give a smaller --dtype, or --model-kwargs device_map=auto"
+            "give a smaller `dtype`, or `model_kwargs` device_map=auto"
         )
 
     def _failed(self, count: int, size: int, error: BaseException) -> ModelError:

@@ -96,7 +96,7 @@ class Network:
             # A head may be pickled beside weights that are not.
             self._load["use_safetensors"] = not any(path.suffix == ".bin" for path in checkpoint.weights()[:1])
         check_numbers(checkpoint.stated(), f"the config of {checkpoint.source}")
-        check_numbers(model_kwargs, "--model-kwargs")
+        check_numbers(model_kwargs, "`model_kwargs`")
         try:
             # What of model_kwargs the config knows changes it, such as max_position_embeddings; it ignores the rest.
             self.config = AutoConfig.from_pretrained(
@@ -311,9 +311,9 @@ class Network:
         if not wrong:
             return
         name, stored, built = (*wrong[0], None, None)[:3]
-        advice = "a reward model saved without its number of outputs needs --model-kwargs num_labels=1"
+        advice = "a reward model saved without its number of outputs needs `model_kwargs` num_labels=1"
         if "num_labels" in self._load:
-            advice = "leave num_labels out, and make one score of several outputs with --reduce"
+            advice = "leave num_labels out, and make one score of several outputs with `reduce`"
         shapes = f": {name} is {tuple(stored)} in the checkpoint and {tuple(built)} by the config" if built else ""
         raise ModelError(
             f"{self.checkpoint.source}: weights and config disagree in shape{shapes or f' ({name})'}"
@@ -321,7 +321,7 @@ class Network:
         )
 
     def _untrained(self, missing: Sequence[str]) -> ModelError:
-        wanted = "a sequence classifier (language models: --ref-model or --kind implicit; other heads: --head)"
+        wanted = "a sequence classifier (language models: `ref_model` or `kind` implicit; other heads: `head`)"
         if self.language_model:
             wanted = "a language model"
         return ModelError(
@@ -336,7 +336,7 @@ class Network:
         own = own_class(self.config, self.language_model)
         if own is None or self._load["trust_remote_code"]:
             return ""
-        return f"; its config names a class of its own ({own[1]}): read that code, and try --trust-remote-code"
+        return f"; its config names a class of its own ({own[1]}): read that code, and try `trust_remote_code`"
 
     def _note_unused(self, names: Iterable[str], head: str | None) -> None:
         # What another head replaces; an adapter brings its own.
@@ -359,10 +359,10 @@ class Network:
             except RuntimeError as error:
                 raise ModelError(
                     f"{self.checkpoint.source} cannot be put on {self._device} ({reason_of(error)}): choose another "
-                    "--device, a smaller --dtype, or --model-kwargs device_map=auto"
+                    "`device`, a smaller `dtype`, or `model_kwargs` device_map=auto"
                 ) from error
         if model.dtype == torch.bfloat16 and not self.multiplies_bfloat16:
-            logger.warning("this CPU computes bfloat16 in software: --dtype float32 is several times faster")
+            logger.warning("this CPU computes bfloat16 in software: `dtype` float32 is several times faster")
         return model
 
 
@@ -385,6 +385,6 @@ def _cannot_load(checkpoint: Checkpoint, error: BaseException, language_model: b
     text = str(error)
     where = checkpoint.source
     if "trust_remote_code" in text:
-        return ModelError(f"{where} comes with code of its own: read it, and if you trust it give --trust-remote-code")
+        return ModelError(f"{where} comes with code of its own: read it, and if you trust it give `trust_remote_code`")
     kind = "language model" if language_model else "sequence classifier"
     return ModelError(f"{where} cannot be loaded as a {kind} ({reason_of(error)}): check that it is one")

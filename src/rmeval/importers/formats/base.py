@@ -210,7 +210,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
     if len(scores) > 1 and reading.steps is None:
         raise DataError(
             f"{row.where}: these are scores of steps, {len(scores)} of one answer: choose how they become one with "
-            f"--steps {', '.join(STEPS)}"
+            f"`steps` {', '.join(STEPS)}"
         )
     reading.reduced |= len(scores) > 1
     values = [number(row, score) for score in scores]

@@ -75,7 +75,7 @@ _PERSON = "human_to_GPT-4"
 def _other_solutions(row: Row, item: Item, writers: Sequence[str]) -> DataError:
     """The error for solutions that are not those of the item with their problem; it says what was compared."""
     if len(item.responses) != len(writers):
-        hint = ": if they are of RewardBench's math-prm, give -b reward-bench" if len(writers) == 2 else ""
+        hint = ": if they are of RewardBench's math-prm, give `benchmark` reward-bench" if len(writers) == 2 else ""
         return DataError(
             f"{row.where}: {len(writers)} solutions where item {item.id}, which has the same problem, has "
             f"{len(item.responses)} answers{hint}"

@@ -255,7 +255,7 @@ def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
     if right == 0.5:
         reading.remark(
             "the file counts one half, as RewardBench's script does of a verdict that it cannot read; here there is "
-            "none (--rule half-failures@1 counts as the script does)"
+            "none (`rule` half-failures@1 counts as the script does)"
         )
     yield result_verdict(row, item, 0, math.nan if right == 0.5 else right, None)
 
@@ -287,7 +287,7 @@ def _rm_r1_right(row: Row, swapped: Any, reading: Reading) -> float:
     if value not in (0, 0.5, 1):
         raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a tie, not {quoted(value)}")
     if value == 0.5:
-        reading.remark("the file counts a tie one half (--rule shared-ties@1 counts it so, too)")
+        reading.remark("the file counts a tie one half (`rule` shared-ties@1 counts it so, too)")
         return 0.5
     if isinstance(text, str):
         letters = set(re.findall(r"\[\[([AB])\]\]", text))
