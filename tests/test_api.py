@@ -35,7 +35,7 @@ def test_named_templates_without_a_default_are_refused_by_every_kind(
 ) -> None:
     folder = named(tmp_path / "m", kind, rag=CHATML, plain=ENDS_IN_EOS)
     with pytest.raises(
-        ModelError, match=r"has chat templates called (rag, plain|plain, rag) and no default: .*--chat-template FILE"
+        ModelError, match=r"has chat templates called (rag, plain|plain, rag) and no default: .*`chat_template` FILE"
     ):
         rmeval.load_model(str(folder), **options)
 
@@ -67,7 +67,7 @@ def test_a_default_or_a_file_is_enough(tmp_path: Path) -> None:
 
 def test_a_template_that_is_no_jinja(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template="{% for m in messages %}{{ m }}"))
-    with pytest.raises(ModelError, match=r"is no Jinja template \(line 1: .*\): give another with --chat-template"):
+    with pytest.raises(ModelError, match=r"is no Jinja template \(line 1: .*\): give another with `chat_template`"):
         rmeval.load_model(str(folder))
 
 

@@ -13,7 +13,8 @@ from rmeval.benchmarks import load_benchmark
 from rmeval.importers.run import import_scores
 from rmeval.messages import shortened
 from rmeval.redaction import redacted, secret_in, secret_name
-from rmeval.report.tables import print_report
+from rmeval.report.run import run_view
+from rmeval.report.terminal import print_views
 from rmeval.results.result import open_run
 from tests.checkpoints import make_checkpoint
 from tests.command import process
@@ -166,7 +167,7 @@ def test_a_secret_that_is_cut_in_two() -> None:
 def test_tables_show_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / f"{TOKEN}.jsonl"
     file.write_text(json.dumps({"prompt": "q", "chosen": "ab", "rejected": "c", "subset": f"of {TOKEN}"}))
-    print_report(rmeval.evaluate("baseline:longest", "pairs", data=str(file), out=str(tmp_path / "runs")))
+    print_views([run_view(rmeval.evaluate("baseline:longest", "pairs", str(file), out=str(tmp_path / "runs")))])
     shown = capsys.readouterr().out
     assert TOKEN not in shown and "of [redacted]" in shown
 

@@ -70,7 +70,7 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
             "is not on the hub, or is private: check the spelling (a local folder needs its path, as in ./name), "
             f"or {_LOGIN}",
         ),
-        (errors.RevisionNotFoundError, f"has no revision {revision}: check --revision"),
+        (errors.RevisionNotFoundError, f"has no revision {revision}: check `revision`"),
         (
             errors.LocalEntryNotFoundError,
             "is not in the local cache and the hub cannot be reached: check the connection and HF_HUB_OFFLINE, "

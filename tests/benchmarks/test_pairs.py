@@ -128,7 +128,7 @@ def test_columns_that_are_not_there_or_twice(tmp_path: Path, columns: dict[str, 
 
 
 def test_a_split_of_a_local_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--split and --config are for data on the hub"):
+    with pytest.raises(DataError, match="`split` and `config` are for data on the hub"):
         load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "b"}], split="test")
 
 

@@ -105,7 +105,7 @@ def test_a_prompt_that_contradicts_the_messages(tmp_path: Path) -> None:
     "column", ["input", "context", "instruction", "documents", "images", "functions", "system_prompt"]
 )
 def test_columns_that_may_hold_input_are_not_passed_over(tmp_path: Path, column: str) -> None:
-    with pytest.raises(DataError, match=rf"line 2: the column '{column}' would not reach.*--ignore-keys {column}"):
+    with pytest.raises(DataError, match=rf"line 2: the column '{column}' would not reach.*`ignore_keys` {column}"):
         load(tmp_path, [PAIR, PAIR | {column: "something else"}])
     values: tuple[Any, ...] = ("", None, [], "why")
     for value in values:  # Nothing, or what the prompt says already.
@@ -226,7 +226,7 @@ def test_options_of_the_wrong_kind(tmp_path: Path, option: str, value: Any) -> N
 def test_roles_of_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     turns = [{"role": "human", "content": "why"}, {"role": "gpt", "content": "so"}]
     row = {"chosen": turns, "rejected": [turns[0], {"role": "gpt", "content": "no"}]}
-    with pytest.raises(DataError, match="the role 'human': give --roles human=user"):
+    with pytest.raises(DataError, match="the role 'human': give `roles` human=user"):
         load(tmp_path, [row])
     asked = ("run", "baseline:longest", "-b", "pairs", "--data", tmp_path / "p.jsonl", "-o", tmp_path / "runs")
     done = command(capsys, *asked, "--roles", "human=user,gpt=assistant")

@@ -286,7 +286,7 @@ def test_a_false_equation_is_refused() -> None:
 
 def test_a_set_that_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rmeval.benchmarks.synthetic.TRIES", 1)
-    with pytest.raises(DataError, match="give a smaller --size"):
+    with pytest.raises(DataError, match="give a smaller `size`"):
         RMBenchSynthetic(seed=0, size=80).load()
 
 

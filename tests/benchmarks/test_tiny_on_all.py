@@ -11,7 +11,8 @@ import pytest
 
 import rmeval
 from rmeval.benchmarks import BUILTIN
-from rmeval.report.tables import measure_name, percent
+from rmeval.report.cells import percent
+from rmeval.report.run import measure_name
 from tests.benchmarks import (
     test_hhh_alignment,
     test_judgebench,

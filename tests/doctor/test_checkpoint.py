@@ -71,7 +71,7 @@ def test_scores_that_are_not_numbers(tmp_path: Path) -> None:
 def test_long_conversations_that_are_left_out_on_request(sound: Path) -> None:
     found = examined(sound, max_length=256, on_overlength="skip")
     assert found.healthy
-    assert "longer than the 256 tokens that it takes (--on-overlength skip)" in texts(found, "note")
+    assert "longer than the 256 tokens that it takes (`on_overlength` skip)" in texts(found, "note")
 
 
 def test_two_bos_and_a_text_that_ends_in_the_answer(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_overlength(checkpoint: Path, pairs_file: Path, tmp_path: Path, policy: 
 
 def test_overlength_stops_before_anything_is_scored(checkpoint: Path, pairs_file: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        ModelError, match=r"conversations are longer than the 40 tokens that tiny takes .*--on-overlength"
+        ModelError, match=r"conversations are longer than the 40 tokens that tiny takes .*`on_overlength`"
     ):
         rmeval.evaluate(str(checkpoint), "pairs", pairs_file, out=tmp_path / "runs", max_length=40)
     assert not list((tmp_path / "runs").rglob("*.jsonl"))
@@ -272,7 +272,7 @@ def truncated(folder: Path) -> None:
         (pickled, "has only pickled weights, which can run code"),
         (without_config, "has no config.json: it is no Hugging Face checkpoint"),
         (adapter_only, "has no adapter_model.safetensors: check that the adapter"),
-        (without_template, "has no chat template, so how to lay a conversation out is unknown.*--chat-template FILE"),
+        (without_template, "has no chat template, so how to lay a conversation out is unknown.*`chat_template` FILE"),
         (without_tokenizer, "the tokenizer of .* cannot be loaded"),
         (own_code, "comes with code of its own: read it"),
         (truncated, "cannot be read .*: download it again"),
@@ -312,7 +312,7 @@ def test_a_config_without_its_number_of_outputs(checkpoint: Path, tmp_path: Path
     config = json.loads((folder / "config.json").read_text())
     del config["id2label"], config["label2id"]
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelError, match="needs --model-kwargs num_labels=1"):
+    with pytest.raises(ModelError, match="needs `model_kwargs` num_labels=1"):
         rmeval.score(str(folder), CONVERSATIONS)
     found = rmeval.score(str(folder), CONVERSATIONS, model_kwargs={"num_labels": 1})
     assert found == pytest.approx(rmeval.score(str(checkpoint), CONVERSATIONS))

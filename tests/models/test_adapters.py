@@ -96,7 +96,7 @@ def test_single_tokens_without_their_embeddings(base: Path, tmp_path: Path) -> N
     adapter, _ = trained(
         base, tmp_path / "last", saving={"save_embedding_layers": False}, trainable_token_indices=[KNOWN + 2]
     )
-    with pytest.raises(ModelError, match=rf"was trained with {KNOWN + 3} tokens, .* knows {KNOWN}, .*--base-model"):
+    with pytest.raises(ModelError, match=rf"was trained with {KNOWN + 3} tokens, .* knows {KNOWN}, .*`base_model`"):
         rmeval.score(str(adapter), TALKS)
 
 
@@ -112,7 +112,7 @@ def test_single_tokens_that_are_no_ids(base: Path, tmp_path: Path) -> None:
 def test_added_tokens_of_which_nothing_was_saved(base: Path, tmp_path: Path) -> None:
     adapter, _ = trained(base, tmp_path, saving={"save_embedding_layers": False})
     with pytest.raises(
-        ModelError, match=rf"gives token 30\d where .* knows {KNOWN} tokens: .*--tokenizer, or .*--base-model"
+        ModelError, match=rf"gives token 30\d where .* knows {KNOWN} tokens: .*`tokenizer`, or .*`base_model`"
     ):
         rmeval.score(str(adapter), TALKS)
 
@@ -188,7 +188,7 @@ def test_a_head_of_another_name(base: Path, tmp_path: Path) -> None:
     head = load_file(beside / "value_head.safetensors")
     renamed = {name.replace("v_head.summary", "linear"): tensor for name, tensor in head.items()}
     save_file(renamed, beside / "value_head.safetensors")
-    with pytest.raises(ModelError, match=r"holds linear\.\w+, which is no head of a known name: .*--head"):
+    with pytest.raises(ModelError, match=r"holds linear\.\w+, which is no head of a known name: .*`head`"):
         rmeval.score(str(beside), TALKS)
     found = rmeval.score(str(beside), TALKS, head="linear")
     assert found == pytest.approx(rmeval.score(str(together), TALKS), abs=1e-6)

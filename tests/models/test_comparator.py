@@ -110,7 +110,7 @@ def test_a_classifier_of_two_answers(tmp_path: Path) -> None:
             expected.append(sigmoid(float(network.score(hidden))))
     model = load_model(str(folder), kind="comparator", comparison=str(template))
     assert values(model) == pytest.approx(expected, abs=1e-5)
-    with pytest.raises(ModelError, match="leave --chat-template out"):
+    with pytest.raises(ModelError, match="leave `chat_template` out"):
         load_model(str(folder), kind="comparator", comparison=str(template), chat_template=str(template))
 
 
@@ -312,7 +312,7 @@ def test_bad_settings(tmp_path: Path) -> None:
             load_model(folder, kind="comparator", comparison=str(wrong))
     with pytest.raises(ModelError, match="there is no comparison nowhere: choose one of letters"):
         load_model(folder, kind="comparator", comparison="nowhere")
-    with pytest.raises(ModelError, match="--against 'some' is unknown"):
+    with pytest.raises(ModelError, match="`against` 'some' is unknown"):
         load_model(folder, kind="comparator", against="some")
     with pytest.raises(ModelError, match="truncate-left would cut the first of two answers"):
         load_model(folder, kind="comparator", on_overlength="truncate-left")
@@ -333,6 +333,6 @@ def test_bad_settings(tmp_path: Path) -> None:
         load_model(classifier, kind="comparator", head="logit:A-B")
     with pytest.raises(ModelError, match="is no causal language model"):
         load_model(classifier, head="logit:A")
-    with pytest.raises(ModelError, match="a classifier has no use for --against"):
+    with pytest.raises(ModelError, match="a classifier has no use for `against`"):
         load_model(folder, against="chosen")
     assert all(one <= other for one, other in pairwise(PAIRWISE.pairs(FourOfThem().load()[0].comparisons)))

@@ -334,7 +334,7 @@ REFUSED: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("given", REFUSED, ids=str)
 def test_arguments_that_are_refused(folder: Path, given: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match=f"--model-kwargs {next(iter(given))}"):
+    with pytest.raises(ModelError, match=f"`model_kwargs` {next(iter(given))}"):
         load_model(str(folder), model_kwargs=given)
 
 

@@ -86,11 +86,11 @@ def test_published_layouts_score_as_written_out(
 
 def test_a_head_of_any_name_when_it_is_said(language_model: Path, tmp_path: Path) -> None:
     folder = with_head(language_model, tmp_path / "rm", "judge.final")
-    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*other heads: --head"):
+    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*other heads: `head`"):
         rmeval.score(str(folder), TALKS)
     found = rmeval.score(str(folder), TALKS, head="judge.final")
     assert found == pytest.approx(by_hand(folder, "judge.final")[:, 0], abs=1e-5)
-    with pytest.raises(ModelError, match=r"has no weights judge.weight: check --head"):
+    with pytest.raises(ModelError, match=r"has no weights judge.weight: check `head`"):
         rmeval.score(str(folder), TALKS, head="judge")
     with pytest.raises(ModelError, match=r"which is no linear layer on hidden states of 32"):
         rmeval.score(str(folder), TALKS, head="model.layers.0.mlp.down_proj")
@@ -120,7 +120,7 @@ def test_several_outputs_need_a_word(language_model: Path, tmp_path: Path) -> No
     folder = with_head(language_model, tmp_path / "rm", "v_head", outputs=3)
     raw = by_hand(folder, "v_head")
     with pytest.raises(
-        ModelError, match=r"rm gives 3 numbers for an answer where one is needed: give --reduce index:K"
+        ModelError, match=r"rm gives 3 numbers for an answer where one is needed: give `reduce` index:K"
     ):
         rmeval.score(str(folder), TALKS)
     ways = {
@@ -133,7 +133,7 @@ def test_several_outputs_need_a_word(language_model: Path, tmp_path: Path) -> No
     cost = rmeval.score(str(folder), TALKS, reduce="index:0", scale=-1.0, shift=0.5)
     assert cost == pytest.approx(0.5 - raw[:, 0], abs=1e-5)
     for wrong in ("difference", "index:3", "weights:1,2"):
-        with pytest.raises(ModelError, match=r"which --reduce .* does not fit"):
+        with pytest.raises(ModelError, match=r"which `reduce` .* does not fit"):
             rmeval.score(str(folder), TALKS, reduce=wrong)
 
 
@@ -151,7 +151,7 @@ def test_reductions_by_hand() -> None:
     assert Reduction(None).identity() == {}
     assert Reduction("mean", 2.0).identity() == {"reduce": "mean", "scale": 2.0}
     for wrong in ("index", "index:x", "weights:", "median", "mean:2"):
-        with pytest.raises(ModelError, match=r"--reduce|no way to reduce"):
+        with pytest.raises(ModelError, match=r"`reduce`|no way to reduce"):
             Reduction(wrong)
     with pytest.raises(ModelError, match="finite numbers, and the scale not 0"):
         Reduction(None, 0.0)
@@ -220,7 +220,7 @@ def test_heads_that_would_be_read_wrongly(language_model: Path, tmp_path: Path) 
     file = tmp_path / "appends.jinja"
     file.write_text(CHATML + tokenizer.convert_ids_to_tokens(7))
     assert np.isfinite(rmeval.score(str(appends), TALKS, chat_template=str(file))).all()
-    for head, sentence in (("logit:#-1", "'#' in --head is no id"), ("logit:#99999", "is no id of a token")):
+    for head, sentence in (("logit:#-1", "'#' in `head` is no id"), ("logit:#99999", "is no id of a token")):
         with pytest.raises(ModelError, match=sentence):
             load_model(str(language_model), head=head)
 
@@ -283,5 +283,5 @@ def test_a_head_of_whole_numbers_has_no_scale(language_model: Path, tmp_path: Pa
 
 def test_a_number_of_outputs_that_is_not_the_heads(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m", labels=5)
-    with pytest.raises(ModelError, match=r"score.weight is \(5, 32\) .* leave num_labels out, .* with --reduce"):
+    with pytest.raises(ModelError, match=r"score.weight is \(5, 32\) .* leave num_labels out, .* with `reduce`"):
         rmeval.score(str(folder), TALKS, model_kwargs={"num_labels": 1})

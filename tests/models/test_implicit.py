@@ -177,7 +177,7 @@ def test_an_adapters_base_is_its_reference(policy: Path, tmp_path: Path) -> None
         json.dumps(config | {"base_model_name_or_path": str(tmp_path / "moved")})
     )
     with pytest.raises(
-        ModelError, match=r"is an adapter of .*moved, which cannot be used .*: give its place with --base"
+        ModelError, match=r"is an adapter of .*moved, which cannot be used .*: give its place with `base`"
     ):
         load_model(str(tmp_path / "adapter"), kind="implicit")
     found = values(load_model(str(tmp_path / "adapter"), kind="implicit", base_model=str(policy)))
@@ -292,15 +292,15 @@ def test_bad_settings(policy: Path, reference: Path, checkpoint: Path, tmp_path:
         load_model(str(policy), ref_model=str(policy))
     with pytest.raises(ModelError, match="there is no boundary 'here': choose one of trl, reward-bench"):
         load_model(str(policy), ref_model=str(reference), boundary="here")
-    with pytest.raises(ModelError, match="--beta must be a number above 0"):
+    with pytest.raises(ModelError, match="`beta` must be a number above 0"):
         load_model(str(policy), ref_model=str(reference), beta=math.nan)
-    with pytest.raises(ModelError, match="a classifier has no use for --beta"):
+    with pytest.raises(ModelError, match="a classifier has no use for `beta`"):
         load_model(str(checkpoint), beta=0.1)
     with pytest.raises(ModelError, match="there is no kind of model 'dpo'"):
         load_model(str(policy), kind="dpo")
     with pytest.raises(ModelError, match="is a whole model, and has no base"):
         load_model(str(policy), kind="implicit", base_model=str(reference))
-    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*--ref-model or --kind implicit"):
+    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*`ref_model` or `kind` implicit"):
         list(load_model(str(policy)).observe(conversation_requests(TALKS)))
     words = make_tokenizer(eos_token="<|bos|>")
     words.add_tokens(["capital of France"])
@@ -419,7 +419,7 @@ def test_a_cache_that_cannot_be_used_stops_nothing(
 
 
 def test_options_that_would_do_nothing(policy: Path) -> None:
-    with pytest.raises(ModelError, match="--beta multiplies log-ratios, and there is no reference"):
+    with pytest.raises(ModelError, match="`beta` multiplies log-ratios, and there is no reference"):
         load_model(str(policy), kind="implicit", beta=0.5)
-    with pytest.raises(ModelError, match="--sequential is for two models"):
+    with pytest.raises(ModelError, match="`sequential` is for two models"):
         load_model(str(policy), kind="implicit", sequential=True)

@@ -127,7 +127,7 @@ def test_a_template_that_opens_a_thought_itself(tmp_path: Path) -> None:
     opens = CHATML.replace("assistant\n' }}{% endif %}", "assistant\n<think>\n' }}{% endif %}")
     folder = make_checkpoint(tmp_path / "m", "causal", tokenizer=make_tokenizer(chat_template=opens))
     with pytest.raises(
-        ModelError, match="give a --chat-template whose generation prompt ends behind the thinking, other"
+        ModelError, match="give a `chat_template` whose generation prompt ends behind the thinking, other"
     ):
         seen(load_model(str(folder), kind="comparator"))
 
@@ -138,7 +138,7 @@ def test_letters_with_a_space_are_named(tmp_path: Path) -> None:
     one, other = tokenizer.convert_tokens_to_ids([" A", " B"])
     with pytest.raises(ModelError) as stopped:
         seen(load_model(str(folder), kind="comparator", template_kwargs=QUIET))
-    way = f"--head logit:#{one}-#{other} (' A' and ' B' have "
+    way = f"`head` logit:#{one}-#{other} (' A' and ' B' have "
     assert way in str(stopped.value)
     assert "enable_thinking" not in str(stopped.value), "it is set already"
     found = seen(load_model(str(folder), kind="comparator", head=f"logit:#{one}-#{other}", template_kwargs=QUIET))
@@ -161,7 +161,7 @@ def test_two_logits_of_a_classifier_are_checked_and_one_is_not(tmp_path: Path) -
         rmeval.score(str(unsure), talks, head="logit:y-n")
     assert rmeval.score(str(unsure), talks, head="logit:y-n", min_label_mass=0) == pytest.approx([0.0] * 4, abs=1e-4)
     assert rmeval.score(str(unsure), talks, head="logit:y") == pytest.approx([0.0] * 4, abs=1e-4)
-    with pytest.raises(ModelError, match="not read by the logits of two tokens, has no use for --min-label-mass"):
+    with pytest.raises(ModelError, match="not read by the logits of two tokens, has no use for `min_label_mass`"):
         load_model(str(unsure), head="logit:y", min_label_mass=0.2)
 
 
@@ -210,7 +210,7 @@ def test_an_encoder_decoder(tmp_path: Path) -> None:
     found = seen(load_model(str(tmp_path), min_label_mass=0, **options))
     assert [one.values["label_mass"] for one in found] == pytest.approx(expected, rel=1e-4)
     assert max(expected) < 0.5
-    with pytest.raises(ModelError, match="--min-label-mass 0 to go on"):
+    with pytest.raises(ModelError, match="`min_label_mass` 0 to go on"):
         seen(load_model(str(tmp_path), **options))
 
 
@@ -219,9 +219,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
     for wrong in (-0.1, 1.5, math.nan):
         with pytest.raises(ModelError, match="a part of a probability, from 0 to 1"):
             load_model(str(folder), min_label_mass=wrong)
-    with pytest.raises(ModelError, match="has no use for --min-label-mass"):
+    with pytest.raises(ModelError, match="has no use for `min_label_mass`"):
         load_model(str(folder), min_label_mass=0)
-    with pytest.raises(ModelError, match="baseline:longest has no use for --min-label-mass"):
+    with pytest.raises(ModelError, match="baseline:longest has no use for `min_label_mass`"):
         load_model("baseline:longest", min_label_mass=0)
 
 

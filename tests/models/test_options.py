@@ -18,7 +18,7 @@ from tests.checkpoints import make_checkpoint
 @pytest.mark.parametrize("value", [10**30, -(10**30), 0, -1])
 @pytest.mark.parametrize("option", ["batch_size", "max_length"])
 def test_sizes(option: str, value: Any) -> None:
-    with pytest.raises(ModelError, match=f"--{option.replace('_', '-')} is a whole number from 1 to 1000000000"):
+    with pytest.raises(ModelError, match=f"`{option}` is a whole number from 1 to 1000000000"):
         load_model("baseline:longest", ModelOptions(**{option: value}))
 
 
@@ -39,7 +39,7 @@ def test_arguments_that_json_cannot_hold(option: str, given: Any) -> None:
 def test_integers_beyond_those_of_c(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m")
     for name in ("num_labels", "max_position_embeddings", "hidden_size", "vocab_size"):
-        with pytest.raises(ModelError, match=f"--model-kwargs has {name}=1000"):
+        with pytest.raises(ModelError, match=f"`model_kwargs` has {name}=1000"):
             load_model(str(folder), model_kwargs={name: 10**30})
     config = json.loads((folder / "config.json").read_text())
     for name, value in (("num_labels", 10**7), ("text_config", {"num_labels": 10**30})):

@@ -156,7 +156,7 @@ def test_several_heads(folder: Path) -> None:
     """Which of them makes the score is not to be guessed."""
     expected = rmeval.score(str(folder), TALKS)
     head(folder, "v_head.summary")
-    with pytest.raises(ModelError, match=r"several heads \(v_head.summary, score\): give one of them with --head"):
+    with pytest.raises(ModelError, match=r"several heads \(v_head.summary, score\): give one of them with `head`"):
         rmeval.score(str(folder), TALKS)
     assert rmeval.score(str(folder), TALKS, head="score") == pytest.approx(list(expected), abs=1e-5)
     other = rmeval.score(str(folder), TALKS, head="v_head.summary")

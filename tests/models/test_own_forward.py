@@ -550,7 +550,7 @@ def test_code_that_is_passed_over_is_reported(plain: Path, tmp_path: Path, caplo
 
 def test_weights_that_only_the_class_of_its_own_has_a_place_for(plain: Path, tmp_path: Path) -> None:
     folder, _ = with_class(plain, tmp_path / "m", "OldLDL", stated="Qwen3ForSequenceClassification")
-    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*\.OldLDL\): .*--trust-remote-code"):
+    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*\.OldLDL\): .*`trust_remote_code`"):
         rmeval.score(str(folder), TALKS)
 
 

@@ -110,7 +110,7 @@ def test_not_a_number_is_no_score(scorer: Path) -> None:
         ("scorer.py:Other", {}, "defines no Other"),
         ("other.py:Mine", {}, "there is no file"),
         ("scorer.py:Mine", {"model_kwargs": {"power": 2}}, "cannot be made with"),
-        ("scorer.py:Mine", {"max_length": 5}, "has no use for --max-length"),
+        ("scorer.py:Mine", {"max_length": 5}, "has no use for `max_length`"),
         ("scorer.py:Dict", {}, r"score\(\) returned a dict"),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_scorer_that_leaves_has_failed(scorer: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"dtype": "float32"}, {"device": "tpu"}, {"model_kwargs": {"a": 1}}])
 def test_options_that_would_be_ignored_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="baseline:longest has no use for --"):
+    with pytest.raises(ModelError, match="baseline:longest has no use for `"):
         rmeval.load_model("baseline:longest", **options)
     with pytest.raises(ModelError, match="the model is loaded already"):
         rmeval.score(rmeval.load_model("baseline:longest"), CONVERSATIONS, **options)

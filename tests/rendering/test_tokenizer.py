@@ -209,7 +209,7 @@ def test_the_known_wrong_regex_is_reported(tmp_path: Path, caplog: pytest.LogCap
     made.save_pretrained(folder)
     (folder / "config.json").write_text(json.dumps({"model_type": "mistral", "transformers_version": "4.50.0"}))
     load_tokenizer(str(folder), None, False, {})
-    assert "give --tokenizer-kwargs fix_mistral_regex=true" in caplog.text
+    assert "give `tokenizer_kwargs` fix_mistral_regex=true" in caplog.text
     caplog.clear()
     _, found = load_tokenizer(str(folder), None, False, {"fix_mistral_regex": True})
     assert "fix_mistral_regex=true" not in caplog.text

@@ -110,13 +110,13 @@ def test_a_template_without_variables_is_named(tmp_path: Path) -> None:
 
 def test_models_without_a_chat_template_refuse_them(tmp_path: Path) -> None:
     given = {"enable_thinking": False}
-    with pytest.raises(ModelError, match="baseline:longest has no use for --template-kwargs"):
+    with pytest.raises(ModelError, match="baseline:longest has no use for `template_kwargs`"):
         load_model("baseline:longest", template_kwargs=given)
     bare = make_checkpoint(tmp_path / "bare", "causal", tokenizer=make_tokenizer(chat_template=None))
     (bare / "chat_template.jinja").unlink(missing_ok=True)
-    with pytest.raises(ModelError, match="no chat template that could use enable_thinking: leave --template-kwargs"):
+    with pytest.raises(ModelError, match="no chat template that could use enable_thinking: leave `template_kwargs`"):
         load_model(str(bare), kind="comparator", template_kwargs=given)
-    with pytest.raises(ModelError, match="no chat: leave --template-kwargs out"):
+    with pytest.raises(ModelError, match="no chat: leave `template_kwargs` out"):
         load_model(
             str(thinking(tmp_path / "lm", "causal")), kind="comparator", comparison="steamshp", template_kwargs=given
         )

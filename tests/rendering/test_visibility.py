@@ -164,7 +164,7 @@ def test_the_first_and_the_last_of_several_calls_and_tools(tmp_path: Path, shown
 
 
 def test_the_option_for_a_role_with_spaces_can_be_copied(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"--allow-dropped-roles 'the user'$"):
+    with pytest.raises(ModelError, match=r"`allow_dropped_roles` 'the user'$"):
         score(tmp_path / "m", USER_AND_ASSISTANT, {"role": "the user", "content": "why"}, *say("user: and"))
 
 

@@ -11,8 +11,9 @@ import pytest
 
 import rmeval
 from rmeval.importers.run import import_scores
-from rmeval.report.figures import draw_analysis, draw_compared
-from rmeval.report.paper import label
+from rmeval.report.figures.analysis import draw_analysis
+from rmeval.report.figures.comparison import draw_compared
+from rmeval.report.figures.style import label
 from tests.samples import pair_rows
 
 FORMULAS = ["$\\frac{1}{$", "$$", "$\\mathrm{x", "a^b_{c", "back\\slash 5%", "_hidden"]

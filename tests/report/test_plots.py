@@ -8,7 +8,7 @@ import pytest
 
 import rmeval
 from rmeval.errors import RunError
-from rmeval.report.plots import draw_matrix
+from rmeval.report.figures.matrix import draw_matrix
 from tests.command import command
 
 MAGIC = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rmeval
-from rmeval.report.tables import percent
+from rmeval.report.cells import percent
 from tests.benchmarks.test_ppe_preference import many, written
 from tests.command import command
 from tests.samples import rm_bench_rows
@@ -48,9 +48,9 @@ def test_names_have_room(columns: int) -> None:
     """Numbers are never broken; in a narrow terminal they stand one space apart."""
     from rich.console import Console
 
-    from rmeval.report.tables import new_table
+    from rmeval.report.terminal import new_grid
 
-    table = new_table("", "accuracy", "items", "ties", "failed", "random", "longest", "shortest", "markdown")
+    table = new_grid("", "accuracy", "items", "ties", "failed", "random", "longest", "shortest", "markdown")
     table.add_row("Professional Content Generation", "45.7 37.3-54.4", "164", "-", "9", "31.2", "48.8", "14.6", "57.1")
     console = Console(width=columns, record=True, file=io.StringIO())
     console.print(table, crop=False)

@@ -9,7 +9,8 @@ import pytest
 
 import rmeval
 from rmeval.errors import RunError
-from rmeval.report.figures import draw_analysis, draw_compared
+from rmeval.report.figures.analysis import draw_analysis
+from rmeval.report.figures.comparison import draw_compared
 from tests.command import command
 from tests.results.test_compare import pairs_file
 

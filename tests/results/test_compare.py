@@ -99,7 +99,7 @@ def test_only_items_that_all_runs_have_are_compared(tmp_path: Path) -> None:
     (longest,) = (entry for entry in found.entries if entry.name == "baseline:longest")
     assert longest.records["accuracy", "all"] == whole.record("accuracy")
     one = found.difference("baseline:longest", "baseline:shortest")
-    assert one.only_first + one.only_second + longest.records["accuracy", "all"].ties == 25
+    assert sum(one.discordant) + longest.records["accuracy", "all"].ties == 25
     rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 90, 0, 70), out=tmp_path / "runs")
     with pytest.raises(RunError, match="have no item in common: run the models on the same data"):
         rmeval.compare([tmp_path / "runs"])
@@ -121,7 +121,7 @@ def test_items_are_found_by_text_where_their_ids_are_numbers_of_rows(tmp_path: P
     (found,) = rmeval.compare([first.path, second.path])
     assert found.n_items == 38
     (one,) = found.differences[found.headline]
-    assert (one.value, one.only_first, one.only_second) == (0.0, 0, 0)
+    assert (one.value, one.discordant) == (0.0, (0, 0))
 
 
 def test_what_is_too_little_is_said(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_items_without_a_score_are_left_out_for_all_where_the_policy_excludes_th
     rmeval.evaluate(f"{file}:Some", "pairs", data, out=tmp_path / "runs")
     rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs")
     (official,) = rmeval.compare([tmp_path / "runs"])
-    assert official.difference("baseline:longest", "Some").only_first > 0
+    assert official.difference("baseline:longest", "Some").discordant[0] > 0
     (half,) = rmeval.compare([tmp_path / "runs"], rule="half-ties@1")
     assert half.n_items == 29
     assert half.notes == ("excluded for all models because a model has no score: 11 items",)
@@ -281,7 +281,7 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], rule="x")
     with pytest.raises(RunError, match="'best' is not an ensemble: choose one of mean"):
         rmeval.compare([runs], ensembles=["best"])
-    with pytest.raises(RunError, match=r"has no hard on moon: choose --metric and --scope among .*hard chat"):
+    with pytest.raises(RunError, match=r"has no hard on moon: choose `metric` and `scope` among .*hard chat"):
         rmeval.compare([runs], metric="hard", scope="moon")
     with pytest.raises(RunError, match="--scope chat needs --metric"):
         rmeval.compare([runs], scope="chat")
@@ -326,13 +326,14 @@ def test_the_command(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_in_a_narrow_terminal_names_are_broken_but_no_number(runs: Path) -> None:
     from rich.console import Console
 
-    from rmeval.report.comparisons import comparison_report
+    from rmeval.report.comparison import comparison_view
+    from rmeval.report.terminal import rendered
 
     (found,) = rmeval.compare([runs], ensembles=["majority"])
     shown = {}
     for width in (40, 160):
         console = Console(width=width, file=io.StringIO(), record=True)
-        console.print(comparison_report(found), crop=False)
+        console.print(rendered(comparison_view(found)), crop=False)
         shown[width] = set(re.findall(r"[-+]?\d+\.\d+(?: to [-+]?\d+\.\d+)?", console.export_text()))
     assert shown[40] == shown[160]
     assert len(shown[40]) > 20
@@ -358,7 +359,7 @@ def test_numbers_that_are_no_shares_of_contests_are_not_compared(keep: bool, tmp
     file.write_text(OWN.replace("KEEP", str(keep)))
     for name in ("longest", "shortest"):
         rmeval.evaluate(f"baseline:{name}", f"{file}:Own", pairs_file(tmp_path, 40), out=tmp_path / "runs")
-    with pytest.raises(RunError, match="if you trust that file, give --benchmark"):
+    with pytest.raises(RunError, match="if you trust that file, give `benchmark`"):
         rmeval.compare([tmp_path / "runs"])
     if keep:
         (found,) = rmeval.compare([tmp_path / "runs"], benchmark=f"{file}:Own")

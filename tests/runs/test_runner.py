@@ -230,7 +230,7 @@ def test_code_that_a_run_folder_names_is_not_run_unasked(pairs_file: Path, tmp_p
     result = rmeval.evaluate("baseline:longest", spec, pairs_file, out=tmp_path / "runs")
     (result.path / "metrics.json").unlink()
     (tmp_path / "mine.py").write_text("raise SystemExit('it ran')")
-    with pytest.raises(RunError, match=r"if you trust that file, give --benchmark"):
+    with pytest.raises(RunError, match=r"if you trust that file, give `benchmark`"):
         open_run(result.path)
     assert open_run(result.path, benchmark="pairs").records == result.records
 

@@ -56,9 +56,9 @@ def test_what_is_judged_together_stays_together() -> None:
     ("selection", "sentence"),
     [
         (Selection(("math",)), "there is no subset 'math' here: choose from chat, safety-refuse"),
-        (Selection(limit=0), "--limit must be at least 1"),
-        (Selection(n_items=-1), "--n-items must be at least 1"),
-        (Selection(seed=-1), "--seed must be at least 0"),
+        (Selection(limit=0), "`limit` must be at least 1"),
+        (Selection(n_items=-1), "`n_items` must be at least 1"),
+        (Selection(seed=-1), "`seed` must be at least 0"),
     ],
 )
 def test_wrong_selections(selection: Selection, sentence: str) -> None:

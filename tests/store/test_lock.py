@@ -26,7 +26,7 @@ def test_a_living_process_holds_it(tmp_path: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         held(path, other.pid)
-        with pytest.raises(RunError, match=rf"is being written by process {other.pid} on .*--break-lock"), Lock(path):
+        with pytest.raises(RunError, match=rf"is being written by process {other.pid} on .*`break_lock`"), Lock(path):
             pass
         assert path.exists()
         with Lock(path, break_lock=True):
@@ -94,7 +94,7 @@ DEAD = 99_999_999
 def test_numbers_that_no_process_has(pid: object, tmp_path: Path) -> None:
     """Nothing is known of them, and no signal is sent."""
     planted(tmp_path / "lock", pid=pid)
-    with pytest.raises(RunError, match=r"is being written by process .*--break-lock"), Lock(tmp_path / "lock"):
+    with pytest.raises(RunError, match=r"is being written by process .*`break_lock`"), Lock(tmp_path / "lock"):
         pass
     with Lock(tmp_path / "lock", break_lock=True):
         pass

@@ -123,14 +123,14 @@ class Pairs(Benchmark):
 
     def _rows(self) -> Iterable[Row]:
         if self.data is None:
-            raise DataError("pairs needs data: give a file, a folder or a hub id with --data")
+            raise DataError("pairs needs data: give a file, a folder or a hub id with `data`")
         place = Path(self.data)
         if place.is_dir():
             return (row for path in find_files(place) for row in iterate_rows(path))
         if place.exists() or not is_hub_id(self.data) or place.name.endswith(SUFFIXES):
             if self.split or self.config:
                 raise DataError(
-                    f"--split and --config are for data on the hub, and {self.data} is a local file: leave them out"
+                    f"`split` and `config` are for data on the hub, and {self.data} is a local file: leave them out"
                 )
             return iterate_rows(place)
         return _hub_rows(self.data, self.config, self.split or "train")
@@ -280,5 +280,5 @@ def _hub_rows(name: str, config: str | None, split: str) -> Iterator[Row]:
             "local file"
         ) from error
     except ValueError as error:
-        raise DataError(f"the data set {name} cannot be read ({error}): check --split and --config") from error
+        raise DataError(f"the data set {name} cannot be read ({error}): check `split` and `config`") from error
     return (Row(dict(fields), f"{name} {split} row {number}") for number, fields in enumerate(table))

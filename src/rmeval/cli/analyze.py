@@ -9,6 +9,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
+from rmeval.cli.views import check_output, write_views
 
 __all__ = ["analyze_command"]
 
@@ -21,7 +22,9 @@ def analyze_command(
     protocol: o.OwnProtocol = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all numbers with all fields as JSON.")] = False,
+    form: o.ReportFormat = o.Format.table,
+    out: o.ReportFile = None,
 ) -> None:
     """Show what a model goes by: length, formatting, refusals, calibration. Needs no model and no torch.
 
@@ -33,13 +36,13 @@ def analyze_command(
     show_warnings()
     found = analyze_run(run, rule=rule, variant=variant, benchmark=benchmark, protocol=protocol)
     if plots is not None:
-        from rmeval.report.figures import draw_analysis
+        from rmeval.report.figures.analysis import draw_analysis
 
         for path in draw_analysis(found, plots, "dark" if dark else "light"):
             echo(f"drawn: {path}", err=True)
     if as_json:
         echo_json(found.to_dict(), indent=1)
         return
-    from rmeval.report.analyses import print_analysis
+    from rmeval.report.analysis import analysis_view
 
-    print_analysis(found)
+    write_views([analysis_view(found)], form, out)

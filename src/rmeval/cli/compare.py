@@ -9,6 +9,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
+from rmeval.cli.views import check_output, write_views
 
 __all__ = ["compare_command"]
 
@@ -30,6 +31,8 @@ def compare_command(
     plots: o.Plots = None,
     dark: o.Dark = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    form: o.ReportFormat = o.Format.table,
+    out: o.ReportFile = None,
 ) -> None:
     """Compare models on the items that all of their runs hold. Needs no model and no torch.
 
@@ -39,6 +42,7 @@ def compare_command(
     from rmeval.results.compare import compare_runs
 
     show_warnings()
+    check_output(form, out, as_json)
     found = compare_runs(
         runs,
         rule=rule,
@@ -50,16 +54,13 @@ def compare_command(
         protocol=protocol,
     )
     if plots is not None:
-        from rmeval.report.figures import draw_compared
+        from rmeval.report.figures.comparison import draw_compared
 
         for path in draw_compared(found, plots, "dark" if dark else "light"):
             echo(f"drawn: {path}", err=True)
     if as_json:
         echo_json([one.to_dict() for one in found], indent=1)
         return
-    from rmeval.report.comparisons import print_comparison
+    from rmeval.report.comparison import comparison_view
 
-    for place, one in enumerate(found):
-        if place:
-            echo()
-        print_comparison(one)
+    write_views([comparison_view(one) for one in found], form, out)

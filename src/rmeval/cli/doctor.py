@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.flags import with_options
 from rmeval.cli.output import echo_json
 from rmeval.cli.progress import progress_bar
 from rmeval.cli.values import words
@@ -44,7 +45,7 @@ def doctor_command(
     from rmeval.doctor.checkpoint import examine
     from rmeval.models import ModelOptions
     from rmeval.redaction import redacted
-    from rmeval.report.tables import print_examination
+    from rmeval.report.examination import print_examination
     from rmeval.runs.plan import plan
 
     show_warnings()
@@ -53,7 +54,9 @@ def doctor_command(
     with progress_bar(f"{chosen.card.id}  {model}") as progress:
         found = examine(model, ModelOptions(**options), items, words(dtypes, "--dtypes"), progress)
     # What other packages say of their errors may hold an address with a password in it; conversations stay as they are.
-    found.findings = [replace(one, text=redacted(one.text)) for one in found.findings]
+    found.findings = [
+        replace(one, text=with_options(redacted(one.text)), advice=with_options(one.advice)) for one in found.findings
+    ]
     if as_json:
         echo_json(asdict(found), indent=1)
     else:

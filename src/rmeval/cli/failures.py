@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from rmeval.cli.flags import with_options
 from rmeval.errors import RmevalError
 
 __all__ = ["sentence_of"]
@@ -21,7 +22,7 @@ _MEMORY_SAID = ("allocate memory", "not enough memory", "failed to map segment",
 def sentence_of(error: BaseException) -> str | None:
     """What a user reads of an error; nothing of one that only a change of rmeval's code would avoid."""
     if isinstance(error, RmevalError):
-        return str(error)
+        return with_options(str(error))
     if isinstance(error, MemoryError) or any(said in str(error) for said in _MEMORY_SAID):
         return _MEMORY
     if isinstance(error, RecursionError):

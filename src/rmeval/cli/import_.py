@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.views import write_views
 
 __all__ = ["import_command"]
 
@@ -52,7 +53,7 @@ def import_command(
     """
     from rmeval.cli.logs import show_warnings
     from rmeval.importers.run import import_scores
-    from rmeval.report.tables import print_report
+    from rmeval.report.run import run_view
 
     show_warnings()
     found = wanted.one(benchmark, data)
@@ -68,4 +69,4 @@ def import_command(
         steps=steps,
         items_from_scores=items_from_scores,
     )
-    print_report(result)
+    write_views([run_view(result)])

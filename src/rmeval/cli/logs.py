@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from rmeval.cli.flags import with_options
 from rmeval.cli.output import echo
 
 __all__ = ["show_warnings"]
@@ -14,7 +15,7 @@ class _StandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes one line."""
-        echo(self.format(record), err=True)
+        echo(with_options(self.format(record)), err=True)
 
 
 def show_warnings() -> None:

@@ -30,6 +30,16 @@ def _option(panel: str) -> Callable[..., Any]:
     return option
 
 
+class Format(StrEnum):
+    """How tables are written."""
+
+    table = "table"
+    md = "md"
+    latex = "latex"
+    csv = "csv"
+    json = "json"
+
+
 _model, _data, _which = _option(MODEL), _option(DATA), _option(WHICH)
 
 

@@ -51,12 +51,16 @@ def echo_json(value: Any, indent: int | None = None) -> None:
         value: What to print.
         indent: As `json.dumps` takes it.
     """
+    _write(sys.stdout, json_text(value, indent, plain=not (sys.stdout.encoding or "").lower().startswith("utf")))
+
+
+def json_text(value: Any, indent: int | None = None, plain: bool = False) -> str:
+    """JSON in the letters of the text, and as escapes what would act on a terminal; or all as escapes if `plain`."""
     # Where the encoding lacks letters, all of them are escaped: what the stream would write instead is no JSON.
-    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
     text = json.dumps(value, indent=indent, ensure_ascii=plain)
     if visible(text, lines=True) != text:
         text = "".join(one if visible(one, lines=True) == one else json.dumps(one)[1:-1] for one in text)
-    _write(sys.stdout, f"{text}\n")
+    return f"{text}\n"
 
 
 def _plain(text: str) -> str:

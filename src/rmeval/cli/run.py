@@ -6,6 +6,7 @@ from typing import Any
 
 from rmeval.cli import options as o
 from rmeval.cli.progress import progress_bar
+from rmeval.cli.views import write_views
 
 __all__ = ["run_command"]
 
@@ -38,7 +39,9 @@ def run_command(
     from rmeval.api import load_model
     from rmeval.benchmarks.locate import refuse_unfetched
     from rmeval.cli.logs import show_warnings
-    from rmeval.report.tables import print_lines, print_report
+    from rmeval.report.ranking import brief_view, combined_views
+    from rmeval.report.run import run_view
+    from rmeval.report.terminal import print_briefly
     from rmeval.runs.plan import plan
     from rmeval.runs.runner import run
 
@@ -55,7 +58,7 @@ def run_command(
     for planned in plans:
         with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
             result = run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
-        print_report(result)
+        write_views([run_view(result)])
         results.append(result)
     if len(results) > 1:
-        print_lines(results)
+        print_briefly([*map(brief_view, results), *combined_views(results)], "in short")

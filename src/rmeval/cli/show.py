@@ -10,15 +10,19 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
+from rmeval.cli.views import check_output, write_views
 
 __all__ = ["show_command"]
 
 
 def show_command(
-    run: Annotated[
-        Path, typer.Argument(help="Run folder, a folder with runs in it, or with --from-subsets a file of accuracies.")
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Run folders, folders with runs in them, or with --from-subsets a file of accuracies."),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the records as one JSON list.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all fields of a run's records as a JSON list.")
+    ] = False,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
     protocol: o.OwnProtocol = None,
@@ -33,18 +37,22 @@ def show_command(
             help="Compute sections and averages from a published JSON file with an accuracy for each subset.",
         ),
     ] = False,
+    form: o.ReportFormat = o.Format.table,
+    out: o.ReportFile = None,
 ) -> None:
-    """Show the numbers of a run, or a line for each of several. Needs no model and no torch."""
+    """Show the numbers of a run, or of several runs a table that ranks them. Needs no model and no torch.
+
+    rmeval show runs/ --format csv -o runs.csv
+    """
     from rmeval.cli.logs import show_warnings
     from rmeval.errors import RunError
-    from rmeval.results.result import open_run
-    from rmeval.store.manifest import find_runs, finite
 
     show_warnings()
+    check_output(form, out, as_json)
     if from_subsets:
         if rule is not None or plot is not None or benchmark is not None:
             raise RunError("--from-subsets takes neither --rule nor --plot nor --benchmark: leave them out")
-        _show_subsets(run, as_json)
+        _show_subsets(runs, as_json, form, out)
         return
     folders = find_runs(run)
     if plot is not None and len(folders) > 1:
@@ -54,23 +62,54 @@ def show_command(
         return
     result = open_run(run, rule, benchmark, protocol)
     if plot is not None:
-        from rmeval.report.plots import draw_matrix
+        raise RunError(f"there are {len(folders)} runs in {where}: give one of them to --plot")
+    if as_json:
+        some = ", ".join(map(str, folders[:10])) + (", ..." if len(folders) > 10 else "")
+        raise RunError(f"{where} holds {len(folders)} runs: name one of them, or take --format json: {some}")
+    _show_runs(where, folders, rule, benchmark, form, out)
+
+
+def _folders(runs: Sequence[Path]) -> list[Path]:
+    """The run folders at some paths or below them, each once."""
+    from rmeval.store.manifest import find_runs
+
+    return list({folder.resolve(): folder for run in runs for folder in find_runs(run)}.values())
+
+
+def _show_run(
+    folder: Path,
+    rule: str | None,
+    benchmark: str | None,
+    plot: Path | None,
+    dark: bool,
+    as_json: bool,
+    form: o.Format,
+    out: Path | None,
+) -> None:
+    from rmeval.results.result import open_run
+
+    result = open_run(folder, rule, benchmark)
+    if plot is not None:
+        from rmeval.report.figures.matrix import draw_matrix
 
         draw_matrix(result, plot, "dark" if dark else "light")
         echo(f"drawn: {plot}", err=True)
     if as_json:
+        from rmeval.store.manifest import finite
+
         echo_json(finite([record.to_dict() for record in result.records]), indent=1)
         return
-    from rmeval.report.tables import print_report
+    from rmeval.report.run import run_view
 
-    print_report(result)
+    write_views([run_view(result)], form, out)
 
 
 def _show_lines(
     run: Path, folders: Sequence[Path], rule: str | None, benchmark: str | None, protocol: str | None
 ) -> None:
     from rmeval.errors import RunError
-    from rmeval.report.tables import print_priors, print_run_line
+    from rmeval.report.ranking import combined_views, runs_views
+    from rmeval.report.terminal import print_briefly
     from rmeval.results.result import open_run
 
     shown = []
@@ -80,18 +119,23 @@ def _show_lines(
             print_run_line(shown[-1])
         except RunError as error:
             echo(f"note: {error}", err=True)
-    print_priors(shown)
     if not shown:
-        raise RunError(f"none of the {len(folders)} runs in {run} can be shown: see the notes")
+        raise RunError(f"none of the {len(folders)} runs in {where} can be shown: see the notes")
+    write_views(runs_views(shown), form, out)
+    if form is o.Format.table and out is None:
+        print_briefly(combined_views(shown))
 
 
-def _show_subsets(file: Path, as_json: bool) -> None:
+def _show_subsets(files: Sequence[Path], as_json: bool, form: o.Format, out: Path | None) -> None:
+    from rmeval.errors import RunError
     from rmeval.importers.subset_files import read_subset_file
-    from rmeval.report.subsets import print_subset_numbers
+    from rmeval.report.subsets import subsets_view
 
-    found = read_subset_file(file)
+    if len(files) > 1:
+        raise RunError(f"--from-subsets takes one file, not {len(files)}: name one of them")
+    found = read_subset_file(files[0])
     if not as_json:
-        print_subset_numbers(found)
+        write_views([subsets_view(found)], form, out)
         return
     echo_json([number.to_dict() for number in found.numbers], indent=1)
     for note in found.notes:

@@ -41,7 +41,7 @@ def token_scores_command(
         found = token_scores_of_file(loaded, conversations, out, progress, reader)
     echo(f"{len(found)} conversations in {out}")
     if plot is not None:
-        from rmeval.report.figures import draw_token_scores
+        from rmeval.report.figures.token_scores import draw_token_scores
 
         draw_token_scores(found, loaded.name, plot, "dark" if dark else "light")
         echo(f"drawn: {plot}", err=True)

@@ -248,7 +248,7 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
         yield Finding(
             "problem",
             f"{missing} of {len(kept)} scores are not numbers (NaN or infinite)",
-            "weights are damaged, or the number format overflows: try --dtype float32 or bfloat16",
+            "weights are damaged, or the number format overflows: try `dtype` float32 or bfloat16",
         )
     if not len(known):
         return
@@ -278,7 +278,7 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
         yield Finding(
             "note",
             f"{right} ({100 * low:.0f}-{100 * high:.0f}), as of a random head, or of one that goes by style alone",
-            "take more items with --n-items; if scores say no more than that, check template and head",
+            "take more items with `n_items`; if scores say no more than that, check template and head",
         )
     else:
         yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")

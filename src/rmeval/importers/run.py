@@ -178,7 +178,7 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
         planned = plan(benchmark, selection)
     except DataError as error:
         if benchmark.data is None and benchmark.card.id in _File.of(scores).form.states:
-            raise DataError(f"{error}; or take the items from the file of scores with --items-from-scores") from error
+            raise DataError(f"{error}; or take the items from the file of scores with `items_from_scores`") from error
         raise
     return _File.of(scores), planned
 
@@ -301,7 +301,7 @@ def _nothing(file: _File) -> str:
     """The error for a file without a value for any item."""
     first = f"no row of {file.path} belongs to an item of the benchmark: check -b and --data"
     known = " or ".join(f"-b {name}" for name in file.form.states)
-    return first + (f", or give {known} with --items-from-scores to take the items from the file" if known else "")
+    return first + (f", or give {known} with `items_from_scores` to take the items from the file" if known else "")
 
 
 def _covered(planned: Plan, benchmark: Benchmark, found: _Found) -> Plan:

@@ -160,7 +160,7 @@ def pairwise_protocol(against: str) -> str:
 
     names = {"all": PAIRWISE.name, "chosen": PAIRWISE_CHOSEN.name}
     if against not in names:
-        raise ModelError(f"--against {against!r} is unknown: choose one of {', '.join(names)}")
+        raise ModelError(f"`against` {against!r} is unknown: choose one of {', '.join(names)}")
     return names[against]
 
 
@@ -216,12 +216,12 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
 
 
 def _check(options: ModelOptions) -> None:
-    for name, value in (("batch-size", options.batch_size), ("max-length", options.max_length)):
+    for name, value in (("batch_size", options.batch_size), ("max_length", options.max_length)):
         if value is not None and not 1 <= value <= _MOST:
-            raise ModelError(f"--{name} is a whole number from 1 to {_MOST}, and not {shortened(value, 40)}")
+            raise ModelError(f"`{name}` is a whole number from 1 to {_MOST}, and not {shortened(value, 40)}")
     for name, number in (("scale", options.scale), ("shift", options.shift)):
         if not math.isfinite(number):
-            raise ModelError(f"--{name} is {number}, with which no score is a number: give a finite one")
+            raise ModelError(f"`{name}` is {number}, with which no score is a number: give a finite one")
     for given in ("model_kwargs", "template_kwargs", "tokenizer_kwargs"):
         try:
             # The template's variables are checked against the template.
@@ -231,7 +231,7 @@ def _check(options: ModelOptions) -> None:
         if secret := secret_in(getattr(options, given)):
             raise ModelError(f"{secret} does not belong into {given}, which are written down: set HF_TOKEN instead")
     if not 0 <= options.min_label_mass <= 1:
-        raise ModelError(f"--min-label-mass is a part of a probability, from 0 to 1, and not {options.min_label_mass}")
+        raise ModelError(f"`min_label_mass` is a part of a probability, from 0 to 1, and not {options.min_label_mass}")
     if options.on_overlength not in (policies := get_args(Overlength)):
         raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
 
@@ -274,4 +274,4 @@ def refuse(options: ModelOptions, useless: Sequence[str], what: str) -> None:
     defaults = ModelOptions()
     for name in useless:
         if getattr(options, name) != getattr(defaults, name):
-            raise ModelError(f"{what} has no use for --{name.replace('_', '-')}: leave it out")
+            raise ModelError(f"{what} has no use for `{name}`: leave it out")

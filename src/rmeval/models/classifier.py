@@ -56,7 +56,7 @@ class Classifier:
         renderer, tokenizer = make_renderer(self.engine, options)
         tokens = logit_tokens(options.head, renderer)
         if tokens is not None and len(tokens) > 2:
-            raise ModelError(f"--head {options.head} names {len(tokens)} tokens: give one, or two as in logit:YES-NO")
+            raise ModelError(f"`head` {options.head} names {len(tokens)} tokens: give one, or two as in logit:YES-NO")
         self._logits = None if tokens is None else LastLogits(tokens)
         self.labels = self._labels(renderer, options)
         if tokens is not None:
@@ -66,7 +66,7 @@ class Classifier:
         if wanted is not None and not renderer.ends_with(wanted):
             raise ModelError(
                 f"the config of {self.name} says that its score is read at the token {wanted}, with which the chat "
-                "template does not end: give one that does with --chat-template"
+                "template does not end: give one that does with `chat_template`"
             )
         self.texts = Preparation(self.name, renderer, self.engine, options)
         self._identity = {

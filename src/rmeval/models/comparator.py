@@ -51,7 +51,7 @@ class Comparator:
         """
         self.protocol = pairwise_protocol(options.against)
         if options.on_overlength == "truncate-left":
-            raise ModelError("truncate-left would cut the first of two answers: choose --on-overlength skip")
+            raise ModelError("truncate-left would cut the first of two answers: choose `on_overlength` skip")
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
         head = options.head
         self.engine = find_engine(spec, options, None if (head or "").startswith("logit:") else head)

@@ -53,7 +53,7 @@ def as_score(target: str, function: Any, kwargs: Mapping[str, Any]) -> Score:
     except TypeError as error:
         raise ModelError(
             f"{target} cannot be called with one list of conversations ({error}): let it take that, "
-            "completions as TRL's reward functions do, or solution_str as verl's do; --model-kwargs give the rest"
+            "completions as TRL's reward functions do, or solution_str as verl's do; `model_kwargs` give the rest"
         ) from error
     if takes_tools:
         return lambda conversations, tools: function(conversations, tools=tools, **kwargs)
@@ -138,7 +138,7 @@ def _taken(
     except TypeError as error:
         raise ModelError(
             f"{target} cannot be called as {caller} does ({error}): "
-            f"it can take {', '.join(names)}, and what --model-kwargs give"
+            f"it can take {', '.join(names)}, and what `model_kwargs` give"
         ) from error
     return taken
 

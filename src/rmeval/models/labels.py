@@ -114,22 +114,22 @@ class Labels:
         return (
             f"the labels {labels} have {_percent(mean)} of the probability that {self._name} gives its next token "
             f"(mean of the first {count}), and {self._text(top)!r} has {_percent(total[top])}: "
-            f"give {', '.join(self._ways(total, self._text(top)))}, or --min-label-mass 0 to go on"
+            f"give {', '.join(self._ways(total, self._text(top)))}, or `min_label_mass` 0 to go on"
         )
 
     def _ways(self, total: FloatArray, top: str) -> Iterator[str]:
         variables = [name for name in self._renderer.unset_variables() if name.endswith("thinking")]
         if variables:
-            yield f"--template-kwargs {variables[0]}=false"
+            yield f"`template_kwargs` {variables[0]}=false"
         elif "<think>" in top or self._inside_thought():
-            yield "a --chat-template whose generation prompt ends behind the thinking"
+            yield "a `chat_template` whose generation prompt ends behind the thinking"
         other = [self._variant(token, total) for token in self._readout.tokens]
         found = sum(float(total[token]) for token in other)
         if not set(other) & set(self._readout.tokens) and found >= self._least:
             texts = " and ".join(repr(self._renderer.tokenizer.convert_ids_to_tokens(token)) for token in other)
-            yield f"--head logit:{'-'.join(f'#{token}' for token in other)} ({texts} have {_percent(found)})"
+            yield f"`head` logit:{'-'.join(f'#{token}' for token in other)} ({texts} have {_percent(found)})"
         else:
-            yield "other labels with --head logit:X-Y"
+            yield "other labels with `head` logit:X-Y"
 
     def _inside_thought(self) -> bool:
         """Whether the generation prompt opens a thought and leaves it open."""

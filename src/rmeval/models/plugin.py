@@ -101,7 +101,7 @@ class Plugin:
         except Exception as error:  # The user's own code may raise anything.
             reason = one_line(error)
             raise ModelError(
-                f"{self._target} cannot be made with {self._kwargs} ({reason}): check --model-kwargs"
+                f"{self._target} cannot be made with {self._kwargs} ({reason}): check `model_kwargs`"
             ) from error
         found: Score = getattr(made, self._method_name)
         return found

@@ -113,7 +113,7 @@ def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None
         return None
     found = tuple(token_ids(renderer.tokenizer, head.removeprefix("logit:").split("-")))
     if len(set(found)) < len(found):
-        raise ModelError(f"--head {head} names one token twice: give different ones, as in logit:A-B")
+        raise ModelError(f"`head` {head} names one token twice: give different ones, as in logit:A-B")
     return found
 
 
@@ -164,8 +164,8 @@ class Preparation:
         self.limit = options.max_length or min(limits, default=None)
         if built is not None and self.limit is not None and self.limit > built:
             raise ModelError(
-                f"{name} was built for {built} tokens: give a smaller --max-length than "
-                f"{self.limit}, or change that with --model-kwargs max_position_embeddings=..."
+                f"{name} was built for {built} tokens: give a smaller `max_length` than "
+                f"{self.limit}, or change that with `model_kwargs` max_position_embeddings=..."
             )
 
     def identity(self) -> dict[str, Any]:
@@ -206,7 +206,7 @@ class Preparation:
             raise ModelError(
                 f"{len(over)} conversations are longer than the {self.limit} tokens that "
                 f"{self._name} takes (the longest, of item {item}, has {longest}): "
-                "choose --on-overlength skip or truncate-left"
+                "choose `on_overlength` skip or truncate-left"
             )
         return Windows(spool, index)
 
@@ -244,7 +244,7 @@ class Preparation:
             if isinstance(engine.settled([one.tokens for one in sample], readout()), _READ_WHOLE):
                 raise ModelError(
                     f"{self._name} reads the beginning of its input, which truncate-left would cut "
-                    f"(item {self.cut_item}): choose --on-overlength skip"
+                    f"(item {self.cut_item}): choose `on_overlength` skip"
                 )
         for ready, left_out in rendered:
             if left_out:

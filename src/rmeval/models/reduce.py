@@ -30,16 +30,16 @@ class Reduction:
             ModelError: If it cannot be read.
         """
         if not (math.isfinite(scale) and scale) or not math.isfinite(shift):
-            raise ModelError(f"--scale {scale} and --shift {shift} must be finite numbers, and the scale not 0")
+            raise ModelError(f"`scale` {scale} and `shift` {shift} must be finite numbers, and the scale not 0")
         self._text, self._scale, self._shift = text, scale, shift
         name, _, value = (text or "").partition(":")
         try:
             self._index = int(value) if name == "index" else None
             self._weights = [float(part) for part in value.split(",")] if name == "weights" else None
         except ValueError as error:
-            raise ModelError(f"--reduce {text} cannot be read ({error}): give {_WAYS}") from error
+            raise ModelError(f"`reduce` {text} cannot be read ({error}): give {_WAYS}") from error
         if self._weights is not None and not all(map(math.isfinite, self._weights)):
-            raise ModelError(f"--reduce {text} has weights that are no finite numbers: give {_WAYS}")
+            raise ModelError(f"`reduce` {text} has weights that are no finite numbers: give {_WAYS}")
         if name not in ("", "index", "mean", "difference", "weights") or (value and name in ("mean", "difference")):
             raise ModelError(f"there is no way to reduce called {text!r}: give {_WAYS}")
 
@@ -64,7 +64,7 @@ class Reduction:
         if self._text is None:
             if count != 1:
                 raise ModelError(
-                    f"{model} gives {count} numbers for an answer where one is needed: give --reduce {_WAYS}"
+                    f"{model} gives {count} numbers for an answer where one is needed: give `reduce` {_WAYS}"
                 )
             return [1.0]
         if self._index is not None and 0 <= self._index < count:
@@ -76,5 +76,5 @@ class Reduction:
         if self._text == "difference" and count == 2:
             return [-1.0, 1.0]
         raise ModelError(
-            f"{model} gives {count} numbers for an answer, which --reduce {self._text} does not fit: give {_WAYS}"
+            f"{model} gives {count} numbers for an answer, which `reduce` {self._text} does not fit: give {_WAYS}"
         )

@@ -123,14 +123,14 @@ class Renderer:
         if isinstance(template, dict) and not {"default", "tool_use"} & template.keys():
             raise ModelError(
                 f"the tokenizer of {source} has chat templates called {', '.join(template)} and no default: "
-                "give the one it was trained with as --chat-template FILE (Jinja)"
+                "give the one it was trained with as `chat_template` FILE (Jinja)"
             )
         try:
             tokenise(self.tokenizer, [[{"role": "user", "content": "PROMPT"}]], ())
         except jinja2.TemplateSyntaxError as error:
             raise ModelError(
                 f"the chat template of {source} is no Jinja template (line {error.lineno}: {reason_of(error)}): "
-                "give another with --chat-template"
+                "give another with `chat_template`"
             ) from error
         except (jinja2.TemplateError, *LOADING_ERRORS):
             pass  # It may take other conversations.
@@ -179,9 +179,9 @@ class Renderer:
         if dropped:
             raise ModelError(
                 f"the template of {self._source} does not show messages of the role {_either(dropped)}, so that what "
-                "they say would not reach the model: give a template that does (--chat-template, or --comparison for a "
-                "comparator), rename the role in the data (--roles for pairs), or go on without them with "
-                + " ".join(f"--allow-dropped-roles {shlex.quote(role)}" for role in dropped)
+                "they say would not reach the model: give a template that does (`chat_template`, or `comparison` for a "
+                "comparator), rename the role in the data (`roles` for pairs), or go on without them with "
+                + " ".join(f"`allow_dropped_roles` {shlex.quote(role)}" for role in dropped)
             )
         self._hidden.update(counts)
 
@@ -328,6 +328,6 @@ def _bounded(template: Any, source: str) -> Any:
     if template and not isinstance(template, str):
         raise ModelError(
             f"the chat template of {source} is a {type(template).__name__}, where a text is needed: give the one that "
-            "it was trained with as --chat-template FILE (Jinja)"
+            "it was trained with as `chat_template` FILE (Jinja)"
         )
     return ChatTemplate(template, f"the chat template of {source}") if template else template

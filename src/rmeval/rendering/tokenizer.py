@@ -82,8 +82,8 @@ def load_tokenizer(
     """
     if place := next((name for name in kwargs if name in TOKENIZER_PLACES), None):
         raise ModelError(
-            f"--tokenizer-kwargs takes no {place}: give the place as --tokenizer FOLDER, or use --revision and "
-            "--trust-remote-code"
+            f"`tokenizer_kwargs` takes no {place}: give the place as `tokenizer` FOLDER, or use `revision` and "
+            "`trust_remote_code`"
         )
     tokenizer = _by_class(source, revision, trust_remote_code, kwargs)
     file = _find_file(tokenizer, source, revision)
@@ -288,6 +288,6 @@ def _warn_of_mistral(tokenizer: Any, source: str) -> None:
         logger.warning(
             "the tokenizer of %s has a regular expression that its publisher calls wrong "
             "(hub discussion 84 of mistralai/Mistral-Small-3.1-24B-Instruct-2503): it is used as it is; if the model "
-            "was trained with the right one, give --tokenizer-kwargs fix_mistral_regex=true",
+            "was trained with the right one, give `tokenizer_kwargs` fix_mistral_regex=true",
             source,
         )

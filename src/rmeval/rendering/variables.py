@@ -38,24 +38,24 @@ def check_variables(template: str | Mapping[str, str] | None, given: Mapping[str
     names = ", ".join(given)
     if not template:
         raise ModelError(
-            f"the tokenizer of {source} has no chat template that could use {names}: leave --template-kwargs out"
+            f"the tokenizer of {source} has no chat template that could use {names}: leave `template_kwargs` out"
         )
     if own := [name for name in given if name in _OWN]:
         raise ModelError(
             f"rmeval itself decides about {', '.join(own)} when it lays out a conversation: "
-            "leave that out of --template-kwargs"
+            "leave that out of `template_kwargs`"
         )
     try:
         json.dumps(dict(given), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ModelError(
-            f"--template-kwargs are written into the manifest, and cannot be ({error}): give what JSON can hold"
+            f"`template_kwargs` are written into the manifest, and cannot be ({error}): give what JSON can hold"
         ) from error
     known = variables_of(template)
     if known is not None and (unknown := [name for name in given if name not in known]):
         has = f"its variables are {', '.join(sorted(known))}" if known else "it has no variables"
         raise ModelError(
-            f"the chat template of {source} does not use {', '.join(unknown)}, so that --template-kwargs would change "
+            f"the chat template of {source} does not use {', '.join(unknown)}, so that `template_kwargs` would change "
             f"nothing: {has}"
         )
 

@@ -1,33 +1,36 @@
-"""Tables of numbers that follow from published subset accuracies."""
+"""The view of numbers that follow from published subset accuracies."""
 
 from __future__ import annotations
 
 from rmeval.importers.subset_files import SOURCE, SubsetNumbers
-from rmeval.report.tables import measure_name, new_table, percent
-from rmeval.report.terminal import Line, make_console
+from rmeval.report.cells import COUNT, Number
+from rmeval.report.run import measure_name
+from rmeval.report.views import Row, Table, View
 
-__all__ = ["print_subset_numbers"]
+__all__ = ["subsets_view"]
 
 
-def print_subset_numbers(found: SubsetNumbers) -> None:
-    """Prints sections, subsets and averages."""
-    kind = f"  {found.kind}" if found.kind else ""
-    title = Line.assemble((found.benchmark, "bold"), "  ", (found.model, "bold cyan"), kind)
-    table = new_table("", "accuracy", "items")
+def subsets_view(found: SubsetNumbers) -> View:
+    """Sections, subsets and averages."""
+    rows: list[Row] = []
     inside = None
     for number in found.numbers:
-        name, style = measure_name((number.metric, number.scope)), "bold"
+        name = measure_name((number.metric, number.scope))
+        label, level, strong = name, 0, True
         if number.metric == "section":
             inside = number.scope
         elif number.metric in ("accuracy", "composite"):
-            name, style = name if inside is None else f"  {name.removeprefix(f'{inside}/')}", ""
-        shown = "overall" if (number.metric, number.scope) == ("overall", "all") else name
-        table.add_row(Line(shown), percent(number.value), str(number.n_items), style=style)
-    make_console().print(
-        title,
-        Line(f"numbers in %, {SOURCE}", "dim"),
-        "",
-        table,
-        *(Line(f"! {note}", style="yellow") for note in found.notes),
-        sep="\n",
+            strong = False
+            if inside is not None:
+                label, level = name.removeprefix(f"{inside}/"), 1
+        if (number.metric, number.scope) == ("overall", "all"):
+            label = name = "overall"
+        rows.append(Row(label, (Number(number.value), Number(number.n_items, unit=COUNT)), name, level, strong))
+    return View(
+        found.benchmark,
+        (Table("numbers", ("", "accuracy", "items"), tuple(rows)),),
+        model=found.model,
+        data=found.kind or "",
+        about=(f"numbers in %, {SOURCE}",),
+        notes=tuple(found.notes),
     )

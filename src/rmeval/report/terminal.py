@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment
+from rich.table import Table as Grid
 from rich.text import Text
 
-from rmeval.messages import shortened, visible
-from rmeval.redaction import redacted
+from rmeval.messages import count_of, visible
+from rmeval.report.cells import COUNT, Cell, Number, clean, interval_text, value_text
+from rmeval.report.views import Row, Table, View
 
-__all__ = ["Line", "Screen", "make_console", "passage", "stacked"]
+__all__ = [
+    "Line",
+    "Screen",
+    "make_console",
+    "new_grid",
+    "passage",
+    "print_briefly",
+    "print_views",
+    "rendered",
+    "stacked",
+    "views_text",
+]
 
-_LONGEST = 5_000
-"""Characters of a part of a line; no path is longer."""
+_PIPED = 100
+"""Columns where the output is no terminal."""
 
 
 class Line(Text):
@@ -33,7 +48,7 @@ class Line(Text):
 def _shown(text: str) -> str:
     # Letters that standard output has none for are escapes here already, so that columns are as wide as they look.
     encoding = sys.stdout.encoding or "utf-8"
-    return shortened(redacted(text), _LONGEST).encode(encoding, "backslashreplace").decode(encoding)
+    return clean(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def passage(text: str) -> Text:
@@ -68,4 +83,146 @@ class Screen(Console):
 def make_console() -> Console:
     """Standard output; wide enough for tables where it is no terminal."""
     console = Screen()
-    return console if console.is_terminal else Screen(width=100)
+    return console if console.is_terminal else Screen(width=_PIPED)
+
+
+def print_views(views: Sequence[View]) -> None:
+    """Prints views on standard output."""
+    _print(make_console(), views)
+
+
+def print_briefly(views: Sequence[View], title: str = "") -> None:
+    """Prints the heading of each view, what it is about, and its run folder."""
+    console = make_console()
+    if title:
+        console.print("", Line(title, "dim"), sep="\n")
+    for view in views:
+        heading = _heading(view)
+        for line in view.about:
+            heading.append("  ").append(Line(line))
+        console.print(heading, soft_wrap=True)
+        if view.source:
+            console.print(Line(f"  {view.source}", "dim"), soft_wrap=True)
+
+
+def views_text(views: Sequence[View]) -> str:
+    """Views as they are printed where the output is no terminal."""
+    screen = Screen(width=_PIPED, file=io.StringIO())
+    _print(screen, views)
+    text: str = screen.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
+def _print(console: Console, views: Sequence[View]) -> None:
+    for place, view in enumerate(views):
+        if place:
+            console.print()
+        console.print(rendered(view), crop=False)
+
+
+def rendered(view: View) -> Group:
+    """A view as rich prints it."""
+    parts: list[RenderableType] = [_heading(view), *(Line(line, "dim") for line in view.about)]
+    for table in view.tables:
+        parts += ["", *_table(table)]
+    if not view.tables:
+        parts.append("")
+    if view.status:
+        parts.append(Line(view.status, "yellow"))
+    parts += [Line(f"! {note}", style="yellow") for note in view.notes]
+    if view.source:
+        # A path that is broken into lines cannot be copied.
+        parts.append(
+            Line(f"{'run' if view.model else 'runs'}: {view.source}", style="dim", no_wrap=True, overflow="ignore")
+        )
+    return Group(*parts)
+
+
+def _heading(view: View) -> Text:
+    found = Line.assemble((view.benchmark, "bold"))
+    if view.model:
+        found.append("  ").append(Line(view.model, "bold cyan"))
+    if view.data:
+        found.append("  ").append(Line(view.data))
+    if view.headline:
+        name, number = view.headline
+        found.append(f"  {name} " if name else "  ").append(_cell(number))
+    return found
+
+
+def _table(table: Table) -> Iterator[RenderableType]:
+    if table.title:
+        yield Line(table.title, "dim")
+    if table.layout == "lines":
+        yield from (_line(table, row) for row in table.rows)
+    else:
+        yield _grid(table)
+    yield from (Line(note, "dim") for note in table.notes)
+
+
+def _line(table: Table, row: Row) -> Text:
+    found = Line.assemble((row.label, "bold" if row.strong else ""))
+    for column, cell in zip(table.shown[1:], row.cells, strict=False):
+        counted = isinstance(cell, Number) and cell.unit is COUNT
+        own = Line(count_of(int(cell.value), column.removesuffix("s"))) if counted else _cell(cell)  # type: ignore[union-attr]
+        found.append("  ").append(own)
+    return found
+
+
+def _grid(table: Table) -> Grid:
+    grid = new_grid(*table.shown)
+    grid.show_header = table.layout != "bare"
+    for row in table.rows:
+        cells = [_cell(cell, table.layout == "stacked", row.faint) for cell in row.cells[: len(table.shown) - 1]]
+        label = Line(f"{'  ' * row.level}{row.label}", "dim" if row.faint else "")
+        grid.add_row(label, *cells, style="bold" if row.strong else "")
+    return grid
+
+
+_SIDES = {-1: "magenta", 0: "", 1: "cyan"}
+
+
+def _cell(cell: Cell, below: bool = False, faint: bool = False) -> Text:
+    """A cell, with its interval beside or below it."""
+    if not isinstance(cell, Number):
+        return Line(value_text(cell))
+    style = "bold" if cell.strong else "dim" if faint else _SIDES[cell.side]
+    found: Text = Line(value_text(cell), style)
+    if cell.interval is not None:
+        interval = Line(interval_text(cell), "" if cell.unit.brackets else "dim not bold")
+        found = stacked(found, interval) if below else found.append(" ").append(interval)
+    if cell.letters is not None:
+        found.append(f" {cell.letters:<3}" if cell.letters else "    ", "dim")
+    return found
+
+
+def new_grid(first: str, *rest: str) -> Grid:
+    """A table without lines, whose first column holds names and the others numbers."""
+    grid = _Numbers(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    grid.add_column(Line(first), overflow="fold")
+    for name in rest:
+        grid.add_column(Line(name, no_wrap=False, overflow="fold"), justify="right", no_wrap=True)
+    return grid
+
+
+_NAME = 12
+"""Columns that names keep in a narrow terminal."""
+_ROOM = 24
+"""Columns for names below which numbers are moved together."""
+
+
+class _Numbers(Grid):
+    """A table of which names are broken into lines where there is no room, but never numbers."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        cells = tuple(Line(cell) if isinstance(cell, str) else cell for cell in cells)
+        for place, (column, cell) in enumerate(zip(self.columns, cells, strict=False)):
+            width = max(map(cell_len, str(cell).splitlines()), default=0)
+            column.min_width = max(column.min_width or 0, width if place else min(width, _NAME))
+        super().add_row(*cells, **options)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widths = [max(column.min_width or 0, cell_len(str(column.header))) for column in self.columns[1:]]
+        if sum(widths) + 2 * len(widths) + _ROOM > options.max_width:
+            self.padding = (0, 1, 0, 0)
+        yield from super().__rich_console__(console, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,22 @@ from rmeval.messages import count_of
 from rmeval.store.run import StoredRun
 from rmeval.types import FloatArray, IntArray, ScoreRule
 
-__all__ = ["shared_evidence"]
+__all__ = ["run_names", "shared_evidence"]
+
+
+def run_names(runs: Sequence[tuple[str, Path]]) -> list[str]:
+    """The models' names; where several have the same, with the beginning of their runs' identities.
+
+    Args:
+        runs: Name of the model and folder of each run.
+    """
+    twice = {name for name, count in Counter(name for name, _ in runs).items() if count > 1}
+    found: list[str] = []
+    for name, folder in runs:
+        own = f"{name} ({folder.name[:6]})" if name in twice else name
+        copies = sum(other.partition(" #")[0] == own for other in found)
+        found.append(f"{own} #{copies + 1}" if copies else own)
+    return found
 
 
 def shared_evidence(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
 from rmeval.metrics.stats.paired import compare as compare_paired
 from rmeval.metrics.stats.significance import groups, least, rank_intervals
-from rmeval.results.align import shared_evidence
+from rmeval.results.align import run_names, shared_evidence
 from rmeval.results.analyze import null_analyses
 from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.store.items import StoredItems
@@ -387,7 +386,7 @@ def _headline(benchmark: str, shown: Sequence[Measure], settings: _Settings) -> 
     wanted = settings.metric, settings.scope
     if wanted not in shown:
         there = ", ".join(" ".join(measure) for measure in shown)
-        message = f"{benchmark} has no {settings.metric} on {settings.scope}: choose --metric and --scope among {there}"
+        message = f"{benchmark} has no {settings.metric} on {settings.scope}: choose `metric` and `scope` among {there}"
         raise _NumberError(benchmark, message)
     return wanted
 
@@ -429,8 +428,7 @@ def _turned(one: Difference) -> Difference:
         second=one.first,
         value=-one.value,
         ci=None if one.ci is None else (-one.ci[1], -one.ci[0]),
-        only_first=one.only_second,
-        only_second=one.only_first,
+        discordant=(one.discordant[1], one.discordant[0]),
         superiority=1 - one.superiority,
         superiority_ci=None if one.superiority_ci is None else (1 - one.superiority_ci[1], 1 - one.superiority_ci[0]),
     )

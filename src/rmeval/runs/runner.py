@@ -167,7 +167,7 @@ class RunWriter:
             if changed := _differing(earlier["identity"], self.manifest["identity"]):
                 raise RunError(
                     f"{self.folder} belongs to another run (it differs in {', '.join(changed)}): "
-                    "move that folder away, or choose another with -o"
+                    "move that folder away, or choose another with `out`"
                 )
             self.manifest["sessions"] = earlier["sessions"]
             if self._holds_others():

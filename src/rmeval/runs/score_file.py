@@ -109,11 +109,11 @@ def output_file(target: Path) -> Path:
     except FileNotFoundError:
         target = target.resolve()
     except (OSError, RuntimeError) as error:  # Links that lead to one another are a RuntimeError before Python 3.13.
-        raise RunError(f"{target} is a link that leads nowhere: give the path of a file to write with -o") from error
+        raise RunError(f"{target} is a link that leads nowhere: give the path of a file to write with `out`") from error
     if target.exists() and not target.is_file():
-        raise RunError(f"{target} is no file: give the path of a file to write with -o")
+        raise RunError(f"{target} is no file: give the path of a file to write with `out`")
     if not target.parent.is_dir():
-        raise RunError(f"there is no folder {target.parent}: make it, or choose another with -o")
+        raise RunError(f"there is no folder {target.parent}: make it, or choose another with `out`")
     return target
 
 
@@ -129,7 +129,7 @@ def _same_model(partial: Path, identity: str) -> None:
             raise explain_read_error(error, file) from error
         if earlier != identity:
             raise RunError(
-                f"{partial} holds scores of another model or setting: remove it, or write to another file with -o"
+                f"{partial} holds scores of another model or setting: remove it, or write to another file with `out`"
             )
     write_json(file, {"identity": identity})
 

@@ -45,9 +45,9 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
         DataError: If a subset is unknown, or nothing is selected.
     """
     for name, number, least in (
-        ("--n-items", selection.n_items, 1),
-        ("--limit", selection.limit, 1),
-        ("--seed", selection.seed, 0),
+        ("`n_items`", selection.n_items, 1),
+        ("`limit`", selection.limit, 1),
+        ("`seed`", selection.seed, 0),
     ):
         if number is not None and type(number) is not int:
             raise DataError(f"{name} must be a whole number, not {number!r}")
@@ -74,7 +74,7 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
     if not len(items):
         raise DataError(f"there are no items of {card.title} in these data: check what they are")
     if not chosen.any():
-        raise DataError("nothing is selected: there are no items left to score; give a larger --limit or --n-items")
+        raise DataError("nothing is selected: there are no items left to score; give a larger `limit` or `n_items`")
     return chosen
 
 

@@ -66,7 +66,7 @@ def token_scores_of_file(
     scored = [found[index] for index in range(len(requests))]
     if scored and not any(np.isfinite(one.scores).any() for one in scored):
         raise RunError(
-            f"{model.name} gives {scored[0].scores[-1]} at every token: check its weights, or try another --dtype"
+            f"{model.name} gives {scored[0].scores[-1]} at every token: check its weights, or try another `dtype`"
         )
     try:
         with replacing(target) as file:

@@ -173,7 +173,7 @@ class Lock:
     def _held(self, contents: bytes) -> RunError:
         return RunError(
             f"{self.path.parent} is being written by {_named(_parse(contents))}: "
-            "wait for it, or give --break-lock if that process is gone"
+            "wait for it, or give `break_lock` if that process is gone"
         )
 
 

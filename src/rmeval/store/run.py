@@ -183,7 +183,7 @@ def _benchmark(folder: Path, manifest: Manifest, benchmark: str | None) -> Bench
     if is_file_spec(made["spec"]) and benchmark is None:
         raise RunError(
             f"{folder} was made with the benchmark {made['spec']}: if you trust that file, "
-            f"give --benchmark {made['spec']}"
+            f"give `benchmark` {made['spec']}"
         )
     try:
         return load_benchmark(benchmark or made["spec"], made["data"], **made.get("options", {}))

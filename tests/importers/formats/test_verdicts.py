@@ -358,7 +358,7 @@ def test_rm_r1_results_are_taken_as_they_are(tmp_path: Path) -> None:
     record = result.record("section", "pairwise/Harmlessness")
     assert (record.value, record.ties, record.failures) == (0.5, 1, 1)
     assert derive(result.path, "shared-ties@1").value("section", "pairwise/Harmlessness") == 2.5 / 4
-    assert any(note.startswith("the file counts a tie one half (--rule shared-ties@1") for note in result.notes)
+    assert any(note.startswith("the file counts a tie one half (`rule` shared-ties@1") for note in result.notes)
 
 
 @pytest.mark.parametrize("results", [(1, 1), (1, 0)])

@@ -174,7 +174,7 @@ def test_a_gap_counts_who_wins_it() -> None:
     made = paired(credit, [0, 1, 2, 3], [0, 0, 1, 1])
     shares = {("gap", "all"): {("s0", ""): 1.0, ("s1", ""): -1.0}}
     (one,) = compare(made, ["A", "B"], shares, [[("gap", "all")]])["gap", "all"]
-    assert (one.value, one.only_first, one.only_second) == (1.0, 2, 0)
+    assert (one.value, one.discordant) == (1.0, (2, 0))
 
 
 def test_power_is_as_predicted() -> None:
@@ -222,7 +222,7 @@ def test_a_difference_by_hand() -> None:
     a, b = [1, 1, 1, 1, 1, 0], [1, 1, 0, 0, 0, 1]
     (one,) = differences(paired(np.array([a, b], float), list(range(6))))
     assert one.value == pytest.approx(2 / 6)
-    assert (one.only_first, one.only_second, one.superiority) == (3, 1, 0.75)
+    assert (one.discordant, one.superiority) == ((3, 1), 0.75)
     # Of 16 flips of four comparisons, the sum is at least 2 in size in 10; the binomial test says the same.
     assert one.p == pytest.approx(10 / 16)
     assert one.p_mcnemar == pytest.approx(10 / 16)

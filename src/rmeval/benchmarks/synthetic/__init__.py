@@ -91,18 +91,18 @@ class RMBenchSynthetic(Benchmark):
             DataError: If an option is invalid.
         """
         if data is not None:
-            raise DataError(f"rm-bench-synthetic is generated and reads no data: leave --data {data} out")
+            raise DataError(f"rm-bench-synthetic is generated and reads no data: leave `data` {data} out")
         for name, number in (("seed", seed), ("size", size)):
             if type(number) is not int:
                 raise DataError(f"{name} must be a whole number, not {quoted(number)}")
         if not isinstance(languages, list | tuple) or not all(isinstance(code, str) for code in languages):
             raise DataError(f"languages must be a list of codes, such as ['en', 'zh'], not {quoted(languages)}")
         if seed < 0:
-            raise DataError(f"--seed must be at least 0, not {shortened(seed)}")
+            raise DataError(f"`seed` must be at least 0, not {shortened(seed)}")
         if size < BLOCK or size % BLOCK:
             enough = max(BLOCK, -(-size // BLOCK) * BLOCK)
             raise DataError(
-                f"--size must be a multiple of {BLOCK} (pairs of twins in four domains): {shortened(enough)}, "
+                f"`size` must be a multiple of {BLOCK} (pairs of twins in four domains): {shortened(enough)}, "
                 f"not {shortened(size)}"
             )
         self.data: str | None = None
@@ -113,7 +113,7 @@ class RMBenchSynthetic(Benchmark):
             raise DataError(f"languages is empty: choose from {', '.join(language_codes())}")
         if size < BLOCK * len(self._languages):
             raise DataError(
-                f"--size {size} is too small for {len(self._languages)} languages: give at least "
+                f"`size` {size} is too small for {len(self._languages)} languages: give at least "
                 f"{BLOCK * len(self._languages)}"
             )
 
@@ -173,7 +173,7 @@ def _pairs(
                 if dice.owns(twins.key) and seen.isdisjoint(twins.prompts):
                     break
             else:
-                raise DataError(f"there are not enough distinct items of kind {kind}: give a smaller --size")
+                raise DataError(f"there are not enough distinct items of kind {kind}: give a smaller `size`")
             seen.update(twins.prompts)
             yield domain, place, language, twins
 

@@ -85,7 +85,7 @@ def _resize(model: Any, folder: Path) -> None:
         raise ModelError(
             f"the adapter {folder} was trained with {rows} tokens, {model.config.name_or_path} knows {before}, and the "
             "embeddings of the others were not saved: save it with save_embedding_layers=True, or give the base that "
-            "has them with --base-model"
+            "has them with `base_model`"
         )
     model.resize_token_embeddings(rows, mean_resizing=False)
 
@@ -146,7 +146,7 @@ def lay_over(model: Any, folder: Path) -> Any:
             found = PeftModel.from_pretrained(model, folder)
     except LOADING_ERRORS as error:
         reason = reason_of(error)
-        raise ModelError(f"the adapter {folder} does not fit its base ({reason}): check --base-model") from error
+        raise ModelError(f"the adapter {folder} does not fit its base ({reason}): check `base_model`") from error
     if any(config.is_prompt_learning for config in found.peft_config.values()):
         raise ModelError(
             f"the adapter {folder} learns a prompt, which goes before the tokens and is not read here: "
@@ -159,7 +159,7 @@ def lay_over(model: Any, folder: Path) -> Any:
         raise ModelError(
             f"the adapter {folder} has weights that find no place in {model.config.name_or_path} ({homeless[0]}"
             f"{', ...' if len(homeless) > 1 else ''}): it was trained on another base, or as another kind of model; "
-            "check --base-model and --kind"
+            "check `base_model` and `kind`"
         )
     if lacking := next((one.message for one in said if "missing adapter keys" in str(one.message)), None):
         reason = reason_of(lacking) if isinstance(lacking, Warning) else lacking

@@ -92,7 +92,7 @@ def find_checkpoint(
     if adapter is not None:
         return _over_base(spec, adapter, base, layout, code)
     if base is not None:
-        raise ModelError(f"{spec} is a whole model, and has no base: leave --base-model out")
+        raise ModelError(f"{spec} is a whole model, and has no base: leave `base_model` out")
     if folder.is_dir():
         if revision is not None:
             raise ModelError(f"{spec} is a local folder, which has no revisions: leave --revision out")
@@ -143,7 +143,7 @@ def _refuse_adapter_inside(spec: str, commit: str | None, layout: Layout) -> Non
         raise ModelError(
             f"{spec} has a whole model and an adapter ({ADAPTER_CONFIG}) in one folder, and does not say whether the "
             "adapter is merged into the model already: give the model in a folder without the adapter's files, or "
-            "the adapter in a folder of its own with --base-model"
+            "the adapter in a folder of its own with `base_model`"
         )
 
 
@@ -210,7 +210,7 @@ def _over_base(spec: str, adapter: _Adapter, base: str | None, layout: Layout, c
     except ModelError as error:
         raise ModelError(
             f"{spec} is an adapter of {base or stated}, which cannot be used ({error}): give its place with "
-            "--base-model"
+            "`base_model`"
         ) from error
     if below.adapter is not None:
         raise ModelError(f"{spec} is an adapter over an adapter ({base or stated}): merge the lower one into its base")
@@ -246,7 +246,7 @@ def tokenizer_place(checkpoint: Checkpoint) -> Place:
         if commit is None and (part := next((name for name in _PARTS if (Path(place) / name).is_file()), None)):
             raise ModelError(
                 f"the adapter {place} has {part} and no vocabulary, so that tokens which it adds would be lost: copy "
-                "the rest of its tokenizer, delete that file if the base's tokenizer is meant, or give --tokenizer"
+                "the rest of its tokenizer, delete that file if the base's tokenizer is meant, or give `tokenizer`"
             )
     return Place(checkpoint.source, checkpoint.revision)
 
@@ -261,7 +261,7 @@ def _weights(folder: Path, layout: Layout) -> Weights:
     if find_weights(get, layout._replace(pickle=True)).files:
         raise ModelError(
             f"{folder} has only pickled weights, which can run code when loaded: save it as safetensors, "
-            "or if you trust it give --model-kwargs use_safetensors=false"
+            "or if you trust it give `model_kwargs` use_safetensors=false"
         )
     names = layout.gguf or " or ".join(name for names in layout.names for name in names)
     raise ModelError(f"{config.parent} has no weights that transformers loads ({names}): check that it was saved whole")

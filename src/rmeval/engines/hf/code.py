@@ -73,7 +73,7 @@ def passed_over(config: Any, language_model: bool, head: str | None) -> tuple[st
     """
     own = own_class(config, language_model)
     if own is not None:
-        return own[1], "read that code, and if you trust it give --trust-remote-code"
+        return own[1], "read that code, and if you trust it give `trust_remote_code`"
     if language_model:
         return None
     named: Mapping[str, Any] = getattr(config, "auto_map", None) or {}

@@ -248,7 +248,7 @@ class HFEngine:
         if float((states[0] - states[1]).abs().max()) > floor * max(1.0, float(states.abs().max())):
             raise ModelError(
                 f"{self.network.checkpoint.source} sees tokens that come later, so that the probabilities it gives "
-                "mean nothing: give a causal language model (some need --model-kwargs is_decoder=true)"
+                "mean nothing: give a causal language model (some need `model_kwargs` is_decoder=true)"
             )
         self._causal = True
 
@@ -258,8 +258,8 @@ class HFEngine:
         largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
         if largest >= known:
             over = self.network.checkpoint.adapter is not None
-            base = ", or the base that the adapter was trained on with --base-model" if over else ""
+            base = ", or the base that the adapter was trained on with `base_model`" if over else ""
             raise ModelError(
                 f"the tokenizer gives token {largest} where {self.network.checkpoint.source} knows {known} tokens: "
-                f"it is another model's; give the right one with --tokenizer{base}"
+                f"it is another model's; give the right one with `tokenizer`{base}"
             )

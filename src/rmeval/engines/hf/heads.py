@@ -80,7 +80,7 @@ def _named(checkpoint: Checkpoint, config: Any, beside: Mapping[str, Path]) -> s
     if named and not beside and f"{named}.weight" not in _tensors(checkpoint):
         raise ModelError(
             f"{checkpoint.source} has no weights {named}.weight, which its config names as the head: check that it was "
-            "saved whole, or give --head"
+            "saved whole, or give `head`"
         )
     return named or None
 
@@ -101,11 +101,11 @@ def _asked(asked: str, files: dict[str, Path], checkpoint: Checkpoint, classifie
     if f"{asked}.weight" not in files:
         some = ", ".join(sorted(name for name in files if name.removesuffix(".weight") in KNOWN)) or "none"
         raise ModelError(
-            f"{checkpoint.source} has no weights {asked}.weight: check --head (known ones that it has: {some})"
+            f"{checkpoint.source} has no weights {asked}.weight: check `head` (known ones that it has: {some})"
         )
     if classifier and config.get_text_config().model_type in ENCODERS:
         raise ModelError(
-            f"{checkpoint.source} is an encoder, whose head is not read at the last token: leave --head out"
+            f"{checkpoint.source} is an encoder, whose head is not read at the last token: leave `head` out"
         )
     return asked
 
@@ -126,7 +126,7 @@ def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
     if weight.ndim != 2 or weight.shape[1] != width:
         raise ModelError(
             f"{checkpoint.source}: {name}.weight has the shape {tuple(weight.shape)}, which is no linear layer on "
-            f"hidden states of {width}: check --head"
+            f"hidden states of {width}: check `head`"
         )
     head = torch.nn.Linear(width, weight.shape[0], bias=bias is not None, device=weight.device, dtype=torch.float32)
     with torch.no_grad():
@@ -174,12 +174,12 @@ def _refuse_unread(checkpoint: Checkpoint, beside: dict[str, Path]) -> None:
     if pickled := _pickled_head(checkpoint):
         raise ModelError(
             f"{checkpoint.name} has its head in {pickled}, a pickle, which can run code when loaded: save it "
-            "as safetensors, or if you trust it give --model-kwargs use_safetensors=false"
+            "as safetensors, or if you trust it give `model_kwargs` use_safetensors=false"
         )
     files = [path for name in head_names(checkpoint.layout) if (path := checkpoint.file(name)) is not None]
     if unknown := beside or _names(files):
         name, file = next(iter(unknown.items()))
-        raise ModelError(f"{file} holds {name}, which is no head of a known name: if it is one, name it with --head")
+        raise ModelError(f"{file} holds {name}, which is no head of a known name: if it is one, name it with `head`")
 
 
 def _pickled_head(checkpoint: Checkpoint) -> str | None:

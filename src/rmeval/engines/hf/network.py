@@ -100,7 +100,7 @@ class Network:
             # A head may be pickled beside weights that are not.
             self._load["use_safetensors"] = not any(path.suffix == ".bin" for path in checkpoint.weights()[:1])
         check_numbers(checkpoint.stated(), f"the config of {checkpoint.source}")
-        check_numbers(model_kwargs, "--model-kwargs")
+        check_numbers(model_kwargs, "`model_kwargs`")
         try:
             # What of model_kwargs the config knows changes it, such as max_position_embeddings; it ignores the rest.
             self.config = AutoConfig.from_pretrained(
@@ -329,7 +329,7 @@ class Network:
         own = own_class(self.config, self.language_model)
         if own is None or self._load["trust_remote_code"]:
             return ""
-        return f"; its config names a class of its own ({own[1]}): read that code, and try --trust-remote-code"
+        return f"; its config names a class of its own ({own[1]}): read that code, and try `trust_remote_code`"
 
     def _note_unused(self, names: Iterable[str], head: str | None) -> None:
         # What another head replaces; an adapter brings its own.
@@ -352,10 +352,10 @@ class Network:
             except RuntimeError as error:
                 raise ModelError(
                     f"{self.checkpoint.source} cannot be put on {self._device} ({reason_of(error)}): choose another "
-                    "--device, a smaller --dtype, or --model-kwargs device_map=auto"
+                    "`device`, a smaller `dtype`, or `model_kwargs` device_map=auto"
                 ) from error
         if model.dtype == torch.bfloat16 and not self.multiplies_bfloat16:
-            logger.warning("this CPU computes bfloat16 in software: --dtype float32 is several times faster")
+            logger.warning("this CPU computes bfloat16 in software: `dtype` float32 is several times faster")
         return model
 
 

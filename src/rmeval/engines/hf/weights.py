@@ -158,7 +158,7 @@ def _shards(get: Getter, listing: Path, layout: Layout) -> list[Path]:
         if not name.endswith(_SAFE) and not layout.pickle:
             raise ModelError(
                 f"{listing} names {name}, which is no safetensors file: pickles can run code when loaded; save the "
-                "model as safetensors, or if you trust it give --model-kwargs use_safetensors=false"
+                "model as safetensors, or if you trust it give `model_kwargs` use_safetensors=false"
             )
     found = {name: get(name) for name in names}
     if missing := [name for name, path in found.items() if path is None]:

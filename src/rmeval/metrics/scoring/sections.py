@@ -11,6 +11,7 @@ from rmeval.types import FloatArray, Record
 
 __all__ = [
     "ANALYSES",
+    "ANALYSIS_TITLES",
     "EXAMPLE_COUNTS",
     "FORMULA",
     "PRIOR_SETS",

@@ -173,13 +173,12 @@ class Difference:
     p: float
     p_holm: float
     p_mcnemar: float
-    only_first: int
-    only_second: int
+    discordant: tuple[int, int]
     superiority: float
     superiority_ci: tuple[float, float] | None
     n_items: int
     n_clusters: int
-    detectable: float
+    mde: float
     needed: int | None
 
     @property
@@ -291,12 +290,11 @@ def _difference(
         p=p[0],
         p_holm=p[1],
         p_mcnemar=mcnemar(difference, cluster),
-        only_first=int(won.sum()),
-        only_second=int((~won).sum()),
+        discordant=(int(won.sum()), int((~won).sum())),
         superiority=float(won.mean()) if len(won) else math.nan,
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],
         n_items=len(np.unique(paired.item[inside])),
         n_clusters=clusters,
-        detectable=detectable(error, tests),
+        mde=detectable(error, tests),
         needed=needed(clusters, error, value, tests),
     )

@@ -42,7 +42,7 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
     scopes = [scope for metric, scope in records if metric == "easy" and not scope.startswith("safety-")]
     scopes = [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
     if not scopes:
-        raise RunError(f"{result.path} has no style-substance matrix: only runs of RM-Bench's kind have one")
+        raise RunError(f"{result.path} has no style-substance matrix: its benchmark has no responses in three styles")
     with drawing(theme, 2.35 * len(scopes) + 0.9, 4.1) as (figure, ink):
         from matplotlib.colors import LinearSegmentedColormap
 

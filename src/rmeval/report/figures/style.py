@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "COLOURS", "FORMATS", "ORANGE", "Ink", "Theme", "bare", "check", "drawing", "label", "save"]
+__all__ = [
+    "BLUE",
+    "COLOURS",
+    "FORMATS",
+    "ORANGE",
+    "Ink",
+    "Theme",
+    "bare",
+    "check",
+    "drawing",
+    "label",
+    "save",
+    "share_axis",
+]
 
 _LOG = logging.getLogger(__name__)
 FORMATS = ("png", "svg", "pdf")
@@ -149,3 +162,10 @@ def bare(axes: Axes, ink: Ink) -> None:
     axes.set_facecolor("none")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=2, color=ink.faint)
+
+
+def share_axis(axes: Axes, ink: Ink) -> None:
+    """An axis of shares in percent, with a line at one half."""
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
+    axes.axhline(0.5, color=ink.faint, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)

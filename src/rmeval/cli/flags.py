@@ -1,0 +1,41 @@
+"""Names of parameters in messages, shown as the options of the command line that set them.
+
+Everywhere else a message names a parameter in backticks, as in "`n_items` must be at least 1", and that is what Python
+users see. The command line shows "--n-items must be at least 1".
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+__all__ = ["with_options"]
+
+_PARAMETER = re.compile("`([a-z][a-z0-9_]*)`")
+_SHORT = ("out",)
+"""Parameters whose option has a short name that everybody uses."""
+
+
+def with_options(message: str) -> str:
+    """The message with options in the place of parameters; other words in backticks stay as they are."""
+    if not _PARAMETER.search(message):
+        return message
+    return _PARAMETER.sub(lambda found: _options().get(found[1], found[0]), message)
+
+
+@cache
+def _options() -> dict[str, str]:
+    """The option of each parameter of each command."""
+    import typer.main
+
+    from rmeval.cli.app import app
+
+    command = typer.main.get_command(app)
+    found: dict[str, str] = {}
+    for own in getattr(command, "commands", {}).values():
+        for parameter in own.params:
+            if parameter.param_type_name == "option" and parameter.name:
+                short = parameter.name in _SHORT
+                names = (name for name in parameter.opts if name.startswith("--") != short)
+                found.setdefault(parameter.name, next(names, parameter.opts[0]))
+    return found

@@ -1,0 +1,92 @@
+"""Views on standard output or in a file, in the format that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rmeval.cli.flags import with_options
+from rmeval.cli.options import Format
+from rmeval.cli.output import echo, json_text
+from rmeval.errors import RmevalError, explain_os_error
+
+if TYPE_CHECKING:
+    from rmeval.report.views import View
+
+__all__ = ["check_output", "write_views"]
+
+
+def check_output(form: Format, out: Path | None, as_json: bool) -> None:
+    """Refuses options that contradict each other.
+
+    Raises:
+        RmevalError: If they do, or the file cannot be one.
+    """
+    if as_json and (form is not Format.table or out is not None):
+        raise RmevalError("--json prints all fields to standard output: leave it out, or leave --format and -o out")
+    if out is not None:
+        from rmeval.runs.score_file import output_file
+
+        output_file(out)
+
+
+def write_views(views: Sequence[View], form: Format = Format.table, out: Path | None = None) -> None:
+    """Writes views to a file, or prints them.
+
+    Args:
+        views: The views.
+        form: The format.
+        out: The file; standard output if None.
+
+    Raises:
+        RmevalError: If the file cannot be written.
+    """
+    views = [_with_options(view) for view in views]
+    if form is Format.table and out is None:
+        from rmeval.report.terminal import print_views
+
+        print_views(views)
+        return
+    text = _text(views, form)
+    if form is Format.csv:  # A table of numbers has no place for them.
+        echo(*(f"note: {note}" for view in views for note in view.remarks), err=True)
+    if out is None:
+        echo(*text.removesuffix("\n").split("\n"))
+        return
+    from rmeval.files import replacing_text
+
+    try:
+        with replacing_text(out) as file:
+            file.write(text)
+    except OSError as error:
+        raise explain_os_error(error, str(out)) from error
+    echo(f"written: {out}", err=True)
+
+
+def _with_options(view: View) -> View:
+    tables = (replace(table, title=with_options(table.title)) for table in view.tables)
+    return replace(view, tables=tuple(tables), notes=tuple(map(with_options, view.notes)))
+
+
+def _text(views: Sequence[View], form: Format) -> str:
+    if form is Format.md:
+        from rmeval.report.markdown import markdown_text
+
+        return markdown_text(views)
+    if form is Format.latex:
+        from rmeval.report.latex import latex_text
+
+        return latex_text(views)
+    if form is Format.csv:
+        from rmeval.report.csv_ import csv_text
+
+        return csv_text(views)
+    if form is Format.json:
+        from rmeval.report.json_ import json_value
+
+        return json_text(json_value(views), indent=1)
+    from rmeval.report.terminal import views_text
+
+    return views_text(views)

@@ -1,0 +1,146 @@
+"""The view of an analysis: what a model's decisions depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from rmeval.metrics.scoring.sections import ANALYSIS_TITLES
+from rmeval.metrics.stats.analysis import Scores
+from rmeval.metrics.stats.calibration import Calibration
+from rmeval.report.cells import BRACKETS, COUNT, DECIMALS, FIGURES, GAP, LOG_ODDS, PERCENT, Cell, Number, Unit, percent
+from rmeval.report.run import number_of
+from rmeval.report.views import Row, Table, View
+from rmeval.results.analyze import Analysis
+from rmeval.types import Record
+
+__all__ = ["analysis_view"]
+
+_TITLES = {
+    "length": "accuracy by length of the better answer, beside that of the worse one",
+    "style": "length and formatting (balanced: longer and shorter ones count the same; controlled: at equal style)",
+    "same_style": "accuracy between answers of one style (ties shared, missing scores left out)",
+    "prefers_fancier": "of two answers of equal worth the fancier is preferred (a model that sees no style: 50)",
+    "refusals": "refusals (over- and under-refusing: ties shared)",
+}
+_NAMES = {
+    "length_balanced": "length-balanced accuracy",
+    "style_controlled": "style-controlled accuracy",
+    "style_gap": "style gap, Easy less Hard",
+    "style_length": "length, log-odds per deviation",
+    "style_markdown": "markdown, log-odds per deviation",
+    "over_refusing": "over-refusing",
+    "under_refusing": "under-refusing",
+}
+_UNITS = {"style_length": LOG_ODDS, "style_markdown": LOG_ODDS, "style_gap": GAP}
+
+
+def analysis_view(found: Analysis) -> View:
+    """All of it, from the headline to the calibration."""
+    top = found.headline
+    sections: dict[str, list[Record]] = {}
+    for record in (*found.records, *_gaps(found.official)):
+        sections.setdefault(_section(record), []).append(record)
+    titles = {**_TITLES, **ANALYSIS_TITLES}
+    tables = [_table(section, titles.get(section, section), records) for section, records in sections.items()]
+    return View(
+        top.benchmark,
+        (*tables, *_calibration(found.calibration), *_scores(found.scores)),
+        model=found.manifest["model"]["name"],
+        headline=(f"{top.metric} {top.scope}".removesuffix(" all"), number_of(top)),
+        about=(f"score: {found.variant}; ties and failures: {top.rule}; in %, with 95% intervals",),
+        notes=found.notes,
+        source=found.path,
+    )
+
+
+def _section(record: Record) -> str:
+    if record.metric in ("length_balanced", "style_controlled", *_UNITS):
+        return "style"
+    return "refusals" if record.metric in ("over_refusing", "under_refusing") else record.metric
+
+
+def _gaps(official: Sequence[Record]) -> list[Record]:
+    gaps = [record for record in official if record.metric == "style_gap"]
+    return [record for record in gaps if record.scope == "all"] or gaps
+
+
+def _table(section: str, title: str, records: Sequence[Record]) -> Table:
+    baselines = [name for name in records[0].null if name != "random"]
+    rows = []
+    for record in records:
+        name = _NAMES.get(record.metric, record.scope)
+        if record.metric == "style_gap" and record.scope != "all":
+            name = f"{name} ({record.scope})"
+        unit = _UNITS.get(record.metric, PERCENT)
+        own = (Number(record.null[key], unit=unit) if key in record.null else None for key in baselines)
+        cells: tuple[Cell, ...] = (
+            Number(record.value, record.ci, unit),
+            Number(record.n_items, unit=COUNT),
+            *own,
+        )
+        rows.append(Row(name, cells))
+    keys = ("name", "value", "items", *baselines)
+    return Table(section, ("", "", "items", *baselines), tuple(rows), title, keys=keys)
+
+
+def _calibration(own: Calibration | None) -> Iterator[Table]:
+    if own is None:
+        return
+    bins = tuple(str(k + 1) for k in range(len(own.count)))
+    yield Table(
+        "calibration curve",
+        ("", *bins),
+        (
+            Row("confidence", tuple(Number(value) for value in own.confidence.tolist())),
+            Row("right", tuple(Number(value) for value in own.accuracy.tolist())),
+        ),
+        "calibration: confidence 1 / (1 + exp(-|margin|)) against the share of right decisions",
+        keys=("name", *(f"bin {name}" for name in bins)),
+    )
+    calibrated = f"of a calibrated model {percent(own.ece_calibrated)} on average"
+    rows = (
+        _score("calibration error", own.ece, own.ece_ci, PERCENT, calibrated),
+        _score("log loss", own.log_loss, own.log_loss_ci, DECIMALS, "of chance 0.693"),
+        _score("Brier score", own.brier, own.brier_ci, DECIMALS, "of chance 0.250"),
+        _score("factor that calibrates margins", own.scale, own.scale_ci, FIGURES, _verdict(own)),
+    )
+    yield Table("calibration", ("", "value", "meaning"), rows, layout="bare")
+
+
+def _score(name: str, value: float, ci: tuple[float, float] | None, unit: Unit, meaning: str) -> Row:
+    return Row(name, (Number(value, ci if np.isfinite(value) else None, unit), meaning))
+
+
+def _verdict(own: Calibration) -> str:
+    if np.isinf(own.scale):
+        return "every decision is right: there is none"
+    if not own.scale:
+        return "margins say nothing of what is right, or the contrary"
+    if own.scale_ci and own.scale_ci[0] <= 1 <= own.scale_ci[1]:
+        return "of a calibrated model 1"
+    return "overconfident" if own.scale < 1 else "too careful"
+
+
+def _scores(scores: Sequence[Scores]) -> Iterator[Table]:
+    if not scores:
+        return
+    title = "scores of better and worse answers: median [quarters]; effect: distance in deviations"
+    rows = (Row(one.subset, (_quarters(one.better), _quarters(one.worse), _effect(one))) for one in scores)
+    yield Table("scores", ("", "better", "worse", "effect"), tuple(rows), title)
+
+
+def _quarters(values: np.ndarray) -> Number:
+    if not len(values):
+        return Number(np.nan, unit=BRACKETS)
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+    return Number(middle, (low, high), BRACKETS)
+
+
+def _effect(one: Scores) -> Number:
+    if len(one.better) < 2 or len(one.worse) < 2:
+        return Number(np.nan, unit=LOG_ODDS)
+    deviation = np.sqrt((one.better.var(ddof=1) + one.worse.var(ddof=1)) / 2)
+    value = (one.better.mean() - one.worse.mean()) / deviation if deviation else np.nan
+    return Number(float(value), unit=LOG_ODDS)

@@ -1,0 +1,34 @@
+"""Views as CSV: one row for each row of each table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from rmeval.report.views import View, flat_rows
+
+__all__ = ["csv_text"]
+
+
+def csv_text(views: Sequence[View]) -> str:
+    """All rows under one line of names; a row has no value in columns that its table lacks.
+
+    Shares are between 0 and 1 and have all their digits. Text that a spreadsheet would take for a formula gets an
+    apostrophe in front.
+    """
+    rows = [row for view in views for row in flat_rows(view)]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_safe, columns))
+    writer.writerows([_safe(row.get(column)) for column in columns] for row in rows)
+    return text.getvalue()
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _safe(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -1,0 +1,39 @@
+"""What the doctor found, on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from rmeval.report.terminal import Line, make_console, new_grid, passage, stacked
+
+if TYPE_CHECKING:
+    from rmeval.doctor.checkpoint import Examination
+
+__all__ = ["print_examination"]
+
+_MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLEM", "bold red")}
+
+
+def print_examination(found: Examination) -> None:
+    """Prints what the doctor found."""
+    read = "  ".join(f"{text!r} ({token})" for text, token in found.read)
+    lines = [
+        Line(f"{found.model}: {found.answers} answers, {found.decisions} decisions", "bold"),
+        Line(),
+        Line("the first conversation as the network gets it", "dim"),
+        passage(found.rendered),
+        Line(),
+        Line.assemble(("its last three tokens: ", "dim"), read),
+        Line(),
+    ]
+    ways = new_grid("scored", "dtype", "largest difference", "decisions turned", "near-ties")
+    for way in found.ways:
+        ways.add_row(way.name, way.dtype, f"{way.difference:.2g}", str(way.flips), str(way.near_ties))
+    findings = Table.grid(padding=(0, 2, 0, 0))
+    for finding in found.findings:
+        text = [Line(finding.text), *([Line(f"  {finding.advice}", "dim")] if finding.advice else [])]
+        findings.add_row(Line(*_MARKS[finding.level]), stacked(*text))
+    note = Line("near-ties: decisions whose margin is less than four times what batching moves", "dim")
+    make_console().print(*lines, *([ways, note, Line()] if found.ways else []), findings, sep="\n")

@@ -1,0 +1,1 @@
+"""Pictures of runs, analyses and comparisons, drawn with matplotlib (extra `plots`)."""

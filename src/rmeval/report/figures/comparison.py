@@ -1,0 +1,116 @@
+"""Pictures of models side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rmeval.errors import RunError
+from rmeval.report.figures.planes import draw_planes
+from rmeval.report.figures.style import Ink, Theme, bare, check, drawing, label, save
+from rmeval.results.compare import ModelComparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_compared", "draw_comparison"]
+
+
+def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") -> None:
+    """Draws models in the order of the headline with intervals and letters, and Easy, Normal and Hard where there are.
+
+    Args:
+        found: The comparison.
+        path: File to write; its ending says the format.
+        theme: For light or dark paper.
+
+    Raises:
+        RunError: If it cannot be drawn or written.
+    """
+    check(path, theme)
+    metric, scope = found.headline
+    levels = [m for m in ("easy", "normal", "hard") if (m, scope) in found.entries[0].records]
+    entries = list(found.entries)
+    if not entries:
+        raise RunError("there are no models to draw")
+    null = {
+        name: value
+        for name, value in entries[0].records[found.headline].null.items()
+        if name != "random" and not math.isnan(value)
+    }
+    rows = [*entries, *null]
+    with drawing(theme, 6.6 + (2.2 if levels else 0), 0.3 * len(rows) + 1.3) as (figure, ink):
+        grid: Any = figure.subplots(1, 2 if levels else 1, sharey=True, squeeze=False)
+        axes = grid[0, 0]
+        bare(axes, ink)
+        for place, entry in enumerate(entries):
+            record = entry.records[found.headline]
+            low, high = record.ci or (record.value, record.value)
+            axes.plot([low, high], [place, place], color=ink.blue, linewidth=2)
+            axes.plot([record.value], [place], marker="o", color=ink.blue, markersize=5)
+            axes.annotate(
+                entry.group, (high, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8
+            )
+        for place, value in enumerate(null.values(), len(entries)):
+            axes.plot([value], [place], marker="D", color=ink.faint, markersize=4, markerfacecolor="none")
+        axes.axvline(0.5, color=ink.faint, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
+        names = [*(label(entry.name) for entry in entries), *(f"null baseline {name}" for name in null)]
+        axes.set_yticks(range(len(rows)), names, fontsize=8)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        number = label(f"{metric.replace('_', ' ')} {scope}".removesuffix(" all"))
+        axes.set_title(f"{number} in %; who shares a letter cannot be told apart", fontsize=8.5)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
+        if levels:
+            _levels(grid[0, 1], found, scope, levels, ink)
+        items = found.differences[found.headline][0].n_items
+        figure.suptitle(f"{label(found.benchmark)}: {items} items that all models have", fontsize=10)
+        save(figure, path)
+
+
+def _levels(axes: Axes, found: ModelComparison, scope: str, levels: Sequence[str], ink: Ink) -> None:
+    bare(axes, ink)
+    looks = {"easy": (ink.blue, ">"), "normal": (ink.faint, "o"), "hard": (ink.orange, "<")}
+    for level in levels:
+        colour, marker = looks[level]
+        values = [entry.records[level, scope].value for entry in found.entries]
+        values += [
+            found.entries[0].records[level, scope].null[name]
+            for name in found.entries[0].records[level, scope].null
+            if name != "random"
+        ]
+        axes.plot(
+            values,
+            range(len(values)),
+            marker=marker,
+            color=colour,
+            linestyle="",
+            markersize=6,
+            label=level.capitalize(),
+        )
+    axes.axvline(0.5, color=ink.faint, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
+    axes.set_xlim(-0.02, 1.02)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
+    own = "of all domains" if scope == "all" else f"of {label(scope)}"
+    axes.set_title(f"accuracy {own} in %", fontsize=8.5)
+    axes.legend(fontsize=7.5, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.12))
+
+
+def draw_compared(
+    found: Sequence[ModelComparison], folder: Path, theme: Theme = "light", ending: str = "png"
+) -> list[Path]:
+    """Draws all pictures of comparisons into folders named after their benchmarks, planes of all their models included.
+
+    Returns:
+        The pictures.
+    """
+    drawn = []
+    for one in found:
+        own = folder / one.benchmark if len(found) > 1 else folder
+        draw_comparison(one, own / f"comparison.{ending}", theme)
+        drawn.append(own / f"comparison.{ending}")
+        analyses = one.analyses()
+        models = {entry.name: {**entry.records, **analyses[entry.name]} for entry in one.entries}
+        drawn += draw_planes(models, one.benchmark, own, theme, ending)
+    return drawn

@@ -1,0 +1,258 @@
+"""The view of a run: what `rmeval show` says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rmeval.metrics.composition import Measure, headline
+from rmeval.metrics.scoring.style_substance import GAP, LEVELS
+from rmeval.report.cells import COUNT, COUNT_OR_DASH, Cell, Joined, Number
+from rmeval.report.views import Row, Table, View
+from rmeval.results.result import WITHOUT_ERRATA, Result
+from rmeval.types import STYLES, Record
+
+__all__ = ["about", "data_text", "headline_of", "measure_name", "number_of", "run_view", "shown_nulls"]
+
+Records = Mapping[Measure, Record]
+
+_NULL_NOTE = "ties shared (random gets 50.0 where it is not shown)"
+_LONG = 24
+"""Rows that are shown of each score, if not only the sums."""
+_SUMS = ("average", "section", "overall")
+_ACCURACIES = ("accuracy", "section", "language", "category", "overall", "average")
+_LESS = ("brier", "loss")
+
+
+def run_view(result: Result) -> View:
+    """Everything a reader needs of a run, from its title to where it lies."""
+    variants = list(dict.fromkeys(record.variant for record in result.records))
+    main = [record for record in result.records if record.variant in variants[:1]]
+    manifest = result.manifest
+    tables: list[Table] = []
+    if _has_matrix(main):
+        tables += _style_substance({(record.metric, record.scope): record for record in main})
+    elif main:
+        tables.append(_accuracies([record for record in main if record.metric != WITHOUT_ERRATA]))
+    tables += _sound(main)
+    if len(variants) > 1:
+        tables.append(_other_scores(result.records, variants))
+    return View(
+        manifest["benchmark"]["id"],
+        tuple(tables),
+        model=manifest["model"]["name"],
+        data=data_text(manifest),
+        about=(
+            about(result.records, manifest["selection"]),
+            *([f"score: {variants[0]}"] if len(variants) > 1 else []),
+        ),
+        status="" if manifest["status"] == "complete" else "unfinished: the same command goes on where it stopped",
+        notes=result.notes,
+        source=result.path,
+    )
+
+
+def headline_of(records: Sequence[Record]) -> Record | None:
+    """The number that sums a run up, if there is one; of its first score."""
+    found: dict[Measure, Record] = {}
+    for record in records:
+        found.setdefault((record.metric, record.scope), record)
+    return found[headline(found)] if found else None
+
+
+def data_text(manifest: Mapping[str, Any]) -> str:
+    """What was read or generated."""
+    made = manifest["benchmark"]
+    options = (
+        f"{name} {','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        for name, value in made.get("options", {}).items()
+        if isinstance(value, int | str | list | tuple)
+    )
+    return ", ".join([*([f"on {made['data']}"] if made["data"] else []), *options])
+
+
+def about(records: Sequence[Record], selection: Mapping[str, Any]) -> str:
+    """Unit, intervals, score rule and selection."""
+    # The records say more of each method, in brackets.
+    intervals = " and ".join(sorted({record.ci_method.partition("(")[0] for record in records if record.ci_method}))
+    rule = records[0].rule if records else ""
+    chosen = ", ".join(
+        f"{key} {' '.join(value) if isinstance(value, list | tuple) else value}"
+        for key, value in selection.items()
+        if value and key != "seed"
+    )
+    found = ["numbers in %", *([f"95% intervals by {intervals}"] if intervals else [])]
+    text = f"{', '.join(found)}; ties and failures: {rule}" if records else "no numbers"
+    return f"{text}; selection: {chosen}" if chosen else text
+
+
+def number_of(record: Record, side: int = 0) -> Number:
+    """A record's value with its interval."""
+    return Number(record.value, record.ci, side=side)
+
+
+def _style_substance(records: Records) -> Iterator[Table]:
+    scopes = list(dict.fromkeys(scope for metric, scope in records if metric == LEVELS[0]))
+    counts = _count_columns(records.values())
+    # The counts of the average are those of all nine cells.
+    rows = (
+        _scope_row(
+            scope, *(number_of(records[level, scope]) for level in LEVELS), *_counts(records[LEVELS[-1], scope], counts)
+        )
+        for scope in scopes
+    )
+    yield Table("levels", ("", *(level.capitalize() for level in LEVELS), *counts), tuple(rows), layout="stacked")
+    shown = shown_nulls(records.values())
+    rows = (_scope_row(scope, *(_levels(records, scope, name) for name in shown), strong=False) for scope in scopes)
+    title = f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}"
+    yield Table("null baselines", ("", *shown), tuple(rows), title)
+    for scope in ["all"] if "all" in scopes else [scope for scope in scopes if not _is_half(scope)]:
+        yield _matrix(records, scope)
+    if ("overall", "all") in records:
+        row = Row("overall", (number_of(records["overall", "all"]),), strong=True)
+        yield Table("overall", ("", "value"), (row,), layout="lines")
+
+
+def _scope_row(scope: str, *cells: Cell, strong: bool | None = None) -> Row:
+    strong = scope == "all" if strong is None else strong
+    return Row(scope, cells, level=int(_is_half(scope)), strong=strong)
+
+
+def _is_half(scope: str) -> bool:
+    """Whether a domain is one of the two halves of safety."""
+    return scope.startswith("safety-")
+
+
+def _levels(records: Records, scope: str, null: str) -> Joined:
+    shown = LEVELS[:3]
+    return Joined(shown, tuple(Number(records[level, scope].null[null]) for level in shown))
+
+
+def _matrix(records: Records, scope: str) -> Table:
+    """A domain's matrix; cells that count towards Easy and those that count towards Hard have two colours."""
+    title = "all domains (macro average)" if scope == "all" else scope
+    rows = (
+        Row(
+            _style(chosen),
+            tuple(
+                number_of(
+                    records[f"cell:{chosen}/{rejected}", scope],
+                    (STYLES.index(chosen) > STYLES.index(rejected)) - (STYLES.index(chosen) < STYLES.index(rejected)),
+                )
+                for rejected in STYLES
+            ),
+        )
+        for chosen in STYLES
+    )
+    return Table(
+        f"matrix {scope}",
+        ("chosen \\ rejected", *map(_style, STYLES)),
+        tuple(rows),
+        f"style-substance matrix: {title} (Easy below the diagonal, Hard above it)",
+    )
+
+
+def _sound(records: Sequence[Record]) -> Iterator[Table]:
+    """The averages on the items that no erratum is known of."""
+    shown = [record for record in records if record.metric == WITHOUT_ERRATA]
+    shown = [record for record in shown if record.scope.partition(" ")[0] in _SUMS] or shown
+    if not shown:
+        return
+    rows = []
+    for record in shown:
+        metric, _, scope = record.scope.partition(" ")
+        name = scope if metric == "section" else f"{scope} {metric}".removeprefix("all ")
+        rows.append(Row(name, (number_of(record), Number(record.n_items, unit=COUNT))))
+    title = f"without the items that rmeval errata {shown[0].benchmark} lists"
+    yield Table("without errata", ("", "value", "items"), tuple(rows), title, layout="lines")
+
+
+def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Table:
+    """The numbers that matter most by each of the scores that a model gives, side by side."""
+    found = {(record.variant, record.metric, record.scope): record for record in records}
+    matrix = _has_matrix(records)
+    left = (WITHOUT_ERRATA, "cell")
+    wanted = (
+        record
+        for record in records
+        if (record.metric == "average" if matrix else record.metric.partition(":")[0] not in left)
+    )
+    measures = list(dict.fromkeys((record.metric, record.scope) for record in wanted))
+    if not matrix and len(measures) > _LONG:
+        measures = [measure for measure in measures if measure[0] != "accuracy" or measure[1] == "all"]
+    rows = []
+    for metric, scope in measures:
+        shown = LEVELS[:3] if matrix else (metric,)
+        # Some numbers are missing of some scores.
+        own = [[found.get((variant, level, scope)) for level in shown] for variant in variants]
+        cells = (
+            tuple(Number(float("nan") if record is None else record.value) for record in records) for records in own
+        )
+        row = tuple(Joined(shown, numbers) if matrix else numbers[0] for numbers in cells)
+        rows.append(Row(scope if matrix else measure_name((metric, scope)), row))
+    title = f"by score{', Easy/Normal/Hard' if matrix else ''}"
+    return Table("by score", ("", *variants), tuple(rows), title)
+
+
+def _has_matrix(records: Iterable[Record]) -> bool:
+    """Whether they are of a benchmark with answers in three styles."""
+    return any(record.metric == LEVELS[0] for record in records)
+
+
+def _accuracies(records: Sequence[Record]) -> Table:
+    counts, nulls = _count_columns(records), shown_nulls(records)
+    plain = all(record.metric in _ACCURACIES for record in records)
+    rows: list[Row] = []
+    inside = None
+    for record in records:
+        name = measure_name((record.metric, record.scope))
+        label, level, strong = name, 0, True
+        if record.metric in ("section", "language"):
+            inside = record.scope
+        elif record.scope != "all":
+            strong = False
+            if inside is not None:
+                label, level = name.removeprefix(f"{inside}/"), 1
+        own = (Number(record.null[null]) if null in record.null else None for null in nulls)
+        rows.append(Row(label, (number_of(record), *_counts(record, counts), *own), name, level, strong))
+    unnamed = "" if plain else "where no metric is named it is accuracy; "
+    note = "ties shared" if "random" in nulls else _NULL_NOTE
+    notes = (f"{unnamed}last columns: null baselines, {note}",) if nulls else ()
+    columns = ("", "accuracy" if plain else "value", *counts, *nulls)
+    return Table("numbers", columns, tuple(rows), notes=notes)
+
+
+def measure_name(measure: Measure) -> str:
+    """A number's name in a table: its scope, and its metric where that is no accuracy."""
+    metric, scope = measure
+    if metric in ("accuracy", "section", "language", "category"):
+        return scope
+    name = metric.replace("_", " ")
+    less = " (less is better)" if metric in _LESS else ""
+    return f"{name}{less}" if scope == "all" else f"{scope} {name}{less}"
+
+
+def shown_nulls(records: Iterable[Record]) -> list[str]:
+    """The null baselines to show; `random` only where it is not one half everywhere."""
+    found = list(records)
+    names = dict.fromkeys(name for record in found for name in record.null)
+    # Sums of many shares are not one half to the last digit.
+    even = all(abs(record.null.get("random", 0.5) - 0.5) < 1e-9 for record in found if record.metric != GAP)
+    return [name for name in names if name != "random" or not even]
+
+
+def _count_columns(records: Iterable[Record]) -> list[str]:
+    return ["items", "ties", "failed"] if any(record.failures for record in records) else ["items", "ties"]
+
+
+def _counts(record: Record, columns: Sequence[str]) -> list[Number]:
+    found = [
+        Number(record.n_items, unit=COUNT),
+        Number(record.ties, unit=COUNT_OR_DASH),
+        Number(record.failures, unit=COUNT_OR_DASH),
+    ]
+    return found[: len(columns)]
+
+
+def _style(style: str) -> str:
+    return style.replace("_", " ")
