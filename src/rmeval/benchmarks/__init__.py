@@ -91,7 +91,7 @@ class FoundBenchmark:
     def load(self, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:
         """The benchmark with its data and options; see `load_benchmark`."""
         if data == "":
-            raise DataError("--data is empty: give a file, a folder or a hub id")
+            raise DataError("`data` is empty: give a file, a folder or a hub id")
         if data is not None:
             check_path(data)
         given = {option: value for option, value in options.items() if value is not None}

@@ -88,5 +88,5 @@ def check_counts(card: Card, items: Sequence[Item] | Mapping[str, int]) -> None:
     """
     if wrong := missing_counts(card, items, whole=True):
         pinned = re.fullmatch(r"[0-9a-f]{7,40}", card.revision or "")
-        advice = "clear the hub cache and try again" if pinned else "it may have changed: give a copy with --data"
+        advice = "clear the hub cache and try again" if pinned else "it may have changed: give a copy with `data`"
         raise DataError(f"{card.source} at {card.revision} is {wrong[0]}: {advice}")

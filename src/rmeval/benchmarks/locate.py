@@ -120,7 +120,7 @@ def refuse_unfetched(card: Card, data: str | None) -> None:
     if data is None and "://" in card.source:
         raise DataError(
             f"the data of {card.title} are at {card.source} and not on the hub: download them (git clone "
-            f"{card.source}), check their licence ({card.licence}), and give their path with --data"
+            f"{card.source}), check their licence ({card.licence}), and give their path with `data`"
         )
 
 

@@ -38,7 +38,7 @@ class Pairs(Benchmark):
         id="pairs",
         title="Preference pairs",
         measures="The better response is the one that the data call chosen.",
-        source="your own data (--data)",
+        source="your own data (`data`)",
         revision=None,
         licence="that of the data",
         paper="",
@@ -86,17 +86,17 @@ class Pairs(Benchmark):
         unknown = set(columns or {}) - set(COLUMNS)
         if unknown:
             raise DataError(
-                f"--columns has no {shortened(', '.join(sorted(unknown)))}: choose from {', '.join(COLUMNS)}, as in "
+                f"`columns` has no {shortened(', '.join(sorted(unknown)))}: choose from {', '.join(COLUMNS)}, as in "
                 "prompt=question"
             )
         given = list((columns or {}).values())
         if twice := next((name for name in given if given.count(name) > 1), None):
-            raise DataError(f"--columns uses the column {quoted(twice)} twice: use each once")
+            raise DataError(f"`columns` uses the column {quoted(twice)} twice: use each once")
         taken = (
             {name for name in COLUMNS if name not in (columns or {})} & set(given) & {"prompt", "chosen", "rejected"}
         )
         if taken:
-            raise DataError(f"--columns uses the column {taken.pop()!r} twice: use each once")
+            raise DataError(f"`columns` uses the column {taken.pop()!r} twice: use each once")
         self._reader = MessageReader(mapping_of_texts(roles, "roles"), list_of_texts(ignore_keys, "ignore_keys"))
         self.data, self.split, self.config = data, split, config
         self.columns = {name: name for name in COLUMNS} | dict(columns or {})
@@ -117,7 +117,7 @@ class Pairs(Benchmark):
             if len(subsets) > most:
                 raise DataError(
                     f"{row.where}: there are more than {most:,} subsets (RMEVAL_MAX_SUBSETS), and each has its own "
-                    "accuracy: give a column with few names, with --columns subset=NAME"
+                    "accuracy: give a column with few names, with `columns` subset=NAME"
                 )
             yield item
 
@@ -212,7 +212,7 @@ class Pairs(Benchmark):
             return longer
         raise DataError(
             f"{row.where}: the column {self.columns['prompt']!r} contradicts the messages before the response: make "
-            f"them equal, or exclude the column with --ignore-keys {self.columns['prompt']}"
+            f"them equal, or exclude the column with `ignore_keys` {self.columns['prompt']}"
         )
 
     def _begin(self, row: Row, context: Conversation) -> Conversation:
@@ -232,7 +232,7 @@ class Pairs(Benchmark):
             return context
         raise DataError(
             f"{row.where}: the column {self.columns['system']!r} contradicts the system message of the prompt: make "
-            f"them equal, or exclude the column with --ignore-keys {self.columns['system']}"
+            f"them equal, or exclude the column with `ignore_keys` {self.columns['system']}"
         )
 
     def aggregate(

@@ -34,6 +34,7 @@ def analyze_command(
     from rmeval.results.analyze import analyze_run
 
     show_warnings()
+    check_output(form, out, as_json)
     found = analyze_run(run, rule=rule, variant=variant, benchmark=benchmark, protocol=protocol)
     if plots is not None:
         from rmeval.report.figures.analysis import draw_analysis

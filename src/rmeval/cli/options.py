@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,6 +83,13 @@ OwnBenchmark = Annotated[
 OwnProtocol = Annotated[
     str | None,
     typer.Option("--protocol", help="The file.py:Class of runs made by such a protocol; it is not run unasked."),
+]
+ReportFormat = Annotated[
+    Format,
+    typer.Option("--format", help="How to write the tables.", rich_help_panel=OUT),
+]
+ReportFile = Annotated[
+    Path | None, typer.Option("-o", "--out", help="File; standard output if not given.", rich_help_panel=OUT)
 ]
 Plots = Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")]
 Dark = Annotated[bool, typer.Option("--dark", help="Draw for dark pages.")]

@@ -54,19 +54,17 @@ def show_command(
             raise RunError("--from-subsets takes neither --rule nor --plot nor --benchmark: leave them out")
         _show_subsets(runs, as_json, form, out)
         return
-    folders = find_runs(run)
-    if plot is not None and len(folders) > 1:
-        raise RunError(f"there are {len(folders)} runs in {run}: give one of them to --plot")
-    if len(folders) > 1 and not as_json:
-        _show_lines(run, folders, rule, benchmark, protocol)
+    folders = _folders(runs)
+    if len(folders) < 2:
+        _show_run(folders[0] if folders else runs[0], rule, benchmark, protocol, plot, dark, as_json, form, out)
         return
-    result = open_run(run, rule, benchmark, protocol)
+    where = ", ".join(map(str, runs))
     if plot is not None:
         raise RunError(f"there are {len(folders)} runs in {where}: give one of them to --plot")
     if as_json:
         some = ", ".join(map(str, folders[:10])) + (", ..." if len(folders) > 10 else "")
         raise RunError(f"{where} holds {len(folders)} runs: name one of them, or take --format json: {some}")
-    _show_runs(where, folders, rule, benchmark, form, out)
+    _show_runs(where, folders, rule, benchmark, protocol, form, out)
 
 
 def _folders(runs: Sequence[Path]) -> list[Path]:
@@ -80,6 +78,7 @@ def _show_run(
     folder: Path,
     rule: str | None,
     benchmark: str | None,
+    protocol: str | None,
     plot: Path | None,
     dark: bool,
     as_json: bool,
@@ -88,7 +87,7 @@ def _show_run(
 ) -> None:
     from rmeval.results.result import open_run
 
-    result = open_run(folder, rule, benchmark)
+    result = open_run(folder, rule, benchmark, protocol)
     if plot is not None:
         from rmeval.report.figures.matrix import draw_matrix
 
@@ -104,8 +103,14 @@ def _show_run(
     write_views([run_view(result)], form, out)
 
 
-def _show_lines(
-    run: Path, folders: Sequence[Path], rule: str | None, benchmark: str | None, protocol: str | None
+def _show_runs(
+    where: str,
+    folders: Sequence[Path],
+    rule: str | None,
+    benchmark: str | None,
+    protocol: str | None,
+    form: o.Format,
+    out: Path | None,
 ) -> None:
     from rmeval.errors import RunError
     from rmeval.report.ranking import combined_views, runs_views
@@ -116,7 +121,6 @@ def _show_lines(
     for folder in folders:
         try:
             shown.append(open_run(folder, rule, benchmark, protocol))
-            print_run_line(shown[-1])
         except RunError as error:
             echo(f"note: {error}", err=True)
     if not shown:

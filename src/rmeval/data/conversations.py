@@ -290,7 +290,7 @@ class MessageReader:
         # Only names that no template supports are rejected here; the template decides on others.
         if (meant := ROLE_ALIASES.get(name.strip().lower())) is None:
             return name
-        way = f"--roles {name}={meant}" if self._hint else f"the role {meant!r}"
+        way = f"`roles` {name}={meant}" if self._hint else f"the role {meant!r}"
         raise DataError(f"{where}: chat templates do not accept the role {quoted(name)}: give {way}")
 
     def history(self, value: Any, where: str) -> Conversation:
@@ -333,7 +333,7 @@ class MessageReader:
         held = [name for name in unread if name not in self.ignored and not is_empty(fields.get(name))]
         held = [name for name in held if not _is_in(fields[name], conversation)]
         if held:
-            way = f"exclude it with --ignore-keys {','.join(held)}" if self._hint else "remove it from the file"
+            way = f"exclude it with `ignore_keys` {','.join(held)}" if self._hint else "remove it from the file"
             raise DataError(
                 f"{where}: {_columns(held)} would not reach the model: add the text to the prompt's messages, or {way}"
             )
@@ -341,7 +341,7 @@ class MessageReader:
     def _refuse_unknown(self, value: Mapping[str, Any], where: str) -> None:
         unknown = [key for key in value if key not in _KEYS | self.ignored and not is_empty(value[key])]
         if unknown:
-            way = f"or give --ignore-keys {shortened(','.join(unknown))}" if self._hint else "or remove them"
+            way = f"or give `ignore_keys` {shortened(','.join(unknown))}" if self._hint else "or remove them"
             raise DataError(
                 f"{where}: a message contains {shortened(', '.join(map(repr, unknown)))}, which would not reach the "
                 f"model (rmeval reads {', '.join(sorted(_KEYS))}): rename {'it' if len(unknown) == 1 else 'them'}, "

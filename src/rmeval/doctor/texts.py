@@ -24,7 +24,7 @@ def hidden(model: Classifier, count: int) -> Iterator[Finding]:
         yield Finding(
             "problem",
             f"the template does not show {name} ({own} of {count} conversations)",
-            "give a template that does with --chat-template; two conversations that differ only there score the same",
+            "give a template that does with `chat_template`; two conversations that differ only there score the same",
         )
 
 
@@ -48,7 +48,7 @@ def rendering(model: Classifier, rendered: Sequence[Rendered]) -> Iterator[Findi
         yield Finding(
             "problem",
             f"{len(refused)} of {len(rendered)} conversations cannot be rendered: {refused[0]}",
-            "give another template with --chat-template",
+            "give another template with `chat_template`",
         )
     yield _tokens(model)
     if not good:
@@ -59,20 +59,20 @@ def rendering(model: Classifier, rendered: Sequence[Rendered]) -> Iterator[Findi
         yield Finding(
             "problem",
             f"{twice} conversations begin with two BOS tokens",
-            "the template writes one and the tokenizer another: give a template without it with --chat-template",
+            "the template writes one and the tokenizer another: give a template without it with `chat_template`",
         )
     if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
         yield Finding(
             "ok", "padding and end of text are one token, which is harmless here: lengths say where texts end"
         )
     if model.texts.limit is None:
-        yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with --max-length")
+        yield Finding("note", "neither model nor tokenizer states a limit of length", "give one with `max_length`")
     elif over := sum(len(tokens) > model.texts.limit for tokens in good):
         long = f"{over} of {len(good)} conversations are longer than the {model.texts.limit} tokens that it takes"
         if model.options.on_overlength == "error":
-            yield Finding("problem", long, "choose --on-overlength skip or truncate-left; nothing is cut by default")
+            yield Finding("problem", long, "choose `on_overlength` skip or truncate-left; nothing is cut by default")
         else:
-            yield Finding("note", f"{long} (--on-overlength {model.options.on_overlength}); they are not examined here")
+            yield Finding("note", f"{long} (`on_overlength` {model.options.on_overlength}); they are not examined here")
     else:
         yield Finding("ok", f"the longest conversation has {max(map(len, good))} tokens of {model.texts.limit}")
 
@@ -90,7 +90,7 @@ def _tokens(model: Classifier) -> Finding:
         f"the {'file' if source.uses_file else 'class'} is used",
         "other tools that load this tokenizer by its class give other scores"
         if source.uses_file
-        else "check that the model was trained with these tokens; without --tokenizer-kwargs the file is used",
+        else "check that the model was trained with these tokens; without `tokenizer_kwargs` the file is used",
     )
 
 
@@ -111,5 +111,5 @@ def _added_tokens(model: Classifier, sequences: Sequence[TokenArray]) -> Iterato
                 "note",
                 f"the tokenizer alone puts {tokenizer.decode(tokens)!r} {where} a text, and the template writes none "
                 "there",
-                "check how the model was trained; if with it, give a template that writes it with --chat-template",
+                "check how the model was trained; if with it, give a template that writes it with `chat_template`",
             )

@@ -71,11 +71,11 @@ def import_scores(
         RunError: If the run folder cannot be written.
     """
     if (scores is None) != oracle:
-        raise DataError("give either a file of scores or --oracle")
+        raise DataError("give either a file of scores or `oracle`")
     if steps is not None and (steps not in STEPS or scores is None):
-        raise DataError(f"--steps {steps}: give one of {', '.join(STEPS)}, with a file of step scores")
+        raise DataError(f"`steps` {steps}: give one of {', '.join(STEPS)}, with a file of step scores")
     if items_from_scores and (scores is None or benchmark.data is not None):
-        raise DataError("--items-from-scores needs a file of scores and no --data: leave out one of them")
+        raise DataError("`items_from_scores` needs a file of scores and no `data`: leave out one of them")
     if scores is None:
         planned = plan(benchmark, selection)
         found = _oracle([one.item for one in planned.items()])
@@ -157,8 +157,8 @@ def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
     if states is None or not isinstance(benchmark, TableBenchmark):
         known = " or ".join(f"-b {name}" for name in file.form.states)
         raise DataError(
-            f"--items-from-scores: {file.form.name} do not contain the items of {benchmark.card.id}: "
-            + (f"give {known}, or --data" if known else "give --data")
+            f"`items_from_scores`: {file.form.name} do not contain the items of {benchmark.card.id}: "
+            + (f"give {known}, or `data`" if known else "give `data`")
         )
     return [item for row in benchmark.gathered(states(file.rows, file.path)) for item in benchmark.items(row)]
 
@@ -224,7 +224,7 @@ def _oracle(items: Sequence[Item]) -> _Found:
     for item in items:
         for index, response in enumerate(item.responses):
             if response.gold is None:
-                raise DataError(f"item {item.id} has responses without gold: --oracle needs the gold of every response")
+                raise DataError(f"item {item.id} has responses without gold: `oracle` needs the gold of every response")
             found.setdefault(item.id, {})[index] = Score(item.id, index, response.gold)
     return _Found(IMPORTED, found)
 
@@ -246,7 +246,7 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
     if scores and verdicts:
         raise DataError(f"{file.path} has scores in some rows and verdicts in others: import them separately")
     if steps is not None and not reading.reduced:
-        raise DataError(f"--steps {steps}: {file.path} has no scores of steps: leave --steps out")
+        raise DataError(f"`steps` {steps}: {file.path} has no scores of steps: leave `steps` out")
     remarks = tuple(f"{sentence}: {count_of(times, 'row')}" for sentence, times in reading.remarks.items())
     if reading.reduced and steps is not None:
         remarks = (f"the score of a response is the {_REDUCED[steps]} of its steps' scores", *remarks)
@@ -299,7 +299,7 @@ def _add(known: dict[Any, Any], place: Any, said: Score | Verdict, where: str) -
 
 def _nothing(file: _File) -> str:
     """The error for a file without a value for any item."""
-    first = f"no row of {file.path} belongs to an item of the benchmark: check -b and --data"
+    first = f"no row of {file.path} belongs to an item of the benchmark: check -b and `data`"
     known = " or ".join(f"-b {name}" for name in file.form.states)
     return first + (f", or give {known} with `items_from_scores` to take the items from the file" if known else "")
 

@@ -83,7 +83,7 @@ class Comparator:
     def _letters(self, tokens: tuple[int, ...], head: str | None) -> FirstLogits | LastLogits:
         """How the logits of two tokens are read, once the engine runs the checkpoint as a language model."""
         if len(tokens) != 2:
-            raise ModelError(f"--head {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
+            raise ModelError(f"`head` {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
         self.engine.require_language_model(encoder=True)
         found = FirstLogits(tokens) if self.engine.description.encoder_decoder else LastLogits(tokens)
         require_readout(self.engine, type(found), self.name)
@@ -95,12 +95,12 @@ class Comparator:
 
         letters = self._logits is not None
         if not letters and options.comparison is None:
-            raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with --comparison FILE")
+            raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with `comparison` FILE")
         prompt = ComparisonPrompt(renderer, options.comparison or "letters", chat=letters)
-        given = {"--chat-template": options.chat_template, "--template-kwargs": options.template_kwargs}
+        given = {"`chat_template`": options.chat_template, "`template_kwargs`": options.template_kwargs}
         if not prompt.chat and (useless := [option for option, value in given.items() if value]):
             raise ModelError(
-                f"{self.name} gets two answers as --comparison lays them out, and no chat: "
+                f"{self.name} gets two answers as `comparison` lays them out, and no chat: "
                 f"leave {' and '.join(useless)} out"
             )
         return prompt

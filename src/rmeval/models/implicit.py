@@ -125,7 +125,7 @@ class Implicit:
             engine = find_engine(options.ref_model, own)
             if engine.description.fingerprint == self.engine.description.fingerprint:
                 raise ModelError(
-                    f"{spec} is its own reference, so that all rewards would be 0: give another --ref-model"
+                    f"{spec} is its own reference, so that all rewards would be 0: give another `ref_model`"
                 )
             engine.require_language_model()
             found = _Reference(engine)
@@ -134,10 +134,10 @@ class Implicit:
             found = _Reference(base)
         if found is None and options.beta != 1:
             raise ModelError(
-                "--beta multiplies log-ratios, and there is no reference: give --ref-model, or leave it out"
+                "`beta` multiplies log-ratios, and there is no reference: give `ref_model`, or leave it out"
             )
         if options.sequential and (found is None or found.engine.description.shares_weights):
-            raise ModelError("--sequential is for two models, and there is one: leave it out")
+            raise ModelError("`sequential` is for two models, and there is one: leave it out")
         return found
 
     def identity(self) -> dict[str, Any]:
@@ -189,9 +189,9 @@ def _check(options: ModelOptions) -> None:
     if options.boundary not in BOUNDARIES:
         raise ModelError(f"there is no boundary {options.boundary!r}: choose one of {', '.join(BOUNDARIES)}")
     if not 0 < options.beta <= MOST_BETA:
-        raise ModelError(f"--beta must be a number above 0 and at most {MOST_BETA:g}, not {options.beta}")
+        raise ModelError(f"`beta` must be a number above 0 and at most {MOST_BETA:g}, not {options.beta}")
     if options.ref_model is None and options.ref_revision is not None:
-        raise ModelError("--ref-revision is of a reference: give --ref-model too, or leave it out")
+        raise ModelError("`ref_revision` is of a reference: give `ref_model` too, or leave it out")
 
 
 def _observation(found: Mapping[str, float], one: Ready) -> Observation:
@@ -239,7 +239,7 @@ class _Reference:
         if not same_tokens(policy.tokenizer, self._place.source, self._place.revision, code):
             raise ModelError(
                 f"the reference {self._place.source} has another tokenizer than the policy, so that their "
-                "probabilities are of different tokens: give the model that the policy was trained from as --ref-model"
+                "probabilities are of different tokens: give the model that the policy was trained from as `ref_model`"
             )
 
     def facts(self) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Plugin:
         self._function = None if self._class else as_score(target, found, self._kwargs)
         self._method_name = _method_of(target, self._class) if self._class else "score"
         if options.against != "all" and self._method_name != "compare":
-            raise ModelError(f"{target} scores answers and compares none: leave --against out")
+            raise ModelError(f"{target} scores answers and compares none: leave `against` out")
         self.protocol = POINTWISE.name
         if self._method_name == "compare":
             self.protocol = pairwise_protocol(options.against)

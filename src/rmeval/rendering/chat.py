@@ -100,8 +100,8 @@ class Renderer:
         if not self.tokenizer.chat_template:
             raise ModelError(
                 f"the tokenizer of {self._source} has no chat template, so how to lay a conversation out is unknown: "
-                "give the one it was trained with as --chat-template FILE (Jinja), or a tokenizer that has it "
-                "as --tokenizer"
+                "give the one it was trained with as `chat_template` FILE (Jinja), or a tokenizer that has it "
+                "as `tokenizer`"
             )
         self.refuse_broken()
         example, other = (
@@ -111,7 +111,7 @@ class Renderer:
         if example.error is None and np.array_equal(example.tokens, other.tokens):
             raise ModelError(
                 f"the chat template of {self._source} leaves the answer out, so that all would get one score: "
-                "give another with --chat-template"
+                "give another with `chat_template`"
             )
         return example.error or str(self.tokenizer.decode(example.tokens))
 
@@ -293,7 +293,7 @@ def _loaded(source: str, revision: str | None, code: bool, kwargs: Mapping[str, 
         raise
     except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
         raise ModelError(
-            f"the tokenizer of {source} cannot be loaded ({reason_of(error)}): give one with --tokenizer"
+            f"the tokenizer of {source} cannot be loaded ({reason_of(error)}): give one with `tokenizer`"
         ) from error
 
 

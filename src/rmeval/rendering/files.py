@@ -94,7 +94,7 @@ def _refuse_parts(folder: Path) -> None:
     """
     if not has_vocabulary(folder):
         # transformers would make up an empty one.
-        raise ModelError(f"the tokenizer of {folder} cannot be loaded (no tokenizer files): give one with --tokenizer")
+        raise ModelError(f"the tokenizer of {folder} cannot be loaded (no tokenizer files): give one with `tokenizer`")
     if not (folder / TOKENIZER_CONFIG).is_file():
         raise ModelError(
             f"{folder} has a tokenizer without {TOKENIZER_CONFIG}, so that transformers would guess its class and its "

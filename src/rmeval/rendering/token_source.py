@@ -99,7 +99,7 @@ class TokenSource:
             else f"the class is used, check that the model was trained with its tokens ({self._why})",
         )
 
-    _why = "--tokenizer-kwargs were given"
+    _why = "`tokenizer_kwargs` were given"
 
     def keep_class(self, why: str) -> None:
         """Says why the class is used where it differs from the file."""

@@ -19,14 +19,14 @@ def token_ids(tokenizer: Any, words: list[str]) -> list[int]:
     for word in words:
         if word.startswith("#") and word != "##":
             if not word[1:].isdecimal() or int(word[1:]) >= len(tokenizer):
-                raise ModelError(f"{word!r} in --head is no id of a token: give one below {len(tokenizer)} as in #0")
+                raise ModelError(f"{word!r} in `head` is no id of a token: give one below {len(tokenizer)} as in #0")
             found.append(int(word[1:]))
             continue
         ids = tokenizer(word, add_special_tokens=False)["input_ids"]
         if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
             raise ModelError(
                 f"{word!r} is {'not one token but ' + str(len(ids)) if len(ids) != 1 else 'not in the vocabulary'}: "
-                "give another word in --head, or an id as in logit:#0"
+                "give another word in `head`, or an id as in logit:#0"
             )
         found.append(int(ids[0]))
     return found

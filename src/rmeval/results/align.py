@@ -62,7 +62,7 @@ def shared_evidence(
             fewest = min(zip(evidence, runs, strict=True), key=lambda one: np.isfinite(one[0].scores).sum())[1]
             raise RunError(
                 f"no item has a score of every model ({fewest.folder} has the fewest scores): leave that run out, or "
-                f"choose another --rule than {rule.name}"
+                f"choose another `rule` than {rule.name}"
             )
         if not (known == shared).all():
             notes.append(

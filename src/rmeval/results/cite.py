@@ -31,7 +31,7 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     specs = list(dict.fromkeys(str(read_manifest(folder)["benchmark"]["spec"]) for folder in find_runs(path)))
     own = [spec for spec in specs if is_file_spec(spec) and benchmark is None]
     if own and len(own) < len(specs):
-        logger.warning("the citations of runs with %s are missing: give --benchmark %s", ", ".join(own), own[0])
+        logger.warning("the citations of runs with %s are missing: give `benchmark` %s", ", ".join(own), own[0])
     cards = [
         load_benchmark(benchmark if benchmark and is_file_spec(spec) else spec).card
         for spec in specs
@@ -40,7 +40,7 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     entries = list(dict.fromkeys(card.citation for card in cards if card.citation))
     if not entries:
         if own:
-            raise RunError(f"{path} contains runs with {', '.join(own)}: give --benchmark {own[0]}")
+            raise RunError(f"{path} contains runs with {', '.join(own)}: give `benchmark` {own[0]}")
         what = f"its benchmark ({', '.join(specs)}) names no paper" if specs else "there is no run in it"
         raise RunError(f"{path} has nothing to cite: {what}")
     return entries

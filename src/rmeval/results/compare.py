@@ -178,7 +178,7 @@ def compare_runs(
     """
     check_rule(rule)
     if metric is None and scope != "all":
-        raise RunError(f"--scope {scope} needs --metric: give both, such as --metric average")
+        raise RunError(f"`scope` {scope} needs `metric`: give both, such as `metric` average")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
         raise RunError(f"{unknown[0]!r} is not an ensemble: choose one of {', '.join(RULES)}")
     by_benchmark = _by_benchmark(paths)
@@ -286,9 +286,10 @@ def _entries(
         records = records_of(found, own, rule, null)
         return Entry(name, path, variant, {(r.metric, r.scope): r for r in records}, own)
 
+    named = [(str(one.run.manifest["model"]["name"]), one.run.folder) for one in taking]
     entries = [
         entry(name, one.run.folder, one.variant, own)
-        for name, one, own in zip(_names([one.run for one in taking]), taking, evidence, strict=True)
+        for name, one, own in zip(run_names(named), taking, evidence, strict=True)
     ]
     entries += [entry(f"ensemble:{name}", None, name, _ensemble(name, evidence)) for name in settings.ensembles]
     if not any(one.records for one in entries):
@@ -396,18 +397,6 @@ def _ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:
         return ensemble(rule, members)
     except ValueError as error:
         raise RunError(str(error)) from error
-
-
-def _names(runs: Sequence[StoredRun]) -> list[str]:
-    """The models' names, with the run's identity where several models share a name."""
-    names = [str(run.manifest["model"]["name"]) for run in runs]
-    twice = {name for name, count in Counter(names).items() if count > 1}
-    found: list[str] = []
-    for name, run in zip(names, runs, strict=True):
-        own = f"{name} ({run.folder.name[:6]})" if name in twice else name
-        copies = sum(other.partition(" #")[0] == own for other in found)
-        found.append(f"{own} #{copies + 1}" if copies else own)
-    return found
 
 
 def _leads(differences: Sequence[Difference], names: Sequence[str]) -> list[list[bool]]:

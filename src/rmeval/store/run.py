@@ -161,7 +161,7 @@ def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLi
     """The run's protocol; code that a run folder names is never run unasked."""
     spec, identity = manifest["protocol"], manifest["identity"]
     if is_file_spec(spec) and given is None:
-        raise RunError(f"{folder} was made with the protocol {spec}: if you trust that file, give --protocol {spec}")
+        raise RunError(f"{folder} was made with the protocol {spec}: if you trust that file, give `protocol` {spec}")
     code = identity.get("protocol_code")
     if not is_file_spec(spec) and spec not in protocol_names():
         needed = f"the package {code}" if code else "a newer rmeval or the package that registers it"
@@ -170,7 +170,7 @@ def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLi
     if found.protocol.name != identity.get("protocol", spec):
         raise RunError(
             f"{folder} was made with the protocol {identity['protocol']}, and {found.spec} is {found.protocol.name}: "
-            "give the file of the first with --protocol"
+            "give the file of the first with `protocol`"
         )
     if found.code != code:
         logger.warning("the protocol %s has changed since %s was made", found.spec, folder)

@@ -95,7 +95,7 @@ def find_checkpoint(
         raise ModelError(f"{spec} is a whole model, and has no base: leave `base_model` out")
     if folder.is_dir():
         if revision is not None:
-            raise ModelError(f"{spec} is a local folder, which has no revisions: leave --revision out")
+            raise ModelError(f"{spec} is a local folder, which has no revisions: leave `revision` out")
         elsewhere = _code(folder, layout).elsewhere if code else ""
         sources = Sources(folder / layout.subfolder, partial(_files, folder, layout, code))
         _refuse_adapter_inside(spec, None, layout)

@@ -58,7 +58,7 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None, own: bool 
         return None
     found = _named(checkpoint, config, beside)
     if found is None and len(known) > 1 and not own:
-        raise ModelError(f"{checkpoint.source} has several heads ({', '.join(known)}): give one of them with --head")
+        raise ModelError(f"{checkpoint.source} has several heads ({', '.join(known)}): give one of them with `head`")
     found = found or next(iter(known), None)
     if found is None:
         _refuse_unread(checkpoint, beside)

@@ -47,7 +47,7 @@ def too_small(network: Network, what: str, error: BaseException) -> ModelError:
     """The error of a device whose memory does not hold the least."""
     return ModelError(
         f"{network.device} has too little memory for {what} ({reason_of(error)}): "
-        "give a smaller --dtype, or --model-kwargs device_map=auto"
+        "give a smaller `dtype`, or `model_kwargs` device_map=auto"
     )
 
 

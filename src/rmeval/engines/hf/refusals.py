@@ -15,7 +15,7 @@ def cannot_load(checkpoint: Checkpoint, error: BaseException, language_model: bo
     """The error of a checkpoint that transformers does not load."""
     where = checkpoint.source
     if "trust_remote_code" in str(error):
-        return ModelError(f"{where} comes with code of its own: read it, and if you trust it give --trust-remote-code")
+        return ModelError(f"{where} comes with code of its own: read it, and if you trust it give `trust_remote_code`")
     kind = "language model" if language_model else "sequence classifier"
     return ModelError(f"{where} cannot be loaded as a {kind} ({reason_of(error)}): check that it is one")
 
@@ -30,9 +30,9 @@ def wrong_shapes(checkpoint: Checkpoint, wrong: Sequence[Sequence[Any]], labels:
         advice: What else to try.
     """
     name, stored, built = (*wrong[0], None, None)[:3]
-    outputs = "a reward model saved without its number of outputs needs --model-kwargs num_labels=1"
+    outputs = "a reward model saved without its number of outputs needs `model_kwargs` num_labels=1"
     if labels:
-        outputs = "leave num_labels out, and make one score of several outputs with --reduce"
+        outputs = "leave num_labels out, and make one score of several outputs with `reduce`"
     shapes = f" ({name})"
     if built:
         shapes = f": {name} is {tuple(stored)} in the checkpoint and {tuple(built)} by the config"
@@ -51,7 +51,7 @@ def untrained(checkpoint: Checkpoint, missing: Sequence[str], language_model: bo
         language_model: Whether a language model was wanted.
         advice: What else to try.
     """
-    wanted = "a sequence classifier (language models: --ref-model or --kind implicit; other heads: --head)"
+    wanted = "a sequence classifier (language models: `ref_model` or `kind` implicit; other heads: `head`)"
     if language_model:
         wanted = "a language model"
     return ModelError(

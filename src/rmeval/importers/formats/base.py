@@ -204,7 +204,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
     if len(scores) > 1 and reading.steps is None:
         raise DataError(
             f"{row.where}: a response has {len(scores)} scores, one for each step: choose how to reduce them with "
-            f"--steps {', '.join(STEPS)}"
+            f"`steps` {', '.join(STEPS)}"
         )
     reading.reduced |= len(scores) > 1
     values = [number(row, score) for score in scores]
@@ -246,6 +246,6 @@ def result_verdict(row: Row, item: Item, order: int, right: float, right_first: 
     if winner is None or len(item.responses) != 2:
         raise DataError(
             f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check -b "
-            "and --data"
+            "and `data`"
         )
     return pair_verdict(item, winner, 1 - winner, order, right, right_first)

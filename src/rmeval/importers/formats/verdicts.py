@@ -110,7 +110,7 @@ def _check_pair(row: Row, item: Item, reading: Reading) -> None:
     if len(item.responses) != 2 or winner is None:
         raise DataError(
             f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check -b "
-            "and --data"
+            "and `data`"
         )
     columns = ("question", "response_A", "response_B")
     texts = (question_of(item), *(response.text for response in item.responses))
@@ -119,7 +119,7 @@ def _check_pair(row: Row, item: Item, reading: Reading) -> None:
         if own is not None and (not isinstance(own, str) or own.strip() != text.strip()):
             raise DataError(
                 f"{row.where}: its {column} differs from that of item {item.id}, which has its pair_id: check that -b "
-                "and --data match the verdicts"
+                "and `data` match the verdicts"
             )
     if row.fields.get("label") not in (None, ("A>B", "B>A")[winner]):
         reading.remark(OTHER_LABEL)
@@ -259,7 +259,7 @@ def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
     if right == 0.5:
         reading.remark(
             "the file counts one half, as RewardBench's script does for an unreadable verdict, and it is imported as a "
-            "missing verdict (--rule half-failures@1 counts it one half)"
+            "missing verdict (`rule` half-failures@1 counts it one half)"
         )
     yield result_verdict(row, item, 0, math.nan if right == 0.5 else right, None)
 
@@ -274,7 +274,7 @@ def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
     if item.responses[0].text.strip() != chosen or not wrong:
         raise DataError(
             f"{row.where}: its texts are not responses of item {item.id}, which has its uid and category: check -b and "
-            "--data"
+            "`data`"
         )
     # A list may contain a text twice: each row with it belongs to another response.
     place = next((k for k in wrong if not reading.again(f"{item.id} {k}")), wrong[0])
@@ -294,7 +294,7 @@ def _rm_r1_right(row: Row, swapped: Any, reading: Reading) -> float:
     if value not in (0, 0.5, 1):
         raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a tie, not {quoted(value)}")
     if value == 0.5:
-        reading.remark("the file counts a tie one half (--rule shared-ties@1 does the same)")
+        reading.remark("the file counts a tie one half (`rule` shared-ties@1 does the same)")
         return 0.5
     if isinstance(text, str):
         letters = set(re.findall(r"\[\[([AB])\]\]", text))

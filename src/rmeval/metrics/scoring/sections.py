@@ -121,6 +121,11 @@ ANALYSES: dict[str, dict[str, tuple[str, ...]]] = {
 The categories of length are the reference's (`LENGTH_CATEGORIES` of its `analysis/constants.py`): which response tends
 to be longer.
 """
+ANALYSIS_TITLES = {
+    "instructions": "instruction following (LLMBar)",
+    "length_category": "accuracy by RewardBench's categories of length",
+}
+"""Titles of two of these groups."""
 
 
 def section_scores(accuracy: Mapping[str, float | FloatArray]) -> dict[str, float | FloatArray]:

@@ -151,14 +151,14 @@ class Difference:
         p: Two-sided p-value of cluster sign flips.
         p_holm: `p`, corrected for all differences of its family.
         p_mcnemar: P-value of McNemar's test on the discordant comparisons, clustered by problem.
-        only_first: Discordant comparisons in which the first model has the larger credit.
-        only_second: Discordant comparisons in which the second model has the larger credit.
-        superiority: The share of `only_first` among the discordant comparisons; NaN if there are none.
+        discordant: The number of comparisons in which the first model has the larger credit, and the number of those in
+            which the second has.
+        superiority: The first model's share of the discordant comparisons; NaN if there are none.
         superiority_ci: Its 95% interval.
         n_items: Number of items.
         n_clusters: Number of problems.
-        detectable: The smallest true difference that this number of problems detects with a power of 80%, at the level
-            that the correction requires of the smallest p-value.
+        mde: The minimum detectable effect: the smallest true difference that this number of problems detects with a
+            power of 80%, at the level that the correction requires of the smallest p-value.
         needed: The number of such problems that detects a true difference as large as the observed one, with that
             power; None where the observed one is 0.
     """

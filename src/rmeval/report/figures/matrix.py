@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import RunError
 from rmeval.metrics.scoring.style_substance import COMPARISONS, LEVELS, level_of
-from rmeval.report.paper import BLUE, ORANGE, Theme, check, drawing, label, save
-from rmeval.report.tables import percent
+from rmeval.report.cells import percent
+from rmeval.report.figures.style import BLUE, ORANGE, Theme, check, drawing, label, save
 from rmeval.results.result import Result
 from rmeval.types import STYLES, Record
 
