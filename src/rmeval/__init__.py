@@ -9,10 +9,10 @@ Names are imported when they are first used, so that `import rmeval` costs nothi
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rmeval._version import __version__
+from rmeval.faces import lazy
 
 if TYPE_CHECKING:
     from rmeval.api import (
@@ -29,25 +29,35 @@ if TYPE_CHECKING:
     )
     from rmeval.errors import DataError, ModelError, RmevalError, RunError
     from rmeval.types import Comparison, Evidence, Item, Message, Observation, Record, Request, Response
-
-
-_HOME = {
-    "rmeval.api": (
-        "Analysis",
-        "ModelComparison",
-        "Result",
-        "analyze",
-        "compare",
-        "evaluate",
-        "load_benchmark",
-        "load_model",
-        "open_run",
-        "score",
-    ),
-    "rmeval.errors": ("DataError", "ModelError", "RmevalError", "RunError"),
-    "rmeval.types": ("Comparison", "Evidence", "Item", "Message", "Observation", "Record", "Request", "Response"),
-}
-_MODULE = {name: module for module, names in _HOME.items() for name in names}
+else:
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "rmeval.api": (
+                "Analysis",
+                "ModelComparison",
+                "Result",
+                "analyze",
+                "compare",
+                "evaluate",
+                "load_benchmark",
+                "load_model",
+                "open_run",
+                "score",
+            ),
+            "rmeval.errors": ("DataError", "ModelError", "RmevalError", "RunError"),
+            "rmeval.types": (
+                "Comparison",
+                "Evidence",
+                "Item",
+                "Message",
+                "Observation",
+                "Record",
+                "Request",
+                "Response",
+            ),
+        },
+    )
 
 __all__ = [
     "Analysis",
@@ -74,13 +84,3 @@ __all__ = [
     "open_run",
     "score",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE:
-        raise AttributeError(f"module 'rmeval' has no attribute '{name}'")
-    return getattr(importlib.import_module(_MODULE[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -1,7 +1,6 @@
 """Fixtures for tests: simple models, and items and evidence with known expected numbers.
 
-from rmeval.metrics.outcomes import OFFICIAL
-from rmeval.metrics.scoring.style_substance import style_substance_records
+from rmeval.metrics import OFFICIAL, style_substance_records
 from rmeval.testing import make_evidence, make_items
 
 items = make_items(2000)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmeval.benchmarks import Card, adopted
+from rmeval.benchmarks import Card
+from rmeval.benchmarks.hooks import adopted
 from rmeval.benchmarks.pairs import Pairs
 from rmeval.benchmarks.reward_bench import RewardBench
 from rmeval.benchmarks.rm_bench import RMBench

@@ -22,6 +22,7 @@ from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.protocols.pointwise import conversation_requests
 from rmeval.results.result import derive
 from rmeval.store.journal import Journal, read_journal
+from rmeval.store.run import read_scored
 from rmeval.types import Message, Observation, Request
 from tests.checkpoints import CHATML, make_checkpoint, make_tokenizer
 from tests.command import command
@@ -212,7 +213,7 @@ def test_more_items_keep_the_scores_of_those_before(trims: Path, tmp_path: Path)
     options: dict[str, Any] = {"out": tmp_path / "runs", "model_kwargs": PADDED}
     rmeval.evaluate(str(trims), "pairs", data, limit=30, **options)
     found = rmeval.evaluate(str(trims), "pairs", data, **options)
-    columns = rmeval.store.run.read_scored(found.path).observations.main.reshape(-1, 2)
+    columns = read_scored(found.path).observations.main.reshape(-1, 2)
     assert np.array_equal(columns[:30], columns[30:])
     journal = {one.key: one for batch in read_journal(found.path / "journal") for one in batch}
     assert len(journal) == 120

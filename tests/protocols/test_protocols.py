@@ -17,7 +17,6 @@ from rmeval.data.observations import ObservationTable, Vectors
 from rmeval.data.tables import ItemTable
 from rmeval.errors import RunError
 from rmeval.protocols import (
-    BUILTIN,
     STEPS,
     ProtocolLike,
     fold_steps,
@@ -28,6 +27,7 @@ from rmeval.protocols import (
 )
 from rmeval.protocols.base import sizes_of
 from rmeval.protocols.pointwise import POINTWISE
+from rmeval.protocols.registry import BUILTIN
 from rmeval.types import Comparison, Item, Message, Observation, Request, Response
 
 FOLLOW_GOLD = {"pairwise-chosen@1", "imported-verdicts@1", "imported-verdicts-both@1"}

@@ -7,28 +7,41 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rmeval.benchmarks.card import Card, check_counts, missing_counts
+from rmeval.benchmarks.card import Card
 from rmeval.benchmarks.hooks import Benchmark, BenchmarkLike, Option, adopted
 from rmeval.data.unpacking import check_path
 from rmeval.errors import DataError
+from rmeval.faces import lazy
 from rmeval.messages import quoted
 from rmeval.plugins import is_file_spec, load_object, registered
 
+if TYPE_CHECKING:
+    from rmeval.benchmarks.base import TableBenchmark, pair
+    from rmeval.benchmarks.errata import Erratum, errata_of
+else:  # They import this package.
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "rmeval.benchmarks.base": ("TableBenchmark", "pair"),
+            "rmeval.benchmarks.errata": ("Erratum", "errata_of"),
+        },
+    )
+
 __all__ = [
-    "BUILTIN",
     "Benchmark",
     "BenchmarkLike",
     "Card",
+    "Erratum",
     "FoundBenchmark",
     "Option",
-    "adopted",
+    "TableBenchmark",
     "benchmark_names",
-    "check_counts",
+    "errata_of",
     "find_benchmark",
     "load_benchmark",
-    "missing_counts",
+    "pair",
 ]
 
 BUILTIN = {

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rmeval.benchmarks import Card, Option, missing_counts
+from rmeval.benchmarks import Option
 from rmeval.benchmarks.base import TableBenchmark, pair
+from rmeval.benchmarks.card import Card, missing_counts
 from rmeval.benchmarks.function_names import defined_function
 from rmeval.benchmarks.locate import name_in
 from rmeval.data.rows import Row, iterate_rows

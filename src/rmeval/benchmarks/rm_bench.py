@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rmeval.benchmarks import Benchmark, Card, check_counts, missing_counts
+from rmeval.benchmarks import Benchmark
+from rmeval.benchmarks.card import Card, check_counts, missing_counts
 from rmeval.benchmarks.locate import SUFFIXES, locate
 from rmeval.data.rows import Row, read_rows
 from rmeval.errors import DataError

@@ -1,1 +1,79 @@
 """Metrics: computed from gold labels and evidence, without models, files or printing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rmeval.faces import lazy
+
+if TYPE_CHECKING:
+    from rmeval.metrics.composition import Composition, Counts, Measure, Part, Shares, headline, mixed, pooled
+    from rmeval.metrics.outcomes import HALF, HALF_FAILURES, OFFICIAL, SCORE_RULES, SHARED, Outcomes
+    from rmeval.metrics.records import accuracy_record, make_record
+    from rmeval.metrics.scoring.best_of_k import best_of_k
+    from rmeval.metrics.scoring.sections import SECTIONS, overall, overall_with_prior, section_scores
+    from rmeval.metrics.scoring.style_substance import style_substance_records
+    from rmeval.metrics.stats.paired import Difference
+else:
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "rmeval.metrics.composition": (
+                "Composition",
+                "Counts",
+                "Measure",
+                "Part",
+                "Shares",
+                "headline",
+                "mixed",
+                "pooled",
+            ),
+            "rmeval.metrics.outcomes": (
+                "HALF",
+                "HALF_FAILURES",
+                "OFFICIAL",
+                "SCORE_RULES",
+                "SHARED",
+                "Outcomes",
+            ),
+            "rmeval.metrics.records": (
+                "accuracy_record",
+                "make_record",
+            ),
+            "rmeval.metrics.scoring.best_of_k": ("best_of_k",),
+            "rmeval.metrics.scoring.sections": (
+                "SECTIONS",
+                "overall",
+                "overall_with_prior",
+                "section_scores",
+            ),
+            "rmeval.metrics.scoring.style_substance": ("style_substance_records",),
+            "rmeval.metrics.stats.paired": ("Difference",),
+        },
+    )
+
+__all__ = [
+    "HALF",
+    "HALF_FAILURES",
+    "OFFICIAL",
+    "SCORE_RULES",
+    "SECTIONS",
+    "SHARED",
+    "Composition",
+    "Counts",
+    "Difference",
+    "Measure",
+    "Outcomes",
+    "Part",
+    "Shares",
+    "accuracy_record",
+    "best_of_k",
+    "headline",
+    "make_record",
+    "mixed",
+    "overall",
+    "overall_with_prior",
+    "pooled",
+    "section_scores",
+    "style_substance_records",
+]

@@ -17,16 +17,11 @@ from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
 
 __all__ = [
-    "EMBEDDED",
-    "KINDS",
     "ModelOptions",
     "RewardModel",
     "load_model",
     "model_names",
-    "pairwise_protocol",
     "protocol_of",
-    "refuse",
-    "refuse_comparators",
 ]
 
 logger = logging.getLogger(__name__)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from rmeval.protocols.base import BaseProtocol, ProtocolLike, Question, request_key
 from rmeval.protocols.fold import STEPS, fold_steps, fold_votes
-from rmeval.protocols.registry import BUILTIN, FoundProtocol, load_protocol, protocol_names
+from rmeval.protocols.registry import FoundProtocol, load_protocol, protocol_names
 
 __all__ = [
-    "BUILTIN",
     "STEPS",
     "BaseProtocol",
     "FoundProtocol",

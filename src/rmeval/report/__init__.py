@@ -1,1 +1,66 @@
-"""Records for people: tables for the terminal."""
+"""Records for people: views, and their renderers for terminals, files and figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rmeval.faces import lazy
+
+if TYPE_CHECKING:
+    from rmeval.report.analysis import analysis_view
+    from rmeval.report.cells import Number
+    from rmeval.report.comparison import comparison_view
+    from rmeval.report.csv_ import csv_text
+    from rmeval.report.figures.analysis import draw_analysis
+    from rmeval.report.figures.comparison import draw_comparison
+    from rmeval.report.figures.matrix import draw_matrix
+    from rmeval.report.json_ import json_value
+    from rmeval.report.latex import latex_text
+    from rmeval.report.markdown import markdown_text
+    from rmeval.report.ranking import runs_views
+    from rmeval.report.run import run_view
+    from rmeval.report.terminal import views_text
+    from rmeval.report.views import Row, Table, View
+else:
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "rmeval.report.analysis": ("analysis_view",),
+            "rmeval.report.cells": ("Number",),
+            "rmeval.report.comparison": ("comparison_view",),
+            "rmeval.report.csv_": ("csv_text",),
+            "rmeval.report.figures.analysis": ("draw_analysis",),
+            "rmeval.report.figures.comparison": ("draw_comparison",),
+            "rmeval.report.figures.matrix": ("draw_matrix",),
+            "rmeval.report.json_": ("json_value",),
+            "rmeval.report.latex": ("latex_text",),
+            "rmeval.report.markdown": ("markdown_text",),
+            "rmeval.report.ranking": ("runs_views",),
+            "rmeval.report.run": ("run_view",),
+            "rmeval.report.terminal": ("views_text",),
+            "rmeval.report.views": (
+                "Row",
+                "Table",
+                "View",
+            ),
+        },
+    )
+
+__all__ = [
+    "Number",
+    "Row",
+    "Table",
+    "View",
+    "analysis_view",
+    "comparison_view",
+    "csv_text",
+    "draw_analysis",
+    "draw_comparison",
+    "draw_matrix",
+    "json_value",
+    "latex_text",
+    "markdown_text",
+    "run_view",
+    "runs_views",
+    "views_text",
+]

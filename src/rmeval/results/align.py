@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,60 @@ import numpy as np
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of
-from rmeval.store.run import StoredRun
+from rmeval.store.manifest import read_manifest
+from rmeval.store.run import NothingScoredError, StoredRun, read_scored
 from rmeval.types import FloatArray, IntArray, ScoreRule
 
-__all__ = ["run_names", "shared_evidence"]
+__all__ = ["ScoredRun", "run_names", "scored_runs", "shared_evidence"]
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """A run, and which of its model's scores to use.
+
+    Attributes:
+        run: The run.
+        variant: The name of the score.
+        evidence: The run's evidence by that score.
+    """
+
+    run: StoredRun
+    variant: str
+    evidence: EvidenceTable
+
+
+def scored_runs(
+    folders: Sequence[Path], variant: str | None, benchmark: str | None, protocol: str | None
+) -> tuple[list[ScoredRun], list[str]]:
+    """Return the runs of a benchmark that have any score, and a note for each other one.
+
+    Args:
+        folders: Their folders.
+        variant: Which of a model's scores to use; its first if None.
+        benchmark: The `file.py:Class` of runs made with one.
+        protocol: Likewise the `file.py:Class` of the runs' protocol.
+
+    Raises:
+        RunError: If there are fewer than two.
+    """
+    found: list[ScoredRun] = []
+    notes = []
+    for folder in folders:
+        try:
+            run = read_scored(folder, benchmark, protocol, found[0].run if found else None)
+        except NothingScoredError:
+            notes.append(f"{folder} is excluded, because it has no observations yet")
+            continue
+        chosen = run.variant(variant)
+        evidence = run.evidence(chosen)
+        if evidence.beats or np.isfinite(evidence.scores).any():
+            found.append(ScoredRun(run, chosen, evidence))
+        else:
+            notes.append(f"{folder} is excluded, because it has no scores")
+    if len(found) < 2:
+        name = read_manifest(folders[0])["benchmark"]["id"]
+        raise RunError(f"fewer than two of these {len(folders)} runs of {name} have any score")
+    return found, notes
 
 
 def run_names(runs: Sequence[tuple[str, Path]]) -> list[str]:

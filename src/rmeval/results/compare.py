@@ -21,12 +21,11 @@ from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
 from rmeval.metrics.stats.paired import compare as compare_paired
 from rmeval.metrics.stats.significance import groups, least, rank_intervals
-from rmeval.results.align import run_names, shared_evidence
+from rmeval.results.align import ScoredRun, run_names, scored_runs, shared_evidence
 from rmeval.results.analyze import null_analyses
 from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import find_runs, finite, read_manifest
-from rmeval.store.run import NothingScoredError, StoredRun, read_scored
 from rmeval.types import Record, ScoreRule
 
 __all__ = ["Entry", "ModelComparison", "compare_runs"]
@@ -231,7 +230,7 @@ class _Settings:
 
 
 def _compare(folders: Sequence[Path], settings: _Settings) -> ModelComparison:
-    taking, notes = _scored(folders, settings)
+    taking, notes = scored_runs(folders, settings.variant, settings.benchmark, settings.protocol)
     first = taking[0].run
     found = first.benchmark
     rule = rule_of(found, settings.rule)
@@ -268,7 +267,7 @@ def _compare(folders: Sequence[Path], settings: _Settings) -> ModelComparison:
 
 
 def _entries(
-    taking: Sequence[_Taking],
+    taking: Sequence[ScoredRun],
     evidence: Sequence[EvidenceTable],
     items: StoredItems,
     rule: ScoreRule,
@@ -332,38 +331,6 @@ def _power_note(differences: Sequence[Difference]) -> list[str]:
     if (problems := differences[0].n_clusters) >= enough:
         return []
     return [f"of {problems} problems no test can show anything, whatever they are: it takes {enough} at least"]
-
-
-@dataclass(frozen=True)
-class _Taking:
-    """A run in the comparison, and the score to use."""
-
-    run: StoredRun
-    variant: str
-    evidence: EvidenceTable
-
-
-def _scored(folders: Sequence[Path], settings: _Settings) -> tuple[list[_Taking], list[str]]:
-    """The runs that have any score, and a note for each other one."""
-    taking: list[_Taking] = []
-    notes = []
-    for folder in folders:
-        try:
-            like = taking[0].run if taking else None
-            run = read_scored(folder, settings.benchmark, settings.protocol, like)
-        except NothingScoredError:
-            notes.append(f"{folder} is excluded, because it has no observations yet")
-            continue
-        variant = run.variant(settings.variant)
-        evidence = run.evidence(variant)
-        if evidence.beats or np.isfinite(evidence.scores).any():
-            taking.append(_Taking(run, variant, evidence))
-        else:
-            notes.append(f"{folder} is excluded, because it has no scores")
-    if len(taking) < 2:
-        name = read_manifest(folders[0])["benchmark"]["id"]
-        raise RunError(f"fewer than two of these {len(folders)} runs of {name} have any score")
-    return taking, notes
 
 
 def _agrees(paired: PairedOutcomes, shares: Shares, measure: Measure, entries: Sequence[Entry]) -> bool:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.benchmarks import Benchmark, BenchmarkLike, adopted
+from rmeval.benchmarks import Benchmark, BenchmarkLike
 from rmeval.benchmarks.errata import errata_of
+from rmeval.benchmarks.hooks import adopted
 from rmeval.data.digests import contents_digest
 from rmeval.data.spool import Spool
 from rmeval.data.style import TextCounts

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import comb
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from rmeval.data.tables import EvidenceTable, ItemTable, Mask
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.records import make_record
 from rmeval.metrics.stats.intervals import REPLICATES, bootstrap_interval, bootstrap_means, bootstrap_random
@@ -165,22 +165,15 @@ def curve_records(
     there = {name: _answers(items, evidence, name, rule) for name in subsets if name in items.counts}
     parts = {name: own for name, own in there.items() if len(own.items)}
     counted = _counted(items, parts.values(), evidence.variant)
-    random = bootstrap_random()
-    numbers: list[tuple[dict[str, float], dict[str, FloatArray]]] = []
-    clusters: list[int] = []
-    scopes: list[tuple[str, Outcomes]] = []
-    for name, own in parts.items():
-        scopes.append((name, counted.within(name)))
-        clusters.append(scopes[-1][1].n_clusters)
-        cluster = np.unique(items.cluster[own.items], return_inverse=True)[1]
-        numbers.append(_numbers(own, cluster, shown, random if intervals else None))
+    random = bootstrap_random() if intervals else None
+    numbers = [_numbers(own, items.cluster[own.items], shown, random) for own in parts.values()]
+    scopes = [(name, counted.within(name)) for name in parts]
+    clusters = [part.n_clusters for _, part in scopes]
     if len(parts) == len(subsets):
-        values = {metric: float(np.mean([one[0][metric] for one in numbers])) for metric in numbers[0][0]}
-        spread = {metric: np.mean([one[1][metric] for one in numbers], axis=0) for metric in numbers[0][1]}
         # The number of problems that gives a mean the variance of this mean of parts.
         clusters.append(int(len(parts) ** 2 / sum(1 / count for count in clusters)))
         scopes.append(("all", counted))
-        numbers.append((values, spread))
+        numbers.append(_mean(numbers))
     for (scope, part), count, (values, spread) in zip(scopes, clusters, numbers, strict=True):
         for metric, value in values.items():
             if not np.isnan(value):
@@ -189,11 +182,21 @@ def curve_records(
                 yield make_record(benchmark, rule, metric, scope, value, part, formula, interval, 1.0)
 
 
-def _numbers(
-    own: _Answers, cluster: IntArray, shown: Sequence[int], random: np.random.Generator | None
-) -> tuple[dict[str, float], dict[str, FloatArray]]:
+_Numbers: TypeAlias = tuple[dict[str, float], dict[str, FloatArray]]
+"""Numbers by metric, and the same over resampled problems."""
+
+
+def _mean(numbers: Sequence[_Numbers]) -> _Numbers:
+    """The unweighted mean of the subsets' numbers."""
+    values = {metric: float(np.mean([one[0][metric] for one in numbers])) for metric in numbers[0][0]}
+    spread = {metric: np.mean([one[1][metric] for one in numbers], axis=0) for metric in numbers[0][1]}
+    return values, spread
+
+
+def _numbers(own: _Answers, problems: Codes, shown: Sequence[int], random: np.random.Generator | None) -> _Numbers:
     """A subset's numbers by metric, and over resampled problems if a generator is given."""
     size = own.scores.shape[1]
+    cluster = np.unique(problems, return_inverse=True)[1]
     picked = best_of_k(np.where(np.isnan(own.scores), -np.inf, own.scores), own.quality)
     nothing = np.isnan(own.scores).all(axis=1)
     picked[nothing] = own.quality[nothing].min(axis=1, keepdims=True)

@@ -1,0 +1,129 @@
+"""The names that other packages may import, and what the documentation imports."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.command import process
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+# A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
+FACES = {
+    "rmeval": """
+        Analysis Comparison DataError Evidence Item Message ModelComparison ModelError Observation
+        Record Request Response Result RmevalError RunError __version__ analyze compare evaluate
+        load_benchmark load_model open_run score
+    """,
+    "rmeval.benchmarks": """
+        Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
+        errata_of find_benchmark load_benchmark pair
+    """,
+    "rmeval.data": """
+        EvidenceTable ItemTable ObservationTable Row Vectors
+    """,
+    "rmeval.engines": """
+        AtPositions Description Engine EngineOptions FirstLogits LastLogits LastToken OwnForward
+        Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
+        require_readout
+    """,
+    "rmeval.errors": """
+        DamagedError DataError ModelError RmevalError RunError explain_os_error explain_read_error
+        reason_of
+    """,
+    "rmeval.metrics": """
+        HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Composition Counts Difference
+        Measure Outcomes Part Shares accuracy_record best_of_k headline make_record mixed overall
+        overall_with_prior pooled section_scores style_substance_records
+    """,
+    "rmeval.models": """
+        ModelOptions RewardModel load_model model_names protocol_of
+    """,
+    "rmeval.protocols": """
+        STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
+        load_protocol protocol_names request_key
+    """,
+    "rmeval.rendering": """
+        ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
+    """,
+    "rmeval.report": """
+        Number Row Table View analysis_view comparison_view csv_text draw_analysis draw_comparison
+        draw_matrix json_value latex_text markdown_text run_view runs_views views_text
+    """,
+    "rmeval.results": """
+        Analysis Entry ModelComparison Result analyze_run cite_runs compare_runs open_run
+    """,
+    "rmeval.store": """
+        Manifest StoredRun find_runs read_manifest read_run
+    """,
+    "rmeval.testing": """
+        Constant Length Noisy make_evidence make_items make_pairs
+    """,
+    "rmeval.types": """
+        MESSAGE_EXTRAS STYLES Comparison Conversation Evidence FloatArray IntArray Item Message
+        Observation Record Request Response ScoreRule Status
+    """,
+}
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_face_has_these_names(face: str) -> None:
+    module = importlib.import_module(face)
+    assert sorted(module.__all__) == sorted(FACES[face].split())
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+        assert name in dir(module)
+    with pytest.raises(AttributeError, match=f"module '{face}' has no attribute 'nothing'"):
+        _ = module.nothing
+
+
+@pytest.mark.parametrize("face", [face for face in FACES if hasattr(importlib.import_module(face), "__path__")])
+def test_no_name_of_a_face_is_a_module(face: str) -> None:
+    # Importing the module would replace the name.
+    module = importlib.import_module(face)
+    assert not {one.name for one in pkgutil.iter_modules(module.__path__)} & set(module.__all__)
+
+
+# Rendering uses the tokenizers of transformers.
+@pytest.mark.parametrize("face", sorted(FACES.keys() - {"rmeval.rendering"}))
+def test_a_face_imports_alone_and_without_torch(face: str) -> None:
+    done = process("-c", f"import sys; from {face} import *; print(*{{'torch'}} & set(sys.modules))")
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def imported(page: str) -> list[tuple[str, list[str]]]:
+    """The modules of rmeval that the code blocks of a page import, each with the names that it takes of them."""
+    code = "".join(re.findall(r"^```\w*\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    found = re.findall(r"^\s*from (rmeval[\w.]*) import (?:\(([\w,\s]+)\)|([\w, ]+)$)", code, re.MULTILINE)
+    taken = [(module, re.findall(r"(\w+)(?: as \w+)?", several or few)) for module, several, few in found]
+    return taken + [(module, []) for module in re.findall(r"^\s*import (rmeval[\w.]*)", code, re.MULTILINE)]
+
+
+def test_imports_of_pages_are_found() -> None:
+    code = "from rmeval.a.b import c as x, d\nfrom rmeval import (\n  y,\n  z\n)\nPath('''\n  import rmeval.e\n''')\n"
+    assert imported(f"```python\n{code}```\nfrom rmeval.f import g\n") == [
+        ("rmeval.a.b", ["c", "d"]),
+        ("rmeval", ["y", "z"]),
+        ("rmeval.e", []),
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_import_from_faces(page: Path) -> None:
+    for module, names in imported(page.read_text()):
+        assert module in FACES, f"{page.name}: {module}"
+        assert set(names) <= set(FACES[module].split()), f"{page.name}: {module}"
+
+
+def test_the_reference_documents_faces() -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    documented = re.findall(r"^\.\. auto(?:function|class):: (rmeval[\w.]*)\.(\w+)$", page, re.MULTILINE)
+    assert len(documented) > 10
+    for module, name in documented:
+        assert name in FACES[module].split(), f"{module}.{name}"
