@@ -312,7 +312,8 @@ def _shown(
     ]
     if not shown:
         raise RunError(
-            f"the benchmark {benchmark.card.id} does not define the composition of its numbers: give it a method composition"
+            f"the benchmark {benchmark.card.id} does not define the composition of its numbers: give it a method "
+            "composition"
         )
     return shown
 
