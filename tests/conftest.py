@@ -66,6 +66,11 @@ def pairs_file(tmp_path: Path) -> Path:
     return file
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """tests/report/test_golden.py says what the option is for."""
+    parser.addoption("--rewrite-golden", action="store_true", help="write the files that output is compared with")
+
+
 ALLOWED_SKIPS = ("there is a GPU here", "real benchmark data and reference results cannot be compared with")
 _skipped: list[str] = []
 

@@ -215,13 +215,6 @@ def test_what_is_no_language_model(tmp_path: Path) -> None:
         load_model(str(folder(tmp_path / "n" / "m")), engine=ENGINE, kind="comparator")
 
 
-def test_the_public_face() -> None:
-    """What other packages write engines with."""
-    expected = "AtPositions Description Engine EngineOptions FirstLogits LastLogits LastToken OwnForward Place Pooled "
-    expected += "Reading Readout TokenLogProbs TokenSequence engine_names open_engine require_readout"
-    assert rmeval.engines.__all__ == expected.split()
-
-
 def test_names_of_engines(tmp_path: Path) -> None:
     path = folder(tmp_path / "m")
     with pytest.raises(ModelError, match=r"^there is no engine 'vlm': choose one of hf, or give file\.py:Class$"):

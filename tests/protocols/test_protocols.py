@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import rmeval.protocols
 from rmeval.data.digests import item_digests
 from rmeval.data.observations import ObservationTable, Vectors
 from rmeval.data.tables import ItemTable
@@ -41,22 +40,6 @@ def item_of(golds: list[int | None], sizes: list[int]) -> Item:
         for gold, size in zip(golds, sizes, strict=True)
     )
     return Item("i", "s", (Message("user", "q"),), answers, comparisons, "c")
-
-
-def test_public_names() -> None:
-    assert sorted(rmeval.protocols.__all__) == [
-        "BUILTIN",
-        "BaseProtocol",
-        "FoundProtocol",
-        "ProtocolLike",
-        "Question",
-        "STEPS",
-        "fold_steps",
-        "fold_votes",
-        "load_protocol",
-        "protocol_names",
-        "request_key",
-    ]
 
 
 def test_every_name_is_found_and_no_other() -> None:

@@ -176,6 +176,9 @@ def _grid(table: Table) -> Grid:
         cells = [_cell(cell, table.layout == "stacked", row.faint) for cell in row.cells[: len(table.shown) - 1]]
         label = Line(f"{'  ' * row.level}{row.label}", "dim" if row.faint else "")
         grid.add_row(label, *cells, style="bold" if row.strong else "")
+    for place, column in enumerate(grid.columns[1:]):
+        if all(isinstance(row.cells[place], str) for row in table.rows):
+            column.no_wrap, column.min_width = False, min(column.min_width or 0, _NAME)
     return grid
 
 
@@ -206,13 +209,13 @@ def new_grid(first: str, *rest: str) -> Grid:
 
 
 _NAME = 12
-"""Columns that names keep in a narrow terminal."""
+"""Columns that names and texts keep in a narrow terminal."""
 _ROOM = 24
 """Columns for names below which numbers are moved together."""
 
 
 class _Numbers(Grid):
-    """A table of which names are broken into lines where there is no room, but never numbers."""
+    """A table of which names and texts are broken into lines where there is no room, but never numbers."""
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
         cells = tuple(Line(cell) if isinstance(cell, str) else cell for cell in cells)

@@ -1,0 +1,99 @@
+"""What commands print on a terminal, at two widths, compared with the files in `golden/`.
+
+`pytest tests/report/test_golden.py --rewrite-golden` writes the files anew; read their diff before you commit it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import rmeval
+from rmeval._version import __version__
+from rmeval.importers.run import import_scores
+from tests.command import command, process
+from tests.samples import pair_rows
+
+GOLDEN = Path(__file__).parent / "golden"
+WIDTHS = (80, 140)
+CASES = {
+    "show-synthetic": ("show", "runs/rm-bench-synthetic/baseline-longest"),
+    "show-imported": ("show", "runs/pairs/imported"),
+    "show-several": ("show", "runs"),
+    "compare": ("compare", "runs"),
+    "analyze-synthetic": ("analyze", "runs/rm-bench-synthetic/baseline-longest"),
+    "analyze-imported": ("analyze", "runs/pairs/imported"),
+    "list-benchmarks": ("list", "benchmarks"),
+}
+HELP = {"help": ("--help",), "help-run": ("run", "--help")}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with runs of baselines, and one of imported scores of which some are missing and some are equal."""
+    folder = tmp_path_factory.mktemp("golden")
+    data = folder / "pairs.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in pair_rows(60)))
+    for name in ("longest", "shortest", "random"):
+        rmeval.evaluate(f"baseline:{name}", "pairs", data, out=folder / "runs", n_items=50)
+    scores = [(n, k, (n * 7 % 11 - 5 * k) / 4) for n in range(60) for k in (0, 1) if (n, k) != (17, 1)]
+    lines = [json.dumps({"item_id": str(n), "response": k, "score": score}) + "\n" for n, k, score in scores]
+    (folder / "scores.jsonl").write_text("".join(lines))
+    import_scores(folder / "scores.jsonl", rmeval.load_benchmark("pairs", str(data)), folder / "runs", name="imported")
+    for name in ("longest", "markdown"):
+        rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", out=folder / "runs", size=24)
+    return folder
+
+
+def normalised(text: str, folder: Path) -> str:
+    """A text without what differs from machine to machine: folders, identities, dates, the version, trailing spaces."""
+    text = text.replace(f"{folder.resolve()}{os.sep}", "").replace(__version__, "VERSION")
+    text = re.sub(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?)?", "DATE", text)
+    text = re.sub(r"/[0-9a-f]{12}\b", "/IDENTITY", text)
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def check(name: str, width: int, text: str, request: pytest.FixtureRequest) -> None:
+    file = GOLDEN / f"{name}-{width}.txt"
+    if request.config.getoption("rewrite_golden"):
+        file.write_text(text)
+    assert text == file.read_text()
+    assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", CASES)
+def test_output(
+    name: str,
+    width: int,
+    place: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(place)
+    # A terminal of this size without colours.
+    for variable, value in {"FORCE_COLOR": "1", "TERM": "dumb", "COLUMNS": str(width), "LINES": "50"}.items():
+        monkeypatch.setenv(variable, value)
+    done = command(capsys, *CASES[name])
+    assert done.code == 0, done.err
+    check(name, width, normalised(done.out, place), request)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", HELP)
+def test_help(name: str, width: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    # Typer reads the width when it is imported.
+    code = f"import sys; sys.argv = {['rmeval', *HELP[name]]}; from rmeval.cli import main; main()"
+    done = process("-c", code, TERMINAL_WIDTH=str(width), TERM="dumb", PYTHONIOENCODING="utf-8")
+    assert done.returncode == 0, done.stderr
+    check(name, width, normalised(done.stdout, tmp_path), request)
+
+
+def test_each_file_has_a_case() -> None:
+    names = {f"{name}-{width}.txt" for name in (*CASES, *HELP) for width in WIDTHS}
+    assert {path.name for path in GOLDEN.iterdir()} == names
