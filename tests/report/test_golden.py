@@ -57,6 +57,11 @@ def normalised(text: str, folder: Path) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
+def terminal(width: int) -> dict[str, str]:
+    """The environment of a terminal of this width without colours; rich ignores the width if there is no height."""
+    return {"FORCE_COLOR": "1", "TERM": "dumb", "COLUMNS": str(width), "LINES": "50"}
+
+
 def check(name: str, width: int, text: str, request: pytest.FixtureRequest) -> None:
     file = GOLDEN / f"{name}-{width}.txt"
     if request.config.getoption("rewrite_golden"):
@@ -76,8 +81,7 @@ def test_output(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(place)
-    # A terminal of this size without colours.
-    for variable, value in {"FORCE_COLOR": "1", "TERM": "dumb", "COLUMNS": str(width), "LINES": "50"}.items():
+    for variable, value in terminal(width).items():
         monkeypatch.setenv(variable, value)
     done = command(capsys, *CASES[name])
     assert done.code == 0, done.err
@@ -89,7 +93,7 @@ def test_output(
 def test_help(name: str, width: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     # Typer reads the width when it is imported.
     code = f"import sys; sys.argv = {['rmeval', *HELP[name]]}; from rmeval.cli import main; main()"
-    done = process("-c", code, TERMINAL_WIDTH=str(width), TERM="dumb", PYTHONIOENCODING="utf-8")
+    done = process("-c", code, TERMINAL_WIDTH=str(width), PYTHONIOENCODING="utf-8", **terminal(width))
     assert done.returncode == 0, done.stderr
     check(name, width, normalised(done.stdout, tmp_path), request)
 
