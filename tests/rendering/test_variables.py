@@ -144,7 +144,6 @@ def test_values_in_python_are_refused(
 ) -> None:
     asked = ("run", "no/model", "-b", "pairs", "--data", tmp_path / "none.jsonl", option, f"enable_thinking={value}")
     done = command(capsys, *asked)
-    said = (
-        f"error: {option} enable_thinking={value} would be a text, since values are JSON: write enable_thinking={right}"
-    )
+    given = f"{option} enable_thinking={value}"
+    said = f"error: {given} would be read as text, because values are JSON: write enable_thinking={right}"
     assert (done.code, done.err.strip()) == (2, said)

@@ -63,7 +63,7 @@ def test_what_cannot_be_drawn_is_said(
         draw_matrix(run, tmp_path / "file" / "m.png")
     rmeval.evaluate("baseline:shortest", "pairs", pairs_file, out=tmp_path)
     several = command(capsys, "show", tmp_path, "--plot", tmp_path / "m.png")
-    assert (several.code, "give one of them to --plot" in several.err) == (2, True)
+    assert (several.code, "name one of them for --plot" in several.err) == (2, True)
     drawn = command(capsys, "show", run.path, "--plot", tmp_path / "m.png", "--dark")
     assert drawn.code == 0
     assert "drawn" in drawn.err

@@ -154,7 +154,7 @@ def _classifier(spec: str, options: ModelOptions) -> Classifier:
     model = load_model(spec, options)
     if not isinstance(model, Classifier):
         raise ModelError(
-            f"{spec} is a model of the kind {model.kind}, and the doctor knows only classifiers: "
+            f"{spec} is a model of the kind {model.kind}, and rmeval doctor checks classifiers only: "
             "give a checkpoint with a scalar head"
         )
     return model
@@ -277,8 +277,8 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
     elif low <= 0.5:
         yield Finding(
             "note",
-            f"{right} ({100 * low:.0f}-{100 * high:.0f}), as of a random head, or of one that goes by style alone",
-            "take more items with `n_items`; if scores say no more than that, check template and head",
+            f"{right} ({100 * low:.0f}-{100 * high:.0f}), as for a random head, or for one that scores style only",
+            "raise `n_items`; if the interval still contains 50, check the template and the head",
         )
     else:
         yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")

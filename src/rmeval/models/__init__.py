@@ -44,7 +44,7 @@ EMBEDDED = {"rmeval/tiny": Path(__file__).parent / "tiny"}
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """How a model is loaded and run. Options that a kind has no use for must keep their defaults.
+    """How a model is loaded and run. Options that a kind does not use must keep their defaults.
 
     Attributes:
         dtype: `auto` (the checkpoint's own), `float32`, `bfloat16` or `float16`.
@@ -146,7 +146,7 @@ class RewardModel(Protocol):
 
 
 def protocol_of(model: RewardModel) -> str:
-    """Name of the protocol by which a model is asked: one answer at a time, unless it has an attribute `protocol`."""
+    """Name of a model's protocol: its attribute `protocol`, else one response per request."""
     return str(getattr(model, "protocol", "pointwise@1"))
 
 
@@ -269,9 +269,9 @@ def refuse(options: ModelOptions, useless: Sequence[str], what: str) -> None:
     """An option that would be ignored is a misunderstanding.
 
     Raises:
-        ModelError: If one is set that this kind of model has no use for.
+        ModelError: If one is set that this kind of model does not use.
     """
     defaults = ModelOptions()
     for name in useless:
         if getattr(options, name) != getattr(defaults, name):
-            raise ModelError(f"{what} has no use for `{name}`: leave it out")
+            raise ModelError(f"{what} does not use `{name}`: leave it out")

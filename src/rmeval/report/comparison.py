@@ -52,7 +52,7 @@ def _ranking(found: ModelComparison) -> Table:
         for name in shown_nulls(records)
     ]
     gap = "; a gap is best at 0: ranks are from the largest" if found.headline[0] == GAP else ""
-    note = f"models that share a letter cannot be told apart{gap}"
+    note = f"models that share a letter do not differ significantly{gap}"
     return Table("ranking", ("", _named(found.headline), "rank", "group"), tuple(rows), notes=(note,))
 
 

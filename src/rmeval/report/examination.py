@@ -1,4 +1,4 @@
-"""What the doctor found, on the terminal."""
+"""The findings of rmeval doctor, on the terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLE
 
 
 def print_examination(found: Examination) -> None:
-    """Prints what the doctor found."""
+    """Prints the findings of rmeval doctor."""
     read = "  ".join(f"{text!r} ({token})" for text, token in found.read)
     lines = [
         Line(f"{found.model}: {found.answers} answers, {found.decisions} decisions", "bold"),

@@ -134,7 +134,7 @@ def _state(entry: _Entry) -> tuple[str, str]:
 
 
 def _notes(entries: Sequence[_Entry]) -> Iterator[str]:
-    """What all runs have to say, and what is special of one."""
+    """Notes that all runs share, and notes on single runs."""
     told = [entry.result.notes for entry in entries if entry.record is not None]
     yield from (note for note in (told[0] if told else ()) if all(note in notes for notes in told))
     if len({entry.record.n_items for entry in entries if entry.record is not None}) > 1:

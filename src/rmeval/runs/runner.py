@@ -1,4 +1,4 @@
-"""The runner: asks a model what a benchmark wants to know, once, and writes down what came back."""
+"""The runner: scores the distinct requests of a benchmark with a model and stores the observations."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def read_items(path: Path, run: str | None = None) -> StoredItems:
 
     Args:
         path: The file.
-        run: The run that they must be of, where the file says so.
+        run: The run that they must belong to, if the file names one.
 
     Raises:
         RunError: If the file is missing or damaged.

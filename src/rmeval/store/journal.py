@@ -108,8 +108,8 @@ def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -
 
     Args:
         folder: The journal.
-        tolerant: Whether a segment is read as far as it is whole, and nothing is said of the rest.
-        run: The run that its segments must be of, where they say so.
+        tolerant: Whether to read each segment up to its first incomplete batch, without a warning.
+        run: The run that its segments must belong to, if they name one.
 
     Raises:
         RunError: If a line elsewhere is damaged, or a segment is of another run or cannot be read.

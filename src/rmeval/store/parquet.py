@@ -59,8 +59,8 @@ def reading(path: Path, run: str | None = None, journal: str | None = None) -> I
 
     Args:
         path: The file.
-        run: The run that it must be of, where it says so.
-        journal: The state of the journal that it must be made from, where it says so.
+        run: The run that it must belong to, if it names one.
+        journal: The state of the journal that it must derive from, if it names one.
 
     Raises:
         DamagedError: If it is missing, damaged, or cannot be parsed; also by what the block does with it.

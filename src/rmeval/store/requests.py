@@ -86,7 +86,7 @@ def read_observations(index: KeyIndex, folder: Path, run: str | None = None) -> 
     Args:
         index: The requests.
         folder: The journal.
-        run: The run that it must be of, where it says so.
+        run: The run that it must belong to, if it names one.
 
     Raises:
         RunError: If it is damaged.

@@ -25,7 +25,7 @@ _MOST = 9
 
 
 def draw_analysis(found: Analysis, folder: Path, theme: Theme = "light", ending: str = "png") -> list[Path]:
-    """Draws what a model goes by: `length`, `scores` and `calibration`, and `refusals` where there are any.
+    """Draws `length`, `scores` and `calibration` of a model, and `refusals` if the benchmark has any.
 
     Args:
         found: The analysis.

@@ -38,9 +38,9 @@ _LOG = logging.getLogger(__name__)
 FORMATS = ("png", "svg", "pdf")
 Theme = Literal["light", "dark"]
 BLUE, ORANGE = "#1768ac", "#c2560c"
-"""For more and less, or better and worse: told apart by everybody, on light paper and on dark."""
+"""For more and less, or better and worse: safe for colour-blind readers, on light and dark backgrounds."""
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c7a3d")
-"""For models: Okabe and Ito's colours, which the colour-blind tell apart, but for yellow and black."""
+"""For models: Okabe and Ito's colours, which are safe for colour-blind readers, without yellow and black."""
 
 
 class Ink(NamedTuple):
