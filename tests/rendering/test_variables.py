@@ -110,7 +110,7 @@ def test_a_template_without_variables_is_named(tmp_path: Path) -> None:
 
 def test_models_without_a_chat_template_refuse_them(tmp_path: Path) -> None:
     given = {"enable_thinking": False}
-    with pytest.raises(ModelError, match="baseline:longest has no use for `template_kwargs`"):
+    with pytest.raises(ModelError, match="baseline:longest does not use `template_kwargs`"):
         load_model("baseline:longest", template_kwargs=given)
     bare = make_checkpoint(tmp_path / "bare", "causal", tokenizer=make_tokenizer(chat_template=None))
     (bare / "chat_template.jinja").unlink(missing_ok=True)

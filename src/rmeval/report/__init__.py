@@ -1,1 +1,1 @@
-"""Records for people: tables for the terminal."""
+"""Views of records, and their renderers."""

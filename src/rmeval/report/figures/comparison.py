@@ -65,7 +65,7 @@ def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") 
         if levels:
             _levels(grid[0, 1], found, scope, levels, ink)
         items = found.differences[found.headline][0].n_items
-        figure.suptitle(f"{label(found.benchmark)}: {items} items that all models have", fontsize=10)
+        figure.suptitle(f"{label(found.benchmark)}: {items} common items", fontsize=10)
         save(figure, path)
 
 
