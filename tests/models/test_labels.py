@@ -217,7 +217,7 @@ def test_an_encoder_decoder(tmp_path: Path) -> None:
 def test_what_is_refused(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m")
     for wrong in (-0.1, 1.5, math.nan):
-        with pytest.raises(ModelError, match="a part of a probability, from 0 to 1"):
+        with pytest.raises(ModelError, match="must be between 0 and 1"):
             load_model(str(folder), min_label_mass=wrong)
     with pytest.raises(ModelError, match="does not use `min_label_mass`"):
         load_model(str(folder), min_label_mass=0)

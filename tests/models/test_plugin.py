@@ -182,5 +182,5 @@ def test_options_that_would_be_ignored_are_refused(options: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("name", ["token", "hf_token", "api_key", "proxies"])
 def test_secrets_are_not_written_down(name: str) -> None:
-    with pytest.raises(ModelError, match=f"{name} does not belong into model_kwargs"):
+    with pytest.raises(ModelError, match=f"{name} is in model_kwargs"):
         rmeval.load_model("anything", model_kwargs={name: "x"})

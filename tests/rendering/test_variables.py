@@ -93,8 +93,8 @@ def test_they_are_part_of_the_identity_only_where_given(tmp_path: Path) -> None:
         ({"enable_thinkin": False}, r"does not use enable_thinkin, .*its variables are enable_thinking, style$"),
         ({"add_generation_prompt": True}, "rmeval itself decides about add_generation_prompt"),
         ({"tokenize": False, "messages": []}, "rmeval itself decides about tokenize, messages"),
-        ({"style": object()}, "cannot be .*: give what JSON can hold"),
-        ({"style": float("nan")}, "cannot be .*: give what JSON can hold"),
+        ({"style": object()}, "cannot be .*: give values that JSON can represent"),
+        ({"style": float("nan")}, "cannot be .*: give values that JSON can represent"),
         ({"max_length": 3}, "rmeval itself decides about max_length"),
     ],
 )

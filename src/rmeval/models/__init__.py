@@ -1,4 +1,4 @@
-"""Reward models, by kind. A model answers requests with observations; what is right it never learns."""
+"""Reward models, by kind. A model turns requests into observations, and has no access to gold labels."""
 
 from __future__ import annotations
 
@@ -211,14 +211,14 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
         _refuse_options(spec, options, ("batch_size", "model_kwargs", "against"))
         return Plugin(spec, names[spec], options)
     if spec in EMBEDDED and Path(spec).is_dir():
-        logger.warning("%s is the model that comes with the package: give ./%s for the folder here", spec, spec)
+        logger.warning("%s is the model included in the package: give ./%s for the local folder", spec, spec)
     return _checkpoint(str(EMBEDDED.get(spec, spec)), options, spec if spec in EMBEDDED else None)
 
 
 def _check(options: ModelOptions) -> None:
     for name, value in (("batch_size", options.batch_size), ("max_length", options.max_length)):
         if value is not None and not 1 <= value <= _MOST:
-            raise ModelError(f"`{name}` is a whole number from 1 to {_MOST}, and not {shortened(value, 40)}")
+            raise ModelError(f"`{name}` must be a whole number from 1 to {_MOST}, not {shortened(value, 40)}")
     for name, number in (("scale", options.scale), ("shift", options.shift)):
         if not math.isfinite(number):
             raise ModelError(f"`{name}` is {number}, with which no score is a number: give a finite one")
@@ -227,11 +227,11 @@ def _check(options: ModelOptions) -> None:
             # The template's variables are checked against the template.
             json.dumps({} if given == "template_kwargs" else getattr(options, given), allow_nan=False, default=str)
         except (RecursionError, TypeError, ValueError) as error:
-            raise ModelError(f"{given} cannot be written down ({error}): give what JSON can hold") from error
+            raise ModelError(f"{given} cannot be stored ({error}): give values that JSON can represent") from error
         if secret := secret_in(getattr(options, given)):
-            raise ModelError(f"{secret} does not belong into {given}, which are written down: set HF_TOKEN instead")
+            raise ModelError(f"{secret} is in {given}, which are stored in the run folder: set HF_TOKEN instead")
     if not 0 <= options.min_label_mass <= 1:
-        raise ModelError(f"`min_label_mass` is a part of a probability, from 0 to 1, and not {options.min_label_mass}")
+        raise ModelError(f"`min_label_mass` must be between 0 and 1, not {options.min_label_mass}")
     if options.on_overlength not in (policies := get_args(Overlength)):
         raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
 

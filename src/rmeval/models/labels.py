@@ -1,4 +1,4 @@
-"""How much of its probability a language model gives the tokens that its answer is read from."""
+"""Checks the probability that a language model gives the labels that its answer is read from."""
 
 from __future__ import annotations
 
