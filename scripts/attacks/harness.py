@@ -241,4 +241,7 @@ def warm() -> None:
             import_module(name)
     # Typer makes the commands anew at each call, which takes longer than most of them.
     command_line: Any = import_module("rmeval.cli.app")
+    import_module("rmeval.cli.flags").with_options(
+        "`rule`"
+    )  # It reads the options of the application once, before that is replaced.
     command_line.app = typer.main.get_command(command_line.app)

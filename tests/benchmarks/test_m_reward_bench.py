@@ -224,7 +224,7 @@ def test_wrong_languages(languages: Any, message: str) -> None:
 def test_who_takes_languages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(capsys, "items", "rm-bench", "--data", tmp_path, "--languages", "en")
     assert done.code == 2
-    assert "only rm-bench-synthetic and m-reward-bench take --languages" in done.err
+    assert "only m-reward-bench and rm-bench-synthetic take --languages" in done.err
 
 
 def test_offline_is_said_in_a_sentence() -> None:

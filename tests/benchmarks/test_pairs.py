@@ -103,7 +103,7 @@ def test_bad_rows(tmp_path: Path, row: dict[str, Any], sentence: str) -> None:
 def test_bad_settings(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="pairs needs data"):
         list(load_benchmark("pairs").load())
-    with pytest.raises(DataError, match=r"--columns has no .*: choose from prompt, chosen"):
+    with pytest.raises(DataError, match=r"`columns` has no .*: choose from prompt, chosen"):
         Pairs("p", columns={"winner": "a"})
     row = {"id": 1, "prompt": "p", "chosen": "a", "rejected": "b"}
     load(tmp_path, [row, row | {"id": 2}, row])
@@ -119,7 +119,7 @@ def test_bad_settings(tmp_path: Path) -> None:
     ("columns", "sentence"),
     [
         ({"subset": "topic"}, "column 'topic' is missing"),
-        ({"chosen": "rejected"}, "--columns uses the column 'rejected' twice"),
+        ({"chosen": "rejected"}, "`columns` uses the column 'rejected' twice"),
     ],
 )
 def test_columns_that_are_not_there_or_twice(tmp_path: Path, columns: dict[str, str], sentence: str) -> None:

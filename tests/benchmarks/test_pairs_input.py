@@ -43,7 +43,7 @@ def test_a_system_column_comes_first(tmp_path: Path) -> None:
     found = load(tmp_path, rows)
     assert [roles(item) for item in found] == [["system", "user"], ["user"], ["user"], ["system", "user"]]
     assert found[0].prompt[0] == Message("system", "be kind")
-    with pytest.raises(DataError, match=r"'system' contradicts the system message of the prompt.*--ignore-keys system"):
+    with pytest.raises(DataError, match=r"'system' contradicts the system message of the prompt.*`ignore_keys` system"):
         load(tmp_path, [PAIR | {"prompt": say("system: be rude", "user: why"), "system": "be kind"}])
     with pytest.raises(DataError, match="column 'system' is a list of messages written as JSON instead of the text"):
         load(tmp_path, [PAIR | {"system": json.dumps(say("system: be kind"))}])
@@ -95,7 +95,7 @@ def test_a_prompt_without_anything_beside_messages(tmp_path: Path, prompt: Any) 
 
 def test_a_prompt_that_contradicts_the_messages(tmp_path: Path) -> None:
     row = {"prompt": "how", "chosen": say("user: why", "assistant: so"), "rejected": say("user: why", "assistant: no")}
-    with pytest.raises(DataError, match=r"'prompt' contradicts the messages before the response.*--ignore-keys prompt"):
+    with pytest.raises(DataError, match=r"'prompt' contradicts the messages before the response.*`ignore_keys` prompt"):
         load(tmp_path, [row])
     (item,) = load(tmp_path, [row], ignore_keys=["prompt"])
     assert item.prompt == (Message("user", "why"),)

@@ -187,7 +187,7 @@ def test_wrong_rows(change: dict[str, Any], message: str, tmp_path: Path) -> Non
 
 
 def test_data_that_are_not_on_the_hub() -> None:
-    with pytest.raises(DataError, match=r"RMB are at https://github.com/Zhou-Zoey/.* give their path with --data"):
+    with pytest.raises(DataError, match=r"RMB are at https://github.com/Zhou-Zoey/.* give their path with `data`"):
         list(load_benchmark("rmb").load())
 
 

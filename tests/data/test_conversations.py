@@ -29,7 +29,7 @@ MESSAGES = st.lists(
 
 @pytest.mark.parametrize("role", ["human", "gpt", "bot", "Human", "GPT", "prompter", "model"])
 def test_aliases_of_roles_are_refused_with_the_option(role: str) -> None:
-    with pytest.raises(DataError, match=f"do not accept the role '{role}': give --roles {role}=(user|assistant)"):
+    with pytest.raises(DataError, match=f"do not accept the role '{role}': give `roles` {role}=(user|assistant)"):
         MessageReader().message({"role": role, "content": "x"}, "row 1")
     assert MessageReader({role: "user"}).message({"role": role, "content": "x"}, "row 1") == Message("user", "x")
 
@@ -37,7 +37,7 @@ def test_aliases_of_roles_are_refused_with_the_option(role: str) -> None:
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ({"role": "user", "content": "x", "images": ["a.png"]}, "a message contains 'images'.*--ignore-keys images"),
+        ({"role": "user", "content": "x", "images": ["a.png"]}, "a message contains 'images'.*`ignore_keys` images"),
         ({"role": "user", "content": "x", "thinking": "so", "weight": 1}, "'thinking', 'weight'.*thinking,weight"),
         ({"role": "user", "content": ["x"]}, "the content is a list"),
         ({"role": "user"}, "the content is missing"),

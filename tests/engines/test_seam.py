@@ -154,7 +154,7 @@ def test_the_base_of_an_adapter_is_the_reference(tmp_path: Path) -> None:
     model = load_model(str(path), engine=ENGINE, kind="implicit")
     expected = [a - b for a, b in zip(sums(path, 1), sums(path, 3), strict=True)]
     assert values(model, conversation_requests(TALKS), "dpo/sum") == pytest.approx(expected)
-    with pytest.raises(ModelError, match="--sequential is for two models, and there is one"):
+    with pytest.raises(ModelError, match="`sequential` is for two models, and there is one"):
         load_model(str(path), engine=ENGINE, kind="implicit", sequential=True)
 
 
@@ -171,7 +171,7 @@ def test_lengths(tmp_path: Path) -> None:
     path = folder(tmp_path / "m", limit=15)
     with pytest.raises(ModelError, match="conversations are longer than the 15 tokens that m takes"):
         list(load_model(str(path), engine=ENGINE).observe(conversation_requests(TALKS)))
-    with pytest.raises(ModelError, match="was built for 15 tokens: give a smaller --max-length than 16"):
+    with pytest.raises(ModelError, match="was built for 15 tokens: give a smaller `max_length` than 16"):
         load_model(str(path), engine=ENGINE, max_length=16)
     cut = load_model(str(path), engine=ENGINE, on_overlength="truncate-left")
     expected = [drawn(1, tokens(path, talk)[-15:], 1)[0] for talk in TALKS]
@@ -211,7 +211,7 @@ def test_on_the_command_line(tmp_path: Path, pairs_file: Path, capsys: pytest.Ca
 def test_what_is_no_language_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is no causal language model"):
         load_model(str(folder(tmp_path / "m")), engine=ENGINE, kind="implicit")
-    with pytest.raises(ModelError, match="m is a classifier: say how it is shown two answers with --comparison FILE"):
+    with pytest.raises(ModelError, match="m is a classifier: say how it is shown two answers with `comparison` FILE"):
         load_model(str(folder(tmp_path / "n" / "m")), engine=ENGINE, kind="comparator")
 
 

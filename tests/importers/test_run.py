@@ -175,7 +175,7 @@ def test_bad_files(rm_bench_folder: Path, tmp_path: Path, content: str, sentence
 
 
 def test_a_file_or_an_oracle(rm_bench_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="give either a file of scores or --oracle"):
+    with pytest.raises(DataError, match="give either a file of scores or `oracle`"):
         import_scores(None, load_benchmark("rm-bench", str(rm_bench_folder)), tmp_path)
 
 

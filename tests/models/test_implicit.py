@@ -177,7 +177,7 @@ def test_an_adapters_base_is_its_reference(policy: Path, tmp_path: Path) -> None
         json.dumps(config | {"base_model_name_or_path": str(tmp_path / "moved")})
     )
     with pytest.raises(
-        ModelError, match=r"is an adapter of .*moved, which cannot be used .*: give its place with `base`"
+        ModelError, match=r"is an adapter of .*moved, which cannot be used .*: give its place with `base_model`"
     ):
         load_model(str(tmp_path / "adapter"), kind="implicit")
     found = values(load_model(str(tmp_path / "adapter"), kind="implicit", base_model=str(policy)))

@@ -74,7 +74,7 @@ def test_a_role_that_is_dropped_stops_the_run(
     with pytest.raises(ModelError) as error:
         score(tmp_path / "m", template, *messages)
     assert f"does not show messages of the role {' or '.join(map(repr, roles))}," in str(error.value)
-    assert str(error.value).endswith(" ".join(f"--allow-dropped-roles {one}" for one in roles))
+    assert str(error.value).endswith(" ".join(f"`allow_dropped_roles` {one}" for one in roles))
     assert score(tmp_path / "n", template, *messages, allow_dropped_roles=tuple(roles)) is not None
 
 

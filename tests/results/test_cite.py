@@ -38,7 +38,7 @@ def test_a_benchmark_of_ones_own_beside_others(
     rmeval.evaluate("baseline:longest", f"{own}:Own", pairs_file, out=tmp_path / "runs")
     with caplog.at_level("WARNING"):
         assert len(cite_runs(tmp_path / "runs")) == 1
-    assert f"the citations of runs with {own}:Own are missing: give --benchmark {own}:Own" in caplog.text
+    assert f"the citations of runs with {own}:Own are missing: give `benchmark` {own}:Own" in caplog.text
     both = cite_runs(tmp_path / "runs", f"{own}:Own")
     assert len(both) == 2
     assert "@misc{own}" in both

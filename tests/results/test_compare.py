@@ -283,7 +283,7 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], ensembles=["best"])
     with pytest.raises(RunError, match=r"has no hard on moon: choose `metric` and `scope` among .*hard chat"):
         rmeval.compare([runs], metric="hard", scope="moon")
-    with pytest.raises(RunError, match="--scope chat needs --metric"):
+    with pytest.raises(RunError, match="`scope` chat needs `metric`"):
         rmeval.compare([runs], scope="chat")
     with pytest.raises(RunError, match="has no score 'dpo/sum': it has score"):
         rmeval.compare([runs], variant="dpo/sum")

@@ -36,7 +36,7 @@ def mixed(parts: Iterable[tuple[float, Shares]]) -> Shares:
 
 
 class Composed(Protocol):
-    """What says what its numbers are made of, as a benchmark does."""
+    """Anything that defines the composition of its numbers, as a benchmark does."""
 
     def composition(self, counts: Counts) -> Composition:
         """The shares of each number, given how many comparisons there are of each kind."""

@@ -186,7 +186,7 @@ def compare_runs(
     if not several:
         count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of as many benchmarks"
         raise RunError(f"there is nothing to compare: give two runs or more of one benchmark, not {count}")
-    alone = [f"only one run of {name}, which is left out" for name in by_benchmark if name not in several]
+    alone = [f"{name} is excluded, because there is only one run of it" for name in by_benchmark if name not in several]
     settings = _Settings(rule, variant, metric, scope, tuple(dict.fromkeys(ensembles)), benchmark, protocol)
     found, missing = [], []
     for own in several.values():
@@ -312,7 +312,8 @@ def _shown(
     ]
     if not shown:
         raise RunError(
-            f"the benchmark {benchmark.card.id} does not say what its numbers are made of: give it a method composition"
+            f"the benchmark {benchmark.card.id} does not define the composition of its numbers: give it a method "
+            "composition"
         )
     return shown
 
@@ -331,7 +332,7 @@ def _power_note(differences: Sequence[Difference]) -> list[str]:
     enough = least(len(differences))
     if (problems := differences[0].n_clusters) >= enough:
         return []
-    return [f"of {problems} problems no test can show anything, whatever they are: it takes {enough} at least"]
+    return [f"{count_of(problems, 'problem')}: too few for a significant difference, which needs at least {enough}"]
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_steps_are_chosen_where_there_are_some(tmp_path: Path, capsys: pytest.Ca
     assert (done.code, "--steps best: give one of min, prod, last, mean" in done.err) == (2, True)
     assert brought(file, "reward-math", steps="last").record("accuracy").failures == 2
     plain = written(tmp_path / "rm_reward.json", math_rows(2, [[0.9], 0.5]))
-    with pytest.raises(DataError, match=r"--steps min: .* has no scores of steps"):
+    with pytest.raises(DataError, match=r"`steps` min: .* has no scores of steps"):
         brought(plain, "reward-math", steps="min")
     # Two ways of the same file are two runs.
     names = {brought(file, "reward-math", steps=steps).path.parent.name for steps in ("min", "prod")}
@@ -211,7 +211,7 @@ def test_a_row_a_solution_with_its_steps(tmp_path: Path) -> None:
     result = brought(written(tmp_path / "prm.json", rows), "reward-bench", data, steps="min")
     assert result.value("accuracy", "math-prm") == 0.5
     assert any(note.endswith("to which the scores are assigned: 2 rows") for note in result.notes)
-    with pytest.raises(DataError, match=r"choose how to reduce them with --steps"):
+    with pytest.raises(DataError, match=r"choose how to reduce them with `steps`"):
         brought(tmp_path / "prm.json", "reward-bench", data)
 
 
