@@ -137,7 +137,7 @@ def test_another_protocol_than_the_runs_own_is_refused(place: Path) -> None:
     result = evaluate(place)
     other = place / "other.py"
     other.write_text(SOURCE.read_text().replace("graded@1", "graded@2"))
-    with pytest.raises(RunError, match=r"was made with the protocol graded@1, and .*other.py:Graded is graded@2: give"):
+    with pytest.raises(RunError, match=r"was made with the protocol graded@1, but .*other.py:Graded is graded@2: give"):
         derive(result.path, protocol=f"{other}:Graded")
 
 
