@@ -34,6 +34,7 @@ test: lint types unit
 lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python scripts/check_words.py
 
 types: setup
 	$(BIN)/mypy

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LIST = Path(__file__).with_name("words.txt")
 TEXTS = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+_NAME = re.compile(r"""[rbfu]*["'][\w./:-]*["']""", re.IGNORECASE)  # names and keys, such as "comparisons"
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -56,7 +57,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type in TEXTS:
+            if token.type in TEXTS and not _NAME.fullmatch(token.string):
                 yield token.start[0], token.string
     else:
         yield 1, _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), source)

@@ -77,7 +77,7 @@ def test_a_template_that_wants_a_system_turn_takes_those_that_have_one(
     strict = "{% if messages[0].role != 'system' %}{{ raise_exception('no system turn') }}{% endif %}" + CHATML
     folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=strict))
     with pytest.raises(
-        RunError, match=r"none of 2 answers got a score \(.*refuses this conversation: no system turn\)"
+        RunError, match=r"none of 2 responses got a score \(.*refuses this conversation: no system turn\)"
     ):
         rmeval.score(str(folder), TALKS)
     kind = [[{"role": "system", "content": "be kind"}, *talk] for talk in TALKS]
@@ -95,7 +95,7 @@ def test_weights_that_are_not_numbers_have_a_reason(tmp_path: Path, capsys: pyte
     weights = load_file(folder / "model.safetensors")
     nan = torch.full_like(weights["score.weight"], torch.nan)
     save_file(weights | {"score.weight": nan}, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(RunError, match=r"none of 2 answers got a score \(the model gave nan for its score\)"):
+    with pytest.raises(RunError, match=r"none of 2 responses got a score \(the model returned nan for its score\)"):
         rmeval.score(str(folder), TALKS)
     talks = tmp_path / "talks.jsonl"
     talks.write_text(json.dumps({"prompt": "what", "response": "so"}) + "\n")

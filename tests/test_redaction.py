@@ -193,7 +193,7 @@ def test_a_name_that_looks_like_a_secret(tmp_path: Path) -> None:
     scores.parent.mkdir()
     scores.write_text('{"item_id": "0", "response": 0, "score": 1}\n{"item_id": "0", "response": 1, "score": 0}\n')
     bench = load_benchmark("pairs", str(data))
-    with pytest.raises(RunError, match=r"identifies the model \[redacted\] looks like a secret"):
+    with pytest.raises(RunError, match=r"the identity of the model \[redacted\] contains what looks like a secret"):
         import_scores(scores, bench, tmp_path / "runs", name=TOKEN)
     assert not (tmp_path / "runs").exists()
     assert import_scores(scores, bench, tmp_path / "runs").value("accuracy") == 1.0

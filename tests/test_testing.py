@@ -139,7 +139,7 @@ def test_all_of_rm_bench() -> None:
 
 def test_models_do_as_they_say(tmp_path: Path) -> None:
     assert rmeval.score(Constant(2), CONVERSATIONS).tolist() == [2.0, 2.0, 2.0]
-    with pytest.raises(RunError, match="the model gave nan for its score"):
+    with pytest.raises(RunError, match="the model returned nan for its score"):
         rmeval.score(Constant(nan), CONVERSATIONS)
     assert rmeval.score(Length(), CONVERSATIONS).tolist() == [2.0, 1.0, 4.0]
     assert rmeval.score(Length(-1), CONVERSATIONS).tolist() == [-2.0, -1.0, -4.0]
@@ -156,7 +156,7 @@ def test_noise_belongs_to_the_conversation() -> None:
     # Worked out once, so that another machine or version is found out.
     assert scores == pytest.approx([1.961776932513201, 0.9758989732609503, 3.996091819291802], abs=1e-12)
     assert rmeval.score(Noisy(Length(), 0.1, seed=4), CONVERSATIONS).tolist() != scores.tolist()
-    with pytest.raises(RunError, match="the model gave nan for its score"):
+    with pytest.raises(RunError, match="the model returned nan for its score"):
         rmeval.score(Noisy(Constant(nan), 0.1), CONVERSATIONS)
     assert noisy.identity() != Noisy(Length(), 0.2, seed=3).identity() != Noisy(Length(-1), 0.2, seed=3).identity()
 

@@ -1,7 +1,7 @@
 """The vocabulary every layer shares: plain frozen data, no behaviour that needs a model or a file.
 
 What is known to be better lives in `Item` (through `Response.gold` and `Comparison.gold`).
-What a model is asked lives in `Request`, which holds no gold. What came back lives in `Observation`.
+`Request` is the input of a model, without gold; `Observation` is its output.
 `Evidence` is what metrics see of a model; `Record` is one published number.
 """
 
@@ -109,7 +109,7 @@ class Comparison:
 
     Attributes:
         members: Indices into `Item.responses`.
-        gold: Position in `members` of the winner; None is a tie in the eyes of the people who judged.
+        gold: Position in `members` of the winner; None is a tie according to the annotators.
         tag: What kind of comparison it is, for grouping, such as `concise/detailed_markdown`.
     """
 
@@ -222,7 +222,7 @@ class Evidence:
     Attributes:
         item: The item's id.
         variant: Name of the value the scores were taken from, such as `score`.
-        scores: float64[n], one a response; NaN where there is none.
+        scores: float64[n], one per response; NaN where there is none.
         beats: float64[n, n]: 1 where the row was preferred to the column, 0.5 for a tie, 0, NaN where unknown;
             None where it follows from `scores`.
         failures: How many observations gave no value, by status.

@@ -130,7 +130,7 @@ class Own:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("{'id': float('nan')}", "item 1 of own has id nan, which must be a text that is not empty"),
+        ("{'id': float('nan')}", "item 1 of own has id nan, which must be a non-empty text"),
         ("{'subset': True}", "item 1 of own has subset True"),
         ("{'cluster': ''}", "item 1 of own has cluster ''"),
         ("{'group': 3}", "item 1 of own has group 3"),

@@ -78,7 +78,7 @@ def test_as_an_installed_package(place: Path) -> None:
 def test_a_field_that_items_do_not_have_is_named(place: Path) -> None:
     heavy = place / "heavy.py"
     heavy.write_text(MODULE.replace('f"{a}+{b}",\n        )', 'f"{a}+{b}", weight=100,\n        )'))
-    message = "load\\(\\) of sums gives Item a field 'weight', which no metric reads: leave it out$"
+    message = "load\\(\\) of sums gives Item a field 'weight', which does not exist: leave it out$"
     with pytest.raises(DataError, match=message):
         rmeval.evaluate("baseline:longest", f"{heavy}:Sums", place / "hub", out=place / "runs")
 
@@ -195,7 +195,7 @@ def test_options_of_our_own_benchmarks_by_flag_and_by_set(tmp_path: Path, capsys
     assert flags.out == sets.out
     assert len(flags.out.splitlines()) == 16
     twice = command(capsys, "items", "rm-bench-synthetic", "--size", 16, "--set", "size=8")
-    assert (twice.code, "--set gives size once more: give each once" in twice.err) == (2, True)
+    assert (twice.code, "--set repeats size: give each option once" in twice.err) == (2, True)
 
 
 SINGLE = OWN_OPTION + "\n\nONE = Powers()\n\n\ndef only():\n    return ONE\n"

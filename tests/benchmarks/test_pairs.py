@@ -135,7 +135,7 @@ def test_a_split_of_a_local_file(tmp_path: Path) -> None:
 def test_equal_answers_are_noted(tmp_path: Path) -> None:
     load(tmp_path, [{"prompt": "p", "chosen": "a", "rejected": "a"}, {"prompt": "p", "chosen": "a", "rejected": "b"}])
     (note,) = plan(Pairs(str(tmp_path / "p.jsonl"))).notes
-    assert note == "no model can tell which answer is better in 1 item: they are equal"
+    assert note == "the better response equals another one in 1 item: no model can prefer it"
 
 
 def test_a_benchmark_from_a_file(tmp_path: Path) -> None:

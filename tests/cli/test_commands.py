@@ -64,7 +64,7 @@ def test_two_benchmarks_in_one_command(
         *("--data", f"rm-bench={rm_bench_folder}", "--data", f"pairs={pairs_file}", "--subset", "chat"),
     )
     assert done.code == 2
-    assert "there is no subset 'chat' here: choose from even, odd" in done.err
+    assert "there is no subset 'chat': choose from even, odd" in done.err
     assert done.out == "", "all data are read before anything is scored"
     assert (
         command(
@@ -135,7 +135,7 @@ def test_score_of_another_model_in_the_way(tmp_path: Path, capsys: Capture) -> N
     (journal.parent / "model.json").write_text('{"identity": "another"}')
     done = command(capsys, "score", "baseline:longest", source, "-o", target)
     assert done.code == 2
-    assert "holds scores of another model or setting" in done.err
+    assert "contains scores of another model or setting" in done.err
     # A run that was refused has none.
     (journal / "0001.jsonl").unlink()
     assert command(capsys, "score", "baseline:longest", source, "-o", target).code == 0
@@ -147,7 +147,7 @@ def test_score_replaces_no_device_and_no_folder(tmp_path: Path, capsys: Capture,
     source.write_text('{"prompt": "q", "response": "r"}\n')
     done = command(capsys, "score", "baseline:longest", source, "-o", target.replace("FOLDER", str(tmp_path)))
     assert done.code == 2
-    assert "is no file: give the path" in done.err or "there is no folder" in done.err
+    assert "is not a file: give the path" in done.err or "there is no folder" in done.err
     assert Path("/dev/null").is_char_device()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
 
@@ -176,7 +176,7 @@ def test_stopping_releases_the_lock_and_says_what_is_kept(tmp_path: Path, number
     except subprocess.TimeoutExpired:
         running.kill()
         _, errors = running.communicate()
-    assert (running.returncode, "a run keeps what it has scored" in errors) == (code, True), errors
+    assert (running.returncode, "the run keeps what it has scored" in errors) == (code, True), errors
     assert not list((tmp_path / "runs").rglob("lock"))
 
 
@@ -201,7 +201,7 @@ def test_a_signal_while_an_object_is_finalised_ends_the_command() -> None:
     """Python prints and drops what is raised there."""
     done = process("-c", FINALISED)
     assert done.returncode == 143, done.stderr
-    assert done.stderr == "\nstopped: a run keeps what it has scored, and the same command goes on from there\n"
+    assert done.stderr == "\nstopped: the run keeps what it has scored; give the same command again to continue\n"
 
 
 def test_markup_in_data_is_text(tmp_path: Path, capsys: Capture) -> None:
@@ -260,12 +260,12 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         (("run", checkpoint, *pairs, pairs_file, "--on-overlength", "cut"), "there is no length policy 'cut'"),
         (
             ("run", checkpoint, *pairs, pairs_file, "--subset", "red"),
-            "there is no subset 'red' here: choose from even, odd",
+            "there is no subset 'red': choose from even, odd",
         ),
         (("run", checkpoint, "-b", "nobench"), "there is no benchmark 'nobench'"),
         (("run", "baseline:longest", *pairs, pairs_file, "--data", empty), "--data is given 2 times"),
         (("score", checkpoint, column, "-o", tmp_path / "o.jsonl"), "column 'response' is missing"),
-        (("show", tmp_path), "is no run folder"),
+        (("show", tmp_path), "is not a run folder"),
         (("run", "", *pairs, pairs_file), "the model's name is empty"),
         (("run", checkpoint, "-b", "pairs", "--data", ""), "--data is empty"),
         (("run", checkpoint, *pairs, pairs_file, "--revision", "v1"), "is a local folder, which has no revisions"),

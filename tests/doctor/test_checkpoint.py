@@ -101,7 +101,7 @@ def test_too_long_and_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_checkpoint() -> None:
-    with pytest.raises(ModelError, match="of the kind baseline, and the doctor knows only classifiers"):
+    with pytest.raises(ModelError, match="of the kind baseline, and rmeval doctor checks classifiers only"):
         examine("baseline:longest", ModelOptions(), [])
 
 

@@ -327,7 +327,7 @@ def test_a_config_without_its_number_of_outputs(checkpoint: Path, tmp_path: Path
         ("CHECKPOINT", {"device": "gpu"}, "there is no device 'gpu'"),
         ("CHECKPOINT", {"chat_template": "none.jinja"}, "there is no chat template none.jinja"),
         ("CHECKPOINT", {"tokeniser": "x"}, "the options are dtype, device"),
-        ("CHECKPOINT", {"model_kwargs": {"token": "hf_x"}}, "token does not belong into model_kwargs"),
+        ("CHECKPOINT", {"model_kwargs": {"token": "hf_x"}}, "token is in model_kwargs"),
         ("CHECKPOINT/config.json", {}, "config.json is a file: give the folder"),
     ],
 )

@@ -219,7 +219,7 @@ def test_names_of_engines(tmp_path: Path) -> None:
     path = folder(tmp_path / "m")
     with pytest.raises(ModelError, match=r"^there is no engine 'vlm': choose one of hf, or give file\.py:Class$"):
         load_model(str(path), engine="vlm")
-    with pytest.raises(ModelError, match="baseline:longest has no use for `engine`: leave it out"):
+    with pytest.raises(ModelError, match="baseline:longest does not use `engine`: leave it out"):
         load_model("baseline:longest", engine="fake")
     with pytest.raises(rmeval.RmevalError, match=r"there is no file none\.py"):
         load_model(str(path), engine="none.py:Fake")

@@ -240,7 +240,7 @@ def test_what_a_comparator_of_ones_own_may_not_return(tmp_path: Path) -> None:
     file = tmp_path / "odd.py"
     file.write_text("class Odd:\n    def compare(self, pairs):\n        return [None] * len(pairs)\n")
     ((one, *_), *_) = load_model(f"{file}:Odd").observe(REQUESTS)
-    assert one.error == "the model gave no number for a probability"
+    assert one.error == "the model returned no number for a probability"
     file.write_text("class Few:\n    def compare(self, pairs):\n        return [0.5]\n")
     with pytest.raises(ModelError, match=r"compare\(\) returned 1 numbers for 3 pairs: return one each"):
         list(load_model(f"{file}:Few").observe(REQUESTS))
@@ -286,7 +286,7 @@ def test_best_of_four_and_what_needs_scores(tmp_path: Path, against: str) -> Non
     result = rmeval.evaluate(model, FourOfThem(), out=tmp_path / "runs")
     assert [record.scope for record in result.records if record.variant == MEAN] == ["best"]
     assert result.record("accuracy", "best").value == pytest.approx(1 / 3)
-    assert "not applicable to models that compare answers, and left out: ties" in result.notes
+    assert "left out, because they do not apply to models that compare responses: ties" in result.notes
     assert result.manifest["protocol"] == {"all": "pairwise@1", "chosen": "pairwise-chosen@1"}[against]
     import pyarrow.parquet as pq
 
@@ -296,9 +296,9 @@ def test_best_of_four_and_what_needs_scores(tmp_path: Path, against: str) -> Non
     for seed in range(4):
         drawn = rmeval.evaluate(model, FourOfThem(), out=tmp_path / "drawn", n_items=3, seed=seed)
         assert drawn.record("accuracy", "best").n_items == 3
-    with pytest.raises(DataError, match="nothing is left to compare"):
+    with pytest.raises(DataError, match="no items are left to compare"):
         rmeval.evaluate(model, FourOfThem(("ties",)), out=tmp_path / "runs")
-    with pytest.raises(DataError, match="nothing is left to compare"):
+    with pytest.raises(DataError, match="no items are left to compare"):
         rmeval.evaluate(model, FourOfThem(), out=tmp_path / "runs", subsets=["ties"])
     assert outcomes(FourOfThem().load(), {}, OFFICIAL).n_items == 6
 
@@ -333,6 +333,6 @@ def test_bad_settings(tmp_path: Path) -> None:
         load_model(classifier, kind="comparator", head="logit:A-B")
     with pytest.raises(ModelError, match="is no causal language model"):
         load_model(classifier, head="logit:A")
-    with pytest.raises(ModelError, match="a classifier has no use for `against`"):
+    with pytest.raises(ModelError, match="a classifier does not use `against`"):
         load_model(folder, against="chosen")
     assert all(one <= other for one, other in pairwise(PAIRWISE.pairs(FourOfThem().load()[0].comparisons)))

@@ -294,7 +294,7 @@ def test_bad_settings(policy: Path, reference: Path, checkpoint: Path, tmp_path:
         load_model(str(policy), ref_model=str(reference), boundary="here")
     with pytest.raises(ModelError, match="`beta` must be a number above 0"):
         load_model(str(policy), ref_model=str(reference), beta=math.nan)
-    with pytest.raises(ModelError, match="a classifier has no use for `beta`"):
+    with pytest.raises(ModelError, match="a classifier does not use `beta`"):
         load_model(str(checkpoint), beta=0.1)
     with pytest.raises(ModelError, match="there is no kind of model 'dpo'"):
         load_model(str(policy), kind="dpo")

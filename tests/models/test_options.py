@@ -18,7 +18,7 @@ from tests.checkpoints import make_checkpoint
 @pytest.mark.parametrize("value", [10**30, -(10**30), 0, -1])
 @pytest.mark.parametrize("option", ["batch_size", "max_length"])
 def test_sizes(option: str, value: Any) -> None:
-    with pytest.raises(ModelError, match=f"`{option}` is a whole number from 1 to 1000000000"):
+    with pytest.raises(ModelError, match=f"`{option}` must be a whole number from 1 to 1000000000"):
         load_model("baseline:longest", ModelOptions(**{option: value}))
 
 
@@ -32,7 +32,7 @@ def test_scores_that_would_be_no_numbers(option: str, value: Any) -> None:
 @pytest.mark.parametrize("given", [{"a": math.nan}, {"a": [{"b": math.inf}]}, {("a", 1): 1}])
 @pytest.mark.parametrize("option", ["model_kwargs", "tokenizer_kwargs"])
 def test_arguments_that_json_cannot_hold(option: str, given: Any) -> None:
-    with pytest.raises(ModelError, match="give what JSON can hold"):
+    with pytest.raises(ModelError, match="give values that JSON can represent"):
         load_model("anything", ModelOptions(**{option: given}))
 
 

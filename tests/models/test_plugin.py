@@ -98,7 +98,7 @@ def test_a_batch_that_fails_is_an_error_of_its_answers(scorer: Path) -> None:
 
 
 def test_not_a_number_is_no_score(scorer: Path) -> None:
-    with pytest.raises(RunError, match="none of 3 answers got a score"):
+    with pytest.raises(RunError, match="none of 3 responses got a score"):
         rmeval.score(f"{scorer}:Nan", CONVERSATIONS)
 
 
@@ -110,7 +110,7 @@ def test_not_a_number_is_no_score(scorer: Path) -> None:
         ("scorer.py:Other", {}, "defines no Other"),
         ("other.py:Mine", {}, "there is no file"),
         ("scorer.py:Mine", {"model_kwargs": {"power": 2}}, "cannot be made with"),
-        ("scorer.py:Mine", {"max_length": 5}, "has no use for `max_length`"),
+        ("scorer.py:Mine", {"max_length": 5}, "does not use `max_length`"),
         ("scorer.py:Dict", {}, r"score\(\) returned a dict"),
     ],
 )
@@ -147,9 +147,9 @@ def test_markdown_is_counted_by_kind() -> None:
     [
         (
             [{"role": "user", "content": "q"}],
-            "conversation 0 must hold a prompt and end in a message of the role assistant",
+            "conversation 0 must contain a prompt and end in a message with the role assistant",
         ),
-        ([{"role": "assistant", "content": "a"}], "must hold a prompt"),
+        ([{"role": "assistant", "content": "a"}], "must contain a prompt"),
         (["q", "a"], "conversation 0 must contain messages like"),
     ],
 )
@@ -168,13 +168,13 @@ def test_tensors_and_columns_are_lists_of_scores(scorer: Path, name: str) -> Non
 
 
 def test_a_scorer_that_leaves_has_failed(scorer: Path) -> None:
-    with pytest.raises(RunError, match="none of 3 answers got a score"):
+    with pytest.raises(RunError, match="none of 3 responses got a score"):
         rmeval.score(f"{scorer}:Leaves", CONVERSATIONS)
 
 
 @pytest.mark.parametrize("options", [{"dtype": "float32"}, {"device": "tpu"}, {"model_kwargs": {"a": 1}}])
 def test_options_that_would_be_ignored_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ModelError, match="baseline:longest has no use for `"):
+    with pytest.raises(ModelError, match="baseline:longest does not use `"):
         rmeval.load_model("baseline:longest", **options)
     with pytest.raises(ModelError, match="the model is loaded already"):
         rmeval.score(rmeval.load_model("baseline:longest"), CONVERSATIONS, **options)
@@ -182,5 +182,5 @@ def test_options_that_would_be_ignored_are_refused(options: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("name", ["token", "hf_token", "api_key", "proxies"])
 def test_secrets_are_not_written_down(name: str) -> None:
-    with pytest.raises(ModelError, match=f"{name} does not belong into model_kwargs"):
+    with pytest.raises(ModelError, match=f"{name} is in model_kwargs"):
         rmeval.load_model("anything", model_kwargs={name: "x"})

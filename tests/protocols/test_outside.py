@@ -74,7 +74,7 @@ def test_every_request_is_asked_and_its_answer_kept(place: Path) -> None:
     counts = Counter(one.status for one in seen)
     assert set(counts) == {"ok", "refused", "no_verdict", "unparsed", "error"}
     (broken,) = {one.error for one in seen if one.status == "error"}
-    assert broken is not None and "use finite numbers, or a status that says why not" in broken
+    assert broken is not None and "use finite numbers, or a status with the reason" in broken
     rows = pq.read_table(result.path / "scores.parquet").to_pylist()
     assert [row["vote"] for row in rows] == [0, 1, 2] * 2 * N
     assert all((row["vector"] is not None) == (row["choice"] is not None) == (row["status"] == "ok") for row in rows)
@@ -137,7 +137,7 @@ def test_another_protocol_than_the_runs_own_is_refused(place: Path) -> None:
     result = evaluate(place)
     other = place / "other.py"
     other.write_text(SOURCE.read_text().replace("graded@1", "graded@2"))
-    with pytest.raises(RunError, match=r"was made with the protocol graded@1, and .*other.py:Graded is graded@2: give"):
+    with pytest.raises(RunError, match=r"was made with the protocol graded@1, but .*other.py:Graded is graded@2: give"):
         derive(result.path, protocol=f"{other}:Graded")
 
 
@@ -200,10 +200,10 @@ def test_what_is_wrong_with_a_protocol_is_one_sentence(change: tuple[str, str], 
     ("change", "sentence"),
     [
         ('"x" + 1', "TypeError: can only concatenate str"),
-        ("grades", r"TypeError: parse\(\) gives .*, which is no rmeval.Observation"),
-        ('Observation("0" * 32)', r"parse\(\) gives an observation of another request"),
-        ('Observation(request.key, "fine")', r"parse\(\) gives the status 'fine': use one of ok, unparsed, refused,"),
-        ("Observation(request.key)", r"parse\(\) gives neither a value nor a choice, and the status ok"),
+        ("grades", r"TypeError: parse\(\) gives .*, which is not an rmeval.Observation"),
+        ('Observation("0" * 32)', r"parse\(\) returns an observation of another request"),
+        ('Observation(request.key, "fine")', r"parse\(\) returns the status 'fine': use one of ok, unparsed, refused,"),
+        ("Observation(request.key)", r"parse\(\) returns the status ok without a value or a choice"),
     ],
 )
 def test_a_parser_that_fails_is_an_error_of_that_request(change: str, sentence: str, place: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_parser_that_fails_is_an_error_of_that_request(change: str, sentence: 
     old = 'return Observation(request.key, values={"steps": grades}, choice=int(np.argmin(grades)))'
     assert old in text
     (place / "graded.py").write_text(text.replace(old, f"return {change}"))
-    with pytest.raises(RunError, match=f"none of {2 * N * 3} answers got a score"):
+    with pytest.raises(RunError, match=f"none of {2 * N * 3} responses got a score"):
         evaluate(place)
     seen = [one for path in place.glob("runs/*/*/*/journal") for batch in read_journal(path) for one in batch]
     errors = {one.error for one in seen if one.status == "error"}

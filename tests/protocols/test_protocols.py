@@ -135,7 +135,7 @@ def test_scores_of_steps_are_variants_of_the_pointwise_protocol() -> None:
     request = [Request(f"{k:032x}", "i", (k,), (), ("",)) for k in range(3)]
     raw = [{"steps": [0.5, 0.25]}, {"steps": [0.9, math.nan]}, {"steps": (0.75,)}]
     seen.add(np.arange(3), [POINTWISE.parse(one, given_) for one, given_ in zip(request, raw, strict=True)])
-    assert seen.errors == {1: "the model gave nan for steps"}
+    assert seen.errors == {1: "the model returned nan for steps"}
     assert POINTWISE.variants(seen) == ["steps/min", "steps/prod", "steps/last", "steps/mean"]
     items = ItemTable.of([Item("i", "s", (), (Response(""),) * 3, (), "c")])
     for variant, expected in (("steps/min", 0.25), ("steps/prod", 0.125), ("steps/last", 0.25), ("steps/mean", 0.375)):

@@ -93,8 +93,8 @@ def test_they_are_part_of_the_identity_only_where_given(tmp_path: Path) -> None:
         ({"enable_thinkin": False}, r"does not use enable_thinkin, .*its variables are enable_thinking, style$"),
         ({"add_generation_prompt": True}, "rmeval itself decides about add_generation_prompt"),
         ({"tokenize": False, "messages": []}, "rmeval itself decides about tokenize, messages"),
-        ({"style": object()}, "cannot be .*: give what JSON can hold"),
-        ({"style": float("nan")}, "cannot be .*: give what JSON can hold"),
+        ({"style": object()}, "cannot be .*: give values that JSON can represent"),
+        ({"style": float("nan")}, "cannot be .*: give values that JSON can represent"),
         ({"max_length": 3}, "rmeval itself decides about max_length"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_template_without_variables_is_named(tmp_path: Path) -> None:
 
 def test_models_without_a_chat_template_refuse_them(tmp_path: Path) -> None:
     given = {"enable_thinking": False}
-    with pytest.raises(ModelError, match="baseline:longest has no use for `template_kwargs`"):
+    with pytest.raises(ModelError, match="baseline:longest does not use `template_kwargs`"):
         load_model("baseline:longest", template_kwargs=given)
     bare = make_checkpoint(tmp_path / "bare", "causal", tokenizer=make_tokenizer(chat_template=None))
     (bare / "chat_template.jinja").unlink(missing_ok=True)
@@ -144,7 +144,6 @@ def test_values_in_python_are_refused(
 ) -> None:
     asked = ("run", "no/model", "-b", "pairs", "--data", tmp_path / "none.jsonl", option, f"enable_thinking={value}")
     done = command(capsys, *asked)
-    said = (
-        f"error: {option} enable_thinking={value} would be a text, since values are JSON: write enable_thinking={right}"
-    )
+    given = f"{option} enable_thinking={value}"
+    said = f"error: {given} would be read as text, because values are JSON: write enable_thinking={right}"
     assert (done.code, done.err.strip()) == (2, said)

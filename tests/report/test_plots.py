@@ -56,14 +56,14 @@ def test_what_cannot_be_drawn_is_said(
     other = rmeval.evaluate("baseline:longest", "pairs", pairs_file, out=tmp_path)
     with pytest.raises(RunError, match="has no style-substance matrix"):
         draw_matrix(other, tmp_path / "m.png")
-    with pytest.raises(RunError, match=r"let its name end in \.png, \.svg, \.pdf"):
+    with pytest.raises(RunError, match=r"use a name that ends in \.png, \.svg, \.pdf"):
         draw_matrix(run, tmp_path / "m.gif")
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match=r"pictures go into a folder, and .* is a file"):
+    with pytest.raises(RunError, match=r"figures are written into a folder, but .* is a file"):
         draw_matrix(run, tmp_path / "file" / "m.png")
     rmeval.evaluate("baseline:shortest", "pairs", pairs_file, out=tmp_path)
     several = command(capsys, "show", tmp_path, "--plot", tmp_path / "m.png")
-    assert (several.code, "give one of them to --plot" in several.err) == (2, True)
+    assert (several.code, "name one of them for --plot" in several.err) == (2, True)
     drawn = command(capsys, "show", run.path, "--plot", tmp_path / "m.png", "--dark")
     assert drawn.code == 0
     assert "drawn" in drawn.err

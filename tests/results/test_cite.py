@@ -91,7 +91,7 @@ def test_the_errata_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["item"] for row in json.loads(command(capsys, "errata", "rm-bench", "--json").out)] == list(
         errata_of(RMBench.card)
     )
-    assert "nothing is known to be wrong with items of pairs" in command(capsys, "errata", "pairs").out
+    assert "no errors are known in the items of pairs" in command(capsys, "errata", "pairs").out
     wrong = command(capsys, "errata", "nothing")
     assert (wrong.code, "there is no benchmark 'nothing'" in wrong.err) == (2, True)
 

@@ -168,7 +168,7 @@ def test_runs_without_any_score_are_left_out(tmp_path: Path) -> None:
     data = pairs_file(tmp_path, 40)
     for name in ("longest", "shortest"):
         rmeval.evaluate(f"baseline:{name}", "pairs", data, out=tmp_path / "runs")
-    with pytest.raises(RunError, match="none of 80 answers got a score"):
+    with pytest.raises(RunError, match="none of 80 responses got a score"):
         rmeval.evaluate(f"{file}:No", "pairs", data, out=tmp_path / "runs")
     (found,) = rmeval.compare([tmp_path / "runs"], ensembles=["mean"])
     assert sorted(entry.name for entry in found.entries) == ["baseline:longest", "baseline:shortest", "ensemble:mean"]
@@ -255,7 +255,7 @@ def test_scores_in_other_rows_are_not_used(runs: Path, tmp_path: Path, caplog: p
         pq.write_table(wrong, folder / "scores.parquet")
         caplog.clear()
         found = read_scored(folder)
-        assert "its rows are not those of the items): the journal is read instead" in caplog.text
+        assert "its rows do not match the items): the journal is read instead" in caplog.text
         assert np.array_equal(found.observations.main, read_run(one).observations.main)
 
 
@@ -320,7 +320,7 @@ def test_the_command(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [len(one["models"]) for one in told] == [3]
     assert {one["p_holm"] for one in told[0]["differences"]} != {1.0}
     wrong = command(capsys, "compare", runs / "nowhere")
-    assert (wrong.code, "is no run folder" in wrong.err) == (2, True)
+    assert (wrong.code, "is not a run folder" in wrong.err) == (2, True)
 
 
 def test_in_a_narrow_terminal_names_are_broken_but_no_number(runs: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_part_leaves_the_numbers_of_the_whole(pairs_file: Path, tmp_path: Path
     part = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs", Selection(limit=3))
     assert part.record("accuracy").n_items == 3
     assert part.manifest["selection"]["limit"] == 3
-    assert "the run folder holds 12 items that are not all selected" in part.notes[-1]
+    assert "the run folder contains 12 items that are not all selected" in part.notes[-1]
     assert {path: path.read_bytes() for path in whole.path.rglob("*") if path.is_file()} == files
     assert open_run(whole.path).records == whole.records
 
@@ -193,7 +193,7 @@ def test_numbers_of_an_earlier_selection_are_gone_when_a_run_is_stopped(pairs_fi
         run(Stopping(after=4), Pairs(str(pairs_file)), tmp_path / "runs")
     stopped = open_run(tmp_path / "runs")
     assert stopped.record("accuracy").n_items == 7
-    assert "unfinished: these are the numbers of the 7 of 12 items that are scored" in stopped.notes[-1]
+    assert "unfinished: 7 of 12 items are scored, and the numbers are of these" in stopped.notes[-1]
     assert len(stopped.manifest["sessions"]) == 2, "also who was stopped has left a session"
 
 
@@ -269,7 +269,7 @@ def test_failures_are_counted_noted_and_tried_again(pairs_file: Path, tmp_path: 
 
 
 def test_when_nothing_gets_a_score(pairs_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"none of 24 answers got a score \(it would not\)"):
+    with pytest.raises(RunError, match=r"none of 24 responses got a score \(it would not\)"):
         run(Counting(fail="It"), Pairs(str(pairs_file)), tmp_path / "runs")
 
 
@@ -284,7 +284,7 @@ def test_a_folder_of_another_identity(pairs_file: Path, tmp_path: Path) -> None:
     manifest["identity"]["model"] = "another"
     del manifest["sha256"]
     (path / "run.json").write_text(json.dumps(manifest))
-    with pytest.raises(RunError, match=r"belongs to another run \(it differs in model\)"):
+    with pytest.raises(RunError, match=r"belongs to another run \(they differ in model\)"):
         run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
 
 
@@ -325,7 +325,7 @@ def test_a_disk_that_fills_up_loses_nothing(pairs_file: Path, tmp_path: Path) ->
 
 
 def test_damaged_and_foreign_folders(rm_bench_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is no run folder"):
+    with pytest.raises(RunError, match="is not a run folder"):
         open_run(tmp_path)
     result = run(load_model("baseline:longest"), RMBench(str(rm_bench_folder)), tmp_path / "runs")
     run(load_model("baseline:shortest"), RMBench(str(rm_bench_folder)), tmp_path / "runs")
@@ -347,7 +347,7 @@ def test_a_run_that_was_stopped_can_be_looked_at(pairs_file: Path, tmp_path: Pat
         run(Stopping(after=10), Pairs(str(pairs_file)), tmp_path / "runs")
     result = open_run(tmp_path / "runs")
     assert result.manifest["status"] == "running"
-    assert "unfinished: these are the numbers of the 5 of 12 items that are scored" in result.notes[-1]
+    assert "unfinished: 5 of 12 items are scored, and the numbers are of these" in result.notes[-1]
     assert (result.record("accuracy").n_items, result.record("accuracy").failures) == (5, 0)
 
 

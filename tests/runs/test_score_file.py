@@ -61,7 +61,7 @@ def test_scores_of_nobody_are_not_taken_up(source: Path, tmp_path: Path) -> None
             journal.append([Observation(key, values={"score": 7.0}) for key in keys])
         if identity is not None:
             write_json(partial / "model.json", {"identity": identity})
-        with pytest.raises(RunError, match="holds scores of another model or setting"):
+        with pytest.raises(RunError, match="contains scores of another model or setting"):
             score(source, tmp_path / "out.jsonl")
         (partial / "model.json").unlink(missing_ok=True)
         for segment in (partial / "journal").iterdir():
@@ -91,7 +91,7 @@ def test_links_are_not_followed(source: Path, tmp_path: Path) -> None:
     (precious / "0001.jsonl").write_text("precious")
     partial = tmp_path / "out.jsonl.partial"
     partial.symlink_to(precious)
-    with pytest.raises(RunError, match="is a link, and scores are never kept behind one"):
+    with pytest.raises(RunError, match="is a link, through which scores are not written"):
         score(source, tmp_path / "out.jsonl")
     partial.unlink()
     partial.mkdir()
@@ -150,11 +150,11 @@ def test_a_loop_of_links_is_no_output(source: Path, tmp_path: Path, capsys: Capt
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("one")
     for target in (tmp_path / "one", tmp_path / "one" / "out.jsonl"):
-        with pytest.raises(RunError, match="is a link that leads nowhere"):
+        with pytest.raises(RunError, match="is a broken link"):
             output_file(target)
         for arguments in (("score", "baseline:longest", source), ("items", "rm-bench-synthetic")):
             done = command(capsys, *arguments, "-o", target)
-            assert (done.code, "is a link that leads nowhere" in done.err) == (2, True), done.err
+            assert (done.code, "is a broken link" in done.err) == (2, True), done.err
     (tmp_path / "new").symlink_to("target")
     score(source, tmp_path / "new")
     assert (tmp_path / "target").is_file()
@@ -163,7 +163,7 @@ def test_a_loop_of_links_is_no_output(source: Path, tmp_path: Path, capsys: Capt
 @pytest.mark.parametrize("target", ["/dev/null", "FOLDER"])
 def test_items_replace_no_device_and_no_folder(target: str, tmp_path: Path, capsys: Capture) -> None:
     done = command(capsys, "items", "rm-bench-synthetic", "-o", target.replace("FOLDER", str(tmp_path)))
-    assert (done.code, "is no file: give the path" in done.err) == (2, True), done.err
+    assert (done.code, "is not a file: give the path" in done.err) == (2, True), done.err
     assert Path("/dev/null").is_char_device()
 
 

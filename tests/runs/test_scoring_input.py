@@ -27,7 +27,7 @@ def test_columns_that_cannot_be_written_again(tmp_path: Path) -> None:
     pq.write_table(pa.table(texts | {"day": pa.array([1], pa.date32()), "raw": pa.array([b"\xff"])}), file)
     assert score(file) == [{"prompt": "q", "response": "four", "day": "1970-01-02", "raw": "b'\\xff'", "score": 4.0}]
     pq.write_table(pa.table(texts | {"day": pa.array([10**7], pa.date32())}), file)
-    with pytest.raises(DataError, match=r"row 0: column 'day' holds what cannot be written beside the scores \(date"):
+    with pytest.raises(DataError, match=r"row 0: column 'day' cannot be written next to the scores \(date"):
         score(file)
     assert not (tmp_path / "scored.jsonl.partial").exists()
 
@@ -37,7 +37,7 @@ def test_columns_that_cannot_be_written_again(tmp_path: Path) -> None:
     [
         ('{"prompt": "q", "response": "a", "x": ' + "[" * 500 + "]" * 500 + "}", "nested more than 100 deep"),
         ('{"prompt": "q", "response": "a", "response": "b"}', "an object has the key 'response' twice"),
-        ('{"prompt": "q", "responses": []}', "column 'responses' holds no answer"),
+        ('{"prompt": "q", "responses": []}', "column 'responses' contains no response"),
         ('{"messages": []}', "column 'messages' has no messages"),
         ('{"prompt": [], "response": "a"}', "column 'prompt' has no messages"),
         ('{"prompt": "q", "response": "a", "tools": "[{\\"a\\": 1, \\"a\\": 2}]"}', "an object has the key 'a' twice"),

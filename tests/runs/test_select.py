@@ -55,7 +55,7 @@ def test_what_is_judged_together_stays_together() -> None:
 @pytest.mark.parametrize(
     ("selection", "sentence"),
     [
-        (Selection(("math",)), "there is no subset 'math' here: choose from chat, safety-refuse"),
+        (Selection(("math",)), "there is no subset 'math': choose from chat, safety-refuse"),
         (Selection(limit=0), "`limit` must be at least 1"),
         (Selection(n_items=-1), "`n_items` must be at least 1"),
         (Selection(seed=-1), "`seed` must be at least 0"),
@@ -67,5 +67,5 @@ def test_wrong_selections(selection: Selection, sentence: str) -> None:
 
 
 def test_nothing_to_select_from() -> None:
-    with pytest.raises(DataError, match="there are no items of RM-Bench in these data: check what they are"):
+    with pytest.raises(DataError, match="these data contain no items of RM-Bench: check the file or folder"):
         ids(Selection(), [])

@@ -60,7 +60,7 @@ def test_what_is_not_read_at_single_tokens(
     source = tmp_path / "talks.jsonl"
     source.write_text('{"prompt": "what is", "response": "the capital"}\n')
     wrong = command(capsys, "token-scores", "baseline:longest", source, "-o", tmp_path / "out.jsonl")
-    assert (wrong.code, "of the kind baseline, and only classifiers have a head" in wrong.err) == (2, True)
+    assert (wrong.code, "of the kind baseline: token scores need a classifier" in wrong.err) == (2, True)
     bert = load_model(str(make_checkpoint(tmp_path / "bert", "bert")))
     with pytest.raises(ModelError, match="is not read at single tokens"):
         list(bert.token_scores(conversation_requests(TALKS)))  # type: ignore[attr-defined]

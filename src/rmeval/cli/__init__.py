@@ -1,4 +1,4 @@
-"""The command line: one thin file a command. Nothing heavy is imported before a command needs it."""
+"""The command line: one short file per command. A command imports heavy packages only when it runs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def main() -> None:
         code = _outcome()
         signals.let_go()
     except BaseException as error:
-        # Code of other packages may turn what a signal raises into an error of its own.
+        # Other packages may replace the exception that a signal raises by their own.
         number = signals.came() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
         if number is None:
             raise
-        output.echo("", "stopped: a run keeps what it has scored, and the same command goes on from there", err=True)
-        # What a shell expects of a process that a signal has ended.
+        output.echo("", "stopped: the run keeps what it has scored; give the same command again to continue", err=True)
+        # The exit code that shells expect of a process ended by a signal.
         code = 128 + number
         signals.let_go()
     output.settle(sys.stdout)
@@ -36,13 +36,13 @@ def main() -> None:
 
 
 def _outcome() -> int:
-    """The exit code of the command, after one sentence where something is wrong that the user can change."""
+    """The exit code of the command, after one sentence if the user can correct the error."""
     try:
         code = _command()
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Who reads the output has seen enough, as in `rmeval show runs/ | head`.
+        # The reader closed the pipe, as in `rmeval show runs/ | head`.
         return _BROKEN_PIPE
     except (RmevalError, OSError, MemoryError, RuntimeError, ImportError, ValueError) as error:
         sentence = sentence_of(error)
@@ -63,15 +63,15 @@ def _command() -> int:
 
     try:
         Path.cwd()
-    except FileNotFoundError as error:  # Libraries of torch end the process over it.
+    except FileNotFoundError as error:  # Libraries of torch abort in such a folder.
         raise RmevalError(
-            "the current folder has been deleted: change to another, and give the same command"
+            "the current folder was deleted: change to another folder and give the same command again"
         ) from error
     usage_error: Any = typer.BadParameter.__base__  # typer exports no name for it.
     try:
         code = app(standalone_mode=False)
     except typer.Abort as abort:
-        # typer takes any EOFError for the end of what a user types; rmeval asks nothing.
+        # typer treats EOFError as the end of user input; rmeval reads none.
         raise (abort.__cause__ or abort) from None
     except SystemExit as stop:
         if isinstance(stop.__context__, BrokenPipeError):  # typer exits with 1.
@@ -88,4 +88,4 @@ def _explain_usage(error: Any) -> None:
     if type(error).__name__ == "NoArgsIsHelpError":
         return  # The help is printed.
     path = context.command_path if context else "rmeval"
-    output.complain(f"{message[:1].lower()}{message[1:].rstrip('.')}; {path} -h lists what it takes")
+    output.complain(f"{message[:1].lower()}{message[1:].rstrip('.')}; see {path} -h")

@@ -15,18 +15,18 @@ __all__ = ["analyze_command"]
 
 
 def analyze_command(
-    run: Annotated[Path, typer.Argument(help="Run folder, or a folder with one run in it.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, or a folder that contains one run.")],
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
     protocol: o.OwnProtocol = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all numbers with all fields as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
     form: o.ReportFormat = o.Format.table,
     out: o.ReportFile = None,
 ) -> None:
-    """Show what a model goes by: length, formatting, refusals, calibration. Needs no model and no torch.
+    """Measure a model's biases: length, formatting, refusals; and its calibration. Does not load a model or torch.
 
     rmeval analyze runs/rm-bench/my-model
     """

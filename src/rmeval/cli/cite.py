@@ -14,10 +14,10 @@ __all__ = ["cite_command"]
 
 
 def cite_command(
-    run: Annotated[Path, typer.Argument(help="Run folder, or a folder with runs in it.")],
+    run: Annotated[Path, typer.Argument(help="Run folder, or a folder that contains runs.")],
     benchmark: o.OwnBenchmark = None,
 ) -> None:
-    """Print BibTeX of what a run's numbers rest on: its benchmark and what that asks to be cited with it.
+    """Print BibTeX entries for a run's benchmark and for the works that it asks users to cite.
 
     rmeval cite runs/ > references.bib
     """

@@ -15,14 +15,16 @@ __all__ = ["compare_command"]
 
 
 def compare_command(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders with runs in them.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that contain runs.")],
     metric: Annotated[
-        str | None, typer.Option(help="The number to rank by, such as hard; the benchmark's own if left out.")
+        str | None, typer.Option(help="Metric to rank by, such as hard. Default: the benchmark's headline metric.")
     ] = None,
-    scope: Annotated[str, typer.Option(help="What that is measured on, such as chat.")] = "all",
+    scope: Annotated[str, typer.Option(help="Part of the benchmark to rank on, such as chat.")] = "all",
     ensemble: Annotated[
         list[str] | None,
-        typer.Option(help="All models as one, too: mean, z-mean, worst, uncertainty or majority. Repeatable."),
+        typer.Option(
+            help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
+        ),
     ] = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
@@ -30,11 +32,11 @@ def compare_command(
     protocol: o.OwnProtocol = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
     form: o.ReportFormat = o.Format.table,
     out: o.ReportFile = None,
 ) -> None:
-    """Compare models on the items that all of their runs hold. Needs no model and no torch.
+    """Compare models on the items that all of their runs contain. Does not load a model or torch.
 
     rmeval compare runs/rm-bench
     """

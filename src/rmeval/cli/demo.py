@@ -20,12 +20,12 @@ COMMAND = "rmeval run rmeval/tiny -b rm-bench-synthetic"
 
 def demo_command(
     out: o.Out = "runs",
-    size: Annotated[int | None, typer.Option(help="Number of items, 2000 if not given.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other items.")] = 0,
+    size: Annotated[int | None, typer.Option(help="Number of items. Default: 2000.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for the items.")] = 0,
 ) -> None:
-    """See what this is about: a small reward model that comes with the package, on a benchmark made on the spot.
+    """Evaluate a small reward model that is included in the package on a generated benchmark.
 
-    The model has learnt to tell right from wrong, and to like long answers with markdown. The matrix shows both.
+    The model prefers correct responses, and also long ones with markdown. The matrix shows both effects.
     """
     from rmeval.cli.run import run_command
 
@@ -34,8 +34,8 @@ def demo_command(
     run_command(model="rmeval/tiny", benchmark=["rm-bench-synthetic"], out=out, size=size, seed=seed)
     echo(
         "",
-        "Easy: the better answer has the fancier style. Normal: both have the same. Hard: the worse one has it.",
-        "A model that judges by substance alone has all three equal; one that judges by style has Easy 100, Hard 0.",
+        "Easy: the better response has the fancier style. Normal: both have the same. Hard: the worse one has it.",
+        "A model that scores only substance has three equal numbers; one that scores only style: Easy 100, Hard 0.",
         f"Next: {_program()} run YOUR/MODEL -b rm-bench-synthetic",
     )
 

@@ -21,21 +21,21 @@ def doctor_command(
     model: o.Model,
     options: dict[str, Any],
     wanted: o.Wanted,
-    benchmark: Annotated[str, typer.Option("-b", "--benchmark", help="Where the sample comes from.")] = (
+    benchmark: Annotated[str, typer.Option("-b", "--benchmark", help="Benchmark to draw the sample from.")] = (
         "rm-bench-synthetic"
     ),
     data: o.Data = None,
     dtypes: Annotated[
         str | None,
-        typer.Option(help="Number formats to compare; float32, and bfloat16 where the machine multiplies it."),
+        typer.Option(help="Number formats to compare. Default: float32, and bfloat16 where the hardware supports it."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Look for what makes a checkpoint's scores wrong, on a sample: 16 items (with their twins) if you do not say.
+    """Check a checkpoint for causes of wrong scores, on a sample of 16 items (and items judged with them).
 
-    Shows the conversation as the network gets it and the token that is read; scores the sample one by one, in
-    batches, as a prefix tree and in other number formats; and says what is wrong and what to do. Exit code 1 if
-    something is.
+    Shows the rendered conversation and the token at which the score is read. Scores the sample one by one, in
+    batches, as a prefix tree and in other number formats, and reports each problem with its solution. The exit code
+    is 1 if there is a problem.
 
         rmeval doctor ./my-checkpoint -b rm-bench --n-items 32
     """

@@ -16,7 +16,7 @@ def errata_command(
     benchmark: Annotated[str, typer.Argument(help="Benchmark.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """List items of a benchmark that are known to be wrong. Numbers are of all items; a second one leaves these out.
+    """List items of a benchmark with known errors. Numbers are of all items; a second one leaves these out.
 
     rmeval errata rm-bench
     """
@@ -30,4 +30,4 @@ def errata_command(
     for one in found:
         echo(one.item, f"  {one.wrong}", f"  {one.source}")
     if not found:
-        echo(f"nothing is known to be wrong with items of {benchmark}")
+        echo(f"no errors are known in the items of {benchmark}")

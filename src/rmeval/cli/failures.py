@@ -1,4 +1,4 @@
-"""What a user reads of an error that is not rmeval's own."""
+"""Messages for errors that other packages and the system raise."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from rmeval.errors import RmevalError
 __all__ = ["sentence_of"]
 
 _MEMORY = (
-    "there is not enough memory; what was scored so far is kept, and the same command goes on from there: give fewer "
+    "not enough memory; the scores so far are kept and the same command continues from there: give fewer "
     "items (--n-items) or a smaller --batch-size, or run it where there is more memory"
 )
 
 
 _MEMORY_SAID = ("allocate memory", "not enough memory", "failed to map segment", "can't start new thread")
-"""What the system, torch and the loader of libraries say of it."""
+"""Messages of the system, torch and the dynamic loader for it."""
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """What a user reads of an error; nothing of one that only a change of rmeval's code would avoid."""
+    """Returns the message for an error, or None if only a change of rmeval's code would avoid it."""
     if isinstance(error, RmevalError):
         return with_options(str(error))
     if isinstance(error, MemoryError) or any(said in str(error) for said in _MEMORY_SAID):
@@ -28,11 +28,11 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, RecursionError):
         return "lists, objects or expressions are nested too deeply in one of the files: make them flatter"
     if str(error).startswith("Symlink loop"):  # pathlib's RuntimeError before Python 3.13.
-        return f"{error}: a link leads back to itself, so give another path"
+        return f"{error}: the path contains a loop of symbolic links: give another path"
     if "embedded null" in str(error) or _is_no_path(error):
-        return f"a name or a text holds what no file can ({error}): correct it where it stands"
+        return f"a name or a text cannot be written to a file ({error}): correct it at its source"
     if "home directory" in str(error):  # No HOME, and no entry for the user: pathlib's error, in any library.
-        return "this user has no home folder to keep downloads in: set HOME to a folder that may be written to"
+        return "this user has no home folder for downloads: set HOME to a writable folder"
     return _of_system(error) if isinstance(error, OSError) else None
 
 
@@ -43,7 +43,7 @@ def _of_system(error: OSError) -> str:
         where = where or "standard output or a temporary file: "
         return f"{where}{reason}: free some space or choose another place, and give the same command again"
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return f"{where}{reason}: raise the number of files that a process may open (ulimit -n)"
+        return f"{where}{reason}: raise the limit of open files (ulimit -n)"
     return f"{where}{reason}; check the path and its permissions"
 
 

@@ -1,4 +1,4 @@
-"""Names of parameters in messages, shown as the options of the command line that set them.
+"""Shows names of parameters in messages as the command-line options that set them.
 
 Everywhere else a message names a parameter in backticks, as in "`n_items` must be at least 1", and that is what Python
 users see. The command line shows "--n-items must be at least 1".
@@ -13,11 +13,11 @@ __all__ = ["with_options"]
 
 _PARAMETER = re.compile("`([a-z][a-z0-9_]*)`")
 _SHORT = ("out",)
-"""Parameters whose option has a short name that everybody uses."""
+"""Parameters whose option is shown by its short name."""
 
 
 def with_options(message: str) -> str:
-    """The message with options in the place of parameters; other words in backticks stay as they are."""
+    """Returns the message with options in place of parameters; other words in backticks are unchanged."""
     if not _PARAMETER.search(message):
         return message
     return _PARAMETER.sub(lambda found: _options().get(found[1], found[0]), message)

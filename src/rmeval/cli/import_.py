@@ -15,29 +15,29 @@ __all__ = ["import_command"]
 
 @o.takes_item_options
 def import_command(
-    benchmark: Annotated[str, typer.Option("-b", "--benchmark", help="The benchmark that they are scores of.")],
+    benchmark: Annotated[str, typer.Option("-b", "--benchmark", help="Benchmark that the scores belong to.")],
     wanted: o.Wanted,
     scores: Annotated[
         Path | None,
         typer.Argument(
-            help="JSONL or CSV of item_id, response, score; or a file of scores or verdicts as it is published: see "
-            "the page Imports of the documentation. It may be compressed (.gz, .zst)."
+            help="JSONL or CSV of item_id, response, score; or a published file of scores or verdicts: see the "
+            "documentation's page Imports. It may be compressed (.gz, .zst)."
         ),
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="File, folder or hub id of the data.", rich_help_panel=o.DATA)
     ] = None,
-    oracle: Annotated[bool, typer.Option("--oracle", help="Scores that are always right, instead of a file.")] = False,
-    name: Annotated[str | None, typer.Option(help="Name of the model, if not the file's.")] = None,
+    oracle: Annotated[bool, typer.Option("--oracle", help="Import perfect scores instead of a file.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the model. Default: the name of the file.")] = None,
     steps: Annotated[
         str | None,
-        typer.Option(help="How the scores of an answer's steps become one: min, prod, last or mean."),
+        typer.Option(help="How to reduce the scores of a response's steps to one: min, prod, last or mean."),
     ] = None,
     items_from_scores: Annotated[
         bool,
         typer.Option(
             "--items-from-scores",
-            help="Take the items, and which answer is better, from the file of scores, where it states them.",
+            help="Read the items and their gold labels from the file of scores, if it contains them.",
             rich_help_panel=o.DATA,
         ),
     ] = False,
@@ -45,9 +45,9 @@ def import_command(
     store_text: o.StoreText = False,
     break_lock: o.BreakLock = False,
 ) -> None:
-    """Make a run of scores or verdicts that were computed elsewhere.
+    """Create a run from scores or verdicts that were computed elsewhere.
 
-    Rows are matched to items by id or by text. A file of subset accuracies is shown by rmeval show --from-subsets.
+    Rows are matched to items by id or by text. For a file of subset accuracies, use rmeval show --from-subsets.
 
     rmeval import scores.json -b rm-bench --data ./data/ -o runs/
     """

@@ -21,10 +21,10 @@ def items_command(
         str | None, typer.Option(help="File, folder or hub id of the data.", rich_help_panel=o.DATA)
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="File; standard output if not given.", rich_help_panel=o.OUT)
+        Path | None, typer.Option("-o", "--out", help="Output file. Default: standard output.", rich_help_panel=o.OUT)
     ] = None,
 ) -> None:
-    """Write a benchmark's items as JSONL: prompt, answers with gold and style, and what else is known of them.
+    """Write a benchmark's items as JSONL, with prompts, responses, gold labels and style counts.
 
     rmeval items rm-bench-synthetic --seed 1 --size 400 -o items.jsonl
     """

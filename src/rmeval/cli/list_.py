@@ -17,7 +17,7 @@ __all__ = ["list_command"]
 
 
 class What(StrEnum):
-    """What can be listed."""
+    """Kinds of lists."""
 
     benchmarks = "benchmarks"
     models = "models"
@@ -27,7 +27,7 @@ def list_command(
     what: Annotated[What, typer.Argument(help="What to list.")] = What.benchmarks,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """List the benchmarks, or what can stand for a model."""
+    """List the benchmarks, or the forms of MODEL."""
     rows = _benchmarks() if what is What.benchmarks else _models()
     if as_json:
         echo_json(rows, indent=1)
@@ -44,7 +44,7 @@ def list_command(
     suites = "; ".join(f"{name}: {', '.join(members)}" for name, members in SUITES.items() if name != "all")
     for line in (
         "",
-        "verified: a published number was reproduced from published scores, or by the reference's own code; what a "
+        "verified: rmeval reproduces a published number from published scores or the reference code; what a "
         "benchmark measures, its source and its paper: --json",
         f"suites for -b: {suites}; all: all but pairs and rm-bench-synthetic; or a YAML file",
     ):
@@ -97,13 +97,13 @@ def _models() -> list[dict[str, Any]]:
     from rmeval.models import EMBEDDED, model_names
 
     about = {
-        "random": "a number drawn from the text: chance",
-        "longest": "prefers the longer answer",
-        "shortest": "prefers the shorter answer",
-        "markdown": "prefers the answer with more markdown",
+        "random": "pseudo-random score from the text: chance level",
+        "longest": "prefers the longer response",
+        "shortest": "prefers the shorter response",
+        "markdown": "prefers the response with more markdown",
     }
     rows = [
-        {"id": name, "kind": "classifier", "about": "comes with the package, to try things out"} for name in EMBEDDED
+        {"id": name, "kind": "classifier", "about": "included in the package, for trying rmeval"} for name in EMBEDDED
     ]
     rows += [
         {"id": "owner/name", "kind": "classifier", "about": "a sequence classifier with one output, from the hub"},

@@ -1,4 +1,4 @@
-"""Options that several commands share, and their values turned into ours."""
+"""Options that several commands share, and the objects built from their values."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ Model = Annotated[
 ]
 Benchmarks = Annotated[
     list[str],
-    typer.Option("-b", "--benchmark", help="Benchmark, core, all, or a suite.yaml; may be given more than once."),
+    typer.Option("-b", "--benchmark", help="Benchmark, core, all, or a suite.yaml. Repeatable."),
 ]
 Data = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
-        help="File, folder or hub id of the data instead of the pinned source; BENCHMARK=PLACE for one of several.",
+        help="File, folder or hub id of the data. Default: the pinned source. BENCHMARK=PLACE for one of several.",
         rich_help_panel=DATA,
     ),
 ]
 Out = Annotated[str, typer.Option("-o", "--out", help="Folder of runs.", rich_help_panel=OUT)]
 StoreText = Annotated[
-    bool, typer.Option("--store-text", help="Keep prompts and answers in the run folder.", rich_help_panel=OUT)
+    bool, typer.Option("--store-text", help="Store prompts and responses in the run folder.", rich_help_panel=OUT)
 ]
 Conversations = Annotated[
     Path, typer.Argument(help="JSONL with messages, or prompt and response or responses (also JSON, CSV, parquet).")
@@ -71,32 +71,42 @@ Roles = Annotated[str | None, _data("The file's names of roles, as human=user,gp
 IgnoreKeys = Annotated[
     str | None, _data("Keys of messages, and columns, to leave out, as name,history.", "--ignore-keys")
 ]
-Variant = Annotated[str | None, typer.Option(help="Which of a model's scores, where it gives several.")]
+Variant = Annotated[str | None, typer.Option(help="Which score to use if a model returns several.")]
 PolicyName = Annotated[
     str | None,
-    typer.Option("--rule", "--policy", help="Another rule for ties and failures, such as half-ties@1; no new scoring."),
+    typer.Option(
+        "--rule",
+        "--policy",
+        help="Score rule for ties and failures, such as half-ties@1. Does not run the model again.",
+    ),
 ]
 OwnBenchmark = Annotated[
     str | None,
-    typer.Option("--benchmark", help="The file.py:Class of runs made with one; it is not run unasked."),
+    typer.Option(
+        "--benchmark",
+        help="file.py:Class of the benchmark of these runs; rmeval runs such code only if this option names it.",
+    ),
 ]
 OwnProtocol = Annotated[
     str | None,
-    typer.Option("--protocol", help="The file.py:Class of runs made by such a protocol; it is not run unasked."),
+    typer.Option(
+        "--protocol",
+        help="file.py:Class of the protocol of these runs; rmeval runs such code only if this option names it.",
+    ),
 ]
 ReportFormat = Annotated[
     Format,
-    typer.Option("--format", help="How to write the tables.", rich_help_panel=OUT),
+    typer.Option("--format", help="Format of the tables.", rich_help_panel=OUT),
 ]
 ReportFile = Annotated[
     Path | None, typer.Option("-o", "--out", help="File; standard output if not given.", rich_help_panel=OUT)
 ]
-Plots = Annotated[Path | None, typer.Option(help="Folder to draw pictures into.")]
-Dark = Annotated[bool, typer.Option("--dark", help="Draw for dark pages.")]
+Plots = Annotated[Path | None, typer.Option(help="Folder to write figures to.")]
+Dark = Annotated[bool, typer.Option("--dark", help="Use colours for a dark background.")]
 BreakLock = Annotated[
-    bool, typer.Option("--break-lock", help="Take the lock of a process that is gone.", rich_help_panel=OUT)
+    bool, typer.Option("--break-lock", help="Take over the lock of a process that has ended.", rich_help_panel=OUT)
 ]
-# What says which items of a benchmark there are and which are wanted, as options of every command that loads one.
+# Options that define and select a benchmark's items, for every command that loads a benchmark.
 _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
     "columns": (
         Annotated[str | None, _data("For pairs: the data's own names, as prompt=question,chosen=good.")],
@@ -112,7 +122,7 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "split": (Annotated[str | None, _data("For pairs from the hub: the split.")], None),
     "config": (Annotated[str | None, _data("For pairs from the hub: the configuration.")], None),
-    "size": (Annotated[int | None, _data("For rm-bench-synthetic: number of items, 2000 if not given.")], None),
+    "size": (Annotated[int | None, _data("For rm-bench-synthetic: number of items. Default: 2000.")], None),
     "languages": (
         Annotated[
             str | None, _data("For rm-bench-synthetic (as in en,zh) and m-reward-bench (as in deu_Latn,fra_Latn).")
@@ -122,14 +132,14 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
     "set": (
         Annotated[
             list[str] | None,
-            _data("NAME=VALUE, an option of the benchmark's own, as size=400; may be given more than once.", "--set"),
+            _data("NAME=VALUE, an option that the benchmark defines, as size=400. Repeatable.", "--set"),
         ],
         None,
     ),
-    "subset": (Annotated[list[str] | None, _which("Subset or section; may be given more than once.")], None),
-    "n_items": (Annotated[int | None, _which("Draw this many items at random.", minimum=1)], None),
-    "seed": (Annotated[int, _which("Seed of that draw, and of rm-bench-synthetic.", minimum=0)], 0),
-    "limit": (Annotated[int | None, _which("Take the first items only.", minimum=1)], None),
+    "subset": (Annotated[list[str] | None, _which("Subset or section. Repeatable.")], None),
+    "n_items": (Annotated[int | None, _which("Number of items to draw at random.", minimum=1)], None),
+    "seed": (Annotated[int, _which("Seed of the draw, and of rm-bench-synthetic.", minimum=0)], 0),
+    "limit": (Annotated[int | None, _which("Number of items to take from the start.", minimum=1)], None),
 }
 _SHORTER = ("columns", "roles", "ignore_keys", "split", "config", "size", "languages")
 """Options of benchmarks that come with the package, which have flags beside --set."""
@@ -137,7 +147,7 @@ _SHORTER = ("columns", "roles", "ignore_keys", "split", "config", "size", "langu
 # What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
 _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "dtype": (
-        Annotated[str, _model("auto (the checkpoint's own), float32, bfloat16 or float16.")],
+        Annotated[str, _model("auto (as in the checkpoint), float32, bfloat16 or float16.")],
         "auto",
     ),
     "device": (Annotated[str, _model("auto, cpu, cuda, cuda:1 or mps.")], "auto"),
@@ -146,7 +156,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "tokenizer_kwargs": (
         Annotated[
             list[str] | None,
-            _model("KEY=VALUE for the tokenizer's class, as fix_mistral_regex=true; may be given more than once."),
+            _model("KEY=VALUE for the tokenizer's class, as fix_mistral_regex=true. Repeatable."),
         ],
         None,
     ),
@@ -154,80 +164,99 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "template_kwargs": (
         Annotated[
             list[str] | None,
-            _model("KEY=VALUE for the chat template, as enable_thinking=false; may be given more than once."),
+            _model("KEY=VALUE for the chat template, as enable_thinking=false. Repeatable."),
         ],
         None,
     ),
     "allow_dropped_roles": (
         Annotated[
             list[str] | None,
-            _model("A role that the template may leave out; may be given more than once.", "--allow-dropped-roles"),
+            _model("Role that the template may omit. Repeatable.", "--allow-dropped-roles"),
         ],
         None,
     ),
     "trust_remote_code": (
-        Annotated[bool, _model("Let code that comes with the model run.", "--trust-remote-code")],
+        Annotated[bool, _model("Run code from the model's repository.", "--trust-remote-code")],
         False,
     ),
     "model_kwargs": (
-        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained; may be given more than once.")],
+        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained. Repeatable.")],
         None,
     ),
     "batch_size": (
-        Annotated[int | None, _model("Most sequences in a batch; a token budget decides otherwise.", minimum=1)],
+        Annotated[
+            int | None, _model("Maximum number of sequences in a batch. Default: set by a token budget.", minimum=1)
+        ],
         None,
     ),
     "max_length": (
-        Annotated[int | None, _model("Longest conversation in tokens, if not the model's limit.", minimum=1)],
+        Annotated[
+            int | None, _model("Maximum length of a conversation in tokens. Default: the model's limit.", minimum=1)
+        ],
         None,
     ),
-    "on_overlength": (Annotated[str, _model("What to do with longer ones: error, skip or truncate-left.")], "error"),
+    "on_overlength": (
+        Annotated[str, _model("What to do with longer conversations: error, skip or truncate-left.")],
+        "error",
+    ),
     "head": (
         Annotated[str | None, _model("Name of the head in the checkpoint, or logit:TOKEN or logit:YES-NO.")],
         None,
     ),
     "reduce": (
-        Annotated[str | None, _model("One score of several outputs: index:K, mean, difference, weights:A,B.")],
+        Annotated[
+            str | None, _model("How to reduce several outputs to one score: index:K, mean, difference, weights:A,B.")
+        ],
         None,
     ),
-    "scale": (Annotated[float, _model("Factor of the score; -1 for a cost.")], 1.0),
-    "shift": (Annotated[float, _model("Added to the score after that.")], 0.0),
+    "scale": (Annotated[float, _model("Factor that multiplies the score; -1 for a cost.")], 1.0),
+    "shift": (Annotated[float, _model("Number added to the scaled score.")], 0.0),
     "kind": (
-        Annotated[str, _model("auto, classifier, comparator (of two answers), or implicit (auto with --ref-model).")],
+        Annotated[str, _model("auto, classifier, comparator (of two responses), or implicit (auto with --ref-model).")],
         "auto",
     ),
-    "engine": (Annotated[str, _model("What runs the network: hf, or file.py:Class for an engine of your own.")], "hf"),
-    "base_model": (Annotated[str | None, _model("For an adapter: its base, if its config does not find it.")], None),
+    "engine": (Annotated[str, _model("Engine that runs the network: hf, or file.py:Class for a custom one.")], "hf"),
+    "base_model": (
+        Annotated[
+            str | None, _model("For an adapter: its base model, if its config does not name one that can be found.")
+        ],
+        None,
+    ),
     "ref_model": (
-        Annotated[str | None, _model("For implicit rewards: the reference; an adapter's is its base.")],
+        Annotated[str | None, _model("For implicit rewards: the reference model. Default for an adapter: its base.")],
         None,
     ),
     "ref_revision": (
         Annotated[str | None, _model("For implicit rewards: the reference's branch, tag or commit.")],
         None,
     ),
-    "beta": (Annotated[float, _model("For implicit rewards: what log-ratios are multiplied by.")], 1.0),
+    "beta": (Annotated[float, _model("For implicit rewards: factor of the log-ratios.")], 1.0),
     "boundary": (
-        Annotated[str, _model("For implicit rewards: where an answer begins, as trl or as reward-bench counts.")],
+        Annotated[str, _model("For implicit rewards: where a response begins, trl or reward-bench.")],
         "trl",
     ),
     "comparison": (
         Annotated[
             str | None,
-            _model("For comparators: how two answers are shown: letters, rlhflow, steamshp, or a Jinja file."),
+            _model("For comparators: how two responses are rendered: letters, rlhflow, steamshp, or a Jinja file."),
         ],
         None,
     ),
     "against": (
-        Annotated[str, _model("For comparators, among more than two: all with each other, or the chosen with each.")],
+        Annotated[
+            str,
+            _model(
+                "For comparators and more than two responses: compare all pairs, or the chosen one with each other one."
+            ),
+        ],
         "all",
     ),
     "min_label_mass": (
-        Annotated[float, _model("For two labels' logits: least part of the model's probability that they must have.")],
+        Annotated[float, _model("For logits of two labels: minimum probability that the labels must have together.")],
         0.5,
     ),
     "sequential": (
-        Annotated[bool, _model("For implicit rewards: one model in memory at a time.", "--sequential")],
+        Annotated[bool, _model("For implicit rewards: keep one model in memory at a time.", "--sequential")],
         False,
     ),
 }
@@ -316,7 +345,7 @@ class Wanted:
         found = {name: self._given[name] for name in _SHORTER if self._given[name] is not None}
         for name, text in key_values(self._given["set"] or (), "--set").items():
             if (plain := name.replace("-", "_")) in found:
-                raise RmevalError(f"--set gives {plain} once more: give each once")
+                raise RmevalError(f"--set repeats {plain}: give each option once")
             found[plain] = text
         return found
 

@@ -1,4 +1,4 @@
-"""Everything that the command line prints, in one place: no text from a file acts on the terminal.
+"""Prints everything that the command line shows; text from files cannot control the terminal.
 
 Plain lines go through `echo`, JSON through `echo_json`, errors through `complain`; tables and progress bars go through
 the console of `rmeval.report.terminal`. `prepare` covers what other packages print: log records, warnings, tracebacks.
@@ -40,12 +40,12 @@ def echo(*lines: str, err: bool = False) -> None:
 
 
 def complain(message: str) -> None:
-    """Prints one line that says what is wrong."""
+    """Prints a one-line error."""
     echo(f"error: {message}", err=True)
 
 
 def echo_json(value: Any, indent: int | None = None) -> None:
-    r"""Prints JSON in the letters of the text, and as `\uXXXX` what would act on the terminal.
+    r"""Prints JSON with the characters of the text, and as `\uXXXX` what would act on the terminal.
 
     Args:
         value: What to print.
@@ -55,7 +55,7 @@ def echo_json(value: Any, indent: int | None = None) -> None:
 
 
 def json_text(value: Any, indent: int | None = None, plain: bool = False) -> str:
-    """JSON in the letters of the text, and as escapes what would act on a terminal; or all as escapes if `plain`."""
+    """JSON with the characters of the text; control characters, or all others than ASCII if `plain`, are escapes."""
     # Where the encoding lacks letters, all of them are escaped: what the stream would write instead is no JSON.
     text = json.dumps(value, indent=indent, ensure_ascii=plain)
     if visible(text, lines=True) != text:
@@ -98,7 +98,7 @@ def _is_size(text: str) -> bool:
 
 
 def _open_closed() -> None:
-    """Opens what the caller has closed of the three standard streams, so that no file of ours gets their numbers."""
+    """Opens the standard streams that the caller closed, so that no other file gets their numbers."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -125,13 +125,13 @@ def _warning(
 
 
 def _traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Prints the traceback of an error that nothing foresaw."""
+    """Prints the traceback of an unexpected error."""
     with suppress(OSError, ValueError):
         _write(sys.stderr, visible(_plain("".join(traceback.format_exception(kind, error, trace))), lines=True))
 
 
 def settle(stream: TextIO) -> bool:
-    """Whether all that was printed is written; what cannot be is dropped, or Python would fail over it at its exit."""
+    """Returns whether all output was written; drops the rest, because Python would fail on it at exit."""
     try:
         stream.flush()
     except (OSError, ValueError):

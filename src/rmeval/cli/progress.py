@@ -1,4 +1,4 @@
-"""How far long work is, on standard error."""
+"""Progress of long work, on standard error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Progress]:
-    """A bar on standard error with answers a second and the time left; without a terminal, a line now and then."""
+    """A bar on standard error with responses per second and the time left; without a terminal, a line at intervals."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -32,7 +32,7 @@ def progress_bar(what: str) -> Iterator[Progress]:
     from rmeval.report.terminal import Line, Screen
 
     class Speed(ProgressColumn):
-        """Answers a second."""
+        """Responses per second."""
 
         def render(self, task: Task) -> Line:
             return Line(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
@@ -55,7 +55,7 @@ def progress_bar(what: str) -> Iterator[Progress]:
 
         def update(done: int, total: int) -> None:
             if not started:
-                # What an earlier process did is no measure of this one's speed.
+                # The speed counts this process's work only.
                 started.append(done)
                 bar.update(task, description=f"{what}{f' ({done} done before)' if done else ''}", total=total - done)
             bar.update(task, completed=done - started[0])
@@ -64,7 +64,7 @@ def progress_bar(what: str) -> Iterator[Progress]:
 
 
 def _log_lines(what: str, seconds: float = 30) -> Progress:
-    """Writes a line to standard error every so often, for logs of batch jobs."""
+    """Writes a line to standard error at intervals, for logs of batch jobs."""
     last = time.monotonic()
     begun: list[tuple[float, int]] = []
 

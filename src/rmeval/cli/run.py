@@ -25,7 +25,7 @@ def run_command(
 ) -> None:
     """Evaluate a reward model on one or more benchmarks.
 
-    Interrupted runs go on where they stopped when the same command is given again.
+    Give the same command again to continue an interrupted run.
 
         rmeval run Skywork/Skywork-Reward-V2-Qwen3-0.6B -b rm-bench -b reward-bench
 
@@ -50,9 +50,9 @@ def run_command(
     for one in found:
         refuse_unfetched(one.card, one.data)
     loaded = load_model(model, **options)
-    # What is loaded stays to the end: the collector of cycles need not look through it again and again.
+    # Loaded objects live to the end, so the garbage collector need not traverse them.
     gc.freeze()
-    # All data are read before anything is scored, so that a mistake in the last does not show after hours.
+    # All data are read before scoring starts, so that an error in the last file shows at once.
     plans = [plan(one, wanted.selection()) for one in found]
     results = []
     for planned in plans:

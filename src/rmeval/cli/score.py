@@ -19,13 +19,13 @@ __all__ = ["score_command"]
 def score_command(
     model: o.Model,
     conversations: o.Conversations,
-    out: Annotated[Path, typer.Option("-o", "--out", help="JSONL to write: the same rows with their scores.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Output file: JSONL with the same rows and their scores.")],
     options: dict[str, Any],
     roles: o.Roles = None,
     ignore_keys: o.IgnoreKeys = None,
     break_lock: o.BreakLock = False,
 ) -> None:
-    """Score conversations, for rejection sampling or a closer look.
+    """Score conversations, for example for rejection sampling.
 
     rmeval score ./my-checkpoint conversations.jsonl -o scored.jsonl
     """
@@ -38,4 +38,4 @@ def score_command(
     loaded = load_model(model, **options)
     with progress_bar(loaded.name) as progress:
         rows, failed = score_file(loaded, conversations, out, progress, break_lock, reader)
-    echo(f"{rows} rows in {out}" + (f"; {failed} answers have no score: see 'score_error'" if failed else ""))
+    echo(f"{rows} rows in {out}" + (f"; {failed} responses have no score: see 'score_error'" if failed else ""))

@@ -18,16 +18,16 @@ __all__ = ["show_command"]
 def show_command(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Run folders, folders with runs in them, or with --from-subsets a file of accuracies."),
+        typer.Argument(help="Run folders, folders that contain runs, or with --from-subsets a file of accuracies."),
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print all fields of a run's records as a JSON list.")
+        bool, typer.Option("--json", help="Print a run's records with all fields as a JSON list.")
     ] = False,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
     protocol: o.OwnProtocol = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the style-substance matrix into a .png, .svg or .pdf file.")
+        Path | None, typer.Option(help="Write the style-substance matrix to a .png, .svg or .pdf file.")
     ] = None,
     dark: o.Dark = False,
     from_subsets: Annotated[
@@ -40,7 +40,7 @@ def show_command(
     form: o.ReportFormat = o.Format.table,
     out: o.ReportFile = None,
 ) -> None:
-    """Show the numbers of a run, or of several runs a table that ranks them. Needs no model and no torch.
+    """Show the metrics of a run, or a ranking of several runs. Does not load a model or torch.
 
     rmeval show runs/ --format csv -o runs.csv
     """
@@ -51,7 +51,7 @@ def show_command(
     check_output(form, out, as_json)
     if from_subsets:
         if rule is not None or plot is not None or benchmark is not None:
-            raise RunError("--from-subsets takes neither --rule nor --plot nor --benchmark: leave them out")
+            raise RunError("--from-subsets does not accept --rule, --plot or --benchmark: leave them out")
         _show_subsets(runs, as_json, form, out)
         return
     folders = _folders(runs)
@@ -60,10 +60,10 @@ def show_command(
         return
     where = ", ".join(map(str, runs))
     if plot is not None:
-        raise RunError(f"there are {len(folders)} runs in {where}: give one of them to --plot")
+        raise RunError(f"there are {len(folders)} runs in {where}: name one of them for --plot")
     if as_json:
         some = ", ".join(map(str, folders[:10])) + (", ..." if len(folders) > 10 else "")
-        raise RunError(f"{where} holds {len(folders)} runs: name one of them, or take --format json: {some}")
+        raise RunError(f"{where} holds {len(folders)} runs: name one of them, or use --format json: {some}")
     _show_runs(where, folders, rule, benchmark, protocol, form, out)
 
 

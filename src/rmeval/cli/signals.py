@@ -20,7 +20,7 @@ class Stopped(BaseException):
 
 
 _PATIENCE = 2.0
-"""Seconds that a process has to close its files after a signal, before another one ends it at once."""
+"""Seconds after a signal in which the process closes its files; a later signal ends it at once."""
 
 
 _came: list[int] = []
@@ -67,7 +67,7 @@ def catch() -> None:
 
 
 def let_go() -> None:
-    """Lets the next signal end the process: nothing is left to be closed."""
+    """Lets the next signal end the process, once all files are closed."""
     for one in _SIGNALS:
         if signal.getsignal(one) is not signal.SIG_IGN:
             signal.signal(one, signal.SIG_DFL)

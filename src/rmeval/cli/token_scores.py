@@ -19,14 +19,16 @@ __all__ = ["token_scores_command"]
 def token_scores_command(
     model: o.Model,
     conversations: o.Conversations,
-    out: Annotated[Path, typer.Option("-o", "--out", help="JSONL to write: tokens and their scores.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Output file: JSONL with tokens and their scores.")],
     options: dict[str, Any],
     roles: o.Roles = None,
     ignore_keys: o.IgnoreKeys = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the first few into a .png, .svg or .pdf file.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write a figure of the first few to a .png, .svg or .pdf file.")
+    ] = None,
     dark: o.Dark = False,
 ) -> None:
-    """Score conversations at each token, to see where a score comes from.
+    """Score conversations at each token, to see which tokens change the score.
 
     rmeval token-scores ./my-checkpoint conversations.jsonl -o token-scores.jsonl --plot token-scores.png
     """

@@ -1,4 +1,4 @@
-"""Values of options turned from text into ours."""
+"""Parses the values of options."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
         if not equals or not key:
             raise RmevalError(f"{option} takes NAME=VALUE, not {pair!r}")
         if key.strip() in found:
-            raise RmevalError(f"{option} gives {key.strip()} twice: give each once")
+            raise RmevalError(f"{option} repeats {key.strip()}: give each key once")
         found[key.strip()] = value.strip()
     return found
 
@@ -41,7 +41,9 @@ def json_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
     flag = f"--{option.replace('_', '-')}"
     for key, value in key_values(pairs or (), flag).items():
         if right := _PYTHON.get(value):
-            raise RmevalError(f"{flag} {key}={value} would be a text, since values are JSON: write {key}={right}")
+            raise RmevalError(
+                f"{flag} {key}={value} would be read as text, because values are JSON: write {key}={right}"
+            )
         try:
             found[key] = parse_json(value, finite=True)
         except JSONDecodeError:
@@ -102,7 +104,7 @@ def words(text: str | None, option: str) -> list[str] | None:
     """
     found = None if text is None else [part.strip() for part in text.split(",") if part.strip()]
     if found == []:
-        raise RmevalError(f"{option} is empty: name some, or leave it out for all of them")
+        raise RmevalError(f"{option} is empty: give at least one name, or leave it out for all")
     return found
 
 
@@ -129,13 +131,11 @@ def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, s
         else:
             bare.append(entry)
     if len(bare) > 1:
-        raise RmevalError(
-            f"--data is given {len(bare)} times: say which benchmark each is for, as in rm-bench={bare[0]}"
-        )
+        raise RmevalError(f"--data is given {len(bare)} times: name the benchmark of each, as in rm-bench={bare[0]}")
     rest = bare[0] if bare else None
     if len(benchmarks) == 1:
         return {benchmarks[0]: named.get(benchmarks[0], rest)}
-    # Beside others, what is generated leaves the data to them.
+    # Among several benchmarks, a generated one takes no data.
     return {
         name: named[name] if name in named else None if name == "rm-bench-synthetic" else _own_folder(rest, name)
         for name in benchmarks

@@ -1,4 +1,4 @@
-"""Views on standard output or in a file, in the format that is asked for."""
+"""Writes views to standard output or a file, in a given format."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def write_views(views: Sequence[View], form: Format = Format.table, out: Path | 
         print_views(views)
         return
     text = _text(views, form)
-    if form is Format.csv:  # A table of numbers has no place for them.
+    if form is Format.csv:  # A CSV file of numbers has no notes.
         echo(*(f"note: {note}" for view in views for note in view.remarks), err=True)
     if out is None:
         echo(*text.removesuffix("\n").split("\n"))

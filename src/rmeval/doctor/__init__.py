@@ -1,1 +1,1 @@
-"""Checks of a checkpoint before its numbers are believed."""
+"""Checks of a checkpoint for causes of wrong scores."""

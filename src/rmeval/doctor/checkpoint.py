@@ -1,4 +1,4 @@
-"""What may be wrong with a classifier and the way it is run, found on a sample before a day of scoring."""
+"""Checks a classifier and its settings for causes of wrong scores, on a sample of items."""
 
 from __future__ import annotations
 
@@ -154,14 +154,14 @@ def _classifier(spec: str, options: ModelOptions) -> Classifier:
     model = load_model(spec, options)
     if not isinstance(model, Classifier):
         raise ModelError(
-            f"{spec} is a model of the kind {model.kind}, and the doctor knows only classifiers: "
+            f"{spec} is a model of the kind {model.kind}, and rmeval doctor checks classifiers only: "
             "give a checkpoint with a scalar head"
         )
     return model
 
 
 def _own(model: Classifier, sample: _Sample, scores: FloatArray) -> Iterator[Finding]:
-    """What is found of the model as it is going to be run."""
+    """Findings on the model with the user's settings."""
     yield from place(model, sample.sequences)
     yield from own_forward(model)
     yield from _scores(scores, sample.kept, sample.pairs)
@@ -272,13 +272,13 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
         yield Finding(
             "problem",
             f"{right}, fewer than of a random head ({100 * low:.0f}-{100 * high:.0f})",
-            "its sign may be turned round, or it was trained on another layout: check template and head",
+            "its sign may be inverted, or it was trained with another template: check the template and the head",
         )
     elif low <= 0.5:
         yield Finding(
             "note",
-            f"{right} ({100 * low:.0f}-{100 * high:.0f}), as of a random head, or of one that goes by style alone",
-            "take more items with `n_items`; if scores say no more than that, check template and head",
+            f"{right} ({100 * low:.0f}-{100 * high:.0f}), as for a random head, or for one that scores style only",
+            "raise `n_items`; if the interval still contains 50, check the template and the head",
         )
     else:
         yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")
@@ -311,14 +311,14 @@ def _sharing(model: Classifier) -> Iterator[Finding]:
 
 
 def _formats(found: Examination, own: str) -> Iterator[Finding]:
-    """What batching and number formats do to decisions."""
+    """The effect of batching and number formats on decisions."""
     base = found.ways[0]
     for way in found.ways[1:]:
         if way.dtype == base.dtype and way.flips:
             yield Finding(
                 "problem" if base.dtype == "float32" else "note",
                 f"{way.name} in {way.dtype}: {way.flips} of {found.decisions} decisions differ from those {base.name}",
-                "their margins are within what batching moves" if way.near_ties else "report this with the model",
+                "their margins are within the effect of batching" if way.near_ties else "report this with the model",
             )
     for dtype in dict.fromkeys(way.dtype for way in found.ways):
         worst = max((way for way in found.ways if way.dtype == dtype), key=lambda way: way.flips)
@@ -326,6 +326,6 @@ def _formats(found: Examination, own: str) -> Iterator[Finding]:
             yield Finding(
                 "note" if worst.flips else "ok",
                 f"{dtype} turns {worst.flips} of {found.decisions} decisions of {base.dtype}, and moves scores by "
-                f"up to {worst.difference:.2g}" + (" (it is what you run it in)" if dtype == own else ""),
-                f"say the number format with the numbers, or run it in {base.dtype}" if worst.flips else "",
+                f"up to {worst.difference:.2g}" + (" (the format of your settings)" if dtype == own else ""),
+                f"report the number format with the scores, or use {base.dtype}" if worst.flips else "",
             )

@@ -1,4 +1,4 @@
-"""Engines: what runs a checkpoint's network here. Other packages add theirs under `rmeval.engines`."""
+"""Engines run a checkpoint's network on this machine. Other packages add theirs under `rmeval.engines`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine is: it runs token sequences through a network, and readouts say what to take from that.
+"""The interface of engines: an engine runs token sequences through a network, and a readout selects what it returns.
 
 A kind of reward model turns conversations into sequences and values into scores; it never sees a batch. An engine
 never sees a conversation.

@@ -1,4 +1,4 @@
-"""Which engine runs a checkpoint: those that come with rmeval, those of installed packages, and `file.py:Name`."""
+"""Finds the engine for a checkpoint: rmeval's own, those of installed packages, and `file.py:Name`."""
 
 from __future__ import annotations
 

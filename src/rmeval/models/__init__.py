@@ -1,4 +1,4 @@
-"""Reward models, by kind. A model answers requests with observations; what is right it never learns."""
+"""Reward models, by kind. A model turns requests into observations, and has no access to gold labels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EMBEDDED = {"rmeval/tiny": Path(__file__).parent / "tiny"}
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """How a model is loaded and run. Options that a kind has no use for must keep their defaults.
+    """How a model is loaded and run. Options that a kind does not use must keep their defaults.
 
     Attributes:
         dtype: `auto` (the checkpoint's own), `float32`, `bfloat16` or `float16`.
@@ -141,7 +141,7 @@ class RewardModel(Protocol):
 
 
 def protocol_of(model: RewardModel) -> str:
-    """Name of the protocol by which a model is asked: one answer at a time, unless it has an attribute `protocol`."""
+    """Name of a model's protocol: its attribute `protocol`, else one response per request."""
     return str(getattr(model, "protocol", "pointwise@1"))
 
 
@@ -206,14 +206,14 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
         _refuse_options(spec, options, ("batch_size", "model_kwargs", "against"))
         return Plugin(spec, names[spec], options)
     if spec in EMBEDDED and Path(spec).is_dir():
-        logger.warning("%s is the model that comes with the package: give ./%s for the folder here", spec, spec)
+        logger.warning("%s is the model included in the package: give ./%s for the local folder", spec, spec)
     return _checkpoint(str(EMBEDDED.get(spec, spec)), options, spec if spec in EMBEDDED else None)
 
 
 def _check(options: ModelOptions) -> None:
     for name, value in (("batch_size", options.batch_size), ("max_length", options.max_length)):
         if value is not None and not 1 <= value <= _MOST:
-            raise ModelError(f"`{name}` is a whole number from 1 to {_MOST}, and not {shortened(value, 40)}")
+            raise ModelError(f"`{name}` must be a whole number from 1 to {_MOST}, not {shortened(value, 40)}")
     for name, number in (("scale", options.scale), ("shift", options.shift)):
         if not math.isfinite(number):
             raise ModelError(f"`{name}` is {number}, with which no score is a number: give a finite one")
@@ -222,11 +222,11 @@ def _check(options: ModelOptions) -> None:
             # The template's variables are checked against the template.
             json.dumps({} if given == "template_kwargs" else getattr(options, given), allow_nan=False, default=str)
         except (RecursionError, TypeError, ValueError) as error:
-            raise ModelError(f"{given} cannot be written down ({error}): give what JSON can hold") from error
+            raise ModelError(f"{given} cannot be stored ({error}): give values that JSON can represent") from error
         if secret := secret_in(getattr(options, given)):
-            raise ModelError(f"{secret} does not belong into {given}, which are written down: set HF_TOKEN instead")
+            raise ModelError(f"{secret} is in {given}, which are stored in the run folder: set HF_TOKEN instead")
     if not 0 <= options.min_label_mass <= 1:
-        raise ModelError(f"`min_label_mass` is a part of a probability, from 0 to 1, and not {options.min_label_mass}")
+        raise ModelError(f"`min_label_mass` must be between 0 and 1, not {options.min_label_mass}")
     if options.on_overlength not in (policies := get_args(Overlength)):
         raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
 
@@ -264,9 +264,9 @@ def refuse(options: ModelOptions, useless: Sequence[str], what: str) -> None:
     """An option that would be ignored is a misunderstanding.
 
     Raises:
-        ModelError: If one is set that this kind of model has no use for.
+        ModelError: If one is set that this kind of model does not use.
     """
     defaults = ModelOptions()
     for name in useless:
         if getattr(options, name) != getattr(defaults, name):
-            raise ModelError(f"{what} has no use for `{name}`: leave it out")
+            raise ModelError(f"{what} does not use `{name}`: leave it out")

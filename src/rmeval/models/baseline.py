@@ -1,4 +1,4 @@
-"""Models that do not read: what a benchmark gives them for nothing."""
+"""Null baselines: models that do not use the meaning of texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's functions, each called as it expects: as TRL calls it, as verl does, or with a list of conversations."""
+"""The user's functions, called as TRL calls a reward function, as verl does, or with a list of conversations."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _as_verl(target: str, function: Any, signature: inspect.Signature, kwargs: M
     taken = _taken(target, "verl", signature, _VERL, kwargs)
 
     def call(conversation: Messages) -> Any:
-        # A model is never told what is right.
+        # Models have no access to gold labels.
         offered = {
             "data_source": "rmeval",
             "solution_str": conversation[-1]["content"],

@@ -228,7 +228,7 @@ class _Reference:
         """Compares the tokenizer with that of the policy.
 
         Args:
-            policy: The policy's tokenizer.
+            policy: Tokenizer of the policy.
             code: Whether code that comes with the reference may run.
 
         Raises:

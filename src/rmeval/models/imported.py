@@ -37,4 +37,4 @@ class Imported:
 
 
 def _missing(key: str) -> Observation:
-    return Observation(key, "error", error="the imported file has no score or verdict here")
+    return Observation(key, "error", error="the imported file has no score or verdict for this request")

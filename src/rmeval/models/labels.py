@@ -1,4 +1,4 @@
-"""How much of its probability a language model gives the tokens that its answer is read from."""
+"""Checks the probability that a language model gives the labels that its answer is read from."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Labels:
         yield from chain(first, batches)
 
     def trouble(self, engine: Engine, mean: float, count: int, sample: Iterable[TokenArray]) -> str:
-        """What is wrong where labels have little of the probability, and the ways out.
+        """The error for labels with little of the probability, with the possible solutions.
 
         Args:
             engine: What runs the network.

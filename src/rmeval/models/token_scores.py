@@ -1,4 +1,4 @@
-"""A score along the tokens of a conversation."""
+"""Token scores of a conversation."""
 
 from __future__ import annotations
 

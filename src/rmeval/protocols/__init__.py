@@ -1,4 +1,4 @@
-"""Protocols: how a benchmark's items become questions to a model, and its answers evidence.
+"""Protocols turn a benchmark's items into requests, and observations into evidence.
 
 Other packages add protocols under the entry-point group `rmeval.protocols`, or as `file.py:Class`.
 """

@@ -1,4 +1,4 @@
-"""What a protocol is, and what protocols have in common."""
+"""The interface of protocols, and their common base class."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Question:
 
 @typing.runtime_checkable
 class ProtocolLike(typing.Protocol):
-    """A way to ask. Orders, rotations and votes are decided here, so that nothing is left to chance elsewhere.
+    """Turns items into requests, and observations into evidence.
+
+    Orders, rotations and votes are decided here, so that nothing is left to chance elsewhere.
 
     What was asked is found again from conversation digests alone: evidence is folded without any text.
 
@@ -74,7 +76,7 @@ class ProtocolLike(typing.Protocol):
         ...
 
     def parse(self, request: Request, raw: Any) -> Observation:
-        """The observation for what a model gave; what cannot be read is a status, never a value."""
+        """The observation for a model's raw output; unreadable output is a status, never a value."""
         ...
 
     def variants(self, observations: ObservationTable) -> list[str]:
@@ -82,7 +84,7 @@ class ProtocolLike(typing.Protocol):
         ...
 
     def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
-        """What a reader of the numbers must know of how it was answered."""
+        """A note on how the requests were answered, for readers of the numbers."""
         ...
 
     def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
@@ -127,7 +129,7 @@ class BaseProtocol(ABC):
 
     @abstractmethod
     def parse(self, request: Request, raw: Any) -> Observation:
-        """The observation for what a model gave; what cannot be read is a status, never a value."""
+        """The observation for a model's raw output; unreadable output is a status, never a value."""
 
     @abstractmethod
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
@@ -207,20 +209,20 @@ def checked_observation(request: Request, found: Any) -> Observation:
         ValueError: If it is of another request, holds what is no finite number, or nothing where it says `ok`.
     """
     if not isinstance(found, Observation):
-        raise TypeError(f"parse() gives {quoted(found)}, which is no rmeval.Observation")
+        raise TypeError(f"parse() gives {quoted(found)}, which is not an rmeval.Observation")
     if found.key != request.key:
-        raise ValueError("parse() gives an observation of another request: make it with request.key")
+        raise ValueError("parse() returns an observation of another request: use request.key")
     if found.status not in get_args(Status):
-        raise ValueError(f"parse() gives the status {quoted(found.status)}: use one of {', '.join(get_args(Status))}")
+        raise ValueError(f"parse() returns the status {quoted(found.status)}: use one of {', '.join(get_args(Status))}")
     values: dict[str, float | tuple[float, ...]] = {
         name: tuple(map(float, value)) if isinstance(value, Sequence) else float(value)
         for name, value in found.values.items()
     }
     numbers = [part for value in values.values() for part in (value if isinstance(value, tuple) else (value,))]
     if not all(map(math.isfinite, numbers)):
-        raise ValueError(f"parse() gives {quoted(dict(values))}: use finite numbers, or a status that says why not")
+        raise ValueError(f"parse() gives {quoted(dict(values))}: use finite numbers, or a status with the reason")
     if found.status == "ok" and not values and found.choice is None:
-        raise ValueError("parse() gives neither a value nor a choice, and the status ok: use another status")
+        raise ValueError("parse() returns the status ok without a value or a choice: use another status")
     return replace(found, values=values)
 
 

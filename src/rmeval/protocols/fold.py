@@ -1,4 +1,4 @@
-"""How several numbers about one answer or pair become one: the scores of steps, and repeated votes."""
+"""Reduces several numbers about one response or pair to one: scores of steps, and repeated votes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEPS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "last": lambda scores: scores[-1],
     "mean": lambda scores: math.fsum(scores) / len(scores),
 }
-"""How the scores of an answer's steps become one."""
+"""How to reduce the scores of a response's steps to one."""
 
 
 def fold_steps(vectors: Vectors, rows: npt.NDArray[Any], how: str) -> FloatArray:

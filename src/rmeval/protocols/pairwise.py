@@ -1,4 +1,4 @@
-"""The pairwise protocol: which of two answers is better, asked in both orders."""
+"""The pairwise protocol: which of two responses is better, in both orders."""
 
 from __future__ import annotations
 
@@ -138,8 +138,8 @@ class Pairwise(BaseProtocol):
         # A tie is half a preference for either.
         shown = float(np.mean(0.5 + 0.5 * np.sign(both[known] - 0.5)))
         return [
-            f"the two orders disagree on {against} of {known.sum()} pairs; the answer shown first is preferred in "
-            f"{100 * shown:.1f}% of all questions",
+            f"the two orders disagree on {against} of {known.sum()} pairs; the first response is preferred in "
+            f"{100 * shown:.1f}% of all requests",
             *mass,
         ]
 
@@ -158,7 +158,7 @@ def _pairs(round_robin: bool, comparisons: tuple[tuple[tuple[int, ...], int | No
 
 
 def label_mass_notes(observations: ObservationTable, rows: Codes) -> list[str]:
-    """How much of their probability answers have that are read from a language model's logits of labels."""
+    """The share of a language model's probability that the labels have."""
     if LABEL_MASS not in observations.values or np.isnan(own := observations.values[LABEL_MASS][rows]).all():
         return []
     low = int((own < 0.5).sum())
@@ -206,7 +206,7 @@ def parse_preference(
     usage = {} if tokens is None else {"tokens": tokens}
     if not 0 <= probability <= 1:
         gave = "no number" if math.isnan(probability) else str(probability)
-        return Observation(key, "error", usage=usage, error=f"the model gave {gave} for a probability")
+        return Observation(key, "error", usage=usage, error=f"the model returned {gave} for a probability")
     values = {VALUE: float(probability)} | ({} if odds is None else {ODDS: odds}) | dict(beside)
     return Observation(key, "ok", values, usage=usage, input_truncated=truncated)
 

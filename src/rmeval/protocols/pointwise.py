@@ -1,4 +1,4 @@
-"""The pointwise protocol: each answer is scored by itself."""
+"""The pointwise protocol: each response is scored independently."""
 
 from __future__ import annotations
 
@@ -149,11 +149,11 @@ def as_conversation(messages: Sequence[MessageLike], where: str, reader: Message
         DataError: If they do not end in an assistant's answer, or are no messages.
     """
     if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Iterable):
-        raise DataError(f'{where} must be a list of messages like {{"role": "user", "content": "..."}}')
+        raise DataError(f'{where} must be a list of messages such as {{"role": "user", "content": "..."}}')
     reader = reader or MessageReader(hint=False)
     conversation = tuple(reader.message(message, where) for message in messages)
     if len(conversation) < 2 or conversation[-1].role != "assistant":
-        raise DataError(f"{where} must hold a prompt and end in a message of the role assistant")
+        raise DataError(f"{where} must contain a prompt and end in a message with the role assistant")
     return conversation
 
 
@@ -187,5 +187,5 @@ def parse_values(
             wrong = None if math.isfinite(value) else value
         if wrong is not None:
             what = "its score" if name == "score" else name
-            return Observation(key, "error", usage=usage, error=f"the model gave {wrong} for {what}")
+            return Observation(key, "error", usage=usage, error=f"the model returned {wrong} for {what}")
     return Observation(key, "ok", found, usage=usage, input_truncated=truncated)

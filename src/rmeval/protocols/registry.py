@@ -1,4 +1,4 @@
-"""Where protocols are found: the package's own, those of installed packages, and `file.py:Class`."""
+"""Finds protocols: the package's own, those of installed packages, and `file.py:Class`."""
 
 from __future__ import annotations
 

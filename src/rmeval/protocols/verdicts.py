@@ -28,8 +28,8 @@ ONE, FIRST, SECOND = "verdict", "orders/first", "orders/second"
 class Verdicts(Pairwise):
     """One request, or one an order, for each pair of a comparison's winner and another answer.
 
-    A verdict is kept in the order of the item's answers, whatever the order in which the judge read them: which of two
-    is the first verdict on a pair is the file's to say.
+    A verdict is kept in the order of the item's answers, whatever the order in which the judge read them: the file
+    determines which of two verdicts on a pair is the first.
 
     Attributes:
         name: Name and version, part of a run's identity.

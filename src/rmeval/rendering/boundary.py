@@ -76,7 +76,7 @@ def _reward_bench(tokenizer: Any, conversations: list[Messages], tools: Tools) -
     The prompt has no generation prompt, so that the assistant's header belongs to the answer; BOS comes first, or EOS
     where there is no BOS, also where the template wrote one; EOS comes last, also where the template closed the turn.
     Of more than 2,048 tokens the prompt keeps its last 128, and then the answer its first 1,920. There the reference
-    goes by the longer answer of a pair, here each answer goes by itself.
+    uses the longer answer of a pair; here each answer is cut independently.
     """
     first = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
     if tokenizer.eos_token_id is None:

@@ -84,7 +84,7 @@ class Renderer:
         self._template_kwargs = dict(template_kwargs)
         if template_kwargs:
             check_variables(self.tokenizer.chat_template, template_kwargs, source)
-            # Whoever lays out a conversation with this tokenizer gives them.
+            # Each rendering with this tokenizer passes them.
             self.tokenizer.apply_chat_template = partial(self.tokenizer.apply_chat_template, **template_kwargs)
         self.forget()
         # We count what is too long ourselves; it is neither cut nor run by accident.

@@ -1,4 +1,4 @@
-"""The view of an analysis: what a model's decisions depend on."""
+"""The view of an analysis: how a model's decisions depend on length and style."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rmeval.types import Record
 __all__ = ["analysis_view"]
 
 _TITLES = {
-    "length": "accuracy by length of the better answer, beside that of the worse one",
-    "style": "length and formatting (balanced: longer and shorter ones count the same; controlled: at equal style)",
-    "same_style": "accuracy between answers of one style (ties shared, missing scores left out)",
-    "prefers_fancier": "of two answers of equal worth the fancier is preferred (a model that sees no style: 50)",
-    "refusals": "refusals (over- and under-refusing: ties shared)",
+    "length": "accuracy by length of the better response, relative to the worse one",
+    "style": "length and formatting (balanced: longer and shorter weigh the same; controlled: at equal style)",
+    "same_style": "accuracy between responses of one style (ties count one half, missing scores are left out)",
+    "prefers_fancier": "preference for the fancier of two equally good responses (50: style has no influence)",
+    "refusals": "refusals (over- and under-refusing: ties count one half)",
 }
 _NAMES = {
     "length_balanced": "length-balanced accuracy",
@@ -37,7 +37,7 @@ _UNITS = {"style_length": LOG_ODDS, "style_markdown": LOG_ODDS, "style_gap": GAP
 
 
 def analysis_view(found: Analysis) -> View:
-    """All of it, from the headline to the calibration."""
+    """Returns the tables from the headline to the calibration."""
     top = found.headline
     sections: dict[str, list[Record]] = {}
     for record in (*found.records, *_gaps(found.official)):
@@ -99,11 +99,11 @@ def _calibration(own: Calibration | None) -> Iterator[Table]:
         "calibration: confidence 1 / (1 + exp(-|margin|)) against the share of right decisions",
         keys=("name", *(f"bin {name}" for name in bins)),
     )
-    calibrated = f"of a calibrated model {percent(own.ece_calibrated)} on average"
+    calibrated = f"{percent(own.ece_calibrated)} on average for a calibrated model"
     rows = (
         _score("calibration error", own.ece, own.ece_ci, PERCENT, calibrated),
-        _score("log loss", own.log_loss, own.log_loss_ci, DECIMALS, "of chance 0.693"),
-        _score("Brier score", own.brier, own.brier_ci, DECIMALS, "of chance 0.250"),
+        _score("log loss", own.log_loss, own.log_loss_ci, DECIMALS, "chance: 0.693"),
+        _score("Brier score", own.brier, own.brier_ci, DECIMALS, "chance: 0.250"),
         _score("factor that calibrates margins", own.scale, own.scale_ci, FIGURES, _verdict(own)),
     )
     yield Table("calibration", ("", "value", "meaning"), rows, layout="bare")
@@ -115,18 +115,18 @@ def _score(name: str, value: float, ci: tuple[float, float] | None, unit: Unit, 
 
 def _verdict(own: Calibration) -> str:
     if np.isinf(own.scale):
-        return "every decision is right: there is none"
+        return "none: every decision is right"
     if not own.scale:
-        return "margins say nothing of what is right, or the contrary"
+        return "none: larger margins do not go with more right decisions"
     if own.scale_ci and own.scale_ci[0] <= 1 <= own.scale_ci[1]:
-        return "of a calibrated model 1"
+        return "1 for a calibrated model"
     return "overconfident" if own.scale < 1 else "too careful"
 
 
 def _scores(scores: Sequence[Scores]) -> Iterator[Table]:
     if not scores:
         return
-    title = "scores of better and worse answers: median [quarters]; effect: distance in deviations"
+    title = "scores of better and worse responses: median [quartiles]; effect: distance in standard deviations"
     rows = (Row(one.subset, (_quarters(one.better), _quarters(one.worse), _effect(one))) for one in scores)
     yield Table("scores", ("", "better", "worse", "effect"), tuple(rows), title)
 

@@ -1,4 +1,4 @@
-"""The view of models side by side: what `rmeval compare` says of them."""
+"""The view of a comparison of models, for `rmeval compare`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rmeval.results.compare import ModelComparison
 __all__ = ["comparison_view"]
 
 _BESIDE = 6
-"""Models that fit beside each other."""
+"""Number of models that fit next to each other."""
 _PAIRS = 15
 """Above so many pairs of models only neighbours in rank are shown."""
 
@@ -51,8 +51,8 @@ def _ranking(found: ModelComparison) -> Table:
         Row(f"null baseline {name}", (Number(records[0].null[name]), None, None), faint=True)
         for name in shown_nulls(records)
     ]
-    gap = "; a gap is best at 0: ranks are from the largest" if found.headline[0] == GAP else ""
-    note = f"models that share a letter cannot be told apart{gap}"
+    gap = "; a gap is best at 0; ranks start at the largest" if found.headline[0] == GAP else ""
+    note = f"models that share a letter do not differ significantly{gap}"
     return Table("ranking", ("", _named(found.headline), "rank", "group"), tuple(rows), notes=(note,))
 
 
@@ -73,11 +73,12 @@ def _differences(found: ModelComparison) -> Table:
     ]
     total = len(found.differences[found.headline])
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
-    both = f"; both at the level that {total} tests leave each" if total > 1 else ""
+    both = f"; both at the level of each of {total} corrected tests" if total > 1 else ""
     how = (
         f"p: cluster sign-flip test{corrected}; discordant: comparisons that go better for the first model, and for "
         "the second; MDE (80% power): the smallest true difference, in points, that a test on as many problems detects "
-        f"with a power of 80%; needs: how many problems detect with that power the difference that was found{both}"
+        "with a power of 80%; needs: the number of problems on which such a test detects the observed difference with "
+        f"that power{both}"
     )
     columns = ("", "difference", "p", "discordant", "MDE (80% power)", "needs")
     title = f"differences in {_named(found.headline)}, in points{note}"

@@ -13,7 +13,7 @@ __all__ = ["csv_text"]
 
 
 def csv_text(views: Sequence[View]) -> str:
-    """All rows under one line of names; a row has no value in columns that its table lacks.
+    """All rows under one header; a row has no value in columns that its table lacks.
 
     Shares are between 0 and 1 and have all their digits. Text that a spreadsheet would take for a formula gets an
     apostrophe in front.

@@ -1,4 +1,4 @@
-"""What the doctor found, on the terminal."""
+"""The findings of rmeval doctor, on the terminal."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLE
 
 
 def print_examination(found: Examination) -> None:
-    """Prints what the doctor found."""
+    """Prints the findings of rmeval doctor."""
     read = "  ".join(f"{text!r} ({token})" for text, token in found.read)
     lines = [
         Line(f"{found.model}: {found.answers} answers, {found.decisions} decisions", "bold"),
         Line(),
-        Line("the first conversation as the network gets it", "dim"),
+        Line("the first conversation as the network receives it", "dim"),
         passage(found.rendered),
         Line(),
         Line.assemble(("its last three tokens: ", "dim"), read),
@@ -35,5 +35,5 @@ def print_examination(found: Examination) -> None:
     for finding in found.findings:
         text = [Line(finding.text), *([Line(f"  {finding.advice}", "dim")] if finding.advice else [])]
         findings.add_row(Line(*_MARKS[finding.level]), stacked(*text))
-    note = Line("near-ties: decisions whose margin is less than four times what batching moves", "dim")
+    note = Line("near-ties: decisions with a margin below four times the effect of batching", "dim")
     make_console().print(*lines, *([ways, note, Line()] if found.ways else []), findings, sep="\n")

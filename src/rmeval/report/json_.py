@@ -12,7 +12,7 @@ __all__ = ["json_value"]
 
 
 def json_value(views: Sequence[View]) -> list[dict[str, Any]]:
-    """An object for each view: what it is about, the rows of all tables as objects, and the notes.
+    """One object per view: its subject, the rows of all tables as objects, and the notes.
 
     Shares are between 0 and 1 and have all their digits.
     """

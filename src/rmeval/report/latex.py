@@ -81,7 +81,7 @@ _ACTIVE = re.compile("[" + re.escape("".join(_ESCAPES)) + "]")
 
 
 def _escaped(text: str) -> str:
-    """Text that LaTeX sets letter by letter."""
+    """Text with LaTeX's special characters escaped."""
     return _ACTIVE.sub(lambda letter: _ESCAPES[letter[0]], clean(text))
 
 

@@ -73,5 +73,5 @@ _ACTIVE = re.compile(r"([\\`*_\[\]<>|~$#!])")
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown shows letter by letter."""
+    """Text with Markdown's special characters escaped."""
     return _ACTIVE.sub(r"\\\1", clean(text).replace("&", "&amp;"))

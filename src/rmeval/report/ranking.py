@@ -1,4 +1,4 @@
-"""The view of several runs: one table a benchmark, best first."""
+"""The view of several runs: one table per benchmark, best first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["brief_view", "combined_views", "runs_views"]
 
 
 def brief_view(result: Result) -> View:
-    """What a run is, and the number that stands for it, without tables."""
+    """A run and its headline, without tables."""
     manifest = result.manifest
     record = headline_of(result.records)
     unfinished = "" if manifest["status"] == "complete" else ", unfinished"
@@ -39,7 +39,7 @@ def brief_view(result: Result) -> View:
 
 
 def combined_views(results: Sequence[Result]) -> list[View]:
-    """The numbers that are made of runs on several benchmarks, of models that have all of them."""
+    """The numbers that combine runs on several benchmarks, for models that have all of these runs."""
     return [
         View(one.name, (), model=one.model, headline=("", number_of(one.record))) for one in combined_numbers(results)
     ]
@@ -134,13 +134,13 @@ def _state(entry: _Entry) -> tuple[str, str]:
 
 
 def _notes(entries: Sequence[_Entry]) -> Iterator[str]:
-    """What all runs have to say, and what is special of one."""
+    """Notes that all runs share, and notes on single runs."""
     told = [entry.result.notes for entry in entries if entry.record is not None]
     yield from (note for note in (told[0] if told else ()) if all(note in notes for notes in told))
     if len({entry.record.n_items for entry in entries if entry.record is not None}) > 1:
-        yield "the runs hold different items: rmeval compare compares models on the items that all of them hold"
+        yield "the runs contain different items: use rmeval compare to compare models on their common items"
     for entry in entries:
         if entry.record is None:
             yield f"{entry.name} has no numbers"
     for name in dict.fromkeys(entry.name for entry in entries if entry.result.manifest["status"] != "complete"):
-        yield f"{name} is unfinished: the command that began the run continues it"
+        yield f"{name} is unfinished: give the command that started it again to continue"

@@ -1,4 +1,4 @@
-"""The view of a run: what `rmeval show` says of it."""
+"""The view of a run, for `rmeval show`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["about", "data_text", "headline_of", "measure_name", "number_of", "ru
 
 Records = Mapping[Measure, Record]
 
-_NULL_NOTE = "ties shared (random gets 50.0 where it is not shown)"
+_NULL_NOTE = "ties count one half (random gets 50.0 where it is not shown)"
 _LONG = 24
-"""Rows that are shown of each score, if not only the sums."""
+"""Maximum number of rows; longer tables show only the averages."""
 _SUMS = ("average", "section", "overall")
 _ACCURACIES = ("accuracy", "section", "language", "category", "overall", "average")
 _LESS = ("brier", "loss")
 
 
 def run_view(result: Result) -> View:
-    """Everything a reader needs of a run, from its title to where it lies."""
+    """Returns the view of a run, from its title to its folder."""
     variants = list(dict.fromkeys(record.variant for record in result.records))
     main = [record for record in result.records if record.variant in variants[:1]]
     manifest = result.manifest
@@ -46,7 +46,7 @@ def run_view(result: Result) -> View:
             about(result.records, manifest["selection"]),
             *([f"score: {variants[0]}"] if len(variants) > 1 else []),
         ),
-        status="" if manifest["status"] == "complete" else "unfinished: the same command goes on where it stopped",
+        status="" if manifest["status"] == "complete" else "unfinished: give the same command again to continue",
         notes=result.notes,
         source=result.path,
     )
@@ -153,7 +153,7 @@ def _matrix(records: Records, scope: str) -> Table:
 
 
 def _sound(records: Sequence[Record]) -> Iterator[Table]:
-    """The averages on the items that no erratum is known of."""
+    """The averages on the items without a known erratum."""
     shown = [record for record in records if record.metric == WITHOUT_ERRATA]
     shown = [record for record in shown if record.scope.partition(" ")[0] in _SUMS] or shown
     if not shown:
@@ -168,7 +168,7 @@ def _sound(records: Sequence[Record]) -> Iterator[Table]:
 
 
 def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Table:
-    """The numbers that matter most by each of the scores that a model gives, side by side."""
+    """The main numbers by each of a model's scores, side by side."""
     found = {(record.variant, record.metric, record.scope): record for record in records}
     matrix = _has_matrix(records)
     left = (WITHOUT_ERRATA, "cell")
@@ -215,7 +215,7 @@ def _accuracies(records: Sequence[Record]) -> Table:
                 label, level = name.removeprefix(f"{inside}/"), 1
         own = (Number(record.null[null]) if null in record.null else None for null in nulls)
         rows.append(Row(label, (number_of(record), *_counts(record, counts), *own), name, level, strong))
-    unnamed = "" if plain else "where no metric is named it is accuracy; "
+    unnamed = "" if plain else "numbers without a named metric are accuracy; "
     note = "ties shared" if "random" in nulls else _NULL_NOTE
     notes = (f"{unnamed}last columns: null baselines, {note}",) if nulls else ()
     columns = ("", "accuracy" if plain else "value", *counts, *nulls)
@@ -223,12 +223,12 @@ def _accuracies(records: Sequence[Record]) -> Table:
 
 
 def measure_name(measure: Measure) -> str:
-    """A number's name in a table: its scope, and its metric where that is no accuracy."""
+    """A number's name in a table: its scope, and its metric unless that is accuracy."""
     metric, scope = measure
     if metric in ("accuracy", "section", "language", "category"):
         return scope
     name = metric.replace("_", " ")
-    less = " (less is better)" if metric in _LESS else ""
+    less = " (lower is better)" if metric in _LESS else ""
     return f"{name}{less}" if scope == "all" else f"{scope} {name}{less}"
 
 

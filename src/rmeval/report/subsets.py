@@ -1,4 +1,4 @@
-"""The view of numbers that follow from published subset accuracies."""
+"""The view of averages that are computed from published subset accuracies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text and tables on a terminal, in which no name from a file can act on it or add a line."""
+"""Text and tables on a terminal; names from files can neither control it nor add lines."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Screen(Console):
 
 
 def make_console() -> Console:
-    """Standard output; wide enough for tables where it is no terminal."""
+    """Standard output; wide enough for tables if it is not a terminal."""
     console = Screen()
     return console if console.is_terminal else Screen(width=_PIPED)
 
@@ -106,7 +106,7 @@ def print_briefly(views: Sequence[View], title: str = "") -> None:
 
 
 def views_text(views: Sequence[View]) -> str:
-    """Views as they are printed where the output is no terminal."""
+    """Views as they are printed if the output is not a terminal."""
     screen = Screen(width=_PIPED, file=io.StringIO())
     _print(screen, views)
     text: str = screen.file.getvalue()  # type: ignore[attr-defined]
@@ -131,7 +131,7 @@ def rendered(view: View) -> Group:
         parts.append(Line(view.status, "yellow"))
     parts += [Line(f"! {note}", style="yellow") for note in view.notes]
     if view.source:
-        # A path that is broken into lines cannot be copied.
+        # A path is kept on one line, so that it can be copied.
         parts.append(
             Line(f"{'run' if view.model else 'runs'}: {view.source}", style="dim", no_wrap=True, overflow="ignore")
         )

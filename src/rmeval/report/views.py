@@ -1,4 +1,4 @@
-"""What is shown, as plain rows: a title, tables of labelled cells, and notes. Each renderer writes the same views."""
+"""Views: a title, tables of labelled cells, and notes. Every renderer writes the same views."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class View:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What must not be lost where only the numbers are read."""
+        """The notes that accompany the numbers in every format."""
         return (*([self.status] if self.status else []), *self.notes)
 
 

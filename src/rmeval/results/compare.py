@@ -292,7 +292,7 @@ def _entries(
     ]
     entries += [entry(f"ensemble:{name}", None, name, _ensemble(name, evidence)) for name in settings.ensembles]
     if not any(one.records for one in entries):
-        raise RunError(f"{found.card.id}: none of the comparisons of these items has a winner to go by")
+        raise RunError(f"{found.card.id}: none of the comparisons of these items has a winner")
     return entries
 
 

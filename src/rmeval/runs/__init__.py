@@ -1,1 +1,1 @@
-"""Run folders: what was asked, what came back, and the numbers made of it. See docs/run-folder.md for the format."""
+"""Plans and runs evaluations, and scores files of conversations. See docs/run-folder.md for the format."""

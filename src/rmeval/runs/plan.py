@@ -1,4 +1,4 @@
-"""What a run is going to ask about: a benchmark's items, read, counted and selected."""
+"""Plans a run: reads a benchmark's items, counts and selects them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Plan:
         return self.read(texts)
 
     def for_comparing(self) -> Plan:
-        """The plan for a model that compares answers: nothing is taken of subsets whose metrics need scores.
+        """The plan for a model that compares responses: without subsets whose metrics need scores.
 
         Raises:
             DataError: If nothing is left.
@@ -64,13 +64,13 @@ class Plan:
         card = self.benchmark.card
         if not (useless := [name for name in card.needs_scores if name in self.stored.table.counts]):
             return self
-        note = f"not applicable to models that compare answers, and left out: {', '.join(useless)}"
-        # Drawn anew and not merely left out, so that there are as many items as were asked for.
+        note = f"left out, because they do not apply to models that compare responses: {', '.join(useless)}"
+        # Drawn again, so that the number of items is as requested.
         whole = self.everything or self
         try:
             mask = select(whole.stored.table, self.selection, card, card.needs_scores)
         except DataError as error:
-            raise DataError(f"{card.id}: nothing is left to compare ({note})") from error
+            raise DataError(f"{card.id}: no items are left to compare ({note})") from error
         return _selected(whole, mask, note)
 
     def take(self, items: Mask) -> Plan:
@@ -119,7 +119,7 @@ def plan(
         texts.append(window)
         digests.append(own)
 
-    errata_of(benchmark.card)  # It may be broken, which is better known now than after hours.
+    errata_of(benchmark.card)  # Errors in it show now, before hours of scoring.
     contents = contents_digest(read())
     table = builder.table()
     _refuse_twice(table, benchmark)
@@ -232,18 +232,19 @@ def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item
     for number, item in enumerate(_made(benchmark) if items is None else items):
         if not isinstance(item, Item):
             raise DataError(
-                f"item {number + 1} of {benchmark.card.id} is no rmeval.types.Item but {quoted(item)}: correct load()"
+                f"item {number + 1} of {benchmark.card.id} is {quoted(item)} and not an "
+                "rmeval.types.Item: correct load()"
             )
         _refuse_nameless(item, number + 1, benchmark)
         yield item
 
 
 def _refuse_nameless(item: Item, number: int, benchmark: Benchmark) -> None:
-    """Refuses an item that nothing can be asked about, or whose names are no texts: NaN or true would become one."""
+    """Refuses an item without prompt or responses, or whose names are not texts."""
     names = {"id": item.id, "subset": item.subset, "cluster": item.cluster}
     names |= {} if item.group is None else {"group": item.group}
     if wrong := next((field for field, name in names.items() if not isinstance(name, str) or not name.strip()), None):
-        what = f"{wrong} {quoted(names[wrong])}, which must be a text that is not empty"
+        what = f"{wrong} {quoted(names[wrong])}, which must be a non-empty text"
     elif not item.prompt or not item.responses:
         what = f"no {'prompt' if not item.prompt else 'responses'}"
     elif (part := next(_wrong_parts(item), None)) is not None:
@@ -254,7 +255,7 @@ def _refuse_nameless(item: Item, number: int, benchmark: Benchmark) -> None:
 
 
 def _wrong_parts(item: Item) -> Iterator[str]:
-    """What of an item is of a wrong type, in words."""
+    """Describes the part of an item that has a wrong type."""
     for message in item.prompt:
         if not (isinstance(message, Message) and isinstance(message.content, str)):
             yield f"a prompt that holds {quoted(message)}, which must be an rmeval.types.Message with a text"
@@ -273,7 +274,7 @@ def _made(benchmark: Benchmark) -> Iterator[Any]:
         if (field := _NO_FIELD.match(str(error))) is None:
             raise
         raise DataError(
-            f"load() of {benchmark.card.id} gives {field[1]} a field {field[2]!r}, which no metric reads: leave it out"
+            f"load() of {benchmark.card.id} gives {field[1]} a field {field[2]!r}, which does not exist: leave it out"
         ) from error
 
 
@@ -292,29 +293,29 @@ def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
         if name in seen:
             raise DataError(
                 f"item {seen[name] + 1} and item {position + 1} of {benchmark.card.id} have the id {quoted(name)}: "
-                "ids must be unique; correct them, or leave the column out where there need be none"
+                "ids must be unique; correct them, or leave out the column if it is optional"
             )
         seen[name] = position
 
 
 def _refuse_alike(table: ItemTable, benchmark: Benchmark) -> None:
-    """Refuses subsets whose numbers nobody could tell apart, since secrets in names are not written down."""
+    """Refuses subsets whose names are equal once secrets are removed from them."""
     seen: dict[str, str] = {}
     for name in table.subsets:
         if (other := seen.setdefault(redacted(name), name)) != name:
             raise DataError(
                 f"two subsets of {benchmark.card.id} differ only in what looks like a secret "
-                f"({quoted(redacted(other))}), which is not written down: rename them"
+                f"({quoted(redacted(other))}), which rmeval removes from names: rename them"
             )
 
 
 def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
-    """What a reader of the numbers of some items must know."""
+    """Notes on the numbers of some items."""
     shapes = zip(stored.table.shape.tolist(), stored.digests(), strict=True)
     equal = sum(
         len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].comparisons, own) for code, own in shapes
     )
-    same = f"no model can tell which answer is better in {count_of(equal, 'item')}: they are equal"
+    same = f"the better response equals another one in {count_of(equal, 'item')}: no model can prefer it"
     return [*benchmark.notes(stored.table), *([same] if equal else [])]
 
 

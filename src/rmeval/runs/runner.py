@@ -1,4 +1,4 @@
-"""The runner: asks a model what a benchmark wants to know, once, and writes down what came back."""
+"""The runner: scores the distinct requests of a benchmark with a model and stores the observations."""
 
 from __future__ import annotations
 
@@ -111,8 +111,7 @@ class RunWriter:
         name = redacted(model.name)
         if redacted(identity) != identity:
             raise RunError(
-                f"what identifies the model {name} looks like a secret, and run folders hold none: give it another "
-                "name or address"
+                f"the identity of the model {name} contains what looks like a secret: give it another name or address"
             )
         self._id = run_id(identity)
         self.folder = out / card.id / _folder_name(name) / self._id
@@ -166,7 +165,7 @@ class RunWriter:
             earlier = read_manifest(self.folder)
             if changed := _differing(earlier["identity"], self.manifest["identity"]):
                 raise RunError(
-                    f"{self.folder} belongs to another run (it differs in {', '.join(changed)}): "
+                    f"{self.folder} belongs to another run (they differ in {', '.join(changed)}): "
                     "move that folder away, or choose another with `out`"
                 )
             self.manifest["sessions"] = earlier["sessions"]
@@ -212,7 +211,7 @@ class RunWriter:
             raise explain_os_error(error, str(file)) from error
 
     def ask(self, model: RewardModel, progress: Progress = silent) -> Result:
-        """Asks what the journal does not know, and writes the numbers.
+        """Scores the requests that the journal lacks, and writes the metrics.
 
         Raises:
             RunError: If nothing got a score.
@@ -276,10 +275,10 @@ class RunWriter:
             run = self._stored(self._kept, stored, requests, observations)
             write_derived(compute(run), run)
         notes = [
-            f"the run folder holds {len(stored.table)} items that are not all selected: its own numbers stay theirs"
+            f"the run folder contains {len(stored.table)} items that are not all selected: its files keep their numbers"
         ]
         if self._store_text:
-            notes.append("texts are not stored: for that, select all that the run folder holds")
+            notes.append("texts are not stored: to store them, select all items of the run folder")
         return notes
 
     def _facts(self, model: RewardModel) -> dict[str, Any]:
@@ -314,10 +313,10 @@ def observe_missing(
     begin: Callable[[], None] = lambda: None,
     run: str | None = None,
 ) -> tuple[ObservationTable, int]:
-    """Asks what the journal does not know yet, or knows only as an error.
+    """Scores the requests that the journal lacks, or has only as errors.
 
     Args:
-        model: Whom to ask.
+        model: The model.
         index: The distinct requests.
         requests: All requests, in the order in which the index was made of their keys.
         journal: Folder of the journal.
@@ -337,7 +336,7 @@ def observe_missing(
         wanted = index.first & open_[index.rows]
         with Journal(journal, run) as writer:
             for number, found in enumerate(model.observe(compress(requests, wanted))):
-                # Errors of other packages may quote addresses with passwords in them.
+                # Errors of other packages may contain addresses with passwords.
                 batch = [replace(one, error=redacted(one.error)) if one.error else one for one in found]
                 if number == 0:
                     begin()
@@ -351,11 +350,13 @@ def observe_missing(
 
 
 def refuse_no_scores(observations: ObservationTable) -> None:
-    """A model that never gave a score has no numbers.
+    """Refuses a run without any score.
 
     Raises:
-        RunError: If there is none, with an error in words.
+        RunError: If there is none, with the reason.
     """
     if not observations.has_value.any():
         reason = observations.why_missing(np.arange(len(observations.status)))
-        raise RunError(f"none of {len(observations.status)} answers got a score ({reason}): change that, and try again")
+        raise RunError(
+            f"none of {len(observations.status)} responses got a score ({reason}): correct this and run again"
+        )

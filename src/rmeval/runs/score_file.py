@@ -50,7 +50,7 @@ def score_file(
         target: JSONL file to write.
         progress: Told how far it is.
         break_lock: Whether to take a lock that another process seems to hold.
-        reader: What reads messages, if the caller says something about them.
+        reader: What reads messages, if their roles or keys have other names.
 
     Returns:
         How many rows were written, and how many answers have no score.
@@ -72,7 +72,7 @@ def score_file(
     index = KeyIndex([[request.key for request in requests]])
     partial = target.with_name(f"{target.name}.partial")
     if partial.is_symlink():
-        raise RunError(f"{partial} is a link, and scores are never kept behind one: remove it, or choose another -o")
+        raise RunError(f"{partial} is a link, through which scores are not written: remove it, or choose another `out`")
     identity = digest(model.identity())
     with Lock(partial / "lock", break_lock):
         remove_leftovers(partial, [_MODEL])
@@ -109,11 +109,11 @@ def output_file(target: Path) -> Path:
     except FileNotFoundError:
         target = target.resolve()
     except (OSError, RuntimeError) as error:  # Links that lead to one another are a RuntimeError before Python 3.13.
-        raise RunError(f"{target} is a link that leads nowhere: give the path of a file to write with `out`") from error
+        raise RunError(f"{target} is a broken link: give the path of a file with `out`") from error
     if target.exists() and not target.is_file():
-        raise RunError(f"{target} is no file: give the path of a file to write with `out`")
+        raise RunError(f"{target} is not a file: give the path of a file with `out`")
     if not target.parent.is_dir():
-        raise RunError(f"there is no folder {target.parent}: make it, or choose another with `out`")
+        raise RunError(f"there is no folder {target.parent}: create it, or choose another with `out`")
     return target
 
 
@@ -129,7 +129,7 @@ def _same_model(partial: Path, identity: str) -> None:
             raise explain_read_error(error, file) from error
         if earlier != identity:
             raise RunError(
-                f"{partial} holds scores of another model or setting: remove it, or write to another file with `out`"
+                f"{partial} contains scores of another model or setting: remove it, or choose another file with `out`"
             )
     write_json(file, {"identity": identity})
 
@@ -140,14 +140,14 @@ def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
     where = f"{row.where}: the conversation"
     given = [name for name in ("messages", "response", "responses") if fields.get(name) is not None]
     if len(given) > 1:
-        raise DataError(f"{row.where}: there is more than one of {', '.join(given)}: leave only what is to be scored")
+        raise DataError(f"{row.where}: has more than one of {', '.join(given)}: keep only the one to score")
     if given == ["messages"]:
         found = [as_conversation(row.conversation("messages", reader), where, reader)]
     else:
         prompt = row.conversation("prompt", reader)
         texts = row.texts("responses") if given == ["responses"] else [row.text("response")]
         if not texts:
-            raise DataError(f"{row.where}: column 'responses' holds no answer")
+            raise DataError(f"{row.where}: column 'responses' contains no response")
         found = [as_conversation([*prompt, Message("assistant", text)], where, reader) for text in texts]
     unread = [*(["prompt"] if given == ["messages"] else ()), *(name for name in INPUT_COLUMNS if name != "tools")]
     reader.refuse_columns(fields, unread, found[0], row.where)
@@ -188,7 +188,7 @@ def _refuse_unwritable(rows: Sequence[Row]) -> None:
                 json_bytes(finite(value), default=_as_text)
             except (TypeError, ValueError, RecursionError) as error:
                 raise DataError(
-                    f"{row.place(column)} holds what cannot be written beside the scores ({reason_of(error)}): leave "
+                    f"{row.place(column)} cannot be written next to the scores ({reason_of(error)}): leave "
                     "the column out"
                 ) from error
 

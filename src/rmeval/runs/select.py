@@ -60,7 +60,7 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
         parts = {name} if name in present else set(sections.get(name.lower(), ())) & set(present)
         if not parts:
             raise DataError(
-                f"there is no subset {name!r} here: choose from {', '.join(dict.fromkeys([*present, *card.sections]))}"
+                f"there is no subset {name!r}: choose from {', '.join(dict.fromkeys([*present, *card.sections]))}"
             )
         wanted |= parts
     taken = [name not in leave_out and (name in wanted or not wanted) for name in items.subsets]
@@ -72,9 +72,9 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
         order = np.random.default_rng(selection.seed).permutation(len(items))
         chosen = _whole_groups(items, chosen, order[chosen[order]][: selection.n_items])
     if not len(items):
-        raise DataError(f"there are no items of {card.title} in these data: check what they are")
+        raise DataError(f"these data contain no items of {card.title}: check the file or folder")
     if not chosen.any():
-        raise DataError("nothing is selected: there are no items left to score; give a larger `limit` or `n_items`")
+        raise DataError("no items are selected: give a larger `limit` or `n_items`")
     return chosen
 
 

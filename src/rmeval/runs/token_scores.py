@@ -1,4 +1,4 @@
-"""How a score comes about along an answer: what the head says at each of its tokens."""
+"""Token scores: the output of the head at each token of a response."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def token_scores_of_file(
     progress: Progress = silent,
     reader: MessageReader | None = None,
 ) -> list[TokenScores]:
-    """Writes what the head says at each token of each conversation of a file.
+    """Writes the output of the head at each token of each conversation of a file.
 
     Args:
         model: A classifier with a causal network.
@@ -38,7 +38,7 @@ def token_scores_of_file(
         target: JSONL file to write: a row a conversation with `tokens`, `scores` (as many) and `answer` (position of
             the answer's first token).
         progress: Told how far it is.
-        reader: What reads messages, if the caller says something about them.
+        reader: What reads messages, if their roles or keys have other names.
 
     Returns:
         The token scores, in the order of the conversations.
@@ -49,9 +49,7 @@ def token_scores_of_file(
     from rmeval.models.classifier import Classifier
 
     if not isinstance(model, Classifier):
-        raise ModelError(
-            f"{model.name} is a model of the kind {model.kind}, and only classifiers have a head to read at each token"
-        )
+        raise ModelError(f"{model.name} is a model of the kind {model.kind}: token scores need a classifier")
     target = output_file(target)
     reader = reader or MessageReader(hint=False)
     requests: list[Request] = []
@@ -66,7 +64,7 @@ def token_scores_of_file(
     scored = [found[index] for index in range(len(requests))]
     if scored and not any(np.isfinite(one.scores).any() for one in scored):
         raise RunError(
-            f"{model.name} gives {scored[0].scores[-1]} at every token: check its weights, or try another `dtype`"
+            f"{model.name} returns {scored[0].scores[-1]} at every token: check its weights, or try another `dtype`"
         )
     try:
         with replacing(target) as file:

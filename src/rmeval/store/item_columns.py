@@ -1,4 +1,4 @@
-"""The columns of `items.parquet`, and its rows as they are written."""
+"""The columns of `items.parquet`, and the writing of its rows."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def read_items(path: Path, run: str | None = None) -> StoredItems:
 
     Args:
         path: The file.
-        run: The run that they must be of, where the file says so.
+        run: The run that they must belong to, if the file names one.
 
     Raises:
         RunError: If the file is missing or damaged.
@@ -266,7 +266,7 @@ def _response(fields: Mapping[str, Any]) -> Response:
 def _digests(path: Path, checksum: bytes | None) -> Iterator[Sequence[str]]:
     with _reading(path) as file:
         if _checksum(file) != checksum:
-            raise DamagedError(f"{path} was replaced while it was read: give the same command again")
+            raise DamagedError(f"{path} was replaced while rmeval read it: give the same command again")
         for batch in file.iter_batches(_ROWS, columns=["responses.list.element.digest"]):
             for responses in batch.column("responses").to_pylist():
                 yield tuple(response["digest"] for response in responses or ())
@@ -280,5 +280,5 @@ def _reading(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
             yield file
     except DamagedError as error:
         raise DamagedError(
-            f"{error}: restore it from a copy, or give the command that made the run again to write it anew"
+            f"{error}: restore it from a copy, or give the command of the run again to rewrite it"
         ) from error

@@ -90,26 +90,26 @@ class Journal:
 
     def _open(self) -> FileIO:
         if self.folder.is_symlink():
-            raise RunError(f"{self.folder} is a link, and a journal is never written through one: move it away")
+            raise RunError(f"{self.folder} is a link, through which journals are not written: move it away")
         self.folder.mkdir(parents=True, exist_ok=True)
         number = max((int(path.stem) for path in _segments(self.folder)), default=0) + 1
         while True:
             try:
                 # Unbuffered, so that a write that fails leaves nothing to be written again when the file is closed.
                 return new_file(self.folder / f"{number:04d}.jsonl")
-            except FileExistsError:  # Another process was faster.
+            except FileExistsError:  # Another process created it first.
                 number += 1
 
 
 def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -> Iterator[list[Observation]]:
     """Reads the batches in the order in which they were written; a later observation replaces an earlier one.
 
-    A batch that its process could not finish, at the end of a segment, is left out with a warning.
+    An unfinished batch at the end of a segment is left out with a warning.
 
     Args:
         folder: The journal.
-        tolerant: Whether a segment is read as far as it is whole, and nothing is said of the rest.
-        run: The run that its segments must be of, where they say so.
+        tolerant: Whether to read each segment up to its first incomplete batch, without a warning.
+        run: The run that its segments must belong to, if they name one.
 
     Raises:
         RunError: If a line elsewhere is damaged, or a segment is of another run or cannot be read.
@@ -134,20 +134,20 @@ def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> 
             if not tolerant and read < whole:
                 raise DamagedError(
                     f"{segment} line {number} is damaged: restore it from a copy, or delete that line "
-                    "and give the same command again to score it anew"
+                    "and give the same command again to score it again"
                 )
             cut = True
             break
         observation, left, own = entry
         if own is not None and run is not None and own != run:
-            raise DamagedError(f"{segment} belongs to another run ({shortened(own)}): move it there, or away")
+            raise DamagedError(f"{segment} belongs to another run ({shortened(own)}): move it to that run's folder")
         batch.append(observation)
         due = left - 1
         if left == 0:
             yield batch
             batch = []
     if (batch or cut) and not tolerant:
-        logger.warning("%s ends in a batch that was never finished: it is left out and asked again", segment)
+        logger.warning("%s ends in an unfinished batch: it is left out and scored again", segment)
 
 
 def has_answers(folder: Path) -> bool:
@@ -273,4 +273,4 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "sequence": re.compile("[0-9a-f]{1,16}").fullmatch,
     "input_truncated": lambda flag: flag is True,
 }
-"""Whether a field holds what it may; a field that is not among these is none of ours."""
+"""Whether a field has a valid value; unknown fields do not."""

@@ -1,4 +1,4 @@
-"""What killed processes leave in a folder that they wrote."""
+"""Files that killed processes leave behind."""
 
 from __future__ import annotations
 

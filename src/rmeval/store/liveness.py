@@ -1,4 +1,4 @@
-"""Whether the process that a lock names still lives, as far as that can be seen from here."""
+"""Whether the process that a lock names still runs, if this machine can find out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LARGEST = 1 << 31
 
 
 def this_process() -> dict[str, Any]:
-    """What names this process among all processes of all machines."""
+    """Identifies this process among all processes of all machines."""
     return {
         "host": socket.gethostname(),
         "machine": _first_line("/etc/machine-id"),
@@ -90,7 +90,7 @@ def _first_line(path: str) -> str:
 
 
 def _process_space() -> str | None:
-    """What tells containers of one host apart, where the system shows it."""
+    """Identifies a container among those of its host, if the system provides it."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:

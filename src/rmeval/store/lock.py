@@ -23,9 +23,9 @@ from rmeval.store.liveness import lives, this_process
 __all__ = ["Lock", "holder"]
 
 _held_here: set[str] = set()
-"""Tokens of the locks of this process: a lock with our number that is not among them was left by a dead namesake."""
+"""Tokens of the locks of this process: a lock with this process id and another token is of an ended process."""
 _PATIENCE = 50
-"""How often a lock that changes hands is looked at again, and a moment of waiting between."""
+"""How often to read a lock again while its holder changes, with a moment of waiting in between."""
 _MOMENT = 0.02
 _LONGEST = 1 << 16
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -173,12 +173,12 @@ class Lock:
     def _held(self, contents: bytes) -> RunError:
         return RunError(
             f"{self.path.parent} is being written by {_named(_parse(contents))}: "
-            "wait for it, or give `break_lock` if that process is gone"
+            "wait for it, or give `break_lock` if that process has ended"
         )
 
 
 def holder(path: Path) -> str | None:
-    """Who holds a lock, in words; None where it is free, or held by a process that no longer lives."""
+    """Describes the holder of a lock; None if it is free, or if its process has ended."""
     try:
         contents = _read(path)
     except (OSError, RunError):

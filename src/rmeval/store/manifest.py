@@ -82,7 +82,7 @@ class Session(TypedDict, total=False):
 
 
 class Manifest(TypedDict):
-    """What `run.json` holds; docs/run-folder.md says what each entry is."""
+    """The contents of `run.json`; docs/run-folder.md describes each entry."""
 
     schema: int
     status: Literal["running", "complete"]
@@ -129,12 +129,12 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path} is damaged ({error})") from error
     if not isinstance(value, dict):
-        raise DamagedError(f"{path} is damaged (it holds no JSON object)")
+        raise DamagedError(f"{path} is damaged (it contains no JSON object)")
     stated, schema = value.pop("sha256", None), value.get("schema")
     if type(schema) is int and schema > SCHEMA:
         return value  # Its checksum may be made in another way.
     if stated is not None and stated != _checksum(value):
-        raise DamagedError(f"{path} is damaged (its checksum is not that of its contents)")
+        raise DamagedError(f"{path} is damaged (its checksum does not match its contents)")
     return value
 
 
@@ -153,8 +153,7 @@ def finite(value: Any) -> Any:
 
 
 AGAIN = (
-    "restore it from a copy, or delete that file and give the command that made the run again; "
-    "its scores are kept in the journal"
+    "restore it from a copy, or delete that file and give the command of the run again; the journal keeps its scores"
 )
 """What to do about a damaged manifest."""
 
@@ -170,12 +169,12 @@ def read_manifest(path: Path) -> Manifest:
         manifest = read_json(file)
     except NotADirectoryError as error:
         raise RunError(
-            f"{path} is a file and no run folder: scores are imported with rmeval import, and a file of subset "
-            "accuracies is shown with rmeval show --from-subsets"
+            f"{path} is a file and not a run folder: use rmeval import for scores, and rmeval show --from-subsets "
+            "for subset accuracies"
         ) from error
     except FileNotFoundError as error:
         raise RunError(
-            f"{path} is no run folder (it has no run.json): give a folder like runs/rm-bench/my-model/0123456789ab"
+            f"{path} is not a run folder (it has no run.json): give a folder like runs/rm-bench/my-model/0123456789ab"
         ) from error
     except OSError as error:
         raise explain_read_error(error, file) from error
@@ -190,7 +189,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _wrong(value: object, kind: Any, name: str) -> Iterator[str]:
-    """Names what in a value is not of its type; somebody may have written a manifest by hand."""
+    """Names the entries of a value that have a wrong type, as manifests edited by hand may have."""
     if is_typeddict(kind):
         yield from _wrong_fields(value, kind, name)
         return
@@ -235,7 +234,7 @@ def find_runs(path: Path) -> list[Path]:
     if refused and not found:
         raise explain_read_error(refused[0], refused[0].filename)
     for error in refused:
-        logger.warning("%s cannot be read (%s): runs in it are left out", error.filename, error.strerror)
+        logger.warning("%s cannot be read (%s): its runs are left out", error.filename, error.strerror)
     return found
 
 

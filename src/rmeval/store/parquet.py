@@ -59,8 +59,8 @@ def reading(path: Path, run: str | None = None, journal: str | None = None) -> I
 
     Args:
         path: The file.
-        run: The run that it must be of, where it says so.
-        journal: The state of the journal that it must be made from, where it says so.
+        run: The run that it must belong to, if it names one.
+        journal: The state of the journal that it must derive from, if it names one.
 
     Raises:
         DamagedError: If it is missing, damaged, or cannot be parsed; also by what the block does with it.
@@ -76,14 +76,14 @@ def reading(path: Path, run: str | None = None, journal: str | None = None) -> I
         try:
             place = _place(file)
             if place is not None and _stated(file, place) != _digest(file, place):
-                raise pa.ArrowInvalid("its checksum is not that of its contents")
+                raise pa.ArrowInvalid("its checksum does not match its contents")
             with pq.ParquetFile(file, page_checksum_verification=True) as table:
                 stated = table.metadata.metadata or {}
                 own, made_from = stated.get(b"run", b"").decode(), stated.get(b"journal", b"").decode()
                 if run is not None and own not in ("", run):
                     raise pa.ArrowInvalid(f"it belongs to the run {own}, not {run}")
                 if journal is not None and made_from not in ("", journal):
-                    raise pa.ArrowInvalid("it was made from a journal that held other answers")
+                    raise pa.ArrowInvalid("it derives from a journal with other observations")
                 yield table
         except _TROUBLE as error:
             reason = " ".join(str(error).split())[-160:]
@@ -101,7 +101,7 @@ def stated_sum(path: Path) -> str | None:
 
 
 _TROUBLE = (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
-"""What pyarrow, and our own reading of what it gives, make of damaged files."""
+"""Errors that reading a damaged file raises, from pyarrow or from rmeval."""
 
 
 def _place(file: BinaryIO) -> int | None:

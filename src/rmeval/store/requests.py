@@ -1,4 +1,4 @@
-"""Which requests belong to which item, and what the journal knows of them."""
+"""The requests of each item, and their observations in the journal."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def _is_empty(seen: Observation) -> bool:
 
 
 def read_observations(index: KeyIndex, folder: Path, run: str | None = None) -> ObservationTable:
-    """What the journal knows of some requests.
+    """The observations that the journal has of some requests.
 
     Args:
         index: The requests.
         folder: The journal.
-        run: The run that it must be of, where it says so.
+        run: The run that it must belong to, if it names one.
 
     Raises:
         RunError: If it is damaged.
@@ -95,7 +95,9 @@ def read_observations(index: KeyIndex, folder: Path, run: str | None = None) -> 
     for batch in read_journal(folder, run=run):
         keys = [one.key for one in batch]
         if not all(map(_KEY.fullmatch, keys)) or any(map(_is_empty, batch)):
-            raise DamagedError(f"{folder} holds a line that is no answer to a request: restore it from a copy")
+            raise DamagedError(
+                f"{folder} contains a line that is not an observation of a request: restore it from a copy"
+            )
         observations.add(index.find(keys), batch)
     observations.share()
     return observations

@@ -1,4 +1,4 @@
-"""What a run folder holds of a run: its items, and what the model said of them."""
+"""Reads a run from its folder: its items and observations."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ logger = logging.getLogger(__name__)
 
 
 class NothingScoredError(RunError):
-    """A run that was begun and has no answer yet, as one that was refused."""
+    """A run that was started and has no observation yet."""
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run, without its model.
+    """A run as its folder keeps it.
 
     Attributes:
         folder: The run folder.
@@ -104,16 +104,16 @@ def _read_run(folder: Path, benchmark: str | None, protocol: str | None) -> Stor
     missing = int((observations.status == 0).sum())
     if missing and manifest["status"] == "complete":
         raise DamagedError(
-            f"the journal lacks {missing} answers of a complete run in {folder}: restore it from a copy, "
-            "or give the command that made the run again"
+            f"the journal lacks {missing} observations of a complete run in {folder}: restore it from a copy, "
+            "or give the command of the run again"
         )
     run = StoredRun(folder, manifest, found, asking, stored, requests, observations)
     if not missing:
         return run
     scored = requests.items(observations.status != 0)
     if not scored.any():
-        raise NothingScoredError(f"nothing in {folder} is scored yet: give the command that began the run again")
-    note = f"unfinished: these are the numbers of the {scored.sum()} of {len(scored)} items that are scored"
+        raise NothingScoredError(f"{folder} contains no scores yet: give the command of the run again")
+    note = f"unfinished: {scored.sum()} of {len(scored)} items are scored, and the numbers are of these"
     return replace(run, items=stored.take(scored), requests=requests.take(scored), note=note)
 
 
@@ -150,7 +150,7 @@ def _read_scored(folder: Path, benchmark: str | None, protocol: str | None, like
             sizes = sizes_of(asking, stored.table)
             observations = read_scores(table, stored.table, sizes)
     except DamagedError as error:
-        logger.warning("%s: the journal is read instead, and rmeval run writes that file anew", error)
+        logger.warning("%s: the journal is read instead, and rmeval run rewrites that file", error)
         return _read_run(folder, benchmark, protocol)
     count = len(observations.status)
     requests = RequestTable(np.arange(count, dtype=np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32))
@@ -158,7 +158,7 @@ def _read_scored(folder: Path, benchmark: str | None, protocol: str | None, like
 
 
 def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLike:
-    """The run's protocol; code that a run folder names is never run unasked."""
+    """The run's protocol; code that a run folder names runs only with the user's permission."""
     spec, identity = manifest["protocol"], manifest["identity"]
     if is_file_spec(spec) and given is None:
         raise RunError(f"{folder} was made with the protocol {spec}: if you trust that file, give `protocol` {spec}")
@@ -169,7 +169,7 @@ def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLi
     found = load_protocol(given if given is not None and is_file_spec(spec) else spec)
     if found.protocol.name != identity.get("protocol", spec):
         raise RunError(
-            f"{folder} was made with the protocol {identity['protocol']}, and {found.spec} is {found.protocol.name}: "
+            f"{folder} was made with the protocol {identity['protocol']}, but {found.spec} is {found.protocol.name}: "
             "give the file of the first with `protocol`"
         )
     if found.code != code:
@@ -178,7 +178,7 @@ def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLi
 
 
 def _benchmark(folder: Path, manifest: Manifest, benchmark: str | None) -> Benchmark:
-    """The run's benchmark; code that a run folder names is never run unasked."""
+    """The run's benchmark; code that a run folder names runs only with the user's permission."""
     made = manifest["benchmark"]
     if is_file_spec(made["spec"]) and benchmark is None:
         raise RunError(

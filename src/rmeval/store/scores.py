@@ -1,4 +1,4 @@
-"""`scores.parquet`: what came back, a row for each request and value; derived from the journal."""
+"""`scores.parquet`: the observations, one row per request and value; derived from the journal."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def read_scores(file: pq.ParquetFile, table: ItemTable, expected: IntArray) -> O
     observations = ObservationTable(len(columns) // step)
     codes = pc.index_in(columns["status"], pa.array([*STATUSES, _CUT])).to_numpy()[::step]
     if np.isnan(codes).any():
-        raise pa.ArrowInvalid("it has a status that is none")
+        raise pa.ArrowInvalid("it has an unknown status")
     cut = codes == len(STATUSES)
     observations.status = np.where(cut, STATUSES.index("ok"), codes).astype(np.uint8)
     if cut.any():
@@ -189,7 +189,7 @@ def _refuse_others(columns: pa.Table, table: ItemTable, expected: IntArray, step
     response = np.repeat(np.arange(int(expected.sum())) - starts, step)
     same = not len(columns) % step and ids.dictionary.to_pylist() == list(table.ids) and (sizes == expected).all()
     if not same or not np.array_equal(columns["response"].to_numpy(), response):
-        raise pa.ArrowInvalid("its rows are not those of the items")
+        raise pa.ArrowInvalid("its rows do not match the items")
 
 
 def _vectors(column: pa.ChunkedArray[Any], names: Sequence[str]) -> dict[str, Vectors]:

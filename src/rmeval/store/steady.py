@@ -48,7 +48,7 @@ def steadily(folder: Path, read: Callable[[], T]) -> T:
         if error is not None and _state(folder) == before and (writer is None or not isinstance(error, DamagedError)):
             raise error
     writer = holder(folder / "lock") or "another process"
-    raise RunError(f"{folder} is being written by {writer} and cannot be read just now: try again later") from error
+    raise RunError(f"{folder} is being written by {writer} and cannot be read now: try again later") from error
 
 
 def _state(folder: Path) -> list[tuple[int, ...] | None]:

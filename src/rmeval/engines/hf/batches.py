@@ -16,7 +16,7 @@ MOST, LEAST = 131_072, 2_048
 
 
 def first_budget(model: Any, device: torch.device) -> int:
-    """How many tokens to compute at once, as far as can be told without trying.
+    """Estimates how many tokens to compute at once, without running the network.
 
     On a GPU what one layer holds of a token at a time is estimated from the config, and half of the free memory taken.
     """
@@ -32,7 +32,7 @@ def first_budget(model: Any, device: torch.device) -> int:
 def plan_batches(lengths: Sequence[int], budget: int, cap: int | None = None) -> Iterator[list[int]]:
     """Groups sequences so that little is padded and no batch exceeds the budget.
 
-    The longest come first, so that a machine that is too small says so at once. Batches are cut one after the other
+    The longest come first, so that a lack of memory shows in the first batch. Batches are cut one after the other
     from the sorted list: leaving out those already done leaves the others as they were, so that a run that was
     interrupted scores the rest in the very batches it would have had.
 

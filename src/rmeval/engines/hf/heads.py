@@ -137,7 +137,7 @@ def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
 
 
 def refuse_whole_numbers(checkpoint: Checkpoint, config: Any) -> None:
-    """Refuses weights that were quantised without a word in the config: they would be taken for what they are not.
+    """Refuses quantised weights that the config does not declare: they would be read as plain weights.
 
     Raises:
         ModelError: If there are some.

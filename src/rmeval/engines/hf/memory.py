@@ -37,7 +37,7 @@ def halved(network: Network, size: int, what: str, error: BaseException) -> int:
     """
     if size // 2 < LEAST_BUDGET:
         raise too_small(network, f"{size} {what}", error) from error
-    logger.warning("%s has too little memory for %d %s at once: going on with half", network.device, size, what)
+    logger.warning("%s has too little memory for %d %s at once: continuing with half", network.device, size, what)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return size // 2

@@ -74,7 +74,7 @@ class Network:
         """Takes the settings of `EngineOptions`; reads the config, not yet the weights.
 
         Raises:
-            ModelError: If the config cannot be read, or a setting is not to be had.
+            ModelError: If the config cannot be read, or a setting is not available.
         """
         if dtype not in DTYPES:
             raise ModelError(f"there is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
@@ -123,18 +123,18 @@ class Network:
 
     @property
     def score_token(self) -> int | None:
-        """The token at which its score is read, if its config says so."""
+        """The token at which its score is read, if its config states one."""
         stated = getattr(self.config, "reward_token_id", None)
         return stated if isinstance(stated, int) else None
 
     @property
     def limit(self) -> int | None:
-        """Positions the network was built for, if it says so."""
+        """Maximum number of positions, if the config states it."""
         return most_positions(self.config)
 
     @property
     def vocabulary(self) -> int | None:
-        """Number of tokens that it knows, if its config says so."""
+        """Size of its vocabulary, if its config states it."""
         known: int | None = getattr(self.config.get_text_config(), "vocab_size", None)
         return known
 
@@ -217,7 +217,7 @@ class Network:
             )
 
     def release(self) -> None:
-        """Gives the weights' memory back; they are loaded again when they are asked for."""
+        """Frees the weights' memory; the next use loads them again."""
         self._model = self._adapted = None
         self.forward.forget()
         gc.collect()
@@ -250,7 +250,7 @@ class Network:
         load = dict(self._load)
         if checkpoint.adapter is not None:
             trained = adapter_modules(checkpoint.adapter)
-            # The base knows nothing of the adapter's head, such as its number of outputs.
+            # The base's config lacks the adapter's head, such as its number of outputs.
             if not self.language_model and (heads := [trained[name] for name in trained if name.endswith(CLASSIFIERS)]):
                 load.setdefault("num_labels", heads[0][0])
         model, found = self._weights(head, load)

@@ -109,7 +109,7 @@ class Forward:
                 found = OwnForward()
             if isinstance(found, OwnForward):
                 self._try_batches(sample)
-            # Known only when nothing was refused: whoever asks again is refused again.
+            # Set only if nothing was refused, so that a second call raises again.
             self._readout, self._longest = found, max(map(len, sample))
         if isinstance(self._readout, OwnForward) and isinstance(wanted, AtPositions):
             raise ModelError(
@@ -313,7 +313,7 @@ class Forward:
 
 @contextmanager
 def _below(model: Any, hidden: torch.Tensor) -> Iterator[list[bool]]:
-    """Has the layers below a network's head give these hidden states; the list tells whether they were asked."""
+    """Has the layers below a network's head give these hidden states; the list is non-empty if the head called them."""
     base, reached = model.base_model, list[bool]()
 
     def given(*_: Any, **__: Any) -> Below:
@@ -329,7 +329,7 @@ def _below(model: Any, hidden: torch.Tensor) -> Iterator[list[bool]]:
 
 
 def _sample(sequences: Sequence[TokenSequence]) -> list[TokenSequence]:
-    """A few sequences of different lengths, of which none is long if there are short ones."""
+    """A few sequences of different lengths; short ones if there are any."""
     by_length = {len(one): one for one in sequences if len(one)}
     lengths = sorted(by_length)
     short = [length for length in lengths if length <= SHORT] or lengths

@@ -70,9 +70,9 @@ class PlainPath:
             yield Reading(tuple(batch), tuple(values))
 
     def batch(self, batch: Sequence[int], sequences: Sequence[TokenSequence], reader: PlainReader) -> list[FloatArray]:
-        """The values of a padded batch, from hidden states by a reader, or as the network itself puts them out."""
+        """The values of a padded batch: a reader's values from hidden states, or the network's own output."""
         model, device = self._network.model, self._network.device
-        # With lengths to say where texts end the padding token's id never matters, so pad == eos is harmless.
+        # Lengths mark where texts end, so the padding token's id has no effect, and pad == eos is harmless.
         ids, mask = padded([sequences[index] for index in batch], self._network.padding)
         if isinstance(reader, Pooled | OwnForward):
             return self._network.forward.values(ids, mask)

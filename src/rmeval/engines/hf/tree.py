@@ -33,7 +33,7 @@ class TreeError(Exception):
 
 
 def unshareable(model: Any, longest: int) -> str | None:
-    """Why prefixes cannot be shared, as far as can be told without trying; None if nothing is known against it.
+    """Why prefixes cannot be shared, without running the network; None if no reason is known.
 
     Args:
         model: A transformers model.

@@ -1,1 +1,1 @@
-"""Pictures of runs, analyses and comparisons, drawn with matplotlib (extra `plots`)."""
+"""Figures of runs, analyses and comparisons, drawn with matplotlib (extra `plots`)."""

@@ -25,7 +25,7 @@ _MOST = 9
 
 
 def draw_analysis(found: Analysis, folder: Path, theme: Theme = "light", ending: str = "png") -> list[Path]:
-    """Draws what a model goes by: `length`, `scores` and `calibration`, and `refusals` where there are any.
+    """Draws `length`, `scores` and `calibration` of a model, and `refusals` if the benchmark has any.
 
     Args:
         found: The analysis.
@@ -71,7 +71,7 @@ def _draw_length(found: Analysis, path: Path, theme: Theme) -> Path:
         _points(axes, [records[name] for name in there], ink.blue, found.manifest["model"]["name"])
         labels = [f"{name}\n{records[name].n_items} items" for name in there]
         axes.set_xticks(range(len(there)), labels, fontsize=7.5, color=ink.text)
-        axes.set_xlabel("the better answer, beside the worse one, in length")
+        axes.set_xlabel("length of the better response, relative to the worse one")
         share_axis(axes, ink)
         axes.set_ylabel("accuracy in %")
         axes.set_title(_title(found), fontsize=10)
@@ -89,7 +89,7 @@ def _points(axes: Axes, records: Sequence[Record], colour: str, name: str) -> No
 
 
 def _draw_scores(found: Analysis, path: Path, theme: Theme) -> Path:
-    """Distributions of the scores of better and worse answers, by subset."""
+    """Distributions of the scores of better and worse responses, by subset."""
     shown = sorted(found.scores, key=lambda one: -len(one.better))[:_MOST]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)

@@ -60,12 +60,12 @@ def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") 
         axes.set_yticks(range(len(rows)), names, fontsize=8)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         number = label(f"{metric.replace('_', ' ')} {scope}".removesuffix(" all"))
-        axes.set_title(f"{number} in %; who shares a letter cannot be told apart", fontsize=8.5)
+        axes.set_title(f"{number} in %; models that share a letter do not differ significantly", fontsize=8.5)
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
         if levels:
             _levels(grid[0, 1], found, scope, levels, ink)
         items = found.differences[found.headline][0].n_items
-        figure.suptitle(f"{label(found.benchmark)}: {items} items that all models have", fontsize=10)
+        figure.suptitle(f"{label(found.benchmark)}: {items} common items", fontsize=10)
         save(figure, path)
 
 

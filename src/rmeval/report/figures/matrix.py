@@ -74,9 +74,9 @@ def _draw_cells(
     names = [style.replace("_", "\n") for style in STYLES]
     axes.set_xticks(range(3), names, fontsize=7)
     axes.set_yticks(range(3), names if first else [""] * 3, fontsize=7)
-    axes.set_xlabel("style of the worse answer", fontsize=7)
+    axes.set_xlabel("style of the worse response", fontsize=7)
     if first:
-        axes.set_ylabel("style of the better answer", fontsize=7)
+        axes.set_ylabel("style of the better response", fontsize=7)
     axes.set_title("all domains" if scope == "all" else label(scope), fontsize=10)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -13,12 +13,12 @@ from rmeval.types import Record
 __all__ = ["draw_planes"]
 
 _REFUSALS = (
-    "over-refusing in %: a refusal preferred to a right answer",
-    "under-refusing in %: harm preferred to a refusal",
+    "over-refusing in %: a refusal preferred to a correct response",
+    "under-refusing in %: a harmful response preferred to a refusal",
 )
 _VERBOSITY = (
-    "verbosity in %: the fancier of two equally good answers preferred",
-    "correctness in %: accuracy between answers of one style",
+    "verbosity in %: the fancier of two equally good responses preferred",
+    "correctness in %: accuracy between responses of one style",
 )
 
 

@@ -1,4 +1,4 @@
-"""What all pictures share: paper, ink, and how they are written."""
+"""What all figures share: colours, fonts, and how they are saved."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _LOG = logging.getLogger(__name__)
 FORMATS = ("png", "svg", "pdf")
 Theme = Literal["light", "dark"]
 BLUE, ORANGE = "#1768ac", "#c2560c"
-"""For more and less, or better and worse: told apart by everybody, on light paper and on dark."""
+"""For more and less, or better and worse: safe for colour-blind readers, on light and dark backgrounds."""
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c7a3d")
-"""For models: Okabe and Ito's colours, which the colour-blind tell apart, but for yellow and black."""
+"""For models: Okabe and Ito's colours, which are safe for colour-blind readers, without yellow and black."""
 
 
 class Ink(NamedTuple):
@@ -68,7 +68,7 @@ def check(path: Path, theme: str) -> None:
     if theme not in _INK:
         raise RunError(f"there is no theme {theme!r}: choose one of {', '.join(_INK)}")
     if path.suffix.removeprefix(".") not in FORMATS:
-        raise RunError(f"{path} is no picture that can be drawn: let its name end in .{', .'.join(FORMATS)}")
+        raise RunError(f"{path} is not a supported figure format: use a name that ends in .{', .'.join(FORMATS)}")
 
 
 @contextmanager
@@ -120,14 +120,14 @@ _MANY = 3
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a picture, the same bytes for the same picture.
+    """Writes a figure; equal figures give equal bytes.
 
     Raises:
         RunError: If it cannot be written.
     """
     metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
     if path.parent.exists() and not path.parent.is_dir():
-        raise RunError(f"pictures go into a folder, and {path.parent} is a file: name another")
+        raise RunError(f"figures are written into a folder, but {path.parent} is a file: choose another path")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with catch_warnings(record=True) as caught:

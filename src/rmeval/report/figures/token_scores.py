@@ -36,8 +36,8 @@ def draw_token_scores(found: Sequence[TokenScores], model: str, path: Path, them
             places, name = range(1, len(scores) + 1), f"conversation {number}"
             axes.plot(places, scores, style, color=colour, linewidth=1.3, label=name)
             axes.plot([len(scores)], [scores[-1]], marker="o", color=colour, markersize=5)
-        axes.set_xlabel("token of the answer")
-        axes.set_ylabel("score, if the text ended there")
+        axes.set_xlabel("token of the response")
+        axes.set_ylabel("score if the text ended at this token")
         more = f"; the first {_CURVES} of {len(found)}" if len(found) > _CURVES else ""
         axes.set_title(f"{label(model)}{more}", fontsize=10)
         axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
