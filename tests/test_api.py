@@ -101,5 +101,5 @@ def test_weights_that_are_not_numbers_have_a_reason(tmp_path: Path, capsys: pyte
     talks.write_text(json.dumps({"prompt": "what", "response": "so"}) + "\n")
     done = command(capsys, "token-scores", folder, talks, "-o", tmp_path / "token-scores.jsonl")
     assert done.code == 2
-    assert "gives nan at every token" in done.err
+    assert "returns nan at every token" in done.err
     assert not (tmp_path / "token-scores.jsonl").exists()

@@ -240,7 +240,7 @@ def test_a_journal_that_was_lost_is_no_zero(pairs_file: Path, tmp_path: Path) ->
     (result.path / "metrics.json").unlink()
     for segment in (result.path / "journal").iterdir():
         segment.unlink()
-    with pytest.raises(RunError, match=r"journal lacks 24 answers of a complete run"):
+    with pytest.raises(RunError, match=r"journal lacks 24 observations of a complete run"):
         open_run(result.path)
 
 
