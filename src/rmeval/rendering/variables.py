@@ -49,7 +49,8 @@ def check_variables(template: str | Mapping[str, str] | None, given: Mapping[str
         json.dumps(dict(given), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ModelError(
-            f"`template_kwargs` are written into the manifest, and cannot be ({error}): give values that JSON can represent"
+            f"`template_kwargs` are written into the manifest, and cannot be ({error}): give values that JSON can "
+            "represent"
         ) from error
     known = variables_of(template)
     if known is not None and (unknown := [name for name in given if name not in known]):
