@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -31,6 +32,17 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> Done:
         sys.argv = before
     out, err = capsys.readouterr()
     return Done(code, out, err)
+
+
+def running(*arguments: object) -> subprocess.Popen[str]:
+    """Starts `rmeval ARGUMENTS` in a process that signals end, also where the shell started the tests in background."""
+
+    def heed() -> None:
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
+    command_line = [sys.executable, "-m", "rmeval", *map(str, arguments)]
+    return subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
 
 
 def process(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

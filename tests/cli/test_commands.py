@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.command import command, process
+from tests.command import command, process, running
 from tests.samples import rm_bench_rows
 
 Capture = pytest.CaptureFixture[str]
@@ -164,19 +163,17 @@ def test_stopping_releases_the_lock_and_says_what_is_kept(tmp_path: Path, number
     data = tmp_path / "p.jsonl"
     data.write_text('{"prompt": "p", "chosen": "a", "rejected": "b"}\n')
     arguments = ["run", f"{tmp_path}/scorer.py:Slow", "-b", "pairs", "--data", data, "-o", tmp_path / "runs"]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "rmeval", *map(str, arguments)], stderr=subprocess.PIPE, text=True
-    )
-    while not (tmp_path / "begun").exists() and running.poll() is None:
+    writing = running(*arguments)
+    while not (tmp_path / "begun").exists() and writing.poll() is None:
         pass
     assert list((tmp_path / "runs").rglob("lock"))
-    running.send_signal(number)
+    writing.send_signal(number)
     try:
-        _, errors = running.communicate(timeout=20)
+        _, errors = writing.communicate(timeout=20)
     except subprocess.TimeoutExpired:
-        running.kill()
-        _, errors = running.communicate()
-    assert (running.returncode, "the run keeps what it has scored" in errors) == (code, True), errors
+        writing.kill()
+        _, errors = writing.communicate()
+    assert (writing.returncode, "the run keeps what it has scored" in errors) == (code, True), errors
     assert not list((tmp_path / "runs").rglob("lock"))
 
 

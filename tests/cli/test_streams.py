@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 
 import rmeval
-from tests.command import command, process
+from tests.command import command, process, running
 from tests.samples import pair_rows
 
 NAME = "模型 Größe €"
@@ -257,14 +257,14 @@ def test_more_signals_do_not_disturb_the_end(numbers: tuple[int, ...], code: int
     (tmp_path / "slow.py").write_text(SLOW)
     data = runs.parent / "data.jsonl"
     words = ["run", f"{tmp_path}/slow.py:Slow", "-b", "pairs", "--data", str(data), "-o", str(tmp_path / "runs")]
-    running = subprocess.Popen([sys.executable, "-m", "rmeval", *words], stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "begun").exists() and running.poll() is None:
+    writing = running(*words)
+    while not (tmp_path / "begun").exists() and writing.poll() is None:
         time.sleep(0.01)
     for number in numbers:
-        running.send_signal(number)
+        writing.send_signal(number)
         time.sleep(0.02)
-    _, errors = running.communicate(timeout=60)
-    assert (running.returncode, errors) == (code, f"\nstopped: {KEPT}\n")
+    _, errors = writing.communicate(timeout=60)
+    assert (writing.returncode, errors) == (code, f"\nstopped: {KEPT}\n")
     assert not list((tmp_path / "runs").rglob("lock*"))
 
 
