@@ -130,6 +130,8 @@ def _die_after(seconds: float, number: signal.Signals) -> Stop:
     """Has another process send a signal after some time, unless the command has come to its end by then."""
 
     def prepare() -> None:
+        # Until the command has begun, a signal ends the process as it ends an interpreter that has not started yet.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         victim = os.getpid()
         if os.fork() == 0:
             time.sleep(seconds)
