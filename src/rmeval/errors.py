@@ -74,11 +74,11 @@ def explain_os_error(error: OSError, doing: str) -> RunError:
     if error.errno in _FULL:
         return RunError(
             f"there is no space left to write {doing} ({error.strerror}): free some space or choose another disk with "
-            "-o, then run the same command again; existing scores are kept"
+            "`out`, then run the same command again; existing scores are kept"
         )
     return RunError(
         f"{doing} cannot be written ({error.strerror or error}): "
-        "choose a writable folder with -o, or change the permissions"
+        "choose a writable folder with `out`, or change the permissions"
     )
 
 

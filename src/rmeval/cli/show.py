@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.flags import with_options
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
 
@@ -122,7 +123,7 @@ def _show_runs(
         try:
             shown.append(open_run(folder, rule, benchmark, protocol))
         except RunError as error:
-            echo(f"note: {error}", err=True)
+            echo(f"note: {with_options(str(error))}", err=True)
     if not shown:
         raise RunError(f"none of the {len(folders)} runs in {where} can be shown: see the notes")
     write_views(runs_views(shown), form, out)
@@ -143,4 +144,4 @@ def _show_subsets(files: Sequence[Path], as_json: bool, form: o.Format, out: Pat
         return
     echo_json([number.to_dict() for number in found.numbers], indent=1)
     for note in found.notes:
-        echo(f"note: {note}", err=True)
+        echo(f"note: {with_options(note)}", err=True)
