@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure, headline
 from rmeval.metrics.scoring.style_substance import GAP, LEVELS
 from rmeval.report.cells import COUNT, COUNT_OR_DASH, Cell, Joined, Number
@@ -12,7 +13,16 @@ from rmeval.report.views import Row, Table, View
 from rmeval.results.result import WITHOUT_ERRATA, Result
 from rmeval.types import STYLES, Record
 
-__all__ = ["about", "data_text", "headline_of", "measure_name", "number_of", "run_view", "shown_nulls"]
+__all__ = [
+    "about",
+    "data_text",
+    "headline_of",
+    "measure_name",
+    "number_of",
+    "run_view",
+    "selection_text",
+    "shown_nulls",
+]
 
 Records = Mapping[Measure, Record]
 
@@ -76,14 +86,20 @@ def about(records: Sequence[Record], selection: Mapping[str, Any]) -> str:
     # The records say more of each method, in brackets.
     intervals = " and ".join(sorted({record.ci_method.partition("(")[0] for record in records if record.ci_method}))
     rule = records[0].rule if records else ""
-    chosen = ", ".join(
-        f"{key} {' '.join(value) if isinstance(value, list | tuple) else value}"
-        for key, value in selection.items()
-        if value and key != "seed"
-    )
+    chosen = selection_text(selection)
     found = ["numbers in %", *([f"95% intervals by {intervals}"] if intervals else [])]
     text = f"{', '.join(found)}; ties and failures: {rule}" if records else "no numbers"
     return f"{text}; selection: {chosen}" if chosen else text
+
+
+def selection_text(selection: Mapping[str, Any]) -> str:
+    """Which items were selected; empty if all were. The seed is part of it only if it drew them."""
+    parts = [f"subsets {' '.join(sorted(subsets))}"] if (subsets := selection.get("subsets")) else []
+    if drawn := selection.get("n_items"):
+        parts.append(f"{count_of(drawn, 'item')} at random (seed {selection.get('seed', 0)})")
+    if limit := selection.get("limit"):
+        parts.append(f"the first {count_of(limit, 'item')}")
+    return ", ".join(parts)
 
 
 def number_of(record: Record, side: int = 0) -> Number:
