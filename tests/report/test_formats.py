@@ -158,6 +158,18 @@ def test_runs_on_other_items_are_not_ranked_without_a_word(tmp_path: Path, capsy
     assert chosen["baseline:longest"] == "8 items at random (seed 0)"
 
 
+def test_a_ranking_counts_ties_and_failures(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pair_rows(24)))
+    rmeval.evaluate("baseline:markdown", "pairs", tmp_path / "data.jsonl", out=tmp_path / "runs")
+    scores = [{"item_id": str(n), "response": k, "score": 1 - k if n < 20 else None} for n in range(24) for k in (0, 1)]
+    (tmp_path / "scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in scores))
+    benchmark = rmeval.load_benchmark("pairs", str(tmp_path / "data.jsonl"))
+    import_scores(tmp_path / "scores.jsonl", benchmark, tmp_path / "runs", name="imported")
+    done = command(capsys, "show", tmp_path / "runs", "--format", "csv").out
+    found = {row["model"]: (row["ties"], row["failed"]) for row in csv.DictReader(io.StringIO(done))}
+    assert found == {"imported": ("0", "4"), "baseline:markdown": ("24", "0")}
+
+
 def test_standard_error_has_no_empty_lines(runs: Path, tmp_path: Path, capsys: Capture) -> None:
     assert command(capsys, "show", runs, "--format", "csv").err == ""
     assert command(capsys, "show", runs, "--format", "csv", "-o", tmp_path / "x").err == f"written: {tmp_path}/x\n"
