@@ -137,8 +137,8 @@ def test_files_state_what_their_rows_leave_out(tmp_path: Path, capsys: Capture) 
         rmeval.evaluate(f"{tmp_path}/m{k}.py:m{k}", "pairs", tmp_path / "data.jsonl", out=tmp_path / "runs")
     done = command(capsys, "compare", tmp_path / "runs", "--format", "csv")
     assert done.out.count(",differences,") == 6
-    assert "note: the differences are those of neighbours in rank: all pairs are in --json\n" in done.err
-    assert "note: the other numbers of more than 6 models are in --json\n" in done.err
+    assert "note: differences are shown for neighbours in rank only: --json has those of all pairs\n" in done.err
+    assert "note: other numbers are shown for up to 6 models only: --json has them\n" in done.err
 
 
 def test_runs_on_other_items_are_not_ranked_without_a_word(tmp_path: Path, capsys: Capture) -> None:

@@ -40,9 +40,9 @@ def comparison_view(found: ModelComparison) -> View:
 def _left_out(found: ModelComparison) -> Iterator[str]:
     """What the tables have no room for."""
     if len(found.differences[found.headline]) > _PAIRS:
-        yield "the differences are those of neighbours in rank: all pairs are in `as_json`"
+        yield "differences are shown for neighbours in rank only: `as_json` has those of all pairs"
     if len(found.entries) > _BESIDE and len(found.differences) > 1:
-        yield f"the other numbers of more than {_BESIDE} models are in `as_json`"
+        yield f"other numbers are shown for up to {_BESIDE} models only: `as_json` has them"
 
 
 def _named(measure: Measure) -> str:
