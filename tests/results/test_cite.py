@@ -59,8 +59,11 @@ def test_a_damaged_run_is_left_out(rm_bench_folder: Path, tmp_path: Path, caplog
 
 def test_nothing_to_cite(pairs_file: Path, tmp_path: Path) -> None:
     run = rmeval.evaluate("baseline:longest", "pairs", pairs_file, out=tmp_path / "runs")
-    with pytest.raises(RunError, match=r"has nothing to cite: its benchmark \(pairs\) names no paper"):
+    with pytest.raises(RunError, match=r"has nothing to cite: its benchmark \(pairs\) has no citation"):
         cite_runs(run.path)
+    rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=8, out=tmp_path / "runs")
+    with pytest.raises(RunError, match=r": its benchmarks \(pairs, rm-bench-synthetic\) have no citation"):
+        cite_runs(tmp_path / "runs")
     with pytest.raises(DataError, match="there is no benchmark 'nope'"):
         cite_runs(run.path, "nope")
     (tmp_path / "empty").mkdir()

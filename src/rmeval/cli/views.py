@@ -51,7 +51,8 @@ def write_views(views: Sequence[View], form: Format = Format.table, out: Path | 
         return
     text = _text(views, form)
     if form is Format.csv:  # A CSV file of numbers has no notes.
-        echo(*(f"note: {note}" for view in views for note in view.remarks), err=True)
+        for note in (note for view in views for note in view.remarks):
+            echo(f"note: {note}", err=True)
     if out is None:
         echo(*text.removesuffix("\n").split("\n"))
         return

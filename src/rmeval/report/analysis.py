@@ -99,7 +99,7 @@ def _calibration(own: Calibration | None) -> Iterator[Table]:
         "calibration: confidence 1 / (1 + exp(-|margin|)) against the share of right decisions",
         keys=("name", *(f"bin {name}" for name in bins)),
     )
-    calibrated = f"{percent(own.ece_calibrated)} on average for a calibrated model"
+    calibrated = f"{percent(own.ece_calibrated)}% on average for a calibrated model"
     rows = (
         _score("calibration error", own.ece, own.ece_ci, PERCENT, calibrated),
         _score("log loss", own.log_loss, own.log_loss_ci, DECIMALS, "chance: 0.693"),

@@ -34,7 +34,15 @@ def comparison_view(found: ModelComparison) -> View:
         problems = count_of(own.n_clusters, "problem")
         about.append(f"{_named(found.headline)}: {count_of(own.n_items, 'item')} of {problems}")
     tables = (_ranking(found), _differences(found), *_numbers(found))
-    return View(found.benchmark, tables, about=tuple(about), notes=found.notes)
+    return View(found.benchmark, tables, about=tuple(about), notes=(*found.notes, *_left_out(found)))
+
+
+def _left_out(found: ModelComparison) -> Iterator[str]:
+    """What the tables have no room for."""
+    if len(found.differences[found.headline]) > _PAIRS:
+        yield "differences are shown for neighbours in rank only: `as_json` has those of all pairs"
+    if len(found.entries) > _BESIDE and len(found.differences) > 1:
+        yield f"other numbers are shown for up to {_BESIDE} models only: `as_json` has them"
 
 
 def _named(measure: Measure) -> str:
@@ -64,9 +72,8 @@ def _rank(rank: tuple[int, int]) -> Joined:
 def _differences(found: ModelComparison) -> Table:
     names = [entry.name for entry in found.entries]
     pairs = [(one, other) for k, one in enumerate(names) for other in names[k + 1 :]]
-    note = ""
     if len(pairs) > _PAIRS:
-        pairs, note = list(pairwise(names)), "; neighbours in rank only (all of them: `as_json`)"
+        pairs = list(pairwise(names))
     rows = [
         Row(f"{one.first} - {one.second}", tuple(_difference(one)))
         for one in (found.difference(first, second) for first, second in pairs)
@@ -81,7 +88,7 @@ def _differences(found: ModelComparison) -> Table:
         f"that power{both}"
     )
     columns = ("", "difference", "p", "discordant", "MDE (80% power)", "needs")
-    title = f"differences in {_named(found.headline)}, in points{note}"
+    title = f"differences in {_named(found.headline)}, in points"
     return Table("differences", columns, tuple(rows), title, (how,))
 
 

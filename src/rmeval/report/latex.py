@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rmeval.report.cells import Cell, Number, clean, interval_text, value_text
+from rmeval.report.cells import Cell, Joined, Number, clean, interval_text, value_text
 from rmeval.report.views import Row, Table, View
 
 __all__ = ["latex_text"]
@@ -56,7 +56,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(cell: Cell, strong: bool) -> str:
-    text = _number(value_text(cell)) if isinstance(cell, Number) else _escaped(value_text(cell))
+    text = _number(value_text(cell)) if isinstance(cell, Number | Joined) else _escaped(value_text(cell))
     if text and (strong or (isinstance(cell, Number) and cell.strong)):
         text = f"\\textbf{{{text}}}"
     if interval := interval_text(cell):

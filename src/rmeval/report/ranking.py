@@ -10,7 +10,16 @@ from pathlib import Path
 
 from rmeval.messages import count_of
 from rmeval.report.cells import COUNT, Cell, Number
-from rmeval.report.run import about, data_text, headline_of, measure_name, number_of
+from rmeval.report.run import (
+    about,
+    count_columns,
+    counts_of,
+    data_text,
+    headline_of,
+    measure_name,
+    number_of,
+    selection_text,
+)
 from rmeval.report.views import Row, Table, View
 from rmeval.results.align import run_names
 from rmeval.results.combined import combined_numbers
@@ -38,11 +47,21 @@ def brief_view(result: Result) -> View:
     )
 
 
-def combined_views(results: Sequence[Result]) -> list[View]:
-    """The numbers that combine runs on several benchmarks, for models that have all of these runs."""
-    return [
-        View(one.name, (), model=one.model, headline=("", number_of(one.record))) for one in combined_numbers(results)
-    ]
+def combined_views(results: Sequence[Result], brief: bool = False) -> list[View]:
+    """The numbers that combine runs on several benchmarks, for models that have all of these runs.
+
+    Args:
+        results: The runs.
+        brief: Whether the number is the headline of a view without tables.
+    """
+    found = []
+    for one in combined_numbers(results):
+        number = number_of(one.record)
+        row = Row("overall", (number, Number(one.record.n_items, unit=COUNT)), strong=True)
+        table = Table("combined", ("", "value", "items"), (row,), layout="lines")
+        view = View(one.name, (table,), model=one.model, about=(about([one.record], {}),))
+        found.append(View(one.name, (), model=one.model, headline=("", number)) if brief else view)
+    return found
 
 
 def runs_views(results: Sequence[Result]) -> list[View]:
@@ -94,21 +113,26 @@ def _runs_view(results: Sequence[Result]) -> View:
 
 def _table(entries: Sequence[_Entry], numbers: Sequence[str]) -> Table:
     """One number heads its column; several have a column for their names."""
+    counts = count_columns(entry.record for entry in entries if entry.record is not None)
     if len(numbers) == 1:
-        columns = ("model", "variant", numbers[0], "items", "number", "status", "run")
-        keys = ("model", "variant", "value", "items", "number", "status", "run")
-        rows = (Row(one.name, (one.variant, *_counted(one), one.number, *_state(one))) for one in entries)
-        return Table("runs", columns, tuple(rows), extra=("number", "status", "run"), keys=keys)
-    columns = keys = ("model", "variant", "number", "value", "items", "status", "run")
-    rows = (Row(one.name, (one.variant, one.number, *_counted(one), *_state(one))) for one in entries)
-    return Table("runs", columns, tuple(rows), extra=("status", "run"), keys=keys)
+        columns = ("model", "variant", numbers[0], *counts, "number", *_STATE)
+        keys = ("model", "variant", "value", *counts, "number", *_STATE)
+        rows = (Row(one.name, (one.variant, *_counted(one, counts), one.number, *_state(one))) for one in entries)
+        return Table("runs", columns, tuple(rows), extra=("number", *_STATE), keys=keys)
+    columns = keys = ("model", "variant", "number", "value", *counts, *_STATE)
+    rows = (Row(one.name, (one.variant, one.number, *_counted(one, counts), *_state(one))) for one in entries)
+    return Table("runs", columns, tuple(rows), extra=_STATE, keys=keys)
 
 
 def _about(entries: Sequence[_Entry]) -> tuple[str, ...]:
     records = [entry.record for entry in entries if entry.record is not None]
-    selections = [entry.result.manifest["selection"] for entry in entries]
-    same = all(one == selections[0] for one in selections)
-    return (about(records, selections[0] if same else {}),) if records else ()
+    same = len({_choice(entry.result) for entry in entries}) == 1
+    return (about(records, entries[0].result.manifest["selection"] if same else {}),) if records else ()
+
+
+def _choice(result: Result) -> str:
+    """Which items were selected; empty if all were."""
+    return selection_text(result.manifest["selection"])
 
 
 def _headlines(result: Result) -> Iterator[tuple[str, Record | None]]:
@@ -124,21 +148,30 @@ def _value(entry: _Entry) -> float:
     return -math.inf if entry.record is None or math.isnan(entry.record.value) else entry.record.value
 
 
-def _counted(entry: _Entry) -> tuple[Cell, Cell]:
+def _counted(entry: _Entry, counts: Sequence[str]) -> Iterator[Cell]:
     record = entry.record
-    return (None, None) if record is None else (number_of(record), Number(record.n_items, unit=COUNT))
+    yield from [None] * (1 + len(counts)) if record is None else (number_of(record), *counts_of(record, counts))
 
 
-def _state(entry: _Entry) -> tuple[str, str]:
-    return entry.result.manifest["status"], str(entry.result.path)
+_STATE = ("data", "selection", "status", "run")
+
+
+def _state(entry: _Entry) -> tuple[str, ...]:
+    manifest = entry.result.manifest
+    return data_text(manifest), _choice(entry.result), manifest["status"], str(entry.result.path)
 
 
 def _notes(entries: Sequence[_Entry]) -> Iterator[str]:
     """Notes that all runs share, and notes on single runs."""
     told = [entry.result.notes for entry in entries if entry.record is not None]
     yield from (note for note in (told[0] if told else ()) if all(note in notes for notes in told))
+    different = ""
     if len({entry.record.n_items for entry in entries if entry.record is not None}) > 1:
-        yield "the runs contain different items: use rmeval compare to compare models on their common items"
+        different = "contain different items"
+    elif len({_choice(entry.result) for entry in entries}) > 1:
+        different = "were made with different selections of items"
+    if different:
+        yield f"the runs {different}: use rmeval compare to compare models on their common items"
     for entry in entries:
         if entry.record is None:
             yield f"{entry.name} has no numbers"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure, headline
 from rmeval.metrics.scoring.style_substance import GAP, LEVELS
 from rmeval.report.cells import COUNT, COUNT_OR_DASH, Cell, Joined, Number
@@ -12,7 +13,18 @@ from rmeval.report.views import Row, Table, View
 from rmeval.results.result import WITHOUT_ERRATA, Result
 from rmeval.types import STYLES, Record
 
-__all__ = ["about", "data_text", "headline_of", "measure_name", "number_of", "run_view", "shown_nulls"]
+__all__ = [
+    "about",
+    "count_columns",
+    "counts_of",
+    "data_text",
+    "headline_of",
+    "measure_name",
+    "number_of",
+    "run_view",
+    "selection_text",
+    "shown_nulls",
+]
 
 Records = Mapping[Measure, Record]
 
@@ -76,14 +88,20 @@ def about(records: Sequence[Record], selection: Mapping[str, Any]) -> str:
     # The records say more of each method, in brackets.
     intervals = " and ".join(sorted({record.ci_method.partition("(")[0] for record in records if record.ci_method}))
     rule = records[0].rule if records else ""
-    chosen = ", ".join(
-        f"{key} {' '.join(value) if isinstance(value, list | tuple) else value}"
-        for key, value in selection.items()
-        if value and key != "seed"
-    )
+    chosen = selection_text(selection)
     found = ["numbers in %", *([f"95% intervals by {intervals}"] if intervals else [])]
     text = f"{', '.join(found)}; ties and failures: {rule}" if records else "no numbers"
     return f"{text}; selection: {chosen}" if chosen else text
+
+
+def selection_text(selection: Mapping[str, Any]) -> str:
+    """Which items were selected; empty if all were. The seed is part of it only if it drew them."""
+    parts = [f"subsets {' '.join(sorted(subsets))}"] if (subsets := selection.get("subsets")) else []
+    if drawn := selection.get("n_items"):
+        parts.append(f"{count_of(drawn, 'item')} at random (seed {selection.get('seed', 0)})")
+    if limit := selection.get("limit"):
+        parts.append(f"the first {count_of(limit, 'item')}")
+    return ", ".join(parts)
 
 
 def number_of(record: Record, side: int = 0) -> Number:
@@ -93,11 +111,13 @@ def number_of(record: Record, side: int = 0) -> Number:
 
 def _style_substance(records: Records) -> Iterator[Table]:
     scopes = list(dict.fromkeys(scope for metric, scope in records if metric == LEVELS[0]))
-    counts = _count_columns(records.values())
+    counts = count_columns(records.values())
     # The counts of the average are those of all nine cells.
     rows = (
         _scope_row(
-            scope, *(number_of(records[level, scope]) for level in LEVELS), *_counts(records[LEVELS[-1], scope], counts)
+            scope,
+            *(number_of(records[level, scope]) for level in LEVELS),
+            *counts_of(records[LEVELS[-1], scope], counts),
         )
         for scope in scopes
     )
@@ -200,7 +220,7 @@ def _has_matrix(records: Iterable[Record]) -> bool:
 
 
 def _accuracies(records: Sequence[Record]) -> Table:
-    counts, nulls = _count_columns(records), shown_nulls(records)
+    counts, nulls = count_columns(records), shown_nulls(records)
     plain = all(record.metric in _ACCURACIES for record in records)
     rows: list[Row] = []
     inside = None
@@ -214,7 +234,7 @@ def _accuracies(records: Sequence[Record]) -> Table:
             if inside is not None:
                 label, level = name.removeprefix(f"{inside}/"), 1
         own = (Number(record.null[null]) if null in record.null else None for null in nulls)
-        rows.append(Row(label, (number_of(record), *_counts(record, counts), *own), name, level, strong))
+        rows.append(Row(label, (number_of(record), *counts_of(record, counts), *own), name, level, strong))
     unnamed = "" if plain else "numbers without a named metric are accuracy; "
     note = "ties shared" if "random" in nulls else _NULL_NOTE
     notes = (f"{unnamed}last columns: null baselines, {note}",) if nulls else ()
@@ -241,11 +261,13 @@ def shown_nulls(records: Iterable[Record]) -> list[str]:
     return [name for name in names if name != "random" or not even]
 
 
-def _count_columns(records: Iterable[Record]) -> list[str]:
+def count_columns(records: Iterable[Record]) -> list[str]:
+    """The columns of counts; failures have one if there are any."""
     return ["items", "ties", "failed"] if any(record.failures for record in records) else ["items", "ties"]
 
 
-def _counts(record: Record, columns: Sequence[str]) -> list[Number]:
+def counts_of(record: Record, columns: Sequence[str]) -> list[Number]:
+    """A record's counts, one a column."""
     found = [
         Number(record.n_items, unit=COUNT),
         Number(record.ties, unit=COUNT_OR_DASH),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -100,7 +101,8 @@ class View:
 def flat_rows(view: View) -> Iterator[dict[str, Any]]:
     """Each row of each table as names and plain values: numbers as they are, in several columns with their intervals.
 
-    A number that there is none of is None, and so is an infinite one.
+    A number that there is none of is None, and so is an infinite one. Columns whose names come from data, such as those
+    of models, replace no other column: a second `name` is `name (2)`.
     """
     for table in view.tables:
         label, *names = table.keys or ("name", *table.columns[1:])
@@ -110,8 +112,14 @@ def flat_rows(view: View) -> Iterator[dict[str, Any]]:
                 found["model"] = clean(view.model)
             found |= {"table": table.name, label: clean(row.name or row.label)}
             for name, cell in zip(names, row.cells, strict=True):
-                found |= _flat(clean(name), cell)
+                for key, value in _flat(clean(name), cell).items():
+                    found[_distinct(key, found)] = value
             yield found
+
+
+def _distinct(key: str, taken: Mapping[str, Any]) -> str:
+    names = (key if count == 1 else f"{key} ({count})" for count in itertools.count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _flat(name: str, cell: Cell) -> dict[str, Any]:

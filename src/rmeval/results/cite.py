@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rmeval.benchmarks import load_benchmark
@@ -42,8 +42,7 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     if not entries:
         if own:
             raise RunError(f"{path} contains runs with {', '.join(own)}: give `benchmark` {own[0]}")
-        what = f"its benchmark ({', '.join(specs)}) names no paper" if specs else "there is no run in it"
-        raise RunError(f"{path} has nothing to cite: {what}")
+        raise RunError(f"{path} has nothing to cite: {_without_entry(specs)}")
     return entries
 
 
@@ -56,3 +55,10 @@ def _specs(path: Path) -> Iterator[str]:
             if folder == path:
                 raise
             logger.warning("%s", error)
+
+
+def _without_entry(specs: Sequence[str]) -> str:
+    if not specs:
+        return "there is no run in it"
+    which, has = ("benchmarks", "have") if len(specs) > 1 else ("benchmark", "has")
+    return f"its {which} ({', '.join(specs)}) {has} no citation"
