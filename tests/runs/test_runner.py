@@ -235,6 +235,20 @@ def test_code_that_a_run_folder_names_is_not_run_unasked(pairs_file: Path, tmp_p
     assert open_run(result.path, benchmark="pairs").records == result.records
 
 
+def test_a_request_without_an_observation_is_no_zero(pairs_file: Path, tmp_path: Path) -> None:
+    class Lazy(Counting):
+        def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+            for number, batch in enumerate(super().observe(requests)):
+                if number:
+                    yield batch
+
+    with pytest.raises(RunError, match="returned no observation of 1 request: let its observe"):
+        run(Lazy(), Pairs(str(pairs_file)), tmp_path / "runs")
+    again = Counting()
+    run(again, Pairs(str(pairs_file)), tmp_path / "runs")
+    assert len(again.asked) == 1, "the others are kept"
+
+
 def test_a_journal_that_was_lost_is_no_zero(pairs_file: Path, tmp_path: Path) -> None:
     result = run(Counting(), Pairs(str(pairs_file)), tmp_path / "runs")
     (result.path / "metrics.json").unlink()

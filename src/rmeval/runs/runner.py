@@ -24,6 +24,7 @@ from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.data.tables import Codes
 from rmeval.errors import DamagedError, RunError, explain_os_error
+from rmeval.messages import count_of
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import Pointwise
@@ -326,6 +327,9 @@ def observe_missing(
 
     Returns:
         All that is known now of the requests, and how many of them were answered now.
+
+    Raises:
+        RunError: If the model leaves a request without an observation.
     """
     observations = read_observations(index, journal, run)
     open_ = ~observations.settled
@@ -345,6 +349,11 @@ def observe_missing(
                 writer.append(batch)
                 done += len(batch)
                 progress(done, total)
+        if left := int((observations.status == 0).sum()):
+            raise RunError(
+                f"{model.name} returned no observation of {count_of(left, 'request')}: let its observe() return one "
+                "for each, with a status where there is no value, and run again; the others are kept"
+            )
         observations.share()
     return observations, missing
 
