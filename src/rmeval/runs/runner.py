@@ -23,7 +23,7 @@ from rmeval.data.memory import release_free
 from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.data.tables import Codes
-from rmeval.errors import DamagedError, RunError, explain_os_error
+from rmeval.errors import DamagedError, RunError, explain_os_error, reason_of
 from rmeval.messages import count_of
 from rmeval.models import RewardModel, protocol_of
 from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
@@ -345,8 +345,14 @@ def observe_missing(
                 if number == 0:
                     begin()
                 # What the columns cannot hold is refused before it is written.
-                observations.add(index.find([one.key for one in batch]), batch)
-                writer.append(batch)
+                try:
+                    observations.add(index.find([one.key for one in batch]), batch)
+                    writer.append(batch)
+                except (AttributeError, OverflowError, TypeError, ValueError) as error:
+                    raise RunError(
+                        f"{model.name} returned an observation that cannot be stored ({reason_of(error)}): let its "
+                        "values be finite floats or tuples of them, and its counts whole numbers; the others are kept"
+                    ) from error
                 done += len(batch)
                 progress(done, total)
         if left := int((observations.status == 0).sum()):
