@@ -146,7 +146,7 @@ def test_implicit_rewards(tmp_path: Path) -> None:
     one_by_one = load_model(str(path), engine=ENGINE, ref_model=str(other), beta=0.5, sequential=True)
     assert values(one_by_one, conversation_requests(TALKS), "dpo/sum") == pytest.approx(expected)
     assert one_by_one.facts()["reference"]["known"] == len(TALKS)
-    assert one_by_one.engine.released == 1  # type: ignore[attr-defined]
+    assert one_by_one.engine._engine.released == 1  # type: ignore[attr-defined]
 
 
 def test_the_base_of_an_adapter_is_the_reference(tmp_path: Path) -> None:

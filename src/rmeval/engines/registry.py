@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rmeval.engines.base import Engine, EngineOptions
+from rmeval.engines.outside import Outside
 from rmeval.errors import ModelError, RmevalError
 from rmeval.extras import need_extra
 from rmeval.plugins import is_file_spec, load_object, one_line, registered
@@ -46,4 +47,4 @@ def open_engine(spec: str, options: EngineOptions, name: str = "hf") -> Engine:
             raise
         # Somebody else's code, which may raise anything.
         raise ModelError(f"the engine {name} cannot be opened for {spec} ({one_line(error)}): correct it") from error
-    return engine
+    return engine if name in _BUILTIN else Outside(engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -202,7 +203,7 @@ def checked_observation(request: Request, found: Any) -> Observation:
 
     Raises:
         TypeError: If it is no observation.
-        ValueError: If it is of another request, holds what is no finite number, or nothing where it says `ok`.
+        ValueError: If it is of another request, holds a number that cannot be stored, or nothing where it says `ok`.
     """
     if not isinstance(found, Observation):
         raise TypeError(f"parse() gives {quoted(found)}, which is not an rmeval.Observation")
@@ -211,7 +212,7 @@ def checked_observation(request: Request, found: Any) -> Observation:
     if found.status not in get_args(Status):
         raise ValueError(f"parse() returns the status {quoted(found.status)}: use one of {', '.join(get_args(Status))}")
     values: dict[str, float | tuple[float, ...]] = {
-        name: tuple(map(float, value)) if isinstance(value, Sequence) else float(value)
+        _text(name): tuple(map(float, value)) if np.ndim(value) else float(value)  # type: ignore[arg-type]
         for name, value in found.values.items()
     }
     numbers = [part for value in values.values() for part in (value if isinstance(value, tuple) else (value,))]
@@ -219,7 +220,35 @@ def checked_observation(request: Request, found: Any) -> Observation:
         raise ValueError(f"parse() gives {quoted(dict(values))}: use finite numbers, or a status with the reason")
     if found.status == "ok" and not values and found.choice is None:
         raise ValueError("parse() returns the status ok without a value or a choice: use another status")
-    return replace(found, values=values)
+    return replace(
+        found,
+        values=values,
+        choice=None if found.choice is None else _count(found.choice, "choice", -1),
+        usage={_text(name): _count(number, "usage") for name, number in found.usage.items()},
+        error=None if found.error is None else str(found.error),
+        sequence=None,  # It stands for tokens, which a protocol does not see.
+        input_truncated=bool(found.input_truncated),
+    )
+
+
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"parse() gives a value with the name {quoted(name)}, which is no text")
+    return name
+
+
+def _count(number: Any, field: str, least: int = 0) -> int:
+    """A whole number as the columns and the journal hold it."""
+    try:
+        found = operator.index(number)
+    except TypeError:
+        raise TypeError(f"parse() gives {quoted(number)} in {field}: use whole numbers") from None
+    if not least <= found <= _MOST:
+        raise ValueError(f"parse() gives {found} in {field}: use numbers from {least} to {_MOST}")
+    return found
+
+
+_MOST = (1 << 31) - 1
 
 
 def sizes_of(protocol: ProtocolLike, items: ItemTable) -> IntArray:

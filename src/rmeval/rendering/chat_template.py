@@ -12,7 +12,7 @@ import transformers
 from transformers.utils import chat_template_utils
 
 from rmeval.errors import ModelError
-from rmeval.rendering.bounds import bounded
+from rmeval.rendering.metering import bounded
 
 __all__ = ["ChatTemplate", "today", "with_date"]
 

@@ -14,8 +14,8 @@ import numpy as np
 from rmeval.data.digests import digest
 from rmeval.errors import ModelError, reason_of
 from rmeval.rendering.boundary import Rendered
-from rmeval.rendering.bounds import bounded
 from rmeval.rendering.chat import Renderer
+from rmeval.rendering.metering import bounded
 from rmeval.rendering.visibility import Messages, Tools, Visibility
 from rmeval.types import Request
 

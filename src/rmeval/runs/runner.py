@@ -23,7 +23,8 @@ from rmeval.data.memory import release_free
 from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.data.tables import Codes
-from rmeval.errors import DamagedError, RunError, explain_os_error
+from rmeval.errors import DamagedError, RunError, explain_os_error, reason_of
+from rmeval.messages import count_of
 from rmeval.models import RewardModel
 from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import Pointwise
@@ -326,6 +327,9 @@ def observe_missing(
 
     Returns:
         All that is known now of the requests, and how many of them were answered now.
+
+    Raises:
+        RunError: If the model leaves a request without an observation.
     """
     observations = read_observations(index, journal, run)
     open_ = ~observations.settled
@@ -341,10 +345,21 @@ def observe_missing(
                 if number == 0:
                     begin()
                 # What the columns cannot hold is refused before it is written.
-                observations.add(index.find([one.key for one in batch]), batch)
-                writer.append(batch)
+                try:
+                    observations.add(index.find([one.key for one in batch]), batch)
+                    writer.append(batch)
+                except (AttributeError, OverflowError, TypeError, ValueError) as error:
+                    raise RunError(
+                        f"{model.name} returned an observation that cannot be stored ({reason_of(error)}): let its "
+                        "values be finite floats or tuples of them, and its counts whole numbers; the others are kept"
+                    ) from error
                 done += len(batch)
                 progress(done, total)
+        if left := int((observations.status == 0).sum()):
+            raise RunError(
+                f"{model.name} returned no observation of {count_of(left, 'request')}: let its observe() return one "
+                "for each, with a status where there is no value, and run again; the others are kept"
+            )
         observations.share()
     return observations, missing
 

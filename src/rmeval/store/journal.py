@@ -61,6 +61,7 @@ class Journal:
 
         Raises:
             RunError: If it cannot be written. Batches written before are safe.
+            ValueError: If an observation has a field that `read_journal` would not accept; nothing is written.
         """
         last = len(batch) - 1
         first = {"run": self._run} if self._run is not None and self._file is None else {}
@@ -195,12 +196,25 @@ def _segments(folder: Path) -> list[Path]:
 
 
 def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:
+    _refuse_unreadable(observation)
     values = zip(_NAMES, _FIELDS(observation), strict=True)
     entry = {name: value for name, value in values if value is not None and value not in _EMPTY}
     if not observation.input_truncated:
         del entry["input_truncated"]
     data = _json({**entry, **more, "left": left}).encode("utf-8", "backslashreplace")[:-1]
     return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
+
+
+def _refuse_unreadable(seen: Observation) -> None:
+    """Refuses what JSON can hold and `_CHECKS` would not accept; each line passes here, so that it is brief."""
+    if seen.choice is not None and type(seen.choice) is not int:
+        raise ValueError(f"choice={shortened(seen.choice)}")
+    if bool in map(type, seen.values.values()):
+        raise ValueError(f"values={shortened(seen.values)}")
+    if seen.usage and set(map(type, seen.usage.values())) != {int}:
+        raise ValueError(f"usage={shortened(seen.usage)}")
+    if seen.error is not None and not isinstance(seen.error, str):
+        raise ValueError(f"error={shortened(seen.error)}")
 
 
 _NAMES = tuple(field.name for field in fields(Observation))
