@@ -127,7 +127,7 @@ def test_a_template_that_opens_a_thought_itself(tmp_path: Path) -> None:
     opens = CHATML.replace("assistant\n' }}{% endif %}", "assistant\n<think>\n' }}{% endif %}")
     folder = make_checkpoint(tmp_path / "m", "causal", tokenizer=make_tokenizer(chat_template=opens))
     with pytest.raises(
-        ModelError, match="give a `chat_template` whose generation prompt ends behind the thinking, other"
+        ModelError, match="give a `chat_template` whose generation prompt ends after the thinking, other"
     ):
         seen(load_model(str(folder), kind="comparator"))
 
@@ -210,7 +210,7 @@ def test_an_encoder_decoder(tmp_path: Path) -> None:
     found = seen(load_model(str(tmp_path), min_label_mass=0, **options))
     assert [one.values["label_mass"] for one in found] == pytest.approx(expected, rel=1e-4)
     assert max(expected) < 0.5
-    with pytest.raises(ModelError, match="`min_label_mass` 0 to go on"):
+    with pytest.raises(ModelError, match="`min_label_mass` 0 to continue"):
         seen(load_model(str(tmp_path), **options))
 
 

@@ -186,7 +186,7 @@ def test_as_an_installed_package(place: Path) -> None:
         (('name = "graded@1"', 'name = "graded"'), "has the name 'graded': give it a name of its own with a version"),
         (("graded.py:Graded", "graded.py:VOTES"), "VOTES is no protocol: derive it from rmeval.protocols.BaseProtocol"),
         (("graded.py:Graded", "gone.py:Graded"), "there is no file .*gone.py"),
-        (('protocol = "graded.py:Graded"', "protocol = None"), "has a method answer and names no protocol"),
+        (('protocol = "graded.py:Graded"', "protocol = None"), "has a method answer but no attribute protocol"),
         (("return Observation(request.key, values", "return (request.key"), "unterminated|invalid syntax|SyntaxError"),
     ],
 )

@@ -180,7 +180,7 @@ def test_added_tokens_of_the_config_stay(tmp_path: Path) -> None:
 def test_a_word_that_the_config_makes_a_token_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = saved(tmp_path / "m", byte_level(), extra_special_tokens=["what is", "<|mark|>"])
     tokenizer, _ = load_tokenizer(str(folder), None, False, {})
-    assert "its config makes a token of 'what is', which tokenizer.json does not" in caplog.text
+    assert "its config adds the tokens 'what is', which are not in tokenizer.json" in caplog.text
     assert len(tokenizer("what is", add_special_tokens=False)["input_ids"]) == 1
 
 

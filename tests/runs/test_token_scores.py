@@ -37,7 +37,7 @@ def test_each_token_is_scored_as_if_the_text_ended_there(checkpoint: Path) -> No
                 hidden = network.model(torch.tensor([ids[:end]])).last_hidden_state[0, -1]
                 expected.append(2 * float(network.score(hidden)))
         assert found[index].scores == pytest.approx(expected, abs=1e-5)
-        assert "".join(found[index].tokens[found[index].answer :]).lstrip().startswith(talk[1].content[:3])
+        assert "".join(found[index].tokens[found[index].start :]).lstrip().startswith(talk[1].content[:3])
     scores = rmeval.score(str(checkpoint), TALKS, scale=2.0)
     assert scores == pytest.approx([found[k].scores[-1] for k in range(2)], abs=1e-6)
 

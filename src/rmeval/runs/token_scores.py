@@ -76,4 +76,4 @@ def token_scores_of_file(
 
 
 def _rows(scored: Sequence[TokenScores]) -> list[dict[str, Any]]:
-    return [finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.answer}) for one in scored]
+    return [finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.start}) for one in scored]
