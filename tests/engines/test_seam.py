@@ -205,7 +205,7 @@ def test_on_the_command_line(tmp_path: Path, pairs_file: Path, capsys: pytest.Ca
         assert (done.code, done.err.count("\n")) == (2, 1), done.err
         assert said in done.err
     done = command(capsys, "doctor", path, "--engine", ENGINE, "-b", "pairs", "--data", pairs_file)
-    assert (done.code, "examines networks that the engine hf runs, and m is run by fake" in done.err) == (2, True)
+    assert (done.code, "examines networks of the engine hf, but m runs on fake" in done.err) == (2, True)
 
 
 def test_what_is_no_language_model(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_a_comparator_of_ones_own_on_cells(rm_bench_folder: Path, tmp_path: Path
     assert any("the two orders disagree on" in note and "preferred in 100.0% of all" in note for note in habit.notes)
     (habit.path / "metrics.json").unlink()
     assert rmeval.open_run(habit.path).records == habit.records
-    with pytest.raises(ModelError, match="Longer compares two answers and scores none"):
+    with pytest.raises(ModelError, match="Longer compares two responses and does not score one"):
         rmeval.score(f"{file}:Longer", [[*PROMPT, Message("assistant", "so")]])
 
 

@@ -116,7 +116,7 @@ def test_models_without_a_chat_template_refuse_them(tmp_path: Path) -> None:
     (bare / "chat_template.jinja").unlink(missing_ok=True)
     with pytest.raises(ModelError, match="no chat template to use enable_thinking: leave `template_kwargs`"):
         load_model(str(bare), kind="comparator", template_kwargs=given)
-    with pytest.raises(ModelError, match="no chat: leave `template_kwargs` out"):
+    with pytest.raises(ModelError, match="without the chat template: leave `template_kwargs` out"):
         load_model(
             str(thinking(tmp_path / "lm", "causal")), kind="comparator", comparison="steamshp", template_kwargs=given
         )

@@ -62,7 +62,7 @@ def test_what_is_not_read_at_single_tokens(
     wrong = command(capsys, "token-scores", "baseline:longest", source, "-o", tmp_path / "out.jsonl")
     assert (wrong.code, "of the kind baseline: token scores need a classifier" in wrong.err) == (2, True)
     bert = load_model(str(make_checkpoint(tmp_path / "bert", "bert")))
-    with pytest.raises(ModelError, match="is not read at single tokens"):
+    with pytest.raises(ModelError, match="cannot be read at single tokens"):
         list(bert.token_scores(conversation_requests(TALKS)))  # type: ignore[attr-defined]
-    with pytest.raises(ModelError, match=r"conversation 0: has .* tokens, where .* takes 5: leave it out"):
+    with pytest.raises(ModelError, match=r"conversation 0: has .* tokens, but .* takes at most 5: leave it out"):
         list(load_model(str(checkpoint), max_length=5).token_scores(conversation_requests(TALKS)))  # type: ignore[attr-defined]

@@ -119,7 +119,7 @@ def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None
 
 
 class Preparation:
-    """Conversations as tokens, after the length policy.
+    """Preparation of a model's input: renders conversations and applies the length policy.
 
     Attributes:
         renderer: The tokenizer with its template.

@@ -9,7 +9,6 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, get_args
 
 import numpy as np
@@ -116,12 +115,14 @@ class BaseProtocol(ABC):
     gives_scores: bool = True
 
     @abstractmethod
-    def asks(self, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
+    def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
         """The requests of an item, without texts.
 
         This method has no access to the better response, because requests must not depend on gold labels.
 
         Args:
+            item: The id of the item, for drawing an order. The number of requests, their votes and their judges must
+                not depend on it.
             responses: Number of responses of the item.
             comparisons: The members of each of its comparisons, in ascending order.
         """
@@ -138,7 +139,7 @@ class BaseProtocol(ABC):
         """All requests of an item, without texts, in the order of `keys`."""
         # Items of third-party benchmarks may hold lists instead of tuples.
         members = dict.fromkeys(tuple(sorted(one.members)) for one in item.comparisons)
-        return _asked(self, len(item.responses), tuple(members))
+        return self.asks(item.id if isinstance(item, Item) else "", len(item.responses), tuple(members))
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
         """The key of each request, from the protocol's name and prompt, the ordered content, the vote and the judge."""
@@ -175,11 +176,6 @@ class BaseProtocol(ABC):
     def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
         """0 by default, for protocols whose observations do not record tokens."""
         return 0
-
-
-@lru_cache(maxsize=1 << 10)
-def _asked(protocol: BaseProtocol, responses: int, comparisons: tuple[tuple[int, ...], ...]) -> tuple[Question, ...]:
-    return tuple(protocol.asks(responses, comparisons))
 
 
 def request_key(

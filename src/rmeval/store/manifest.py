@@ -245,5 +245,5 @@ def only_run(path: Path) -> Path:
     found = find_runs(path)
     if len(found) > 1:
         some = ", ".join(map(str, found[:10])) + (", ..." if len(found) > 10 else "")
-        raise RunError(f"{path} contains {len(found)} runs: give one of them: {some}")
+        raise RunError(f"{path} holds {len(found)} runs: name one of them: {some}")
     return found[0] if found else path
