@@ -53,7 +53,7 @@ def test_every_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str
     ):
         done = command(capsys, *arguments)
         assert done.code == 2, arguments
-        assert "and no default" in done.err
+        assert "but no default" in done.err
 
 
 def test_a_default_or_a_file_is_enough(tmp_path: Path) -> None:

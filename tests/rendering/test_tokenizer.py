@@ -195,7 +195,7 @@ def test_options_of_the_class_are_followed_and_reported(tmp_path: Path, capsys: 
     given = rmeval.load_model(str(folder), tokenizer_kwargs={"add_prefix_space": True}).identity()["tokenizer"]
     assert given == f'{plain.removesuffix(" as in tokenizer.json")} with {{"add_prefix_space": true}}'
     wrong = command(capsys, "score", folder, file, "-o", tmp_path / "b.jsonl", "--tokenizer-kwargs", "subfolder=x")
-    assert (wrong.code, "--tokenizer-kwargs takes no subfolder" in wrong.err) == (2, True)
+    assert (wrong.code, "--tokenizer-kwargs does not accept subfolder" in wrong.err) == (2, True)
 
 
 def test_the_known_wrong_regex_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
