@@ -20,7 +20,7 @@ def print_examination(found: Examination) -> None:
     """Print the findings of rmeval doctor."""
     read = "  ".join(f"{text!r} ({token})" for text, token in found.read)
     lines = [
-        Line(f"{found.model}: {found.answers} responses, {found.decisions} decisions", "bold"),
+        Line(f"{found.model}: {found.responses} responses, {found.decisions} decisions", "bold"),
         Line(),
         Line("the first conversation as the network receives it", "dim"),
         passage(found.rendered),

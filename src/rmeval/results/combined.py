@@ -1,4 +1,4 @@
-"""Numbers that are made of a model's runs on several benchmarks."""
+"""Numbers that combine a model's runs on several benchmarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Combined", "combined_numbers"]
 
 
 class Combined(NamedTuple):
-    """A number of a model, made of its runs on several benchmarks."""
+    """A number that combines a model's runs on several benchmarks."""
 
     name: str
     model: str
@@ -21,7 +21,7 @@ class Combined(NamedTuple):
 
 
 class _Combination(NamedTuple):
-    """How a number is made of two: the benchmark and metric of each."""
+    """A number computed from two others: the benchmark and metric of each, and the formula."""
 
     name: str
     first: tuple[str, str]
@@ -40,7 +40,7 @@ _COMBINATIONS = (
 
 
 def combined_numbers(results: Sequence[Result]) -> Iterator[Combined]:
-    """The numbers that need runs on several benchmarks, of the models that have all of them."""
+    """The numbers that combine several benchmarks, for models with runs on all of them."""
     for one in _COMBINATIONS:
         found: dict[tuple[str, str], dict[str, Record]] = {one.first: {}, one.second: {}}
         models = []

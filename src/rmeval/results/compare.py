@@ -175,7 +175,7 @@ def compare_runs(
         variant: Which of a model's scores to take, where it gives several; its first if None.
         metric: The number to rank models by, such as `hard`; the benchmark's own if None.
         scope: What that is measured on, such as `chat`.
-        ensembles: Rules by which all models together make further ones, of `rmeval.metrics.stats.ensembles.RULES`.
+        ensembles: Rules in `rmeval.metrics.stats.ensembles.RULES` that combine all models into further ones.
         benchmark: The `file.py:Class` of runs made with one.
         protocol: Likewise the `file.py:Class` of the runs' protocol.
 
@@ -263,7 +263,7 @@ def _entries(
     rule: ScoreRule,
     settings: _Settings,
 ) -> list[Entry]:
-    """The models and the ensembles of them, with their numbers on the items that all have.
+    """The models and their ensembles, with their numbers on the common items.
 
     Raises:
         RunError: If none of them has a number.
@@ -289,7 +289,7 @@ def _entries(
 def _shown(
     benchmark: Benchmark, composition: Composition, paired: PairedOutcomes, entries: Sequence[Entry]
 ) -> list[Measure]:
-    """The numbers that models are compared in: those that are made of accuracies as the benchmark says.
+    """The numbers in which models are compared: those that the benchmark composes of accuracies.
 
     Raises:
         RunError: If there are none.
