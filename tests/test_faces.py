@@ -43,7 +43,7 @@ FACES = {
         overall_with_prior pooled section_scores style_substance_records
     """,
     "rmeval.models": """
-        ModelOptions RewardModel load_model model_names protocol_of
+        ModelOptions RewardModel load_model model_names
     """,
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes

@@ -24,7 +24,7 @@ from rmeval.data.spool import windows
 from rmeval.data.tables import EvidenceTable, ItemTable, Shape
 from rmeval.errors import DataError, ModelError
 from rmeval.metrics.scoring.style_substance import COMPARISONS, styled_responses
-from rmeval.models import RewardModel, protocol_of
+from rmeval.models import RewardModel
 from rmeval.protocols import pointwise
 from rmeval.protocols.pairwise import LABEL_MASS, ODDS, VALUE
 from rmeval.types import STYLES, FloatArray, Item, Message, Observation, Request, Response
@@ -39,6 +39,7 @@ class Constant:
     """A model that gives every response the same score: all comparisons tie. With the value `nan`, all fail."""
 
     kind = "testing"
+    protocol = pointwise.POINTWISE.name
 
     def __init__(self, value: float = 0.0) -> None:
         self.name = "constant"
@@ -62,6 +63,7 @@ class Length:
     """A model that scores a response by its length in characters; with `sign=-1`, shorter responses score higher."""
 
     kind = "testing"
+    protocol = pointwise.POINTWISE.name
 
     def __init__(self, sign: float = 1) -> None:
         self.name = "length"
@@ -93,7 +95,7 @@ class Noisy:
         if not math.isfinite(sigma):
             raise ModelError(f"sigma is {sigma}: give a number")
         self.name = f"noisy-{model.name}"
-        self.protocol = protocol_of(model)
+        self.protocol = model.protocol
         self._model = model
         self._sigma = sigma
         self._seed = seed

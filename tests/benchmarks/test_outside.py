@@ -115,7 +115,7 @@ class Powers(Benchmark):
     takes = (
         Option("base", "number", "what is raised to powers"),
         Option("names", "words", "names of the subsets"),
-        Option("signs", "pairs", "how an answer of each subset ends"),
+        Option("signs", "mapping", "how an answer of each subset ends"),
     )
 
     def __init__(self, base=2, names=("all",), signs=None):
@@ -195,7 +195,7 @@ def test_options_of_our_own_benchmarks_by_flag_and_by_set(tmp_path: Path, capsys
     assert flags.out == sets.out
     assert len(flags.out.splitlines()) == 16
     twice = command(capsys, "items", "rm-bench-synthetic", "--size", 16, "--set", "size=8")
-    assert (twice.code, "--set repeats size: give each option once" in twice.err) == (2, True)
+    assert (twice.code, "--set repeats size: give each name once" in twice.err) == (2, True)
 
 
 SINGLE = OWN_OPTION + "\n\nONE = Powers()\n\n\ndef only():\n    return ONE\n"

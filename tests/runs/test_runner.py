@@ -36,6 +36,7 @@ class Counting:
 
     name = "counting"
     kind = "plugin"
+    protocol = "pointwise@1"
 
     def __init__(self, fail: str = "", version: int = 1) -> None:
         self.asked: list[str] = []

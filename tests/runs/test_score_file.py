@@ -43,7 +43,7 @@ def test_scores_of_nobody_are_not_taken_up(source: Path, tmp_path: Path) -> None
     keys: list[str] = []
 
     class RequestTable:
-        name, kind = "asked", "plugin"
+        name, kind, protocol = "asked", "plugin", "pointwise@1"
 
         def identity(self) -> dict[str, Any]:
             return {"model": "asked"}

@@ -68,7 +68,7 @@ def test_a_run_of_an_earlier_schema_goes_on(tmp_path: Path, monkeypatch: pytest.
     asked = []
 
     class Mixed:
-        name, kind = "mixed", "testing"
+        name, kind, protocol = "mixed", "testing", "pointwise@1"
 
         def identity(self):  # type: ignore[no-untyped-def]
             return {"model": "mixed@1"}

@@ -44,6 +44,9 @@ __all__ = [
     "pair",
 ]
 
+GENERATED = "rm-bench-synthetic"
+"""The benchmark that needs no data: that of `rmeval demo`, and the default of `rmeval doctor`."""
+
 BUILTIN = {
     "rm-bench": "rmeval.benchmarks.rm_bench:RMBench",
     "reward-bench": "rmeval.benchmarks.reward_bench:RewardBench",
@@ -58,7 +61,7 @@ BUILTIN = {
     "preference-test-sets": "rmeval.benchmarks.preference_test_sets:PreferenceTestSets",
     "ppe-preference": "rmeval.benchmarks.ppe_preference:PPEPreference",
     "ppe-correctness": "rmeval.benchmarks.ppe_correctness:PPECorrectness",
-    "rm-bench-synthetic": "rmeval.benchmarks.synthetic:RMBenchSynthetic",
+    GENERATED: "rmeval.benchmarks.synthetic:RMBenchSynthetic",
     "pairs": "rmeval.benchmarks.pairs:Pairs",
 }
 
@@ -87,6 +90,12 @@ class FoundBenchmark:
         return {name: declared.get(name) for name in (*declared, *self._parameters) if name not in ("data", "seed")}
 
     @property
+    def generated(self) -> bool:
+        """Whether its items are made from a seed rather than read."""
+        card = getattr(self.made, "card", None)
+        return isinstance(card, Card) and card.generated
+
+    @property
     def _declared(self) -> tuple[Option, ...]:
         return self.made.takes if inspect.isclass(self.made) and issubclass(self.made, Benchmark) else ()
 
@@ -108,7 +117,7 @@ class FoundBenchmark:
         if data is not None:
             check_path(data)
         given = {option: value for option, value in options.items() if value is not None}
-        if isinstance(card := getattr(self.made, "card", None), Card) and card.generated:
+        if self.generated:
             given["seed"] = seed or 0
         taken, anything = self._parameters, self._takes_anything
         # A class without data, as one that generates its items, need not take a place of them.

@@ -26,12 +26,12 @@ class Option:
     Attributes:
         name: The constructor's parameter.
         kind: What text on the command line stands for: itself, a whole number, `words` separated by commas (a list), or
-            `pairs` such as `prompt=question,chosen=good` (a mapping).
+            `mapping`, such as `prompt=question,chosen=good`.
         help: What it is, in a phrase.
     """
 
     name: str
-    kind: Literal["text", "number", "words", "pairs"]
+    kind: Literal["text", "number", "words", "mapping"]
     help: str
 
 

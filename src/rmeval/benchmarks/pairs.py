@@ -48,8 +48,8 @@ class Pairs(Benchmark):
 
     spec = "pairs"
     takes = (
-        Option("columns", "pairs", "the data's own names, as prompt=question,chosen=good"),
-        Option("roles", "pairs", "the data's names of roles, as human=user,gpt=assistant"),
+        Option("columns", "mapping", "the data's own names, as prompt=question,chosen=good"),
+        Option("roles", "mapping", "the data's names of roles, as human=user,gpt=assistant"),
         Option("ignore_keys", "words", "keys of messages, and columns, to leave out, as name,history"),
         Option("split", "text", "the split of a data set on the hub"),
         Option("config", "text", "the configuration of a data set on the hub"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rmeval.benchmarks import BUILTIN
+from rmeval.benchmarks import BUILTIN, GENERATED
 from rmeval.benchmarks.locate import SUFFIXES
 from rmeval.benchmarks.suite_yaml import read_yaml
 from rmeval.data.unpacking import check_path
@@ -20,7 +20,7 @@ __all__ = ["SUITES", "Entry", "expand"]
 
 SUITES = {
     "core": ("rm-bench", "reward-bench", "reward-bench-2"),
-    "all": tuple(name for name in BUILTIN if name not in ("pairs", "rm-bench-synthetic")),
+    "all": tuple(name for name in BUILTIN if name not in ("pairs", GENERATED)),
 }
 _ENDINGS = (".yaml", ".yml", ".YAML", ".YML")
 

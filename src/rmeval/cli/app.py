@@ -17,6 +17,7 @@ from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
 from rmeval.cli.output import echo
+from rmeval.cli.own_options import ItemCommand
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
@@ -65,17 +66,17 @@ def root(
     """Options of the command itself."""
 
 
-app.command("run", no_args_is_help=True)(run_command)
+app.command("run", cls=ItemCommand, no_args_is_help=True)(run_command)
 app.command("score", no_args_is_help=True)(score_command)
 app.command("token-scores", no_args_is_help=True)(token_scores_command)
 app.command("profile", hidden=True, no_args_is_help=True)(token_scores_command)  # Its name before 0.2.
-app.command("import", no_args_is_help=True)(import_command)
+app.command("import", cls=ItemCommand, no_args_is_help=True)(import_command)
 app.command("show", no_args_is_help=True)(show_command)
 app.command("analyze", no_args_is_help=True)(analyze_command)
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("cite", no_args_is_help=True)(cite_command)
-app.command("items", no_args_is_help=True)(items_command)
+app.command("items", cls=ItemCommand, no_args_is_help=True)(items_command)
 app.command("errata", no_args_is_help=True)(errata_command)
-app.command("doctor", no_args_is_help=True)(doctor_command)
+app.command("doctor", cls=ItemCommand, no_args_is_help=True)(doctor_command)
 app.command("list")(list_command)
 app.command("demo")(demo_command)

@@ -15,7 +15,7 @@ from rmeval.cli.output import echo
 
 __all__ = ["demo_command"]
 
-COMMAND = "rmeval run rmeval/tiny -b rm-bench-synthetic"
+MODEL = "rmeval/tiny"
 
 
 def demo_command(
@@ -27,16 +27,18 @@ def demo_command(
 
     The model prefers correct responses, and also long ones with markdown. The matrix shows both effects.
     """
+    from rmeval.benchmarks import GENERATED
     from rmeval.cli.run import run_command
 
     own = "".join(f" {name} {shlex.quote(str(value))}" for name, value in _given(out, size, seed).items())
-    echo(f"$ {COMMAND}{own}", "")
-    run_command(model="rmeval/tiny", benchmark=["rm-bench-synthetic"], out=out, size=size, seed=seed)
+    echo(f"$ rmeval run {MODEL} -b {GENERATED}{own}", "")
+    options = [] if size is None else [f"size={size}"]
+    run_command(model=MODEL, benchmark=[GENERATED], out=out, seed=seed, set=options)
     echo(
         "",
         "Easy: the better response has the fancier style. Normal: both have the same. Hard: the worse one has it.",
         "A model that scores only substance has three equal numbers; one that scores only style: Easy 100, Hard 0.",
-        f"Next: {_program()} run YOUR/MODEL -b rm-bench-synthetic",
+        f"Next: {_program()} run YOUR/MODEL -b {GENERATED}",
     )
 
 

@@ -21,9 +21,10 @@ def doctor_command(
     model: o.Model,
     options: dict[str, Any],
     wanted: o.Wanted,
-    benchmark: Annotated[str, typer.Option("-b", "--benchmark", help="Benchmark to draw the sample from.")] = (
-        "rm-bench-synthetic"
-    ),
+    benchmark: Annotated[
+        str | None,
+        typer.Option("-b", "--benchmark", help="Benchmark to draw the sample from. Default: the generated one."),
+    ] = None,
     data: o.Data = None,
     dtypes: Annotated[
         str | None,
@@ -41,6 +42,7 @@ def doctor_command(
     """
     from dataclasses import asdict, replace
 
+    from rmeval.benchmarks import GENERATED
     from rmeval.cli.logs import show_warnings
     from rmeval.doctor.checkpoint import examine
     from rmeval.models import ModelOptions
@@ -49,7 +51,7 @@ def doctor_command(
     from rmeval.runs.plan import plan
 
     show_warnings()
-    chosen = wanted.one(benchmark, data)
+    chosen = wanted.one(benchmark or GENERATED, data)
     items = [one.item for one in plan(chosen, wanted.selection(n_items=16)).items()]
     with progress_bar(f"{chosen.card.id}  {model}") as progress:
         found = examine(model, ModelOptions(**options), items, words(dtypes, "--dtypes"), progress)

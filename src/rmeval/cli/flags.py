@@ -26,6 +26,7 @@ def with_options(message: str) -> str:
 @cache
 def _options() -> dict[str, str]:
     """The option of each parameter of each command."""
+    import typer
     import typer.main
 
     from rmeval.cli.app import app
@@ -33,7 +34,7 @@ def _options() -> dict[str, str]:
     command = typer.main.get_command(app)
     found: dict[str, str] = {}
     for own in getattr(command, "commands", {}).values():
-        for parameter in own.params:
+        for parameter in own.get_params(typer.Context(own)):
             if parameter.param_type_name == "option" and parameter.name:
                 short = parameter.name in _SHORT
                 names = (name for name in parameter.opts if name.startswith("--") != short)

@@ -38,15 +38,18 @@ def list_command(
     if what is What.models:
         console.print(_table(rows, ("id", "kind", "about")))
         return
+    from rmeval.benchmarks import BUILTIN
     from rmeval.benchmarks.suites import SUITES
 
-    console.print(_table(rows, ("id", "items", "verified", "licence")))
+    console.print(_table(rows, ("id", "items", "verified", "licence", "options")))
     suites = "; ".join(f"{name}: {', '.join(members)}" for name, members in SUITES.items() if name != "all")
+    others = " and ".join(name for name in BUILTIN if name not in SUITES["all"])
     for line in (
         "",
         "verified: rmeval reproduces a published number from published scores or the reference code; what a "
-        "benchmark measures, its source and its paper: --json",
-        f"suites for -b: {suites}; all: all but pairs and rm-bench-synthetic; or a YAML file",
+        "benchmark measures, its source, its paper and what its options mean: --json",
+        "options: as --size 400, or --set size=400 (the form for benchmarks of other packages)",
+        f"suites for -b: {suites}; all: all but {others}; or a YAML file",
     ):
         console.print(Line(line, "dim"))
 
@@ -60,18 +63,26 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     for column in columns:
         table.add_column(column, justify="right" if column == "items" else "left", no_wrap=column == "id")
     for row in rows:
-        shown = row if "verified" not in row else {**row, "verified": "yes" if row["verified"] else "no"}
-        table.add_row(*(Line(str(shown[column] or "any")) for column in columns))
+        table.add_row(*(Line(_cell(row, column)) for column in columns))
     return table
 
 
+def _cell(row: Mapping[str, Any], column: str) -> str:
+    value = row[column]
+    if column == "verified":
+        return "yes" if value else "no"
+    if column == "options":
+        return ", ".join(value)
+    return str(value or "any")
+
+
 def _benchmarks() -> list[dict[str, Any]]:
-    from rmeval.benchmarks import benchmark_names
-    from rmeval.plugins import load_object
+    from rmeval.benchmarks import benchmark_names, find_benchmark
 
     rows = []
-    for name, target in benchmark_names().items():
-        card = load_object(target).card
+    for name in benchmark_names():
+        found = find_benchmark(name)
+        card = found.made.card
         rows.append(
             {
                 "id": name,
@@ -87,6 +98,7 @@ def _benchmarks() -> list[dict[str, Any]]:
                 "counts": dict(card.counts),
                 "sections": {section: list(parts) for section, parts in card.sections.items()},
                 "formulas": list(card.formulas),
+                "options": {option: one.help if one else "" for option, one in found.takes.items()},
             }
         )
     return rows

@@ -106,44 +106,21 @@ Dark = Annotated[bool, typer.Option("--dark", help="Use colours for a dark backg
 BreakLock = Annotated[
     bool, typer.Option("--break-lock", help="Take over the lock of a process that has ended.", rich_help_panel=OUT)
 ]
-# Options that define and select a benchmark's items, for every command that loads a benchmark.
+# Options that define and select a benchmark's items, for every command that loads a benchmark; those that benchmarks
+# themselves define are added by `rmeval.cli.own_options`.
 _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "columns": (
-        Annotated[str | None, _data("For pairs: the data's own names, as prompt=question,chosen=good.")],
-        None,
-    ),
-    "roles": (
-        Annotated[str | None, _data("For pairs: the data's names of roles, as human=user,gpt=assistant.")],
-        None,
-    ),
-    "ignore_keys": (
-        Annotated[str | None, _data("For pairs: keys of messages, and columns, to leave out, as name,history.")],
-        None,
-    ),
-    "split": (Annotated[str | None, _data("For pairs from the hub: the split.")], None),
-    "config": (Annotated[str | None, _data("For pairs from the hub: the configuration.")], None),
-    "size": (Annotated[int | None, _data("For rm-bench-synthetic: number of items. Default: 2000.")], None),
-    "languages": (
-        Annotated[
-            str | None, _data("For rm-bench-synthetic (as in en,zh) and m-reward-bench (as in deu_Latn,fra_Latn).")
-        ],
-        None,
-    ),
     "set": (
         Annotated[
             list[str] | None,
-            _data("NAME=VALUE, an option that the benchmark defines, as size=400. Repeatable.", "--set"),
+            _data("NAME=VALUE for an option of a custom benchmark, as level=3. Repeatable.", "--set"),
         ],
         None,
     ),
     "subset": (Annotated[list[str] | None, _which("Subset or section. Repeatable.")], None),
     "n_items": (Annotated[int | None, _which("Number of items to draw at random.", minimum=1)], None),
-    "seed": (Annotated[int, _which("Seed of the draw, and of rm-bench-synthetic.", minimum=0)], 0),
+    "seed": (Annotated[int, _which("Seed of the draw, and of generated benchmarks.", minimum=0)], 0),
     "limit": (Annotated[int | None, _which("Number of items to take from the start.", minimum=1)], None),
 }
-_SHORTER = ("columns", "roles", "ignore_keys", "split", "config", "size", "languages")
-"""Options of benchmarks that come with the package, which have flags beside --set."""
-
 # What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
 _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "dtype": (
@@ -268,7 +245,7 @@ def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def takes_item_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command what says which items are wanted; it reaches it as `wanted: Wanted`."""
+    """Gives a command the options that select items; they reach it together, as `wanted: Wanted`."""
     return _takes(function, "wanted", _ITEM_OPTIONS, Wanted)
 
 
@@ -287,7 +264,7 @@ def _takes(
     table: dict[str, tuple[Any, Any]],
     build: Callable[[dict[str, Any]], Any],
 ) -> Callable[..., None]:
-    """Puts a table's options in the place of the parameter `name`, which gets what is built of them."""
+    """Puts the options of a table in place of the parameter `name`, whose value is built from theirs."""
 
     @functools.wraps(function)
     def command(**given: Any) -> None:
@@ -325,8 +302,8 @@ class Wanted:
         from rmeval.benchmarks.suites import expand
 
         entries = {entry.name: entry for entry in expand(names)}
-        told = places(data, list(entries))
         found = [find_benchmark(name) for name in entries]
+        told = places(data, {one.name: not one.generated for one in found})
         given = self._own_options()
         if unknown := [option for option in given if not any(option in one.takes for one in found)]:
             raise RmevalError(_nobody_takes(unknown[0], found))
@@ -341,8 +318,8 @@ class Wanted:
         ]
 
     def _own_options(self) -> dict[str, Any]:
-        """Options of the benchmarks' own by name, as text where they are not read yet."""
-        found = {name: self._given[name] for name in _SHORTER if self._given[name] is not None}
+        """The options that benchmarks define, by name, as text."""
+        found: dict[str, Any] = {}
         for name, text in key_values(self._given["set"] or (), "--set").items():
             if (plain := name.replace("-", "_")) in found:
                 raise RmevalError(f"--set repeats {plain}: give each option once")

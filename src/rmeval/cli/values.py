@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
         if not equals or not key:
             raise RmevalError(f"{option} takes NAME=VALUE, not {pair!r}")
         if key.strip() in found:
-            raise RmevalError(f"{option} repeats {key.strip()}: give each key once")
+            raise RmevalError(f"{option} repeats {key.strip()}: give each name once")
         found[key.strip()] = value.strip()
     return found
 
@@ -69,7 +69,7 @@ def value_of(option: Option | None, value: Any) -> Any:
         return int(value)
     if option.kind == "words":
         return words(value, flag)
-    return pairs_of(value, flag) if option.kind == "pairs" else value
+    return pairs_of(value, flag) if option.kind == "mapping" else value
 
 
 _NUMBER = re.compile(r"[+-]?\d{1,18}")
@@ -108,10 +108,14 @@ def words(text: str | None, option: str) -> list[str] | None:
     return found
 
 
-def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, str | None]:
+def places(data: Sequence[str] | None, benchmarks: Mapping[str, bool]) -> dict[str, str | None]:
     """Where each benchmark's data are: `NAME=PLACE` goes to the named one, a bare place to all others.
 
-    Of a bare folder that has folders named after benchmarks, each of several benchmarks gets its own.
+    If a bare folder has folders named after benchmarks, each of several benchmarks gets its own.
+
+    Args:
+        data: Values of `--data`.
+        benchmarks: The benchmarks' names, and whether each reads data.
 
     Raises:
         RmevalError: If there are two bare places, or one of a benchmark that is not among them.
@@ -134,11 +138,11 @@ def places(data: Sequence[str] | None, benchmarks: Sequence[str]) -> dict[str, s
         raise RmevalError(f"--data is given {len(bare)} times: name the benchmark of each, as in rm-bench={bare[0]}")
     rest = bare[0] if bare else None
     if len(benchmarks) == 1:
-        return {benchmarks[0]: named.get(benchmarks[0], rest)}
-    # Among several benchmarks, a generated one takes no data.
+        return {name: named.get(name, rest) for name in benchmarks}
+    # A bare place is for those of several benchmarks that read data.
     return {
-        name: named[name] if name in named else None if name == "rm-bench-synthetic" else _own_folder(rest, name)
-        for name in benchmarks
+        name: named[name] if name in named else _own_folder(rest, name) if reads else None
+        for name, reads in benchmarks.items()
     }
 
 

@@ -200,7 +200,7 @@ class _Found:
             for place, key in zip(_places(self.protocol, item), keys, strict=True):
                 if (said := own.get(place)) is not None:
                     observations[key] = _observation(key, said)
-        return Imported(name, observations)
+        return Imported(name, self.protocol.name, observations)
 
 
 def _places(protocol: ProtocolLike, item: Item) -> list[Any]:

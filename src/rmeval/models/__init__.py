@@ -21,7 +21,6 @@ __all__ = [
     "RewardModel",
     "load_model",
     "model_names",
-    "protocol_of",
 ]
 
 logger = logging.getLogger(__name__)
@@ -116,10 +115,12 @@ class RewardModel(Protocol):
     Attributes:
         name: Short name, for tables and folders.
         kind: `classifier`, `implicit`, `comparator`, `baseline`, `plugin`, `imported`, `testing`.
+        protocol: Name of the protocol whose requests it takes: `pointwise@1` for a score of each response.
     """
 
     name: str
     kind: str
+    protocol: str
 
     def identity(self) -> dict[str, Any]:
         """All that its scores depend on, as JSON; found without loading weights."""
@@ -140,11 +141,6 @@ class RewardModel(Protocol):
         ...
 
 
-def protocol_of(model: RewardModel) -> str:
-    """Name of a model's protocol: its attribute `protocol`, else one response per request."""
-    return str(getattr(model, "protocol", "pointwise@1"))
-
-
 def pairwise_protocol(against: str) -> str:
     """Name of the protocol that compares `all` answers of a comparison, or the `chosen` with each.
 
@@ -161,7 +157,7 @@ def pairwise_protocol(against: str) -> str:
 
 def refuse_comparators(model: RewardModel) -> None:
     """Raises a ModelError for a model that compares answers, where a score of each is wanted."""
-    if (protocol := protocol_of(model)) != "pointwise@1":
+    if (protocol := model.protocol) != "pointwise@1":
         what = "compares two answers and scores none" if protocol.startswith("pairwise") else f"answers by {protocol}"
         raise ModelError(f"{model.name} {what}: use it with rmeval run on a benchmark")
 

@@ -25,6 +25,7 @@ class Baseline:
     """
 
     kind = "baseline"
+    protocol = pointwise.POINTWISE.name
 
     def __init__(self, name: str) -> None:
         if name not in BASELINES:

@@ -34,6 +34,7 @@ class Classifier:
     """
 
     kind = "classifier"
+    protocol = pointwise.POINTWISE.name
 
     def __init__(self, spec: str, options: ModelOptions, name: str | None = None) -> None:
         """Finds checkpoint, tokenizer and template; weights are loaded by the first `observe`.

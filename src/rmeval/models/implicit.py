@@ -77,6 +77,7 @@ class Implicit:
     """
 
     kind = "implicit"
+    protocol = pointwise.POINTWISE.name
 
     def __init__(self, spec: str, options: ModelOptions, name: str | None = None) -> None:
         """Finds checkpoints, tokenizer and template; weights are loaded by the first `observe`.

@@ -18,8 +18,9 @@ class Imported:
 
     kind = "imported"
 
-    def __init__(self, name: str, answers: Mapping[str, Observation]) -> None:
+    def __init__(self, name: str, protocol: str, answers: Mapping[str, Observation]) -> None:
         self.name = name
+        self.protocol = protocol
         self._answers = answers
 
     def identity(self) -> dict[str, Any]:

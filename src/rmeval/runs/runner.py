@@ -24,7 +24,7 @@ from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.data.tables import Codes
 from rmeval.errors import DamagedError, RunError, explain_os_error
-from rmeval.models import RewardModel, protocol_of
+from rmeval.models import RewardModel
 from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import Pointwise
 from rmeval.redaction import redacted
@@ -73,7 +73,7 @@ def run(
     Raises:
         RmevalError: If something has to be changed first. What was scored is kept.
     """
-    found = load_protocol(protocol_of(model))
+    found = load_protocol(model.protocol)
     if not found.protocol.gives_scores:
         planned = planned.for_comparing()
     with RunWriter(model, planned, found, model.identity(), out, store_text, break_lock) as writer:
