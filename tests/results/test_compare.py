@@ -289,6 +289,11 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], variant="dpo/sum")
     with pytest.raises(KeyError, match="x or y is not among the models"):
         rmeval.compare([runs])[0].difference("x", "y")
+    with pytest.raises(rmeval.RmevalError, match=r"^no 'x' on 'all': choose from .*hard chat"):
+        rmeval.compare(runs)[0].difference("baseline:random", "baseline:longest", "x")
+    with pytest.raises(RunError, match=r"there are no runs in .*nowhere: give folders"):
+        (tmp_path / "nowhere").mkdir()
+        rmeval.compare(str(tmp_path / "nowhere"))
     other = rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 30), out=tmp_path / "runs")
     (found,) = rmeval.compare([runs, other.path])
     assert found.notes == ("pairs is excluded, because there is only one run of it",)

@@ -11,7 +11,7 @@ import numpy as np
 
 from rmeval.benchmarks import Benchmark, Card
 from rmeval.data.tables import EvidenceTable
-from rmeval.errors import RunError
+from rmeval.errors import RunError, UnknownNameError
 from rmeval.messages import count_of
 from rmeval.metrics.composition import Composition, Measure, Shares, composition_of, headline
 from rmeval.metrics.outcomes import SCORE_RULES
@@ -98,15 +98,18 @@ class ModelComparison:
         """Return the difference of two models in a number, by default the headline.
 
         Raises:
-            KeyError: If there is no such number or model.
+            UnknownNameError: If there is no such number or model.
         """
         measure = self.headline if metric is None else (metric, scope)
+        if measure not in self.differences:
+            there = ", ".join(map(" ".join, self.differences))
+            raise UnknownNameError(f"no {metric!r} on {scope!r}: choose from {there}")
         for one in self.differences[measure]:
             if (one.first, one.second) == (first, second):
                 return one
             if (one.first, one.second) == (second, first):
                 return _turned(one)
-        raise KeyError(
+        raise UnknownNameError(
             f"{first} or {second} is not among the models: choose from "
             f"{', '.join(entry.name for entry in self.entries)}"
         )
@@ -150,7 +153,7 @@ class ModelComparison:
 
 
 def compare_runs(
-    paths: Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path],
     *,
     rule: str | None = None,
     variant: str | None = None,
@@ -163,7 +166,7 @@ def compare_runs(
     """Compare models that were run on the same benchmark.
 
     Args:
-        paths: Run folders, or folders with runs in them; runs of several benchmarks make several comparisons.
+        paths: A folder with runs in it, or several; or run folders. Each benchmark has its own comparison.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
         variant: Which of a model's scores to take, where it gives several; its first if None.
         metric: The number to rank models by, such as `hard`; the benchmark's own if None.
@@ -180,7 +183,7 @@ def compare_runs(
         raise RunError(f"`scope` {scope} needs `metric`: give both, such as `metric` average")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
         raise RunError(f"{unknown[0]!r} is not an ensemble: choose one of {', '.join(RULES)}")
-    by_benchmark = _by_benchmark(paths)
+    by_benchmark = _by_benchmark([paths] if isinstance(paths, str | Path) else paths)
     several = {name: own for name, own in by_benchmark.items() if len(own) > 1}
     if not several:
         count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of as many benchmarks"
