@@ -281,6 +281,8 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], rule="x")
     with pytest.raises(RunError, match="'best' is not an ensemble: choose one of mean"):
         rmeval.compare([runs], ensembles=["best"])
+    with pytest.raises(RunError, match=r"`ensembles` must be a list of names, such as \['mean'\]"):
+        rmeval.compare([runs], ensembles="mean")
     with pytest.raises(RunError, match=r"has no hard on moon: choose `metric` and `scope` among .*hard chat"):
         rmeval.compare([runs], metric="hard", scope="moon")
     with pytest.raises(RunError, match="`scope` chat needs `metric`"):

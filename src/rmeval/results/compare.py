@@ -181,6 +181,8 @@ def compare_runs(
     check_rule(rule)
     if metric is None and scope != "all":
         raise RunError(f"`scope` {scope} needs `metric`: give both, such as `metric` average")
+    if isinstance(ensembles, str):
+        raise RunError(f"`ensembles` must be a list of names, such as [{ensembles!r}], not {ensembles!r}")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
         raise RunError(f"{unknown[0]!r} is not an ensemble: choose one of {', '.join(RULES)}")
     by_benchmark = _by_benchmark([paths] if isinstance(paths, str | Path) else paths)
