@@ -160,7 +160,7 @@ class Pairs(Benchmark):
         )
 
     def _optional(self, row: Row, name: str) -> Any:
-        """The value of an optional column, which is required if --columns names it."""
+        """The value of an optional column, which is required if `columns` names it."""
         column = self.columns[name]
         return row.fields.get(column) if column == name else row.get(column)
 

@@ -62,7 +62,8 @@ class RewardBench(TableBenchmark):
         subset = row.text("subset")
         if subset not in EXAMPLE_COUNTS:
             raise DataError(
-                f"{row.where}: {quoted(subset)} is not a subset of RewardBench: use -b pairs for other preference data"
+                f"{row.where}: {quoted(subset)} is not a subset of RewardBench: use `benchmark` pairs for other "
+                "preference data"
             )
         prompt, number = row.text("prompt"), row.name("id")
         better = Response(row.text("chosen"), 1.0, source=row.optional_text("chosen_model"))

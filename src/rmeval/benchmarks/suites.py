@@ -87,7 +87,7 @@ def _entry(path: Path, number: int, given: object) -> Entry:
 def _wrong(name: str, data: object, options: Mapping[str, Any]) -> str | None:
     """What is wrong with an entry, and what to do about it."""
     if name in SUITES or name.endswith(_ENDINGS):
-        return f"{name} is a suite: name its benchmarks, or give it beside this one with -b"
+        return f"{name} is a suite: name its benchmarks, or give it beside this one with `benchmark`"
     if data is not None and (not isinstance(data, str) or not data):
         return f"data of {name} must be a path or a hub id, not {quoted(data)}"
     return f"{name} has no option 'name': leave it out" if "name" in options else None

@@ -149,4 +149,4 @@ def _show_subsets(files: Sequence[Path], as_json: bool, form: o.Format, out: Pat
         return
     echo_json([number.to_dict() for number in found.numbers], indent=1)
     for note in found.notes:
-        echo(f"note: {note}", err=True)
+        echo(f"note: {with_options(note)}", err=True)

@@ -67,8 +67,12 @@ def write_views(views: Sequence[View], form: Format = Format.table, out: Path | 
 
 
 def _with_options(view: View) -> View:
-    tables = (replace(table, title=with_options(table.title)) for table in view.tables)
-    return replace(view, tables=tuple(tables), notes=tuple(map(with_options, view.notes)))
+    tables = (
+        replace(table, title=with_options(table.title), notes=tuple(map(with_options, table.notes)))
+        for table in view.tables
+    )
+    about, notes = (tuple(map(with_options, texts)) for texts in (view.about, view.notes))
+    return replace(view, tables=tuple(tables), about=about, notes=notes)
 
 
 def _text(views: Sequence[View], form: Format) -> str:

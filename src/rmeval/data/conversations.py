@@ -213,7 +213,7 @@ class MessageReader:
         Args:
             roles: The data's role names, mapped to those of chat templates.
             ignored: Keys to exclude.
-            hint: Whether errors may suggest the options --roles and --ignore-keys.
+            hint: Whether errors may suggest the options `roles` and `ignore_keys`.
         """
         self._roles = dict(roles)
         self.ignored = frozenset(ignored)

@@ -72,7 +72,7 @@ class Row:
         if list_in_text(text, self.place(column)) is not None:
             raise DataError(
                 f"{self.place(column)} is a list of messages written as JSON instead of the text of one message: give "
-                "that text, or use -b pairs, which reads messages"
+                "that text, or use `benchmark` pairs, which reads messages"
             )
 
     def optional_text(self, column: str) -> str | None:

@@ -155,10 +155,10 @@ def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
     """The items in a file of scores, read by the benchmark from rows in its own columns."""
     states = file.form.states.get(benchmark.card.id)
     if states is None or not isinstance(benchmark, TableBenchmark):
-        known = " or ".join(f"-b {name}" for name in file.form.states)
+        known = " or ".join(file.form.states)
         raise DataError(
             f"`items_from_scores`: {file.form.name} do not contain the items of {benchmark.card.id}: "
-            + (f"give {known}, or `data`" if known else "give `data`")
+            + (f"give `benchmark` {known}, or `data`" if known else "give `data`")
         )
     return [item for row in benchmark.gathered(states(file.rows, file.path)) for item in benchmark.items(row)]
 
@@ -166,7 +166,7 @@ def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
 def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: bool) -> tuple[_File, Plan]:
     """Read the file of scores and the selected items, which come from the benchmark or from the file.
 
-    If the benchmark has no data but the file contains its items, the error suggests `--items-from-scores`.
+    If the benchmark has no data but the file contains its items, the error suggests `items_from_scores`.
     """
     if stated:
         file = _File.of(scores)
@@ -299,9 +299,11 @@ def _add(known: dict[Any, Any], place: Any, said: Score | Verdict, where: str) -
 
 def _nothing(file: _File) -> str:
     """The error for a file without a value for any item."""
-    first = f"no row of {file.path} belongs to an item of the benchmark: check -b and `data`"
-    known = " or ".join(f"-b {name}" for name in file.form.states)
-    return first + (f", or give {known} with `items_from_scores` to take the items from the file" if known else "")
+    first = f"no row of {file.path} belongs to an item of the benchmark: check `benchmark` and `data`"
+    known = " or ".join(file.form.states)
+    return first + (
+        f", or give `benchmark` {known} with `items_from_scores` to take the items from the file" if known else ""
+    )
 
 
 def _covered(planned: Plan, benchmark: Benchmark, found: _Found) -> Plan:

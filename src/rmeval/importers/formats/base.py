@@ -240,12 +240,22 @@ def pair_verdict(
     return Verdict(item.id, (other, one), order, 1 - prefers, None if first is None else 1 - first, status)
 
 
-def result_verdict(row: Row, item: Item, order: int, right: float, right_first: bool | None) -> Verdict:
-    """Make a verdict from its correctness, on an item of two responses."""
+def winner_of_pair(row: Row, item: Item) -> int:
+    """The position of the better of an item's two responses.
+
+    Raises:
+        DataError: If it has another number of responses, or no winner.
+    """
     winner = winner_of(item)
     if winner is None or len(item.responses) != 2:
         raise DataError(
-            f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check -b "
-            "and `data`"
+            f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check "
+            "`benchmark` and `data`"
         )
+    return winner
+
+
+def result_verdict(row: Row, item: Item, order: int, right: float, right_first: bool | None) -> Verdict:
+    """Make a verdict from its correctness, on an item of two responses."""
+    winner = winner_of_pair(row, item)
     return pair_verdict(item, winner, 1 - winner, order, right, right_first)

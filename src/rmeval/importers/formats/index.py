@@ -60,7 +60,7 @@ class ItemIndex:
         if named is not None:
             raise DataError(
                 f"{row.where}: its texts differ from those of item {named.id}, which has its id, and no other item has "
-                "them: check that -b and `data` match the scores"
+                "them: check that `benchmark` and `data` match the scores"
             )
         if not row.fields.keys() & {"id", "item_id", "chosen", "text_chosen", "text"}:
             raise DataError(f"{row.where}: the row has neither an 'id' nor texts that identify an item: add an 'id'")

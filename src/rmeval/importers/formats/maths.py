@@ -75,7 +75,7 @@ _PERSON = "human_to_GPT-4"
 def _other_solutions(row: Row, item: Item, writers: Sequence[str]) -> DataError:
     """The error for solutions that differ from those of the item with their problem."""
     if len(item.responses) != len(writers):
-        hint = ": for RewardBench's math-prm give -b reward-bench" if len(writers) == 2 else ""
+        hint = ": for RewardBench's math-prm give `benchmark` reward-bench" if len(writers) == 2 else ""
         return DataError(
             f"{row.where}: the row has {count_of(len(writers), 'solution')}, but item {item.id} with the same problem "
             "has "

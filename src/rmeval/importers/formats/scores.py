@@ -93,7 +93,8 @@ def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
     if (len(chosen), len(rejected)) != (len(right), len(item.responses) - len(right)):
         raise DataError(
             f"{row.where}: the row has {len(chosen)} chosen and {len(rejected)} rejected scores, but item {item.id} "
-            f"has {len(right)} chosen and {len(item.responses) - len(right)} rejected responses: check -b and `data`"
+            f"has {len(right)} chosen and {len(item.responses) - len(right)} rejected responses: check "
+            "`benchmark` and `data`"
         )
     wrong = [place for place in range(len(item.responses)) if place not in right]
     _check_result(row, chosen, rejected, reading)
@@ -169,7 +170,7 @@ def _reward_bench_2_item(row: Row, reading: Reading) -> Item | None:
     if False in known and "text" not in row.fields:
         raise DataError(
             f"{row.where}: its texts differ from those of item {name}, which has its id, and no other item has them: "
-            "check that -b and `data` match the scores"
+            "check that `benchmark` and `data` match the scores"
         )
     if near and several:
         reading.remark(
@@ -200,13 +201,13 @@ def _reward_bench_2(row: Row, reading: Reading) -> Iterator[Score]:
     if row.fields.get("num_correct", right) != right:
         raise DataError(
             f"{row.where}: 'num_correct' is {shortened(row.fields['num_correct'])}, but item {item.id} has "
-            f"{count_of(right, 'right response')}: check that -b and `data` match the scores"
+            f"{count_of(right, 'right response')}: check that `benchmark` and `data` match the scores"
         )
     scores = _samples(row, reading) if "full_scores" in row.fields else [(s, False) for s in numbers(row, "scores")]
     if len(scores) != len(item.responses):
         raise DataError(
             f"{row.where}: the row has {count_of(len(scores), 'score')}, but item {item.id} has {len(item.responses)} "
-            "responses: check that -b and `data` match the scores"
+            "responses: check that `benchmark` and `data` match the scores"
         )
     for place, (score, refused) in enumerate(scores):
         yield Score(item.id, place, score, "refused" if refused else "error")

@@ -21,7 +21,7 @@ from rmeval.importers.formats.base import (
     number,
     pair_verdict,
     result_verdict,
-    winner_of,
+    winner_of_pair,
 )
 from rmeval.importers.formats.index import plain, question_of
 from rmeval.importers.formats.scores import OTHER_TEXTS, reward_bench_states, rmb_item
@@ -106,20 +106,15 @@ def _model_scores(row: Row, order: int) -> list[float] | None:
 
 def _check_pair(row: Row, item: Item, reading: Reading) -> None:
     """Raise an error for texts that differ from the item's; note a different label."""
-    winner = winner_of(item)
-    if len(item.responses) != 2 or winner is None:
-        raise DataError(
-            f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check -b "
-            "and `data`"
-        )
+    winner = winner_of_pair(row, item)
     columns = ("question", "response_A", "response_B")
     texts = (question_of(item), *(response.text for response in item.responses))
     for column, text in zip(columns, texts, strict=True):
         own = row.fields.get(column)
         if own is not None and (not isinstance(own, str) or own.strip() != text.strip()):
             raise DataError(
-                f"{row.where}: its {column} differs from that of item {item.id}, which has its pair_id: check that -b "
-                "and `data` match the verdicts"
+                f"{row.where}: its {column} differs from that of item {item.id}, which has its pair_id: check that "
+                "`benchmark` and `data` match the verdicts"
             )
     if row.fields.get("label") not in (None, ("A>B", "B>A")[winner]):
         reading.remark(OTHER_LABEL)
@@ -273,8 +268,8 @@ def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
     wrong = [k for k, response in enumerate(item.responses) if k and response.text.strip() == rejected]
     if item.responses[0].text.strip() != chosen or not wrong:
         raise DataError(
-            f"{row.where}: its texts are not responses of item {item.id}, which has its uid and category: check -b and "
-            "`data`"
+            f"{row.where}: its texts are not responses of item {item.id}, which has its uid and category: check "
+            "`benchmark` and `data`"
         )
     # A list may contain a text twice: each row with it belongs to another response.
     place = next((k for k in wrong if not reading.again(f"{item.id} {k}")), wrong[0])
