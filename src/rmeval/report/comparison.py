@@ -1,4 +1,4 @@
-"""The view of a comparison of models, for `rmeval compare`."""
+"""View of a comparison of models, for `rmeval compare`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rmeval.results.compare import ModelComparison
 __all__ = ["comparison_view"]
 
 _BESIDE = 6
-"""Number of models that fit next to each other."""
+"""Maximum number of models that fit next to each other."""
 _PAIRS = 15
-"""Above so many pairs of models only neighbours in rank are shown."""
+"""Number of pairs of models above which only models with adjacent ranks are compared."""
 
 
 def comparison_view(found: ModelComparison) -> View:
-    """Ranks, differences by pair, and each number of each model."""
+    """Return the view of a comparison: ranks, differences by pair, and each number of each model."""
     about = [
         f"{len(found.entries)} models on {count_of(found.n_items, 'item')} of {count_of(found.n_clusters, 'problem')}; "
         f"ties and failures: {found.rule}"
@@ -59,7 +59,7 @@ def _ranking(found: ModelComparison) -> Table:
         Row(f"null baseline {name}", (Number(records[0].null[name]), None, None), faint=True)
         for name in shown_nulls(records)
     ]
-    gap = "; a gap is best at 0; ranks start at the largest" if found.headline[0] == GAP else ""
+    gap = "; a gap of 0 is best; ranks start at the largest" if found.headline[0] == GAP else ""
     note = f"models that share a letter do not differ significantly{gap}"
     return Table("ranking", ("", _named(found.headline), "rank", "group"), tuple(rows), notes=(note,))
 
@@ -82,10 +82,10 @@ def _differences(found: ModelComparison) -> Table:
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
     both = f"; both at the level of each of {total} corrected tests" if total > 1 else ""
     how = (
-        f"p: cluster sign-flip test{corrected}; discordant: comparisons that go better for the first model, and for "
-        "the second; MDE (80% power): the smallest true difference, in points, that a test on as many problems detects "
-        "with a power of 80%; needs: the number of problems on which such a test detects the observed difference with "
-        f"that power{both}"
+        f"p: cluster sign-flip test{corrected}; discordant: comparisons with a larger credit for the first model, and "
+        "for the second; MDE (80% power): the smallest true difference, in points, that a test on this number of "
+        "problems detects with a power of 80%; needs: the number of problems with which such a test detects the "
+        f"observed difference with that power{both}"
     )
     columns = ("", "difference", "p", "discordant", "MDE (80% power)", "needs")
     title = f"differences in {_named(found.headline)}, in points"
@@ -102,7 +102,7 @@ def _difference(one: Difference) -> Iterator[Cell]:
 
 
 def _numbers(found: ModelComparison) -> Iterator[Table]:
-    """Every other number of every model, with letters."""
+    """Yield the table of every other number of every model, with letters."""
     measures = [measure for measure in found.differences if measure != found.headline]
     if not measures or len(found.entries) > _BESIDE:
         return

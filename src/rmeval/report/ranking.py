@@ -1,4 +1,4 @@
-"""The view of several runs: one table per benchmark, best first."""
+"""View of several runs: one table per benchmark, the best run first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["brief_view", "combined_views", "runs_views"]
 
 
 def brief_view(result: Result) -> View:
-    """A run and its headline, without tables."""
+    """Return a view of a run with its headline, without tables."""
     manifest = result.manifest
     record = headline_of(result.records)
     unfinished = "" if manifest["status"] == "complete" else ", unfinished"
@@ -65,7 +65,7 @@ def combined_views(results: Sequence[Result], brief: bool = False) -> list[View]
 
 
 def runs_views(results: Sequence[Result]) -> list[View]:
-    """A table for the runs of each benchmark on the same data, best first."""
+    """Return one view for the runs on each benchmark and data, the best run first."""
     groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         contents = str(result.manifest["identity"].get("contents", ""))
@@ -75,7 +75,7 @@ def runs_views(results: Sequence[Result]) -> list[View]:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A line of the table: a run and one of its scores."""
+    """A row of the table: a run and one of its scores."""
 
     name: str
     variant: str
@@ -84,7 +84,7 @@ class _Entry:
 
     @property
     def number(self) -> str:
-        """What the headline measures."""
+        """Name of the headline number."""
         if self.record is None:
             return ""
         metric, scope = self.record.metric, self.record.scope
@@ -99,7 +99,7 @@ def _runs_view(results: Sequence[Result]) -> View:
         for variant, record in _headlines(result)
     ]
     numbers = sorted({entry.number for entry in entries if entry.record is not None})
-    # What measures something else is not ranked among the others.
+    # Only equal numbers are ranked against each other.
     entries.sort(key=lambda entry: (entry.record is None, entry.number, -_value(entry)))
     return View(
         results[0].manifest["benchmark"]["id"],
@@ -112,7 +112,7 @@ def _runs_view(results: Sequence[Result]) -> View:
 
 
 def _table(entries: Sequence[_Entry], numbers: Sequence[str]) -> Table:
-    """One number heads its column; several have a column for their names."""
+    """Return the table: a single number is the name of its column; several numbers have a column for their names."""
     counts = count_columns(entry.record for entry in entries if entry.record is not None)
     if len(numbers) == 1:
         columns = ("model", "variant", numbers[0], *counts, "number", *_STATE)
@@ -136,7 +136,7 @@ def _choice(result: Result) -> str:
 
 
 def _headlines(result: Result) -> Iterator[tuple[str, Record | None]]:
-    """Each of a run's scores with the number that stands for it."""
+    """Yield each of a run's scores with its headline."""
     variants = list(dict.fromkeys(record.variant for record in result.records))
     for variant in variants:
         yield variant, headline_of([record for record in result.records if record.variant == variant])
@@ -162,7 +162,7 @@ def _state(entry: _Entry) -> tuple[str, ...]:
 
 
 def _notes(entries: Sequence[_Entry]) -> Iterator[str]:
-    """Notes that all runs share, and notes on single runs."""
+    """Yield notes that all runs share, and notes on single runs."""
     told = [entry.result.notes for entry in entries if entry.record is not None]
     yield from (note for note in (told[0] if told else ()) if all(note in notes for notes in told))
     different = ""
@@ -176,4 +176,4 @@ def _notes(entries: Sequence[_Entry]) -> Iterator[str]:
         if entry.record is None:
             yield f"{entry.name} has no numbers"
     for name in dict.fromkeys(entry.name for entry in entries if entry.result.manifest["status"] != "complete"):
-        yield f"{name} is unfinished: give the command that started it again to continue"
+        yield f"{name} is unfinished: run its command again to continue"

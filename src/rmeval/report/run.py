@@ -1,4 +1,4 @@
-"""The view of a run, for `rmeval show`."""
+"""View of a run, for `rmeval show`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 Records = Mapping[Measure, Record]
 
-_NULL_NOTE = "ties count one half (random gets 50.0 where it is not shown)"
+_NULL_NOTE = "ties count one half (random gets 50.0 if it is not shown)"
 _LONG = 24
 """Maximum number of rows; longer tables show only the averages."""
 _SUMS = ("average", "section", "overall")
@@ -37,7 +37,7 @@ _LESS = ("brier", "loss")
 
 
 def run_view(result: Result) -> View:
-    """Returns the view of a run, from its title to its folder."""
+    """Return the view of a run."""
     variants = list(dict.fromkeys(record.variant for record in result.records))
     main = [record for record in result.records if record.variant in variants[:1]]
     manifest = result.manifest
@@ -58,14 +58,14 @@ def run_view(result: Result) -> View:
             about(result.records, manifest["selection"]),
             *([f"score: {variants[0]}"] if len(variants) > 1 else []),
         ),
-        status="" if manifest["status"] == "complete" else "unfinished: give the same command again to continue",
+        status="" if manifest["status"] == "complete" else "unfinished: run the same command again to continue",
         notes=result.notes,
         source=result.path,
     )
 
 
 def headline_of(records: Sequence[Record]) -> Record | None:
-    """The number that sums a run up, if there is one; of its first score."""
+    """Return the headline record of a run, of its first score; None without records."""
     found: dict[Measure, Record] = {}
     for record in records:
         found.setdefault((record.metric, record.scope), record)
@@ -73,7 +73,7 @@ def headline_of(records: Sequence[Record]) -> Record | None:
 
 
 def data_text(manifest: Mapping[str, Any]) -> str:
-    """What was read or generated."""
+    """Describe the data that were read or generated."""
     made = manifest["benchmark"]
     options = (
         f"{name} {','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
@@ -84,8 +84,8 @@ def data_text(manifest: Mapping[str, Any]) -> str:
 
 
 def about(records: Sequence[Record], selection: Mapping[str, Any]) -> str:
-    """Unit, intervals, score rule and selection."""
-    # The records say more of each method, in brackets.
+    """Describe unit, intervals, score rule and selection."""
+    # The records have details of each method in brackets.
     intervals = " and ".join(sorted({record.ci_method.partition("(")[0] for record in records if record.ci_method}))
     rule = records[0].rule if records else ""
     chosen = selection_text(selection)
@@ -105,7 +105,7 @@ def selection_text(selection: Mapping[str, Any]) -> str:
 
 
 def number_of(record: Record, side: int = 0) -> Number:
-    """A record's value with its interval."""
+    """Return a record's value with its interval."""
     return Number(record.value, record.ci, side=side)
 
 
@@ -139,7 +139,7 @@ def _scope_row(scope: str, *cells: Cell, strong: bool | None = None) -> Row:
 
 
 def _is_half(scope: str) -> bool:
-    """Whether a domain is one of the two halves of safety."""
+    """Return whether a domain is one of the two halves of safety."""
     return scope.startswith("safety-")
 
 
@@ -149,7 +149,7 @@ def _levels(records: Records, scope: str, null: str) -> Joined:
 
 
 def _matrix(records: Records, scope: str) -> Table:
-    """A domain's matrix; cells that count towards Easy and those that count towards Hard have two colours."""
+    """Return a domain's matrix, in which the cells of Easy and those of Hard have different colours."""
     title = "all domains (macro average)" if scope == "all" else scope
     rows = (
         Row(
@@ -173,7 +173,7 @@ def _matrix(records: Records, scope: str) -> Table:
 
 
 def _sound(records: Sequence[Record]) -> Iterator[Table]:
-    """The averages on the items without a known erratum."""
+    """Yield the table of averages on the items without a known erratum."""
     shown = [record for record in records if record.metric == WITHOUT_ERRATA]
     shown = [record for record in shown if record.scope.partition(" ")[0] in _SUMS] or shown
     if not shown:
@@ -188,7 +188,7 @@ def _sound(records: Sequence[Record]) -> Iterator[Table]:
 
 
 def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Table:
-    """The main numbers by each of a model's scores, side by side."""
+    """Return the table of the main numbers with a column for each of a model's scores."""
     found = {(record.variant, record.metric, record.scope): record for record in records}
     matrix = _has_matrix(records)
     left = (WITHOUT_ERRATA, "cell")
@@ -203,7 +203,7 @@ def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Table:
     rows = []
     for metric, scope in measures:
         shown = LEVELS[:3] if matrix else (metric,)
-        # Some numbers are missing of some scores.
+        # Some scores lack some numbers.
         own = [[found.get((variant, level, scope)) for level in shown] for variant in variants]
         cells = (
             tuple(Number(float("nan") if record is None else record.value) for record in records) for records in own
@@ -215,7 +215,7 @@ def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Table:
 
 
 def _has_matrix(records: Iterable[Record]) -> bool:
-    """Whether they are of a benchmark with answers in three styles."""
+    """Return whether the records belong to a benchmark with responses in three styles."""
     return any(record.metric == LEVELS[0] for record in records)
 
 
@@ -243,7 +243,7 @@ def _accuracies(records: Sequence[Record]) -> Table:
 
 
 def measure_name(measure: Measure) -> str:
-    """A number's name in a table: its scope, and its metric unless that is accuracy."""
+    """Return a number's name in a table: its scope, and its metric unless that is accuracy."""
     metric, scope = measure
     if metric in ("accuracy", "section", "language", "category"):
         return scope
@@ -253,10 +253,10 @@ def measure_name(measure: Measure) -> str:
 
 
 def shown_nulls(records: Iterable[Record]) -> list[str]:
-    """The null baselines to show; `random` only where it is not one half everywhere."""
+    """Return the null baselines to show; `random` only if not all its values are one half."""
     found = list(records)
     names = dict.fromkeys(name for record in found for name in record.null)
-    # Sums of many shares are not one half to the last digit.
+    # Sums of many shares need not be exactly one half.
     even = all(abs(record.null.get("random", 0.5) - 0.5) < 1e-9 for record in found if record.metric != GAP)
     return [name for name in names if name != "random" or not even]
 
