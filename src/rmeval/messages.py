@@ -12,6 +12,11 @@ def count_of(number: int, what: str) -> str:
     return f"{number:d} {what}{'' if number == 1 else 's'}"
 
 
+def counted(number: int, what: str) -> str:
+    """A count with its noun and `is` or `are`: `1 item is`, `2 items are`."""
+    return f"{count_of(number, what)} {'is' if number == 1 else 'are'}"
+
+
 def visible(text: str, lines: bool = False) -> str:
     r"""Escape the characters of external text that would control the terminal.
 

@@ -22,6 +22,7 @@ from rmeval.engines import (
 )
 from rmeval.errors import ModelError
 from rmeval.extras import need_extra
+from rmeval.messages import counted
 from rmeval.models import ModelOptions
 from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.types import FloatArray, Observation, Request
@@ -204,7 +205,7 @@ class Preparation:
         if over and self._policy == "error":
             longest, item = max(over)
             raise ModelError(
-                f"{len(over)} conversations are longer than the {self.limit} tokens that "
+                f"{counted(len(over), 'conversation')} longer than the {self.limit} tokens that "
                 f"{self._name} takes (the longest, of item {item}, has {longest}): "
                 "choose `on_overlength` skip or truncate-left"
             )

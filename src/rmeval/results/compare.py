@@ -196,7 +196,7 @@ def compare_runs(
     by_benchmark = runs.folders
     several = {name: own for name, own in by_benchmark.items() if len(own) > 1}
     if not several:
-        count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of as many benchmarks"
+        count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of {len(by_benchmark)} benchmarks"
         raise RunError(f"there is nothing to compare: give two runs or more of one benchmark, not {count}")
     alone = [f"{name} is excluded, because there is only one run of it" for name in by_benchmark if name not in several]
     settings = _Settings(rule, variant, metric, scope, tuple(dict.fromkeys(ensembles)), benchmark, protocol)
