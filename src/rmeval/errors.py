@@ -48,19 +48,19 @@ class RmevalError(Exception):
 
 
 class DataError(RmevalError):
-    """A benchmark or a file of data cannot be used as it is."""
+    """Raised if a benchmark or a file of data cannot be used as it is."""
 
 
 class ModelError(RmevalError):
-    """A model cannot be loaded, or cannot be used for the task."""
+    """Raised if a model cannot be loaded, or cannot be used for the task."""
 
 
 class RunError(RmevalError):
-    """A run folder cannot be written, continued or read."""
+    """Raised if a run folder cannot be written, continued or read."""
 
 
 class DamagedError(RunError):
-    """A file of a run is missing, is damaged, or belongs to another run."""
+    """Raised if a file of a run is missing, is damaged, or belongs to another run."""
 
 
 class UnknownNameError(RmevalError, KeyError):

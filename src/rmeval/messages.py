@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
-__all__ = ["count_of", "quoted", "same_tokens_note", "shortened", "visible"]
+__all__ = ["alike", "count_of", "nearest", "quoted", "same_tokens_note", "shortened", "visible"]
 
 
 def count_of(number: int, what: str) -> str:
@@ -15,6 +17,22 @@ def count_of(number: int, what: str) -> str:
 def counted(number: int, what: str) -> str:
     """A count with its noun and `is` or `are`: `1 item is`, `2 items are`."""
     return f"{count_of(number, what)} {'is' if number == 1 else 'are'}"
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names differ only in case and separators, as `RM-Bench` and `rm_bench` do."""
+    return _plain(one) == _plain(other)
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that another was probably meant to be, if there is one."""
+    plain = {_plain(own): own for own in names}
+    found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.75)
+    return plain[found[0]] if found else None
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def visible(text: str, lines: bool = False) -> str:

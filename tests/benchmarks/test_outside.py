@@ -111,7 +111,7 @@ from rmeval.types import Comparison, Item, Message, Response
 class Powers(Benchmark):
     """The better answer is the power; it reads no data."""
 
-    card = Card("powers", "Powers", "The better answer is right.", "made", None, "CC0", "", "")
+    card = Card("powers", "Powers", "The better response is right.", "made", None, "CC0", "", "")
     takes = (
         Option("base", "number", "what is raised to powers"),
         Option("names", "words", "names of the subsets"),

@@ -84,7 +84,8 @@ def _command() -> int:
 
 
 def _explain_usage(error: Any) -> None:
-    message, context = " ".join(error.format_message().split()), error.ctx
+    # typer shows what pydantic raised under pydantic's own heading.
+    message, context = " ".join(error.format_message().replace("Value error, ", "").split()), error.ctx
     if type(error).__name__ == "NoArgsIsHelpError":
         return  # The help is printed.
     path = context.command_path if context else "rmeval"

@@ -45,8 +45,8 @@ _COMBINATIONS = (
 def combined_numbers(results: Sequence[Result]) -> Iterator[Combined]:
     """The numbers that need runs on several benchmarks, of the models that have all of them.
 
-    Models are matched by their names. Several runs of one name on a benchmark may be of different models, so they give a
-    warning and no number.
+    Models are matched by their names. Several runs of one name on a benchmark may be of different models: they give
+    a warning and no number.
     """
     for one in _COMBINATIONS:
         firsts, seconds = (_first_records(results, *part) for part in (one.first, one.second))
