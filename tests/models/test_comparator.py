@@ -242,7 +242,7 @@ def test_what_a_comparator_of_ones_own_may_not_return(tmp_path: Path) -> None:
     ((one, *_), *_) = load_model(f"{file}:Odd").observe(REQUESTS)
     assert one.error == "the model returned NaN for a probability"
     file.write_text("class Few:\n    def compare(self, pairs):\n        return [0.5]\n")
-    with pytest.raises(ModelError, match=r"compare\(\) returned 1 numbers for 3 pairs: return one each"):
+    with pytest.raises(ModelError, match=r"compare\(\) returned 1 number for 3 pairs: return one each"):
         list(load_model(f"{file}:Few").observe(REQUESTS))
 
 

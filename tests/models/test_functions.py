@@ -191,7 +191,7 @@ def test_a_dict_without_a_score(functions: Path) -> None:
         ("trl_column", {}, r"as TRL does \(missing a required argument: 'solution'\)"),
         ("trl_texts", {"wait": 1}, r"as TRL does \(got an unexpected keyword argument 'wait'\)"),
         ("trl", {"conversational": "no"}, "conversational is 'no': give true or false"),
-        ("trl_short", {}, r"functions\.py:trl_short returned 1 numbers for 3 conversations"),
+        ("trl_short", {}, r"functions\.py:trl_short returned 1 number for 3 conversations"),
         ("verl", {"factor": 2}, r"as verl does \(got an unexpected keyword argument 'factor'\)"),
         ("two", {}, r"with one list of conversations \(missing a required argument: 'answer'\): let it take this list"),
         ("nobody", {}, r"with one list of conversations \(too many positional arguments\)"),

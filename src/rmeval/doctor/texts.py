@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rmeval.doctor.findings import Finding
-from rmeval.messages import same_tokens_note
+from rmeval.messages import count_of, same_tokens_note
 from rmeval.models.classifier import Classifier
 from rmeval.types import Conversation, IntArray
 
@@ -58,7 +58,7 @@ def rendering(model: Classifier, rendered: Sequence[Rendered]) -> Iterator[Findi
     if twice:
         yield Finding(
             "problem",
-            f"{twice} conversations begin with two BOS tokens",
+            f"{count_of(twice, 'conversation')} {'begins' if twice == 1 else 'begin'} with two BOS tokens",
             "the template and the tokenizer each write one: give a template without it with `chat_template`",
         )
     if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:

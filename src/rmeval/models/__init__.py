@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 from rmeval.errors import ModelError
-from rmeval.messages import shortened
+from rmeval.messages import quoted, shortened
 from rmeval.plugins import is_file_spec, registered
 from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
@@ -186,10 +186,11 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
     """
     if not spec:
         raise ModelError("the model's name is empty: give a hub id, a folder, file.py:Class or baseline:longest")
-    try:
-        options = options or ModelOptions(**kwargs)
-    except TypeError as error:
-        raise ModelError(f"{error}: the options are {', '.join(ModelOptions.__dataclass_fields__)}") from error
+    fields = ModelOptions.__dataclass_fields__
+    if unknown := [name for name in kwargs if name not in fields]:
+        raise ModelError(f"there is no option {unknown[0]!r}: the options are {', '.join(fields)}")
+    options = options or ModelOptions(**kwargs)
+    _check_forms(options)
     _check(options)
     if spec.startswith("baseline:"):
         from rmeval.models.baseline import Baseline
@@ -211,6 +212,18 @@ def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) ->
     return _checkpoint(str(EMBEDDED.get(spec, spec)), options, spec if spec in EMBEDDED else None)
 
 
+def _check_forms(options: ModelOptions) -> None:
+    """Refuses a text where several values are meant: its letters would be the values."""
+    for name in _MAPPINGS:
+        if not isinstance(getattr(options, name), Mapping):
+            raise ModelError(f"`{name}` must be a mapping, such as {{'key': 1}}, not {quoted(getattr(options, name))}")
+    if isinstance(roles := options.allow_dropped_roles, str):
+        raise ModelError(f"`allow_dropped_roles` must be a list of roles, such as [{roles!r}], not {roles!r}")
+
+
+_MAPPINGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
+
+
 def _check(options: ModelOptions) -> None:
     for name, value in (("batch_size", options.batch_size), ("max_length", options.max_length)):
         if value is not None and not 1 <= value <= _MOST:
@@ -218,7 +231,7 @@ def _check(options: ModelOptions) -> None:
     for name, number in (("scale", options.scale), ("shift", options.shift)):
         if not math.isfinite(number):
             raise ModelError(f"`{name}` is {number}, which must be a finite number: correct it")
-    for given in ("model_kwargs", "template_kwargs", "tokenizer_kwargs"):
+    for given in _MAPPINGS:
         try:
             # The template's variables are checked against the template.
             json.dumps({} if given == "template_kwargs" else getattr(options, given), allow_nan=False, default=str)

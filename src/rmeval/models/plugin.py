@@ -15,6 +15,7 @@ from rmeval.cache import Sources
 from rmeval.data.digests import digest
 from rmeval.data.spool import windows
 from rmeval.errors import ModelError, RmevalError
+from rmeval.messages import count_of
 from rmeval.models import ModelOptions, pairwise_protocol
 from rmeval.models.functions import Score, as_score, waited
 from rmeval.plugins import is_file_spec, load_object, one_line, package_of
@@ -137,7 +138,9 @@ class Plugin:
         if not is_list:
             raise ModelError(f"{what} returned a {type(result).__name__}: return a list with a number for each {asked}")
         if len(scores) != len(batch):
-            raise ModelError(f"{what} returned {len(scores)} numbers for {len(batch)} {asked}s: return one each")
+            raise ModelError(
+                f"{what} returned {count_of(len(scores), 'number')} for {count_of(len(batch), asked)}: return one each"
+            )
         if self._method_name != "answer":
             scores = [_number(one, f"{what} returned", asked) for one in scores]
         return [self._parsed(request, one) for request, one in zip(batch, scores, strict=True)]

@@ -202,7 +202,7 @@ def checked_observation(request: Request, found: Any) -> Observation:
 
     Raises:
         TypeError: If it is not an observation.
-        ValueError: If it belongs to another request, contains a number that cannot be stored, or is `ok` without a value.
+        ValueError: If it belongs to another request, has a number that cannot be stored, or is `ok` without a value.
     """
     if not isinstance(found, Observation):
         raise TypeError(f"parse() returns {quoted(found)}, which is not an rmeval.Observation")
@@ -232,7 +232,7 @@ def checked_observation(request: Request, found: Any) -> Observation:
 
 def _text(name: object) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"parse() gives a value with the name {quoted(name)}, which is no text")
+        raise TypeError(f"parse() gives a value with the name {quoted(name)}, which is not a string")
     return name
 
 

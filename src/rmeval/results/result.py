@@ -17,7 +17,14 @@ from rmeval.benchmarks.errata import errata_of
 from rmeval.data.memory import release_free
 from rmeval.data.observations import STATUSES, ObservationTable
 from rmeval.data.tables import EvidenceTable
-from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
+from rmeval.errors import (
+    DamagedError,
+    RunError,
+    UnknownNameError,
+    explain_os_error,
+    explain_read_error,
+    reason_of,
+)
 from rmeval.extras import need_extra
 from rmeval.messages import count_of, same_tokens_note, shortened
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
@@ -62,13 +69,16 @@ class Result:
         """Return the record of a metric on a scope, for the model's first score if it has several.
 
         Raises:
-            KeyError: If there is no such record; the message lists the existing ones.
+            UnknownNameError: If there is no such record; the message lists the existing ones.
         """
+        variants = list(dict.fromkeys(record.variant for record in self.records))
+        if variant is not None and variant not in variants:
+            raise UnknownNameError(f"no variant {variant!r}: choose from {', '.join(variants)}")
         for record in self.records:
             if (record.metric, record.scope) == (metric, scope) and variant in (None, record.variant):
                 return record
         there = sorted({f"{record.metric} {record.scope}" for record in self.records if ":" not in record.metric})
-        raise KeyError(f"no {metric!r} on {scope!r}: choose from {', '.join(there)}")
+        raise UnknownNameError(f"no {metric!r} on {scope!r}: choose from {', '.join(there)}")
 
     def value(self, metric: str, scope: str = "all", variant: str | None = None) -> float:
         """Return the value of a metric on a scope, such as `value("hard", "chat")`; accuracies are between 0 and 1."""

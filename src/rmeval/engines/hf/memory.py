@@ -8,6 +8,7 @@ import torch
 
 from rmeval.engines.hf.network import Network
 from rmeval.errors import ModelError, reason_of
+from rmeval.messages import count_of
 
 __all__ = ["failed", "halved", "is_memory", "too_small"]
 
@@ -61,6 +62,6 @@ def failed(network: Network, count: int, size: int, error: BaseException) -> Mod
         error: The error that was raised.
     """
     return ModelError(
-        f"{network.checkpoint.source} fails on {count} conversations with {size} tokens in total "
+        f"{network.checkpoint.source} fails on {count_of(count, 'conversation')} with {size} tokens in total "
         f"({reason_of(error)}): check that it is meant for such input"
     )
