@@ -21,7 +21,7 @@ from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
 from rmeval.store.journal import has_observations, remove_journal
-from rmeval.store.leftovers import remove_leftovers
+from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
 from rmeval.store.manifest import finite, read_json, write_json
 from rmeval.types import Conversation, Message
@@ -73,10 +73,15 @@ def score_file(
     if partial.is_symlink():
         raise RunError(f"{partial} is a link, through which scores are not written: remove it, or choose another `out`")
     identity = digest(model.identity())
-    with Lock(partial / "lock", break_lock):
+    with Lock(partial / "lock", break_lock) as lock:
         remove_leftovers(partial, [_MODEL])
-        _same_model(partial, identity)
-        observations, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
+        try:
+            _same_model(partial, identity)
+            observations, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
+        except BaseException:
+            if lock.made_folder:
+                remove_unobserved(partial, [_MODEL])
+            raise
         refuse_no_scores(observations)
         failed = _write(target, _scored(rows, conversations, index.rows, observations))
         _remove_partial(partial)
