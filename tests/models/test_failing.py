@@ -102,7 +102,7 @@ def test_a_dead_scorer_stops_after_three_batches(place: Path, name: str) -> None
 
 def test_a_dead_function_of_single_responses(place: Path) -> None:
     """Its calls are single ones, and three batches of them are all there are."""
-    with pytest.raises(ModelError, match="of 3 batches in a row .ConnectionError: no answer to good 64 "):
+    with pytest.raises(ModelError, match=r"of 3 batches in a row \(ConnectionError: no answer to good 64 "):
         evaluate("dead_element")
     assert len(calls(place)) == 3 * 64
     assert not (place / "runs").exists()

@@ -273,7 +273,7 @@ class Network:
             # The body's pooler is not read.
             random = {name for name in random if "pooler" not in name.split(".")}
         if random:
-            raise untrained(checkpoint, sorted(random), self.language_model, self._advice)
+            raise untrained(checkpoint, sorted(random), self.language_model, self._advice, self.generates)
         self._note_passed_over(model, head)
         self._note_unused(found["unexpected_keys"], head)
         if checkpoint.adapter is not None:
