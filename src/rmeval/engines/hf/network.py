@@ -39,6 +39,7 @@ from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on, refuse_whole
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
 from rmeval.engines.hf.refusals import cannot_load, untrained, wrong_shapes
+from rmeval.engines.hf.threads import Threads
 from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
 
@@ -57,6 +58,7 @@ class Network:
         language_model: Whether it is run as a language model.
         model_kwargs: Additional arguments of `from_pretrained`.
         forward: The network's own forward, for classifiers.
+        threads: The number of CPU threads to compute with.
         head_name: Name of the head that was attached to its body, if any.
         passed_over: The class that its config names although another was loaded, and what to do about it.
     """
@@ -90,6 +92,7 @@ class Network:
             **model_kwargs,
         }
         self._dtype = dtype
+        self.threads = Threads(checkpoint.name, self._device.type == "cpu")
         self._model: Any = None
         self._adapted: Any = None
         self._unused: list[str] = []
@@ -162,6 +165,7 @@ class Network:
             "torch": torch.__version__,
             "transformers": transformers.__version__,
             "device": name,
+            **self.threads.facts(),
             "architecture": type(self._model).__name__ if self._model is not None else None,
             "unused_weights": self._unused,
             **({"code_passed_over": self.passed_over[0]} if self.passed_over else {}),
