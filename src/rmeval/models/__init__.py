@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol, get_args
 
 from rmeval.errors import ModelError
-from rmeval.messages import quoted, shortened
+from rmeval.messages import chosen_from, quoted, shortened
 from rmeval.plugins import is_file_spec, registered
 from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
@@ -153,7 +153,7 @@ def pairwise_protocol(against: str) -> str:
 
     names = {"all": PAIRWISE.name, "chosen": PAIRWISE_CHOSEN.name}
     if against not in names:
-        raise ModelError(f"`against` {against!r} is unknown: choose one of {', '.join(names)}")
+        raise ModelError(f"`against` {against!r} is unknown: {chosen_from(against, names)}")
     return names[against]
 
 
@@ -243,13 +243,15 @@ def _check(options: ModelOptions) -> None:
     if not 0 <= options.min_label_mass <= 1:
         raise ModelError(f"`min_label_mass` must be between 0 and 1, not {options.min_label_mass}")
     if options.on_overlength not in (policies := get_args(Overlength)):
-        raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
+        raise ModelError(
+            f"there is no length policy {options.on_overlength!r}: {chosen_from(options.on_overlength, policies)}"
+        )
 
 
 def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardModel:
     """The model of the given kind."""
     if options.kind not in KINDS:
-        raise ModelError(f"there is no kind of model {options.kind!r}: choose one of {', '.join(KINDS)}")
+        raise ModelError(f"there is no kind of model {options.kind!r}: {chosen_from(options.kind, KINDS)}")
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
         from rmeval.models.implicit import Implicit
 

@@ -26,7 +26,7 @@ from rmeval.errors import (
     reason_of,
 )
 from rmeval.extras import need_extra
-from rmeval.messages import count_of, same_tokens_note, shortened
+from rmeval.messages import chosen_from, count_of, same_tokens_note, shortened
 from rmeval.metrics.noise import within_noise
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
 from rmeval.metrics.records import null_evidence, records_of
@@ -215,7 +215,7 @@ def check_rule(rule: str | None) -> None:
         RunError: If the score rule does not exist.
     """
     if rule is not None and rule not in SCORE_RULES:
-        raise RunError(f"{rule!r} is not a score rule: choose one of {', '.join(SCORE_RULES)}")
+        raise RunError(f"{rule!r} is not a score rule: {chosen_from(rule, SCORE_RULES)}")
 
 
 def rule_of(benchmark: Benchmark, rule: str | None) -> ScoreRule:

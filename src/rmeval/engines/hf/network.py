@@ -42,6 +42,7 @@ from rmeval.engines.hf.refusals import cannot_load, untrained, wrong_shapes
 from rmeval.engines.hf.threads import Threads
 from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
+from rmeval.messages import chosen_from
 
 __all__ = ["Network"]
 
@@ -79,7 +80,7 @@ class Network:
             ModelError: If the config cannot be read, or a setting is not available.
         """
         if dtype not in DTYPES:
-            raise ModelError(f"there is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+            raise ModelError(f"there is no dtype {dtype!r}: {chosen_from(dtype, DTYPES)}")
         self.checkpoint = checkpoint
         self.language_model = language_model
         self.model_kwargs = model_kwargs
