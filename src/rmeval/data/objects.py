@@ -89,7 +89,8 @@ def rows_of(data: Any, split: str | None = None) -> ObjectRows:
         raise DataError(f"`split` is for data with splits, and the {type(data).__name__} has none: leave it out")
     for kind, read in _READERS:
         if isinstance(data, kind):
-            return ObjectRows(_named(data), _plain_rows(read(data)))
+            rows = _plain_rows(read(data))
+            return ObjectRows(_named(data), rows)
     raise DataError(
         f"`data` has the type {type(data).__name__}: give a path, a hub id, a data frame, a Dataset, a list of "
         "dictionaries or a dictionary of lists"

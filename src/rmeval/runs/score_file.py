@@ -41,8 +41,9 @@ def score_file(
     """Scores every row of a file and writes the rows with their scores, in the same order.
 
     A row holds `messages` (or ShareGPT's `conversations`), or `prompt` (a string or messages) with `response` or
-    `responses`; and `tools` if the answers may call some. It gets `score`, or `scores` for `responses`; an answer without a score gets null, and the row `score_error`. While it works, scores are
-    kept in `<target>.partial`, so that the same command goes on after an interruption.
+    `responses`; and `tools` if the answers may call some. It gets `score`, or `scores` for `responses`; an answer
+    without a score gets null, and the row `score_error`. While it works, scores are kept in `<target>.partial`, so that
+    the same command goes on after an interruption.
 
     Args:
         model: The model.

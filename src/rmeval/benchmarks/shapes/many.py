@@ -254,8 +254,6 @@ def response_list(row: Row, columns: Columns, given: Given) -> ResponseList | No
 
 
 def _value_column(given: Given) -> str | None:
-    if {"score", "rank"} <= given.columns.keys():
-        raise DataError("`columns` has both score and rank: give one")
     return given.columns.get("score") or given.columns.get("rank")
 
 

@@ -200,6 +200,8 @@ def recognise(row: Row, columns: Columns, given: Given) -> Reading:
     wanted = next((names for roles, *names in _LAYOUTS if roles & given.columns.keys()), None)
     if wanted is not None and {"chosen", "rejected"} & given.columns.keys():
         raise DataError("`columns` names chosen or rejected, and columns of another shape: give only one of these")
+    if {"score", "rank"} <= given.columns.keys():
+        raise DataError("`columns` has both score and rank: give one")
     for shape in SHAPES if wanted is None else [shape for shape in SHAPES if shape in wanted]:
         if (found := shape(row, columns, given)) is not None:
             return found

@@ -128,10 +128,13 @@ def label_of(value: object) -> str:
         return str(value).lower()
     if value is None or value != value:
         return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = re.sub(r"[\s_\-()\[\]/]+", "", str(value).casefold())
-    return re.sub(r"([<>=])+", r"\1", re.sub(r"(?<=\d)\.0+$", "", text))
+    text = str(value).strip().casefold()
+    if number := _NUMBER.fullmatch(text):
+        return number[1]
+    return re.sub(r"([<>=])+", r"\1", re.sub(r"[\s_\-()\[\]/]+", "", text))
+
+
+_NUMBER = re.compile(r"([+-]?\d+)(\.0*)?")
 
 
 class Strength:
