@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def test_what_was_read_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     assert notes(tmp_path, rows) == (
         "read as two responses: the prompt is 'prompt', the responses are 'response_a' and 'response_b', and 'winner' "
         "names the better one",
-        "'winner': model_b is response_b (1 row), model_a is response_a (1 row), B is response_b (1 row)",
+        "values of 'winner': model_b is response_b (1 row), model_a is response_a (1 row), B is response_b (1 row)",
         "left out: 1 tie",
     )
 
@@ -312,7 +313,7 @@ def test_helpsteer_rows_of_a_prompt(tmp_path: Path) -> None:
     assert [item.id for item in items] == ["0/1-0", "0/2-0", "0/3-0", "0/1-2", "0/1-3", "5/2-1"]
     assert len({item.cluster for item in items}) == 2
     assert notes(tmp_path, rows)[1:] == (
-        "6 pairs of the responses of 2 prompts",
+        "6 pairs of responses to 2 prompts",
         "1 prompt also in later rows, which rmeval compares only with one another: sort the rows by prompt to compare "
         "them all",
         "left out: 1 pair of equal helpfulness, 2 prompts with a single response, 1 response without a helpfulness",
@@ -363,7 +364,7 @@ def test_nectar(tmp_path: Path) -> None:
     assert [item.id for item in items] == ["0/1-0", "0/2-0", "0/1-2", "1/1-0", "1/1-2"]
     assert all(prompt(item) == [("user", "why")] for item in items)
     assert notes(tmp_path, rows)[1:] == (
-        "5 pairs of the responses of 2 prompts",
+        "5 pairs of responses to 2 prompts",
         "left out: 1 response without a rank, 1 pair of equal rank, 1 prompt with a single response",
     )
     many = nectar(1, 2, asked="\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant:")
@@ -406,7 +407,7 @@ def test_shp_labels_are_1_for_a(tmp_path: Path) -> None:
     items = load(tmp_path, rows)
     assert gold(items) == [("so", "no"), ("no", "so")]
     assert [prompt(item) for item in items] == [[("user", "why")]] * 2
-    assert notes(tmp_path, rows)[1] == "'labels': 1 is human_ref_A (1 row), 0 is human_ref_B (1 row)"
+    assert notes(tmp_path, rows)[1] == "values of 'labels': 1 is human_ref_A (1 row), 0 is human_ref_B (1 row)"
     with pytest.raises(DataError, match="line 2: 'labels' and the scores contradict each other"):
         load(tmp_path, [rows[0], rows[1] | {"labels": 1}])
     for wrong in (2, "A", -1, True):
@@ -738,3 +739,75 @@ def test_a_column_with_a_role_loses_its_usual_one(tmp_path: Path) -> None:
     row = {"history": say("user: why"), "chosen": "so", "rejected": "no"}
     (item,) = load(tmp_path, [row], columns={"prompt": "history"})
     assert prompt(item) == [("user", "why")]
+
+
+# The page of preference data
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "preference-data.md"
+SECTIONS = re.findall(
+    r"^### (.+?)\n.*?^```json\n(.*?)^```\n```console\n\$ rmeval (.*?)\n(.*?)^```", PAGE.read_text(), re.M | re.S
+)
+"""Of each set: its name, rows, command, and what is said."""
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_page_has_the_sets() -> None:
+    names = ("HH-RLHF", "UltraFeedback", "HelpSteer2", "HelpSteer3", "Nectar", "SHP", "PKU-SafeRLHF", "Arena", "Tulu 3")
+    found = [name for name, *_ in SECTIONS]
+    assert all(any(own.startswith(name) for own in found) for name in (*names, "Skywork-Reward", "Tool calls")), found
+
+
+@pytest.mark.parametrize(("name", "rows", "given", "said"), SECTIONS, ids=[name for name, *_ in SECTIONS])
+def test_the_page_says_what_is_said(
+    name: str,
+    rows: str,
+    given: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = given.replace("./my-checkpoint", "baseline:longest").split()
+    Path(words[words.index("--data") + 1]).write_text(rows)
+    done = command(capsys, *words)
+    assert done.code == 0, done.err
+    assert flat(done.err) == flat(said.partition("! ")[0])
+    notes = [note for note in flat(done.out).partition(" run: ")[0].split(" ! ")[1:] if not note.startswith("read as")]
+    assert notes == [flat(note) for note in said.split("! ")[1:]]
+
+
+CHOSEN = {
+    "HH-RLHF": ("Eight minutes.", "No idea."),
+    "UltraFeedback binarized": ("Seven.", "Nine."),
+    "HelpSteer2": ("4", "5"),
+    "HelpSteer2 preferences": ("4", "5"),
+    "HelpSteer3": ("Hello!", "Go away."),
+    "Nectar": ("Rome.", "Milan."),
+    "SHP": ("Yes, sliced.", "No idea."),
+    "PKU-SafeRLHF": ("Call a locksmith.", "Use a pick."),
+    "Arena human preference": ("3", "4"),
+    "Tulu 3 preference mixture": ("Hat.", "Dog."),
+    "Skywork-Reward-Preference": ("No.", "Yes."),
+    "Tool calls": ("", "Sunny, I think."),
+    "ShareGPT": ("Hello", "No"),
+    "OpenAI preference files": ("Hello", "No"),
+}
+"""The better and the worse response of the first pair of each set on the page."""
+
+
+@pytest.mark.parametrize(("name", "rows", "given"), [own[:3] for own in SECTIONS], ids=[own[0] for own in SECTIONS])
+def test_the_gold_of_the_sets_on_the_page(name: str, rows: str, given: str, tmp_path: Path) -> None:
+    better = given.partition("--columns better=")[2]
+    columns = {"better": better} if better else None
+    lines = [json.loads(row) for row in rows.splitlines()]
+    first, *rest = load(tmp_path, lines, columns=columns)
+    assert gold([first, *rest])[0] == CHOSEN[name]
+    assert first.prompt[-1].role == "user"
+    if name == "Tool calls":
+        message = first.responses[0].message
+        assert message is not None and message.tool_calls[0]["function"]["name"] == "weather"
+        assert len(first.tools) == 1

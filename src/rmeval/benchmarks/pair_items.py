@@ -27,6 +27,11 @@ class PairReader:
     def __init__(self, columns: Columns, reader: MessageReader) -> None:
         """Store the columns by role, and the reader of messages."""
         self._columns, self._reader, self._turns = columns.of, reader, columns.turns
+        self._optionals = {
+            role: column
+            for role, column in columns.of.items()
+            if role in ("subset", "id", "system", "history", "tools") and column not in reader.ignored
+        }
         self._unread = [name for name in INPUT_COLUMNS if name not in self._columns.values()]
 
     def item(self, pair: PairRow) -> Item:
@@ -48,7 +53,7 @@ class PairReader:
                 "last equal"
             )
         subset, name = (self._name(row, column) for column in ("subset", "id"))
-        tools = tools_of(self._unless_ignored(row, "tools"), row.place(self._columns.get("tools", "tools")))
+        tools = tools_of(self._optional(row, "tools"), row.place(self._columns.get("tools", "tools")))
         self._reader.refuse_columns(row.fields, self._unread, (*chosen_context, chosen, rejected), row.where)
         return Item(
             id=(str(pair.number) if name is None else name) + pair.suffix,
@@ -60,19 +65,16 @@ class PairReader:
             tools=tools,
         )
 
-    def _optional(self, row: Row, name: str) -> Any:
-        """The value of an optional column, which is required if it has another name than usual."""
-        column = self._columns.get(name)
+    def _optional(self, row: Row, role: str) -> Any:
+        """The value of an optional column, which is required if it has another name than usual; None if ignored."""
+        column = self._optionals.get(role)
         if column is None:
             return None
-        return row.fields.get(column) if column == name else row.get(column)
+        return row.fields.get(column) if column == role else row.get(column)
 
-    def _name(self, row: Row, name: str) -> str | None:
+    def _name(self, row: Row, role: str) -> str | None:
         """The value of a column with a name; None if it is missing, ignored or an empty cell of CSV."""
-        return None if self._unless_ignored(row, name) in (None, "") else row.name(self._columns[name])
-
-    def _unless_ignored(self, row: Row, name: str) -> Any:
-        return None if self._columns.get(name) in self._reader.ignored else self._optional(row, name)
+        return None if self._optional(row, role) in (None, "") else row.name(self._columns[role])
 
     def _side(self, row: Row, side: str) -> tuple[Conversation | None, Message]:
         """The context and the response of one side: messages that end with the response, or a string after the prompt.
@@ -130,7 +132,7 @@ class PairReader:
 
     def _begin(self, row: Row, context: Conversation) -> Conversation:
         """The conversation after the messages of the columns `system` and `history`."""
-        system, history = self._unless_ignored(row, "system"), self._unless_ignored(row, "history")
+        system, history = self._optional(row, "system"), self._optional(row, "history")
         if not is_empty(history):
             earlier = self._reader.history(history, row.place(self._columns["history"]))
             first = next((place for place, message in enumerate(context) if message.role != "system"), len(context))

@@ -68,7 +68,7 @@ def prompt_in(text: str) -> Conversation | None:
 
 def is_dialogue(text: str) -> bool:
     """Whether a text is a dialogue in HH-RLHF's notation."""
-    return _HH_FIRST.match(text) is not None and "\n\nAssistant:" in text
+    return "\n\nAssistant:" in text and _HH_FIRST.match(text) is not None
 
 
 def has_turns(text: str) -> bool:

@@ -69,7 +69,7 @@ class _Ranked:
 
     def notes(self) -> list[str]:
         """How many pairs there are of how many prompts."""
-        return [f"{count_of(self._pairs, 'pair')} of the responses of {count_of(self._prompts, 'prompt')}"]
+        return [f"{count_of(self._pairs, 'pair')} of responses to {count_of(self._prompts, 'prompt')}"]
 
 
 class ResponseRows(_Ranked):

@@ -43,8 +43,9 @@ class _HelpSteer3(TwoResponses):
     needs = ("context", "response1", "response2", "overall_preference")
 
     def __init__(self, columns: Columns, row: Row) -> None:
-        verdict = Strength("overall_preference")
-        super().__init__("HelpSteer3", columns.using(prompt="context"), ("response1", "response2"), verdict)
+        sides = "response1", "response2"
+        verdict = Strength("overall_preference", sides)
+        super().__init__("HelpSteer3", columns.using(prompt="context"), sides, verdict)
 
 
 class _ArenaVotes(TwoResponses):

@@ -172,7 +172,7 @@ def _verdict(
     if named not in row.fields:
         raise missing(row, {"better": named})
     if normal(named) in _STRENGTHS and not given.labels:
-        return Strength(named), scores
+        return Strength(named, sides), scores
     return Labels(named, sides, ends, stem, given.labels), scores
 
 

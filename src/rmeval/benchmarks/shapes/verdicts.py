@@ -112,7 +112,7 @@ class Labels:
             for (label, meaning), count in self._seen.items()
             if meaning in names
         ]
-        return [f"{self._column!r}: {', '.join(found)}"] if found else []
+        return [f"values of {self._column!r}: {', '.join(found)}"] if found else []
 
 
 def _usual(label: str) -> str | None:
@@ -140,10 +140,11 @@ _NUMBER = re.compile(r"([+-]?\d+)(\.0*)?")
 class Strength:
     """HelpSteer's strength of a preference: below 0 for the first response, above 0 for the second, 0 for a tie."""
 
-    def __init__(self, column: str) -> None:
-        """Store the column."""
+    def __init__(self, column: str, columns: tuple[str, str]) -> None:
+        """Store the column, and those of the responses."""
         self._column = column
-        self.says = f"the better one is the first where {column!r} is below 0, and the second where it is above 0"
+        one, two = columns
+        self.says = f"the better one is {one!r} where {column!r} is below 0, and {two!r} where it is above 0"
 
     def decide(self, row: Row) -> Decision:
         """The response that is preferred.
