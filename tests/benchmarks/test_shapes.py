@@ -15,6 +15,7 @@ from rmeval.errors import DataError
 from rmeval.runs.plan import plan
 from rmeval.types import Item
 from tests.benchmarks.test_pairs import load, say
+from tests.benchmarks.test_pairs_input import write_csv
 from tests.command import command
 
 TWO: dict[str, Any] = {"prompt": "why", "response_a": "so", "response_b": "no"}
@@ -103,6 +104,21 @@ def test_values_that_name_no_column_are_refused_with_the_way_out(tmp_path: Path,
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     assert gold(load(tmp_path, [row], labels={shown: "a"})) == [("first", "second")]
     assert gold(load(tmp_path, [row], labels={shown: "b"})) == [("second", "first")]
+
+
+def test_values_that_are_names_of_models(tmp_path: Path) -> None:
+    """Which response a model wrote differs from row to row, so no meaning of a value holds for all rows."""
+    rows = [
+        TWO | {"winner": "x", "model_a": "x", "model_b": "y"},
+        TWO | {"winner": "x", "model_a": "y", "model_b": "x"},
+        TWO | {"winner": "tie", "model_a": "y", "model_b": "x"},
+        TWO | {"winner": "model_a", "model_a": "y", "model_b": "x"},
+    ]
+    assert gold(load(tmp_path, rows)) == [("so", "no"), ("no", "so"), ("so", "no")]
+    assert "x is response_a (1 row), x is response_b (1 row)" in " ".join(notes(tmp_path, rows))
+    for models in (("x", "x"), ("y", "z")):
+        with pytest.raises(DataError, match="'winner' is 'x', which names neither"):
+            load(tmp_path, [TWO | {"winner": "x"} | dict(zip(("model_a", "model_b"), models, strict=True))])
 
 
 def test_labels_replace_the_usual_names(tmp_path: Path) -> None:
@@ -498,6 +514,14 @@ def test_arena(tmp_path: Path) -> None:
         load(tmp_path, [arena("model_c")])
 
 
+def test_arena_in_a_csv(tmp_path: Path) -> None:
+    rows = [arena("model_b"), arena("tie")]
+    texts = [{name: json.dumps(own) if isinstance(own, list) else own for name, own in row.items()} for row in rows]
+    write_csv(tmp_path / "a.csv", texts)
+    items = list(Pairs(str(tmp_path / "a.csv")).load())
+    assert (gold(items), prompt(items[0])) == ([("no", "so")], [("user", "why")])
+
+
 def test_arena_with_contents_in_parts(tmp_path: Path) -> None:
     def part(text: str) -> list[dict[str, Any]]:
         return [{"type": "text", "text": text, "image": None, "mimeType": None}]
@@ -534,6 +558,9 @@ def test_arena_votes_in_columns(tmp_path: Path) -> None:
     for wrong in (votes(1, 1, 0), votes(0, 0, 0), votes(0.5, 0.5, 0)):
         with pytest.raises(DataError, match="exactly one of winner_model_a, winner_model_b, winner_tie must be 1"):
             load(tmp_path, [wrong])
+    for broken in ('["so"', '["\\ud83d"]', "[1]", "[]", 3):
+        with pytest.raises(DataError, match="line 1: column 'response_a' must be a"):
+            load(tmp_path, [votes(1, 0, 0, one=broken)])  # type: ignore[arg-type]
     with pytest.raises(DataError, match="'prompt' and 'response_b' have different numbers of turns"):
         load(tmp_path, [votes(1, 0, 0, two='["no", "yes"]')])
 

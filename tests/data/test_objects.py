@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+import rmeval
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.pairs import Pairs
 from rmeval.data.objects import rows_of
@@ -160,3 +161,22 @@ def test_a_folder_of_save_to_disk(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_benchmarks_of_files_refuse_objects() -> None:
     with pytest.raises(DataError, match="rm-bench reads files: give a path or a hub id as `data`, not list"):
         load_benchmark("rm-bench", ROWS)
+
+
+def test_a_run_of_an_object_is_shown_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run folder names the object; its numbers need it no more, and reading it again is an error that says why."""
+    frame = pd.DataFrame(
+        {"prompt": ["a", "b"], "response_a": ["x", "long"], "response_b": ["long", "y"], "winner": [1.0, 0.0]}
+    )
+    options: dict[str, Any] = {"labels": {"1": "b", "0": "a"}}
+    out = tmp_path / "runs"
+    for model, value in (("baseline:longest", 1.0), ("baseline:shortest", 0.0)):
+        result = rmeval.evaluate(model, load_benchmark("pairs", frame, **options), out=out)
+        assert (result.value("accuracy"), rmeval.open_run(result.path).value("accuracy")) == (value, value)
+    done = command(capsys, "compare", *sorted(out.glob("pairs/*/*")))
+    assert done.code == 0, done.err
+    manifest = json.loads((result.path / "run.json").read_text())
+    assert manifest["benchmark"]["data"] == "DataFrame of 2 rows"
+    assert manifest["benchmark"]["options"] == options
+    with pytest.raises(DataError, match=r"the data were an object in Python \(DataFrame of 2 rows\): give that object"):
+        list(load_benchmark("pairs", manifest["benchmark"]["data"]).load())

@@ -15,7 +15,7 @@ from rmeval.benchmarks.shapes.reading import Columns, Numbered, PairRow, Reading
 from rmeval.benchmarks.shapes.table import EXTRA_ROLES, recognise
 from rmeval.benchmarks.shapes.two import Given
 from rmeval.data.conversations import MessageReader, list_of_texts, mapping_of_texts
-from rmeval.data.objects import rows_of
+from rmeval.data.objects import is_object_name, rows_of
 from rmeval.data.rows import Row, iterate_rows
 from rmeval.errors import DataError
 from rmeval.extras import need_extra
@@ -154,6 +154,8 @@ class Pairs(Benchmark):
             return (Row(fields, f"{name} row {number}") for number, fields in enumerate(self._object.rows()))
         if self.data is None:
             raise DataError("pairs needs data: give a file, a folder or a hub id with `data`")
+        if is_object_name(self.data):
+            raise DataError(f"the data were an object in Python ({self.data}): give that object again with `data`")
         place = Path(self.data)
         if any((place / file).is_file() for file in _SAVED):
             return _saved_rows(place, self.split)

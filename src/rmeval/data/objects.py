@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -12,7 +13,7 @@ import numpy as np
 from rmeval.errors import DataError
 from rmeval.messages import count_of, quoted, shortened
 
-__all__ = ["ObjectRows", "rows_of"]
+__all__ = ["ObjectRows", "is_object_name", "rows_of"]
 
 Fields = dict[str, Any]
 _CHUNK = 1 << 10
@@ -95,6 +96,11 @@ def rows_of(data: Any, split: str | None = None) -> ObjectRows:
         f"`data` has the type {type(data).__name__}: give a path, a hub id, a data frame, a Dataset, a list of "
         "dictionaries or a dictionary of lists"
     )
+
+
+def is_object_name(data: str) -> bool:
+    """Whether a text is what `ObjectRows.name` says of an object, and no place."""
+    return re.fullmatch(r"\w+ of \d+ rows?", data) is not None
 
 
 def _split(splits: Mapping[Any, Any], split: str | None) -> str:

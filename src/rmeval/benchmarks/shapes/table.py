@@ -82,14 +82,16 @@ class _ArenaVotes(TwoResponses):
 def _turns(row: Row, column: str) -> list[str]:
     value = row.get(column)
     if isinstance(value, str):
+        if not value.startswith("["):
+            return [value]
         try:
             value = parse_json(value)
-        except ValueError:
-            value = [value]
-    value = [value] if isinstance(value, str) else value
-    if not isinstance(value, list) or not value:
+        except ValueError as error:
+            raise DataError(f"{row.place(column)} must be a list of texts written as JSON: {error}") from error
+    texts = ["" if text is None else text for text in value] if isinstance(value, list) else []
+    if not texts or not all(isinstance(text, str) for text in texts):
         raise row.wrong(column, "a text or a list of texts", value)
-    return ["" if text is None else text for text in value]
+    return texts
 
 
 class _OpenAI:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rmeval.benchmarks.shapes.names import missing, normal, only, twins
 from rmeval.benchmarks.shapes.reading import Columns, LeftOut, Numbered, PairRow
 from rmeval.benchmarks.shapes.verdicts import Labels, Scores, Strength, Verdict
+from rmeval.data.conversations import list_in_text
 from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.messages import count_of
@@ -22,9 +23,11 @@ _SCORES = ("score", "rating", "reward", "quality", "helpfulness", "overallscore"
 _LABELS = (
     *("winner", "preferred", "preference", "label", "labels", "choice", "better", "verdict", "vote", "chosen"),
     *("humanpreference", "preferredresponse", "betterresponse", "winnerresponse", "winnermodel"),
+    *("preferredanswer", "preferredmodel", "preferredoption", "betteranswer", "bettermodel", "selected", "selection"),
     *("betterresponseid", "saferresponseid", "preferredindex", "betteridx", "chosenindex", "winneridx"),
 )
 _STRENGTHS = ("preferencestrength", "overallpreference")
+_MODELS = ("model", "modelname", "llm")
 _REASONS = {"tie": "tie", "none": "row without a winner"}
 
 
@@ -121,12 +124,17 @@ def two_responses(row: Row, columns: Columns, given: Given) -> TwoResponses | No
             f"{row.where}: there are two responses ({sides[0]!r} and {sides[1]!r}), but none of the columns "
             f"({row.listed()}) tells which is the better: give `columns` better=NAME, or score_a=NAME,score_b=NAME"
         )
-    messages = all(isinstance(row.fields[side], list) for side in sides)
+    messages = all(_is_messages(row, side) for side in sides)
     if "prompt" in columns.of and columns.of["prompt"] not in row.fields:
         if not messages or "prompt" in given.columns:
             raise missing(row, {"prompt": columns.of["prompt"]})
         columns = Columns({role: name for role, name in columns.of.items() if role != "prompt"}, columns.turns)
     return TwoResponses("two responses", columns, sides, verdict, witness)
+
+
+def _is_messages(row: Row, column: str) -> bool:
+    value = row.fields[column]
+    return isinstance(value, list) or (isinstance(value, str) and list_in_text(value, row.place(column)) is not None)
 
 
 def _sides(row: Row, names: list[str], given: Given) -> tuple[tuple[str, str], tuple[str, str], str] | None:
@@ -173,7 +181,8 @@ def _verdict(
         raise missing(row, {"better": named})
     if normal(named) in _STRENGTHS and not given.labels:
         return Strength(named, sides), scores
-    return Labels(named, sides, ends, stem, given.labels), scores
+    models = next((pair.columns for pair in twins(names, _MODELS) if pair.ends == ends), None)
+    return Labels(named, sides, ends, stem, given.labels, models), scores
 
 
 def _scores(row: Row, names: list[str], ends: tuple[str, str], given: Given, needed: bool) -> Scores | None:

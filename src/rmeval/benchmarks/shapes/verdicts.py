@@ -53,6 +53,7 @@ class Labels:
         ends: tuple[str, str] = ("a", "b"),
         stem: str = "",
         meanings: Mapping[str, str] | None = None,
+        models: tuple[str, str] | None = None,
     ) -> None:
         """Store the names of the two responses.
 
@@ -62,7 +63,9 @@ class Labels:
             ends: The different ends of their names.
             stem: The common part of their names.
             meanings: `a`, `b`, `tie` or `none` by value, instead of those names.
+            models: Columns with the names of the models that wrote them, which the values may be, too.
         """
+        self._models = None if meanings else models
         self._column, self._columns = column, columns
         if meanings:
             self._known = {label_of(value): meaning for value, meaning in meanings.items()}
@@ -91,7 +94,7 @@ class Labels:
         if isinstance(value, list | dict):
             raise row.wrong(self._column, "a name or a number", value)
         label = label_of(value)
-        found = self._known.get(label) or _usual(label)
+        found = self._known.get(label) or self._by_model(row, value) or _usual(label)
         if found is None:
             one, two = self._columns
             raise DataError(
@@ -103,6 +106,13 @@ class Labels:
         if len(self._seen) < _MOST or (shown, found) in self._seen:
             self._seen[shown, found] += 1
         return found  # type: ignore[return-value]
+
+    def _by_model(self, row: Row, value: object) -> str | None:
+        """The response by the model that the value names."""
+        if self._models is None:
+            return None
+        one, two = (row.fields.get(column) == value for column in self._models)
+        return None if one == two else "a" if one else "b"
 
     def notes(self) -> list[str]:
         """How often each value occurred, and what it meant."""
