@@ -6,8 +6,9 @@ The command line prints that sentence and exits with code 2; Python users catch 
     RmevalError
     ├── DataError        a benchmark or a file of data cannot be used as it is
     ├── ModelError       a model cannot be loaded, or cannot be used for the task
-    └── RunError         a run folder cannot be written, continued or read
-        └── DamagedError a file in a run folder is missing or damaged
+    ├── RunError         a run folder cannot be written, continued or read
+    │   └── DamagedError a file in a run folder is missing or damaged
+    └── UnknownNameError     a result has no such number, or a comparison no such model; also a KeyError
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = [
     "ModelError",
     "RmevalError",
     "RunError",
+    "UnknownNameError",
     "explain_os_error",
     "explain_read_error",
     "reason_of",
@@ -38,7 +40,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class RmevalError(Exception):
     """Base class of the errors that a user can resolve.
 
-    Its message is one line of bounded length, in which control characters are escapes, whatever values it quotes.
+    The message is one line of bounded length; control characters in quoted values are escaped.
     """
 
     def __init__(self, message: str) -> None:
@@ -46,23 +48,31 @@ class RmevalError(Exception):
 
 
 class DataError(RmevalError):
-    """A benchmark or a file of data cannot be used as it is."""
+    """Raised if a benchmark or a file of data cannot be used as it is."""
 
 
 class ModelError(RmevalError):
-    """A model cannot be loaded, or cannot be used for the task."""
+    """Raised if a model cannot be loaded, or cannot be used for the task."""
 
 
 class RunError(RmevalError):
-    """A run folder cannot be written, continued or read."""
+    """Raised if a run folder cannot be written, continued or read."""
 
 
 class DamagedError(RunError):
-    """A file of a run is missing, is damaged, or belongs to another run."""
+    """Raised if a file of a run is missing, is damaged, or belongs to another run."""
+
+
+class UnknownNameError(RmevalError, KeyError):
+    """A result has no such number, or a comparison has no such model."""
+
+    def __str__(self) -> str:
+        """Return the message; a KeyError would quote it."""
+        return str(self.args[0])
 
 
 def explain_os_error(error: OSError, doing: str) -> RunError:
-    """Turn an operating system error during writing into a sentence.
+    """Return a one-sentence error for an operating system error during writing.
 
     Args:
         error: The error of the operating system.
@@ -74,29 +84,29 @@ def explain_os_error(error: OSError, doing: str) -> RunError:
     if error.errno in _FULL:
         return RunError(
             f"there is no space left to write {doing} ({error.strerror}): free some space or choose another disk with "
-            "-o, then run the same command again; existing scores are kept"
+            "`out`, then run the same command again; existing scores are kept"
         )
     return RunError(
         f"{doing} cannot be written ({error.strerror or error}): "
-        "choose a writable folder with -o, or change the permissions"
+        "choose a writable folder with `out`, or change the permissions"
     )
 
 
 def explain_read_error(error: OSError, path: object) -> RunError:
-    """Turn an operating system error during reading of a file in a run folder into a sentence."""
+    """Return a one-sentence error for an operating system error during reading of a file in a run folder."""
     if isinstance(error, FileNotFoundError):
         return RunError(
             f"there is no file {path}: restore it from a copy, or run the command that created the run again"
         )
     if error.errno in (errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
-        return DamagedError(f"{path} is not a readable file ({error.strerror}): move it away")
+        return DamagedError(f"{path} is not a readable file ({error.strerror}): move it out of the run folder")
     return RunError(f"{path} cannot be read ({error.strerror or error}): check its permissions")
 
 
 def reason_of(error: BaseException) -> str:
     """Shorten an error of another package to one line without a full stop, for use in a message of rmeval.
 
-    This is its first line, and the next one too if the first ends in a colon. Escape codes for colours are removed, and
+    Keep its first line, and also the next one if the first ends with a colon. Escape codes for colours are removed, and
     longer text is cut after a word.
     """
     lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines() if line.strip()]

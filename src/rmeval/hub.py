@@ -1,4 +1,4 @@
-"""Files from the Hugging Face hub at a given commit, with one-sentence errors."""
+"""Download of files from the Hugging Face hub at a given commit, with one-sentence errors."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class HubFile(NamedTuple):
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether `name` can be a repository on the hub: `name` or `owner/name`, and not a local path."""
+    """Return whether `name` can be a repository on the hub: `name` or `owner/name`, and not a local path."""
     return (
         re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None and not name.startswith(".") and not Path(name).exists()
     )
 
 
 def is_cached(repo: str, filename: str, revision: str | None, repo_type: RepoType = "dataset") -> bool:
-    """Whether the local cache holds a file, or holds the information that the hub does not have it."""
+    """Return whether the local cache has a file, or records that the hub does not have it."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
@@ -88,10 +88,10 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
     log.setLevel(logging.ERROR)
     try:
         commit = _full_commit(repo, revision, repo_type)
-        # Without a connection the client retries for half a minute; it queries a branch's commit even if files are
+        # Without a connection, the client retries for half a minute; it queries a branch's commit even if the files are
         # cached.
         known = re.fullmatch(r"[0-9a-f]{40}", commit or "") and is_cached(repo, filename, commit, repo_type)
-        alone = not known and not _answers(repo, repo_type)
+        alone = not known and not _responds(repo, repo_type)
         path = Path(hf_hub_download(repo, filename, revision=commit, repo_type=repo_type, local_files_only=alone))
     except tuple(kind for kind, _ in reasons) as error:
         reason = next(text for kind, text in reasons if isinstance(error, kind))
@@ -103,7 +103,7 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
 
 
 def is_absent(error: RmevalError, or_unknown: bool = False) -> bool:
-    """Whether an error of `hub_file` means that the repository does not have the file.
+    """Return whether an error of `hub_file` means that the repository does not have the file.
 
     Args:
         error: The error.
@@ -116,14 +116,14 @@ def is_absent(error: RmevalError, or_unknown: bool = False) -> bool:
 def hub_data(repo: str, filename: str, revision: str | None = None, others: Collection[str] = ()) -> list[HubFile]:
     """Download a file of a data set or, if that name does not exist, the files that replace it.
 
-    A data set may later be split into more files, or its split may get another name. Then this function returns all
-    files with the same ending in the same folder, restricted to the same split if there are any.
+    A later revision of a data set may have more files or another name for the split. This function then returns all
+    files with the same suffix in the same folder; if some of them belong to the same split, only those.
 
     Args:
         repo: `owner/name`.
         filename: Path in the repository.
         revision: See `hub_file`.
-        others: Files that never replace another file.
+        others: Files that are never returned as replacements.
 
     Raises:
         DataError: If there is no such file, or it is not available.
@@ -152,11 +152,11 @@ def hub_data(repo: str, filename: str, revision: str | None = None, others: Coll
 
 
 def _listed(repo: str, commit: str | None) -> list[str]:
-    """The files of a data set: those on the hub or, without a connection, those in the local cache."""
+    """List the files of a data set: those on the hub or, without a connection, those in the local cache."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    if _answers(repo, "dataset"):
+    if _responds(repo, "dataset"):
         return HfApi().list_repo_files(repo, revision=commit, repo_type="dataset")
     try:
         folder = Path(snapshot_download(repo, revision=commit, repo_type="dataset", local_files_only=True))
@@ -165,8 +165,8 @@ def _listed(repo: str, commit: str | None) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
-def _answers(repo: str, repo_type: RepoType) -> bool:
-    """Whether the hub responds to a query about a repository, even with an error; the result is cached."""
+def _responds(repo: str, repo_type: RepoType) -> bool:
+    """Return whether the hub responds to a query about a repository, even with an error; the result is cached."""
     from huggingface_hub import HfApi, constants, errors
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
@@ -184,18 +184,18 @@ _LOGIN = "log in with 'hf auth login' or set HF_TOKEN"
 
 
 def _commit_of(path: Path) -> str | None:
-    """The commit in a cache path .../snapshots/<commit>/<file>."""
+    """Return the commit in a cache path .../snapshots/<commit>/<file>."""
     parts = path.parts
     return parts[len(parts) - parts[::-1].index("snapshots")] if "snapshots" in parts else None
 
 
 @contextmanager
 def offline_without_hub(repo: str, repo_type: RepoType) -> Iterator[None]:
-    """Make the client use the local cache immediately if the hub does not respond, without half a minute of retries."""
+    """Make the client use the local cache immediately if the hub does not respond, instead of retrying for a while."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not _answers(repo, repo_type)
+    constants.HF_HUB_OFFLINE = before or not _responds(repo, repo_type)
     try:
         yield
     finally:
@@ -206,7 +206,7 @@ _SHORT = re.compile(r"[0-9a-f]{7,39}")
 
 
 def _cached_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | None:
-    """The full hash of a shortened one, if its commit is in the local cache."""
+    """Return the full hash of a shortened one, if its commit is in the local cache."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 

@@ -106,10 +106,10 @@ def test_not_a_number_is_no_score(scorer: Path) -> None:
     ("spec", "options", "sentence"),
     [
         ("scorer.py:Silent", {}, r"has no method score\(conversations\)"),
-        ("scorer.py:Short", {}, r"returned 1 numbers for 3 conversations"),
+        ("scorer.py:Short", {}, r"returned 1 number for 3 conversations"),
         ("scorer.py:Other", {}, "defines no Other"),
         ("other.py:Mine", {}, "there is no file"),
-        ("scorer.py:Mine", {"model_kwargs": {"power": 2}}, "cannot be made with"),
+        ("scorer.py:Mine", {"model_kwargs": {"power": 2}}, "cannot be constructed with"),
         ("scorer.py:Mine", {"max_length": 5}, "does not use `max_length`"),
         ("scorer.py:Dict", {}, r"score\(\) returned a dict"),
     ],
@@ -176,7 +176,7 @@ def test_a_scorer_that_leaves_has_failed(scorer: Path) -> None:
 def test_options_that_would_be_ignored_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="baseline:longest does not use `"):
         rmeval.load_model("baseline:longest", **options)
-    with pytest.raises(ModelError, match="the model is loaded already"):
+    with pytest.raises(ModelError, match="the model is already loaded"):
         rmeval.score(rmeval.load_model("baseline:longest"), CONVERSATIONS, **options)
 
 

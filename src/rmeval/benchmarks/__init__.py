@@ -1,4 +1,4 @@
-"""Benchmarks, one module each; other packages add benchmarks by entry point, users by `file.py:Class`."""
+"""Benchmarks, one module each; other packages add benchmarks by entry points, users by `file.py:Class`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rmeval.benchmarks.hooks import Benchmark, BenchmarkLike, Option, adopted
 from rmeval.data.unpacking import check_path
 from rmeval.errors import DataError
 from rmeval.faces import lazy
-from rmeval.messages import quoted
+from rmeval.messages import alike, nearest, quoted
 from rmeval.plugins import is_file_spec, load_object, registered
 
 if TYPE_CHECKING:
     from rmeval.benchmarks.base import TableBenchmark, pair
     from rmeval.benchmarks.errata import Erratum, errata_of
-else:  # They import this package.
+else:  # These modules import this package.
     __getattr__, __dir__ = lazy(
         __name__,
         {
@@ -73,11 +73,11 @@ def benchmark_names() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class FoundBenchmark:
-    """A benchmark that was found and not yet told where its data are.
+    """Return a benchmark class that was found by name and has no data or options yet.
 
     Attributes:
-        name: The name that finds it: its id, or `file.py:Class`.
-        made: Its class, or a function that makes it.
+        name: The benchmark's name: its id, or `file.py:Class`.
+        made: Its class, or a function that returns a benchmark.
     """
 
     name: str
@@ -85,13 +85,13 @@ class FoundBenchmark:
 
     @property
     def takes(self) -> Mapping[str, Option | None]:
-        """Its own options by name; None stands for one that its constructor takes and that nothing is said of."""
+        """Return the benchmark's options by name; None for a parameter of its constructor without an `Option`."""
         declared = {option.name: option for option in self._declared}
         return {name: declared.get(name) for name in (*declared, *self._parameters) if name not in ("data", "seed")}
 
     @property
     def generated(self) -> bool:
-        """Whether its items are made from a seed rather than read."""
+        """Return whether its items are made from a seed rather than read."""
         card = getattr(self.made, "card", None)
         return isinstance(card, Card) and card.generated
 
@@ -111,13 +111,13 @@ class FoundBenchmark:
         )
 
     def load(self, data: Any = None, *, seed: int | None = None, **options: Any) -> Benchmark:
-        """The benchmark with its data and options; see `load_benchmark`."""
+        """Load the benchmark with its data and options; see `load_benchmark`."""
         data = self._checked(data)
         given = {option: value for option, value in options.items() if value is not None}
         if self.generated:
             given["seed"] = seed or 0
         taken, anything = self._parameters, self._takes_anything
-        # A class without data, as one that generates its items, need not take a place of them.
+        # A class that generates its items need not have a parameter for data.
         wanted = given if data is None and "data" not in taken and not anything else {"data": data} | given
         if unknown := [option for option in wanted if option not in taken and not anything]:
             others = ", ".join(option for option in taken if option != "data")
@@ -125,7 +125,7 @@ class FoundBenchmark:
                 f"{self.name} has no option {quoted(unknown[0])}: "
                 f"{f'choose from {others}' if others else 'leave it out'}"
             )
-        # What a function gives may be somebody's only one.
+        # A function may return an object that is also used elsewhere: do not change it.
         found = copy.copy(adopted(self.made(**wanted)))
         if is_file_spec(self.name) and found.card.errata:
             beside = Path(self.name.rpartition(":")[0]).parent / found.card.errata
@@ -134,7 +134,7 @@ class FoundBenchmark:
         return found
 
     def _checked(self, data: Any) -> Any:
-        """The data: a place as a string, or an object if the benchmark reads objects.
+        """Return the data: a place as a string, or an object if the benchmark reads objects.
 
         Raises:
             DataError: If the place is not valid, or the benchmark reads files only.
@@ -152,41 +152,60 @@ class FoundBenchmark:
 _ANY = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
-def find_benchmark(name: str) -> FoundBenchmark:
-    """Finds a benchmark.
+def benchmark_name(name: str) -> str:
+    """Return the name of the benchmark that is meant: `RM-Bench`, `rmbench` and `rm_bench` are `rm-bench`.
 
     Args:
-        name: A name from `rmeval list benchmarks`, or `file.py:Class`.
+        name: A name as the user wrote it, or `file.py:Class`, which is returned unchanged.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there is no such benchmark.
     """
     if not isinstance(name, str):
-        raise DataError(f"a benchmark is named by a text, not {quoted(name)}: see rmeval list benchmarks")
+        raise DataError(
+            f"the name of a benchmark must be a string, not {quoted(name)}: choose one from rmeval list benchmarks"
+        )
+    if is_file_spec(name) or name in BUILTIN:
+        return name
+    names = benchmark_names()
+    if name in names:
+        return name
+    if len(same := [own for own in names if alike(own, name)]) == 1:
+        return same[0]
+    if meant := nearest(name, names):
+        raise DataError(f"there is no benchmark {quoted(name)}: did you mean {meant}? (rmeval list shows all)")
+    raise DataError(
+        f"there is no benchmark {quoted(name)}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
+    )
+
+
+def find_benchmark(name: str) -> FoundBenchmark:
+    """Find a benchmark by name.
+
+    Args:
+        name: A name from `rmeval list benchmarks`, in any case and with any separators, or `file.py:Class`.
+
+    Raises:
+        DataError: If there is no such benchmark.
+    """
+    name = benchmark_name(name)
     if is_file_spec(name):
         return FoundBenchmark(name, load_object(name))
-    if name in BUILTIN:
-        return FoundBenchmark(name, load_object(BUILTIN[name]))
-    names = benchmark_names()
-    if name not in names:
-        raise DataError(
-            f"there is no benchmark {quoted(name)}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
-        )
-    return FoundBenchmark(name, load_object(names[name]))
+    return FoundBenchmark(name, load_object(BUILTIN[name] if name in BUILTIN else benchmark_names()[name]))
 
 
 def load_benchmark(name: str, data: Any = None, *, seed: int | None = None, **options: Any) -> Benchmark:
-    """Load a benchmark.
+    """Load a benchmark by name.
 
     Args:
         name: A name from `rmeval list benchmarks`, or `file.py:Class`.
         data: A file, a folder or a hub id to read instead of the pinned source; for `pairs` also a data frame, a
             `datasets.Dataset`, a list of dictionaries or a dictionary of lists.
-        seed: Where a benchmark that is generated begins; others ignore it.
-        **options: What the benchmark itself takes, such as `columns` for `pairs`, `size` for
-            `rm-bench-synthetic`, or `languages` for that and `m-reward-bench`.
+        seed: Seed of a generated benchmark; other benchmarks ignore it.
+        **options: Options of the benchmark, such as `columns` for `pairs`, `size` for `rm-bench-synthetic`, or
+            `languages` for `rm-bench-synthetic` and `m-reward-bench`.
 
     Raises:
-        DataError: If there is no such benchmark, or it does not take an option.
+        DataError: If there is no such benchmark, or it does not have an option.
     """
     return find_benchmark(name).load(data, seed=seed, **options)

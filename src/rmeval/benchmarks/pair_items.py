@@ -35,7 +35,7 @@ class PairReader:
         self._unread = [name for name in INPUT_COLUMNS if name not in self._columns.values()]
 
     def item(self, pair: PairRow) -> Item:
-        """The item of a pair: two responses, the better one first.
+        """Return the item of a pair: two responses, the better one first.
 
         Raises:
             DifferentConversationsError: If the conversations before the responses differ.
@@ -66,18 +66,18 @@ class PairReader:
         )
 
     def _optional(self, row: Row, role: str) -> Any:
-        """The value of an optional column, which is required if it has another name than usual; None if ignored."""
+        """Return the value of an optional column, required if its name is unusual; None if ignored."""
         column = self._optionals.get(role)
         if column is None:
             return None
         return row.fields.get(column) if column == role else row.get(column)
 
     def _name(self, row: Row, role: str) -> str | None:
-        """The value of a column with a name; None if it is missing, ignored or an empty cell of CSV."""
+        """Return the value of a column with a name; None if it is missing, ignored or an empty cell of CSV."""
         return None if self._optional(row, role) in (None, "") else row.name(self._columns[role])
 
     def _side(self, row: Row, side: str) -> tuple[Conversation | None, Message]:
-        """The context and the response of one side: messages that end with the response, or a string after the prompt.
+        """Return context and response of a side: messages that end with the response, or a string after the prompt.
 
         The context is None for a string.
         """
@@ -115,7 +115,7 @@ class PairReader:
         return row.prompt(self._columns.get("prompt", "prompt"), self._reader, self._turns)
 
     def _joined(self, row: Row, context: Conversation) -> Conversation:
-        """The conversation before the response, from a prompt and the messages before the response."""
+        """Return the conversation before the response, from a prompt and the messages before the response."""
         # A list that begins with the assistant contains only the response; the conversation is then in the prompt.
         if all(message.role == "assistant" for message in context):
             return (*self._prompt(row), *context)
@@ -131,7 +131,7 @@ class PairReader:
         )
 
     def _begin(self, row: Row, context: Conversation) -> Conversation:
-        """The conversation after the messages of the columns `system` and `history`."""
+        """Return the conversation, preceded by the messages of the columns `system` and `history`."""
         system, history = self._optional(row, "system"), self._optional(row, "history")
         if not is_empty(history):
             earlier = self._reader.history(history, row.place(self._columns["history"]))
@@ -152,7 +152,7 @@ class PairReader:
 
 
 def _alike(longer: Conversation, shorter: Conversation) -> bool:
-    """Whether a conversation begins with another, ignoring white space around texts."""
+    """Return whether a conversation begins with another, ignoring white space around texts."""
     return all(
         replace(one, content=one.content.strip()) == replace(two, content=two.content.strip())
         for one, two in zip(longer, shorter, strict=False)

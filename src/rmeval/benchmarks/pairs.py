@@ -40,7 +40,7 @@ class Pairs(Benchmark):
     card = Card(
         id="pairs",
         title="Preference pairs",
-        measures="The better response is the one that the data call chosen.",
+        measures="The better response is the one that the data mark as chosen.",
         source="your own data (`data`)",
         revision=None,
         licence="that of the data",
@@ -52,11 +52,11 @@ class Pairs(Benchmark):
     spec = "pairs"
     reads_objects = True
     takes = (
-        Option("columns", "mapping", "the data's own names, as prompt=question,chosen=good"),
-        Option("roles", "mapping", "the data's names of roles, as human=user,gpt=assistant"),
-        Option("ignore_keys", "words", "keys of messages, and columns, to leave out, as name,history"),
+        Option("columns", "mapping", "the data's column names, such as prompt=question,chosen=good"),
+        Option("roles", "mapping", "the data's role names, such as human=user,gpt=assistant"),
+        Option("ignore_keys", "words", "keys of messages, and columns, to exclude, such as name,history"),
         Option("split", "text", "the split of a data set with several"),
-        Option("labels", "mapping", "meanings of the values that name the better response, as 1=a,0=b,2=tie"),
+        Option("labels", "mapping", "meanings of values that name the better response, such as 1=a,0=b,2=tie"),
         Option("config", "text", "the configuration of a data set on the hub"),
     )
 
@@ -130,7 +130,7 @@ class Pairs(Benchmark):
             raise DataError(f"{self.data} has no pair with a better response ({'; '.join(reading.left_out.notes())})")
 
     def _items(self, reading: Reading, rows: Iterable[Numbered]) -> Iterator[tuple[str, Item]]:
-        """The pairs with their places; the first is shown if the columns do not speak for themselves."""
+        """Return the pairs with their places; the first is shown if the columns do not speak for themselves."""
         readers: dict[Columns, PairReader] = {}
         said = not reading.says
         for pair in reading.pairs(rows):
@@ -180,7 +180,7 @@ class Pairs(Benchmark):
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """Return accuracy by subset, if there are subsets, and over all pairs."""
+        """Compute the accuracy by subset, if there are subsets, and over all pairs."""
         found = outcomes(items, evidence, rule)
         records = [
             accuracy_record(self.card.id, rule, name, part, FORMULA)
@@ -206,7 +206,7 @@ def _check_columns(columns: Mapping[str, str]) -> None:
 
 
 def _shown(pair: PairRow, item: Item) -> str:
-    """The first pair in a message."""
+    """Return the first pair in a message."""
     prompt, (chosen, rejected) = item.prompt[-1], item.responses
     before = f"{count_of(len(item.prompt), 'message')} that end" if len(item.prompt) > 1 else "the prompt"
     return (

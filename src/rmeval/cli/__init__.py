@@ -26,7 +26,7 @@ def main() -> None:
         number = signals.came() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
         if number is None:
             raise
-        output.echo("", "stopped: the run keeps what it has scored; give the same command again to continue", err=True)
+        output.echo("", "stopped: the run keeps what it has scored; run the same command again to continue", err=True)
         # The exit code that shells expect of a process ended by a signal.
         code = 128 + number
         signals.let_go()
@@ -65,7 +65,7 @@ def _command() -> int:
         Path.cwd()
     except FileNotFoundError as error:  # Libraries of torch abort in such a folder.
         raise RmevalError(
-            "the current folder was deleted: change to another folder and give the same command again"
+            "the current folder was deleted: change to another folder and run the same command again"
         ) from error
     usage_error: Any = typer.BadParameter.__base__  # typer exports no name for it.
     try:
@@ -84,8 +84,12 @@ def _command() -> int:
 
 
 def _explain_usage(error: Any) -> None:
-    message, context = " ".join(error.format_message().split()), error.ctx
+    # typer shows what pydantic raised under pydantic's own heading.
+    message, context = " ".join(error.format_message().replace("Value error, ", "").split()), error.ctx
     if type(error).__name__ == "NoArgsIsHelpError":
         return  # The help is printed.
     path = context.command_path if context else "rmeval"
+    # typer validates with pydantic, whose reasons name its own exception or the parser.
+    message = message.replace("Value error, ", "").replace("Input should be ", "it must be ")
+    message = message.partition(", unable to parse")[0]
     output.complain(f"{message[:1].lower()}{message[1:].rstrip('.')}; see {path} -h")

@@ -48,7 +48,7 @@ _ROLES = {
 
 
 def dialogue_in(text: str) -> Conversation | None:
-    """The turns of a text that is a dialogue in HH-RLHF's notation; None for any other text.
+    """Return the turns of a text that is a dialogue in HH-RLHF's notation; None for any other text.
 
     White space around a turn is removed.
     """
@@ -56,7 +56,7 @@ def dialogue_in(text: str) -> Conversation | None:
 
 
 def prompt_in(text: str) -> Conversation | None:
-    """The turns of a prompt that is a dialogue in one text; None for any other text.
+    """Return the turns of a prompt that is a dialogue in one text; None for any other text.
 
     An empty turn of the assistant at the end, which the response continues, is left out.
     """
@@ -67,17 +67,17 @@ def prompt_in(text: str) -> Conversation | None:
 
 
 def is_dialogue(text: str) -> bool:
-    """Whether a text is a dialogue in HH-RLHF's notation."""
+    """Return whether a text is a dialogue in HH-RLHF's notation."""
     return "\n\nAssistant:" in text and _HH_FIRST.match(text) is not None
 
 
 def has_turns(text: str) -> bool:
-    """Whether a prompt is a dialogue in one text."""
+    """Return whether a prompt is a dialogue in one text."""
     return _NEMO_MARK in text or is_dialogue(text)
 
 
 def _split(mark: re.Pattern[str], text: str) -> Conversation:
-    """The turns of a text that begins with a mark."""
+    """Return the turns of a text that begins with a mark."""
     _, *parts = mark.split(text)
     return tuple(
         Message(_SPEAKERS[speaker], said.strip()) for speaker, said in zip(parts[::2], parts[1::2], strict=True)
@@ -85,12 +85,12 @@ def _split(mark: re.Pattern[str], text: str) -> Conversation:
 
 
 def is_sharegpt(value: Mapping[str, Any]) -> bool:
-    """Whether a message has ShareGPT's keys `from` and `value` instead of `role` and `content`."""
+    """Return whether a message has ShareGPT's keys `from` and `value` instead of `role` and `content`."""
     return "from" in value and "value" in value and "role" not in value and "content" not in value
 
 
 def from_sharegpt(value: Mapping[str, Any], known: Collection[str], where: str) -> dict[str, Any]:
-    """A message of ShareGPT with the keys `role` and `content`.
+    """Return a message of ShareGPT with the keys `role` and `content`.
 
     Args:
         value: The message.
@@ -113,7 +113,7 @@ def from_sharegpt(value: Mapping[str, Any], known: Collection[str], where: str) 
 
 
 def only_text(content: Any) -> Any:
-    """The text of a content that is a list with one text, `[{"type": "text", "text": "..."}]`; else the content."""
+    """Return the text of a content that is a list with one text part; any other content stays."""
     if isinstance(content, list) and len(content) == 1 and isinstance(content[0], Mapping):
         filled = {key: own for key, own in content[0].items() if own is not None}
         if filled.keys() == {"type", "text"} and filled["type"] == "text":

@@ -62,7 +62,7 @@ class _Dataset(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ObjectRows:
-    """The rows of an object.
+    """Return the rows of an object.
 
     Attributes:
         name: What the object is, for people: `DataFrame of 120 rows`.
@@ -99,7 +99,7 @@ def rows_of(data: Any, split: str | None = None) -> ObjectRows:
 
 
 def is_object_name(data: str) -> bool:
-    """Whether a text is what `ObjectRows.name` says of an object, and no place."""
+    """Return whether a text is what `ObjectRows.name` says of an object, and no place."""
     return re.fullmatch(r"\w+ of \d+ rows?", data) is not None
 
 
@@ -179,7 +179,7 @@ def _plain_rows(rows: Callable[[], Iterator[Fields]]) -> Callable[[], Iterator[F
 
 
 def _plain(value: Any) -> Any:
-    """A value with lists and numbers of Python in place of those of numpy."""
+    """Return a value with lists and numbers of Python in place of those of numpy."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, Mapping):

@@ -28,7 +28,7 @@ _TIED, _MISSING, _ALONE = "pair of equal {}", "response without a {}", "prompt w
 
 
 class _Ranked:
-    """What rows and lists share: all pairs of the responses of a prompt whose values differ."""
+    """Base of rows and lists: all pairs of the responses of a prompt whose values differ."""
 
     may_differ = False
 
@@ -48,7 +48,7 @@ class _Ranked:
         return f"the better one has the {'lower' if self._lower else 'higher'} {self._value!r}; all pairs that differ"
 
     def _ordered(self, values: Sequence[float | None], where: str) -> Iterator[tuple[int, int]]:
-        """The positions of the better and the worse response of each pair."""
+        """Yield the positions of the better and the worse response of each pair."""
         if len(values) > (most := limit("RESPONSES")):
             raise DataError(
                 f"{where}: the prompt has {len(values):,} responses, more than {most:,} (RMEVAL_MAX_RESPONSES), and "
@@ -68,7 +68,7 @@ class _Ranked:
             yield (one, two) if (first > second) != self._lower else (two, one)
 
     def notes(self) -> list[str]:
-        """How many pairs there are of how many prompts."""
+        """Return how many pairs and prompts there are."""
         return [f"{count_of(self._pairs, 'pair')} of responses to {count_of(self._prompts, 'prompt')}"]
 
 
@@ -98,7 +98,7 @@ class ResponseRows(_Ranked):
         )
 
     def pairs(self, rows: Iterable[Numbered]) -> Iterator[PairRow]:
-        """All pairs of the responses to a prompt."""
+        """Yield all pairs of the responses to a prompt."""
         seen: set[bytes] = set()
         for key, group in groupby(rows, lambda one: self._key(one[1])):
             self._again += key in seen
@@ -116,7 +116,7 @@ class ResponseRows(_Ranked):
         return blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=8).digest()
 
     def notes(self) -> list[str]:
-        """Also how many prompts occur in several places."""
+        """Return also how many prompts occur in several places."""
         again = (
             f"{count_of(self._again, 'prompt')} also in later rows, which rmeval compares only with one another: "
             "sort the rows by prompt to compare them all"
@@ -154,7 +154,7 @@ class ResponseList(_Ranked):
         return f"{self._listed}[{number}]"
 
     def pairs(self, rows: Iterable[Numbered]) -> Iterator[PairRow]:
-        """All pairs of the responses of a row."""
+        """Yield all pairs of the responses of a row."""
         for number, row in rows:
             texts, values = self._parts(row)
             fields = {**row.fields, **{self._place(k): text for k, text in enumerate(texts)}}
@@ -258,7 +258,7 @@ def _value_column(given: Given) -> str | None:
 
 
 def _is_rank(value: str, given: Given) -> bool:
-    """Whether lower is better."""
+    """Return whether lower is better."""
     return "rank" in given.columns or ("score" not in given.columns and _role(value) == "rank")
 
 

@@ -34,7 +34,7 @@ _USUAL: dict[str, tuple[str, ...]] = {
 
 
 def normal(name: str) -> str:
-    """A name in small letters, without spaces and marks."""
+    """Return a name in small letters, without spaces and marks."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
@@ -55,7 +55,7 @@ class Twin(NamedTuple):
 
 
 def twins(columns: Iterable[str], stems: Collection[str]) -> list[Twin]:
-    """All pairs of columns such as `response_a` and `response_b`, with one of the stems."""
+    """Return all pairs of columns such as `response_a` and `response_b`, with one of the stems."""
     known = {normal(name): name for name in columns}
     return [
         Twin(stem, (first, second), (known[stem + first], known[stem + second]), known.get(stem + third))
@@ -66,12 +66,12 @@ def twins(columns: Iterable[str], stems: Collection[str]) -> list[Twin]:
 
 
 def usual(columns: Iterable[str], role: str) -> list[str]:
-    """The columns whose name is a usual one for a role that rmeval reads under another name."""
+    """Return the columns whose name is a usual one for a role that rmeval reads under another name."""
     return [name for name in columns if normal(name) in _USUAL.get(role, ())]
 
 
 def missing(row: Row, roles: Mapping[str, str], extra: str = "") -> DataError:
-    """The error for columns that a row lacks.
+    """Return the error for columns that a row lacks.
 
     Args:
         row: The row.
@@ -96,7 +96,7 @@ def _written(columns: Mapping[str, str]) -> str:
 
 
 def only(row: Row, role: str | Callable[[str], str], found: Sequence[str], what: str) -> str | None:
-    """The only one of some columns; None if there is none.
+    """Return the only one of some columns; None if there is none.
 
     Args:
         row: The row.

@@ -1,4 +1,4 @@
-"""What a reading of preference data yields: rows with the columns of a better and a worse response."""
+"""Readings of preference data, which yield rows with the columns of a better and a worse response."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Columns:
     turns: bool = True
 
     def using(self, **columns: str) -> Columns:
-        """These columns with others for some roles; a column with a new role loses its usual one."""
+        """Return these columns with others for some roles; a column with a new role loses its usual one."""
         kept = {role: name for role, name in self.of.items() if role not in _CONTEXT or name not in columns.values()}
         return Columns({**kept, **columns}, self.turns)
 
@@ -65,19 +65,19 @@ class LeftOut:
         self.reasons[reason] += 1
 
     def notes(self) -> list[str]:
-        """A sentence with all counts; none if nothing was left out."""
+        """Return a sentence with all counts; none if nothing was left out."""
         found = [f"{count:,} {reason if count == 1 else plural_of(reason)}" for reason, count in self.reasons.items()]
         return [f"left out: {', '.join(found)}"] if found else []
 
 
 def plural_of(reason: str) -> str:
-    """`row without a winner` as `rows without a winner`."""
+    """Return `row without a winner` as `rows without a winner`."""
     first, _, rest = reason.partition(" ")
     return f"{first}s {rest}".strip()
 
 
 class Reading(Protocol):
-    """How some data are read.
+    """A way to read some data.
 
     Attributes:
         says: Which columns are what, in a sentence; empty if they have the usual names.
@@ -90,11 +90,11 @@ class Reading(Protocol):
     left_out: LeftOut
 
     def pairs(self, rows: Iterable[Numbered]) -> Iterator[PairRow]:
-        """The pairs of some rows, one by one."""
+        """Yield the pairs of some rows."""
         ...
 
     def notes(self) -> list[str]:
-        """What a reader of the numbers must know, after all rows were read."""
+        """Return what a reader of the numbers must know, after all rows were read."""
         ...
 
 
@@ -116,7 +116,7 @@ class Plain:
         self._against: Counter[str] = Counter()
 
     def pairs(self, rows: Iterable[Numbered]) -> Iterator[PairRow]:
-        """One pair a row."""
+        """Yield one pair for each row."""
         columns, scores = self._columns, self._scores
         for number, row in rows:
             if scores is not None:
@@ -129,7 +129,7 @@ class Plain:
             self._against["equal" if better == worse else "lower" if better < worse else ""] += 1
 
     def notes(self) -> list[str]:
-        """How often the scores contradict the columns."""
+        """Return how often the scores contradict the columns."""
         chosen, rejected = self._scores or ("", "")
         found = [
             f"{chosen} is {what} {rejected} in {count_of(self._against[key], 'row')}"
@@ -140,7 +140,7 @@ class Plain:
 
 
 def number_in(row: Row, column: str) -> float | None:
-    """The number of a column, also as text; None for null, NaN and an empty text.
+    """Return the number of a column, also as text; None for null, NaN and an empty text.
 
     Raises:
         DataError: If it is something else, or the column is missing.

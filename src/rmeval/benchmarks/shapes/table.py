@@ -64,7 +64,7 @@ class _ArenaVotes(TwoResponses):
         }
 
     def changed(self, row: Row) -> Row:
-        """The row with whole conversations."""
+        """Return the row with whole conversations."""
         asked = _turns(row, "prompt")
         fields = dict(row.fields)
         for name, column in zip(self._made, ("response_a", "response_b"), strict=True):
@@ -111,7 +111,7 @@ class _OpenAI:
         )
 
     def pairs(self, rows: Iterable[Numbered]) -> Iterator[PairRow]:
-        """One pair a row."""
+        """Yield one pair for each row."""
         for number, row in rows:
             given = row.get("input")
             if not isinstance(given, dict):
@@ -128,12 +128,12 @@ class _OpenAI:
             yield PairRow(Row(rest | inside, row.where), self._columns, number)
 
     def notes(self) -> list[str]:
-        """Nothing more."""
+        """Return no notes."""
         return []
 
 
 def _usual_pairs(row: Row, columns: Columns, given: Given) -> Reading | None:
-    """Columns `chosen` and `rejected`, or those that are named for them."""
+    """Recognise `chosen` and `rejected`, or the columns that the user names for them."""
     chosen, rejected = columns.of["chosen"], columns.of["rejected"]
     named = {"chosen", "rejected"} & given.columns.keys()
     if not named and not {chosen, rejected} <= row.fields.keys():
@@ -175,7 +175,7 @@ def _scores_beside(row: Row, given: Given) -> tuple[str, str] | None:
 
 
 def _known(row: Row, columns: Columns, given: Given) -> Reading | None:
-    """A data set with columns of its own."""
+    """Recognise a data set with columns of its own."""
     if given.columns.keys() - {"subset", "id", "system", "history", "tools"}:
         return None
     for shape in (_SHP, _HelpSteer3, _ArenaVotes, _OpenAI):
@@ -195,7 +195,7 @@ SHAPES: tuple[Callable[[Row, Columns, Given], Reading | None], ...] = (
 
 
 def recognise(row: Row, columns: Columns, given: Given) -> Reading:
-    """How some data are read, by the columns of the first row and what the user says of them.
+    """Return how some data are read, by the columns of the first row and what the user says of them.
 
     Raises:
         DataError: If nothing fits, or several ways do.

@@ -33,7 +33,7 @@ class Dialogues:
         self._sides = chosen, rejected
 
     def pairs(self, rows: Iterable[Numbered]) -> Iterator[PairRow]:
-        """A pair for each row whose dialogues end in a response."""
+        """Yield a pair for each row whose dialogues end in a response."""
         for number, row in rows:
             turns = [self._turns(row, side) for side in self._sides]
             if any(own[-1].role != "assistant" for own in turns):
@@ -53,7 +53,7 @@ class Dialogues:
         return found
 
     def notes(self) -> list[str]:
-        """Nothing more."""
+        """Return no notes."""
         return []
 
 
@@ -79,7 +79,7 @@ class CommonBeginning:
         self._columns = columns.using(prompt=prompt, chosen=one, rejected=two)
 
     def pairs(self, rows: Iterable[Numbered]) -> Iterator[PairRow]:
-        """A pair for each row whose texts differ."""
+        """Yield a pair for each row whose texts differ."""
         for number, row in rows:
             one, two = (self._text(row, side) for side in self._sides)
             if one == two:
@@ -106,7 +106,7 @@ class CommonBeginning:
         return text
 
     def notes(self) -> list[str]:
-        """Nothing more."""
+        """Return no notes."""
         return []
 
 
@@ -114,7 +114,7 @@ _SPACE = re.compile(r"\s+")
 
 
 def _end_of_beginning(one: str, two: str) -> int:
-    """The length of the common beginning up to the last white space before which and after which there is text."""
+    """Return the length of the common beginning up to the last white space that has text before and after it."""
     most = next((place for place, (x, y) in enumerate(zip(one, two, strict=False)) if x != y), len(one))
     most = min(most, len(one.rstrip()) - 1, len(two.rstrip()) - 1)
     ends = [space.start() for space in _SPACE.finditer(one, 0, most + 1)]

@@ -1,4 +1,4 @@
-"""Rows with two responses and something that tells which is the better."""
+"""Rows with two responses and a winner, a strength of preference or scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _REASONS = {"tie": "tie", "none": "row without a winner"}
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the user says of the data.
+    """The user's options about the data.
 
     Attributes:
         columns: Columns by role.
@@ -48,7 +48,7 @@ class Given:
     turns: bool = False
 
     def names(self, row: Row) -> list[str]:
-        """The columns of a row that may be read."""
+        """Return the columns of a row that may be read."""
         return [name for name in row.fields if name not in self.ignored]
 
 
@@ -81,7 +81,7 @@ class TwoResponses:
         self._against, self._contradiction = 0, ""
 
     def pairs(self, rows: Iterable[Numbered]) -> Iterator[PairRow]:
-        """A pair for each row with a better response."""
+        """Yield a pair for each row with a better response."""
         for number, row in rows:
             found = self._verdict.decide(row)
             if self._witness is not None and {found, self._witness.decide(row)} == {"a", "b"}:
@@ -94,11 +94,11 @@ class TwoResponses:
                 self.left_out.add(_REASONS[found])
 
     def changed(self, row: Row) -> Row:
-        """The row with the columns of this reading; a subclass may make them of others."""
+        """Return the row with the columns of this reading, which a subclass may derive from others."""
         return row
 
     def notes(self) -> list[str]:
-        """What the values meant, and how often the scores contradict them."""
+        """Return what the values meant, and how often the scores contradict them."""
         found = self._verdict.notes()
         if self._against:
             found.append(
@@ -138,7 +138,7 @@ def _is_messages(row: Row, column: str) -> bool:
 
 
 def _sides(row: Row, names: list[str], given: Given) -> tuple[tuple[str, str], tuple[str, str], str] | None:
-    """The columns of the two responses, the ends of their names, and the common part."""
+    """Return the columns of the two responses, the ends of their names, and the common part."""
     one, two = given.columns.get("a"), given.columns.get("b")
     if (one is None) != (two is None):
         raise DataError("`columns` has only one of a and b: give both, as a=response_1,b=response_2")
@@ -167,7 +167,7 @@ def _sides(row: Row, names: list[str], given: Given) -> tuple[tuple[str, str], t
 def _verdict(
     row: Row, names: list[str], sides: tuple[str, str], ends: tuple[str, str], stem: str, given: Given
 ) -> tuple[Verdict | None, Scores | None]:
-    """What decides, and scores beside it."""
+    """Return what decides, and the scores that should agree with it."""
     used = {*sides, *given.columns.values()} - {given.columns.get("better", "")}
     named = given.columns.get("better")
     if named is None and not {"score_a", "score_b"} & given.columns.keys():
@@ -186,7 +186,7 @@ def _verdict(
 
 
 def _scores(row: Row, names: list[str], ends: tuple[str, str], given: Given, needed: bool) -> Scores | None:
-    """Two columns of scores, if there are any."""
+    """Return two columns of scores, if there are any."""
     roles = {role: given.columns[role] for role in ("score_a", "score_b") if role in given.columns}
     if len(roles) == 1:
         raise DataError("`columns` has only one of score_a and score_b: give both")

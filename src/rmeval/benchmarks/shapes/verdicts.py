@@ -35,11 +35,11 @@ class Verdict(Protocol):
     says: str
 
     def decide(self, row: Row) -> Decision:
-        """The better response of a row."""
+        """Return the better response of a row."""
         ...
 
     def notes(self) -> list[str]:
-        """What the values meant, after all rows were read."""
+        """Return what the values meant, after all rows were read."""
         ...
 
 
@@ -85,7 +85,7 @@ class Labels:
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def decide(self, row: Row) -> Decision:
-        """The response that the value names.
+        """Return the response that the value names.
 
         Raises:
             DataError: If it names none of them.
@@ -108,14 +108,14 @@ class Labels:
         return found  # type: ignore[return-value]
 
     def _by_model(self, row: Row, value: object) -> str | None:
-        """The response by the model that the value names."""
+        """Return the response by the model that the value names."""
         if self._models is None:
             return None
         one, two = (row.fields.get(column) == value for column in self._models)
         return None if one == two else "a" if one else "b"
 
     def notes(self) -> list[str]:
-        """How often each value occurred, and what it meant."""
+        """Return how often each value occurred, and what it meant."""
         names = dict(zip("ab", self._columns, strict=True))
         found = [
             f"{label} is {names[meaning]} ({count_of(count, 'row')})"
@@ -126,14 +126,14 @@ class Labels:
 
 
 def _usual(label: str) -> str | None:
-    """The meaning of a label for any responses."""
+    """Return the meaning of a label that does not depend on the columns."""
     if label in _TIES or label.startswith("tie"):
         return "tie"
     return "none" if label in _NONE else None
 
 
 def label_of(value: object) -> str:
-    """A value as text in one form: `A`, `[[A]]` and `a` are equal, and so are `1`, `1.0` and `"1"`."""
+    """Return a value as text in one form: `A`, `[[A]]` and `a` are equal, and so are `1`, `1.0` and `"1"`."""
     if isinstance(value, bool):
         return str(value).lower()
     if value is None or value != value:
@@ -157,7 +157,7 @@ class Strength:
         self.says = f"the better one is {one!r} where {column!r} is below 0, and {two!r} where it is above 0"
 
     def decide(self, row: Row) -> Decision:
-        """The response that is preferred.
+        """Return the response that is preferred.
 
         Raises:
             DataError: If the value is not between -3 and 3.
@@ -173,7 +173,7 @@ class Strength:
         return "a" if strength < 0 else "b" if strength > 0 else "tie"
 
     def notes(self) -> list[str]:
-        """Nothing more."""
+        """Return no notes."""
         return []
 
 
@@ -186,14 +186,14 @@ class Scores:
         self.says = f"the better one has the higher score ({columns[0]!r}, {columns[1]!r})"
 
     def decide(self, row: Row) -> Decision:
-        """The response with the higher score; `none` if a score is missing."""
+        """Return the response with the higher score; `none` if a score is missing."""
         one, two = (number_in(row, column) for column in self._columns)
         if one is None or two is None:
             return "none"
         return "tie" if one == two else "a" if one > two else "b"
 
     def notes(self) -> list[str]:
-        """Nothing more."""
+        """Return no notes."""
         return []
 
 
@@ -206,7 +206,7 @@ class OneHot:
         self.says = f"the better one is the one whose column is 1 ({', '.join(map(repr, columns))})"
 
     def decide(self, row: Row) -> Decision:
-        """The response whose column is 1.
+        """Return the response whose column is 1.
 
         Raises:
             DataError: If not exactly one of them is 1.
@@ -222,5 +222,5 @@ class OneHot:
         return ("a", "b", "tie")[values.index(1)]
 
     def notes(self) -> list[str]:
-        """Nothing more."""
+        """Return no notes."""
         return []
