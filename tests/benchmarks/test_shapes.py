@@ -121,6 +121,20 @@ def test_values_that_are_names_of_models(tmp_path: Path) -> None:
             load(tmp_path, [TWO | {"winner": "x"} | dict(zip(("model_a", "model_b"), models, strict=True))])
 
 
+def test_values_that_are_the_text_of_a_response(tmp_path: Path) -> None:
+    one, two = "Because of the scattering.", "Nobody has ever known it."
+    row = {"prompt": "why", "response_a": one, "response_b": two}
+    rows: list[dict[str, Any]] = [row | {"preferred": text} for text in (one, two, None)]
+    assert gold(load(tmp_path, rows)) == [(one, two), (two, one)]
+    said = notes(tmp_path, rows)
+    assert said[1] == "values of 'preferred': its text is response_a (1 row), its text is response_b (1 row)"
+    for wrong in (row | {"response_b": one, "preferred": one}, TWO | {"preferred": "so"}):
+        with pytest.raises(DataError, match=r"line 1: 'preferred' is '.*', which names neither"):
+            load(tmp_path, [wrong])
+    # The name of a response goes before a text that looks like it.
+    assert gold(load(tmp_path, [TWO | {"response_a": "b", "response_b": "a", "preferred": "a"}])) == [("b", "a")]
+
+
 def test_labels_replace_the_usual_names(tmp_path: Path) -> None:
     rows = [TWO | {"label": 1}, TWO | {"label": 0}, TWO | {"label": 2}, TWO | {"label": "tie"}, TWO | {"label": None}]
     labels = {"1": "a", "0": "b", "2": "none"}
@@ -688,14 +702,14 @@ def turn(role: str, text: str) -> dict[str, str]:
     return {"from": role, "value": text}
 
 
-@pytest.mark.parametrize("listed", [False, True])
-def test_sharegpt(tmp_path: Path, listed: bool) -> None:
+@pytest.mark.parametrize("kind", ["object", "list", "text"])
+def test_sharegpt(tmp_path: Path, kind: str) -> None:
     one: Any = turn("gpt", "so")
     two: Any = turn("gpt", "no")
     row = {
         "conversations": [turn("system", "be kind"), turn("human", "why"), turn("gpt", "x"), turn("human", "and")],
-        "chosen": [one] if listed else one,
-        "rejected": [two] if listed else two,
+        "chosen": {"object": one, "list": [one], "text": "so"}[kind],
+        "rejected": {"object": two, "list": [two], "text": "no"}[kind],
     }
     (item,) = load(tmp_path, [row])
     assert prompt(item) == [("system", "be kind"), ("user", "why"), ("assistant", "x"), ("user", "and")]

@@ -142,14 +142,12 @@ def _usual_pairs(row: Row, columns: Columns, given: Given) -> Reading | None:
         raise missing(row, {role: columns.of[role] for role in ("prompt", "chosen", "rejected")})
     if not named:
         _refuse_labels(row, chosen, given)
-    found = whole_texts(row, columns, given)
-    if found is not None:
-        return found
     scores = _scores_beside(row, given)
-    turns = row.fields.get("conversations")
-    if "prompt" not in given.columns and columns.of["prompt"] not in row.fields and isinstance(turns, list):
+    if "prompt" not in {*given.columns, *row.fields} and isinstance(row.fields.get("conversations"), list):
         says = "conversations: the messages before the response are in 'conversations'"
         return Plain(columns.using(prompt="conversations"), says, scores)
+    if (found := whole_texts(row, columns, given)) is not None:
+        return found
     return Plain(Columns(columns.of, given.turns), "", scores)
 
 

@@ -21,6 +21,8 @@ _TIES = ("draw", "equal", "same", "both", "neither", "bothgood", "bothbad")
 _NONE = ("", "none", "null", "nan", "na")
 _WORDS = ("model", "response", "answer", "assistant", "completion", "output", "option", "candidate", "conversation")
 """Words before the end of a column's name in the values that name it."""
+_LABEL = 20
+"""Characters of a value up to which it is not compared with the texts: "first" may be a text and a label."""
 _MOST = 12
 """Distinct values that a note lists."""
 
@@ -65,7 +67,7 @@ class Labels:
             meanings: `a`, `b`, `tie` or `none` by value, instead of those names.
             models: Columns with the names of the models that wrote them, which the values may be, too.
         """
-        self._models = None if meanings else models
+        self._models, self._by_name = models, not meanings
         self._column, self._columns = column, columns
         if meanings:
             self._known = {label_of(value): meaning for value, meaning in meanings.items()}
@@ -94,7 +96,7 @@ class Labels:
         if isinstance(value, list | dict):
             raise row.wrong(self._column, "a name or a number", value)
         label = label_of(value)
-        found = self._known.get(label) or self._by_model(row, value) or _usual(label)
+        found = self._known.get(label) or self._by_content(row, value) or _usual(label)
         if found is None:
             one, two = self._columns
             raise DataError(
@@ -102,17 +104,27 @@ class Labels:
                 f"give the meaning of each value with `labels`, such as {shortened(label)}=a or {shortened(label)}=b "
                 "(or =tie, =none)"
             )
-        shown = shortened(value)
+        # A text of the data does not go into notes.
+        shown = "its text" if isinstance(value, str) and self._texts(row, value) else shortened(value)
         if len(self._seen) < _MOST or (shown, found) in self._seen:
             self._seen[shown, found] += 1
         return found  # type: ignore[return-value]
 
-    def _by_model(self, row: Row, value: object) -> str | None:
-        """Return the response by the model that the value names."""
-        if self._models is None:
+    def _by_content(self, row: Row, value: object) -> str | None:
+        """Return the response whose text, or the name of whose model, the value is."""
+        if not self._by_name or not isinstance(value, str) or not value:
             return None
-        one, two = (row.fields.get(column) == value for column in self._models)
-        return None if one == two else "a" if one else "b"
+        models = [row.fields.get(column) == value for column in self._models or ()]
+        texts = self._texts(row, value)
+        found = {side for equal in (models, texts) for side, same in zip("ab", equal, strict=False) if same}
+        return found.pop() if len(found) == 1 else None
+
+    def _texts(self, row: Row, value: str) -> list[bool]:
+        """Return whether each response is this text; empty if none is, or if it is as short as a label."""
+        if len(value) <= _LABEL:
+            return []
+        found = [row.fields.get(column) == value for column in self._columns]
+        return found if any(found) else []
 
     def notes(self) -> list[str]:
         """Return how often each value occurred, and what it meant."""
