@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.pairs import Pairs
 from rmeval.errors import DataError
 from rmeval.runs.plan import plan
@@ -780,6 +781,43 @@ def test_a_column_with_a_role_loses_its_usual_one(tmp_path: Path) -> None:
     row = {"history": say("user: why"), "chosen": "so", "rejected": "no"}
     (item,) = load(tmp_path, [row], columns={"prompt": "history"})
     assert prompt(item) == [("user", "why")]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_response_that_is_one_message_or_an_object_of_messages(tmp_path: Path, wrapped: bool) -> None:
+    (one,), (two,) = say("assistant: so"), say("assistant: no")
+    row: dict[str, Any] = {"prompt": say("user: why"), "chosen": one, "rejected": two}
+    if wrapped:
+        row |= {"chosen": {"messages": [one]}, "rejected": {"messages": [two]}}
+    (item,) = load(tmp_path, [row])
+    assert (prompt(item), gold([item])) == ([("user", "why")], [("so", "no")])
+    with pytest.raises(DataError, match="column 'chosen' must contain messages like"):
+        load(tmp_path, [row | {"chosen": {"text": "so"}}])
+
+
+# Real data
+
+
+def test_ranked_responses_of_a_judge(shared: Path) -> None:
+    """Their authors count 15,113 strict pairs of 3,569 responses to 300 prompts."""
+    found = plan(Pairs(str(shared / "data" / "preferences" / "arena_bench_v1_scored.jsonl.gz")))
+    assert len(found.stored.table) == 15_113
+    assert found.notes[1:] == ("15113 pairs of responses to 300 prompts", "left out: 4,353 pairs of equal score")
+
+
+def test_judgebench_by_its_own_reader_and_by_its_columns(shared: Path) -> None:
+    data = str(shared / "data" / "judgebench" / "claude35sonnet.jsonl")
+
+    def better(item: Item) -> tuple[str, str]:
+        (one,) = item.comparisons
+        assert one.gold is not None
+        winner = one.members[one.gold]
+        return item.responses[winner].text, item.responses[1 - winner].text
+
+    known = sorted(map(better, load_benchmark("judgebench", data).load()))
+    found = sorted(gold(list(Pairs(data, columns={"prompt": "question"}).load())))
+    assert len(known) == 270
+    assert found == known
 
 
 # The page of preference data

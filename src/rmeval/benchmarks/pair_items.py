@@ -97,7 +97,8 @@ class PairReader:
                     )
                 return None, Message("assistant", value)
         elif isinstance(value, dict):
-            messages = self._reader.conversation([value], row.place(column))
+            inside = value["messages"] if value.keys() == {"messages"} else [value]
+            messages = self._reader.conversation(inside, row.place(column))
         elif not isinstance(value, list):
             raise row.wrong(column, "a string or a list of messages", value)
         messages = messages or row.conversation(column, self._reader)

@@ -27,7 +27,7 @@ _USUAL: dict[str, tuple[str, ...]] = {
         *("bad", "worse", "worst", "dispreferred", "negative", "lose", "loser", "losing", "responsek", "nonpreferred"),
         *("rejectedresponse", "responserejected", "rejectedanswer", "answerrejected", "dispreferredresponse"),
         *("badresponse", "worseresponse", "badanswer", "worseanswer", "loserresponse", "nonpreferredoutput"),
-        *("rejectedmessages", "unpreferred", "nonpreferredresponse"),
+        *("rejectedmessages", "reject", "unpreferred", "nonpreferredresponse"),
     ),
 }
 """Names, as `normal` writes them, of columns that often hold what rmeval reads under another name."""
