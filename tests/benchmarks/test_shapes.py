@@ -195,6 +195,10 @@ def test_what_was_read_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture)
             TWO | {"answer_a": "x", "answer_b": "y", "winner": "a"},
             "several pairs of responses: .*a=response_a,b=response_b or a=answer_a,b=answer_b",
         ),
+        (
+            TWO | {"Response A": "x", "winner": "a"},
+            "several pairs of responses: .*a=response_a,b=response_b or a=Response A,b=response_b",
+        ),
         (TWO | {"response_c": "x", "winner": "a"}, r"more than two responses \(response_a, response_b, response_c\)"),
         (
             TWO | {"score_a": 1, "score_b": 2, "rating_a": 2, "rating_b": 1},
@@ -225,7 +229,8 @@ def test_columns_win(tmp_path: Path) -> None:
         ({"score_a": "score_b", "score_b": "score_a"}, ("no", "so")),
         ({"a": "left", "b": "right", "better": "label"}, ("y", "x")),
         ({"a": "right", "b": "left", "better": "label"}, ("x", "y")),
-        ({"a": "response_b", "b": "response_a", "better": "winner"}, ("no", "so")),
+        ({"a": "response_b", "b": "response_a", "better": "winner"}, ("so", "no")),
+        ({"a": "response_b", "b": "response_a", "better": "label"}, ("no", "so")),
         ({"chosen": "left", "rejected": "right"}, ("x", "y")),
     ):
         assert gold(load(tmp_path, [row], columns=columns)) == [found], columns
@@ -341,7 +346,7 @@ def test_helpsteer_rows_of_a_prompt(tmp_path: Path) -> None:
     assert sorted(gold(items)) == sorted(
         [("best", "worst"), ("middle", "worst"), ("also", "worst"), ("best", "middle"), ("best", "also"), ("z", "y")]
     )
-    assert [item.id for item in items] == ["0/1-0", "0/2-0", "0/3-0", "0/1-2", "0/1-3", "5/2-1"]
+    assert [item.id for item in items] == ["0/0-1", "0/0-2", "0/0-3", "0/1-2", "0/1-3", "5/1-2"]
     assert len({item.cluster for item in items}) == 2
     assert notes(tmp_path, rows)[1:] == (
         "6 pairs of responses to 2 prompts",
@@ -361,7 +366,7 @@ def test_rows_of_a_prompt_with_a_rank(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="choose one with `columns` rank=rank or score=score"):
         load(tmp_path, both)
     with pytest.raises(
-        DataError, match=r"no pair with a better response \(left out: 3 prompts with a single response\)"
+        DataError, match=r"no pair with a better response \(left out: 3 prompts with a single response; "
     ):
         load(tmp_path, [row | {"prompt": f"{number}"} for number, row in enumerate(rows)])
 
@@ -392,7 +397,7 @@ def test_nectar(tmp_path: Path) -> None:
     rows = [nectar(3.0, 1.0, 2.0), nectar(2, 1, 2, None), nectar(1)]
     items = load(tmp_path, rows)
     assert gold(items) == [("1", "0"), ("2", "0"), ("1", "2"), ("1", "0"), ("1", "2")]
-    assert [item.id for item in items] == ["0/1-0", "0/2-0", "0/1-2", "1/1-0", "1/1-2"]
+    assert [item.id for item in items] == ["0/0-1", "0/0-2", "0/1-2", "1/0-1", "1/1-2"]
     assert all(prompt(item) == [("user", "why")] for item in items)
     assert notes(tmp_path, rows)[1:] == (
         "5 pairs of responses to 2 prompts",
@@ -818,6 +823,45 @@ def test_judgebench_by_its_own_reader_and_by_its_columns(shared: Path) -> None:
     found = sorted(gold(list(Pairs(data, columns={"prompt": "question"}).load())))
     assert len(known) == 270
     assert found == known
+
+
+# Of all shapes with two responses
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (TWO | {"winner": "model_a"}, TWO | {"response_a": "no", "response_b": "so", "winner": "model_b"}),
+        (
+            {"prompt": "why", "response_0": "so", "response_1": "no", "label": 0},
+            {"prompt": "why", "response_0": "no", "response_1": "so", "label": 1},
+        ),
+        (
+            {"prompt": "why", "response_1": "so", "response_2": "no", "preference_strength": -1},
+            {"prompt": "why", "response_1": "no", "response_2": "so", "preference_strength": 1},
+        ),
+        (
+            {"prompt": "why", "response1": "so", "response2": "no", "score1": 2, "score2": 1},
+            {"prompt": "why", "response1": "no", "response2": "so", "score1": 1, "score2": 2},
+        ),
+        (SHP | {"labels": 1}, SHP | {"human_ref_A": "no", "human_ref_B": "so", "labels": 0}),
+        (arena("model_a"), arena("model_b", "no", "so")),
+        (votes(1, 0, 0), votes(0, 1, 0, one='["no"]', two='["so"]')),
+        (nectar(1, 2), nectar(2, 1)),
+        ({"chosen": hh("a", "so"), "rejected": hh("a", "no")}, {"chosen": hh("a", "no"), "rejected": hh("a", "so")}),
+    ],
+)
+def test_the_other_order_and_the_other_gold(tmp_path: Path, one: dict[str, Any], two: dict[str, Any]) -> None:
+    """The other order with the other winner is the same pair; where only the gold changes, it is the opposite pair.
+
+    In both cases the ids, the questions and so the scores stay.
+    """
+    first, second = (load(tmp_path, [row])[0] for row in (one, two))
+    ((better, worse),) = gold([first])
+    assert gold([second]) == [(worse, better) if "chosen" in one or "answers" in one else (better, worse)]
+    assert (first.id, first.prompt, first.cluster) == (second.id, second.prompt, second.cluster)
+    digests = [plan(Pairs([row])).contents for row in (one, two)]
+    assert digests[0] == digests[1]
 
 
 # The page of preference data

@@ -100,6 +100,7 @@ class Pairs(Benchmark):
         self._reader = MessageReader(mapping_of_texts(roles, "roles"), list_of_texts(ignore_keys, "ignore_keys"))
         self._given = Given(self.columns, labels or {}, self._reader.ignored, self._reader.turns)
         self.split, self.config = split, config
+        data = str(data) if isinstance(data, Path) else data
         self._object = None if data is None or isinstance(data, str) else rows_of(data, split)
         self.data = data if self._object is None else self._object.name
         self._reading: Reading | None = None
@@ -127,7 +128,8 @@ class Pairs(Benchmark):
                 )
             yield item
         if not subsets:
-            raise DataError(f"{self.data} has no pair with a better response ({'; '.join(reading.left_out.notes())})")
+            why = "; ".join([*reading.left_out.notes(), *reading.notes()])
+            raise DataError(f"{self.data} has no pair with a better response ({why})")
 
     def _items(self, reading: Reading, rows: Iterable[Numbered]) -> Iterator[tuple[str, Item]]:
         """Return the pairs with their places; the first is shown if the columns do not speak for themselves."""

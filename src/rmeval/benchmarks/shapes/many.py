@@ -109,7 +109,7 @@ class ResponseRows(_Ranked):
             for better, worse in self._ordered(values, first.where):
                 (_, row), (_, other) = found[better], found[worse]
                 fields = {**row.fields, self._other: other.get(self._response)}
-                yield PairRow(Row(fields, row.where), self._columns, number, f"/{better}-{worse}")
+                yield PairRow(Row(fields, row.where), self._columns, number, _suffix(better, worse))
 
     def _key(self, row: Row) -> bytes:
         parts = [row.get(self._prompt), *(row.fields.get(column) for column in self._context[1:])]
@@ -160,7 +160,7 @@ class ResponseList(_Ranked):
             fields = {**row.fields, **{self._place(k): text for k, text in enumerate(texts)}}
             full = Row(fields, row.where)
             for better, worse in self._ordered(values, row.where):
-                yield PairRow(full, self._columns(better, worse), number, f"/{better}-{worse}")
+                yield PairRow(full, self._columns(better, worse), number, _suffix(better, worse))
 
     def _parts(self, row: Row) -> tuple[list[Any], list[float | None]]:
         found = _entries(row, self._listed)
@@ -178,6 +178,11 @@ class ResponseList(_Ranked):
                 f"{count_of(len(values), 'value')}: correct the row"
             )
         return texts, [number_in(Row({self._value: one}, row.where), self._value) for one in values]
+
+
+def _suffix(one: int, two: int) -> str:
+    """Return the end of a pair's id, which must not depend on the gold: corrected ranks need no new scores."""
+    return f"/{min(one, two)}-{max(one, two)}"
 
 
 def _entries(row: Row, column: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple
 
 from rmeval.data.rows import Row
@@ -56,12 +57,15 @@ class Twin(NamedTuple):
 
 def twins(columns: Iterable[str], stems: Collection[str]) -> list[Twin]:
     """Return all pairs of columns such as `response_a` and `response_b`, with one of the stems."""
-    known = {normal(name): name for name in columns}
+    known: dict[str, list[str]] = {}
+    for name in columns:
+        known.setdefault(normal(name), []).append(name)
     return [
-        Twin(stem, (first, second), (known[stem + first], known[stem + second]), known.get(stem + third))
+        Twin(stem, (first, second), both, next(iter(known.get(stem + third, ())), None))
         for stem in stems
         for first, second, third in ENDS
-        if stem + first in known and stem + second in known and (stem or first == "a")
+        if stem or first == "a"
+        for both in product(known.get(stem + first, ()), known.get(stem + second, ()))
     ]
 
 

@@ -146,9 +146,11 @@ def _sides(row: Row, names: list[str], given: Given) -> tuple[tuple[str, str], t
         if absent := {role: name for role, name in (("a", one), ("b", two)) if name not in row.fields}:
             raise missing(row, absent)
         known = next((pair for pair in twins(names, _STEMS) if set(pair.columns) == {one, two}), None)
-        if known is None or known.columns != (one, two):
+        if known is None:
             return (one, two), ("a", "b"), ""
-        return (one, two), known.ends, known.stem
+        # A value names a column as the data do, also where the user gives the columns in the other order.
+        first, second = known.ends
+        return (one, two), (first, second) if known.columns[0] == one else (second, first), known.stem
     used = set(given.columns.values())
     found = [pair for pair in twins(names, _STEMS) if not used & set(pair.columns)]
     if third := next((pair for pair in found if pair.third), None):
