@@ -10,11 +10,12 @@ from typing import Any
 
 from rmeval.benchmarks import Benchmark, Card, Option
 from rmeval.benchmarks.locate import SUFFIXES, find_files
+from rmeval.benchmarks.option_values import list_of_texts, mapping_of_texts
 from rmeval.benchmarks.pair_items import DifferentConversationsError, PairReader
 from rmeval.benchmarks.shapes.reading import Columns, Numbered, PairRow, Reading
 from rmeval.benchmarks.shapes.table import EXTRA_ROLES, recognise
 from rmeval.benchmarks.shapes.two import Given
-from rmeval.data.conversations import MessageReader, list_of_texts, mapping_of_texts
+from rmeval.data.conversations import MessageReader
 from rmeval.data.objects import is_object_name, rows_of
 from rmeval.data.rows import Row, iterate_rows
 from rmeval.errors import DataError
