@@ -12,6 +12,7 @@ import pytest
 
 import rmeval
 from rmeval.importers.run import import_scores
+from rmeval.report.cells import Number
 from rmeval.report.csv_ import csv_text
 from rmeval.report.json_ import json_value
 from rmeval.report.latex import latex_text
@@ -19,12 +20,12 @@ from rmeval.report.markdown import markdown_text
 from rmeval.report.ranking import runs_views
 from rmeval.report.run import run_view
 from rmeval.report.terminal import views_text
-from rmeval.report.views import Row, Table, View
+from rmeval.report.views import Row, Table, View, flat_rows
 from tests.command import command
 from tests.samples import pair_rows
 
 Capture = pytest.CaptureFixture[str]
-FORMULAS = ("=1+1", "+x", "-x", "@x", "\tx", "\rx")
+FORMULAS = ("=1+1", "+x", "-x", "@x", "\tx", "\rx", "\uff1d1")
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +113,36 @@ def test_rows_are_named_in_full(runs: Path) -> None:
     (view,) = json_value([run_view(results(runs)[0])])
     assert [row["name"] for row in view["rows"]] == ["even", "odd", "all"]
     assert view["rows"][-1]["items"] == 24
+
+
+def test_a_model_named_as_a_column_keeps_its_number() -> None:
+    names = ("table", "name", "benchmark", "low")
+    cells = tuple(Number(k / 10, (0.0, 1.0) if name == "name" else None) for k, name in enumerate(names))
+    view = View("b", (Table("numbers", ("", *names), (Row("all", cells),)),))
+    (row,) = flat_rows(view)
+    assert row == {
+        "benchmark": "b",
+        "table": "numbers",
+        "name": "all",
+        "table (2)": 0.0,
+        "name (2)": 0.1,
+        "name low": 0.0,
+        "name high": 1.0,
+        "benchmark (2)": 0.2,
+        "low": 0.3,
+    }
+
+
+def test_comparisons_without_a_score_are_counted_among_several_runs(tmp_path: Path) -> None:
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pair_rows(24)))
+    (tmp_path / "some.py").write_text(
+        "class Some:\n    def score(self, c):\n        return [1.0 if 'a' in x[-1]['content'] else None for x in c]\n"
+    )
+    for model in ("baseline:random", f"{tmp_path / 'some.py'}:Some"):
+        rmeval.evaluate(model, "pairs", tmp_path / "data.jsonl", out=tmp_path / "runs")
+    found = {one.manifest["model"]["name"]: one.record("accuracy") for one in results(tmp_path / "runs")}
+    assert found["Some"].failures > 0
+    (view,) = runs_views(results(tmp_path / "runs"))
+    assert {row["model"]: (row["ties"], row["failed"]) for row in flat_rows(view)} == {
+        name: (record.ties, record.failures) for name, record in found.items()
+    }

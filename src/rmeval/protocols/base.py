@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from numbers import Real
 from typing import Any, get_args
 
 import numpy as np
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
-from rmeval.messages import quoted
+from rmeval.errors import RunError
+from rmeval.messages import quoted, shortened
 from rmeval.types import IntArray, Item, Observation, Request, Status
 
 __all__ = ["BaseProtocol", "ProtocolLike", "Question", "checked_observation", "request_key", "sizes_of"]
@@ -180,7 +183,10 @@ class BaseProtocol(ABC):
 
 @lru_cache(maxsize=1 << 10)
 def _asked(protocol: BaseProtocol, responses: int, comparisons: tuple[tuple[int, ...], ...]) -> tuple[Question, ...]:
-    return tuple(protocol.asks(responses, comparisons))
+    found: Any = protocol.asks(responses, comparisons)
+    if not isinstance(found, Iterable):
+        raise RunError(f"asks() of {protocol.name} returns {quoted(found)}: return a list of questions")
+    return tuple(found)
 
 
 def request_key(
@@ -205,8 +211,8 @@ def checked_observation(request: Request, found: Any) -> Observation:
     """What a protocol from outside made of an answer, if it can be kept.
 
     Raises:
-        TypeError: If it is no observation.
-        ValueError: If it is of another request, holds what is no finite number, or nothing where it says `ok`.
+        TypeError: If it is no observation, or one of its fields has another type than it must have.
+        ValueError: If it is of another request, has a status that does not fit its values, or a number out of range.
     """
     if not isinstance(found, Observation):
         raise TypeError(f"parse() gives {quoted(found)}, which is not an rmeval.Observation")
@@ -214,16 +220,70 @@ def checked_observation(request: Request, found: Any) -> Observation:
         raise ValueError("parse() returns an observation of another request: use request.key")
     if found.status not in get_args(Status):
         raise ValueError(f"parse() returns the status {quoted(found.status)}: use one of {', '.join(get_args(Status))}")
-    values: dict[str, float | tuple[float, ...]] = {
-        name: tuple(map(float, value)) if isinstance(value, Sequence) else float(value)
-        for name, value in found.values.items()
-    }
+    values = _checked_values(found.values)
+    choice = _checked_choice(found.choice)
+    if found.status == "ok" and not values and choice is None:
+        raise ValueError("parse() returns the status ok without a value or a choice: use another status")
+    if found.status != "ok" and (values or choice is not None):
+        raise ValueError(f"parse() returns a value with the status {found.status}: use ok, or leave the value out")
+    if not (found.error is None or isinstance(found.error, str)):
+        raise TypeError(f"parse() returns the error {quoted(found.error)}: use a text")
+    if found.sequence is not None and not (isinstance(found.sequence, str) and _SEQUENCE.fullmatch(found.sequence)):
+        raise ValueError(f"parse() returns the sequence {quoted(found.sequence)}: use 16 hex digits, or leave it out")
+    return replace(
+        found,
+        values=values,
+        choice=choice,
+        usage=_checked_usage(found.usage),
+        error=None if found.error is None else shortened(" ".join(found.error.split()), _LONGEST_ERROR),
+        input_truncated=bool(found.input_truncated),
+    )
+
+
+_SEQUENCE = re.compile("[0-9a-f]{16}")
+_LONGEST_ERROR = 1_000
+"""Characters of an error; a run stores one for each failure, and it may quote all that a model wrote."""
+_MOST = 2**31
+"""Counts are stored in 32 bits."""
+
+
+def _checked_values(found: Any) -> dict[str, float | tuple[float, ...]]:
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) and name.strip() for name in found):
+        raise TypeError(f"parse() returns the values {quoted(found)}: use numbers, or tuples of numbers, by name")
+    values = {name: _checked_value(value) for name, value in found.items()}
     numbers = [part for value in values.values() for part in (value if isinstance(value, tuple) else (value,))]
     if not all(map(math.isfinite, numbers)):
-        raise ValueError(f"parse() gives {quoted(dict(values))}: use finite numbers, or a status with the reason")
-    if found.status == "ok" and not values and found.choice is None:
-        raise ValueError("parse() returns the status ok without a value or a choice: use another status")
-    return replace(found, values=values)
+        raise ValueError(f"parse() gives {quoted(values)}: use finite numbers, or a status with the reason")
+    if () in values.values():
+        raise ValueError("parse() returns a list without numbers: use another status than ok")
+    return values
+
+
+def _checked_value(value: Any) -> float | tuple[float, ...]:
+    """A number or a tuple of numbers; the digits of a text are no list of numbers."""
+    plain = value.tolist() if hasattr(value, "tolist") else value  # Arrays, and their scalars.
+    if isinstance(plain, Real):
+        return float(plain)
+    if isinstance(plain, str | bytes) or not (isinstance(plain, Sequence) and all(isinstance(n, Real) for n in plain)):
+        raise TypeError(f"parse() returns the value {quoted(value)}: use a number or a tuple of numbers")
+    return tuple(map(float, plain))
+
+
+def _checked_choice(choice: Any) -> int | None:
+    if choice is None:
+        return None
+    if isinstance(choice, bool) or not isinstance(choice, int | np.integer) or not -1 <= choice < _MOST:
+        raise ValueError(f"parse() returns the choice {quoted(choice)}: use a position from 0, or -1 for a tie")
+    return int(choice)
+
+
+def _checked_usage(usage: Any) -> dict[str, int]:
+    if not isinstance(usage, Mapping) or not all(
+        isinstance(name, str) and isinstance(count, int | np.integer) and 0 <= count < _MOST
+        for name, count in usage.items()
+    ):
+        raise TypeError(f"parse() returns the usage {quoted(usage)}: use whole numbers by name")
+    return {name: int(count) for name, count in usage.items()}
 
 
 def sizes_of(protocol: ProtocolLike, items: ItemTable) -> IntArray:

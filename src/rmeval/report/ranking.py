@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmeval.messages import count_of
-from rmeval.report.cells import COUNT, Cell, Number
-from rmeval.report.run import about, data_text, headline_of, measure_name, number_of
+from rmeval.report.cells import Cell
+from rmeval.report.run import about, count_columns, counts_of, data_text, headline_of, measure_name, number_of
 from rmeval.report.views import Row, Table, View
 from rmeval.results.align import run_names
 from rmeval.results.combined import combined_numbers
@@ -94,13 +94,14 @@ def _runs_view(results: Sequence[Result]) -> View:
 
 def _table(entries: Sequence[_Entry], numbers: Sequence[str]) -> Table:
     """One number heads its column; several have a column for their names."""
+    counts = count_columns(entry.record for entry in entries if entry.record is not None)
     if len(numbers) == 1:
-        columns = ("model", "variant", numbers[0], "items", "number", "status", "run")
-        keys = ("model", "variant", "value", "items", "number", "status", "run")
-        rows = (Row(one.name, (one.variant, *_counted(one), one.number, *_state(one))) for one in entries)
+        columns = ("model", "variant", numbers[0], *counts, "number", "status", "run")
+        keys = ("model", "variant", "value", *counts, "number", "status", "run")
+        rows = (Row(one.name, (one.variant, *_counted(one, counts), one.number, *_state(one))) for one in entries)
         return Table("runs", columns, tuple(rows), extra=("number", "status", "run"), keys=keys)
-    columns = keys = ("model", "variant", "number", "value", "items", "status", "run")
-    rows = (Row(one.name, (one.variant, one.number, *_counted(one), *_state(one))) for one in entries)
+    columns = keys = ("model", "variant", "number", "value", *counts, "status", "run")
+    rows = (Row(one.name, (one.variant, one.number, *_counted(one, counts), *_state(one))) for one in entries)
     return Table("runs", columns, tuple(rows), extra=("status", "run"), keys=keys)
 
 
@@ -124,9 +125,9 @@ def _value(entry: _Entry) -> float:
     return -math.inf if entry.record is None or math.isnan(entry.record.value) else entry.record.value
 
 
-def _counted(entry: _Entry) -> tuple[Cell, Cell]:
+def _counted(entry: _Entry, counts: Sequence[str]) -> tuple[Cell, ...]:
     record = entry.record
-    return (None, None) if record is None else (number_of(record), Number(record.n_items, unit=COUNT))
+    return (None,) * (1 + len(counts)) if record is None else (number_of(record), *counts_of(record, counts))
 
 
 def _state(entry: _Entry) -> tuple[str, str]:

@@ -93,11 +93,13 @@ def number_of(record: Record, side: int = 0) -> Number:
 
 def _style_substance(records: Records) -> Iterator[Table]:
     scopes = list(dict.fromkeys(scope for metric, scope in records if metric == LEVELS[0]))
-    counts = _count_columns(records.values())
+    counts = count_columns(records.values())
     # The counts of the average are those of all nine cells.
     rows = (
         _scope_row(
-            scope, *(number_of(records[level, scope]) for level in LEVELS), *_counts(records[LEVELS[-1], scope], counts)
+            scope,
+            *(number_of(records[level, scope]) for level in LEVELS),
+            *counts_of(records[LEVELS[-1], scope], counts),
         )
         for scope in scopes
     )
@@ -200,7 +202,7 @@ def _has_matrix(records: Iterable[Record]) -> bool:
 
 
 def _accuracies(records: Sequence[Record]) -> Table:
-    counts, nulls = _count_columns(records), shown_nulls(records)
+    counts, nulls = count_columns(records), shown_nulls(records)
     plain = all(record.metric in _ACCURACIES for record in records)
     rows: list[Row] = []
     inside = None
@@ -214,7 +216,7 @@ def _accuracies(records: Sequence[Record]) -> Table:
             if inside is not None:
                 label, level = name.removeprefix(f"{inside}/"), 1
         own = (Number(record.null[null]) if null in record.null else None for null in nulls)
-        rows.append(Row(label, (number_of(record), *_counts(record, counts), *own), name, level, strong))
+        rows.append(Row(label, (number_of(record), *counts_of(record, counts), *own), name, level, strong))
     unnamed = "" if plain else "numbers without a named metric are accuracy; "
     note = "ties shared" if "random" in nulls else _NULL_NOTE
     notes = (f"{unnamed}last columns: null baselines, {note}",) if nulls else ()
@@ -241,11 +243,13 @@ def shown_nulls(records: Iterable[Record]) -> list[str]:
     return [name for name in names if name != "random" or not even]
 
 
-def _count_columns(records: Iterable[Record]) -> list[str]:
+def count_columns(records: Iterable[Record]) -> list[str]:
+    """Names of the counts that belong beside some numbers."""
     return ["items", "ties", "failed"] if any(record.failures for record in records) else ["items", "ties"]
 
 
-def _counts(record: Record, columns: Sequence[str]) -> list[Number]:
+def counts_of(record: Record, columns: Sequence[str]) -> list[Number]:
+    """The counts of a number, for `count_columns`."""
     found = [
         Number(record.n_items, unit=COUNT),
         Number(record.ties, unit=COUNT_OR_DASH),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,8 +111,14 @@ def flat_rows(view: View) -> Iterator[dict[str, Any]]:
                 found["model"] = clean(view.model)
             found |= {"table": table.name, label: clean(row.name or row.label)}
             for name, cell in zip(names, row.cells, strict=True):
-                found |= _flat(clean(name), cell)
+                # A model may be named as another column is.
+                found |= {_free(key, found): value for key, value in _flat(clean(name), cell).items()}
             yield found
+
+
+def _free(key: str, taken: Collection[str]) -> str:
+    """The name of a column, with a number where another column has that name."""
+    return next(own for own in chain([key], (f"{key} ({n})" for n in count(2))) if own not in taken)
 
 
 def _flat(name: str, cell: Cell) -> dict[str, Any]:
