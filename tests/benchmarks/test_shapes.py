@@ -186,7 +186,7 @@ def test_what_was_read_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (TWO, "none of the columns .* tells which is the better: give `columns` better=NAME"),
+        (TWO, "no column that names the better one .*: give `columns` better=NAME"),
         (
             TWO | {"winner": "a", "label": "b"},
             "'winner' and 'label' may name the better response: choose one with .*better=winner or better=label",
@@ -297,7 +297,7 @@ def test_scores_that_do_not_decide(tmp_path: Path) -> None:
 def test_scores_beside_a_winner_are_compared_with_it(tmp_path: Path) -> None:
     rows = [TWO | {"winner": "a", "score_a": 1, "score_b": 2}, TWO | {"winner": "b", "score_a": 1, "score_b": 2}]
     assert gold(load(tmp_path, rows)) == [("so", "no"), ("no", "so")]
-    assert "the scores say the opposite in 1 row: rmeval does not read them there" in notes(tmp_path, rows)
+    assert "the scores contradict the winner in 1 row: rmeval reads the winner" in notes(tmp_path, rows)
 
 
 # HelpSteer
@@ -693,6 +693,11 @@ def test_implicit_prompts_that_cannot_be(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=said):
             load(tmp_path, rows)
+
+
+def test_an_ignored_prompt_and_no_common_beginning(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 1: 'prompt' is ignored, and 'chosen' and 'rejected' have no common"):
+        load(tmp_path, [{"prompt": "why", "chosen": "so", "rejected": "no"}], ignore_keys=["prompt"])
 
 
 def test_implicit_prompts_of_messages_say_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

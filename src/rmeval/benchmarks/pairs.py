@@ -133,7 +133,7 @@ class Pairs(Benchmark):
             raise DataError(f"{self.data} has no pair with a better response ({why})")
 
     def _items(self, reading: Reading, rows: Iterable[Numbered]) -> Iterator[tuple[str, Item]]:
-        """Return the pairs with their places; the first is shown if the columns do not speak for themselves."""
+        """Return the pairs with their places; the first is logged unless the columns have the usual names."""
         readers: dict[Columns, PairReader] = {}
         said = not reading.says
         for pair in reading.pairs(rows):
@@ -173,7 +173,7 @@ class Pairs(Benchmark):
         return _hub_rows(self.data, self.config, self.split or "train")
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Say how the data were read, if the columns do not speak for themselves, and what was left out."""
+        """State how the data were read, unless the columns have the usual names, and what was left out."""
         reading = self._reading
         if reading is None:
             return []
