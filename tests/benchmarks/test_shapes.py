@@ -142,6 +142,9 @@ def test_labels_replace_the_usual_names(tmp_path: Path) -> None:
     assert gold(load(tmp_path, rows, labels=labels)) == [("so", "no"), ("no", "so")]
     with pytest.raises(DataError, match="line 1: 'label' is 'a', which names neither"):
         load(tmp_path, [TWO | {"label": "a"}], labels=labels)
+    assert gold(load(tmp_path, rows, labels={1: "a", 0: "b", 2.0: "none"})) == [("so", "no"), ("no", "so")]
+    with pytest.raises(DataError, match="labels must be a mapping"):
+        load(tmp_path, rows, labels=["a"])
     with pytest.raises(DataError, match="`labels` 1 must be a, b, tie or none, not 'response_a'"):
         load(tmp_path, rows, labels={"1": "response_a"})
 
@@ -803,6 +806,21 @@ def test_a_response_that_is_one_message_or_an_object_of_messages(tmp_path: Path,
     assert (prompt(item), gold([item])) == ([("user", "why")], [("so", "no")])
     with pytest.raises(DataError, match="column 'chosen' must contain messages like"):
         load(tmp_path, [row | {"chosen": {"text": "so"}}])
+
+
+def test_a_prompt_that_contradicts_whole_conversations_in_other_shapes(tmp_path: Path) -> None:
+    whole = {side: [turn("human", "why"), turn("gpt", side)] for side in ("chosen", "rejected")}
+    for row, column in (
+        (arena("model_a", prompt="how"), "prompt"),
+        (whole | {"conversations": [turn("human", "how")]}, "conversations"),
+        ({"prompt": "how", "chosen": whole["chosen"][1], "rejected": whole["rejected"]}, "prompt"),
+    ):
+        with pytest.raises(
+            DataError, match=f"line 1: the column '{column}' contradicts the messages before the response"
+        ):
+            load(tmp_path, [row])
+    (item,) = load(tmp_path, [arena("model_a", prompt="why")])
+    assert prompt(item) == [("user", "why")]
 
 
 # Real data

@@ -69,7 +69,7 @@ class Pairs(Benchmark):
         config: str | None = None,
         roles: Mapping[str, str] | None = None,
         ignore_keys: Sequence[str] | None = None,
-        labels: Mapping[str, str] | None = None,
+        labels: Mapping[Any, str] | None = None,
     ) -> None:
         """Store the source of the pairs and its options.
 
@@ -95,9 +95,7 @@ class Pairs(Benchmark):
             raise DataError(f"columns must be a mapping, such as {{'prompt': 'question'}}, not {quoted(columns)}")
         self.columns = dict(columns or {})
         _check_columns(self.columns)
-        for value, meaning in mapping_of_texts(labels, "labels").items():
-            if meaning not in ("a", "b", "tie", "none"):
-                raise DataError(f"`labels` {value} must be a, b, tie or none, not {quoted(meaning)}")
+        _check_labels(labels)
         self._reader = MessageReader(mapping_of_texts(roles, "roles"), list_of_texts(ignore_keys, "ignore_keys"))
         self._given = Given(self.columns, labels or {}, self._reader.ignored, self._reader.turns)
         self.split, self.config = split, config
@@ -206,6 +204,15 @@ def _check_columns(columns: Mapping[str, str]) -> None:
     usual = {"prompt"} if columns.keys() & set(EXTRA_ROLES) else {"prompt", "chosen", "rejected"}
     if taken := (usual - columns.keys()) & set(given):
         raise DataError(f"`columns` uses the column {taken.pop()!r} twice: use each once")
+
+
+def _check_labels(labels: Mapping[Any, str] | None) -> None:
+    """Raise an error for values without one of the four meanings."""
+    if labels is not None and not isinstance(labels, Mapping):
+        raise DataError(f"labels must be a mapping, such as {{'1': 'a', '0': 'b'}}, not {quoted(labels)}")
+    for value, meaning in (labels or {}).items():
+        if meaning not in ("a", "b", "tie", "none"):
+            raise DataError(f"`labels` {shortened(value)} must be a, b, tie or none, not {quoted(meaning)}")
 
 
 def _shown(pair: PairRow, item: Item) -> str:

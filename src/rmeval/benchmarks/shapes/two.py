@@ -43,7 +43,7 @@ class Given:
     """
 
     columns: Mapping[str, str]
-    labels: Mapping[str, str]
+    labels: Mapping[object, str]
     ignored: frozenset[str]
     turns: bool = False
 
@@ -121,8 +121,8 @@ def two_responses(row: Row, columns: Columns, given: Given) -> TwoResponses | No
     verdict, witness = _verdict(row, names, sides, ends, stem, given)
     if verdict is None:
         raise DataError(
-            f"{row.where}: there are two responses ({sides[0]!r} and {sides[1]!r}), but no column that names the better "
-            f"one (the columns are {row.listed()}): give `columns` better=NAME, or score_a=NAME,score_b=NAME"
+            f"{row.where}: there are two responses ({sides[0]!r} and {sides[1]!r}), but no column that names the "
+            f"better one (the columns are {row.listed()}): give `columns` better=NAME, or score_a=NAME,score_b=NAME"
         )
     messages = all(_is_messages(row, side) for side in sides)
     if "prompt" in columns.of and columns.of["prompt"] not in row.fields:

@@ -54,7 +54,7 @@ class Labels:
         columns: tuple[str, str],
         ends: tuple[str, str] = ("a", "b"),
         stem: str = "",
-        meanings: Mapping[str, str] | None = None,
+        meanings: Mapping[object, str] | None = None,
         models: tuple[str, str] | None = None,
     ) -> None:
         """Store the names of the two responses.
