@@ -34,8 +34,8 @@ FACES = {
         require_readout
     """,
     "rmeval.errors": """
-        DamagedError DataError ModelError RmevalError RunError explain_os_error explain_read_error
-        reason_of
+        DamagedError DataError ModelError RmevalError RunError UnknownNameError explain_os_error
+        explain_read_error reason_of
     """,
     "rmeval.metrics": """
         HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Composition Counts Difference

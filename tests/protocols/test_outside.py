@@ -220,11 +220,14 @@ def test_as_an_installed_package(place: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (('name = "graded@1"', 'name = "pointwise@1"'), "has the name 'pointwise@1': give it a name of its own"),
-        (('name = "graded@1"', 'name = "graded"'), "has the name 'graded': give it a name of its own with a version"),
-        (("graded.py:Graded", "graded.py:VOTES"), "VOTES is no protocol: derive it from rmeval.protocols.BaseProtocol"),
+        (('name = "graded@1"', 'name = "pointwise@1"'), "has the name 'pointwise@1': give it a unique name"),
+        (('name = "graded@1"', 'name = "graded"'), "has the name 'graded': give it a unique name with a version"),
+        (
+            ("graded.py:Graded", "graded.py:VOTES"),
+            "VOTES is not a protocol: derive it from rmeval.protocols.BaseProtocol",
+        ),
         (("graded.py:Graded", "gone.py:Graded"), "there is no file .*gone.py"),
-        (('protocol = "graded.py:Graded"', "protocol = None"), "has a method answer and names no protocol"),
+        (('protocol = "graded.py:Graded"', "protocol = None"), "has a method answer but no attribute protocol"),
         (("return Observation(request.key, values", "return (request.key"), "unterminated|invalid syntax|SyntaxError"),
     ],
 )
@@ -238,7 +241,7 @@ def test_what_is_wrong_with_a_protocol_is_one_sentence(change: tuple[str, str], 
     ("change", "sentence"),
     [
         ('"x" + 1', "TypeError: can only concatenate str"),
-        ("grades", r"TypeError: parse\(\) gives .*, which is not an rmeval.Observation"),
+        ("grades", r"TypeError: parse\(\) returns .*, which is not an rmeval.Observation"),
         ('Observation("0" * 32)', r"parse\(\) returns an observation of another request"),
         ('Observation(request.key, "fine")', r"parse\(\) returns the status 'fine': use one of ok, unparsed, refused,"),
         ("Observation(request.key, choice='A')", "gives 'A' in choice: use whole numbers"),

@@ -293,6 +293,8 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], rule="x")
     with pytest.raises(RunError, match="'best' is not an ensemble: choose one of mean"):
         rmeval.compare([runs], ensembles=["best"])
+    with pytest.raises(RunError, match=r"`ensembles` must be a list of names, such as \['mean'\]"):
+        rmeval.compare([runs], ensembles="mean")
     with pytest.raises(RunError, match=r"has no hard on moon: choose `metric` and `scope` among .*hard chat"):
         rmeval.compare([runs], metric="hard", scope="moon")
     with pytest.raises(RunError, match="`scope` chat needs `metric`"):
@@ -301,6 +303,11 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], variant="dpo/sum")
     with pytest.raises(KeyError, match="x or y is not among the models"):
         rmeval.compare([runs])[0].difference("x", "y")
+    with pytest.raises(rmeval.RmevalError, match=r"^no 'x' on 'all': choose from .*hard chat"):
+        rmeval.compare(runs)[0].difference("baseline:random", "baseline:longest", "x")
+    with pytest.raises(RunError, match=r"there are no runs in .*nowhere: give folders"):
+        (tmp_path / "nowhere").mkdir()
+        rmeval.compare(str(tmp_path / "nowhere"))
     other = rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 30), out=tmp_path / "runs")
     (found,) = rmeval.compare([runs, other.path])
     assert found.notes == ("pairs is excluded, because there is only one run of it",)
@@ -313,7 +320,7 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
     assert found.notes[0].startswith("pairs is excluded: pairs has no hard on all: choose")
     with pytest.raises(RunError, match="has no soft on all: choose"):
         rmeval.compare([runs, tmp_path / "runs"], metric="soft")
-    with pytest.raises(RunError, match="not 2 runs of as many benchmarks"):
+    with pytest.raises(RunError, match="not 2 runs of 2 benchmarks"):
         rmeval.compare([one, other.path])
 
 

@@ -93,8 +93,10 @@ def test_records_are_made_and_read_again(rm_bench_folder: Path, tmp_path: Path) 
     assert derive(result.path).records == result.records
     frame = result.to_pandas()
     assert frame.set_index(["metric", "scope"]).loc[("easy", "chat"), "null_longest"] == 1.0
-    with pytest.raises(KeyError, match="no 'hardest' on 'all': choose from average all"):
+    with pytest.raises(KeyError, match=r"^no 'hardest' on 'all': choose from average all"):
         result.value("hardest")
+    with pytest.raises(rmeval.RmevalError, match=r"^no variant 'dpo/sum': choose from score$"):
+        result.value("hard", variant="dpo/sum")
 
 
 @pytest.mark.parametrize("store", [False, True])

@@ -63,7 +63,7 @@ def value_of(option: Option | None, value: Any) -> Any:
         return value
     if option is None:
         return _json_or_text(value)
-    flag = f"--{option.name.replace('_', '-')}"
+    flag = f"`{option.name}`"
     if option.kind == "number":
         if not _NUMBER.fullmatch(value):
             raise RmevalError(f"{flag} must be a whole number, not {value!r}")

@@ -1,4 +1,4 @@
-"""Engines of other packages and of files: what they do wrong is one sentence."""
+"""Checks of engines that other packages or files define, whose failures become one-sentence errors."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Outside"]
 
 
 class Outside(Engine):
-    """Passes everything on to an engine, and checks what it returns."""
+    """Delegate to an engine and check what it returns."""
 
     def __init__(self, engine: Engine) -> None:
-        """Takes the engine."""
+        """Store the engine."""
         self._engine = engine
         self.name, self.readouts = engine.name, engine.readouts
 
     @contextmanager
     def _sentence(self) -> Iterator[None]:
-        """Makes a sentence of an exception, which may be any."""
+        """Turn any exception into a one-sentence error."""
         try:
             yield
         except (RmevalError, MemoryError):
@@ -36,53 +36,53 @@ class Outside(Engine):
 
     @property
     def description(self) -> Description:
-        """What the checkpoint is."""
+        """Return the description of the checkpoint."""
         with self._sentence():
             return self._engine.description
 
     def identity(self) -> dict[str, Any]:
-        """What values depend on beside weights and sequences."""
+        """Return what values depend on, beside weights and sequences."""
         with self._sentence():
             return self._engine.identity()
 
     def facts(self) -> dict[str, Any]:
-        """Versions, device, and how sequences were read."""
+        """Return versions, device, and how sequences were read."""
         with self._sentence():
             return self._engine.facts()
 
     def forget(self) -> None:
-        """Begins the facts about what was read anew."""
+        """Clear the facts about how sequences were read."""
         with self._sentence():
             self._engine.forget()
 
     def tokenizer(self) -> Place:
-        """Where the checkpoint's own tokenizer is."""
+        """Return the place of the checkpoint's tokenizer."""
         with self._sentence():
             return self._engine.tokenizer()
 
     def require_language_model(self, encoder: bool = False) -> None:
-        """Runs the checkpoint as a language model from here on."""
+        """Run the checkpoint as a language model from now on."""
         with self._sentence():
             self._engine.require_language_model(encoder)
 
     def base(self) -> Engine | None:
-        """What runs the checkpoint below an adapter."""
+        """Return the engine of the checkpoint below an adapter."""
         with self._sentence():
             found = self._engine.base()
         return None if found is None else Outside(found)
 
     def own_readout(self) -> Readout:
-        """How the checkpoint's own head is read."""
+        """Return the readout of the checkpoint's own head."""
         with self._sentence():
             return self._engine.own_readout()
 
     def settled(self, sequences: Sequence[TokenSequence], readout: Readout) -> Readout:
-        """The readout that `run` takes in the place of this one."""
+        """Return the readout that `run` uses instead of this one."""
         with self._sentence():
             return self._engine.settled(sequences, readout)
 
     def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
-        """Reads every sequence once.
+        """Read every sequence once.
 
         Raises:
             ModelError: If the engine fails, or returns something other than one array for each sequence.
@@ -109,7 +109,7 @@ class Outside(Engine):
             return iter(self._engine.run(sequences, readout))
 
     def _next(self, readings: Iterator[Reading]) -> Reading | None:
-        """The next reading, with arrays of float64 and positions as whole numbers."""
+        """Return the next reading, with arrays of float64 and positions as whole numbers."""
         with self._sentence():
             found = next(readings, None)
             if found is None:
@@ -125,6 +125,6 @@ class Outside(Engine):
             return Reading(tuple(map(int, found.indices)), values)
 
     def release(self) -> None:
-        """Gives the weights' memory back."""
+        """Release the memory of the weights."""
         with self._sentence():
             self._engine.release()

@@ -1,4 +1,4 @@
-"""Which of a benchmark's items to run. A selection is no part of a run's identity: a larger one continues the run."""
+"""Selects items of a benchmark. A selection is not part of a run's identity: a larger one continues the run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Selection", "select"]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Parts of a benchmark.
+    """A selection of a benchmark's items.
 
     Attributes:
         subsets: Names of subsets, or of the card's sections; all if empty.
-        n_items: Number of items drawn at random from those.
+        n_items: Number of items drawn at random from these subsets.
         seed: Seed of the draw.
         limit: Number of items taken from the beginning.
     """
@@ -34,13 +34,13 @@ class Selection:
 
 
 def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collection[str] = ()) -> Mask:
-    """bool[n]: which items are selected.
+    """bool[n]: whether each item is selected.
 
     Args:
         items: All items of the benchmark.
-        selection: Which are wanted.
+        selection: The selection.
         card: The benchmark's card.
-        leave_out: Subsets that nothing is taken of.
+        leave_out: Subsets to leave out.
 
     Raises:
         DataError: If a subset is unknown, or nothing is selected.
@@ -60,7 +60,7 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
     if selection.limit is not None:
         chosen = _whole_groups(items, chosen, np.flatnonzero(chosen)[: selection.limit])
     if selection.n_items is not None and selection.n_items < int(chosen.sum()):
-        # All items in an order that only the seed decides: a larger draw holds a smaller one, and the runs continue.
+        # The order depends on the seed only: a larger draw contains a smaller one, so a run can be continued.
         order = np.random.default_rng(selection.seed).permutation(len(items))
         chosen = _whole_groups(items, chosen, order[chosen[order]][: selection.n_items])
     if not len(items):
@@ -71,7 +71,7 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
 
 
 def _whole_groups(items: ItemTable, among: Mask, positions: IntArray) -> Mask:
-    """The items at the positions, and with each all of the mask that are judged together with it."""
+    """The items at the positions, and all items of the mask in the same groups."""
     kept = np.zeros(len(items), bool)
     kept[positions] = True
     groups = {items.shapes[code].group for code in np.unique(items.shape[kept])} - {None}
