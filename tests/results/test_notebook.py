@@ -61,6 +61,29 @@ def test_a_comparison_is_a_few_lines_and_a_table(tmp_path: Path) -> None:
     assert frame.model.drop_duplicates().tolist() == ["theirs", "mine"]
 
 
+def test_an_analysis_is_a_few_lines_and_a_table(runs: Path) -> None:
+    (folder,) = (runs / "rm-bench-synthetic" / "baseline-longest").iterdir()
+    found = rmeval.analyze(folder)
+    lines = repr(found).splitlines()
+    assert lines[0].startswith("rm-bench-synthetic  baseline:longest: overall ")
+    assert lines[0].endswith(" on 80 items, analysis")
+    assert (len(lines), lines[-1]) == (4, f"  {folder}")
+    frame = found.to_pandas()
+    assert frame[["metric", "scope"]].values.tolist() == [[record.metric, record.scope] for record in found.records]
+    assert set(frame.model) == {"baseline:longest"}
+    assert "over-refusing" in (found._repr_html_() or "")
+
+
+def test_no_repr_is_a_dump(runs: Path) -> None:
+    (folder,) = (runs / "rm-bench-synthetic" / "baseline-longest").iterdir()
+    (comparison,) = rmeval.compare([runs])
+    found = [rmeval.open_run(folder), rmeval.analyze(folder), comparison, comparison.entries[0]]
+    found.append(rmeval.wrong_examples(folder))
+    for value in found:
+        assert len(repr(value)) < 1_000
+        assert len(repr(value).splitlines()) <= 10
+
+
 def test_notebooks_show_tables(runs: Path) -> None:
     (folder,) = (runs / "rm-bench-synthetic" / "baseline-longest").iterdir()
     result, (comparison,) = rmeval.open_run(folder), rmeval.compare([runs])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from rmeval.report.analysis import analysis_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.html import html_text
 from rmeval.report.run import run_view
 from rmeval.report.wrong import wrong_view
+from rmeval.results.analyze import Analysis
 from rmeval.results.compare import ModelComparison
 from rmeval.results.examples import WrongExamples
 from rmeval.results.notebook import html_of
@@ -17,6 +19,11 @@ __all__: list[str] = []
 @html_of.register
 def _(value: Result) -> str:
     return html_text([run_view(value)])
+
+
+@html_of.register
+def _(value: Analysis) -> str:
+    return html_text([analysis_view(value)])
 
 
 @html_of.register

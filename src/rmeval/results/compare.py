@@ -61,7 +61,7 @@ class Entry:
     name: str
     path: Path | None
     variant: str
-    records: Mapping[Measure, Record]
+    records: Mapping[Measure, Record] = field(repr=False)
     evidence: EvidenceTable = field(repr=False)
     rank: tuple[int, int] = (1, 1)
     group: str = "a"

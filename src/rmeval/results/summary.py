@@ -10,10 +10,11 @@ from rmeval.metrics.composition import Measure, headline
 from rmeval.types import Record
 
 if TYPE_CHECKING:
+    from rmeval.results.analyze import Analysis
     from rmeval.results.compare import ModelComparison
     from rmeval.results.result import Result
 
-__all__ = ["comparison_lines", "result_lines"]
+__all__ = ["analysis_lines", "comparison_lines", "result_lines"]
 
 _MOST = 8
 """Other numbers, and models, in these lines."""
@@ -26,7 +27,7 @@ def result_lines(result: Result) -> str:
 
 def _result(manifest: Mapping[str, Any], records: Sequence[Record], notes: Sequence[str], path: str) -> Iterator[str]:
     first = {(one.metric, one.scope): one for one in reversed(records) if one.variant == records[0].variant}
-    subject = shortened(f"{manifest['benchmark']['id']}  {manifest['model']['name']}")
+    subject = _subject(manifest)
     if not first:
         yield f"{subject}: no numbers"
     else:
@@ -58,6 +59,30 @@ def _name(metric: str, scope: str) -> str:
 def _named(record: Record) -> str:
     text = f"{_name(record.metric, record.scope)} {percent(record.value)}"
     return text if record.ci is None else f"{text} [{percent(record.ci[0])}-{percent(record.ci[1])}]"
+
+
+def analysis_lines(found: Analysis) -> str:
+    """The headline, the numbers on all items, how many notes there are, and the run folder."""
+    return "\n".join(_analysis(found.manifest, found.headline, found.records, found.notes, str(found.path)))
+
+
+def _analysis(
+    manifest: Mapping[str, Any], top: Record, records: Sequence[Record], notes: Sequence[str], path: str
+) -> Iterator[str]:
+    yield f"{_subject(manifest)}: {_named(top)} on {count_of(top.n_items, 'item')}, analysis"
+    shares = [one for one in records if one.metric not in _LOG_ODDS]
+    if more := list(_more(shares, top)):
+        yield f"  {', '.join(more)}"
+    yield from _noted(notes)
+    yield f"  {shortened(path, 1_000)}"
+
+
+_LOG_ODDS = ("style_length", "style_markdown")
+"""Numbers of an analysis that are not shares."""
+
+
+def _subject(manifest: Mapping[str, Any]) -> str:
+    return shortened(f"{manifest['benchmark']['id']}  {manifest['model']['name']}")
 
 
 def comparison_lines(found: ModelComparison) -> str:
