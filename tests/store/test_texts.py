@@ -58,5 +58,5 @@ def test_files_of_earlier_versions() -> None:
     files = sorted(FOLDERS.rglob("items.parquet"))
     assert files
     for file in files:
-        names = pq.read_table(file, columns=["id"]).column("id").to_pylist()
+        names = [str(name) for name in pq.read_table(file, columns=["id"]).column("id").to_pylist()]
         assert list(read_texts(file, names)) == names
