@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -96,6 +97,22 @@ def test_notebooks_show_tables(runs: Path) -> None:
     assert '<th scope="col">Hard</th>' in (result._repr_html_() or "")
     assert "baseline:shortest" in (comparison._repr_html_() or "")
     assert "<mark>" in (wrong._repr_html_() or "")
+
+
+def test_tables_of_notebooks_are_short(tmp_path: Path) -> None:
+    data = tmp_path / "pairs.jsonl"
+    data.write_text(
+        "".join(
+            json.dumps({"prompt": f"p{n}", "chosen": "a", "rejected": "bb", "subset": f"part {n}"}) + "\n"
+            for n in range(50)
+        )
+    )
+    result = rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs")
+    shown = result._repr_html_() or ""
+    assert shown.count("<tr>") == 31
+    assert "21 more rows: to_pandas() has all" in shown
+    assert '<th scope="row"><strong>all</strong></th>' in shown
+    assert len(result.to_pandas()) == 51
 
 
 def test_results_alone_have_no_html(runs: Path) -> None:
