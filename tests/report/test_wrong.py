@@ -180,7 +180,7 @@ def test_hostile_texts_stay_texts() -> None:
     page.feed(html_text([own]))
     expected = "div p strong br table thead tbody tr th td mark ul li code"
     assert set(page.tags) <= set(expected.split())
-    assert set(page.attributes) <= {"class", "scope", "dir"}
+    assert set(page.attributes) <= {"class", "scope", "dir", "align"}
     assert "<script>alert(1)</script>" in page.text
     latex = latex_text([own])
     bare = re.sub(r"\\[{}$&#_%]|\\text\w+\{\}|\{\[\}|\{\]\}|\$-\$", "", latex)

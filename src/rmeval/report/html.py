@@ -83,9 +83,14 @@ def _block(block: Block) -> Iterator[str]:
     yield f"<p><strong>{_escaped(block.label)}</strong>{facts}</p>"
     yield from (f'<p dir="auto">{_escaped(name)}: {_passage(passage)}</p>' for name, passage in block.alone)
     if block.pair:
-        names = "".join(f'<th scope="col">{_escaped(one.caption)}</th>' for one in block.pair)
-        texts = "".join(f'<td dir="auto">{_passage(one)}</td>' for one in block.pair)
+        names = "".join(f'<th scope="col">{_left(_escaped(one.caption))}</th>' for one in block.pair)
+        texts = "".join(f"<td>{_left(_passage(one))}</td>" for one in block.pair)
         yield f"<table><thead><tr>{names}</tr></thead><tbody><tr>{texts}</tr></tbody></table>"
+
+
+def _left(text: str) -> str:
+    # Style sheets of notebooks align cells to the right, but not what is in them.
+    return f'<div align="left" dir="auto">{text}</div>'
 
 
 def _passage(passage: Passage) -> str:

@@ -41,7 +41,9 @@ def _(value: Analysis) -> str:
 
 @html_of.register
 def _(value: ModelComparison) -> str:
-    return html_text([_short(comparison_view(value))])
+    view = comparison_view(value)
+    # The ranking and the differences; to_pandas() has the other numbers.
+    return html_text([_short(replace(view, tables=view.tables[:2], notes=value.notes))])
 
 
 @html_of.register
