@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import groupby
 from typing import NamedTuple
 
 from rmeval.messages import count_of
@@ -57,13 +58,8 @@ def _parts(tokens: Sequence[str], words: Sequence[int], marked: set[int]) -> Par
     for k in range(1, len(tokens) - 1):
         if tokens[k].isspace() and "\n" not in tokens[k]:
             flags[k] = flags[k - 1] and flags[k + 1]
-    found: list[tuple[str, bool]] = []
-    for token, flag in zip(tokens, flags, strict=True):
-        if found and found[-1][1] == flag:
-            found[-1] = (found[-1][0] + token, flag)
-        else:
-            found.append((token, flag))
-    return tuple(found)
+    together = groupby(zip(flags, tokens, strict=True), key=lambda one: one[0])
+    return tuple(("".join(token for _, token in own), flag) for flag, own in together)
 
 
 def left_out(characters: int) -> str:
