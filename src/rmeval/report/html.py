@@ -13,7 +13,7 @@ __all__ = ["html_text"]
 
 
 def html_text(views: Sequence[View]) -> str:
-    """A `div` for each view."""
+    """Return a `div` for each view."""
     return "\n".join(line for view in views for line in _view(view))
 
 
@@ -94,7 +94,7 @@ def _left(text: str) -> str:
 
 
 def _passage(passage: Passage) -> str:
-    """A text with its lines, in which `mark` holds the marked words."""
+    """Render a text with its lines; marked words are in `mark` elements."""
     return "<br>".join("".join(_marked(text, marked) for text, marked in line) for line in passage.lines)
 
 

@@ -56,7 +56,7 @@ def _short(view: View) -> View:
 
 
 def _shortened(table: Table) -> Table:
-    """The table with its strong rows and the first others, and a note on how many are left out."""
+    """Return the table with its strong rows and the first others, and a note on how many are left out."""
     left = len(table.rows) - _ROWS
     if left <= 0:
         return table

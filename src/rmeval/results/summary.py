@@ -21,7 +21,7 @@ _MOST = 8
 
 
 def result_lines(result: Result) -> str:
-    """The headline, a few other numbers, how many notes there are, and the run folder."""
+    """Return the headline, a few other numbers, the number of notes, and the run folder."""
     return "\n".join(_result(result.manifest, result.records, result.notes, str(result.path)))
 
 
@@ -40,7 +40,7 @@ def _result(manifest: Mapping[str, Any], records: Sequence[Record], notes: Seque
 
 
 def _more(records: Iterable[Record], top: Record) -> Iterator[str]:
-    """The numbers that sum up parts or all of the items."""
+    """Yield the numbers that summarise all items or sections of them."""
     shown = [
         one for one in records if one is not top and ":" not in one.metric and one.metric not in ("without_errata",)
     ]
@@ -62,7 +62,7 @@ def _named(record: Record) -> str:
 
 
 def analysis_lines(found: Analysis) -> str:
-    """The headline, the numbers on all items, how many notes there are, and the run folder."""
+    """Return the headline, the numbers on all items, the number of notes, and the run folder."""
     return "\n".join(_analysis(found.manifest, found.headline, found.records, found.notes, str(found.path)))
 
 
@@ -86,7 +86,7 @@ def _subject(manifest: Mapping[str, Any]) -> str:
 
 
 def comparison_lines(found: ModelComparison) -> str:
-    """The models, best first, with ranks and letters."""
+    """Return the models, best first, with ranks and letters."""
     measure: Measure = found.headline
     count = count_of(len(found.entries), "model")
     lines = [f"{found.benchmark}: {count} on {count_of(found.n_items, 'item')}, by {_name(*measure)}"]
