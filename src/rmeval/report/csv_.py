@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from rmeval.messages import visible
 from rmeval.report.views import View, flat_rows
 
 __all__ = ["csv_text"]
@@ -32,4 +33,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff2
 
 
 def _safe(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = visible(value, lines=True)
+    return f"'{text}" if text.startswith(_FORMULA) else text
