@@ -189,7 +189,7 @@ def test_standard_input_that_cannot_be_read(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["show", "compare", "analyze"])
+@pytest.mark.parametrize("name", ["show", "compare", "analyze", "errors"])
 def test_tables(name: str, run: Path, tmp_path: Path, capsys: Capture) -> None:
     where: list[object] = [run]
     if name == "compare":
