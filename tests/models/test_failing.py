@@ -29,6 +29,9 @@ def dead_element(solution_str):
     note(1)
     raise ConnectionError(f"no answer to {solution_str}")
 
+async def dead_element_later(solution_str):
+    dead_element(solution_str)
+
 async def dead_later(conversations):
     note(len(conversations))
     raise ConnectionError("no answer")
@@ -100,11 +103,12 @@ def test_a_dead_scorer_stops_after_three_batches(place: Path, name: str) -> None
     assert not (place / "runs").exists(), "nothing was scored"
 
 
-def test_a_dead_function_of_single_responses(place: Path) -> None:
-    """Its calls are single ones, and three batches of them are all there are."""
+@pytest.mark.parametrize(("name", "count"), [("dead_element", 12), ("dead_element_later", 3 * 64)])
+def test_a_dead_function_of_single_responses(place: Path, name: str, count: int) -> None:
+    """An asynchronous one is called for a whole batch at once, and each of its calls fails."""
     with pytest.raises(ModelError, match=r"of 3 batches in a row \(ConnectionError: no answer to good 64 "):
-        evaluate("dead_element")
-    assert len(calls(place)) == 3 * 64
+        evaluate(name)
+    assert len(calls(place)) == count
     assert not (place / "runs").exists()
 
 
