@@ -81,7 +81,7 @@ def moments(share: Share) -> Tally:
 
 
 def _writings(folder: Path, size: int) -> Sequence[Writing]:
-    """Return commands that write files."""
+    """Return commands that write files; one that is killed when its file is complete must be allowed to replace it."""
     data = write_pairs(folder / "pairs.jsonl", size)
     rows = [json.loads(line) for line in data.read_text().splitlines()]
     answers, scores, scorer = folder / "answers.jsonl", folder / "scores.jsonl", folder / "scorer.py"
@@ -92,9 +92,11 @@ def _writings(folder: Path, size: int) -> Sequence[Writing]:
     model = f"{scorer}:Scorer"
     return [
         Writing(lambda out: ["run", model, "-b", "pairs", "--data", data, "-o", out, "--batch-size", 20], _numbers),
-        Writing(lambda out: ["score", model, answers, "-o", out / "out.jsonl", "--batch-size", 20], _rows),
+        Writing(
+            lambda out: ["score", model, answers, "-o", out / "out.jsonl", "--batch-size", 20, "--overwrite"], _rows
+        ),
         Writing(lambda out: ["import", scores, "-b", "pairs", "--data", data, "-o", out], _numbers),
-        Writing(lambda out: ["items", "pairs", "--data", data, "-o", out / "items.jsonl"], _rows),
+        Writing(lambda out: ["items", "pairs", "--data", data, "-o", out / "items.jsonl", "--overwrite"], _rows),
     ]
 
 

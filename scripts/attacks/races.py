@@ -27,13 +27,13 @@ def targets(share: Share) -> Tally:
     models = [f"{scorer}:Scorer", "baseline:longest"]
     expected = []
     for model in models:
-        call(["score", model, answers, "-o", share.folder / "alone.jsonl"])
+        call(["score", model, answers, "-o", share.folder / "alone.jsonl", "--overwrite"])
         expected.append((share.folder / "alone.jsonl").read_text())
     target = share.folder / "out.jsonl"
     while tally.tries < share.tries:
         target.unlink(missing_ok=True)
         turns = [share.dice.randrange(2) for _ in range(4)]
-        found = _together([["score", models[turn], answers, "-o", target] for turn in turns])
+        found = _together([["score", models[turn], answers, "-o", target, "--overwrite"] for turn in turns])
         for turn, done in zip(turns, found, strict=True):
             fault = done.fault or (None if done.code == 0 else "refused")
             tally.add(fault, f"{models[turn]}: {last_line(done)}")

@@ -79,7 +79,8 @@ def score_file(
     refuse_comparators(model)
     target, write = output_file(target), row_writer(target)
     partial = target.with_name(f"{target.name}.partial")
-    if not overwrite and not _is_continued(partial):
+    replaces = overwrite or _is_continued(partial)
+    if not replaces:
         refuse_existing(target)
     rows = rows_of_source(source)
     conversations, requests = _requests(rows, reader or MessageReader(hint=False))
@@ -90,6 +91,8 @@ def score_file(
     with Lock(partial / "lock", break_lock) as lock:
         remove_leftovers(partial, [_MODEL])
         try:
+            if not replaces:  # Another process may have written it since.
+                refuse_existing(target)
             _same_model(partial, identity, target)
             observations, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
         except BaseException:
@@ -99,8 +102,9 @@ def score_file(
         refuse_no_scores(observations)
         write_rows(target, _scored(rows, conversations, index.rows, observations), write)
         _remove_partial(partial)
-    with suppress(OSError):  # Another process may write here, and other files are kept.
-        partial.rmdir()
+    if not lock.made_folder:
+        with suppress(OSError):  # Another process may write here, and other files are kept.
+            partial.rmdir()
     return len(rows), int(np.isnan(observations.main[index.rows]).sum())
 
 
