@@ -78,15 +78,13 @@ def score_file(
     """
     refuse_comparators(model)
     target, write = output_file(target), row_writer(target)
-    partial = target.with_name(f"{target.name}.partial")
+    partial = _partial_of(target)
     replaces = overwrite or _is_continued(partial)
     if not replaces:
         refuse_existing(target)
     rows = rows_of_source(source)
     conversations, requests = _requests(rows, reader or MessageReader(hint=False))
     index = KeyIndex([[request.key for request in requests]])
-    if partial.is_symlink():
-        raise RunError(f"{partial} is a link, through which scores are not written: remove it, or choose another `out`")
     identity = digest(model.identity())
     with Lock(partial / "lock", break_lock) as lock:
         remove_leftovers(partial, [_MODEL])
@@ -109,6 +107,14 @@ def score_file(
 
 
 _MODEL = "model.json"
+
+
+def _partial_of(target: Path) -> Path:
+    """The folder of the scores of an incomplete file."""
+    partial = target.with_name(f"{target.name}.partial")
+    if partial.is_symlink():
+        raise RunError(f"{partial} is a link, through which scores are not written: remove it, or choose another `out`")
+    return partial
 
 
 def _requests(rows: Sequence[Row], reader: MessageReader) -> tuple[list[list[Conversation]], list[Request]]:
@@ -142,7 +148,7 @@ def _is_continued(partial: Path) -> bool:
     """Whether an interrupted call began without a file at the target, which it may have written since."""
     try:
         # An ended process that has removed the scores may have left its lock, or the empty folder.
-        names = {path.name for path in partial.iterdir()} if not partial.is_symlink() else {"link"}
+        names = {path.name for path in partial.iterdir()}
         return not read_json(partial / _MODEL).get("replaces", False) if _MODEL in names else names <= {"lock"}
     except (OSError, DamagedError):
         return False
