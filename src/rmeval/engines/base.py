@@ -24,6 +24,7 @@ __all__ = [
     "Engine",
     "EngineOptions",
     "FirstLogits",
+    "InMemory",
     "LastLogits",
     "LastToken",
     "OwnForward",
@@ -165,6 +166,24 @@ class Place(NamedTuple):
     revision: str | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InMemory:
+    """A network and its tokenizer that the calling program holds, in the place of a checkpoint's folder.
+
+    Attributes:
+        model: The network, of transformers or PEFT.
+        tokenizer: Its tokenizer.
+        name: What tables and messages call it.
+    """
+
+    model: Any
+    tokenizer: Any
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a checkpoint is, as far as a kind of model decides by it; known before weights are loaded.
@@ -214,6 +233,10 @@ class Engine(Protocol):
         """What the checkpoint is."""
         ...
 
+    def fingerprint(self) -> str | None:
+        """What values depend on now: the description's, unless weights can change; None where that cannot be known."""
+        return self.description.fingerprint
+
     @abstractmethod
     def identity(self) -> dict[str, Any]:
         """What values depend on beside weights and sequences: `engine`, `dtype` and `model_kwargs` at least."""
@@ -228,8 +251,8 @@ class Engine(Protocol):
         return
 
     @abstractmethod
-    def tokenizer(self) -> Place:
-        """Where the checkpoint's own tokenizer is.
+    def tokenizer(self) -> Place | InMemory:
+        """Where the checkpoint's own tokenizer is, or what holds it.
 
         Raises:
             ModelError: If it has none.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rmeval.engines.base import Engine, EngineOptions
+from rmeval.engines.base import Engine, EngineOptions, InMemory
 from rmeval.errors import ModelError, RmevalError
 from rmeval.extras import need_extra
 from rmeval.plugins import is_file_spec, load_object, one_line, registered
@@ -11,6 +11,8 @@ __all__ = ["engine_names", "open_engine"]
 
 _BUILTIN = {"hf": "rmeval.engines.hf.engine:open_checkpoint"}
 """What makes each engine; the name is also the extra that installs what it needs."""
+_IN_MEMORY = {"hf": "rmeval.engines.hf.in_memory:open_model"}
+"""What makes an engine of a network in memory, for those that can run one."""
 
 
 def engine_names() -> dict[str, str]:
@@ -18,11 +20,11 @@ def engine_names() -> dict[str, str]:
     return registered("rmeval.engines", _BUILTIN)
 
 
-def open_engine(spec: str, options: EngineOptions, name: str = "hf") -> Engine:
+def open_engine(spec: str | InMemory, options: EngineOptions, name: str = "hf") -> Engine:
     """Finds a checkpoint, and the engine that runs it; weights are loaded when something is read.
 
     Args:
-        spec: The model's place: a folder or hub id.
+        spec: The model's place: a folder or hub id; or a network in memory.
         options: How to load and run it.
         name: The engine's name, or `file.py:Name`.
 
@@ -31,6 +33,10 @@ def open_engine(spec: str, options: EngineOptions, name: str = "hf") -> Engine:
         RmevalError: If a package that it needs is not installed.
     """
     names = engine_names()
+    if isinstance(spec, InMemory):
+        if name not in _IN_MEMORY:
+            raise ModelError(f"the engine {name} runs checkpoints, and {spec} is in memory: leave `engine` out")
+        names = _IN_MEMORY
     if name not in names and not is_file_spec(name):
         raise ModelError(f"there is no engine {name!r}: choose one of {', '.join(names)}, or give file.py:Class")
     try:

@@ -8,13 +8,17 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+from uuid import uuid4
 
 from rmeval.errors import ModelError
 from rmeval.messages import shortened
 from rmeval.plugins import is_file_spec, registered
 from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
+
+if TYPE_CHECKING:
+    from rmeval.engines import InMemory
 
 __all__ = [
     "ModelOptions",
@@ -65,7 +69,8 @@ class ModelOptions:
         kind: What the checkpoint is: `classifier`, `comparator` or `implicit`; `auto` takes it for a classifier unless
             there is a reference model.
         base_model: Path or hub id of the model that an adapter belongs to, where its config does not find it.
-        ref_model: Path or hub id of the reference of an implicit reward; an adapter's is its base.
+        ref_model: Path or hub id of the reference of an implicit reward, or `(model, tokenizer)`; an adapter's is its
+            base.
         ref_revision: Branch, tag or commit of the reference on the hub.
         beta: What log-ratios to the reference are multiplied by.
         boundary: Where an answer begins for an implicit reward: as `trl` counts, or as `reward-bench` does.
@@ -98,7 +103,7 @@ class ModelOptions:
     shift: float = 0.0
     kind: str = "auto"
     base_model: str | None = None
-    ref_model: str | None = None
+    ref_model: str | InMemory | None = None
     ref_revision: str | None = None
     beta: float = 1.0
     boundary: str = "trl"
@@ -109,6 +114,7 @@ class ModelOptions:
     engine: str = "hf"
 
 
+@runtime_checkable
 class RewardModel(Protocol):
     """Anything that scores answers.
 
@@ -167,25 +173,70 @@ def model_names() -> dict[str, str]:
     return registered("rmeval.models", {})
 
 
-def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) -> RewardModel:
+def unknown_state() -> str:
+    """What stands in an identity for what cannot be known of a model: never the same twice."""
+    return f"unknown {uuid4().hex}"
+
+
+def load_model(
+    spec: object, options: ModelOptions | None = None, *, name: str | None = None, **kwargs: Any
+) -> RewardModel:
     """Finds a model; weights are loaded when the first request is answered.
 
     Args:
         spec: Hub id, path, `rmeval/tiny` (which comes with the package; a folder of that name is `./rmeval/tiny`),
             `file.py:Class`, `file.py:function`, `baseline:NAME`, or a name that an installed package registered.
+            Or what a program holds: `(model, tokenizer)` of transformers, a function, an object with a method
+            `score`, `compare` or `answer`, or a `RewardModel`, which is returned as it is.
         options: How to load and run it; or give its fields as keywords.
+        name: What tables and folders call it, if not by its place or class.
         **kwargs: Fields of `ModelOptions`.
 
     Raises:
         ModelError: If there is no such model, or it cannot be used.
     """
-    if not spec:
-        raise ModelError("the model's name is empty: give a hub id, a folder, file.py:Class or baseline:longest")
+    if isinstance(spec, RewardModel) and not isinstance(spec, type):
+        given = [*(["name"] if name is not None else []), *(["options"] if options is not None else []), *kwargs]
+        if given:
+            raise ModelError(
+                f"the model is loaded already: give {', '.join(given)} to load_model, or check the spelling"
+            )
+        return spec
     try:
         options = options or ModelOptions(**kwargs)
     except TypeError as error:
         raise ModelError(f"{error}: the options are {', '.join(ModelOptions.__dataclass_fields__)}") from error
     _check(options)
+    if options.ref_model is not None and not isinstance(options.ref_model, str):
+        from rmeval.models.objects import with_held_reference
+
+        options = with_held_reference(options)
+    if isinstance(spec, str | Path):
+        found = _named(str(spec), options)
+    else:
+        found = _held(spec, options)
+    if name is not None:
+        if not isinstance(name, str) or not name.strip():
+            raise ModelError(f"`name` must be a text that is not empty, not {shortened(name, 40)}")
+        found.name = name
+    return found
+
+
+def _held(given: object, options: ModelOptions) -> RewardModel:
+    """The model of an object that the calling program holds."""
+    from rmeval.models.objects import PythonObject, check_network, hold
+
+    held = hold(given, options)
+    if isinstance(held, PythonObject):
+        return held
+    check_network(held, options)
+    return _checkpoint(held, options, None)
+
+
+def _named(spec: str, options: ModelOptions) -> RewardModel:
+    """The model that a name or a place finds."""
+    if not spec:
+        raise ModelError("the model's name is empty: give a hub id, a folder, file.py:Class or baseline:longest")
     if spec.startswith("baseline:"):
         from rmeval.models.baseline import Baseline
 
@@ -227,7 +278,7 @@ def _check(options: ModelOptions) -> None:
         raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
 
 
-def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardModel:
+def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -> RewardModel:
     """A model of the kind that is asked for."""
     if options.kind not in KINDS:
         raise ModelError(f"there is no kind of model {options.kind!r}: choose one of {', '.join(KINDS)}")
