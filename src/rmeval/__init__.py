@@ -4,7 +4,7 @@
     result = rmeval.evaluate("./my-checkpoint", "rm-bench", data="./data/")
     result.value("hard", "chat")
 
-Names are imported when they are first used, so that `import rmeval` costs nothing.
+Names are imported on first use, so that `import rmeval` is fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m rmeval`."""
+"""Entry point of `python -m rmeval`."""
 
 from rmeval.cli import main
 

@@ -1,4 +1,4 @@
-"""The functions behind `import rmeval`."""
+"""Python interface: evaluate models, score conversations, open and compare runs."""
 
 from __future__ import annotations
 
@@ -58,31 +58,31 @@ def evaluate(
     progress: Callable[[int, int], None] = silent,
     **options: Any,
 ) -> Result:
-    """Evaluates a reward model on a benchmark; a run that was interrupted goes on where it stopped.
+    """Evaluate a reward model on a benchmark; an interrupted run is continued.
 
     Args:
         model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`.
         benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`.
-        data: File, folder or hub id of the data; None for the benchmark's pinned source. This and the benchmark's
-            options are for a benchmark that is given by name.
-        out: Folder of runs; the run goes to `<benchmark>/<model>/<identity>` below it.
+        data: File, folder or hub id of the data; None for the benchmark's pinned source. Give this and the benchmark's
+            options only with a benchmark name, not with a loaded benchmark.
+        out: Folder of runs; the run folder is `<benchmark>/<model>/<identity>` in it.
         subsets: Subsets or sections to run; all if empty.
         n_items: Number of items to draw at random.
-        seed: Seed of the draw, and of a benchmark that is generated.
+        seed: Seed of the draw, and of a generated benchmark.
         limit: Number of items to take from the beginning.
         benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic` or
             `{"columns": {"prompt": "question"}}` for `pairs`.
-        store_text: Whether to keep prompts and answers in the run folder.
-        break_lock: Whether to take a lock that another process seems to hold.
-        progress: Called with the number of answers scored and the number of all.
-        **options: Fields of `rmeval.models.ModelOptions`, such as `dtype="bfloat16"`; and the benchmark's own options,
-            where their names are none of those.
+        store_text: Whether to store prompts and responses in the run folder.
+        break_lock: Whether to override a lock that another process seems to hold.
+        progress: Called with the number of scored requests and the total number of requests.
+        **options: Fields of `rmeval.models.ModelOptions`, such as `dtype="bfloat16"`, and options of the benchmark
+            whose names are not among these fields.
 
     Returns:
-        The numbers, as records with intervals, and the place of the run folder.
+        The numbers, as records with intervals, and the path of the run folder.
 
     Raises:
-        RmevalError: If something has to be changed first; the message says what.
+        RmevalError: If the evaluation cannot run; the message states what to change.
     """
     given = dict(benchmark_options or {})
     given |= {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
@@ -93,7 +93,7 @@ def evaluate(
         place = None if data is None else str(data)
         benchmark = load_benchmark(benchmark, place, seed=seed, **given)
     elif useless := [*([] if data is None else ["data"]), *given]:
-        raise DataError(f"the benchmark is loaded already: give {', '.join(useless)} to load_benchmark")
+        raise DataError(f"the benchmark is already loaded: give {', '.join(useless)} to load_benchmark")
     model = _loaded(model, options)
     planned = plan(benchmark, Selection(tuple(subsets), n_items, seed, limit))
     return run(model, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
@@ -102,19 +102,20 @@ def evaluate(
 def score(
     model: str | Path | RewardModel, conversations: Iterable[Sequence[MessageLike]], **options: Any
 ) -> FloatArray:
-    """Scores conversations, for rejection sampling or a closer look; nothing is written.
+    """Score conversations, for example for rejection sampling, without writing a run folder.
 
     Args:
         model: As for `evaluate`.
-        conversations: Each a list of messages (`Message`, or dicts with `role` and `content`) that ends in the
-            assistant's answer.
+        conversations: Lists of messages (`Message`, or dicts with `role` and `content`), each of which ends with the
+            assistant's response.
         **options: Fields of `rmeval.models.ModelOptions`.
 
     Returns:
         float64[n] in the order of the conversations; NaN, with a warning, where the model gave no score.
 
     Raises:
-        RmevalError: If the model cannot be used, a conversation is not of this form, or no conversation got a score.
+        RmevalError: If the model cannot be used, a conversation does not have this form, or no conversation gets a
+            score.
     """
     model = _loaded(model, options)
     refuse_comparators(model)
@@ -122,15 +123,15 @@ def score(
         [as_conversation(one, f"conversation {number}") for number, one in enumerate(conversations)]
     )
     index = KeyIndex([[request.key for request in requests]])
-    answers = ObservationTable(len(index))
+    observations = ObservationTable(len(index))
     for batch in model.observe(compress(requests, index.first)):
-        answers.add(index.find([observation.key for observation in batch]), batch)
+        observations.add(index.find([observation.key for observation in batch]), batch)
     if requests:
-        refuse_no_scores(answers)
-    # Of several scores the first is the one that is meant by default.
-    scores = answers.main[index.rows]
+        refuse_no_scores(observations)
+    # If the model has several scores, its first score is the default.
+    scores = observations.main[index.rows]
     if missing := int(np.isnan(scores).sum()):
-        reason = answers.why_missing(index.rows)
+        reason = observations.why_missing(index.rows)
         logger.warning("%d of %d conversations have no score (%s)", missing, len(scores), reason)
     return scores
 
@@ -139,5 +140,5 @@ def _loaded(model: str | Path | RewardModel, options: dict[str, Any]) -> RewardM
     if isinstance(model, str | Path):
         return load_model(str(model), **options)
     if options:
-        raise ModelError(f"the model is loaded already: give {', '.join(options)} to load_model, or check the spelling")
+        raise ModelError(f"the model is already loaded: give {', '.join(options)} to load_model, or check the spelling")
     return model

@@ -12,10 +12,10 @@ NULL_SCORES: dict[str, tuple[float, Literal["characters", "markdown"]]] = {
     "shortest": (-1.0, "characters"),
     "markdown": (1.0, "markdown"),
 }
-"""Scores of the null baselines that are shown beside every number: a factor, and the count that it multiplies.
+"""Scores of the null baselines, which reports show beside every number: a factor, and the count that it multiplies.
 
-With ties shared, equal scores for all responses have the same expected value as random scores, so `random` draws no
-numbers; for numbers that are not means of comparisons, the benchmark defines the value of random scores.
+If ties are shared, equal scores for all responses have the same expected value as random scores, so `random` draws no
+numbers. For numbers that are not means of comparisons, the benchmark defines the value of random scores.
 """
 
 BASELINES = tuple(NULL_SCORES)

@@ -38,7 +38,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class RmevalError(Exception):
     """Base class of the errors that a user can resolve.
 
-    Its message is one line of bounded length, in which control characters are escapes, whatever values it quotes.
+    The message is one line of bounded length; control characters in quoted values are escaped.
     """
 
     def __init__(self, message: str) -> None:
@@ -62,7 +62,7 @@ class DamagedError(RunError):
 
 
 def explain_os_error(error: OSError, doing: str) -> RunError:
-    """Turn an operating system error during writing into a sentence.
+    """Return a one-sentence error for an operating system error during writing.
 
     Args:
         error: The error of the operating system.
@@ -74,29 +74,29 @@ def explain_os_error(error: OSError, doing: str) -> RunError:
     if error.errno in _FULL:
         return RunError(
             f"there is no space left to write {doing} ({error.strerror}): free some space or choose another disk with "
-            "-o, then run the same command again; existing scores are kept"
+            "`out`, then run the same command again; existing scores are kept"
         )
     return RunError(
         f"{doing} cannot be written ({error.strerror or error}): "
-        "choose a writable folder with -o, or change the permissions"
+        "choose a writable folder with `out`, or change the permissions"
     )
 
 
 def explain_read_error(error: OSError, path: object) -> RunError:
-    """Turn an operating system error during reading of a file in a run folder into a sentence."""
+    """Return a one-sentence error for an operating system error during reading of a file in a run folder."""
     if isinstance(error, FileNotFoundError):
         return RunError(
             f"there is no file {path}: restore it from a copy, or run the command that created the run again"
         )
     if error.errno in (errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
-        return DamagedError(f"{path} is not a readable file ({error.strerror}): move it away")
+        return DamagedError(f"{path} is not a readable file ({error.strerror}): move it out of the run folder")
     return RunError(f"{path} cannot be read ({error.strerror or error}): check its permissions")
 
 
 def reason_of(error: BaseException) -> str:
     """Shorten an error of another package to one line without a full stop, for use in a message of rmeval.
 
-    This is its first line, and the next one too if the first ends in a colon. Escape codes for colours are removed, and
+    Keep its first line, and also the next one if the first ends with a colon. Escape codes for colours are removed, and
     longer text is cut after a word.
     """
     lines = [line.strip() for line in _ESCAPES.sub("", str(error)).splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""Public names of packages, imported when they are first used, so that importing a package costs nothing."""
+"""Lazy import of the public names of packages, so that importing a package is fast."""
 
 from __future__ import annotations
 

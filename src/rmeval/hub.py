@@ -88,10 +88,10 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
     log.setLevel(logging.ERROR)
     try:
         commit = _full_commit(repo, revision, repo_type)
-        # Without a connection the client retries for half a minute; it queries a branch's commit even if files are
+        # Without a connection, the client retries for half a minute; it queries a branch's commit even if the files are
         # cached.
         known = re.fullmatch(r"[0-9a-f]{40}", commit or "") and is_cached(repo, filename, commit, repo_type)
-        alone = not known and not _answers(repo, repo_type)
+        alone = not known and not _responds(repo, repo_type)
         path = Path(hf_hub_download(repo, filename, revision=commit, repo_type=repo_type, local_files_only=alone))
     except tuple(kind for kind, _ in reasons) as error:
         reason = next(text for kind, text in reasons if isinstance(error, kind))
@@ -116,14 +116,14 @@ def is_absent(error: RmevalError, or_unknown: bool = False) -> bool:
 def hub_data(repo: str, filename: str, revision: str | None = None, others: Collection[str] = ()) -> list[HubFile]:
     """Download a file of a data set or, if that name does not exist, the files that replace it.
 
-    A data set may later be split into more files, or its split may get another name. Then this function returns all
-    files with the same ending in the same folder, restricted to the same split if there are any.
+    A later revision of a data set may have more files or another name for the split. This function then returns all
+    files with the same suffix in the same folder; if some of them belong to the same split, only those.
 
     Args:
         repo: `owner/name`.
         filename: Path in the repository.
         revision: See `hub_file`.
-        others: Files that never replace another file.
+        others: Files that are never returned as replacements.
 
     Raises:
         DataError: If there is no such file, or it is not available.
@@ -156,7 +156,7 @@ def _listed(repo: str, commit: str | None) -> list[str]:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    if _answers(repo, "dataset"):
+    if _responds(repo, "dataset"):
         return HfApi().list_repo_files(repo, revision=commit, repo_type="dataset")
     try:
         folder = Path(snapshot_download(repo, revision=commit, repo_type="dataset", local_files_only=True))
@@ -165,7 +165,7 @@ def _listed(repo: str, commit: str | None) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
-def _answers(repo: str, repo_type: RepoType) -> bool:
+def _responds(repo: str, repo_type: RepoType) -> bool:
     """Whether the hub responds to a query about a repository, even with an error; the result is cached."""
     from huggingface_hub import HfApi, constants, errors
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
@@ -195,7 +195,7 @@ def offline_without_hub(repo: str, repo_type: RepoType) -> Iterator[None]:
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not _answers(repo, repo_type)
+    constants.HF_HUB_OFFLINE = before or not _responds(repo, repo_type)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Limits on the memory and time that an input file may take; an environment variable sets each."""
+"""Limits on the memory and time that an input file may take; each can be set by an environment variable."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["LIMITS", "Limit", "limit"]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit.
+    """A limit on one resource.
 
     Attributes:
-        default: Its value, unless the environment sets another.
+        default: Value that applies unless the environment sets another.
         what: The unit, for messages and documentation.
     """
 
@@ -38,13 +38,13 @@ LIMITS = {
     "TEMPLATE_SECONDS": Limit(60, "seconds for one conversation in a chat template"),
     "TEMPLATE_CHARACTERS": Limit(100_000_000, "characters that a chat template renders for one conversation"),
 }
-"""Limits by name. `RMEVAL_MAX_<NAME>` in the environment sets one."""
+"""Limits by name. The environment variable `RMEVAL_MAX_<NAME>` sets a limit."""
 
 _MOST = 1 << 62
 
 
 def limit(name: str) -> int:
-    """The value of a limit.
+    """Return the value of a limit.
 
     Args:
         name: One of `LIMITS`.

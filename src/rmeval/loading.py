@@ -1,10 +1,10 @@
-"""What other packages raise while they load a checkpoint or a tokenizer, or run a network."""
+"""Exceptions that other packages raise while they load a checkpoint or a tokenizer, or run a network."""
 
 from __future__ import annotations
 
 from pickle import PickleError
 
-# The base of what its HTTP client raises.
+# The base class of its HTTP client's errors.
 from huggingface_hub import errors
 from safetensors import SafetensorError
 
@@ -16,7 +16,7 @@ LOADING_ERRORS = (
     AttributeError,
     EOFError,
     errors.EntryNotFoundError,
-    errors.HTTPError,  # type: ignore[attr-defined]  # The base of what its HTTP client raises.
+    errors.HTTPError,  # type: ignore[attr-defined]  # The base class of its HTTP client's errors.
     ImportError,
     LookupError,
     MemoryError,
@@ -30,5 +30,5 @@ LOADING_ERRORS = (
     TypeError,
     ValueError,
 )
-"""What transformers and torch raise while they load a checkpoint or run its network: on damage, on input that it is not
-meant for, and from code that comes with it. Every place that turns such an error into a sentence uses this list."""
+"""Exceptions of transformers and torch for damaged checkpoints, unsupported input, and custom code of a checkpoint. All
+code that turns such an exception into a one-sentence error uses this list."""

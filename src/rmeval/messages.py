@@ -1,4 +1,4 @@
-"""Formatting of numbers, names and foreign text in messages."""
+"""Formatting of numbers, names and external text in messages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ __all__ = ["count_of", "quoted", "same_tokens_note", "shortened", "visible"]
 
 
 def count_of(number: int, what: str) -> str:
-    """A count with its noun: `1 item`, `2 items`."""
+    """Return a count with its noun: `1 item`, `2 items`."""
     return f"{number:d} {what}{'' if number == 1 else 's'}"
 
 
 def visible(text: str, lines: bool = False) -> str:
-    r"""Escape the characters of foreign text that would act on the terminal.
+    r"""Escape the characters of external text that would control the terminal.
 
     Control characters (ESC, C1, CR, NUL), marks that change the direction of text, other invisible format characters,
-    line and paragraph separators, private and unassigned ones, and lone surrogates become Python's escapes, such as
-    `\x1b` and `\u202e`.
+    line and paragraph separators, private and unassigned characters, and lone surrogates become Python's escapes, such
+    as `\x1b` and `\u202e`.
 
     Args:
         text: The text.
@@ -43,8 +43,8 @@ def _escape(letter: str) -> str:
 
 
 def shortened(value: object, longest: int = 200) -> str:
-    """A value for a message: escaped by `visible`, and cut in the middle if it is long."""
-    # A value may have megabytes: only the parts that stay are escaped.
+    """Format a value for a message: escaped by `visible`, and cut in the middle if it is long."""
+    # A value may have megabytes, so only the parts that are kept are escaped.
     text = value if isinstance(value, str) else repr(value)
     if len(text) <= longest:
         return visible(text)
@@ -61,12 +61,12 @@ _AROUND = 4_096
 
 
 def quoted(value: object, longest: int = 200) -> str:
-    """A value for a message in Python's notation, such as a string in quotes; see `shortened`."""
+    """Format a value for a message in Python's notation, such as a string in quotes; see `shortened`."""
     return shortened(repr(value), longest)
 
 
 def same_tokens_note(pairs: int) -> str:
-    """The note on pairs of responses that become the same tokens."""
+    """Return the note on pairs of responses that become the same tokens."""
     verb = "becomes" if pairs == 1 else "become"
     return (
         f"{count_of(pairs, 'pair')} of responses {verb} the same tokens (the chat template or the length policy leaves "

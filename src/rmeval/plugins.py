@@ -16,7 +16,7 @@ from rmeval.messages import shortened
 __all__ = ["is_file_spec", "load_object", "one_line", "package_of", "registered"]
 
 _LONGEST = 1_000
-"""Characters of an exception's message; a run stores one for each failure."""
+"""Maximum number of characters of an exception's message; a run stores one message for each failure."""
 
 
 def is_file_spec(spec: str) -> bool:
@@ -26,12 +26,12 @@ def is_file_spec(spec: str) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """The type and the message of an exception of other code, on one line of bounded length."""
+    """Format the type and the message of an exception of other code on one line of bounded length."""
     return shortened(f"{type(error).__name__}: {' '.join(str(error).split())}", _LONGEST)
 
 
 def registered(group: str, builtin: Mapping[str, str]) -> dict[str, str]:
-    """Return the names of a group and the object that each refers to.
+    """Return the names of an entry-point group and the object that each refers to.
 
     Args:
         group: Entry-point group that other packages add to, such as `rmeval.benchmarks`.
@@ -44,7 +44,7 @@ def registered(group: str, builtin: Mapping[str, str]) -> dict[str, str]:
 
 
 def package_of(target: str) -> str:
-    """The installed packages with the module of `module:Object`, as `name==version`; the module if there are none."""
+    """Return the installed packages that contain a module, as `name==version`; the module if no package contains it."""
     from importlib.metadata import packages_distributions, version
 
     package = target.partition(":")[0].partition(".")[0]

@@ -1,4 +1,4 @@
-"""Redaction of secrets, recognised by their names or by their form."""
+"""Redaction of secrets, which are recognised by their names or by their form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PART_OF_TEXT = re.compile(
     r"right|wrong|correct|incorrect|score|reward|value|answer|response|label|class)s?_tokens?$|"
     r"(^|_)(chosen|rejected|prompt|text|sort|label|score|primary|column)_keys?$"
 )
-"""Names with "token" or "key" that are not secrets: pieces of text, and names of columns."""
+"""Names that contain "token" or "key" but are not secrets: pieces of text, and names of columns."""
 _CERTAIN = re.compile(
     r"(^|_)(password|passwd|authorization|hf_token|auth_token|access_token|api_key|apikey|secret_key)$"
 )
@@ -50,9 +50,9 @@ _VALUES = (
         r"(?=[\w./+=-]{0,200}[0-9])(?=[\w./+=-]{0,200}[a-z])[\w./+=-]{12,}"
     ),
 )
-"""Forms of secrets. In the last two, a group keeps the name before the secret."""
+"""Patterns of secrets. In the last two, a group keeps the name before the secret."""
 _SHORTEST = 12
-"""Minimum length of an environment secret that is redacted elsewhere."""
+"""Minimum length of a secret from the environment that is redacted in other texts."""
 
 
 @lru_cache(1024)
@@ -63,7 +63,7 @@ def secret_name(name: str) -> bool:
 
 
 def secret_in(values: Mapping[str, Any]) -> str | None:
-    """Return the first option whose name marks a secret or whose value contains one; None without one.
+    """Return the first option whose name marks a secret or whose value contains one; None if there is none.
 
     Args:
         values: Options and their values, which may be nested.
@@ -95,10 +95,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def redacted(value: Any) -> Any:
-    """Replace each secret in a text, or in the texts of lists and mappings, by a mark.
+    """Replace each secret in a text, or in the texts of lists and mappings, with a mark.
 
-    Secrets are texts with the form of one, such as access tokens, passwords in URLs and private keys, and the values of
-    environment variables whose name marks a secret.
+    Secrets are texts with the form of a secret, such as access tokens, passwords in URLs and private keys, and the
+    values of environment variables whose names mark secrets.
     """
     return _redacted(value, [secret for secret in _of_environment() if len(secret) >= _SHORTEST])
 

@@ -1,4 +1,4 @@
-"""What lies in the folder of a checkpoint or a tokenizer beside weights and words: configs, and code of its own."""
+"""Configs and custom code in the folder of a checkpoint or a tokenizer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOKENIZER_CONFIG = "tokenizer_config.json"
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """A config's JSON object; empty where it is none, which has a message of its own when it is loaded."""
+    """Read a config's JSON object; return an empty one for other content, for which loading raises an error."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, RecursionError, ValueError):
@@ -23,11 +23,11 @@ def read_config(file: Path) -> dict[str, Any]:
 
 
 class Code(NamedTuple):
-    """Code that comes with a checkpoint or tokenizer.
+    """Custom code of a checkpoint or tokenizer.
 
     Attributes:
         files: The modules in the folder.
-        elsewhere: The commits of modules that lie in other repositories on the hub, for a fingerprint.
+        elsewhere: The commits of modules in other repositories on the hub, for a fingerprint.
     """
 
     files: list[Path]
@@ -35,12 +35,12 @@ class Code(NamedTuple):
 
 
 def code_beside(folder: Path, config: str = "config.json", revision: str | None = None) -> Code:
-    """What runs beside transformers' own code where that is allowed, by the `auto_map` of config and tokenizer.
+    """Find custom code, by the `auto_map` of config and tokenizer.
 
     Args:
         folder: The folder.
-        config: Path of the config below it.
-        revision: Revision of code that lies in other repositories.
+        config: Path of the config in the folder.
+        revision: Revision of code in other repositories.
     """
     references: set[str] = set()
     for file in (folder / config, folder / TOKENIZER_CONFIG):

@@ -46,15 +46,15 @@ class Constant:
         self._value = float(value)
 
     def identity(self) -> dict[str, Any]:
-        """The value."""
+        """Return the name with the value."""
         return {"model": f"constant@1 {self._value}"}
 
     def facts(self) -> dict[str, Any]:
-        """No further fields."""
+        """Return no further fields."""
         return {}
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Return the constant."""
+        """Return the constant for each response."""
         for batch in windows(requests, _BATCH):
             yield [pointwise.parse(request.key, self._value) for request in batch]
 
@@ -70,11 +70,11 @@ class Length:
         self._sign = float(sign)
 
     def identity(self) -> dict[str, Any]:
-        """The sign."""
+        """Return the name with the sign."""
         return {"model": f"length@1 {self._sign}"}
 
     def facts(self) -> dict[str, Any]:
-        """No further fields."""
+        """Return no further fields."""
         return {}
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
@@ -101,11 +101,11 @@ class Noisy:
         self._seed = seed
 
     def identity(self) -> dict[str, Any]:
-        """The other model's, and the noise."""
+        """Return the identity of the other model, and the parameters of the noise."""
         return {"model": f"noisy@1 {self._sigma} {self._seed}", "of": self._model.identity()}
 
     def facts(self) -> dict[str, Any]:
-        """The other model's."""
+        """Return the facts of the other model."""
         return self._model.facts()
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
@@ -134,16 +134,16 @@ class Noisy:
 
 
 def make_items(n: int, subset: str = "chat", clusters: int | None = None, seed: int = 0) -> list[Item]:
-    """Small items of RM-Bench's form: six responses, right and wrong in three styles, and nine comparisons.
+    """Generate small items in the form of RM-Bench: right and wrong responses in three styles, and nine comparisons.
 
-    A right response and the wrong one of the same style are equally long. Fancier styles are longer and have more
+    A right response and the wrong response of the same style are equally long. Fancier styles are longer and have more
     markdown: a model that decides by length wins all of Easy, ties on all of Normal and loses all of Hard.
 
     Args:
         n: Number of items.
         subset: Their subset; RM-Bench's are in `rmeval.metrics.scoring.style_substance.DOMAINS`.
-        clusters: Number of underlying problems, assigned to the items in turn; one for each item if None.
-        seed: Another seed gives other texts.
+        clusters: Number of underlying problems, assigned to the items in turn; if None, each item has its own.
+        seed: Seed of the texts.
     """
     return [
         Item(name, subset, prompt, styled_responses(_styled(right), _styled(wrong)), COMPARISONS, cluster)
@@ -152,7 +152,7 @@ def make_items(n: int, subset: str = "chat", clusters: int | None = None, seed: 
 
 
 def make_pairs(n: int, subset: str = "all", clusters: int | None = None, seed: int = 0) -> list[Item]:
-    """Small preference pairs: a chosen and a rejected response, equally long. Arguments as for `make_items`."""
+    """Generate small preference pairs: a chosen and a rejected response of equal length; arguments as `make_items`."""
     return [
         Item(name, subset, prompt, (Response(right, 1.0), Response(wrong, 0.0)), PAIR, cluster)
         for name, prompt, right, wrong, cluster in _problems(n, subset, clusters, seed)
@@ -172,11 +172,11 @@ def _problems(
         yield f"{subset}/{number}", prompt, f"Yes: {word}.", f"Not: {word}.", f"{subset}/{problem}"
 
 
-def _styled(answer: str) -> tuple[str, str, str]:
+def _styled(text: str) -> tuple[str, str, str]:
     return (
-        answer,
-        f"{answer} This is said once more, and at some length.",
-        f"**{answer}**\n\n- This is said once more.\n- It is said at some length.",
+        text,
+        f"{text} This is said once more, and at some length.",
+        f"**{text}**\n\n- This is said once more.\n- It is said at some length.",
     )
 
 
@@ -188,7 +188,7 @@ def make_evidence(
     missing: float = 0.0,
     seed: int = 0,
 ) -> EvidenceTable:
-    """Generate evidence of a simulated model, whose expected numbers are known.
+    """Generate evidence of a simulated model with known expected numbers.
 
     Each response gets the score `margin * gold + style_bias * style + noise`: gold is 1 for right and 0 for wrong,
     style is the position of the response's style in `STYLES` (0 without a style), and noise is Gaussian with variance
@@ -228,7 +228,7 @@ def make_evidence(
     if not len(table):
         raise DataError("items is empty: give at least one item")
     random = np.random.default_rng(seed)
-    # Draw everything whatever the shares are, so that changing one leaves the other draws unchanged.
+    # Always draw everything, so that changing one share leaves the other draws unchanged.
     scores: FloatArray = random.standard_normal(int(table.offsets[-1]))
     tied = random.random(len(table)) < tie_rate
     lost = random.random(len(scores)) < missing

@@ -1,8 +1,8 @@
-"""The vocabulary every layer shares: plain frozen data, no behaviour that needs a model or a file.
+"""Data types that every layer shares: frozen dataclasses without behaviour that needs a model or a file.
 
-What is known to be better lives in `Item` (through `Response.gold` and `Comparison.gold`).
+`Item` holds the gold: which responses are known to be better (`Response.gold` and `Comparison.gold`).
 `Request` is the input of a model, without gold; `Observation` is its output.
-`Evidence` is what metrics see of a model; `Record` is one published number.
+`Evidence` is the input of metrics; `Record` is one published number.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 STYLES = ("concise", "detailed_plain", "detailed_markdown")
-"""RM-Bench's three styles in the order of its lists (Liu et al. 2025, section 3.3), plainest first."""
+"""RM-Bench's three styles in the order of its lists (Liu et al. 2025, section 3.3), the plainest first."""
 
 Status = Literal["ok", "unparsed", "refused", "no_verdict", "overlength", "error"]
-"""What came back: an answer; text that is no answer, a refusal, or text that ends before the answer; nothing, because
-the input is too long; or a failure, which the next run asks for again."""
+"""Result of a request: a value; output that cannot be parsed, a refusal, or output that ends before a verdict; no
+output, because the input is too long; or an error, after which the next run retries the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Message:
     """One turn of a conversation.
 
     Attributes:
-        role: Who speaks.
-        content: What is said; empty where the turn is a tool call alone.
-        name: The speaker's or the tool's name.
-        tool_calls: The calls of an assistant's turn, as the source has them.
-        tool_call_id: The call that a tool's turn answers.
-        reasoning_content: Reasoning that the source keeps apart from the content.
+        role: Role of the speaker, such as `user` or `assistant`.
+        content: The text; empty if the turn consists of tool calls only.
+        name: Name of the speaker or the tool.
+        tool_calls: The tool calls of an assistant's turn, as in the source.
+        tool_call_id: Id of the call whose result a tool's turn contains.
+        reasoning_content: Reasoning that the source stores separately from the content.
     """
 
     role: str
@@ -65,35 +65,35 @@ class Message:
 
     @property
     def extras(self) -> dict[str, Any]:
-        """What the message holds beside role and content, as JSON."""
+        """The fields of the message besides role and content, as JSON."""
         if not (self.name or self.tool_calls or self.tool_call_id or self.reasoning_content):
-            return {}  # Nearly all messages are such.
+            return {}  # Fast path for nearly all messages.
         found = {key: value for key in MESSAGE_EXTRAS if (value := getattr(self, key))}
         return {key: list(value) if key == "tool_calls" else value for key, value in found.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """The message as chat templates and the user's own scorers get it."""
+        """Return the message in the form that chat templates and custom scorers receive."""
         return {"role": self.role, "content": self.content, **self.extras}
 
 
 MESSAGE_EXTRAS = ("name", "tool_calls", "tool_call_id", "reasoning_content")
-"""Keys of a message that are read beside `role` and `content`."""
+"""Keys of a message that are read besides `role` and `content`."""
 
 
 Conversation = tuple[Message, ...]
-"""A prompt of one or more messages, followed by the answer under judgement."""
+"""A prompt of one or more messages, followed by the response to score."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One candidate answer.
+    """One candidate response.
 
     Attributes:
-        text: The answer. Empty where an item was read back from a run folder that does not store texts.
-        gold: Quality, higher is better; 1 and 0 stand for right and wrong; None where only comparisons are known.
+        text: The text; empty if the item was read from a run folder without texts.
+        gold: Quality, higher is better; 1 and 0 mean right and wrong; None if only comparisons are known.
         style: One of `STYLES`, or None.
         source: The model or person that wrote it.
-        message: The answer as a message, where it holds more than its text, such as tool calls.
+        message: The response as a message, if it contains more than its text, such as tool calls.
     """
 
     text: str
@@ -105,12 +105,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A question with a known answer: which of these responses is the best?
+    """A comparison of responses with a known winner.
 
     Attributes:
         members: Indices into `Item.responses`.
-        gold: Position in `members` of the winner; None is a tie according to the annotators.
-        tag: What kind of comparison it is, for grouping, such as `concise/detailed_markdown`.
+        gold: Position of the winner in `members`; None for a tie according to the annotators.
+        tag: Kind of comparison, for grouping, such as `concise/detailed_markdown`.
     """
 
     members: tuple[int, ...]
@@ -120,18 +120,18 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One prompt with its candidate answers and the comparisons among them.
+    """One prompt with its candidate responses and the comparisons among them.
 
     Attributes:
-        id: Unique within the benchmark.
-        subset: The finest part of the benchmark that it is reported by.
-        prompt: The messages before the answer.
-        responses: Candidate answers.
-        comparisons: Questions with known answers about them.
-        cluster: The underlying problem, which is the unit that resampling draws.
-        group: Items that are judged together share it; None otherwise.
-        meta: Whatever else the source says about it.
-        tools: The tools that the answers may call, as JSON schemas.
+        id: Id of the item, unique within the benchmark.
+        subset: The smallest reported part of the benchmark that contains the item.
+        prompt: The messages before the response.
+        responses: Candidate responses.
+        comparisons: Comparisons with a known best response.
+        cluster: The underlying problem, which is the unit of resampling.
+        group: Name that items share if they are judged together; None otherwise.
+        meta: Further fields of the source.
+        tools: The tools that the responses may call, as JSON schemas.
     """
 
     id: str
@@ -145,12 +145,12 @@ class Item:
     tools: tuple[Mapping[str, Any], ...] = ()
 
     def conversation(self, index: int) -> Conversation:
-        """The prompt followed by response `index` as the assistant's turn."""
+        """Return the prompt followed by response `index` as the assistant's turn."""
         response = self.responses[index]
         return (*self.prompt, response.message or Message("assistant", response.text))
 
     def messages(self, order: Sequence[int]) -> tuple[Message, ...]:
-        """Some responses as messages; empty where none of them holds more than its text."""
+        """Return some responses as messages; empty if none of them contains more than its text."""
         for index in order:
             if self.responses[index].message is not None:
                 return tuple(self.conversation(each)[-1] for each in order)
@@ -159,19 +159,19 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to a model. It holds no gold, so that no model can see one.
+    """One request to a model. It contains no gold, so that no model receives any.
 
     Attributes:
-        key: Digest of protocol, prompt, content, order, vote and judge; equal questions have equal keys, and are asked
+        key: Digest of protocol, prompt, content, order, vote and judge; equal requests have equal keys and are run
             once.
-        item: Id of the item it came from (the first, if several ask the same).
+        item: Id of the item that it belongs to (the first, if several items have equal requests).
         members: Indices into the item's responses, in the order in which they are presented.
-        prompt: The messages before the answers.
-        responses: The answers' texts, in the order in which they are presented.
-        vote: Number of the repetition, for models that answer at random.
+        prompt: The messages before the responses.
+        responses: The texts of the responses, in the order in which they are presented.
+        vote: Number of the repetition, for models whose output is random.
         judge: Name of the judge, for juries.
-        messages: The answers as messages, where one holds more than its text; else empty.
-        tools: The tools that the answers may call.
+        messages: The responses as messages, if one of them contains more than its text; otherwise empty.
+        tools: The tools that the responses may call.
     """
 
     key: str
@@ -186,23 +186,23 @@ class Request:
 
     @property
     def conversation(self) -> Conversation:
-        """The prompt followed by the first presented answer: all there is to a pointwise request."""
+        """The prompt followed by the first presented response: the whole content of a pointwise request."""
         return (*self.prompt, self.messages[0] if self.messages else Message("assistant", self.responses[0]))
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What came back for one request, and nothing about whether it is right.
+    """A model's result for one request, without regard to gold.
 
     Attributes:
         key: The request's key.
-        status: `ok`, or why there is no full answer.
+        status: `ok`, or why there is no complete result.
         values: Named numbers, such as `{"score": 0.1}` or `{"steps": (0.9, 0.2)}`: finite floats, or tuples of them.
-        choice: Position of the preferred member as presented; -1 for a declared tie; None if not asked.
+        choice: Position of the preferred member as presented; -1 for a declared tie; None if the request has no choice.
         usage: Counts such as `{"tokens": 120}`.
-        error: What went wrong, in words.
-        sequence: 16 hex digits that stand for the tokens that the model read; equal tokens have one answer.
-        input_truncated: Whether the model read only a part of its input.
+        error: Description of the problem.
+        sequence: 16 hex digits that identify the tokens that the model read; equal tokens have equal values.
+        input_truncated: Whether the model read only part of its input.
     """
 
     key: str
@@ -217,15 +217,15 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a model said about one item, under one variant of its score.
+    """A model's scores or preferences for one item, for one variant of its score.
 
     Attributes:
         item: The item's id.
-        variant: Name of the value the scores were taken from, such as `score`.
-        scores: float64[n], one per response; NaN where there is none.
-        beats: float64[n, n]: 1 where the row was preferred to the column, 0.5 for a tie, 0, NaN where unknown;
-            None where it follows from `scores`.
-        failures: How many observations gave no value, by status.
+        variant: Name of the value that the scores come from, such as `score`.
+        scores: float64[n], one per response; NaN for a missing score.
+        beats: float64[n, n]: 1 where the model prefers the row to the column, 0 where it prefers the column, 0.5 for a
+            tie, NaN where unknown; None if it follows from `scores`.
+        failures: Number of observations without a value, by status.
     """
 
     item: str
@@ -237,14 +237,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRule:
-    """How ties and failures count; named and versioned, because published numbers depend on it.
+    """A named and versioned rule for how ties and failures count, as published numbers depend on it.
 
     Attributes:
         name: Name and version.
-        tie: Credit for a comparison in which the winner shares the top with others: `loss` gives 0,
-            `share` gives 1/k where k responses share the top (one half in a pair).
-        failure: `loss` counts a comparison without a score as lost, `exclude` leaves it out of the average, `share`
-            gives 1/k for one among k responses (where what is counted is no comparison, it is lost).
+        tie: Credit for a comparison in which the winner shares the top score with others: `loss` gives 0, `share` gives
+            1/k if k responses share the top score (one half in a pair).
+        failure: `loss` counts a comparison with a missing score as lost, `exclude` excludes it from the average,
+            `share` gives 1/k for a comparison of k responses (a credit that is not a comparison counts as lost).
     """
 
     name: str
@@ -254,23 +254,23 @@ class ScoreRule:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One number, with all that is needed to publish it.
+    """One number, with everything that is needed to publish it.
 
     Attributes:
         benchmark: Benchmark id.
-        variant: Which of the model's scores.
-        rule: Name of the rule for ties and failures.
-        metric: What was measured: `accuracy`, `easy`, `section`, `overall`, `cell:concise/detailed_plain`, ...
-        scope: What it was measured on: a subset, a domain, a section or `all`.
+        variant: Name of the model's score.
+        rule: Name of the score rule.
+        metric: Name of the metric: `accuracy`, `easy`, `section`, `overall`, `cell:concise/detailed_plain`, ...
+        scope: The part of the benchmark: a subset, a domain, a section or `all`.
         value: The number; accuracies are between 0 and 1.
-        ci: 95% interval, or None where there are too few clusters for one.
-        ci_method: How the interval was made.
-        n_items: Items behind it.
-        n_clusters: Distinct underlying problems behind it.
-        weight: Weight of this scope in the average above it.
-        ties: Comparisons in which the model gave equal scores at the top.
-        failures: Comparisons without a score.
-        null: What the null baselines get on the same items, ties counted as shared.
+        ci: 95% interval, or None if there are too few clusters.
+        ci_method: Method of the interval.
+        n_items: Number of items.
+        n_clusters: Number of distinct underlying problems.
+        weight: Weight of this scope in the average that contains it.
+        ties: Number of comparisons in which the winner shares the top score.
+        failures: Number of comparisons with a missing score.
+        null: Values of the null baselines on the same items, with ties shared.
         formula: Name and version of the formula.
     """
 
@@ -291,5 +291,5 @@ class Record:
     formula: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as plain JSON types, fields in the order above."""
+        """Return the record as plain JSON types, with the fields in the order above."""
         return asdict(self)

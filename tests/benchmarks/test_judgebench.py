@@ -149,7 +149,7 @@ def test_from_a_folder_in_the_hubs_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"source": "trivia"}, "line 1: the source 'trivia' begins with none of mmlu-pro"),
+        ({"source": "trivia"}, "line 1: the source 'trivia' does not begin with one of mmlu-pro"),
         ({"label": "A=B"}, "the label 'A=B' must be A>B or B>A"),
         ({"response_A": 3}, "column 'response_A' must be a string, not a number"),
     ],

@@ -111,7 +111,7 @@ def test_one_language_has_its_subsets(tmp_path: Path) -> None:
     mean = np.average([part.value for part in inside], weights=[part.weight for part in inside])
     assert found["category", f"{GERMAN}/Reasoning"].value == pytest.approx(mean)
     assert benchmark.notes(items) == [
-        "means are over deu_Latn, and not over all 23 languages like the published ones",
+        "means are over deu_Latn, and not over all 23 languages like the published means",
         "not the whole of M-RewardBench: deu_Latn 92 instead of 2869 items",
     ]
 

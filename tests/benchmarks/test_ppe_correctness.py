@@ -11,7 +11,7 @@ import pytest
 
 import rmeval
 from rmeval.benchmarks import load_benchmark
-from rmeval.benchmarks.ppe_correctness import ANSWERS, COUNTS, PPECorrectness
+from rmeval.benchmarks.ppe_correctness import COUNTS, RESPONSES, PPECorrectness
 from rmeval.errors import DataError
 from rmeval.metrics.outcomes import OFFICIAL, SHARED
 from rmeval.types import Evidence, Item, Record
@@ -28,17 +28,17 @@ OWN: dict[str, dict[str, Any]] = {
 
 def row(subset: str, number: int, right: int = 8, pairs: list[list[int]] | None = None) -> dict[str, Any]:
     """Every fourth answer or so is right: those at places number, number + 3, ..., and these are the longer ones."""
-    places = {(number + 3 * k) % ANSWERS for k in range(right)}
-    scores = [k in places for k in range(ANSWERS)]
+    places = {(number + 3 * k) % RESPONSES for k in range(right)}
+    scores = [k in places for k in range(RESPONSES)]
     good, bad = scores.index(True), scores.index(False)
     return {
         "question_id": f"q{number}",
         "model_name": f"writer-{number % 4}",
         "prompt": f"What of {subset} {number}?",
         "scores": scores,
-        "mean_score": right / ANSWERS,
+        "mean_score": right / RESPONSES,
         "sampled_conflict_pairs": [[good, bad], [bad, good]] if pairs is None else pairs,
-        **{f"response_{k + 1}": f"answer {k}" + ", which is right" * scores[k] for k in range(ANSWERS)},
+        **{f"response_{k + 1}": f"answer {k}" + ", which is right" * scores[k] for k in range(RESPONSES)},
         **OWN[subset],
     }
 
@@ -77,7 +77,7 @@ def test_items(tmp_path: Path) -> None:
 def test_numbers_by_hand(tmp_path: Path) -> None:
     rows = [row("MATH", 0, right=1, pairs=[[0, 1], [3, 0], [0, 4]]), row("MATH", 1, right=1, pairs=[[0, 1]])]
     items = list(PPECorrectness(str(written(tmp_path, rows))).load())
-    scores = np.zeros((2, ANSWERS))
+    scores = np.zeros((2, RESPONSES))
     # The right one of the first is above answer 3, level with 4, below 1; that of the second is above all.
     scores[0, [0, 1, 3, 4]], scores[1, 1] = [1, 2, 0, 1], 5
     found = numbers(items, scores)
@@ -98,7 +98,7 @@ def test_averages_are_plain_means_of_five(tmp_path: Path) -> None:
     items = list(PPECorrectness(str(written(tmp_path, rows))).load())
     random = np.random.default_rng(0)
     found = numbers(
-        items, random.normal(size=(len(items), ANSWERS)) + [[r.gold or 0 for r in i.responses] for i in items]
+        items, random.normal(size=(len(items), RESPONSES)) + [[r.gold or 0 for r in i.responses] for i in items]
     )
     for metric, over in (
         ("accuracy", "overall"),

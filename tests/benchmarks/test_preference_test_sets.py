@@ -127,6 +127,9 @@ def test_the_score_of_rewardbench_needs_both_runs(tmp_path: Path, capsys: pytest
     rmeval.evaluate("baseline:longest", "preference-test-sets", tmp_path / "hub", out=tmp_path / "runs")
     shown = command(capsys, "show", tmp_path / "runs").out
     assert shown.count("reward-bench with prior sets  baseline:longest") == 1
+    rows = json.loads(command(capsys, "show", tmp_path / "runs", "--format", "json").out)[-1]["rows"]
+    prior = rmeval.open_run(next((tmp_path / "runs" / "preference-test-sets" / "baseline-longest").iterdir()))
+    assert rows[0]["value"] == pytest.approx(overall_with_prior(sections, prior.value("average", "prior")))
 
 
 def test_the_record_with_prior_by_hand() -> None:

@@ -92,7 +92,7 @@ def test_safety_pools_both_files_and_shows_each(rm_bench_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"chosen": ["a", "b"]}, r"entry 0: column 'chosen' has 2 strings instead of 3, one a style"),
+        ({"chosen": ["a", "b"]}, r"entry 0: column 'chosen' has 2 strings instead of 3, one per style"),
         ({"chosen": "a"}, "column 'chosen' must be a list of strings, not a string"),
         ({"prompt": None}, "column 'prompt' must be a string, not null"),
     ],

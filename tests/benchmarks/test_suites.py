@@ -76,7 +76,7 @@ def test_folders_named_after_benchmarks(
         ("benchmarks: [{data: x}]", "benchmark 1 must be a name, or a mapping with 'id'"),
         ("benchmarks: [{id: pairs, data: 3}]", "data of pairs must be a path or a hub id, not 3"),
         ("benchmarks: [pairs, pairs]", "pairs occurs twice"),
-        ("benchmarks: [core]", "core is a suite: name its benchmarks, or give it beside this one with -b"),
+        ("benchmarks: [core]", "core is a suite: name its benchmarks, or give it beside this one with `benchmark`"),
         ("benchmarks: [other.yaml]", "other.yaml is a suite"),
         ("benchmarks: [{id: pairs, name: 1}]", "pairs has no option 'name'"),
         ("benchmarks: [{id: pairs, [1]: 2}]", "line 1: a key is not a string"),

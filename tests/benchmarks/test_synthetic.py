@@ -233,11 +233,11 @@ def test_all_languages_have_the_same_tables() -> None:
 def test_the_proof_runs_the_code(kind: str) -> None:
     twins = code_twins(Dice(f"proof {kind}"), load_language("en"), kind)
     proof.check_code([twins])
-    swapped = replace(twins, answers=twins.answers[::-1])
-    with pytest.raises(DataError, match="does not separate its twins"):
+    swapped = replace(twins, contents=twins.contents[::-1])
+    with pytest.raises(DataError, match="passes the tests of its twin or fails its own"):
         proof.check_code([swapped])
-    same = replace(twins, answers=(twins.answers[0], twins.answers[0]))
-    with pytest.raises(DataError, match="does not separate its twins"):
+    same = replace(twins, contents=(twins.contents[0], twins.contents[0]))
+    with pytest.raises(DataError, match="passes the tests of its twin or fails its own"):
         proof.check_code([same])
 
 
@@ -245,9 +245,9 @@ def test_code_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(proof, "SECONDS", 1)
     twins = code_twins(Dice("endless"), load_language("en"), "bound")
     name = twins.facts[0]["function"]
-    endless = replace(twins.answers[0], code=f"def {name}(n):\n    while True:\n        pass")
+    endless = replace(twins.contents[0], code=f"def {name}(n):\n    while True:\n        pass")
     with pytest.raises(DataError, match="could not be run"):
-        proof.check_code([replace(twins, answers=(endless, twins.answers[1]))])
+        proof.check_code([replace(twins, contents=(endless, twins.contents[1]))])
 
 
 def test_limits_that_are_lower_already_are_kept() -> None:
@@ -263,13 +263,13 @@ def test_code_that_writes_is_stopped(tmp_path: Path) -> None:
     name, target = twins.facts[0]["function"], tmp_path / "written"
     source = f"def {name}(n):\n    with open({str(target)!r}, 'w') as file:\n        file.write('x')\n    return 0"
     with pytest.raises(DataError):
-        proof.check_code([replace(twins, answers=(replace(twins.answers[0], code=source), twins.answers[1]))])
+        proof.check_code([replace(twins, contents=(replace(twins.contents[0], code=source), twins.contents[1]))])
     assert not target.exists() or target.read_text() == ""
 
 
 def test_wordings_that_break_the_order_of_styles_are_refused() -> None:
     twins = math_twins(Dice("form"), load_language("en"), "carry")
-    texts = [word(answer, load_language("en"), "math") for answer in twins.answers]
+    texts = [word(content, load_language("en"), "math") for content in twins.contents]
     proof.check_form(twins, (texts[0], texts[1]))
     for bad in ((texts[0][1], texts[0][1], texts[0][2]), ("**x**", *texts[0][1:]), (*texts[0][:2], texts[0][2][:9])):
         with pytest.raises(DataError, match="order of its styles"):
@@ -278,7 +278,7 @@ def test_wordings_that_break_the_order_of_styles_are_refused() -> None:
 
 def test_a_false_equation_is_refused() -> None:
     twins = math_twins(Dice("form"), load_language("en"), "linear")
-    texts = [word(answer, load_language("en"), "math") for answer in twins.answers]
+    texts = [word(content, load_language("en"), "math") for content in twins.contents]
     wrong = re.sub(r"= (\d+)\. The", lambda found: f"= {int(found[1]) + 1}. The", texts[0][0])
     with pytest.raises(DataError, match="equation is false"):
         proof.check_form(twins, ((wrong, *texts[0][1:]), texts[1]))

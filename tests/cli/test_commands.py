@@ -198,7 +198,7 @@ def test_a_signal_while_an_object_is_finalised_ends_the_command() -> None:
     """Python prints and drops what is raised there."""
     done = process("-c", FINALISED)
     assert done.returncode == 143, done.stderr
-    assert done.stderr == "\nstopped: the run keeps what it has scored; give the same command again to continue\n"
+    assert done.stderr == "\nstopped: the run keeps what it has scored; run the same command again to continue\n"
 
 
 def test_markup_in_data_is_text(tmp_path: Path, capsys: Capture) -> None:
@@ -250,7 +250,7 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         (("run", checkpoint, *pairs, column), "column 'rejected' is missing (the columns are prompt, chosen)"),
         (("run", checkpoint, *pairs, tmp_path / "none.jsonl"), "there is no file"),
         (("run", checkpoint, "-b", "pairs"), "pairs needs data"),
-        (("run", checkpoint, "-b", "rm-bench", "--data", styles), "has 2 strings instead of 3, one a style"),
+        (("run", checkpoint, "-b", "rm-bench", "--data", styles), "has 2 strings instead of 3, one per style"),
         (("run", checkpoint, *pairs, pairs_file, "-o", in_the_way / "x"), "choose a writable folder with -o"),
         (("run", checkpoint, *pairs, pairs_file, "--columns", "winner=a"), "--columns has no winner: choose"),
         (("run", checkpoint, *pairs, pairs_file, "--columns", "winner"), "--columns takes NAME=VALUE"),

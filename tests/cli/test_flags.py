@@ -15,6 +15,7 @@ from rmeval.errors import DataError, ModelError
 from tests.command import command
 
 SOURCE = Path(rmeval.__file__).parent
+OPTION = re.compile(r"(?<![\w-])(?:--[a-z][a-z-]*|-[bdho]\b)")
 # Whole commands, which are the same for Python users.
 COMMANDS = {
     ("importers/run.py", "--from-subsets"),
@@ -37,7 +38,7 @@ def test_only_the_command_line_writes_options() -> None:
         place = path.relative_to(SOURCE).as_posix()
         if not place.startswith("cli/"):
             texts = (str(node.value) for node in strings(path))
-            found |= {(place, option) for text in texts for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)}
+            found |= {(place, option) for text in texts for option in OPTION.findall(text)}
     assert found <= COMMANDS, found - COMMANDS
 
 

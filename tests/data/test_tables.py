@@ -305,7 +305,7 @@ def test_choices_lists_and_cut_inputs_are_columns_and_are_replaced() -> None:
     assert answers.has_value.tolist() == [False, False, True]
     assert answers.vectors["steps"][0] is None
     assert (answers.choice.tolist(), answers.input_truncated.tolist()) == ([NO_CHOICE, NO_CHOICE, -1], [False] * 3)
-    with pytest.raises(DataError, match="the value 'steps' is a number in some answers and a list of numbers in"):
+    with pytest.raises(DataError, match="the value 'steps' is a number in some observations and a list of numbers in"):
         answers.add(np.array([1]), [Observation("b", values={"steps": 1.0})])
 
 

@@ -176,7 +176,7 @@ def test_a_scorer_that_leaves_has_failed(scorer: Path) -> None:
 def test_options_that_would_be_ignored_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="baseline:longest does not use `"):
         rmeval.load_model("baseline:longest", **options)
-    with pytest.raises(ModelError, match="the model is loaded already"):
+    with pytest.raises(ModelError, match="the model is already loaded"):
         rmeval.score(rmeval.load_model("baseline:longest"), CONVERSATIONS, **options)
 
 

@@ -21,7 +21,7 @@ class Graded(BaseProtocol):
     name = "graded@1"
     prompt = "Grade each step of the answer from 0 to 1."
 
-    def asks(self, responses, comparisons):
+    def asks(self, item, responses, comparisons):
         return [Question((index,), vote) for index in range(responses) for vote in range(VOTES)]
 
     def parse(self, request, raw):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -109,6 +110,27 @@ def test_killed_and_continued(place: Path) -> None:
     assert set(again) == {one.key for one in before if one.status == "error"}
     straight = evaluate(place, model_kwargs={"wait": 0.0})
     assert rmeval.open_run(folder).records == straight.records
+
+
+def test_an_order_drawn_from_the_items_id(place: Path) -> None:
+    """A judge that prefers what it reads first wins exactly the items whose better answer the draw puts first."""
+    shutil.copy(SOURCE.with_name("seeded.py"), place)
+    spec = f"{place / 'seeded.py'}:Seeded"
+    result = rmeval.evaluate(f"{place / 'seeded.py'}:First", "pairs", place / "pairs.jsonl", out=place / "runs")
+    run = read_run(result.path, protocol=spec)
+    first = [hashlib.sha256(f"7 {name}".encode()).digest()[0] % 2 == 0 for name in run.items.table.ids]
+    assert 0 < sum(first) < N
+    assert result.value("accuracy") == sum(first) / N
+    scored = read_scored(result.path, protocol=spec).evidence("preference").beats
+    assert [matrix[0, 1] for matrix in scored.values()] == first
+
+
+def test_how_many_requests_must_follow_from_the_shape(place: Path) -> None:
+    file = place / "seeded.py"
+    text = SOURCE.with_name("seeded.py").read_text()
+    file.write_text(text.replace("for pair in comparisons", "for pair in comparisons * (1 + turned)"))
+    with pytest.raises(RunError, match=r"the protocol seeded@1 makes 2 requests of the item .*, and another number of"):
+        rmeval.evaluate(f"{file}:First", "pairs", place / "pairs.jsonl", out=place / "runs")
 
 
 def test_code_that_a_folder_names_is_not_run_unasked(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,3 +112,95 @@ def test_rows_are_named_in_full(runs: Path) -> None:
     (view,) = json_value([run_view(results(runs)[0])])
     assert [row["name"] for row in view["rows"]] == ["even", "odd", "all"]
     assert view["rows"][-1]["items"] == 24
+
+
+def test_names_of_models_replace_no_column(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pair_rows(24)))
+    for k, name in enumerate(("name", "table", "x", "x letters")):
+        scores = [{"item_id": str(n), "response": r, "score": n % (k + 2) - r} for n in range(24) for r in (0, 1)]
+        (tmp_path / "scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in scores))
+        benchmark = rmeval.load_benchmark("pairs", str(tmp_path / "data.jsonl"))
+        import_scores(tmp_path / "scores.jsonl", benchmark, tmp_path / "runs", name=name)
+    done = command(capsys, "compare", tmp_path / "runs", "--format", "csv")
+    rows = [row for row in csv.DictReader(io.StringIO(done.out)) if row["table"] == "numbers"]
+    assert [row["name"] for row in rows] == ["even", "odd"]
+    for run in results(tmp_path / "runs"):
+        name = run.manifest["model"]["name"]
+        key = name if name == "x" else f"{name} (2)"
+        assert [float(row[key]) for row in rows] == [run.value("accuracy", scope) for scope in ("even", "odd")]
+
+
+def test_files_state_what_their_rows_leave_out(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pair_rows(24)))
+    for k in range(7):
+        (tmp_path / f"m{k}.py").write_text(f"def m{k}(conversations):\n    return [float({k})] * len(conversations)\n")
+        rmeval.evaluate(f"{tmp_path}/m{k}.py:m{k}", "pairs", tmp_path / "data.jsonl", out=tmp_path / "runs")
+    done = command(capsys, "compare", tmp_path / "runs", "--format", "csv")
+    assert done.out.count(",differences,") == 6
+    assert "note: differences are shown for neighbours in rank only: --json has those of all pairs\n" in done.err
+    assert "note: other numbers are shown for up to 6 models only: --json has them\n" in done.err
+
+
+def test_runs_on_other_items_are_not_ranked_without_a_word(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pair_rows(24)))
+    for model, seed in (("longest", 0), ("shortest", 0), ("markdown", 1)):
+        command(
+            *(capsys, "run", f"baseline:{model}", "-b", "pairs", "--data", tmp_path / "data.jsonl"),
+            *("--n-items", 8, "--seed", seed, "-o", tmp_path / str(seed)),
+        )
+    same = command(capsys, "show", tmp_path / "0").out
+    assert "selection: 8 items at random (seed 0)" in same.replace("\n", "")
+    assert "!" not in same
+    every = command(capsys, "show", tmp_path, "--format", "csv")
+    assert "note: the runs were made with different selections of items: use rmeval compare" in every.err
+    chosen = {row["model"]: row["selection"] for row in csv.DictReader(io.StringIO(every.out))}
+    assert chosen["baseline:markdown"] == "8 items at random (seed 1)"
+    assert chosen["baseline:longest"] == "8 items at random (seed 0)"
+
+
+def test_a_ranking_counts_ties_and_failures(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pair_rows(24)))
+    rmeval.evaluate("baseline:markdown", "pairs", tmp_path / "data.jsonl", out=tmp_path / "runs")
+    scores = [{"item_id": str(n), "response": k, "score": 1 - k if n < 20 else None} for n in range(24) for k in (0, 1)]
+    (tmp_path / "scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in scores))
+    benchmark = rmeval.load_benchmark("pairs", str(tmp_path / "data.jsonl"))
+    import_scores(tmp_path / "scores.jsonl", benchmark, tmp_path / "runs", name="imported")
+    done = command(capsys, "show", tmp_path / "runs", "--format", "csv").out
+    found = {row["model"]: (row["ties"], row["failed"]) for row in csv.DictReader(io.StringIO(done))}
+    assert found == {"imported": ("0", "4"), "baseline:markdown": ("24", "0")}
+
+
+def test_standard_error_has_no_empty_lines(runs: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert command(capsys, "show", runs, "--format", "csv").err == ""
+    assert command(capsys, "show", runs, "--format", "csv", "-o", tmp_path / "x").err == f"written: {tmp_path}/x\n"
+
+
+def test_what_no_run_takes_is_one_sentence(runs: Path, tmp_path: Path, capsys: Capture) -> None:
+    done = command(capsys, "show", runs, "--rule", "unknown@1")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert done.err.startswith("error: 'unknown@1' is not a score rule")
+    (tmp_path / "own.py").write_text(OWN)
+    for model in ("longest", "shortest"):
+        rmeval.evaluate(f"baseline:{model}", f"{tmp_path}/own.py:Own", out=tmp_path / "runs")
+    rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=8, out=tmp_path / "runs")
+    done = command(capsys, "show", tmp_path / "runs", "--rule", "half-ties@1")
+    assert done.code == 0
+    assert done.err.count("if you trust that file, give --benchmark") == 2
+
+
+OWN = """
+from rmeval.benchmarks import Benchmark, Card
+from rmeval.metrics import accuracy_record
+from rmeval.types import Comparison, Item, Message, Response
+
+class Own(Benchmark):
+    card = Card("own", "Own", "Longer is better.", "generated", None, "CC0", "", "")
+
+    def load(self):
+        for k in range(8):
+            responses = (Response("ab"), Response("a"))
+            yield Item(f"{k}", "own", (Message("user", f"{k}"),), responses, (Comparison((0, 1)),), cluster=f"{k}")
+
+    def aggregate(self, items, evidence, rule, intervals=True):
+        return [accuracy_record("own", rule, "all", self.outcomes(items, evidence, rule), "accuracy@1")]
+"""

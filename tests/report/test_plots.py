@@ -59,7 +59,7 @@ def test_what_cannot_be_drawn_is_said(
     with pytest.raises(RunError, match=r"use a name that ends in \.png, \.svg, \.pdf"):
         draw_matrix(run, tmp_path / "m.gif")
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match=r"figures are written into a folder, but .* is a file"):
+    with pytest.raises(RunError, match=r"figures cannot be written into .* is a file"):
         draw_matrix(run, tmp_path / "file" / "m.png")
     rmeval.evaluate("baseline:shortest", "pairs", pairs_file, out=tmp_path)
     several = command(capsys, "show", tmp_path, "--plot", tmp_path / "m.png")

@@ -57,7 +57,7 @@ def test_a_model_that_goes_by_length_alone(runs: Path) -> None:
 def test_the_command(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = command(capsys, "analyze", runs / "Some", "--plots", tmp_path / "plots")
     assert done.code == 0
-    for text in ("style-controlled accuracy", "style gap, Easy less Hard", "over-refusing", "calibration error"):
+    for text in ("style-controlled accuracy", "style gap, Easy minus Hard", "over-refusing", "calibration error"):
         assert text in done.out
     assert {path.name for path in (tmp_path / "plots").iterdir()} == {
         "length.png", "scores.png", "calibration.png", "refusals.png", "verbosity.png",

@@ -44,10 +44,26 @@ def test_a_benchmark_of_ones_own_beside_others(
     assert "@misc{own}" in both
 
 
+def test_a_damaged_run_is_left_out(rm_bench_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    one, other = (
+        rmeval.evaluate(f"baseline:{name}", "rm-bench", rm_bench_folder, out=tmp_path / "runs").path
+        for name in ("longest", "shortest")
+    )
+    (other / "run.json").write_text("{")
+    with caplog.at_level("WARNING"):
+        assert cite_runs(tmp_path / "runs") == cite_runs(one)
+    assert f"{other / 'run.json'} is damaged" in caplog.text
+    with pytest.raises(RunError, match="is damaged"):
+        cite_runs(other)
+
+
 def test_nothing_to_cite(pairs_file: Path, tmp_path: Path) -> None:
     run = rmeval.evaluate("baseline:longest", "pairs", pairs_file, out=tmp_path / "runs")
-    with pytest.raises(RunError, match=r"has nothing to cite: its benchmark \(pairs\) names no paper"):
+    with pytest.raises(RunError, match=r"has nothing to cite: its benchmark \(pairs\) has no citation"):
         cite_runs(run.path)
+    rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=8, out=tmp_path / "runs")
+    with pytest.raises(RunError, match=r": its benchmarks \(pairs, rm-bench-synthetic\) have no citation"):
+        cite_runs(tmp_path / "runs")
     with pytest.raises(DataError, match="there is no benchmark 'nope'"):
         cite_runs(run.path, "nope")
     (tmp_path / "empty").mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -261,8 +262,6 @@ def test_scores_in_other_rows_are_not_used(runs: Path, tmp_path: Path, caplog: p
 
 @pytest.mark.parametrize("part", ["benchmark", "model"])
 def test_a_damaged_manifest_is_told(part: str, runs: Path, tmp_path: Path) -> None:
-    import shutil
-
     folders = [
         shutil.copytree(next((runs / "rm-bench-synthetic" / f"baseline-{name}").iterdir()), tmp_path / name)
         for name in ("longest", "random")
@@ -271,6 +270,58 @@ def test_a_damaged_manifest_is_told(part: str, runs: Path, tmp_path: Path) -> No
     (folders[1] / "run.json").write_text(json.dumps(manifest | {part: {}, "sha256": None}))
     with pytest.raises(RunError, match=f"run.json is damaged .check {part}\\."):
         rmeval.compare([tmp_path])
+
+
+def damaged(runs: Path, folder: Path, file: str) -> Path:
+    """A copy of runs, and the folder of the one whose file is no longer readable."""
+    shutil.copytree(runs, folder)
+    (one,) = (folder / "rm-bench-synthetic" / "baseline-random").iterdir()
+    # Without it numbers come from the journal.
+    (one / "scores.parquet").unlink()
+    (one / file).write_text("{}")
+    return one
+
+
+@pytest.mark.parametrize("file", ["run.json", "items.parquet", "journal/0001.jsonl"])
+def test_a_damaged_run_among_others_is_left_out(file: str, runs: Path, tmp_path: Path) -> None:
+    one = damaged(runs, tmp_path / "runs", file)
+    (found,) = rmeval.compare([tmp_path / "runs"])
+    assert sorted(entry.name for entry in found.entries) == ["baseline:longest", "baseline:shortest"]
+    (note,) = [note for note in found.notes if "excluded" in note]
+    assert note.startswith("a run is excluded: ")
+    assert str(one) in note
+    # One that is named is wanted.
+    others = [path for path in (tmp_path / "runs").glob("*/*/*") if path != one]
+    with pytest.raises(RunError, match=re.escape(str(one))):
+        rmeval.compare([*others, one])
+
+
+def test_a_benchmark_that_cannot_be_compared_leaves_the_others(runs: Path, tmp_path: Path) -> None:
+    for start, name in ((0, "longest"), (20, "shortest")):
+        data = pairs_file(tmp_path, start + 20, start=start)
+        rmeval.evaluate(f"baseline:{name}", "pairs", data, out=tmp_path / "runs")
+    (found,) = rmeval.compare([tmp_path / "runs", runs])
+    assert found.benchmark == "rm-bench-synthetic"
+    assert any(note.startswith("pairs is excluded: ") and "no item in common" in note for note in found.notes)
+
+
+def test_the_file_of_a_benchmark_is_for_its_own_runs(tmp_path: Path) -> None:
+    file, other = tmp_path / "own.py", tmp_path / "other.py"
+    file.write_text(OWN.replace("KEEP", "True"))
+    other.write_text(
+        "from dataclasses import replace\nfrom rmeval.benchmarks.pairs import Pairs\n"
+        "class Other(Pairs):\n    card = replace(Pairs.card, id='other')\n"
+    )
+    data = pairs_file(tmp_path, 40)
+    plain, own = (
+        rmeval.evaluate("baseline:longest", spec, data, out=tmp_path / str(number))
+        for number, spec in enumerate(("pairs", f"{file}:Own"))
+    )
+    for path in (plain.path, own.path):
+        (path / "metrics.json").unlink()
+    assert rmeval.open_run(plain.path, benchmark=f"{file}:Own").records == plain.records
+    with pytest.raises(RunError, match=r"was made with the benchmark pairs, but .*other\.py:Other is other: give the"):
+        rmeval.open_run(own.path, benchmark=f"{other}:Other")
 
 
 def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:

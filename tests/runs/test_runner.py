@@ -299,7 +299,7 @@ def test_a_lock_that_is_held(pairs_file: Path, tmp_path: Path) -> None:
 
 def test_output_that_cannot_be_written(pairs_file: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RunError, match=r"cannot be written .*: choose a writable folder with -o"):
+    with pytest.raises(RunError, match=r"cannot be written .*: choose a writable folder with `out`"):
         run(Counting(), Pairs(str(pairs_file)), tmp_path / "file" / "runs")
 
 

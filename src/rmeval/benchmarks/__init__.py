@@ -1,4 +1,4 @@
-"""Benchmarks, one module each; other packages add benchmarks by entry point, users by `file.py:Class`."""
+"""Benchmarks, one module each; other packages add benchmarks by entry points, users by `file.py:Class`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rmeval.plugins import is_file_spec, load_object, registered
 if TYPE_CHECKING:
     from rmeval.benchmarks.base import TableBenchmark, pair
     from rmeval.benchmarks.errata import Erratum, errata_of
-else:  # They import this package.
+else:  # These modules import this package.
     __getattr__, __dir__ = lazy(
         __name__,
         {
@@ -73,11 +73,11 @@ def benchmark_names() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class FoundBenchmark:
-    """A benchmark that was found and not yet told where its data are.
+    """A benchmark class that was found by name and has no data or options yet.
 
     Attributes:
-        name: The name that finds it: its id, or `file.py:Class`.
-        made: Its class, or a function that makes it.
+        name: The benchmark's name: its id, or `file.py:Class`.
+        made: Its class, or a function that returns a benchmark.
     """
 
     name: str
@@ -85,7 +85,7 @@ class FoundBenchmark:
 
     @property
     def takes(self) -> Mapping[str, Option | None]:
-        """Its own options by name; None stands for one that its constructor takes and that nothing is said of."""
+        """Return the benchmark's options by name; None for a parameter of its constructor without an `Option`."""
         declared = {option.name: option for option in self._declared}
         return {name: declared.get(name) for name in (*declared, *self._parameters) if name not in ("data", "seed")}
 
@@ -111,7 +111,7 @@ class FoundBenchmark:
         )
 
     def load(self, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:
-        """The benchmark with its data and options; see `load_benchmark`."""
+        """Load the benchmark with its data and options; see `load_benchmark`."""
         if data == "":
             raise DataError("`data` is empty: give a file, a folder or a hub id")
         if data is not None:
@@ -120,7 +120,7 @@ class FoundBenchmark:
         if self.generated:
             given["seed"] = seed or 0
         taken, anything = self._parameters, self._takes_anything
-        # A class without data, as one that generates its items, need not take a place of them.
+        # A class that generates its items need not have a parameter for data.
         wanted = given if data is None and "data" not in taken and not anything else {"data": data} | given
         if unknown := [option for option in wanted if option not in taken and not anything]:
             others = ", ".join(option for option in taken if option != "data")
@@ -128,7 +128,7 @@ class FoundBenchmark:
                 f"{self.name} has no option {quoted(unknown[0])}: "
                 f"{f'choose from {others}' if others else 'leave it out'}"
             )
-        # What a function gives may be somebody's only one.
+        # A function may return an object that is also used elsewhere: do not change it.
         found = copy.copy(adopted(self.made(**wanted)))
         if is_file_spec(self.name) and found.card.errata:
             beside = Path(self.name.rpartition(":")[0]).parent / found.card.errata
@@ -141,16 +141,18 @@ _ANY = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
 def find_benchmark(name: str) -> FoundBenchmark:
-    """Finds a benchmark.
+    """Find a benchmark by name.
 
     Args:
         name: A name from `rmeval list benchmarks`, or `file.py:Class`.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there is no such benchmark.
     """
     if not isinstance(name, str):
-        raise DataError(f"a benchmark is named by a text, not {quoted(name)}: see rmeval list benchmarks")
+        raise DataError(
+            f"the name of a benchmark must be a string, not {quoted(name)}: choose one from rmeval list benchmarks"
+        )
     if is_file_spec(name):
         return FoundBenchmark(name, load_object(name))
     if name in BUILTIN:
@@ -164,16 +166,16 @@ def find_benchmark(name: str) -> FoundBenchmark:
 
 
 def load_benchmark(name: str, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:
-    """Load a benchmark.
+    """Load a benchmark by name.
 
     Args:
         name: A name from `rmeval list benchmarks`, or `file.py:Class`.
         data: A file, a folder or a hub id to read instead of the pinned source.
-        seed: Where a benchmark that is generated begins; others ignore it.
-        **options: What the benchmark itself takes, such as `columns` for `pairs`, `size` for
-            `rm-bench-synthetic`, or `languages` for that and `m-reward-bench`.
+        seed: Seed of a generated benchmark; other benchmarks ignore it.
+        **options: Options of the benchmark, such as `columns` for `pairs`, `size` for `rm-bench-synthetic`, or
+            `languages` for `rm-bench-synthetic` and `m-reward-bench`.
 
     Raises:
-        DataError: If there is no such benchmark, or it does not take an option.
+        DataError: If there is no such benchmark, or it does not have an option.
     """
     return find_benchmark(name).load(data, seed=seed, **options)

@@ -1,4 +1,4 @@
-"""Base class and functions of benchmarks that read tables."""
+"""Base class and functions for benchmarks that read tables."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ PAIR = (Comparison((0, 1), 0, "chosen/rejected"),)
 
 
 class TableBenchmark(Benchmark):
-    """A benchmark whose items come from rows of files, and whose numbers are made of accuracies.
+    """A benchmark whose items come from rows of files, and whose numbers are weighted sums of accuracies.
 
     Attributes:
-        files: Paths of its files in the source's repository, or `owner/name@revision:path` where it has several.
+        files: Paths of its files in the source's repository, or `owner/name@revision:path` if there are several
+            repositories.
         copies: Paths of the same data in other places, such as a clone of the authors' repository.
-        weights: Weights of numbers in the averages above them, where that is not their number of items.
-        parts: What must be there for the numbers to be comparable with published ones: subsets by part.
-        whole: The number that there is none of unless something of each part is there, such as `overall`.
+        weights: Weights of numbers in the averages that contain them, if these are not their numbers of items.
+        parts: Subsets by part; all of them are needed for numbers that are comparable with published ones.
+        whole: The number that exists only if each part has items, such as `overall`.
     """
 
     files: tuple[str, ...] = ()
@@ -73,16 +74,16 @@ class TableBenchmark(Benchmark):
 
     @abstractmethod
     def items(self, row: Row) -> Iterable[Item]:
-        """Yield the items of a row; none for a row that the benchmark excludes."""
+        """Yield the items of a row; nothing for a row that the benchmark excludes."""
 
     def formula(self, measure: Measure) -> str:
-        """Return the name and version of a number's formula: `accuracy@1`, or the metric after the benchmark's id."""
+        """Return the name and version of a number's formula: `accuracy@1`, or `<benchmark>/<metric>@1`."""
         return "accuracy@1" if measure[0] == "accuracy" else f"{self.card.id}/{measure[0]}@1"
 
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """Compute a record of each number of `composition`, and those of `further`."""
+        """Compute a record for each number of `composition`, and those of `further`."""
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
         found = self.outcomes(table, seen, rule)
@@ -92,7 +93,7 @@ class TableBenchmark(Benchmark):
         ]
 
     def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
-        """Compute records of numbers that are not sums of accuracies; none here."""
+        """Compute records of numbers that are not sums of accuracies; by default none."""
         return []
 
     def notes(self, items: Sequence[Item]) -> list[str]:
@@ -110,7 +111,7 @@ class TableBenchmark(Benchmark):
 
 
 def _with_all_input(rows: Iterable[Row]) -> Iterator[Row]:
-    """The rows, after checking that each part of the input is read."""
+    """Yield the rows after checking that the benchmark reads every part of the input."""
     for row in rows:
         row.refuse_input()
         yield row
@@ -124,15 +125,15 @@ def pair(
     worse: str | Response,
     cluster: str | None = None,
 ) -> Item:
-    """Make an item `<subset>/<number>` from a prompt with a better and a worse response.
+    """Create an item `<subset>/<number>` from a prompt with a better and a worse response.
 
     Args:
-        subset: Its subset.
-        number: Its identifier within the subset.
+        subset: Subset of the item.
+        number: Identifier of the item within the subset.
         prompt: The user's message, or a conversation.
         better: The better response.
         worse: The worse response.
-        cluster: Its problem; identified by the prompt if None.
+        cluster: The underlying problem; if None, a digest of the prompt.
     """
     conversation = (Message("user", prompt),) if isinstance(prompt, str) else prompt
     return Item(
@@ -159,12 +160,12 @@ def labelled(row: Row, stem: str) -> tuple[str, str]:
 
 
 def other_sizes(items: Sequence[Item], size: int, subsets: Collection[str]) -> list[str]:
-    """Yield a note if items of some subsets have another number of responses than the published ones.
+    """Return a note if items of some subsets do not have the published number of responses.
 
     Args:
         items: The items.
-        size: The published number of responses of each.
-        subsets: The subsets.
+        size: The published number of responses of an item.
+        subsets: The subsets to check.
     """
     table = ItemTable.of(items)
     inside = np.isin(table.subset, [code for code, name in enumerate(table.subsets) if name in subsets])

@@ -1,4 +1,4 @@
-"""Errata: lists of wrong items of published benchmarks, separate from the unchanged data."""
+"""Errata: lists of wrong items in published benchmarks; the data stay unchanged."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Erratum", "errata_of"]
 
 @dataclass(frozen=True, slots=True)
 class Erratum:
-    """An error in an item.
+    """A known error in an item of a benchmark.
 
     Attributes:
         item: The item's id.
         wrong: A sentence that describes the error.
-        source: Who found it, or how to check it.
+        source: Who found the error, or how to verify it.
     """
 
     item: str
@@ -29,7 +29,7 @@ class Erratum:
 
 
 def errata_of(card: Card) -> Mapping[str, Erratum]:
-    """Return the errata of a benchmark by item id, from the card's file or the package's own.
+    """Return the errata of a benchmark by item id, from the card's file or from rmeval's own.
 
     Raises:
         DataError: If that file does not exist, or its rows lack `item`, `wrong` or `source`.

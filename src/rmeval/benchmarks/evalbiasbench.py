@@ -30,9 +30,10 @@ class EvalBiasBench(TableBenchmark):
     """EvalBiasBench from a clone of its repository.
 
     The reference uses both orders and counts each verdict (`single_accuracy` in `run_bench.py`), so a judge whose
-    verdict changes with the order gets half a point; under the rule official@1 it gets none, which is the reference's
-    `pair_accuracy`. In the reference a declared tie gets no point; here it gets half a point, like two equal scores,
-    which the reference does not have. The reference's code stops at the types of bias; the total counts pairs equally.
+    verdict changes with the order gets half a point; under the score rule official@1 it gets none, which is the
+    reference's `pair_accuracy`. In the reference a declared tie gets no point; here it gets half a point, like two
+    equal scores, which the reference does not have. The reference computes no total; here the total weights all pairs
+    equally.
     """
 
     card = Card(
@@ -60,7 +61,7 @@ class EvalBiasBench(TableBenchmark):
     files = ("data/evalbiasbench/biasbench.json",)
 
     def rows(self, path: Path) -> Iterator[Row]:
-        """Yield the rows of all types of bias, numbered within each; the file is an object with a list for each."""
+        """Yield the rows of all types of bias, numbered within each type, from an object with a list for each."""
         seen = Counter[str]()
         for row in iterate_rows(path, nested=True):
             bias = row.text("bias")

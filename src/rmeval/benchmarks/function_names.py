@@ -1,4 +1,4 @@
-"""Names of functions in prompts and code, found in linear time."""
+"""Search for names of functions in prompts and code, in linear time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _starts(code: str) -> Iterator[int]:
     while True:
         if line >= indented and line < len(code):
             if space := _PUBLIC.match(code, line):
-                # White space may span lines, and leads from each of them to one position.
+                # White space may span several lines: the search from each of them ends at the same position.
                 indented = len(code) if space.end() == len(code) else space.end() - len(space[1] or "")
                 if space[1]:
                     yield space.end()
@@ -57,7 +57,7 @@ def _starts(code: str) -> Iterator[int]:
 
 
 class _Calls:
-    """Whether a parenthesis follows positions of a text, which must be given in increasing order."""
+    """Search for a parenthesis after positions of a text, which must be given in increasing order."""
 
     def __init__(self, text: str, between: re.Pattern[str], stops: str) -> None:
         self._text, self._between, self._stop = text, between, re.compile(f"[{stops}]")

@@ -23,8 +23,8 @@ class HHHAlignment(TableBenchmark):
     """The HHH alignment data from the hub, or BIG-bench's files, or rows in the columns of the hub's viewer.
 
     In the data, the prompt contains earlier turns of a conversation after `Assistant:` and `Human:`; here they are
-    messages. The total counts all comparisons equally. A tie loses, as in RewardBench, which has this data as
-    `anthropic_hhh`; BIG-bench draws one of the equal responses.
+    messages. The total weights all comparisons equally. A tie is lost, as in RewardBench, which contains these data as
+    `anthropic_hhh`; BIG-bench selects one of the equal responses at random.
     """
 
     card = Card(

@@ -26,7 +26,7 @@ class JudgeBench(TableBenchmark):
     """JudgeBench's two sets of pairs, from the hub or from local files in its columns.
 
     A pair is right if the model prefers the better response. For a model that compares in both orders, the variant
-    `orders/net` has the official number. For equal scores of a reward model the reference counts `B>A`, which its rule
+    `orders/net` has the official number. For equal scores of a reward model the reference records `B>A`, which its rule
     for both orders counts as lost; here a tie is also lost in a single order.
     """
 
@@ -36,7 +36,7 @@ class JudgeBench(TableBenchmark):
         measures="The better response is right, the worse one by the same model is wrong.",
         source="ScalerLab/JudgeBench",
         revision="57dd5e0b9817d07f05ec8f45a91b2ce1e310e308",
-        licence="MIT (hub card); the questions have licences of their own",
+        licence="MIT (hub card); the questions have their own licences",
         paper="https://arxiv.org/abs/2410.12784",
         citation="""@misc{tan2024judgebench,
   title={{JudgeBench}: A Benchmark for Evaluating {LLM}-Based Judges},
@@ -73,7 +73,7 @@ class JudgeBench(TableBenchmark):
         group = next((group for group in GROUPS if source.startswith(group)), None)
         if group is None:
             raise DataError(
-                f"{row.where}: the source {quoted(source)} begins with none of {', '.join(GROUPS)}: correct it"
+                f"{row.where}: the source {quoted(source)} does not begin with one of {', '.join(GROUPS)}: correct it"
             )
         if label not in WINNERS:
             raise DataError(f"{row.where}: the label {quoted(label)} must be A>B or B>A: correct it")
@@ -92,7 +92,7 @@ class JudgeBench(TableBenchmark):
         )
 
     def composition(self, counts: Counts) -> Composition:
-        """Return each set with its groups, where pairs weigh equally as in the reference, and all pairs of both."""
+        """Return each set with its groups, and all pairs; pairs have equal weights, as in the reference."""
         subsets = list(dict.fromkeys(subset for subset, _ in counts))
         found: dict[Measure, Shares] = {}
         for name in dict.fromkeys(subset.partition("/")[0] for subset in subsets):

@@ -25,8 +25,8 @@ class LLMBar(TableBenchmark):
     """LLMBar's five sets from a clone of its repository.
 
     The reference uses both orders and averages (`correct_average` in `LLMEvaluator/evaluate.py`): a judge whose verdict
-    changes with the order gets half a point, and so do two equal ratings. RewardBench's `llmbar-*` subsets have the
-    same pairs, but in them a tie loses, and the average weights the sets by their sizes.
+    changes with the order gets half a point, and so do two equal ratings. RewardBench's `llmbar-*` subsets contain the
+    same pairs, but there a tie is lost, and the average weights the sets by their sizes.
     """
 
     card = Card(
@@ -82,6 +82,6 @@ class LLMBar(TableBenchmark):
         return found
 
     def formula(self, measure: Measure) -> str:
-        """Both means weigh sets equally."""
+        """Return the name and version of a formula; both means weight the sets equally."""
         names = {"section": "llmbar/adversarial@1", "overall": "llmbar/overall@1"}
         return names.get(measure[0], "accuracy@1")

@@ -1,4 +1,4 @@
-"""Locations of a benchmark's files, and their rows."""
+"""Location of a benchmark's files, and reading of their parts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def locate(card: Card, names: Sequence[str], data: str | None, copies: Sequence[
 
     Args:
         card: The benchmark's card.
-        names: Paths of the files in the source's repository, or `owner/name@revision:path` where it has several.
+        names: Paths of the files in the source's repository, or `owner/name@revision:path` if there are several
+            repositories.
         data: None for the pinned source; another hub id with the same files; a file; or a folder. The folder contains
             the files at those paths, below the repository's name if there is one, or at the ends of those paths (the
             folder may be one of their parents); otherwise all supported files at any depth are used.
@@ -75,7 +76,7 @@ def locate(card: Card, names: Sequence[str], data: str | None, copies: Sequence[
         return [place]
     parts = [Path(file.repository, file.path).parts for file in (*files, *map(_HubPath.of, copies))]
     for above in range(max(map(len, parts), default=0)):
-        # Files with the same name in several folders count as one, since one folder will be chosen.
+        # Files with the same name in several folders count once, since one folder will be chosen.
         ends = dict.fromkeys(place.joinpath(*part[above:]) for part in parts if len(part) > above)
         if found := [path for path in ends if path.is_file()]:
             return found
@@ -83,7 +84,7 @@ def locate(card: Card, names: Sequence[str], data: str | None, copies: Sequence[
 
 
 def name_in(path: Path, names: Collection[str]) -> str:
-    """Return the part of a benchmark in a file: the name of the file, of its folder or of the folder above.
+    """Return the part of a benchmark that a file contains: the name of the file, of its folder or of the parent folder.
 
     Raises:
         DataError: If none of these is the name of a part.
@@ -101,7 +102,7 @@ def part_rows(path: Path, parts: Collection[str], nested: bool = False) -> Itera
 
     Args:
         path: The file, see `iterate_rows`.
-        parts: Names of parts, see `name_in`; the row's own is in its column `_part`, its place in `_number`.
+        parts: Names of parts, see `name_in`; the part of a row is in its column `_part`, its number in `_number`.
         nested: See `iterate_rows`.
     """
     part = None
@@ -112,7 +113,7 @@ def part_rows(path: Path, parts: Collection[str], nested: bool = False) -> Itera
 
 
 def refuse_unfetched(card: Card, data: str | None) -> None:
-    """Raise an error for a benchmark whose data are neither on the hub nor given.
+    """Raise an error if a benchmark's data are neither on the hub nor given.
 
     Raises:
         DataError: If the data are missing.

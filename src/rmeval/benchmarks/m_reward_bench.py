@@ -43,8 +43,8 @@ class MRewardBench(TableBenchmark):
     """M-RewardBench from the hub, without its translation task, which has two languages and other columns.
 
     A language's score is computed like RewardBench's, with other weights, see `rmeval.metrics.scoring.languages`. For
-    generative models the reference uses RewardBench's weights (`scripts/run_generative.py`); here all models use the
-    same.
+    generative models the reference uses RewardBench's weights (`scripts/run_generative.py`); here the weights are the
+    same for all models.
     """
 
     card = Card(
@@ -79,7 +79,7 @@ class MRewardBench(TableBenchmark):
         **{("accuracy", f"{language}/{name}"): float(n) for language in LANGUAGES for name, n in WEIGHTS.items()},
     }
 
-    takes = (Option("languages", "words", "codes of languages, as deu_Latn,fra_Latn"),)
+    takes = (Option("languages", "words", "codes of languages, such as deu_Latn,fra_Latn"),)
 
     def __init__(self, data: str | None = None, languages: Sequence[str] | None = None) -> None:
         """Store the source of the data and the languages.
@@ -87,7 +87,7 @@ class MRewardBench(TableBenchmark):
         Args:
             data: A file, a folder, another hub id, or None for the pinned source.
             languages: Codes of `LANGUAGES`, such as `["deu_Latn", "fra_Latn"]`; only their files are downloaded, and
-                means are over them. None for all.
+                the means are over them. None for all.
 
         Raises:
             DataError: If a language is not one of those.
@@ -123,7 +123,7 @@ class MRewardBench(TableBenchmark):
         if name not in COUNTS:
             raise DataError(f"{row.where}: {quoted(name)} is not a subset of RewardBench: correct it")
         subset, number, better = f"{row.text('language')}/{name}", row.name("id"), row.text("chosen")
-        # Sources are omitted: with them, nearly each of the 65,987 pairs would have a shape of its own.
+        # Sources are omitted: with them, nearly each of the 65,987 pairs would have its own shape.
         yield pair(subset, number, row.text("prompt"), better, row.text("rejected"), _cluster(name, number, better))
 
     def composition(self, counts: Counts) -> Composition:
@@ -131,7 +131,7 @@ class MRewardBench(TableBenchmark):
         return language_composition(counts, self.languages)
 
     def formula(self, measure: Measure) -> str:
-        """Sections, languages and the overall share a formula."""
+        """Return the name and version of a formula; sections, languages and the overall share one."""
         return "accuracy@1" if measure[0] == "accuracy" else FORMULA
 
     def notes(self, items: Sequence[Item]) -> list[str]:
@@ -145,13 +145,15 @@ class MRewardBench(TableBenchmark):
             notes.append(f"no mean over languages: there are no items of {', '.join(missing)}")
         if len(self.languages) < len(LANGUAGES):
             names = ", ".join(self.languages)
-            notes.append(f"means are over {names}, and not over all {len(LANGUAGES)} languages like the published ones")
+            notes.append(
+                f"means are over {names}, and not over all {len(LANGUAGES)} languages like the published means"
+            )
         whole = replace(self.card, counts=dict.fromkeys(self.languages, sum(COUNTS.values())))
         return notes + missing_counts(whole, there)
 
 
 def _cluster(name: str, number: object, code: str) -> str:
-    """The problem of an item: RewardBench's row, whose id all languages share.
+    """Return the problem of an item: RewardBench's row, whose id all languages share.
 
     For code it is the HumanEval task, which occurs in six programming languages. The name of the first function in the
     right response identifies it, ignoring case and underscores: code is not translated, so the name is the same in all

@@ -37,7 +37,7 @@ class Pairs(Benchmark):
     card = Card(
         id="pairs",
         title="Preference pairs",
-        measures="The better response is the one that the data call chosen.",
+        measures="The better response is the one that the data mark as chosen.",
         source="your own data (`data`)",
         revision=None,
         licence="that of the data",
@@ -48,9 +48,9 @@ class Pairs(Benchmark):
 
     spec = "pairs"
     takes = (
-        Option("columns", "mapping", "the data's own names, as prompt=question,chosen=good"),
-        Option("roles", "mapping", "the data's names of roles, as human=user,gpt=assistant"),
-        Option("ignore_keys", "words", "keys of messages, and columns, to leave out, as name,history"),
+        Option("columns", "mapping", "the data's column names, such as prompt=question,chosen=good"),
+        Option("roles", "mapping", "the data's role names, such as human=user,gpt=assistant"),
+        Option("ignore_keys", "words", "keys of messages, and columns, to exclude, such as name,history"),
         Option("split", "text", "the split of a data set on the hub"),
         Option("config", "text", "the configuration of a data set on the hub"),
     )
@@ -160,19 +160,19 @@ class Pairs(Benchmark):
         )
 
     def _optional(self, row: Row, name: str) -> Any:
-        """The value of an optional column, which is required if --columns names it."""
+        """Return the value of an optional column, which is required if `columns` names it."""
         column = self.columns[name]
         return row.fields.get(column) if column == name else row.get(column)
 
     def _name(self, row: Row, name: str) -> str | None:
-        """The value of a column with a name; None if it is missing or an empty cell of CSV."""
+        """Return the value of a column with a name; None if it is missing or an empty cell of CSV."""
         return None if self._optional(row, name) in (None, "") else row.name(self.columns[name])
 
     def _unless_ignored(self, row: Row, name: str) -> Any:
         return None if self.columns[name] in self._reader.ignored else self._optional(row, name)
 
     def _side(self, row: Row, side: str) -> tuple[Conversation | None, Message]:
-        """The context and the response of one side: messages that end with the response, or a string after the prompt.
+        """Return context and response of a side: messages that end with the response, or a string after the prompt.
 
         The context is None for a string.
         """
@@ -200,7 +200,7 @@ class Pairs(Benchmark):
         return row.conversation(self.columns["prompt"], self._reader)
 
     def _joined(self, row: Row, context: Conversation) -> Conversation:
-        """The conversation before the response, from a prompt and the messages before the response."""
+        """Return the conversation before the response, from a prompt and the messages before the response."""
         # A list that begins with the assistant contains only the response; the conversation is then in the prompt.
         if all(message.role == "assistant" for message in context):
             return (*self._prompt(row), *context)
@@ -216,7 +216,7 @@ class Pairs(Benchmark):
         )
 
     def _begin(self, row: Row, context: Conversation) -> Conversation:
-        """The conversation after the messages of the columns `system` and `history`."""
+        """Return the conversation, preceded by the messages of the columns `system` and `history`."""
         system, history = self._unless_ignored(row, "system"), self._unless_ignored(row, "history")
         if not is_empty(history):
             earlier = self._reader.history(history, row.place(self.columns["history"]))
@@ -238,7 +238,7 @@ class Pairs(Benchmark):
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """Return accuracy by subset, if there are subsets, and over all pairs."""
+        """Compute the accuracy by subset, if there are subsets, and over all pairs."""
         found = outcomes(items, evidence, rule)
         records = [
             accuracy_record(self.card.id, rule, name, part, FORMULA)

@@ -21,9 +21,9 @@ from rmeval.types import Comparison, Item, Message, Record, Response, ScoreRule
 __all__ = ["COUNTS", "PPECorrectness"]
 
 COUNTS = {"MMLU-Pro": 512, "MATH": 512, "GPQA": 512, "IFEval": 512, "MBPP-Plus": 507}
-ANSWERS = 32
+RESPONSES = 32
 SHOWN = (2, 4, 8, 16)
-"""The values of K for which the curve is reported, besides its end; K = 1 is random selection."""
+"""Values of K at which the curve is reported, besides its end; K = 1 is random selection."""
 _SIGNS = {
     "answer_index": "MMLU-Pro",
     "sanitized_solution": "MATH",
@@ -31,7 +31,7 @@ _SIGNS = {
     "instruction_id_list": "IFEval",
     "test_list": "MBPP-Plus",
 }
-"""Rows do not name their benchmark: each benchmark has a column that the others lack."""
+"""Columns that identify a row's benchmark: each benchmark has a column that the others lack."""
 _REVISIONS = {
     "MMLU-Pro": "d3a309b95d5a3a34efdd2b01a9e3ee10565bf0c7",
     "MATH": "c46ce3cda5417fe8d170e992d925f93856b5db40",
@@ -45,11 +45,11 @@ class PPECorrectness(TableBenchmark):
     """The five best-of-K data sets of PPE from the hub (split `train`), or from local files in their columns.
 
     Accuracy is over `sampled_conflict_pairs`, each with a right and a wrong response, which the authors drew in random
-    order; repeated pairs count repeatedly. `overall` is the mean over the five benchmarks, as in the authors' tables.
+    order; a repeated pair counts each time. `overall` is the mean over the five benchmarks, as in the authors' tables.
     The curves are those of `rmeval.metrics.scoring.best_of_k`. The reference's code (`utils/scoring.py` and
-    `utils/scorers.py`) was not available, nor were scores to reproduce published numbers. In a port of it, a tie counts
-    for the second response of a pair, which is right in half of the cases, as pairs are in random order: here a tie
-    counts one half.
+    `utils/scorers.py`) and scores to reproduce published numbers were not available. In a port of this code, a tie
+    counts for the second response of a pair, which is right in half of the cases because pairs are in random order;
+    here a tie counts one half.
     """
 
     card = Card(
@@ -90,9 +90,9 @@ class PPECorrectness(TableBenchmark):
         scores = row.get("scores")
         if not isinstance(scores, list):
             raise row.wrong("scores", "a list of true and false", scores)
-        if len(scores) != ANSWERS or any(score not in (0, 1) for score in scores):
+        if len(scores) != RESPONSES or any(score not in (0, 1) for score in scores):
             raise DataError(
-                f"{row.where}: column 'scores' must contain true or false for each of {ANSWERS} responses: correct it"
+                f"{row.where}: column 'scores' must contain true or false for each of {RESPONSES} responses: correct it"
             )
         model, prompt = row.text("model_name"), row.text("prompt")
         yield Item(
@@ -126,10 +126,10 @@ def _comparisons(row: Row, scores: Sequence[object]) -> Iterator[Comparison]:
     if not isinstance(pairs, list):
         raise row.wrong("sampled_conflict_pairs", "a list of pairs", pairs)
     for pair in pairs:
-        whole = isinstance(pair, list) and len(pair) == 2 and all(type(k) is int and 0 <= k < ANSWERS for k in pair)
+        whole = isinstance(pair, list) and len(pair) == 2 and all(type(k) is int and 0 <= k < RESPONSES for k in pair)
         if not whole or bool(scores[pair[0]]) == bool(scores[pair[1]]):
             raise DataError(
                 f"{row.where}: {shortened(pair)} in column 'sampled_conflict_pairs' must be the positions, from 0 to "
-                f"{ANSWERS - 1}, of a right and a wrong response: correct it"
+                f"{RESPONSES - 1}, of a right and a wrong response: correct it"
             )
         yield Comparison(tuple(sorted(pair, key=lambda k: not scores[k])), 0, "right/wrong")

@@ -36,10 +36,10 @@ class PPEPreference(TableBenchmark):
 
     Accuracy is over the votes with a winner, also by kind of prompt and by language. The other numbers compare two
     rankings of the models that wrote the responses, by people's votes and by the reward model's decisions, see
-    `rmeval.metrics.scoring.ppe`. The reference's code for these (`utils/scoring.py` and `utils/scorers.py`) was not
-    available: they follow the Arena-Hard paper (arXiv 2406.11939), whose metrics PPE uses, a port of PPE's scorer, and
-    the denominators of the published numbers. How the reference counts equal scores is not known; here they lose in the
-    accuracy and are draws in the rankings.
+    `rmeval.metrics.scoring.ppe`. The reference's code for these numbers (`utils/scoring.py` and `utils/scorers.py`) was
+    not available; their definitions follow the Arena-Hard paper (arXiv 2406.11939), whose metrics PPE uses, a port of
+    PPE's scorer, and the denominators of the published numbers. How the reference counts equal scores is not known;
+    here they are lost in the accuracy and draws in the rankings.
     """
 
     card = Card(
@@ -94,7 +94,7 @@ class PPEPreference(TableBenchmark):
 
 
 def _tag(row: Row) -> str:
-    """Language and kinds of a prompt, such as `english/hard+math`."""
+    """Return the language and the kinds of a prompt, such as `english/hard+math`."""
     kinds = []
     for name, column in KINDS.items():
         value = row.get(column)

@@ -1,4 +1,4 @@
-"""Held-out test sets of older preference data, RewardBench's prior sets (Lambert et al. 2024, arXiv 2403.13787)."""
+"""Held-out test sets of older preference data: RewardBench's prior sets (Lambert et al. 2024, arXiv 2403.13787)."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ DROPPED = ("pku_better", "pku_safer")
 class PreferenceTestSets(TableBenchmark):
     """The seven sets from the hub, each a split, or local files named after them, such as `shp.jsonl`.
 
-    A file with another name has the set in its column `subset`. Each set has its accuracy; the prior is the unweighted
-    mean of the four in `PRIOR_SETS`, as in the reference (`analysis/get_benchmark_results.py`). The reference averages
-    those of the four that exist; here there is no prior unless all four exist.
+    A file with another name has the set in its column `subset`. Each set has an accuracy; the prior is the unweighted
+    mean of the four sets in `PRIOR_SETS`, as in the reference (`analysis/get_benchmark_results.py`). The reference
+    averages those of the four that exist; here the prior exists only if all four do.
     """
 
     card = Card(
@@ -69,7 +69,7 @@ class PreferenceTestSets(TableBenchmark):
             yield Row(row.fields | own | {"_key": key if seen[key] == 1 else f"{key}.{seen[key]}"}, row.where)
 
     def items(self, row: Row) -> Iterator[Item]:
-        """Yield a pair; its id is `<subset>/<id>`. Sets that the reference excludes have none."""
+        """Yield a pair; its id is `<subset>/<id>`. Sets that the reference excludes yield nothing."""
         subset = row.text("subset")
         if subset in DROPPED:
             return
@@ -81,7 +81,7 @@ class PreferenceTestSets(TableBenchmark):
         yield pair(subset, row.get("_key"), row.conversation("prompt"), row.text("chosen"), row.text("rejected"))
 
     def composition(self, counts: Counts) -> Composition:
-        """Return accuracy by set, and the prior, absent unless its four sets exist."""
+        """Return accuracy by set, and the prior if its four sets exist."""
         sets = {name: shares for name in COUNTS if (shares := pooled(counts, [name]))}
         found: dict[Measure, Shares] = {}
         if all(name in sets for name in PRIOR_SETS):
@@ -89,5 +89,5 @@ class PreferenceTestSets(TableBenchmark):
         return found | {("accuracy", name): shares for name, shares in sets.items()}
 
     def formula(self, measure: Measure) -> str:
-        """The prior has RewardBench's formula."""
+        """Return the name and version of a formula; the prior has RewardBench's."""
         return "accuracy@1" if measure[0] == "accuracy" else "reward-bench/prior@1"

@@ -62,7 +62,8 @@ class RewardBench(TableBenchmark):
         subset = row.text("subset")
         if subset not in EXAMPLE_COUNTS:
             raise DataError(
-                f"{row.where}: {quoted(subset)} is not a subset of RewardBench: use -b pairs for other preference data"
+                f"{row.where}: {quoted(subset)} is not a subset of RewardBench: use `benchmark` pairs for other "
+                "preference data"
             )
         prompt, number = row.text("prompt"), row.name("id")
         better = Response(row.text("chosen"), 1.0, source=row.optional_text("chosen_model"))
@@ -70,16 +71,16 @@ class RewardBench(TableBenchmark):
         yield pair(subset, number, prompt, better, worse, _cluster(subset, number, prompt))
 
     def composition(self, counts: Counts) -> Composition:
-        """Return sections with their subsets, and the mean of the four sections, absent unless all exist."""
+        """Return sections with their subsets, and the mean of the four sections if all exist."""
         return section_composition(counts)
 
     def formula(self, measure: Measure) -> str:
-        """Sections and overall share a formula."""
+        """Return the name and version of a formula; sections and overall share one."""
         return "accuracy@1" if measure[0] == "accuracy" else FORMULA
 
 
 def _cluster(subset: str, number: str, prompt: str) -> str:
-    """The problem of a prompt: its text or, for code, the HumanEval task, which occurs in six languages.
+    """Return the problem of a prompt: its text or, for code, the HumanEval task, which occurs in six languages.
 
     The task is the number in ids like `Go/17`. The hub's ids do not contain it; there the name of the function to write
     identifies the task, ignoring case and underscores.

@@ -88,20 +88,20 @@ class RewardBench2(TableBenchmark):
                 f"{row.where}: {len(right)} right and {len(wrong)} wrong responses: give at least one wrong one, and "
                 "one right one, or several if the id begins with tied"
             )
-        answers = len(right) + len(wrong)
+        size = len(right) + len(wrong)
         prompt = row.text("prompt")
         yield Item(
             id=f"{subset}/{number}",
             subset=subset,
             prompt=(Message("user", prompt),),
             responses=(*(Response(text, 1.0) for text in right), *(Response(text, 0.0) for text in wrong)),
-            comparisons=() if ties else (Comparison(tuple(range(answers)), 0, f"best-of-{answers}"),),
+            comparisons=() if ties else (Comparison(tuple(range(size)), 0, f"best-of-{size}"),),
             cluster=f"{TIES}/{group}" if ties else digest(prompt),
             group=group if ties else None,
         )
 
     def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
-        """Decide best of four by comparisons, and compute the parts of the Ties composite."""
+        """Decide best-of-four comparisons, and compute the credits of the Ties composite."""
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
         return joined(outcomes(table, seen, rule), ties_outcomes(table, seen, TIES, rule))
@@ -109,8 +109,8 @@ class RewardBench2(TableBenchmark):
     def composition(self, counts: Counts) -> Composition:
         """Return accuracy by subset, the Ties composite and its parts, the mean of all six, and that of the others.
 
-        The reference does not have the last one; it is the headline of models that compare responses, for which Ties
-        are skipped.
+        The reference does not have the last one; it is the headline of models that compare responses, for which Ties is
+        skipped.
         """
         found: dict[Measure, Mapping[Part, float]] = {}
         for subset in COUNTS:
@@ -127,7 +127,7 @@ class RewardBench2(TableBenchmark):
         return found | parts
 
     def chance(self, items: ItemTable) -> dict[Measure, float]:
-        """Return the values of random scores, since equal scores get 0 in Ties."""
+        """Return the values of random scores in Ties, where equal scores get 0."""
         equal = EvidenceTable(items, "score", np.zeros(int(items.offsets[-1])))
         counts = PairedOutcomes.of([self.outcomes(items, equal, SHARED)]).counts
         known = {(TIES, part): credit for part, credit in ties_chance(items, TIES).items()}

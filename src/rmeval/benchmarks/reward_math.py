@@ -24,10 +24,11 @@ PAIRS = "reward-math/pair-accuracy@1"
 
 
 class RewardMath(TableBenchmark):
-    """RewardMATH from the hub or local files: a row for each solution, one right and nine wrong ones for each problem.
+    """RewardMATH from the hub or local files: a row for each solution, one right and nine wrong ones for a problem.
 
     Equal scores count against the right solution in both numbers, as in the reference (`src/evaluation/eval.py`). For a
-    model that compares, a pair without a verdict fails the whole problem; the reference counts that pair as lost.
+    model that compares responses, a pair without a verdict makes the whole problem fail; the reference counts that pair
+    as lost.
     """
 
     card = Card(
@@ -55,7 +56,7 @@ class RewardMath(TableBenchmark):
     files = ("data/test-00000-of-00001.parquet",)
 
     def gathered(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Yield a row for each problem, with the rows of its solutions, which need not be adjacent."""
+        """Yield one row for each problem, with the rows of its solutions, which need not be adjacent."""
         problems: dict[str, list[Row]] = {}
         for row in rows:
             problems.setdefault(row.name("problem_id"), []).append(row)
@@ -67,13 +68,13 @@ class RewardMath(TableBenchmark):
         yield _item(row.text("problem_id"), row.get("solutions"))
 
     def outcomes(self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
-        """Decide whether the right solution is the best, and compute one over its rank."""
+        """Decide whether the right solution is the best, and compute its reciprocal rank."""
         table = ItemTable.of(items)
         seen = EvidenceTable.of(table, evidence)
         return joined(outcomes(table, seen, rule), reciprocal_ranks(table, seen, rule))
 
     def further(self, items: ItemTable, evidence: EvidenceTable, rule: ScoreRule, intervals: bool) -> Iterable[Record]:
-        """Return the compositions; for a model that compares, also the accuracy on pairs with a wrong solution."""
+        """For a model that compares responses, compute the accuracy on pairs of the right solution and a wrong one."""
         if evidence.beats:
             pairs = pairs_with_winner(items, evidence, rule)
             yield accuracy_record(self.card.id, rule, ALL, pairs, PAIRS, metric="pair_accuracy")
@@ -83,7 +84,7 @@ class RewardMath(TableBenchmark):
         return [*super().notes(items), *other_sizes(items, 10, [ALL])]
 
     def composition(self, counts: Counts) -> Composition:
-        """Return the formulas of accuracy and of the mean reciprocal rank."""
+        """Return the compositions of accuracy and of the mean reciprocal rank."""
         return {("accuracy", ALL): pooled(counts, [ALL], [TAG]), ("mrr", ALL): pooled(counts, [ALL], [RECIPROCAL])}
 
 
@@ -118,5 +119,5 @@ def _item(number: str, rows: Sequence[Row]) -> Item:
 
 
 def _solution(row: Row) -> str:
-    """The steps of a solution on one line each, as the reference joins them for classifiers (`src/prompts.py`)."""
+    """Return the steps of a solution, one per line, as the reference joins them for classifiers (`src/prompts.py`)."""
     return "\n".join(row.texts("eval_solution"))

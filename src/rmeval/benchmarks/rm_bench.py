@@ -40,7 +40,7 @@ class RMBench(Benchmark):
     card = Card(
         id="rm-bench",
         title="RM-Bench",
-        measures="The better response is the one without the subtle error, whatever the style of either.",
+        measures="The better response is the one without the subtle error, regardless of the styles of the two.",
         source="THU-KEG/RM-Bench",
         revision="ee19843",
         licence="ODC-BY (hub card)",
@@ -111,7 +111,7 @@ class RMBench(Benchmark):
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """Compute matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall."""
+        """Compute the matrix, Easy, Normal, Hard and average of each domain, their macro averages, and the overall."""
         return style_substance_records(self.card.id, items, evidence, rule, intervals)
 
     def composition(self, counts: Counts) -> Composition:
@@ -129,7 +129,7 @@ def _item(row: Row, domain: str) -> Item:
             f"{row.where}: domain {quoted(domain)} is not one of {', '.join(RMBench.card.counts)}: correct it"
         )
     row.refuse_input()
-    chosen, rejected = (row.texts(side, 3, "one a style") for side in ("chosen", "rejected"))
+    chosen, rejected = (row.texts(side, 3, "one per style") for side in ("chosen", "rejected"))
     number = row.name("id")
     return Item(
         id=f"{domain}/{number}",
@@ -143,7 +143,7 @@ def _item(row: Row, domain: str) -> Item:
 
 
 def _cluster(row: Row, domain: str, number: str) -> str:
-    """The problem of a prompt: for code the HumanEval task, which occurs in up to six languages.
+    """Return the problem of a prompt: for code the HumanEval task, which occurs in up to six languages.
 
     The per-domain file names it (`CPP/8`); its ids are language x 164 + task, which identifies the task without the
     file.

@@ -75,15 +75,16 @@ PARTS = {
 
 
 _READER = MessageReader(ignored=("language",), hint=False)
-"""The source names the language of each message."""
+"""Names of languages in the source, which names the language of each message."""
 
 
 class RMB(TableBenchmark):
     """Both sets of RMB, from a clone of its repository or from its files.
 
-    A part is the share of its items that are right, with all scenarios pooled, as in `my_run_rm.py` of the reference
-    for pairs and in the published files of RM-R1 (arXiv 2505.02387) for both sets; means over scenarios differ. The
-    overall is the mean of the four parts, as in RM-R1's code; Table 3 of the paper ranks by such an average.
+    The number of a part is the share of right decisions over the items of all its scenarios, as in `my_run_rm.py` of
+    the reference for pairs and in the published files of RM-R1 (arXiv 2505.02387) for both sets; means over scenarios
+    differ. The overall is the mean of the four parts, as in RM-R1's code; Table 3 of the paper ranks models by such an
+    average.
     """
 
     card = Card(
@@ -122,7 +123,7 @@ class RMB(TableBenchmark):
     parts, whole = PARTS, "overall"
 
     def items(self, row: Row) -> Iterator[Item]:
-        """Yield the better response, then the others; a list is right if the better one beats them all."""
+        """Yield an item: the better response first; a list is right if this response beats all others."""
         path = row.text("category_path")
         kind, _, scenario = path.partition("/")
         name = next((own for own, place in SETS.items() if place == kind), "")
@@ -134,21 +135,21 @@ class RMB(TableBenchmark):
         others = row.get("loser_list") if bon else [row.get("reject")]
         if not isinstance(others, list) or not others:
             raise DataError(f"{row.where}: loser_list must be a list of one or more responses: correct it")
-        better = _answer(row, row.get("bon_best" if bon else "chosen"), 1.0)
-        answers = (better, *(_answer(row, other, 0.0) for other in others))
+        better = _response(row, row.get("bon_best" if bon else "chosen"), 1.0)
+        responses = (better, *(_response(row, other, 0.0) for other in others))
         yield Item(
             id=f"{subset}/{row.name('bon_uid' if bon else 'pair_uid')}",
             subset=subset,
             prompt=prompt,
-            responses=answers,
+            responses=responses,
             comparisons=(
-                Comparison(tuple(range(len(answers))), 0, f"best-of-{len(answers)}" if bon else "chosen/rejected"),
+                Comparison(tuple(range(len(responses))), 0, f"best-of-{len(responses)}" if bon else "chosen/rejected"),
             ),
             cluster=conversation_digest(prompt),
         )
 
     def composition(self, counts: Counts) -> Composition:
-        """Return each part with its scenarios, items pooled, and the mean of the four parts if all exist."""
+        """Return each part (its items pooled) with its scenarios, and the mean of the four parts if all exist."""
         found: dict[Measure, Shares] = {}
         for part, subsets in PARTS.items():
             found["section", part] = pooled(counts, subsets)
@@ -158,8 +159,8 @@ class RMB(TableBenchmark):
         return {measure: shares for measure, shares in (found | overall).items() if shares}
 
 
-def _answer(row: Row, value: object, gold: float) -> Response:
-    """A response with the model that wrote it."""
+def _response(row: Row, value: object, gold: float) -> Response:
+    """Read a response and the model that wrote it."""
     if not isinstance(value, Mapping) or not isinstance(value.get("answer"), str):
         raise DataError(
             f"{row.where}: a response must be an object with the strings 'llm_name' and 'answer': correct it"

@@ -1,4 +1,4 @@
-"""YAML of suites: names, numbers, true, false and null, in lists and mappings."""
+"""Reading of suite files in YAML: strings, numbers, true, false and null, in lists and mappings."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["read_yaml"]
 def read_yaml(path: Path) -> Any:
     """Read one document of YAML's core schema, without tags.
 
-    A value that looks like a date or a number in base 60 is text.
+    Dates and numbers in base 60 are read as text.
 
     Raises:
-        DataError: If the file cannot be read, or contains something else, with the line.
+        DataError: If the file cannot be read or contains something else; the message names the line.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -49,7 +49,7 @@ class _Document:
         self._aliases = 0
 
     def value(self) -> Any:
-        """The value of the only document; None for an empty file."""
+        """Return the value of the only document; None for an empty file."""
         found, documents = None, 0
         for event in self._events:
             kind = type(event).__name__
@@ -62,7 +62,7 @@ class _Document:
         return found
 
     def _node(self, event: Any, depth: int) -> tuple[Any, int]:
-        """A value, and the number of values in it with aliases expanded."""
+        """Return a value, and the number of values in it with aliases expanded."""
         kind = type(event).__name__
         if kind == "AliasEvent":
             return self._alias(event)
@@ -127,7 +127,7 @@ class _Document:
         return merged | found, total
 
     def _merged(self, event: Any, value: Any) -> dict[str, Any]:
-        """The mapping of a merge key, or of several, of which the first takes precedence."""
+        """Return the mapping of a merge key; of several mappings, the first takes precedence."""
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, dict) for part in parts):
             raise self._wrong(event, "the value of '<<' must be a mapping or a list of mappings")
@@ -148,7 +148,7 @@ _WORDS = {
 
 
 def _plain(text: str) -> Any:
-    """The value of text without quotes."""
+    """Return the value of a scalar without quotes."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

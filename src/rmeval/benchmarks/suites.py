@@ -27,10 +27,10 @@ _ENDINGS = (".yaml", ".yml", ".YAML", ".YML")
 
 @dataclass(frozen=True)
 class Entry:
-    """A requested benchmark.
+    """A requested benchmark with its options.
 
     Attributes:
-        name: Its name, or `file.py:Class`.
+        name: Name of the benchmark, or `file.py:Class`.
         data: The source of its data, if it is not the pinned one.
         options: Further options for `load_benchmark`.
     """
@@ -41,7 +41,7 @@ class Entry:
 
 
 def expand(names: Sequence[str]) -> list[Entry]:
-    """Resolve names to benchmarks, each once; a file's settings of a benchmark also apply to its bare name.
+    """Resolve names to benchmarks, each once; settings in a file also apply if the benchmark is named without settings.
 
     Args:
         names: Names of benchmarks, of `SUITES`, and paths of YAML files. Such a file contains a list `benchmarks` of
@@ -73,7 +73,7 @@ def _read(path: Path) -> Iterator[Entry]:
 
 
 def _entry(path: Path, number: int, given: object) -> Entry:
-    """What a file says of a benchmark."""
+    """Read an entry of a suite file."""
     if not isinstance(given, dict) or not isinstance(name := given.get("id"), str):
         raise DataError(f"{path}: benchmark {number} must be a name, or a mapping with 'id'")
     data, options = given.get("data"), {key: value for key, value in given.items() if key not in ("id", "data")}
@@ -85,16 +85,16 @@ def _entry(path: Path, number: int, given: object) -> Entry:
 
 
 def _wrong(name: str, data: object, options: Mapping[str, Any]) -> str | None:
-    """What is wrong with an entry, and what to do about it."""
+    """Return an error message for an entry; None if it is valid."""
     if name in SUITES or name.endswith(_ENDINGS):
-        return f"{name} is a suite: name its benchmarks, or give it beside this one with -b"
+        return f"{name} is a suite: name its benchmarks, or give it beside this one with `benchmark`"
     if data is not None and (not isinstance(data, str) or not data):
         return f"data of {name} must be a path or a hub id, not {quoted(data)}"
     return f"{name} has no option 'name': leave it out" if "name" in options else None
 
 
 def _beside(suite: Path, place: str) -> str:
-    """A path relative to the suite's folder; a hub id unchanged, if there is no such path."""
+    """Resolve a path relative to the suite's folder; a hub id, for which no such path exists, is unchanged."""
     own = suite.parent / place
     check_path(str(own))
     hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", place) is not None and not place.endswith(SUFFIXES)

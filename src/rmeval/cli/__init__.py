@@ -26,7 +26,7 @@ def main() -> None:
         number = signals.came() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
         if number is None:
             raise
-        output.echo("", "stopped: the run keeps what it has scored; give the same command again to continue", err=True)
+        output.echo("", "stopped: the run keeps what it has scored; run the same command again to continue", err=True)
         # The exit code that shells expect of a process ended by a signal.
         code = 128 + number
         signals.let_go()
@@ -65,7 +65,7 @@ def _command() -> int:
         Path.cwd()
     except FileNotFoundError as error:  # Libraries of torch abort in such a folder.
         raise RmevalError(
-            "the current folder was deleted: change to another folder and give the same command again"
+            "the current folder was deleted: change to another folder and run the same command again"
         ) from error
     usage_error: Any = typer.BadParameter.__base__  # typer exports no name for it.
     try:

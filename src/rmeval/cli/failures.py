@@ -41,7 +41,7 @@ def _of_system(error: OSError) -> str:
     reason = error.strerror or error
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = where or "standard output or a temporary file: "
-        return f"{where}{reason}: free some space or choose another place, and give the same command again"
+        return f"{where}{reason}: free some space or choose another place, and run the same command again"
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{where}{reason}: raise the limit of open files (ulimit -n)"
     return f"{where}{reason}; check the path and its permissions"

@@ -61,4 +61,4 @@ def run_command(
         write_views([run_view(result)])
         results.append(result)
     if len(results) > 1:
-        print_briefly([*map(brief_view, results), *combined_views(results)], "in short")
+        print_briefly([*map(brief_view, results), *combined_views(results, brief=True)], "in short")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.flags import with_options
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
+
+if TYPE_CHECKING:
+    from rmeval.results.result import Result
 
 __all__ = ["show_command"]
 
@@ -114,20 +118,22 @@ def _show_runs(
 ) -> None:
     from rmeval.errors import RunError
     from rmeval.report.ranking import combined_views, runs_views
-    from rmeval.report.terminal import print_briefly
     from rmeval.results.result import open_run
 
-    shown = []
+    shown: list[Result] = []
+    errors: dict[str, RunError] = {}
     for folder in folders:
         try:
             shown.append(open_run(folder, rule, benchmark, protocol))
         except RunError as error:
-            echo(f"note: {error}", err=True)
+            errors.setdefault(str(error), error)
+    if not shown and len(errors) == 1:
+        raise next(iter(errors.values()))
+    for message in errors:
+        echo(f"note: {with_options(message)}", err=True)
     if not shown:
         raise RunError(f"none of the {len(folders)} runs in {where} can be shown: see the notes")
-    write_views(runs_views(shown), form, out)
-    if form is o.Format.table and out is None:
-        print_briefly(combined_views(shown))
+    write_views([*runs_views(shown), *combined_views(shown)], form, out)
 
 
 def _show_subsets(files: Sequence[Path], as_json: bool, form: o.Format, out: Path | None) -> None:
@@ -143,4 +149,4 @@ def _show_subsets(files: Sequence[Path], as_json: bool, form: o.Format, out: Pat
         return
     echo_json([number.to_dict() for number in found.numbers], indent=1)
     for note in found.notes:
-        echo(f"note: {note}", err=True)
+        echo(f"note: {with_options(note)}", err=True)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from types import CodeType, FrameType
 
 __all__ = ["Stopped", "came", "catch", "let_go"]
 
@@ -40,8 +41,11 @@ def catch() -> None:
     since = 0.0
     _came.clear()
 
-    def stop(number: int, frame: object) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         nonlocal since
+        if _within(frame, again.__code__):
+            _send_later(number)  # Raised here, it would be ignored again.
+            return
         _came.append(number)
         if len(_came) == 1:
             since = time.monotonic()
@@ -55,15 +59,26 @@ def catch() -> None:
             sys.__unraisablehook__(found)
             return
         _came.clear()
-        # Later and from elsewhere: sent from here, it would come while this hook runs, and be ignored again.
-        later = threading.Timer(0.01, os.kill, (os.getpid(), found.exc_value.args[0]))
-        later.daemon = True
-        later.start()
+        _send_later(found.exc_value.args[0])
 
     sys.unraisablehook = again
     for one in _SIGNALS:
         if signal.getsignal(one) is not signal.SIG_IGN:
             signal.signal(one, stop)
+
+
+def _within(frame: FrameType | None, code: CodeType) -> bool:
+    """Whether a frame is that of a function, or of something it calls."""
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _send_later(number: int) -> None:
+    """Send a signal to this process from another thread, after a moment."""
+    later = threading.Timer(0.01, os.kill, (os.getpid(), number))
+    later.daemon = True
+    later.start()
 
 
 def let_go() -> None:

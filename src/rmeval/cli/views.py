@@ -51,7 +51,8 @@ def write_views(views: Sequence[View], form: Format = Format.table, out: Path | 
         return
     text = _text(views, form)
     if form is Format.csv:  # A CSV file of numbers has no notes.
-        echo(*(f"note: {note}" for view in views for note in view.remarks), err=True)
+        for note in (note for view in views for note in view.remarks):
+            echo(f"note: {note}", err=True)
     if out is None:
         echo(*text.removesuffix("\n").split("\n"))
         return
@@ -66,8 +67,12 @@ def write_views(views: Sequence[View], form: Format = Format.table, out: Path | 
 
 
 def _with_options(view: View) -> View:
-    tables = (replace(table, title=with_options(table.title)) for table in view.tables)
-    return replace(view, tables=tuple(tables), notes=tuple(map(with_options, view.notes)))
+    tables = (
+        replace(table, title=with_options(table.title), notes=tuple(map(with_options, table.notes)))
+        for table in view.tables
+    )
+    about, notes = (tuple(map(with_options, texts)) for texts in (view.about, view.notes))
+    return replace(view, tables=tuple(tables), about=about, notes=notes)
 
 
 def _text(views: Sequence[View], form: Format) -> str:

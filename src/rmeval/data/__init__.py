@@ -1,4 +1,4 @@
-"""Data structures of every layer: items, observations and evidence as columns, rows of files, digests."""
+"""Data structures that all layers use: items, observations and evidence as columns, rows of files, digests."""
 
 from __future__ import annotations
 

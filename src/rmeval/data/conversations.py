@@ -40,7 +40,7 @@ ROLE_ALIASES = {
     "chatgpt": "assistant",
     "answer": "assistant",
 }
-"""Role names of data sets that chat templates do not accept."""
+"""Roles of chat templates by role names in data sets that chat templates do not accept."""
 INPUT_COLUMNS = (
     "audio",
     "available_tools",
@@ -69,22 +69,22 @@ INPUT_COLUMNS = (
     "video",
     "videos",
 )
-"""Columns with parts of the input besides the prompt, by their names in data sets."""
+"""Names of columns in data sets that contain parts of the input besides the prompt."""
 _OBJECT = re.compile(r"(?:array\()?[\[(]?\s*\{\s*(['\"])[\w ]+\1\s*:")
 _ENCODED = re.compile(r"""\"\s*\[?\s*\{\s*(\\"|')""")
-"""The beginning of a list or a message that is written as text, and that text as JSON."""
+"""Beginnings of a list or a message that is written as text, in Python's notation or as JSON."""
 _FIRST = ("[", "(", "{", '"', "array(")
-"""The possible beginnings of such texts."""
+"""First characters of such texts."""
 _MARKS = (("role", "content"), ("role", "tool_calls"), ("from", "value"))
-"""Pairs of keys; a message has at least one of them."""
+"""Pairs of keys; a message has at least one of these pairs."""
 _NO_MESSAGES = re.compile(r"\s*\[\s*\]\s*")
 _HEAD = 200
-"""Characters of a text that are inspected before it is parsed."""
+"""Number of characters of a text that are inspected before it is parsed."""
 _KEYS = {"role", "content", *MESSAGE_EXTRAS}
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value is empty: null, or a string, list or object without content."""
+    """Return whether a value is empty: null, or a string, list or object without content."""
     return value is None or (isinstance(value, str | list | tuple | dict) and not value)
 
 
@@ -113,7 +113,7 @@ def list_in_text(text: str, where: str) -> list[Any] | None:
     if not any(all(f"{quote}{key}{quote}" in text for key in keys) for keys in _MARKS):
         return None
     try:
-        # Unescaped line ends within texts are common in files that a JSON library did not write.
+        # Files that were not written with a JSON library often contain unescaped line ends within texts.
         found = parse_json(text, finite=True, control=True)
     except JSONError as error:
         raise DataError(f"{where} is a list of messages written as JSON that cannot be read: {error}") from error
@@ -150,7 +150,7 @@ def tools_of(value: Any, where: str) -> tuple[Mapping[str, Any], ...]:
 
 
 def _from_json(value: Any, wanted: str) -> Any:
-    """The value, parsed if it is JSON text; None for an empty text."""
+    """Return the value, parsed if it is JSON text; None for an empty text."""
     if not isinstance(value, str):
         return value
     try:
@@ -160,7 +160,7 @@ def _from_json(value: Any, wanted: str) -> Any:
 
 
 def _filled(value: Any, where: str, depth: int) -> Any:
-    """The value as JSON, without the nulls that parquet and datasets add to the objects of a column."""
+    """Return the value as JSON, without the nulls that parquet and datasets add to the objects of a column."""
     if depth < 1:
         raise DataError(f"{where} has too many levels of nested objects: check the data")
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
@@ -199,7 +199,7 @@ def list_of_texts(value: Any, option: str) -> Sequence[str]:
 
 
 class MessageReader:
-    """Reader of lists of messages; an unknown part is an error that names it.
+    """Reader of lists of messages; parts that it does not know are errors.
 
     Attributes:
         ignored: Keys of messages and columns that the user excludes.
@@ -213,7 +213,7 @@ class MessageReader:
         Args:
             roles: The data's role names, mapped to those of chat templates.
             ignored: Keys to exclude.
-            hint: Whether errors may suggest the options --roles and --ignore-keys.
+            hint: Whether errors may suggest the options `roles` and `ignore_keys`.
         """
         self._roles = dict(roles)
         self.ignored = frozenset(ignored)
@@ -244,7 +244,7 @@ class MessageReader:
         return tuple(self.message(one, where) for one in value)
 
     def listed(self, text: str, where: str) -> Conversation | None:
-        """The conversation of a text that is a list of messages written as JSON; None for any other text."""
+        """Return the conversation in a text that is a list of messages written as JSON; None for any other text."""
         found = list_in_text(text, where)
         if found is None:
             return None
@@ -287,7 +287,7 @@ class MessageReader:
         """
         if name in self._roles:
             return self._roles[name]
-        # Only names that no template supports are rejected here; the template decides on others.
+        # Only names that no template supports are rejected here; the model's template decides about the others.
         if (meant := ROLE_ALIASES.get(name.strip().lower())) is None:
             return name
         way = f"`roles` {name}={meant}" if self._hint else f"the role {meant!r}"
@@ -322,11 +322,11 @@ class MessageReader:
         Args:
             fields: The row.
             unread: Columns that may contain part of the input, according to their names.
-            conversation: The conversation from the row; a column is safe to ignore if it contains its text.
+            conversation: The conversation from the row; a column whose text it contains can be ignored.
             where: File and row, for the error.
 
         Raises:
-            DataError: If one of them contains something else.
+            DataError: If a column contains text that the conversation does not.
         """
         if fields.keys().isdisjoint(unread):
             return
@@ -355,7 +355,7 @@ class MessageReader:
 
 
 def _is_in(value: Any, conversation: Conversation) -> bool:
-    """Whether a conversation contains all texts of a column (a text, a message, or a list of these)."""
+    """Return whether a conversation contains all texts of a column (a text, a message, or a list of these)."""
     if isinstance(value, list | tuple):
         return all(_is_in(one, conversation) for one in value)
     if isinstance(value, dict) and {key for key in value if not is_empty(value[key])} == {"role", "content"}:

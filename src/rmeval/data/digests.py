@@ -26,15 +26,15 @@ _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 
 
 def conversation_digest(conversation: Conversation, tools: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Digest of a conversation: roles, contents, and if present the messages' further fields and the tools."""
+    """Compute the digest of a conversation: roles, contents, and if present, further fields of messages and tools."""
     return _digest(f"[{','.join([*map(_message, conversation), *_tools(tools)])}]").hex()
 
 
 def item_digests(item: Item) -> tuple[str, ...]:
-    """The conversation digest of each response of an item with texts."""
+    """Compute the conversation digest of each response of an item with texts."""
     prompt, tools = [*map(_message, item.prompt)], _tools(item.tools)
-    answers = (_message(response.message or Message("assistant", response.text)) for response in item.responses)
-    return tuple([_digest(f"[{','.join([*prompt, answer, *tools])}]").hex() for answer in answers])
+    responses = (_message(response.message or Message("assistant", response.text)) for response in item.responses)
+    return tuple([_digest(f"[{','.join([*prompt, response, *tools])}]").hex() for response in responses])
 
 
 def _message(message: Message) -> str:
@@ -48,15 +48,15 @@ def _tools(tools: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def contents_digest(digests: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Digest of a benchmark's questions: item ids with their conversation digests, in any order.
+    """Compute the digest of a benchmark's requests: item ids with their conversation digests, in any order.
 
-    Responses are sorted within an item, because their order often reveals gold, which is not part of the questions.
+    Responses are sorted within an item, because their order often reveals gold, which is not part of this digest.
     """
     return _sum(f"[{','.join(map(_canonical, [name, *sorted(contents)]))}]" for name, contents in digests)
 
 
 def gold_digest(items: Iterable[tuple[Item, Sequence[str]]]) -> str:
-    """Digest of a benchmark's gold: the gold and the comparisons of each conversation, in any order of items.
+    """Compute the digest of a benchmark's gold: gold and comparisons of each conversation, in any order of items.
 
     Args:
         items: The items (their texts are not needed), each with the conversation digest of each response.
@@ -71,14 +71,14 @@ def _known(item: Item, own: Sequence[str]) -> list[Any]:
 
 
 _WEIGHT = 1.0
-"""A former field of items that no number depended on; it keeps the digests in older run folders valid."""
+"""Value of a removed field of items; it keeps the digests in older run folders valid."""
 
 
 def unordered_digest(values: Iterable[Any]) -> str:
     """Return 32 hex digits that do not depend on the order of the values, in constant memory.
 
-    The sum of the values' 256-bit digests modulo 2^256 (the additive multiset hash of Bellare and Micciancio 1997,
-    EUROCRYPT, section 5), shortened.
+    They are a part of the sum of the values' 256-bit digests modulo 2^256 (the additive multiset hash of Bellare and
+    Micciancio 1997, EUROCRYPT, section 5).
     """
     return _sum(map(_canonical, values))
 

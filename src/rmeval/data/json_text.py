@@ -1,4 +1,4 @@
-"""Strict reading of foreign JSON: nothing in it is dropped or misread without an error."""
+"""Strict reading of external JSON; ambiguous text is an error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parse_json(text: str, *, finite: bool = False, control: bool = False) -> Any
 
     Args:
         text: The text.
-        finite: Whether to reject NaN and infinities, which are not JSON but which Python and JavaScript tools write.
+        finite: Whether to reject NaN and infinities, which are not valid JSON but written by some tools.
         control: Whether to accept control characters within strings, which JSON does not allow.
 
     Raises:
@@ -65,7 +65,7 @@ def _next_value(text: str, place: int, finite: bool, control: bool) -> tuple[Any
         if isinstance(error, json.JSONDecodeError | JSONError):
             raise
         raise JSONError("a whole number has too many digits") from error
-    # Only text with that many brackets can be nested too deeply, and only escapes can encode half of a surrogate pair.
+    # Only text with that many brackets can be nested too deeply; only escapes can encode half of a surrogate pair.
     brackets = text.count("[", place, end) + text.count("{", place, end)
     if brackets > 1 and brackets > (most := limit("NESTING")) and _is_deeper(value, most):
         raise _too_deep()

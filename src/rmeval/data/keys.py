@@ -1,4 +1,4 @@
-"""Distinct requests, indexed by key."""
+"""Index of distinct requests by key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Halves = npt.NDArray[np.uint64]
 
 
 class KeyIndex:
-    """The distinct requests among many, indexed by key.
+    """Index of the distinct requests among many, by key.
 
     Attributes:
         rows: int32[m], the row of each given key among the distinct ones.
@@ -50,17 +50,17 @@ class KeyIndex:
         return len(self._high)
 
     def keys(self, rows: Codes) -> list[str]:
-        """The keys of some of the distinct requests, by row."""
+        """Return the keys of some of the distinct requests, given by row."""
         text = np.stack([self._high[rows], self._low[rows]], axis=1).tobytes().hex()
         return [text[start : start + 32] for start in range(0, len(text), 32)]
 
     def find(self, keys: Sequence[str]) -> IntArray:
-        """int64[k]: the row of each key, or -1 for an unknown key."""
+        """Return the row of each key, int64[k], or -1 for an unknown key."""
         high, low = _halves(bytes.fromhex("".join(keys)))
         rows = np.searchsorted(self._high, high).astype(np.int64)
         found = np.full(len(rows), -1, np.int64)
         open_ = np.arange(len(rows))
-        # Keys may share their first half; then the right one is among the next entries.
+        # Several keys may share their first half; the right one is then among the next entries.
         while len(open_):
             open_ = open_[rows[open_] < len(self)]
             open_ = open_[self._high[rows[open_]] == high[open_]]
@@ -72,7 +72,7 @@ class KeyIndex:
 
 
 def _columns(keys: Iterable[Sequence[str]]) -> list[_Halves]:
-    """The first and the second half of each key, which are all that stays in memory."""
+    """Return the first and the second half of each key, without keeping the keys in memory."""
     halves = array("Q"), array("Q")
     for piece in keys:
         for half, column in zip(halves, _halves(bytes.fromhex("".join(piece))), strict=True):
@@ -81,7 +81,7 @@ def _columns(keys: Iterable[Sequence[str]]) -> list[_Halves]:
 
 
 def _order(column: _Halves) -> Codes:
-    """int32[m]: the stable sorting order of the values, computed for a sixteenth of them at a time."""
+    """Return the stable sorting order of the values, int32[m], computed for a sixteenth of them at a time."""
     order, start = np.empty(len(column), np.int32), 0
     highest = column.view(np.uint8)[7 if sys.byteorder == "little" else 0 :: 8]
     for part in range(0, 256, 16):
@@ -92,7 +92,7 @@ def _order(column: _Halves) -> Codes:
 
 
 def _picked(column: _Halves, order: Codes) -> _Halves:
-    """`column[order]` in blocks; in one piece it would need another eight bytes for each position."""
+    """Return `column[order]`, computed in blocks to save eight bytes of memory per position."""
     found = np.empty_like(column)
     for part in _parts(len(order)):
         found[part] = column[order[part]]

@@ -16,16 +16,16 @@ from rmeval.types import FloatArray, IntArray, Observation, Status
 __all__ = ["NO_CHOICE", "STATUSES", "ObservationTable", "Vectors", "count_statuses"]
 
 STATUSES: tuple[str, ...] = ("missing", *get_args(Status))
-"""What an answer's status is coded by; `missing` has not been asked, or not come back."""
+"""Statuses by code; `missing` marks a request without an observation."""
 NO_CHOICE = -2
-"""What stands in the column of choices where there is none; -1 is a declared tie."""
+"""Value in the column of choices for an observation without a choice; -1 is a declared tie."""
 
 
 class Vectors:
-    """Lists of numbers, at most one per row, in one column of numbers.
+    """Lists of numbers, at most one per row, stored in one column of numbers.
 
     Attributes:
-        sizes: int32[n], length of each row's list; -1 where there is none.
+        sizes: int32[n], length of each row's list; -1 for a row without a list.
     """
 
     def __init__(self, count: int) -> None:
@@ -35,7 +35,7 @@ class Vectors:
 
     @classmethod
     def of(cls, sizes: Codes, numbers: FloatArray) -> Vectors:
-        """The lists of some lengths, whose numbers follow one another."""
+        """Create lists from their lengths and their concatenated numbers."""
         found = cls(len(sizes))
         found.sizes = sizes.astype(np.int32)
         found._starts = np.cumsum(np.maximum(sizes, 0), dtype=np.int64) - np.maximum(sizes, 0)
@@ -50,16 +50,16 @@ class Vectors:
         return None if size < 0 else tuple(self._numbers[start : start + size])
 
     def put(self, row: int, numbers: Sequence[float]) -> None:
-        """Sets the list of a row."""
+        """Set the list of a row."""
         self._starts[row], self.sizes[row] = len(self._numbers), len(numbers)
         self._numbers.extend(numbers)
 
     def copy_row(self, rows: IntArray, sources: IntArray) -> None:
-        """Gives some rows the lists of others."""
+        """Set the lists of `rows` to those of `sources`."""
         self._starts[rows], self.sizes[rows] = self._starts[sources], self.sizes[sources]
 
     def take(self, rows: npt.NDArray[Any]) -> Vectors:
-        """The lists of some rows, in their order."""
+        """Return the lists of some rows, in the order of `rows`."""
         sizes = self.sizes[rows]
         lengths = np.maximum(sizes, 0).astype(np.int64)
         begins = np.cumsum(lengths) - lengths
@@ -68,7 +68,7 @@ class Vectors:
 
     @property
     def numbers(self) -> FloatArray:
-        """float64[k], the numbers of all lists, in the order in which they came."""
+        """Return the numbers of all lists, float64[k], in order of insertion."""
         return np.frombuffer(self._numbers, np.float64) if self._numbers else np.empty(0)
 
 
@@ -78,14 +78,13 @@ class ObservationTable:
     Attributes:
         status: uint8[n], position in `STATUSES`.
         tokens: int32[n], number of tokens that the model read, -1 where unknown; None if it is never known.
-        values: By name, float64[n], NaN where there is none.
-        vectors: By name, the lists of numbers that came back, such as the scores of steps.
-        choice: int32[n], position of the preferred member as presented, -1 for a declared tie, `NO_CHOICE` where there
-            is none; None where there never is.
-        input_truncated: bool[n], whether the model read only a part of its input; None where it never did.
-        errors: What went wrong, in words, by row.
-        sequence: uint64[n], what stands for the tokens that the model read, 0 where that is not known; None where it
-            never is.
+        values: float64[n] by name, NaN for a missing value.
+        vectors: Lists of numbers by name, such as the scores of steps.
+        choice: int32[n], position of the preferred member as presented, -1 for a declared tie, `NO_CHOICE` if there is
+            no choice; None if no observation has a choice.
+        input_truncated: bool[n], whether the model read only part of its input; None if it always read all of it.
+        errors: Error messages by row.
+        sequence: uint64[n], a digest of the tokens that the model read, 0 where unknown; None if it is never known.
     """
 
     def __init__(self, count: int) -> None:
@@ -102,10 +101,10 @@ class ObservationTable:
         self._texts: dict[str, str] = {}
 
     def add(self, rows: IntArray, batch: Sequence[Observation]) -> None:
-        """Takes observations in; a later one replaces an earlier one, and one whose row is -1 is left out.
+        """Add observations; a later one replaces an earlier one, and observations with row -1 are ignored.
 
         Raises:
-            DataError: If a value is a number in one and a list of numbers in another.
+            DataError: If a value is a number in one observation and a list of numbers in another.
         """
         for row, seen in zip(rows.tolist(), batch, strict=True):
             if row >= 0:
@@ -131,7 +130,7 @@ class ObservationTable:
             self.errors[row] = self._texts.setdefault(seen.error, seen.error)
 
     def _clear(self, row: int) -> None:
-        """Forgets an earlier answer."""
+        """Remove an earlier observation."""
         for column in self.values.values():
             column[row] = np.nan
         for vectors in self.vectors.values():
@@ -158,7 +157,8 @@ class ObservationTable:
     def _refuse_both(name: str, others: dict[str, Any]) -> None:
         if name in others:
             raise DataError(
-                f"the value {name!r} is a number in some answers and a list of numbers in others: give it one form"
+                f"the value {name!r} is a number in some observations and a list of numbers in others: return it in "
+                "one form"
             )
 
     def _set_choice(self, row: int, choice: int) -> None:
@@ -180,10 +180,10 @@ class ObservationTable:
         self._count += 1
 
     def share(self) -> None:
-        """Give all requests with the same tokens the values of the first of them.
+        """Set the values of all requests with the same tokens to those of the first.
 
-        One call computes them once. A later call, after an interruption or for more items, can have another batch and
-        with it other last digits.
+        One run computes such requests once. A continued run can compute them in a different batch, which can change the
+        last digits.
         """
         if self.sequence is None:
             return
@@ -200,7 +200,7 @@ class ObservationTable:
             self.choice[rows] = self.choice[first]
 
     def same_sequence(self, one: npt.NDArray[Any], other: npt.NDArray[Any]) -> Mask:
-        """bool[k]: whether two different requests, given by row, have the same tokens."""
+        """Return whether two different requests, given by row, have the same tokens, bool[k]."""
         if self.sequence is None:
             return np.zeros(len(one), bool)
         codes = self.sequence[one]
@@ -208,17 +208,17 @@ class ObservationTable:
         return found
 
     def column(self, name: str, rows: npt.NDArray[Any]) -> FloatArray:
-        """float64[k]: a value of some requests, given by row; NaN where there is none."""
+        """Return a value of some requests, given by row, float64[k]; NaN for a missing value."""
         return self.values[name][rows] if name in self.values else np.full(len(rows), np.nan)
 
     @property
     def main(self) -> FloatArray:
-        """float64[n]: the model's first value, NaN where there is none."""
+        """Return the model's first value, float64[n]; NaN for a missing value."""
         return next(iter(self.values.values()), np.full(len(self.status), np.nan))
 
     @property
     def has_value(self) -> Mask:
-        """bool[n]: whether a value or a choice came back."""
+        """Return whether each observation has a value or a choice, bool[n]."""
         found = np.zeros(len(self.status), bool)
         for column in self.values.values():
             found |= ~np.isnan(column)
@@ -229,7 +229,7 @@ class ObservationTable:
         return found
 
     def why_missing(self, rows: npt.NDArray[Any]) -> str | None:
-        """The reason why the first request without a value has none; None if all have one."""
+        """Return why the first request without a value has none; None if all have a value."""
         missing = rows[~self.has_value[rows]]
         if not len(missing):
             return None
@@ -238,12 +238,12 @@ class ObservationTable:
 
     @property
     def settled(self) -> Mask:
-        """bool[n]: whether a request is done; those with errors are retried."""
+        """Return whether each request is done, bool[n]; requests with errors are retried."""
         found: Mask = (self.status != 0) & (self.status != STATUSES.index("error"))
         return found
 
 
 def count_statuses(status: npt.NDArray[Any]) -> dict[str, int]:
-    """The number of requests by name of the status."""
+    """Return the number of requests by name of the status."""
     found = np.bincount(status, minlength=len(STATUSES))
     return {name: int(count) for name, count in zip(STATUSES, found, strict=True) if count}

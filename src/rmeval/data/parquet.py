@@ -1,4 +1,4 @@
-"""Rows of parquet files, within limits: a small file may decompress to any size."""
+"""Reading of parquet files row by row, within limits, as a small file may decompress to any size."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["Unreadable", "parquet_rows"]
 
 _BATCH, _FEW = 1 << 12, 1 << 6
 _BUDGET = 1 << 26
-"""Bytes of a batch of rows, unless a single row has more."""
+"""Maximum size of a batch of rows in bytes, unless a single row is larger."""
 _UNEVEN = 16
 """Largest size of a batch, as a multiple of the mean."""
 _LONG = 1 << 16
-"""Bytes of a dictionary's text above which lists of it are measured before they are unpacked."""
+"""Size of a dictionary's text in bytes above which lists of its texts are measured before they are unpacked."""
 _PER_VALUE = 24
 """Minimum number of bytes of a value in a list, including null."""
 
@@ -124,7 +124,7 @@ def _with_dictionaries(file: pq.ParquetFile, path: Path) -> pq.ParquetFile:
 
 
 def _row_bytes(file: pq.ParquetFile, path: Path, group: int, column: int) -> int:
-    """Upper estimate of the bytes of a column's values in each row of a group."""
+    """Return an upper estimate of the bytes of a column's values in each row of a group."""
     place = file.metadata.row_group(group)
     chunk, kind = place.column(column), file.schema.column(column)
     listed = kind.max_repetition_level > 0
@@ -134,7 +134,7 @@ def _row_bytes(file: pq.ParquetFile, path: Path, group: int, column: int) -> int
     plain = _UNEVEN * (chunk.total_uncompressed_size // place.num_rows + values * _PER_VALUE)
     if kind.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page:
         return plain
-    # The file stores a dictionary's text once, however often it occurs in the rows.
+    # The file stores a dictionary's text only once, even if it occurs in many rows.
     text = longest = _longest(file, kind.path, group)
     if listed and longest > _LONG:
         text = max(map(_most_in_a_row, _column_of(file, kind.path, group, _BATCH)), default=0)
@@ -144,12 +144,12 @@ def _row_bytes(file: pq.ParquetFile, path: Path, group: int, column: int) -> int
 
 
 def _column_of(file: pq.ParquetFile, name: str, group: int, rows: int) -> Iterator[Any]:
-    """A column in batches, with its texts in a dictionary."""
+    """Yield a column in batches, with its texts in a dictionary."""
     return (batch.column(0) for batch in file.iter_batches(rows, row_groups=[group], columns=[name], use_threads=False))
 
 
 def _longest(file: pq.ParquetFile, name: str, group: int) -> int:
-    """The length of the longest text in a column's dictionary, which is loaded with the first value."""
+    """Return the length of the longest text in a column's dictionary, which is loaded with the first value."""
     for column in _column_of(file, name, group, _FEW):
         leaf = column
         while not pa.types.is_dictionary(leaf.type):
@@ -163,7 +163,7 @@ def _longest(file: pq.ParquetFile, name: str, group: int) -> int:
 
 
 def _most_in_a_row(column: Any) -> int:
-    """The largest number of text bytes in a row of a column whose texts are in a dictionary."""
+    """Return the largest number of text bytes in a row of a column whose texts are in a dictionary."""
     return max((_total(column.slice(k, 1)) for k in range(len(column))), default=0)
 
 
@@ -177,7 +177,7 @@ def _total(column: Any) -> int:
 
 
 def _values(column: Any) -> list[Any]:
-    """The values of a column; a value that Python cannot represent is `Unreadable`."""
+    """Return the values of a column; a value that Python cannot represent is `Unreadable`."""
     try:
         values: list[Any] = column.to_pylist()
         return values
@@ -200,4 +200,4 @@ def _value(scalar: Any) -> Any:
 
 
 _NO_VALUE = (pa.ArrowException, ValueError, ArithmeticError, LookupError, TypeError, ImportError)
-"""The exceptions of pyarrow, datetime, decimal and time zones."""
+"""Exceptions that pyarrow, datetime, decimal and time zones raise."""

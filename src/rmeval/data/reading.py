@@ -1,4 +1,4 @@
-"""Reading of tables from JSON Lines, JSON, CSV and parquet, with errors that name the place."""
+"""Reading of tables from JSON Lines, JSON, CSV and parquet, with errors that name file and line."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def iterate_fields(path: Path, nested: bool = False) -> Iterator[Placed]:
 
     Args:
         path: The file.
-        nested: Whether JSON may also be an object; each list of objects in it then contains rows.
+        nested: Whether JSON may also be an object, in which each list of objects contains rows.
 
     Raises:
-        DataError: If the file is missing, empty, broken (with the line) or of an unknown kind.
+        DataError: If the file is missing, empty, broken or of an unknown format.
     """
     row = None
     with errors_of(path):
@@ -51,7 +51,7 @@ def read_json(path: Path) -> Any:
     """Read one JSON document, which may be compressed.
 
     Raises:
-        DataError: If it is broken, with the line.
+        DataError: If it is broken; the message names the line.
     """
     with errors_of(path), text_of(path) as file:
         return _document(whole_of(file, path), path)
@@ -74,12 +74,12 @@ def read_object(path: Path) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = parse_json(first + rest)
     except ValueError:
-        return None  # Several objects, or a broken one, for which the reader of rows raises an error.
+        return None  # Several objects, or a broken object, for which the reader of rows raises an error.
     return found
 
 
 def stem_of(path: Path) -> str:
-    """A file's name without the suffixes of its format; other dots stay."""
+    """Return a file's name without the suffixes of its format; other dots are kept."""
     name = path.name
     for suffix in sorted(SUFFIXES, key=len, reverse=True):
         if name.endswith(suffix):
@@ -95,7 +95,7 @@ def _suffix(path: Path) -> str:
 
 
 def kind_of(value: object) -> str:
-    """The type of a value, in terms of JSON."""
+    """Return the type of a value, in terms of JSON."""
     if isinstance(value, Unreadable):
         return f"a value that cannot be read ({value.reason})"
     return _KINDS.get(type(value), type(value).__name__)
@@ -122,7 +122,7 @@ def _object(value: Any, where: str, most: int) -> Placed:
 
 
 def _json(path: Path, nested: bool) -> Iterator[Placed]:
-    """Yield the rows of JSON or JSON Lines; the first lines decide which it is."""
+    """Yield the rows of JSON or JSON Lines, which are distinguished by their first lines."""
     with text_of(path) as file:
         lines = lines_of(file, path)
         if (first := next(lines, None)) is None:
@@ -151,7 +151,7 @@ def _parsed(line: str) -> tuple[str, Any]:
 
 
 def _is_lines(state: str, value: Any, more: bool, named: bool) -> bool:
-    """Whether a file is JSON Lines, from its first line, the presence of others, and its name."""
+    """Return whether a file is JSON Lines, from its first line, the presence of further lines, and its name."""
     if isinstance(value, dict):
         return more or named
     table = not more and isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
@@ -159,7 +159,7 @@ def _is_lines(state: str, value: Any, more: bool, named: bool) -> bool:
 
 
 def _objects(text: str, path: Path) -> list[Any]:
-    """Consecutive objects that take several lines; none if the text is anything else."""
+    """Return consecutive objects that take several lines; none if the text is anything else."""
     try:
         return list(json_values(text))
     except json.JSONDecodeError:
@@ -215,10 +215,10 @@ def _rows_of_lines(lines: Iterable[tuple[int, str]], path: Path) -> Iterator[Pla
 
 
 class _Records:
-    """Lines of CSV, with a limit on the total length of a record's lines.
+    """Iterator over lines of CSV, with a limit on the total length of a record's lines.
 
     Attributes:
-        size: Characters of the current record so far.
+        size: Number of characters of the current record so far.
     """
 
     def __init__(self, path: Path, lines: Iterator[tuple[int, str]]) -> None:

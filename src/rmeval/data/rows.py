@@ -1,4 +1,4 @@
-"""Rows of tables, with errors that name the place."""
+"""Rows of tables, with errors that name file, row and column."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Row", "iterate_rows", "read_rows"]
 
 _SHOWN, _LONGEST = 12, 60
-"""Number of columns in an error, and of characters of each name."""
+"""Maximum number of columns in an error message, and of characters of each name."""
 
 
 _READER = MessageReader(hint=False)
@@ -31,12 +31,12 @@ _READER = MessageReader(hint=False)
 _INPUT = tuple(
     name for name in INPUT_COLUMNS if any(part in name for part in ("system", "history", "tool", "function"))
 )
-"""Columns with parts of the input that no supported published benchmark has."""
+"""Columns with parts of the input that no supported published benchmark uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a file: its fields, and its place for messages."""
+    """One row of a file: its fields, and its file and number for messages."""
 
     fields: dict[str, Any]
     where: str
@@ -55,7 +55,7 @@ class Row:
         return self.fields[column]
 
     def _given(self) -> str:
-        """The file's own columns, listed for a message; columns that a benchmark adds begin with `_`."""
+        """Return the file's columns for a message, without columns that a benchmark adds, which begin with `_`."""
         names = [shortened(name, _LONGEST) for name in self.fields if not name.startswith("_")]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return f"{', '.join(names[:_SHOWN])}{more}"
@@ -72,7 +72,7 @@ class Row:
         if list_in_text(text, self.place(column)) is not None:
             raise DataError(
                 f"{self.place(column)} is a list of messages written as JSON instead of the text of one message: give "
-                "that text, or use -b pairs, which reads messages"
+                "that text, or use `benchmark` pairs, which reads messages"
             )
 
     def optional_text(self, column: str) -> str | None:
@@ -83,7 +83,7 @@ class Row:
         return value
 
     def name(self, column: str) -> str:
-        """Return the value of a column that identifies a row, a string or a whole number, as a string."""
+        """Return the value of a column that identifies a row (a string or a whole number) as a string."""
         value = self.get(column)
         if isinstance(value, str) and not value.strip():
             raise DataError(f"{self.where}: column {column!r} is empty: give a value that identifies the row")
@@ -147,7 +147,7 @@ class Row:
         return (reader or _READER).conversation(value, self.place(column))
 
     def place(self, column: str) -> str:
-        """The place of a column's value, for messages."""
+        """Return file, row and column of a value, for messages."""
         return f"{self.where}: column {column!r}"
 
     def refuse_input(self) -> None:
@@ -159,7 +159,7 @@ class Row:
         _READER.refuse_columns(self.fields, _INPUT, (), self.where)
 
     def wrong(self, column: str, wanted: str, value: object) -> DataError:
-        """The error for a value of the wrong type."""
+        """Return the error for a value of the wrong type."""
         return DataError(f"{self.where}: column {column!r} must be {wanted}, not {kind_of(value)}: correct it")
 
 

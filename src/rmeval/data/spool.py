@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Spool(Generic[T]):
-    """Objects in order of insertion. A single object stays in memory; more are written to an unnamed file.
+    """Queue of objects in order of insertion. A single object stays in memory; more are written to an unnamed file.
 
     The file is in the folder of temporary files (`TMPDIR`), is readable only by this user, and disappears with the
     process.
@@ -76,7 +76,7 @@ class Spool(Generic[T]):
             data = self._file.read(length)
         except OSError as error:
             raise _explain(error) from error
-        # This process pickled the data, into a file that no other process can open.
+        # This process pickled the data into a file that no other process can open, so unpickling is safe.
         value: T = pickle.loads(self._codec.decompress(data, size, asbytes=True))
         return value
 
@@ -93,7 +93,7 @@ def _explain(error: OSError) -> RunError:
 
 
 def windows(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield consecutive lists of `size` values; the last has the rest."""
+    """Yield consecutive lists of `size` values; the last list may be shorter."""
     rest = iter(values)
     while window := list(islice(rest, size)):
         yield window

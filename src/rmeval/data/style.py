@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 __all__ = ["TextCounts", "count_text"]
 
-# Patterns that begin with a line end take a tenth of the time of `^`, so texts get one in front.
+# Patterns that begin with a line end take a tenth of the time of `^`, so one is prepended to the text.
 _HEADER = re.compile(r"\n {0,3}#{1,6} ")
 _LIST = re.compile(r"\n *(?:[-*+]|\d{1,3}[.)]) ")
 _BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
@@ -21,7 +21,7 @@ class TextCounts(NamedTuple):
         characters: Unicode code points.
         headers: Lines that begin a heading.
         lists: List entries, bulleted or numbered.
-        bold: Stretches of bold text.
+        bold: Passages of bold text.
         code: Fenced code blocks.
     """
 

@@ -35,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Shape(NamedTuple):
-    """The part that many items share: everything except id, subset, cluster and texts."""
+    """Part of an item that many items share: everything except id, subset, cluster and texts."""
 
     responses: tuple[Response, ...]
     comparisons: tuple[Comparison, ...]
@@ -51,7 +51,7 @@ class Shape(NamedTuple):
         responses: tuple[Response, ...] | None = None,
         tools: tuple[Mapping[str, Any], ...] = (),
     ) -> Item:
-        """An item of this shape; its responses have no texts unless they are given."""
+        """Create an item of this shape; its responses have no texts unless they are given."""
         meta = {} if self.meta == "{}" else json.loads(self.meta)
         own = self.responses if responses is None else responses
         return Item(name, subset, prompt, own, self.comparisons, cluster, self.group, meta, tools)
@@ -99,7 +99,7 @@ class Names(Sequence[str]):
 
 @dataclass(frozen=True, eq=False)
 class ItemTable(Sequence[Item]):
-    """Items without their texts, with one entry of each column for an item; as a sequence it builds items on access.
+    """Items without their texts, as columns with one entry per item; as a sequence, it creates items on access.
 
     Clusters are numbers: the table stores only which items share one.
 
@@ -131,7 +131,7 @@ class ItemTable(Sequence[Item]):
 
     @cached_property
     def offsets(self) -> Codes:
-        """int32[n + 1]: the responses of item i are at `offsets[i]:offsets[i + 1]` in columns of responses."""
+        """Offsets int32[n + 1]: the responses of item i are at `offsets[i]:offsets[i + 1]` in columns of responses."""
         return starts([len(shape.responses) for shape in self.shapes], self.shape)
 
     @property
@@ -141,7 +141,7 @@ class ItemTable(Sequence[Item]):
         return {name: int(count) for name, count in zip(self.subsets, found, strict=True) if count}
 
     def take(self, items: Mask) -> ItemTable:
-        """The items where the mask bool[n] is true."""
+        """Return the items where the mask bool[n] is true."""
         if items.all():
             return self
         cluster = _by_appearance(self.cluster[items])
@@ -154,7 +154,7 @@ class ItemTable(Sequence[Item]):
         )
 
     def responses(self, items: Mask) -> Mask:
-        """bool[responses]: whether each response belongs to an item where the mask bool[n] is true."""
+        """Return whether each response belongs to an item where the mask bool[n] is true, bool[responses]."""
         return np.repeat(items, np.diff(self.offsets))
 
     def by_comparisons(self) -> Iterator[tuple[tuple[Comparison, ...], IntArray]]:
@@ -216,7 +216,7 @@ class ItemTableBuilder:
             DataError: If one of its comparisons is invalid.
         """
         meta = json.dumps(dict(item.meta), ensure_ascii=False, default=str) if item.meta else "{}"
-        # Tuples are looked up in a fraction of the time of shapes.
+        # Looking up tuples is much faster than looking up shapes.
         key = (
             tuple([(one.gold, one.style, one.source) for one in item.responses]),
             tuple([(tuple(comparison.members), comparison.gold, comparison.tag) for comparison in item.comparisons]),
@@ -252,7 +252,7 @@ class ItemTableBuilder:
         return Shape(responses, comparisons, item.group, meta)
 
     def code(self, shape: Shape) -> int:
-        """The number of a shape."""
+        """Return the number of a shape."""
         return self._shapes.setdefault(shape, len(self._shapes))
 
     def add_shape(self, name: str, subset: str, cluster: str, shape: int) -> None:
@@ -279,14 +279,14 @@ _RECENT = 1 << 10
 
 
 def starts(sizes: Sequence[int], shape: Codes) -> Codes:
-    """int32[n + 1]: the offsets of the items' parts, given the size of the part for each shape."""
+    """Return the offsets of the items' parts, int32[n + 1], given the size of the part for each shape."""
     found = np.zeros(len(shape) + 1, np.int32)
     np.cumsum(np.array(sizes, np.int32)[shape], out=found[1:])
     return found
 
 
 def _by_appearance(codes: npt.NDArray[Any]) -> Codes:
-    """The codes, renumbered in order of first appearance."""
+    """Renumber codes in order of first appearance."""
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int32)
     rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
@@ -299,10 +299,11 @@ class EvidenceTable(Mapping[str, Evidence]):
 
     Attributes:
         table: The items.
-        variant: Name of the value the scores were taken from.
-        scores: float64[responses], NaN where there is none.
+        variant: Name of the value that the scores come from.
+        scores: float64[responses], NaN for a missing score.
         failures: Number of observations without a value, by status.
-        beats: The matrix `Evidence.beats` by position of the item, for items where it does not follow from the scores.
+        beats: The matrix `Evidence.beats` by position of the item, for items whose matrix does not follow from the
+            scores.
     """
 
     table: ItemTable
@@ -332,7 +333,7 @@ class EvidenceTable(Mapping[str, Evidence]):
         return cls(table, variant, scores, failures, beats)
 
     def take(self, items: Mask) -> EvidenceTable:
-        """Evidence of the items where the mask bool[n] is true."""
+        """Return the evidence of the items where the mask bool[n] is true."""
         if items.all():
             return self
         number = np.cumsum(items) - 1

@@ -1,4 +1,4 @@
-"""Reading of text files: decompression, UTF-8, and limits, with errors that name the problem."""
+"""Reading of text files: decompression, UTF-8 decoding, and limits."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = ["check_path", "errors_of", "first_line_of", "lines_of", "text_of", "w
 _LFS = b"version https://git-lfs"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00")
-"""The beginning of text in UTF-16 or UTF-32, with or without a byte order mark."""
+"""Beginnings of text in UTF-16 or UTF-32, with or without a byte order mark."""
 _BUFFER = 1 << 16
 _BLANK = 99
-"""Extra characters that count for a blank line, since it takes time: ten million consecutive ones are too many."""
+"""Additional characters that a blank line counts as, to limit the time for files with millions of blank lines."""
 
 
 @contextmanager
 def errors_of(path: Path) -> Iterator[None]:
-    """Raise an error for a file that cannot be read to its end."""
+    """Turn exceptions while a file is read into errors that name the file and the problem."""
     try:
         _refuse_other(path)
         with path.open("rb") as file:
@@ -47,7 +47,7 @@ def errors_of(path: Path) -> Iterator[None]:
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path} is cut short or broken: download it again") from error
     except OSError as error:
-        if error.errno is None:  # An error of the decompression, not of the operating system.
+        if error.errno is None:  # An error from decompression, not from the operating system.
             reason = str(error).partition("\n")[0]
             raise DataError(f"{path} is cut short or broken ({reason}): download it again") from error
         raise DataError(
@@ -71,7 +71,7 @@ def check_path(place: str) -> None:
 
 
 def _refuse_other(path: Path) -> None:
-    """Raise an error unless the path is a regular file with contents: a pipe cannot be read twice and may never end."""
+    """Raise an error unless the path is a regular, nonempty file: a pipe cannot be read twice and may never end."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -163,7 +163,7 @@ def lines_of(file: TextIO, path: Path, blank: bool = False) -> Iterator[tuple[in
 
 
 def first_line_of(file: TextIO, path: Path) -> str:
-    """The next non-blank line; an empty result at the end."""
+    """Return the next non-blank line; an empty string at the end."""
     return next((line for _, line in lines_of(file, path)), "")
 
 

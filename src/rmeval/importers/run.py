@@ -1,6 +1,6 @@
-"""Import of a file of scores or verdicts as a run: rmeval's own lines, and published files.
+"""Import of a file of scores or verdicts as a run.
 
-Rows are matched to items by id, or by their texts if there is no id; never by position alone.
+Rows are matched to items by id, or by their texts if they have no id; never by position alone.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def import_scores(
         scores: A file in one of the formats that docs/imports.md lists.
         benchmark: The benchmark of the scores.
         out: Folder of runs.
-        selection: Which items.
+        selection: The items to use.
         oracle: Score each response with its gold instead of reading a file.
-        name: Name of the model; from the file if None.
+        name: Name of the model; if None, it is taken from the file.
         store_text: Whether to store prompts and responses in the run folder.
         break_lock: Whether to override a lock that another process seems to hold.
         steps: Reduction of the scores of a response's steps: `min`, `prod`, `last` or `mean`.
@@ -88,7 +88,7 @@ def import_scores(
         found = _read(file, [one.item for one in planned.items()], steps)
         source = f"scores sha256:{files_digest([scores])}" + (f" steps {steps}" if steps else "")
         if stamp(scores) != before:
-            raise DataError(f"{scores} changed while rmeval read it: import it again when it is complete")
+            raise DataError(f"{scores} changed while rmeval was reading it: import it again when it is complete")
         name = name or (file.model or stem_of(scores)) + (f" ({steps})" if steps else "")
     planned = _covered(planned, benchmark, found)
     model = found.model(name, planned)
@@ -98,14 +98,14 @@ def import_scores(
 
 
 STATED = (
-    "the items and their gold come from the file of scores and were not compared with the benchmark's data; without "
-    "texts in the file, null baselines have no meaning"
+    "the items and their gold come from the file of scores and were not compared with the benchmark's data; if the "
+    "file has no texts, null baselines are meaningless"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of scores: its rows, their format, and the model that it names."""
+    """A file of scores: its rows, its format, and the model that it names."""
 
     path: Path
     rows: Sequence[Row]
@@ -114,7 +114,7 @@ class _File:
 
     @classmethod
     def of(cls, path: Path) -> _File:
-        """Read a file.
+        """Read a file of scores.
 
         Raises:
             DataError: If it cannot be read, or its format is not supported.
@@ -129,7 +129,7 @@ class _File:
 
 
 def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
-    """Yield the rows of a JSON object with lists of rows or with columns; values that are not lists are ignored."""
+    """Return the rows of a JSON object with lists of rows or with columns; values that are not lists are ignored."""
     lists = {name: values for name, values in document.items() if isinstance(values, list)}
     if any(lists.values()) and all(isinstance(row, dict) for values in lists.values() for row in values):
         return [
@@ -152,21 +152,21 @@ def _rows_of(document: Mapping[str, Any], path: Path) -> list[Row]:
 
 
 def _stated_items(file: _File, benchmark: Benchmark) -> list[Item]:
-    """The items in a file of scores, read by the benchmark from rows in its own columns."""
+    """Return the items in a file of scores, which the benchmark reads from rows in its own columns."""
     states = file.form.states.get(benchmark.card.id)
     if states is None or not isinstance(benchmark, TableBenchmark):
-        known = " or ".join(f"-b {name}" for name in file.form.states)
+        known = " or ".join(file.form.states)
         raise DataError(
             f"`items_from_scores`: {file.form.name} do not contain the items of {benchmark.card.id}: "
-            + (f"give {known}, or `data`" if known else "give `data`")
+            + (f"give `benchmark` {known}, or `data`" if known else "give `data`")
         )
     return [item for row in benchmark.gathered(states(file.rows, file.path)) for item in benchmark.items(row)]
 
 
 def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: bool) -> tuple[_File, Plan]:
-    """Read the file of scores and the selected items, which come from the benchmark or from the file.
+    """Read the file of scores, and the selected items from the benchmark or from the file.
 
-    If the benchmark has no data but the file contains its items, the error suggests `--items-from-scores`.
+    If the benchmark's data are missing but the file contains its items, the error suggests `items_from_scores`.
     """
     if stated:
         file = _File.of(scores)
@@ -185,14 +185,14 @@ def _planned(scores: Path, benchmark: Benchmark, selection: Selection, stated: b
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The values of a file by item id: for each response, or for each pair in each order."""
+    """Values of a file by item id: for each response, or for each pair in each order."""
 
     protocol: ProtocolLike
     observations: Mapping[str, Mapping[int, Score] | Mapping[tuple[tuple[int, int], int], Verdict]]
     remarks: tuple[str, ...] = ()
 
     def model(self, name: str, planned: Plan) -> Imported:
-        """A model that returns these values."""
+        """Return a model that returns these values."""
         observations: dict[str, Observation] = {}
         for item, digests in planned.stored:
             keys = self.protocol.keys(item, digests)
@@ -204,7 +204,7 @@ class _Found:
 
 
 def _places(protocol: ProtocolLike, item: Item) -> list[Any]:
-    """What the requests of an item are about: its answers, or its pairs in each order."""
+    """Return the members of an item's requests: its responses, or its pairs in each order."""
     if not isinstance(protocol, Verdicts):
         return list(range(len(item.responses)))
     return [(pair, order) for pair in protocol.pairs(item.comparisons) for order in range(protocol.orders)]
@@ -237,7 +237,7 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
     """Collect the values of a file for some items.
 
     Raises:
-        DataError: If it has no value for any of them, or repeats one.
+        DataError: If the file has no value for any item, or repeats one.
     """
     reading = Reading(file.path, file.rows, ItemIndex.of(items), steps)
     scores, verdicts = _collected(file, reading)
@@ -259,7 +259,7 @@ def _read(file: _File, items: Sequence[Item], steps: str | None) -> _Found:
 
 
 def _collected(file: _File, reading: Reading) -> tuple[ScoresByItem, VerdictsByItem]:
-    """Return the scores and the verdicts of a file by item; a warning counts rows that belong to no item."""
+    """Return the scores and the verdicts of a file by item; log the number of rows that belong to no item."""
     scores: ScoresByItem = {}
     verdicts: VerdictsByItem = {}
     unmatched = 0
@@ -288,24 +288,26 @@ _REDUCED = {"min": "least", "prod": "product", "last": "last", "mean": "mean"}
 
 
 def _add(known: dict[Any, Any], place: Any, said: Score | Verdict, where: str) -> None:
-    """Add a score or verdict, which must be the first for its place."""
+    """Add a score or verdict; a second one for the same place is an error."""
     value = said.value if isinstance(said, Score) else said.prefers
     if place in known:
         earlier = known[place].value if isinstance(said, Score) else known[place].prefers
         if earlier != value and not (math.isnan(earlier) and math.isnan(value)):
-            raise DataError(f"{where} has a score or verdict in an earlier row, too: give each one once")
+            raise DataError(f"{where} has a score or verdict in an earlier row: give each one once")
     known[place] = said
 
 
 def _nothing(file: _File) -> str:
     """The error for a file without a value for any item."""
-    first = f"no row of {file.path} belongs to an item of the benchmark: check -b and `data`"
-    known = " or ".join(f"-b {name}" for name in file.form.states)
-    return first + (f", or give {known} with `items_from_scores` to take the items from the file" if known else "")
+    first = f"no row of {file.path} belongs to an item of the benchmark: check `benchmark` and `data`"
+    known = " or ".join(file.form.states)
+    return first + (
+        f", or give `benchmark` {known} with `items_from_scores` to take the items from the file" if known else ""
+    )
 
 
 def _covered(planned: Plan, benchmark: Benchmark, found: _Found) -> Plan:
-    """The items with values in a file, and notes."""
+    """Restrict a plan to the items with values in a file, and add notes."""
     there = np.array([name in found.observations for name in planned.stored.table.ids])
     remarks = found.remarks
     if not there.all():

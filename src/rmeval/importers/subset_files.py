@@ -1,4 +1,4 @@
-"""Files with an accuracy for each subset, as leaderboards publish them, and the numbers computed from them."""
+"""Files with an accuracy for each subset, as leaderboards publish them, and numbers computed from them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SubsetNumber:
         value: The number, between 0 and 1.
         n_items: Number of items in the published data.
         formula: Name and version of the formula.
-        source: What it was computed from.
+        source: Description of what the number was computed from.
     """
 
     benchmark: str
@@ -48,17 +48,17 @@ class SubsetNumber:
     source: str = SOURCE
 
     def to_dict(self) -> dict[str, Any]:
-        """The number as plain JSON types."""
+        """Return the number as plain JSON types."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class SubsetNumbers:
-    """The numbers computed from a file of subset accuracies.
+    """Numbers computed from a file of subset accuracies.
 
     Attributes:
         benchmark: Id of the benchmark with these subsets.
-        model: The model, from the file or its name.
+        model: Name of the model, from the file's contents or the file's name.
         kind: The kind of model, if the file states it.
         numbers: Sections, their subsets and averages.
         notes: Notes for the reader, one sentence each.
@@ -75,10 +75,10 @@ def read_subset_file(path: Path) -> SubsetNumbers:
     """Read a file of subset accuracies and compute the benchmark's sections and averages from them.
 
     Args:
-        path: A JSON file with an object that has a number for each subset, or a list of such objects.
+        path: A JSON file with an object that has one number for each subset, or a list of such objects.
 
     Raises:
-        DataError: If it has no accuracies of a supported benchmark's subsets.
+        DataError: If the file has no accuracies of a supported benchmark's subsets.
     """
     document = read_json(path)
     pairs = list(_numbers(document))
@@ -135,7 +135,7 @@ def _as_float(value: int | float) -> float:
 
 
 def _contradicted(pairs: Sequence[tuple[str, float]]) -> dict[str, tuple[float, float]]:
-    """Names with two numbers, for example in a file of several models."""
+    """Return the names with two different numbers, which occur in a file of several models."""
     found: dict[str, float] = {}
     for name, value in pairs:
         found.setdefault(name, value)
@@ -143,7 +143,7 @@ def _contradicted(pairs: Sequence[tuple[str, float]]) -> dict[str, tuple[float, 
 
 
 def _benchmark_of(stated: Mapping[str, float], path: Path) -> tuple[TableBenchmark, dict[str, float]]:
-    """The benchmark with the most subsets among the names, and their accuracies."""
+    """Return the benchmark with the most subsets among the names, and their accuracies."""
     known: list[tuple[TableBenchmark, dict[str, float]]] = []
     for name in BENCHMARKS:
         benchmark = load_benchmark(name)
@@ -155,13 +155,13 @@ def _benchmark_of(stated: Mapping[str, float], path: Path) -> tuple[TableBenchma
         raise DataError(
             f"{path} has no accuracies by subset of {', '.join(BENCHMARKS)}: {len(accuracy)} of its "
             f"{count_of(len(stated), 'number')} ({_few(list(stated)) or 'none has a name'}) have the name of a subset "
-            "of one of them"
+            "of one of these benchmarks"
         )
     return benchmark, accuracy
 
 
 def _subset(name: str) -> str:
-    """Translate a subset's name in a file to that of rmeval."""
+    """Translate a subset's name in a file to rmeval's name."""
     for prefix, own in _PREFIXES.items():
         if name.startswith(prefix):
             return own + name.removeprefix(prefix)
@@ -169,7 +169,7 @@ def _subset(name: str) -> str:
 
 
 def _composed(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> list[SubsetNumber]:
-    """The benchmark's numbers: sums of accuracies with the benchmark's weights."""
+    """Compute the benchmark's numbers: sums of accuracies with the benchmark's weights."""
     card = benchmark.card
     counts = {(name, "published"): card.counts[name] for name in card.counts if name in accuracy}
     values: dict[Measure, tuple[float, set[str]]] = {}
@@ -186,7 +186,7 @@ def _composed(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> list[
 
 
 def _whole(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> dict[Measure, tuple[float, set[str]]]:
-    """RewardBench 2's overall, with the value of Ties from the file, as it is not computed from accuracies."""
+    """Compute RewardBench 2's overall with the value of Ties from the file, as it is not computed from accuracies."""
     if benchmark.card.id != "reward-bench-2" or "Ties" not in accuracy:
         return {}
     found: dict[Measure, tuple[float, set[str]]] = {("composite", "Ties"): (accuracy["Ties"], {"Ties"})}
@@ -225,7 +225,7 @@ def _notes(
 
 
 def _missing(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> Iterator[str]:
-    """Notes on missing and incomplete parts."""
+    """Yield notes on missing and incomplete parts."""
     parts = benchmark.parts or benchmark.card.sections or {name: (name,) for name in benchmark.card.counts}
     missing = {part: [name for name in subsets if name not in accuracy] for part, subsets in parts.items()}
     if whole := [part for part, names in missing.items() if len(names) == len(parts[part])]:
@@ -236,13 +236,13 @@ def _missing(benchmark: TableBenchmark, accuracy: Mapping[str, float]) -> Iterat
 
 
 _WHOLE_PART = ("Overall_accuracy", "BoN Final Accuracy")
-"""The name in RM-R1's files for the accuracy over a whole part of RMB."""
+"""Names in RM-R1's files for the accuracy over a whole part of RMB."""
 _ROUNDED = 6e-4
-"""The largest change through rounding to three digits."""
+"""Largest difference that rounding to three digits can cause."""
 
 
 def _is_half(points: float) -> bool:
-    """Whether a number of points is a whole number plus one half."""
+    """Return whether a number of points is a whole number plus one half."""
     return abs(points - round(points)) > _SLACK and abs(2 * points - round(2 * points)) < _SLACK
 
 

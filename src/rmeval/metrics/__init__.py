@@ -1,4 +1,4 @@
-"""Metrics: computed from gold labels and evidence, without models, files or printing."""
+"""Metrics, computed from gold and evidence, without models, files or printing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compositions: the weight of each kind of comparison in a number; `compare` computes differences from them."""
+"""Compositions: the weight of each kind of comparison in a number, from which `compare` computes differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 __all__ = ["Composition", "Counts", "Measure", "Part", "Shares", "composition_of", "headline", "mixed", "pooled"]
 
 Part = tuple[str, str]
-"""A kind of comparison: its subset and its tag."""
+"""A kind of comparison: subset and tag."""
 Counts = Mapping[Part, int]
 """Number of comparisons of each kind."""
 Shares = Mapping[Part, float]
@@ -19,7 +19,7 @@ Composition = Mapping[Measure, Shares]
 
 
 def pooled(counts: Counts, subsets: Iterable[str], tags: Iterable[str] | None = None) -> Shares:
-    """The share of comparisons won in some subsets (with some tags): each kind is weighted by its number."""
+    """Return the shares of the accuracy over some subsets (and tags): each kind is weighted by its number."""
     inside, wanted = set(subsets), None if tags is None else set(tags)
     own = {part: n for part, n in counts.items() if part[0] in inside and (wanted is None or part[1] in wanted)}
     total = sum(own.values())
@@ -27,7 +27,7 @@ def pooled(counts: Counts, subsets: Iterable[str], tags: Iterable[str] | None = 
 
 
 def mixed(parts: Iterable[tuple[float, Shares]]) -> Shares:
-    """A weighted sum of numbers."""
+    """Return the shares of a weighted sum of numbers."""
     found: dict[Part, float] = {}
     for weight, shares in parts:
         for part, share in shares.items():
@@ -36,15 +36,15 @@ def mixed(parts: Iterable[tuple[float, Shares]]) -> Shares:
 
 
 class Composed(Protocol):
-    """Anything that defines the composition of its numbers, as a benchmark does."""
+    """An object that defines the compositions of its numbers, such as a benchmark."""
 
     def composition(self, counts: Counts) -> Composition:
-        """The shares of each number, given how many comparisons there are of each kind."""
+        """Return the shares of each number, given the number of comparisons of each kind."""
         ...
 
 
 def composition_of(benchmark: Composed, counts: Counts) -> Composition:
-    """What the numbers of a benchmark are made of, without those that none of the comparisons has a part in.
+    """Return the compositions of a benchmark's numbers, without numbers that no comparison contributes to.
 
     Args:
         benchmark: The benchmark.
@@ -54,14 +54,14 @@ def composition_of(benchmark: Composed, counts: Counts) -> Composition:
 
 
 def by_subset(counts: Counts) -> Composition:
-    """Accuracy of each subset, and of all comparisons."""
+    """Return the compositions of the accuracy of each subset, and of all comparisons."""
     subsets = list(dict.fromkeys(subset for subset, _ in counts))
     single = {("accuracy", name): pooled(counts, [name]) for name in subsets if name != "all"}
     return {**single, ("accuracy", "all"): pooled(counts, subsets)}
 
 
 def headline(measures: Iterable[Measure]) -> Measure:
-    """The headline number of a run: its overall, else the number on all items, else the first average or number."""
+    """Return the headline of a run: its overall, else the number on all items, else the first average or number."""
     there = list(measures)
     for measure in (("overall", "all"), ("accuracy", "all")):
         if measure in there:

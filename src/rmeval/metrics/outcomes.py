@@ -25,7 +25,7 @@ __all__ = [
 OFFICIAL = ScoreRule("official@1", tie="loss", failure="loss")
 """The rule of RM-Bench (`scripts/utils.py`) and RewardBench (`rewardbench.py`): strict `>`, so a tie or a NaN loses."""
 HALF = ScoreRule("half-ties@1", tie="share", failure="exclude")
-"""Ties share the point and failures are excluded: fair to baselines that give two responses equal scores."""
+"""Shared ties and excluded failures, for null baselines, which often give two responses equal scores."""
 SHARED = ScoreRule("shared-ties@1", tie="share", failure="loss")
 """The rule of RewardBench 2 (`reroll_and_score_dataset` of `rewardbench/utils.py`): 1/k for each of k at the top."""
 HALF_FAILURES = ScoreRule("half-failures@1", tie="share", failure="share")
@@ -35,20 +35,20 @@ SCORE_RULES = {rule.name: rule for rule in (OFFICIAL, HALF, SHARED, HALF_FAILURE
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """All comparisons of some items under one score rule, one entry a comparison.
+    """All comparisons of some items under one score rule, as columns with one entry per comparison.
 
     Attributes:
         item: int32[m], position of the item in `subset` and `cluster`.
         tag: int32[m], position of the comparison's tag in `tags`.
         tags: The distinct tags.
-        credit: float64[m]: 1 for won, 0 for lost, a value between them for a shared tie, NaN where the rule excludes
-            it.
-        tied: bool[m], whether the best scores are equal and the winner has one of them.
+        credit: float64[m]: 1 for won, 0 for lost, a value between them for a shared tie, NaN if the rule excludes the
+            comparison.
+        tied: bool[m], whether the winner shares the top score with others.
         failed: bool[m], whether a score is missing.
         subset: int32[n], position of each item's subset in `subsets`.
         subsets: The distinct subsets.
         cluster: int32[n], each item's underlying problem as a number.
-        variant: Name of the model's score that decided.
+        variant: Name of the model's score that the outcomes were computed from.
     """
 
     item: Codes
@@ -63,11 +63,11 @@ class Outcomes:
     variant: str = "score"
 
     def within(self, *subsets: str) -> Outcomes:
-        """The outcomes of the items in some subsets; items are renumbered."""
+        """Return the outcomes of the items in some subsets; items are renumbered."""
         return self.select(np.isin(self.subset, [code for code, name in enumerate(self.subsets) if name in subsets]))
 
     def by_subset(self) -> Iterator[tuple[str, Outcomes]]:
-        """Each subset with its outcomes, in order of first appearance."""
+        """Yield each subset with its outcomes, in order of first appearance."""
         items, first_items = _grouped(self.subset, len(self.subsets))
         rows, first_rows = _grouped(self.subset[self.item], len(self.subsets))
         for code in self._codes():
@@ -75,13 +75,13 @@ class Outcomes:
             yield self.subsets[code], self._part(items[own], rows[own_rows])
 
     def select(self, items: Mask) -> Outcomes:
-        """The outcomes of the items where the mask bool[n] is true; items and clusters are renumbered."""
+        """Return the outcomes of the items where the mask bool[n] is true; items and clusters are renumbered."""
         if items.all():
             return self
         return self._part(np.flatnonzero(items), np.flatnonzero(items[self.item]))
 
     def _part(self, items: IntArray | Codes, rows: IntArray | Codes) -> Outcomes:
-        """Some items, and the rows of their comparisons."""
+        """Return the outcomes of some items, given the rows of their comparisons."""
         if len(items) == self.n_items:
             return self
         cluster = np.unique(self.cluster[items], return_inverse=True)[1]
@@ -99,11 +99,11 @@ class Outcomes:
         )
 
     def only(self, tags: Collection[str]) -> Outcomes:
-        """The comparisons with one of the tags; all items stay."""
+        """Return the comparisons with one of the tags; all items are kept."""
         return self.comparisons(np.isin(self.tag, [code for code, tag in enumerate(self.tags) if tag in tags]))
 
     def comparisons(self, keep: Mask) -> Outcomes:
-        """The comparisons where the mask bool[m] is true; all items stay."""
+        """Return the comparisons where the mask bool[m] is true; all items are kept."""
         if keep.all():
             return self
         return Outcomes(
@@ -120,12 +120,12 @@ class Outcomes:
         )
 
     def held(self) -> Outcomes:
-        """The outcomes without the items that have no comparison, so that counts of items are right."""
+        """Return the outcomes without the items that have no comparison, so that counts of items are right."""
         return self.select(np.bincount(self.item, minlength=self.n_items) > 0)
 
     @property
     def present(self) -> list[str]:
-        """The subsets with at least one item, in order of first appearance."""
+        """Return the subsets with at least one item, in order of first appearance."""
         return [self.subsets[code] for code in self._codes()]
 
     def _codes(self) -> list[int]:
@@ -145,14 +145,14 @@ class Outcomes:
 
 
 def _grouped(codes: Codes, count: int) -> tuple[Codes, IntArray]:
-    """The positions sorted by their code (a stable sort), and where each code begins."""
+    """Return the positions in stable order of their codes, and where each code begins."""
     return np.argsort(codes, kind="stable").astype(np.int32), np.cumsum([0, *np.bincount(codes, minlength=count)])
 
 
 def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule) -> Outcomes:
     """Decide every comparison that has a gold winner.
 
-    A comparison is won when the winner's score is strictly greater than every other member's.
+    A comparison is won if the winner's score is strictly greater than that of every other member.
 
     Args:
         items: The items, in any order; comparisons with `gold=None` are excluded.
@@ -191,7 +191,7 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], rule: Scor
 
 
 def joined(one: Outcomes, other: Outcomes) -> Outcomes:
-    """All comparisons of two outcomes of the same items."""
+    """Join all comparisons of two outcomes of the same items."""
     tags = tuple(dict.fromkeys((*one.tags, *other.tags)))
     place = [np.array([tags.index(tag) for tag in own.tags], np.int32) for own in (one, other)]
     return Outcomes(
@@ -217,8 +217,8 @@ def _decide(
     """Decide one comparison for several items of one shape.
 
     Returns:
-        float64[k]: 1, 0 or -1 as the winner's score is above, equal to or below the best other member's, NaN where a
-        score is missing; and int64[k]: how many members have the winner's score.
+        float64[k]: 1, 0 or -1 if the winner's score is above, equal to or below the best score of the other members,
+        NaN if a score is missing; and int64[k]: the number of members with the winner's score.
     """
     winning, against = sides(seen, positions, members, gold)
     unknown = np.isnan(winning).any(axis=1) | np.isnan(against).any(axis=1)
@@ -231,7 +231,7 @@ def _decide(
 def sides(
     seen: EvidenceTable, positions: IntArray, members: tuple[int, ...], gold: int
 ) -> tuple[FloatArray, FloatArray]:
-    """The scores of the winner of a comparison and of each other member.
+    """Return the scores of a comparison's winner and of each other member, for items of one shape.
 
     Args:
         seen: The evidence.

@@ -28,7 +28,7 @@ def make_record(
     interval: tuple[tuple[float, float] | None, str | None] = (None, None),
     weight: float | None = None,
 ) -> Record:
-    """Make a record of `value`, with counts from the outcomes that it was computed from.
+    """Create a record of a number, with counts from the outcomes that it was computed from.
 
     Args:
         benchmark: Benchmark id.
@@ -39,7 +39,7 @@ def make_record(
         outcomes: The outcomes that the number was computed from.
         formula: Name and version of the formula.
         interval: The confidence interval and the name of its method.
-        weight: Weight in the average above; by default the number of items.
+        weight: Weight in the average that contains it; by default the number of items.
     """
     return Record(
         benchmark=benchmark,
@@ -69,7 +69,7 @@ def accuracy_record(
     weight: float | None = None,
     metric: str = "accuracy",
 ) -> Record:
-    """The share of comparisons won, with Wilson's interval; NaN where the rule excludes every comparison."""
+    """Create a record of the share of comparisons won, with Wilson's interval; NaN if the rule excludes all."""
     known = ~np.isnan(outcomes.credit)
     value = float(outcomes.credit[known].mean()) if known.any() else np.nan
     interval = wilson(outcomes.credit, outcomes.cluster[outcomes.item])
@@ -77,21 +77,21 @@ def accuracy_record(
 
 
 class Aggregates(Protocol):
-    """What computes numbers of evidence, as a benchmark does."""
+    """An object that computes numbers from evidence, such as a benchmark."""
 
     def aggregate(
         self, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
     ) -> list[Record]:
-        """Computes the numbers."""
+        """Compute the numbers."""
         ...
 
 
 def records_of(
     benchmark: Aggregates, evidence: EvidenceTable, rule: ScoreRule, null: Mapping[str, Sequence[Record]]
 ) -> list[Record]:
-    """A benchmark's numbers of a model, with the null baselines' beside them.
+    """Compute a benchmark's numbers for a model, each with the values of the null baselines.
 
-    Records that a benchmark from outside makes by itself, without `make_record`, get the evidence's variant here.
+    Records that a custom benchmark creates without `make_record` get the evidence's variant here.
     """
     found = benchmark.aggregate(evidence.table, evidence, rule)
     own = evidence.variant

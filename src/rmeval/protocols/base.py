@@ -9,7 +9,6 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, get_args
 
 import numpy as np
@@ -117,12 +116,14 @@ class BaseProtocol(ABC):
     gives_scores: bool = True
 
     @abstractmethod
-    def asks(self, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
+    def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
         """What is asked about an item.
 
         Which response is the better one is not among what this method gets: what is asked must not follow from it.
 
         Args:
+            item: The item's id, which an order may be drawn from. The number of questions, their votes and their judges
+                must not depend on it.
             responses: How many responses the item has.
             comparisons: The members of each of its comparisons, in ascending order.
         """
@@ -139,7 +140,7 @@ class BaseProtocol(ABC):
         """All that is asked about an item, in the order of `keys`."""
         # Items from outside may hold lists where tuples are meant.
         members = dict.fromkeys(tuple(sorted(one.members)) for one in item.comparisons)
-        return _asked(self, len(item.responses), tuple(members))
+        return self.asks(item.id if isinstance(item, Item) else "", len(item.responses), tuple(members))
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
         """The key of each request: of the protocol's name and prompt, the content in order, the vote and the judge."""
@@ -176,11 +177,6 @@ class BaseProtocol(ABC):
     def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
         """None, since an engine here reads no tokens for it; where overridden, the number of pairs."""
         return 0
-
-
-@lru_cache(maxsize=1 << 10)
-def _asked(protocol: BaseProtocol, responses: int, comparisons: tuple[tuple[int, ...], ...]) -> tuple[Question, ...]:
-    return tuple(protocol.asks(responses, comparisons))
 
 
 def request_key(

@@ -62,7 +62,7 @@ class Pairwise(BaseProtocol):
         """The pairs of an item's answers to compare, the smaller index first."""
         return _pairs(self._round_robin, tuple((tuple(one.members), one.gold) for one in comparisons))
 
-    def asks(self, responses: int, comparisons: Sequence[tuple[int, ...]]) -> list[Question]:
+    def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> list[Question]:
         """Both orders of each pair; of comparisons without a winner, all pairs."""
         return self._both_orders(_pairs(True, tuple((members, None) for members in comparisons)))
 

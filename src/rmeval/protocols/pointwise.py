@@ -40,7 +40,7 @@ class Pointwise(BaseProtocol):
 
     name = "pointwise@1"
 
-    def asks(self, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
+    def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
         """One per response, in their order."""
         return _one_each(responses)
 

@@ -1,4 +1,4 @@
-"""Records for people: views, and their renderers for terminals, files and figures."""
+"""Reports: views of results, and renderers for terminals, files and figures."""
 
 from __future__ import annotations
 

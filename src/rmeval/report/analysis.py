@@ -1,4 +1,4 @@
-"""The view of an analysis: how a model's decisions depend on length and style."""
+"""View of an analysis: how a model's decisions depend on length and style."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["analysis_view"]
 
 _TITLES = {
     "length": "accuracy by length of the better response, relative to the worse one",
-    "style": "length and formatting (balanced: longer and shorter weigh the same; controlled: at equal style)",
-    "same_style": "accuracy between responses of one style (ties count one half, missing scores are left out)",
+    "style": "length and formatting (balanced: longer and shorter have equal weights; controlled: at equal style)",
+    "same_style": "accuracy between responses of one style (ties count one half, missing scores are excluded)",
     "prefers_fancier": "preference for the fancier of two equally good responses (50: style has no influence)",
     "refusals": "refusals (over- and under-refusing: ties count one half)",
 }
 _NAMES = {
     "length_balanced": "length-balanced accuracy",
     "style_controlled": "style-controlled accuracy",
-    "style_gap": "style gap, Easy less Hard",
+    "style_gap": "style gap, Easy minus Hard",
     "style_length": "length, log-odds per deviation",
     "style_markdown": "markdown, log-odds per deviation",
     "over_refusing": "over-refusing",
@@ -37,7 +37,7 @@ _UNITS = {"style_length": LOG_ODDS, "style_markdown": LOG_ODDS, "style_gap": GAP
 
 
 def analysis_view(found: Analysis) -> View:
-    """Returns the tables from the headline to the calibration."""
+    """Return the view of an analysis."""
     top = found.headline
     sections: dict[str, list[Record]] = {}
     for record in (*found.records, *_gaps(found.official)):
@@ -99,7 +99,7 @@ def _calibration(own: Calibration | None) -> Iterator[Table]:
         "calibration: confidence 1 / (1 + exp(-|margin|)) against the share of right decisions",
         keys=("name", *(f"bin {name}" for name in bins)),
     )
-    calibrated = f"{percent(own.ece_calibrated)} on average for a calibrated model"
+    calibrated = f"{percent(own.ece_calibrated)}% on average for a calibrated model"
     rows = (
         _score("calibration error", own.ece, own.ece_ci, PERCENT, calibrated),
         _score("log loss", own.log_loss, own.log_loss_ci, DECIMALS, "chance: 0.693"),
@@ -117,10 +117,10 @@ def _verdict(own: Calibration) -> str:
     if np.isinf(own.scale):
         return "none: every decision is right"
     if not own.scale:
-        return "none: larger margins do not go with more right decisions"
+        return "none: decisions with larger margins are not right more often"
     if own.scale_ci and own.scale_ci[0] <= 1 <= own.scale_ci[1]:
         return "1 for a calibrated model"
-    return "overconfident" if own.scale < 1 else "too careful"
+    return "overconfident" if own.scale < 1 else "underconfident"
 
 
 def _scores(scores: Sequence[Scores]) -> Iterator[Table]:

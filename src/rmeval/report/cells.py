@@ -1,4 +1,4 @@
-"""Cells of tables: numbers with their intervals and units, counts, texts; and how each is written as text."""
+"""Cells of tables: numbers with intervals and units, counts and texts; and their conversion to text."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """How a number and the ends of its interval are written.
+    """Format of a number and of the ends of its interval.
 
     Attributes:
-        value: Writes the number.
-        end: Writes an end of its interval.
-        between: What stands between the ends; a dash, or `to` before a negative number, if empty.
-        brackets: Whether the interval stands in brackets.
+        value: Formats the number.
+        end: Formats an end of its interval.
+        between: Text between the ends; if empty, a dash, or `to` before a negative number.
+        brackets: Whether the interval is in brackets.
     """
 
     value: Callable[[float], str]
@@ -52,13 +52,13 @@ class Unit:
 
 
 def percent(value: float) -> str:
-    """A share in percent."""
-    # Adding 0 makes -0.0 positive.
+    """Format a share in percent."""
+    # Adding 0 turns -0.0 into 0.0.
     return "-" if math.isnan(value) else f"{round(100 * value, 1) + 0.0:.1f}"
 
 
 def _signed(share: float) -> str:
-    """A share as points with its sign."""
+    """Format a share as points with its sign."""
     return "-" if math.isnan(share) else f"{round(100 * share, 1) + 0.0:+.1f}"
 
 
@@ -108,16 +108,16 @@ BRACKETS = Unit(_figures, _figures, ", ", brackets=True)
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number.
+    """A number in a cell.
 
     Attributes:
-        value: The number itself; shares are between 0 and 1, whatever their unit shows. NaN where there is none.
-        interval: Its interval.
-        unit: How it is written.
-        letters: Letters behind it, of which two numbers of a row share one where they do not differ; None if the row
-            has no letters.
-        strong: Whether it stands out.
-        side: -1 or 1 where it belongs to one of two kinds that are coloured.
+        value: The number; shares are between 0 and 1, regardless of their unit. NaN if there is no number.
+        interval: The interval of the number.
+        unit: The format.
+        letters: Letters after the number: two numbers of a row that do not differ share a letter. None if the row has
+            no letters.
+        strong: Whether to emphasise the number.
+        side: -1 or 1 for a number of one of two coloured kinds.
     """
 
     value: float
@@ -133,10 +133,10 @@ class Joined:
     """Several numbers in one cell, such as Easy/Normal/Hard.
 
     Attributes:
-        names: What each is.
+        names: Name of each number.
         numbers: The numbers.
-        mark: What stands between them.
-        once: Whether numbers that are all equal are written once.
+        mark: Text between the numbers.
+        once: Whether to write the number once if all are equal.
     """
 
     names: tuple[str, ...]
@@ -146,20 +146,20 @@ class Joined:
 
 
 Cell = Number | Joined | str | None
-"""A cell of a table; None where it is empty."""
+"""A cell of a table; None if it is empty."""
 
 
 def clean(text: str) -> str:
-    """Text on one line without secrets, in which control characters are escapes."""
+    """Return a text on one line, without secrets and with escaped control characters."""
     return shortened(redacted(text), _LONGEST)
 
 
 _LONGEST = 5_000
-"""Characters of a text; no path is longer."""
+"""Maximum number of characters of a text; no path is longer."""
 
 
 def value_text(cell: Cell) -> str:
-    """A cell as text, without interval and letters."""
+    """Format a cell as text, without interval and letters."""
     if isinstance(cell, Number):
         return cell.unit.value(cell.value)
     if isinstance(cell, Joined):
@@ -169,7 +169,7 @@ def value_text(cell: Cell) -> str:
 
 
 def interval_text(cell: Cell) -> str:
-    """The interval of a cell as text; empty where there is none."""
+    """Format the interval of a cell as text; empty if there is none."""
     if not isinstance(cell, Number) or cell.interval is None:
         return ""
     low, high = cell.interval

@@ -1,4 +1,4 @@
-"""The view of a comparison of models, for `rmeval compare`."""
+"""View of a comparison of models, for `rmeval compare`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rmeval.results.compare import ModelComparison
 __all__ = ["comparison_view"]
 
 _BESIDE = 6
-"""Number of models that fit next to each other."""
+"""Maximum number of models that fit next to each other."""
 _PAIRS = 15
-"""Above so many pairs of models only neighbours in rank are shown."""
+"""Number of pairs of models above which only models with adjacent ranks are compared."""
 
 
 def comparison_view(found: ModelComparison) -> View:
-    """Ranks, differences by pair, and each number of each model."""
+    """Return the view of a comparison: ranks, differences by pair, and each number of each model."""
     about = [
         f"{len(found.entries)} models on {count_of(found.n_items, 'item')} of {count_of(found.n_clusters, 'problem')}; "
         f"ties and failures: {found.rule}"
@@ -34,7 +34,15 @@ def comparison_view(found: ModelComparison) -> View:
         problems = count_of(own.n_clusters, "problem")
         about.append(f"{_named(found.headline)}: {count_of(own.n_items, 'item')} of {problems}")
     tables = (_ranking(found), _differences(found), *_numbers(found))
-    return View(found.benchmark, tables, about=tuple(about), notes=found.notes)
+    return View(found.benchmark, tables, about=tuple(about), notes=(*found.notes, *_left_out(found)))
+
+
+def _left_out(found: ModelComparison) -> Iterator[str]:
+    """What the tables have no room for."""
+    if len(found.differences[found.headline]) > _PAIRS:
+        yield "differences are shown for neighbours in rank only: `as_json` has those of all pairs"
+    if len(found.entries) > _BESIDE and len(found.differences) > 1:
+        yield f"other numbers are shown for up to {_BESIDE} models only: `as_json` has them"
 
 
 def _named(measure: Measure) -> str:
@@ -51,7 +59,7 @@ def _ranking(found: ModelComparison) -> Table:
         Row(f"null baseline {name}", (Number(records[0].null[name]), None, None), faint=True)
         for name in shown_nulls(records)
     ]
-    gap = "; a gap is best at 0; ranks start at the largest" if found.headline[0] == GAP else ""
+    gap = "; a gap of 0 is best; ranks start at the largest" if found.headline[0] == GAP else ""
     note = f"models that share a letter do not differ significantly{gap}"
     return Table("ranking", ("", _named(found.headline), "rank", "group"), tuple(rows), notes=(note,))
 
@@ -64,9 +72,8 @@ def _rank(rank: tuple[int, int]) -> Joined:
 def _differences(found: ModelComparison) -> Table:
     names = [entry.name for entry in found.entries]
     pairs = [(one, other) for k, one in enumerate(names) for other in names[k + 1 :]]
-    note = ""
     if len(pairs) > _PAIRS:
-        pairs, note = list(pairwise(names)), "; neighbours in rank only (all of them: `as_json`)"
+        pairs = list(pairwise(names))
     rows = [
         Row(f"{one.first} - {one.second}", tuple(_difference(one)))
         for one in (found.difference(first, second) for first, second in pairs)
@@ -75,13 +82,13 @@ def _differences(found: ModelComparison) -> Table:
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
     both = f"; both at the level of each of {total} corrected tests" if total > 1 else ""
     how = (
-        f"p: cluster sign-flip test{corrected}; discordant: comparisons that go better for the first model, and for "
-        "the second; MDE (80% power): the smallest true difference, in points, that a test on as many problems detects "
-        "with a power of 80%; needs: the number of problems on which such a test detects the observed difference with "
-        f"that power{both}"
+        f"p: cluster sign-flip test{corrected}; discordant: comparisons with a larger credit for the first model, and "
+        "for the second; MDE (80% power): the smallest true difference, in points, that a test on this number of "
+        "problems detects with a power of 80%; needs: the number of problems with which such a test detects the "
+        f"observed difference with that power{both}"
     )
     columns = ("", "difference", "p", "discordant", "MDE (80% power)", "needs")
-    title = f"differences in {_named(found.headline)}, in points{note}"
+    title = f"differences in {_named(found.headline)}, in points"
     return Table("differences", columns, tuple(rows), title, (how,))
 
 
@@ -95,7 +102,7 @@ def _difference(one: Difference) -> Iterator[Cell]:
 
 
 def _numbers(found: ModelComparison) -> Iterator[Table]:
-    """Every other number of every model, with letters."""
+    """Yield the table of every other number of every model, with letters."""
     measures = [measure for measure in found.differences if measure != found.headline]
     if not measures or len(found.entries) > _BESIDE:
         return

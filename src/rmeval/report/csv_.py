@@ -1,4 +1,4 @@
-"""Views as CSV: one row for each row of each table."""
+"""Renderer of views as CSV, with one row for each row of each table."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["csv_text"]
 
 
 def csv_text(views: Sequence[View]) -> str:
-    """All rows under one header; a row has no value in columns that its table lacks.
+    """Return all rows under one header; a row has no value in columns that its table lacks.
 
-    Shares are between 0 and 1 and have all their digits. Text that a spreadsheet would take for a formula gets an
-    apostrophe in front.
+    Shares are between 0 and 1 and have all digits. Text that a spreadsheet would interpret as a formula is preceded by
+    an apostrophe.
     """
     rows = [row for view in views for row in flat_rows(view)]
     columns = list(dict.fromkeys(column for row in rows for column in row))

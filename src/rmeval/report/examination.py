@@ -1,4 +1,4 @@
-"""The findings of rmeval doctor, on the terminal."""
+"""Terminal output of the findings of rmeval doctor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLE
 
 
 def print_examination(found: Examination) -> None:
-    """Prints the findings of rmeval doctor."""
+    """Print the findings of rmeval doctor."""
     read = "  ".join(f"{text!r} ({token})" for text, token in found.read)
     lines = [
-        Line(f"{found.model}: {found.answers} answers, {found.decisions} decisions", "bold"),
+        Line(f"{found.model}: {found.answers} responses, {found.decisions} decisions", "bold"),
         Line(),
         Line("the first conversation as the network receives it", "dim"),
         passage(found.rendered),
@@ -28,7 +28,7 @@ def print_examination(found: Examination) -> None:
         Line.assemble(("its last three tokens: ", "dim"), read),
         Line(),
     ]
-    ways = new_grid("scored", "dtype", "largest difference", "decisions turned", "near-ties")
+    ways = new_grid("scored", "dtype", "largest difference", "changed decisions", "near-ties")
     for way in found.ways:
         ways.add_row(way.name, way.dtype, f"{way.difference:.2g}", str(way.flips), str(way.near_ties))
     findings = Table.grid(padding=(0, 2, 0, 0))

@@ -1,4 +1,4 @@
-"""Views as JSON."""
+"""Renderer of views as JSON."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["json_value"]
 
 
 def json_value(views: Sequence[View]) -> list[dict[str, Any]]:
-    """One object per view: its subject, the rows of all tables as objects, and the notes.
+    """Return one object per view: its subject, the rows of all tables as objects, and the notes.
 
-    Shares are between 0 and 1 and have all their digits.
+    Shares are between 0 and 1 and have all digits.
     """
     return [
         {

@@ -1,18 +1,18 @@
-"""Views as LaTeX tables, for the package booktabs."""
+"""Renderer of views as LaTeX tables, for the package booktabs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
-from rmeval.report.cells import Cell, Number, clean, interval_text, value_text
+from rmeval.report.cells import Cell, Joined, Number, clean, interval_text, value_text
 from rmeval.report.views import Row, Table, View
 
 __all__ = ["latex_text"]
 
 
 def latex_text(views: Sequence[View]) -> str:
-    r"""Each table as an environment `table`; `\usepackage{booktabs}` belongs into the preamble."""
+    r"""Return each table as an environment `table`, which needs `\usepackage{booktabs}` in the preamble."""
     lines = ["% \\usepackage{booktabs}"]
     for view in views:
         for table in view.tables:
@@ -56,7 +56,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(cell: Cell, strong: bool) -> str:
-    text = _number(value_text(cell)) if isinstance(cell, Number) else _escaped(value_text(cell))
+    text = _number(value_text(cell)) if isinstance(cell, Number | Joined) else _escaped(value_text(cell))
     if text and (strong or (isinstance(cell, Number) and cell.strong)):
         text = f"\\textbf{{{text}}}"
     if interval := interval_text(cell):
@@ -81,12 +81,12 @@ _ACTIVE = re.compile("[" + re.escape("".join(_ESCAPES)) + "]")
 
 
 def _escaped(text: str) -> str:
-    """Text with LaTeX's special characters escaped."""
+    """Escape LaTeX's special characters in a text."""
     return _ACTIVE.sub(lambda letter: _ESCAPES[letter[0]], clean(text))
 
 
 def _number(text: str) -> str:
-    """A number or an interval: a minus before negative numbers, and a long dash in a range."""
+    """Format a number or an interval: a minus sign before negative numbers, and an en dash in a range."""
     text = _RANGE.sub("--", _escaped(text))
     return _NEGATIVE.sub("$-$", text)
 

@@ -1,4 +1,4 @@
-"""Views as Markdown, with tables as GitHub writes them."""
+"""Renderer of views as Markdown, with GitHub's tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["markdown_text"]
 
 
 def markdown_text(views: Sequence[View]) -> str:
-    """The views, a blank line between them."""
+    """Return the views, separated by blank lines."""
     return "\n".join(line for view in views for line in (*_view(view), ""))
 
 
@@ -62,7 +62,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _parts(cell: Cell) -> tuple[str, str]:
-    """A cell's value, and its interval and letters."""
+    """Return a cell's value, and its interval with letters."""
     rest = f" {_escaped(interval)}" if (interval := interval_text(cell)) else ""
     if isinstance(cell, Number) and cell.letters:
         rest += f" {cell.letters}"
@@ -73,5 +73,5 @@ _ACTIVE = re.compile(r"([\\`*_\[\]<>|~$#!])")
 
 
 def _escaped(text: str) -> str:
-    """Text with Markdown's special characters escaped."""
+    """Escape Markdown's special characters in a text."""
     return _ACTIVE.sub(r"\\\1", clean(text).replace("&", "&amp;"))

@@ -1,4 +1,4 @@
-"""The view of several runs: one table per benchmark, best first."""
+"""View of several runs: one table per benchmark, the best run first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from pathlib import Path
 
 from rmeval.messages import count_of
 from rmeval.report.cells import COUNT, Cell, Number
-from rmeval.report.run import about, data_text, headline_of, measure_name, number_of
+from rmeval.report.run import (
+    about,
+    count_columns,
+    counts_of,
+    data_text,
+    headline_of,
+    measure_name,
+    number_of,
+    selection_text,
+)
 from rmeval.report.views import Row, Table, View
 from rmeval.results.align import run_names
 from rmeval.results.combined import combined_numbers
@@ -21,7 +30,7 @@ __all__ = ["brief_view", "combined_views", "runs_views"]
 
 
 def brief_view(result: Result) -> View:
-    """A run and its headline, without tables."""
+    """Return a view of a run with its headline, without tables."""
     manifest = result.manifest
     record = headline_of(result.records)
     unfinished = "" if manifest["status"] == "complete" else ", unfinished"
@@ -38,15 +47,25 @@ def brief_view(result: Result) -> View:
     )
 
 
-def combined_views(results: Sequence[Result]) -> list[View]:
-    """The numbers that combine runs on several benchmarks, for models that have all of these runs."""
-    return [
-        View(one.name, (), model=one.model, headline=("", number_of(one.record))) for one in combined_numbers(results)
-    ]
+def combined_views(results: Sequence[Result], brief: bool = False) -> list[View]:
+    """The numbers that combine runs on several benchmarks, for models that have all of these runs.
+
+    Args:
+        results: The runs.
+        brief: Whether the number is the headline of a view without tables.
+    """
+    found = []
+    for one in combined_numbers(results):
+        number = number_of(one.record)
+        row = Row("overall", (number, Number(one.record.n_items, unit=COUNT)), strong=True)
+        table = Table("combined", ("", "value", "items"), (row,), layout="lines")
+        view = View(one.name, (table,), model=one.model, about=(about([one.record], {}),))
+        found.append(View(one.name, (), model=one.model, headline=("", number)) if brief else view)
+    return found
 
 
 def runs_views(results: Sequence[Result]) -> list[View]:
-    """A table for the runs of each benchmark on the same data, best first."""
+    """Return one view for the runs on each benchmark and data, the best run first."""
     groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         contents = str(result.manifest["identity"].get("contents", ""))
@@ -56,7 +75,7 @@ def runs_views(results: Sequence[Result]) -> list[View]:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A line of the table: a run and one of its scores."""
+    """A row of the table: a run and one of its scores."""
 
     name: str
     variant: str
@@ -65,7 +84,7 @@ class _Entry:
 
     @property
     def number(self) -> str:
-        """What the headline measures."""
+        """Name of the headline number."""
         if self.record is None:
             return ""
         metric, scope = self.record.metric, self.record.scope
@@ -80,7 +99,7 @@ def _runs_view(results: Sequence[Result]) -> View:
         for variant, record in _headlines(result)
     ]
     numbers = sorted({entry.number for entry in entries if entry.record is not None})
-    # What measures something else is not ranked among the others.
+    # Only equal numbers are ranked against each other.
     entries.sort(key=lambda entry: (entry.record is None, entry.number, -_value(entry)))
     return View(
         results[0].manifest["benchmark"]["id"],
@@ -93,26 +112,31 @@ def _runs_view(results: Sequence[Result]) -> View:
 
 
 def _table(entries: Sequence[_Entry], numbers: Sequence[str]) -> Table:
-    """One number heads its column; several have a column for their names."""
+    """Return the table: a single number is the name of its column; several numbers have a column for their names."""
+    counts = count_columns(entry.record for entry in entries if entry.record is not None)
     if len(numbers) == 1:
-        columns = ("model", "variant", numbers[0], "items", "number", "status", "run")
-        keys = ("model", "variant", "value", "items", "number", "status", "run")
-        rows = (Row(one.name, (one.variant, *_counted(one), one.number, *_state(one))) for one in entries)
-        return Table("runs", columns, tuple(rows), extra=("number", "status", "run"), keys=keys)
-    columns = keys = ("model", "variant", "number", "value", "items", "status", "run")
-    rows = (Row(one.name, (one.variant, one.number, *_counted(one), *_state(one))) for one in entries)
-    return Table("runs", columns, tuple(rows), extra=("status", "run"), keys=keys)
+        columns = ("model", "variant", numbers[0], *counts, "number", *_STATE)
+        keys = ("model", "variant", "value", *counts, "number", *_STATE)
+        rows = (Row(one.name, (one.variant, *_counted(one, counts), one.number, *_state(one))) for one in entries)
+        return Table("runs", columns, tuple(rows), extra=("number", *_STATE), keys=keys)
+    columns = keys = ("model", "variant", "number", "value", *counts, *_STATE)
+    rows = (Row(one.name, (one.variant, one.number, *_counted(one, counts), *_state(one))) for one in entries)
+    return Table("runs", columns, tuple(rows), extra=_STATE, keys=keys)
 
 
 def _about(entries: Sequence[_Entry]) -> tuple[str, ...]:
     records = [entry.record for entry in entries if entry.record is not None]
-    selections = [entry.result.manifest["selection"] for entry in entries]
-    same = all(one == selections[0] for one in selections)
-    return (about(records, selections[0] if same else {}),) if records else ()
+    same = len({_choice(entry.result) for entry in entries}) == 1
+    return (about(records, entries[0].result.manifest["selection"] if same else {}),) if records else ()
+
+
+def _choice(result: Result) -> str:
+    """Which items were selected; empty if all were."""
+    return selection_text(result.manifest["selection"])
 
 
 def _headlines(result: Result) -> Iterator[tuple[str, Record | None]]:
-    """Each of a run's scores with the number that stands for it."""
+    """Yield each of a run's scores with its headline."""
     variants = list(dict.fromkeys(record.variant for record in result.records))
     for variant in variants:
         yield variant, headline_of([record for record in result.records if record.variant == variant])
@@ -124,23 +148,32 @@ def _value(entry: _Entry) -> float:
     return -math.inf if entry.record is None or math.isnan(entry.record.value) else entry.record.value
 
 
-def _counted(entry: _Entry) -> tuple[Cell, Cell]:
+def _counted(entry: _Entry, counts: Sequence[str]) -> Iterator[Cell]:
     record = entry.record
-    return (None, None) if record is None else (number_of(record), Number(record.n_items, unit=COUNT))
+    yield from [None] * (1 + len(counts)) if record is None else (number_of(record), *counts_of(record, counts))
 
 
-def _state(entry: _Entry) -> tuple[str, str]:
-    return entry.result.manifest["status"], str(entry.result.path)
+_STATE = ("data", "selection", "status", "run")
+
+
+def _state(entry: _Entry) -> tuple[str, ...]:
+    manifest = entry.result.manifest
+    return data_text(manifest), _choice(entry.result), manifest["status"], str(entry.result.path)
 
 
 def _notes(entries: Sequence[_Entry]) -> Iterator[str]:
-    """Notes that all runs share, and notes on single runs."""
+    """Yield notes that all runs share, and notes on single runs."""
     told = [entry.result.notes for entry in entries if entry.record is not None]
     yield from (note for note in (told[0] if told else ()) if all(note in notes for notes in told))
+    different = ""
     if len({entry.record.n_items for entry in entries if entry.record is not None}) > 1:
-        yield "the runs contain different items: use rmeval compare to compare models on their common items"
+        different = "contain different items"
+    elif len({_choice(entry.result) for entry in entries}) > 1:
+        different = "were made with different selections of items"
+    if different:
+        yield f"the runs {different}: use rmeval compare to compare models on their common items"
     for entry in entries:
         if entry.record is None:
             yield f"{entry.name} has no numbers"
     for name in dict.fromkeys(entry.name for entry in entries if entry.result.manifest["status"] != "complete"):
-        yield f"{name} is unfinished: give the command that started it again to continue"
+        yield f"{name} is unfinished: run its command again to continue"

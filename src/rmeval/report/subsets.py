@@ -1,4 +1,4 @@
-"""The view of averages that are computed from published subset accuracies."""
+"""View of averages that are computed from published subset accuracies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["subsets_view"]
 
 
 def subsets_view(found: SubsetNumbers) -> View:
-    """Sections, subsets and averages."""
+    """Return the view of sections, subsets and averages."""
     rows: list[Row] = []
     inside = None
     for number in found.numbers:

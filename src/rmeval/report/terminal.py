@@ -31,44 +31,44 @@ __all__ = [
 ]
 
 _PIPED = 100
-"""Columns where the output is no terminal."""
+"""Width in columns if the output is not a terminal."""
 
 
 class Line(Text):
-    """Text on one line, without secrets: line breaks and control characters in its parts are shown as escapes."""
+    """Text on one line, without secrets; line breaks and control characters in its parts are shown as escapes."""
 
     def __init__(self, text: str = "", style: Any = "", **options: Any) -> None:
         super().__init__(_shown(text), style, **options)
 
     def append(self, text: Text | str, style: Any = None) -> Text:
-        """Adds text to the end."""
+        """Append text."""
         return super().append(_shown(text) if isinstance(text, str) else text, style)
 
 
 def _shown(text: str) -> str:
-    # Letters that standard output has none for are escapes here already, so that columns are as wide as they look.
+    # Escape characters that standard output cannot encode, so that the width of columns is right.
     encoding = sys.stdout.encoding or "utf-8"
     return clean(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def passage(text: str) -> Text:
-    """Text that may have several lines, such as a conversation."""
+    """Return text that may have several lines, such as a conversation."""
     return Text(visible(text, lines=True))
 
 
 def stacked(*lines: Text) -> Text:
-    """Lines below each other, as one text."""
+    """Join lines to one text."""
     return Text("\n").join(lines)
 
 
 class Screen(Console):
-    """A console that reads no markup and no emoji codes in names, and shows control characters as escapes."""
+    """A console that does not interpret markup or emoji codes in names, and shows control characters as escapes."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Makes segments; those of rich itself, such as the movements of a progress bar, stay as they are."""
+        """Render segments; control segments of rich, such as cursor movements of a progress bar, are unchanged."""
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable():
                 yield segment
@@ -76,23 +76,23 @@ class Screen(Console):
                 yield Segment(visible(segment.text, lines=True), segment.style)
 
     def on_broken_pipe(self) -> None:
-        """Leaves it to the caller that nobody reads the output any more."""
-        raise  # rich calls this while it handles the error.
+        """Raise the error instead of exiting, so that the caller handles a closed pipe."""
+        raise  # rich calls this method while it handles the error.
 
 
 def make_console() -> Console:
-    """Standard output; wide enough for tables if it is not a terminal."""
+    """Return a console for standard output, wide enough for tables if it is not a terminal."""
     console = Screen()
     return console if console.is_terminal else Screen(width=_PIPED)
 
 
 def print_views(views: Sequence[View]) -> None:
-    """Prints views on standard output."""
+    """Print views on standard output."""
     _print(make_console(), views)
 
 
 def print_briefly(views: Sequence[View], title: str = "") -> None:
-    """Prints the heading of each view, what it is about, and its run folder."""
+    """Print the heading of each view, its description, and its run folder."""
     console = make_console()
     if title:
         console.print("", Line(title, "dim"), sep="\n")
@@ -106,7 +106,7 @@ def print_briefly(views: Sequence[View], title: str = "") -> None:
 
 
 def views_text(views: Sequence[View]) -> str:
-    """Views as they are printed if the output is not a terminal."""
+    """Return views as they are printed if the output is not a terminal."""
     screen = Screen(width=_PIPED, file=io.StringIO())
     _print(screen, views)
     text: str = screen.file.getvalue()  # type: ignore[attr-defined]
@@ -121,7 +121,7 @@ def _print(console: Console, views: Sequence[View]) -> None:
 
 
 def rendered(view: View) -> Group:
-    """A view as rich prints it."""
+    """Return a view as a renderable of rich."""
     parts: list[RenderableType] = [_heading(view), *(Line(line, "dim") for line in view.about)]
     for table in view.tables:
         parts += ["", *_table(table)]
@@ -131,7 +131,7 @@ def rendered(view: View) -> Group:
         parts.append(Line(view.status, "yellow"))
     parts += [Line(f"! {note}", style="yellow") for note in view.notes]
     if view.source:
-        # A path is kept on one line, so that it can be copied.
+        # Keep a path on one line, so that it can be copied.
         parts.append(
             Line(f"{'run' if view.model else 'runs'}: {view.source}", style="dim", no_wrap=True, overflow="ignore")
         )
@@ -186,7 +186,7 @@ _SIDES = {-1: "magenta", 0: "", 1: "cyan"}
 
 
 def _cell(cell: Cell, below: bool = False, faint: bool = False) -> Text:
-    """A cell, with its interval beside or below it."""
+    """Return a cell with its interval beside or below it."""
     if not isinstance(cell, Number):
         return Line(value_text(cell))
     style = "bold" if cell.strong else "dim" if faint else _SIDES[cell.side]
@@ -200,7 +200,7 @@ def _cell(cell: Cell, below: bool = False, faint: bool = False) -> Text:
 
 
 def new_grid(first: str, *rest: str) -> Grid:
-    """A table without lines, whose first column holds names and the others numbers."""
+    """Create a table without lines, with names in the first column and numbers in the others."""
     grid = _Numbers(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     grid.add_column(Line(first), overflow="fold")
     for name in rest:
@@ -209,13 +209,13 @@ def new_grid(first: str, *rest: str) -> Grid:
 
 
 _NAME = 12
-"""Columns that names and texts keep in a narrow terminal."""
+"""Minimum width of names and texts in a narrow terminal."""
 _ROOM = 24
-"""Columns for names below which numbers are moved together."""
+"""Width of names below which columns of numbers are moved closer together."""
 
 
 class _Numbers(Grid):
-    """A table of which names and texts are broken into lines where there is no room, but never numbers."""
+    """A table that wraps names and texts in narrow terminals, but never numbers."""
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
         cells = tuple(Line(cell) if isinstance(cell, str) else cell for cell in cells)

@@ -1,9 +1,10 @@
-"""Views: a title, tables of labelled cells, and notes. Every renderer writes the same views."""
+"""Views: a title, tables of labelled cells, and notes; the common input of all renderers."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,12 +19,12 @@ class Row:
     """A row of a table.
 
     Attributes:
-        label: What its numbers are of, as it is shown.
-        cells: One cell a column.
-        name: What its numbers are of, in full, where `label` leaves out what the rows above say.
-        level: How deep it is indented.
-        strong: Whether it stands out.
-        faint: Whether it stands back.
+        label: Name of the row, as shown.
+        cells: One cell per column.
+        name: Full name of the row, if `label` omits parts that the rows above contain.
+        level: Level of indentation.
+        strong: Whether to emphasise the row.
+        faint: Whether to show the row dimmed.
     """
 
     label: str
@@ -36,18 +37,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells.
+    """A table of rows of cells.
 
     Attributes:
-        name: What programs call it.
-        columns: Names of the columns; the first is that of the labels, and may be empty.
+        name: Name of the table in CSV and JSON.
+        columns: Names of the columns; the first is the name of the labels and may be empty.
         rows: The rows.
-        title: What the table is about.
-        notes: How to read it, a sentence or more each, without full stop.
-        layout: Where there is a choice, whether intervals are below their numbers (`stacked`), and whether the rows
-            are a list of lines rather than a grid (`lines`), or a grid without names of columns (`bare`).
-        extra: The last columns, which only programs read: they are in CSV and JSON.
-        keys: What programs call the columns, where that is not what people read; the labels are `name`.
+        title: Title of the table.
+        notes: Explanations, one or more sentences each, without a final full stop.
+        layout: Layout in renderers that support it: intervals below their numbers (`stacked`), a list of lines instead
+            of a grid (`lines`), or a grid without column names (`bare`).
+        extra: The last columns, which are written to CSV and JSON only.
+        keys: Names of the columns in CSV and JSON, if they differ from `columns`; the labels are `name`.
     """
 
     name: str
@@ -61,23 +62,23 @@ class Table:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The columns that people see."""
+        """The columns that are shown."""
         return self.columns[: len(self.columns) - len(self.extra)]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Tables of one benchmark, and what must be known to read them.
+    """Tables of one benchmark, with the information that is needed to interpret them.
 
     Attributes:
         benchmark: The benchmark.
         tables: The tables.
-        model: The model, if it is one.
-        data: What was read or generated.
-        headline: A number for the title, and its name.
+        model: The model, if all tables belong to one.
+        data: The data that were read or generated.
+        headline: Name and value of the number in the title.
         about: Units, intervals, rules.
-        status: What is unfinished.
-        notes: What a reader must know, a sentence each.
+        status: A note on an unfinished run.
+        notes: Notes for the reader, one sentence each.
         source: The run folder.
     """
 
@@ -93,14 +94,15 @@ class View:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """The notes that accompany the numbers in every format."""
+        """Status and notes, which accompany the numbers in every format."""
         return (*([self.status] if self.status else []), *self.notes)
 
 
 def flat_rows(view: View) -> Iterator[dict[str, Any]]:
-    """Each row of each table as names and plain values: numbers as they are, in several columns with their intervals.
+    """Yield each row of each table as a mapping of names to plain values, with separate keys for interval ends.
 
-    A number that there is none of is None, and so is an infinite one.
+    Missing and infinite numbers are None. Columns whose names come from the data, such as models, do not replace other
+    columns: a second `name` is `name (2)`.
     """
     for table in view.tables:
         label, *names = table.keys or ("name", *table.columns[1:])
@@ -110,8 +112,14 @@ def flat_rows(view: View) -> Iterator[dict[str, Any]]:
                 found["model"] = clean(view.model)
             found |= {"table": table.name, label: clean(row.name or row.label)}
             for name, cell in zip(names, row.cells, strict=True):
-                found |= _flat(clean(name), cell)
+                for key, value in _flat(clean(name), cell).items():
+                    found[_distinct(key, found)] = value
             yield found
+
+
+def _distinct(key: str, taken: Mapping[str, Any]) -> str:
+    names = (key if count == 1 else f"{key} ({count})" for count in itertools.count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _flat(name: str, cell: Cell) -> dict[str, Any]:
@@ -133,5 +141,5 @@ def _flat(name: str, cell: Cell) -> dict[str, Any]:
 
 
 def _plain(value: float, whole: bool) -> float | int | None:
-    """A number of JSON; none for NaN and infinities."""
+    """Return a number for JSON; None for NaN and infinities."""
     return None if not math.isfinite(value) else int(value) if whole else float(value)

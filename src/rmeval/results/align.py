@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,19 @@ import numpy as np
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of
-from rmeval.store.manifest import read_manifest
+from rmeval.store.manifest import find_runs, read_manifest
 from rmeval.store.run import NothingScoredError, StoredRun, read_scored
 from rmeval.types import FloatArray, IntArray, ScoreRule
 
-__all__ = ["ScoredRun", "run_names", "scored_runs", "shared_evidence"]
+__all__ = [
+    "FoundRuns",
+    "NothingSharedError",
+    "ScoredRun",
+    "find_by_benchmark",
+    "run_names",
+    "scored_runs",
+    "shared_evidence",
+]
 
 
 @dataclass(frozen=True)
@@ -34,37 +42,94 @@ class ScoredRun:
     evidence: EvidenceTable
 
 
+class NothingSharedError(RunError):
+    """The runs of one benchmark cannot be compared; those of another may be."""
+
+
+@dataclass(frozen=True)
+class FoundRuns:
+    """Run folders by benchmark.
+
+    Attributes:
+        folders: The folders, by benchmark id.
+        named: Those that the caller names; the others were found below a folder.
+        notes: A note on each that is left out.
+    """
+
+    folders: Mapping[str, list[Path]]
+    named: Collection[Path]
+    notes: tuple[str, ...]
+
+
+def find_by_benchmark(paths: Sequence[str | Path]) -> FoundRuns:
+    """Return the run folders at or below some paths, each once; one below a path that is damaged is left out.
+
+    Raises:
+        RunError: If there is none, or a named one cannot be read.
+    """
+    named = {path.resolve() for path in map(Path, paths) if find_runs(path) == [path]}
+    folders = list(dict.fromkeys(found.resolve() for path in paths for found in find_runs(Path(path))))
+    if not folders:
+        raise RunError(f"there are no runs in {', '.join(map(str, paths))}: give folders that `rmeval run` wrote")
+    found: dict[str, list[Path]] = {}
+    refused: list[RunError] = []
+    for folder in folders:
+        try:
+            found.setdefault(read_manifest(folder)["benchmark"]["id"], []).append(folder)
+        except RunError as error:
+            if folder in named:
+                raise
+            refused.append(error)
+    if refused and not any(len(own) > 1 for own in found.values()):
+        raise refused[0]
+    return FoundRuns(found, named, tuple(f"a run is excluded: {error}" for error in refused))
+
+
 def scored_runs(
-    folders: Sequence[Path], variant: str | None, benchmark: str | None, protocol: str | None
+    folders: Sequence[Path],
+    named: Collection[Path],
+    variant: str | None,
+    benchmark: str | None,
+    protocol: str | None,
 ) -> tuple[list[ScoredRun], list[str]]:
     """Return the runs of a benchmark that have any score, and a note for each other one.
 
     Args:
         folders: Their folders.
+        named: Those that the caller names, which are not left out where they cannot be read.
         variant: Which of a model's scores to use; its first if None.
         benchmark: The `file.py:Class` of runs made with one.
         protocol: Likewise the `file.py:Class` of the runs' protocol.
 
     Raises:
-        RunError: If there are fewer than two.
+        RunError: If there are fewer than two, or a named one cannot be read.
     """
     found: list[ScoredRun] = []
+    refused: list[RunError] = []
     notes = []
     for folder in folders:
         try:
             run = read_scored(folder, benchmark, protocol, found[0].run if found else None)
+            chosen = run.variant(variant)
         except NothingScoredError:
             notes.append(f"{folder} is excluded, because it has no observations yet")
             continue
-        chosen = run.variant(variant)
+        except RunError as error:
+            if folder in named:
+                raise
+            refused.append(error)
+            notes.append(f"a run is excluded: {error}")
+            continue
         evidence = run.evidence(chosen)
         if evidence.beats or np.isfinite(evidence.scores).any():
             found.append(ScoredRun(run, chosen, evidence))
         else:
             notes.append(f"{folder} is excluded, because it has no scores")
     if len(found) < 2:
+        if refused:
+            raise NothingSharedError(str(refused[0])) from refused[0]
         name = read_manifest(folders[0])["benchmark"]["id"]
-        raise RunError(f"fewer than two of these {len(folders)} runs of {name} have any score")
+        raise NothingSharedError(f"fewer than two of these {len(folders)} runs of {name} have any score")
     return found, notes
 
 
@@ -95,7 +160,7 @@ def shared_evidence(
     if not shared.any():
         strangers = [str(run.folder) for run, place in zip(runs[1:], places, strict=True) if (place < 0).all()]
         name = strangers[0] if strangers else "the other runs together"
-        raise RunError(
+        raise NothingSharedError(
             f"{runs[0].folder} and {name} have no item in common: run the models on the same data and selection"
         )
     notes = []
@@ -111,7 +176,7 @@ def shared_evidence(
             known &= ~lost
         if not known.any():
             fewest = min(zip(evidence, runs, strict=True), key=lambda one: np.isfinite(one[0].scores).sum())[1]
-            raise RunError(
+            raise NothingSharedError(
                 f"no item has a score of every model ({fewest.folder} has the fewest scores): leave that run out, or "
                 f"choose another `rule` than {rule.name}"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rmeval.benchmarks import load_benchmark
@@ -28,7 +29,7 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     """
     if benchmark is not None:
         load_benchmark(benchmark)
-    specs = list(dict.fromkeys(str(read_manifest(folder)["benchmark"]["spec"]) for folder in find_runs(path)))
+    specs = list(dict.fromkeys(_specs(path)))
     own = [spec for spec in specs if is_file_spec(spec) and benchmark is None]
     if own and len(own) < len(specs):
         logger.warning("the citations of runs with %s are missing: give `benchmark` %s", ", ".join(own), own[0])
@@ -41,6 +42,23 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     if not entries:
         if own:
             raise RunError(f"{path} contains runs with {', '.join(own)}: give `benchmark` {own[0]}")
-        what = f"its benchmark ({', '.join(specs)}) names no paper" if specs else "there is no run in it"
-        raise RunError(f"{path} has nothing to cite: {what}")
+        raise RunError(f"{path} has nothing to cite: {_without_entry(specs)}")
     return entries
+
+
+def _specs(path: Path) -> Iterator[str]:
+    """The names that find the benchmarks of the runs at a path; a run below it that cannot be read is left out."""
+    for folder in find_runs(path):
+        try:
+            yield read_manifest(folder)["benchmark"]["spec"]
+        except RunError as error:
+            if folder == path:
+                raise
+            logger.warning("%s", error)
+
+
+def _without_entry(specs: Sequence[str]) -> str:
+    if not specs:
+        return "there is no run in it"
+    which, has = ("benchmarks", "have") if len(specs) > 1 else ("benchmark", "has")
+    return f"its {which} ({', '.join(specs)}) {has} no citation"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,18 @@ from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
 from rmeval.metrics.stats.paired import compare as compare_paired
 from rmeval.metrics.stats.significance import groups, least, rank_intervals
-from rmeval.results.align import ScoredRun, run_names, scored_runs, shared_evidence
+from rmeval.results.align import (
+    NothingSharedError,
+    ScoredRun,
+    find_by_benchmark,
+    run_names,
+    scored_runs,
+    shared_evidence,
+)
 from rmeval.results.analyze import null_analyses
 from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.store.items import StoredItems
-from rmeval.store.manifest import find_runs, finite, read_manifest
+from rmeval.store.manifest import finite
 from rmeval.types import Record, ScoreRule
 
 __all__ = ["Entry", "ModelComparison", "compare_runs"]
@@ -180,42 +187,25 @@ def compare_runs(
         raise RunError(f"`scope` {scope} needs `metric`: give both, such as `metric` average")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
         raise RunError(f"{unknown[0]!r} is not an ensemble: choose one of {', '.join(RULES)}")
-    by_benchmark = _by_benchmark(paths)
+    runs = find_by_benchmark(paths)
+    by_benchmark = runs.folders
     several = {name: own for name, own in by_benchmark.items() if len(own) > 1}
     if not several:
         count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of as many benchmarks"
         raise RunError(f"there is nothing to compare: give two runs or more of one benchmark, not {count}")
     alone = [f"{name} is excluded, because there is only one run of it" for name in by_benchmark if name not in several]
     settings = _Settings(rule, variant, metric, scope, tuple(dict.fromkeys(ensembles)), benchmark, protocol)
-    found, missing = [], []
-    for own in several.values():
+    found: list[ModelComparison] = []
+    missing: dict[str, NothingSharedError] = {}
+    for name, own in several.items():
         try:
-            found.append(_compare(own, settings))
-        except _NumberError as error:
-            missing.append(error)
+            found.append(_compare(own, runs.named, settings))
+        except NothingSharedError as error:
+            missing[name] = error
     if not found:
-        raise missing[0]
-    left = [f"{error.benchmark} is excluded: {error}" for error in missing]
-    return [replace(found[0], notes=(*found[0].notes, *left, *alone)), *found[1:]]
-
-
-class _NumberError(RunError):
-    """The number that was to rank the models is not among a benchmark's numbers."""
-
-    def __init__(self, benchmark: str, message: str) -> None:
-        super().__init__(message)
-        self.benchmark = benchmark
-
-
-def _by_benchmark(paths: Sequence[str | Path]) -> dict[str, list[Path]]:
-    """Return the run folders at or below some paths, each once."""
-    folders = list(dict.fromkeys(found.resolve() for path in paths for found in find_runs(Path(path))))
-    if not folders:
-        raise RunError(f"there are no runs in {', '.join(map(str, paths))}: give folders that `rmeval run` wrote")
-    found: dict[str, list[Path]] = {}
-    for folder in folders:
-        found.setdefault(read_manifest(folder)["benchmark"]["id"], []).append(folder)
-    return found
+        raise next(iter(missing.values()))
+    left = [f"{name} is excluded: {error}" for name, error in missing.items()]
+    return [replace(found[0], notes=(*found[0].notes, *left, *alone, *runs.notes)), *found[1:]]
 
 
 @dataclass(frozen=True)
@@ -229,8 +219,8 @@ class _Settings:
     protocol: str | None
 
 
-def _compare(folders: Sequence[Path], settings: _Settings) -> ModelComparison:
-    taking, notes = scored_runs(folders, settings.variant, settings.benchmark, settings.protocol)
+def _compare(folders: Sequence[Path], named: Collection[Path], settings: _Settings) -> ModelComparison:
+    taking, notes = scored_runs(folders, named, settings.variant, settings.benchmark, settings.protocol)
     first = taking[0].run
     found = first.benchmark
     rule = rule_of(found, settings.rule)
@@ -356,7 +346,7 @@ def _headline(benchmark: str, shown: Sequence[Measure], settings: _Settings) -> 
     if wanted not in shown:
         there = ", ".join(" ".join(measure) for measure in shown)
         message = f"{benchmark} has no {settings.metric} on {settings.scope}: choose `metric` and `scope` among {there}"
-        raise _NumberError(benchmark, message)
+        raise NothingSharedError(message)
     return wanted
 
 

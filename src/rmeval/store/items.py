@@ -266,7 +266,7 @@ def _response(fields: Mapping[str, Any]) -> Response:
 def _digests(path: Path, checksum: bytes | None) -> Iterator[Sequence[str]]:
     with _reading(path) as file:
         if _checksum(file) != checksum:
-            raise DamagedError(f"{path} was replaced while rmeval read it: give the same command again")
+            raise DamagedError(f"{path} was replaced while rmeval read it: run the same command again")
         for batch in file.iter_batches(_ROWS, columns=["responses.list.element.digest"]):
             for responses in batch.column("responses").to_pylist():
                 yield tuple(response["digest"] for response in responses or ())

@@ -134,7 +134,7 @@ def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> 
             if not tolerant and read < whole:
                 raise DamagedError(
                     f"{segment} line {number} is damaged: restore it from a copy, or delete that line "
-                    "and give the same command again to score it again"
+                    "and run the same command again to score it again"
                 )
             cut = True
             break

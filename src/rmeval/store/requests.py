@@ -13,8 +13,10 @@ import numpy as np
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, Mask
-from rmeval.errors import DamagedError
+from rmeval.errors import DamagedError, RunError
+from rmeval.messages import count_of
 from rmeval.protocols import ProtocolLike
+from rmeval.protocols.base import sizes_of
 from rmeval.store.items import StoredItems
 from rmeval.store.journal import read_journal
 from rmeval.types import Observation
@@ -56,7 +58,11 @@ def _offsets(sizes: Codes) -> Codes:
 
 
 def requests_of(protocol: ProtocolLike, stored: StoredItems) -> tuple[RequestTable, KeyIndex]:
-    """Finds the requests that a protocol makes of items, without their texts, and the distinct ones among them."""
+    """Finds the requests that a protocol makes of items, without their texts, and the distinct ones among them.
+
+    Raises:
+        RunError: If how many there are does not follow from an item's responses and comparisons alone.
+    """
     sizes = array("i")
 
     def keys() -> Iterator[Sequence[str]]:
@@ -72,7 +78,14 @@ def requests_of(protocol: ProtocolLike, stored: StoredItems) -> tuple[RequestTab
             yield found
 
     index = KeyIndex(keys())
-    return RequestTable(index.rows, _offsets(np.array(sizes, np.int32))), index
+    counts = np.array(sizes, np.int32)
+    if (other := np.flatnonzero(counts != sizes_of(protocol, stored.table))).size:
+        raise RunError(
+            f"the protocol {protocol.name} makes {count_of(int(counts[other[0]]), 'request')} of the item "
+            f"{stored.table.ids[other[0]]}, and another number of an item with as many responses and the same "
+            "comparisons: let the number not depend on the id"
+        )
+    return RequestTable(index.rows, _offsets(counts)), index
 
 
 def _is_empty(seen: Observation) -> bool:

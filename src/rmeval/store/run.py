@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rmeval.benchmarks import Benchmark, load_benchmark
+from rmeval.benchmarks import Benchmark, benchmark_names, load_benchmark
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import EvidenceTable
 from rmeval.errors import DamagedError, RunError
@@ -177,15 +177,23 @@ def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLi
     return found.protocol
 
 
-def _benchmark(folder: Path, manifest: Manifest, benchmark: str | None) -> Benchmark:
+def _benchmark(folder: Path, manifest: Manifest, given: str | None) -> Benchmark:
     """The run's benchmark; code that a run folder names runs only with the user's permission."""
     made = manifest["benchmark"]
-    if is_file_spec(made["spec"]) and benchmark is None:
+    if is_file_spec(made["spec"]) and given is None:
         raise RunError(
             f"{folder} was made with the benchmark {made['spec']}: if you trust that file, "
             f"give `benchmark` {made['spec']}"
         )
+    # A file that is given is that of other runs, where a name finds this run's benchmark.
+    spec = made["spec"] if given is None or made["spec"] in benchmark_names() else given
     try:
-        return load_benchmark(benchmark or made["spec"], made["data"], **made.get("options", {}))
+        found = load_benchmark(spec, made["data"], **made.get("options", {}))
     except TypeError as error:
         raise DamagedError(f"{folder / 'run.json'} is damaged (benchmark.options: {error}): {AGAIN}") from error
+    if found.card.id != made["id"]:
+        raise RunError(
+            f"{folder} was made with the benchmark {made['id']}, but {spec} is {found.card.id}: "
+            "give the file of the first with `benchmark`"
+        )
+    return found

@@ -92,4 +92,4 @@ def test_rmb(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     record = result.record("section", "pairwise/Helpfulness")
     assert (round(record.value, 3), record.ties, record.n_items) == (0.815, 4, 200)
     done = command(capsys, "import", file, "-b", "rmb", "--data", shared / "data" / "rmb", "-o", tmp_path / "other")
-    assert (done.code, "-b rmb with --items-from-scores" in done.err) == (2, True)
+    assert (done.code, "give --benchmark rmb with --items-from-scores" in done.err) == (2, True)

@@ -429,9 +429,9 @@ def test_reward_bench_without_texts(tmp_path: Path) -> None:
         (
             ["--items-from-scores"],
             "judgebench",
-            "not contain the items of judgebench: give -b reward-bench, or --data",
+            "not contain the items of judgebench: give --benchmark reward-bench, or --data",
         ),
-        (["--items-from-scores"], "pairs", "do not contain the items of pairs: give -b reward-bench, or --data"),
+        (["--items-from-scores"], "pairs", "contain the items of pairs: give --benchmark reward-bench, or --data"),
         (["--items-from-scores", "--data", "x.jsonl"], "reward-bench", "no --data: leave out one of them"),
     ],
 )

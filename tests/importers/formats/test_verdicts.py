@@ -241,7 +241,7 @@ def test_run_bench_of_the_other_benchmarks(tmp_path: Path) -> None:
     assert (result.value("accuracy", "Natural"), result.value("accuracy", "Manual")) == (0.5, 1.0)
     result = brought(written(tmp_path / "hhh.json", {"harmless": rows, "other": rows[:1]}), "hhh-alignment")
     assert accuracies(result, "harmless")["orders/first"] == 0.5
-    with pytest.raises(DataError, match="the items of reward-bench: give -b evalbiasbench or -b llmbar or -b hhh"):
+    with pytest.raises(DataError, match="the items of reward-bench: give `benchmark` evalbiasbench or llmbar or hhh"):
         brought(tmp_path / "hhh.json", "reward-bench")
 
 

@@ -43,22 +43,23 @@ MAKERS: Mapping[str, tuple[Callable[[Dice, Language, str], Twins], Sequence[str]
     "code": (code_twins, tuple(CODE)),
     "safety": (safety_twins, SAFETY),
 }
-"""Each domain's generator of twins, and its kinds, which it uses in turn."""
+"""Each domain's generator of twins and its kinds of twins, which are used in turn."""
 
 TRIES = 10_000
-"""Number of draws before an error, when drawn twins belong to training or repeat earlier ones."""
+"""Maximum number of draws for one pair of twins, if drawn twins belong to training or repeat earlier ones."""
 
 BLOCK = 2 * len(MAKERS)
-"""Items come in blocks: one pair of twins of each domain."""
+"""Number of items in a block, which has one pair of twins of each domain."""
 
 
 class RMBenchSynthetic(Benchmark):
-    """Twins in four domains, made when they are loaded: no file, no hub, no seed that a model could have seen."""
+    """Twins in four domains, generated from a seed on loading, without files or the hub."""
 
     card = Card(
         id="rm-bench-synthetic",
         title="rm-bench-synthetic",
-        measures="The better answer is right for this prompt and wrong for its twin, whatever the style of either.",
+        measures="The better response is right for this prompt and wrong for its twin, regardless of the styles of the "
+        "two.",
         source="generated",
         revision=f"generator {VERSION}",
         licence="Apache-2.0",
@@ -73,7 +74,7 @@ class RMBenchSynthetic(Benchmark):
     spec = "rm-bench-synthetic"
     takes = (
         Option("size", "number", "number of items, 2000 if not given"),
-        Option("languages", "words", "codes of languages, as en,zh"),
+        Option("languages", "words", "codes of languages, such as en,zh"),
     )
 
     def __init__(
@@ -83,8 +84,8 @@ class RMBenchSynthetic(Benchmark):
 
         Args:
             data: Must be None; the items are generated.
-            seed: Another seed gives other items.
-            size: Number of items, a multiple of 8, since each of the four domains has pairs of twins.
+            seed: Seed of the generator.
+            size: Number of items, a multiple of 8, as each of the four domains has pairs of twins.
             languages: Codes of languages, used in turn.
 
         Raises:
@@ -139,7 +140,7 @@ class RMBenchSynthetic(Benchmark):
 def generate(seed: int, size: int, languages: Sequence[Language], training: bool = False) -> list[Item]:
     """Generate items and check them: run code, recompute equations, measure forms.
 
-    Passages and the responses about them are generated from one table of values.
+    Passages and the responses about them are generated from the same table of values.
 
     Args:
         seed: Seed of the draws.
@@ -149,13 +150,13 @@ def generate(seed: int, size: int, languages: Sequence[Language], training: bool
 
     Returns:
         Blocks with one pair of twins for each domain, so that the first items cover all domains. Twins share a cluster,
-        since they are one problem, and a group, so that a selection keeps them together.
+        since they are one problem, and a group, so that a selection contains both or neither.
 
     Raises:
         DataError: If a check fails.
     """
     pairs = list(_pairs(seed, size // BLOCK, languages, training))
-    check_code([twins for *_, twins in pairs if twins.answers[0].code])
+    check_code([twins for *_, twins in pairs if twins.contents[0].code])
     return [item for pair in pairs for item in _items(seed, *pair)]
 
 
@@ -179,9 +180,9 @@ def _pairs(
 
 
 def _items(seed: int, domain: str, place: int, language: Language, twins: Twins) -> Iterator[Item]:
-    texts = word(twins.answers[0], language, domain), word(twins.answers[1], language, domain)
+    texts = word(twins.contents[0], language, domain), word(twins.contents[1], language, domain)
     check_form(twins, texts)
-    # The id contains seed and language, so that scores of one set do not match another.
+    # The id contains seed and language, so that scores of one set do not match the items of another.
     name = f"{domain}/{language.code}-{seed}-{place}"
     for twin, letter in enumerate("ab"):
         yield Item(

@@ -6,23 +6,23 @@ from typing import Any
 
 from rmeval.benchmarks.synthetic.dice import Dice
 from rmeval.benchmarks.synthetic.language import Language
-from rmeval.benchmarks.synthetic.twins import Answer, Twins
+from rmeval.benchmarks.synthetic.twins import Content, Twins
 
 __all__ = ["KINDS", "chat_twins"]
 
 KINDS = ("value", "swap", "negation", "relation")
-"""The wrong response has a third thing's value, a swapped value, no instead of yes, or swapped roles."""
+"""Kinds of twins: a third thing's value, a swapped value, no instead of yes, or swapped roles in the wrong response."""
 
 
 def chat_twins(dice: Dice, language: Language, kind: str) -> Twins:
-    """Two passages that differ in the facts of the question."""
+    """Draw two passages that differ in the facts of the question."""
     if kind == "relation":
         return _relation(dice, language)
     return _facts(dice, language, kind)
 
 
 def _facts(dice: Dice, language: Language, kind: str) -> Twins:
-    """Things with facts of the same kinds; the question is about one fact of the first.
+    """Draw things with facts of the same kinds, and a question about one fact of the first thing.
 
     Both passages contain every possible value, for one thing or another, so looking for a response's words in the
     passage does not help.
@@ -65,12 +65,12 @@ def _facts(dice: Dice, language: Language, kind: str) -> Twins:
         kind,
         (*names, question),
         _prompts(dice, language, passages, question),
-        _answers(dice, language, things[0], tells, support, prefix),
+        _contents(dice, language, things[0], tells, support, prefix),
     )
 
 
 def _relation(dice: Dice, language: Language) -> Twins:
-    """Two people, one of whom did something to the other; the twin swaps them."""
+    """Draw two people, one of whom did something to the other; the twin swaps them."""
     relation = dice.choice(language.get("chat.relation"))
     people = [language.person(dice), language.person(dice)]
     sort = dice.choice(language.get("chat.type"))
@@ -94,7 +94,7 @@ def _relation(dice: Dice, language: Language) -> Twins:
         "relation",
         (*people, question),
         _prompts(dice, language, passages, question),
-        _answers(dice, language, x, tells, support, ["", ""]),
+        _contents(dice, language, x, tells, support, ["", ""]),
     )
 
 
@@ -104,22 +104,22 @@ def _prompts(dice: Dice, language: Language, passages: list[str], question: str)
     return first, second
 
 
-def _answers(
+def _contents(
     dice: Dice, language: Language, it: str, tells: list[str], support: list[str], prefix: list[str]
-) -> tuple[Answer, Answer]:
+) -> tuple[Content, Content]:
     intro, closing = dice.choice(language.get("chat.intro")), dice.choice(language.get("chat.closing"))
     wording = language.get("chat.support")
     more = tuple(language.fill(text, fact=fact) for text, fact in zip(wording, support, strict=True))
     heading = language.fill(language.get("chat.heading"), it=it)
     first, second = (
-        Answer(f"{start}{tell}", intro, (f"{start}{tell}", *more), language.fill(closing, tell=tell), heading)
+        Content(f"{start}{tell}", intro, (f"{start}{tell}", *more), language.fill(closing, tell=tell), heading)
         for tell, start in zip(tells, prefix, strict=True)
     )
     return first, second
 
 
 def _value(dice: Dice, language: Language, fact: dict[str, Any]) -> str:
-    """A value for a kind of fact."""
+    """Draw a value for a kind of fact."""
     sort = fact["value"]
     if sort == "year":
         return str(dice.between(1611, 1989))
@@ -138,7 +138,7 @@ def _value_but(dice: Dice, language: Language, fact: dict[str, Any], taken: tupl
 
 
 def _distinct(dice: Dice, language: Language, fact: dict[str, Any], kind: str) -> tuple[str, str]:
-    """Two similar values: for numbers, often two that differ in one digit."""
+    """Draw two similar values: for numbers, often two that differ in one digit."""
     first = _value(dice, language, fact)
     if kind == "value" and first.isdecimal() and dice.coin():
         place = dice.between(max(1, len(first) - 2), len(first) - 1)

@@ -1,4 +1,4 @@
-"""Code: Python functions. The wrong one differs in an operator, bound or base case, and is right for a twin task."""
+"""Code twins: two Python functions that differ in an operator, bound or base case, each right for one of two tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from rmeval.benchmarks.synthetic.dice import Dice
 from rmeval.benchmarks.synthetic.language import Language
-from rmeval.benchmarks.synthetic.twins import Answer, Twins
+from rmeval.benchmarks.synthetic.twins import Content, Twins
 
 __all__ = ["KINDS", "code_twins"]
 
@@ -46,7 +46,7 @@ LETTERS = "abcdefghiklmnoprstuw"
 
 
 def code_twins(dice: Dice, language: Language, kind: str) -> Twins:
-    """Two tasks whose functions differ in one place."""
+    """Draw two tasks whose functions differ in one place."""
     task = KINDS[kind](dice)
     name = "_".join([dice.choice(task.names), dice.choice(_SECOND)])
     call = f"{name}({task.argument})"
@@ -55,18 +55,18 @@ def code_twins(dice: Dice, language: Language, kind: str) -> Twins:
     notes = tuple(dice.sample(language.get("code.note"), 2))
     closing = language.draw(dice, "code.closing", call=call)
     heading = language.fill(language.get("code.heading"), name=f"`{name}`")
-    prompts, answers, facts = [], [], []
+    prompts, contents, facts = [], [], []
     for spec, body, truth in zip(task.specs, task.bodies, task.truths, strict=True):
         wordings = language.get(f"code.spec.{spec}")
         shown = {"xs": task.argument, "n": task.argument} | task.slots
         wording = language.fill(wordings[variant % len(wordings)], **shown)
         prompts.append(language.fill(template, call=call, spec=wording))
         source = f"def {name}({task.argument}):\n{body.format(x=task.argument, f=name, **task.slots)}"
-        answers.append(Answer(source, intro, notes, closing, heading, source))
+        contents.append(Content(source, intro, notes, closing, heading, source))
         tests = [[argument, truth(argument)] for argument in task.arguments]
         facts.append({"function": name, "tests": tests})
     key = (kind, *sorted(map(str, task.slots.values())))
-    return Twins(kind, key, (prompts[0], prompts[1]), (answers[0], answers[1]), None, (facts[0], facts[1]))
+    return Twins(kind, key, (prompts[0], prompts[1]), (contents[0], contents[1]), None, (facts[0], facts[1]))
 
 
 _SECOND = (
@@ -76,11 +76,11 @@ _SECOND = (
     *("for_stage", "on_shelf", "in_box", "of_season", "last_trip", "by_post", "at_desk", "per_crew"),
     *("for_check", "in_field", "of_hour", "per_line", "at_dock", "this_round", "by_sea", "from_sensor"),
 )
-"""Second halves of the functions' names, which are unrelated to their tasks."""
+"""Second parts of the functions' names, which are unrelated to their tasks."""
 
 
 def _numbers(dice: Dice, *edges: int) -> list[list[int]]:
-    """Lists of numbers that include the relevant ones, and the empty list."""
+    """Draw lists of numbers that include the given edge cases, and the empty list."""
     near = [edge + step for edge in edges for step in (-1, 0, 1)]
     lists = [dice.shuffled([*near, *(dice.between(-30, 60) for _ in range(3))]) for _ in range(3)]
     return [*lists, [edges[0]], near, []]

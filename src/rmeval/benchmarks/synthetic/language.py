@@ -15,14 +15,14 @@ __all__ = ["Language", "language_codes", "load_language"]
 
 
 class Language:
-    """Texts with slots, by the names of the TOML file's tables."""
+    """Texts with slots in one language, by the names of the TOML file's tables."""
 
     def __init__(self, code: str, data: Mapping[str, Any]) -> None:
         self.code = code
         self._data = data
 
     def get(self, path: str) -> Any:
-        """The value at a dotted path, such as `math.ledger.gain`."""
+        """Return the value at a dotted path, such as `math.ledger.gain`."""
         return functools.reduce(lambda table, key: table[key], path.split("."), self._data)
 
     def fill(self, text: str, **slots: Any) -> str:
@@ -31,16 +31,16 @@ class Language:
         return text.format(**(capitals | slots))
 
     def draw(self, dice: Dice, path: str, **slots: Any) -> str:
-        """One of the texts at a path, with filled slots."""
+        """Draw one of the texts at a path and fill its slots."""
         return self.fill(dice.choice(self.get(path)), **slots)
 
     def join(self, sentences: Sequence[str]) -> str:
-        """Join sentences."""
+        """Join sentences with the language's separator."""
         separator: str = self._data["join"]
         return separator.join(sentences)
 
     def name(self, dice: Dice) -> str:
-        """An invented name of one word, from the half of these dice."""
+        """Draw an invented name of one word, from the half that these dice may use."""
         names = self._data["names"]
         while True:
             syllables = {
@@ -55,7 +55,7 @@ class Language:
                 return name
 
     def names(self, dice: Dice, number: int) -> list[str]:
-        """Several distinct names."""
+        """Draw several distinct names."""
         found: list[str] = []
         while len(found) < number:
             if (name := self.name(dice)) not in found:
@@ -63,7 +63,7 @@ class Language:
         return found
 
     def person(self, dice: Dice) -> str:
-        """An invented given name and family name."""
+        """Draw an invented given name and family name."""
         given, family = self.names(dice, 2)
         return self.fill(self.get("names.full"), given=given, family=family)
 
@@ -73,7 +73,7 @@ def _capital(text: str) -> str:
 
 
 def language_codes() -> list[str]:
-    """Codes of the available languages."""
+    """Return the codes of the available languages."""
     return sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml"))
 
 

@@ -1,4 +1,4 @@
-"""Math: problems of several steps. The wrong solution has one slip, carried through, and is right for a twin."""
+"""Math twins: problems of several steps; the wrong solution continues from one slip and is right for the twin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rmeval.benchmarks.synthetic.dice import Dice
 from rmeval.benchmarks.synthetic.language import Language
-from rmeval.benchmarks.synthetic.twins import Answer, Twins
+from rmeval.benchmarks.synthetic.twins import Content, Twins
 
 __all__ = ["KINDS", "math_twins"]
 
@@ -17,7 +17,7 @@ PLUS_MINUS = {1: "+", -1: "-"}
 
 
 def math_twins(dice: Dice, language: Language, kind: str) -> Twins:
-    """Two problems whose solutions differ from some step onwards."""
+    """Draw two problems whose solutions differ from some step onwards."""
     return KINDS[kind](dice, language)
 
 
@@ -31,7 +31,7 @@ def _twins(
 ) -> Twins:
     intro, closing = dice.choice(language.get("math.intro")), dice.choice(language.get("math.closing"))
     first, second = (
-        Answer(
+        Content(
             language.fill(language.get("math.concise"), steps=language.join(steps), result=result),
             intro,
             tuple(steps),

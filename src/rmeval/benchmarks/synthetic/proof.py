@@ -26,7 +26,7 @@ def limit(name, wanted):
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(getattr(resource, name), (most, hard))
     except (ImportError, ValueError, OSError):
-        pass  # Not every system has every limit; the time limit of the caller holds everywhere.
+        pass  # Not every system has every limit; the time limit of the caller always applies.
 limit("RLIMIT_CPU", {seconds})
 limit("RLIMIT_AS", {memory})
 limit("RLIMIT_FSIZE", 0)
@@ -44,30 +44,28 @@ _EQUATION = re.compile(r"((?:\d+ [-+*/] )+\d+) = (\d+)")
 
 
 def check_form(twins: Twins, worded: tuple[Texts, Texts]) -> None:
-    """Check lengths and markdown of the styles, that prompts and responses differ, and that equations are true.
+    """Check lengths and markdown of the styles, that twins differ, and that equations are true.
 
     Raises:
-        DataError: If a style is not longer than the one before it, or has markdown where it must not; if twins are
-            equal; or if an equation is false, since slips are never in the arithmetic.
+        DataError: If a style is not longer than the one before it, or has markdown although it must not; if twins are
+            equal; or if an equation is false, since slips are never arithmetic errors.
     """
     if twins.prompts[0] == twins.prompts[1] or any(a == b for a, b in zip(*worded, strict=True)):
-        raise DataError(
-            f"a pair of {twins.kind} twins has equal prompts or responses: please report {twins.prompts[0]!r}"
-        )
+        raise DataError(f"a pair of {twins.kind} twins has equal prompts or responses: report {twins.prompts[0]!r}")
     for text in (worded[0][0], worded[1][0]):
         for left, right in _EQUATION.findall(text):
             # The pattern only matches numbers and operators.
             if twins.facts == ({}, {}) and eval(left) != int(right):
-                raise DataError(f"a generated equation is false: please report {left} = {right}")
-    counts = [[count_text(text) for text in answer] for answer in worded]
+                raise DataError(f"a generated equation is false: report {left} = {right}")
+    counts = [[count_text(text) for text in texts] for texts in worded]
     for one in counts:
         for other in counts:
             longer = one[0].characters < other[1].characters and one[1].characters < other[2].characters
             plain = one[0].markdown == other[1].markdown == 0 and one[2].markdown == other[2].markdown > 0
             if not (longer and plain):
                 raise DataError(
-                    f"the wordings of a {twins.kind} item break the order of its styles (concise shorter than "
-                    f"detailed, no markdown but in the last): correct languages/*.toml near {worded[0][0]!r}"
+                    f"the wordings of a {twins.kind} item violate the order of its styles (concise shorter than "
+                    f"detailed, markdown only in the last): correct languages/*.toml near {worded[0][0]!r}"
                 )
 
 
@@ -78,9 +76,9 @@ def check_code(twins: Sequence[Twins]) -> None:
         DataError: If a function fails its own tests or passes its twin's.
     """
     jobs = [
-        [answer.code, fact["function"], fact["tests"]]
+        [content.code, fact["function"], fact["tests"]]
         for pair in twins
-        for answer in pair.answers
+        for content in pair.contents
         for fact in pair.facts
     ]
     runner = _RUNNER.format(seconds=SECONDS, memory=MEMORY)
@@ -103,5 +101,6 @@ def check_code(twins: Sequence[Twins]) -> None:
     for place, pair in enumerate(twins):
         if passed[4 * place : 4 * place + 4] != [True, False, False, True]:
             raise DataError(
-                f"generated code of kind {pair.kind} does not separate its twins: please report {pair.prompts[0]!r}"
+                f"generated code of kind {pair.kind} passes the tests of its twin or fails its own: report "
+                f"{pair.prompts[0]!r}"
             )

@@ -1,7 +1,7 @@
 """Twins: two prompts with the same two responses, each right for one prompt and wrong for the other.
 
-The form of a response thus has no relation to its gold: on a pair of twins, every scorer that does not read the prompt
-is right exactly as often as wrong.
+The form of a response is thus unrelated to its gold: on a pair of twins, every scorer that does not read the prompt is
+right exactly as often as wrong.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any
 
 from rmeval.benchmarks.synthetic.language import Language
 
-__all__ = ["Answer", "Twins", "word"]
+__all__ = ["Content", "Twins", "word"]
 
 Texts = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The content of a response, before it is worded in a style.
+class Content:
+    """The content of a response, from which `word` makes its three styles.
 
     Attributes:
         concise: The short form.
         intro: First sentence of the detailed forms.
-        points: The sentences between them, one or two each.
+        points: The points between them, of one or two sentences each.
         closing: Last sentence of the detailed forms.
         heading: Title in markdown.
         code: Python code, which follows the intro.
@@ -46,7 +46,7 @@ class Twins:
         kind: The difference between the two.
         key: The generator's draws, which decide whether twins belong to training or to the benchmark.
         prompts: Both prompts.
-        answers: Both responses.
+        contents: The contents of both responses.
         parts: For safety, the subset of each prompt.
         facts: Further facts about each prompt, such as the tests of a function.
     """
@@ -54,29 +54,29 @@ class Twins:
     kind: str
     key: tuple[Any, ...]
     prompts: tuple[str, str]
-    answers: tuple[Answer, Answer]
+    contents: tuple[Content, Content]
     parts: tuple[str, str] | None = None
     facts: tuple[Mapping[str, Any], Mapping[str, Any]] = field(default=({}, {}))
 
 
-def word(answer: Answer, language: Language, domain: str) -> Texts:
-    """Word a response in the three styles: concise, detailed plain text, detailed markdown.
+def word(content: Content, language: Language, domain: str) -> Texts:
+    """Write a response in the three styles: concise, detailed plain text, detailed markdown.
 
     The detailed forms have the same content; markdown adds headings, bullets and bold. Each style is longer than the
     one before it, and only the last has markdown.
     """
-    code = f"\n\n{answer.code}\n\n" if answer.code else language.join(["", ""])
-    plain = f"{answer.intro}{code}{language.join([*answer.points, answer.closing])}"
+    code = f"\n\n{content.code}\n\n" if content.code else language.join(["", ""])
+    plain = f"{content.intro}{code}{language.join([*content.points, content.closing])}"
     colon = language.get("colon")
     bullets = [
         f"- **{language.fill(language.get(f'{domain}.bullet'), k=number)}{colon}** {point}"
-        for number, point in enumerate(answer.points, start=1)
+        for number, point in enumerate(content.points, start=1)
     ]
     blocks: Sequence[str] = [
-        f"## {answer.heading}",
-        answer.intro,
-        *([f"```python\n{answer.code}\n```"] if answer.code else []),
+        f"## {content.heading}",
+        content.intro,
+        *([f"```python\n{content.code}\n```"] if content.code else []),
         "\n".join(bullets),
-        f"**{language.get(f'{domain}.answer')}{colon}** {answer.closing}",
+        f"**{language.get(f'{domain}.answer')}{colon}** {content.closing}",
     ]
-    return answer.concise, plain, "\n\n".join(blocks)
+    return content.concise, plain, "\n\n".join(blocks)

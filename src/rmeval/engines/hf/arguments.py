@@ -1,4 +1,4 @@
-"""Arguments of `from_pretrained` that a user may give with `--model-kwargs`, and those that rmeval refuses."""
+"""Arguments of `from_pretrained` that a user may give with `model_kwargs`, and those that rmeval refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formats of published files of scores and verdicts, matched to items by id or by text."""
+"""Formats of published files of scores and verdicts, which are matched to items by id or by text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ FORMS: tuple[Form, ...] = (*verdicts.FORMS, *maths.FORMS, *scores.FORMS)
 
 
 def form_of(columns: set[str], where: str) -> Form:
-    """Return the format of rows with these columns.
+    """Return the file format that has the given columns.
 
     Args:
         columns: Names of the first row's columns.
-        where: Place of that row, for messages.
+        where: File and row, for messages.
 
     Raises:
         DataError: If no supported format has these columns.

@@ -1,4 +1,4 @@
-"""The common parts of file formats: scores and verdicts of a row, and reading of numbers."""
+"""Common parts of file formats: scores and verdicts of a row, and reading of numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Score:
     Attributes:
         item: The item's id.
         response: The response's position in the item.
-        value: The score; NaN where there is none.
+        value: The score; NaN if it is missing.
         status: The reason for a missing value.
     """
 
@@ -59,8 +59,8 @@ class Verdict:
     Attributes:
         item: The item's id.
         pair: The responses' positions in the item, the smaller one first.
-        order: Number of the verdict among those on the pair, from 0.
-        prefers: 1 for the first of the pair, 0 for the second, 0.5 for a declared tie; NaN where there is none.
+        order: Number of the verdict among the verdicts on the pair, from 0.
+        prefers: 1 for the first of the pair, 0 for the second, 0.5 for a declared tie; NaN if the verdict is missing.
         shown_first: Which of the pair the judge read first, 0 or 1; None if unknown.
         status: The reason for a missing value.
     """
@@ -75,14 +75,14 @@ class Verdict:
 
 @dataclass(slots=True)
 class Reading:
-    """State of the reading of a file.
+    """State while a file is read.
 
     Attributes:
         path: The file.
         rows: Its rows.
         index: The items.
-        steps: Reduction of step scores, a name of `STEPS`; None without a choice.
-        remarks: Notes on rows, each with its number of rows.
+        steps: Reduction of step scores, a name of `STEPS`; None if the user gave none.
+        remarks: Notes on rows, each with the number of rows.
         reduced: Whether the file has scores of steps.
     """
 
@@ -96,19 +96,19 @@ class Reading:
     _times: Counter[str] = field(default_factory=Counter)
 
     def again(self, name: str) -> bool:
-        """Record a name; return whether the file had it before."""
+        """Record a name and return whether it occurred before."""
         known = name in self._seen
         self._seen.add(name)
         return known
 
     def times(self, name_of: Callable[[Row], str], name: str) -> int:
-        """The number of rows of the file with a name."""
+        """Return the number of rows of the file with a name."""
         if not self._times:
             self._times.update(map(name_of, self.rows))
         return self._times[name]
 
     def remark(self, sentence: str, times: int = 1) -> None:
-        """Count a row for a note, whose sentence is followed by the number of rows."""
+        """Count a row for a note, which ends with the number of rows."""
         self.remarks[sentence] += times
 
 
@@ -117,12 +117,12 @@ class Form:
     """A file format.
 
     Attributes:
-        name: Its description, for messages.
-        takes: Whether the format has these columns.
-        read: Reads the scores or verdicts of a row; none if the row belongs to no item.
+        name: Description of the format, for messages.
+        takes: Returns whether a set of columns is that of the format.
+        read: Reads the scores or verdicts of a row; yields nothing if the row belongs to no item.
         verdicts: Whether the format has verdicts on pairs.
-        states: By benchmark, how to derive rows in the benchmark's columns from the file's rows, if they contain
-            enough.
+        states: By benchmark, a function that derives rows in the benchmark's columns from the file's rows, for formats
+            that contain enough information.
     """
 
     name: str
@@ -133,7 +133,7 @@ class Form:
 
 
 def has(*columns: str, without: Sequence[str] = ()) -> Callable[[set[str]], bool]:
-    """Whether all of some columns exist and none of others."""
+    """Return a test of columns: all of `columns` exist and none of `without`."""
     return lambda there: there >= set(columns) and not there & set(without)
 
 
@@ -168,7 +168,7 @@ def from_csv(row: Row) -> Row:
 
 
 def _cell(text: str, where: str) -> Any:
-    """The value of a CSV cell: a number, None, a JSON list, or its text."""
+    """Return the value of a CSV cell: a number, None, a JSON list, or its text."""
     if not text.strip() or text.strip().lower() in ("none", "null", "na", "n/a"):
         return None
     try:
@@ -185,7 +185,7 @@ def _cell(text: str, where: str) -> Any:
 
 
 def numbers(row: Row, column: str, length: int | None = None) -> list[float]:
-    """The scores in a column, `length` of them if given."""
+    """Read the scores in a column, `length` of them if given."""
     value = row.get(column)
     values = value if isinstance(value, list) else [value]
     if length is not None and len(values) != length:
@@ -197,7 +197,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
     """Reduce a score or step scores to one score.
 
     Raises:
-        DataError: If there are several and `steps` is None.
+        DataError: If there are several scores and `steps` is None.
     """
     if not isinstance(scores, list):
         return number(row, scores)
@@ -214,7 +214,7 @@ def of_steps(row: Row, scores: Any, reading: Reading) -> float:
 
 
 def winner_of(item: Item) -> int | None:
-    """The position of the better response of an item that has one comparison, with a winner."""
+    """Return the position of the better response of an item with one comparison; None without a winner."""
     decided = [comparison for comparison in item.comparisons if comparison.gold is not None]
     return decided[0].members[decided[0].gold or 0] if len(decided) == 1 else None
 
@@ -222,13 +222,13 @@ def winner_of(item: Item) -> int | None:
 def pair_verdict(
     item: Item, one: int, other: int, order: int, prefers: float, one_first: bool | None, status: Status = "unparsed"
 ) -> Verdict:
-    """Make a verdict on two responses, given in any order.
+    """Create a verdict on two responses, given in any order.
 
     Args:
         item: The item.
         one: Position of a response.
         other: Position of the other response.
-        order: Number of the verdict among those on the pair.
+        order: Number of the verdict among the verdicts on the pair.
         prefers: 1 if the verdict is for `one`, 0 if it is for the other, 0.5 for a declared tie; NaN for a missing
             verdict.
         one_first: Whether the judge read `one` first; None if unknown.
@@ -240,12 +240,22 @@ def pair_verdict(
     return Verdict(item.id, (other, one), order, 1 - prefers, None if first is None else 1 - first, status)
 
 
-def result_verdict(row: Row, item: Item, order: int, right: float, right_first: bool | None) -> Verdict:
-    """Make a verdict from its correctness, on an item of two responses."""
+def winner_of_pair(row: Row, item: Item) -> int:
+    """The position of the better of an item's two responses.
+
+    Raises:
+        DataError: If it has another number of responses, or no winner.
+    """
     winner = winner_of(item)
     if winner is None or len(item.responses) != 2:
         raise DataError(
-            f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check -b "
-            "and `data`"
+            f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check "
+            "`benchmark` and `data`"
         )
+    return winner
+
+
+def result_verdict(row: Row, item: Item, order: int, right: float, right_first: bool | None) -> Verdict:
+    """Make a verdict from its correctness, on an item of two responses."""
+    winner = winner_of_pair(row, item)
     return pair_verdict(item, winner, 1 - winner, order, right, right_first)

@@ -1,4 +1,4 @@
-"""Look-up of items by id, by texts, or by texts within rendered conversations."""
+"""Lookup of items by id, by texts, or by texts within rendered conversations."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class ItemIndex:
-    """Items by id, by all their texts, by their responses, by their prompt, and by their rarest word."""
+    """Index of items by id, by all their texts, by their responses, by their prompt, and by their rarest word."""
 
     by_id: Mapping[str, Item]
     by_text: Mapping[str, list[Item]]
-    by_answers: Mapping[str, list[Item]]
+    by_responses: Mapping[str, list[Item]]
     by_prompt: Mapping[str, list[Item]]
     by_word: Mapping[str, list[Item]]
 
@@ -36,17 +36,17 @@ class ItemIndex:
         return cls(
             {item.id: item for item in items},
             _grouped((_texts_digest(*_texts(item)), item) for item in items),
-            _grouped((_answers_digest(response.text for response in item.responses), item) for item in items),
+            _grouped((_responses_digest(response.text for response in item.responses), item) for item in items),
             _grouped((question_of(item), item) for item in items),
             _grouped((min(words[item.id], key=count.__getitem__, default=""), item) for item in items),
         )
 
     def find(self, row: Row, parts: Sequence[str]) -> tuple[Item | None, bool]:
-        """Find the item of a row of chosen and rejected responses, or None, and whether another item has the row's id.
+        """Find the item of a row of chosen and rejected responses, and whether another item has the row's id.
 
         Args:
             row: The row.
-            parts: Subsets that may contain its id.
+            parts: Subsets that may contain the row's id.
 
         Raises:
             DataError: If the item with the row's id has other texts and no item has the row's texts, or if the row has
@@ -60,33 +60,33 @@ class ItemIndex:
         if named is not None:
             raise DataError(
                 f"{row.where}: its texts differ from those of item {named.id}, which has its id, and no other item has "
-                "them: check that -b and `data` match the scores"
+                "them: check that `benchmark` and `data` match the scores"
             )
         if not row.fields.keys() & {"id", "item_id", "chosen", "text_chosen", "text"}:
             raise DataError(f"{row.where}: the row has neither an 'id' nor texts that identify an item: add an 'id'")
         return None, False
 
     def with_texts(self, row: Row) -> Item | None:
-        """The item with the texts of a row of chosen and rejected responses, or None."""
+        """Find the item with the texts of a row of chosen and rejected responses."""
         prompt, chosen, rejected = (_listed(row.fields.get(column)) for column in ("prompt", "chosen", "rejected"))
         whole = len(prompt) == 1 and _are_texts([*prompt, *chosen, *rejected])
         if whole and (same := self.by_text.get(_texts_digest(prompt[0], chosen, rejected))):
-            return same.pop(0) if len(same) > 1 else same[0]  # Items with equal texts are returned once each.
+            return same.pop(0) if len(same) > 1 else same[0]  # Each of several items with equal texts is returned once.
         sides = _sides(row)
         return self._rendered(sides) if sides else None
 
-    def with_answers(self, prompt: str, answers: Sequence[str]) -> Item | None:
-        """The item with these responses, in any order, and a prompt that may be the end of a longer text."""
-        near = self.by_answers.get(_answers_digest(answers), [])
+    def with_responses(self, prompt: str, responses: Sequence[str]) -> Item | None:
+        """Find the item with these responses, in any order, whose question is `prompt` or occurs in it."""
+        near = self.by_responses.get(_responses_digest(responses), [])
         exact = [item for item in near if question_of(item).strip() == prompt.strip()]
         fits = exact or [item for item in near if question_of(item).strip() in prompt]
         item = fits[0] if fits else None
-        if len(fits) > 1 and item is not None:  # Items with equal texts are returned once each.
+        if len(fits) > 1 and item is not None:  # Each of several items with equal texts is returned once.
             near.remove(item)
         return item
 
     def _rendered(self, sides: Sequence[str]) -> Item | None:
-        """The item whose prompt and responses occur in rendered conversations; the longest, if several do."""
+        """Find the item whose prompt and responses occur in rendered conversations; the longest of several."""
         words = {"", *_WORD.findall(" ".join(sides))}
         near = [item for word in words for item in self.by_word.get(word, ())]
         found = [item for item in near if len(item.responses) == len(sides) and _occurs(item, sides)]
@@ -106,7 +106,7 @@ def _names(row: Row, parts: Sequence[str]) -> list[str]:
 
 
 def agrees(row: Row, item: Item) -> bool | None:
-    """Whether a row's texts are the item's; None if the row or the item has no texts."""
+    """Return whether a row's texts are the item's; None if the row or the item has no texts."""
     if item.responses[0].text == place_holder(0):
         return None
     if sides := _sides(row):
@@ -118,7 +118,7 @@ def agrees(row: Row, item: Item) -> bool | None:
 
 
 def question_of(item: Item) -> str:
-    """The last message before the response; empty without one."""
+    """Return the last message before the response; empty if there is none."""
     return item.prompt[-1].content if item.prompt else ""
 
 
@@ -127,14 +127,14 @@ def _flat(item: Item) -> list[str]:
 
 
 def _texts(item: Item) -> tuple[str, list[str], list[str]]:
-    """The prompt, the better responses and the others."""
+    """Return the prompt, the better responses and the other responses."""
     right = [response.text for response in item.responses if (response.gold or 0) > 0]
     wrong = [response.text for response in item.responses if not (response.gold or 0) > 0]
     return question_of(item), right, wrong
 
 
 def _listed(value: Any) -> list[Any]:
-    """Texts as a list; for a list of messages, the text of the last one."""
+    """Return texts as a list; for a list of messages, the text of the last message."""
     if not isinstance(value, list):
         return [] if value is None else [value]
     if value and isinstance(value[-1], dict):
@@ -146,7 +146,7 @@ def _texts_digest(prompt: str, chosen: Sequence[str], rejected: Sequence[str]) -
     return digest([prompt, list(chosen), list(rejected)])
 
 
-def _answers_digest(texts: Iterable[str]) -> str:
+def _responses_digest(texts: Iterable[str]) -> str:
     return digest(sorted(text.strip() for text in texts))
 
 
@@ -155,19 +155,19 @@ def _are_texts(values: Sequence[Any]) -> bool:
 
 
 def place_holder(number: int) -> str:
-    """The placeholder for the text of a response that a file lacks; all have the same length."""
+    """Return the placeholder for the text of a response that a file lacks; all have the same length."""
     return f"(answer {number:03d}, not in the file)"
 
 
 def plain(value: Any) -> str:
-    """A rendered conversation as text; some files contain lists of messages instead."""
+    """Return a rendered conversation as text; some files contain lists of messages instead."""
     if isinstance(value, list):
         return "\n".join(str(message.get("content", "")) for message in value if isinstance(message, dict))
     return value if isinstance(value, str) else ""
 
 
 def _sides(row: Row) -> list[str]:
-    """The rendered conversations of a row, one for each response; empty if it has none."""
+    """Return the rendered conversations of a row, one for each response; empty if it has none."""
     if "text_chosen" in row.fields:
         return [plain(row.fields[side]) for side in ("text_chosen", "text_rejected") if side in row.fields]
     for column in ("text", "texts"):

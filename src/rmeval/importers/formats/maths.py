@@ -1,4 +1,4 @@
-"""RewardMATH's result files: scores of solutions, of their steps, and verdicts on pairs of solutions."""
+"""RewardMATH's result files: scores of solutions and of their steps, and verdicts on pairs of solutions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FORMS"]
 
 
 def _solutions(row: Row, reading: Reading) -> Iterator[Score]:
-    """Read a row with a problem's list of scores, the right solution's first, and the writers of the solutions.
+    """Read a row with a problem's scores, the right solution's first, and the writers of the solutions.
 
     Several solutions by one model are matched in the order of the data: no metric distinguishes wrong ones.
     """
@@ -34,7 +34,7 @@ def _solutions(row: Row, reading: Reading) -> Iterator[Score]:
 
 
 def _again(row: Row, reading: Reading) -> bool:
-    """Whether an earlier row has the same problem: some published files repeat two problems."""
+    """Return whether an earlier row has the same problem, as some published files repeat two problems."""
     known = reading.again(row.text("problem"))
     if known:
         reading.remark("the problem occurs earlier in the file, and the earlier row is used")
@@ -53,7 +53,7 @@ def _item(row: Row, writers: Sequence[str], reading: Reading) -> tuple[Item, lis
             places = _by_writer(item, range(len(item.responses)), row)
             return item, [places[writer].pop(0) for writer in writers]
     for item in near:
-        # RewardBench's pairs of math-prm do not state who wrote the texts.
+        # RewardBench's math-prm pairs do not name the writers of the texts.
         right = winner_of(item)
         if len(item.responses) == len(writers) == 2 and right is not None:
             first = _right_one(writers)
@@ -64,7 +64,7 @@ def _item(row: Row, writers: Sequence[str], reading: Reading) -> tuple[Item, lis
 
 
 def _right_one(writers: Sequence[str]) -> int:
-    """The position of the right solution: that of a person, or the first."""
+    """Return the position of the right solution: the one by a person, or the first."""
     return writers.index(_PERSON) if writers.count(_PERSON) == 1 else 0
 
 
@@ -73,9 +73,9 @@ _PERSON = "human_to_GPT-4"
 
 
 def _other_solutions(row: Row, item: Item, writers: Sequence[str]) -> DataError:
-    """The error for solutions that differ from those of the item with their problem."""
+    """Return the error for solutions that differ from those of the item with the same problem."""
     if len(item.responses) != len(writers):
-        hint = ": for RewardBench's math-prm give -b reward-bench" if len(writers) == 2 else ""
+        hint = ": for RewardBench's math-prm give `benchmark` reward-bench" if len(writers) == 2 else ""
         return DataError(
             f"{row.where}: the row has {count_of(len(writers), 'solution')}, but item {item.id} with the same problem "
             "has "
@@ -90,7 +90,7 @@ def _other_solutions(row: Row, item: Item, writers: Sequence[str]) -> DataError:
 
 
 def _by_writer(item: Item, places: Sequence[int], row: Row) -> dict[str, list[int]]:
-    """The responses of an item by the model that wrote them; no model may have both a right and a wrong one."""
+    """Group an item's responses by the model that wrote them; no model may have both right and wrong responses."""
     found: dict[str, list[int]] = {}
     for place in places:
         response = item.responses[place]
@@ -109,7 +109,7 @@ def _writer(response: Response) -> str:
 
 
 def _verdicts(row: Row, reading: Reading) -> Iterator[Verdict]:
-    """Read a letter for each pair of the right solution and another one, and the letter of the right one."""
+    """Read, for each pair of the right solution and another one, the judge's letter and the right letter."""
     writers = row.texts("solution_reference")
     letters, right = row.get("score"), row.get("chosen_position")
     if not all(isinstance(own, list) and len(own) == len(writers) for own in (letters, right)):
@@ -140,7 +140,7 @@ def _verdicts(row: Row, reading: Reading) -> Iterator[Verdict]:
 
 
 def _steps(row: Row, reading: Reading) -> Iterator[Score]:
-    """Read a row for a solution with the scores of its steps, matched by the text or by the kind of solution."""
+    """Read a row for one solution with the scores of its steps, matched by its text or by the kind of solution."""
     output, kind = row.get("output"), row.fields.get("solution_type")
     if not isinstance(output, dict) or not isinstance(output.get("step_scores"), list):
         raise row.wrong("output", "an object with a list in step_scores", output)
@@ -171,7 +171,7 @@ def _plain(text: str) -> str:
 
 
 def _states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """The problems and the writers of their solutions, the right one first; repeated problems once."""
+    """Yield each problem once, with the writers of its solutions, the right solution's first."""
     seen: set[str] = set()
     for row in rows:
         problem, writers = row.text("problem"), row.texts("solution_reference")

@@ -1,4 +1,4 @@
-"""Files of scores: rmeval's own, and those of several benchmarks' reference implementations."""
+"""Files of scores: rmeval's own format, and those of several benchmarks' reference implementations."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _of_pairs(columns: set[str]) -> tuple[str, str] | None:
 
 
 def _ours(row: Row, reading: Reading) -> Iterator[Score]:
-    """Read a row for a response: the item's id, and the response's position in it or its text."""
+    """Read a row for one response: the item's id, and the response's position or text."""
     item = reading.index.by_id.get(row.name("item_id"))
     if item is None:
         return
@@ -55,7 +55,7 @@ _PLACE = re.compile(r"\s*(\d{1,9})(\.0*)?\s*")
 
 
 def _place(row: Row, item: Item, text: str) -> int:
-    """The position of a response from its text or, as in CSV, from the digits of its number."""
+    """Return the position of a response from its text or, as in CSV, from the digits of its number."""
     texts = [response.text for response in item.responses]
     digits = _PLACE.fullmatch(text)
     number = None if digits is None else int(digits[1])
@@ -76,7 +76,7 @@ def _place(row: Row, item: Item, text: str) -> int:
 
 
 def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
-    """Read the scores of the better and of the worse responses, one or a list of each."""
+    """Read the scores of the better and of the worse responses, each a number or a list."""
     columns = _of_pairs(set(row.fields))
     if columns is None:
         raise DataError(
@@ -93,7 +93,8 @@ def _pairs(row: Row, reading: Reading) -> Iterator[Score]:
     if (len(chosen), len(rejected)) != (len(right), len(item.responses) - len(right)):
         raise DataError(
             f"{row.where}: the row has {len(chosen)} chosen and {len(rejected)} rejected scores, but item {item.id} "
-            f"has {len(right)} chosen and {len(item.responses) - len(right)} rejected responses: check -b and `data`"
+            f"has {len(right)} chosen and {len(item.responses) - len(right)} rejected responses: check "
+            "`benchmark` and `data`"
         )
     wrong = [place for place in range(len(item.responses)) if place not in right]
     _check_result(row, chosen, rejected, reading)
@@ -105,7 +106,7 @@ OTHER_TEXTS = "the id belongs to an item with other texts, and the texts are use
 
 
 def _check_result(row: Row, chosen: Sequence[float], rejected: Sequence[float], reading: Reading) -> None:
-    """Note a result in the row that contradicts its scores."""
+    """Add a note if the row's result contradicts its scores."""
     stated = next((row.fields[name] for name in ("is_correct", "results") if name in row.fields), None)
     single = len(chosen) == len(rejected) == 1
     if single and stated in (0, 1) and bool(stated) != (chosen[0] > rejected[0]):
@@ -113,12 +114,12 @@ def _check_result(row: Row, chosen: Sequence[float], rejected: Sequence[float], 
 
 
 def _name_starts(path: Path) -> list[str]:
-    """Prefixes of the names of RM-Bench's result files: `safety-refuse` in `safety-refuse_filtered_model.json`."""
+    """Return prefixes of a file's name, such as `safety-refuse` in `safety-refuse_filtered_model.json` (RM-Bench)."""
     return [path.name.partition("_")[0]]
 
 
 def rmb_item(row: Row, reading: Reading) -> Item | None:
-    """The item of a row with the uid and the category of RMB's data."""
+    """Find the item of a row with the uid and the category of RMB's data."""
     kind, _, scenario = row.text("category_path").partition("/")
     name = {"Pairwise_set": "pairwise", "BoN_set": "bon"}.get(kind, kind)
     uid = row.name("pair_uid" if "pair_uid" in row.fields else "bon_uid")
@@ -127,7 +128,7 @@ def rmb_item(row: Row, reading: Reading) -> Item | None:
 
 
 def _rmb(row: Row, reading: Reading) -> Iterator[Score]:
-    """Read RMB's result file: the rewards of a pair."""
+    """Read a row of RMB's result file: the rewards of a pair."""
     item = rmb_item(row, reading)
     if item is None:
         return
@@ -154,7 +155,7 @@ def _rmb_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
 
 
 def _reward_bench_2_item(row: Row, reading: Reading) -> Item | None:
-    """Find the item with a row's subset and id; if several rows or items have these, the one with the row's texts."""
+    """Find the item with a row's subset and id; if these are not unique, the item with the row's texts."""
     name = _name(row)
     near = [reading.index.by_id[own] for own in _repeats(name, reading) if own in reading.index.by_id]
     several = len(near) > 1 or reading.times(_name, name) > 1
@@ -169,7 +170,7 @@ def _reward_bench_2_item(row: Row, reading: Reading) -> Item | None:
     if False in known and "text" not in row.fields:
         raise DataError(
             f"{row.where}: its texts differ from those of item {name}, which has its id, and no other item has them: "
-            "check that -b and `data` match the scores"
+            "check that `benchmark` and `data` match the scores"
         )
     if near and several:
         reading.remark(
@@ -183,7 +184,7 @@ def _reward_bench_2_item(row: Row, reading: Reading) -> Item | None:
 
 
 def _repeats(name: str, reading: Reading) -> list[str]:
-    """The ids of the items with one name in the data."""
+    """Return the ids of the items with one name in the data."""
     return [name, *(f"{name}.{k}" for k in range(2, 1 + max(2, reading.times(_name, name))))]
 
 
@@ -200,20 +201,20 @@ def _reward_bench_2(row: Row, reading: Reading) -> Iterator[Score]:
     if row.fields.get("num_correct", right) != right:
         raise DataError(
             f"{row.where}: 'num_correct' is {shortened(row.fields['num_correct'])}, but item {item.id} has "
-            f"{count_of(right, 'right response')}: check that -b and `data` match the scores"
+            f"{count_of(right, 'right response')}: check that `benchmark` and `data` match the scores"
         )
     scores = _samples(row, reading) if "full_scores" in row.fields else [(s, False) for s in numbers(row, "scores")]
     if len(scores) != len(item.responses):
         raise DataError(
             f"{row.where}: the row has {count_of(len(scores), 'score')}, but item {item.id} has {len(item.responses)} "
-            "responses: check that -b and `data` match the scores"
+            "responses: check that `benchmark` and `data` match the scores"
         )
     for place, (score, refused) in enumerate(scores):
         yield Score(item.id, place, score, "refused" if refused else "error")
 
 
 def _samples(row: Row, reading: Reading) -> list[tuple[float, bool]]:
-    """The mean of a response's valid sampled scores, and the status."""
+    """Return the mean of each response's valid sampled scores, and whether the model refused."""
     scores, errors, refused = (row.fields.get(name) for name in ("full_scores", "full_errors", "refused"))
     if not isinstance(scores, list) or not all(isinstance(own, list) for own in scores):
         raise row.wrong("full_scores", "a list of scores for each response", scores)
@@ -247,7 +248,7 @@ def _is_error(mark: Any) -> bool:
 
 
 def _reward_bench_2_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """Derive items without texts from the numbers of responses and of right ones; ids that repeat are excluded."""
+    """Derive items without texts from the numbers of responses and of right responses, without repeated ids."""
     times = Counter(map(_name, rows))
     for row in (row for row in rows if times[_name(row)] == 1):
         scores = row.get("full_scores" if "full_scores" in row.fields else "scores")
@@ -257,14 +258,14 @@ def _reward_bench_2_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
                 f"{row.where}: the row must have a list of scores, and in the optional 'num_correct' the number of "
                 "right responses"
             )
-        answers = [place_holder(place) for place in range(len(scores))]
+        texts = [place_holder(place) for place in range(len(scores))]
         prompt = f"(prompt of {_name(row)}, not in the file)"
         own = {"subset": row.get("subset"), "id": row.get("id"), "prompt": prompt}
-        yield Row(own | {"chosen": answers[:right], "rejected": answers[right:]}, row.where)
+        yield Row(own | {"chosen": texts[:right], "rejected": texts[right:]}, row.where)
 
 
 def reward_bench_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """Derive pairs without texts."""
+    """Derive pairs without texts from RewardBench's results."""
     for row in rows:
         own = {"subset": row.get("subset"), "id": row.get("id"), "prompt": f"(prompt of {_name(row)}, not in the file)"}
         yield Row(own | {"chosen": place_holder(0), "rejected": place_holder(1)}, row.where)

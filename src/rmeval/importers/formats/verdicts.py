@@ -21,7 +21,7 @@ from rmeval.importers.formats.base import (
     number,
     pair_verdict,
     result_verdict,
-    winner_of,
+    winner_of_pair,
 )
 from rmeval.importers.formats.index import plain, question_of
 from rmeval.importers.formats.scores import OTHER_TEXTS, reward_bench_states, rmb_item
@@ -31,12 +31,12 @@ from rmeval.types import Item
 __all__ = ["FORMS", "judged_by"]
 
 DECISIONS = {"A>B": 1.0, "B<A": 1.0, "B>A": 0.0, "A<B": 0.0, "A=B": 0.5, "B=A": 0.5}
-"""Labels, and whether they mean that response A is preferred."""
+"""Labels, and whether each means that response A is preferred."""
 OTHER_LABEL = "the file's label differs from the benchmark's, and the benchmark's is used"
 
 
 def judged_by(row: Row) -> str | None:
-    """The model that JudgeBench's outputs name in each judgment, with the judge's prompt."""
+    """Return the model that JudgeBench's outputs name in each judgment, with the judge's prompt."""
     try:
         name = row.fields["judgments"][0]["judgment"]["judge_model"]
     except (LookupError, TypeError):
@@ -80,7 +80,7 @@ def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
 
 
 def _preferred(one: float, other: float) -> float:
-    """1 where the first score is the higher one, 0 where the second is, 0.5 where they are equal."""
+    """Return 1 if the first score is higher, 0 if the second is higher, 0.5 if they are equal."""
     return 0.5 if one == other else float(one > other)
 
 
@@ -90,11 +90,11 @@ def _is_object(value: Any) -> bool:
 
 
 def _model_scores(row: Row, order: int) -> list[float] | None:
-    """The scores of A and B in a reward model's judgment, in the order of presentation."""
+    """Return the scores of A and B in a reward model's judgment, in the order of presentation."""
     try:
         said = row.fields["judgments"][order]
         scores = said["judgment"].get("scores")
-        # Some forks have ratings and a decision: then the decision is the verdict, unless a reward model made it.
+        # In forks with ratings and a decision, the decision is the verdict, unless a reward model made it.
         if scores is None and row.fields.get("judge_name") == "reward_model":
             scores = [said["judgment"]["score_A"], said["judgment"]["score_B"]]
     except (AttributeError, LookupError, TypeError):
@@ -106,34 +106,29 @@ def _model_scores(row: Row, order: int) -> list[float] | None:
 
 def _check_pair(row: Row, item: Item, reading: Reading) -> None:
     """Raise an error for texts that differ from the item's; note a different label."""
-    winner = winner_of(item)
-    if len(item.responses) != 2 or winner is None:
-        raise DataError(
-            f"{row.where}: the row has one verdict, but item {item.id} has {len(item.responses)} responses: check -b "
-            "and `data`"
-        )
+    winner = winner_of_pair(row, item)
     columns = ("question", "response_A", "response_B")
     texts = (question_of(item), *(response.text for response in item.responses))
     for column, text in zip(columns, texts, strict=True):
         own = row.fields.get(column)
         if own is not None and (not isinstance(own, str) or own.strip() != text.strip()):
             raise DataError(
-                f"{row.where}: its {column} differs from that of item {item.id}, which has its pair_id: check that -b "
-                "and `data` match the verdicts"
+                f"{row.where}: its {column} differs from that of item {item.id}, which has its pair_id: check that "
+                "`benchmark` and `data` match the verdicts"
             )
     if row.fields.get("label") not in (None, ("A>B", "B>A")[winner]):
         reading.remark(OTHER_LABEL)
 
 
 def _as_they_are(rows: Sequence[Row], path: Path) -> Iterator[Row]:
-    """The rows themselves, as they contain the benchmark's columns."""
+    """Return the rows unchanged, as they contain the benchmark's columns."""
     yield from rows
 
 
-def _answers_of(row: Row, prompt: str, columns: tuple[str, str], reading: Reading) -> tuple[Item, list[int]] | None:
+def _responses_of(row: Row, prompt: str, columns: tuple[str, str], reading: Reading) -> tuple[Item, list[int]] | None:
     """Find the item with a row's prompt and two responses, and the positions of these in it."""
     texts = [row.text(column) for column in columns]
-    item = reading.index.with_answers(row.text(prompt), texts)
+    item = reading.index.with_responses(row.text(prompt), texts)
     if item is None:
         return None
     first = int(item.responses[0].text.strip() != texts[0].strip())
@@ -145,7 +140,7 @@ def _answers_of(row: Row, prompt: str, columns: tuple[str, str], reading: Readin
 
 def _llmbar(row: Row, reading: Reading) -> Iterator[Verdict]:
     """Read the verdicts of the last entry of `results`; winners are outputs, in any order of presentation."""
-    found = _answers_of(row, "input", ("output_1", "output_2"), reading)
+    found = _responses_of(row, "input", ("output_1", "output_2"), reading)
     if found is None:
         return
     item, (one, other) = found
@@ -161,7 +156,7 @@ def _llmbar(row: Row, reading: Reading) -> Iterator[Verdict]:
 
 
 def _winner(value: Any) -> float:
-    """1 for the first response, 0 for the second, 0.5 for a tie, NaN for anything else."""
+    """Return 1 for the first response, 0 for the second, 0.5 for a tie, NaN for anything else."""
     text = str(value).strip().lower()
     return {"1": 1.0, "2": 0.0, "tie": 0.5, "equal": 0.5, "draw": 0.5}.get(text, math.nan)
 
@@ -181,7 +176,7 @@ def _llmbar_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
 
 def _run_bench(row: Row, reading: Reading) -> Iterator[Verdict]:
     """Read whether the judge was right, in the original and in the swapped order (offsetbias, `run_bench.py`)."""
-    found = _answers_of(row, "instruction", ("response1", "response2"), reading)
+    found = _responses_of(row, "instruction", ("response1", "response2"), reading)
     if found is None:
         return
     item, places = found
@@ -198,7 +193,7 @@ def _run_bench(row: Row, reading: Reading) -> Iterator[Verdict]:
 
 
 def _run_bench_right(row: Row, result: Mapping[str, Any], reading: Reading) -> float:
-    """Whether a verdict is right, 0.5 for a tie; NaN for one that is wrong in the file but names no response."""
+    """Return 1 for a right verdict, 0 for a wrong one, 0.5 for a tie; NaN if it is wrong but names no response."""
     right = result.get("is_correct")
     if right not in (0, 0.5, 1):
         raise DataError(f"{row.where}: 'is_correct' must be true or false, not {quoted(right)}")
@@ -220,7 +215,7 @@ def _run_bench_biases(rows: Sequence[Row], path: Path) -> Iterator[Row]:
 
 
 def _run_bench_parts(columns: Callable[[Row], dict[str, Any]]) -> Callable[[Sequence[Row], Path], Iterator[Row]]:
-    """Yield rows in another benchmark's columns, numbered within each part."""
+    """Return a function that yields rows in another benchmark's columns, numbered within each part."""
 
     def stated(rows: Sequence[Row], path: Path) -> Iterator[Row]:
         seen: Counter[str] = Counter()
@@ -265,18 +260,18 @@ def _results(row: Row, reading: Reading) -> Iterator[Verdict]:
 
 
 def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
-    """Read whether RM-R1 was right on a pair of RMB (a list has several pairs), with its output."""
+    """Read RM-R1's result on a pair of RMB (a list has several pairs), with its output."""
     item = rmb_item(row, reading)
     if item is None:
         return
-    chosen, rejected = (_answer(row, side) for side in ("text_chosen", "text_rejected"))
+    chosen, rejected = (_last_text(row, side) for side in ("text_chosen", "text_rejected"))
     wrong = [k for k, response in enumerate(item.responses) if k and response.text.strip() == rejected]
     if item.responses[0].text.strip() != chosen or not wrong:
         raise DataError(
-            f"{row.where}: its texts are not responses of item {item.id}, which has its uid and category: check -b and "
-            "`data`"
+            f"{row.where}: its texts are not responses of item {item.id}, which has its uid and category: check "
+            "`benchmark` and `data`"
         )
-    # A list may contain a text twice: each row with it belongs to another response.
+    # A list may contain a text twice: each row with this text belongs to a different response.
     place = next((k for k in wrong if not reading.again(f"{item.id} {k}")), wrong[0])
     swapped = row.fields.get(_SHUFFLED)
     if not isinstance(swapped, bool | None):
@@ -289,7 +284,7 @@ _SHUFFLED = "Is_Chosen_Answer_Shuffled_toPositionB"
 
 
 def _rm_r1_right(row: Row, swapped: Any, reading: Reading) -> float:
-    """The result, and NaN for an output without a verdict (no letter, or both), which RM-R1 counts as wrong."""
+    """Return the result; NaN for an output without a verdict (no letter, or both), which RM-R1 counts as wrong."""
     value, text = row.get("results"), row.fields.get("answers")
     if value not in (0, 0.5, 1):
         raise DataError(f"{row.where}: 'results' must be 1, 0, or 0.5 for a tie, not {quoted(value)}")
@@ -305,8 +300,8 @@ def _rm_r1_right(row: Row, swapped: Any, reading: Reading) -> float:
     return float(value)
 
 
-def _answer(row: Row, column: str) -> str:
-    """The text of the last message of a conversation, or a text."""
+def _last_text(row: Row, column: str) -> str:
+    """Return the text of the last message of a conversation; a plain text is returned unchanged."""
     value = row.get(column)
     return plain(value[-1:] if isinstance(value, list) else value).strip()
 
@@ -322,7 +317,7 @@ def _rm_r1_states(rows: Sequence[Row], path: Path) -> Iterator[Row]:
         if not isinstance(conversation, list) or not all(isinstance(message, dict) for message in conversation):
             raise own[0].wrong("text_chosen", "a list of messages", conversation)
         prompt = [{name: message.get(name) for name in ("role", "content")} for message in conversation[:-1]]
-        best, *others = ({"answer": _answer(row, side)} for row, side in _sides(own))
+        best, *others = ({"answer": _last_text(row, side)} for row, side in _sides(own))
         fields = {"category_path": category, "conversation_input": prompt}
         if "pair_uid" in own[0].fields:
             yield Row(fields | {"pair_uid": uid, "chosen": best, "reject": others[0]}, own[0].where)

@@ -1,1 +1,1 @@
-"""Formulas of the benchmarks: from evidence to outcomes, and from outcomes to records."""
+"""Formulas of the benchmarks, which compute outcomes from evidence, and records from outcomes."""

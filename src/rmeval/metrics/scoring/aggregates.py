@@ -1,4 +1,4 @@
-"""Records of weighted sums of accuracies: value, interval and counts, given the composition of each."""
+"""Records of weighted sums of accuracies, with intervals and counts, from the composition of each number."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def composed_records(
     weights: Mapping[Measure, float],
     intervals: bool = True,
 ) -> list[Record]:
-    """Make a record of each number that is a weighted sum of the accuracies of kinds of comparisons.
+    """Create a record of each number that is a weighted sum of the accuracies of kinds of comparisons.
 
-    A number in which every comparison has the same weight gets Wilson's interval; every other number gets the interval
-    of a bootstrap over problems, see `PairedOutcomes.replicates`.
+    A number that weights all comparisons equally gets Wilson's interval; every other number gets an interval from a
+    bootstrap over problems, see `PairedOutcomes.replicates`.
 
     Args:
         benchmark: Benchmark id.
@@ -36,7 +36,7 @@ def composed_records(
         composition: Computes the compositions from the number of comparisons of each kind.
         rule: The score rule of the outcomes.
         formula: Name and version of each number's formula.
-        weights: Weights of numbers in the averages above them; by default their number of items.
+        weights: Weights of numbers in the averages that contain them; by default their numbers of items.
         intervals: Whether to compute confidence intervals.
     """
     paired = PairedOutcomes.of([found])
@@ -53,7 +53,7 @@ def composed_records(
         value = float(paired.means[0] @ share)
         interval: tuple[tuple[float, float] | None, str | None] = (None, None)
         if _is_proportion(part, shares, paired.counts):
-            # A sum of shares would round; a share of comparisons is one division.
+            # One division avoids the rounding of a sum of shares.
             value = float(np.nanmean(part.credit))
             interval = wilson(part.credit, part.cluster[part.item])
         elif intervals:
@@ -68,10 +68,10 @@ def composed_records(
 
 
 def _is_proportion(part: Outcomes, shares: Shares, counts: Counts) -> bool:
-    """Whether every comparison has the same weight and is either won or lost."""
+    """Return whether every comparison has the same weight and is either won or lost."""
     total = sum(counts[name] for name in shares)
     alike = all(abs(share * total - counts[name]) < 1e-9 * total for name, share in shares.items())
-    # Ties may share a win; any other credit, such as one over a rank, is neither a win nor a loss.
+    # A tie may share a win; any other credit, such as a reciprocal rank, is neither a win nor a loss.
     decided = part.credit[~np.isnan(part.credit) & ~part.tied]
     return alike and _between_0_and_1(part) and bool(np.isin(decided, (0.0, 1.0)).all())
 

@@ -1,4 +1,4 @@
-"""Best-of-k: quality of the response with the highest score among k, and how well scores separate right from wrong."""
+"""Best-of-k: quality of the response with the highest score among k, and separation of right and wrong responses."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _BLOCK = 4_000_000
 
 
 def best_of_k(scores: FloatArray, quality: FloatArray) -> FloatArray:
-    """Expected quality of the response with the highest score among k drawn at random without replacement.
+    """Compute the expected quality of the best-scored response among k drawn at random without replacement.
 
-    With the responses sorted by score, the one at place r (from 0) of n is the best of k with the probability C(r, k-1)
-    / C(n, k); equal scores share the probability. This equals the average over all orders of the responses of taking
-    the first maximum, so nothing is sampled. With the quality itself as scores, it is the upper limit for any reward
+    With the n responses sorted by score, the response at position r (from 0) is the best of k with probability C(r,
+    k-1) / C(n, k); equal scores share the probability. This equals the average over all orders of the responses if the
+    first maximum is taken, without sampling. With the quality itself as scores, it is the upper limit for any reward
     model.
 
     Args:
@@ -48,7 +48,7 @@ def best_of_k(scores: FloatArray, quality: FloatArray) -> FloatArray:
 
 
 def scaled(scores: FloatArray) -> FloatArray:
-    """Scale scores float64[items, n] to 0 to 1 within each item; one half where all are equal.
+    """Scale scores float64[items, n] to the range from 0 to 1 within each item; one half if all are equal.
 
     A missing or infinite score counts as the lowest or highest finite score of its item.
     """
@@ -62,10 +62,10 @@ def scaled(scores: FloatArray) -> FloatArray:
 
 
 def pooled_auc(scores: FloatArray, right: Mask) -> float:
-    """Area under the ROC curve: the probability that a right response scores above a wrong one, ties one half.
+    """Compute the area under the ROC curve: the probability that a right response scores above a wrong one.
 
-    Mann and Whitney's U by the number of pairs (Bamber 1975, J. Math. Psychol. 12:387), over the responses of all items
-    together. NaN where all are right or all are wrong.
+    Ties count one half. This is Mann and Whitney's U divided by the number of pairs (Bamber 1975, J. Math. Psychol.
+    12:387), over the responses of all items together. NaN if all are right or all are wrong.
     """
     wrong = np.sort(scores[~right])
     if not len(wrong) or len(wrong) == scores.size:
@@ -77,10 +77,10 @@ def pooled_auc(scores: FloatArray, right: Mask) -> float:
 def _auc_replicates(
     scores: FloatArray, right: Mask, cluster: IntArray, random: np.random.Generator
 ) -> tuple[float, FloatArray]:
-    """The area, and float64[replicates] over resampled clusters, given int64[items], numbered without gaps.
+    """Compute the area, and float64[replicates] over resampled clusters, given int64[items], numbered without gaps.
 
-    A right response of one cluster and a wrong one of another count as many pairs as the product of how often each
-    cluster is drawn.
+    A right response of one cluster and a wrong response of another count as often as the product of the numbers of
+    draws of the two clusters.
     """
     clusters = int(cluster.max()) + 1
     owner = np.repeat(cluster, scores.shape[1])
@@ -103,23 +103,23 @@ def _auc_replicates(
         return float(won.sum() / (counts[0].sum() * counts[1].sum())), spread
 
 
-class _Answers(NamedTuple):
-    """The positions of the items of a subset that count, and float64[items, n] with a row for each."""
+class _Responses(NamedTuple):
+    """Positions of the items of a subset that count, and their scores and quality, float64[items, n]."""
 
     items: IntArray
     scores: FloatArray
     quality: FloatArray
 
 
-def _answers(items: ItemTable, evidence: EvidenceTable, name: str, rule: ScoreRule) -> _Answers:
+def _responses(items: ItemTable, evidence: EvidenceTable, name: str, rule: ScoreRule) -> _Responses:
     own = np.flatnonzero(items.subset == items.subsets.index(name))
     gold = [[np.nan if one.gold is None else one.gold for one in shape.responses] for shape in items.shapes]
     quality = np.array([gold[code] for code in items.shape[own].tolist()])
     scores = evidence.scores[items.offsets[own][:, None] + np.arange(quality.shape[1])]
     if rule.failure == "exclude":
         known = ~np.isnan(scores).any(axis=1)
-        return _Answers(own[known], scores[known], quality[known])
-    return _Answers(own, scores, quality)
+        return _Responses(own[known], scores[known], quality[known])
+    return _Responses(own, scores, quality)
 
 
 def curve_records(
@@ -131,21 +131,21 @@ def curve_records(
     shown: Sequence[int],
     intervals: bool = True,
 ) -> Iterator[Record]:
-    """Quality of the response with the highest score: best-of-K curves (Frick et al. 2024, arXiv 2410.14872).
+    """Create the records of best-of-K curves: the quality of the best-scored response (Frick et al. 2024, 2410.14872).
 
-    The numbers are those of a port of PPE's scorer (`_ppe_correctness_metrics` of `jev_eval/report.py` in
+    The definitions are those of a port of PPE's scorer (`_ppe_correctness_metrics` of `jev_eval/report.py` in
     goya4140/jev-reward-model-evaluation), with one difference: the port draws 100 orders of the responses, so its
     `max_score` and `loss` contain the noise of single orders; here they are computed from the mean over all orders. The
     curve is the mean of `best_of_k` over items; the ideal curve uses the quality itself as scores.
 
     * `best_of_K` for each K of `shown`: the curve at K;
     * `end_score`: the curve at its end, where K is the number of responses;
-    * `max_score`: its maximum; where that is above the end, more responses make the selected one worse;
+    * `max_score`: its maximum; if this is above the end, more responses make the selected one worse;
     * `loss`: the mean over K of the squared distance to the ideal curve; lower is better;
     * `auc`: `pooled_auc` of the scores from `scaled`; a response is right if its quality is above one half.
 
-    A missing score is never the highest. An item without any score gets the quality of its worst response if the rule
-    counts failures as losses; otherwise it is excluded. Whole problems are resampled. The number on `all` is the
+    A missing score is never the highest. An item without any score gets the quality of its worst response if the score
+    rule counts failures as losses; otherwise it is excluded. Whole problems are resampled. The number on `all` is the
     unweighted mean over the subsets, if each has items.
 
     Args:
@@ -158,11 +158,12 @@ def curve_records(
         intervals: Whether to compute confidence intervals.
 
     Yields:
-        The records by subset, then those on `all`; nothing for a model without scores, such as one that only compares.
+        The records by subset, then those on `all`; nothing for a model without scores, such as one that only compares
+        responses.
     """
     if np.isnan(evidence.scores).all():
         return
-    there = {name: _answers(items, evidence, name, rule) for name in subsets if name in items.counts}
+    there = {name: _responses(items, evidence, name, rule) for name in subsets if name in items.counts}
     parts = {name: own for name, own in there.items() if len(own.items)}
     counted = _counted(items, parts.values(), evidence.variant)
     random = bootstrap_random() if intervals else None
@@ -170,7 +171,7 @@ def curve_records(
     scopes = [(name, counted.within(name)) for name in parts]
     clusters = [part.n_clusters for _, part in scopes]
     if len(parts) == len(subsets):
-        # The number of problems that gives a mean the variance of this mean of parts.
+        # The number of problems for which a mean would have the variance of this mean of parts.
         clusters.append(int(len(parts) ** 2 / sum(1 / count for count in clusters)))
         scopes.append(("all", counted))
         numbers.append(_mean(numbers))
@@ -183,18 +184,18 @@ def curve_records(
 
 
 _Numbers: TypeAlias = tuple[dict[str, float], dict[str, FloatArray]]
-"""Numbers by metric, and the same over resampled problems."""
+"""Numbers by metric, and the same numbers over resampled problems."""
 
 
 def _mean(numbers: Sequence[_Numbers]) -> _Numbers:
-    """The unweighted mean of the subsets' numbers."""
+    """Compute the unweighted mean of the subsets' numbers."""
     values = {metric: float(np.mean([one[0][metric] for one in numbers])) for metric in numbers[0][0]}
     spread = {metric: np.mean([one[1][metric] for one in numbers], axis=0) for metric in numbers[0][1]}
     return values, spread
 
 
-def _numbers(own: _Answers, problems: Codes, shown: Sequence[int], random: np.random.Generator | None) -> _Numbers:
-    """A subset's numbers by metric, and over resampled problems if a generator is given."""
+def _numbers(own: _Responses, problems: Codes, shown: Sequence[int], random: np.random.Generator | None) -> _Numbers:
+    """Compute a subset's numbers by metric, and over resampled problems if a generator is given."""
     size = own.scores.shape[1]
     cluster = np.unique(problems, return_inverse=True)[1]
     picked = best_of_k(np.where(np.isnan(own.scores), -np.inf, own.scores), own.quality)
@@ -211,15 +212,15 @@ def _numbers(own: _Answers, problems: Codes, shown: Sequence[int], random: np.ra
 
 
 def _of_curves(curves: FloatArray, size: int, shown: Sequence[int]) -> dict[str, FloatArray]:
-    """The numbers of float64[..., 2 size], which holds a curve and then the ideal curve."""
+    """Compute the numbers of float64[..., 2 size], which contains a curve and then the ideal curve."""
     curve, ideal = curves[:, :size], curves[:, size:]
     found = {f"best_of_{k}": curve[:, k - 1] for k in shown if k < size}
     found |= {"end_score": curve[:, -1], "max_score": curve.max(axis=1), "loss": ((ideal - curve) ** 2).mean(axis=1)}
     return found
 
 
-def _counted(items: ItemTable, parts: Iterable[_Answers], variant: str) -> Outcomes:
-    """One entry an item that counts, for the counts of a record; tied where right and wrong answers share the top."""
+def _counted(items: ItemTable, parts: Iterable[_Responses], variant: str) -> Outcomes:
+    """Return outcomes with one entry per item that counts; tied if right and wrong responses share the top score."""
     kept, tied, failed = (np.zeros(len(items), bool) for _ in range(3))
     for own in parts:
         scores = np.where(np.isnan(own.scores), -np.inf, own.scores)

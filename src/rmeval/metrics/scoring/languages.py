@@ -28,16 +28,16 @@ WEIGHTS = EXAMPLE_COUNTS | {
 }
 """Weights of the subsets (`EXAMPLE_COUNTS` in `analysis/plot_utils.py` of the reference).
 
-They are the numbers of items in a language; math-prm has 983 instead of 447, the weight of code.
+They are the numbers of items in a language, except that math-prm has 983 instead of 447, the weight of code.
 """
 
 
 def language_composition(counts: Counts, languages: Sequence[str]) -> Composition:
-    """Compositions of sections, languages and their means (`get_scores` in `analysis/plot_utils.py`, and table 2).
+    """Return compositions of sections, languages and their means (`get_scores` in `analysis/plot_utils.py`, table 2).
 
     Args:
         counts: Number of comparisons of each kind; subsets are named `<language>/<subset of RewardBench>`.
-        languages: The languages of the means; a mean is absent unless every language has the number.
+        languages: The languages of the means; a mean exists only if every language has the number.
 
     Returns:
         `overall` and `section`, the means over languages; `language`, the mean of the four sections of each language,
@@ -60,7 +60,7 @@ def language_composition(counts: Counts, languages: Sequence[str]) -> Compositio
 
 
 def _within(language: str, counts: Counts) -> Composition:
-    """The compositions of one language's numbers, by their names in RewardBench."""
+    """Return the compositions of one language's numbers, by their names in RewardBench."""
     start = f"{language}/"
     inner = {(name.removeprefix(start), tag): n for (name, tag), n in counts.items() if name.startswith(start)}
     return {

@@ -1,4 +1,4 @@
-"""PPE's rankings: whether a reward model ranks the models that wrote the responses as people do (arXiv 2410.14872)."""
+"""PPE's ranking metrics: whether a reward model ranks the writers of the responses as people do (arXiv 2410.14872)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 METRICS = ("row_pearson", "spearman", "kendall", "confidence_agreement", "separability", "brier")
 REPLICATES = 1000
-"""Resamples of the battles: the number that goya4140/jev-reward-model-evaluation states for PPE."""
+"""Number of resamples of the battles, as in goya4140/jev-reward-model-evaluation."""
 METHOD = f"cluster-bootstrap({REPLICATES} replicates, centred on the value, expanded percentile, seed 0)"
 _BLOCK = 4_000_000
 
@@ -44,8 +44,8 @@ class Battles:
         names: The models.
         first: int64[n], position of the first response's model in `names`.
         second: int64[n], position of the second response's model; never the same as `first`.
-        human: float64[n]: 1 where people preferred the first response, 0 for the second, 0.5 for neither.
-        judged: float64[n]: the same for the reward model; NaN where a score is missing.
+        human: float64[n]: 1 if people preferred the first response, 0 for the second, 0.5 for neither.
+        judged: float64[n]: the same for the reward model; NaN if a score is missing.
         item: int64[n], position of the item.
     """
 
@@ -58,7 +58,7 @@ class Battles:
 
 
 def battles_of(items: ItemTable, evidence: EvidenceTable) -> Battles:
-    """The battles of items with two responses from different sources and one comparison between them."""
+    """Return the battles of items with two responses from different sources and one comparison between them."""
     names: dict[str, int] = {}
     found: list[tuple[IntArray, FloatArray]] = []
     for (sides, winner), positions in items.by(
@@ -90,16 +90,16 @@ def battles_of(items: ItemTable, evidence: EvidenceTable) -> Battles:
 
 
 class _Wins(NamedTuple):
-    """float64[..., models, models]: wins of the row against the column, a draw half a win for each."""
+    """Tables of wins float64[..., models, models] of the row against the column; a draw is half a win for each."""
 
     human: FloatArray
     judged: FloatArray
 
 
 def _wins(battles: Battles, cluster: Codes | IntArray, draws: IntArray) -> _Wins:
-    """The tables of wins, with each cluster counted as often as in int64[resamples, clusters]."""
+    """Return the tables of wins, in which each cluster counts as often as in int64[resamples, clusters]."""
     models = len(battles.names)
-    # One count for each pair of models, human decision and model decision; the last decision stands for missing scores.
+    # One count for each pair of models, human decision and model decision; the last decision means a missing score.
     judged = np.where(np.isnan(battles.judged), 3, 2 * battles.judged)
     cell = ((battles.first * models + battles.second) * 3 + (2 * battles.human).astype(int)) * 4 + judged.astype(int)
     counts = np.stack([np.bincount(cell, row[cluster].astype(float), models * models * 12) for row in draws])
@@ -112,7 +112,7 @@ def _wins(battles: Battles, cluster: Codes | IntArray, draws: IntArray) -> _Wins
 
 
 def row_pearson(human: FloatArray, judged: FloatArray) -> FloatArray:
-    """Row-wise Pearson correlation of win rates, named by Frick et al. 2024 (arXiv 2410.14872).
+    """Compute the row-wise Pearson correlation of win rates, a metric of Frick et al. 2024 (arXiv 2410.14872).
 
     The definition is that of a port of PPE's scorer (`_ppe_ranking_metrics` of `jev_eval/report.py` in
     goya4140/jev-reward-model-evaluation): for each model, Pearson's correlation between its win rates against the other
@@ -124,7 +124,7 @@ def row_pearson(human: FloatArray, judged: FloatArray) -> FloatArray:
         judged: The same for the reward model.
 
     Returns:
-        float64[...], NaN where no row is left.
+        float64[...]; NaN if all rows are excluded.
     """
     rates = []
     for wins in (human, judged):
@@ -139,7 +139,7 @@ def row_pearson(human: FloatArray, judged: FloatArray) -> FloatArray:
 
 
 def separated(ratings: FloatArray) -> FloatArray:
-    """Which models are separated: their 95% intervals do not overlap (Li et al. 2024, arXiv 2406.11939, section 3).
+    """Find models whose 95% intervals do not overlap (Li et al. 2024, arXiv 2406.11939, section 3).
 
     Args:
         ratings: float64[replicates, models], ratings over resampled battles.
@@ -155,12 +155,13 @@ def separated(ratings: FloatArray) -> FloatArray:
 
 
 def confidence_agreement(human: FloatArray, judged: FloatArray) -> float:
-    """Agreement with confidence (Li et al. 2024, arXiv 2406.11939, section 3), of two tables from `separated`.
+    """Compute the agreement with confidence of two tables of `separated` (Li et al. 2024, arXiv 2406.11939, section 3).
 
-    A pair of models counts 1 where both tables separate it in the same order, -1 in opposite orders, 0 where only
-    people's votes separate it. The mean is over the pairs that people's votes separate. That choice is inferred: all 29
-    numbers that PPE's authors published (LMArena's blog, 20 October 2024) are whole 132nds, and none is a whole 190th,
-    of the pairs of their 20 models. NaN where people's votes separate no pair.
+    A pair of models counts 1 if both tables separate it in the same order, -1 in opposite orders, 0 if only people's
+    votes separate it. The mean is over the pairs that people's votes separate. This denominator is inferred from
+    published numbers: all 29 numbers of PPE's authors (LMArena's blog, 20 October 2024) are multiples of 1/132, and
+    none is a multiple of 1/190, where 190 is the number of pairs of their 20 models. NaN if people's votes separate no
+    pair.
     """
     pairs = np.triu_indices(len(human), 1)
     sure = human[pairs] != 0
@@ -168,11 +169,11 @@ def confidence_agreement(human: FloatArray, judged: FloatArray) -> float:
 
 
 def brier_score(human: FloatArray, ratings: FloatArray) -> float:
-    """The pair rank Brier score (Li et al. 2024, arXiv 2406.11939, section 3); lower is better.
+    """Compute the pair rank Brier score (Li et al. 2024, arXiv 2406.11939, section 3); lower is better.
 
-    The reward model's forecast that one model is above another is Phi(mean / deviation) of the difference of their
-    ratings over resampled battles; the outcome is their order by the ratings from people's votes (one half where those
-    are equal). The mean squared error over all pairs of models (Brier 1950, Mon. Weather Rev. 78:1).
+    The score is the mean squared error over all pairs of models (Brier 1950, Mon. Weather Rev. 78:1). The reward
+    model's forecast that one model is above another is Phi(mean / deviation) of the difference of their ratings over
+    resampled battles; the outcome is their order by the ratings from people's votes (one half if these are equal).
 
     Args:
         human: float64[models], ratings by people's votes.
@@ -190,13 +191,13 @@ def brier_score(human: FloatArray, ratings: FloatArray) -> float:
 def ranking_records(
     benchmark: str, rule: ScoreRule, items: ItemTable, evidence: EvidenceTable, formula: str, intervals: bool = True
 ) -> Iterator[Record]:
-    """Make the records of `METRICS`: people's and a reward model's rankings of the models that wrote the responses.
+    """Create the records of `METRICS`, which compare people's and a reward model's rankings of the responses' writers.
 
-    All battles count, human ties too; equal scores are a draw. A battle without a score favours neither model: it is a
-    draw if the rule counts failures as losses, and otherwise excluded from the reward model's ranking. If the reward
-    model ranks all models equally, all correlations are 0. Ratings are Bradley and Terry's, see `bradley_terry`. Whole
-    problems are resampled. `confidence_agreement`, `separability` (the share of pairs of models that `separated`
-    reports for the reward model) and `brier` are computed from the resamples and have no interval.
+    All battles count, including human ties; equal scores are a draw. A battle without a score is a draw if the score
+    rule counts failures as losses; otherwise it is excluded from the reward model's ranking. If the reward model ranks
+    all models equally, all correlations are 0. Ratings are Bradley and Terry's, see `bradley_terry`. Whole problems are
+    resampled. `confidence_agreement`, `separability` (the share of pairs of models that `separated` reports for the
+    reward model) and `brier` are computed from the resamples and have no interval.
 
     Args:
         benchmark: Benchmark id.
@@ -207,7 +208,7 @@ def ranking_records(
         intervals: Whether to compute confidence intervals.
 
     Yields:
-        The records that can be computed; none for fewer than three models, or if people's votes rank all models
+        The records that can be computed; nothing for fewer than three models, or if people's votes rank all models
         equally.
     """
     battles = battles_of(items, evidence)
@@ -246,10 +247,10 @@ def ranking_records(
 
 
 def _centred(value: float, replicates: FloatArray) -> FloatArray:
-    """Correlations over resamples, shifted so that their mean is the value and clipped to -1 and 1.
+    """Shift correlations over resamples so that their mean is the value, and clip them to -1 and 1.
 
-    A resample repeats battles and so contains less information about both rankings: its correlations are lower. Only
-    their spread estimates how much the value varies between samples of battles.
+    A resample repeats battles and thus contains less information about both rankings, so its correlations are lower.
+    Only their spread estimates how much the value varies between samples of battles.
     """
     found: FloatArray = np.clip(replicates + (value - replicates.mean()), -1.0, 1.0)
     return found
@@ -264,7 +265,7 @@ class _Replicates(NamedTuple):
 
 
 def _replicates(battles: Battles, cluster: Codes | IntArray, clusters: int) -> _Replicates:
-    """Ratings and row-wise correlations over resampled problems, in blocks."""
+    """Compute ratings and row-wise correlations over resampled problems, in blocks."""
     random = bootstrap_random()
     block = max(1, _BLOCK // max(len(battles.first), 12 * len(battles.names) ** 2))
     found = []
@@ -277,7 +278,7 @@ def _replicates(battles: Battles, cluster: Codes | IntArray, clusters: int) -> _
 
 
 def _counted(items: ItemTable, battles: Battles, variant: str) -> Outcomes:
-    """One entry a battle, for the counts of a record."""
+    """Return outcomes with one entry per battle, for the counts of a record."""
     held = np.zeros(len(items), bool)
     held[battles.item] = True
     every = Outcomes(

@@ -1,4 +1,4 @@
-"""The rank of the right response among several."""
+"""Ranks of the right response among several."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ RECIPROCAL = "reciprocal-rank"
 
 
 def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule) -> Outcomes:
-    """Reciprocal rank of the winner of each item's first comparison; their mean is the mean reciprocal rank.
+    """Compute the reciprocal rank of the winner of each item's first comparison; the mean of these is the MRR.
 
-    The rank is one more than the number of members that are not below the winner, so equal scores count against the
-    winner (`_calculate_MRR` in `src/evaluation/eval.py` of RewardMATH); if the rule shares ties, the credit is the mean
-    over all orders of the tied members. For a model that compares responses, a member ranks above the winner if the
-    model does not prefer the winner to it.
+    The rank is one more than the number of other members that are not below the winner, so equal scores count against
+    the winner (`_calculate_MRR` in `src/evaluation/eval.py` of RewardMATH); if the score rule shares ties, the credit
+    is the mean over all orders of the tied members. For a model that compares responses, a member ranks above the
+    winner if the model does not prefer the winner to it.
 
     Args:
         items: The items.
@@ -38,8 +38,8 @@ def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule)
             winning, against = sides(evidence, positions, decided[0].members, decided[0].gold)
             known = ~(np.isnan(winning) | np.isnan(against)).any(axis=1)
             above, equal = (winning < against).sum(axis=1), (winning == against).sum(axis=1)
-            # If the rule shares ties, the mean of 1/rank over all orders of the equal members; else 1/rank for the last
-            # of them.
+            # If the rule shares ties, the mean of 1/rank over all orders of the equal members; else 1/rank of the last
+            # one.
             orders = [
                 np.mean(1 / np.arange(1 + a, 2 + a + e)) if rule.tie == "share" else 1 / (1 + a + e)
                 for a, e in zip(above.tolist(), equal.tolist(), strict=True)

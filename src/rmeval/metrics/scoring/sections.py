@@ -73,13 +73,13 @@ EXAMPLE_COUNTS: dict[str, int] = {
     "hep-python": 164,
     "hep-rust": 164,
 }
-"""Weights of the subsets: their numbers of prompts; math-prm has 984 instead of 447, the weight of code."""
+"""Weights of the subsets: their numbers of prompts, except that math-prm has 984 instead of 447, the weight of code."""
 
 
 PRIOR_SETS = ("anthropic_helpful", "anthropic_hhh", "shp", "summarize")
 """The sets of preference-test-sets whose mean is the prior (`analysis/get_benchmark_results.py` of the reference)."""
 PRIOR_WEIGHT = 0.5
-"""Weight of the prior; the four sections have 1 each (section 4.1; the reference's weights 2, 2, 2, 2, 1)."""
+"""Weight of the prior; each section has weight 1 (section 4.1; the weights in the reference are 2, 2, 2, 2, 1)."""
 
 
 _CODE = tuple(name for name in EXAMPLE_COUNTS if name.startswith("hep-"))
@@ -118,8 +118,8 @@ ANALYSES: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """Groups of subsets to compare: refusals, LLMBar's two kinds, maths against code, and categories of length.
 
-The categories of length are the reference's (`LENGTH_CATEGORIES` of its `analysis/constants.py`): which response tends
-to be longer.
+The categories of length are the reference's (`LENGTH_CATEGORIES` of its `analysis/constants.py`); they state which
+response tends to be longer.
 """
 ANALYSIS_TITLES = {
     "instructions": "instruction following (LLMBar)",
@@ -135,8 +135,8 @@ def section_scores(accuracy: Mapping[str, float | FloatArray]) -> dict[str, floa
         accuracy: Accuracy by subset; numbers, or arrays of one shape.
 
     Returns:
-        Score by section. A section without any of its subsets is absent; the reference gives it 0, which would look
-        like a model that is always wrong.
+        Score by section, without sections that have none of their subsets; the reference gives these 0, the score of a
+        model that is always wrong.
     """
     scores: dict[str, float | FloatArray] = {}
     for section, subsets in SECTIONS.items():
@@ -148,14 +148,14 @@ def section_scores(accuracy: Mapping[str, float | FloatArray]) -> dict[str, floa
 
 
 def overall(sections: Mapping[str, float | FloatArray]) -> float | FloatArray | None:
-    """The mean of the four sections (section 4.1, without prior sets); None unless all four exist."""
+    """Compute the mean of the four sections (section 4.1, without prior sets); None unless all four exist."""
     if set(sections) != set(SECTIONS):
         return None
     return sum((sections[section] for section in SECTIONS), start=0.0) / len(SECTIONS)
 
 
 def prior_score(accuracy: Mapping[str, float | FloatArray]) -> float | FloatArray | None:
-    """The mean of the four prior sets (`get_average_over_rewardbench` of the reference); None unless all exist."""
+    """Compute the mean of the four prior sets (`get_average_over_rewardbench`); None unless all exist."""
     if not set(PRIOR_SETS) <= set(accuracy):
         return None
     return sum((accuracy[name] for name in PRIOR_SETS), start=0.0) / len(PRIOR_SETS)
@@ -164,10 +164,10 @@ def prior_score(accuracy: Mapping[str, float | FloatArray]) -> float | FloatArra
 def overall_with_prior(
     sections: Mapping[str, float | FloatArray], prior: float | FloatArray | None
 ) -> float | FloatArray | None:
-    """RewardBench's score with prior sets: (sum of the four sections + 0.5 prior) / 4.5 (section 4.1).
+    """Compute RewardBench's score with prior sets: (sum of the four sections + 0.5 prior) / 4.5 (section 4.1).
 
-    The leaderboard (`get_average_over_rewardbench` of the reference) uses it for models that have a prior and `overall`
-    for those without: its column mixes two formulas, whose values are not comparable.
+    The leaderboard (`get_average_over_rewardbench` of the reference) uses it for models that have a prior, and
+    `overall` for models without: its column mixes two formulas, whose values are not comparable.
 
     Args:
         sections: Score by section, of a run of reward-bench.
@@ -183,9 +183,9 @@ def overall_with_prior(
 
 
 def record_with_prior(four: Record, prior: Record) -> Record:
-    """RewardBench's score with prior sets, from a model's runs on both: (4 x overall + prior / 2) / 4.5.
+    """Compute RewardBench's score with prior sets from a model's two runs: (4 x overall + prior / 2) / 4.5.
 
-    The two share no items; `combined_interval` computes the interval from theirs.
+    The two runs share no items; `combined_interval` computes the interval from both.
 
     Args:
         four: The overall of `reward-bench`.

@@ -33,7 +33,7 @@ __all__ = [
 FORMULA = "rm-bench/accuracy@1"
 LEVELS = ("easy", "normal", "hard", "average")
 GAP = "style_gap"
-"""Easy minus Hard: the effect of the responses' style on a model; 0 for a model that ignores style."""
+"""Easy minus Hard: the effect of the responses' styles on a model's decisions; 0 for a model that ignores style."""
 DOMAINS = {
     "chat": ("chat",),
     "math": ("math",),
@@ -50,11 +50,11 @@ COMPARISONS = tuple(
     for c, chosen in enumerate(STYLES)
     for r, rejected in enumerate(STYLES)
 )
-"""The nine comparisons of each item: its responses are the three chosen, then the three rejected, in style order."""
+"""The nine comparisons of an item, whose responses are the three chosen, then the three rejected, in style order."""
 
 
 def level_of(tag: str) -> str:
-    """`easy`, `normal` or `hard`, from the order of the two styles in a comparison's tag."""
+    """Return `easy`, `normal` or `hard`, from the order of the two styles in a comparison's tag."""
     chosen, rejected = (STYLES.index(style) for style in tag.split("/"))
     return "easy" if chosen > rejected else "hard" if chosen < rejected else "normal"
 
@@ -67,7 +67,7 @@ def credit_matrices(outcomes: Outcomes) -> FloatArray:
 
     Returns:
         float64[n, 3, 3], rows by the style of the chosen response, columns by the style of the rejected one, in the
-        order of `STYLES`; NaN where an item lacks a comparison.
+        order of `STYLES`; NaN if an item lacks the comparison.
     """
     cell = {f"{row}/{column}": (r, c) for r, row in enumerate(STYLES) for c, column in enumerate(STYLES)}
     matrix = np.full((outcomes.n_items, 3, 3), np.nan)
@@ -77,7 +77,7 @@ def credit_matrices(outcomes: Outcomes) -> FloatArray:
 
 
 def levels(matrix: FloatArray) -> FloatArray:
-    """Easy, Normal, Hard and their average, for one accuracy matrix or many.
+    """Compute Easy, Normal, Hard and their average, for one accuracy matrix or many.
 
     Easy is the mean below the diagonal (the chosen response has the fancier style), Normal the mean on it, Hard the
     mean above it (section 3.4; `compute_accuracy` in the reference's `scripts/utils.py`); the average of a domain
@@ -105,7 +105,7 @@ TAGS = (
 
 
 def styled_responses(chosen: Sequence[str], rejected: Sequence[str]) -> tuple[Response, ...]:
-    """The six responses of an item, each side in the order of `STYLES`, as `COMPARISONS` expects them."""
+    """Return the six responses of an item, each side in the order of `STYLES`, as `COMPARISONS` expects them."""
     return tuple(
         Response(text, gold, style)
         for gold, texts in ((1.0, chosen), (0.0, rejected))
@@ -116,16 +116,16 @@ def styled_responses(chosen: Sequence[str], rejected: Sequence[str]) -> tuple[Re
 def style_substance_records(
     benchmark: str, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
 ) -> list[Record]:
-    """Matrix, Easy, Normal, Hard, average and style gap of each domain, their macro averages, and the overall.
+    """Compute matrix, Easy, Normal, Hard, average and style gap of each domain, their macro averages, and the overall.
 
     A domain pools the prompts of its subsets; macro averages and the overall are means over the four domains
-    (`compute_accuracy` of the reference on `total_dataset.json`), absent unless all four exist.
+    (`compute_accuracy` of the reference on `total_dataset.json`) and exist only if all four do.
 
     Args:
         benchmark: Benchmark id.
         items: Items with `COMPARISONS` whose subsets are those of `DOMAINS`.
         evidence: Evidence by item id.
-        rule: How ties and failures count.
+        rule: The score rule.
         intervals: Whether to compute confidence intervals.
     """
     found = outcomes(items, evidence, rule)
@@ -142,7 +142,7 @@ def style_substance_records(
         parts = [scopes[domain] for domain in DOMAINS]
         mean = np.mean([part.mean for part in parts], axis=0)
         spread = np.mean([part.spread for part in parts], axis=0)
-        # The number of clusters that gives the variance of a mean of means: 16 / sum(1 / n).
+        # The number of clusters for which a mean would have the variance of this mean of means: 16 / sum(1 / n).
         scopes["all"] = _Scope(None, mean, spread, found, 16 / sum(1 / part.clusters for part in parts))
     return [
         make_record(
@@ -162,7 +162,7 @@ def style_substance_records(
 
 
 def style_substance_composition(counts: Counts) -> Composition:
-    """Compositions of the numbers of `style_substance_records`; a half that is all of safety is left out."""
+    """Return the compositions of `style_substance_records`, without a half of safety if the other half is missing."""
     halves = [name for name in DOMAINS["safety"] if any(subset == name for subset, _ in counts)]
     cells: dict[str, dict[str, Shares]] = {}
     for scope, subsets in (DOMAINS | ({name: (name,) for name in halves} if len(halves) > 1 else {})).items():
@@ -187,7 +187,7 @@ def style_substance_composition(counts: Counts) -> Composition:
 
 
 def style_substance_notes(items: Sequence[Item]) -> list[str]:
-    """Notes on missing domains and on an incomplete safety domain, one sentence each."""
+    """Return notes on missing domains and on an incomplete safety domain, one sentence each."""
     subsets = set(ItemTable.of(items).counts)
     missing = [domain for domain, parts in DOMAINS.items() if not subsets & set(parts)]
     notes = [f"no macro averages and no overall: there are no items of {', '.join(missing)}"] if missing else []
@@ -197,7 +197,7 @@ def style_substance_notes(items: Sequence[Item]) -> list[str]:
 
 
 class _Scope(NamedTuple):
-    """The items of a domain: matrices float64[n, 9] (None for an average of domains), means and replicates."""
+    """Items of a domain: matrices float64[n, 9] (None for an average of domains), means and replicates."""
 
     matrices: FloatArray | None
     mean: FloatArray
@@ -207,7 +207,7 @@ class _Scope(NamedTuple):
 
 
 def _mean(matrices: FloatArray) -> FloatArray:
-    """Column means of float64[n, 9] without NaN; NaN for a column without values."""
+    """Compute column means of float64[n, 9] without NaN; NaN for a column without values."""
     known = ~np.isnan(matrices)
     with np.errstate(invalid="ignore"):
         mean: FloatArray = np.where(known, matrices, 0.0).sum(axis=0) / known.sum(axis=0)
@@ -217,7 +217,7 @@ def _mean(matrices: FloatArray) -> FloatArray:
 def _metrics(
     scope: _Scope, overall: bool
 ) -> Iterator[tuple[str, float, tuple[tuple[float, float] | None, str | None]]]:
-    """Name, value and interval of every number of one scope."""
+    """Yield name, value and interval of every number of one scope."""
     values = levels(scope.mean.reshape(3, 3))
     spread = levels(scope.spread.reshape(-1, 3, 3))
     for k, level in enumerate(LEVELS):

@@ -1,4 +1,4 @@
-"""RewardBench 2's Ties: several responses are right and should score alike, and above all wrong ones."""
+"""RewardBench 2's Ties: several right responses should have similar scores, above those of all wrong responses."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rmeval.types import FloatArray, ScoreRule
 __all__ = ["PARTS", "REF", "TIED", "ties_chance", "ties_outcomes", "ties_shares"]
 
 TIED, REF = "tied", "ref"
-"""Prompts with several right responses, and the reference of each with a single one."""
+"""Prompts with several right responses, and the reference of each with a single right response."""
 PARTS = {TIED: 0.30, REF: 0.30, "preferred": 0.20, "preferred_hard": 0.20, "margin": 0.01}
-"""Composition of the composite: the weights of `process_single_model` in `rewardbench/utils.py`."""
+"""Weights of the composite's parts (`process_single_model` in `rewardbench/utils.py`)."""
 
 
 class _Prompt(NamedTuple):
-    """One item: its position, the gap from the worst right to the best wrong score, and the spread of right ones.
+    """An item: its position, the gap from the worst right to the best wrong score, and the spread of right scores.
 
     Gap and spread are float64[d], for d sets of scores.
     """
@@ -41,7 +41,7 @@ class _Credit(NamedTuple):
 
 
 def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, rule: ScoreRule) -> Outcomes:
-    """The credits that RewardBench 2's Ties composite averages (Malik et al. 2025, arXiv 2506.01937, section 3.2).
+    """Compute the credits of RewardBench 2's Ties composite (Malik et al. 2025, arXiv 2506.01937, section 3.2).
 
     The definitions are those of `process_single_model` and `_compute_prompt_stats` in `rewardbench/utils.py`. The gap
     is the worst right score minus the best wrong one, the spread is the best right score minus the worst right one:
@@ -49,18 +49,18 @@ def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, rule: 
     * `tied`, `ref`: gap > 0, for a prompt with several right responses and for its reference with one;
     * `preferred`: gap > spread, for each tied prompt with a reference;
     * `preferred_hard`: the smaller of both gaps > spread;
-    * `margin`: tanh(smaller gap / spread - 1), and 0 where both are 0.
+    * `margin`: tanh(smaller gap / spread - 1), and 0 if both are 0.
 
-    Equal scores are not a gap, under any score rule. A prompt with a missing score counts as failed.
+    Equal scores have no gap under any score rule. A prompt with a missing score counts as failed.
 
     Args:
-        items: The items; those judged together share `group`.
+        items: The items; items that are judged together have the same `group`.
         evidence: The model's evidence.
         subset: The subset that Ties items have; ids end in `tied:N` or `ref:N`.
         rule: The score rule, for failures.
 
     Returns:
-        One comparison for each credit, with a tag of `PARTS`; items of other subsets have none.
+        Outcomes with one entry per credit, with a tag of `PARTS`; items of other subsets have none.
     """
     rows = list(_credits(items, evidence.scores[None], subset))
     tags = tuple(PARTS)
@@ -82,9 +82,9 @@ def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, rule: 
 
 
 def ties_chance(items: ItemTable, subset: str) -> dict[str, float]:
-    """The mean of each part for random scores: 1,000 draws from the normal distribution with a fixed seed.
+    """Compute the mean of each part for random scores: 1,000 draws from the normal distribution with a fixed seed.
 
-    Other distributions give other spreads, and with them other `preferred`, `preferred_hard` and `margin`.
+    Other distributions have other spreads, and thus other values of `preferred`, `preferred_hard` and `margin`.
     """
     own = items.take(np.isin(items.subset, [code for code, name in enumerate(items.subsets) if name == subset]))
     scores = np.random.default_rng(0).standard_normal((1000, int(own.offsets[-1])))
@@ -95,7 +95,7 @@ def ties_chance(items: ItemTable, subset: str) -> dict[str, float]:
 
 
 def _credits(items: ItemTable, scores: FloatArray, subset: str) -> Iterator[_Credit]:
-    """The credits of each prompt and pair of prompts, from float64[d, responses] with d sets of scores."""
+    """Yield the credits of each prompt and pair of prompts, from d sets of scores, float64[d, responses]."""
     prompts: dict[str | None, dict[str, _Prompt]] = {}
     code = items.subsets.index(subset) if subset in items.subsets else -1
     for position in np.flatnonzero(items.subset == code).tolist():
@@ -125,5 +125,5 @@ def _margin(gap: FloatArray, spread: FloatArray) -> FloatArray:
 
 
 def ties_shares(subset: str) -> Shares:
-    """The composition of the composite, which is at most 1.01."""
+    """Return the composition of the composite, whose maximum is 1.01."""
     return {(subset, part): weight for part, weight in PARTS.items()}

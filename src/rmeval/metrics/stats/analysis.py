@@ -1,4 +1,4 @@
-"""Analyses of a model's decisions: length, formatting, refusals, calibration."""
+"""Analyses of a model's decisions: length, formatting, refusals and calibration."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def analyse(
         items: The items.
         evidence: The model's evidence.
         counts: `characters` and `markdown` of the responses.
-        rule: How ties and failures count.
+        rule: The score rule.
 
     Returns:
         Accuracy by length (`length` with a scope of `STRATA`), `length_balanced`, `style_controlled` with
-        `style_length` and `style_markdown`; `prefers_fancier` and `same_style` where responses have styles; each of
-        `analyses`; `over_refusing` and `under_refusing` where the benchmark has refusals, with ties shared under every
-        rule.
+        `style_length` and `style_markdown`; `prefers_fancier` and `same_style` if responses have styles; each of
+        `analyses`; `over_refusing` and `under_refusing` if the benchmark has refusals, with ties shared under every
+        score rule.
     """
     found = outcomes(items, evidence, rule)
     if not len(found.credit):
@@ -81,7 +81,7 @@ def _named(record: Record, metric: str) -> Record:
 
 
 def _wrong(record: Record, metric: str) -> Record:
-    """The error rate of an accuracy."""
+    """Return a record of the error rate that belongs to an accuracy."""
     ci = None if record.ci is None else (1 - record.ci[1], 1 - record.ci[0])
     return replace(record, metric=metric, scope="all", value=1 - record.value, ci=ci)
 
@@ -140,9 +140,9 @@ def _fancier(
 
 
 def _same_style(benchmark: str, items: ItemTable, evidence: EvidenceTable, sides: Sides) -> Iterator[Record]:
-    """Accuracy between responses of equal style, where responses have styles: RM-Bench's Normal over all comparisons.
+    """Yield the accuracy between responses of equal style: RM-Bench's Normal, with all comparisons pooled.
 
-    It is shown beside the preference for the fancier response: both share ties and exclude missing scores.
+    Like the preference for the fancier response, it shares ties and excludes missing scores.
     """
     of_shape = [np.array([_STYLE.get(one.style, -1) for one in shape.responses], np.int8) for shape in items.shapes]
     if all((codes < 0).all() for codes in of_shape):
@@ -158,7 +158,7 @@ _STYLE: dict[str | None, int] = {name: place for place, name in enumerate(STYLES
 
 
 def margins(items: ItemTable, evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
-    """Score of the better response minus that of the worse, and the problem, for each comparison of two; no NaN."""
+    """Return the score of the better response minus that of the worse, and the problem, for each pair; without NaN."""
     sides = sides_of(items)
     comparison = np.flatnonzero(sides.better >= 0)
     margin = evidence.scores[sides.better[comparison]] - evidence.scores[sides.worse[comparison]]
@@ -168,18 +168,18 @@ def margins(items: ItemTable, evidence: EvidenceTable) -> tuple[FloatArray, Code
 
 
 def calibration_of(items: ItemTable, evidence: EvidenceTable) -> Calibration | None:
-    """Calibration of the margins; None without scores of two responses."""
+    """Compute the calibration of the margins; None without scores of two responses."""
     return calibrate(*margins(items, evidence))
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of the better and worse responses of a subset.
+    """Scores of the better and of the worse responses of a subset.
 
     Attributes:
         subset: The subset.
-        better: float64[n], scores of the responses that win some comparison; each once.
-        worse: float64[k], scores of the others.
+        better: float64[n], scores of the responses that are the winner of some comparison, each once.
+        worse: float64[k], scores of the other responses.
     """
 
     subset: str
@@ -188,7 +188,7 @@ class Scores:
 
 
 def scores_by_subset(items: ItemTable, evidence: EvidenceTable) -> list[Scores]:
-    """The distributions of scores, by subset; without NaN."""
+    """Return the scores of each subset, without NaN."""
     wins = np.zeros(len(evidence.scores), bool)
     plays = np.zeros(len(evidence.scores), bool)
     sides = sides_of(items)

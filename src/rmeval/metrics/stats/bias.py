@@ -30,18 +30,18 @@ STRATA = ("half or less", "shorter", "similar", "longer", "twice or more")
 """Ratio of the better response's length to the worse one's: up to 1/2, up to 1/1.1, up to 1.1, below 2, 2 or more."""
 _EDGES = np.array([0.5, 1 / 1.1, 1.1, 2.0])
 _SURE = 12.0
-"""A larger coefficient, in log-odds for a standard deviation, means that its feature alone decides."""
+"""Limit of a coefficient, in log-odds per standard deviation; above it, the feature alone decides."""
 
 
 class Sides(NamedTuple):
-    """Positions of the two responses of each comparison in columns of responses; -1 where there are more than two."""
+    """Positions of the two responses of each comparison in columns of responses; -1 for more than two responses."""
 
     better: IntArray
     worse: IntArray
 
 
 def sides_of(table: ItemTable) -> Sides:
-    """The two sides of each comparison with a winner, in the order of `Outcomes`."""
+    """Return the two sides of each comparison with a winner, in the order of `Outcomes`."""
     first = starts([sum(c.gold is not None for c in shape.comparisons) for shape in table.shapes], table.shape)
     sides = Sides(np.full(int(first[-1]), -1, np.int64), np.full(int(first[-1]), -1, np.int64))
     for comparisons, positions in table.by_comparisons():
@@ -55,7 +55,7 @@ def sides_of(table: ItemTable) -> Sides:
 
 
 def strata_of(sides: Sides, characters: Codes) -> Codes:
-    """int32[comparisons]: position in `STRATA`; -1 for comparisons of more than two responses, or of two empty ones."""
+    """Return positions in `STRATA`, int32[comparisons]; -1 for more than two responses, or for two empty ones."""
     better, worse = characters[sides.better].astype(float), characters[sides.worse].astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = better / worse
@@ -66,12 +66,12 @@ def strata_of(sides: Sides, characters: Codes) -> Codes:
 
 
 def style_preference(evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
-    """Whether the model prefers the fancier of two equally good responses, for each pair of styles of each item.
+    """Find whether the model prefers the fancier of two equally good responses, for each pair of styles of each item.
 
     A model that compares responses has values only for the pairs that it compared.
 
     Returns:
-        float64[pairs]: 1, 0, or one half for equal scores, NaN where one is missing; and int32[pairs], the item.
+        float64[pairs]: 1, 0, or one half for equal scores, NaN if a score is missing; and int32[pairs], the item.
     """
     table, scores = evidence.table, evidence.scores
     preferred, item = [np.empty(0)], [np.empty(0, np.int32)]
@@ -97,7 +97,7 @@ def style_preference(evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
 def length_balanced(
     found: Outcomes, sides: Sides, characters: Codes
 ) -> tuple[float, tuple[float, float] | None, str | None]:
-    """The mean of two accuracies: where the better response is the longer one, and where it is the shorter one.
+    """Compute the mean of two accuracies: with the longer response as the better one, and with the shorter one.
 
     A model that decides by length alone gets one half, whether it prefers long or short responses. Comparisons of
     equally long responses are excluded. `combined_interval` computes the interval from Wilson's intervals of both
@@ -132,7 +132,7 @@ class Logistic(NamedTuple):
     Attributes:
         coefficients: float64[k].
         covariance: float64[k, k], robust to clusters.
-        converged: Whether there is a finite maximum of the likelihood.
+        converged: Whether the likelihood has a finite maximum.
     """
 
     coefficients: FloatArray
@@ -141,10 +141,10 @@ class Logistic(NamedTuple):
 
 
 def logistic(outcome: FloatArray, features: FloatArray, cluster: Codes | IntArray) -> Logistic:
-    """Logistic regression by maximum likelihood, with standard errors that are robust to clusters.
+    """Fit a logistic regression by maximum likelihood, with cluster-robust standard errors.
 
-    Newton's method; the covariance is the sandwich of Liang and Zeger (1986, Biometrika 73:13) with the factor
-    G/(G-1) (n-1)/(n-k) of G clusters, as in statsmodels and Stata.
+    The fit uses Newton's method; the covariance is the sandwich estimator of Liang and Zeger (1986, Biometrika 73:13)
+    with the factor G/(G-1) (n-1)/(n-k) for G clusters, as in statsmodels and Stata.
 
     Args:
         outcome: float64[n], between 0 and 1; a shared tie is one half.
@@ -158,7 +158,7 @@ def logistic(outcome: FloatArray, features: FloatArray, cluster: Codes | IntArra
         chance = expit(features @ coefficients)
         information = (features * (chance * (1 - chance))[:, None]).T @ features
         step = np.linalg.lstsq(information, features.T @ (outcome - chance), rcond=None)[0]
-        # Steps of more than a few units diverge or overshoot.
+        # Longer steps diverge or overshoot.
         coefficients = coefficients + np.clip(step, -4, 4)
         if np.abs(step).max() < 1e-10:
             converged = True
@@ -199,12 +199,13 @@ class StyleControl:
 
 
 def style_control(found: Outcomes, sides: Sides, characters: Codes, markdown: Codes) -> StyleControl | None:
-    """Fit a style control like Chatbot Arena's for one model.
+    """Fit a style control like that of Chatbot Arena, for one model.
 
-    The log-odds that the model prefers the better response are a + b (l - l')/(l + l') + c (m - m')/(m + m' + 1), with
-    l its length in characters and m its number of markdown elements, and l', m' those of the worse one: the differences
-    of LMSYS's "Does style matter?" (2024) and of `show_result.py` in arena-hard-auto (its densities left out). They are
-    divided by their standard deviations, and not centred, so that a belongs to responses of equal style.
+    The log-odds that the model prefers the better response are a + b (l - l')/(l + l') + c (m - m')/(m + m' + 1), where
+    l and m are the better response's length in characters and number of markdown elements, and l' and m' those of the
+    worse one. These are the differences of LMSYS's "Does style matter?" (2024) and of `show_result.py` in
+    arena-hard-auto (without its densities). They are divided by their standard deviations but not centred, so that a is
+    the value for responses of equal style.
 
     Returns:
         None if there are too few outcomes, if all are won or all are lost, or if style alone decides.

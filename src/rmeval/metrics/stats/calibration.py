@@ -20,7 +20,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Confidence and accuracy of pairwise decisions.
+    """Calibration of pairwise decisions: confidence compared with accuracy.
 
     With margin d, the score of the better response minus that of the worse, the model's confidence in the response that
     it prefers is 1/(1 + exp(-|d|)) (Bradley and Terry 1952, Biometrika 39:324).
@@ -31,21 +31,21 @@ class Calibration:
         count: int64[bins].
         ece: Mean distance between the two, weighted by count (Guo et al. 2017, arXiv 1706.04599, with bins of equal
             counts).
-        ece_ci: Its 95% interval, which contains the true distance of these bins with at least that probability; see
+        ece_ci: Its 95% interval, which contains the true distance for these bins with at least this probability; see
             `_reach`.
-        ece_calibrated: The expected `ece` of a calibrated model with the same pairs and confidences: in a sample it is
-            never 0.
+        ece_calibrated: The expected `ece` of a calibrated model with the same pairs and confidences, which is not 0 in
+            a finite sample.
         brier: Mean squared error of the probability of the better response (half of the sum over both responses): mean
             (1 - 1/(1 + exp(-d)))^2.
         brier_ci: Its 95% interval.
         log_loss: Mean of log(1 + exp(-d)), the training loss of reward models.
         log_loss_ci: Its 95% interval.
         scale: The factor on margins that minimizes the log loss: 1 for a calibrated model, below 1 for an overconfident
-            one, 0 where margins have no or a negative relation to quality, infinite where every decision is right.
-        scale_ci: Its 95% interval; None where it is 0 or infinite.
+            one, 0 if margins have no or a negative relation to quality, infinite if every decision is right.
+        scale_ci: Its 95% interval; None if it is 0 or infinite.
 
     Intervals are cluster-robust (Liang and Zeger 1986, Biometrika 73:13), with Student's t and one degree of freedom
-    less than there are problems; None for fewer than `MIN_CLUSTERS`.
+    less than the number of problems; None for fewer problems than `MIN_CLUSTERS`.
     """
 
     confidence: FloatArray
@@ -113,7 +113,7 @@ def calibrate(margin: FloatArray, cluster: Codes | IntArray) -> Calibration | No
 
 
 def _interval(value: float, influence: FloatArray, member: IntArray) -> Interval | None:
-    """The interval of a number that cannot be below 0, from the influence of each problem on it."""
+    """Compute the interval of a nonnegative number from the influence of each problem on it."""
     own = np.bincount(member, influence)
     problems = len(own)
     if problems < MIN_CLUSTERS:
@@ -132,14 +132,14 @@ def _scale_interval(scale: float, margin: FloatArray, member: IntArray) -> Inter
 
 
 def _reach(cells: FloatArray) -> float | None:
-    """Bound on the distance of the calibration error from the true one.
+    """Compute a bound on the distance between the calibration error and its true value.
 
-    The differences of confidence and accuracy in the bins are approximately normal; their summed distance from the true
-    differences is below the 95th percentile of such sums in 95 of 100 cases, and by the triangle inequality the
-    calibration error is never farther than that from the true one.
+    The differences of confidence and accuracy in the bins are approximately normal. Their summed distance from the true
+    differences is below the 95th percentile of such sums in 95 of 100 cases; by the triangle inequality, the distance
+    of the calibration error from its true value is at most this sum.
 
     Args:
-        cells: float64[problems, bins], each problem's part of the differences.
+        cells: float64[problems, bins], each problem's contribution to the differences.
     """
     problems, bins = cells.shape
     if problems < MIN_CLUSTERS:
@@ -156,17 +156,17 @@ def _reach(cells: FloatArray) -> float | None:
 
 
 def _expected(variance: FloatArray, sizes: IntArray, count: int) -> float:
-    """The mean of distances that are normal around 0: sqrt(2/pi) times their deviation, in each bin.
+    """Compute the expected calibration error for differences that are normal around 0: sqrt(2/pi) times the deviation.
 
-    As a conservative assumption, the pairs of one problem are right or wrong together: deviations are then larger by
-    the square root of the mean size of a pair's problem.
+    As a conservative assumption, the pairs of one problem are right or wrong together, so deviations are larger by the
+    square root of the mean size of a pair's problem.
     """
     design = float(np.square(sizes.astype(float)).sum()) / count
     return float(np.sqrt(2 / np.pi) * np.sqrt(design * variance).sum() / count)
 
 
 def _scale(margin: FloatArray) -> float:
-    """The factor of least log loss, by bisection of its slope; infinite where every decision is right."""
+    """Compute the factor that minimizes the log loss by bisection of the slope; infinite if every decision is right."""
     size = float(np.abs(margin).max())
     if not size:
         return 0.0

@@ -1,4 +1,4 @@
-"""Ensembles: several models combined, from the evidence of each."""
+"""Ensembles, which combine the evidence of several models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["RULES", "ensemble"]
 
 
 def _standard(scores: FloatArray) -> FloatArray:
-    """Standardise each model's scores: minus their mean, over their standard deviation; 0 where all are equal.
+    """Standardise each model's scores: subtract their mean, divide by their standard deviation; 0 if all are equal.
 
     RewardBench does this before it combines models (`analysis/run_ensemble_offline.py`), since their scales differ.
     """
@@ -29,15 +29,15 @@ _COMBINE: dict[str, Callable[[FloatArray], FloatArray]] = {
     "uncertainty": lambda scores: np.asarray(_standard(scores).mean(axis=0) - _standard(scores).std(axis=0)),
 }
 RULES = (*_COMBINE, "majority")
-"""`mean` of raw scores; of standardised scores `z-mean`, `worst` (the smallest; Coste et al. 2024, arXiv 2310.02743,
-section 3.2) and `uncertainty` (mean less standard deviation between models); `majority` of preferences."""
+"""Rules: `mean` of raw scores; of standardised scores, `z-mean`, `worst` (the smallest; Coste et al. 2024, arXiv
+2310.02743, section 3.2) and `uncertainty` (mean minus standard deviation between models); `majority` of preferences."""
 
 
 def ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:
     """Combine the evidence of several models.
 
-    With `majority` the ensemble prefers a response to another if more models prefer it than prefer the other; equal
-    counts are a tie. With the other rules a response that lacks the score of one model has no score.
+    With `majority`, the ensemble prefers the response that more models prefer; equal counts are a tie. With the other
+    rules, a response without a score of one model has no score.
 
     Args:
         rule: One of `RULES`.

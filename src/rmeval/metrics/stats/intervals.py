@@ -1,4 +1,4 @@
-"""95% intervals for clustered data: several items may be wordings of one underlying problem."""
+"""95% intervals for clustered data, where several items may be variants of one underlying problem."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = [
 
 REPLICATES = 2000
 MIN_CLUSTERS = 5
-"""With fewer problems than this there is no bootstrap interval."""
+"""Minimum number of problems for a bootstrap interval."""
 MANY = 20_000
-"""Above this many clusters, equal clusters are drawn together."""
+"""Number of clusters above which equal clusters are drawn together."""
 SEED = 0
 BOOTSTRAP = f"cluster-bootstrap({REPLICATES} replicates, expanded percentile, seed {SEED})"
 Z = float(ndtri(0.975))
@@ -34,16 +34,15 @@ _BLOCK = 4_000_000
 
 
 def wilson(credit: FloatArray, cluster: Codes | IntArray) -> tuple[tuple[float, float] | None, str]:
-    """Wilson's score interval (Wilson 1927, JASA 22:209) for a mean of credits, with clusters taken into account.
+    """Compute Wilson's score interval (Wilson 1927, JASA 22:209) for a mean of credits, adjusted for clusters.
 
-    With p the mean and n the number of values:
-    (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n).
-    Where values share clusters, n is the effective number: p(1-p) divided by the cluster-robust variance of the mean
-    (Korn and Graubard 1998, Survey Methodology 24:193), never more than the number of values.
-    Where the mean is 0 or 1 that variance is 0, and n is the number of clusters.
+    For mean p of n values, the interval is (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n). If values share
+    clusters, n is the effective number: p(1-p) divided by the cluster-robust variance of the mean (Korn and Graubard
+    1998, Survey Methodology 24:193), at most the number of values. If the mean is 0 or 1, this variance is 0, and n is
+    the number of clusters.
 
     Args:
-        credit: float64[m], values between 0 and 1; NaN is left out.
+        credit: float64[m], values between 0 and 1; NaN is excluded.
         cluster: int[m], the cluster of each value, small whole numbers.
 
     Returns:
@@ -80,14 +79,14 @@ def combined_interval(
     second: tuple[float, float, tuple[float, float]],
     correlation: float = 0.0,
 ) -> tuple[float, float]:
-    """Combine the intervals of two numbers into that of their weighted sum, by variance estimates recovery.
+    """Compute the interval of a weighted sum of two numbers from their intervals, by variance estimates recovery.
 
-    Its distance from the sum, downwards and upwards, combines the distances of both intervals (Zou and Donner 2008,
+    The distance of each limit from the sum combines the distances of the limits of both intervals (Zou and Donner 2008,
     Statistics in Medicine 27:1693).
 
     Args:
-        first: The weight (not negative) of one number, the number, and its interval.
-        second: The same of the other.
+        first: The nonnegative weight of the first number, the number, and its interval.
+        second: The same for the second number.
         correlation: Correlation of the two numbers' errors.
     """
     value = first[0] * first[1] + second[0] * second[1]
@@ -99,9 +98,9 @@ def combined_interval(
 
 
 def bootstrap_random() -> np.random.Generator:
-    """The generator to pass to `bootstrap_means`: one for all the parts of a benchmark.
+    """Return the random generator for `bootstrap_means`, to use for all parts of a benchmark.
 
-    Parts drawn from one stream are independent; with the fixed seed, equal evidence has equal intervals.
+    Parts that are drawn from one stream are independent; due to the fixed seed, equal evidence has equal intervals.
     """
     return np.random.default_rng(SEED)
 
@@ -109,16 +108,16 @@ def bootstrap_random() -> np.random.Generator:
 def bootstrap_means(
     values: FloatArray, cluster: Codes | IntArray, random: np.random.Generator, replicates: int = REPLICATES
 ) -> FloatArray:
-    """Means of columns over resampled clusters; see `resampled_means`.
+    """Compute means of columns over resampled clusters; see `resampled_means`.
 
     Args:
-        values: float64[n, k], one row an item; NaN is left out of its column.
-        cluster: int[n], the unit that is drawn, whole, with replacement.
+        values: float64[n, k], one row per item; NaN is excluded from its column.
+        cluster: int[n], the unit of resampling, drawn as a whole with replacement.
         random: Source of the draws, see `bootstrap_random`.
         replicates: Number of resamples.
 
     Returns:
-        float64[replicates, k]; NaN where a resample holds no value of a column.
+        float64[replicates, k]; NaN if a resample contains no value of a column.
     """
     _, member = np.unique(cluster, return_inverse=True)
     clusters = int(member.max()) + 1 if len(member) else 0
@@ -134,21 +133,21 @@ def bootstrap_means(
 def resampled_means(
     sums: FloatArray, counts: FloatArray, random: np.random.Generator, replicates: int = REPLICATES
 ) -> FloatArray:
-    """Means over resampled clusters (Field and Welsh 2007, JRSS-B 69:369, randomized cluster bootstrap).
+    """Compute means over resampled clusters (Field and Welsh 2007, JRSS-B 69:369, randomized cluster bootstrap).
 
-    With more clusters than `MANY`, clusters with equal sums and counts are drawn as one, with their joint probability:
-    the number of times that each kind occurs in a resample has the same distribution, and wins and losses form few
-    kinds.
+    With more clusters than `MANY`, clusters with equal sums and counts are drawn together, with their joint
+    probability. The number of occurrences of each kind of cluster in a resample has the same distribution, and there
+    are few kinds, since comparisons are won or lost.
 
     Args:
-        sums: float64[clusters, k], each cluster's sum of each column's values.
+        sums: float64[clusters, k], the sum of each column's values in each cluster.
         counts: float64[clusters, j], the numbers of values; k is a multiple of j, and column i of sums belongs to
             column i modulo j of counts.
         random: Source of the draws, see `bootstrap_random`.
         replicates: Number of resamples.
 
     Returns:
-        float64[replicates, k]; NaN where a resample holds no value of a column.
+        float64[replicates, k]; NaN if a resample contains no value of a column.
     """
     clusters, columns = sums.shape
     both: FloatArray = np.concatenate([sums, counts], axis=1)
@@ -168,8 +167,8 @@ def resampled_means(
 
 
 def _distinct_rows(values: FloatArray) -> tuple[FloatArray, IntArray]:
-    """The distinct rows of float64[n, k] and how often each occurs."""
-    # Sort one number for each row instead of k: a random sum of a row's bits identifies it.
+    """Return the distinct rows of float64[n, k] and the number of occurrences of each."""
+    # Sort one number per row instead of k: a random sum of a row's bits identifies it.
     factors = np.random.default_rng(0).integers(0, 2**63, values.shape[1], dtype=np.uint64) | np.uint64(1)
     bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
     mixed = (bits ^ (bits >> np.uint64(29))) * factors
@@ -184,24 +183,24 @@ def _distinct_rows(values: FloatArray) -> tuple[FloatArray, IntArray]:
 def bootstrap_interval(
     value: float, replicates: FloatArray, clusters: float, proportion: bool = True
 ) -> tuple[tuple[float, float] | None, str | None]:
-    """The expanded percentile interval (Hesterberg 2015, The American Statistician 69:371, section 5.1).
+    """Compute the expanded percentile interval (Hesterberg 2015, The American Statistician 69:371, section 5.1).
 
-    With few clusters the 2.5th and 97.5th percentiles of the replicates (Efron 1979) are too close together, by a
-    factor of sqrt((n-1)/n) and because they do not use Student's t: this interval uses the percentiles
-    Phi(-sqrt(n/(n-1)) t.975) and its mirror, with n - 1 degrees of freedom.
+    With few clusters, the 2.5th and 97.5th percentiles of the replicates (Efron 1979) are too close together, by a
+    factor of sqrt((n-1)/n) and because they do not use Student's t. This interval uses the percentile
+    Phi(-sqrt(n/(n-1)) t.975) and its mirror image, with n - 1 degrees of freedom.
 
-    Equal replicates, for example when every decision is right, do not estimate the variation between problems; Wilson's
-    interval for one value in each cluster is used then.
+    Equal replicates, for example if every decision is right, do not estimate the variation between problems; the
+    interval is then Wilson's for one value in each cluster.
 
     Args:
         value: The number itself.
         replicates: float64[b].
-        clusters: Number of clusters; for a mean of parts, the number that gives a mean this variance.
+        clusters: Number of clusters; for a mean of parts, the number for which a mean would have the same variance.
         proportion: Whether the number is a proportion and not a difference of two.
 
     Returns:
-        The interval (None below `MIN_CLUSTERS` clusters, if a replicate is NaN, or for a difference that is equal in
-        all replicates) and its method.
+        The interval (None for fewer than `MIN_CLUSTERS` clusters, if a replicate is NaN, or for a difference that is
+        equal in all replicates) and its method.
     """
     if clusters < MIN_CLUSTERS or not len(replicates) or np.isnan(replicates).any():
         return None, None

@@ -1,4 +1,4 @@
-"""Paired comparison of models on the same comparisons; the units of resampling are problems."""
+"""Paired comparison of models on the same comparisons, with problems as the unit of resampling."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["Difference", "PairedOutcomes", "compare", "number_replicates"]
 
 
 SMALL = 10
-"""Kinds with fewer problems than this are drawn together: one of them alone has too few to estimate its variance."""
+"""Kinds with fewer problems than this are drawn together, as such a kind is too small to estimate its variance."""
 
 
 @dataclass(frozen=True)
 class PairedOutcomes:
-    """The comparisons that several models have in common, with the credit of each.
+    """Comparisons that several models have in common, with the credit of each model.
 
     Attributes:
         credit: float64[models, m], see `Outcomes.credit`; without NaN.
@@ -46,7 +46,7 @@ class PairedOutcomes:
 
     @classmethod
     def of(cls, found: Sequence[Outcomes]) -> PairedOutcomes:
-        """The comparisons of the same items that the outcomes of every model include."""
+        """Return the comparisons of the same items that the outcomes of every model include."""
         first = found[0]
         credit = np.stack([one.credit for one in found])
         known = ~np.isnan(credit).any(axis=0)
@@ -73,23 +73,24 @@ class PairedOutcomes:
 
     @cached_property
     def means(self) -> FloatArray:
-        """float64[models, parts]: the accuracy of each model in each kind."""
+        """Return the accuracy of each model in each kind, float64[models, parts]."""
         sizes = np.bincount(self.part)
         return np.stack([np.bincount(self.part, own) / sizes for own in self.credit])
 
     def shares(self, shares: Shares) -> FloatArray:
-        """float64[parts]: a number's shares in the order of `parts`."""
+        """Return a number's shares in the order of `parts`, float64[parts]."""
         return np.array([shares.get(part, 0.0) for part in self.parts])
 
     def by_cluster(self, weights: FloatArray) -> FloatArray:
-        """float64[models, clusters]: contribution of each problem to a number, given the share of each kind."""
+        """Return each problem's contribution to a number, float64[models, clusters], given the share of each kind."""
         own = (weights / np.bincount(self.part))[self.part]
         return np.stack([np.bincount(self.cluster, own * credit, self.n_clusters) for credit in self.credit])
 
     def effective_clusters(self, weights: FloatArray) -> float:
-        """The number of problems that gives a mean the variance of this mean of parts, if all parts vary alike.
+        """Return the number of problems for which a mean would have the variance of this mean of parts.
 
-        For parts without shared problems, with weights w and n problems each: (sum w)^2 / sum(w^2 / n).
+        All parts are assumed to have equal variances. For parts without shared problems, with weights w and n problems
+        each, the number is (sum w)^2 / sum(w^2 / n).
         """
         share = [
             (float(np.abs(weights[parts]).sum()), len(np.unique(self.cluster[np.isin(self.part, parts)])))
@@ -98,10 +99,10 @@ class PairedOutcomes:
         return sum(weight for weight, _ in share) ** 2 / sum(weight**2 / count for weight, count in share)
 
     def replicates(self, random: np.random.Generator) -> FloatArray:
-        """float64[replicates, models, parts]: accuracies over resampled problems.
+        """Compute accuracies over resampled problems, float64[replicates, models, parts].
 
-        All models use the same draws. Kinds without shared problems are drawn separately, since the number of each is
-        part of the benchmark's design.
+        All models use the same draws. Kinds without shared problems are drawn separately, since their sizes are part of
+        the benchmark's design.
         """
         models = len(self.credit)
         found = np.full((REPLICATES, models, len(self.parts)), np.nan)
@@ -119,7 +120,7 @@ class PairedOutcomes:
         return found
 
     def _strata(self) -> Iterator[Codes]:
-        """Kinds in groups that share no problems; kinds with fewer problems than `SMALL` form one group."""
+        """Yield groups of kinds that share no problems; kinds with fewer problems than `SMALL` form one group."""
         parts = len(self.parts)
         edges = coo_array(
             (np.ones(len(self.part), np.int8), (self.part, parts + self.cluster)),
@@ -138,7 +139,7 @@ class PairedOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference of two models in one number, on the comparisons that both have.
+    """Difference of two models in one number, on the comparisons that both have.
 
     Attributes:
         first: Name of the first model.
@@ -151,16 +152,15 @@ class Difference:
         p: Two-sided p-value of cluster sign flips.
         p_holm: `p`, corrected for all differences of its family.
         p_mcnemar: P-value of McNemar's test on the discordant comparisons, clustered by problem.
-        discordant: The number of comparisons in which the first model has the larger credit, and the number of those in
-            which the second has.
+        discordant: The numbers of comparisons in which the first and the second model has the larger credit.
         superiority: The first model's share of the discordant comparisons; NaN if there are none.
         superiority_ci: Its 95% interval.
         n_items: Number of items.
         n_clusters: Number of problems.
-        mde: The minimum detectable effect: the smallest true difference that this number of problems detects with a
-            power of 80%, at the level that the correction requires of the smallest p-value.
-        needed: The number of such problems that detects a true difference as large as the observed one, with that
-            power; None where the observed one is 0.
+        mde: The minimum detectable effect: the smallest true difference that a test on this number of problems detects
+            with a power of 80%, at the level that the correction requires of the smallest p-value.
+        needed: The number of such problems with which a test detects a true difference as large as the observed one,
+            with the same power; None if the observed difference is 0.
     """
 
     first: str
@@ -183,14 +183,14 @@ class Difference:
 
     @property
     def leads(self) -> int:
-        """1 if the first model leads, -1 if the second does, 0 if the difference is not significant."""
+        """1 if the first model leads, -1 if the second leads, 0 if the difference is not significant."""
         return 0 if self.p_holm >= LEVEL else 1 if self.value > 0 else -1
 
 
 def compare(
     paired: PairedOutcomes, names: Sequence[str], composition: Composition, families: Sequence[Sequence[Measure]]
 ) -> dict[Measure, list[Difference]]:
-    """Compare every pair of models in some numbers.
+    """Compare every pair of models in several numbers.
 
     Args:
         paired: The comparisons.
@@ -200,7 +200,7 @@ def compare(
             models.
 
     Returns:
-        For each number one difference for each pair of models, in the order of `combinations`.
+        For each number, one difference for each pair of models, in the order of `combinations`.
     """
     replicates = paired.replicates(bootstrap_random())
     pairs = list(combinations(range(len(names)), 2))
@@ -237,7 +237,7 @@ def compare(
 
 
 def number_replicates(replicates: FloatArray, weights: FloatArray) -> FloatArray:
-    """float64[...]: a number over resamples; the share of a kind that a resample lacks is distributed over the others.
+    """Compute a number over resamples; the share of a kind that a resample lacks is distributed over the others.
 
     Args:
         replicates: float64[..., parts].
@@ -266,7 +266,7 @@ def _difference(
 ) -> Difference:
     share = weights[paired.part]
     inside = share != 0
-    # Where the weight is negative, as that of Hard in Easy minus Hard, a loss is an advantage.
+    # If the weight is negative, such as that of Hard in Easy minus Hard, a loss increases the number.
     difference = (paired.credit[pair[0], inside] - paired.credit[pair[1], inside]) * np.sign(share[inside])
     cluster = paired.cluster[inside]
     clusters = int(np.count_nonzero(np.bincount(cluster)))

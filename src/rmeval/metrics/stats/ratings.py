@@ -14,13 +14,13 @@ _ROUNDS = 60
 
 
 def bradley_terry(wins: FloatArray) -> FloatArray:
-    """Ratings by maximum likelihood (Bradley and Terry 1952, Biometrika 39:324), in log-odds, of mean 0.
+    """Compute ratings by maximum likelihood (Bradley and Terry 1952, Biometrika 39:324), in log-odds with mean 0.
 
     A player with rating r beats one with rating s with the probability 1/(1 + exp(s - r)); a drawn game is half a win
     for each. Elo's scale, on which FastChat reports the maximum of the same likelihood (`compute_bt` of
     `serve/monitor/rating_systems.py`), is 400/ln 10 times this and shifted. A penalty of 1e-6 r²/2 keeps the rating of
-    a player who only wins finite; its effect on other ratings is of the same order. Newton's method, for many tables at
-    once.
+    a player who wins all games finite; its effect on other ratings is of the same order. The fit uses Newton's method,
+    for many tables at once.
 
     Args:
         wins: float64[..., players, players]: how often the row beat the column; the diagonal is ignored.
@@ -38,14 +38,14 @@ def bradley_terry(wins: FloatArray) -> FloatArray:
         chance = expit(rating[..., :, None] - rating[..., None, :])
         gradient = won - (games * chance).sum(axis=-1) - _RIDGE * rating
         curvature = games * chance * (1 - chance)
-        # The likelihood does not change when all ratings grow alike; the constant prevents a singular matrix.
+        # The likelihood does not change if all ratings increase equally; the constant prevents a singular matrix.
         matrix = 1 / players - curvature
         matrix[..., diagonal, diagonal] += curvature.sum(axis=-1) + _RIDGE
-        # Steps of more than a few units overshoot or diverge.
+        # Longer steps overshoot or diverge.
         step = np.clip(np.linalg.solve(matrix, gradient[..., None])[..., 0], -2, 2)
         rating = rating + step
         if np.abs(step).max(initial=0.0) < 1e-9:
             break
-    # Players with equal results get exactly equal ratings, without the residue of the last step.
+    # Give players with equal results exactly equal ratings, without the residue of the last step.
     found: FloatArray = np.round(rating - rating.mean(axis=-1, keepdims=True), 8)
     return found

@@ -1,4 +1,4 @@
-"""Significance of differences: tests, corrections, power, ranks."""
+"""Significance of differences: tests, corrections, power and ranks."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ POWER = 0.8
 FLIPS = 9_999
 SIGN_FLIPS = f"cluster sign flips({FLIPS}, seed 0)"
 _CARE = 3.0
-"""Where contributions are very unequal, the saddlepoint approximation is too small by up to this factor."""
+"""Factor by which the saddlepoint approximation can be too small if contributions are very unequal."""
 _TOGETHER = 5_000
-"""Up to this many problems, one matrix product tests all numbers with the same flips."""
+"""Maximum number of problems for which one matrix product tests all numbers with the same flips."""
 _EXACT = 12
-"""Up to this many problems, the test is exact: it enumerates all flips."""
+"""Maximum number of problems for which the test is exact, as it enumerates all flips."""
 _BLOCK = 1_000
 
 
 def sign_flips(columns: Iterable[FloatArray], clusters: int) -> FloatArray:
-    """Two-sided p-values of differences, from random flips of the sign of each problem's contribution.
+    """Compute two-sided p-values of differences, from random flips of the sign of each problem's contribution.
 
-    If two models are equally good on every problem, each contribution to their difference is as likely to have the
-    other sign (Fisher's randomisation test for paired data; Good 2005, "Permutation, Parametric and Bootstrap Tests of
+    If two models are equally good on every problem, each contribution to their difference has either sign with equal
+    probability (Fisher's randomisation test for paired data; Good 2005, "Permutation, Parametric and Bootstrap Tests of
     Hypotheses", section 3.2). The p-value is the share of flips whose sum is at least as far from 0 as the observed
-    one, which counts as one of the flips (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585). With up to twelve
+    sum, which counts as one of the flips (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585). With up to twelve
     problems that differ, all flips are enumerated. With many problems, equal contributions are flipped together by a
-    binomial draw; with many different contributions, too, the sum is normal. `rare` computes p-values that no flip
-    reaches.
+    binomial draw; if the contributions also have many distinct values, their sum is approximated by a normal
+    distribution. `rare` computes p-values that are too small for random flips.
 
     Args:
         columns: float64[clusters] each.
@@ -69,7 +69,7 @@ def sign_flips(columns: Iterable[FloatArray], clusters: int) -> FloatArray:
 
 
 def _flip_all(column: FloatArray) -> float:
-    """P-values from all flips, or NaN where there are too many."""
+    """Compute the p-value from all flips; NaN if there are too many."""
     values = column[column != 0]
     if len(values) > _EXACT:
         return math.nan
@@ -78,7 +78,7 @@ def _flip_all(column: FloatArray) -> float:
 
 
 def _as_far(sums: FloatArray, values: FloatArray) -> Mask:
-    """Which sums are at least as far from 0 as the observed sum, with a tolerance for rounding."""
+    """Return which sums are at least as far from 0 as the observed sum, with a tolerance for rounding."""
     real = abs(float(values.sum()))
     reached: Mask = np.abs(sums) >= real - 1e-9 * max(real, float(np.abs(values).max(initial=0)))
     return reached
@@ -101,12 +101,12 @@ def _p(beyond: float, values: FloatArray) -> float:
 
 
 def rare(values: FloatArray) -> float:
-    """The probability that numbers with random signs have a sum as far from 0 as their own, where it is small.
+    """Approximate the small probability that the sum of numbers with random signs is as far from 0 as their own sum.
 
-    Lugannani and Rice's saddlepoint approximation (1980, Adv. Appl. Prob. 12:475; for such tests Robinson 1982, JRSS-B
-    44:91) with the cumulants sum log cosh(t d) of the flips. Since sums are not continuous, Daniels' second correction
-    is applied (1987, Int. Stat. Rev. 55:37), with twice the smallest number as the step, which is exact for equal
-    numbers.
+    This is Lugannani and Rice's saddlepoint approximation (1980, Adv. Appl. Prob. 12:475; for such tests Robinson 1982,
+    JRSS-B 44:91) with the cumulant generating function sum log cosh(t d) of the flips. Since sums are not continuous,
+    Daniels' second correction is applied (1987, Int. Stat. Rev. 55:37), with twice the smallest number as the step,
+    which is exact for equal numbers.
 
     Args:
         values: float64[n], none of them 0.
@@ -147,18 +147,19 @@ def _flip_alike(column: FloatArray) -> float:
 
 
 def mcnemar(difference: FloatArray, cluster: Codes) -> float:
-    """McNemar's test of paired wins and losses (McNemar 1947, Psychometrika 12:153).
+    """Compute the p-value of McNemar's test of paired wins and losses (McNemar 1947, Psychometrika 12:153).
 
-    Where each problem has one comparison, the exact binomial test on the discordant comparisons; where several
-    comparisons share a problem, Durkalski et al. 2003 (Statistics in Medicine 22:2417): (sum d)^2 / sum d^2 over
-    problems, with d the wins minus the losses of each, as chi-squared with one degree of freedom.
+    If each problem has one comparison, this is the exact binomial test on the discordant comparisons. If several
+    comparisons share a problem, it is the test of Durkalski et al. 2003 (Statistics in Medicine 22:2417): (sum d)^2 /
+    sum d^2 over problems, where d is the number of wins minus the number of losses in a problem, as chi-squared with
+    one degree of freedom.
 
     Args:
         difference: float64[m], credit of the first model minus that of the second.
         cluster: int32[m], the problem of each comparison.
 
     Returns:
-        Two-sided p-value; 1 where all credits are equal.
+        Two-sided p-value; 1 if all credits are equal.
     """
     apart = difference != 0
     if not apart.any():
@@ -173,7 +174,7 @@ def mcnemar(difference: FloatArray, cluster: Codes) -> float:
 
 
 def holm(p: FloatArray) -> FloatArray:
-    """P-values corrected so that the probability of any false positive is at most the level (Holm 1979, SJS 6:65).
+    """Correct p-values so that the probability of any false positive is at most the level (Holm 1979, SJS 6:65).
 
     The k-th smallest of n becomes the largest of (n - i + 1) times the i-th smallest for i up to k, and at most 1.
     """
@@ -184,43 +185,43 @@ def holm(p: FloatArray) -> FloatArray:
 
 
 def detectable(error: float, tests: int = 1) -> float:
-    """The true difference that a two-sided test detects with a power of 80%, given its standard error.
+    """Compute the true difference that a two-sided test detects with a power of 80%, given the standard error.
 
-    (z(1 - a/2) + z.8) times the standard error (Cohen 1988, "Statistical Power Analysis", chapter 2, in large samples),
-    with a level a of 5% divided by the number of tests in the family: the level that `holm` requires of the smallest
-    p-value.
+    The difference is (z(1 - a/2) + z.8) times the standard error (Cohen 1988, "Statistical Power Analysis", chapter 2,
+    for large samples). The level a is 5% divided by the number of tests in the family: the level that `holm` requires
+    of the smallest p-value.
     """
     return float(ndtri(1 - LEVEL / tests / 2) + ndtri(POWER)) * error
 
 
 def needed(clusters: int, error: float, difference: float, tests: int = 1) -> int | None:
-    """The number of problems that detect a true difference with that power, given the error of `clusters`."""
+    """Compute the number of problems needed to detect a difference with that power, given the error of `clusters`."""
     if not difference or math.isnan(error):
         return None
     return max(least(tests), math.ceil(clusters * (detectable(error, tests) / difference) ** 2 - 1e-9))
 
 
 def least(tests: int = 1) -> int:
-    """With fewer problems the smallest possible p-value of the sign flips, 2^(1-n), is not below the level."""
+    """Compute the smallest number of problems n for which 2^(1-n), the least p-value of sign flips, is significant."""
     return math.floor(1 - math.log2(LEVEL / tests)) + 1
 
 
 def rank_intervals(leads: Sequence[Sequence[bool]]) -> list[tuple[int, int]]:
-    """The range of ranks of each model, given which models lead which significantly.
+    """Compute the range of ranks of each model from significant differences between models.
 
     A model's rank is at least one more than the number of models that lead it, and at most the number of models that it
     does not lead (Mogstad, Romano, Shaikh and Wilhelm 2024, Review of Economic Studies 91:476, section 3). With
-    corrected tests, all intervals hold jointly with 95%.
+    corrected tests, all ranges hold jointly with a probability of 95%.
 
     Args:
-        leads: For each model, whether it leads each other model.
+        leads: For each model, whether it leads each of the models.
     """
     count = len(leads)
     return [(1 + sum(leads[other][k] for other in range(count)), count - sum(leads[k])) for k in range(count)]
 
 
 def groups(leads: Sequence[Sequence[bool]]) -> list[str]:
-    """Compact letter display: two models share a letter exactly if neither leads the other (Piepho 2004, JCGS 13:456).
+    """Compute a compact letter display: models share a letter if neither leads the other (Piepho 2004, JCGS 13:456).
 
     Args:
         leads: As for `rank_intervals`, with the models in the order in which letters are assigned.

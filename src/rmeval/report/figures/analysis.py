@@ -1,4 +1,4 @@
-"""Pictures of an analysis: accuracy by length, scores, calibration."""
+"""Figures of an analysis: accuracy by length, scores, calibration."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 __all__ = ["draw_analysis"]
 
 _MOST = 9
-"""Subsets that distributions are drawn of."""
+"""Maximum number of subsets whose distributions are drawn."""
 
 
 def draw_analysis(found: Analysis, folder: Path, theme: Theme = "light", ending: str = "png") -> list[Path]:
-    """Draws `length`, `scores` and `calibration` of a model, and `refusals` if the benchmark has any.
+    """Draw `length`, `scores` and `calibration` of a model, and `refusals` if the benchmark has them.
 
     Args:
         found: The analysis.
-        folder: Where the pictures go.
-        theme: For light or dark paper.
+        folder: Folder of the figures.
+        theme: For light or dark backgrounds.
         ending: The format, one of `rmeval.report.figures.style.FORMATS`.
 
     Returns:
-        The pictures.
+        Paths of the figures.
 
     Raises:
         RunError: If they cannot be drawn or written.
@@ -58,7 +58,7 @@ def _title(found: Analysis) -> str:
 
 
 def _draw_length(found: Analysis, path: Path, theme: Theme) -> Path:
-    """Accuracy by length, beside the null baselines."""
+    """Draw accuracy by length, beside the null baselines."""
     records = {record.scope: record for record in found.records if record.metric == "length"}
     there = [name for name in STRATA if name in records]
     with drawing(theme, 6.0, 3.6) as (figure, ink):
@@ -89,7 +89,7 @@ def _points(axes: Axes, records: Sequence[Record], colour: str, name: str) -> No
 
 
 def _draw_scores(found: Analysis, path: Path, theme: Theme) -> Path:
-    """Distributions of the scores of better and worse responses, by subset."""
+    """Draw the distributions of the scores of better and worse responses, by subset."""
     shown = sorted(found.scores, key=lambda one: -len(one.better))[:_MOST]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
@@ -102,8 +102,8 @@ def _draw_scores(found: Analysis, path: Path, theme: Theme) -> Path:
             low, high = np.quantile(every, [0.005, 0.995]).tolist()
             edges = np.linspace(low - (low == high) / 2, high + (low == high) / 2, 31)
             for values, colour, hatch, side in (
-                (one.better, ink.blue, None, "better answers"),
-                (one.worse, ink.orange, "////", "worse answers"),
+                (one.better, ink.blue, None, "better responses"),
+                (one.worse, ink.orange, "////", "worse responses"),
             ):
                 weights = np.full(len(values), 1 / max(len(values), 1))
                 clipped = np.clip(values, edges[0], edges[-1])
@@ -127,7 +127,7 @@ def _draw_scores(found: Analysis, path: Path, theme: Theme) -> Path:
 
 
 def _draw_calibration(found: Analysis, path: Path, theme: Theme) -> Path:
-    """Reliability diagram."""
+    """Draw the reliability diagram."""
     own = found.calibration
     assert own is not None
     with drawing(theme, 3.9, 3.9) as (figure, ink):

@@ -1,4 +1,4 @@
-"""Pictures of models side by side."""
+"""Figures that compare models."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["draw_compared", "draw_comparison"]
 
 
 def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") -> None:
-    """Draws models in the order of the headline with intervals and letters, and Easy, Normal and Hard where there are.
+    """Draw models in the order of the headline with intervals and letters, and Easy, Normal and Hard if they exist.
 
     Args:
         found: The comparison.
-        path: File to write; its ending says the format.
-        theme: For light or dark paper.
+        path: File to write; its suffix determines the format.
+        theme: For light or dark backgrounds.
 
     Raises:
         RunError: If it cannot be drawn or written.
@@ -34,7 +34,7 @@ def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") 
     levels = [m for m in ("easy", "normal", "hard") if (m, scope) in found.entries[0].records]
     entries = list(found.entries)
     if not entries:
-        raise RunError("there are no models to draw")
+        raise RunError("the comparison has no models to draw: compare at least two runs")
     null = {
         name: value
         for name, value in entries[0].records[found.headline].null.items()
@@ -100,10 +100,10 @@ def _levels(axes: Axes, found: ModelComparison, scope: str, levels: Sequence[str
 def draw_compared(
     found: Sequence[ModelComparison], folder: Path, theme: Theme = "light", ending: str = "png"
 ) -> list[Path]:
-    """Draws all pictures of comparisons into folders named after their benchmarks, planes of all their models included.
+    """Draw all figures of comparisons into folders named after their benchmarks, including planes of all models.
 
     Returns:
-        The pictures.
+        Paths of the figures.
     """
     drawn = []
     for one in found:

@@ -1,4 +1,4 @@
-"""Pictures of a run, drawn with matplotlib (extra `plots`)."""
+"""Figures of a run, drawn with matplotlib (extra `plots`)."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ __all__ = ["draw_matrix"]
 
 
 def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> None:
-    """Draws the style-substance matrix of each domain, and its Easy, Normal and Hard accuracy with intervals.
+    """Draw the style-substance matrix of each domain, and its Easy, Normal and Hard accuracy with intervals.
 
-    Colours run from orange (0%) over the paper (50%, chance) to blue (100%), which everybody can tell apart; each cell
-    holds its number.
+    Colours range from orange (0%) over the background colour (50%, chance) to blue (100%), which are safe for
+    colour-blind readers; each cell contains its number.
 
     Args:
-        result: A run of a benchmark with such a matrix.
-        path: File to write; its ending says the format, one of `FORMATS`.
-        theme: For light or dark paper.
+        result: A run on a benchmark with such a matrix.
+        path: File to write; its suffix determines the format, one of `FORMATS`.
+        theme: For light or dark backgrounds.
 
     Raises:
         RunError: If the run has no matrix, or the format is unknown, or the file cannot be written.
@@ -37,12 +37,15 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
     check(path, theme)
     records: dict[tuple[str, str], Record] = {}
     for record in result.records:
-        records.setdefault((record.metric, record.scope), record)  # of the model's first score
+        records.setdefault((record.metric, record.scope), record)  # Keep the first of the model's scores.
     needed = [*LEVELS[:3], *(f"cell:{comparison.tag}" for comparison in COMPARISONS)]
     scopes = [scope for metric, scope in records if metric == "easy" and not scope.startswith("safety-")]
     scopes = [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
     if not scopes:
-        raise RunError(f"{result.path} has no style-substance matrix: its benchmark has no responses in three styles")
+        raise RunError(
+            f"{result.path} has no style-substance matrix, as its benchmark has no responses in three "
+            "styles: choose a run on rm-bench"
+        )
     with drawing(theme, 2.35 * len(scopes) + 0.9, 4.1) as (figure, ink):
         from matplotlib.colors import LinearSegmentedColormap
 

@@ -1,4 +1,4 @@
-"""Pictures of models as points in a plane of two numbers."""
+"""Figures of models as points in a plane of two numbers."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def draw_planes(
     theme: Theme = "light",
     ending: str = "png",
 ) -> list[Path]:
-    """Draws models as points: `refusals`, over-refusing against under-refusing, and `verbosity` against correctness.
+    """Draw models as points: `refusals`, over-refusing against under-refusing, and `verbosity` against correctness.
 
     Args:
-        models: By name, a model's numbers: the benchmark's own and those of `rmeval.metrics.stats.analysis.analyse`.
+        models: Numbers of each model by name: the benchmark's, and those of `rmeval.metrics.stats.analysis.analyse`.
         benchmark: The benchmark's id.
-        folder: Where the pictures go.
-        theme: For light or dark paper.
+        folder: Folder of the figures.
+        theme: For light or dark backgrounds.
         ending: The format.
 
     Returns:
-        The pictures; none where there is nothing of the kind.
+        Paths of the figures; none if the models do not have these numbers.
     """
     drawn = []
     for name, x, y, labels in (

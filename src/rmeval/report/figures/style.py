@@ -1,4 +1,4 @@
-"""What all figures share: colours, fonts, and how they are saved."""
+"""Common parts of all figures: colours, fonts, and saving."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _LOG = logging.getLogger(__name__)
 FORMATS = ("png", "svg", "pdf")
 Theme = Literal["light", "dark"]
 BLUE, ORANGE = "#1768ac", "#c2560c"
-"""For more and less, or better and worse: safe for colour-blind readers, on light and dark backgrounds."""
+"""Colours for more and less, or better and worse, safe for colour-blind readers on light and dark backgrounds."""
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c7a3d")
-"""For models: Okabe and Ito's colours, which are safe for colour-blind readers, without yellow and black."""
+"""Colours of models: Okabe and Ito's, which are safe for colour-blind readers, without yellow and black."""
 
 
 class Ink(NamedTuple):
-    """Colours of text, of lesser text, of the paper, and of better or more and worse or less."""
+    """Colours of text, of secondary text, of the background, and of better or more and worse or less."""
 
     text: str
     faint: str
@@ -60,10 +60,10 @@ _INK = {
 
 
 def check(path: Path, theme: str) -> None:
-    """Refuses what cannot be drawn.
+    """Check theme and format before anything is drawn.
 
     Raises:
-        RunError: If theme or format are unknown.
+        RunError: If theme or format is unknown.
     """
     if theme not in _INK:
         raise RunError(f"there is no theme {theme!r}: choose one of {', '.join(_INK)}")
@@ -73,7 +73,7 @@ def check(path: Path, theme: str) -> None:
 
 @contextmanager
 def drawing(theme: Theme, width: float, height: float) -> Iterator[tuple[Figure, Ink]]:
-    """An empty picture and its ink; whatever is drawn and saved inside has them.
+    """Create an empty figure and its colours; the theme applies to everything that is drawn and saved in the block.
 
     Raises:
         RunError: If matplotlib is not installed.
@@ -82,10 +82,10 @@ def drawing(theme: Theme, width: float, height: float) -> Iterator[tuple[Figure,
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise need_extra(error, "a picture", "plots") from error
+        raise need_extra(error, "a figure", "plots") from error
     ink = _INK[theme]
     settings: dict[Any, Any] = {
-        # Names are no formulas, whatever dollars they have.
+        # Names that contain dollar signs are not formulas.
         "text.parse_math": False,
         "text.usetex": False,
         "svg.fonttype": "path",
@@ -107,7 +107,7 @@ def drawing(theme: Theme, width: float, height: float) -> Iterator[tuple[Figure,
 
 @cache
 def _fonts() -> list[str]:
-    """Matplotlib's own font, and after it those that are installed for what it cannot write, such as Chinese names."""
+    """Return matplotlib's own font, and installed fonts for characters that it lacks, such as Chinese ones."""
     from matplotlib.font_manager import fontManager
 
     there = set(fontManager.get_font_names())
@@ -120,14 +120,14 @@ _MANY = 3
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure; equal figures give equal bytes.
+    """Write a figure to a file; equal figures are written as equal bytes.
 
     Raises:
         RunError: If it cannot be written.
     """
     metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
     if path.parent.exists() and not path.parent.is_dir():
-        raise RunError(f"figures are written into a folder, but {path.parent} is a file: choose another path")
+        raise RunError(f"figures cannot be written into {path.parent}, which is a file: choose another path")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with catch_warnings(record=True) as caught:
@@ -141,31 +141,31 @@ def save(figure: Figure, path: Path) -> None:
                     metadata=metadata,
                 )
         if any("Glyph" in str(one.message) for one in caught):
-            _LOG.warning("%s shows empty boxes for characters of no installed font: install Noto Sans CJK", path)
+            _LOG.warning("%s shows empty boxes for characters without an installed font: install Noto Sans CJK", path)
     except OSError as error:
         raise RunError(f"{path} cannot be written ({error.strerror or error}): check its folder") from error
 
 
 def label(name: object, longest: int = 44) -> str:
-    """A name as it stands in a picture: on one line, and cut in its middle where it is long."""
+    """Format a name for a figure: on one line, and cut in the middle if it is long."""
     text = str(name)
-    # What is cut is not made visible letter by letter.
+    # Cut the text first, so that only the kept part is escaped.
     text = visible(text if len(text) <= 2 * longest else f"{text[:longest]}{text[-longest:]}")
     if len(text) > longest:
         text = f"{text[: longest // 2]}\N{HORIZONTAL ELLIPSIS}{text[1 - longest // 2 :]}"
-    # Matplotlib leaves labels out of a legend that begin so.
+    # Matplotlib excludes labels with this first character from legends.
     return f" {text}" if text.startswith("_") else text
 
 
 def bare(axes: Axes, ink: Ink) -> None:
-    """Axes with as few lines as they need."""
+    """Remove unnecessary lines from axes."""
     axes.set_facecolor("none")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=2, color=ink.faint)
 
 
 def share_axis(axes: Axes, ink: Ink) -> None:
-    """An axis of shares in percent, with a line at one half."""
+    """Format an axis of shares in percent, with a line at one half."""
     axes.set_ylim(-0.02, 1.02)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
     axes.axhline(0.5, color=ink.faint, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)

@@ -1,4 +1,4 @@
-"""Pictures of scores along the tokens of a response."""
+"""Figures of scores along the tokens of a response."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from rmeval.report.figures.style import COLOURS, Theme, bare, check, drawing, la
 __all__ = ["draw_token_scores"]
 
 _CURVES = len(COLOURS)
-"""Conversations whose token scores are drawn."""
+"""Maximum number of conversations whose token scores are drawn."""
 
 
 def draw_token_scores(found: Sequence[TokenScores], model: str, path: Path, theme: Theme = "light") -> None:
-    """Draws scores along the answers of a few conversations.
+    """Draw token scores along the responses of a few conversations.
 
     Args:
         found: The token scores; the first few conversations are drawn.
         model: The model's name.
-        path: File to write; its ending says the format.
-        theme: For light or dark paper.
+        path: File to write; its suffix determines the format.
+        theme: For light or dark backgrounds.
 
     Raises:
         RunError: If it cannot be drawn or written.
