@@ -199,7 +199,7 @@ def load_model(
         given = [*(["name"] if name is not None else []), *(["options"] if options is not None else []), *kwargs]
         if given:
             raise ModelError(
-                f"the model is loaded already: give {', '.join(given)} to load_model, or check the spelling"
+                f"the model is already loaded: give {', '.join(given)} to load_model, or check the spelling"
             )
         return spec
     try:
@@ -211,10 +211,7 @@ def load_model(
         from rmeval.models.objects import with_held_reference
 
         options = with_held_reference(options)
-    if isinstance(spec, str | Path):
-        found = _named(str(spec), options)
-    else:
-        found = _held(spec, options)
+    found = _named(str(spec), options) if isinstance(spec, str | Path) else _held(spec, options)
     if name is not None:
         if not isinstance(name, str) or not name.strip():
             raise ModelError(f"`name` must be a text that is not empty, not {shortened(name, 40)}")
@@ -224,13 +221,10 @@ def load_model(
 
 def _held(given: object, options: ModelOptions) -> RewardModel:
     """The model of an object that the calling program holds."""
-    from rmeval.models.objects import PythonObject, check_network, hold
+    from rmeval.models.objects import PythonObject, hold
 
     held = hold(given, options)
-    if isinstance(held, PythonObject):
-        return held
-    check_network(held, options)
-    return _checkpoint(held, options, None)
+    return held if isinstance(held, PythonObject) else _checkpoint(held, options, None)
 
 
 def _named(spec: str, options: ModelOptions) -> RewardModel:
@@ -295,6 +289,10 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
     refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier")
     from rmeval.models.classifier import Classifier
 
+    if not isinstance(spec, str):
+        from rmeval.models.objects import check_head
+
+        check_head(spec, options)
     return Classifier(spec, options, name)
 
 

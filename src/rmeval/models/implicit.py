@@ -115,8 +115,7 @@ class Implicit:
             # It has a revision of its own, and no adapter whose base could be meant.
             own = replace(options, revision=options.ref_revision, base_model=None)
             engine = find_engine(options.ref_model, own)
-            same = engine.description.fingerprint == self.engine.description.fingerprint
-            if options.ref_model is spec if isinstance(spec, InMemory) else same:
+            if _same(spec, options.ref_model, self.engine, engine):
                 raise ModelError(
                     f"{spec} is its own reference, so that all rewards would be 0: give another `ref_model`"
                 )
@@ -185,6 +184,14 @@ class Implicit:
                 found = rewards(own, None if reference is None else reference[k], self._options.beta)
                 batch += ready[k].observations(partial(_observation, found))
             yield batch
+
+
+def _same(policy: str | InMemory, reference: str | InMemory, *engines: Engine) -> bool:
+    """Whether a policy is its own reference."""
+    if isinstance(policy, InMemory) or isinstance(reference, InMemory):
+        held = [one.model for one in (policy, reference) if isinstance(one, InMemory)]
+        return len(held) == 2 and held[0] is held[1]
+    return len({engine.description.fingerprint for engine in engines}) == 1
 
 
 def _check(options: ModelOptions) -> None:

@@ -9,16 +9,25 @@ from typing import Any
 
 from rmeval.engines import InMemory
 from rmeval.errors import ModelError
-from rmeval.messages import quoted
 from rmeval.models import ModelOptions, refuse, unknown_state
 from rmeval.models.plugin import METHODS, Plugin
 
-__all__ = ["PythonObject", "check_network", "hold", "with_held_reference"]
+__all__ = ["PythonObject", "check_head", "hold", "with_held_reference"]
 
 _ACCEPTED = (
     "give a hub id, a folder, file.py:Class, baseline:longest, (model, tokenizer) of transformers, a function, or an "
     f"object with a method {', '.join(METHODS[:-1])} or {METHODS[-1]}"
 )
+_LOADING = (
+    "revision",
+    "tokenizer",
+    "tokenizer_kwargs",
+    "model_kwargs",
+    "base_model",
+    "trust_remote_code",
+    "sequential",
+)
+"""Options that say how a checkpoint is loaded."""
 
 
 class PythonObject(Plugin):
@@ -50,8 +59,7 @@ class PythonObject(Plugin):
             signature.bind([], **({"tools": []} if "tools" in signature.parameters else {}))
         except TypeError as error:
             raise ModelError(
-                f"{self.name} has a method {self._method_name}{signature}, which does not take one list ({error}): "
-                f"{_ACCEPTED}"
+                f"the method {self._method_name} of {self.name} does not take one list ({error}): {_ACCEPTED}"
             ) from error
 
     def _find(self) -> Any:
@@ -83,7 +91,9 @@ def hold(given: object, options: ModelOptions) -> InMemory | PythonObject:
         ModelError: If it is something else, or an option is not for it.
     """
     if isinstance(given, tuple):
-        return _pair(given)
+        held = _pair(given)
+        refuse(options, _LOADING, f"{held.name}, which is in memory,")
+        return held
     _refuse(given)
     found = PythonObject(given, options)
     taken = {"batch_size", "against", *(("model_kwargs",) if found.takes_kwargs else ())}
@@ -119,31 +129,18 @@ def with_held_reference(options: ModelOptions) -> ModelOptions:
     if isinstance(given, Path):
         return replace(options, ref_model=str(given))
     if not isinstance(given, tuple):
-        raise ModelError(f"`ref_model` is {_shown(given)}: give a hub id, a folder or (model, tokenizer)")
+        raise ModelError(f"`ref_model` is a {type(given).__name__}: give a hub id, a folder or (model, tokenizer)")
     refuse(options, ("ref_revision",), "a reference that is in memory")
     return replace(options, ref_model=_pair(given))
 
 
-NOT_IN_MEMORY = (
-    "revision",
-    "tokenizer",
-    "tokenizer_kwargs",
-    "model_kwargs",
-    "base_model",
-    "trust_remote_code",
-    "sequential",
-)
-"""Options of loading a checkpoint."""
-
-
-def check_network(held: InMemory, options: ModelOptions) -> None:
-    """Refuses what has no score that can be read, and options of loading.
+def check_head(held: InMemory, options: ModelOptions) -> None:
+    """Refuses a network whose class makes no score, where its score is wanted.
 
     Raises:
-        ModelError: If there is such.
+        ModelError: If it is one.
     """
-    refuse(options, NOT_IN_MEMORY, f"{held.name}, which is in memory,")
-    if (options.head or "").startswith("logit:") or options.kind in ("implicit", "comparator"):
+    if (options.head or "").startswith("logit:"):
         return
     own = _network_class(held.model)
     if options.head is not None:
@@ -162,21 +159,25 @@ def _refuse(given: object) -> None:
     Raises:
         ModelError: If it is none.
     """
-    kind = _kind(given)
-    advice = {
-        "model": "is a model without its tokenizer: give (model, tokenizer)",
-        "tokenizer": "is a tokenizer: give (model, tokenizer)",
-        "processor": "is a processor: give (model, processor.tokenizer)",
-        "pipeline": "is a pipeline: give (pipeline.model, pipeline.tokenizer)",
-    }.get(kind)
-    if advice is None and inspect.isclass(given):
-        advice = f"is a class: give an object of it, such as {given.__name__}()"
-    elif advice is None and kind == "module":
-        advice = "is a network that is not of transformers: give an object with a method score(conversations)"
-    elif advice is None and not (_has_method(given) or _is_function(given)):
-        advice = f"is no model: {_ACCEPTED}"
-    if advice is not None:
-        raise ModelError(f"{_shown(given)} {advice}")
+    what, kind = f"of the type {type(given).__name__}", _kind(given)
+    if inspect.isclass(given):
+        what, advice = f"the class {given.__name__}", f"give an object of it, such as {given.__name__}()"
+    elif kind:
+        what, advice = f"{what}, which is {_ADVICE[kind][0]}", _ADVICE[kind][1]
+    elif _has_method(given) or _is_function(given):
+        return
+    else:
+        what, advice = what if given is not None else "None", _ACCEPTED
+    raise ModelError(f"the model is {what}: {advice}")
+
+
+_ADVICE = {
+    "model": ("a network without its tokenizer", "give (model, tokenizer)"),
+    "tokenizer": ("a tokenizer", "give (model, tokenizer)"),
+    "processor": ("a processor", "give (model, processor.tokenizer)"),
+    "pipeline": ("a pipeline", "give (pipeline.model, pipeline.tokenizer)"),
+    "module": ("a network that is not of transformers", "give an object with a method score(conversations)"),
+}
 
 
 def _kind(given: object) -> str:
@@ -202,9 +203,7 @@ def _is_model(given: object) -> bool:
 
 def _is(given: object, package: str, name: str) -> bool:
     """Whether an object is of a class of a package, by the names of its class and that one's bases."""
-    return any(
-        base.__name__ == name and base.__module__.partition(".")[0] == package for base in type(given).__mro__
-    )
+    return any(base.__name__ == name and base.__module__.partition(".")[0] == package for base in type(given).__mro__)
 
 
 def _has_method(given: object) -> bool:
@@ -222,11 +221,6 @@ def _is_function(given: object) -> bool:
     except (TypeError, ValueError):
         return False
     return any(one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in parameters)
-
-
-def _shown(given: object) -> str:
-    text = quoted(given, 60)
-    return text if given is None or isinstance(given, bool | int | float) else type(given).__name__
 
 
 def _name_of(given: Any) -> str:

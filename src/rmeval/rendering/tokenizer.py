@@ -293,11 +293,13 @@ def with_special(backend: tokenizers.Tokenizer, tokenizer: Any) -> list[str]:
 
 
 def of_backend(backend: tokenizers.Tokenizer) -> Encode:
+    """How the tokenizers library cuts texts."""
     # The fast form leaves out offsets, which nobody reads here.
     return lambda texts: [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
 def of_tokenizer(tokenizer: Any) -> Encode:
+    """How a tokenizer of transformers cuts texts."""
     return lambda texts: [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
 
 
