@@ -47,7 +47,7 @@ class Bigrams:
         self._weights[used] = model.coef_[0]
 
     def score(self, conversations: list[Conversation]) -> list[float]:
-        """Returns the log-odds that each response is right."""
+        """Return the log-odds that each response is right."""
         rows = self.features([(one[-2]["content"], one[-1]["content"]) for one in conversations])
         return [float(value) for value in rows @ self._weights]
 
@@ -57,18 +57,18 @@ class Bigrams:
         )
 
     def features(self, texts: Sequence[tuple[str, str]]) -> Any:
-        """Returns one sparse row per prompt and response: the words and bigrams of both."""
+        """Return one sparse row per prompt and response: the words and bigrams of both."""
         prompts, responses = zip(*texts, strict=True)
         return _WORDS.transform(prompts) + _WORDS.transform(responses)
 
 
 class Crossed(Bigrams):
-    """The same on pairs of a word or bigram of the prompt and one of the response, such as "rises" and "+"."""
+    """Logistic regression on pairs of a gram of the prompt and one of the response, such as "rises" and "+"."""
 
     twins = True
 
     def features(self, texts: Sequence[tuple[str, str]]) -> Any:
-        """Returns one sparse row each, every pair once; masks numbers and names, which differ between seeds."""
+        """Return one sparse row each, every pair once; mask numbers and names, which differ between seeds."""
         return vstack([_pairs(_grams(prompt), _grams(response)) for prompt, response in texts])
 
 
@@ -78,7 +78,7 @@ _WORDS = HashingVectorizer(
 
 
 def _grams(text: str) -> Any:
-    """Returns the checksums of a text's words and bigrams."""
+    """Return the checksums of a text's words and bigrams."""
     words = re.findall(r"[^\W\d]+|\d+|[^\w\s]", text)
     kinds = ["0" if word.isdigit() else "N" if re.fullmatch("[A-Z][a-z]{4,}", word) else word for word in words]
     grams = {*kinds, *map(" ".join, pairwise(kinds))}

@@ -11,10 +11,10 @@ Conversation = list[dict[str, str]]
 
 
 class Overlap:
-    """Prefers responses that use the words of the prompt and few others; it does not read for meaning."""
+    """Prefers responses that use the words of the prompt and few others, regardless of their meaning."""
 
     def score(self, conversations: list[Conversation]) -> list[float]:
-        """Returns one number per conversation, higher for better responses."""
+        """Return one number per conversation, higher for better responses."""
         return [self._overlap(one[-2]["content"], one[-1]["content"]) for one in conversations]
 
     def _overlap(self, prompt: str, response: str) -> float:

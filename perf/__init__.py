@@ -1,1 +1,1 @@
-"""Measurements of speed and memory, each against another way in the same run: `make perf`."""
+"""Measurements of speed and memory, each compared with another method in the same run: `make perf`."""

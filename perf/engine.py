@@ -1,4 +1,4 @@
-"""The scoring engine against the reference's way and against the limit, on the same model and data, in turns.
+"""Compare the scoring engine with the reference's method and with the limit, on the same model and data, in turns.
 
 python -m perf.engine [--model FOLDER] [--blocks N] [--seed N] [--threads N]
 """
@@ -31,7 +31,7 @@ BFLOAT16 = {"rmeval bf16": ("rmeval", "bfloat16")}
 
 
 def tokenised(workload: Workload, model: str) -> Rows:
-    """The workload as the model's tokenizer renders it."""
+    """Return a workload as the model's tokenizer renders it."""
     from rmeval.rendering.chat import Renderer
 
     renderer = Renderer(model, None)
@@ -40,7 +40,7 @@ def tokenised(workload: Workload, model: str) -> Rows:
 
 
 def padding(blocks: list[Rows]) -> float:
-    """Tokens that the reference's way computes for each distinct one: how many times faster rmeval can be."""
+    """Return the number of tokens that the reference's method computes per distinct token, a limit of the speed-up."""
     return sum(map(padded, blocks)) / sum(_tree(block).distinct for block in blocks)
 
 
@@ -49,11 +49,11 @@ def _tree(rows: Rows) -> PrefixTree:
 
 
 Part = tuple[Rows, dict[str, Used]]
-"""A block of a workload, and what each way used on it."""
+"""A block of a workload, and what each method used on it."""
 
 
 def measure(blocks: list[Rows], workers: dict[str, Worker]) -> list[Part]:
-    """What each way uses, block by block, in turns, so that a busy minute slows all of them."""
+    """Measure all methods on each block in turns, so that other load on the machine slows all of them."""
     order = list(workers)
     found: list[Part] = []
     for turn, block in enumerate(blocks):
@@ -63,7 +63,7 @@ def measure(blocks: list[Rows], workers: dict[str, Worker]) -> list[Part]:
 
 
 def summary(parts: list[Part]) -> dict[str, Any]:
-    """One row of the table."""
+    """Return one row of the table."""
     trees = [_tree(rows) for rows, _ in parts]
     rows = [row for part, _ in parts for row in part]
     cpu = {way: sum(used[way].cpu for _, used in parts) for way in WAYS}
@@ -100,14 +100,14 @@ def summary(parts: list[Part]) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """The processor, as the system names it."""
+    """Return the system's name of the processor."""
     names = Path("/proc/cpuinfo")
     found = re.findall(r"^model name\s*: (.*)$", names.read_text(), re.MULTILINE) if names.exists() else []
     return f"{found[0] if found else platform.processor()}, {os.cpu_count()} cores, {platform.platform(terse=True)}"
 
 
 def page(report: dict[str, Any]) -> str:
-    """Tables in markdown."""
+    """Return the tables in markdown."""
     ways = list(report["memory_mb"])
     lines = [
         f"### {report['model']}, {report['threads']} thread{'s' if report['threads'] > 1 else ''}",
@@ -117,7 +117,7 @@ def page(report: dict[str, Any]) -> str:
         "reference).",
         "",
         f"| workload | items | tokens / distinct | padded | {' | '.join(ways)} "
-        "| rmeval / limit | difference | turned |",
+        "| rmeval / limit | difference | changed |",
         f"|{'---|' * (len(ways) + 7)}",
     ]
     for name, found in report["workloads"].items():
@@ -138,15 +138,17 @@ def _padding(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measures, and prints each workload as JSON and then the tables."""
+    """Measure, and print each workload as JSON and then the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", help="a checkpoint's folder; a random network of 32 million parameters if left out")
-    parser.add_argument("--name", help="what to call it in the table")
+    parser.add_argument("--model", help="a checkpoint's folder; by default a random network with 32 million parameters")
+    parser.add_argument("--name", help="name of the model in the table")
     parser.add_argument("--blocks", type=int, default=3, help=f"blocks of {BLOCK} neighbouring items of each data set")
-    parser.add_argument("--seed", type=int, default=0, help="decides where the blocks lie")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the positions of the blocks")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only", help="only workloads whose name holds this")
-    parser.add_argument("--bfloat16", action="store_true", help="measure it on a CPU that computes it in software, too")
+    parser.add_argument("--only", help="only workloads whose names contain this")
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="measure bfloat16 even if the CPU has no instructions for it"
+    )
     parser.add_argument("-o", "--out", type=Path, help="markdown file to add the tables to")
     given = parser.parse_args()
     if given.bfloat16 or has_bfloat16():

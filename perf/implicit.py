@@ -1,4 +1,4 @@
-"""Implicit rewards against the reference's way: full-vocabulary logits of both models, padded batches of 8.
+"""Compare implicit rewards with the reference's method: full-vocabulary logits of both models, padded batches of 8.
 
 python -m perf.implicit --policy FOLDER --reference FOLDER [--blocks N] [--seed N] [--data RM_BENCH_FILE]
 """
@@ -25,15 +25,15 @@ BATCH = 8
 
 
 def main() -> None:
-    """Measures, and prints a table."""
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", required=True)
     parser.add_argument("--reference", required=True)
     parser.add_argument("--data", default=str(SHARED / "rm-bench" / "chat_filtered.json"))
     parser.add_argument("--blocks", type=int, default=2, help=f"blocks of {BLOCK} neighbouring items")
-    parser.add_argument("--seed", type=int, default=0, help="decides where the blocks lie")
-    parser.add_argument("--name", help="what to call the models in the table")
-    parser.add_argument("--way", choices=sorted(WAYS), help="measure this way alone, and print JSON")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the positions of the blocks")
+    parser.add_argument("--name", help="name of the models in the table")
+    parser.add_argument("--way", choices=sorted(WAYS), help="measure only this method, and print JSON")
     parser.add_argument("-o", "--out", type=Path, help="markdown file to add the table to")
     given = parser.parse_args()
     if given.way:
@@ -45,8 +45,8 @@ def main() -> None:
     lines = [
         f"\n### Implicit rewards: {given.name or Path(given.policy).name}, {machine()}\n",
         f"RM-Bench chat, {count_of(given.blocks, 'block')} of {BLOCK} neighbouring items, placed by seed {given.seed}, "
-        f"{len(ours['scores'])} answers, one thread, float32. Memory in MB above weights and imports.\n",
-        "| way | CPU seconds | times faster | memory | share |",
+        f"{len(ours['scores'])} responses, one thread, float32. Memory in MB above weights and imports.\n",
+        "| method | CPU seconds | times faster | memory | share |",
         "|---|---|---|---|---|",
         *(
             f"| {way} | {one['cpu']:.1f} | {theirs['cpu'] / one['cpu']:.2f} | {one['peak'] - one['loaded']:.0f} "
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def alone(way: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """One way in a process of its own, with nothing remembered from an earlier one."""
+    """Measure one method in its own process, without caches of an earlier one."""
     with tempfile.TemporaryDirectory() as cache:
         command = [sys.executable, "-m", "perf.implicit", *arguments, "--way", way]
         environment = os.environ | {"XDG_CACHE_HOME": cache, "OMP_NUM_THREADS": "1"}
@@ -73,7 +73,7 @@ def alone(way: str, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
-    """What one way uses and gives."""
+    """Measure one method in this process."""
     import torch
 
     from rmeval.benchmarks.rm_bench import RMBench
@@ -83,8 +83,8 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     blocks = blocks_of(RMBench(given.data).load(), given.blocks, given.seed)
-    # First all first answers of a block, as the scripts do.
-    conversations = [item.conversation(answer) for block in blocks for answer in range(6) for item in block]
+    # The first responses of all items of a block come first, as in the scripts.
+    conversations = [item.conversation(response) for block in blocks for response in range(6) for item in block]
     model = load_model(given.policy, ref_model=given.reference, dtype="float32")
     assert isinstance(model, Implicit)
     return WAYS[given.way](given, model, conversation_requests(conversations))
@@ -107,23 +107,23 @@ def _reference(given: argparse.Namespace, model: Any, requests: Any) -> dict[str
         ids = torch.tensor([one.tokens.tolist() + [0] * (longest - len(one.tokens)) for one in batch])
         place = torch.arange(longest)[None]
         lengths = torch.tensor([len(one.tokens) for one in batch])[:, None]
-        answer = (place >= torch.tensor([one.start for one in batch])[:, None]) & (place < lengths)
+        response = (place >= torch.tensor([one.start for one in batch])[:, None]) & (place < lengths)
         sums = []
         for each in models:
             with torch.inference_mode():
                 logits = each(input_ids=ids, attention_mask=(place < lengths).long()).logits[:, :-1]
                 tokens = logits.log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
-                sums.append((tokens * answer[:, 1:]).sum(1))
+                sums.append((tokens * response[:, 1:]).sum(1))
         found += torch.stack(sums, 1).tolist()
     return _used(begun, loaded, [own - other for own, other in found], max(abs(own) for own, _ in found))
 
 
 def _rmeval(given: argparse.Namespace, model: Any, requests: Any) -> dict[str, Any]:
-    """All variants, of both models."""
+    """Compute all variants with both models."""
     from rmeval.engines import TokenLogProbs
 
     for engine in (model.engine, model._reference.engine):
-        # What happens once a process: loading, and the check of the tree.
+        # Runs once per process: loading, and the check of the tree.
         list(engine.run([[1, 2, 3], [1, 2, 4]], TokenLogProbs([(1, 3), (2, 3)])))
     loaded, begun = _peak(), time.process_time()
     seen = {one.key: one.values for batch in model.observe(requests) for one in batch}

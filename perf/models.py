@@ -1,4 +1,4 @@
-"""Networks with random weights, of a realistic shape."""
+"""Networks with random weights and realistic shapes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ TEMPLATE = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] 
 
 
 def make_small_rm(folder: Path) -> Path:
-    """Saves a classifier of Qwen3's architecture: hidden 512, 8 layers, 8 heads, 4 of keys, 16,000 tokens, float32.
+    """Save a classifier with Qwen3's architecture: hidden 512, 8 layers, 8 heads, 4 key heads, 16,000 tokens, float32.
 
-    Its tokenizer is that of `rmeval/tiny`, which knows few words, so that texts have more tokens than elsewhere.
+    Its tokenizer is that of `rmeval/tiny`, whose vocabulary is small, so that texts have more tokens than usual.
     """
     import torch
     from transformers import AutoTokenizer, Qwen3Config, Qwen3ForSequenceClassification

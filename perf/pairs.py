@@ -1,4 +1,4 @@
-"""Memory and time of a run on many pairs, where the model costs nothing.
+"""Measure memory and time of a run on many pairs, with a model that takes no time.
 
 python -m perf.pairs [--out FILE]
 """
@@ -23,13 +23,14 @@ WORDS = ("the", "of", "and", "to", "in", "is", "that", "it", "was", "for", "on",
 
 
 def main() -> None:
-    """Measures, and prints a table."""
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--out", type=Path, help="markdown file to add the table to")
     given = parser.parse_args()
     lines = [
         "\n### Many pairs\n",
-        "`rmeval run baseline:longest -b pairs`; and all numbers of as many scored pairs, with a bootstrap.\n",
+        "`rmeval run baseline:longest -b pairs`, and the computation of all numbers for the same number of scored "
+        "pairs, with a bootstrap.\n",
         "| pairs | peak memory | CPU | numbers |",
         "|---|---|---|---|",
     ]
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def write_pairs(path: Path, size: int) -> None:
-    """Pairs of ten to thirty words, in twenty subsets, with ids."""
+    """Write pairs of ten to thirty words, in twenty subsets, with ids."""
     draw = random.Random(0)
     with path.open("w") as file:
         for number in range(size):
@@ -59,7 +60,7 @@ def write_pairs(path: Path, size: int) -> None:
 
 
 def run(data: Path, out: Path) -> tuple[float, float]:
-    """Peak memory in MB and CPU seconds of a whole run in a process of its own."""
+    """Return peak memory in MB and CPU seconds of a whole run in its own process."""
     command = [
         sys.executable,
         "-m",
@@ -76,12 +77,12 @@ def run(data: Path, out: Path) -> tuple[float, float]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"the run of {data} failed")
+        raise SystemExit(f"the run on {data} failed")
     return usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
 
 def numbers(size: int) -> float:
-    """CPU seconds from scores to records, null baselines' included, and one bootstrap over as many clusters."""
+    """Return CPU seconds from scores to records, with null baselines, and one bootstrap over `size` clusters."""
     from rmeval.baselines import NULL_SCORES
     from rmeval.benchmarks.pairs import Pairs
     from rmeval.data.tables import EvidenceTable, ItemTableBuilder, Shape

@@ -1,6 +1,6 @@
-"""Where the CPU time of a whole run goes: imports, the network, and everything else.
+"""Split the CPU time of a whole run into imports, the network, and everything else.
 
-python -m perf.process MODEL -b BENCHMARK [...]    what `rmeval run` takes
+python -m perf.process MODEL -b BENCHMARK [...]    arguments of `rmeval run`
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs, and prints a line."""
+    """Run, and print a line."""
     begun = time.process_time()
     import rmeval.cli.app
     import rmeval.models.classifier

@@ -1,4 +1,4 @@
-"""Ways to score token sequences, each in a process of its own that loads the model once and reports what it used."""
+"""Methods to score token sequences, each in its own process, which loads the model once and reports its usage."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import Any, NamedTuple
 __all__ = ["Used", "Worker", "has_bfloat16", "padded"]
 
 Rows = list[list[list[int]]]
-"""By item, by answer: token ids."""
+"""Token ids by item and by response."""
 
 
 def has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 by itself; others are several times slower in it than in float32."""
+    """Return whether this CPU has instructions for bfloat16; on others it is several times slower than float32."""
     import torch
 
     return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 class Used(NamedTuple):
-    """What a call took, and gave.
+    """Usage and result of a call.
 
     Attributes:
         cpu: CPU seconds of all threads.
-        wall: Seconds.
-        scores: By item, by answer.
+        wall: Elapsed seconds.
+        scores: Scores by item and by response.
     """
 
     cpu: float
@@ -38,7 +38,7 @@ class Used(NamedTuple):
 
 
 class Worker:
-    """A process that scores in one way."""
+    """A process that scores with one method."""
 
     def __init__(self, way: str, model: str, dtype: str, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -48,13 +48,13 @@ class Worker:
         self.loaded: float = self._pipe.recv()
 
     def score(self, rows: Rows) -> Used:
-        """Scores rows of token sequences."""
+        """Score rows of token sequences."""
         self._pipe.send(rows)
         used: Used = self._pipe.recv()
         return used
 
     def close(self) -> float:
-        """Ends the process; its peak of memory in MB."""
+        """End the process and return its peak memory in MB."""
         self._pipe.send(None)
         peak: float = self._pipe.recv()
         self._process.join()
@@ -66,7 +66,7 @@ def _work(pipe: Connection, way: str, model: str, dtype: str, threads: int) -> N
 
     torch.set_num_threads(threads)
     score = WAYS[way](model, dtype)
-    score([[[1, 2, 3], [1, 2, 4]]])  # What happens once a process: first calls, and the check of the tree.
+    score([[[1, 2, 3], [1, 2, 4]]])  # Runs once per process: first calls, and the check of the tree.
     pipe.send(_peak())
     while (rows := pipe.recv()) is not None:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -93,21 +93,24 @@ def _load(path: str, dtype: str) -> Any:
 
 
 def _batches(rows: Rows) -> Iterator[list[tuple[int, int]]]:
-    """The reference's batches: places of items and answers in the order of the data, first all first answers."""
+    """Yield the reference's batches: positions of items and responses, all first responses first."""
     places = [
-        (item, answer) for answer in range(max(map(len, rows))) for item, row in enumerate(rows) if answer < len(row)
+        (item, response)
+        for response in range(max(map(len, rows)))
+        for item, row in enumerate(rows)
+        if response < len(row)
     ]
     for start in range(0, len(places), 8):
         yield places[start : start + 8]
 
 
 def padded(rows: Rows) -> int:
-    """How many tokens the reference's way computes, padding included."""
-    return sum(len(places) * max(len(rows[item][answer]) for item, answer in places) for places in _batches(rows))
+    """Return the number of tokens that the reference's method computes, including padding."""
+    return sum(len(places) * max(len(rows[item][response]) for item, response in places) for places in _batches(rows))
 
 
 def _reference(path: str, dtype: str) -> Score:
-    """Batches of 8, padded to the longest, as RM-Bench's script."""
+    """Score in batches of 8, padded to the longest, as in RM-Bench's script."""
     import torch
 
     model = _load(path, dtype)
@@ -115,7 +118,7 @@ def _reference(path: str, dtype: str) -> Score:
     def score(rows: Rows) -> list[float]:
         found: dict[tuple[int, int], float] = {}
         for places in _batches(rows):
-            batch = [rows[item][answer] for item, answer in places]
+            batch = [rows[item][response] for item, response in places]
             longest = max(map(len, batch))
             pad = model.config.pad_token_id or 0
             ids = torch.tensor([one + [pad] * (longest - len(one)) for one in batch])
@@ -124,13 +127,13 @@ def _reference(path: str, dtype: str) -> Score:
                 hidden = model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
                 values = model.score(hidden)[range(len(batch)), [len(one) - 1 for one in batch], 0].tolist()
             found.update(zip(places, values, strict=True))
-        return [found[item, answer] for item, row in enumerate(rows) for answer in range(len(row))]
+        return [found[item, response] for item, row in enumerate(rows) for response in range(len(row))]
 
     return score
 
 
 def _dense(path: str, dtype: str) -> Score:
-    """Each sequence by itself, nothing padded, nothing shared: what a distinct token costs at least."""
+    """Score each sequence separately, without padding or sharing: the minimum cost of a distinct token."""
     import torch
 
     model = _load(path, dtype)
@@ -166,7 +169,7 @@ def _engine(path: str, dtype: str, share: bool = True) -> Score:
 
 
 def _sorted(path: str, dtype: str) -> Score:
-    """The plain path: batches of similar length."""
+    """Score on the plain path: batches of similar length."""
     return _engine(path, dtype, share=False)
 
 

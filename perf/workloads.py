@@ -1,4 +1,4 @@
-"""What is scored in the measurements: real benchmark data where they lie beside the repository, else generated ones."""
+"""Workloads of the measurements: real benchmark data if they are next to the repository, otherwise generated data."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rmeval.types import Conversation, Message
 __all__ = ["BLOCK", "Workload", "blocks_of", "read_workloads"]
 
 BLOCK = 8
-"""Neighbouring items in a block: those that the reference's way has in one batch."""
+"""Number of neighbouring items in a block, those that the reference's method has in one batch."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 One = TypeVar("One")
 Rows = list[list[Conversation]]
-"""One list an item, of one conversation a response."""
+"""One list per item, with one conversation per response."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Workload:
     """Conversations to score.
 
     Attributes:
-        name: For the table.
+        name: Name in the table.
         rows: All items of a data set.
     """
 
@@ -40,10 +40,10 @@ class Workload:
 
 
 def blocks_of(items: Sequence[One], count: int, seed: int) -> list[list[One]]:
-    """Blocks of `BLOCK` neighbours, one at a random place of each of `count` equal parts of the data.
+    """Return blocks of `BLOCK` neighbours, one at a random position in each of `count` equal parts of the data.
 
-    The reference's batches hold neighbours. Items that lie apart may differ more in length than neighbours do, and
-    would be padded more than they are.
+    The reference's batches contain neighbours. Items that are not neighbours may differ more in length and would need
+    more padding.
     """
     part = len(items) // count
     if part < BLOCK:
@@ -72,18 +72,18 @@ def _best_of() -> Workload:
 
 
 def _long_prompt(responses: int = 16) -> Workload:
-    """About 1,024 tokens of prompt and 128 of each response: random words of the small models' vocabulary."""
+    """Create a prompt of about 1,024 tokens and responses of 128: random words of the small models' vocabulary."""
     dice = np.random.default_rng(0)
     words = ["the", "of", "and", "to", "in", "is", "for", "that", "with", "as", "on", "by"]
     prompt = Message("user", " ".join(dice.choice(words, 1000)))
     row: list[Conversation] = [
         (prompt, Message("assistant", " ".join(dice.choice(words, 125)))) for _ in range(responses)
     ]
-    return Workload("prompt of 1,024, 16 answers of 128", [row])
+    return Workload("prompt of 1,024, 16 responses of 128", [row])
 
 
 def read_workloads() -> list[Workload]:
-    """All workloads."""
+    """Return all workloads."""
     if not SHARED.is_dir():
         return [_items("rm-bench-synthetic", "rm-bench-synthetic", size=160), _long_prompt()]
     rm_bench = [

@@ -1,11 +1,11 @@
-"""Attacks rmeval as disks, other processes and other people's files do, and counts what does not hold.
+"""Attack rmeval with disk failures, concurrent processes and hostile files, and count the faults.
 
 python scripts/attack.py [--only NAME ...] [--scale 0.1] [--seed 0]
 
-Each attack prints how often it was tried and how often what went wrong: `wrong` (another number than the right one, and
-exit code 0), `lost` (a repeated command does not give what it would have given), `traceback`, `crash`, `hang`, `litter`
-(files that stay), `no sentence` (exit code 2 without one line `error: ...`). `refused` is no fault: exit code 2 and a
-sentence. Exit code 1 if anything did not hold.
+Each attack prints its number of tries and of faults by kind: `wrong` (a wrong number with exit code 0), `lost` (a
+repeated command has another result than without the attack), `traceback`, `crash`, `hang`, `litter` (leftover files),
+`no sentence` (exit code 2 without exactly one line `error: ...`). `refused` is not a fault: exit code 2 with a
+sentence. The exit code is 1 if there was a fault.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ ATTACKS: dict[str, tuple[Worker, int]] = {
     "checkpoints": (checkpoints.checkpoints, 600),
     "bombs": (bombs.bombs, 2),
 }
-"""By name: an attack, and how many tries are its full size."""
+"""Attacks by name, each with its full number of tries."""
 
 
 def show(line: str) -> None:
-    """Prints a line of the table, at once."""
+    """Print a line of the table immediately."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def main() -> None:
-    """Runs the attacks that are asked for, and prints a line each."""
+    """Run the requested attacks, and print one line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=ATTACKS, default=list(ATTACKS))
-    parser.add_argument("--scale", type=float, default=1.0, help="part of the full size")
+    parser.add_argument("--scale", type=float, default=1.0, help="fraction of the full number of tries")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     warm()

@@ -1,8 +1,8 @@
-"""Prints the table of docs/architectures.md: tiny classifiers of transformers against their own forward.
+"""Print the table of docs/architectures.md: tiny classifiers of transformers compared with their own forward.
 
-`python scripts/check_architectures.py [MODEL_TYPE ...]`. Each has random weights, and its scores of a few conversations
-are compared with those of its own forward on the same tokens, one sequence at a time and without padding. The exit code
-is 1 if a difference is more than rounding.
+`python scripts/check_architectures.py [MODEL_TYPE ...]`. Each classifier has random weights. Its scores of a few
+conversations are compared with those of its own forward on the same tokens, one sequence at a time and without padding.
+The exit code is 1 if a difference is larger than rounding.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.architectures import ALL, BOTH, DECODERS, Comparison, compare, make_classifier
 
 MOST = 1e-4
-"""Largest difference of a score, in units of the scores' standard deviation or 1, that is rounding in float32."""
+"""Maximum rounding difference of a score in float32, in units of the scores' standard deviation or 1."""
 
 
 def main(kinds: list[str]) -> int:
-    """Compares and prints; gives the exit code."""
+    """Compare, print, and return the exit code."""
     wrong = 0
     print("| model type | class | read at | prefixes shared | tokens against tokenizer.json | largest difference |")  # noqa: T201
     print("|---|---|---|---|---|---|")  # noqa: T201
@@ -34,14 +34,14 @@ def main(kinds: list[str]) -> int:
 
 
 def compared(kinds: list[str]) -> Iterator[tuple[str, Comparison]]:
-    """Each model type with its comparison."""
+    """Yield each model type with its comparison."""
     for kind in kinds:
         with tempfile.TemporaryDirectory() as folder:
             yield kind, compare(make_classifier(Path(folder) / "m", kind))
 
 
 def place(kind: str, found: Comparison) -> str:
-    """How it is read, in words."""
+    """Describe where the score is read."""
     if not found.read.startswith("own forward"):
         return found.read
     if kind in DECODERS:

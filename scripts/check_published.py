@@ -1,8 +1,8 @@
-"""Which rows of two public leaderboards contradict themselves: `python scripts/check_published.py FOLDER`.
+"""Find inconsistent rows of two public leaderboards: `python scripts/check_published.py FOLDER`.
 
-FOLDER holds `rewardbench-v1-leaderboard.csv` and `rm-bench-leaderboard.csv`, in the columns of the leaderboards
-(huggingface.co/spaces/allenai/reward-bench, github.com/THU-KEG/RM-Bench-Leaderboard). Averages are computed again from
-the columns that they are made of. A row contradicts itself if no numbers that round to its columns have its average.
+FOLDER contains `rewardbench-v1-leaderboard.csv` and `rm-bench-leaderboard.csv`, in the columns of the leaderboards
+(huggingface.co/spaces/allenai/reward-bench, github.com/THU-KEG/RM-Bench-Leaderboard). The script recomputes averages
+from the columns that they average. A row is inconsistent if no numbers that round to its columns have its average.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ class Scored:
     Attributes:
         model: The model's name.
         score: The published Score.
-        computed: What the reference's rule gives for the row's own columns (`get_average_over_rewardbench` of
-            `analysis/get_benchmark_results.py`): the mean of what is there, a section weighing 1 and the prior 0.5.
+        computed: Value of the reference's rule for the row's columns (`get_average_over_rewardbench` of
+            `analysis/get_benchmark_results.py`): the mean of the existing columns, with weight 1 for a section and 0.5
+            for the prior.
         plain: The mean of the sections alone.
-        formula: What the rule averages: `WITH_PRIOR`, `FOUR` or `FEWER`.
+        formula: The columns that the rule averages: `WITH_PRIOR`, `FOUR` or `FEWER`.
     """
 
     model: str
@@ -45,7 +46,7 @@ class Scored:
 
     @property
     def contradicts(self) -> bool:
-        """Whether the Score differs from the computed one by more than rounding both to four digits can."""
+        """Whether the Score differs from the computed one by more than rounding of both to four digits can explain."""
         return abs(self.score - self.computed) > 1e-4 + _SLACK
 
 
@@ -55,11 +56,11 @@ class Averaged:
 
     Attributes:
         model: The model's name.
-        domains: Mean of the four domains, None unless all are there.
-        levels: Mean of Easy, Normal and Hard, None unless all are there.
+        domains: Mean of the four domains, None unless all exist.
+        levels: Mean of Easy, Normal and Hard, None unless all exist.
         overall: The published Overall.
-        averages: The published averages that differ from the mean of their parts, or have not all of them, by name.
-        flagged: Whether the leaderboard itself says that the row may be wrong.
+        averages: Names of published averages that differ from the mean of their parts, or lack some parts.
+        flagged: Whether the leaderboard marks the row as possibly wrong.
         upside_down: Whether Hard is above Easy.
     """
 
@@ -73,11 +74,11 @@ class Averaged:
 
     @property
     def contradicts(self) -> bool:
-        """Whether the row cannot be right.
+        """Whether the row is inconsistent.
 
-        Domains and levels are means of the same 36 numbers, and both are the Overall (the leaderboard's own
-        definition, and `compute_accuracy` in the reference's `scripts/utils.py`): of numbers with one digit they
-        differ by 0.1 at most.
+        Domains and levels are means of the same 36 numbers, and both equal the Overall (by the leaderboard's
+        definition, and `compute_accuracy` in the reference's `scripts/utils.py`); with numbers of one digit they differ
+        by at most 0.1.
         """
         means = [mean for mean in (self.domains, self.levels) if mean is not None]
         numbers = [*means, self.overall]
@@ -85,10 +86,10 @@ class Averaged:
 
 
 def reward_bench_rows(rows: Sequence[Mapping[str, str]]) -> list[Scored]:
-    """Checks the rows of RewardBench's leaderboard.
+    """Check the rows of RewardBench's leaderboard.
 
     Args:
-        rows: With the columns `model`, `Score`, the four sections and `PRIOR`; what is empty is not there.
+        rows: Rows with the columns `model`, `Score`, the four sections and `PRIOR`; empty values are missing.
     """
     found = []
     for row in rows:
@@ -102,11 +103,11 @@ def reward_bench_rows(rows: Sequence[Mapping[str, str]]) -> list[Scored]:
 
 
 def rm_bench_rows(rows: Sequence[Mapping[str, str]]) -> list[Averaged]:
-    """Checks the rows of RM-Bench's leaderboard.
+    """Check the rows of RM-Bench's leaderboard.
 
     Args:
-        rows: With the columns `model`, `DOMAINS`, `LEVELS`, `Domain Avg`, `Difficulty Avg`, `Overall` and
-            `Potentially Score Mismatch`; what is empty is not there.
+        rows: Rows with the columns `model`, `DOMAINS`, `LEVELS`, `Domain Avg`, `Difficulty Avg`, `Overall` and
+            `Potentially Score Mismatch`; empty values are missing.
     """
     found = []
     for row in rows:
@@ -124,7 +125,7 @@ def rm_bench_rows(rows: Sequence[Mapping[str, str]]) -> list[Averaged]:
 
 
 def report(folder: Path) -> Iterator[str]:
-    """What is to be said of both leaderboards, a line each."""
+    """Yield the lines of the report on both leaderboards."""
     scored = reward_bench_rows(_read(folder / "rewardbench-v1-leaderboard.csv"))
     kinds = ", ".join(f"{count} of {kind}" for kind, count in Counter(row.formula for row in scored).items())
     yield f"RewardBench: {len(scored)} rows; the Score should be the mean of {kinds}"
@@ -153,7 +154,7 @@ def report(folder: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Prints the report."""
+    """Print the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     for line in report(parser.parse_args().folder):
@@ -176,7 +177,7 @@ def _mean(row: Mapping[str, str], names: Sequence[str]) -> float | None:
 
 
 def _apart(one: float, other: float) -> bool:
-    """Whether two averages in percent differ by more than rounding to one digit can make them."""
+    """Return whether two averages in percent differ by more than rounding to one digit can explain."""
     return abs(one - other) > 0.1 + _SLACK
 
 

@@ -1,9 +1,10 @@
-"""Published numbers from published scores of single answers: `python scripts/check_verified.py FOLDER`.
+"""Reproduce published numbers from published scores of responses: `python scripts/check_verified.py FOLDER`.
 
-FOLDER holds clones of some of ScalerLab/JudgeBench, kimsh0507/RewardMATH_official, princeton-nlp/LLMBar,
+FOLDER contains clones of some of ScalerLab/JudgeBench, kimsh0507/RewardMATH_official, princeton-nlp/LLMBar,
 google/BIG-bench and ncsoft/offsetbias from GitHub, in folders named `JudgeBench`, `RewardMATH_official`, `LLMBar`,
-`BIG-bench` and `offsetbias`. What rmeval makes of their scores and verdicts is printed beside what they
-publish, or what their own code makes of taking the longer answer; the exit code is 1 if a number differs.
+`BIG-bench` and `offsetbias`. The script prints the numbers that rmeval computes from their scores and verdicts beside
+the published numbers, or beside the results of their own code for preferring the longer response; the exit code is 1 if
+a number differs.
 """
 
 from __future__ import annotations
@@ -49,14 +50,15 @@ AUTHORS = {
     "prometheus_8x7B": (0.21, 14.92),
     "chatgpt": (0.21, 14.00),
 }
-"""Accuracy and MRR that RewardMATH's own class gives for its published scores of solutions, in percent.
+"""Accuracy and MRR that RewardMATH's own class computes from its published scores of solutions, in percent.
 
-Each problem counts once: the files of gpt4o, gpt4 and chatgpt hold two problems twice, with which gpt4 gets 22.47 and
-44.70.
+Each problem counts once: the files of gpt4o, gpt4 and chatgpt contain two problems twice, and with these gpt4 gets
+22.47 and 44.70.
 """
 
 BIG_BENCH = {"harmless": 62.07, "helpful": 69.49, "honest": 63.93, "other": 53.49}
-"""What `measure_multiple_choice_grade` (`bigbench/api/task_metrics.py`) gives for answers' lengths, in percent."""
+"""Values of `measure_multiple_choice_grade` (`bigbench/api/task_metrics.py`) from lengths of responses, in
+percent."""
 OFFSETBIAS = {
     "length bias": 0.0,
     "concreteness": 28.57,
@@ -65,14 +67,14 @@ OFFSETBIAS = {
     "nested_instruction": 25.0,
     "familiar knowledge preference bias": 33.33,
 }
-"""What `run_bench.py` of ncsoft/offsetbias gives for the lengths of responses, in percent."""
+"""Values of `run_bench.py` of ncsoft/offsetbias from lengths of responses, in percent."""
 
 Row = tuple[str, float, float]
-"""What it is, the number here and the published one, in percent."""
+"""Description, rmeval's number and the published number, in percent."""
 
 
 def judgebench(clone: Path) -> Iterator[Row]:
-    """Reward models' outputs on the pairs by GPT-4o, imported as a user imports them."""
+    """Import reward models' outputs on the pairs by GPT-4o, with the same command as a user."""
     data = clone / "data" / "dataset=judgebench,response_model=gpt-4o-2024-05-13.jsonl"
     for name, published in PAPER.items():
         file = next((clone / "outputs").glob(f"*gpt-4o-2024-05-13,judge_name=reward_model,judge_model={name}.jsonl"))
@@ -82,9 +84,9 @@ def judgebench(clone: Path) -> Iterator[Row]:
 
 
 def reward_math(clone: Path) -> Iterator[Row]:
-    """Results of the models that score each solution, imported as a user imports them.
+    """Import the results of models that score each solution, with the same command as a user.
 
-    The solutions are on the hub alone; what stands for them here is made up, and no score depends on it.
+    The solutions are only on the hub; placeholders replace them here, on which no score depends.
     """
     folder = clone / "results" / "RewardMATH"
     rows = json.loads((folder / "internlm2_reward.json").read_text())
@@ -104,7 +106,7 @@ def reward_math(clone: Path) -> Iterator[Row]:
 
 
 def llmbar(clone: Path) -> Iterator[Row]:
-    """The verdicts of judges in both orders, imported as a user imports them, with the accuracies beside them."""
+    """Import the verdicts of judges in both orders, and compare them with the accuracies in the repository."""
     for file in sorted((clone / "Dataset" / "LLMBar").rglob("result.json")):
         place = next(folder for folder in file.parents if folder.name == "evaluators")
         with tempfile.TemporaryDirectory() as out:
@@ -119,12 +121,12 @@ def llmbar(clone: Path) -> Iterator[Row]:
 
 
 def hhh_alignment(clone: Path) -> Iterator[Row]:
-    """Taking the longer answer."""
+    """Prefer the longer response on HHH alignment."""
     yield from _longest("hhh-alignment", clone / "bigbench" / "benchmark_tasks" / "hhh_alignment", BIG_BENCH)
 
 
 def evalbiasbench(clone: Path) -> Iterator[Row]:
-    """Taking the longer response."""
+    """Prefer the longer response on EvalBiasBench."""
     yield from _longest("evalbiasbench", clone, OFFSETBIAS)
 
 
@@ -145,19 +147,19 @@ CHECKS = {
 
 
 def main() -> None:
-    """Prints each number beside the published one, and how many differ."""
+    """Print each number beside the published one, and the number of differences."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with the clones")
     folder = parser.parse_args().folder
     found = [row for name, check in CHECKS.items() if (folder / name).is_dir() for row in check(folder / name)]
     if not found:
-        parser.error(f"{folder} holds none of {', '.join(CHECKS)}: clone one of them there")
+        parser.error(f"{folder} contains none of {', '.join(CHECKS)}: clone at least one of them there")
     # Published numbers have two digits.
     wrong = [row for row in found if abs(row[1] - row[2]) > 0.00501]
     shown = [row for row in found if not row[0].startswith("LLMBar")] + wrong
     for name, here, there in shown:
         sys.stdout.write(f"{name:60} {here:8.3f} {there:8.2f}\n")
-    sys.stdout.write(f"{len(found)} numbers, of which {len(wrong)} differ from the published ones\n")
+    sys.stdout.write(f"{len(found)} numbers, {len(wrong)} of which differ from the published ones\n")
     sys.exit(1 if wrong else 0)
 
 

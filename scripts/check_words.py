@@ -1,4 +1,4 @@
-"""Looks for phrases that the project's texts avoid, in strings and comments of the source and in the documentation.
+"""Find phrases that the project's texts avoid, in strings and comments of the source and in the documentation.
 
 python scripts/check_words.py [FILE ...]
 """
@@ -15,12 +15,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LIST = Path(__file__).with_name("words.txt")
 TEXTS = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
-_NAME = re.compile(r"""[rbfu]*["'][\w./:-]*["']""", re.IGNORECASE)  # names and keys, such as "comparisons"
+_NAME = re.compile(r"""[rbfu]*["'][\w./:-]*["']""", re.IGNORECASE)  # Names and keys, such as "comparisons".
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
 def main() -> None:
-    """Prints each place with what to write instead; the exit code is 1 if there is one."""
+    """Print each occurrence with a suggestion; the exit code is 1 if there is one."""
     given = [Path(name).resolve() for name in sys.argv[1:]]
     files = given or [*sorted((ROOT / "src").rglob("*.py")), *documents()]
     found = [line for path in files for line in places(path)]
@@ -30,19 +30,19 @@ def main() -> None:
 
 
 def documents() -> list[Path]:
-    """The pages that users read; the changelog of released versions and decisions stay as they were written."""
+    """Return the documentation pages, without decisions."""
     return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def phrases() -> dict[re.Pattern[str], str]:
-    """The phrases and what to write instead."""
+    """Return the phrases and the suggestions."""
     lines = LIST.read_text(encoding="utf-8").splitlines()
     pairs = [line.split(" => ", 1) for line in lines if line and not line.startswith("#")]
     return {re.compile(phrase.replace(" ", r"\s+"), re.IGNORECASE): instead for phrase, instead in pairs}
 
 
 def places(path: Path) -> Iterator[str]:
-    """Each place in a file where a phrase stands, as `file:line: phrase: what to write instead`."""
+    """Yield each occurrence of a phrase in a file, as `file:line: phrase: suggestion`."""
     own = phrases()
     for start, text in texts(path):
         for phrase, instead in own.items():
@@ -53,7 +53,7 @@ def places(path: Path) -> Iterator[str]:
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
-    """The texts of a file for people, each with its first line."""
+    """Yield the texts of a file that people read, each with the number of its first line."""
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         for token in tokenize.generate_tokens(io.StringIO(source).readline):

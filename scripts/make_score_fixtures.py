@@ -1,8 +1,8 @@
-"""Scores and expected numbers for the tests, without anybody's texts: `python scripts/make_score_fixtures.py FOLDER`.
+"""Write scores and expected numbers for the tests, without texts: `python scripts/make_score_fixtures.py FOLDER`.
 
-FOLDER holds `data` and `fixtures`: result files as their authors publish them, and numbers that the reference
-implementations computed. What is written to `tests/data/scores` are ids, scores, verdicts, lengths and those numbers.
-Each text is replaced by a number; equal texts have equal numbers, so that items are matched as in the originals.
+FOLDER contains `data` and `fixtures`: result files as published by their authors, and numbers that the reference
+implementations computed. The script writes ids, scores, verdicts, lengths and these numbers to `tests/data/scores`. It
+replaces each text by a number; equal texts have equal numbers, so that items are matched as in the originals.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Number:
 
     Attributes:
         value: The number.
-        metric: Its metric.
-        scope: Its scope.
-        variant: Its variant; the headline's if None.
+        metric: Metric of the number.
+        scope: Scope of the number.
+        variant: Variant of the number; the headline's if None.
     """
 
     value: float
@@ -43,14 +43,14 @@ class Number:
 
 @dataclass(frozen=True)
 class Case:
-    """A command and the numbers that it must lead to.
+    """A command and the numbers that it must compute.
 
     Attributes:
-        name: The test's name.
+        name: Name of the test.
         source: Who computed or published the numbers.
-        command: Arguments of `rmeval`; those that are names of files here are files in this folder.
+        command: Arguments of `rmeval`; names of files refer to files in this folder.
         numbers: The numbers.
-        tolerance: The largest difference; more than `EXACT` where numbers were published with few digits.
+        tolerance: Largest accepted difference; more than `EXACT` if numbers were published with few digits.
     """
 
     name: str
@@ -62,37 +62,37 @@ class Case:
 
 @dataclass
 class Texts:
-    """Numbers instead of texts."""
+    """Placeholders with numbers that replace texts."""
 
     known: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, text: str) -> str:
-        """The stand-in for a text."""
+        """Return the placeholder of a text."""
         return self.known.setdefault(text, f"text {len(self.known)}")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """The folder that is read."""
+    """The input folder."""
 
     path: Path
 
     def rows(self, name: str) -> Any:
-        """The content of a JSON or JSON Lines file, compressed or not."""
+        """Return the content of a JSON or JSON Lines file, compressed or not."""
         path = self.path / name
         text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode()
         return [json.loads(line) for line in text.splitlines()] if ".jsonl" in name else json.loads(text)
 
 
 def write(name: str, content: Any) -> str:
-    """Writes a file; its name."""
+    """Write a file and return its name."""
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
     (OUT / name).write_bytes(gzip.compress(text, 9, mtime=0) if name.endswith(".gz") else text + b"\n")
     return name
 
 
 def rm_bench(read: Folder) -> Iterator[Case]:
-    """RM-Bench's own scripts: a total file in which chat stands in for math, ties, and a trained model."""
+    """Yield cases of RM-Bench's scripts: a total file with chat in place of math, ties, and a trained model."""
     reference = read.rows("fixtures/rm_bench_reference.json")
     code = {str(row["id"]): row["task_id"] for row in read.rows("data/rm-bench/code_filtered.json")}
     rows = []
@@ -120,20 +120,20 @@ def rm_bench(read: Folder) -> Iterator[Case]:
 
 
 def _styles(domain: str, number: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of RM-Bench: three answers a side, in the order of the styles."""
+    """Create a row of RM-Bench: three responses per side, in the order of the styles."""
     sides = {side: [f"{side} {style} of {domain} {number}" for style in range(3)] for side in ("chosen", "rejected")}
     scores = {name: row[name] for name in ("score_chosen", "score_rejected")}
     return {"id": int(number), "domain": domain, "prompt": f"prompt {domain} {number}"} | sides | scores
 
 
 def _both(name: str, source: str, rows: Rows, numbers: Sequence[Number]) -> Case:
-    """A file of RM-Bench is both the items and their scores."""
+    """Create a case whose file contains both the items and their scores."""
     file = write(f"{name}.json.gz", rows)
     return Case(name, source, ["import", file, "-b", "rm-bench", "--data", file], numbers)
 
 
 def reward_bench(read: Folder) -> Iterator[Case]:
-    """RewardBench's sections: pairs of which as many are right as subset accuracies say."""
+    """Yield cases of RewardBench's sections: pairs with the numbers of right decisions that subset accuracies imply."""
     reference = read.rows("fixtures/reward_bench_sections.json")
     for name, metrics, sections in (
         ("reward-bench-cost", reference["metrics"], reference["sections"]),
@@ -154,10 +154,10 @@ def _pairs(name: str, source: str, accuracies: Mapping[str, Any], wanted: list[N
         if subset in accuracies:
             right = round(accuracies[subset] * count)
             if abs(right / count - accuracies[subset]) > EXACT:
-                raise ValueError(f"{name}: {accuracies[subset]} of {subset} is no share of {count} items")
+                raise ValueError(f"{name}: {accuracies[subset]} of {subset} is not a share of {count} items")
             wanted.append(Number(accuracies[subset], "accuracy", subset))
             for number in range(count):
-                # Of the pairs that are not right every other one is a tie, which counts as lost.
+                # Every other wrong pair is a tie, which counts as lost.
                 scores = (1.0, 0.0) if number < right else (0.0, float(number % 2))
                 for key, value in zip(columns, (number, subset, *scores), strict=True):
                     columns[key].append(value)
@@ -166,7 +166,7 @@ def _pairs(name: str, source: str, accuracies: Mapping[str, Any], wanted: list[N
 
 
 def math_prm(read: Folder) -> Iterator[Case]:
-    """RewardMATH's scores of RewardBench's math-prm."""
+    """Yield a case of RewardMATH's scores of RewardBench's math-prm."""
     texts = Texts()
     data = [
         {"id": row["id"], "subset": row["subset"]} | {key: texts(row[key]) for key in ("prompt", "chosen", "rejected")}
@@ -187,7 +187,7 @@ def math_prm(read: Folder) -> Iterator[Case]:
 
 
 def reward_bench_2(read: Folder) -> Iterator[Case]:
-    """RewardBench 2's composite of Ties, and best of four with ties at the top."""
+    """Yield cases of RewardBench 2's composite of Ties, and of best of four with ties at the top."""
     reference = read.rows("fixtures/reward_bench_2.json")
     ties = reference["ties_rows"]
     rolled = [row["scores"] for row in reference["reroll_rows"]]
@@ -211,7 +211,7 @@ def reward_bench_2(read: Folder) -> Iterator[Case]:
 
 
 def judgebench(read: Folder) -> Iterator[Case]:
-    """A judge's verdicts in both orders, by JudgeBench's rule."""
+    """Yield a case of a judge's verdicts in both orders, by JudgeBench's rule."""
     texts = Texts()
     rows = [
         {key: row[key] for key in ("pair_id", "original_id", "source", "response_model", "label", "judge_name")}
@@ -236,7 +236,7 @@ def judgebench(read: Folder) -> Iterator[Case]:
 
 
 def llmbar(read: Folder) -> Iterator[Case]:
-    """Judges' verdicts in each order, and the mean of both."""
+    """Yield cases of judges' verdicts in each order, and of the mean of both."""
     orders = ("orders/first", "orders/second", "orders/mean")
     for name, scope, wanted in (
         ("Natural-GPT-4_Swap", "Natural", (0.94, 0.95, 0.945)),
@@ -261,7 +261,7 @@ def llmbar(read: Folder) -> Iterator[Case]:
 
 
 def reward_math(read: Folder) -> Iterator[Case]:
-    """Steps' scores by four rules, and verdicts on pairs of solutions."""
+    """Yield cases of steps' scores by four reductions, and of verdicts on pairs of solutions."""
     steps = write("reward-math-steps.json.gz", _problems(read, "Math_Shepherd_reward"))
     for rule, value in (("min", 0.1532), ("prod", 0.1718), ("last", 0.1822), ("mean", 0.1511)):
         yield Case(
@@ -287,7 +287,7 @@ def _problems(read: Folder, name: str) -> Rows:
 
 
 def rmb(read: Folder) -> Iterator[Case]:
-    """RMB's result file, and published accuracies of its scenarios."""
+    """Yield cases of RMB's result file, and of published accuracies of its scenarios."""
     file = write("rmb-armorm.json.gz", read.rows("data/dumps/rmb-ArmoRM_first200.json.gz"))
     yield Case(
         "rmb",
@@ -308,7 +308,7 @@ def rmb(read: Folder) -> Iterator[Case]:
 
 
 def evalbiasbench(read: Folder) -> Iterator[Case]:
-    """Taking the longer response: pairs of texts of the same lengths as the original ones."""
+    """Yield a case of preferring the longer response: pairs of texts with the lengths of the original ones."""
     texts = Texts()
     parts = read.rows("data/evalbiasbench/biasbench.json")
     content = {
@@ -333,13 +333,13 @@ MAKERS = (rm_bench, reward_bench, math_prm, reward_bench_2, judgebench, llmbar, 
 
 
 def cases(read: Folder) -> Iterable[Case]:
-    """All cases; their files are written on the way."""
+    """Yield all cases and write their files."""
     for make in MAKERS:
         yield from make(read)
 
 
 def main() -> None:
-    """Writes the files and `expected.json`."""
+    """Write the files and `expected.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder with `data` and `fixtures`")
     OUT.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""How alike the prompts of two seeds of rm-bench-synthetic are: `python scripts/near_duplicates.py 0 1`.
+"""Measure the similarity of prompts of two seeds of rm-bench-synthetic: `python scripts/near_duplicates.py 0 1`.
 
-For each prompt of the second seed, the most similar one of the first by Jaccard similarity of word trigrams, between
-prompts of one domain; and the same after names and numbers are masked, which shows how far wordings repeat.
+For each prompt of the second seed, the script finds the most similar prompt of the first in the same domain, by Jaccard
+similarity of word trigrams, and repeats this with names and numbers masked, which shows how often wordings repeat.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Shingles = frozenset[tuple[str, ...]]
 
 
 def shingles(text: str, masked: bool) -> Shingles:
-    """The word trigrams of a text."""
+    """Return the word trigrams of a text."""
     words = re.findall(r"\w+|[^\w\s]", text)
     if masked:
         words = [
@@ -30,7 +30,7 @@ def shingles(text: str, masked: bool) -> Shingles:
 
 
 def nearest(one: Sequence[Item], other: Sequence[Item], masked: bool) -> list[float]:
-    """For each item of `other` in turn, its largest similarity to any of `one`."""
+    """Return, for each item of `other`, its largest similarity to any item of `one`."""
     known = [shingles(item.prompt[0].content, masked) for item in one]
     found = []
     for item in other:
@@ -40,7 +40,7 @@ def nearest(one: Sequence[Item], other: Sequence[Item], masked: bool) -> list[fl
 
 
 def main() -> None:
-    """Prints a line a domain."""
+    """Print one line per domain."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("seeds", type=int, nargs=2)
     parser.add_argument("--size", type=int, default=2000)

@@ -1,14 +1,15 @@
-"""Trains rmeval/tiny, the reward model that comes with the package: `python scripts/train_tiny.py`.
+"""Train rmeval/tiny, the reward model that comes with the package: `python scripts/train_tiny.py`.
 
 The data are twins from seeds, names and operands that `rm-bench-synthetic` never uses (negative seeds, and the training
-half of `Dice.owns`). Their preferences come from an annotator with a taste for style: for two answers of one item the
-log-odds of preferring the first are SUBSTANCE x (difference in correctness) + STYLE x (difference in style rank), which
-is what makes the model worth evaluating.
+half of `Dice.owns`). Their preferences come from a simulated annotator who prefers fancier styles: for two responses of
+one item, the log-odds of preferring the first are SUBSTANCE x (difference in correctness) + STYLE x (difference in
+style rank). The model thus shows the bias that the benchmark measures.
 
-Three more losses help it to read, since what twins ask for is an exclusive or of prompt and answer, of which the
-preference alone shows nothing until both are understood: prompts and right answers are predicted token by token
-(language); where the answers of twins part, the right token must be likelier than the twin's (fork); and from there on
-each token of an answer is told whether the answer is right (verdict). Only the score head is kept.
+Three more losses help the model to learn, since on twins the gold is an exclusive or of prompt and response, and the
+preference loss alone gives no signal until the model represents both: the model predicts prompts and right responses
+token by token (language); at the position where the responses of twins diverge, the right token must be likelier than
+the twin's (fork); and from there on, each token of a response predicts whether the response is right (verdict). Only
+the score head is kept.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ CHUNK = 2048
 LENGTH = 1024
 WARMUP = 50
 CONCISE = 0.6
-"""Part of the steps in which most items show only their concise answers, so that more items fit into it."""
+"""Fraction of the steps in which most items have only their concise responses, so that more items fit into it."""
 NOWHERE = 99
 USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
 TEMPLATE = (
@@ -49,12 +50,12 @@ TEMPLATE = (
 
 
 def training_items(number: int, languages: Sequence[str]) -> list[Item]:
-    """Chunk `number` of the training data, which has as many chunks as anybody wants."""
+    """Generate chunk `number` of the training data, whose number of chunks is unlimited."""
     return generate(-1 - number, CHUNK, [load_language(code) for code in languages], training=True)
 
 
 def make_tokenizer(items: Sequence[Item]) -> PreTrainedTokenizerFast:
-    """Byte-level BPE in which each digit is a token."""
+    """Train a byte-level BPE tokenizer in which each digit is a token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -77,7 +78,7 @@ def make_tokenizer(items: Sequence[Item]) -> PreTrainedTokenizerFast:
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast, hidden: int, layers: int) -> LlamaForSequenceClassification:
-    """A Llama with a score head, its weights random."""
+    """Create a Llama with a score head and random weights."""
     return LlamaForSequenceClassification(
         LlamaConfig(
             vocab_size=len(tokenizer),
@@ -96,22 +97,22 @@ def make_model(tokenizer: PreTrainedTokenizerFast, hidden: int, layers: int) -> 
 
 
 class Packed:
-    """An item as one sequence: its prompt once, then its answers, none of which sees another.
+    """An item as one sequence: its prompt once, then its responses, which do not attend to each other.
 
     Attributes:
         domain: chat, math, code or safety.
         tokens: Token ids.
-        segment: 0 in the prompt, else the number of the answer from 1.
+        segment: 0 in the prompt, otherwise the number of the response from 1.
         position: Position in the conversation that the token belongs to.
-        told: Whether the token comes after the point at which twins part.
-        ends: Place of each answer's last token; -1 for answers that are left out.
-        forks: For each right answer the place before the twins part, the token that follows, and the twin's.
+        told: Whether the token comes after the position at which twins diverge.
+        ends: Position of each response's last token; -1 for omitted responses.
+        forks: For each right response, the position before the twins diverge, the token that follows, and the twin's.
     """
 
     def __init__(self, item: Item, tokenizer: PreTrainedTokenizerFast, whole: bool) -> None:
         backend = tokenizer.backend_tokenizer
         prompt = backend.encode(f"{USER}{item.prompt[0].content}{END}{ASSISTANT}", add_special_tokens=False).ids
-        answers = [backend.encode(f"{r.text}{END}", add_special_tokens=False).ids for r in item.responses]
+        responses = [backend.encode(f"{r.text}{END}", add_special_tokens=False).ids for r in item.responses]
         self.domain = item.subset.partition("-")[0]
         self.tokens: list[int] = list(prompt)
         self.segment = [0] * len(prompt)
@@ -119,11 +120,11 @@ class Packed:
         self.told = [False] * len(prompt)
         self.ends: list[int] = []
         self.forks: list[tuple[int, int, int]] = []
-        for number, own in enumerate(answers):
+        for number, own in enumerate(responses):
             if not whole and number % 3:
                 self.ends.append(-1)
                 continue
-            other = answers[(number + 3) % 6]
+            other = responses[(number + 3) % 6]
             apart = next((k for k, (a, b) in enumerate(zip(own, other, strict=False)) if a != b), 0)
             if number < 3:
                 before = len(self.tokens) + apart - 1 if apart else len(prompt) - 1
@@ -136,7 +137,7 @@ class Packed:
 
 
 def batches(packed: Sequence[Packed], budget: int, seed: int) -> Iterator[list[Packed]]:
-    """Items of similar length together, at most `budget` tokens with padding; batches in random order."""
+    """Yield batches of items of similar length, at most `budget` tokens with padding, in random order."""
     found: list[list[Packed]] = [[]]
     for one in sorted(packed, key=lambda one: len(one.tokens)):
         if found[-1] and (len(found[-1]) + 1) * len(one.tokens) > budget:
@@ -147,7 +148,7 @@ def batches(packed: Sequence[Packed], budget: int, seed: int) -> Iterator[list[P
 
 
 def preferences() -> tuple[Tensor, Tensor, Tensor]:
-    """All pairs of an item's answers, and the log-odds with which the annotator prefers the first."""
+    """Return all pairs of an item's responses, and the log-odds with which the annotator prefers the first."""
     first, second = torch.triu_indices(6, 6, offset=1)
     right = torch.tensor([1.0, 1, 1, 0, 0, 0])
     rank = torch.tensor([0.0, 1, 2, 0, 1, 2])
@@ -168,7 +169,7 @@ class Tensors:
 
     @classmethod
     def of(cls, batch: Sequence[Packed], pad: int) -> Tensors:
-        """Pads the items of a batch to one length."""
+        """Pad the items of a batch to one length."""
 
         def padded(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
             return nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], True, filler)
@@ -183,20 +184,20 @@ class Tensors:
         )
 
     def sees(self) -> Tensor:
-        """bool[items, 1, tokens, tokens]: a token sees the prompt and its own answer, up to itself."""
+        """Mask bool[items, 1, tokens, tokens]: a token attends to the prompt and its response, up to itself."""
         same = (self.segment[:, None, :] == 0) | (self.segment[:, None, :] == self.segment[:, :, None])
         return (same & torch.ones(same.shape[1:], dtype=torch.bool).tril())[:, None]
 
 
 class Learner:
-    """The model, what is thrown away of it after training, and its optimisers."""
+    """The model, its parts that are discarded after training, and its optimisers."""
 
     def __init__(self, model: LlamaForSequenceClassification, rate: float, muon: float) -> None:
         self.model = model
         self.verdict = nn.Linear(model.config.hidden_size, 1)
         self.first, self.second, self.odds = preferences()
         self.dice = torch.Generator().manual_seed(0)
-        # Muon moves the matrices inside the network, AdamW the embeddings, norms and heads.
+        # Muon updates the matrices inside the network, AdamW the embeddings, norms and heads.
         inside = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
         self.others = [p for p in model.parameters() if all(p is not one for one in inside)]
         self.others += self.verdict.parameters()
@@ -207,7 +208,7 @@ class Learner:
         )
 
     def losses(self, batch: Tensors) -> tuple[dict[str, Tensor], Tensor]:
-        """The four losses, and float[items, 6] scores."""
+        """Return the four losses, and scores float[items, 6]."""
         hidden = self.model.model(
             input_ids=batch.tokens, attention_mask=batch.sees(), position_ids=batch.position, use_cache=False
         ).last_hidden_state
@@ -231,7 +232,7 @@ class Learner:
         return losses, scores
 
     def step(self, losses: dict[str, Tensor], pace: float) -> None:
-        """Takes a step, at `pace` times the full rates."""
+        """Take a step with `pace` times the full learning rates."""
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * pace
@@ -243,7 +244,7 @@ class Learner:
 
 
 class Log:
-    """Running means of what is worth watching, and how far it is."""
+    """Running means of losses and scores, and the progress of the training."""
 
     def __init__(self, wanted: int) -> None:
         self.begun, self.wanted = time.monotonic(), wanted
@@ -252,11 +253,11 @@ class Log:
 
     @property
     def elapsed(self) -> float:
-        """Part of the steps that are done."""
+        """Return the fraction of completed steps."""
         return self.steps / self.wanted
 
     def add(self, batch: Sequence[Packed], losses: dict[str, Tensor], scores: Tensor) -> None:
-        """Counts a step."""
+        """Record a step."""
         self.steps, self.items = self.steps + 1, self.items + len(batch)
         self.tokens += sum(len(one.tokens) for one in batch)
         same = (scores[:, 0] > scores[:, 3]).float()
@@ -272,22 +273,22 @@ class Log:
             sys.stdout.flush()
 
     def to_dict(self) -> dict[str, object]:
-        """What belongs beside the weights."""
+        """Return the record of the training that is stored with the weights."""
         minutes = round((time.monotonic() - self.begun) / 60, 1)
         counts = {"steps": self.steps, "items": self.items, "tokens": self.tokens, "minutes": minutes}
         return counts | {"means": {name: round(value, 4) for name, value in sorted(self.means.items())}}
 
 
 def main() -> None:
-    """Trains and saves."""
+    """Train and save the model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("src/rmeval/models/tiny"))
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--budget", type=int, default=6144, help="tokens in a batch")
-    parser.add_argument("--rate", type=float, default=3e-3, help="of AdamW")
-    parser.add_argument("--muon", type=float, default=0.02, help="rate of Muon")
+    parser.add_argument("--budget", type=int, default=6144, help="maximum number of tokens in a batch")
+    parser.add_argument("--rate", type=float, default=3e-3, help="learning rate of AdamW")
+    parser.add_argument("--muon", type=float, default=0.02, help="learning rate of Muon")
     parser.add_argument("--languages", default="en")
     options = parser.parse_args()
     languages = options.languages.split(",")

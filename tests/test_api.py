@@ -35,7 +35,7 @@ def test_named_templates_without_a_default_are_refused_by_every_kind(
 ) -> None:
     folder = named(tmp_path / "m", kind, rag=CHATML, plain=ENDS_IN_EOS)
     with pytest.raises(
-        ModelError, match=r"has chat templates called (rag, plain|plain, rag) and no default: .*`chat_template` FILE"
+        ModelError, match=r"has chat templates named (rag, plain|plain, rag) but no default: .*`chat_template` FILE"
     ):
         rmeval.load_model(str(folder), **options)
 
@@ -53,7 +53,7 @@ def test_every_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str
     ):
         done = command(capsys, *arguments)
         assert done.code == 2, arguments
-        assert "and no default" in done.err
+        assert "but no default" in done.err
 
 
 def test_a_default_or_a_file_is_enough(tmp_path: Path) -> None:
@@ -67,7 +67,9 @@ def test_a_default_or_a_file_is_enough(tmp_path: Path) -> None:
 
 def test_a_template_that_is_no_jinja(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template="{% for m in messages %}{{ m }}"))
-    with pytest.raises(ModelError, match=r"is no Jinja template \(line 1: .*\): give another with `chat_template`"):
+    with pytest.raises(
+        ModelError, match=r"is not a valid Jinja template \(line 1: .*\): give another template with `chat_template`"
+    ):
         rmeval.load_model(str(folder))
 
 
@@ -77,13 +79,13 @@ def test_a_template_that_wants_a_system_turn_takes_those_that_have_one(
     strict = "{% if messages[0].role != 'system' %}{{ raise_exception('no system turn') }}{% endif %}" + CHATML
     folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=strict))
     with pytest.raises(
-        RunError, match=r"none of 2 responses got a score \(.*refuses this conversation: no system turn\)"
+        RunError, match=r"none of 2 responses got a score \(.*rejects this conversation: no system turn\)"
     ):
         rmeval.score(str(folder), TALKS)
     kind = [[{"role": "system", "content": "be kind"}, *talk] for talk in TALKS]
     found = rmeval.score(str(folder), [TALKS[0], *kind])
     assert np.isnan(found).tolist() == [True, False, False, False]
-    assert "1 of 4 conversations have no score (the chat template refuses this conversation: no system" in caplog.text
+    assert "1 of 4 conversations have no score (the chat template rejects this conversation: no system" in caplog.text
 
 
 def test_no_conversations_have_no_scores() -> None:

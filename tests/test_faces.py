@@ -29,13 +29,13 @@ FACES = {
         EvidenceTable ItemTable ObservationTable Row Vectors
     """,
     "rmeval.engines": """
-        AtPositions Description Engine EngineOptions FirstLogits LastLogits LastToken OwnForward
-        Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
+        AtPositions Description Engine EngineOptions FirstLogits InMemory LastLogits LastToken
+        OwnForward Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
         require_readout
     """,
     "rmeval.errors": """
-        DamagedError DataError ModelError RmevalError RunError explain_os_error explain_read_error
-        reason_of
+        DamagedError DataError ModelError RmevalError RunError UnknownNameError explain_os_error
+        explain_read_error reason_of
     """,
     "rmeval.metrics": """
         HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Composition Counts Difference

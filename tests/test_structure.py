@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import rmeval
+from rmeval.benchmarks import BUILTIN, find_benchmark
 
 SOURCE = Path(rmeval.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -39,3 +40,21 @@ def test_no_file_is_long() -> None:
 def test_no_function_is_long() -> None:
     found = {str(path.relative_to(SOURCE)): long_functions(path.read_text()) for path in FILES}
     assert {path: names for path, names in found.items() if names} == {}
+
+
+def names_of_benchmarks() -> set[str]:
+    """The ids of the package's benchmarks and the names of their subsets that are no ordinary words."""
+    names = set(BUILTIN) - {"pairs"}
+    for found in map(find_benchmark, sorted(names)):
+        card = found.made.card
+        names |= {name for name in (*card.counts, *card.sections, card.title) if "-" in name}
+    return names
+
+
+def test_reports_name_no_benchmark() -> None:
+    names = names_of_benchmarks()
+    assert {"rm-bench", "safety-refuse", "RM-Bench"} <= names
+    for path in (SOURCE / "report").rglob("*.py"):
+        texts = [one.value for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.Constant)]
+        found = {name for name in names for text in texts if isinstance(text, str) and name in text}
+        assert not found, path

@@ -1,4 +1,4 @@
-"""Attacks by small files that cost much: each must end in numbers or in a sentence, in bounded time and memory."""
+"""Attacks with small files that need much time or memory; each must end in numbers or a one-sentence error."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 from scripts.attacks.harness import Share, Tally, call, last_line
 
 MEMORY = 3 << 30
-"""Address space; importing what the commands need takes less than one GiB of it."""
+"""Limit of the address space; the imports of the commands take less than one GiB of it."""
 SECONDS = 150
 
 
 def bombs(share: Share) -> Tally:
-    """Gives each bomb to the command that reads such files."""
-    tally = Tally("small files that cost much")
+    """Run the command that reads such files on each bomb."""
+    tally = Tally("small files that need much time or memory")
     for number, (name, make) in enumerate(BOMBS.items()):
         if number % share.of == share.number:
             folder = share.folder / str(number)
@@ -36,7 +36,7 @@ def _pairs(data: Path) -> list[object]:
 
 
 def _wide_parquet(folder: Path) -> list[object]:
-    """A kilobyte of one text in a dictionary, which each of many rows refers to."""
+    """Write many rows that refer to one text of a kilobyte in a dictionary."""
     text = pa.array(["a" * 1_000_000])
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 1200, pa.int32()), text)
     table = pa.table({"prompt": column, "chosen": column, "rejected": column})
@@ -45,7 +45,7 @@ def _wide_parquet(folder: Path) -> list[object]:
 
 
 def _long_parquet(folder: Path) -> list[object]:
-    """Rows without anything in them, as many as a counter holds."""
+    """Write the maximum number of empty rows."""
     schema = pa.schema([("prompt", pa.string()), ("chosen", pa.string()), ("rejected", pa.string())])
     with pq.ParquetWriter(folder / "pairs.parquet", schema, compression="zstd") as writer:
         batch = pa.table({name: pa.nulls(5_000_000, pa.string()) for name in schema.names}, schema=schema)
@@ -181,4 +181,4 @@ BOMBS: dict[str, Bomb] = {
     "template that calls itself": _template("{% macro f(n) %}{{ f(n) }}{{ f(n) }}{% endmacro %}{{ f(1) }}" + _ASKED),
     "template of a power": _template("{{ 9 ** 9 ** 9 }}" + _ASKED),
 }
-"""Commands, given a folder to make a file in, by what that file holds."""
+"""Functions that write a file to a folder and return the command that reads it, by the file's content."""

@@ -1,4 +1,4 @@
-"""Mutated files of checkpoints: what loads with the identity of the good one must give its scores."""
+"""Attacks with mutated files of checkpoints: if one loads with the original's identity, its scores must be equal."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ KEYS = (
 
 
 class Late(BaseException):
-    """A try that takes too long."""
+    """Signals that a try takes too long."""
 
 
 class Target(NamedTuple):
-    """A file of a good checkpoint, and the options that the checkpoint is loaded with."""
+    """A file of a valid checkpoint, and the options with which the checkpoint is loaded."""
 
     folder: Path
     name: str
@@ -49,14 +49,14 @@ class Target(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a checkpoint is, and what it says."""
+    """The identity and the scores of a checkpoint."""
 
     identity: str
     scores: list[float]
 
 
 def checkpoints(share: Share) -> Tally:
-    """Mutates one file of a checkpoint at a time, and scores with what is left of it."""
+    """Mutate one file of a checkpoint at a time, and score with the result."""
     tally = Tally("mutated files of checkpoints")
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGALRM, _late)
@@ -91,7 +91,7 @@ def _judge(work: Path, target: Target, good: Known) -> tuple[str | None, str]:
         return ("refused" if len(str(error)) < 2500 and "\n" not in str(error) else "long error"), str(error)
     except Late:
         return "hang", ""
-    except Exception as error:  # noqa: BLE001  Whatever it is, it is a traceback.
+    except Exception as error:  # noqa: BLE001  Every other exception would be a traceback.
         return "traceback", repr(error)[:300]
     finally:
         signal.alarm(0)
@@ -100,7 +100,7 @@ def _judge(work: Path, target: Target, good: Known) -> tuple[str | None, str]:
 
 
 def _targets(folder: Path) -> list[Target]:
-    """Checkpoints of all layouts: whole, in shards, pickled, and an adapter."""
+    """Create checkpoints of all layouts: whole, in shards, pickled, and an adapter."""
     import torch
     from peft import LoraConfig, get_peft_model
     from safetensors.torch import load_file, save_file
@@ -176,7 +176,7 @@ def _bytes(raw: bytes, dice: random.Random) -> bytes:
         del found[dice.randrange(len(found)) :]
     elif action < 0.8:
         for _ in range(dice.choice([1, 1, 1, 3, 10])):
-            # Most of what matters is at the beginning.
+            # The most important bytes are at the beginning.
             found[min(len(found) - 1, int(dice.random() ** 3 * len(found)))] = dice.randrange(256)
     else:
         place = dice.randrange(len(found))

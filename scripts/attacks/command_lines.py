@@ -1,4 +1,4 @@
-"""Command lines with hostile values: no traceback, no control character, one sentence."""
+"""Attacks with hostile values on the command line: no traceback, no control character, a one-sentence error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COMMANDS = {
     "list": [],
     "demo": ["--size", "16", "-o", "fuzz"],
 }
-"""Commands, each with arguments that it takes."""
+"""Commands, each with valid arguments."""
 HOSTILE = (
     "",
     " ",
@@ -195,7 +195,7 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2060
 
 
 def command_lines(share: Share) -> Tally:
-    """Gives random command lines, each mostly of what can be meant, with a value or more that cannot."""
+    """Run random command lines of mostly valid arguments with one or more hostile values."""
     tally = Tally("command lines with hostile values")
     made = _files(share.folder)
     for number in range(share.tries):
@@ -218,11 +218,11 @@ def _fault(done: Done) -> str | None:
 
 
 LONG = 10_000
-"""Characters of a line on standard error from which on it quotes too much."""
+"""Maximum number of characters of a line on standard error."""
 
 
 def _enter(folder: Path) -> None:
-    """Goes into a folder, where files do not grow without bound and nothing can be typed."""
+    """Change to a folder, limit the size of files, and close standard input."""
     os.chdir(folder)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 26, 1 << 26))
@@ -230,7 +230,7 @@ def _enter(folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    """Makes files of every kind; their names, and other values that can be meant."""
+    """Create files of every kind; return their names and other plausible values."""
     subsets = ("\x1b[2J", "a\nb", "even")
     rows = [{"prompt": f"q{n}", "chosen": "aaa", "rejected": "b", "subset": subsets[n % 3]} for n in range(6)]
     texts = {

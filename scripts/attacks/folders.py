@@ -1,4 +1,4 @@
-"""Attacks on run folders that are read: bits that flip, files cut short, files of other runs."""
+"""Attacks on run folders that are read: flipped bits, truncated files, files of other runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def hash_of(text):
 
 
 def make_runs(folder: Path, size: int = 60) -> list[Path]:
-    """Two runs on the same pairs."""
+    """Create two runs on the same pairs."""
     data = write_pairs(folder / "pairs.jsonl", size)
     (folder / "scorer.py").write_text(SCORER)
     for model in (f"{folder / 'scorer.py'}:Scorer", "baseline:longest"):
@@ -42,11 +42,11 @@ READ_BY = {
     "scores.parquet": (COMPARE,),
     "items.parquet": (AGAIN, COMPARE),
 }
-"""Which commands read a file; the journal is read where the numbers are computed again."""
+"""Commands that read each file; the journal is read if the numbers are recomputed."""
 
 
 def readers(runs: Sequence[Path]) -> list[list[object]]:
-    """Commands that read run folders, without their models."""
+    """Return commands that read run folders without their models."""
     return [
         ["show", runs[0], "--json"],
         ["show", runs[0], "--json", "--policy", "half-ties@1"],
@@ -56,7 +56,7 @@ def readers(runs: Sequence[Path]) -> list[list[object]]:
 
 
 def flips(share: Share) -> Tally:
-    """Flips a bit of each file of a run folder, and reads the folder with the commands that read that file."""
+    """Flip a bit of each file of a run folder, and run the commands that read this file."""
     tally = Tally("bits of files of a run folder flipped")
     dice, runs = share.dice, make_runs(share.folder)
     commands = readers(runs)
@@ -70,7 +70,7 @@ def flips(share: Share) -> Tally:
             file.write_bytes(damaged)
             kept = _state(runs[0])
             own = READ_BY.get(file.name, (AGAIN,))
-            # Now and then a command that has no need of the file.
+            # Sometimes a command that does not need the file.
             turn = own[number % len(own)] if number % 20 else number // 20 % len(commands)
             done = call(commands[turn])
             tally.add(judge(done, expected[turn]), f"{file.name} bit {place}, {commands[turn][0]}: {last_line(done)}")
@@ -81,7 +81,7 @@ def flips(share: Share) -> Tally:
 
 
 def cuts(share: Share) -> Tally:
-    """Cuts files of a run folder short, fills parts with zeros, removes them, and takes those of another run."""
+    """Truncate files of a run folder, fill parts with zeros, remove them, or replace them by those of another run."""
     tally = Tally("files of a run folder cut, zeroed, missing or of another run")
     dice, runs = share.dice, make_runs(share.folder)
     commands = readers(runs)
@@ -106,7 +106,7 @@ def cuts(share: Share) -> Tally:
         done = call(commands[turn])
         what = ("cut", "zeroed", "missing", "of another run")[kind]
         fault = judge(done, expected[turn])
-        # Two whole files of another run are that run: its manifest says so, and then its numbers are right.
+        # Two whole files of another run form that run: the manifest names it, and its numbers are right.
         tally.add(fault, f"{file.name} {what}, {commands[turn][0]}: {last_line(done)}")
         file.write_bytes(whole)
     return tally

@@ -1,4 +1,4 @@
-"""Running rmeval's command line thousands of times, in forked children, and judging what came of each."""
+"""Harness that runs rmeval's command line thousands of times, in forked children, and judges each result."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 MEMORY = 6 << 30
-"""Bytes of address space that a child may use."""
+"""Limit of a child's address space in bytes."""
 SECONDS = 30
-"""Seconds that a child may take."""
+"""Limit of a child's time in seconds."""
 
 WORDS = ("the", "of", "and", "to", "in", "is", "that", "it", "was", "for", "on", "are", "as", "with", "they", "at")
 
 
 class Done(NamedTuple):
-    """What came of a command: exit code (negative for a signal), and what it printed."""
+    """Result of a command: exit code (negative for a signal) and output."""
 
     code: int
     out: str
@@ -35,7 +35,7 @@ class Done(NamedTuple):
 
     @property
     def fault(self) -> str | None:
-        """What no command may do, whatever it is given; None if it did none of it."""
+        """Return the kind of fault that no command may have for any input; None without a fault."""
         if self.code == -signal.SIGALRM:
             return "hang"
         if "Traceback (most recent call last)" in self.err or "Exception ignored" in self.err:
@@ -54,13 +54,13 @@ Stop = Callable[[], None]
 def call(
     arguments: Sequence[object], *, prepare: Stop | None = None, seconds: int = SECONDS, memory: int = MEMORY
 ) -> Done:
-    """Runs `rmeval ARGUMENTS` in a forked child, where everything is imported already.
+    """Run `rmeval ARGUMENTS` in a forked child, in which everything is already imported.
 
     Args:
-        arguments: What follows `rmeval`.
-        prepare: Called in the child before the command, such as to have it die at some moment.
-        seconds: After how long it is killed.
-        memory: How many bytes of address space it may use.
+        arguments: Arguments of `rmeval`.
+        prepare: Function that the child calls before the command, for example to make it die at some moment.
+        seconds: Time after which the child is killed.
+        memory: Limit of its address space in bytes.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
@@ -75,7 +75,7 @@ def call(
 
 
 def _run(arguments: list[str], out: int, err: int, prepare: Stop | None, seconds: int, memory: int) -> None:
-    """The child's life, which never returns."""
+    """Run the command in the child; never returns."""
     code = 70
     try:
         os.dup2(out, 1)
@@ -94,7 +94,7 @@ def _run(arguments: list[str], out: int, err: int, prepare: Stop | None, seconds
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except BaseException:  # noqa: BLE001  What Python itself prints.
+    except BaseException:  # noqa: BLE001  Print the exception as Python does.
         traceback.print_exc()
         code = 1
     finally:
@@ -105,7 +105,7 @@ def _run(arguments: list[str], out: int, err: int, prepare: Stop | None, seconds
 
 
 def judge(done: Done, expected: str) -> str | None:
-    """Whether a command printed what it must print, or refused in a sentence."""
+    """Compare the output of a command with the expected output; a one-sentence error is not a fault."""
     if done.fault:
         return done.fault
     if done.code == 0:
@@ -114,19 +114,19 @@ def judge(done: Done, expected: str) -> str | None:
 
 
 def last_line(done: Done) -> str:
-    """The end of what a command printed, for examples."""
+    """Return the end of a command's output, for examples."""
     return (done.err.strip() or done.out.strip() or "nothing").splitlines()[-1][:300]
 
 
 @dataclass
 class Tally:
-    """What came of the tries of one attack.
+    """Results of the tries of one attack.
 
     Attributes:
-        name: Of the attack.
-        tries: How often it was tried.
-        counts: Of every fault, by its kind; `refused` is none.
-        examples: A few of the faults, in words.
+        name: Name of the attack.
+        tries: Number of tries.
+        counts: Number of faults by kind; `refused` is not a fault.
+        examples: Descriptions of a few faults.
     """
 
     name: str
@@ -135,7 +135,7 @@ class Tally:
     examples: list[str] = field(default_factory=list)
 
     def add(self, fault: str | None, example: str = "") -> None:
-        """Counts a try."""
+        """Count a try."""
         self.tries += 1
         if fault is None:
             return
@@ -144,26 +144,26 @@ class Tally:
             self.examples.append(f"{fault}: {example}")
 
     def merge(self, other: Tally) -> None:
-        """Adds the tries of another worker."""
+        """Add the tries of another worker."""
         self.tries += other.tries
         self.counts += other.counts
         self.examples = (self.examples + other.examples)[:5]
 
     @property
     def faults(self) -> int:
-        """How many tries did not hold."""
+        """Return the number of tries with a fault."""
         return sum(count for fault, count in self.counts.items() if fault != "refused")
 
 
 class Share(NamedTuple):
-    """What one process does of an attack.
+    """The share of one process in an attack.
 
     Attributes:
-        folder: An empty folder of its own.
-        dice: Seeded.
-        tries: How many tries are its share.
-        number: Which share it is.
-        of: How many shares there are.
+        folder: An empty folder for this process.
+        dice: A seeded random generator.
+        tries: Number of tries of this process.
+        number: Number of the share.
+        of: Number of shares.
     """
 
     folder: Path
@@ -174,11 +174,11 @@ class Share(NamedTuple):
 
 
 Worker = Callable[[Share], Tally]
-"""An attack, as one process does its share of it."""
+"""A function that runs one process's share of an attack."""
 
 
 def spread(worker: Worker, folder: Path, seed: int, tries: int, processes: int = 2) -> Tally:
-    """Has several processes share the tries of an attack."""
+    """Distribute the tries of an attack over several processes."""
     jobs = []
     for number in range(processes):
         own = folder / f"{worker.__name__}-{number}"
@@ -198,12 +198,12 @@ def _share(worker: Worker, share: Share) -> Tally:
 
 
 def words(dice: random.Random, low: int = 3, high: int = 30) -> str:
-    """Some words."""
+    """Draw some words."""
     return " ".join(dice.choices(WORDS, k=dice.randint(low, high)))
 
 
 def write_pairs(path: Path, size: int, seed: int = 0) -> Path:
-    """A file of pairs in five subsets."""
+    """Write a file of pairs in five subsets."""
     dice = random.Random(seed)
     rows: Iterable[dict[str, str]] = (
         {
@@ -220,12 +220,12 @@ def write_pairs(path: Path, size: int, seed: int = 0) -> Path:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """All files below a folder, in order."""
+    """Yield all files below a folder, in order."""
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 def warm() -> None:
-    """Imports all that children may need, but for what starts threads of its own."""
+    """Import everything that children may need, except modules that start threads."""
     import pkgutil
     from importlib import import_module
 
@@ -239,9 +239,9 @@ def warm() -> None:
     for name in ("pyarrow.parquet", "rich.table", "scipy.stats", "typer._adapters", "pandas"):
         with contextlib.suppress(ImportError):
             import_module(name)
-    # Typer makes the commands anew at each call, which takes longer than most of them.
+    # Typer recreates the commands at each call, which takes longer than most commands.
     command_line: Any = import_module("rmeval.cli.app")
     import_module("rmeval.cli.flags").with_options(
         "`rule`"
-    )  # It reads the options of the application once, before that is replaced.
+    )  # Read the options of the application once, before it is replaced.
     command_line.app = typer.main.get_command(command_line.app)

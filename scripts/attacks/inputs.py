@@ -1,4 +1,4 @@
-"""Mutated inputs of every format: bytes and structure, through the command line."""
+"""Attacks with mutated inputs of every format (bytes and structure) through the command line."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from rmeval.data.reading import iterate_fields
 
 SECONDS = 20
 LONG = 4000
-"""Characters of an error from which on it quotes too much."""
+"""Maximum number of characters of an error message."""
 
 
 def inputs(share: Share) -> Tally:
-    """Mutates good inputs of all formats, and gives them to the commands that read them."""
+    """Mutate valid inputs of all formats, and run the commands that read them."""
     tally = Tally("mutated inputs")
     known = list(cases(share.folder))
     for case in known:
         done = call(case.arguments(case.path))
-        assert done.code == 0, f"the good input of {case.name}: {last_line(done)}"
+        assert done.code == 0, f"the valid input of {case.name}: {last_line(done)}"
     for number in range(share.tries):
         case = known[number % len(known)]
         suffix, data, forbidden = mutated(case.data, case.names, case.lines, share.dice)
@@ -57,7 +57,7 @@ NAMES = {
     "ppe-preference": ("question_id",),
     "ppe-correctness": ("question_id", "model_name"),
 }
-"""Columns that name something, by benchmark."""
+"""Columns with names, by benchmark."""
 
 
 STATED: dict[str, tuple[str, list[dict[str, Any]]]] = {
@@ -164,7 +164,7 @@ STATED: dict[str, tuple[str, list[dict[str, Any]]]] = {
         ],
     ),
 }
-"""Result files that state their items: the benchmark, and rows."""
+"""Result files that contain their items: the benchmark, and rows."""
 SCORED: list[dict[str, Any]] = [
     {"prompt": "q", "response": "a", "extra": {"a": [1]}},
     {
@@ -177,15 +177,15 @@ SCORED: list[dict[str, Any]] = [
 
 @dataclass(frozen=True)
 class Case:
-    """A good input.
+    """A valid input.
 
     Attributes:
-        name: What it is.
-        path: Its file.
-        command: The command that reads it, with `None` in the place of the file.
-        names: Columns that name something.
-        data: What the file holds.
-        lines: Whether it is JSON Lines.
+        name: Name of the input.
+        path: File of the input.
+        command: The command that reads it, with `None` in place of the file.
+        names: Columns with names.
+        data: Content of the file.
+        lines: Whether the file is JSON Lines.
     """
 
     name: str
@@ -196,12 +196,12 @@ class Case:
     lines: bool
 
     def arguments(self, file: Path) -> list[object]:
-        """The command for a file."""
+        """Return the command for a file."""
         return [file if part is None else part for part in self.command]
 
 
 def cases(folder: Path) -> Iterator[Case]:
-    """Good inputs of all kinds; the data of benchmarks first."""
+    """Yield valid inputs of all kinds; the data of benchmarks first."""
     out: list[object] = ["-o", folder / "runs"]
     made = dict(MADE)
     made["rm-bench"] = lambda own: _json(own / "chat_filtered.json", rm_bench_rows("chat", 2))

@@ -1,4 +1,4 @@
-"""Attacks on commands that write: killed before each change of a file, and at random moments."""
+"""Attacks on commands that write files: killed before each change of a file, and at random moments."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ KILLED = 137
 
 
 class Writing(NamedTuple):
-    """A command that writes.
+    """A command that writes files.
 
     Attributes:
         arguments: The command, given the folder that it writes to.
-        result: What it gives, read from that folder.
+        result: Reads its result from that folder.
     """
 
     arguments: Callable[[Path], list[object]]
@@ -32,14 +32,14 @@ class Writing(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a folder holds: the result, and the names of files (segments of a journal are as many as processes)."""
+    """State of a folder: the result, and the names of files (a journal has one segment for each process)."""
 
     result: str
     files: frozenset[str]
 
 
 def operations(share: Share) -> Tally:
-    """Kills every command that writes before each of its changes of files, and gives it again; also twice in turn."""
+    """Kill every writing command before each of its changes of files, and run it again; also kill it twice in a row."""
     tally = Tally("killed before every change of a file")
     writings = _writings(share.folder, 40)
     for writing in writings:
@@ -54,7 +54,7 @@ def operations(share: Share) -> Tally:
 
 
 def moments(share: Share) -> Tally:
-    """Kills commands at random moments, each again and again until it comes to its end."""
+    """Kill commands at random moments, each repeatedly until it completes."""
     tally = Tally("killed at a random moment")
     writings = _writings(share.folder, 600)[:2]
     turn = 0
@@ -74,14 +74,14 @@ def moments(share: Share) -> Tally:
                 fault = "traceback"
             tally.add(fault, f"{writing.arguments(place)[0]} after {number.name}: {last_line(done)}")
         found = State(writing.result(place), _names(place))
-        # Which is one more try: whether all that was kept adds up.
+        # One more try: whether the kept results are complete and right.
         _judge(tally, found, expected, f"{writing.arguments(place)[0]} after kills")
         turn += 1
     return tally
 
 
 def _writings(folder: Path, size: int) -> Sequence[Writing]:
-    """Commands that write."""
+    """Return commands that write files."""
     data = write_pairs(folder / "pairs.jsonl", size)
     rows = [json.loads(line) for line in data.read_text().splitlines()]
     answers, scores, scorer = folder / "answers.jsonl", folder / "scores.jsonl", folder / "scorer.py"
@@ -108,7 +108,7 @@ def _rows(out: Path) -> str:
 
 
 def die_at(step: int) -> Stop:
-    """Has a process die before its change of the file system with that number."""
+    """Return a function that makes a process die before its change of the file system with that number."""
 
     def prepare() -> None:
         left = step
@@ -127,10 +127,10 @@ def die_at(step: int) -> Stop:
 
 
 def _die_after(seconds: float, number: signal.Signals) -> Stop:
-    """Has another process send a signal after some time, unless the command has come to its end by then."""
+    """Return a function that makes another process send a signal after some time, unless the command has ended."""
 
     def prepare() -> None:
-        # Until the command has begun, a signal ends the process as it ends an interpreter that has not started yet.
+        # Until the command begins, a signal ends the process as it ends an interpreter that has not started yet.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         victim = os.getpid()
         if os.fork() == 0:
@@ -160,7 +160,7 @@ def _state(writing: Writing, place: Path) -> State:
 
 
 def _killed(tally: Tally, writing: Writing, place: Path, steps: Sequence[int], expected: State) -> bool:
-    """Kills a command at some steps, gives it once more, and judges; whether it was killed at all."""
+    """Kill a command at some steps, run it once more, and judge the result; return whether it was killed."""
     _empty(place)
     died = False
     name = f"{writing.arguments(place)[0]} killed at {', '.join(map(str, steps))}"

@@ -1,4 +1,4 @@
-"""How good inputs are mutated: their structure, their bytes, and the format that they are written in."""
+"""Mutations of valid inputs: of their structure, their bytes, and their file format."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ HOSTILE: list[Any] = [
 
 
 def mutated(data: Any, names: Collection[str], lines: bool, dice: random.Random) -> tuple[str, bytes, str]:
-    """A suffix, the bytes of a file, and what must not go well: `twice`, `name` or nothing."""
+    """Return a suffix, the bytes of a file, and the kind of defect that must be rejected: `twice`, `name` or none."""
     value = json.loads(json.dumps(data, default=str))
     forbidden = ""
     times = dice.choice((1, 1, 1, 1, 2, 3))
     for _ in range(times):
         found = _mutate(value, dice, names)
-        forbidden = found if times == 1 else ""  # Another change may take the first one back.
+        forbidden = found if times == 1 else ""  # Another change may undo the first one.
     rows = value if isinstance(value, list) and all(isinstance(row, dict) for row in value) else None
     kind = dice.choice(("json", "json", "json", "twice", "bytes", "packed", "csv", "parquet"))
     text = _text(value, lines and rows is not None and dice.random() < 0.9)
@@ -109,7 +109,7 @@ def mutated(data: Any, names: Collection[str], lines: bool, dice: random.Random)
 
 
 def _in_object(text: str, place: int) -> bool:
-    """Whether a quote is the end of a key: what is before is JSON that can go on."""
+    """Return whether a quote is the end of a key, so that the text before it is a valid beginning of JSON."""
     try:
         json.loads(text)
     except ValueError:
@@ -123,7 +123,7 @@ def _text(value: Any, lines: bool) -> str:
 
 
 def _mutate(value: Any, dice: random.Random, names: Collection[str]) -> str:
-    """Changes a value in a random place; says `name` where a name becomes what is none."""
+    """Change a value at a random position; return `name` if a name becomes an invalid one."""
     places = list(_places(value))
     if not places:
         return ""
@@ -150,7 +150,7 @@ def _mutate(value: Any, dice: random.Random, names: Collection[str]) -> str:
 
 
 def _hostile(dice: random.Random) -> Any:
-    """A value of its own: later changes may reach into it."""
+    """Return a new value, as later changes may modify it."""
     return copy.deepcopy(dice.choice(HOSTILE))
 
 

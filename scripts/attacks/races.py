@@ -1,4 +1,4 @@
-"""Attacks by several processes at once, and by files that change under a command."""
+"""Attacks with several concurrent processes, and with files that change while a command runs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scripts.attacks.folders import SCORER
 from scripts.attacks.harness import Done, Share, Tally, call, last_line, write_pairs
 
 FALSE_ALARMS = ("damaged", "delete", "restore", "to write it anew")
-"""What a reader of a run that grows must not hear."""
+"""Words that must not occur in the output of a command that reads a growing run."""
 
 
 def targets(share: Share) -> Tally:
-    """Several processes score with two models into one file."""
+    """Run several processes that write scores of two models to one file."""
     tally = Tally("processes with two models on one `score -o`")
     data = write_pairs(share.folder / "pairs.jsonl", 30)
     answers, scorer = share.folder / "answers.jsonl", share.folder / "scorer.py"
@@ -49,7 +49,7 @@ def targets(share: Share) -> Tally:
 
 
 def _together(commands: list[list[object]]) -> list[Done]:
-    """Runs commands at the same time, each in a process of its own."""
+    """Run commands at the same time, each in its own process."""
     found: dict[int, Done] = {}
 
     def run(number: int) -> None:
@@ -64,7 +64,7 @@ def _together(commands: list[list[object]]) -> list[Done]:
 
 
 def growing(share: Share) -> Tally:
-    """Reads a run over and over while other processes write it."""
+    """Read a run repeatedly while other processes write it."""
     tally = Tally("readers of a run that is being written")
     data = write_pairs(share.folder / "pairs.jsonl", 300)
     (share.folder / "scorer.py").write_text(SCORER)
@@ -89,7 +89,7 @@ def growing(share: Share) -> Tally:
 
 
 def swaps(share: Share) -> Tally:
-    """Replaces the files that numbers come from by others of equal size and time of change."""
+    """Replace the files that numbers depend on by others with equal size and modification time."""
     tally = Tally("files replaced by others of equal size and time")
     data = write_pairs(share.folder / "pairs.jsonl", 30)
     rows = [json.loads(line) for line in data.read_text().splitlines()]
@@ -117,12 +117,12 @@ def swaps(share: Share) -> Tally:
             assert done.code == 0, done.err
             place = done.out.rpartition("run: ")[2].strip()
             numbers.append(call(["show", place, "--json"]).out)
-        tally.add("wrong" if numbers[0] == numbers[1] else None, f"{command[0]} gives the numbers of before")
+        tally.add("wrong" if numbers[0] == numbers[1] else None, f"{command[0]} prints the earlier numbers")
     return tally
 
 
 def _replace(file: Path, text: str, in_place: bool) -> None:
-    """Writes a file anew, or puts another in its place, with the time of change that it had at first."""
+    """Rewrite a file, or replace it by another, and restore its modification time."""
     target = file if in_place else file.with_name("other")
     target.write_text(text)
     os.utime(target, (1_700_000_000, 1_700_000_000))

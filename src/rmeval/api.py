@@ -90,23 +90,31 @@ def evaluate(
     Raises:
         RmevalError: If the evaluation cannot run; the message states what to change.
     """
-    given = dict(benchmark_options or {})
-    given |= {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
-    given = {name: value for name, value in given.items() if value is not None}
     if isinstance(subsets, str):
         raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
+    own = {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
+    found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
+    loaded = load_model(model, name=name, **options)
+    planned = plan(found, Selection(tuple(subsets), n_items, seed, limit))
+    return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
+
+
+def _benchmark(
+    benchmark: str | BenchmarkLike | None, data: object, seed: int, options: Mapping[str, Any]
+) -> BenchmarkLike:
+    """The benchmark that `evaluate` is given, loaded with its data and options."""
+    given = {name: value for name, value in options.items() if value is not None}
+    is_object = data is not None and not isinstance(data, str | Path)
     if benchmark is None:
-        if data is None or isinstance(data, str | Path):
+        if not is_object:
             raise DataError("no benchmark is given: name one, such as 'pairs' for preference pairs of your own")
         benchmark = "pairs"
     if isinstance(benchmark, str):
         place = str(data) if isinstance(data, Path) else data
-        benchmark = load_benchmark(benchmark, place, seed=seed, **given)  # type: ignore[arg-type]
-    elif useless := [*([] if data is None else ["data"]), *given]:
+        return load_benchmark(benchmark, place, seed=seed, **given)  # type: ignore[arg-type]
+    if useless := [*([] if data is None else ["data"]), *given]:
         raise DataError(f"the benchmark is already loaded: give {', '.join(useless)} to load_benchmark")
-    loaded = load_model(model, name=name, **options)
-    planned = plan(benchmark, Selection(tuple(subsets), n_items, seed, limit))
-    return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
+    return benchmark
 
 
 def score(model: object, conversations: Iterable[Sequence[MessageLike]], **options: Any) -> FloatArray:

@@ -39,7 +39,7 @@ class Sources:
             find: Lists the files; called again when the folder changes.
 
         Raises:
-            RmevalError: What `find` raises.
+            RmevalError: If `find` raises it.
         """
         self._folder = folder
         self._find = find
@@ -102,7 +102,7 @@ _ENDS = 1 << 16
 
 
 _FRESH = 2_000_000_000
-"""Nanoseconds within which a file can change without a new time stamp: clocks of file systems are coarse."""
+"""Nanoseconds within which a file can change without a new time stamp, as file systems have coarse clocks."""
 
 
 _MOST = 4096
@@ -115,7 +115,7 @@ _SUMS = re.compile("[0-9a-f]{64} [0-9a-f]{64}")
 
 
 def files_digest(paths: Sequence[Path]) -> str:
-    """SHA-256 over the names and SHA-256 sums of files.
+    """Compute the SHA-256 over the names and SHA-256 sums of files.
 
     Sums are cached in `$XDG_CACHE_HOME/rmeval/sha256.json` for files with the same path, device, inode, size and times
     and the same beginning and end. If the cache cannot be written, sums are computed each time.
@@ -149,7 +149,7 @@ def _memory() -> Path | None:
 
 
 def _read(memory: Path) -> dict[str, str]:
-    """The cached sums; a cache file with any other content is ignored."""
+    """Return the cached sums; a cache file with any other content is ignored."""
     try:
         with opened(memory) as file:
             found = json.loads(file.read())
@@ -171,7 +171,7 @@ def _write(memory: Path, fresh: Mapping[str, str]) -> None:
 
 
 def _sum(path: Path, known: Mapping[str, str]) -> tuple[str | None, str, str]:
-    """The cache key of a file, its sum and the sum of its ends; no key if it can change undetected."""
+    """Return the cache key of a file, its sum and the sum of its ends; no key if it can change undetected."""
     for _ in range(_TRIES):
         with opened(path) as file:
             before = os.fstat(file.fileno())
@@ -192,7 +192,7 @@ def _key(path: Path, found: os.stat_result) -> str:
 
 
 def _ends(file: BinaryIO, size: int) -> str:
-    """The sum of a file's beginning and end, which are read on every check."""
+    """Compute the sum of a file's beginning and end, which are read on every check."""
     total = hashlib.sha256(file.read(_ENDS))
     if size > _ENDS:
         file.seek(max(size - _ENDS, _ENDS))

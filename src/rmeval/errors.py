@@ -6,8 +6,9 @@ The command line prints that sentence and exits with code 2; Python users catch 
     RmevalError
     ├── DataError        a benchmark or a file of data cannot be used as it is
     ├── ModelError       a model cannot be loaded, or cannot be used for the task
-    └── RunError         a run folder cannot be written, continued or read
-        └── DamagedError a file in a run folder is missing or damaged
+    ├── RunError         a run folder cannot be written, continued or read
+    │   └── DamagedError a file in a run folder is missing or damaged
+    └── UnknownNameError     a result has no such number, or a comparison no such model; also a KeyError
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = [
     "ModelError",
     "RmevalError",
     "RunError",
+    "UnknownNameError",
     "explain_os_error",
     "explain_read_error",
     "reason_of",
@@ -46,19 +48,27 @@ class RmevalError(Exception):
 
 
 class DataError(RmevalError):
-    """A benchmark or a file of data cannot be used as it is."""
+    """Raised if a benchmark or a file of data cannot be used as it is."""
 
 
 class ModelError(RmevalError):
-    """A model cannot be loaded, or cannot be used for the task."""
+    """Raised if a model cannot be loaded, or cannot be used for the task."""
 
 
 class RunError(RmevalError):
-    """A run folder cannot be written, continued or read."""
+    """Raised if a run folder cannot be written, continued or read."""
 
 
 class DamagedError(RunError):
-    """A file of a run is missing, is damaged, or belongs to another run."""
+    """Raised if a file of a run is missing, is damaged, or belongs to another run."""
+
+
+class UnknownNameError(RmevalError, KeyError):
+    """A result has no such number, or a comparison has no such model."""
+
+    def __str__(self) -> str:
+        """Return the message; a KeyError would quote it."""
+        return str(self.args[0])
 
 
 def explain_os_error(error: OSError, doing: str) -> RunError:

@@ -22,7 +22,7 @@ except ImportError:  # On Windows, leftover drafts are not detected.
 __all__ = ["json_bytes", "new_file", "opened", "replacing", "replacing_text", "stamp", "sweep"]
 
 _LONGEST = 200
-"""Bytes of the target's name in its draft's name; file systems limit names to 255 bytes."""
+"""Maximum number of bytes of the target's name in its draft's name, as file systems limit names to 255 bytes."""
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def opened(path: Path, links: bool = True) -> BinaryIO:
 
 
 def stamp(path: Path) -> tuple[int, ...] | None:
-    """The identity, size and times of a file, which change when the file changes; None if it does not exist."""
+    """Return identity, size and times of a file, which change if the file changes; None if it does not exist."""
     try:
         found = path.stat()
     except OSError:
@@ -119,7 +119,7 @@ def stamp(path: Path) -> tuple[int, ...] | None:
 
 @contextmanager
 def replacing_text(path: Path) -> Iterator[TextIO]:
-    """Like `replacing`, for JSON and other text in UTF-8; characters that cannot be encoded are escaped as in JSON.
+    """Open a text file in UTF-8 that replaces `path`, see `replacing`; JSON escapes replace unencodable characters.
 
     File names may contain bytes that are not UTF-8, which Python represents as lone surrogates.
     """

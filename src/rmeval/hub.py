@@ -1,4 +1,4 @@
-"""Files from the Hugging Face hub at a given commit, with one-sentence errors."""
+"""Download of files from the Hugging Face hub at a given commit, with one-sentence errors."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class HubFile(NamedTuple):
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether `name` can be a repository on the hub: `name` or `owner/name`, and not a local path."""
+    """Return whether `name` can be a repository on the hub: `name` or `owner/name`, and not a local path."""
     return (
         re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None and not name.startswith(".") and not Path(name).exists()
     )
 
 
 def is_cached(repo: str, filename: str, revision: str | None, repo_type: RepoType = "dataset") -> bool:
-    """Whether the local cache holds a file, or holds the information that the hub does not have it."""
+    """Return whether the local cache has a file, or records that the hub does not have it."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
@@ -103,7 +103,7 @@ def hub_file(repo: str, filename: str, revision: str | None = None, repo_type: R
 
 
 def is_absent(error: RmevalError, or_unknown: bool = False) -> bool:
-    """Whether an error of `hub_file` means that the repository does not have the file.
+    """Return whether an error of `hub_file` means that the repository does not have the file.
 
     Args:
         error: The error.
@@ -152,7 +152,7 @@ def hub_data(repo: str, filename: str, revision: str | None = None, others: Coll
 
 
 def _listed(repo: str, commit: str | None) -> list[str]:
-    """The files of a data set: those on the hub or, without a connection, those in the local cache."""
+    """List the files of a data set: those on the hub or, without a connection, those in the local cache."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -166,7 +166,7 @@ def _listed(repo: str, commit: str | None) -> list[str]:
 
 
 def _responds(repo: str, repo_type: RepoType) -> bool:
-    """Whether the hub responds to a query about a repository, even with an error; the result is cached."""
+    """Return whether the hub responds to a query about a repository, even with an error; the result is cached."""
     from huggingface_hub import HfApi, constants, errors
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
@@ -184,14 +184,14 @@ _LOGIN = "log in with 'hf auth login' or set HF_TOKEN"
 
 
 def _commit_of(path: Path) -> str | None:
-    """The commit in a cache path .../snapshots/<commit>/<file>."""
+    """Return the commit in a cache path .../snapshots/<commit>/<file>."""
     parts = path.parts
     return parts[len(parts) - parts[::-1].index("snapshots")] if "snapshots" in parts else None
 
 
 @contextmanager
 def offline_without_hub(repo: str, repo_type: RepoType) -> Iterator[None]:
-    """Make the client use the local cache immediately if the hub does not respond, without half a minute of retries."""
+    """Make the client use the local cache immediately if the hub does not respond, instead of retrying for a while."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
@@ -206,7 +206,7 @@ _SHORT = re.compile(r"[0-9a-f]{7,39}")
 
 
 def _cached_commit(repo: str, revision: str | None, repo_type: RepoType) -> str | None:
-    """The full hash of a shortened one, if its commit is in the local cache."""
+    """Return the full hash of a shortened one, if its commit is in the local cache."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 

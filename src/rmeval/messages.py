@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
-__all__ = ["count_of", "quoted", "same_tokens_note", "shortened", "visible"]
+__all__ = ["alike", "count_of", "nearest", "quoted", "same_tokens_note", "shortened", "visible"]
 
 
 def count_of(number: int, what: str) -> str:
     """Return a count with its noun: `1 item`, `2 items`."""
     return f"{number:d} {what}{'' if number == 1 else 's'}"
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names differ only in case and separators, as `RM-Bench` and `rm_bench` do."""
+    return _plain(one) == _plain(other)
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that another was probably meant to be, if there is one."""
+    plain = {_plain(own): own for own in names}
+    found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.75)
+    return plain[found[0]] if found else None
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def visible(text: str, lines: bool = False) -> str:

@@ -20,7 +20,7 @@ _LONGEST = 1_000
 
 
 def is_file_spec(spec: str) -> bool:
-    """Whether `spec` has the form `path/to/file.py:Name`."""
+    """Return whether `spec` has the form `path/to/file.py:Name`."""
     path, colon, name = spec.rpartition(":")
     return bool(colon) and path.endswith(".py") and name.isidentifier()
 

@@ -57,7 +57,7 @@ _SHORTEST = 12
 
 @lru_cache(1024)
 def secret_name(name: str) -> bool:
-    """Whether an option's name marks its value as a secret, in any notation: `HF_TOKEN`, `apiKey`, `api-key`."""
+    """Return whether an option's name marks its value as a secret, in any notation: `HF_TOKEN`, `apiKey`, `api-key`."""
     plain = re.sub(r"[-. ]|(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     return _NAME.search(plain) is not None and _PART_OF_TEXT.search(plain) is None
 

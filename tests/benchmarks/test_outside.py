@@ -78,7 +78,7 @@ def test_as_an_installed_package(place: Path) -> None:
 def test_a_field_that_items_do_not_have_is_named(place: Path) -> None:
     heavy = place / "heavy.py"
     heavy.write_text(MODULE.replace('f"{a}+{b}",\n        )', 'f"{a}+{b}", weight=100,\n        )'))
-    message = "load\\(\\) of sums gives Item a field 'weight', which does not exist: leave it out$"
+    message = "load\\(\\) of sums passes Item a field 'weight', which does not exist: leave it out$"
     with pytest.raises(DataError, match=message):
         rmeval.evaluate("baseline:longest", f"{heavy}:Sums", place / "hub", out=place / "runs")
 
@@ -111,7 +111,7 @@ from rmeval.types import Comparison, Item, Message, Response
 class Powers(Benchmark):
     """The better answer is the power; it reads no data."""
 
-    card = Card("powers", "Powers", "The better answer is right.", "made", None, "CC0", "", "")
+    card = Card("powers", "Powers", "The better response is right.", "made", None, "CC0", "", "")
     takes = (
         Option("base", "number", "what is raised to powers"),
         Option("names", "words", "names of the subsets"),

@@ -109,8 +109,8 @@ def test_bad_settings(tmp_path: Path) -> None:
     load(tmp_path, [row, row | {"id": 2}, row])
     with pytest.raises(DataError, match="item 1 and item 3 of pairs have the id '1': ids must be unique"):
         plan(Pairs(str(tmp_path / "p.jsonl")))
-    with pytest.raises(DataError, match="there is no benchmark 'rmbench': choose one of"):
-        load_benchmark("rmbench")
+    with pytest.raises(DataError, match="there is no benchmark 'rmbenches': did you mean"):
+        load_benchmark("rmbenches")
     with pytest.raises(DataError, match="has no option"):
         load_benchmark("rm-bench", columns={"prompt": "a"})
 

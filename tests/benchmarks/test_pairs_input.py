@@ -181,7 +181,7 @@ def test_what_a_scorer_does_not_take_is_said(tmp_path: Path, caplog: pytest.LogC
     file.write_text("def deaf(conversations):\n    return [len(c[-1]['content']) for c in conversations]\n")
     load(tmp_path, [PAIR | {"tools": [TOOL]}])
     rmeval.evaluate(f"{file}:deaf", "pairs", tmp_path / "p.jsonl", out=tmp_path / "runs")
-    assert "does not get the tools of 2 requests" in caplog.text
+    assert "does not receive the tools of 2 requests" in caplog.text
 
 
 def write_csv(file: Path, rows: list[dict[str, str]]) -> Path:

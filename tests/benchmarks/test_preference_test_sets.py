@@ -116,8 +116,8 @@ def test_runs_dumps_and_comparisons(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_the_score_of_rewardbench_needs_both_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "rb.jsonl"
-    rows = reward_bench_rows(dict.fromkeys(EXAMPLE_COUNTS, 2))
-    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    rows_of_rb = reward_bench_rows(dict.fromkeys(EXAMPLE_COUNTS, 2))
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows_of_rb))
     bench = rmeval.evaluate("baseline:longest", "reward-bench", file, out=tmp_path / "runs")
     sets = rmeval.evaluate("baseline:shortest", "preference-test-sets", hub(tmp_path / "hub"), out=tmp_path / "runs")
     sections = {name: bench.value("section", name) for name in SECTIONS}
@@ -130,6 +130,11 @@ def test_the_score_of_rewardbench_needs_both_runs(tmp_path: Path, capsys: pytest
     rows = json.loads(command(capsys, "show", tmp_path / "runs", "--format", "json").out)[-1]["rows"]
     prior = rmeval.open_run(next((tmp_path / "runs" / "preference-test-sets" / "baseline-longest").iterdir()))
     assert rows[0]["value"] == pytest.approx(overall_with_prior(sections, prior.value("average", "prior")))
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows_of_rb[1:]))
+    rmeval.evaluate("baseline:longest", "reward-bench", file, out=tmp_path / "runs")
+    done = command(capsys, "show", tmp_path / "runs")
+    assert "with prior sets  " not in done.out
+    assert "no reward-bench with prior sets of baseline:longest, which has several runs of a benchmark" in done.err
 
 
 def test_the_record_with_prior_by_hand() -> None:

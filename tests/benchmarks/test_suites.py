@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import rmeval
-from rmeval.benchmarks import BUILTIN, load_benchmark
+from rmeval.benchmarks import BUILTIN, find_benchmark, load_benchmark
 from rmeval.benchmarks.suites import SUITES, Entry, expand
 from rmeval.errors import DataError
 from tests.command import command
@@ -19,7 +19,7 @@ def test_names_stand_for_benchmarks_each_once() -> None:
     every = {entry.name for entry in expand(["all"])}
     assert every == set(BUILTIN) - {"pairs", "rm-bench-synthetic"}
     assert set(SUITES["core"]) <= every
-    assert expand(["mine.py:Mine", "other"]) == [Entry("mine.py:Mine"), Entry("other")]
+    assert expand(["mine.py:Mine", "rmb"]) == [Entry("mine.py:Mine"), Entry("rmb")]
 
 
 def test_a_suite_runs_with_its_own_data_and_options(
@@ -147,3 +147,51 @@ def test_the_page_of_benchmarks_has_each_as_its_card_says() -> None:
         assert [cell.strip() for cell in row.split("|")][3] == items
         assert row.endswith("| yes |" if card.verified else "| no |")
         assert not card.verified or f"* `{name}`: {card.verified}." in page
+
+
+@pytest.mark.parametrize("name", ["RM-Bench", "rmbench", "rm_bench", "RM Bench", "rm-bench"])
+def test_a_benchmark_in_other_letters(name: str) -> None:
+    assert find_benchmark(name).name == "rm-bench"
+    assert expand([name, "rm-bench"]) == [Entry("rm-bench")]
+
+
+def test_names_that_differ_by_more_than_separators() -> None:
+    assert find_benchmark("RewardBench2").name == "reward-bench-2"
+    assert find_benchmark("rewardbench").name == "reward-bench"
+    assert expand(["Core"]) == expand(["core"])
+    for wrong, meant in {"rewardbnch": "reward-bench", "judge-bnch": "judgebench", "pair": "pairs"}.items():
+        with pytest.raises(DataError, match=f"there is no benchmark '{wrong}': did you mean {meant}\\?"):
+            find_benchmark(wrong)
+    with pytest.raises(DataError, match="there is no benchmark 'mmlu': choose one of evalbiasbench, "):
+        find_benchmark("mmlu")
+
+
+def test_the_run_has_the_name_of_the_benchmark(
+    rm_bench_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("RMBench", "rm-bench"):
+        done = command(
+            capsys, "run", "baseline:longest", "-b", name, "--data", rm_bench_folder, "-o", tmp_path / "runs"
+        )
+        assert done.code == 0, done.err
+    (folder,) = (tmp_path / "runs" / "rm-bench" / "baseline-longest").iterdir()
+    assert len(json.loads((folder / "run.json").read_text())["sessions"]) <= 2
+
+
+def test_folders_for_some_of_the_benchmarks_only(
+    rm_bench_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a folder of its own, a benchmark would read the files of the others."""
+    root = tmp_path / "data"
+    root.mkdir()
+    (root / "RM-Bench").symlink_to(rm_bench_folder)
+    options = ["run", "baseline:longest", "-b", "rm-bench", "-b", "reward-bench", "--data", root, "-o", tmp_path / "r"]
+    done = command(capsys, *options)
+    assert done.code == 2
+    assert (
+        f"{root} has a folder for rm-bench, but none for reward-bench: add one, give --data reward-bench=PLACE"
+        in done.err
+    )
+    assert not (tmp_path / "r").exists()
+    own = command(capsys, *options, "--data", f"RewardBench={tmp_path / 'none'}")
+    assert (own.code, f"there is no file {tmp_path / 'none'}" in own.err) == (2, True)

@@ -198,7 +198,7 @@ def test_a_signal_while_an_object_is_finalised_ends_the_command() -> None:
     """Python prints and drops what is raised there."""
     done = process("-c", FINALISED)
     assert done.returncode == 143, done.stderr
-    assert done.stderr == "\nstopped: the run keeps what it has scored; run the same command again to continue\n"
+    assert done.stderr == "\nstopped: the run keeps what it has scored; give the same command again to continue\n"
 
 
 def test_markup_in_data_is_text(tmp_path: Path, capsys: Capture) -> None:
@@ -260,6 +260,9 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
             "there is no subset 'red': choose from even, odd",
         ),
         (("run", checkpoint, "-b", "nobench"), "there is no benchmark 'nobench'"),
+        (("run", checkpoint, *pairs, pairs_file, "--n-items", "x"), "'--n-items': it must be a valid integer; see"),
+        (("run", checkpoint, *pairs, pairs_file, "--n-items", 0), "it must be greater than or equal to 1; see"),
+        (("show", tmp_path, "--format", "xml"), "invalid value for '--format': 'xml' is not one of 'table', 'md'"),
         (("run", "baseline:longest", *pairs, pairs_file, "--data", empty), "--data is given 2 times"),
         (("score", checkpoint, column, "-o", tmp_path / "o.jsonl"), "column 'response' is missing"),
         (("show", tmp_path), "is not a run folder"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,14 @@ def test_an_option_with_a_dash(capsys: Capture) -> None:
 def test_an_empty_value_is_a_sentence(capsys: Capture) -> None:
     done = command(capsys, "items", "rm-bench-synthetic", "--size", "")
     assert (done.code, "--size must be a whole number, not ''" in done.err) == (2, True)
+
+
+def test_an_option_without_a_flag_is_not_shown_as_one(tmp_path: Path, capsys: Capture) -> None:
+    text = "from rmeval.benchmarks import Option\nfrom rmeval.benchmarks.pairs import Pairs\n\n\n"
+    text += "class Own(Pairs):\n    takes = (Option('base', 'number', 'a number'),)\n"
+    (tmp_path / "own.py").write_text(text)
+    done = command(capsys, "items", f"{tmp_path}/own.py:Own", "--set", "base=x")
+    assert (done.code, "error: `base` must be a whole number, not 'x'" in done.err) == (2, True), done.err
 
 
 def test_no_code_depends_on_the_name_of_a_benchmark() -> None:

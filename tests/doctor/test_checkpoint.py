@@ -38,7 +38,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_sound_checkpoint(sound: Path) -> None:
     found = examined(sound, ("float32", "bfloat16"))
     assert found.healthy, found.findings
-    assert (found.answers, found.decisions) == (48, 72)
+    assert (found.responses, found.decisions) == (48, 72)
     assert found.rendered.startswith("<|im_start|>user\n")
     assert [text for text, _ in found.read][-2:] == ["<|im_end|>", "\n"]
     assert [(way.name, way.dtype) for way in found.ways] == [
@@ -71,7 +71,7 @@ def test_scores_that_are_not_numbers(tmp_path: Path) -> None:
 def test_long_conversations_that_are_left_out_on_request(sound: Path) -> None:
     found = examined(sound, max_length=256, on_overlength="skip")
     assert found.healthy
-    assert "longer than the 256 tokens that it takes (`on_overlength` skip)" in texts(found, "note")
+    assert "exceed the limit of 256 tokens (`on_overlength` skip)" in texts(found, "note")
 
 
 def test_two_bos_and_a_text_that_ends_in_the_answer(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_two_bos_and_a_text_that_ends_in_the_answer(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m", tokenizer=tokenizer, max_position_embeddings=4096)
     found = examined(folder)
     assert "48 conversations begin with two BOS tokens" in texts(found, "problem")
-    assert "different tokens: the template writes nothing after the answer" in texts(found, "note")
+    assert "different tokens: the template writes nothing after the response" in texts(found, "note")
 
 
 def test_responses_that_become_the_same_tokens(tmp_path: Path) -> None:
@@ -96,12 +96,12 @@ def test_too_long_and_refused(tmp_path: Path) -> None:
     refusing = "{% if 'Bridge' in messages[0]['content'] %}{{ raise_exception('no books') }}{% endif %}" + ENDS_IN_EOS
     folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=refusing, bos_token="<|bos|>"))
     found = texts(examined(folder, max_length=256), "problem")
-    assert "conversations are longer than the 256 tokens that it takes" in found
-    assert "cannot be rendered: the chat template refuses this conversation: no books" in found
+    assert "conversations exceed the limit of 256 tokens" in found
+    assert "cannot be rendered: the chat template rejects this conversation: no books" in found
 
 
 def test_what_is_no_checkpoint() -> None:
-    with pytest.raises(ModelError, match="of the kind baseline, and rmeval doctor checks classifiers only"):
+    with pytest.raises(ModelError, match="of the kind baseline, but rmeval doctor checks classifiers only"):
         examine("baseline:longest", ModelOptions(), [])
 
 
@@ -125,14 +125,14 @@ def test_where_an_encoder_is_read_and_what_its_tokenizer_would_add(tmp_path: Pat
     )
     folder = make_checkpoint(tmp_path / "m", "bert", tokenizer=tokenizer, max_position_embeddings=4096)
     found = examined(folder)
-    assert "it pools: its score is made of the first token, which should be '<|bos|>'" in texts(found, "ok")
+    assert "it pools: its score is computed from the first token, which should be '<|bos|>'" in texts(found, "ok")
     assert "the head is read at" not in texts(found, "ok") + texts(found, "note")
     notes = texts(found, "note")
-    assert "the tokenizer alone puts '<|bos|>' before a text, and the template writes none there" in notes
-    assert "the tokenizer alone puts '<|im_end|>' after a text" in notes
+    assert "the tokenizer adds '<|bos|>' before a text, but the template does not" in notes
+    assert "the tokenizer adds '<|im_end|>' after a text" in notes
     wrapped = tmp_path / "wrapped.jinja"
     wrapped.write_text("<|bos|>{% for m in messages %}{{ m['content'] }}<|im_end|>{% endfor %}")
-    assert "the tokenizer alone" not in texts(examined(folder, chat_template=str(wrapped)), "note")
+    assert "the tokenizer adds" not in texts(examined(folder, chat_template=str(wrapped)), "note")
 
 
 def test_a_head_that_no_class_has(tmp_path: Path) -> None:
@@ -141,10 +141,10 @@ def test_a_head_that_no_class_has(tmp_path: Path) -> None:
     )
     weights = load_file(folder / "model.safetensors") | {"v_head.weight": torch.randn(1, 32)}
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    assert "v_head is read at the last token, and no class of its own says" in texts(examined(folder), "note")
+    assert "v_head is read at the last token, which cannot be checked" in texts(examined(folder), "note")
 
 
 def test_the_comparison_with_the_own_forward(sound: Path) -> None:
     found = texts(examined(sound), "ok")
-    assert "score at the last token and its own forward give equal scores (3 conversations one by one" in found
+    assert "score at the last token and its own forward return equal scores (3 conversations one by one" in found
     assert "the head is read at '\\n' in all conversations" in found

@@ -86,7 +86,7 @@ class Fake(Engine):
 
     def require_language_model(self, encoder: bool = False) -> None:
         if not self.description.generates or (self.description.encoder_decoder and not encoder):
-            raise ModelError(f"{self._folder} is no causal language model: give one")
+            raise ModelError(f"{self._folder} is not a causal language model: give one")
         self._language_model = True
 
     def base(self) -> Engine | None:

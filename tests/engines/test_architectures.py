@@ -66,9 +66,9 @@ def test_the_longest_that_a_table_of_positions_takes(tmp_path: Path, kind: str) 
     folder = make_classifier(tmp_path / "m", kind, **rows)
     limit = TABLES[kind]
     assert np.isfinite(rmeval.score(str(folder), talks_of(limit, folder))).all()
-    with pytest.raises(ModelError, match=f"longer than the {limit} tokens that m takes"):
+    with pytest.raises(ModelError, match=f"m takes at most {limit} tokens, exceeded by"):
         rmeval.score(str(folder), talks_of(limit + 1, folder))
-    with pytest.raises(ModelError, match=f"was built for {limit} tokens"):
+    with pytest.raises(ModelError, match=f"supports at most {limit} tokens"):
         load_model(str(folder), max_length=limit + 1)
 
 

@@ -135,7 +135,7 @@ def test_architectures(tmp_path: Path, kind: str) -> None:
 
 def test_an_encoder_is_not_cut_at_its_beginning(tmp_path: Path) -> None:
     folder = saved(tmp_path / "m", "bert")
-    with pytest.raises(ModelError, match="reads the beginning of its input, which truncate-left would cut"):
+    with pytest.raises(ModelError, match="uses the beginning of its input, which truncate-left would cut"):
         rmeval.score(str(folder), CONVERSATIONS, max_length=40, on_overlength="truncate-left")
 
 
@@ -203,7 +203,7 @@ def test_overlength(checkpoint: Path, pairs_file: Path, tmp_path: Path, policy: 
 
 def test_overlength_stops_before_anything_is_scored(checkpoint: Path, pairs_file: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        ModelError, match=r"conversations are longer than the 40 tokens that tiny takes .*`on_overlength`"
+        ModelError, match=r"tiny takes at most 40 tokens, exceeded by .* conversations? .*`on_overlength`"
     ):
         rmeval.evaluate(str(checkpoint), "pairs", pairs_file, out=tmp_path / "runs", max_length=40)
     assert not list((tmp_path / "runs").rglob("*.jsonl"))
@@ -270,11 +270,11 @@ def truncated(folder: Path) -> None:
             r"has no weights that transformers loads \(model.safetensors or model.safetensors.index.json\)",
         ),
         (pickled, "has only pickled weights, which can run code"),
-        (without_config, "has no config.json: it is no Hugging Face checkpoint"),
+        (without_config, "has no config.json: it is not a Hugging Face checkpoint"),
         (adapter_only, "has no adapter_model.safetensors: check that the adapter"),
-        (without_template, "has no chat template, so how to lay a conversation out is unknown.*`chat_template` FILE"),
+        (without_template, "has no chat template, so conversations cannot be rendered.*`chat_template` FILE"),
         (without_tokenizer, "the tokenizer of .* cannot be loaded"),
-        (own_code, "comes with code of its own: read it"),
+        (own_code, "comes with its own code: read it"),
         (truncated, "cannot be read .*: download it again"),
     ],
 )
@@ -302,7 +302,7 @@ def test_a_language_model_has_no_head(tmp_path: Path) -> None:
 
 def test_two_outputs(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "m", labels=2)
-    with pytest.raises(ModelError, match="gives 2 numbers for an answer where one is needed"):
+    with pytest.raises(ModelError, match="returns 2 numbers for a response where one is needed"):
         rmeval.score(str(folder), CONVERSATIONS)
 
 
@@ -326,7 +326,9 @@ def test_a_config_without_its_number_of_outputs(checkpoint: Path, tmp_path: Path
         ("CHECKPOINT", {"dtype": "float8"}, "there is no dtype 'float8'"),
         ("CHECKPOINT", {"device": "gpu"}, "there is no device 'gpu'"),
         ("CHECKPOINT", {"chat_template": "none.jinja"}, "there is no chat template none.jinja"),
-        ("CHECKPOINT", {"tokeniser": "x"}, "the options are dtype, device"),
+        ("CHECKPOINT", {"tokeniser": "x"}, "there is no option 'tokeniser': the options are dtype, device"),
+        ("CHECKPOINT", {"model_kwargs": "a=1"}, "`model_kwargs` must be a mapping, such as .'key': 1., not 'a=1'"),
+        ("CHECKPOINT", {"allow_dropped_roles": "tool"}, "must be a list of roles, such as .'tool'., not 'tool'"),
         ("CHECKPOINT", {"model_kwargs": {"token": "hf_x"}}, "token is in model_kwargs"),
         ("CHECKPOINT/config.json", {}, "config.json is a file: give the folder"),
     ],
@@ -362,7 +364,7 @@ def test_another_models_tokenizer(checkpoint: Path, tmp_path: Path) -> None:
     larger = make_tokenizer()
     larger.add_tokens([f"word{n}" for n in range(200)] + ["capital"])
     larger.save_pretrained(tmp_path / "larger")
-    with pytest.raises(ModelError, match=r"gives token \d+ where .* knows 400 tokens: it is another model's"):
+    with pytest.raises(ModelError, match=r"yields token \d+, but .* has 400 tokens: it belongs to another model"):
         rmeval.score(str(checkpoint), CONVERSATIONS, tokenizer=str(tmp_path / "larger"))
 
 
@@ -377,7 +379,7 @@ def test_a_template_that_writes_the_date_is_told_a_fixed_one(tmp_path: Path) -> 
 def test_a_template_that_leaves_the_answer_out(tmp_path: Path) -> None:
     blind = "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}"
     folder = make_checkpoint(tmp_path / "m", tokenizer=make_tokenizer(chat_template=blind))
-    with pytest.raises(ModelError, match=r"the chat template of .* leaves the answer out"):
+    with pytest.raises(ModelError, match=r"the chat template of .* does not show the response"):
         rmeval.load_model(str(folder))
 
 
@@ -412,12 +414,12 @@ def test_weights_without_a_place_are_told(checkpoint: Path, tmp_path: Path, capl
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     model = rmeval.load_model(str(folder))
     rmeval.score(model, CONVERSATIONS)
-    assert "holds 1 weights that this kind of model has no place for (model.layers.0.lora_A.weight)" in caplog.text
+    assert "holds 1 weights that this kind of model does not use (model.layers.0.lora_A.weight)" in caplog.text
     assert model.facts()["unused_weights"] == ["model.layers.0.lora_A.weight"]
 
 
 def test_longer_than_the_network_was_built_for(checkpoint: Path) -> None:
-    with pytest.raises(ModelError, match="was built for 512 tokens"):
+    with pytest.raises(ModelError, match="supports at most 512 tokens"):
         rmeval.load_model(str(checkpoint), max_length=513)
     longer = {"max_position_embeddings": 1024, "device_map": "auto", "attn_implementation": "eager"}
     found = rmeval.score(str(checkpoint), CONVERSATIONS, max_length=513, model_kwargs=longer)

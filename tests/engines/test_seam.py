@@ -146,7 +146,7 @@ def test_implicit_rewards(tmp_path: Path) -> None:
     one_by_one = load_model(str(path), engine=ENGINE, ref_model=str(other), beta=0.5, sequential=True)
     assert values(one_by_one, conversation_requests(TALKS), "dpo/sum") == pytest.approx(expected)
     assert one_by_one.facts()["reference"]["known"] == len(TALKS)
-    assert one_by_one.engine.released == 1  # type: ignore[attr-defined]
+    assert one_by_one.engine._engine.released == 1  # type: ignore[attr-defined]
 
 
 def test_the_base_of_an_adapter_is_the_reference(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_the_base_of_an_adapter_is_the_reference(tmp_path: Path) -> None:
     model = load_model(str(path), engine=ENGINE, kind="implicit")
     expected = [a - b for a, b in zip(sums(path, 1), sums(path, 3), strict=True)]
     assert values(model, conversation_requests(TALKS), "dpo/sum") == pytest.approx(expected)
-    with pytest.raises(ModelError, match="`sequential` is for two models, and there is one"):
+    with pytest.raises(ModelError, match="`sequential` needs two models, and there is only one"):
         load_model(str(path), engine=ENGINE, kind="implicit", sequential=True)
 
 
@@ -164,14 +164,14 @@ def test_token_scores(tmp_path: Path) -> None:
     for k, (whole, start) in enumerate(spans(path)):
         expected = [drawn(1, whole[: place + 1], 1)[0] for place in range(len(whole))]
         assert found[k].scores.tolist() == pytest.approx(expected)
-        assert found[k].answer == start
+        assert found[k].start == start
 
 
 def test_lengths(tmp_path: Path) -> None:
     path = folder(tmp_path / "m", limit=15)
-    with pytest.raises(ModelError, match="conversations are longer than the 15 tokens that m takes"):
+    with pytest.raises(ModelError, match="m takes at most 15 tokens, exceeded by 4 conversations"):
         list(load_model(str(path), engine=ENGINE).observe(conversation_requests(TALKS)))
-    with pytest.raises(ModelError, match="was built for 15 tokens: give a smaller `max_length` than 16"):
+    with pytest.raises(ModelError, match="supports at most 15 tokens: give a smaller `max_length` than 16"):
         load_model(str(path), engine=ENGINE, max_length=16)
     cut = load_model(str(path), engine=ENGINE, on_overlength="truncate-left")
     expected = [drawn(1, tokens(path, talk)[-15:], 1)[0] for talk in TALKS]
@@ -182,8 +182,8 @@ def test_what_an_engine_does_not_read_is_one_sentence(tmp_path: Path) -> None:
     only = f"{FAKE}:OnlyScores"
     path = folder(tmp_path / "m", generates=True)
     assert len(values(load_model(str(path), engine=only), conversation_requests(TALKS), "score")) == len(TALKS)
-    reads = r"which the engine only-scores does not read \(it reads: a head at the last token\): use the engine hf$"
-    with pytest.raises(ModelError, match=f"^m needs log-probabilities of an answer's tokens, {reads}"):
+    reads = r"which the engine only-scores does not support \(it supports: a head at the last token\): use the engine"
+    with pytest.raises(ModelError, match=f"^m needs log-probabilities of a response's tokens, {reads}"):
         load_model(str(path), engine=only, kind="implicit")
     with pytest.raises(ModelError, match=f"^m needs logits after the last token, {reads}"):
         load_model(str(path), engine=only, kind="comparator")
@@ -198,20 +198,20 @@ def test_on_the_command_line(tmp_path: Path, pairs_file: Path, capsys: pytest.Ca
     run = ["run", path, "-b", "pairs", "--data", pairs_file, "-o", tmp_path / "runs"]
     assert command(capsys, *run, "--engine", ENGINE).code == 0
     for words, said in (
-        (["--engine", f"{FAKE}:OnlyScores", "--kind", "implicit"], "which the engine only-scores does not read"),
+        (["--engine", f"{FAKE}:OnlyScores", "--kind", "implicit"], "which the engine only-scores does not support"),
         (["--engine", "vlm"], "there is no engine 'vlm': choose one of hf, or give file.py:Class"),
     ):
         done = command(capsys, *run, *words)
         assert (done.code, done.err.count("\n")) == (2, 1), done.err
         assert said in done.err
     done = command(capsys, "doctor", path, "--engine", ENGINE, "-b", "pairs", "--data", pairs_file)
-    assert (done.code, "examines networks that the engine hf runs, and m is run by fake" in done.err) == (2, True)
+    assert (done.code, "examines networks of the engine hf, but m runs on fake" in done.err) == (2, True)
 
 
 def test_what_is_no_language_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="is no causal language model"):
+    with pytest.raises(ModelError, match="is not a causal language model"):
         load_model(str(folder(tmp_path / "m")), engine=ENGINE, kind="implicit")
-    with pytest.raises(ModelError, match="m is a classifier: say how it is shown two answers with `comparison` FILE"):
+    with pytest.raises(ModelError, match="m is a classifier: give a template of two responses with `comparison` FILE"):
         load_model(str(folder(tmp_path / "n" / "m")), engine=ENGINE, kind="comparator")
 
 
@@ -237,7 +237,9 @@ def test_engines_that_lack_something(tmp_path: Path) -> None:
         load_model(str(path), engine=f"{tmp_path / 'bad.py'}:Bare")
     with pytest.raises(ModelError, match=r"bad.py:fails cannot be opened for .* \(KeyError: 'gone'\): correct it$"):
         load_model(str(path), engine=f"{tmp_path / 'bad.py'}:fails")
-    with pytest.raises(ModelError, match="the engine plain runs no language models, which m is used as: use the"):
+    with pytest.raises(
+        ModelError, match="the engine plain does not run language models, and m is used as one: use the"
+    ):
         load_model(str(path), engine=f"{tmp_path / 'bad.py'}:Plain", kind="implicit")
 
 

@@ -59,7 +59,7 @@ LANGUAGE_MODELS = SHARED | {
     },
 }
 PLAIN: dict[str, tuple[str, dict[str, Any]]] = {
-    "bloom": ("its attention is its own", {"n_head": 4, "n_layer": 3}),
+    "bloom": ("its attention cannot be replaced", {"n_head": 4, "n_layer": 3}),
     "qwen3_next": (
         "it has layers of linear_attention",
         {
@@ -265,13 +265,13 @@ def test_a_network_that_mixes_neighbours_is_noticed(tmp_path: Path, cap: int | N
     engine = HFEngine(own, cap)
     for found, one in zip(everything(engine, sequences, LastToken("score")), wanted, strict=True):
         close(found, one)
-    assert engine.facts()["prefix_sharing"].startswith("off: values differ from plain ones")
+    assert engine.facts()["prefix_sharing"].startswith("off: values differ from those of the plain path")
 
 
 def test_a_head_that_is_not_apart(tmp_path: Path) -> None:
     """OPT goes past the layers that are taken for those below its head."""
     own = network(tmp_path / "opt", "opt", {"ffn_dim": 32, "word_embed_proj_dim": 32}, language_model=True)
-    with pytest.raises(ModelError, match="does not keep its head apart from the layers below"):
+    with pytest.raises(ModelError, match="does not separate its head from the layers below"):
         everything(HFEngine(own), [[1, 2, 3]], TokenLogProbs([(1, 3)]))
 
 

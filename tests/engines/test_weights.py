@@ -95,7 +95,7 @@ def test_shards_that_the_index_names(folder: Path) -> None:
     assert model_of(folder) == before
     assert rmeval.score(str(folder), TALKS) == pytest.approx(list(scores), abs=1e-6)
     shards[1].unlink()
-    with pytest.raises(ModelError, match=rf"names {shards[1].name}, which is not there"):
+    with pytest.raises(ModelError, match=rf"names {shards[1].name}, which does not exist"):
         rmeval.load_model(str(folder))
     (folder / "model.safetensors.index.json").write_text("{")
     with pytest.raises(ModelError, match=r"index.json cannot be read"):

@@ -83,7 +83,7 @@ def test_tokens_that_were_added_in_training(
     assert len(set(expected)) == 3
     caplog.clear()
     assert rmeval.score(str(adapter), TALKS) == pytest.approx(expected, abs=1e-5)
-    assert "no place for" not in caplog.text  # The base's own head is what the adapter's replaces.
+    assert "does not use" not in caplog.text  # The base's own head is what the adapter's replaces.
 
 
 def test_single_tokens_without_their_embeddings(base: Path, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_single_tokens_without_their_embeddings(base: Path, tmp_path: Path) -> N
     adapter, _ = trained(
         base, tmp_path / "last", saving={"save_embedding_layers": False}, trainable_token_indices=[KNOWN + 2]
     )
-    with pytest.raises(ModelError, match=rf"was trained with {KNOWN + 3} tokens, .* knows {KNOWN}, .*`base_model`"):
+    with pytest.raises(ModelError, match=rf"was trained with {KNOWN + 3} tokens, .* has {KNOWN}, .*`base_model`"):
         rmeval.score(str(adapter), TALKS)
 
 
@@ -105,14 +105,14 @@ def test_single_tokens_that_are_no_ids(base: Path, tmp_path: Path) -> None:
     config = json.loads((adapter / "adapter_config.json").read_text())
     for wrong in ("x", ["<a>"], {"embed_tokens": 3}):
         (adapter / "adapter_config.json").write_text(json.dumps(config | {"trainable_token_indices": wrong}))
-        with pytest.raises(ModelError, match="which are no ids of tokens"):
+        with pytest.raises(ModelError, match="which are not token ids"):
             rmeval.score(str(adapter), TALKS)
 
 
 def test_added_tokens_of_which_nothing_was_saved(base: Path, tmp_path: Path) -> None:
     adapter, _ = trained(base, tmp_path, saving={"save_embedding_layers": False})
     with pytest.raises(
-        ModelError, match=rf"gives token 30\d where .* knows {KNOWN} tokens: .*`tokenizer`, or .*`base_model`"
+        ModelError, match=rf"yields token 30\d, but .* has {KNOWN} tokens: .*`tokenizer`, or .*`base_model`"
     ):
         rmeval.score(str(adapter), TALKS)
 
@@ -126,7 +126,7 @@ def test_a_policy_with_added_tokens(base: Path, tmp_path: Path, way: str) -> Non
     expected = rmeval.score(str(merged), known, kind="implicit", ref_model=str(base))
     found = rmeval.score(str(adapter), known, kind="implicit")
     assert found == pytest.approx(expected, abs=1e-3)
-    with pytest.raises(ModelError, match=f"knows {KNOWN} tokens"):
+    with pytest.raises(ModelError, match=f"has {KNOWN} tokens"):
         rmeval.score(str(adapter), TALKS, kind="implicit")
 
 
@@ -188,7 +188,7 @@ def test_a_head_of_another_name(base: Path, tmp_path: Path) -> None:
     head = load_file(beside / "value_head.safetensors")
     renamed = {name.replace("v_head.summary", "linear"): tensor for name, tensor in head.items()}
     save_file(renamed, beside / "value_head.safetensors")
-    with pytest.raises(ModelError, match=r"holds linear\.\w+, which is no head of a known name: .*`head`"):
+    with pytest.raises(ModelError, match=r"holds linear\.\w+, which is not a known head: .*`head`"):
         rmeval.score(str(beside), TALKS)
     found = rmeval.score(str(beside), TALKS, head="linear")
     assert found == pytest.approx(rmeval.score(str(together), TALKS), abs=1e-6)

@@ -39,6 +39,6 @@ def test_what_is_too_long_is_found_before_anything_is_scored(
     data = tmp_path / "p.jsonl"
     rows = [{"prompt": f"p{n}", "chosen": "a", "rejected": "b " * (2000 if n == 9 else 1)} for n in range(10)]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(rmeval.errors.ModelError, match=r"1 conversations are longer than .* \(the longest, of item 9"):
+    with pytest.raises(rmeval.errors.ModelError, match=r"exceeded by 1 conversation \(the longest, of item 9"):
         rmeval.evaluate(str(checkpoint), "pairs", data, out=tmp_path / "runs", max_length=500)
     assert not list((tmp_path / "runs").rglob("*.jsonl"))

@@ -216,7 +216,7 @@ def test_a_comparator_of_ones_own_on_cells(rm_bench_folder: Path, tmp_path: Path
     assert any("the two orders disagree on" in note and "preferred in 100.0% of all" in note for note in habit.notes)
     (habit.path / "metrics.json").unlink()
     assert rmeval.open_run(habit.path).records == habit.records
-    with pytest.raises(ModelError, match="Longer compares two answers and scores none"):
+    with pytest.raises(ModelError, match="Longer compares two responses and does not score one"):
         rmeval.score(f"{file}:Longer", [[*PROMPT, Message("assistant", "so")]])
 
 
@@ -240,9 +240,9 @@ def test_what_a_comparator_of_ones_own_may_not_return(tmp_path: Path) -> None:
     file = tmp_path / "odd.py"
     file.write_text("class Odd:\n    def compare(self, pairs):\n        return [None] * len(pairs)\n")
     ((one, *_), *_) = load_model(f"{file}:Odd").observe(REQUESTS)
-    assert one.error == "the model returned no number for a probability"
+    assert one.error == "the model returned NaN for a probability"
     file.write_text("class Few:\n    def compare(self, pairs):\n        return [0.5]\n")
-    with pytest.raises(ModelError, match=r"compare\(\) returned 1 numbers for 3 pairs: return one each"):
+    with pytest.raises(ModelError, match=r"compare\(\) returned 1 number for 3 pairs: return one each"):
         list(load_model(f"{file}:Few").observe(REQUESTS))
 
 
@@ -306,7 +306,7 @@ def test_best_of_four_and_what_needs_scores(tmp_path: Path, against: str) -> Non
 def test_bad_settings(tmp_path: Path) -> None:
     folder = str(make_checkpoint(tmp_path / "lm", "causal", seed=1))
     wrong = tmp_path / "wrong.jinja"
-    for text, sentence in (("{{ first }}", "leaves an answer out"), ("{{ third }}", "is no template of prompt")):
+    for text, sentence in (("{{ first }}", "leaves a response out"), ("{{ third }}", "cannot be rendered with prompt")):
         wrong.write_text(text)
         with pytest.raises(ModelError, match=sentence):
             load_model(folder, kind="comparator", comparison=str(wrong))
@@ -314,12 +314,12 @@ def test_bad_settings(tmp_path: Path) -> None:
         load_model(folder, kind="comparator", comparison="nowhere")
     with pytest.raises(ModelError, match="`against` 'some' is unknown"):
         load_model(folder, kind="comparator", against="some")
-    with pytest.raises(ModelError, match="truncate-left would cut the first of two answers"):
+    with pytest.raises(ModelError, match="truncate-left would cut the first of two responses"):
         load_model(folder, kind="comparator", on_overlength="truncate-left")
-    with pytest.raises(ModelError, match="names one token twice"):
+    with pytest.raises(ModelError, match="names a token twice"):
         load_model(folder, kind="comparator", head="logit:A-A")
     wrong.write_text("{{ first }}{{ second }}{{ 1 / 0 }}")
-    with pytest.raises(ModelError, match="is no template of prompt"):
+    with pytest.raises(ModelError, match="cannot be rendered with prompt"):
         load_model(folder, kind="comparator", comparison=str(wrong))
     wrong.write_text("{{ first }}{{ second }}{% if prompt[0].content != 'PROMPT' %}{{ third }}{% endif %}")
     batches = load_model(folder, kind="comparator", comparison=str(wrong)).observe(REQUESTS)
@@ -327,11 +327,11 @@ def test_bad_settings(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="names 1 tokens: a comparator needs two"):
         load_model(folder, kind="comparator", head="logit:A")
     classifier = str(make_checkpoint(tmp_path / "rm", seed=1))
-    with pytest.raises(ModelError, match="rm is a classifier: say how it is shown two answers"):
+    with pytest.raises(ModelError, match="rm is a classifier: give a template of two responses"):
         load_model(classifier, kind="comparator")
-    with pytest.raises(ModelError, match="is no causal language model"):
+    with pytest.raises(ModelError, match="is not a causal language model"):
         load_model(classifier, kind="comparator", head="logit:A-B")
-    with pytest.raises(ModelError, match="is no causal language model"):
+    with pytest.raises(ModelError, match="is not a causal language model"):
         load_model(classifier, head="logit:A")
     with pytest.raises(ModelError, match="a classifier does not use `against`"):
         load_model(folder, against="chosen")

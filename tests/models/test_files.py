@@ -172,10 +172,10 @@ def test_two_files_of_one_name_that_change_places(folder: Path) -> None:
 def test_an_index_that_names_files_elsewhere(folder: Path, name: str) -> None:
     (folder / "model.safetensors").unlink()
     index(folder, {"score.weight": name})
-    with pytest.raises(ModelError, match="outside of its folder"):
+    with pytest.raises(ModelError, match="outside its folder"):
         load_model(str(folder))
     configured(folder, transformers_weights=name)
-    with pytest.raises(ModelError, match="outside of its folder"):
+    with pytest.raises(ModelError, match="outside its folder"):
         load_model(str(folder))
 
 
@@ -187,7 +187,7 @@ def test_links_are_ordinary(folder: Path, tmp_path: Path) -> None:
 
 def test_an_adapter_in_the_folder_of_a_whole_model(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}")
-    with pytest.raises(ModelError, match="a whole model and an adapter"):
+    with pytest.raises(ModelError, match="a complete model and an adapter"):
         load_model(str(folder))
 
 
@@ -242,7 +242,7 @@ def test_a_scorer_that_changes(tmp_path: Path) -> None:
 
 def test_a_tokenizer_without_its_config(folder: Path, tmp_path: Path) -> None:
     (folder / "tokenizer_config.json").rename(tmp_path / "kept.json")
-    with pytest.raises(ModelError, match=r"without tokenizer_config\.json, so that transformers would guess"):
+    with pytest.raises(ModelError, match=r"without tokenizer_config\.json, so transformers would guess"):
         load_model(str(folder))
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "TokenizersBackend"}')
     load_model(str(folder))
@@ -341,5 +341,5 @@ def test_arguments_that_are_refused(folder: Path, given: dict[str, Any]) -> None
 def test_a_gguf_file_of_the_working_directory(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x.gguf").write_bytes(b"GGUF")
-    with pytest.raises(ModelError, match="also a file of the working directory"):
+    with pytest.raises(ModelError, match="also a file in the working directory"):
         load_model(str(folder), model_kwargs={"gguf_file": "x.gguf"})

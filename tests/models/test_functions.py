@@ -172,7 +172,7 @@ def test_texts_are_for_prompts_of_one_message(functions: Path) -> None:
     longer = [{"role": "system", "content": "s"}, *CONVERSATIONS[0]]
     found = observed(f"{functions}:trl_texts", [*CONVERSATIONS, longer], model_kwargs={"conversational": False})
     assert [one.status for one in found] == ["ok", "ok", "ok", "error"]
-    assert str(found[3].error).startswith("with conversational=false a prompt is one message, and this one has 2:")
+    assert str(found[3].error).startswith("conversational=false needs prompts of one message, and this prompt has 2:")
 
 
 def test_a_dict_without_a_score(functions: Path) -> None:
@@ -191,9 +191,9 @@ def test_a_dict_without_a_score(functions: Path) -> None:
         ("trl_column", {}, r"as TRL does \(missing a required argument: 'solution'\)"),
         ("trl_texts", {"wait": 1}, r"as TRL does \(got an unexpected keyword argument 'wait'\)"),
         ("trl", {"conversational": "no"}, "conversational is 'no': give true or false"),
-        ("trl_short", {}, r"functions\.py:trl_short returned 1 numbers for 3 conversations"),
+        ("trl_short", {}, r"functions\.py:trl_short returned 1 number for 3 conversations"),
         ("verl", {"factor": 2}, r"as verl does \(got an unexpected keyword argument 'factor'\)"),
-        ("two", {}, r"with one list of conversations \(missing a required argument: 'answer'\): let it take that"),
+        ("two", {}, r"with one list of conversations \(missing a required argument: 'answer'\): let it take this list"),
         ("nobody", {}, r"with one list of conversations \(too many positional arguments\)"),
         ("plain", {"factor": 2}, "got an unexpected keyword argument 'factor'"),
         ("plain_number", {}, r"functions\.py:plain_number returned a float: return a list"),

@@ -144,7 +144,7 @@ def test_one_model_in_memory_at_a_time(
     stream = model.observe(conversation_requests(TALKS))
     first = next(stream)
     assert model._reference.engine.network._model is None  # type: ignore[attr-defined]
-    assert "the reference reads all answers first" in caplog.text
+    assert "the reference has read all responses" in caplog.text
     rest = [one for batch in stream for one in batch]
     seen = {one.key: one.values for one in [*first, *rest]}
     assert [dict(seen[request.key]) for request in conversation_requests(TALKS)] == together
@@ -177,7 +177,8 @@ def test_an_adapters_base_is_its_reference(policy: Path, tmp_path: Path) -> None
         json.dumps(config | {"base_model_name_or_path": str(tmp_path / "moved")})
     )
     with pytest.raises(
-        ModelError, match=r"is an adapter of .*moved, which cannot be used .*: give its place with `base_model`"
+        ModelError,
+        match=r"is an adapter of .*moved, which cannot be used .*: give the path of its base with `base_model`",
     ):
         load_model(str(tmp_path / "adapter"), kind="implicit")
     found = values(load_model(str(tmp_path / "adapter"), kind="implicit", base_model=str(policy)))
@@ -211,7 +212,7 @@ def test_adapters_that_change_their_base(kind: str, policy: Path, tmp_path: Path
         save_file({k: v.clone() for k, v in weights.items()}, tmp_path / "adapter" / "adapter_model.safetensors")
     given: dict[str, Any] = {"kind": "implicit", "base_model": str(tmp_path / "base")}
     if kind == "other base":
-        with pytest.raises(ModelError, match=r"weights that find no place .*layers\.2.*trained on another base"):
+        with pytest.raises(ModelError, match=r"weights that do not belong .*layers\.2.*trained on another base"):
             values(load_model(str(tmp_path / "adapter"), **given))
         return
     alone = load_model(str(tmp_path / "adapter"), **given)
@@ -235,7 +236,7 @@ def test_networks_that_see_later_tokens_are_refused(tmp_path: Path) -> None:
     for name, model in (("sees", sees), ("both", both)):
         model.save_pretrained(tmp_path / name)
         make_tokenizer().save_pretrained(tmp_path / name)
-    with pytest.raises(ModelError, match="sees tokens that come later"):
+    with pytest.raises(ModelError, match="attends to later tokens"):
         values(load_model(str(tmp_path / "sees"), kind="implicit"))
     refused: list[dict[str, Any]] = [{"kind": "implicit"}, {"head": "logit:#5"}]
     for options in refused:
@@ -298,7 +299,7 @@ def test_bad_settings(policy: Path, reference: Path, checkpoint: Path, tmp_path:
         load_model(str(checkpoint), beta=0.1)
     with pytest.raises(ModelError, match="there is no kind of model 'dpo'"):
         load_model(str(policy), kind="dpo")
-    with pytest.raises(ModelError, match="is a whole model, and has no base"):
+    with pytest.raises(ModelError, match="is a complete model and has no base"):
         load_model(str(policy), kind="implicit", base_model=str(reference))
     with pytest.raises(ModelError, match=r"no trained weights for score.weight.*`ref_model` or `kind` implicit"):
         list(load_model(str(policy)).observe(conversation_requests(TALKS)))
@@ -318,7 +319,7 @@ def test_an_answer_that_leaves_nothing_is_an_error(policy: Path, tmp_path: Path)
     model = load_model(str(policy), kind="implicit", chat_template=str(template))
     talks: list[Conversation] = [(Message("user", "what"), Message("assistant", ""))]
     ((one,),) = list(model.observe(conversation_requests(talks)))
-    assert (one.status, one.error) == ("error", "the chat template leaves nothing of the answer")
+    assert (one.status, one.error) == ("error", "the chat template renders no token of the response")
 
 
 def test_a_run_has_records_of_every_variant(policy: Path, reference: Path, tmp_path: Path) -> None:
@@ -372,9 +373,9 @@ def test_what_is_no_language_model_is_refused(policy: Path, checkpoint: Path, tm
     BertForMaskedLM(BertConfig(vocab_size=400, **shape)).save_pretrained(tmp_path / "bert")
     make_tokenizer().save_pretrained(tmp_path / "bert")
     for wrong in (tmp_path / "bert", checkpoint):
-        with pytest.raises(ModelError, match="is no causal language model"):
+        with pytest.raises(ModelError, match="is not a causal language model"):
             load_model(str(policy), ref_model=str(wrong))
-    with pytest.raises(ModelError, match="is no causal language model"):
+    with pytest.raises(ModelError, match="is not a causal language model"):
         load_model(str(tmp_path / "bert"), kind="implicit")
 
 
@@ -385,7 +386,7 @@ def test_the_references_limit_and_special_tokens_count(policy: Path, tmp_path: P
     assert model.texts.limit == 24  # type: ignore[attr-defined]
     ((one,),) = list(model.observe(conversation_requests([long])))
     assert one.status == "overlength"
-    with pytest.raises(ModelError, match="conversations are longer than the 24 tokens"):
+    with pytest.raises(ModelError, match="takes at most 24 tokens, exceeded by"):
         list(load_model(str(policy), ref_model=str(short)).observe(conversation_requests([long])))
     ((one,),) = list(
         load_model(str(policy), kind="implicit", max_length=1, on_overlength="truncate-left").observe(
@@ -415,11 +416,11 @@ def test_a_cache_that_cannot_be_used_stops_nothing(
     assert again.facts()["reference"]["known"] == 0
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     assert values(load_model(str(policy), ref_model=str(reference))) == expected
-    assert "cannot be kept for other policies" in caplog.text
+    assert "the sums of the reference cannot be cached" in caplog.text
 
 
 def test_options_that_would_do_nothing(policy: Path) -> None:
-    with pytest.raises(ModelError, match="`beta` multiplies log-ratios, and there is no reference"):
+    with pytest.raises(ModelError, match="`beta` needs a reference model"):
         load_model(str(policy), kind="implicit", beta=0.5)
-    with pytest.raises(ModelError, match="`sequential` is for two models"):
+    with pytest.raises(ModelError, match="`sequential` needs two models"):
         load_model(str(policy), kind="implicit", sequential=True)

@@ -416,7 +416,7 @@ def test_tokens_that_differ_from_the_file_are_noted(checkpoint: Path, caplog: py
 
     tokenizer._tokenizer.normalizer = normalizers.Lowercase()
     loaded = rmeval.load_model((model, tokenizer))
-    assert "gives other tokens than tokenizer.json" in caplog.text
+    assert "other tokens than tokenizer.json" in caplog.text
     assert "it is the object that was given" in caplog.text
     values(loaded)
     assert "differs from tokenizer.json" in loaded.facts()["tokenizer_json"]

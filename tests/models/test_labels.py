@@ -97,7 +97,7 @@ def test_the_mass_of_the_letters_is_observed_and_reported(tmp_path: Path) -> Non
     assert [one.values for one in free] == [one.values for one in found], "the check changes no number"
     options: dict[str, Any] = {"kind": "comparator", "out": tmp_path / "runs", "template_kwargs": QUIET}
     result = rmeval.evaluate(str(folder), "pairs", pairs(tmp_path), **options)
-    mean = f"have {100 * share(8, 9):.1f}% of the model's probability on average, and less than half of it in 0 answers"
+    mean = f"have {100 * share(8, 9):.1f}% of the model's probability on average, and less than half"
     assert any(mean in note for note in result.notes)
     assert result.manifest["sessions"][0]["label_mass"] == pytest.approx(share(8, 9), abs=1e-4)
     assert {record.variant for record in result.records} == {"orders/mean", "orders/agree", "orders/net"}
@@ -127,7 +127,7 @@ def test_a_template_that_opens_a_thought_itself(tmp_path: Path) -> None:
     opens = CHATML.replace("assistant\n' }}{% endif %}", "assistant\n<think>\n' }}{% endif %}")
     folder = make_checkpoint(tmp_path / "m", "causal", tokenizer=make_tokenizer(chat_template=opens))
     with pytest.raises(
-        ModelError, match="give a `chat_template` whose generation prompt ends behind the thinking, other"
+        ModelError, match="give a `chat_template` whose generation prompt ends after the thinking, other"
     ):
         seen(load_model(str(folder), kind="comparator"))
 
@@ -171,7 +171,7 @@ def test_the_mass_is_no_score_of_its_own(tmp_path: Path) -> None:
     result = rmeval.evaluate(str(folder), "pairs", pairs(tmp_path), out=tmp_path / "runs", head="logit:y-n")
     assert {record.variant for record in result.records} == {"score"}
     assert read_run(result.path).variants == ["score"]
-    assert any("the labels that are read have" in note for note in result.notes)
+    assert any("the labels have" in note for note in result.notes)
 
 
 def test_the_doctor_looks_at_labels(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_an_encoder_decoder(tmp_path: Path) -> None:
     found = seen(load_model(str(tmp_path), min_label_mass=0, **options))
     assert [one.values["label_mass"] for one in found] == pytest.approx(expected, rel=1e-4)
     assert max(expected) < 0.5
-    with pytest.raises(ModelError, match="`min_label_mass` 0 to go on"):
+    with pytest.raises(ModelError, match="`min_label_mass` 0 to continue"):
         seen(load_model(str(tmp_path), **options))
 
 

@@ -25,7 +25,7 @@ def test_sizes(option: str, value: Any) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("option", ["scale", "shift"])
 def test_scores_that_would_be_no_numbers(option: str, value: Any) -> None:
-    with pytest.raises(ModelError, match="give a finite one"):
+    with pytest.raises(ModelError, match="must be a finite number"):
         load_model("anything", ModelOptions(**{option: value}))
 
 

@@ -67,14 +67,14 @@ def test_a_class_for_another_use(folder: Path, caplog: pytest.LogCaptureFixture,
     (folder / "own.py").write_text(CODE.format(at_init="", at_forward="raise Odd"))
     state(folder, auto_map={entry: "own.Mine"})
     assert list(rmeval.score(str(folder), TALKS, trust_remote_code=trusted)) == list(expected)
-    assert f"(own.Mine), which was passed over: scores are of {NATIVE}, as transformers has it; if" in caplog.text
+    assert f"(own.Mine), which was not loaded: scores are those of transformers' {NATIVE}; if" in caplog.text
 
 
 def test_what_is_not_a_class_of_the_classifier(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     entries = {"AutoConfig": "own.C", "AutoTokenizer": ["own.T", None], "AutoModelForCausalLM": "own.Mine"}
     state(folder, auto_map=entries)
     rmeval.score(str(folder), TALKS)
-    assert "passed over" not in caplog.text
+    assert "not loaded" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -88,17 +88,17 @@ def test_a_class_without_code(
     state(folder, architectures=[stated], **changes)
     with caplog.at_level(logging.WARNING):
         rmeval.score(str(folder), TALKS)
-    assert ("(QwenRewarder), which was passed over" in caplog.text) == noted
-    assert ("passed over" in caplog.text) == noted
+    assert ("(QwenRewarder), which was not loaded" in caplog.text) == noted
+    assert ("not loaded" in caplog.text) == noted
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"architectures": [5]}, r"has architectures=\[5\], where a list of names is needed"),
-        ({"architectures": NATIVE}, "has architectures='Qwen3.*', where a list of names is needed"),
-        ({"auto_map": "own.Mine"}, "has auto_map='own.Mine', where a class for each use is needed"),
-        ({"auto_map": ["own.Mine"]}, r"has auto_map=\['own.Mine'\], where a class for each use is needed"),
+        ({"architectures": [5]}, r"has architectures=\[5\], which must be a list of names"),
+        ({"architectures": NATIVE}, "has architectures='Qwen3.*', which must be a list of names"),
+        ({"auto_map": "own.Mine"}, "has auto_map='own.Mine', which must map auto classes to classes"),
+        ({"auto_map": ["own.Mine"]}, r"has auto_map=\['own.Mine'\], which must map auto classes to classes"),
     ],
 )
 @pytest.mark.parametrize("trusted", [False, True])

@@ -475,7 +475,7 @@ def test_a_config_of_its_own(plain: Path, tmp_path: Path) -> None:
     torch.manual_seed(2)
     network = namespace["RewardModel"](namespace["Config"](width=24, words=400)).eval()
     save_file(network.state_dict(), folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(ModelError, match="comes with code of its own"):
+    with pytest.raises(ModelError, match="comes with its own code"):
         rmeval.score(str(folder), TALKS)
     model = load_model(str(folder), trust_remote_code=True)
     assert rmeval.score(model, TALKS) == pytest.approx(forwards(folder, network), abs=1e-5)
@@ -487,7 +487,7 @@ def test_what_reads_the_beginning_is_not_cut_there(plain: Path, tmp_path: Path, 
     folder, _ = with_class(plain, tmp_path / name, name)
     options: dict[str, Any] = {"trust_remote_code": True, "max_length": 40, "on_overlength": "truncate-left"}
     if refused:
-        with pytest.raises(ModelError, match="reads the beginning of its input, which truncate-left would cut"):
+        with pytest.raises(ModelError, match="uses the beginning of its input, which truncate-left would cut"):
             rmeval.score(str(folder), TALKS, **options)
     else:
         assert np.isfinite(rmeval.score(str(folder), TALKS, **options)).all()
@@ -507,14 +507,14 @@ def test_a_shift_that_is_smaller_than_the_number_format_shows(plain: Path, tmp_p
     model = load_model(str(folder), trust_remote_code=True, dtype=dtype)
     rmeval.score(model, TALKS)
     assert model.facts()["readout"]["read"] == "own forward, padded batches"
-    assert "makes something else than score" in model.facts()["readout"]["why"] or dtype == "float32"
+    assert "computes another score than score" in model.facts()["readout"]["why"] or dtype == "float32"
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("Dropping", "gives other scores each time it reads the same input"),
-        ("Words", "gives a number for each token, where one score for each sequence is needed"),
+        ("Dropping", "returns other scores each time it reads the same input"),
+        ("Words", "returns a number for each token instead of one score for each sequence"),
     ],
 )
 def test_a_forward_without_a_score_is_refused(plain: Path, tmp_path: Path, name: str, sentence: str) -> None:
@@ -539,7 +539,7 @@ def test_code_that_is_passed_over_is_reported(plain: Path, tmp_path: Path, caplo
     with caplog.at_level(logging.WARNING):
         found = rmeval.score(model, TALKS)
     assert found == pytest.approx(-forwards(folder, network, "logits"), abs=1e-5)
-    assert caplog.text.count("names a class of its own") == 1
+    assert caplog.text.count("names its own class") == 1
     assert model.facts()["code_passed_over"].endswith(".Negated")
     trusting = load_model(str(folder), trust_remote_code=True)
     assert rmeval.score(trusting, TALKS) == pytest.approx(-found, abs=1e-5)
@@ -572,7 +572,7 @@ def test_single_tokens_of_what_is_not_read_at_them(plain: Path, tmp_path: Path) 
     folder, _ = with_class(plain, tmp_path / "m", "Negated")
     model = load_model(str(folder), trust_remote_code=True)
     assert isinstance(model, Classifier)
-    with pytest.raises(ModelError, match="is not read at single tokens: its own forward gives other scores"):
+    with pytest.raises(ModelError, match="cannot be read at single tokens: its own forward returns other scores"):
         list(model.token_scores(conversation_requests(TALKS[:2])))
 
 
@@ -591,7 +591,7 @@ def test_the_doctor_compares(plain: Path, tmp_path: Path) -> None:
     items = list(rmeval.load_benchmark("rm-bench-synthetic", size=8).load())
     options = ModelOptions(trust_remote_code=True, on_overlength="skip")
     for name, level, text in (
-        ("Faithful", "ok", "and its own forward give equal scores"),
+        ("Faithful", "ok", "and its own forward return equal scores"),
         ("Negated", "note", "own forward, padded batches is used"),
     ):
         folder, _ = with_class(plain, tmp_path / name, name)
@@ -599,4 +599,4 @@ def test_the_doctor_compares(plain: Path, tmp_path: Path) -> None:
         assert any(finding.level == level and text in finding.text for finding in found.findings), found.findings
     folder, _ = with_class(plain, tmp_path / "over", "Negated", stated="Qwen3ForSequenceClassification")
     found = examine(str(folder), ModelOptions(on_overlength="skip"), items, ["float32"])
-    assert any("passed over" in finding.text for finding in found.findings if finding.level == "note")
+    assert any("was not loaded" in finding.text for finding in found.findings if finding.level == "note")

@@ -106,10 +106,10 @@ def test_not_a_number_is_no_score(scorer: Path) -> None:
     ("spec", "options", "sentence"),
     [
         ("scorer.py:Silent", {}, r"has no method score\(conversations\)"),
-        ("scorer.py:Short", {}, r"returned 1 numbers for 3 conversations"),
+        ("scorer.py:Short", {}, r"returned 1 number for 3 conversations"),
         ("scorer.py:Other", {}, "defines no Other"),
         ("other.py:Mine", {}, "there is no file"),
-        ("scorer.py:Mine", {"model_kwargs": {"power": 2}}, "cannot be made with"),
+        ("scorer.py:Mine", {"model_kwargs": {"power": 2}}, "cannot be constructed with"),
         ("scorer.py:Mine", {"max_length": 5}, "does not use `max_length`"),
         ("scorer.py:Dict", {}, r"score\(\) returned a dict"),
     ],

@@ -133,6 +133,22 @@ def test_how_many_requests_must_follow_from_the_shape(place: Path) -> None:
         rmeval.evaluate(f"{file}:First", "pairs", place / "pairs.jsonl", out=place / "runs")
 
 
+def test_numbers_of_numpy_are_kept_as_numbers(place: Path) -> None:
+    old = 'values={"steps": grades}, choice=int(np.argmin(grades)))'
+    new = (
+        'values={"steps": np.array(grades)}, choice=np.argmin(grades), usage={"tokens": np.int64(3)}, sequence="none", '
+        "error=5)"
+    )
+    plain = evaluate(place)
+    (place / "graded.py").write_text(SOURCE.read_text().replace(old, new))
+    result = evaluate(place, out="other")
+    assert result.records == plain.records
+    spec = f"{place / 'graded.py'}:Graded"
+    assert derive(result.path, protocol=spec).records == result.records
+    tokens = read_run(result.path, protocol=spec).observations.tokens
+    assert tokens is not None and set(tokens.tolist()) == {-1, 3}
+
+
 def test_code_that_a_folder_names_is_not_run_unasked(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = evaluate(place)
     rmeval.evaluate("baseline:longest", "pairs", place / "pairs.jsonl", out=place / "runs")
@@ -204,11 +220,14 @@ def test_as_an_installed_package(place: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (('name = "graded@1"', 'name = "pointwise@1"'), "has the name 'pointwise@1': give it a name of its own"),
-        (('name = "graded@1"', 'name = "graded"'), "has the name 'graded': give it a name of its own with a version"),
-        (("graded.py:Graded", "graded.py:VOTES"), "VOTES is no protocol: derive it from rmeval.protocols.BaseProtocol"),
+        (('name = "graded@1"', 'name = "pointwise@1"'), "has the name 'pointwise@1': give it a unique name"),
+        (('name = "graded@1"', 'name = "graded"'), "has the name 'graded': give it a unique name with a version"),
+        (
+            ("graded.py:Graded", "graded.py:VOTES"),
+            "VOTES is not a protocol: derive it from rmeval.protocols.BaseProtocol",
+        ),
         (("graded.py:Graded", "gone.py:Graded"), "there is no file .*gone.py"),
-        (('protocol = "graded.py:Graded"', "protocol = None"), "has a method answer and names no protocol"),
+        (('protocol = "graded.py:Graded"', "protocol = None"), "has a method answer but no attribute protocol"),
         (("return Observation(request.key, values", "return (request.key"), "unterminated|invalid syntax|SyntaxError"),
     ],
 )
@@ -222,9 +241,13 @@ def test_what_is_wrong_with_a_protocol_is_one_sentence(change: tuple[str, str], 
     ("change", "sentence"),
     [
         ('"x" + 1', "TypeError: can only concatenate str"),
-        ("grades", r"TypeError: parse\(\) gives .*, which is not an rmeval.Observation"),
+        ("grades", r"TypeError: parse\(\) returns .*, which is not an rmeval.Observation"),
         ('Observation("0" * 32)', r"parse\(\) returns an observation of another request"),
         ('Observation(request.key, "fine")', r"parse\(\) returns the status 'fine': use one of ok, unparsed, refused,"),
+        ("Observation(request.key, choice='A')", "gives 'A' in choice: use whole numbers"),
+        ("Observation(request.key, choice=2**40)", "in choice: use numbers from -1 to 2147483647"),
+        ("Observation(request.key, values={'x': 1.0}, usage={'tokens': 1.5})", "gives 1.5 in usage: use whole numbers"),
+        ("Observation(request.key, values={1: 1.0})", "a value with the name 1, which is no text"),
         ("Observation(request.key)", r"parse\(\) returns the status ok without a value or a choice"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_class_that_cuts_texts_otherwise_is_passed_over(
     assert found.difference is not None
     for text in PROBES:
         assert tokenizer(text, add_special_tokens=False)["input_ids"] == by_file(other, text)
-    assert f"transformers' class {type(tokenizer).__name__} gives other tokens than tokenizer.json" in caplog.text
+    assert f"transformers' class {type(tokenizer).__name__} yields other tokens than tokenizer.json" in caplog.text
     assert rmeval.score(str(other), [TALK]).tolist() == rmeval.score(str(plain), [TALK]).tolist()
 
 
@@ -80,7 +80,7 @@ def test_special_tokens_that_the_config_splits(tmp_path: Path, caplog: pytest.Lo
     plain = saved(tmp_path / "plain", byte_level())
     split = saved(tmp_path / "split", byte_level(), split_special_tokens=True)
     assert rmeval.score(str(plain), [TALK]).tolist() == rmeval.score(str(split), [TALK]).tolist()
-    assert "gives other tokens than tokenizer.json" in caplog.text
+    assert "yields other tokens than tokenizer.json" in caplog.text
     caplog.clear()
     # Who asks for it gets it, with the same report.
     tokenizer, found = load_tokenizer(str(plain), None, False, {"split_special_tokens": True})
@@ -180,7 +180,7 @@ def test_added_tokens_of_the_config_stay(tmp_path: Path) -> None:
 def test_a_word_that_the_config_makes_a_token_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = saved(tmp_path / "m", byte_level(), extra_special_tokens=["what is", "<|mark|>"])
     tokenizer, _ = load_tokenizer(str(folder), None, False, {})
-    assert "its config makes a token of 'what is', which tokenizer.json does not" in caplog.text
+    assert "its config adds the tokens 'what is', which are not in tokenizer.json" in caplog.text
     assert len(tokenizer("what is", add_special_tokens=False)["input_ids"]) == 1
 
 
@@ -195,7 +195,7 @@ def test_options_of_the_class_are_followed_and_reported(tmp_path: Path, capsys: 
     given = rmeval.load_model(str(folder), tokenizer_kwargs={"add_prefix_space": True}).identity()["tokenizer"]
     assert given == f'{plain.removesuffix(" as in tokenizer.json")} with {{"add_prefix_space": true}}'
     wrong = command(capsys, "score", folder, file, "-o", tmp_path / "b.jsonl", "--tokenizer-kwargs", "subfolder=x")
-    assert (wrong.code, "--tokenizer-kwargs takes no subfolder" in wrong.err) == (2, True)
+    assert (wrong.code, "--tokenizer-kwargs does not accept subfolder" in wrong.err) == (2, True)
 
 
 def test_the_known_wrong_regex_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -261,5 +261,5 @@ def test_real_items_are_compared_where_the_probes_agree(tmp_path: Path, caplog: 
     with caplog.at_level(logging.WARNING):
         scores = rmeval.score(model, [talk])
     assert np.isfinite(scores).all()
-    assert "gives other tokens than tokenizer.json" in caplog.text
+    assert "yields other tokens than tokenizer.json" in caplog.text
     assert "tokenizer.json is used" in model.facts()["tokenizer_json"]

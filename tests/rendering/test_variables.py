@@ -91,11 +91,11 @@ def test_they_are_part_of_the_identity_only_where_given(tmp_path: Path) -> None:
     ("given", "message"),
     [
         ({"enable_thinkin": False}, r"does not use enable_thinkin, .*its variables are enable_thinking, style$"),
-        ({"add_generation_prompt": True}, "rmeval itself decides about add_generation_prompt"),
-        ({"tokenize": False, "messages": []}, "rmeval itself decides about tokenize, messages"),
+        ({"add_generation_prompt": True}, "`template_kwargs` sets add_generation_prompt, which rmeval sets itself"),
+        ({"tokenize": False, "messages": []}, "`template_kwargs` sets tokenize, messages, which rmeval sets itself"),
         ({"style": object()}, "cannot be .*: give values that JSON can represent"),
         ({"style": float("nan")}, "cannot be .*: give values that JSON can represent"),
-        ({"max_length": 3}, "rmeval itself decides about max_length"),
+        ({"max_length": 3}, "`template_kwargs` sets max_length, which rmeval sets itself"),
     ],
 )
 def test_what_changes_nothing_is_refused(tmp_path: Path, given: dict[str, Any], message: str) -> None:
@@ -114,9 +114,9 @@ def test_models_without_a_chat_template_refuse_them(tmp_path: Path) -> None:
         load_model("baseline:longest", template_kwargs=given)
     bare = make_checkpoint(tmp_path / "bare", "causal", tokenizer=make_tokenizer(chat_template=None))
     (bare / "chat_template.jinja").unlink(missing_ok=True)
-    with pytest.raises(ModelError, match="no chat template that could use enable_thinking: leave `template_kwargs`"):
+    with pytest.raises(ModelError, match="no chat template to use enable_thinking: leave `template_kwargs`"):
         load_model(str(bare), kind="comparator", template_kwargs=given)
-    with pytest.raises(ModelError, match="no chat: leave `template_kwargs` out"):
+    with pytest.raises(ModelError, match="without the chat template: leave `template_kwargs` out"):
         load_model(
             str(thinking(tmp_path / "lm", "causal")), kind="comparator", comparison="steamshp", template_kwargs=given
         )

@@ -12,12 +12,8 @@ import numpy as np
 import pytest
 
 import rmeval
-from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.errors import RunError
-from rmeval.metrics.stats.ensembles import ensemble
 from rmeval.store.run import read_run, read_scored
-from rmeval.testing import make_evidence, make_items, make_pairs
-from rmeval.types import Item
 from tests.command import command, process
 from tests.samples import PLACES
 
@@ -158,11 +154,6 @@ def test_items_without_a_score_are_left_out_for_all_where_the_policy_excludes_th
     assert half.difference("baseline:longest", "Some").value == 0.0
 
 
-def evidence_of(items: list[Item], *scores: list[float]) -> list[EvidenceTable]:
-    table = ItemTable.of(items)
-    return [EvidenceTable(table, "score", np.array(own, float)) for own in scores]
-
-
 def test_runs_without_any_score_are_left_out(tmp_path: Path) -> None:
     file = tmp_path / "none.py"
     file.write_text("class No:\n    def score(self, talks):\n        return [None for _ in talks]\n")
@@ -177,36 +168,6 @@ def test_runs_without_any_score_are_left_out(tmp_path: Path) -> None:
     (folder,) = (path.parent for path in (tmp_path / "runs").rglob("No/*/run.json"))
     with pytest.raises(RunError, match="fewer than two of these 2 runs of pairs have any score"):
         rmeval.compare([folder, found.entries[0].path or ""])
-
-
-def test_ensembles_by_hand() -> None:
-    # Scales of 1, 100 and 1; standardised, the first two models say the same.
-    members = evidence_of(make_pairs(2), [0, 2, 0, 2], [0, 200, 0, 200], [2, 0, 0, 2])
-    assert ensemble("mean", members).scores == pytest.approx([2 / 3, 202 / 3, 0, 204 / 3])
-    assert ensemble("z-mean", members).scores == pytest.approx([-1 / 3, 1 / 3, -1, 1])
-    assert ensemble("worst", members).scores == pytest.approx([-1, -1, -1, 1])
-    deviation = (8 / 9) ** 0.5
-    assert ensemble("uncertainty", members).scores == pytest.approx([-1 / 3 - deviation, 1 / 3 - deviation, -1, 1])
-    votes = ensemble("majority", members).beats
-    assert votes[0].tolist() == [[0.5, 0.0], [1.0, 0.5]]
-    split = ensemble("majority", members[1:]).beats
-    assert split[0].tolist() == [[0.5, 0.5], [0.5, 0.5]]
-    assert ensemble("majority", evidence_of(make_pairs(1), [np.nan, 1], [1, 0])).beats[0][0, 1] == 1.0
-    with pytest.raises(ValueError, match="model 2 of the ensemble has no scores"):
-        ensemble("mean", evidence_of(make_pairs(1), [0, 1], [np.nan, np.nan]))
-    with pytest.raises(ValueError, match="worst combines scores"):
-        ensemble("worst", [EvidenceTable(members[0].table, "x", members[0].scores, {}, {0: np.eye(2)})])
-
-
-def test_many_judges_of_equal_skill_are_better_together() -> None:
-    from rmeval.metrics.outcomes import OFFICIAL, outcomes
-
-    table = ItemTable.of(make_items(800))
-    members = [make_evidence(table, accuracy=0.7, seed=seed) for seed in range(5)]
-    alone = [outcomes(table, one, OFFICIAL).credit.mean() for one in members]
-    for rule in ("mean", "z-mean", "worst", "uncertainty", "majority"):
-        together = outcomes(table, ensemble(rule, members), OFFICIAL).credit.mean()
-        assert together > max(alone), rule
 
 
 def test_ensembles_stand_beside_their_members(runs: Path) -> None:
@@ -332,6 +293,8 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], rule="x")
     with pytest.raises(RunError, match="'best' is not an ensemble: choose one of mean"):
         rmeval.compare([runs], ensembles=["best"])
+    with pytest.raises(RunError, match=r"`ensembles` must be a list of names, such as \['mean'\]"):
+        rmeval.compare([runs], ensembles="mean")
     with pytest.raises(RunError, match=r"has no hard on moon: choose `metric` and `scope` among .*hard chat"):
         rmeval.compare([runs], metric="hard", scope="moon")
     with pytest.raises(RunError, match="`scope` chat needs `metric`"):
@@ -340,6 +303,11 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
         rmeval.compare([runs], variant="dpo/sum")
     with pytest.raises(KeyError, match="x or y is not among the models"):
         rmeval.compare([runs])[0].difference("x", "y")
+    with pytest.raises(rmeval.RmevalError, match=r"^no 'x' on 'all': choose from .*hard chat"):
+        rmeval.compare(runs)[0].difference("baseline:random", "baseline:longest", "x")
+    with pytest.raises(RunError, match=r"there are no runs in .*nowhere: give folders"):
+        (tmp_path / "nowhere").mkdir()
+        rmeval.compare(str(tmp_path / "nowhere"))
     other = rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 30), out=tmp_path / "runs")
     (found,) = rmeval.compare([runs, other.path])
     assert found.notes == ("pairs is excluded, because there is only one run of it",)
@@ -352,7 +320,7 @@ def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
     assert found.notes[0].startswith("pairs is excluded: pairs has no hard on all: choose")
     with pytest.raises(RunError, match="has no soft on all: choose"):
         rmeval.compare([runs, tmp_path / "runs"], metric="soft")
-    with pytest.raises(RunError, match="not 2 runs of as many benchmarks"):
+    with pytest.raises(RunError, match="not 2 runs of 2 benchmarks"):
         rmeval.compare([one, other.path])
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rmeval
@@ -92,8 +93,10 @@ def test_records_are_made_and_read_again(rm_bench_folder: Path, tmp_path: Path) 
     assert derive(result.path).records == result.records
     frame = result.to_pandas()
     assert frame.set_index(["metric", "scope"]).loc[("easy", "chat"), "null_longest"] == 1.0
-    with pytest.raises(KeyError, match="no 'hardest' on 'all': choose from average all"):
+    with pytest.raises(KeyError, match=r"^no 'hardest' on 'all': choose from average all"):
         result.value("hardest")
+    with pytest.raises(rmeval.RmevalError, match=r"^no variant 'dpo/sum': choose from score$"):
+        result.value("hard", variant="dpo/sum")
 
 
 @pytest.mark.parametrize("store", [False, True])
@@ -234,6 +237,47 @@ def test_code_that_a_run_folder_names_is_not_run_unasked(pairs_file: Path, tmp_p
     with pytest.raises(RunError, match=r"if you trust that file, give `benchmark`"):
         open_run(result.path)
     assert open_run(result.path, benchmark="pairs").records == result.records
+
+
+def test_a_request_without_an_observation_is_no_zero(pairs_file: Path, tmp_path: Path) -> None:
+    class Lazy(Counting):
+        def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+            for number, batch in enumerate(super().observe(requests)):
+                if number:
+                    yield batch
+
+    with pytest.raises(RunError, match="returned no observation of 1 request: let its observe"):
+        run(Lazy(), Pairs(str(pairs_file)), tmp_path / "runs")
+    again = Counting()
+    run(again, Pairs(str(pairs_file)), tmp_path / "runs")
+    assert len(again.asked) == 1, "the others are kept"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"values": {"score": np.float32(1.5)}},
+        {"values": {"score": True}},
+        {"values": {"score": float("nan")}},
+        {"values": {"score": [1.0]}},
+        {"values": {"score": 1.0}, "choice": np.int64(0)},
+        {"values": {"score": 1.0}, "choice": 1.0},
+        {"values": {"score": 1.0}, "usage": {"tokens": 1.5}},
+        {"values": {"score": 1.0}, "status": "fine"},
+    ],
+)
+def test_an_observation_that_cannot_be_stored_is_refused(
+    fields: dict[str, Any], pairs_file: Path, tmp_path: Path
+) -> None:
+    class Odd(Counting):
+        def observe(self, requests: Sequence[Request]) -> Iterator[list[Observation]]:
+            for (one,) in super().observe(requests):
+                yield [Observation(one.key, **fields)] if len(self.asked) == 3 else [one]
+
+    with pytest.raises(RunError, match="counting returned an observation that cannot be stored"):
+        run(Odd(), Pairs(str(pairs_file)), tmp_path / "runs")
+    (journal,) = tmp_path.glob("runs/*/*/*/journal")
+    assert len(list(read_journal(journal))) == 2
 
 
 def test_a_journal_that_was_lost_is_no_zero(pairs_file: Path, tmp_path: Path) -> None:

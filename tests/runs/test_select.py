@@ -55,7 +55,10 @@ def test_what_is_judged_together_stays_together() -> None:
 @pytest.mark.parametrize(
     ("selection", "sentence"),
     [
-        (Selection(("math",)), "there is no subset 'math': choose from chat, safety-refuse"),
+        (
+            Selection(("math",)),
+            "the data have no items of math: choose from chat, safety-refuse, .*, or give data that contain math",
+        ),
         (Selection(limit=0), "`limit` must be at least 1"),
         (Selection(n_items=-1), "`n_items` must be at least 1"),
         (Selection(seed=-1), "`seed` must be at least 0"),

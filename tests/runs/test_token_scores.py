@@ -37,7 +37,7 @@ def test_each_token_is_scored_as_if_the_text_ended_there(checkpoint: Path) -> No
                 hidden = network.model(torch.tensor([ids[:end]])).last_hidden_state[0, -1]
                 expected.append(2 * float(network.score(hidden)))
         assert found[index].scores == pytest.approx(expected, abs=1e-5)
-        assert "".join(found[index].tokens[found[index].answer :]).lstrip().startswith(talk[1].content[:3])
+        assert "".join(found[index].tokens[found[index].start :]).lstrip().startswith(talk[1].content[:3])
     scores = rmeval.score(str(checkpoint), TALKS, scale=2.0)
     assert scores == pytest.approx([found[k].scores[-1] for k in range(2)], abs=1e-6)
 
@@ -62,7 +62,7 @@ def test_what_is_not_read_at_single_tokens(
     wrong = command(capsys, "token-scores", "baseline:longest", source, "-o", tmp_path / "out.jsonl")
     assert (wrong.code, "of the kind baseline: token scores need a classifier" in wrong.err) == (2, True)
     bert = load_model(str(make_checkpoint(tmp_path / "bert", "bert")))
-    with pytest.raises(ModelError, match="is not read at single tokens"):
+    with pytest.raises(ModelError, match="cannot be read at single tokens"):
         list(bert.token_scores(conversation_requests(TALKS)))  # type: ignore[attr-defined]
-    with pytest.raises(ModelError, match=r"conversation 0: has .* tokens, where .* takes 5: leave it out"):
+    with pytest.raises(ModelError, match=r"conversation 0: has .* tokens, but .* takes at most 5: leave it out"):
         list(load_model(str(checkpoint), max_length=5).token_scores(conversation_requests(TALKS)))  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from rmeval.benchmarks.hooks import Benchmark, BenchmarkLike, Option, adopted
 from rmeval.data.unpacking import check_path
 from rmeval.errors import DataError
 from rmeval.faces import lazy
-from rmeval.messages import quoted
+from rmeval.messages import alike, nearest, quoted
 from rmeval.plugins import is_file_spec, load_object, registered
 
 if TYPE_CHECKING:
@@ -140,11 +140,11 @@ class FoundBenchmark:
 _ANY = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
-def find_benchmark(name: str) -> FoundBenchmark:
-    """Find a benchmark by name.
+def benchmark_name(name: str) -> str:
+    """Return the name of the benchmark that is meant: `RM-Bench`, `rmbench` and `rm_bench` are `rm-bench`.
 
     Args:
-        name: A name from `rmeval list benchmarks`, or `file.py:Class`.
+        name: A name as the user wrote it, or `file.py:Class`, which is returned unchanged.
 
     Raises:
         DataError: If there is no such benchmark.
@@ -153,16 +153,33 @@ def find_benchmark(name: str) -> FoundBenchmark:
         raise DataError(
             f"the name of a benchmark must be a string, not {quoted(name)}: choose one from rmeval list benchmarks"
         )
+    if is_file_spec(name) or name in BUILTIN:
+        return name
+    names = benchmark_names()
+    if name in names:
+        return name
+    if len(same := [own for own in names if alike(own, name)]) == 1:
+        return same[0]
+    if meant := nearest(name, names):
+        raise DataError(f"there is no benchmark {quoted(name)}: did you mean {meant}? (rmeval list shows all)")
+    raise DataError(
+        f"there is no benchmark {quoted(name)}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
+    )
+
+
+def find_benchmark(name: str) -> FoundBenchmark:
+    """Find a benchmark by name.
+
+    Args:
+        name: A name from `rmeval list benchmarks`, in any case and with any separators, or `file.py:Class`.
+
+    Raises:
+        DataError: If there is no such benchmark.
+    """
+    name = benchmark_name(name)
     if is_file_spec(name):
         return FoundBenchmark(name, load_object(name))
-    if name in BUILTIN:
-        return FoundBenchmark(name, load_object(BUILTIN[name]))
-    names = benchmark_names()
-    if name not in names:
-        raise DataError(
-            f"there is no benchmark {quoted(name)}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
-        )
-    return FoundBenchmark(name, load_object(names[name]))
+    return FoundBenchmark(name, load_object(BUILTIN[name] if name in BUILTIN else benchmark_names()[name]))
 
 
 def load_benchmark(name: str, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:

@@ -64,7 +64,7 @@ class _Calls:
         self._next = -1
 
     def follow(self, place: int) -> bool:
-        """Whether a parenthesis follows, after an optional `=` and `<...>`."""
+        """Return whether a parenthesis follows, after an optional `=` and `<...>`."""
         place = self._between.match(self._text, place).end()  # type: ignore[union-attr]
         if self._text.startswith("<", place):
             if self._next <= place:

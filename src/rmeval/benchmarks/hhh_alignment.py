@@ -64,7 +64,7 @@ class HHHAlignment(TableBenchmark):
 
 
 def _conversation(text: str) -> Conversation:
-    """The turns of a prompt; a single user turn, unless the roles alternate and end with the user."""
+    """Return the turns of a prompt; a single user turn, unless the roles alternate and end with the user."""
     first, *rest = _turns(text)
     if rest[::2] != ["Assistant", "Human"] * (len(rest) // 4):
         return (Message("user", text),)
@@ -92,7 +92,7 @@ def _turns(text: str) -> list[str]:
 
 
 def _choices(row: Row) -> tuple[str, str]:
-    """The better and the worse response: BIG-bench's `target_scores`, or `targets` with `choices` and `labels`."""
+    """Return the better and the worse response, from `target_scores`, or from `targets`, `choices` and `labels`."""
     column = "targets" if "targets" in row.fields else "target_scores"
     targets = row.get(column)
     if not isinstance(targets, dict):

@@ -16,7 +16,7 @@ from rmeval.types import Comparison, Item, Message, Response
 __all__ = ["JudgeBench"]
 
 GROUPS = ("mmlu-pro", "livebench-reasoning", "livebench-math", "livecodebench")
-"""The groups that `run_judge.py` of the reference reports, by the beginning of the source's name."""
+"""Groups that `run_judge.py` of the reference reports, by the beginning of the source's name."""
 SPLITS = {"gpt-4o-2024-05-13": "gpt", "claude-3-5-sonnet-20240620": "claude"}
 """The two sets, by the model that wrote the responses."""
 WINNERS = {"A>B": 0, "B>A": 1}

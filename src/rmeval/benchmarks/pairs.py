@@ -249,7 +249,7 @@ class Pairs(Benchmark):
 
 
 def _alike(longer: Conversation, shorter: Conversation) -> bool:
-    """Whether a conversation begins with another, ignoring white space around texts."""
+    """Return whether a conversation begins with another, ignoring white space around texts."""
     return all(
         replace(one, content=one.content.strip()) == replace(two, content=two.content.strip())
         for one, two in zip(longer, shorter, strict=False)

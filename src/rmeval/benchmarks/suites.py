@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rmeval.benchmarks import BUILTIN, GENERATED
+from rmeval.benchmarks import BUILTIN, GENERATED, benchmark_name
 from rmeval.benchmarks.locate import SUFFIXES
 from rmeval.benchmarks.suite_yaml import read_yaml
 from rmeval.data.unpacking import check_path
@@ -59,7 +59,8 @@ def expand(names: Sequence[str]) -> list[Entry]:
                     raise DataError(f"{name}: {entry.name} occurs twice: name each benchmark once")
                 found[entry.name] = told[entry.name] = entry
         else:
-            found |= {own: Entry(own) for own in SUITES.get(name, (name,)) if own not in found}
+            members = SUITES.get(name.casefold()) or (benchmark_name(name),)
+            found |= {own: Entry(own) for own in members if own not in found}
     return list(found.values())
 
 
@@ -80,13 +81,15 @@ def _entry(path: Path, number: int, given: object) -> Entry:
     if wrong := _wrong(name, data, options):
         raise DataError(f"{path}: {wrong}")
     return Entry(
-        _beside(path, name) if is_file_spec(name) else name, None if data is None else _beside(path, data), options
+        _beside(path, name) if is_file_spec(name) else benchmark_name(name),
+        None if data is None else _beside(path, data),
+        options,
     )
 
 
 def _wrong(name: str, data: object, options: Mapping[str, Any]) -> str | None:
     """Return an error message for an entry; None if it is valid."""
-    if name in SUITES or name.endswith(_ENDINGS):
+    if name.casefold() in SUITES or name.endswith(_ENDINGS):
         return f"{name} is a suite: name its benchmarks, or give it beside this one with `benchmark`"
     if data is not None and (not isinstance(data, str) or not data):
         return f"data of {name} must be a path or a hub id, not {quoted(data)}"

@@ -67,9 +67,9 @@ StoreText = Annotated[
 Conversations = Annotated[
     Path, typer.Argument(help="JSONL with messages, or prompt and response or responses (also JSON, CSV, parquet).")
 ]
-Roles = Annotated[str | None, _data("The file's names of roles, as human=user,gpt=assistant.", "--roles")]
+Roles = Annotated[str | None, _data("The file's role names, such as human=user,gpt=assistant.", "--roles")]
 IgnoreKeys = Annotated[
-    str | None, _data("Keys of messages, and columns, to leave out, as name,history.", "--ignore-keys")
+    str | None, _data("Keys of messages, and columns, to exclude, such as name,history.", "--ignore-keys")
 ]
 Variant = Annotated[str | None, typer.Option(help="Which score to use if a model returns several.")]
 PolicyName = Annotated[
@@ -112,7 +112,7 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
     "set": (
         Annotated[
             list[str] | None,
-            _data("NAME=VALUE for an option of a custom benchmark, as level=3. Repeatable.", "--set"),
+            _data("NAME=VALUE for an option of a custom benchmark, such as level=3. Repeatable.", "--set"),
         ],
         None,
     ),

@@ -56,7 +56,7 @@ def echo_json(value: Any, indent: int | None = None) -> None:
 
 def json_text(value: Any, indent: int | None = None, plain: bool = False) -> str:
     """JSON with the characters of the text; control characters, or all others than ASCII if `plain`, are escapes."""
-    # Where the encoding lacks letters, all of them are escaped: what the stream would write instead is no JSON.
+    # Where the encoding lacks letters, all of them are escaped: the stream's own replacements are not JSON.
     text = json.dumps(value, indent=indent, ensure_ascii=plain)
     if visible(text, lines=True) != text:
         text = "".join(one if visible(one, lines=True) == one else json.dumps(one)[1:-1] for one in text)

@@ -11,6 +11,7 @@ from rmeval.cli import options as o
 from rmeval.cli.output import echo
 from rmeval.cli.progress import progress_bar
 from rmeval.cli.values import reader as reader_of
+from rmeval.messages import count_of
 
 __all__ = ["score_command"]
 
@@ -38,4 +39,5 @@ def score_command(
     loaded = load_model(model, **options)
     with progress_bar(loaded.name) as progress:
         rows, failed = score_file(loaded, conversations, out, progress, break_lock, reader)
-    echo(f"{rows} rows in {out}" + (f"; {failed} responses have no score: see 'score_error'" if failed else ""))
+    missing = f"; {count_of(failed, 'response')} without a score: see 'score_error'" if failed else ""
+    echo(f"{count_of(rows, 'row')} in {out}{missing}")

@@ -11,6 +11,7 @@ from rmeval.cli import options as o
 from rmeval.cli.output import echo
 from rmeval.cli.progress import progress_bar
 from rmeval.cli.values import reader as reader_of
+from rmeval.messages import count_of
 
 __all__ = ["token_scores_command"]
 
@@ -41,7 +42,7 @@ def token_scores_command(
     loaded = load_model(model, **options)
     with progress_bar(loaded.name) as progress:
         found = token_scores_of_file(loaded, conversations, out, progress, reader)
-    echo(f"{len(found)} conversations in {out}")
+    echo(f"{count_of(len(found), 'conversation')} in {out}")
     if plot is not None:
         from rmeval.report.figures.token_scores import draw_token_scores
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rmeval.data.json_text import JSONError, parse_json
 from rmeval.errors import RmevalError
+from rmeval.messages import alike
 
 if TYPE_CHECKING:
     from rmeval.benchmarks import Option
@@ -62,7 +63,7 @@ def value_of(option: Option | None, value: Any) -> Any:
         return value
     if option is None:
         return _json_or_text(value)
-    flag = f"--{option.name.replace('_', '-')}"
+    flag = f"`{option.name}`"
     if option.kind == "number":
         if not _NUMBER.fullmatch(value):
             raise RmevalError(f"{flag} must be a whole number, not {value!r}")
@@ -126,9 +127,9 @@ def places(data: Sequence[str] | None, benchmarks: Mapping[str, bool]) -> dict[s
     bare: list[str] = []
     for entry in data or ():
         name, equals, place = entry.partition("=")
-        if equals and name in benchmarks:
-            named[name] = place
-        elif equals and name in BUILTIN:
+        if equals and (own := next((one for one in benchmarks if alike(one, name)), None)):
+            named[own] = place
+        elif equals and any(alike(one, name) for one in BUILTIN):
             raise RmevalError(
                 f"--data is for {name}, which is not among the benchmarks: leave it out, or add -b {name}"
             )
@@ -140,12 +141,23 @@ def places(data: Sequence[str] | None, benchmarks: Mapping[str, bool]) -> dict[s
     if len(benchmarks) == 1:
         return {name: named.get(name, rest) for name in benchmarks}
     # A bare place is for those of several benchmarks that read data.
-    return {
-        name: named[name] if name in named else _own_folder(rest, name) if reads else None
-        for name, reads in benchmarks.items()
-    }
+    shared = [name for name, reads in benchmarks.items() if reads and name not in named]
+    return dict.fromkeys(benchmarks) | dict.fromkeys(shared, rest) | _own_folders(rest, shared) | named
 
 
-def _own_folder(place: str | None, name: str) -> str | None:
-    own = Path(place or "", name)
-    return str(own) if place and own.is_dir() else place
+def _own_folders(place: str | None, names: Sequence[str]) -> dict[str, str]:
+    """The folders in a folder that are named after benchmarks, if there are any.
+
+    Raises:
+        RmevalError: If there are folders for some of the benchmarks only.
+    """
+    if place is None or not Path(place).is_dir():
+        return {}
+    folders = sorted(path for path in Path(place).iterdir() if path.is_dir())
+    found = {name: str(path) for path in reversed(folders) for name in names if alike(path.name, name)}
+    if found and (missing := [name for name in names if name not in found]):
+        raise RmevalError(
+            f"{place} has a folder for {', '.join(sorted(found))}, but none for {', '.join(missing)}: add one, give "
+            f"--data {missing[0]}=PLACE as well, or name the benchmarks that are there with -b"
+        )
+    return found

@@ -1,1 +1,1 @@
-"""Checks of a checkpoint for causes of wrong scores."""
+"""Checks of a checkpoint that find causes of wrong scores."""

@@ -1,4 +1,4 @@
-"""Checks a classifier and its settings for causes of wrong scores, on a sample of items."""
+"""Examines a classifier and its settings on a sample of items, to find causes of wrong scores."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rmeval.doctor.findings import Finding, engine_of, own_forward, place
 from rmeval.doctor.texts import hidden, rendering, same_tokens
 from rmeval.engines import Pooled
 from rmeval.errors import ModelError
+from rmeval.messages import count_of
 from rmeval.metrics.stats.intervals import wilson
 from rmeval.models import ModelOptions, load_model
 from rmeval.models.classifier import Classifier
@@ -25,19 +26,19 @@ __all__ = ["Examination", "Finding", "Way", "examine"]
 
 BATCH = 8
 NEAR = 4
-"""Margins of less than this many times the spread between batches are near-ties."""
+"""Margins smaller than this multiple of the spread between batches are near-ties."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Scores of the sample by one way of running the network, against the first way.
+    """Comparison of one way of running the network with the first way.
 
     Attributes:
         name: `one by one`, `batches of 8`, `prefix tree`.
         dtype: Number format of the network.
         difference: Largest difference of a score.
-        flips: Decisions that come out otherwise.
-        near_ties: Decisions with a margin that the way of batching alone can turn.
+        flips: Number of decisions that change.
+        near_ties: Number of decisions with a margin so small that batching alone can change them.
     """
 
     name: str
@@ -49,29 +50,29 @@ class Way:
 
 @dataclass(slots=True)
 class Examination:
-    """What was found.
+    """Results of examining a model.
 
     Attributes:
         model: The model's name.
-        rendered: The first conversation as the network gets it.
-        read: The last tokens of it, as text and id.
-        answers: Answers in the sample.
-        decisions: Decisions between two of them.
-        findings: What was looked at.
-        ways: Ways of running it, the reference first.
+        rendered: The first conversation as the network reads it.
+        read: Its last tokens, as text and id.
+        responses: Number of responses in the sample.
+        decisions: Number of decisions between two of them.
+        findings: The findings.
+        ways: The ways of running the network, the reference first.
     """
 
     model: str
     rendered: str = ""
     read: list[tuple[str, int]] = field(default_factory=list)
-    answers: int = 0
+    responses: int = 0
     decisions: int = 0
     findings: list[Finding] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether no finding is a problem."""
         return all(finding.level != "problem" for finding in self.findings)
 
 
@@ -82,18 +83,18 @@ def examine(
     dtypes: Sequence[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Examination:
-    """Examines a classifier on some items.
+    """Examine a classifier on some items.
 
     Args:
         spec: The model.
-        options: How it is going to be run.
+        options: The options with which it is run.
         items: The sample.
-        dtypes: Number formats to compare, beside the one it is going to be run in; float32 if not given, and bfloat16
-            where the machine multiplies it.
-        progress: Told how far it is.
+        dtypes: Number formats to compare with the format of the options; by default float32, and bfloat16 if the
+            device supports it.
+        progress: Called with the number of steps done and the total.
 
     Raises:
-        ModelError: If the model is no checkpoint, or cannot be loaded.
+        ModelError: If the model is not a classifier, or cannot be loaded.
     """
     model = _classifier(spec, options)
     engine = engine_of(model)
@@ -110,7 +111,7 @@ def examine(
     if not kept:
         return found
     sample = _Sample(kept, [rendered[k].tokens for k in kept], _decisions(items, set(kept)), len(rendered))
-    found.answers, found.decisions = len(kept), len(sample.pairs)
+    found.responses, found.decisions = len(kept), len(sample.pairs)
     found.findings += same_tokens(conversations, rendered, sample.pairs)
     own: str = engine.identity()["dtype"]
     if dtypes is None:
@@ -124,7 +125,7 @@ def examine(
         except ModelError as error:
             if dtype == own:
                 raise
-            found.findings.append(Finding("note", f"in {dtype} it cannot be compared: {error}"))
+            found.findings.append(Finding("note", f"{dtype} cannot be compared: {error}"))
             continue
         if dtype == own:
             found.findings += _own(examined, sample, scores[own]["one by one"])
@@ -135,13 +136,13 @@ def examine(
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Conversations that can be read.
+    """The conversations that can be read.
 
     Attributes:
-        kept: Their positions among all.
+        kept: Their positions among all conversations.
         sequences: Their tokens.
         pairs: int64[decisions, 3], see `_decisions`.
-        count: How many there are with those that cannot be read.
+        count: Number of all conversations.
     """
 
     kept: list[int]
@@ -154,7 +155,7 @@ def _classifier(spec: str, options: ModelOptions) -> Classifier:
     model = load_model(spec, options)
     if not isinstance(model, Classifier):
         raise ModelError(
-            f"{spec} is a model of the kind {model.kind}, and rmeval doctor checks classifiers only: "
+            f"{spec} is a model of the kind {model.kind}, but rmeval doctor checks classifiers only: "
             "give a checkpoint with a scalar head"
         )
     return model
@@ -170,7 +171,7 @@ def _own(model: Classifier, sample: _Sample, scores: FloatArray) -> Iterator[Fin
 
 
 def _against_the_first(scores: Mapping[str, Mapping[str, FloatArray]], own: str, pairs: IntArray) -> Iterator[Way]:
-    """Every way of running it, against one by one in float32, or in its own format where that is not compared."""
+    """Comparison of each way with `one by one` in float32, or in the model's format if float32 is not among them."""
     base = scores.get("float32", scores[own])["one by one"]
     for dtype in sorted(scores, key=lambda name: (name != "float32", name != own)):
         results = scores[dtype]
@@ -180,22 +181,22 @@ def _against_the_first(scores: Mapping[str, Mapping[str, FloatArray]], own: str,
 
 
 def _report(progress: Callable[[int, int], None], dtype: int, dtypes: int, size: int, ways: int) -> None:
-    """Says how many of three ways in each number format are done."""
+    """Report how many of the three ways in each number format are done."""
     progress((3 * dtype + ways) * size, 3 * dtypes * size)
 
 
 def _largest(differences: FloatArray) -> float:
-    """The largest of those that are numbers."""
+    """The largest absolute value of the finite numbers."""
     return float(np.max(np.abs(differences[np.isfinite(differences)]), initial=0))
 
 
 def _ways(model: Classifier, sample: _Sample, done: Callable[[int], None]) -> Iterator[tuple[str, FloatArray]]:
-    """Scores of all conversations by each way of running the network; NaN for those that cannot be read.
+    """Scores of all conversations for each way of running the network; NaN for conversations that cannot be read.
 
     Args:
         model: The classifier.
         sample: The conversations.
-        done: Called with how many ways are done.
+        done: Called with the number of ways that are done.
     """
     engine = engine_of(model)
     engines = {
@@ -215,7 +216,7 @@ def _ways(model: Classifier, sample: _Sample, done: Callable[[int], None]) -> It
 
 
 def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
-    """int64[decisions, 3]: a winner and another answer, as positions in the list of all, and the cluster."""
+    """int64[decisions, 3]: a winner and another response, as positions among all responses, and the cluster."""
     pairs: list[tuple[int, int, int]] = []
     clusters = {name: number for number, name in enumerate(dict.fromkeys(item.cluster for item in items))}
     start = 0
@@ -271,21 +272,21 @@ def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterato
     if high < 0.5:
         yield Finding(
             "problem",
-            f"{right}, fewer than of a random head ({100 * low:.0f}-{100 * high:.0f})",
+            f"{right}, fewer than with a random head ({100 * low:.0f}-{100 * high:.0f})",
             "its sign may be inverted, or it was trained with another template: check the template and the head",
         )
     elif low <= 0.5:
         yield Finding(
             "note",
-            f"{right} ({100 * low:.0f}-{100 * high:.0f}), as for a random head, or for one that scores style only",
+            f"{right} ({100 * low:.0f}-{100 * high:.0f}), as with a random head or a head that scores style only",
             "raise `n_items`; if the interval still contains 50, check the template and the head",
         )
     else:
-        yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; of a random head 50)")
+        yield Finding("ok", f"{right} ({100 * low:.0f}-{100 * high:.0f}; 50% with a random head)")
 
 
 def _labels(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
-    """The probability that the two tokens have by whose logits a language model answers."""
+    """The probability of the two label tokens whose logits are the score."""
     if model.labels is None:
         return
     sample = sequences[:32]
@@ -294,7 +295,9 @@ def _labels(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Find
     if mean < model.options.min_label_mass:
         yield Finding("problem", model.labels.trouble(model.engine, mean, len(sample), sample))
     else:
-        yield Finding("ok", f"the labels have {100 * mean:.1f}% of the probability (mean of {len(sample)} answers)")
+        yield Finding(
+            "ok", f"the labels have {100 * mean:.1f}% of the probability (mean of {count_of(len(sample), 'response')})"
+        )
 
 
 def _sharing(model: Classifier) -> Iterator[Finding]:
@@ -305,9 +308,7 @@ def _sharing(model: Classifier) -> Iterator[Finding]:
             "ok", f"prefixes are shared: {sharing['distinct']} of {sharing['tokens']} tokens, {saved:.2f} times fewer"
         )
     elif isinstance(sharing, str) and not isinstance(model.readout(), Pooled):
-        yield Finding(
-            "note", f"prefixes are not shared ({str(sharing).removeprefix('off: ')}), which only takes longer"
-        )
+        yield Finding("note", f"prefixes are not shared ({str(sharing).removeprefix('off: ')}): scoring takes longer")
 
 
 def _formats(found: Examination, own: str) -> Iterator[Finding]:
@@ -325,7 +326,7 @@ def _formats(found: Examination, own: str) -> Iterator[Finding]:
         if dtype != base.dtype:
             yield Finding(
                 "note" if worst.flips else "ok",
-                f"{dtype} turns {worst.flips} of {found.decisions} decisions of {base.dtype}, and moves scores by "
+                f"{dtype} changes {worst.flips} of {found.decisions} decisions of {base.dtype}, and scores by "
                 f"up to {worst.difference:.2g}" + (" (the format of your settings)" if dtype == own else ""),
                 f"report the number format with the scores, or use {base.dtype}" if worst.flips else "",
             )

@@ -1,4 +1,4 @@
-"""What `rmeval doctor` finds, and where a classifier is read and what its own forward makes of that."""
+"""Findings of `rmeval doctor`, and the checks of the readout and of the network's own forward."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["Finding", "engine_of", "own_forward", "place"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        level: Whether it is as it should be, worth knowing, or wrong.
+        level: `ok`, `note` for something to know, or `problem` for a likely cause of wrong scores.
         text: What was found.
         advice: What to do about it.
     """
@@ -34,51 +34,51 @@ class Finding:
 
 
 def engine_of(model: Classifier) -> HFEngine:
-    """The engine of a model, whose network is examined.
+    """The engine of a model.
 
     Raises:
-        ModelError: If it is another than `hf`.
+        ModelError: If it is not `hf`, whose network can be examined.
     """
     from rmeval.engines.hf.engine import HFEngine
 
     if not isinstance(model.engine, HFEngine):
         raise ModelError(
-            f"rmeval doctor examines networks that the engine hf runs, and {model.name} is run by {model.engine.name}: "
+            f"rmeval doctor examines networks of the engine hf, but {model.name} runs on {model.engine.name}: "
             "use the engine hf"
         )
     return model.engine
 
 
 def place(model: Classifier, sequences: Sequence[TokenArray]) -> Iterator[Finding]:
-    """Where the score is read.
+    """Findings on the token at which the score is read.
 
     Args:
-        model: A classifier whose weights are loaded and which has read something.
+        model: A classifier that has already scored something.
         sequences: Tokens of conversations.
     """
     tokenizer, engine = model.texts.renderer.tokenizer, engine_of(model)
     readout = model.readout()
     read = str(engine.facts().get("readout", {}).get("read", ""))
     if isinstance(readout, Pooled):
-        yield Finding("ok", f"it pools: its score is made of {_pooled(engine, tokenizer)}")
+        yield Finding("ok", f"it pools: its score is computed from {_pooled(engine, tokenizer)}")
         return
     if not isinstance(readout, LastToken | LastLogits) or read.startswith("own forward"):
-        yield Finding("ok", f"its own forward decides where the score is read ({read})")
+        yield Finding("ok", f"its own forward determines where the score is read ({read})")
         return
     what = "the logits are" if isinstance(readout, LastLogits) else "the head is"
     last = Counter(int(tokens[-1]) for tokens in sequences)
     if len(last) > 1:
         yield Finding(
             "note",
-            f"{what} read at {len(last)} different tokens: the template writes nothing after the answer",
-            "check that it was trained that way: most templates close the turn",
+            f"{what} read at {len(last)} different tokens: the template writes nothing after the response",
+            "check that the model was trained this way: most templates close the turn",
         )
     else:
         yield Finding("ok", f"{what} read at {tokenizer.decode([next(iter(last))])!r} in all conversations")
 
 
 def _pooled(engine: HFEngine, tokenizer: Any) -> str:
-    """What an encoder makes its score of: its first token, unless its config says that it takes the mean."""
+    """What an encoder pools: the first token, unless its config states the mean of all tokens."""
     if engine.network.pools_mean:
         return "the mean of all tokens"
     first = tokenizer.cls_token or tokenizer.bos_token
@@ -86,31 +86,31 @@ def _pooled(engine: HFEngine, tokenizer: Any) -> str:
 
 
 def own_forward(model: Classifier) -> Iterator[Finding]:
-    """What comparing the head at the last token with the network's own forward gave."""
+    """Findings on the comparison of the head at the last token with the network's own forward."""
     engine = engine_of(model)
     facts = engine.facts()
     if passed_over := engine.network.passed_over:
         yield Finding(
             "note",
-            f"its config names a class of its own ({passed_over[0]}), which was passed over for "
-            f"{facts['architecture']}; scores may differ from the authors'",
+            f"its config names its own class ({passed_over[0]}), which was not loaded; scores are those of "
+            f"{facts['architecture']} and may differ from the authors'",
             passed_over[1],
         )
     read = facts.get("readout", {})
     if "own_forward" in read:
         yield Finding(
             "note",
-            f"{read['read'].removesuffix(' at the last token')} is read at the last token, and no class of its own "
-            "says whether that is right: there is no forward to compare with",
-            "compare a few scores with those that its authors give",
+            f"{read['read'].removesuffix(' at the last token')} is read at the last token, which cannot be checked: "
+            "the checkpoint has no forward to compare with",
+            "compare a few scores with the authors' scores",
         )
     elif read.get("compared") and not read.get("why"):
         yield Finding(
             "ok",
-            f"{read['read']} and its own forward give equal scores ({read['compared']} conversations one by one, "
+            f"{read['read']} and its own forward return equal scores ({read['compared']} conversations one by one, "
             f"largest difference {read['difference']:.2g})",
         )
     elif "why" in read:
-        yield Finding("note", f"{read['why']}: {read['read']} is used", "prefixes are not shared, which takes longer")
+        yield Finding("note", f"{read['why']}: {read['read']} is used", "prefixes are not shared: scoring takes longer")
     elif str(read.get("read", "")).startswith("own forward"):
         yield Finding("ok", f"scores are those of its own forward ({read['read'].removeprefix('own forward, ')})")

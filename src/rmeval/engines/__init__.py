@@ -1,4 +1,4 @@
-"""Engines run a checkpoint's network on this machine. Other packages add theirs under `rmeval.engines`."""
+"""Engines, which run a checkpoint's network on this machine; packages register others under `rmeval.engines`."""
 
 from __future__ import annotations
 

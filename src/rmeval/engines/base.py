@@ -43,7 +43,7 @@ TokenSequence = Sequence[int] | npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class LastToken:
-    """The output of a head at the last token of each sequence, which is where its length says it is.
+    """The output of a head at the last token of each sequence, found from its length.
 
     Attributes:
         head: Name of the head's module, such as `score`.
@@ -54,19 +54,19 @@ class LastToken:
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """The output of a network that pools its hidden states itself, as encoders do."""
+    """The output of a network that pools its own hidden states, as encoders do."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnForward:
-    """What a network's own forward gives for a sequence, from wherever it takes it."""
+    """The score that a network's own forward returns for a sequence, wherever the forward reads it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastLogits:
-    """The logits that a language model gives some tokens after the last of each sequence.
+    """A language model's logits of some tokens after the last token of each sequence.
 
-    The last output is the logarithm of the sum of exp of all logits: with it a logit becomes a probability.
+    The last output is the logsumexp of all logits, which turns a logit into a probability.
 
     Attributes:
         tokens: The ids of those tokens.
@@ -77,9 +77,9 @@ class LastLogits:
 
 @dataclass(frozen=True, slots=True)
 class FirstLogits:
-    """The logits that an encoder-decoder gives some tokens at the beginning of its answer to each sequence.
+    """An encoder-decoder's logits of some tokens at the beginning of its output for each sequence.
 
-    The last output is that of `LastLogits`.
+    The last output is the logsumexp of all logits, as for `LastLogits`.
 
     Attributes:
         tokens: The ids of those tokens.
@@ -94,7 +94,7 @@ class AtPositions:
 
     Attributes:
         head: Name of the head's module.
-        index: For each sequence the positions of those tokens.
+        index: The positions of those tokens in each sequence.
     """
 
     head: str
@@ -103,10 +103,10 @@ class AtPositions:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogProbs:
-    """The natural logarithm of a language model's probability of each token of a span, given all before it.
+    """A language model's log-probability of each token of a span, given all tokens before it.
 
     Attributes:
-        span: For each sequence the position of the first token, at least 1, and that after the last.
+        span: For each sequence the position of the first token (at least 1), and the position after the last.
     """
 
     span: Sequence[tuple[int, int]]
@@ -117,12 +117,12 @@ Readout = LastToken | LastLogits | FirstLogits | AtPositions | TokenLogProbs | P
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Values for some of the sequences of a call.
+    """Values of some of the sequences of a call.
 
     Attributes:
         indices: Their positions in the list that was passed.
-        values: One float64 array a sequence: [outputs] for what is read at its end, [positions, outputs] for
-            `AtPositions`, [tokens] for `TokenLogProbs`.
+        values: One float64 array per sequence: [positions, outputs] for `AtPositions`, [tokens] for `TokenLogProbs`,
+            [outputs] for all other readouts.
     """
 
     indices: tuple[int, ...]
@@ -134,14 +134,14 @@ class EngineOptions:
     """How an engine loads and runs a checkpoint; each field is one of `rmeval.models.ModelOptions`.
 
     Attributes:
-        dtype: Number format, or `auto` for the checkpoint's own.
+        dtype: Number format, or `auto` for the checkpoint's format.
         device: Device, or `auto`.
         revision: Branch, tag or commit on the hub.
-        base_model: Path or hub id of the model that an adapter belongs to, where its config does not find it.
+        base_model: Path or hub id of an adapter's base model, if not the one in the adapter's config.
         trust_remote_code: Whether code that comes with the checkpoint may run.
-        model_kwargs: What the engine passes on to what loads the network.
-        batch_size: Largest number of sequences in a batch; None leaves it to the engine.
-        head: Name of the linear layer that makes the score, where it is not found by itself.
+        model_kwargs: Arguments that the engine passes to the function that loads the network.
+        batch_size: Largest number of sequences in a batch; by default the engine chooses it.
+        head: Name of the linear layer that computes the score, if rmeval cannot find it.
     """
 
     dtype: str = "auto"
@@ -155,7 +155,7 @@ class EngineOptions:
 
 
 class Place(NamedTuple):
-    """Where files are.
+    """The location of files.
 
     Attributes:
         source: Path or hub id.
@@ -186,19 +186,19 @@ class InMemory:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a checkpoint is, as far as a kind of model decides by it; known before weights are loaded.
+    """The properties of a checkpoint that kinds of models depend on; known before weights are loaded.
 
     Attributes:
         name: Short name, for tables and folders.
-        place: Where it is.
-        fingerprint: What its scores depend on, such as `hub:<id>@<commit>` or a digest of its files.
-        sources: The local files that the fingerprint is of.
+        place: Location of the checkpoint.
+        fingerprint: Identifies what its scores depend on, such as `hub:<id>@<commit>` or a digest of its files.
+        sources: The local files that the fingerprint covers.
         limit: Longest sequence in tokens, if known.
-        vocabulary: Number of tokens that it knows, if known.
+        vocabulary: Size of its vocabulary, if known.
         generates: Whether its config states that it is a language model, with or without an encoder.
         encoder_decoder: Whether an encoder reads the whole input before the first output.
         score_token: The token at which a classifier's score is read, where the checkpoint states one.
-        shares_weights: Whether it is the base of an adapter, and its weights are those of the engine it came from.
+        shares_weights: Whether it is the base of an adapter and shares the weights of the adapter's engine.
     """
 
     name: str
@@ -214,14 +214,14 @@ class Description:
 
 
 class Engine(Protocol):
-    """Runs one checkpoint's network. Kinds of models see this protocol and nothing behind it.
+    """Interface that runs one checkpoint's network. Kinds of models depend on this protocol only.
 
-    A class that has it as its base must define `description`, `identity`, `tokenizer`, `own_readout`,
-    `run`, and `require_language_model` if it reads token probabilities; the rest has defaults.
+    A subclass must define `description`, `identity`, `tokenizer`, `own_readout`, `run`, and
+    `require_language_model` if it reads token probabilities; the other methods have defaults.
 
     Attributes:
-        name: Its name, part of a run's identity.
-        readouts: The classes of readouts that it takes.
+        name: Name of the engine, part of a run's identity.
+        readouts: The classes of readouts that the engine supports.
     """
 
     name: str
@@ -230,7 +230,7 @@ class Engine(Protocol):
     @property
     @abstractmethod
     def description(self) -> Description:
-        """What the checkpoint is."""
+        """The checkpoint's properties."""
         ...
 
     def fingerprint(self) -> str | None:
@@ -239,20 +239,20 @@ class Engine(Protocol):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What values depend on beside weights and sequences: `engine`, `dtype` and `model_kwargs` at least."""
+        """Settings that change values, besides weights and sequences: at least `engine`, `dtype` and `model_kwargs`."""
         ...
 
     def facts(self) -> dict[str, Any]:
-        """Versions, device, and how sequences were read since `forget`, for the manifest."""
+        """Versions, the device, and how sequences were read since `forget`, for the manifest."""
         return {}
 
     def forget(self) -> None:
-        """Begins the facts about what was read anew."""
+        """Clear the facts about how sequences were read."""
         return
 
     @abstractmethod
     def tokenizer(self) -> Place | InMemory:
-        """Where the checkpoint's own tokenizer is, or what holds it.
+        """The location of the checkpoint's own tokenizer, or the object that has it.
 
         Raises:
             ModelError: If it has none.
@@ -260,39 +260,39 @@ class Engine(Protocol):
         ...
 
     def require_language_model(self, encoder: bool = False) -> None:
-        """Runs the checkpoint as a language model from here on.
+        """Run the checkpoint as a language model from now on.
 
         Args:
             encoder: Whether it may have an encoder.
 
         Raises:
-            ModelError: If it is none, so that token probabilities would mean nothing.
+            ModelError: If it is not a language model, so that its token probabilities are meaningless.
         """
         raise ModelError(
-            f"the engine {self.name} runs no language models, which {self.description.name} is used as: "
+            f"the engine {self.name} does not run language models, and {self.description.name} is used as one: "
             "use the engine hf"
         )
 
     def base(self) -> Engine | None:
-        """What runs the checkpoint below an adapter, as this one is run; None where there is no adapter."""
+        """The engine of an adapter's base model, with the same settings; None if there is no adapter."""
         return None
 
     @abstractmethod
     def own_readout(self) -> Readout:
-        """How the checkpoint's own head is read, which may load it.
+        """The readout of the checkpoint's own head; may load the checkpoint.
 
         Raises:
-            ModelError: If it cannot be loaded, or has no trained head.
+            ModelError: If the checkpoint cannot be loaded, or has no trained head.
         """
         ...
 
     def settled(self, sequences: Sequence[TokenSequence], readout: Readout) -> Readout:
-        """The readout that `run` takes in the place of this one, such as the network's own forward."""
+        """The readout that `run` uses instead of the given one, such as the network's own forward."""
         return readout
 
     @abstractmethod
     def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
-        """Reads every sequence once, batch by batch, in an order of its own choosing.
+        """Read every sequence once, in batches, in any order.
 
         Raises:
             ModelError: If the network cannot be loaded or fails.
@@ -300,7 +300,7 @@ class Engine(Protocol):
         ...
 
     def release(self) -> None:
-        """Gives the weights' memory back; they are loaded again when they are needed."""
+        """Free the weights' memory; they are loaded again when needed."""
         return
 
 
@@ -311,17 +311,17 @@ _READS = {
     LastLogits: "logits after the last token",
     FirstLogits: "logits at the beginning of an encoder-decoder's output",
     AtPositions: "a head at single tokens",
-    TokenLogProbs: "log-probabilities of an answer's tokens",
+    TokenLogProbs: "log-probabilities of a response's tokens",
 }
 
 
 def require_readout(engine: Engine, readout: type, model: str) -> None:
-    """Checks that an engine takes a readout.
+    """Check that an engine supports a readout.
 
     Args:
         engine: The engine.
         readout: The readout's class.
-        model: Name of the model that needs it, for the message.
+        model: Name of the model that needs the readout, for the message.
 
     Raises:
         ModelError: If it does not.
@@ -329,6 +329,6 @@ def require_readout(engine: Engine, readout: type, model: str) -> None:
     if readout not in engine.readouts:
         known = "; ".join(what for kind, what in _READS.items() if kind in engine.readouts) or "nothing"
         raise ModelError(
-            f"{model} needs {_READS[readout]}, which the engine {engine.name} does not read (it reads: {known}): "
+            f"{model} needs {_READS[readout]}, which the engine {engine.name} does not support (it supports: {known}): "
             "use the engine hf"
         )

@@ -1,9 +1,9 @@
-"""Sequences that begin alike, computed once: a prefix tree, walked in pieces of a given size.
+"""A prefix tree of token sequences, walked in pieces of a given size, so that common prefixes are computed once.
 
-Sequences are sorted by their tokens. Each then adds to the one before it only what comes after their common beginning,
-which is a walk through the tree, depth first. A piece is a stretch of that walk: the new tokens in one row, and for
-each stretch of them where the tokens that come before it in its sequence are to be found, in the same piece or on the
-path that was kept from earlier pieces. So each token of the tree is computed exactly once, wherever the walk is cut.
+Sequences are sorted by their tokens. Each sequence then adds to the previous one only the tokens after their common
+prefix, which is a depth-first walk of the tree. A piece is a part of that walk: the new tokens in one row, divided into
+stretches. Each stretch lists where the earlier tokens of its sequence are: in the same piece, or on the path that was
+kept from earlier pieces. Each token of the tree is thus computed exactly once, wherever the walk is cut.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in the walk.
+    """A position in the walk.
 
     Attributes:
         place: How many sequences, in sorted order, are finished.
-        reached: How many tokens of the next one are computed, which are the path that has to be kept.
+        reached: How many tokens of the next sequence are computed; they form the path that must be kept.
     """
 
     place: int = 0
@@ -37,13 +37,13 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """New tokens of one sequence, next to each other in a piece.
+    """Consecutive new tokens of one sequence in a piece.
 
     Rows count the kept path first and then the new tokens of the piece.
 
     Attributes:
-        rows: First row, and the one after the last.
-        start: Position of the first in its sequence.
+        rows: The first row, and the row after the last.
+        start: Position of the first token in its sequence.
         path: Rows of the whole sequence up to the last of these tokens, as spans in order.
     """
 
@@ -54,7 +54,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A sequence all of whose tokens are computed.
+    """A sequence whose tokens are all computed.
 
     Attributes:
         index: Its position in the list of sequences.
@@ -65,22 +65,22 @@ class Finished:
     path: tuple[Span, ...]
 
     def rows(self, positions: IntArray) -> IntArray:
-        """The rows of some of its positions."""
+        """The rows of some positions of the sequence."""
         return np.concatenate([np.arange(start, stop) for start, stop in self.path])[positions]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of the walk.
+    """A part of the walk.
 
     Attributes:
-        kept: Length of the path that earlier pieces computed and this one looks back on.
+        kept: Length of the path that earlier pieces computed and this piece uses.
         tokens: int64[new], the tokens to compute.
         positions: int64[new], the position of each in its sequence.
         stretches: The same tokens by sequence.
-        finished: The sequences that end here.
-        keep: Rows of the path that the next piece looks back on, as spans in order.
-        after: The place in the walk that comes next.
+        finished: The sequences that end in this piece.
+        keep: Rows of the path that the next piece uses, as spans in order.
+        after: The next position in the walk.
     """
 
     kept: int
@@ -97,14 +97,14 @@ class PrefixTree:
 
     Attributes:
         order: Positions in the list, sorted by tokens.
-        shared: int64[n]: how many of its first tokens each has in common with the one before it in that order.
-        distinct: How many tokens the tree has.
-        total: How many the sequences have.
+        shared: int64[n], the length of the prefix that each sequence has in common with the previous one in `order`.
+        distinct: Number of tokens in the tree.
+        total: Number of tokens in the sequences.
     """
 
     def __init__(self, sequences: Sequence[TokenSequence]) -> None:
         self._sequences = [np.asarray(sequence, dtype=np.int32) for sequence in sequences]
-        # Big-endian bytes compare as the numbers do, and fast.
+        # Big-endian bytes sort in the order of the numbers, and compare faster.
         keys = [sequence.astype(">u4").tobytes() for sequence in self._sequences]
         self.order = sorted(range(len(keys)), key=keys.__getitem__)
         self.shared = np.zeros(len(keys), dtype=np.int64)
@@ -122,9 +122,9 @@ class PrefixTree:
         A sequence is divided only if its new tokens alone exceed the budget.
 
         Args:
-            cursor: Where the walk stands.
-            budget: Most new tokens.
-            cap: Most sequences that end in it.
+            cursor: Where the piece begins.
+            budget: Largest number of new tokens.
+            cap: Largest number of sequences that end in the piece.
 
         Returns:
             The piece, or None at the end of the walk.
@@ -169,7 +169,7 @@ class PrefixTree:
 
 
 def _cut(path: Sequence[Span], length: int) -> list[Span]:
-    """The first rows of a path, as many as `length`."""
+    """The first `length` rows of a path."""
     first: list[Span] = []
     for start, stop in path:
         if length > 0:
@@ -179,7 +179,7 @@ def _cut(path: Sequence[Span], length: int) -> list[Span]:
 
 
 def _joined(path: list[Span], span: Span) -> list[Span]:
-    """The path with a span at its end, as few spans as it takes."""
+    """The path with a span appended, in as few spans as possible."""
     if path and path[-1][1] == span[0]:
         return [*path[:-1], (path[-1][0], span[1])]
     return [*path, span]

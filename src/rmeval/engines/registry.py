@@ -1,8 +1,9 @@
-"""Finds the engine for a checkpoint: rmeval's own, those of installed packages, and `file.py:Name`."""
+"""The registry of engines: built-in engines, engines of installed packages, and `file.py:Name`."""
 
 from __future__ import annotations
 
 from rmeval.engines.base import Engine, EngineOptions, InMemory
+from rmeval.engines.outside import Outside
 from rmeval.errors import ModelError, RmevalError
 from rmeval.extras import need_extra
 from rmeval.plugins import is_file_spec, load_object, one_line, registered
@@ -10,21 +11,21 @@ from rmeval.plugins import is_file_spec, load_object, one_line, registered
 __all__ = ["engine_names", "open_engine"]
 
 _BUILTIN = {"hf": "rmeval.engines.hf.engine:open_checkpoint"}
-"""What makes each engine; the name is also the extra that installs what it needs."""
+"""The function that opens each engine; the name is also the extra that installs its dependencies."""
 _IN_MEMORY = {"hf": "rmeval.engines.hf.in_memory:open_model"}
-"""What makes an engine of a network in memory, for those that can run one."""
+"""The function that opens a network in memory, of the engines that can run one."""
 
 
 def engine_names() -> dict[str, str]:
-    """Names of engines, and what makes each of a model's place and `EngineOptions`."""
+    """Names of engines, and the callable that opens each from a model's place and `EngineOptions`."""
     return registered("rmeval.engines", _BUILTIN)
 
 
 def open_engine(spec: str | InMemory, options: EngineOptions, name: str = "hf") -> Engine:
-    """Finds a checkpoint, and the engine that runs it; weights are loaded when something is read.
+    """Open a checkpoint with an engine; weights are loaded when something is read.
 
     Args:
-        spec: The model's place: a folder or hub id; or a network in memory.
+        spec: The model's place: a folder, a hub id, or a network in memory.
         options: How to load and run it.
         name: The engine's name, or `file.py:Name`.
 
@@ -50,6 +51,6 @@ def open_engine(spec: str | InMemory, options: EngineOptions, name: str = "hf") 
     except Exception as error:
         if name in _BUILTIN:
             raise
-        # Somebody else's code, which may raise anything.
+        # Third-party code may raise anything.
         raise ModelError(f"the engine {name} cannot be opened for {spec} ({one_line(error)}): correct it") from error
-    return engine
+    return engine if name in _BUILTIN else Outside(engine)

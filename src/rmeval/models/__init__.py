@@ -1,4 +1,4 @@
-"""Reward models, by kind. A model turns requests into observations, and has no access to gold labels."""
+"""Reward models of each kind. A model turns requests into observations, without access to gold labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_chec
 from uuid import uuid4
 
 from rmeval.errors import ModelError
-from rmeval.messages import shortened
+from rmeval.messages import quoted, shortened
 from rmeval.plugins import is_file_spec, registered
 from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
@@ -30,58 +30,59 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _MOST = 1_000_000_000
-"""Most sequences of a batch, and tokens of a sequence, that an option can ask for."""
+"""Upper bound of the options `batch_size` and `max_length`."""
 
 Overlength = Literal["error", "skip", "truncate-left"]
 
 KINDS = ("auto", "classifier", "implicit", "comparator")
 
 EMBEDDED = {"rmeval/tiny": Path(__file__).parent / "tiny"}
-"""Checkpoints that come with the package, by name."""
+"""Checkpoints included in the package, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """How a model is loaded and run. Options that a kind does not use must keep their defaults.
+    """Options for loading and running a model. Options that a kind of model does not use must keep their defaults.
 
     Attributes:
-        dtype: `auto` (the checkpoint's own), `float32`, `bfloat16` or `float16`.
+        dtype: `auto` (the checkpoint's format), `float32`, `bfloat16` or `float16`.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
         revision: Branch, tag or commit on the hub.
         tokenizer: Path or hub id of another tokenizer.
         chat_template: Path of a Jinja file to use instead of the tokenizer's own template.
         template_kwargs: Variables of the chat template, such as `{"enable_thinking": False}`.
-        tokenizer_kwargs: Options of the tokenizer's class, such as `{"fix_mistral_regex": True}`; with any, its tokens
-            are used where they differ from those of its `tokenizer.json`.
+        tokenizer_kwargs: Options of the tokenizer's class, such as `{"fix_mistral_regex": True}`; if any are given, the
+            class's tokens are used where they differ from those of `tokenizer.json`.
         allow_dropped_roles: Roles whose messages the chat template may leave out.
         trust_remote_code: Whether code that comes with the checkpoint may run.
         model_kwargs: Passed to `from_pretrained`, such as `{"attn_implementation": "eager"}`.
-        batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
-        max_length: Longest sequence in tokens; None takes the model's own limit.
-        on_overlength: What to do with a longer one: stop before scoring, leave it out, or cut its beginning.
-        head: What makes the score: the name of a linear layer in the checkpoint, such as `v_head.summary`, where it is
-            not found by itself; or `logit:TOKEN`, a language model's logit for the token after the conversation;
-            or `logit:YES-NO`, the first's less the second's.
-        reduce: One number from a head's several: `index:K`, `mean`, `difference` (the second less the first) or
-            `weights:A,B,...`.
-        scale: What a score is multiplied by; -1 where the model gives a cost.
-        shift: What is added to it then.
-        kind: What the checkpoint is: `classifier`, `comparator` or `implicit`; `auto` takes it for a classifier unless
-            there is a reference model.
-        base_model: Path or hub id of the model that an adapter belongs to, where its config does not find it.
-        ref_model: Path or hub id of the reference of an implicit reward, or `(model, tokenizer)`; an adapter's is its
-            base.
-        ref_revision: Branch, tag or commit of the reference on the hub.
-        beta: What log-ratios to the reference are multiplied by.
-        boundary: Where an answer begins for an implicit reward: as `trl` counts, or as `reward-bench` does.
-        sequential: Whether policy and reference are in memory one after the other.
-        comparison: How a comparator is shown two answers: `letters` (of language models, if None), `rlhflow`,
-            `steamshp`, or a Jinja file's path.
-        min_label_mass: Least part of a language model's probability that the two tokens which it answers by must have,
-            on average of the first 32 answers.
-        against: What a comparator compares in comparisons of more than two: `all` with each other, or the `chosen` with
-            each.
-        engine: What runs a checkpoint: `hf`, one that an installed package adds, or `file.py:Class`.
+        batch_size: Largest number of sequences in a batch; by default only the token budget limits it.
+        max_length: Longest sequence in tokens; by default the model's own limit.
+        on_overlength: What to do with a longer sequence: stop before scoring (`error`), leave it out (`skip`), or cut
+            its beginning (`truncate-left`).
+        head: What computes the score: the name of a linear layer in the checkpoint, such as `v_head.summary`, if
+            rmeval cannot find it; `logit:TOKEN`, a language model's logit of the token after the conversation; or
+            `logit:YES-NO`, the difference of two logits, the first minus the second.
+        reduce: How to combine several outputs of a head: `index:K`, `mean`, `difference` (the second minus the first)
+            or `weights:A,B,...`.
+        scale: Factor of the score; -1 for a model that returns a cost.
+        shift: Number added to the scaled score.
+        kind: Kind of model: `classifier`, `comparator` or `implicit`; `auto` selects a classifier unless there is a
+            reference model.
+        base_model: Path or hub id of an adapter's base model, if not the one in the adapter's config.
+        ref_model: Path or hub id of the reference model of an implicit reward, or `(model, tokenizer)`; an adapter's
+            default is its base.
+        ref_revision: Branch, tag or commit of the reference model on the hub.
+        beta: Factor of the log-ratios to the reference.
+        boundary: How to find the beginning of a response for an implicit reward: as `trl` or as `reward-bench` does.
+        sequential: Whether to load policy and reference one after the other instead of together.
+        comparison: Template that shows two responses to a comparator: `letters` (the default of language models),
+            `rlhflow`, `steamshp`, or the path of a Jinja file.
+        min_label_mass: Smallest probability that a language model must assign to its two label tokens together, on
+            average over the first 32 requests.
+        against: Which pairs a comparator compares in comparisons of more than two responses: `all`, or the `chosen`
+            response with each other one.
+        engine: Engine that runs the checkpoint: `hf`, a name registered by an installed package, or `file.py:Class`.
     """
 
     dtype: str = "auto"
@@ -116,7 +117,7 @@ class ModelOptions:
 
 @runtime_checkable
 class RewardModel(Protocol):
-    """Anything that scores answers.
+    """The interface of reward models.
 
     Attributes:
         name: Short name, for tables and folders.
@@ -129,29 +130,29 @@ class RewardModel(Protocol):
     protocol: str
 
     def identity(self) -> dict[str, Any]:
-        """All that its scores depend on, as JSON; found without loading weights."""
+        """Everything that the scores depend on, as JSON; found without loading weights."""
         ...
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Answers requests, in batches, in an order of its own choosing.
+        """Yield the observations of requests in batches, in any order.
 
-        There may be more requests than fit into memory; `rmeval.data.spool` has what helps with that.
+        There may be more requests than fit into memory; see `rmeval.data.spool`.
 
         Raises:
-            ModelError: If it cannot be loaded or used.
+            ModelError: If the model cannot be loaded or used.
         """
         ...
 
     def facts(self) -> dict[str, Any]:
-        """What is worth knowing of what it did, for the manifest; complete after `observe`."""
+        """Facts about the run, for the manifest; complete after `observe`."""
         ...
 
 
 def pairwise_protocol(against: str) -> str:
-    """Name of the protocol that compares `all` answers of a comparison, or the `chosen` with each.
+    """Name of the protocol that compares `all` responses of a comparison, or the `chosen` response with the others.
 
     Raises:
-        ModelError: If it is neither.
+        ModelError: If `against` is neither.
     """
     from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 
@@ -162,9 +163,13 @@ def pairwise_protocol(against: str) -> str:
 
 
 def refuse_comparators(model: RewardModel) -> None:
-    """Raises a ModelError for a model that compares answers, where a score of each is wanted."""
+    """Raise a ModelError for a model that compares responses, where a score of each response is needed."""
     if (protocol := model.protocol) != "pointwise@1":
-        what = "compares two answers and scores none" if protocol.startswith("pairwise") else f"answers by {protocol}"
+        what = (
+            "compares two responses and does not score one"
+            if protocol.startswith("pairwise")
+            else f"uses the protocol {protocol}"
+        )
         raise ModelError(f"{model.name} {what}: use it with rmeval run on a benchmark")
 
 
@@ -174,22 +179,22 @@ def model_names() -> dict[str, str]:
 
 
 def unknown_state() -> str:
-    """What stands in an identity for what cannot be known of a model: never the same twice."""
+    """The part of an identity that stands for an unknown state; two calls never return the same."""
     return f"unknown {uuid4().hex}"
 
 
 def load_model(
     spec: object, options: ModelOptions | None = None, *, name: str | None = None, **kwargs: Any
 ) -> RewardModel:
-    """Finds a model; weights are loaded when the first request is answered.
+    """Open a model; weights are loaded when the first request is scored.
 
     Args:
-        spec: Hub id, path, `rmeval/tiny` (which comes with the package; a folder of that name is `./rmeval/tiny`),
-            `file.py:Class`, `file.py:function`, `baseline:NAME`, or a name that an installed package registered.
-            Or what a program holds: `(model, tokenizer)` of transformers, a function, an object with a method
-            `score`, `compare` or `answer`, or a `RewardModel`, which is returned as it is.
-        options: How to load and run it; or give its fields as keywords.
-        name: What tables and folders call it, if not by its place or class.
+        spec: Hub id, path, `rmeval/tiny` (included in the package; a folder of that name is `./rmeval/tiny`),
+            `file.py:Class`, `file.py:function`, `baseline:NAME`, or a name that an installed package registers. Or an
+            object: `(model, tokenizer)` of transformers, a function, an object with a method `score`, `compare` or
+            `answer`, or a `RewardModel`, which is returned unchanged.
+        options: How to load and run it; its fields can also be given as keywords.
+        name: Name of the model in tables and folders, instead of its place or class.
         **kwargs: Fields of `ModelOptions`.
 
     Raises:
@@ -202,10 +207,11 @@ def load_model(
                 f"the model is already loaded: give {', '.join(given)} to load_model, or check the spelling"
             )
         return spec
-    try:
-        options = options or ModelOptions(**kwargs)
-    except TypeError as error:
-        raise ModelError(f"{error}: the options are {', '.join(ModelOptions.__dataclass_fields__)}") from error
+    fields = ModelOptions.__dataclass_fields__
+    if unknown := [name for name in kwargs if name not in fields]:
+        raise ModelError(f"there is no option {unknown[0]!r}: the options are {', '.join(fields)}")
+    options = options or ModelOptions(**kwargs)
+    _check_forms(options)
     _check(options)
     if options.ref_model is not None and not isinstance(options.ref_model, str):
         from rmeval.models.objects import with_held_reference
@@ -251,14 +257,26 @@ def _named(spec: str, options: ModelOptions) -> RewardModel:
     return _checkpoint(str(EMBEDDED.get(spec, spec)), options, spec if spec in EMBEDDED else None)
 
 
+def _check_forms(options: ModelOptions) -> None:
+    """Refuses a text where several values are meant: its letters would be the values."""
+    for name in _MAPPINGS:
+        if not isinstance(getattr(options, name), Mapping):
+            raise ModelError(f"`{name}` must be a mapping, such as {{'key': 1}}, not {quoted(getattr(options, name))}")
+    if isinstance(roles := options.allow_dropped_roles, str):
+        raise ModelError(f"`allow_dropped_roles` must be a list of roles, such as [{roles!r}], not {roles!r}")
+
+
+_MAPPINGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
+
+
 def _check(options: ModelOptions) -> None:
     for name, value in (("batch_size", options.batch_size), ("max_length", options.max_length)):
         if value is not None and not 1 <= value <= _MOST:
             raise ModelError(f"`{name}` must be a whole number from 1 to {_MOST}, not {shortened(value, 40)}")
     for name, number in (("scale", options.scale), ("shift", options.shift)):
         if not math.isfinite(number):
-            raise ModelError(f"`{name}` is {number}, with which no score is a number: give a finite one")
-    for given in ("model_kwargs", "template_kwargs", "tokenizer_kwargs"):
+            raise ModelError(f"`{name}` is {number}, which must be a finite number: correct it")
+    for given in _MAPPINGS:
         try:
             # The template's variables are checked against the template.
             json.dumps({} if given == "template_kwargs" else getattr(options, given), allow_nan=False, default=str)
@@ -273,7 +291,7 @@ def _check(options: ModelOptions) -> None:
 
 
 def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -> RewardModel:
-    """A model of the kind that is asked for."""
+    """The model of the given kind."""
     if options.kind not in KINDS:
         raise ModelError(f"there is no kind of model {options.kind!r}: choose one of {', '.join(KINDS)}")
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
@@ -306,10 +324,10 @@ def _refuse_options(spec: str, options: ModelOptions, taken: Sequence[str]) -> N
 
 
 def refuse(options: ModelOptions, useless: Sequence[str], what: str) -> None:
-    """An option that would be ignored is a misunderstanding.
+    """Reject options that would be ignored.
 
     Raises:
-        ModelError: If one is set that this kind of model does not use.
+        ModelError: If an option is set that this kind of model does not use.
     """
     defaults = ModelOptions()
     for name in useless:

@@ -21,7 +21,7 @@ _BATCH = 4096
 class Baseline:
     """`baseline:random`, `baseline:longest`, `baseline:shortest`, `baseline:markdown`.
 
-    `random` draws from the digest of the conversation, so that it gives the same answer on every machine.
+    `random` derives its score from the digest of the conversation, so it is the same on every machine.
     """
 
     kind = "baseline"
@@ -34,15 +34,15 @@ class Baseline:
         self._rule = name
 
     def identity(self) -> dict[str, Any]:
-        """The rule's name and version."""
+        """The baseline's name and version."""
         return {"model": f"{self.name}@1"}
 
     def facts(self) -> dict[str, Any]:
-        """Nothing beyond the identity."""
+        """No facts."""
         return {}
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Scores by what can be counted in the answer."""
+        """Score each response by a count of its characters or its Markdown marks, or at random."""
         yield from windows((pointwise.parse(one.key, self._score(one)) for one in requests), _BATCH)
 
     def _score(self, request: Request) -> float:

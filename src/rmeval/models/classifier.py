@@ -1,4 +1,4 @@
-"""Sequence classifiers and other scalar heads: the common kind of reward model."""
+"""Sequence classifiers and other scalar heads, the common kind of reward model."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ __all__ = ["Classifier"]
 
 
 class Classifier:
-    """Renders a conversation by the chat template and reads the head at its last token.
+    """A model that renders a conversation with the chat template and reads the head at its last token.
 
     Attributes:
-        engine: What runs the network.
-        texts: What makes tokens of conversations.
+        engine: The engine that runs the network.
+        texts: Turns conversations into tokens.
     """
 
     kind = "classifier"
     protocol = pointwise.POINTWISE.name
 
     def __init__(self, spec: str | InMemory, options: ModelOptions, name: str | None = None) -> None:
-        """Finds checkpoint, tokenizer and template; weights are loaded by the first `observe`.
+        """Find checkpoint, tokenizer and template; weights are loaded by the first `observe`.
 
         Args:
-            spec: A folder or a hub id; or a network in memory.
+            spec: A folder or a hub id, or a network in memory.
             options: How to load and run it.
-            name: What to call it, if not by its place.
+            name: Name of the model; by default derived from its place.
 
         Raises:
-            ModelError: If something is missing.
+            ModelError: If a part is missing or an option does not fit.
         """
         self.options = options
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
-        # The config first: where it cannot be read, the tokenizer's class cannot either, which is then no news.
+        # The config first: if it cannot be read, loading the tokenizer fails too, with a less helpful error.
         says = (options.head or "").startswith("logit:")
         self.engine = find_engine(spec, options, None if says else options.head)
         described = self.engine.description
@@ -66,8 +66,8 @@ class Classifier:
         wanted = described.score_token
         if wanted is not None and not renderer.ends_with(wanted):
             raise ModelError(
-                f"the config of {self.name} says that its score is read at the token {wanted}, with which the chat "
-                "template does not end: give one that does with `chat_template`"
+                f"the config of {self.name} states that its score is read at the token {wanted}, but the chat template "
+                "does not end with it: give a template that does with `chat_template`"
             )
         self.texts = Preparation(self.name, renderer, self.engine, options)
 
@@ -90,26 +90,28 @@ class Classifier:
         return self.engine.facts() | self.texts.renderer.facts() | mass
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Scores each request's conversation once."""
+        """Score each request's conversation once."""
         batches = self.texts.observe(self.engine, requests, self.readout, self._observation)
         yield from batches if self.labels is None else self.labels.held(self.engine, batches)
 
     def token_scores(self, requests: Sequence[Request]) -> Iterator[tuple[int, TokenScores]]:
-        """What the head says at each token, as if the text ended there.
+        """The head's score at each token, as if the text ended there.
 
         Args:
-            requests: Whose conversations to read.
+            requests: The requests whose conversations are read.
 
         Yields:
-            Positions in `requests`, each once, with their token scores.
+            Each position in `requests` once, with its token scores.
 
         Raises:
-            ModelError: If the network has no head that is read at single tokens, or a conversation is too long for it
-                or refused by the template.
+            ModelError: If the head cannot be read at single tokens, or a conversation is too long or rejected by the
+                template.
         """
         readout = self.readout()
         if not isinstance(readout, LastToken):
-            raise ModelError(f"{self.name} is not read at single tokens: only causal networks with a head are")
+            raise ModelError(
+                f"{self.name} cannot be read at single tokens: token scores need a causal network with a head"
+            )
         require_readout(self.engine, AtPositions, self.name)
         rendered = self.texts.renderer.with_boundary("trl").render(
             [request.conversation for request in requests], [request.tools for request in requests]
@@ -117,7 +119,7 @@ class Classifier:
         limit = self.texts.limit
         for number, one in enumerate(rendered):
             if one.error is not None or (limit is not None and len(one.tokens) > limit):
-                reason = one.error or f"has {len(one.tokens)} tokens, where {self.name} takes {limit}"
+                reason = one.error or f"has {len(one.tokens)} tokens, but {self.name} takes at most {limit}"
                 raise ModelError(f"conversation {number}: {reason}: leave it out")
         decode = self.texts.renderer.tokenizer.decode
         equal: dict[bytes, list[int]] = {}
@@ -134,17 +136,17 @@ class Classifier:
                     yield number, TokenScores(tokens, scores, rendered[number].start)
 
     def _labels(self, renderer: Renderer, options: ModelOptions) -> Labels | None:
-        """What looks at the probability of two tokens; a single one can be a score that is no probability."""
+        """The check of two tokens' probability; None for a single token, whose logit need not be a probability."""
         if self._logits is None or len(self._logits.tokens) == 1:
             refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
             return None
         return Labels(self._logits, renderer, options.min_label_mass, self.name)
 
     def readout(self) -> Readout:
-        """What is taken from the network.
+        """The readout of the score.
 
         Raises:
-            ModelError: If it cannot be loaded, or is laid out in an unknown way.
+            ModelError: If the network cannot be loaded, or its layout is unknown.
         """
         return self._logits or self.engine.own_readout()
 
@@ -153,10 +155,10 @@ class Classifier:
         return pointwise.parse_values(one.key, {"score": self.score_of(values), **mass}, one.length, one.cut)
 
     def score_of(self, values: FloatArray) -> float:
-        """The score that the head's outputs float64[outputs] make.
+        """The score computed from the head's outputs float64[outputs].
 
         Raises:
-            ModelError: If they are not as many as were expected.
+            ModelError: If the number of outputs is not the expected one.
         """
         if self._logits is not None:
             values = values[:1] - values[1:2] if len(self._logits.tokens) == 2 else values[:1]

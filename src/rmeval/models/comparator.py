@@ -1,4 +1,4 @@
-"""Networks that read two answers in one input and say which is better."""
+"""Comparators: networks that read two responses in one input and predict which is better."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ LETTERS = "logit:A-B"
 
 
 class Comparator:
-    """A language model that answers with a letter's logit, or a classifier whose input holds both answers.
+    """A language model whose verdict is the logits of two letters, or a classifier whose input holds both responses.
 
-    The two letters' difference in logits, or the classifier's output, is the log-odds that the first answer is better.
+    The difference of the two logits, or the classifier's output, is the log-odds that the first response is better.
 
     Attributes:
-        engine: What runs the network.
-        texts: What makes tokens of comparisons.
+        engine: The engine that runs the network.
+        texts: Turns comparisons into tokens.
         protocol: Name of its protocol.
     """
 
     kind = "comparator"
 
     def __init__(self, spec: str | InMemory, options: ModelOptions, name: str | None = None) -> None:
-        """Finds checkpoint and tokenizer; weights are loaded by the first `observe`.
+        """Find checkpoint and tokenizer; weights are loaded by the first `observe`.
 
         Args:
-            spec: A folder or a hub id; or a network in memory.
+            spec: A folder or a hub id, or a network in memory.
             options: How to load and run it.
-            name: What to call it, if not by its place.
+            name: Name of the model; by default derived from its place.
 
         Raises:
-            ModelError: If something is missing.
+            ModelError: If a part is missing or an option does not fit.
         """
         self.protocol = pairwise_protocol(options.against)
         if options.on_overlength == "truncate-left":
-            raise ModelError("truncate-left would cut the first of two answers: choose `on_overlength` skip")
+            raise ModelError("truncate-left would cut the first of two responses: choose `on_overlength` skip")
         self._reduce = Reduction(options.reduce, options.scale, options.shift)
         head = options.head
         self.engine = find_engine(spec, options, None if (head or "").startswith("logit:") else head)
@@ -72,7 +72,7 @@ class Comparator:
         self.texts = Preparation(self.name, renderer, self.engine, options, self._comparison.render)
 
     def _letters(self, tokens: tuple[int, ...], head: str | None) -> FirstLogits | LastLogits:
-        """How the logits of two tokens are read, once the engine runs the checkpoint as a language model."""
+        """The readout of two tokens' logits; makes the engine run the checkpoint as a language model."""
         if len(tokens) != 2:
             raise ModelError(f"`head` {head} names {len(tokens)} tokens: a comparator needs two, as in {LETTERS}")
         self.engine.require_language_model(encoder=True)
@@ -81,23 +81,23 @@ class Comparator:
         return found
 
     def _prompt(self, renderer: Renderer, options: ModelOptions) -> ComparisonPrompt:
-        """How two answers are laid out."""
+        """The template that shows two responses."""
         from rmeval.rendering.comparison import ComparisonPrompt
 
         letters = self._logits is not None
         if not letters and options.comparison is None:
-            raise ModelError(f"{self.name} is a classifier: say how it is shown two answers with `comparison` FILE")
+            raise ModelError(f"{self.name} is a classifier: give a template of two responses with `comparison` FILE")
         prompt = ComparisonPrompt(renderer, options.comparison or "letters", chat=letters)
         given = {"`chat_template`": options.chat_template, "`template_kwargs`": options.template_kwargs}
         if not prompt.chat and (useless := [option for option, value in given.items() if value]):
             raise ModelError(
-                f"{self.name} gets two answers as `comparison` lays them out, and no chat: "
+                f"{self.name} reads two responses rendered by `comparison`, without the chat template: "
                 f"leave {' and '.join(useless)} out"
             )
         return prompt
 
     def identity(self) -> dict[str, Any]:
-        """Weights, tokenizer, how two answers are shown, number format, engine and length policy."""
+        """Weights, tokenizer, template of two responses, number format, engine and length policy."""
         return {
             "model": current_fingerprint(self.engine),
             "kind": self.kind,
@@ -110,12 +110,12 @@ class Comparator:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Versions, device, the first comparison as the network got it, and a hash of all."""
+        """Versions, device, the first rendered comparison, and a hash of all."""
         mass = {} if self._labels is None else self._labels.facts()
         return self.engine.facts() | self.texts.renderer.facts() | mass
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Answers each question once: the probability that the answer shown first is better."""
+        """Score each request once: the probability that the response shown first is better."""
         batches = self.texts.observe(self.engine, requests, self._readout, self._observation)
         yield from batches if self._labels is None else self._labels.held(self.engine, batches)
 

@@ -1,4 +1,4 @@
-"""The user's functions, called as TRL calls a reward function, as verl does, or with a list of conversations."""
+"""User functions as scorers, called as TRL or verl calls a reward function, or with a list of conversations."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["Messages", "Score", "as_score", "waited"]
 
 Messages = list[dict[str, Any]]
 Score = Callable[..., Any]
-"""Gets conversations, each ending in the answer, and gives a number for each; or a promise of them, see `waited`. If it
-has a parameter `tools`, it gets those of each conversation."""
+"""Takes conversations, each ending in the response, and returns a number for each, or an awaitable of them (see
+`waited`). A parameter `tools` receives the tools of each conversation."""
 
 _TRL = ("prompts", "completions", "log_extra", "log_metric")
 _VERL = ("data_source", "solution_str", "ground_truth", "extra_info")
 
 
 def as_score(target: str, function: Any, kwargs: Mapping[str, Any]) -> Score:
-    """A function as one that scores conversations; the names of its parameters tell how it is called.
+    """Wrap a function so that it scores conversations; the names of its parameters determine how it is called.
 
     * `completions`: as TRL calls a reward function (`GRPOTrainer._calculate_rewards` of TRL 1.16).
     * `solution_str`: as verl calls a `compute_score` (`NaiveRewardManager.run_single` of verl 0.9).
-    * Else with the conversations as its one argument.
+    * Otherwise with the conversations as its only positional argument.
 
     Args:
         target: Its name, for errors.
         function: The function.
-        kwargs: What it gets as keywords; one that it would get anyway takes that one's place.
+        kwargs: Additional keyword arguments, which replace default ones of the same name.
 
     Raises:
-        ModelError: If it cannot be called in any of these ways.
+        ModelError: If the function cannot be called in any of these ways.
     """
     try:
         signature = inspect.signature(function)
@@ -52,8 +52,9 @@ def as_score(target: str, function: Any, kwargs: Mapping[str, Any]) -> Score:
         signature.bind([], **({"tools": []} if takes_tools else {}), **kwargs)
     except TypeError as error:
         raise ModelError(
-            f"{target} cannot be called with one list of conversations ({error}): let it take that, "
-            "completions as TRL's reward functions do, or solution_str as verl's do; `model_kwargs` give the rest"
+            f"{target} cannot be called with one list of conversations ({error}): let it take this list, "
+            "completions as TRL's reward functions do, or solution_str as verl's do; pass other arguments with "
+            "`model_kwargs`"
         ) from error
     if takes_tools:
         return lambda conversations, tools: function(conversations, tools=tools, **kwargs)
@@ -61,7 +62,7 @@ def as_score(target: str, function: Any, kwargs: Mapping[str, Any]) -> Score:
 
 
 def _as_trl(target: str, function: Any, signature: inspect.Signature, kwargs: dict[str, Any]) -> Score:
-    """TRL gives lists of prompts and completions: messages where the data are conversational, strings where not."""
+    """TRL passes lists of prompts and completions: messages for conversational data, strings otherwise."""
     conversational = kwargs.pop("conversational", True)
     if not isinstance(conversational, bool):
         raise ModelError(f"{target}: conversational is {conversational!r}: give true or false")
@@ -72,7 +73,7 @@ def _as_trl(target: str, function: Any, signature: inspect.Signature, kwargs: di
         completions: list[Any] = [conversation[-1:] for conversation in conversations]
         if not conversational:
             prompts = [_text(prompt) for prompt in prompts]
-            completions = [answer["content"] for (answer,) in completions]
+            completions = [response["content"] for (response,) in completions]
         offered = {"prompts": prompts, "completions": completions, "log_extra": _unlogged, "log_metric": _unlogged}
         return function(**{name: offered[name] for name in taken}, **kwargs)
 
@@ -82,19 +83,19 @@ def _as_trl(target: str, function: Any, signature: inspect.Signature, kwargs: di
 def _text(prompt: Messages) -> str:
     if len(prompt) != 1:
         raise ModelError(
-            f"with conversational=false a prompt is one message, and this one has {len(prompt)}: leave that out, "
-            "and let the function take messages"
+            f"conversational=false needs prompts of one message, and this prompt has {len(prompt)}: leave "
+            "conversational out, and let the function take messages"
         )
     content: str = prompt[0]["content"]
     return content
 
 
 def _unlogged(name: str, value: Any) -> None:
-    """What a function wants to log goes nowhere: there is no training to log."""
+    """Ignore what a function logs, because there is no training."""
 
 
 def _as_verl(target: str, function: Any, signature: inspect.Signature, kwargs: Mapping[str, Any]) -> Score:
-    """Verl gives one answer at a time, and reads the score from a number or from a dict."""
+    """Verl passes one response at a time, and reads the score from a number or a dict."""
     taken = _taken(target, "verl", signature, _VERL, kwargs)
 
     def call(conversation: Messages) -> Any:
@@ -126,10 +127,10 @@ def _as_verl(target: str, function: Any, signature: inspect.Signature, kwargs: M
 def _taken(
     target: str, caller: str, signature: inspect.Signature, names: Sequence[str], kwargs: Mapping[str, Any]
 ) -> list[str]:
-    """Those of the names that a function takes, and that the user gives no value of their own.
+    """The names that a function accepts and `kwargs` do not set.
 
     Raises:
-        ModelError: If it needs more than these, or does not take what the user gives.
+        ModelError: If the function needs other arguments, or does not accept those in `kwargs`.
     """
     any_name = any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
     taken = [name for name in names if name not in kwargs and (any_name or name in signature.parameters)]
@@ -138,41 +139,41 @@ def _taken(
     except TypeError as error:
         raise ModelError(
             f"{target} cannot be called as {caller} does ({error}): "
-            f"it can take {', '.join(names)}, and what `model_kwargs` give"
+            f"it can take {', '.join(names)}, and the arguments in `model_kwargs`"
         ) from error
     return taken
 
 
-def waited(answer: Any) -> Any:
-    """What an async function promised, when it is there; any other answer as it is."""
-    if not inspect.isawaitable(answer):
-        return answer
-    future = asyncio.run_coroutine_threadsafe(_settled(answer), _loop())
+def waited(result: Any) -> Any:
+    """The value of an awaitable; any other result unchanged."""
+    if not inspect.isawaitable(result):
+        return result
+    future = asyncio.run_coroutine_threadsafe(_settled(result), _loop())
     try:
         return future.result()
     finally:
-        # A run that is interrupted must not go on asking behind the user's back.
+        # After an interruption the function must not keep running in the background.
         future.cancel()
 
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    """The loop of all calls, since clients cannot change theirs; in its own thread, since notebooks run one in ours."""
+    """The event loop of all calls, since clients are bound to one; in a thread, since notebooks run their own loop."""
     loop = asyncio.new_event_loop()
     Thread(target=loop.run_forever, name="rmeval-async", daemon=True).start()
     return loop
 
 
-async def _settled(answer: Any) -> Any:
+async def _settled(result: Any) -> Any:
     try:
-        return await answer if inspect.isawaitable(answer) else answer
+        return await result if inspect.isawaitable(result) else result
     except SystemExit as error:
-        # It would end the loop, and who waits for the answer would wait for ever.
+        # SystemExit would end the loop, and the caller would wait forever.
         raise RuntimeError(one_line(error)) from error
 
 
 async def _together(results: Sequence[Any], read: Callable[[Any], Any]) -> list[Any]:
-    """Waits for all at once; the exception of one stands in its place, so that its neighbours need not ask again."""
+    """Wait for all results at once; an exception replaces only its own result, so the others are kept."""
 
     async def one(result: Any) -> Any:
         return read(await _settled(result))

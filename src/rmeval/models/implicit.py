@@ -1,4 +1,4 @@
-"""Implicit rewards: what a policy that was trained by DPO says of an answer by its probability."""
+"""Implicit rewards: scores from the probability that a policy, such as a DPO model, assigns to a response."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ __all__ = ["Implicit", "rewards"]
 logger = logging.getLogger(__name__)
 
 MOST_BETA = 1e6
-"""No number that anybody trains with, and small enough for log-ratios times it to be numbers."""
+"""Larger than any beta in training, and small enough that scaled log-ratios do not overflow."""
 _TOGETHER = 1024
-"""Answers that policy and reference read in turns."""
+"""Number of responses that policy and reference read alternately."""
 
 
 def rewards(policy: FloatArray, reference: float | None, beta: float) -> dict[str, float]:
-    """All the implicit rewards of one answer.
+    """All implicit rewards of one response.
 
-    With l the log-probabilities of its n tokens under the policy, r those under the reference:
-    `dpo/sum` is beta (sum l - sum r) (Rafailov et al. 2023, arXiv 2305.18290, section 4); `dpo/avg` is that over n;
+    With l the log-probabilities of its n tokens under the policy, and r those under the reference:
+    `dpo/sum` is beta (sum l - sum r) (Rafailov et al. 2023, arXiv 2305.18290, section 4); `dpo/avg` is `dpo/sum` / n;
     `ref_free/avg`, `ref_free/sum` and `ref_free/norm` are mean l, sum l and -sqrt(sum l^2)
-    (`get_batch_logps` in RewardBench's `rewardbench/dpo.py`; the average is what it publishes without a reference).
+    (`get_batch_logps` in RewardBench's `rewardbench/dpo.py`, which publishes the average for models without reference).
 
     Args:
         policy: float64[n], l.
@@ -55,7 +55,7 @@ def rewards(policy: FloatArray, reference: float | None, beta: float) -> dict[st
         beta: The factor.
 
     Returns:
-        By name, what is meant by default first.
+        The rewards by name, the default first.
     """
     total = float(policy.sum())
     free = {
@@ -70,26 +70,26 @@ def rewards(policy: FloatArray, reference: float | None, beta: float) -> dict[st
 
 
 class Implicit:
-    """Reads the log-probabilities of an answer's tokens under a policy, and under its reference if there is one.
+    """A model whose score is the log-probability of a response under a policy, and under its reference if it has one.
 
     Attributes:
-        engine: What runs the policy.
-        texts: What makes tokens of conversations.
+        engine: The engine that runs the policy.
+        texts: Turns conversations into tokens.
     """
 
     kind = "implicit"
     protocol = pointwise.POINTWISE.name
 
     def __init__(self, spec: str | InMemory, options: ModelOptions, name: str | None = None) -> None:
-        """Finds checkpoints, tokenizer and template; weights are loaded by the first `observe`.
+        """Find checkpoints, tokenizer and template; weights are loaded by the first `observe`.
 
         Args:
-            spec: A folder or a hub id; or a network in memory.
-            options: How to load and run it, and its reference likewise.
-            name: What to call it, if not by its place.
+            spec: A folder or a hub id, or a network in memory.
+            options: How to load and run it and its reference.
+            name: Name of the model; by default derived from its place.
 
         Raises:
-            ModelError: If something is missing.
+            ModelError: If a part is missing or an option does not fit.
         """
         _check(options)
         self._options = options
@@ -104,32 +104,28 @@ class Implicit:
         self.texts = Preparation(self.name, renderer, self.engine, options, others=others)
 
     def _find_reference(self, spec: str | InMemory, renderer: Renderer) -> _Reference | None:
-        """The reference that the options name, or the base of an adapter; None where there is neither.
+        """The reference that the options name, or the base of an adapter; None if there is neither.
 
         Raises:
-            ModelError: If it cannot be one, or an option needs one.
+            ModelError: If it cannot be used as a reference, or an option needs a reference.
         """
         options = self._options
         found: _Reference | None = None
         if options.ref_model is not None:
-            # It has a revision of its own, and no adapter whose base could be meant.
+            # The reference has its own revision, and `base_model` belongs to the policy.
             own = replace(options, revision=options.ref_revision, base_model=None)
             engine = find_engine(options.ref_model, own)
             if _same(spec, options.ref_model, self.engine, engine):
-                raise ModelError(
-                    f"{spec} is its own reference, so that all rewards would be 0: give another `ref_model`"
-                )
+                raise ModelError(f"{spec} is its own reference, so all rewards would be 0: give another `ref_model`")
             engine.require_language_model()
             found = _Reference(engine)
             found.check_tokenizer(renderer, options.trust_remote_code)
         elif (base := self.engine.base()) is not None:
             found = _Reference(base)
         if found is None and options.beta != 1:
-            raise ModelError(
-                "`beta` multiplies log-ratios, and there is no reference: give `ref_model`, or leave it out"
-            )
+            raise ModelError("`beta` needs a reference model: give `ref_model`, or leave `beta` out")
         if options.sequential and (found is None or found.engine.description.shares_weights):
-            raise ModelError("`sequential` is for two models, and there is one: leave it out")
+            raise ModelError("`sequential` needs two models, and there is only one: leave it out")
         return found
 
     def identity(self) -> dict[str, Any]:
@@ -151,7 +147,7 @@ class Implicit:
         return self.engine.facts() | self.texts.renderer.facts() | known
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Scores each request's conversation once."""
+        """Score each request's conversation once."""
         yield from checked(self._observe(requests), self.texts.sources)
 
     def _observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
@@ -162,7 +158,7 @@ class Implicit:
             reference.remember(rendered)
             if self._options.sequential:
                 self.engine.release()
-                logger.warning("the reference reads all answers first, and the policy then: the bar waits for that")
+                logger.warning("the progress bar starts after the reference has read all responses (`sequential`)")
                 for window in rendered:
                     reference.read(window.ready)
                 reference.release()
@@ -200,7 +196,7 @@ def _check(options: ModelOptions) -> None:
     if not 0 < options.beta <= MOST_BETA:
         raise ModelError(f"`beta` must be a number above 0 and at most {MOST_BETA:g}, not {options.beta}")
     if options.ref_model is None and options.ref_revision is not None:
-        raise ModelError("`ref_revision` is of a reference: give `ref_model` too, or leave it out")
+        raise ModelError("`ref_revision` needs a reference model: give `ref_model` too, or leave `ref_revision` out")
 
 
 def _observation(found: Mapping[str, float], one: Ready) -> Observation:
@@ -214,10 +210,10 @@ def _log_probs(engine: Engine, ready: Sequence[Ready]) -> Iterator[tuple[Sequenc
 
 
 class _Reference:
-    """A reference model's sums of log-probabilities, which are the same for every policy and so are kept on disk.
+    """A reference model's sums of log-probabilities, which are the same for every policy and are cached on disk.
 
-    They lie in `$XDG_CACHE_HOME/rmeval/log-probs`, a journal for each model and way of running it, by a digest of the
-    token ids and of where the answer begins.
+    The cache is in `$XDG_CACHE_HOME/rmeval/log-probs`, with one journal per model and its settings. Its keys are
+    digests of the token ids and of the beginning of the response.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -226,19 +222,19 @@ class _Reference:
         self._sources = engine.description.sources
         self._folder: Path | None = None
         self._index = KeyIndex([])
-        self._answers = ObservationTable(0)
+        self._observations = ObservationTable(0)
         self._counts = {"known": 0, "computed": 0}
         self._keeps = True
 
     def check_tokenizer(self, policy: Renderer, code: bool) -> None:
-        """Compares the tokenizer with that of the policy.
+        """Compare the tokenizer with that of the policy.
 
         Args:
-            policy: Tokenizer of the policy.
+            policy: Renderer of the policy.
             code: Whether code that comes with the reference may run.
 
         Raises:
-            ModelError: If it gives other tokens, so that the two models would read different texts.
+            ModelError: If the tokens differ, so that the two models would read different texts.
         """
         from rmeval.rendering.tokenizer import other_tokenizer, same_tokens
 
@@ -246,41 +242,41 @@ class _Reference:
         other = own.tokenizer if isinstance(own, InMemory) else other_tokenizer(own.source, own.revision, code)
         if other is not None and not same_tokens(policy.tokenizer, other):
             raise ModelError(
-                f"the reference {self._name} has another tokenizer than the policy, so that their "
-                "probabilities are of different tokens: give the model that the policy was trained from as `ref_model`"
+                f"the reference {self._name} has another tokenizer than the policy, so their probabilities are "
+                "those of different tokens: give the model from which the policy was trained as `ref_model`"
             )
 
     def facts(self) -> dict[str, Any]:
-        """What it is, and how many sums were known already."""
+        """The source, and how many sums were cached or computed."""
         return {"source": self._name, **self._counts}
 
     def remember(self, rendered: Iterable[Window]) -> None:
-        """Looks up what is known of what is going to be read."""
+        """Look up the cached sums of the sequences to read."""
         self._index = KeyIndex([one.sequence for one in window.ready] for window in rendered)
-        self._answers = ObservationTable(len(self._index))
+        self._observations = ObservationTable(len(self._index))
         self._folder = self._place()
         try:
             for batch in [] if self._folder is None else read_journal(self._folder, tolerant=True):
                 self._add(batch)
         except RunError as error:
-            logger.warning("what is known of the reference cannot be read, and is computed anew (%s)", error)
-        self._counts = {"known": int(self._answers.has_value.sum()), "computed": 0}
+            logger.warning("the cached sums of the reference cannot be read and are computed again (%s)", error)
+        self._counts = {"known": int(self._observations.has_value.sum()), "computed": 0}
 
     def _place(self) -> Path | None:
-        """The folder of what is known of it as it is now; None where that is not known, and so nothing is kept."""
+        """The folder of the cached sums of the current weights; None, and no cache, if their state is unknown."""
         if (fingerprint := self.engine.fingerprint()) is None:
             return None
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval" / "log-probs"
         return home / digest({"model": fingerprint, "readout": "log-probs@2", **self.engine.identity()})
 
     def _add(self, batch: Sequence[Observation]) -> None:
-        self._answers.add(self._index.find([one.key for one in batch]), batch)
+        self._observations.add(self._index.find([one.key for one in batch]), batch)
 
     def read(self, ready: Sequence[Ready]) -> list[float]:
-        """The sum of each answer's log-probabilities; what is not known is computed, and kept."""
+        """The sum of each response's log-probabilities; sums that are not cached are computed and cached."""
         rows = self._index.find([one.sequence for one in ready])
-        # What the reference gave no number for is not asked again.
-        unknown = self._answers.status[rows] == 0
+        # Sums that were not finite are not computed again.
+        unknown = self._observations.status[rows] == 0
         missing = list({row: one for row, one, new in zip(rows.tolist(), ready, unknown, strict=True) if new}.values())
         if missing:
             with nullcontext() if self._folder is None else Journal(self._folder) as journal:
@@ -294,7 +290,7 @@ class _Reference:
                     self._add(batch)
                     self._keep(journal, batch)
             self._counts["computed"] += len(missing)
-        sums: list[float] = self._answers.values.get("sum", np.full(len(self._index), np.nan))[rows].tolist()
+        sums: list[float] = self._observations.values.get("sum", np.full(len(self._index), np.nan))[rows].tolist()
         return sums
 
     def _keep(self, journal: Journal | None, batch: Sequence[Observation]) -> None:
@@ -303,8 +299,8 @@ class _Reference:
                 journal.append(batch)
             except RunError as error:
                 self._keeps = False
-                logger.warning("the reference's sums cannot be kept for other policies (%s)", error)
+                logger.warning("the sums of the reference cannot be cached (%s)", error)
 
     def release(self) -> None:
-        """Gives the weights' memory back."""
+        """Free the weights' memory."""
         self.engine.release()

@@ -1,4 +1,4 @@
-"""Scores and verdicts from elsewhere, and the oracle, as a model that answers from memory."""
+"""A model that returns stored observations, for imported scores and verdicts and for the oracle."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ _BATCH = 4096
 
 
 class Imported:
-    """Answers each request with the observation of its key; a request without one stays an error."""
+    """A model that returns the stored observation of each request's key; other requests are errors."""
 
     kind = "imported"
 
-    def __init__(self, name: str, protocol: str, answers: Mapping[str, Observation]) -> None:
+    def __init__(self, name: str, protocol: str, observations: Mapping[str, Observation]) -> None:
         self.name = name
         self.protocol = protocol
-        self._answers = answers
+        self._observations = observations
 
     def identity(self) -> dict[str, Any]:
-        """Its name; where the answers come from is known to who imports them."""
+        """The model's name; the importer records the origin of the observations."""
         return {"name": self.name}
 
     def facts(self) -> dict[str, Any]:
-        """Nothing beyond the identity."""
+        """No facts."""
         return {}
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Answers from memory."""
+        """Look the requests up."""
         for batch in windows(requests, _BATCH):
-            yield [self._answers.get(request.key, _missing(request.key)) for request in batch]
+            yield [self._observations.get(request.key, _missing(request.key)) for request in batch]
 
 
 def _missing(key: str) -> Observation:

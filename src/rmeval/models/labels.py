@@ -1,4 +1,4 @@
-"""Checks the probability that a language model gives the labels that its answer is read from."""
+"""Checks the probability that a language model assigns to the label tokens from which its verdict is read."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 __all__ = ["Labels"]
 
 SAMPLE = 32
-"""Answers whose mean mass decides whether a run goes on."""
+"""Number of observations whose mean label mass is checked at the start of a run."""
 SHOWN = 8
-"""Of those the answers for which the most likely token is looked up, where it does not."""
+"""Number of sequences for which the error message names the most likely token."""
 _SPACES = "Ġ▁Ċ \n"
-"""How vocabularies write a space or a newline before a word."""
+"""Characters that vocabularies use for a space or a newline before a word."""
 
 
 class Labels:
-    """Two tokens by whose logits a language model answers, such as A and B.
+    """Two label tokens of a language model, such as A and B, from whose logits its verdict is read.
 
-    The difference of their logits is the log-odds of the first, given that the answer is one of the two. Where a model
-    says something else, as one that opens `<think>` does, they share a small part of its probability, and their
-    difference says little about its answer.
+    The difference of their logits is the log-odds of the first, given that the next token is one of the two. If the
+    model continues with another token, such as `<think>`, the labels have little of its probability, and their
+    difference carries little information.
     """
 
     def __init__(self, readout: LastLogits | FirstLogits, renderer: Renderer, least: float, name: str) -> None:
-        """Takes the tokens.
+        """Store the tokens.
 
         Args:
-            readout: What reads their logits.
+            readout: The readout of their logits.
             renderer: The tokenizer.
-            least: The mean mass of a sample below which nothing is answered.
+            least: The smallest mean label mass of the sample; below it, a run stops.
             name: The model's name, for messages.
         """
         self._readout, self._renderer, self._least, self._name = readout, renderer, least, name
@@ -50,12 +50,12 @@ class Labels:
         self._sum, self._count = 0.0, 0
 
     def begin(self) -> None:
-        """Forgets what was read before."""
+        """Clear the counts of earlier runs."""
         self._sample = []
         self._sum, self._count = 0.0, 0
 
     def note(self, tokens: TokenArray, values: FloatArray) -> Mapping[str, float]:
-        """The mass of what was read of a sequence, as a value of its observation."""
+        """The label mass of a sequence, as a value of its observation."""
         found = self.mass(values)
         if len(self._sample) < SHOWN:
             self._sample.append(tokens)
@@ -65,21 +65,21 @@ class Labels:
 
     @staticmethod
     def mass(values: FloatArray) -> float:
-        """Probability of the tokens together: the sum of exp of their logits over that of all, which comes last."""
+        """Total probability of the tokens, from their logits and the logsumexp of all logits, which comes last."""
         found = float(np.exp(np.logaddexp.reduce(values[:-1]) - values[-1]))
         return min(found, 1.0)
 
     def facts(self) -> dict[str, float]:
-        """The mean mass of what was read."""
+        """The mean label mass."""
         return {LABEL_MASS: self._sum / self._count} if self._count else {}
 
     def held(self, engine: Engine, batches: Iterator[list[Observation]]) -> Iterator[list[Observation]]:
-        """Gives batches on once the mean mass of the first answers is known not to be too small.
+        """Pass batches on after the mean label mass of the first observations has been checked.
 
-        The mean, and not the median, is also what is reported of the whole run.
+        It uses the mean instead of the median, because the mean is also reported for the whole run.
 
         Raises:
-            ModelError: If it is too small, before the first batch is given on.
+            ModelError: If the mean is too small, before the first batch is passed on.
         """
         self.begin()
         first: list[list[Observation]] = []
@@ -94,12 +94,12 @@ class Labels:
         yield from chain(first, batches)
 
     def trouble(self, engine: Engine, mean: float, count: int, sample: Iterable[TokenArray]) -> str:
-        """The error for labels with little of the probability, with the possible solutions.
+        """The error message for labels with a small probability, with possible solutions.
 
         Args:
-            engine: What runs the network.
+            engine: The engine that runs the network.
             mean: Their mean mass.
-            count: Of how many answers.
+            count: Number of observations in the mean.
             sample: Some of the sequences that were read.
         """
         size = engine.description.vocabulary or len(self._renderer.tokenizer)
@@ -112,9 +112,9 @@ class Labels:
         top = int(np.argmax(total))
         labels = " and ".join(repr(self._text(token)) for token in self._readout.tokens)
         return (
-            f"the labels {labels} have {_percent(mean)} of the probability that {self._name} gives its next token "
+            f"the labels {labels} have {_percent(mean)} of the probability of the next token of {self._name} "
             f"(mean of the first {count}), and {self._text(top)!r} has {_percent(total[top])}: "
-            f"give {', '.join(self._ways(total, self._text(top)))}, or `min_label_mass` 0 to go on"
+            f"give {', '.join(self._ways(total, self._text(top)))}, or `min_label_mass` 0 to continue"
         )
 
     def _ways(self, total: FloatArray, top: str) -> Iterator[str]:
@@ -122,7 +122,7 @@ class Labels:
         if variables:
             yield f"`template_kwargs` {variables[0]}=false"
         elif "<think>" in top or self._inside_thought():
-            yield "a `chat_template` whose generation prompt ends behind the thinking"
+            yield "a `chat_template` whose generation prompt ends after the thinking"
         other = [self._variant(token, total) for token in self._readout.tokens]
         found = sum(float(total[token]) for token in other)
         if not set(other) & set(self._readout.tokens) and found >= self._least:
@@ -132,12 +132,12 @@ class Labels:
             yield "other labels with `head` logit:X-Y"
 
     def _inside_thought(self) -> bool:
-        """Whether the generation prompt opens a thought and leaves it open."""
+        """Whether the generation prompt ends inside a thinking block."""
         end = self._renderer.tokenizer.decode(self._sample[0][-SHOWN:]) if self._sample else ""
         return "<think>" in end and "</think>" not in end
 
     def _variant(self, label: int, total: FloatArray) -> int:
-        """The most likely token that is a label's text with or without a space before it."""
+        """The most likely token whose text is the label, with or without a space before it."""
         tokenizer: Any = self._renderer.tokenizer
         text = tokenizer.convert_ids_to_tokens(label).strip(_SPACES)
         same = [number for token, number in tokenizer.get_vocab().items() if token.strip(_SPACES) == text]
@@ -151,5 +151,5 @@ class Labels:
 
 def _percent(share: float) -> str:
     if not math.isfinite(share):
-        return "no number"
+        return "NaN"
     return f"{100 * share:.1f}%" if share >= 0.001 else f"{100 * share:.1g}%"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from dataclasses import replace
 from pathlib import Path
@@ -225,7 +226,7 @@ def _is_function(given: object) -> bool:
 
 def _name_of(given: Any) -> str:
     """The name of a function, or of an object's class."""
-    while hasattr(given, "func"):  # functools.partial
+    while isinstance(given, functools.partial):
         given = given.func
     return str(given.__name__ if inspect.isroutine(given) else type(given).__name__)
 

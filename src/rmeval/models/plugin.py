@@ -1,4 +1,4 @@
-"""The user's own scorer, from a file or an installed package: what it does wrong becomes an observation."""
+"""User-defined scorers, from a file or an installed package; their failures become observations."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rmeval.cache import Sources
 from rmeval.data.digests import digest
 from rmeval.data.spool import windows
 from rmeval.errors import ModelError, RmevalError
+from rmeval.messages import count_of
 from rmeval.models import ModelOptions, pairwise_protocol
 from rmeval.models.functions import Score, as_score, waited
 from rmeval.plugins import is_file_spec, load_object, one_line, package_of
@@ -29,15 +30,15 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 64
 _UNORDERED = (Mapping, Set, str, bytes)
-"""What could be taken for a list of numbers, and is none."""
+"""Iterable types that are not accepted as a list of numbers."""
 
 
 class Plugin:
-    """Calls the user's function, or `score(conversations)` of the user's class.
+    """A model that calls a user-defined function, or the method `score(conversations)` of a user-defined class.
 
-    The method gets a list of conversations, each a list of `{"role": ..., "content": ...}` ending in the assistant's
-    answer, and returns as many numbers, None or NaN where it has none. The class is made without arguments, or with
-    `model_kwargs` as keywords. How functions are called is said in `rmeval.models.functions`.
+    The method takes a list of conversations, each a list of `{"role": ..., "content": ...}` ending in the assistant's
+    response, and returns one number per conversation (None or NaN for a missing score). The class is constructed
+    without arguments, or with `model_kwargs` as keywords. See `rmeval.models.functions` for how functions are called.
     """
 
     kind = "plugin"
@@ -53,7 +54,7 @@ class Plugin:
         self._function = None if self._owner is not None else as_score(target, found, self._kwargs)
         self._method_name = "score" if self._owner is None else _method_of(target, self._owner)
         if options.against != "all" and self._method_name != "compare":
-            raise ModelError(f"{target} scores answers and compares none: leave `against` out")
+            raise ModelError(f"{target} scores single responses and does not compare them: leave `against` out")
         self.protocol = POINTWISE.name
         if self._method_name == "compare":
             self.protocol = pairwise_protocol(options.against)
@@ -68,23 +69,23 @@ class Plugin:
         return found if inspect.isclass(found) else None
 
     def _find_sources(self) -> tuple[Sources, ...]:
-        """The file, before it is run; what it imports is not looked at."""
+        """The source file, before it is run; modules that it imports are not included."""
         file = Path(self._target.rpartition(":")[0])
         if not is_file_spec(self._target) or not file.is_file():
             return ()
         return (Sources(file.parent, lambda: [file]),)
 
     def identity(self) -> dict[str, Any]:
-        """The file's sum, or the installed package's name and version, and the arguments it is made with."""
+        """The digest of the file, or the installed package's name and version, and the arguments."""
         code = f"sha256:{self._sources[0].digest}" if self._sources else package_of(self._target)
         return {"model": f"{self._target.rpartition(':')[2]} {code}", "model_kwargs": digest(self._kwargs)}
 
     def facts(self) -> dict[str, Any]:
-        """Where the class or the function came from."""
+        """The location of the class or function."""
         return {"target": self._target}
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Scores batches of conversations; one that fails alone becomes an error, and the run goes on."""
+        """Score batches of requests; a request that fails on its own becomes an error, and the run continues."""
         score: Score = self._function or getattr(self._made(), self._method_name)
         takes_tools = "tools" in inspect.signature(score).parameters
         without = 0
@@ -96,66 +97,68 @@ class Plugin:
             yield found
         if without:
             logger.warning(
-                "%s does not get the tools of %d requests: let it take a parameter tools, a list for each",
+                "%s does not receive the tools of %d requests: add a parameter tools, a list of tools per conversation",
                 self._target,
                 without,
             )
 
     def _made(self) -> Any:
-        """The object that has the method: one of the class, made now."""
+        """The object that has the method: a new instance of the class."""
         try:
             return self._owner(**self._kwargs)
         except Exception as error:  # The user's own code may raise anything.
             reason = one_line(error)
             raise ModelError(
-                f"{self._target} cannot be made with {self._kwargs} ({reason}): check `model_kwargs`"
+                f"{self._target} cannot be constructed with {self._kwargs} ({reason}): check `model_kwargs`"
             ) from error
 
     def _shown(self, request: Request) -> Any:
-        """What the user's code gets of a request."""
+        """The form in which the user's code receives a request."""
         if self._method_name == "score":
             return [message.to_dict() for message in request.conversation]
         prompt = [message.to_dict() for message in request.prompt]
         if self._method_name == "compare":
             return {"prompt": prompt, "first": request.responses[0], "second": request.responses[1]}
-        answers = request.messages or [Message("assistant", text) for text in request.responses]
-        shown = [message.to_dict() for message in answers]
+        responses = request.messages or [Message("assistant", text) for text in request.responses]
+        shown = [message.to_dict() for message in responses]
         return {"prompt": prompt, "responses": shown, "vote": request.vote, "judge": request.judge}
 
     def _observe(self, score: Score, batch: Sequence[Request], takes_tools: bool) -> list[Observation]:
         more = {"tools": [list(request.tools) for request in batch]} if takes_tools else {}
         try:
-            answer = waited(score([self._shown(request) for request in batch], **more))
-            is_list = isinstance(answer, Iterable) and not isinstance(answer, _UNORDERED)
-            scores = list(answer) if is_list else []
+            result = waited(score([self._shown(request) for request in batch], **more))
+            is_list = isinstance(result, Iterable) and not isinstance(result, _UNORDERED)
+            scores = list(result) if is_list else []
         except (Exception, SystemExit) as error:
             if len(batch) > 1:
-                # One bad conversation must not take its neighbours along.
+                # One failing conversation must not fail the others.
                 return [
                     observation for request in batch for observation in self._observe(score, [request], takes_tools)
                 ]
             if isinstance(error, MemoryError):
-                raise  # It says nothing of the conversation, which is asked again in the next run.
+                raise  # The conversation is not the cause, so the next run must try it again.
             return [_failed(request, error) for request in batch]
         asked = _SHOWN[self._method_name]
         what = self._target if self._owner is None else f"{self._target}: {self._method_name}()"
         if not is_list:
-            raise ModelError(f"{what} returned a {type(answer).__name__}: return a list with a number for each {asked}")
+            raise ModelError(f"{what} returned a {type(result).__name__}: return a list with a number for each {asked}")
         if len(scores) != len(batch):
-            raise ModelError(f"{what} returned {len(scores)} numbers for {len(batch)} {asked}s: return one each")
+            raise ModelError(
+                f"{what} returned {count_of(len(scores), 'number')} for {count_of(len(batch), asked)}: return one each"
+            )
         if self._method_name != "answer":
             scores = [_number(one, f"{what} returned", asked) for one in scores]
         return [self._parsed(request, one) for request, one in zip(batch, scores, strict=True)]
 
     def _parsed(self, request: Request, raw: Any) -> Observation:
-        """What the protocol reads of what came back; a protocol from outside may do anything wrong."""
+        """The observation that the protocol parses from a result; a third-party protocol may raise anything."""
         if isinstance(raw, BaseException):
             return _failed(request, raw)
         if self._method_name != "answer":
             return self._asking.parse(request, raw)
         try:
             return checked_observation(request, self._asking.parse(request, raw))
-        except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary that makes of any failure an observation
+        except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary that turns any failure into an observation
             return _failed(request, error)
 
     @cached_property
@@ -164,30 +167,29 @@ class Plugin:
 
 
 _SHOWN = {"score": "conversation", "compare": "pair", "answer": "question"}
-"""The methods that a class may have, and what each is given a list of."""
+"""The methods that a class may have, and the name of the elements of their argument."""
 METHODS = tuple(_SHOWN)
 
 
 def _method_of(target: str, made: Any) -> str:
-    """The method by which a class answers."""
+    """The one of the possible methods that a class has."""
     found = [name for name in _SHOWN if callable(getattr(made, name, None))]
     if len(found) != 1:
         every = "score(conversations), compare(pairs) or answer(questions)"
         has = f"no method {every}" if not found else f"the methods {' and '.join(found)}"
         raise ModelError(
             f"{target} has {has}: give it one, which returns a number for each conversation, the probability that the "
-            "first answer of each pair is better, or what the protocol that the class names reads"
+            "first response of each pair is better, or the raw output that the class's protocol parses"
         )
     return found[0]
 
 
 def _protocol_of(target: str, made: Any) -> str:
-    """The protocol that a class with a method `answer` names; a relative path is from the class's file on."""
+    """The protocol that a class with a method `answer` names; a relative path is relative to the class's file."""
     spec = getattr(made, "protocol", None)
     if not isinstance(spec, str):
         raise ModelError(
-            f"{target} has a method answer and names no protocol: give it an attribute protocol, a registered name or "
-            "file.py:Class"
+            f"{target} has a method answer but no attribute protocol: add it, with a registered name or file.py:Class"
         )
     if not is_file_spec(spec):
         return spec
@@ -196,7 +198,7 @@ def _protocol_of(target: str, made: Any) -> str:
 
 
 def _shown_value(value: Any) -> str:
-    """What a value looks like, if that is short."""
+    """The representation of a value, shortened to 60 characters."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -210,9 +212,9 @@ def _failed(request: Request, error: BaseException) -> Observation:
 
 
 def _number(score: Any, said: str, asked: str) -> float | BaseException:
-    """A number, also where it comes as a tensor on some device, or as a row of a column of one; NaN for None.
+    """Convert a score to a float: a number, a tensor on any device, or a list of one number; None becomes NaN.
 
-    An exception stands for the failure of one conversation among many.
+    An exception is returned unchanged, as the failure of this conversation only.
     """
     given = score
     if isinstance(score, list | tuple) and len(score) == 1:

@@ -1,4 +1,4 @@
-"""From requests to token sequences: what every kind of model that reads conversations does before it reads them."""
+"""Turns requests into token sequences, for every kind of model that runs a network."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from rmeval.engines import (
 )
 from rmeval.errors import ModelError
 from rmeval.extras import need_extra
+from rmeval.messages import count_of
 from rmeval.models import ModelOptions, unknown_state
 from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.types import FloatArray, Observation, Request
@@ -41,18 +42,18 @@ __all__ = [
 ]
 
 _READ_WHOLE = (Pooled, OwnForward, FirstLogits)
-"""Readouts of networks that may read any token of their input."""
+"""Readouts of networks that may use any token of their input."""
 WINDOW = 1 << 14
-"""How many conversations are sorted, merged and scored together."""
+"""Number of conversations that are sorted, merged and scored together."""
 
 
 def find_engine(spec: str | InMemory, options: ModelOptions, head: str | None = None) -> Engine:
-    """The engine that runs a model's checkpoint.
+    """Open the engine that runs a model's checkpoint.
 
     Args:
-        spec: A folder or a hub id; or a network in memory.
+        spec: A folder or a hub id, or a network in memory.
         options: How to load and run it.
-        head: Name of the layer that makes the score, where it is not found by itself.
+        head: Name of the layer that computes the score, if the engine cannot find it.
 
     Raises:
         ModelError: If there is no such checkpoint or engine.
@@ -73,16 +74,16 @@ def find_engine(spec: str | InMemory, options: ModelOptions, head: str | None = 
 def make_renderer(
     engine: Engine, options: ModelOptions, boundary: Boundary | None = None, chat: bool = True
 ) -> tuple[Renderer, str]:
-    """The tokenizer of a checkpoint, or another that the options name, with its template; and a fingerprint.
+    """The tokenizer of a checkpoint, or the one that the options name, with its template, and its fingerprint.
 
     Args:
-        engine: What runs the checkpoint.
+        engine: The engine that runs the checkpoint.
         options: Tokenizer and template.
-        boundary: How to find where an answer begins.
-        chat: Whether it must have a template.
+        boundary: How to find the beginning of a response.
+        chat: Whether it must have a chat template.
 
     Raises:
-        ModelError: If there is none, or no template.
+        ModelError: If there is no tokenizer, or no template.
     """
     try:
         from rmeval.rendering.chat import Renderer
@@ -141,10 +142,10 @@ def _held(own: InMemory) -> _Tokenizer:
 
 
 def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None:
-    """The ids of the tokens that `logit:A-B` names, or None where the head is none of that kind.
+    """The ids of the tokens that `logit:A-B` names, or None for any other head.
 
     Raises:
-        ModelError: If a word is not one token, or one is named twice.
+        ModelError: If a word is not a single token, or a token is named twice.
     """
     from rmeval.rendering.vocabulary import token_ids
 
@@ -152,17 +153,17 @@ def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None
         return None
     found = tuple(token_ids(renderer.tokenizer, head.removeprefix("logit:").split("-")))
     if len(set(found)) < len(found):
-        raise ModelError(f"`head` {head} names one token twice: give different ones, as in logit:A-B")
+        raise ModelError(f"`head` {head} names a token twice: give different tokens, as in logit:A-B")
     return found
 
 
 class Preparation:
-    """Renders conversations and decides about those that are too long.
+    """Preparation of a model's input: renders conversations and applies the length policy.
 
     Attributes:
         renderer: The tokenizer with its template.
         limit: Longest conversation in tokens.
-        cut_item: Item of the first conversation that lost its beginning to the length policy.
+        cut_item: Item of the first conversation that was cut.
         sources: The local files that observations depend on.
     """
 
@@ -175,18 +176,18 @@ class Preparation:
         render: Callable[[list[Request]], list[Rendered]] | None = None,
         others: Sequence[Engine] = (),
     ) -> None:
-        """Takes the parts.
+        """Store the parts, and determine the limit.
 
         Args:
             name: The model's name, for messages.
             renderer: The tokenizer with its template.
-            engine: What runs the network.
+            engine: The engine that runs the network.
             options: Length policy and limit.
-            render: Makes tokens of requests; of their conversations by the renderer if None.
-            others: What else reads the same tokens.
+            render: Turns requests into tokens; by default the renderer renders their conversations.
+            others: Further engines that read the same tokens.
 
         Raises:
-            ModelError: If `options.max_length` is more than the network takes.
+            ModelError: If `options.max_length` is larger than the network supports.
         """
         self.renderer = renderer
         self.sources = (
@@ -203,8 +204,8 @@ class Preparation:
         self.limit = options.max_length or min(limits, default=None)
         if built is not None and self.limit is not None and self.limit > built:
             raise ModelError(
-                f"{name} was built for {built} tokens: give a smaller `max_length` than "
-                f"{self.limit}, or change that with `model_kwargs` max_position_embeddings=..."
+                f"{name} supports at most {built} tokens: give a smaller `max_length` than "
+                f"{self.limit}, or change the limit with `model_kwargs` max_position_embeddings=..."
             )
 
     def identity(self) -> dict[str, Any]:
@@ -216,13 +217,13 @@ class Preparation:
         }
 
     def windows(self, requests: Iterable[Request]) -> Windows:
-        """Renders all requests, in windows that are to be read together; requests that become equal tokens once.
+        """Render all requests, in windows that are read together; requests with equal tokens are read once.
 
-        All are rendered before the first is read, so that one that is too long stops the run before it has cost much;
-        what is more than a window waits on disk.
+        All requests are rendered before the first is read, so that a conversation that is too long stops the run
+        early. Windows are stored on disk until they are read.
 
         Raises:
-            ModelError: If one is too long and the policy is to stop.
+            ModelError: If a conversation is too long and the policy is `error`.
         """
         self.renderer.forget()
         self.cut_item = None
@@ -243,8 +244,8 @@ class Preparation:
         if over and self._policy == "error":
             longest, item = max(over)
             raise ModelError(
-                f"{len(over)} conversations are longer than the {self.limit} tokens that "
-                f"{self._name} takes (the longest, of item {item}, has {longest}): "
+                f"{self._name} takes at most {self.limit} tokens, exceeded by {count_of(len(over), 'conversation')} "
+                f"(the longest, of item {item}, has {longest}): "
                 "choose `on_overlength` skip or truncate-left"
             )
         return Windows(spool, index)
@@ -254,27 +255,27 @@ class Preparation:
         engine: Engine,
         requests: Iterable[Request],
         readout: Callable[[], Readout],
-        answer: Callable[[Ready, FloatArray], Observation],
+        observe: Callable[[Ready, FloatArray], Observation],
     ) -> Iterator[list[Observation]]:
-        """Reads what is taken from a network at the end of each input, window by window.
+        """Read a network's values at the end of each input, window by window.
 
         Args:
-            engine: What runs the network.
-            requests: What is asked.
-            readout: Gives what is taken; called when there is something to read.
-            answer: Makes an observation of what was taken.
+            engine: The engine that runs the network.
+            requests: The requests.
+            readout: Returns the readout; called when there is something to read.
+            observe: Turns values into an observation.
 
         Raises:
             ModelError: If the network cannot be used, an input is too long, or a file changes.
         """
-        yield from checked(self._observe(engine, requests, readout, answer), self.sources)
+        yield from checked(self._observe(engine, requests, readout, observe), self.sources)
 
     def _observe(
         self,
         engine: Engine,
         requests: Iterable[Request],
         readout: Callable[[], Readout],
-        answer: Callable[[Ready, FloatArray], Observation],
+        observe: Callable[[Ready, FloatArray], Observation],
     ) -> Iterator[list[Observation]]:
         engine.forget()
         rendered = self.windows(requests)
@@ -282,7 +283,7 @@ class Preparation:
             sample = next((ready for ready, _ in rendered if ready), [])
             if isinstance(engine.settled([one.tokens for one in sample], readout()), _READ_WHOLE):
                 raise ModelError(
-                    f"{self._name} reads the beginning of its input, which truncate-left would cut "
+                    f"{self._name} uses the beginning of its input, which truncate-left would cut "
                     f"(item {self.cut_item}): choose `on_overlength` skip"
                 )
         for ready, left_out in rendered:
@@ -296,7 +297,7 @@ class Preparation:
                 yield [
                     observation
                     for index, values in zip(reading.indices, reading.values, strict=True)
-                    for observation in ready[index].observations(partial(_given, answer, values))
+                    for observation in ready[index].observations(partial(_given, observe, values))
                 ]
 
     def _conversations(self, requests: list[Request]) -> list[Rendered]:
@@ -313,13 +314,13 @@ class Preparation:
             elif self._exceeds(one) and self._policy != "truncate-left":
                 found.left_out.append(Observation(request.key, "overlength", usage={"tokens": length}))
             else:
-                # What is judged is the answer, which is at the end.
+                # The response is at the end, so the beginning is cut.
                 cut = max(0, length - self.limit) if self.limit is not None else 0
                 if cut and self.cut_item is None:
                     self.cut_item = request.item
                 start = max(0, one.start - cut)
                 if one.start and not start:
-                    # The prompt is gone, and the sum over a part of an answer is no sum over the answer.
+                    # The prompt is cut completely, and the sum over a part of a response is not the response's sum.
                     found.left_out.append(Observation(request.key, "overlength", usage={"tokens": length}))
                     continue
                 found.ready.append(Ready(request.key, request.item, one.tokens[cut:], start, length + one.cut))
@@ -329,5 +330,5 @@ class Preparation:
         return self.limit is not None and len(one.tokens) > self.limit
 
 
-def _given(answer: Callable[[Ready, FloatArray], Observation], values: FloatArray, one: Ready) -> Observation:
-    return answer(one, values)
+def _given(observe: Callable[[Ready, FloatArray], Observation], values: FloatArray, one: Ready) -> Observation:
+    return observe(one, values)

@@ -1,4 +1,4 @@
-"""From the numbers that a head gives to the one that is the score."""
+"""Reduces the outputs of a head to one score."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from rmeval.types import FloatArray
 
 __all__ = ["Reduction"]
 
-_WAYS = "index:K, mean, difference (the second less the first) or weights:A,B,..."
+_WAYS = "index:K, mean, difference (the second minus the first) or weights:A,B,..."
 
 
 class Reduction:
-    """How the outputs of a head become a score: a weighted sum, then a factor and a shift."""
+    """The score of a head's outputs: a weighted sum, times a factor, plus a shift."""
 
     def __init__(self, text: str | None, scale: float = 1.0, shift: float = 0.0) -> None:
-        """Reads what the user says.
+        """Parse the options.
 
         Args:
-            text: `index:K`, `mean`, `difference` or `weights:A,B,...`; None where there is one output.
-            scale: What the sum is multiplied by.
-            shift: What is added then.
+            text: `index:K`, `mean`, `difference` or `weights:A,B,...`; None for a head with one output.
+            scale: Factor of the sum.
+            shift: Number added to the scaled sum.
 
         Raises:
-            ModelError: If it cannot be read.
+            ModelError: If an option is invalid.
         """
         if not (math.isfinite(scale) and scale) or not math.isfinite(shift):
             raise ModelError(f"`scale` {scale} and `shift` {shift} must be finite numbers, and the scale not 0")
@@ -39,24 +39,24 @@ class Reduction:
         except ValueError as error:
             raise ModelError(f"`reduce` {text} cannot be read ({error}): give {_WAYS}") from error
         if self._weights is not None and not all(map(math.isfinite, self._weights)):
-            raise ModelError(f"`reduce` {text} has weights that are no finite numbers: give {_WAYS}")
+            raise ModelError(f"`reduce` {text} has weights that are not finite numbers: give {_WAYS}")
         if name not in ("", "index", "mean", "difference", "weights") or (value and name in ("mean", "difference")):
-            raise ModelError(f"there is no way to reduce called {text!r}: give {_WAYS}")
+            raise ModelError(f"`reduce` {text!r} is unknown: give {_WAYS}")
 
     def identity(self) -> dict[str, object]:
-        """What it is, where it is not the plain one."""
+        """The options that differ from their defaults."""
         given = {"reduce": self._text, "scale": self._scale, "shift": self._shift}
         return {name: value for name, value in given.items() if value not in (None, 1.0 if name == "scale" else 0.0)}
 
     def __call__(self, values: FloatArray, model: str) -> float:
-        """The score.
+        """Compute the score.
 
         Args:
             values: float64[outputs].
             model: The model's name, for messages.
 
         Raises:
-            ModelError: If it does not fit the number of outputs.
+            ModelError: If the options do not fit the number of outputs.
         """
         return float(np.dot(self._factors(len(values), model), values)) * self._scale + self._shift
 
@@ -64,7 +64,7 @@ class Reduction:
         if self._text is None:
             if count != 1:
                 raise ModelError(
-                    f"{model} gives {count} numbers for an answer where one is needed: give `reduce` {_WAYS}"
+                    f"{model} returns {count} numbers for a response where one is needed: give `reduce` {_WAYS}"
                 )
             return [1.0]
         if self._index is not None and 0 <= self._index < count:
@@ -76,5 +76,5 @@ class Reduction:
         if self._text == "difference" and count == 2:
             return [-1.0, 1.0]
         raise ModelError(
-            f"{model} gives {count} numbers for an answer, which `reduce` {self._text} does not fit: give {_WAYS}"
+            f"{model} returns {count} numbers for a response, which `reduce` {self._text} does not fit: give {_WAYS}"
         )

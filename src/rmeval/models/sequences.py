@@ -1,4 +1,4 @@
-"""Requests as token sequences, of which each is read once, however many requests become it."""
+"""Requests as token sequences; each distinct sequence is read once."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Ready(NamedTuple):
     Attributes:
         key: The request's key.
         item: Id of its item, for messages.
-        tokens: What the network gets.
-        start: Where the answer begins, for models that read all of it; 0 for others.
+        tokens: The token ids that the network reads.
+        start: Where the response begins, for models that read all of its tokens; 0 for others.
         length: Number of tokens before any were cut.
-        others: Key and length of each later request that becomes the same tokens.
+        others: Key and length of each later request with the same tokens.
     """
 
     key: str
@@ -46,37 +46,37 @@ class Ready(NamedTuple):
 
     @property
     def sequence(self) -> str:
-        """32 hex digits of BLAKE2b over the token ids and where the answer begins."""
+        """32 hex digits of BLAKE2b over the token ids and the beginning of the response."""
         content = self.start.to_bytes(8, "little") + self.tokens.astype("<i4").tobytes()
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
-    def observations(self, answer: Callable[[Ready], Observation]) -> list[Observation]:
-        """An observation of each request with these tokens.
+    def observations(self, observe: Callable[[Ready], Observation]) -> list[Observation]:
+        """The observation of each request with these tokens.
 
         Args:
-            answer: Makes one; what the network gave is the same for all.
+            observe: Creates an observation from the network's values, which are the same for all.
         """
         sequence = self.sequence[:16]
         each = [self, *(self._replace(key=key, length=length) for key, length in self.others)]
-        return [replace(answer(one), sequence=sequence) for one in each]
+        return [replace(observe(one), sequence=sequence) for one in each]
 
 
 class Window(NamedTuple):
-    """Some requests: those ready to be read, and observations of those that cannot be."""
+    """Some requests: those ready to be read, and observations of those that cannot be read."""
 
     ready: list[Ready]
     left_out: list[Observation]
 
 
 class Windows:
-    """All requests, window by window, anew at each iteration.
+    """All requests, window by window; can be iterated repeatedly.
 
-    Of those that become the same tokens the first is ready to be read, and has the keys of the others. They are found
-    by digests in columns, so that a million take megabytes.
+    Of requests with the same tokens the first is ready to be read, and holds the keys of the others. They are found by
+    digests in columns, so that a million requests take megabytes.
     """
 
     def __init__(self, spool: Spool[Window], index: KeyIndex) -> None:
-        """Takes windows, and the index of the sequences of all that is ready in them, in their order."""
+        """Store windows, and the index of the sequences that are ready in them, in the same order."""
         self._spool, self._new = spool, index.first
         again = np.flatnonzero(~index.first)
         first = np.empty(len(index), np.int64)
@@ -102,7 +102,7 @@ class Windows:
             place = end
 
     def _once(self, ready: list[Ready], place: int) -> list[Ready]:
-        """Those of a window that begins at `place` whose tokens are not those of an earlier request."""
+        """The requests of a window, which begins at `place`, whose tokens differ from those of all earlier requests."""
         found = list(ready)
         start, stop = np.searchsorted(self._owner, (place, place + len(ready)))
         owners, first, counts = np.unique(self._owner[start:stop], return_index=True, return_counts=True)

@@ -11,14 +11,14 @@ __all__ = ["TokenScores"]
 
 @dataclass(frozen=True, slots=True)
 class TokenScores:
-    """What a head says at each token of a conversation, as if the text ended there.
+    """The score of a head at each token of a conversation, as if the text ended there.
 
     Attributes:
         tokens: The tokens' texts.
         scores: float64[tokens]; the last one is the conversation's score.
-        answer: Position of the answer's first token.
+        start: Position of the response's first token.
     """
 
     tokens: tuple[str, ...]
     scores: FloatArray
-    answer: int
+    start: int

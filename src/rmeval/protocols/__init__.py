@@ -1,6 +1,6 @@
-"""Protocols turn a benchmark's items into requests, and observations into evidence.
+"""Protocols, which turn a benchmark's items into requests, and observations into evidence.
 
-Other packages add protocols under the entry-point group `rmeval.protocols`, or as `file.py:Class`.
+Packages register further protocols under the entry-point group `rmeval.protocols`; `file.py:Class` names one in a file.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ class Question:
 
     Attributes:
         members: Indices into the item's responses, in the order in which they are presented.
-        vote: Number of the repetition, for models that answer at random.
+        vote: Number of the repetition, for models with random outputs.
         judge: Name of the judge, for juries.
     """
 
@@ -38,35 +39,34 @@ class Question:
 
 @typing.runtime_checkable
 class ProtocolLike(typing.Protocol):
-    """Turns items into requests, and observations into evidence.
+    """Interface that turns items into requests, and observations into evidence.
 
-    Orders, rotations and votes are decided here, so that nothing is left to chance elsewhere.
-
-    What was asked is found again from conversation digests alone: evidence is folded without any text.
+    A protocol determines all orders, rotations and votes. The keys of requests follow from conversation digests, so
+    evidence is computed without texts.
 
     Attributes:
         name: Name and version, part of a run's identity.
-        gives_scores: Whether evidence has a score of each response; else it says which of two is preferred.
+        gives_scores: Whether evidence has a score of each response; otherwise it has preferences between pairs.
     """
 
     name: str
     gives_scores: bool
 
     def questions(self, item: Item | Shape) -> Sequence[Question]:
-        """All that is asked about an item, in the order of `keys`."""
+        """All requests of an item, without texts, in the order of `keys`."""
         ...
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
         """Keys of all requests of an item.
 
         Args:
-            item: The item, whose texts are not needed.
+            item: The item; its texts are not needed.
             digests: The conversation digest of each response.
         """
         ...
 
     def requests(self, item: Item, keys: Sequence[str]) -> list[Request]:
-        """All requests about an item that has its texts.
+        """All requests of an item with texts.
 
         Args:
             item: The item.
@@ -79,36 +79,36 @@ class ProtocolLike(typing.Protocol):
         ...
 
     def variants(self, observations: ObservationTable) -> list[str]:
-        """Names of the evidence that can be made of the answers, what is meant by default first."""
+        """Names of the kinds of evidence that the observations support, the default first."""
         ...
 
     def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
-        """A note on how the requests were answered, for readers of the numbers."""
+        """Notes on the observations, for readers of the numbers."""
         ...
 
     def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
-        """How many of the pairs of responses that comparisons are about became the same tokens, with unequal texts."""
+        """Number of compared pairs of responses with different texts that became the same tokens."""
         ...
 
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
-        """Gathers answers into evidence.
+        """Combine observations into evidence.
 
         Args:
             items: The items.
-            observations: What came back.
+            observations: The observations.
             rows: int32[m], the row in `observations` of each of the items' requests, in the order of `keys`.
-            variant: Which of `variants`.
+            variant: One of `variants`.
         """
         ...
 
 
 class BaseProtocol(ABC):
-    """A protocol that says what it asks, how it reads an answer and how answers become evidence; the rest follows.
+    """Base class of protocols; a subclass defines its requests, how to parse raw outputs, and how to compute evidence.
 
     Attributes:
         name: Name and version, such as `graded@1`; part of each request's key and of a run's identity.
-        prompt: Text of the prompt, or its digest, where the protocol has one: another prompt makes other requests.
-        gives_scores: Whether `fold` gives a score of each response; else it says which of two is preferred.
+        prompt: Text of the protocol's prompt, or its digest; another prompt changes the request keys.
+        gives_scores: Whether `fold` computes a score of each response; otherwise it computes preferences.
     """
 
     name: str
@@ -117,14 +117,14 @@ class BaseProtocol(ABC):
 
     @abstractmethod
     def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
-        """What is asked about an item.
+        """The requests of an item, without texts.
 
-        Which response is the better one is not among what this method gets: what is asked must not follow from it.
+        This method has no access to the better response, because requests must not depend on gold labels.
 
         Args:
-            item: The item's id, which an order may be drawn from. The number of questions, their votes and their judges
-                must not depend on it.
-            responses: How many responses the item has.
+            item: The id of the item, for drawing an order. The number of requests, their votes and their judges must
+                not depend on it.
+            responses: Number of responses of the item.
             comparisons: The members of each of its comparisons, in ascending order.
         """
 
@@ -134,23 +134,23 @@ class BaseProtocol(ABC):
 
     @abstractmethod
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
-        """Gathers answers into evidence; see `ProtocolLike.fold`."""
+        """Combine observations into evidence; see `ProtocolLike.fold`."""
 
     def questions(self, item: Item | Shape) -> Sequence[Question]:
-        """All that is asked about an item, in the order of `keys`."""
-        # Items from outside may hold lists where tuples are meant.
+        """All requests of an item, without texts, in the order of `keys`."""
+        # Items of third-party benchmarks may hold lists instead of tuples.
         members = dict.fromkeys(tuple(sorted(one.members)) for one in item.comparisons)
         return self.asks(item.id if isinstance(item, Item) else "", len(item.responses), tuple(members))
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
-        """The key of each request: of the protocol's name and prompt, the content in order, the vote and the judge."""
+        """The key of each request, from the protocol's name and prompt, the ordered content, the vote and the judge."""
         return tuple(
             request_key(self.name, [digests[k] for k in one.members], self.prompt, one.vote, one.judge)
             for one in self.questions(item)
         )
 
     def requests(self, item: Item, keys: Sequence[str]) -> list[Request]:
-        """All requests about an item that has its texts."""
+        """All requests of an item with texts."""
         return [
             Request(
                 key,
@@ -167,15 +167,15 @@ class BaseProtocol(ABC):
         ]
 
     def variants(self, observations: ObservationTable) -> list[str]:
-        """The names of the numbers that came back; `score` if none did."""
+        """The names of the values in the observations; `score` if there are none."""
         return list(observations.values) or ["score"]
 
     def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
-        """Nothing; where overridden, what a reader of the numbers must know of how it was answered."""
+        """No notes by default; a subclass may return notes on the observations for readers of the numbers."""
         return []
 
     def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
-        """None, since an engine here reads no tokens for it; where overridden, the number of pairs."""
+        """0 by default, for protocols whose observations do not record tokens."""
         return 0
 
 
@@ -198,32 +198,60 @@ def request_key(
 
 
 def checked_observation(request: Request, found: Any) -> Observation:
-    """What a protocol from outside made of an answer, if it can be kept.
+    """Check the observation that a third-party protocol parsed, and return it.
 
     Raises:
-        TypeError: If it is no observation.
-        ValueError: If it is of another request, holds what is no finite number, or nothing where it says `ok`.
+        TypeError: If it is not an observation.
+        ValueError: If it belongs to another request, has a number that cannot be stored, or is `ok` without a value.
     """
     if not isinstance(found, Observation):
-        raise TypeError(f"parse() gives {quoted(found)}, which is not an rmeval.Observation")
+        raise TypeError(f"parse() returns {quoted(found)}, which is not an rmeval.Observation")
     if found.key != request.key:
         raise ValueError("parse() returns an observation of another request: use request.key")
     if found.status not in get_args(Status):
         raise ValueError(f"parse() returns the status {quoted(found.status)}: use one of {', '.join(get_args(Status))}")
     values: dict[str, float | tuple[float, ...]] = {
-        name: tuple(map(float, value)) if isinstance(value, Sequence) else float(value)
+        _text(name): tuple(map(float, value)) if np.ndim(value) else float(value)  # type: ignore[arg-type]
         for name, value in found.values.items()
     }
     numbers = [part for value in values.values() for part in (value if isinstance(value, tuple) else (value,))]
     if not all(map(math.isfinite, numbers)):
-        raise ValueError(f"parse() gives {quoted(dict(values))}: use finite numbers, or a status with the reason")
+        raise ValueError(f"parse() returns {quoted(dict(values))}: use finite numbers, or a status with the reason")
     if found.status == "ok" and not values and found.choice is None:
         raise ValueError("parse() returns the status ok without a value or a choice: use another status")
-    return replace(found, values=values)
+    return replace(
+        found,
+        values=values,
+        choice=None if found.choice is None else _count(found.choice, "choice", -1),
+        usage={_text(name): _count(number, "usage") for name, number in found.usage.items()},
+        error=None if found.error is None else str(found.error),
+        sequence=None,  # It stands for tokens, which a protocol does not see.
+        input_truncated=bool(found.input_truncated),
+    )
+
+
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"parse() gives a value with the name {quoted(name)}, which is not a string")
+    return name
+
+
+def _count(number: Any, field: str, least: int = 0) -> int:
+    """A whole number as the columns and the journal hold it."""
+    try:
+        found = operator.index(number)
+    except TypeError:
+        raise TypeError(f"parse() gives {quoted(number)} in {field}: use whole numbers") from None
+    if not least <= found <= _MOST:
+        raise ValueError(f"parse() gives {found} in {field}: use numbers from {least} to {_MOST}")
+    return found
+
+
+_MOST = (1 << 31) - 1
 
 
 def sizes_of(protocol: ProtocolLike, items: ItemTable) -> IntArray:
-    """int64[n]: how many requests belong to each item."""
+    """int64[n]: the number of requests of each item."""
     of_shape = np.array([len(protocol.questions(shape)) for shape in items.shapes], np.int64)
     sizes: IntArray = of_shape[items.shape]
     return sizes

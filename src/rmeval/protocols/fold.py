@@ -1,4 +1,4 @@
-"""Reduces several numbers about one response or pair to one: scores of steps, and repeated votes."""
+"""Reductions of several numbers of one response or pair to one number: scores of steps, and repeated votes."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ STEPS: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 
 def fold_steps(vectors: Vectors, rows: npt.NDArray[Any], how: str) -> FloatArray:
-    """One score of those of an answer's steps.
+    """Reduce the scores of a response's steps to one score.
 
     Args:
         vectors: The scores of steps.
-        rows: int[n], the rows of the answers.
+        rows: int[n], the rows of the responses.
         how: A name in `STEPS`.
 
     Returns:
-        float64[n], NaN for an answer without steps.
+        float64[n], NaN for a response without steps.
     """
     reduce = STEPS[how]
     return np.array([reduce(own) if (own := vectors[row]) else math.nan for row in rows.tolist()], np.float64)
 
 
 def fold_votes(votes: FloatArray, how: Literal["mean", "majority"]) -> FloatArray:
-    """One number of repeated votes.
+    """Reduce repeated votes to one number.
 
     Args:
-        votes: float64[n, k], k votes on each of n things; NaN for a vote that is missing.
-        how: `mean` is the mean of the votes that are there. `majority` is for preferences (1 for the first, 0 for the
-            second, 0.5 for a tie): what more than half of all k votes prefer, missing ones among the k; else a tie.
+        votes: float64[n, k], k votes on each of n responses or pairs; NaN for a missing vote.
+        how: `mean` is the mean of the votes that are not missing. `majority` is for preferences (1 for the first, 0 for
+            the second, 0.5 for a tie): the one that more than half of all k votes prefer, including missing votes;
+            otherwise a tie.
 
     Returns:
         float64[n], NaN where every vote is missing.

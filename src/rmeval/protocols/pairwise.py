@@ -1,4 +1,4 @@
-"""The pairwise protocol: which of two responses is better, in both orders."""
+"""The pairwise protocol: each request has two responses, and each pair is presented in both orders."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ __all__ = [
 
 VALUE = "p_first"
 ODDS = "log_odds"
-"""What the probability is of, where a model says it: it tells apart what is 1 as a probability."""
+"""The log-odds of the probability, where a model returns them: they differ where probabilities are rounded to 1."""
 LABEL_MASS = "label_mass"
-"""The part of a language model's probability that the tokens which it answers with have together."""
+"""The total probability of a language model's label tokens."""
 MEAN, AGREE, NET = "orders/mean", "orders/agree", "orders/net"
-"""How two orders become one preference: by the mean of their probabilities, where they agree, or by most wins."""
+"""Ways to combine two orders into one preference: the mean of their probabilities, their agreement, or net wins."""
 
 
 class Pairwise(BaseProtocol):
-    """Two requests, one an order, for each pair of answers that a comparison holds.
+    """Two requests, one per order, for each pair of responses in a comparison.
 
-    In a comparison of more than two answers either each is compared with each (round robin), or the winner with each of
-    the others, which is all that its outcome depends on. For pairs and for RM-Bench's cells that is the same.
+    In a comparison of more than two responses, either all pairs are compared (round robin), or only the winner with
+    each of the others, which determines the outcome. For pairs and for RM-Bench's cells both are the same.
 
     Attributes:
         name: Name and version, part of a run's identity.
@@ -59,7 +59,7 @@ class Pairwise(BaseProtocol):
         self._round_robin = round_robin
 
     def pairs(self, comparisons: Sequence[Comparison]) -> list[tuple[int, int]]:
-        """The pairs of an item's answers to compare, the smaller index first."""
+        """The pairs of an item's responses to compare, the smaller index first."""
         return _pairs(self._round_robin, tuple((tuple(one.members), one.gold) for one in comparisons))
 
     def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> list[Question]:
@@ -75,7 +75,7 @@ class Pairwise(BaseProtocol):
         return [Question(order) for one, other in pairs for order in ((one, other), (other, one))]
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
-        """The keys of both orders of each pair; which pairs are asked about is no part of a question."""
+        """The keys of both orders of each pair; they do not depend on which other pairs are compared."""
         return tuple(
             request_key("pairwise@1", (digests[first], digests[second]))
             for one, other in self.pairs(item.comparisons)
@@ -83,20 +83,20 @@ class Pairwise(BaseProtocol):
         )
 
     def parse(self, request: Request, raw: Any) -> Observation:
-        """The observation for the probability that the answer shown first is better."""
+        """The observation for the probability that the response shown first is better."""
         return parse_preference(request.key, raw)
 
     def variants(self, observations: ObservationTable) -> list[str]:
-        """The ways of making one preference of two orders."""
+        """The ways to combine two orders into one preference."""
         return [MEAN, AGREE, NET]
 
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str = MEAN) -> EvidenceTable:
-        """A matrix of preferences for each item, from the probabilities that the first answer is better.
+        """A matrix of preferences for each item, from the probabilities that the first response is better.
 
-        With p the probability in the one order and q in the other, `orders/mean` prefers the first answer of the pair
-        where (p + 1 - q) / 2 is above one half; `orders/agree` where both orders do, and else calls it a tie;
-        `orders/net` where more orders do than prefer the other, so that a win and a tie are a win, and an order
-        without an answer counts for neither (JudgeBench, `compute_final_metrics` in its `utils/metrics.py`).
+        With p the probability in one order and q in the other, `orders/mean` prefers the first response of the pair if
+        (p + 1 - q) / 2 is above one half. `orders/agree` prefers it if both orders do; orders that disagree are a tie.
+        `orders/net` prefers it if more orders prefer it than the other: a win and a tie are a win, and an order
+        without an observation counts for neither (JudgeBench, `compute_final_metrics` in its `utils/metrics.py`).
         """
         seen, odds = observations.column(VALUE, rows), observations.column(ODDS, rows)
         beats: dict[int, FloatArray] = {}
@@ -121,11 +121,11 @@ class Pairwise(BaseProtocol):
         return EvidenceTable(items, variant, np.full(int(items.offsets[-1]), np.nan), failures, beats)
 
     def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
-        """Pairs that read the same in both orders."""
+        """Number of pairs whose tokens are the same in both orders."""
         return int(observations.same_sequence(rows[::2], rows[1::2]).sum())
 
     def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
-        """How often the two orders of a pair contradict each other."""
+        """Notes on how often the two orders of a pair disagree, and on the position bias."""
         if VALUE not in observations.values:
             return []
         mass = label_mass_notes(observations, rows)
@@ -135,7 +135,7 @@ class Pairwise(BaseProtocol):
         if not known.any():
             return mass
         against = int((np.sign(first - 0.5) != np.sign(second - 0.5))[known].sum())
-        # A tie is half a preference for either.
+        # A tie counts as half a preference for each response.
         shown = float(np.mean(0.5 + 0.5 * np.sign(both[known] - 0.5)))
         return [
             f"the two orders disagree on {against} of {known.sum()} pairs; the first response is preferred in "
@@ -146,7 +146,7 @@ class Pairwise(BaseProtocol):
 
 @lru_cache(maxsize=1 << 10)
 def _pairs(round_robin: bool, comparisons: tuple[tuple[tuple[int, ...], int | None], ...]) -> list[tuple[int, int]]:
-    """The pairs of some comparisons' members: each with each, or each winner with the others."""
+    """The pairs of members of some comparisons: all pairs, or each winner with the others."""
     found: set[tuple[int, int]] = set()
     for members, gold in comparisons:
         if round_robin or gold is None:
@@ -158,29 +158,29 @@ def _pairs(round_robin: bool, comparisons: tuple[tuple[tuple[int, ...], int | No
 
 
 def label_mass_notes(observations: ObservationTable, rows: Codes) -> list[str]:
-    """The share of a language model's probability that the labels have."""
+    """Notes on the probability of a language model's label tokens."""
     if LABEL_MASS not in observations.values or np.isnan(own := observations.values[LABEL_MASS][rows]).all():
         return []
     low = int((own < 0.5).sum())
     return [
-        f"the labels that are read have {100 * float(np.nanmean(own)):.1f}% of the model's probability on average, and "
-        f"less than half of it in {count_of(low, 'answer')}"
+        f"the labels have {100 * float(np.nanmean(own)):.1f}% of the model's probability on average, and less than "
+        f"half of it in {count_of(low, 'request')}"
     ]
 
 
 def sign(probability: float) -> float:
-    """1 above one half, 0 below it, 0.5 there; NaN stays."""
+    """1 above one half, 0 below it, 0.5 at one half; NaN for NaN."""
     return math.nan if math.isnan(probability) else 0.5 + 0.5 * float(np.sign(probability - 0.5))
 
 
 def agreed(first: float, second: float) -> float:
-    """What both orders prefer, from the preference that each gives; 0.5 where they differ."""
+    """The preference of both orders; 0.5 where they differ."""
     one, other = sign(first), sign(second)
     return math.nan if math.isnan(one + other) else one if one == other else 0.5
 
 
 def net(first: float, second: float) -> float:
-    """What more of two orders prefer; an order without an answer counts for neither."""
+    """The net preference of two orders; an order without an observation counts for neither."""
     known = [2 * sign(own) - 1 for own in (first, second) if not math.isnan(own)]
     return 0.5 + 0.5 * float(np.sign(sum(known))) if known else math.nan
 
@@ -193,19 +193,19 @@ def parse_preference(
     odds: float | None = None,
     beside: Mapping[str, float] = MappingProxyType({}),
 ) -> Observation:
-    """The observation for the probability that the answer shown first is better.
+    """The observation for the probability that the response shown first is better.
 
     Args:
-        key: The key of what was asked.
-        probability: What came back.
-        tokens: Length of what the model read, if that is known.
-        truncated: Whether the model saw only a part of it.
-        odds: The log-odds that the probability was made of.
-        beside: Other numbers about the answer, by name.
+        key: The key of the request.
+        probability: The model's output.
+        tokens: Length of the input, if known.
+        truncated: Whether the input was cut.
+        odds: The log-odds of the probability.
+        beside: Other values of the observation, by name.
     """
     usage = {} if tokens is None else {"tokens": tokens}
     if not 0 <= probability <= 1:
-        gave = "no number" if math.isnan(probability) else str(probability)
+        gave = "NaN" if math.isnan(probability) else str(probability)
         return Observation(key, "error", usage=usage, error=f"the model returned {gave} for a probability")
     values = {VALUE: float(probability)} | ({} if odds is None else {ODDS: odds}) | dict(beside)
     return Observation(key, "ok", values, usage=usage, input_truncated=truncated)

@@ -41,11 +41,11 @@ class Pointwise(BaseProtocol):
     name = "pointwise@1"
 
     def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
-        """One per response, in their order."""
+        """One request per response, in order."""
         return _one_each(responses)
 
     def questions(self, item: Item | Shape) -> Sequence[Question]:
-        """One per response, whatever the comparisons are."""
+        """One request per response, independent of the comparisons."""
         return _one_each(len(item.responses))
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
@@ -57,25 +57,25 @@ class Pointwise(BaseProtocol):
         return request_key(self.name, (content,))
 
     def parse(self, request: Request, raw: Any) -> Observation:
-        """The observation for a score, or for numbers and lists of numbers by name."""
+        """The observation for a score, or for named numbers and lists of numbers."""
         named = not isinstance(raw, float) and isinstance(raw, Mapping)
         return parse_values(request.key, raw if named else {"score": raw})
 
     def variants(self, observations: ObservationTable) -> list[str]:
-        """Names of the numbers that the model gave, in order of first appearance; `score` if it gave none.
+        """Names of the model's numbers, in order of first appearance; `score` if there are none.
 
-        Of lists of numbers, such as the scores of `steps`, there are several: `steps/min`, `steps/prod`, `steps/last`
-        and `steps/mean`.
+        A list of numbers, such as the scores of `steps`, has several: `steps/min`, `steps/prod`, `steps/last` and
+        `steps/mean`.
         """
         names = [name for name in observations.values if name != LABEL_MASS]
         return [*names, *(f"{name}/{how}" for name in observations.vectors for how in STEPS)] or ["score"]
 
     def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
-        """How much of the probability the labels have, of models that are read by their logits."""
+        """Notes on the probability of the label tokens, for models whose score is read from logits."""
         return label_mass_notes(observations, rows)
 
     def same_tokens(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> int:
-        """Pairs of responses that read the same: of each winner and another, or any two where there is no winner."""
+        """Number of pairs with the same tokens: each winner with the others, or all pairs if there is no winner."""
         found = 0
         for comparisons, positions in items.by_comparisons():
             starts = items.offsets[positions]
@@ -86,7 +86,7 @@ class Pointwise(BaseProtocol):
     def fold(
         self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str = "score"
     ) -> EvidenceTable:
-        """Scores float64[responses], NaN where there is none; failures counted by status."""
+        """The scores float64[responses], NaN for a missing score, with failures counted by status."""
         name, _, how = variant.rpartition("/")
         if name in observations.vectors:
             scores = fold_steps(observations.vectors[name], rows, how)
@@ -101,12 +101,12 @@ def _one_each(responses: int) -> tuple[Question, ...]:
 
 
 class Imported(Pointwise):
-    """Scores computed elsewhere: one for each place, since elsewhere equal conversations may have got unequal ones."""
+    """Imported scores, one per response, because another tool may give equal conversations different scores."""
 
     name = "imported@1"
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
-        """One key a response, also where conversations are equal."""
+        """One key per response, even for equal conversations."""
         return tuple(digest([self.name, item.id, content, index]) for index, content in enumerate(digests))
 
 
@@ -115,11 +115,11 @@ IMPORTED = Imported()
 
 
 def conversation_requests(conversations: Sequence[Conversation], tools: Sequence[Tools] | None = None) -> list[Request]:
-    """One pointwise request a conversation, in order; equal conversations have equal keys.
+    """One pointwise request per conversation, in order; equal conversations have equal keys.
 
     Args:
-        conversations: Each ends in the answer.
-        tools: The tools of each conversation; None where none has any.
+        conversations: The conversations, each ending in the response.
+        tools: The tools of each conversation; None if there are no tools.
     """
     return [
         Request(
@@ -138,15 +138,15 @@ def conversation_requests(conversations: Sequence[Conversation], tools: Sequence
 
 
 def as_conversation(messages: Sequence[MessageLike], where: str, reader: MessageReader | None = None) -> Conversation:
-    """Messages as our type.
+    """Convert messages to a conversation.
 
     Args:
         messages: The messages.
-        where: What they are, for errors, such as `conversation 3`.
-        reader: What reads one message, if the caller says something about them.
+        where: Their name in errors, such as `conversation 3`.
+        reader: The reader of messages, if it is not the default one.
 
     Raises:
-        DataError: If they do not end in an assistant's answer, or are no messages.
+        DataError: If they are not messages, or do not end in an assistant's response.
     """
     if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Iterable):
         raise DataError(f'{where} must be a list of messages such as {{"role": "user", "content": "..."}}')
@@ -158,13 +158,13 @@ def as_conversation(messages: Sequence[MessageLike], where: str, reader: Message
 
 
 def parse(key: str, score: float, tokens: int | None = None, truncated: bool = False) -> Observation:
-    """The observation for a raw score; one that is not a finite number is an error, never a value.
+    """The observation for a raw score; a score that is not a finite number becomes an error, never a value.
 
     Args:
-        key: The key of what was asked.
-        score: What came back.
-        tokens: Length of the rendered conversation, if there was one.
-        truncated: Whether the model saw only its end.
+        key: The key of the request.
+        score: The model's output.
+        tokens: Length of the rendered conversation, if there is one.
+        truncated: Whether the beginning of the input was cut.
     """
     return parse_values(key, {"score": score}, tokens, truncated)
 
@@ -175,7 +175,7 @@ def parse_values(
     tokens: int | None = None,
     truncated: bool = False,
 ) -> Observation:
-    """The observation for raw numbers and lists of numbers by name, which stand or fall together; see `parse`."""
+    """The observation for named numbers and lists of numbers; one number that is not finite makes it an error."""
     usage = {} if tokens is None else {"tokens": tokens}
     found: dict[str, float | tuple[float, ...]] = {}
     for name, value in values.items():

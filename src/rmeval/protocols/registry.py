@@ -1,4 +1,4 @@
-"""Finds protocols: the package's own, those of installed packages, and `file.py:Class`."""
+"""The registry of protocols: built-in protocols, protocols of installed packages, and `file.py:Class`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _NAME = re.compile(r"\S+@\d+")
 
 @dataclass(frozen=True, slots=True)
 class FoundProtocol:
-    """A protocol and where it was found.
+    """A protocol and its origin.
 
     Attributes:
         protocol: The protocol.
-        spec: The name that finds it again: a registered name, or `file.py:Class`.
-        code: What its code is, as a part of a run's identity: the digest of its file, or the installed package and its
-            version; None of the package's own.
+        spec: The name that loads it: a registered name, or `file.py:Class`.
+        code: The version of its code in a run's identity: the digest of its file, or the installed package and its
+            version; None for built-in protocols.
     """
 
     protocol: ProtocolLike
@@ -42,24 +42,24 @@ class FoundProtocol:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What a run's identity says of it."""
+        """The entries of the protocol in a run's identity."""
         own = {} if self.code is None else {"protocol_code": self.code}
         return {"protocol": self.protocol.name, **own}
 
 
 def protocol_names() -> list[str]:
-    """The names of all protocols: the package's own and those that other packages register."""
+    """The names of all protocols, built-in and registered by installed packages."""
     return list(registered(_GROUP, dict.fromkeys(BUILTIN, "")))
 
 
 def load_protocol(spec: str) -> FoundProtocol:
-    """Finds a protocol.
+    """Load a protocol.
 
     Args:
         spec: A name, or `file.py:Class`.
 
     Raises:
-        RunError: If there is none of that name, or what is there is no protocol.
+        RunError: If there is no protocol of that name, or the object is not a protocol.
     """
     if spec in BUILTIN:
         return FoundProtocol(BUILTIN[spec], spec)
@@ -76,10 +76,10 @@ def load_protocol(spec: str) -> FoundProtocol:
     made = load_object(target)
     found = made() if inspect.isclass(made) else made
     if not isinstance(found, ProtocolLike):
-        raise RunError(f"{target} is no protocol: derive it from rmeval.protocols.BaseProtocol")
+        raise RunError(f"{target} is not a protocol: derive it from rmeval.protocols.BaseProtocol")
     if not isinstance(found.name, str) or not _NAME.fullmatch(found.name) or found.name in BUILTIN:
         raise RunError(
-            f"{target} has the name {quoted(found.name)}: give it a name of its own with a version, such as graded@1"
+            f"{target} has the name {quoted(found.name)}: give it a unique name with a version, such as graded@1"
         )
     file = Path(target.rpartition(":")[0])
     code = f"sha256:{files_digest([file])}" if is_file_spec(target) else package_of(target)

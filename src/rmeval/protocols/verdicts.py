@@ -1,4 +1,4 @@
-"""Verdicts on pairs that were given elsewhere, in one order or in both."""
+"""Protocols of imported verdicts on pairs, in one order or in both."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from rmeval.types import FloatArray, Item, Observation, Request, Status
 __all__ = ["FIRST", "SECOND", "VERDICTS", "VERDICTS_BOTH", "Verdicts", "parse_verdict"]
 
 PREFERS = "prefers"
-"""1 where the first answer of the pair is preferred, 0 where the second is, 0.5 for a declared tie."""
+"""1 if the first response of the pair is preferred, 0 if the second is, 0.5 for a declared tie."""
 SHOWN = "shown_first"
-"""Which answer of the pair the judge read first, 0 or 1, where that is known."""
+"""The response of the pair that the judge read first, 0 or 1, if known."""
 ONE, FIRST, SECOND = "verdict", "orders/first", "orders/second"
-"""The evidence of the only verdict on each pair, or of one of the two."""
+"""Variants of the evidence: the only verdict on each pair, or one of two verdicts."""
 
 
 class Verdicts(Pairwise):
-    """One request, or one an order, for each pair of a comparison's winner and another answer.
+    """One request, or one per order, for each pair of a comparison's winner and another response.
 
-    A verdict is kept in the order of the item's answers, whatever the order in which the judge read them: the file
-    determines which of two verdicts on a pair is the first.
+    A verdict is stored in the order of the item's responses, independent of the order in which the judge read them. The
+    file determines which of two verdicts on a pair is the first.
 
     Attributes:
         name: Name and version, part of a run's identity.
-        orders: How many verdicts there are on a pair.
+        orders: Number of verdicts on a pair.
     """
 
     def __init__(self, name: str, orders: int) -> None:
@@ -41,7 +41,7 @@ class Verdicts(Pairwise):
         self.orders = orders
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
-        """The keys of the verdicts on each pair; equal pairs of different items may have got unequal ones."""
+        """The keys of the verdicts on each pair; equal pairs of different items may have different verdicts."""
         return tuple(
             digest([self.name, item.id, digests[one], digests[other], one, other, order])
             for one, other in self.pairs(item.comparisons)
@@ -49,7 +49,7 @@ class Verdicts(Pairwise):
         )
 
     def questions(self, item: Item | Shape) -> list[Question]:
-        """The pairs, as often as there are verdicts on them."""
+        """Each pair, once per verdict."""
         return [Question(pair) for pair in self.pairs(item.comparisons) for _ in range(self.orders)]
 
     def parse(self, request: Request, raw: Any) -> Observation:
@@ -57,16 +57,16 @@ class Verdicts(Pairwise):
         return parse_verdict(request.key, raw)
 
     def variants(self, observations: ObservationTable) -> list[str]:
-        """The ways of making one preference of the verdicts on a pair, and the verdicts of either order alone."""
+        """The ways to combine the verdicts on a pair into one preference, and the verdicts of each order alone."""
         return [ONE] if self.orders == 1 else [MEAN, AGREE, NET, FIRST, SECOND]
 
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str = MEAN) -> EvidenceTable:
-        """A matrix of preferences for each item; what the variants mean is as in `Pairwise.fold`.
+        """A matrix of preferences for each item; see `Pairwise.fold` for the variants.
 
-        `orders/first` and `orders/second` are the verdicts of one order alone. Of a pair that has one verdict of two,
-        `orders/mean` takes the other as one against the winner, so that where ties are shared and no verdict is a tie
-        the number is the mean of those of both orders, in which what is missing is lost (`correct_average` of LLMBar's
-        statistics, and `single_accuracy` of offsetbias' `run_bench.py`). A tie in one order leaves it to the other.
+        `orders/first` and `orders/second` are the verdicts of one order alone. If one of two verdicts on a pair is
+        missing, `orders/mean` counts it against the winner. With shared ties and without tie verdicts, the number is
+        then the mean of the numbers of both orders with missing verdicts as losses (`correct_average` of LLMBar's
+        statistics, and `single_accuracy` of offsetbias' `run_bench.py`). After a tie in one order the other decides.
         """
         seen = observations.column(PREFERS, rows).reshape(-1, self.orders)
         used = {FIRST: [0], SECOND: [1]}.get(variant, list(range(self.orders)))
@@ -89,7 +89,7 @@ class Verdicts(Pairwise):
         return EvidenceTable(items, variant, np.full(int(items.offsets[-1]), np.nan), failures, beats)
 
     def notes(self, observations: ObservationTable, rows: Codes) -> list[str]:
-        """How often two orders contradict each other, and how often the answer that was read first is preferred."""
+        """Notes on how often two orders disagree, and how often the response that was read first is preferred."""
         prefers, shown = (observations.column(name, rows).reshape(-1, self.orders) for name in (PREFERS, SHOWN))
         found = []
         both = prefers[~np.isnan(prefers).any(axis=1)]
@@ -100,14 +100,14 @@ class Verdicts(Pairwise):
         if known.any():
             first = np.where(shown[known] == 0, prefers[known], 1 - prefers[known])
             found.append(
-                f"the answer shown first is preferred in {100 * float(first.mean()):.1f}% of the verdicts whose order "
-                "is known"
+                f"the response shown first is preferred in {100 * float(first.mean()):.1f}% of the verdicts with "
+                "a known order"
             )
         return ["; ".join(found)] if found else []
 
 
 def _completed(verdicts: Sequence[float], against: float) -> list[float]:
-    """Two verdicts, of which one that is missing is `against` the winner; both stay missing together."""
+    """Two verdicts with a single missing one replaced by `against`; two missing verdicts are unchanged."""
     if all(map(math.isnan, verdicts)):
         return list(verdicts)
     return [against if math.isnan(verdict) else verdict for verdict in verdicts]
@@ -127,11 +127,11 @@ def parse_verdict(
     """The observation for a verdict.
 
     Args:
-        key: The key of what was asked.
-        prefers: What came back, see `PREFERS`; NaN where there is none.
-        shown_first: Which answer the judge read first, see `SHOWN`.
-        status: Why there is none; `unparsed` if it is left at `ok`.
-        error: That in words.
+        key: The key of the request.
+        prefers: The verdict, see `PREFERS`; NaN if there is none.
+        shown_first: The response that the judge read first, see `SHOWN`.
+        status: The status of a missing verdict; `ok` becomes `unparsed`.
+        error: The reason why it is missing.
     """
     if math.isnan(prefers):
         return Observation(key, "unparsed" if status == "ok" else status, error=error)

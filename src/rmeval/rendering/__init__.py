@@ -1,4 +1,4 @@
-"""Rendering: messages and comparisons as the token ids that a network gets, the same for every engine."""
+"""Rendering of messages and comparisons to token ids, the same for every engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the answer begins in a conversation's tokens, for models that read every token of it."""
+"""The beginning of the response in a conversation's tokens, for models that read all of its tokens."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Boundary = Literal["trl", "reward-bench"]
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A conversation as token ids, or why its template refuses it.
+    """A conversation as token ids, or the reason why it cannot be rendered.
 
     Attributes:
         tokens: The token ids.
-        error: Why there are none.
-        start: Where the answer begins, at least 1; 0 where there is no boundary to find.
+        error: The reason why there are no tokens.
+        start: Where the response begins, at least 1; 0 if no boundary was requested.
         cut: Number of tokens that the boundary's rule left out.
-        parted: Whether the conversation does not begin with its prompt as that is laid out by itself.
+        parted: Whether the tokens do not begin with those of the prompt rendered alone.
     """
 
     tokens: TokenArray
@@ -39,7 +39,7 @@ class Rendered:
 def tokenise(
     tokenizer: Any, conversations: list[Messages], tools: Tools, generation_prompt: bool = False
 ) -> list[list[int]]:
-    """Token ids of conversations with the same tools, laid out and tokenised in the same call."""
+    """Token ids of conversations with the same tools, rendered and tokenised in the same call."""
     ids: list[list[int]] = tokenizer.apply_chat_template(
         conversations,
         tools=list(tools) or None,
@@ -51,10 +51,10 @@ def tokenise(
 
 
 def _trl(tokenizer: Any, conversations: list[Messages], tools: Tools) -> list[Rendered]:
-    """As TRL's DPO counts (1.16, `DPOTrainer._prepare_dataset`).
+    """Find boundaries as TRL's DPO does (1.16, `DPOTrainer._prepare_dataset`).
 
-    The answer begins where the whole conversation parts from the prompt laid out with the generation prompt. TRL takes
-    the earlier place of the two answers of a pair; here each answer has its own.
+    The response begins where the tokens of the conversation differ from those of the prompt with the generation prompt.
+    TRL uses the earlier beginning of the two responses of a pair; here each response has its own.
     """
     distinct = {repr(conversation[:-1]): conversation[:-1] for conversation in conversations}
     laid_out = dict(zip(distinct, tokenise(tokenizer, list(distinct.values()), tools, True), strict=True))
@@ -67,16 +67,16 @@ def _trl(tokenizer: Any, conversations: list[Messages], tools: Tools) -> list[Re
 
 
 LONGEST, LONGEST_PROMPT = 2048, 128
-"""Tokens that RewardBench's inference leaves of a conversation, and of the prompt where that is too long."""
+"""Largest number of tokens of a conversation in RewardBench's inference, and of the prompt of a longer one."""
 
 
 def _reward_bench(tokenizer: Any, conversations: list[Messages], tools: Tools) -> list[Rendered]:
-    """As RewardBench counts (`rewardbench/dpo.py`, `tokenize_row` and `build_tokenized_answer`; `scripts/run_dpo.py`).
+    """Find boundaries as RewardBench does (`rewardbench/dpo.py`, `tokenize_row` and `build_tokenized_answer`).
 
-    The prompt has no generation prompt, so that the assistant's header belongs to the answer; BOS comes first, or EOS
-    where there is no BOS, also where the template wrote one; EOS comes last, also where the template closed the turn.
-    Of more than 2,048 tokens the prompt keeps its last 128, and then the answer its first 1,920. There the reference
-    uses the longer answer of a pair; here each answer is cut independently.
+    The prompt has no generation prompt, so the assistant's header belongs to the response. BOS (or EOS, if there is no
+    BOS) is added at the beginning, even if the template wrote one; EOS is added at the end, even if the template closed
+    the turn. Of more than 2,048 tokens, the last 128 of the prompt are kept, and then the first 1,920 of the response
+    (`scripts/run_dpo.py`). RewardBench decides by the longer response of a pair; here each response is cut alone.
     """
     first = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
     if tokenizer.eos_token_id is None:
@@ -87,21 +87,21 @@ def _reward_bench(tokenizer: Any, conversations: list[Messages], tools: Tools) -
         whole = tokenizer.apply_chat_template(conversation, tools=list(tools) or None, tokenize=False)
         alone = tokenizer(head, add_special_tokens=False)["input_ids"]
         ids = tokenizer(head + whole.replace(head, ""), add_special_tokens=False)["input_ids"]
-        # The end of the prompt may have merged with the beginning of the answer.
+        # The end of the prompt may have merged with the beginning of the response.
         start = len(alone) - (alone != ids[: len(alone)])
-        prompt, answer = [first, *ids[:start]], [*ids[start:], tokenizer.eos_token_id]
-        length = len(prompt) + len(answer)
+        prompt, response = [first, *ids[:start]], [*ids[start:], tokenizer.eos_token_id]
+        length = len(prompt) + len(response)
         if length > LONGEST:
             prompt = prompt[-LONGEST_PROMPT:]
-        if len(prompt) + len(answer) > LONGEST:
-            answer = answer[: LONGEST - LONGEST_PROMPT]
-        found.append(_rendered(prompt + answer, len(prompt), length))
+        if len(prompt) + len(response) > LONGEST:
+            response = response[: LONGEST - LONGEST_PROMPT]
+        found.append(_rendered(prompt + response, len(prompt), length))
     return found
 
 
 def _rendered(tokens: list[int], start: int, length: int | None = None) -> Rendered:
     array = np.array(tokens, dtype=np.int32)
-    error = "the chat template leaves nothing of the answer" if start >= len(tokens) else None
+    error = "the chat template renders no token of the response" if start >= len(tokens) else None
     return Rendered(array, error, start, (length or len(tokens)) - len(tokens))
 
 

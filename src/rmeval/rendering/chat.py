@@ -1,4 +1,4 @@
-"""Conversations to token ids, by the tokenizer's own chat template and in the same call."""
+"""Renders conversations to token ids with the tokenizer's chat template, in a single call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 _CHUNK = 256
 _COMPARED = 8
-"""Conversations whose tokens are compared with those of the tokenizer's other candidate."""
+"""Number of conversations whose tokens are compared with those of the tokenizer's other candidate."""
 
 
 class Renderer:
@@ -55,23 +55,23 @@ class Renderer:
         sources: Sequence[Sources] = (),
         loaded: LoadedTokenizer | None = None,
     ) -> None:
-        """Loads the tokenizer.
+        """Load the tokenizer.
 
         Args:
             source: Path or hub id.
             chat_template: Path of a Jinja file that replaces the tokenizer's own template.
-            chat: Whether it must have a template; one that need not is used as it is.
+            chat: Whether a template is required; if not, an existing template is not tested.
             template_kwargs: Values of variables of the template.
-            boundary: How to find where an answer begins, see `rmeval.rendering.boundary`; None where nobody asks.
+            boundary: How to find the beginning of the response, see `rmeval.rendering.boundary`; None if not needed.
             revision: Full commit hash on the hub.
             trust_remote_code: Whether code that comes with the tokenizer may run.
             tokenizer_kwargs: Options of the tokenizer's class.
             allowed: Roles that the template may leave out.
-            sources: Its local files.
-            loaded: The tokenizer, where it is loaded already and may be changed; the source is then its name.
+            sources: The tokenizer's local files.
+            loaded: The tokenizer, if it is already loaded and may be changed; the source is then its name.
 
         Raises:
-            ModelError: If there is no tokenizer or no template, or the template has no such variables.
+            ModelError: If there is no tokenizer or no template, or the template does not use these variables.
         """
         self.sources = tuple(sources)
         self._source = source
@@ -85,63 +85,63 @@ class Renderer:
         self._template_kwargs = dict(template_kwargs)
         if template_kwargs:
             check_variables(self.tokenizer.chat_template, template_kwargs, source)
-            # Each rendering with this tokenizer passes them.
+            # Every rendering with this tokenizer passes these variables.
             self.tokenizer.apply_chat_template = partial(self.tokenizer.apply_chat_template, **template_kwargs)
         self.forget()
-        # We count what is too long ourselves; it is neither cut nor run by accident.
+        # `Preparation` checks lengths, so transformers' warning about long sequences is not needed.
         self.tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
         self._example = self._tried() if chat else None
 
     def _tried(self) -> str:
-        """How the template lays out an example, or why it does not.
+        """An example rendered by the template, or the reason why it cannot be rendered.
 
         Raises:
-            ModelError: If there is no template, or it shows no answer.
+            ModelError: If there is no template, or it does not show the response.
         """
         if not self.tokenizer.chat_template:
             raise ModelError(
-                f"the tokenizer of {self._source} has no chat template, so how to lay a conversation out is unknown: "
-                "give the one it was trained with as `chat_template` FILE (Jinja), or a tokenizer that has it "
-                "as `tokenizer`"
+                f"the tokenizer of {self._source} has no chat template, so conversations cannot be rendered: "
+                "give the template of the model's training as `chat_template` FILE (Jinja), or a tokenizer that has "
+                "it as `tokenizer`"
             )
         self.refuse_broken()
         example, other = (
-            self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": answer}]], ())[0]
-            for answer in ("ANSWER", "ANOTHER ONE")
+            self._chunk([[{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": response}]], ())[0]
+            for response in ("RESPONSE", "ANOTHER ONE")
         )
         if example.error is None and np.array_equal(example.tokens, other.tokens):
             raise ModelError(
-                f"the chat template of {self._source} leaves the answer out, so that all would get one score: "
-                "give another with `chat_template`"
+                f"the chat template of {self._source} does not show the response, so all responses would get the same "
+                "score: give another template with `chat_template`"
             )
         return example.error or str(self.tokenizer.decode(example.tokens))
 
     def refuse_broken(self) -> None:
-        """Raises a ModelError for a template that lays out no conversation at all."""
+        """Raise a ModelError for a template that cannot render any conversation."""
         source = self._source
         template = self.tokenizer.chat_template
-        # transformers takes the one called tool_use for conversations with tools.
+        # transformers uses the template named tool_use for conversations with tools.
         if isinstance(template, dict) and not {"default", "tool_use"} & template.keys():
             raise ModelError(
-                f"the tokenizer of {source} has chat templates called {', '.join(template)} and no default: "
-                "give the one it was trained with as `chat_template` FILE (Jinja)"
+                f"the tokenizer of {source} has chat templates named {', '.join(template)} but no default: "
+                "give the template of the model's training as `chat_template` FILE (Jinja)"
             )
         try:
             tokenise(self.tokenizer, [[{"role": "user", "content": "PROMPT"}]], ())
         except jinja2.TemplateSyntaxError as error:
             raise ModelError(
-                f"the chat template of {source} is no Jinja template (line {error.lineno}: {reason_of(error)}): "
-                "give another with `chat_template`"
+                f"the chat template of {source} is not a valid Jinja template (line {error.lineno}: "
+                f"{reason_of(error)}): give another template with `chat_template`"
             ) from error
         except (jinja2.TemplateError, *LOADING_ERRORS):
-            pass  # It may take other conversations.
+            pass  # It may render other conversations.
 
     def render(self, conversations: Sequence[Conversation], tools: Sequence[Tools] | None = None) -> list[Rendered]:
-        """Renders and tokenises conversations that end in an answer, with the special tokens that the template has.
+        """Render and tokenise conversations that end in a response, with the special tokens of the template only.
 
         Args:
             conversations: The conversations.
-            tools: The tools of each; None where none has any.
+            tools: The tools of each conversation; None if there are no tools.
 
         Raises:
             ModelError: If the template does not show the messages of a role.
@@ -154,7 +154,7 @@ class Renderer:
             rendered += self._chunk(chunk, own)
         good = [number for number, one in enumerate(rendered) if one.error is None]
         if self._boundary != "reward-bench" and (first := good[:_COMPARED]):
-            # That boundary adds tokens and cuts some, so that its tokens are not those of the text.
+            # The boundary reward-bench adds and cuts tokens, so its tokens differ from those of the text.
             self.tokens.check(
                 lambda: [
                     self.tokenizer.apply_chat_template(messages[k], tools=list(tools[k]) or None, tokenize=False)
@@ -168,10 +168,10 @@ class Renderer:
         return rendered
 
     def note_hidden(self, counts: Counter[Hidden]) -> None:
-        """Takes in what is not shown of some conversations.
+        """Count the parts of conversations that the template does not show.
 
         Args:
-            counts: How many of them hold each part that is not shown.
+            counts: Number of conversations with each part that is not shown.
 
         Raises:
             ModelError: If a part is the content of a role that may not be left out.
@@ -179,24 +179,24 @@ class Renderer:
         dropped = sorted({role for part, role in counts if part == CONTENT} - self._allowed)
         if dropped:
             raise ModelError(
-                f"the template of {self._source} does not show messages of the role {_either(dropped)}, so that what "
-                "they say would not reach the model: give a template that does (`chat_template`, or `comparison` for a "
-                "comparator), rename the role in the data (`roles` for pairs), or go on without them with "
+                f"the template of {self._source} does not show messages of the role {_either(dropped)}, so the model "
+                "would not read them: give a template that does (`chat_template`, or `comparison` for a "
+                "comparator), rename the role in the data (`roles` for pairs), or allow leaving them out with "
                 + " ".join(f"`allow_dropped_roles` {shlex.quote(role)}" for role in dropped)
             )
         self._hidden.update(counts)
 
     def warn_of_hidden(self) -> None:
-        """Logs once what was not shown since `forget`."""
+        """Log a warning for each part that was not shown since `forget`."""
         for name, count in self.not_shown().items():
             logger.warning("the template of %s does not show %s (%d conversations)", self._source, name, count)
 
     def not_shown(self) -> dict[str, int]:
-        """What was not shown since `forget`, and of how many conversations."""
+        """Parts that were not shown since `forget`, with the number of conversations."""
         return {(f"{part} of the role {role}" if role else part): count for (part, role), count in self._hidden.items()}
 
     def _plain(self, conversations: list[Any], tools: list[Any]) -> list[Sequence[int] | None]:
-        """Token ids by the template alone; None where it refuses a conversation."""
+        """Token ids of the template alone; None for a conversation that it rejects."""
         found: list[Sequence[int] | None] = []
         for messages, own in zip(conversations, tools, strict=True):
             try:
@@ -208,7 +208,7 @@ class Renderer:
         return found
 
     def with_boundary(self, boundary: Boundary) -> Renderer:
-        """The same, looking for where answers begin."""
+        """A copy that finds the beginning of responses."""
         other = copy.copy(self)
         other._boundary = boundary
         other.forget()
@@ -216,12 +216,12 @@ class Renderer:
 
     def ends_with(self, token: int) -> bool:
         """Whether a conversation ends with a token."""
-        talk = [{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": "ANSWER"}]
+        talk = [{"role": "user", "content": "PROMPT"}, {"role": "assistant", "content": "RESPONSE"}]
         (one,) = self._chunk([talk], ())
         return bool(one.tokens[-1:].tolist() == [token])
 
     def forget(self) -> None:
-        """Begins the facts about what is rendered anew."""
+        """Clear the facts about rendered conversations."""
         self._facts: dict[str, Any] = {}
         self._total = hashlib.sha256()
         self._hidden: Counter[Hidden] = Counter()
@@ -232,11 +232,11 @@ class Renderer:
                 return BOUNDARIES[self._boundary](self.tokenizer, chunk, tools)
             encoded = tokenise(self.tokenizer, chunk, tools)
         except MemoryError:
-            raise  # It says nothing of the conversation.
+            raise  # The conversation is not the cause.
         except (jinja2.TemplateError, *LOADING_ERRORS) as error:
             if len(chunk) > 1:
                 return [one for conversation in chunk for one in self._chunk([conversation], tools)]
-            reason = f"the chat template refuses this conversation: {reason_of(error)}"
+            reason = f"the chat template rejects this conversation: {reason_of(error)}"
             return [Rendered(np.empty(0, np.int32), reason)]
         return [
             Rendered(
@@ -247,7 +247,7 @@ class Renderer:
         ]
 
     def note(self, sequences: Sequence[TokenArray]) -> None:
-        """Keeps what a reader may want to see of what was rendered."""
+        """Record facts about rendered conversations for the manifest."""
         if not sequences:
             return
         for tokens in sequences:
@@ -259,17 +259,17 @@ class Renderer:
             self._facts["double_bos"] = self._facts.get("double_bos", 0) + twice
 
     def unset_variables(self) -> list[str]:
-        """The variables of the template that nothing is given for."""
+        """The variables of the template without a given value."""
         return sorted((variables_of(self.tokenizer.chat_template or "") or set()) - self._template_kwargs.keys())
 
     @property
     def limit(self) -> int | None:
-        """The tokenizer's own limit in tokens, if it states one (many state a number near 1e30, meaning none)."""
+        """The tokenizer's limit in tokens, if it states one (many state a number near 1e30, which means no limit)."""
         limit = self.tokenizer.model_max_length
         return int(limit) if isinstance(limit, int | float) and limit < 1e9 else None
 
     def identity(self) -> dict[str, Any]:
-        """Digest of the template, in which the day is written out, and the variables that are given to it."""
+        """Digest of the template, in which the date is fixed, and the values of its variables."""
         stated = self.tokenizer.chat_template
         template = hashlib.sha256(json.dumps(with_date(stated) if stated else stated).encode()).hexdigest()[:32]
         return {
@@ -278,7 +278,7 @@ class Renderer:
         }
 
     def facts(self) -> dict[str, Any]:
-        """The template's layout, whose tokens are used, and since `forget` the first conversation and a hash of all."""
+        """An example, the source of the tokens, and the first conversation since `forget` with a hash of all."""
         return {
             **({"template_example": self._example} if self._example else {}),
             **self.tokens.facts(),
@@ -294,7 +294,7 @@ def _loaded(source: str, revision: str | None, code: bool, kwargs: Mapping[str, 
         raise
     except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
         raise ModelError(
-            f"the tokenizer of {source} cannot be loaded ({reason_of(error)}): give one with `tokenizer`"
+            f"the tokenizer of {source} cannot be loaded ({reason_of(error)}): give another tokenizer with `tokenizer`"
         ) from error
 
 
@@ -315,7 +315,7 @@ def _read_template(file: str) -> str:
 def _by_tools(
     messages: Sequence[list[dict[str, Any]]], tools: Sequence[Tools]
 ) -> Iterator[tuple[list[list[dict[str, Any]]], Tools]]:
-    """Neighbours with the same tools, in chunks of conversations to render together."""
+    """Consecutive conversations with the same tools, in chunks to render together."""
     for own, together in groupby(zip(messages, tools, strict=True), key=lambda pair: list(pair[1])):
         same = [conversation for conversation, _ in together]
         for start in range(0, len(same), _CHUNK):
@@ -328,7 +328,7 @@ def _bounded(template: Any, source: str) -> Any:
         return {name: ChatTemplate(one, f"the chat template {name} of {source}") for name, one in template.items()}
     if template and not isinstance(template, str):
         raise ModelError(
-            f"the chat template of {source} is a {type(template).__name__}, where a text is needed: give the one that "
-            "it was trained with as `chat_template` FILE (Jinja)"
+            f"the chat template of {source} is a {type(template).__name__}, not a text: give the template of the "
+            "model's training as `chat_template` FILE (Jinja)"
         )
     return ChatTemplate(template, f"the chat template of {source}") if template else template

@@ -1,4 +1,4 @@
-"""Two answers to a prompt as one input."""
+"""Renders a prompt and two responses as one input."""
 
 from __future__ import annotations
 
@@ -14,40 +14,44 @@ import numpy as np
 from rmeval.data.digests import digest
 from rmeval.errors import ModelError, reason_of
 from rmeval.rendering.boundary import Rendered
-from rmeval.rendering.bounds import bounded
 from rmeval.rendering.chat import Renderer
+from rmeval.rendering.metering import bounded
 from rmeval.rendering.visibility import Messages, Tools, Visibility
 from rmeval.types import Request
 
 __all__ = ["ComparisonPrompt"]
 
 KNOWN = {name: Path(__file__).parent / "templates" / f"{name}.jinja" for name in ("letters", "rlhflow", "steamshp")}
-"""Templates that come with rmeval. `rlhflow` is the input of RLHFlow's pair-preference models
+"""Templates included in rmeval. `rlhflow` is the input of RLHFlow's pair-preference models
 (`rewardbench/models/slicpairpm.py` of RewardBench), `steamshp` that of SteamSHP (its model card on the hub)."""
 _TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
-"""What a template of the user's may raise."""
+"""Errors that a user's template may raise."""
+
+
+_EXAMPLES = ("ONE RESPONSE", "ANOTHER RESPONSE")
+"""Responses that test a template."""
 
 
 class ComparisonPrompt:
-    """Lays out a prompt and two answers by a template.
+    """A template that renders a prompt and two responses.
 
-    For a language model whose tokenizer has a chat template, the text is a user's message, with the generation prompt;
-    otherwise, and for `steamshp`, it is tokenised as it is, with the tokenizer's special tokens.
+    For a language model whose tokenizer has a chat template, the text becomes a user message, followed by the
+    generation prompt; otherwise, and for `steamshp`, it is tokenised directly, with the tokenizer's special tokens.
 
     Attributes:
-        chat: Whether it is a message.
+        chat: Whether the text becomes a message.
     """
 
     def __init__(self, renderer: Renderer, template: str, chat: bool) -> None:
-        """Takes a template of `KNOWN` or the path of one.
+        """Load and test the template.
 
         Args:
             renderer: The tokenizer.
-            template: Its name or path.
-            chat: Whether the network is a language model that says a token.
+            template: A name in `KNOWN` or a path.
+            chat: Whether the network is a language model.
 
         Raises:
-            ModelError: If the template cannot be read, or does not show both answers.
+            ModelError: If the template cannot be read, or does not show both responses.
         """
         self._renderer = renderer
         self._visibility = Visibility(self._shown)
@@ -55,44 +59,44 @@ class ComparisonPrompt:
         self.chat = chat and template != "steamshp" and bool(renderer.tokenizer.chat_template)
         if self.chat:
             renderer.refuse_broken()
-        # An editor's last newline is none of the template's.
+        # Editors add a final newline, which is not part of the template.
         self._source = _read(template).removesuffix("\n")
         environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
         environment = bounded(environment, f"the comparison {template}")
         try:
             self._template = environment.from_string(self._source)
-            shown = self._text(({"role": "user", "content": "PROMPT"},), "ONE ANSWER", "ANOTHER ANSWER")
+            shown = self._text(({"role": "user", "content": "PROMPT"},), *_EXAMPLES)
         except _TEMPLATE_ERRORS as error:
             raise ModelError(
-                f"the comparison {template} is no template of prompt, first and second ({error}): correct it"
+                f"the comparison {template} cannot be rendered with prompt, first and second ({error}): correct it"
             ) from error
-        if "ONE ANSWER" not in shown or "ANOTHER ANSWER" not in shown:
+        if not all(response in shown for response in _EXAMPLES):
             raise ModelError(
-                f"the comparison {template} leaves an answer out: it must show {{{{ first }}}} and {{{{ second }}}}"
+                f"the comparison {template} leaves a response out: it must show {{{{ first }}}} and {{{{ second }}}}"
             )
 
     def identity(self) -> str:
-        """Digest of the template and of whether it is a message."""
+        """Digest of the template and of `chat`."""
         return digest([self._source, self.chat])
 
     def render(self, requests: Sequence[Request]) -> list[Rendered]:
-        """Token ids of prompts with two answers each.
+        """Token ids of prompts with two responses each.
 
         Raises:
             ModelError: If the template does not show the messages of a role.
         """
         prompts = [[message.to_dict() for message in request.prompt] for request in requests]
         counts = self._visibility.count(prompts, [request.tools for request in requests])
-        # Of an answer only its text is shown.
+        # Only the text of a response is shown.
         counts.update((part, one.role) for request in requests for one in request.messages for part in one.extras)
         self._renderer.note_hidden(counts)
         found = []
         for request, prompt in zip(requests, prompts, strict=True):
             try:
                 ids = self._ids(prompt, request.responses[0], request.responses[1], request.tools)
-                error = None if ids else "the comparison shows nothing"
+                error = None if ids else "the template renders this comparison to nothing"
             except _TEMPLATE_ERRORS as reason:
-                ids, error = [], f"the template refuses this comparison: {reason_of(reason)}"
+                ids, error = [], f"the template rejects this comparison: {reason_of(reason)}"
             found.append(Rendered(np.array(ids, dtype=np.int32), error))
         self._renderer.note([one.tokens for one in found if one.error is None])
         return found
@@ -103,7 +107,7 @@ class ComparisonPrompt:
         if not self.chat:
             plain: list[int] = tokenizer(text)["input_ids"]
             return plain
-        # RLHFlow's has neither a generation prompt nor BOS.
+        # RLHFlow's input has neither a generation prompt nor BOS.
         bare = self._known == "rlhflow"
         ids: list[int] = tokenizer.apply_chat_template(
             [{"role": "user", "content": text}], add_generation_prompt=not bare, return_dict=True
@@ -111,17 +115,17 @@ class ComparisonPrompt:
         return [one for one in ids if one != tokenizer.bos_token_id] if bare else ids
 
     def _shown(self, prompts: list[Messages], tools: list[Tools]) -> list[Sequence[int] | None]:
-        """Token ids of prompts with the same two answers; None where the template refuses one."""
+        """Token ids of prompts with the same two responses; None for a prompt that the template rejects."""
         found: list[Sequence[int] | None] = []
         for prompt, own in zip(prompts, tools, strict=True):
             try:
-                found.append(self._ids(prompt, "ONE ANSWER", "ANOTHER ANSWER", own))
+                found.append(self._ids(prompt, *_EXAMPLES, own))
             except _TEMPLATE_ERRORS:
                 found.append(None)
         return found
 
     def _text(self, prompt: Messages, first: str, second: str, tools: Tools = ()) -> str:
-        # A template of this kind may change what it is given.
+        # A template may change its variables.
         given = copy.deepcopy({"prompt": prompt, "tools": list(tools)})
         return self._template.render(**given, first=first, second=second)
 

@@ -1,4 +1,4 @@
-"""Where a tokenizer is and which files it is made of, found before it is loaded."""
+"""Finds a tokenizer and its files, before it is loaded."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _VOCABULARIES = ("tokenizer.json", "*.model", "*.spm", "*.tiktoken", "*.tokenize
 
 
 class TokenizerFiles(NamedTuple):
-    """A tokenizer's files.
+    """The files of a tokenizer.
 
     Attributes:
         revision: Full commit hash on the hub; None for a local folder.
-        fingerprint: `hub:<id>@<commit>`, or `sha256:` over the local files.
-        sources: The local files that the fingerprint is of.
+        fingerprint: `hub:<id>@<commit>`, or `sha256:` and the digest of the local files.
+        sources: The local files that the fingerprint covers.
     """
 
     revision: str | None
@@ -51,16 +51,16 @@ class TokenizerFiles(NamedTuple):
 
 
 def find_tokenizer(source: str, revision: str | None = None, own: bool = True, code: bool = False) -> TokenizerFiles:
-    """Finds a tokenizer by path or hub id.
+    """Find a tokenizer by path or hub id.
 
     Args:
         source: The path or hub id.
         revision: Full commit hash on the hub.
-        own: Whether it lies in a checkpoint's folder, whose config and code the checkpoint's fingerprint is of.
+        own: Whether it is in a checkpoint's folder, whose config and code the checkpoint's fingerprint covers.
         code: Whether code that comes with it may run.
 
     Raises:
-        ModelError: If there is no tokenizer, or a part of one.
+        ModelError: If there is no tokenizer, or it is incomplete.
     """
     folder = Path(source)
     if folder.is_dir():
@@ -75,38 +75,38 @@ def find_tokenizer(source: str, revision: str | None = None, own: bool = True, c
 def _tokenizer_files(folder: Path, alone: bool, code: bool) -> list[Path]:
     found = {path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()}
     if alone:
-        # transformers looks at the type of the model beside a tokenizer to choose its class.
+        # transformers chooses the class of a tokenizer by the type of the model next to it.
         found |= {path for path in [folder / "config.json"] if path.is_file()}
         found |= set(code_beside(folder).files) if code else set()
     return sorted(found)
 
 
 def has_vocabulary(folder: Path) -> bool:
-    """Whether a folder holds a tokenizer's words."""
+    """Whether a folder holds a tokenizer's vocabulary."""
     return any(path.match(pattern) for path in folder.iterdir() for pattern in _VOCABULARIES)
 
 
 def _refuse_parts(folder: Path) -> None:
-    """Refuses a tokenizer that was copied in part: transformers guesses the rest, and so makes other tokens.
+    """Reject an incomplete tokenizer: transformers guesses the missing parts, which can change the tokens.
 
     Raises:
         ModelError: If a file is missing.
     """
     if not has_vocabulary(folder):
-        # transformers would make up an empty one.
-        raise ModelError(f"the tokenizer of {folder} cannot be loaded (no tokenizer files): give one with `tokenizer`")
+        # transformers would create an empty tokenizer.
+        raise ModelError(f"{folder} has no tokenizer files: give a tokenizer with `tokenizer`")
     if not (folder / TOKENIZER_CONFIG).is_file():
         raise ModelError(
-            f"{folder} has a tokenizer without {TOKENIZER_CONFIG}, so that transformers would guess its class and its "
-            "special tokens, and texts could become other tokens than in training: copy that file from where the "
-            'checkpoint comes from, or write one that names the class, such as {"tokenizer_class": "TokenizersBackend"}'
+            f"{folder} has a tokenizer without {TOKENIZER_CONFIG}, so transformers would guess its class and its "
+            "special tokens, and tokens could differ from those in training: copy that file from the original "
+            'checkpoint, or write one that names the class, such as {"tokenizer_class": "TokenizersBackend"}'
         )
     if (folder / "vocab.json").is_file() and not any((folder / name).is_file() for name in _WITH_VOCABULARY):
         raise ModelError(
-            f"{folder} has a vocab.json without merges.txt or tokenizer.json, so that words would be cut in another "
-            "way than in training: copy the missing file from where the checkpoint comes from"
+            f"{folder} has a vocab.json without merges.txt or tokenizer.json, so tokens would differ from those in "
+            "training: copy the missing file from the original checkpoint"
         )
 
 
 _WITH_VOCABULARY = ("merges.txt", "tokenizer.json", "bpe.codes", "spm.model", "source.spm", "sentencepiece.bpe.model")
-"""Files of which a `vocab.json` goes with one, except in classes that come with a checkpoint."""
+"""Files one of which is needed next to a `vocab.json`, except for classes that come with a checkpoint."""

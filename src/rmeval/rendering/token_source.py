@@ -1,4 +1,4 @@
-"""Whose tokens a tokenizer gives: its own `tokenizer.json`, or the class that transformers makes of it."""
+"""The source of a tokenizer's tokens: its `tokenizer.json`, or the class that transformers loads."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ __all__ = ["Encode", "TokenSource"]
 logger = logging.getLogger(__name__)
 
 Encode = Callable[[Sequence[str]], list[list[int]]]
-"""From texts to the token ids of each."""
+"""Maps texts to the token ids of each."""
 
 
 class TokenSource:
-    """Whose tokens a tokenizer gives, and how they differ from those of the other candidate.
+    """The source of a tokenizer's tokens, and their difference from those of the other candidate.
 
-    The candidates are the class that transformers makes of the tokenizer, and its `tokenizer.json` by itself. The
-    file is used, unless options for the class were given, or the class comes with the checkpoint and is no wrapper of
-    such a file.
+    The candidates are the class that transformers loads, and `tokenizer.json` alone. The file is used, unless options
+    for the class were given, or the class comes with the checkpoint and does not wrap such a file.
 
     Attributes:
-        file: The `tokenizer.json`, or None where the tokenizer has none.
+        file: The `tokenizer.json`, or None if there is none.
         uses_file: Whether the tokens are those of the file.
-        difference: The first text that the two cut differently, and how; None where there was none.
+        difference: The first text with different tokens, and the difference; None if there is none.
     """
 
     def __init__(self, where: str, name: str, file: Path | None) -> None:
@@ -38,15 +37,15 @@ class TokenSource:
         self._other: Encode | None = None
 
     def compare(self, used: Encode, other: Encode, texts: Sequence[str]) -> None:
-        """Compares the two candidates on texts, and keeps the other one for `check`."""
+        """Compare the two candidates on texts, and keep the other one for `check`."""
         self._other = other
         self._compare(texts, used(texts))
 
     def check(self, texts: Callable[[], Sequence[str]], tokens: Sequence[Sequence[int]]) -> None:
-        """Compares the tokens of the first real conversations with the other candidate's, once.
+        """Compare the tokens of the first real conversations with the other candidate's, once.
 
         Args:
-            texts: Gives the conversations as text.
+            texts: Returns the conversations as text.
             tokens: The token ids that are used.
         """
         if self._other is None:
@@ -56,11 +55,11 @@ class TokenSource:
         self._other = None
 
     def fingerprint(self) -> str:
-        """What this adds to the tokenizer's fingerprint: nothing where both candidates agree."""
+        """Addition to the tokenizer's fingerprint; empty if both candidates agree."""
         return " as in tokenizer.json" if self.uses_file and self.difference is not None else ""
 
     def facts(self) -> dict[str, str]:
-        """For the manifest: whose tokens were used."""
+        """The source of the tokens, for the manifest."""
         if self.file is None:
             return {"tokenizer_json": "none"}
         if self.difference is None:
@@ -89,20 +88,20 @@ class TokenSource:
         assert self.file is not None
         self.difference = difference
         logger.warning(
-            "the tokenizer of %s: transformers' class %s gives other tokens than %s (%s): %s",
+            "the tokenizer of %s: transformers' class %s yields other tokens than %s (%s): %s",
             self._where,
             self._class,
             self.file.name,
             difference,
-            "the file is used as it is"
+            "the file is used"
             if self.uses_file
-            else f"the class is used, check that the model was trained with its tokens ({self._why})",
+            else f"the class is used; check that the model was trained with its tokens ({self._why})",
         )
 
     _why = "`tokenizer_kwargs` were given"
 
     def keep_class(self, why: str) -> None:
-        """Says why the class is used where it differs from the file."""
+        """Store the reason why the class is used instead of the file."""
         self._why = why
 
 

@@ -1,4 +1,4 @@
-"""Tokenizers that give the tokens of their own `tokenizer.json`, whatever class transformers makes of them."""
+"""Loads tokenizers whose tokens are those of their `tokenizer.json`, whichever class transformers uses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TOKENIZER_PLACES = (
     "trust_remote_code",
     "use_auth_token",
 )
-"""Arguments of `from_pretrained` that say where a tokenizer is, and not how it cuts texts."""
+"""Arguments of `from_pretrained` that set where a tokenizer is, not how it splits texts."""
 PROBES = (
     "1234567 + 89 = 3.14159, 1,000,000 and 10^-3; 0x1F 2024-07-26 ①②③ ٣٤٥ ½",
     " one  two   three    four\tfive\t\tsix ",
@@ -67,12 +67,12 @@ PROBES = (
     "\nA",
     "",
 )
-"""Texts in which pre-tokenizers and normalisers differ: digits, spaces, line ends, accents, scripts, emoji, marks."""
+"""Texts on which pre-tokenizers and normalisers differ: digits, spaces, line ends, accents, scripts, emoji, marks."""
 _CONFIGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _NAMED = 5
-"""Tokens that a message names."""
+"""Largest number of tokens that a message names."""
 _SPECIAL = 64
-"""Special tokens that are tried, each between words and at line ends."""
+"""Largest number of special tokens that are tested, each between words and at line ends."""
 
 
 LoadedTokenizer = tuple[Any, TokenSource]
@@ -82,24 +82,24 @@ LoadedTokenizer = tuple[Any, TokenSource]
 def load_tokenizer(
     source: str, revision: str | None, trust_remote_code: bool, kwargs: Mapping[str, Any]
 ) -> LoadedTokenizer:
-    """Loads a tokenizer, and makes it give the tokens of its own `tokenizer.json`.
+    """Load a tokenizer whose tokens are those of its `tokenizer.json`.
 
-    transformers 5 builds pre-tokenizer and normaliser anew by class, and so cuts some texts differently from the file
-    that the model was trained with (huggingface/transformers#45920, #45488, #48206).
+    transformers 5 rebuilds pre-tokenizer and normaliser in each class, and so splits some texts differently from the
+    file with which the model was trained (huggingface/transformers#45920, #45488, #48206).
 
     Args:
         source: Path or hub id.
         revision: Full commit hash on the hub; None for a folder.
         trust_remote_code: Whether code that comes with it may run.
-        kwargs: Options for its class, such as `{"fix_mistral_regex": True}`. With any, the class is used.
+        kwargs: Options for its class, such as `{"fix_mistral_regex": True}`; if any are given, the class is used.
 
     Raises:
-        ModelError: If an option says where the tokenizer is, or `tokenizer.json` cannot be read.
-        Exception: What transformers raises on files that it cannot load.
+        ModelError: If an option sets where the tokenizer is, or `tokenizer.json` cannot be read.
+        Exception: Any error of transformers on files that it cannot load.
     """
     if place := next((name for name in kwargs if name in TOKENIZER_PLACES), None):
         raise ModelError(
-            f"`tokenizer_kwargs` takes no {place}: give the place as `tokenizer` FOLDER, or use `revision` and "
+            f"`tokenizer_kwargs` does not accept {place}: give the place as `tokenizer` FOLDER, or use `revision` and "
             "`trust_remote_code`"
         )
     tokenizer = _by_class(source, revision, trust_remote_code, kwargs)
@@ -115,8 +115,8 @@ def load_tokenizer(
     added = complete(backend, tokenizer, set(_texts_in([_json(source, revision, name) for name in _CONFIGS])))
     if words := [name for name in added if re.fullmatch(r"[\w ]+", name)]:
         logger.warning(
-            "the tokenizer of %s: its config makes a token of %s, which %s does not; where texts hold it, check that "
-            "the model was trained with it",
+            "the tokenizer of %s: its config adds the tokens %s, which are not in %s; if they occur in texts, check "
+            "that the model was trained with them",
             source,
             ", ".join(map(repr, words[:_NAMED])),
             file.name,
@@ -131,7 +131,7 @@ _SAMPLE = "What is the capital of France? Paris, naïvely: 3.14 - x[0] = {'a': 1
 
 
 def other_tokenizer(source: str, revision: str | None, code: bool) -> Any:
-    """The tokenizer at a place to compare another one with; None where there is none that can be loaded."""
+    """The tokenizer at a place, to compare another one with; None if it cannot be loaded."""
     try:
         find_tokenizer(source, revision)
         return load_tokenizer(source, revision, code, {})[0]
@@ -140,11 +140,11 @@ def other_tokenizer(source: str, revision: str | None, code: bool) -> Any:
 
 
 def same_tokens(tokenizer: Any, other: Any) -> bool:
-    """Whether another tokenizer gives the same tokens of a few words, and of the tokens of this one's template.
+    """Whether another tokenizer yields the same tokens for a sample text and for this tokenizer's template.
 
     Args:
-        tokenizer: This one, which has a chat template.
-        other: The other.
+        tokenizer: This tokenizer, which has a chat template.
+        other: The other tokenizer.
     """
     laid_out = tokenizer.apply_chat_template([{"role": "user", "content": _SAMPLE}], return_dict=True)["input_ids"]
     one, two = (own(_SAMPLE, add_special_tokens=False)["input_ids"] for own in (tokenizer, other))
@@ -157,18 +157,17 @@ def same_tokens(tokenizer: Any, other: Any) -> bool:
 
 
 def _by_class(source: str, revision: str | None, trust_remote_code: bool, kwargs: Mapping[str, Any]) -> Any:
-    """The tokenizer of the class that its config names, or where that fails what its `tokenizer.json` gives."""
+    """The tokenizer of the class that its config names, or of its `tokenizer.json` if that fails."""
     try:
         return AutoTokenizer.from_pretrained(
             source, revision=revision, trust_remote_code=trust_remote_code, **dict(kwargs)
         )
     except Exception as error:  # The tokenizers library raises bare Exceptions on broken files.
-        # Some classes cannot be built of the file that another class, or none, was meant for.
+        # Some classes cannot be built from a file that was written for another class.
         if (found := None if kwargs else _generic(source, revision)) is None:
             raise
         logger.warning(
-            "the tokenizer of %s cannot be loaded by the class that its config names (%s): its tokenizer.json is used "
-            "as it is",
+            "the tokenizer of %s cannot be loaded by the class that its config names (%s): its tokenizer.json is used",
             source,
             reason_of(error),
         )
@@ -178,29 +177,29 @@ def _by_class(source: str, revision: str | None, trust_remote_code: bool, kwargs
 def _held_to(
     backend: tokenizers.Tokenizer, tokenizer: Any, found: TokenSource, generic: Callable[[], Any]
 ) -> tuple[Any, TokenSource]:
-    """A tokenizer that gives the tokens of its file, where its class allows that.
+    """A tokenizer that yields the tokens of its file, if its class allows that.
 
     Args:
-        backend: The file, with the tokens that the config adds.
-        tokenizer: What transformers made of it.
-        found: Takes in how the two differ.
-        generic: Makes a tokenizer of the class that holds any file.
+        backend: The tokenizer of the file, with the tokens that the config adds.
+        tokenizer: The tokenizer that transformers loaded.
+        found: Records the difference of the two.
+        generic: Creates a tokenizer of the class that works with any file.
     """
     own = getattr(tokenizer, "_tokenizer", None)
     texts = [*PROBES, *with_special(backend, tokenizer)]
     if isinstance(own, tokenizers.Tokenizer):
         found.uses_file = True
-        # A tokenizer sets this at each call. The file has no such setting, and its special tokens are whole.
+        # A tokenizer sets this at each call. The file has no such setting, and does not split special tokens.
         own.encode_special_tokens = bool(tokenizer.split_special_tokens)
         tokenizer.split_special_tokens = False
         found.compare(of_backend(backend), of_backend(own), texts)
         if backend.post_processor is None or {"add_bos_token", "add_eos_token"} & set(tokenizer.init_kwargs):
-            # What the config says of BOS and EOS goes before the file, as it always did.
+            # The config's settings of BOS and EOS take precedence over the file.
             backend.post_processor = own.post_processor
         tokenizer._tokenizer = backend
         forget_absent(tokenizer, backend)
     elif type(tokenizer).__module__.startswith("transformers."):
-        # A class written in Python, which holds no such tokenizer: the generic one does.
+        # A class written in Python does not contain a backend; the generic class does.
         found.uses_file = True
         found.compare(of_backend(backend), of_tokenizer(tokenizer), texts)
         made = generic()
@@ -213,15 +212,15 @@ def _held_to(
 
 
 def _generic(source: str, revision: str | None) -> Any:
-    """The tokenizer that holds `tokenizer.json` and nothing else; None where that cannot be loaded either."""
+    """The tokenizer of `tokenizer.json` alone; None if it cannot be loaded either."""
     try:
         return TokenizersBackend.from_pretrained(source, revision=revision)
-    except Exception:  # noqa: BLE001  Bare ones of the tokenizers library again; the caller raises the first.
+    except Exception:  # noqa: BLE001  The tokenizers library raises bare Exceptions; the caller raises the first.
         return None
 
 
 def find_file(tokenizer: Any, source: str, revision: str | None) -> Path | None:
-    """The `tokenizer.json` of the same revision, by the name that its config gives this version of transformers."""
+    """The `tokenizer.json` of the same revision, under the name in its config for this version of transformers."""
     versions = tokenizer.init_kwargs.get("fast_tokenizer_files")
     name = get_fast_tokenizer_file(versions) if versions else "tokenizer.json"
     return _file(source, revision, name)
@@ -231,7 +230,7 @@ def _file(source: str, revision: str | None, name: str) -> Path | None:
     folder = Path(source)
     if folder.is_dir():
         return folder / name if (folder / name).is_file() else None
-    # transformers has fetched it with the rest, if there is one.
+    # transformers has downloaded it with the other files, if it exists.
     cached = try_to_load_from_cache(source, name, revision=revision)
     return Path(cached) if isinstance(cached, str) else None
 
@@ -254,11 +253,11 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[str]) -> list[str]:
-    """Adds the tokens that the config adds to the file's, and switches off what the file says of length.
+    """Add the tokens that only the config defines, and disable the file's truncation and padding.
 
     Args:
-        backend: The tokenizer as in the file.
-        tokenizer: What transformers made of it.
+        backend: The tokenizer of the file.
+        tokenizer: The tokenizer that transformers loaded.
         stated: The texts in its config.
 
     Returns:
@@ -270,7 +269,7 @@ def complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[s
     known = backend.get_vocab(with_added_tokens=True)
     have = backend.get_added_tokens_decoder()
     for number, token in sorted(tokenizer.added_tokens_decoder.items()):
-        # What the file has at this place it describes itself, and tokens that a class adds by default are not trained.
+        # The file's own definition takes precedence, and tokens that a class adds by default are not trained.
         if number not in have and known.get(token.content, number) == number and token.content in stated:
             (backend.add_special_tokens if token.special else backend.add_tokens)([token])
             added.append(token.content)
@@ -278,7 +277,7 @@ def complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[s
 
 
 def forget_absent(tokenizer: Any, backend: tokenizers.Tokenizer) -> None:
-    """Unsets special tokens that a class has by default and the file does not know."""
+    """Unset special tokens that a class has by default and the file does not contain."""
     for name in tokenizer.SPECIAL_TOKENS_ATTRIBUTES:
         token = tokenizer._special_tokens_map.get(name)
         if token is not None and backend.token_to_id(str(token)) is None:
@@ -286,15 +285,15 @@ def forget_absent(tokenizer: Any, backend: tokenizers.Tokenizer) -> None:
 
 
 def with_special(backend: tokenizers.Tokenizer, tokenizer: Any) -> list[str]:
-    """Texts with the special tokens of both, which may be found in the middle of words or swallow spaces."""
+    """Texts with the special tokens of both, which may match inside words or absorb spaces."""
     names = [token.content for token in backend.get_added_tokens_decoder().values()]
     names = list(dict.fromkeys([*map(str, tokenizer.all_special_tokens), *names]))[:_SPECIAL]
     return [f"one {name} two{name}three\n{name}\nfour{name}" for name in names]
 
 
 def of_backend(backend: tokenizers.Tokenizer) -> Encode:
-    """How the tokenizers library cuts texts."""
-    # The fast form leaves out offsets, which nobody reads here.
+    """The tokens of the tokenizers library."""
+    # The fast method leaves out offsets, which are not needed.
     return lambda texts: [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
@@ -304,11 +303,11 @@ def of_tokenizer(tokenizer: Any) -> Encode:
 
 
 def _warn_of_mistral(tokenizer: Any, source: str) -> None:
-    """Passes on what transformers knows to be wrong with some files, and does not change by itself."""
+    """Log a warning about a known error in some files that transformers does not correct by default."""
     if getattr(getattr(tokenizer, "_tokenizer", None), "fix_mistral_regex", None) is False:
         logger.warning(
             "the tokenizer of %s has a regular expression that its publisher calls wrong "
-            "(hub discussion 84 of mistralai/Mistral-Small-3.1-24B-Instruct-2503): it is used as it is; if the model "
-            "was trained with the right one, give `tokenizer_kwargs` fix_mistral_regex=true",
+            "(hub discussion 84 of mistralai/Mistral-Small-3.1-24B-Instruct-2503): it is used unchanged; if the model "
+            "was trained with the corrected one, give `tokenizer_kwargs` fix_mistral_regex=true",
             source,
         )

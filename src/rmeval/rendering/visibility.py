@@ -1,4 +1,4 @@
-"""What of a conversation reaches the tokens: a part that can be changed without changing them is not shown."""
+"""Finds parts of a conversation that a template does not show: changing such a part does not change the tokens."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ __all__ = ["CONTENT", "Hidden", "Messages", "Tools", "Visibility"]
 Messages = Sequence[Mapping[str, Any]]
 Tools = Sequence[Mapping[str, Any]]
 Hidden = tuple[str, str]
-"""A part of a conversation that is not shown: its name, and the role it belongs to (none for tools)."""
+"""A part of a conversation that is not shown: its name, and its role (empty for tools)."""
 Shape = tuple[Any, ...]
 
 CONTENT, TOOLS, ARGUMENTS = "content", "tools", "arguments of tool_calls"
 _ENDS = 3
-"""Messages at both ends of a conversation whose order counts; of those between, only how many and which kinds."""
+"""Number of messages at both ends of a conversation whose order is part of its shape; of the messages in between only
+their number and kinds are."""
 _SHAPES = 256
-"""Shapes of conversations that are tried; of later ones only those that are longer, or have a new kind of message."""
+"""Number of shapes that are tested; of later ones only longer ones and those with a new kind of message."""
 _MARK = "7x"
 
 
 class Visibility:
-    """Finds what a layout leaves out, by changing one part of a conversation at a time.
+    """Detector of parts that a template leaves out, which changes one part of a conversation at a time.
 
-    Templates decide by roles and by which fields a message has, so that one conversation stands for all of its shape.
+    Templates depend on roles and on the fields of messages, so one conversation represents all of the same shape.
     """
 
     def __init__(self, tokens: Callable[[list[Messages], list[Tools]], list[Sequence[int] | None]]) -> None:
-        """Takes the layout.
+        """Store the template.
 
         Args:
-            tokens: Gives the token ids of conversations with their tools, None for one that is refused.
+            tokens: Returns the token ids of conversations with their tools, None for a conversation it rejects.
         """
         self._tokens = tokens
         self._known: dict[Shape, tuple[Hidden, ...]] = {}
@@ -42,7 +43,7 @@ class Visibility:
         self._longest = 0
 
     def hidden(self, messages: Messages, tools: Tools) -> tuple[Hidden, ...]:
-        """What is not shown of a conversation, found once for each shape."""
+        """Parts of a conversation that are not shown, found once per shape."""
         kinds = [_kind(message) for message in messages]
         shape = _shape(kinds, min(len(tools), 2))
         if shape not in self._known:
@@ -54,7 +55,7 @@ class Visibility:
         return self._known[shape]
 
     def count(self, conversations: Sequence[Messages], tools: Sequence[Tools]) -> Counter[Hidden]:
-        """How many of some conversations hold something that is not shown, by what it is."""
+        """Number of conversations with each part that is not shown."""
         found: Counter[Hidden] = Counter()
         for messages, own in zip(conversations, tools, strict=True):
             found.update(self.hidden(messages, own))
@@ -64,7 +65,7 @@ class Visibility:
         changes = list(_changes(messages, _places(kinds), tools))
         first, *others = self._tokens([messages, *(one[1] for one in changes)], [tools, *(one[2] for one in changes)])
         if first is None:
-            return ()  # The layout refuses it, which has an error of its own.
+            return ()  # The template rejects it, which is reported elsewhere.
         same = {
             part: None
             for (part, _, _), tokens in zip(changes, others, strict=True)
@@ -74,7 +75,7 @@ class Visibility:
 
 
 def _kind(message: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a template may decide by: the role, whether there is content, which other fields, and more than one call."""
+    """Properties of a message that templates depend on: role, whether it has content, other fields, several calls."""
     fields = tuple(key for key in MESSAGE_EXTRAS if key in message)
     return message["role"], bool(message["content"].strip()), fields, len(message.get("tool_calls", ())) > 1
 
@@ -82,18 +83,18 @@ def _kind(message: Mapping[str, Any]) -> tuple[Any, ...]:
 def _shape(kinds: Sequence[Any], tools: int) -> Shape:
     if len(kinds) <= 2 * _ENDS:
         return tools, *kinds
-    # The length counts: a layout may show the last few messages alone.
+    # The length is part of the shape: a template may show only the last few messages.
     return tools, len(kinds), *kinds[:_ENDS], frozenset(kinds[_ENDS:-_ENDS]), *kinds[-_ENDS:]
 
 
 def _places(kinds: Sequence[Any]) -> list[int]:
-    """The messages that are tried: those at the ends, and between them the first of each kind."""
+    """The messages that are tested: those at the ends, and between them the first of each kind."""
     between = {kind: place for place, kind in reversed(list(enumerate(kinds[_ENDS:-_ENDS], _ENDS)))}
     return sorted({*range(len(kinds))[:_ENDS], *between.values(), *range(len(kinds))[-_ENDS:]})
 
 
 def _changes(messages: Messages, places: Sequence[int], tools: Tools) -> Iterator[tuple[Hidden, Messages, Tools]]:
-    """The conversation with one part changed, for each part that holds something."""
+    """The conversation with one part changed, for each non-empty part."""
 
     def with_(place: int, **fields: Any) -> Messages:
         return [*messages[:place], {**messages[place], **fields}, *messages[place + 1 :]]
@@ -102,7 +103,7 @@ def _changes(messages: Messages, places: Sequence[int], tools: Tools) -> Iterato
         message = messages[place]
         role = message["role"]
         if content := message["content"].strip():
-            # The end of a text may be cut or its beginning skipped, such as a reasoning part: not both at once.
+            # A template may skip the beginning of a text (such as a reasoning part) or its end, but not both.
             yield (CONTENT, role), with_(place, content=f"{_MARK} {content} {_MARK}"), tools
         for key in MESSAGE_EXTRAS:
             if key not in message:
@@ -126,21 +127,21 @@ def _changed_calls(calls: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, li
 def _at_the_ends(
     values: Sequence[Mapping[str, Any]], change: Callable[[Mapping[str, Any]], dict[str, Any]]
 ) -> Iterator[list[Mapping[str, Any]]]:
-    """The values with the first changed, and with the last: some templates show one of several."""
+    """The values with the first changed, and with the last changed, because some templates show one of several."""
     yield [change(values[0]), *values[1:]]
     if len(values) > 1:
         yield [*values[:-1], change(values[-1])]
 
 
 def _renamed(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A call or a tool with another name, which is either its own or its function's."""
+    """A call or tool with another name, which is in the value itself or in its function."""
     if isinstance(function := value.get("function"), Mapping):
         return {**value, "function": _renamed(function)}
     return {**value, "name": f"{value.get('name', '')}{_MARK}"}
 
 
 def _with_arguments(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A call with other arguments, which are an object or text."""
+    """A call with other arguments, which are an object or a text."""
     if isinstance(function := value.get("function"), Mapping):
         return {**value, "function": _with_arguments(function)}
     given = value.get("arguments")

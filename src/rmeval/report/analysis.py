@@ -39,6 +39,7 @@ _UNITS = {"style_length": LOG_ODDS, "style_markdown": LOG_ODDS, "style_gap": GAP
 def analysis_view(found: Analysis) -> View:
     """Return the view of an analysis."""
     top = found.headline
+    score = "" if found.variant == "score" else f"score: {found.variant}; "
     sections: dict[str, list[Record]] = {}
     for record in (*found.records, *_gaps(found.official)):
         sections.setdefault(_section(record), []).append(record)
@@ -49,7 +50,7 @@ def analysis_view(found: Analysis) -> View:
         (*tables, *_calibration(found.calibration), *_scores(found.scores)),
         model=found.manifest["model"]["name"],
         headline=(f"{top.metric} {top.scope}".removesuffix(" all"), number_of(top)),
-        about=(f"score: {found.variant}; ties and failures: {top.rule}; in %, with 95% intervals",),
+        about=(f"{score}ties and failures: {top.rule}; in %, with 95% intervals",),
         notes=found.notes,
         source=found.path,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from rmeval.messages import count_of
 from rmeval.report.terminal import Line, make_console, new_grid, passage, stacked
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ def print_examination(found: Examination) -> None:
     """Print the findings of rmeval doctor."""
     read = "  ".join(f"{text!r} ({token})" for text, token in found.read)
     lines = [
-        Line(f"{found.model}: {found.answers} responses, {found.decisions} decisions", "bold"),
+        Line(
+            f"{found.model}: {count_of(found.responses, 'response')}, {count_of(found.decisions, 'decision')}", "bold"
+        ),
         Line(),
         Line("the first conversation as the network receives it", "dim"),
         passage(found.rendered),

@@ -7,7 +7,7 @@ from typing import Any
 
 from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure, headline
-from rmeval.metrics.scoring.style_substance import GAP, LEVELS
+from rmeval.metrics.scoring.style_substance import GAP, LEVELS, PARTS
 from rmeval.report.cells import COUNT, COUNT_OR_DASH, Cell, Joined, Number
 from rmeval.report.views import Row, Table, View
 from rmeval.results.result import WITHOUT_ERRATA, Result
@@ -126,7 +126,7 @@ def _style_substance(records: Records) -> Iterator[Table]:
     rows = (_scope_row(scope, *(_levels(records, scope, name) for name in shown), strong=False) for scope in scopes)
     title = f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}"
     yield Table("null baselines", ("", *shown), tuple(rows), title)
-    for scope in ["all"] if "all" in scopes else [scope for scope in scopes if not _is_half(scope)]:
+    for scope in ["all"] if "all" in scopes else [scope for scope in scopes if scope not in PARTS]:
         yield _matrix(records, scope)
     if ("overall", "all") in records:
         row = Row("overall", (number_of(records["overall", "all"]),), strong=True)
@@ -135,12 +135,7 @@ def _style_substance(records: Records) -> Iterator[Table]:
 
 def _scope_row(scope: str, *cells: Cell, strong: bool | None = None) -> Row:
     strong = scope == "all" if strong is None else strong
-    return Row(scope, cells, level=int(_is_half(scope)), strong=strong)
-
-
-def _is_half(scope: str) -> bool:
-    """Return whether a domain is one of the two halves of safety."""
-    return scope.startswith("safety-")
+    return Row(scope, cells, level=int(scope in PARTS), strong=strong)
 
 
 def _levels(records: Records, scope: str, null: str) -> Joined:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rmeval.baselines import NULL_SCORES
 from rmeval.benchmarks import Card
-from rmeval.errors import RunError
+from rmeval.errors import RunError, UnknownNameError
 from rmeval.messages import count_of
 from rmeval.metrics.composition import headline
 from rmeval.metrics.outcomes import HALF
@@ -58,13 +58,13 @@ class Analysis:
         """Return the record of a metric on a scope.
 
         Raises:
-            KeyError: If there is no such record; the message lists the existing ones.
+            UnknownNameError: If there is no such record; the message lists the existing ones.
         """
         for record in self.records:
             if (record.metric, record.scope) == (metric, scope):
                 return record
         there = ", ".join(f"{record.metric} {record.scope}" for record in self.records)
-        raise KeyError(f"no {metric!r} on {scope!r}: choose from {there}")
+        raise UnknownNameError(f"no {metric!r} on {scope!r}: choose from {there}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain JSON types, without the distributions."""

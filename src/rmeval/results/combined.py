@@ -1,7 +1,8 @@
-"""Numbers that are made of a model's runs on several benchmarks."""
+"""Numbers that combine a model's runs on several benchmarks."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,9 +12,11 @@ from rmeval.types import Record
 
 __all__ = ["Combined", "combined_numbers"]
 
+logger = logging.getLogger(__name__)
+
 
 class Combined(NamedTuple):
-    """A number of a model, made of its runs on several benchmarks."""
+    """A number that combines a model's runs on several benchmarks."""
 
     name: str
     model: str
@@ -21,7 +24,7 @@ class Combined(NamedTuple):
 
 
 class _Combination(NamedTuple):
-    """How a number is made of two: the benchmark and metric of each."""
+    """A number computed from two others: the benchmark and metric of each, and the formula."""
 
     name: str
     first: tuple[str, str]
@@ -40,15 +43,29 @@ _COMBINATIONS = (
 
 
 def combined_numbers(results: Sequence[Result]) -> Iterator[Combined]:
-    """The numbers that need runs on several benchmarks, of the models that have all of them."""
+    """Yield the numbers that combine several benchmarks, for models with runs on all of them.
+
+    Models are matched by name. Several runs of one name on a benchmark may be of different models: they cause a warning
+    and have no combined number.
+    """
     for one in _COMBINATIONS:
-        found: dict[tuple[str, str], dict[str, Record]] = {one.first: {}, one.second: {}}
-        models = []
-        for result in results:
-            for record in result.records:
-                if (own := found.get((record.benchmark, record.metric))) is not None:
-                    own.setdefault(result.manifest["model"]["name"], record)
-                    models.append(result.manifest["model"]["name"])
-        for model in dict.fromkeys(models):
-            if model in found[one.first] and model in found[one.second]:
-                yield Combined(one.name, model, one.formula(found[one.first][model], found[one.second][model]))
+        firsts, seconds = (_first_records(results, *part) for part in (one.first, one.second))
+        for model in firsts:
+            first, second = firsts[model], seconds.get(model, [])
+            if len(first) == len(second) == 1:
+                yield Combined(one.name, model, one.formula(first[0], second[0]))
+            elif first and second:
+                logger.warning(
+                    "no %s of %s, which has several runs of a benchmark: show two runs that belong together",
+                    *(one.name, model),
+                )
+
+
+def _first_records(results: Sequence[Result], benchmark: str, metric: str) -> dict[str, list[Record]]:
+    """By model, each run's record of a metric, for its first score."""
+    found: dict[str, list[Record]] = {}
+    for result in results:
+        own = (record for record in result.records if (record.benchmark, record.metric) == (benchmark, metric))
+        if record := next(own, None):
+            found.setdefault(result.manifest["model"]["name"], []).append(record)
+    return found

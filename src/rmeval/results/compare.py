@@ -11,7 +11,7 @@ import numpy as np
 
 from rmeval.benchmarks import Benchmark, Card
 from rmeval.data.tables import EvidenceTable
-from rmeval.errors import RunError
+from rmeval.errors import RunError, UnknownNameError
 from rmeval.messages import count_of
 from rmeval.metrics.composition import Composition, Measure, Shares, composition_of, headline
 from rmeval.metrics.outcomes import SCORE_RULES
@@ -105,15 +105,18 @@ class ModelComparison:
         """Return the difference of two models in a number, by default the headline.
 
         Raises:
-            KeyError: If there is no such number or model.
+            UnknownNameError: If there is no such number or model.
         """
         measure = self.headline if metric is None else (metric, scope)
+        if measure not in self.differences:
+            there = ", ".join(map(" ".join, self.differences))
+            raise UnknownNameError(f"no {metric!r} on {scope!r}: choose from {there}")
         for one in self.differences[measure]:
             if (one.first, one.second) == (first, second):
                 return one
             if (one.first, one.second) == (second, first):
                 return _turned(one)
-        raise KeyError(
+        raise UnknownNameError(
             f"{first} or {second} is not among the models: choose from "
             f"{', '.join(entry.name for entry in self.entries)}"
         )
@@ -157,7 +160,7 @@ class ModelComparison:
 
 
 def compare_runs(
-    paths: Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path],
     *,
     rule: str | None = None,
     variant: str | None = None,
@@ -170,12 +173,12 @@ def compare_runs(
     """Compare models that were run on the same benchmark.
 
     Args:
-        paths: Run folders, or folders with runs in them; runs of several benchmarks make several comparisons.
+        paths: A folder with runs in it, or several; or run folders. Each benchmark has its own comparison.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
         variant: Which of a model's scores to take, where it gives several; its first if None.
         metric: The number to rank models by, such as `hard`; the benchmark's own if None.
         scope: What that is measured on, such as `chat`.
-        ensembles: Rules by which all models together make further ones, of `rmeval.metrics.stats.ensembles.RULES`.
+        ensembles: Rules in `rmeval.metrics.stats.ensembles.RULES` that combine all models into further ones.
         benchmark: The `file.py:Class` of runs made with one.
         protocol: Likewise the `file.py:Class` of the runs' protocol.
 
@@ -185,13 +188,15 @@ def compare_runs(
     check_rule(rule)
     if metric is None and scope != "all":
         raise RunError(f"`scope` {scope} needs `metric`: give both, such as `metric` average")
+    if isinstance(ensembles, str):
+        raise RunError(f"`ensembles` must be a list of names, such as [{ensembles!r}], not {ensembles!r}")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
         raise RunError(f"{unknown[0]!r} is not an ensemble: choose one of {', '.join(RULES)}")
-    runs = find_by_benchmark(paths)
+    runs = find_by_benchmark([paths] if isinstance(paths, str | Path) else paths)
     by_benchmark = runs.folders
     several = {name: own for name, own in by_benchmark.items() if len(own) > 1}
     if not several:
-        count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of as many benchmarks"
+        count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of {len(by_benchmark)} benchmarks"
         raise RunError(f"there is nothing to compare: give two runs or more of one benchmark, not {count}")
     alone = [f"{name} is excluded, because there is only one run of it" for name in by_benchmark if name not in several]
     settings = _Settings(rule, variant, metric, scope, tuple(dict.fromkeys(ensembles)), benchmark, protocol)
@@ -263,7 +268,7 @@ def _entries(
     rule: ScoreRule,
     settings: _Settings,
 ) -> list[Entry]:
-    """The models and the ensembles of them, with their numbers on the items that all have.
+    """The models and their ensembles, with their numbers on the common items.
 
     Raises:
         RunError: If none of them has a number.
@@ -289,7 +294,7 @@ def _entries(
 def _shown(
     benchmark: Benchmark, composition: Composition, paired: PairedOutcomes, entries: Sequence[Entry]
 ) -> list[Measure]:
-    """The numbers that models are compared in: those that are made of accuracies as the benchmark says.
+    """The numbers in which models are compared: those that the benchmark composes of accuracies.
 
     Raises:
         RunError: If there are none.

@@ -17,7 +17,14 @@ from rmeval.benchmarks.errata import errata_of
 from rmeval.data.memory import release_free
 from rmeval.data.observations import STATUSES, ObservationTable
 from rmeval.data.tables import EvidenceTable
-from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
+from rmeval.errors import (
+    DamagedError,
+    RunError,
+    UnknownNameError,
+    explain_os_error,
+    explain_read_error,
+    reason_of,
+)
 from rmeval.extras import need_extra
 from rmeval.messages import count_of, same_tokens_note, shortened
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
@@ -62,13 +69,16 @@ class Result:
         """Return the record of a metric on a scope, for the model's first score if it has several.
 
         Raises:
-            KeyError: If there is no such record; the message lists the existing ones.
+            UnknownNameError: If there is no such record; the message lists the existing ones.
         """
+        variants = list(dict.fromkeys(record.variant for record in self.records))
+        if variant is not None and variant not in variants:
+            raise UnknownNameError(f"no variant {variant!r}: choose from {', '.join(variants)}")
         for record in self.records:
             if (record.metric, record.scope) == (metric, scope) and variant in (None, record.variant):
                 return record
         there = sorted({f"{record.metric} {record.scope}" for record in self.records if ":" not in record.metric})
-        raise KeyError(f"no {metric!r} on {scope!r}: choose from {', '.join(there)}")
+        raise UnknownNameError(f"no {metric!r} on {scope!r}: choose from {', '.join(there)}")
 
     def value(self, metric: str, scope: str = "all", variant: str | None = None) -> float:
         """Return the value of a metric on a scope, such as `value("hard", "chat")`; accuracies are between 0 and 1."""
@@ -92,12 +102,12 @@ class Result:
 def open_run(
     path: str | Path, rule: str | None = None, benchmark: str | None = None, protocol: str | None = None
 ) -> Result:
-    """Reads the numbers of a run; nothing is computed anew unless it must be, and no model is needed.
+    """Read the numbers of a run, or compute them if `metrics.json` is missing or outdated; needs no model.
 
     Args:
         path: A run folder, or a folder with one run in it.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
-        benchmark: The `file.py:Class` of a run made with one; code that a run folder names is never run unasked.
+        benchmark: The `file.py:Class` of a run made with one; code that a run folder names never runs without it.
         protocol: Likewise the `file.py:Class` of the run's protocol.
 
     Raises:
@@ -204,16 +214,16 @@ def rule_of(benchmark: Benchmark, rule: str | None) -> ScoreRule:
 
 
 def derive(folder: Path, rule: str | None = None, benchmark: str | None = None, protocol: str | None = None) -> Result:
-    """Computes the numbers of a run from its manifest, its items and its journal alone.
+    """Compute the numbers of a run from its manifest, items and journal.
 
     Args:
         folder: The run folder.
         rule: Name of the rule for ties and failures; the benchmark's own if None.
-        benchmark: Its benchmark, where that is a `file.py:Class`.
-        protocol: Its protocol, where that is a `file.py:Class`.
+        benchmark: Its benchmark, if that is a `file.py:Class`.
+        protocol: Its protocol, if that is a `file.py:Class`.
 
     Raises:
-        RunError: If a file is missing or damaged, or the benchmark or the protocol has to be named.
+        RunError: If a file is missing or damaged, or the benchmark or protocol must be given.
     """
     check_rule(rule)
     return compute(read_run(folder, benchmark, protocol), rule)
@@ -279,7 +289,7 @@ def _without_errata(run: StoredRun, evidence: EvidenceTable, rule: ScoreRule, fo
 def write_derived(result: Result, run: StoredRun) -> None:
     """Write `metrics.json` and `scores.parquet`."""
     file = result.path / "scores.parquet"
-    release_free()  # Columns of what was computed are not needed any more.
+    release_free()  # Intermediate columns are not needed any more.
     own, journal = run_id(run.manifest["identity"]), journal_state(result.path / "journal")
     try:
         write_scores(run.items.table, run.protocol, run.requests, run.observations, file, own, journal)
@@ -300,13 +310,13 @@ def write_derived(result: Result, run: StoredRun) -> None:
 def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Record]]:
     """The numbers of the null baselines on the same items, always with shared ties.
 
-    Random scores get what equal ones do then, except where the benchmark's `chance` says what they get.
+    Random scores get the numbers of equal scores, unless the benchmark's `chance` defines others.
     """
     found: dict[str, list[Record]] = {}
     for name in NULL_SCORES:
         evidence = null_evidence(name, stored.table, stored.counts)
         found[name] = benchmark.aggregate(stored.table, evidence, HALF, intervals=False)
-        del evidence  # One at a time: it is as large as the model's own.
+        del evidence  # One at a time, because it is as large as the model's evidence.
     if own := benchmark.chance(stored.table):
         found["random"] = [replace(r, value=own.get((r.metric, r.scope), r.value)) for r in found["random"]]
     return found

@@ -31,16 +31,16 @@ __all__ = ["Plan", "notes", "plan"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A benchmark's selected items, read, counted and digested: all that can go wrong with data has been tried.
+    """A benchmark's selected items, read, counted and digested, so that errors in the data show before scoring.
 
     Attributes:
         benchmark: The benchmark.
-        selection: Which of its items.
+        selection: The selection of its items.
         contents: Digest of all its items, selected or not.
-        stored: The selected ones, without their texts.
-        read: Reads the selected ones again, see `items`.
-        notes: What a reader of the numbers must know of them.
-        everything: All its items, selected or not; None where that is this plan.
+        stored: The selected items, without their texts.
+        read: Reads the selected items again, see `items`.
+        notes: Notes on the items, for readers of the numbers.
+        everything: The plan of all items; None if this plan has all of them.
     """
 
     benchmark: Benchmark
@@ -52,7 +52,7 @@ class Plan:
     everything: Plan | None = field(default=None, repr=False)
 
     def items(self, texts: bool = True) -> Iterator[CountedItem]:
-        """The selected items, one at a time; without their texts they take less time."""
+        """The selected items, one at a time; reading them without texts is faster."""
         return self.read(texts)
 
     def for_comparing(self) -> Plan:
@@ -65,7 +65,7 @@ class Plan:
         if not (useless := [name for name in card.needs_scores if name in self.stored.table.counts]):
             return self
         note = f"left out, because they do not apply to models that compare responses: {', '.join(useless)}"
-        # Drawn again, so that the number of items is as requested.
+        # Drawn again, so that the number of items is the requested one.
         whole = self.everything or self
         try:
             mask = select(whole.stored.table, self.selection, card, card.needs_scores)
@@ -86,16 +86,16 @@ def plan(
     selection: Selection = Selection(),  # noqa: B008  frozen
     items: Iterable[Item] | None = None,
 ) -> Plan:
-    """Reads a benchmark, once and item by item, so that it need not fit into memory.
+    """Read a benchmark, once and item by item, so that it need not fit into memory.
 
     Args:
         benchmark: The benchmark.
-        selection: Which of its items.
-        items: Its items, where they are not those that it loads.
+        selection: The selection of its items.
+        items: Items to use instead of those that the benchmark loads.
 
     Raises:
         DataError: If its data cannot be used, or nothing is selected.
-        RunError: If there is no room for temporary files.
+        RunError: If there is no space for temporary files.
     """
     benchmark = adopted(benchmark)
     builder = ItemTableBuilder()
@@ -119,7 +119,7 @@ def plan(
         texts.append(window)
         digests.append(own)
 
-    errata_of(benchmark.card)  # Errors in it show now, before hours of scoring.
+    errata_of(benchmark.card)  # Raises errors in the errata now, before hours of scoring.
     contents = contents_digest(read())
     table = builder.table()
     _refuse_twice(table, benchmark)
@@ -139,7 +139,7 @@ def plan(
 
 
 def _selected(whole: Plan, items: Mask, *more: str) -> Plan:
-    """The items of the mask, with notes of their own."""
+    """The items of the mask, with their notes."""
     chosen = whole.take(items)
     everything = None if chosen is whole else whole
     return replace(chosen, notes=(*notes(whole.benchmark, chosen.stored), *more), everything=everything)
@@ -150,9 +150,9 @@ _CHARACTERS = 1 << 26
 
 
 class _Window:
-    """Consecutive items, as many as one may keep in memory.
+    """Consecutive items that are kept in memory together.
 
-    They are columns of plain values, which take a fraction of the time that objects take to be written and read.
+    They are stored as columns of plain values, which are written and read much faster than objects.
     """
 
     def __init__(self) -> None:
@@ -172,11 +172,11 @@ class _Window:
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for another item."""
+        """Whether the window is full."""
         return len(self._ids) == _WINDOW or self._size > _CHARACTERS
 
     def add(self, one: CountedItem, shape: Shape) -> None:
-        """Takes an item in, without its digests."""
+        """Add an item, without its digests."""
         item = one.item
         if item.tools:
             self._tools[len(self._ids)] = item.tools
@@ -199,7 +199,7 @@ class _Window:
             self._size += count.characters
 
     def items(self, digests: Iterable[tuple[str, ...]], texts: bool) -> Iterator[CountedItem]:
-        """The items, given the digests of each; with their texts, if these are wanted."""
+        """The items, given the digests of each, with or without their texts."""
         columns = zip(self._ids, self._subsets, self._clusters, self._shapes, self._turns, digests, strict=True)
         turn = start = 0
         for number, (name, subset, cluster, shape, turns, own) in enumerate(columns):
@@ -228,7 +228,7 @@ _KINDS = len(TextCounts._fields)
 
 
 def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item]:
-    """The items; a benchmark from outside may give anything."""
+    """The items, checked, because a third-party benchmark may yield anything."""
     for number, item in enumerate(_made(benchmark) if items is None else items):
         if not isinstance(item, Item):
             raise DataError(
@@ -240,7 +240,7 @@ def _loaded(benchmark: Benchmark, items: Iterable[Item] | None) -> Iterator[Item
 
 
 def _refuse_nameless(item: Item, number: int, benchmark: Benchmark) -> None:
-    """Refuses an item without prompt or responses, or whose names are not texts."""
+    """Reject an item without prompt or responses, or with names that are not texts."""
     names = {"id": item.id, "subset": item.subset, "cluster": item.cluster}
     names |= {} if item.group is None else {"group": item.group}
     if wrong := next((field for field, name in names.items() if not isinstance(name, str) or not name.strip()), None):
@@ -255,26 +255,26 @@ def _refuse_nameless(item: Item, number: int, benchmark: Benchmark) -> None:
 
 
 def _wrong_parts(item: Item) -> Iterator[str]:
-    """Describes the part of an item that has a wrong type."""
+    """Describe the parts of an item that have a wrong type."""
     for message in item.prompt:
         if not (isinstance(message, Message) and isinstance(message.content, str)):
-            yield f"a prompt that holds {quoted(message)}, which must be an rmeval.types.Message with a text"
-    for answer in item.responses:
-        if not (isinstance(answer, Response) and isinstance(answer.text, str)):
-            yield f"the response {quoted(answer)}, which must be an rmeval.types.Response with a text"
-        elif not (answer.gold is None or (isinstance(answer.gold, Real) and answer.gold == answer.gold)):
-            yield f"a response with the gold {quoted(answer.gold)}, which must be a number or None"
+            yield f"a prompt that contains {quoted(message)}, which must be an rmeval.types.Message with a text"
+    for response in item.responses:
+        if not (isinstance(response, Response) and isinstance(response.text, str)):
+            yield f"the response {quoted(response)}, which must be an rmeval.types.Response with a text"
+        elif not (response.gold is None or (isinstance(response.gold, Real) and response.gold == response.gold)):
+            yield f"a response with the gold {quoted(response.gold)}, which must be a number or None"
 
 
 def _made(benchmark: Benchmark) -> Iterator[Any]:
-    """What `load` gives; a field that a class of ours does not have is named."""
+    """The items that `load` yields; raises an error that names an unknown field of rmeval's classes."""
     try:
         yield from benchmark.load()
     except TypeError as error:
         if (field := _NO_FIELD.match(str(error))) is None:
             raise
         raise DataError(
-            f"load() of {benchmark.card.id} gives {field[1]} a field {field[2]!r}, which does not exist: leave it out"
+            f"load() of {benchmark.card.id} passes {field[1]} a field {field[2]!r}, which does not exist: leave it out"
         ) from error
 
 
@@ -283,7 +283,7 @@ _NO_FIELD = re.compile(rf"({_OWN})\.__init__\(\) got an unexpected keyword argum
 
 
 def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
-    """Ids are compared by their hashes, and where those agree by themselves."""
+    """Reject duplicate ids; they are compared by their hashes first."""
     codes = np.fromiter(map(hash, table.ids), np.int64, len(table))
     order = np.argsort(codes, kind="stable")
     again = np.sort(order[1:][codes[order[1:]] == codes[order[:-1]]])
@@ -299,7 +299,7 @@ def _refuse_twice(table: ItemTable, benchmark: Benchmark) -> None:
 
 
 def _refuse_alike(table: ItemTable, benchmark: Benchmark) -> None:
-    """Refuses subsets whose names are equal once secrets are removed from them."""
+    """Reject subsets whose names are equal after secrets are removed from them."""
     seen: dict[str, str] = {}
     for name in table.subsets:
         if (other := seen.setdefault(redacted(name), name)) != name:
@@ -310,7 +310,7 @@ def _refuse_alike(table: ItemTable, benchmark: Benchmark) -> None:
 
 
 def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
-    """Notes on the numbers of some items."""
+    """Notes on some items, for readers of the numbers."""
     shapes = zip(stored.table.shape.tolist(), stored.digests(), strict=True)
     equal = sum(
         len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].comparisons, own) for code, own in shapes

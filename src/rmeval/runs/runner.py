@@ -1,4 +1,4 @@
-"""The runner: scores the distinct requests of a benchmark with a model and stores the observations."""
+"""The runner, which scores the distinct requests of a benchmark with a model and stores the observations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from rmeval.data.memory import release_free
 from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.data.tables import Codes
-from rmeval.errors import DamagedError, RunError, explain_os_error
+from rmeval.errors import DamagedError, RunError, explain_os_error, reason_of
+from rmeval.messages import count_of
 from rmeval.models import RewardModel
 from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import Pointwise
@@ -42,13 +43,13 @@ from rmeval.types import Request
 __all__ = ["Progress", "RunWriter", "observe_missing", "refuse_no_scores", "run", "silent"]
 
 _DERIVED = ("scores.parquet", "metrics.json")
-"""What is computed from the other files of a run folder, in the order in which it is written."""
+"""Files computed from the other files of a run folder, in the order in which they are written."""
 Progress = Callable[[int, int], None]
-"""Called with the number of requests done and the number of all, at the start and after each batch."""
+"""Called with the number of requests that are done and the total, at the start and after each batch."""
 
 
 def silent(done: int, total: int) -> None:
-    """Shows nothing."""
+    """Show no progress."""
 
 
 def run(
@@ -60,18 +61,18 @@ def run(
     break_lock: bool = False,
     progress: Progress = silent,
 ) -> Result:
-    """Runs a model on a benchmark, or continues where an earlier process stopped.
+    """Run a model on a benchmark, or continue an interrupted run.
 
     Args:
         model: The model.
-        planned: The items to ask about, from `plan`.
-        out: Folder of runs; this one goes to `<benchmark>/<model>/<identity>` below it.
-        store_text: Whether to keep prompts and answers in the run folder.
+        planned: The items to score, from `plan`.
+        out: Folder of runs; this run is written to `<benchmark>/<model>/<identity>` in it.
+        store_text: Whether to store prompts and responses in the run folder.
         break_lock: Whether to take a lock that another process seems to hold.
-        progress: Told how far the run is.
+        progress: Called with the number of requests that are done and the total.
 
     Raises:
-        RmevalError: If something has to be changed first. What was scored is kept.
+        RmevalError: If the user must change something. Existing scores are kept.
     """
     found = load_protocol(model.protocol)
     if not found.protocol.gives_scores:
@@ -81,7 +82,7 @@ def run(
 
 
 _LONGEST = 255
-"""Bytes of a folder's name that file systems take."""
+"""Largest length of a folder's name in bytes."""
 
 
 def _folder_name(model: str) -> str:
@@ -90,10 +91,10 @@ def _folder_name(model: str) -> str:
 
 
 class RunWriter:
-    """Writes one run folder: a context manager that holds its lock.
+    """Writer of one run folder, a context manager that holds its lock.
 
-    The folder keeps the numbers of the items it was made for: a selection that does not include them all gives its own
-    numbers, and its answers go to the journal, but the folder's files stay those of its items.
+    The folder keeps the numbers of its items. A selection that does not include all of them returns its own numbers,
+    and its observations are added to the journal, but the folder's other files are not changed.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class RunWriter:
         }
 
     def __enter__(self) -> RunWriter:
-        """Makes or opens the folder.
+        """Create or open the folder.
 
         Raises:
             RunError: If it cannot be written, is locked, or belongs to another identity.
@@ -180,7 +181,7 @@ class RunWriter:
         self._write_items()
 
     def _remove_derived(self) -> None:
-        """Removes numbers that may soon be others, so that a process which is killed leaves none that are not so."""
+        """Remove numbers that may change, so that a killed process does not leave outdated ones."""
         for name in _DERIVED:
             try:
                 (self.folder / name).unlink(missing_ok=True)
@@ -188,11 +189,11 @@ class RunWriter:
                 raise explain_os_error(error, str(self.folder / name)) from error
 
     def _holds_others(self) -> bool:
-        """Whether the folder is of items that are not among the selected ones."""
+        """Whether the folder has items that are not selected."""
         try:
             held = read_items(self.folder / "items.parquet", self._id).table.ids
         except DamagedError:
-            return False  # It is written anew.
+            return False  # It is written again.
         wanted = self._plan.stored.table.ids
         if len(held) == len(wanted) and all(map(str.__eq__, held, wanted)):
             return False
@@ -211,10 +212,10 @@ class RunWriter:
             raise explain_os_error(error, str(file)) from error
 
     def ask(self, model: RewardModel, progress: Progress = silent) -> Result:
-        """Scores the requests that the journal lacks, and writes the metrics.
+        """Score the requests that the journal lacks, and write the metrics.
 
         Raises:
-            RunError: If nothing got a score.
+            RunError: If no response got a score.
         """
         requests, index = requests_of(self._protocol, self._plan.stored)
         release_free()
@@ -228,7 +229,7 @@ class RunWriter:
         start = time.perf_counter()
 
         def begin() -> None:
-            # Before the first answer, so that a process that is killed has left its versions.
+            # Before the first observation, so that a killed process leaves its versions.
             session.update(cast("Session", self._facts(model)))
             self.manifest["sessions"].append(session)
             self._write_manifest()
@@ -266,7 +267,7 @@ class RunWriter:
             raise explain_os_error(error, str(file)) from error
 
     def _refresh(self) -> list[str]:
-        """Brings the files of a folder that keeps its own items up to the journal; what the reader must know of it."""
+        """Update the derived files of a folder that keeps its own items; return notes for the reader."""
         assert self._kept is not None
         stored = read_items(self.folder / "items.parquet")
         if self._kept["status"] == "complete" and not (self.folder / _DERIVED[-1]).exists():
@@ -282,7 +283,7 @@ class RunWriter:
         return notes
 
     def _facts(self, model: RewardModel) -> dict[str, Any]:
-        """What the model says of itself; texts of conversations only where texts are stored."""
+        """The model's facts, with texts of conversations only if texts are stored."""
         return {name: fact for name, fact in model.facts().items() if self._store_text or name != "first_rendered"}
 
 
@@ -290,7 +291,7 @@ _WINDOW = 1 << 12
 
 
 def _requests(protocol: ProtocolLike, planned: Plan, requests: RequestTable, index: KeyIndex) -> Iterator[Request]:
-    """The requests of all items, in the order of `requests`, with the keys that the index knows."""
+    """The requests of all items, in the order of `requests`, with the keys in the index."""
     start = 0
     for window in windows(planned.items(), _WINDOW):
         offsets = requests.offsets[start : start + len(window) + 1].tolist()
@@ -313,19 +314,22 @@ def observe_missing(
     begin: Callable[[], None] = lambda: None,
     run: str | None = None,
 ) -> tuple[ObservationTable, int]:
-    """Scores the requests that the journal lacks, or has only as errors.
+    """Score the requests that the journal lacks, or has only as errors.
 
     Args:
         model: The model.
         index: The distinct requests.
-        requests: All requests, in the order in which the index was made of their keys.
+        requests: All requests, in the order of the keys from which the index was built.
         journal: Folder of the journal.
-        progress: Told how far it is.
-        begin: Called before the first answer is written, if there is anything to ask.
-        run: The run that the journal is of, from `run_id`.
+        progress: Called with the number of requests that are done and the total.
+        begin: Called before the first observation is written, if any request is missing.
+        run: The run to which the journal belongs, from `run_id`.
 
     Returns:
-        All that is known now of the requests, and how many of them were answered now.
+        The observations of the requests, and how many of them are new.
+
+    Raises:
+        RunError: If the model leaves a request without an observation.
     """
     observations = read_observations(index, journal, run)
     open_ = ~observations.settled
@@ -340,20 +344,31 @@ def observe_missing(
                 batch = [replace(one, error=redacted(one.error)) if one.error else one for one in found]
                 if number == 0:
                     begin()
-                # What the columns cannot hold is refused before it is written.
-                observations.add(index.find([one.key for one in batch]), batch)
-                writer.append(batch)
+                # Values that the columns cannot hold raise an error before they are written.
+                try:
+                    observations.add(index.find([one.key for one in batch]), batch)
+                    writer.append(batch)
+                except (AttributeError, OverflowError, TypeError, ValueError) as error:
+                    raise RunError(
+                        f"{model.name} returned an observation that cannot be stored ({reason_of(error)}): let its "
+                        "values be finite floats or tuples of them, and its counts whole numbers; the others are kept"
+                    ) from error
                 done += len(batch)
                 progress(done, total)
+        if left := int((observations.status == 0).sum()):
+            raise RunError(
+                f"{model.name} returned no observation of {count_of(left, 'request')}: let its observe() return one "
+                "for each, with a status where there is no value, and run again; the others are kept"
+            )
         observations.share()
     return observations, missing
 
 
 def refuse_no_scores(observations: ObservationTable) -> None:
-    """Refuses a run without any score.
+    """Check that a run has at least one score.
 
     Raises:
-        RunError: If there is none, with the reason.
+        RunError: If there is no score, with the reason.
     """
     if not observations.has_value.any():
         reason = observations.why_missing(np.arange(len(observations.status)))

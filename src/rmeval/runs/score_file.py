@@ -1,4 +1,4 @@
-"""Plain scoring of a file of conversations, for rejection sampling and the like."""
+"""Scores a file of conversations, for example for rejection sampling."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rmeval.files import json_bytes, replacing
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
-from rmeval.store.journal import has_answers, remove_journal
+from rmeval.store.journal import has_observations, remove_journal
 from rmeval.store.leftovers import remove_leftovers
 from rmeval.store.lock import Lock
 from rmeval.store.manifest import finite, read_json, write_json
@@ -37,26 +37,25 @@ def score_file(
     break_lock: bool = False,
     reader: MessageReader | None = None,
 ) -> tuple[int, int]:
-    """Scores every row of a file and writes the rows with their scores, in the same order.
+    """Score every row of a file and write the rows with their scores, in the same order.
 
-    A row holds `messages`, or `prompt` (a string or messages) with `response` or `responses`; and `tools` if the
-    answers may call some. It gets `score`, or
-    `scores` for `responses`; an answer without a score gets null, and the row `score_error`. While it works, scores are
-    kept in `<target>.partial`, so that the same command goes on after an interruption.
+    A row has `messages`, or `prompt` (a string or messages) with `response` or `responses`, and optionally `tools`. The
+    output adds `score`, or `scores` for `responses`; a missing score is null, with `score_error` in the row. Until the
+    file is complete, scores are kept in `<target>.partial`, so that the same command continues after an interruption.
 
     Args:
         model: The model.
         source: JSONL, JSON, CSV or parquet.
         target: JSONL file to write.
-        progress: Told how far it is.
+        progress: Called with the number of requests that are done and the total.
         break_lock: Whether to take a lock that another process seems to hold.
-        reader: What reads messages, if their roles or keys have other names.
+        reader: The reader of messages, if their roles or keys have other names.
 
     Returns:
-        How many rows were written, and how many answers have no score.
+        The number of rows, and the number of responses without a score.
 
     Raises:
-        RmevalError: If something has to be changed first. What was scored is kept.
+        RmevalError: If the user must change something. Existing scores are kept.
     """
     refuse_comparators(model)
     target = output_file(target)
@@ -81,7 +80,7 @@ def score_file(
         refuse_no_scores(observations)
         failed = _write(target, _scored(rows, conversations, index.rows, observations))
         _remove_partial(partial)
-    with suppress(OSError):  # Another process may have begun to write here, and files of others stay.
+    with suppress(OSError):  # Another process may write here, and other files are kept.
         partial.rmdir()
     return len(rows), failed
 
@@ -90,7 +89,7 @@ _MODEL = "model.json"
 
 
 def _remove_partial(partial: Path) -> None:
-    """Removes what `score_file` wrote there, the scores before the name of their model; the caller holds the lock."""
+    """Remove the files of `score_file`, the scores before the model's identity; the caller holds the lock."""
     try:
         remove_journal(partial / "journal")
         (partial / _MODEL).unlink(missing_ok=True)
@@ -99,10 +98,10 @@ def _remove_partial(partial: Path) -> None:
 
 
 def output_file(target: Path) -> Path:
-    """The file to write, links followed; what is no file, such as a device, must not be replaced by one.
+    """The file to write, after resolving links; other things, such as devices, must not be replaced by a file.
 
     Raises:
-        RunError: If it is something else, or its folder is not there.
+        RunError: If it is not a file, or its folder does not exist.
     """
     try:
         target = target.resolve(strict=target.is_symlink())
@@ -118,9 +117,9 @@ def output_file(target: Path) -> Path:
 
 
 def _same_model(partial: Path, identity: str) -> None:
-    """Refuses to go on with scores of another model; a run that was refused leaves none."""
+    """Check that existing scores are those of the same model."""
     file = partial / _MODEL
-    if has_answers(partial / "journal"):
+    if has_observations(partial / "journal"):
         try:
             earlier = read_json(file).get("identity")
         except (DamagedError, FileNotFoundError):
@@ -166,7 +165,7 @@ def _scored(
     places, values = iter(order.tolist()), observations.main
     for row, found in zip(rows, conversations, strict=True):
         own = [next(places) for _ in found]
-        # What is not a number is written as null.
+        # NaN is written as null.
         scores = [float(values[place]) for place in own]
         fields = dict(row.fields)
         if fields.get("responses") is not None:
@@ -181,7 +180,7 @@ def _scored(
 
 
 def _refuse_unwritable(rows: Sequence[Row]) -> None:
-    """Refuses rows that could not be written again beside their scores."""
+    """Reject rows that could not be written together with their scores."""
     for row in rows:
         for column, value in row.fields.items():
             try:

@@ -1,8 +1,8 @@
-"""Which of a benchmark's items to run. A selection is no part of a run's identity: a larger one continues the run."""
+"""Selects items of a benchmark. A selection is not part of a run's identity: a larger one continues the run."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from rmeval.benchmarks import Card
 from rmeval.data.tables import ItemTable, Mask
 from rmeval.errors import DataError
+from rmeval.messages import nearest, quoted
 from rmeval.types import IntArray
 
 __all__ = ["Selection", "select"]
@@ -17,11 +18,11 @@ __all__ = ["Selection", "select"]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Parts of a benchmark.
+    """A selection of a benchmark's items.
 
     Attributes:
         subsets: Names of subsets, or of the card's sections; all if empty.
-        n_items: Number of items drawn at random from those.
+        n_items: Number of items drawn at random from these subsets.
         seed: Seed of the draw.
         limit: Number of items taken from the beginning.
     """
@@ -33,13 +34,13 @@ class Selection:
 
 
 def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collection[str] = ()) -> Mask:
-    """bool[n]: which items are selected.
+    """bool[n]: whether each item is selected.
 
     Args:
         items: All items of the benchmark.
-        selection: Which are wanted.
+        selection: The selection.
         card: The benchmark's card.
-        leave_out: Subsets that nothing is taken of.
+        leave_out: Subsets to leave out.
 
     Raises:
         DataError: If a subset is unknown, or nothing is selected.
@@ -59,16 +60,14 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
     for name in selection.subsets:
         parts = {name} if name in present else set(sections.get(name.lower(), ())) & set(present)
         if not parts:
-            raise DataError(
-                f"there is no subset {name!r}: choose from {', '.join(dict.fromkeys([*present, *card.sections]))}"
-            )
+            raise DataError(_no_subset(name, present, card))
         wanted |= parts
     taken = [name not in leave_out and (name in wanted or not wanted) for name in items.subsets]
     chosen: Mask = np.array(taken, bool)[items.subset]
     if selection.limit is not None:
         chosen = _whole_groups(items, chosen, np.flatnonzero(chosen)[: selection.limit])
     if selection.n_items is not None and selection.n_items < int(chosen.sum()):
-        # All items in an order that only the seed decides: a larger draw holds a smaller one, and the runs continue.
+        # The order depends on the seed only: a larger draw contains a smaller one, so a run can be continued.
         order = np.random.default_rng(selection.seed).permutation(len(items))
         chosen = _whole_groups(items, chosen, order[chosen[order]][: selection.n_items])
     if not len(items):
@@ -79,9 +78,21 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
 
 
 def _whole_groups(items: ItemTable, among: Mask, positions: IntArray) -> Mask:
-    """The items at the positions, and with each all of the mask that are judged together with it."""
+    """The items at the positions, and all items of the mask in the same groups."""
     kept = np.zeros(len(items), bool)
     kept[positions] = True
     groups = {items.shapes[code].group for code in np.unique(items.shape[kept])} - {None}
     together = [code for code, shape in enumerate(items.shapes) if shape.group in groups]
     return kept | (among & np.isin(items.shape, together))
+
+
+def _no_subset(name: str, present: Sequence[str], card: Card) -> str:
+    """The message for a subset of which there are no items."""
+    sections = [section for section, parts in card.sections.items() if set(parts) & set(present)]
+    there = ", ".join(dict.fromkeys([*present, *sections]))
+    known = {own.lower() for own in (*card.counts, *card.sections)}
+    if name.lower() in known:
+        return f"the data have no items of {name}: choose from {there}, or give data that contain {name} with `data`"
+    if meant := nearest(name, [*present, *sections]):
+        return f"there is no subset {quoted(name)}: did you mean {meant}? (the subsets are {there})"
+    return f"there is no subset {quoted(name)}: choose from {there}"

@@ -30,21 +30,21 @@ def token_scores_of_file(
     progress: Progress = silent,
     reader: MessageReader | None = None,
 ) -> list[TokenScores]:
-    """Writes the output of the head at each token of each conversation of a file.
+    """Write the output of the head at each token of each conversation of a file.
 
     Args:
         model: A classifier with a causal network.
         source: JSONL, JSON, CSV or parquet, as for `score_file`.
-        target: JSONL file to write: a row a conversation with `tokens`, `scores` (as many) and `answer` (position of
-            the answer's first token).
-        progress: Told how far it is.
-        reader: What reads messages, if their roles or keys have other names.
+        target: JSONL file to write, with one row per conversation: `tokens`, `scores` (one per token) and `answer`
+            (position of the response's first token).
+        progress: Called with the number of conversations that are done and the total.
+        reader: The reader of messages, if their roles or keys have other names.
 
     Returns:
         The token scores, in the order of the conversations.
 
     Raises:
-        RmevalError: If the model cannot be read so, or a file cannot be read or written.
+        RmevalError: If the model cannot be read at single tokens, or a file cannot be read or written.
     """
     from rmeval.models.classifier import Classifier
 
@@ -76,4 +76,4 @@ def token_scores_of_file(
 
 
 def _rows(scored: Sequence[TokenScores]) -> list[dict[str, Any]]:
-    return [finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.answer}) for one in scored]
+    return [finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.start}) for one in scored]

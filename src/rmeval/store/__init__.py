@@ -1,4 +1,4 @@
-"""The run folder on disk: manifest, items, requests, journal, scores and the lock."""
+"""The files of a run folder: manifest, items, requests, journal, scores and lock."""
 
 from __future__ import annotations
 

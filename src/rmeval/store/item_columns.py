@@ -44,14 +44,14 @@ _Text = TypeVar("_Text", str, str | None)
 
 
 def encodable(text: _Text) -> _Text:
-    r"""Text with lone surrogates as the escapes that JSON has for them, such as `\udce9`."""
+    r"""Text with lone surrogates replaced by JSON escapes, such as `\udce9`."""
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class ItemRows:
-    """Rows of the file as they come, in columns; what the items of one shape have in common is converted once."""
+    """Rows of the file, collected in columns; values that all items of a shape share are converted once."""
 
     def __init__(self, texts: bool) -> None:
         self._texts = texts
@@ -64,13 +64,13 @@ class ItemRows:
         return len(self._own["id"])
 
     def add(self, item: Item, shape: int, digests: Sequence[str], counts: Sequence[TextCounts]) -> None:
-        """Takes a row in.
+        """Add a row.
 
         Args:
             item: The item.
-            shape: A number that items of one shape share.
+            shape: A number that all items of a shape share.
             digests: The conversation digest of each response.
-            counts: What was counted in each response.
+            counts: The counts of each response.
         """
         own = (item.id, item.subset, item.cluster, shape)
         for column, value in zip(self._own.values(), own, strict=False):
@@ -112,7 +112,7 @@ _SHARED = pa.schema(
 
 
 def _shared(item: Item) -> dict[str, Any]:
-    """What the items of one shape have in common."""
+    """The values that all items of a shape share."""
     return {
         "group": item.group,
         "meta": json_bytes(dict(item.meta), default=str).decode(),
@@ -129,7 +129,7 @@ def _shared(item: Item) -> dict[str, Any]:
 
 
 def _filled(values: Any, length: int, kind: pa.DataType) -> Any:
-    """A column; without values it is null."""
+    """A column; all null if there are no values."""
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
     return pa.array([None] * length if values is None or not len(values) else values, kind)
@@ -140,5 +140,5 @@ def _row_of(message: Message) -> dict[str, Any]:
 
 
 def _extras(message: Message | None) -> str | None:
-    """Tool calls and the like of a message, as JSON; None where there are none."""
+    """Additional fields of a message, such as tool calls, as JSON; None if there are none."""
     return json_bytes(message.extras).decode() if message is not None and message.extras else None

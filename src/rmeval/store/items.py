@@ -1,4 +1,4 @@
-"""`items.parquet`: the items of a run without their texts, and what was counted in those."""
+"""The file `items.parquet`: the items of a run without their texts, and counts of the texts."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ __all__ = [
 _LATER = {"shape", "tools"}
 """Columns that files of earlier versions lack."""
 _EARLIER = {"contests": "comparisons"}
-"""Columns that files of earlier versions have under another name."""
+"""Names of columns in files of earlier versions, and their names now."""
 
 
 Counts = Mapping[str, Codes]
-"""What was counted in the responses, int32[responses] by name: `characters` and `markdown`."""
+"""Counts of the responses, int32[responses] by name: `characters` and `markdown`."""
 _ROWS = 1 << 14
 _MARKDOWN = ("headers", "lists", "bold", "code")
 
 
 class CountedItem(NamedTuple):
-    """An item with its texts, the conversation digest of each response, and what was counted in each."""
+    """An item with its texts, and the conversation digest and counts of each response."""
 
     item: Item
     digests: tuple[str, ...]
@@ -56,7 +56,7 @@ class CountedItem(NamedTuple):
 
 
 def count_item(item: Item) -> CountedItem:
-    """Counts and digests an item that has its texts; what its meta holds becomes plain, and NaN in it null."""
+    """Count and digest an item with texts; the values of its meta become plain JSON types, and NaN null."""
     item = _named(replace(item, meta=_plain(item.meta)) if item.meta else item)
     return CountedItem(item, item_digests(item), tuple([count_text(response.text) for response in item.responses]))
 
@@ -67,7 +67,7 @@ def _plain(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _named(item: Item) -> Item:
-    """The item with names that a file of UTF-8 can hold; names of files and JSON may have lone surrogates."""
+    """The item with names that UTF-8 can encode; names from files and JSON may have lone surrogates."""
     names = [item.id, item.subset, item.cluster, item.group or "", *[comparison.tag for comparison in item.comparisons]]
     names += [name for one in item.responses for name in (one.style, one.source) if name]
     if (together := "".join(names)) == encodable(together):
@@ -88,13 +88,13 @@ def _named(item: Item) -> Item:
 
 @dataclass(frozen=True)
 class StoredItems:
-    """Items as a run folder keeps them.
+    """Items as a run folder stores them.
 
     Attributes:
         table: The items, without texts.
-        counts: What was counted in their responses.
-        digests: Gives the conversation digests of each item's responses, item by item, anew at each call.
-        checksum: That of the file that they were read from, if it has one.
+        counts: The counts of their responses.
+        digests: Returns an iterator over the conversation digests of each item's responses; can be called repeatedly.
+        checksum: The checksum of the file from which they were read, if it has one.
     """
 
     table: ItemTable
@@ -117,14 +117,14 @@ class StoredItems:
 
 
 def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: bool, run: str | None = None) -> None:
-    """Writes the items.
+    """Write the items.
 
     Args:
         items: The items with their texts.
-        shapes: int32[n], a number that items of one shape share.
+        shapes: int32[n], a number that all items of a shape share.
         path: The file, which is replaced.
-        texts: Whether to keep prompts and answers; benchmarks' licences may forbid passing them on.
-        run: The run that they are of, from `run_id`.
+        texts: Whether to store prompts and responses; licences of benchmarks may forbid redistribution.
+        run: The run to which they belong, from `run_id`.
     """
     with writing(path, pa.schema(COLUMNS), run) as writer:
         rows = ItemRows(texts)
@@ -139,12 +139,12 @@ def write_items(items: Iterable[CountedItem], shapes: Codes, path: Path, texts: 
 
 
 def add_tokens(path: Path, tokens: Codes, run: str | None = None) -> None:
-    """Writes the length of each rendered conversation into the file.
+    """Write the length of each rendered conversation into the file.
 
     Args:
         path: The file.
-        tokens: int32[responses]; -1 where it is not known.
-        run: The run that the items are of, from `run_id`.
+        tokens: int32[responses]; -1 for an unknown length.
+        run: The run to which the items belong, from `run_id`.
     """
     with writing(path, pa.schema(COLUMNS), run) as writer:
         for table in _with_tokens(path, tokens):
@@ -172,8 +172,8 @@ def same_items(known: StoredItems, path: Path, other: Path) -> bool:
     """Whether two files hold the same items with the same texts and the same winners, in the same order.
 
     Args:
-        known: What was read from the first file.
-        path: The first file; other items than those that were read, if it was replaced meanwhile, are not the same.
+        known: The items read from the first file.
+        path: The first file; if it was replaced since it was read, the result is False.
         other: The second file.
     """
     columns = ["id", "subset", "cluster", "comparisons", "responses.list.element.digest"]
@@ -188,7 +188,7 @@ def same_items(known: StoredItems, path: Path, other: Path) -> bool:
 
 
 def _named_in(table: pq.ParquetFile, columns: Iterable[str]) -> list[str]:
-    """The names that a file has for some columns."""
+    """The names of some columns in a file."""
     names = {own: name for name, own in _EARLIER.items() if name in table.schema_arrow.names}
     return [names.get(column, column) for column in columns]
 
@@ -204,11 +204,11 @@ _NEEDED = [
 
 
 def read_items(path: Path, run: str | None = None) -> StoredItems:
-    """Reads what `write_items` wrote.
+    """Read a file of `write_items`.
 
     Args:
         path: The file.
-        run: The run that they must belong to, if the file names one.
+        run: The run to which the items must belong, if the file names one.
 
     Raises:
         RunError: If the file is missing or damaged.
@@ -238,8 +238,8 @@ def read_items(path: Path, run: str | None = None) -> StoredItems:
 
 
 def _add_batch(builder: ItemTableBuilder, batch: pa.RecordBatch, known: dict[int, int]) -> None:
-    """Takes the rows of a batch in; only those are decoded whose shape was not seen before."""
-    # Files of before there were numbers of shapes have each item decoded.
+    """Add the rows of a batch; only rows with a new shape are decoded."""
+    # Files of earlier versions have no numbers of shapes, so every item is decoded.
     numbered = "shape" in batch.schema.names
     shapes = batch.column("shape").to_pylist() if numbered else [-1 - row for row in range(len(batch))]
     if not numbered:
@@ -274,11 +274,11 @@ def _digests(path: Path, checksum: bytes | None) -> Iterator[Sequence[str]]:
 
 @contextmanager
 def _reading(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
-    """The file, with one error for whatever a damaged one makes of itself."""
+    """Open the file; add advice to the error of a damaged one."""
     try:
         with reading(path, run) as file:
             yield file
     except DamagedError as error:
         raise DamagedError(
-            f"{error}: restore it from a copy, or give the command of the run again to rewrite it"
+            f"{error}: restore it from a copy, or run the command of the run again to rewrite it"
         ) from error

@@ -1,8 +1,8 @@
-"""The journal: every observation, appended once, in batches that are there whole or not at all.
+"""The journal of observations, to which batches are appended completely or not at all.
 
-A journal is a folder of segments `0001.jsonl`, `0002.jsonl`, ...; each process that writes opens a new one. A line is
-one JSON object: an observation's fields (those that differ from their defaults), `left`, the number of lines still to
-come in its batch, and last `crc`, the CRC-32 in hex of the line's bytes before `,"crc"`.
+A journal is a folder of segments `0001.jsonl`, `0002.jsonl`, ...; each writing process creates a new one. A line is a
+JSON object: an observation's fields (those that differ from their defaults), `left`, the number of lines that follow in
+its batch, and last `crc`, the CRC-32 in hex of the line's bytes before `,"crc"`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rmeval.files import new_file, opened
 from rmeval.messages import shortened
 from rmeval.types import Observation, Status
 
-__all__ = ["Journal", "has_answers", "journal_state", "read_journal", "remove_journal"]
+__all__ = ["Journal", "has_observations", "journal_state", "read_journal", "remove_journal"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +37,9 @@ _EMPTY: tuple[Any, ...] = ({}, ())
 
 
 class Journal:
-    """Appends batches of observations to a new segment; use it as a context manager.
+    """Writer of batches of observations to a new segment; use it as a context manager.
 
-    The first line of a segment names the run that it is of, so that one which was moved here from another is noticed.
+    The first line of a segment names its run, so that a segment moved from another run is detected.
     """
 
     def __init__(self, folder: Path, run: str | None = None) -> None:
@@ -57,10 +57,11 @@ class Journal:
             self._file.close()
 
     def append(self, batch: Sequence[Observation]) -> None:
-        """Writes a batch and waits until the disk has it.
+        """Write a batch and wait until it is on disk.
 
         Raises:
-            RunError: If it cannot be written. Batches written before are safe.
+            RunError: If it cannot be written. Earlier batches are safe.
+            ValueError: If an observation has a field that `read_journal` would not accept; nothing is written.
         """
         last = len(batch) - 1
         first = {"run": self._run} if self._run is not None and self._file is None else {}
@@ -76,7 +77,7 @@ class Journal:
 
     @staticmethod
     def _write(file: FileIO, data: bytes) -> None:
-        """Writes all or, as far as the system lets it, nothing: a full disk may take a part of what it is given."""
+        """Write all data; after an error, remove the part that was written, for example to a full disk."""
         start = file.tell()
         rest = memoryview(data)
         try:
@@ -95,24 +96,24 @@ class Journal:
         number = max((int(path.stem) for path in _segments(self.folder)), default=0) + 1
         while True:
             try:
-                # Unbuffered, so that a write that fails leaves nothing to be written again when the file is closed.
+                # Unbuffered, so that closing the file after a failed write does not write again.
                 return new_file(self.folder / f"{number:04d}.jsonl")
             except FileExistsError:  # Another process created it first.
                 number += 1
 
 
 def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -> Iterator[list[Observation]]:
-    """Reads the batches in the order in which they were written; a later observation replaces an earlier one.
+    """Read the batches in the order in which they were written; a later observation replaces an earlier one.
 
     An unfinished batch at the end of a segment is left out with a warning.
 
     Args:
         folder: The journal.
         tolerant: Whether to read each segment up to its first incomplete batch, without a warning.
-        run: The run that its segments must belong to, if they name one.
+        run: The run to which its segments must belong, if they name one.
 
     Raises:
-        RunError: If a line elsewhere is damaged, or a segment is of another run or cannot be read.
+        RunError: If another line is damaged, or a segment belongs to another run or cannot be read.
     """
     for segment in _segments(folder):
         try:
@@ -125,7 +126,7 @@ def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -
 def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> Iterator[list[Observation]]:
     batch: list[Observation] = []
     cut, due, read = False, 0, 0
-    # What comes after that is being written, and may be read by halves.
+    # Bytes after this size are being written, and may be incomplete.
     whole = os.fstat(file.fileno()).st_size
     for number, line in enumerate(file, 1):
         read += len(line)
@@ -150,16 +151,16 @@ def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> 
         logger.warning("%s ends in an unfinished batch: it is left out and scored again", segment)
 
 
-def has_answers(folder: Path) -> bool:
-    """Whether a journal holds anything; a process that was refused leaves none, or an empty segment."""
+def has_observations(folder: Path) -> bool:
+    """Whether a journal has any observation; a failed process may leave an empty segment."""
     return any(segment.lstat().st_size for segment in _segments(folder))
 
 
 def journal_state(folder: Path) -> str | None:
-    """What stands for all that a journal holds now; it changes with each batch. None where there is no journal.
+    """A digest of the current contents of a journal, which changes with each batch; None if there is no journal.
 
-    It is the SHA-256 of each segment's name, size and last 64 bytes, which hold the checksum of its last line, so that
-    it costs the same for journals of any size.
+    It is the SHA-256 of each segment's name, size and last 64 bytes, which include the checksum of its last line, so
+    that its cost does not depend on the size of the journal.
 
     Raises:
         RunError: If a segment cannot be read.
@@ -177,7 +178,7 @@ def journal_state(folder: Path) -> str | None:
 
 
 def remove_journal(folder: Path) -> None:
-    """Removes the segments of a journal, and its folder if nothing else is in there; a link is not followed.
+    """Remove the segments of a journal, and its folder if it is then empty; a link is not followed.
 
     Raises:
         OSError: If a segment cannot be removed.
@@ -195,6 +196,7 @@ def _segments(folder: Path) -> list[Path]:
 
 
 def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:
+    _refuse_unreadable(observation)
     values = zip(_NAMES, _FIELDS(observation), strict=True)
     entry = {name: value for name, value in values if value is not None and value not in _EMPTY}
     if not observation.input_truncated:
@@ -203,14 +205,26 @@ def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes
     return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
 
 
+def _refuse_unreadable(seen: Observation) -> None:
+    """Refuses what JSON can hold and `_CHECKS` would not accept; each line passes here, so that it is brief."""
+    if seen.choice is not None and type(seen.choice) is not int:
+        raise ValueError(f"choice={shortened(seen.choice)}")
+    if bool in map(type, seen.values.values()):
+        raise ValueError(f"values={shortened(seen.values)}")
+    if seen.usage and set(map(type, seen.usage.values())) != {int}:
+        raise ValueError(f"usage={shortened(seen.usage)}")
+    if seen.error is not None and not isinstance(seen.error, str):
+        raise ValueError(f"error={shortened(seen.error)}")
+
+
 _NAMES = tuple(field.name for field in fields(Observation))
 _FIELDS = attrgetter(*_NAMES)
-# One encoder for all lines: `json.dumps` makes a new one for each.
+# One encoder for all lines, because `json.dumps` creates a new one for each.
 _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def _parse(line: bytes) -> tuple[Observation, int, Any] | None:
-    """The observation in a line, how many of its batch follow and the run it names, or None if the line is damaged."""
+    """The observation in a line, the number of lines that follow in its batch, and its run; None if damaged."""
     body, mark, end = line.rpartition(_MARK)
     if not mark or end[8:] != b'"}' or end[:8] != b"%08x" % zlib.crc32(body):
         return None
@@ -221,11 +235,11 @@ def _parse(line: bytes) -> tuple[Observation, int, Any] | None:
             return None
         return _observation(entry), left, run
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        return None  # A line whose checksum is right can be of another program.
+        return None  # Another program may have written a line with a valid checksum.
 
 
 def _observation(entry: dict[str, Any]) -> Observation:
-    """The observation of a line's fields, as this version or an earlier one names them."""
+    """The observation of a line's fields, with the names of this version or of an earlier one."""
     values = {
         name: tuple(map(float, value)) if isinstance(value, list) else float(value)
         for name, value in entry.pop("values", {}).items()
@@ -238,7 +252,7 @@ def _observation(entry: dict[str, Any]) -> Observation:
 
 
 _CUT = "truncated"
-"""The status that journals of schema 1 have of an answer to an input that was cut."""
+"""The status of an observation whose input was cut, in journals of schema 1."""
 _UNREAD = ("strength", "finish_reason", "attempts", "raw_ref")
 """Fields of schema 1 that no version ever read."""
 

@@ -1,4 +1,4 @@
-"""Files that killed processes leave behind."""
+"""Temporary files that killed processes leave behind."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from rmeval.files import sweep
 __all__ = ["remove_leftovers"]
 
 _EARLIER = re.compile(r"(?:run|metrics|model)\.json\.\d+\.tmp|(?:items|scores)\.tmp")
-"""Names of drafts of earlier versions."""
+"""Names of temporary files of earlier versions."""
 
 
 def remove_leftovers(folder: Path, names: Iterable[str]) -> None:
-    """Removes drafts that no process writes any more. Only who holds the folder's lock may do so.
+    """Remove temporary files of ended processes. The caller must hold the folder's lock.
 
     Args:
         folder: The folder.
-        names: The files that are written in it.
+        names: Names of the files whose temporary files are removed.
     """
     for name in names:
         sweep(folder / name)

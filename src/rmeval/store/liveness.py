@@ -1,4 +1,4 @@
-"""Whether the process that a lock names still runs, if this machine can find out."""
+"""Checks whether the process that a lock names is still running."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 __all__ = ["lives", "this_process"]
 
 _INITIAL_SPACE = "pid:[4026531836]"
-"""The process space of every Linux system outside of containers."""
+"""The PID namespace of every Linux system outside of containers."""
 _LARGEST = 1 << 31
 
 
 def this_process() -> dict[str, Any]:
-    """Identifies this process among all processes of all machines."""
+    """A record that identifies this process among all processes of all machines."""
     return {
         "host": socket.gethostname(),
         "machine": _first_line("/etc/machine-id"),
@@ -28,13 +28,13 @@ def this_process() -> dict[str, Any]:
 
 
 def lives(process: Mapping[str, Any]) -> bool | None:
-    """Whether a process lives; None where that cannot be known.
+    """Whether a process is running; None if unknown.
 
-    It is known of processes that share the running system and the process space with this one, and of those of an
-    earlier start of this machine. Locks of earlier versions name host and process space only.
+    The state is known for processes on the same running system in the same PID namespace, and for processes from before
+    the last boot of this machine. Locks of earlier versions name only the host and the PID namespace.
 
     Args:
-        process: What `this_process` gave there; anything, since it comes from a file.
+        process: The result of `this_process` there; since it comes from a file, it may have any contents.
     """
     pid, here = process.get("pid"), this_process()
     if type(pid) is not int or not 0 < pid < _LARGEST:
@@ -54,9 +54,9 @@ def lives(process: Mapping[str, Any]) -> bool | None:
 
 
 def _was_here(process: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
-    """Whether a process ran on this machine before its last start.
+    """Whether a process ran on this machine before its last boot.
 
-    Images of containers may all hold the same machine id, so that this is known outside of containers only.
+    Containers may share a machine id, so this is known only outside of containers.
     """
     same = all(here[name] and process.get(name) == here[name] for name in ("machine", "host", "space"))
     return same and here["space"] == _INITIAL_SPACE
@@ -73,9 +73,9 @@ def _exists(pid: int) -> bool:
 
 
 def _state(pid: int) -> tuple[str | None, int | None]:
-    """The state of a process, such as `Z`, and when it started, in ticks since the system did; None if not shown."""
+    """The state of a process, such as `Z`, and its start time in ticks since boot; None if not available."""
     try:
-        # The name of the program stands in brackets, and may hold anything.
+        # The name of the program is in brackets, and may contain any character.
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         return fields[0].decode(), int(fields[19])
     except (OSError, ValueError, IndexError):
@@ -90,7 +90,7 @@ def _first_line(path: str) -> str:
 
 
 def _process_space() -> str | None:
-    """Identifies a container among those of its host, if the system provides it."""
+    """The PID namespace, which identifies a container on its host; None if not available."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:

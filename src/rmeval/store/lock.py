@@ -1,4 +1,4 @@
-"""One writer at a time: a lock file that names who holds it."""
+"""A lock file that allows one writer at a time and names its holder."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from rmeval.store.liveness import lives, this_process
 __all__ = ["Lock", "holder"]
 
 _held_here: set[str] = set()
-"""Tokens of the locks of this process: a lock with this process id and another token is of an ended process."""
+"""Tokens of this process's locks: a lock with this process id and another token belongs to an ended process."""
 _PATIENCE = 50
-"""How often to read a lock again while its holder changes, with a moment of waiting in between."""
+"""Number of attempts to take a lock while its holder changes, with a short wait in between."""
 _MOMENT = 0.02
 _LONGEST = 1 << 16
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-"""What file systems without hard links say, such as FAT and some in user space."""
+"""Errors of file systems without hard links, such as FAT and some in user space."""
 
 
 class Lock:
-    """A lock file, created whole or not at all, that names host, process, time and a random token.
+    """A lock file, created atomically, that names host, process, time and a random token.
 
-    A lock left behind by a process that no longer lives is taken over, where that can be known: run folders may lie on
-    network file systems, and processes of another host or another container cannot be seen. There `break_lock` helps.
+    A lock of an ended process is taken over if the end can be detected. Processes of another host or container, which
+    may share a run folder on a network file system, cannot be seen; `break_lock` takes their locks.
 
-    Taking over needs a claim, a file named after the dead lock's contents that only one process can create. Who has it
-    looks at the lock again, and puts its own in the place of the dead one, so that there is no moment without a lock.
-    A claim is a lock itself: that of a process which died in between is taken over in the same way.
+    Taking over needs a claim, a file named after the old lock's contents that only one process can create. The process
+    with the claim reads the lock again and replaces it with its own, so that the folder is never without a lock. A
+    claim is itself a lock: the claim of an ended process is taken over in the same way.
     """
 
     def __init__(self, path: Path, break_lock: bool = False) -> None:
@@ -51,7 +51,7 @@ class Lock:
         self._own = json.dumps(own).encode()
 
     def __enter__(self) -> Lock:
-        """Takes the lock, in a folder that is made where there is none.
+        """Take the lock; create its folder if it does not exist.
 
         Raises:
             RunError: If another process holds it, or it cannot be written.
@@ -99,7 +99,7 @@ class Lock:
         raise self._held(_read(path) or b"")
 
     def _create(self, path: Path) -> None:
-        """Writes the own lock where there is no file, whole or not at all if the file system has links."""
+        """Write this process's lock if there is no file; atomic if the file system has hard links."""
         with self._draft() as draft:
             try:
                 os.link(draft, path)
@@ -110,7 +110,7 @@ class Lock:
                     file.write(self._own)
 
     def _take_over(self, path: Path, found: bytes) -> bool:
-        """Puts the own lock in the place of one that may be broken, unless it is another by now."""
+        """Replace a lock that may be broken with this process's lock, unless it has changed."""
         claim = self._claim(path, found)
         if not self._take_claim(claim):
             return False
@@ -120,7 +120,7 @@ class Lock:
             with self._draft() as draft:
                 draft.replace(path)
             return True
-        except FileNotFoundError:  # The draft was removed by a holder that the lock is being taken from.
+        except FileNotFoundError:  # The previous holder removed the draft.
             return False
         finally:
             claim.unlink(missing_ok=True)
@@ -140,13 +140,13 @@ class Lock:
         return breakable and self._take_over(claim, holder)
 
     def _claim(self, path: Path, found: bytes) -> Path:
-        """The claim's name: what a lock file says is somebody else's, and is never part of a path itself."""
+        """The path of a claim; the untrusted contents of a lock file are hashed and never part of a path."""
         name = hashlib.blake2b(os.fsencode(path.name) + b"\0" + found, digest_size=16).hexdigest()
         return self.path.with_name(f"{self.path.name}.{name}.taken")
 
     @contextmanager
     def _draft(self) -> Iterator[Path]:
-        """The own lock under a name of its own, so that nobody ever reads one that is half written."""
+        """This process's lock under a temporary name, so that no process reads an incomplete lock."""
         draft = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex}")
         try:
             with new_file(draft) as file:
@@ -157,7 +157,7 @@ class Lock:
                 draft.unlink()
 
     def _remove_leftovers(self) -> None:
-        """Removes drafts and claims of processes that were killed; a living process makes its draft anew."""
+        """Remove drafts and claims of killed processes; a running process creates its draft again."""
         name = re.compile(rf"{re.escape(self.path.name)}\.[0-9a-f]{{32}}(\.old|\.taken|)")
         with suppress(OSError, RunError):
             for entry in os.scandir(self.path.parent):
@@ -178,7 +178,7 @@ class Lock:
 
 
 def holder(path: Path) -> str | None:
-    """Describes the holder of a lock; None if it is free, or if its process has ended."""
+    """A description of the holder of a lock; None if it is free, or if its process has ended."""
     try:
         contents = _read(path)
     except (OSError, RunError):
@@ -199,7 +199,7 @@ def _is_alive(record: dict[str, Any]) -> bool | None:
 
 
 def _read(path: Path) -> bytes | None:
-    """What a lock file holds; None where there is none.
+    """The contents of a lock file; None if there is no file.
 
     Raises:
         RunError: If it cannot be read.

@@ -1,4 +1,4 @@
-"""`run.json`: what a run is; JSON files with a checksum; and where runs are."""
+"""The manifest `run.json` of a run, JSON files with a checksum, and the search for run folders."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ModelEntry(TypedDict):
 
 
 class BenchmarkEntry(TypedDict):
-    """The benchmark of a run, and how to find it again."""
+    """The benchmark of a run, and how to load it."""
 
     id: str
     spec: str
@@ -57,7 +57,7 @@ class BenchmarkEntry(TypedDict):
 
 
 class SelectionEntry(TypedDict, total=False):
-    """What the items of a run were selected by."""
+    """The selection of a run's items."""
 
     subsets: list[str]
     n_items: int | None
@@ -97,12 +97,12 @@ class Manifest(TypedDict):
 
 
 def run_id(identity: Mapping[str, Any]) -> str:
-    """12 hex digits that name a run: the name of its folder."""
+    """The name of a run's folder: 12 hex digits of the digest of its identity."""
     return digest(identity)[:12]
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Replaces a JSON file, whole or not at all, with its checksum; NaN becomes null.
+    """Replace a JSON file atomically, with a checksum; NaN becomes null.
 
     Raises:
         RunError: If it cannot be written.
@@ -116,11 +116,11 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads what `write_json` wrote; files of earlier versions have no checksum.
+    """Read a file of `write_json`; files of earlier versions have no checksum.
 
     Raises:
-        DamagedError: If it is not what was written.
-        OSError: If it is not there or cannot be read.
+        DamagedError: If its contents have changed.
+        OSError: If it does not exist or cannot be read.
     """
     with opened(path) as file:
         data = file.read()
@@ -129,22 +129,22 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path} is damaged ({error})") from error
     if not isinstance(value, dict):
-        raise DamagedError(f"{path} is damaged (it contains no JSON object)")
+        raise DamagedError(f"{path} is damaged (it does not contain a JSON object)")
     stated, schema = value.pop("sha256", None), value.get("schema")
     if type(schema) is int and schema > SCHEMA:
-        return value  # Its checksum may be made in another way.
+        return value  # Its checksum may be computed differently.
     if stated is not None and stated != _checksum(value):
         raise DamagedError(f"{path} is damaged (its checksum does not match its contents)")
     return value
 
 
 def _checksum(value: Mapping[str, Any]) -> str:
-    """SHA-256 of an object's JSON in one layout, so that another layout of the same is the same."""
+    """SHA-256 of an object's JSON in a fixed layout, independent of the layout of the file."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def finite(value: Any) -> Any:
-    """The value with NaN and infinities as None, since JSON has neither."""
+    """The value with NaN and infinities replaced by None, because JSON has neither."""
     if isinstance(value, dict):
         return {key: finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -152,17 +152,15 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-AGAIN = (
-    "restore it from a copy, or delete that file and give the command of the run again; the journal keeps its scores"
-)
-"""What to do about a damaged manifest."""
+AGAIN = "restore it from a copy, or delete that file and run the command of the run again; the journal keeps its scores"
+"""Advice for a damaged manifest."""
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Reads `run.json` of a run folder.
+    """Read `run.json` of a run folder.
 
     Raises:
-        RunError: If the folder is none, its manifest is damaged, or a newer rmeval wrote it.
+        RunError: If the folder is not a run folder, its manifest is damaged, or a newer rmeval wrote it.
     """
     file = path / "run.json"
     try:
@@ -189,7 +187,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _wrong(value: object, kind: Any, name: str) -> Iterator[str]:
-    """Names the entries of a value that have a wrong type, as manifests edited by hand may have."""
+    """The names of entries with a wrong type, for example in manifests edited by hand."""
     if is_typeddict(kind):
         yield from _wrong_fields(value, kind, name)
         return
@@ -202,7 +200,7 @@ def _wrong(value: object, kind: Any, name: str) -> Iterator[str]:
         yield from dict.fromkeys(wrong for one in value for wrong in _wrong(one, parts[0], name))
         return
     else:
-        # `true` is no number.
+        # A boolean is not a number.
         right = type(value) is (origin or kind)
     if not right:
         yield name
@@ -222,10 +220,10 @@ def _wrong_fields(value: object, kind: Any, name: str) -> Iterator[str]:
 
 
 def find_runs(path: Path) -> list[Path]:
-    """The run folder at `path`, or all below it.
+    """The run folder at `path`, or all run folders inside it.
 
     Raises:
-        RunError: If a folder cannot be read, and there is no run beside it.
+        RunError: If a folder cannot be read, and no run is found.
     """
     if os.path.lexists(path / "run.json") or not path.is_dir():
         return [path]
@@ -239,7 +237,7 @@ def find_runs(path: Path) -> list[Path]:
 
 
 def only_run(path: Path) -> Path:
-    """The run folder at `path`, or the only one below it.
+    """The run folder at `path`, or the only one inside it.
 
     Raises:
         RunError: If there are several.

@@ -1,4 +1,4 @@
-"""Parquet files that carry their own checksum and say which run they are of."""
+"""Parquet files with a checksum and the name of their run."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ __all__ = ["reading", "stated_sum", "writing"]
 _SUM = "sha256"
 _NONE = b"0" * 64
 _MARK = b"\x06sha256\x18\x40"
-"""How the footer writes the name of the checksum: with its length, then that of the value."""
+"""The bytes of the checksum's name in the footer: its length, the name, and the length of the value."""
 _CHUNK = 1 << 20
 
 
 @contextmanager
 def writing(path: Path, schema: pa.Schema, run: str | None, journal: str | None = None) -> Iterator[pq.ParquetWriter]:
-    """A writer of a table that takes the place of `path` when the block ends.
+    """Open a writer of a table that replaces `path` when the block ends.
 
-    The footer's `sha256` is that of the whole file with 64 zeros in its place: pages have checksums of their own, and
-    the footer, which says how they are read, has none.
+    The footer's `sha256` is that of the whole file with 64 zeros in its place: pages have their own checksums, but the
+    footer, which determines how they are read, has none.
 
     Args:
         path: The file.
         schema: Its columns.
-        run: The run that it is of, from `run_id`.
-        journal: The state of the journal that it was made from, from `journal_state`.
+        run: The run to which it belongs, from `run_id`.
+        journal: The state of the journal from which it derives, from `journal_state`.
 
     Raises:
         OSError: If it cannot be written.
@@ -53,17 +53,17 @@ def writing(path: Path, schema: pa.Schema, run: str | None, journal: str | None 
 
 @contextmanager
 def reading(path: Path, run: str | None = None, journal: str | None = None) -> Iterator[pq.ParquetFile]:
-    """A table, checked; it is opened once, so that one that is replaced meanwhile is read to its end.
+    """Open a table and verify its checksum; the file is opened once, so replacing it does not affect the reader.
 
     Files of earlier versions have no checksum.
 
     Args:
         path: The file.
-        run: The run that it must belong to, if it names one.
-        journal: The state of the journal that it must derive from, if it names one.
+        run: The run to which it must belong, if it names one.
+        journal: The state of the journal from which it must derive, if it names one.
 
     Raises:
-        DamagedError: If it is missing, damaged, or cannot be parsed; also by what the block does with it.
+        DamagedError: If it is missing, damaged or cannot be parsed, including by the code of the block.
         RunError: If it cannot be opened.
     """
     try:
@@ -91,7 +91,7 @@ def reading(path: Path, run: str | None = None, journal: str | None = None) -> I
 
 
 def stated_sum(path: Path) -> str | None:
-    """The checksum that a file states, unchecked; None where it states none or cannot be read."""
+    """The checksum stated in a file, unverified; None if there is none or the file cannot be read."""
     try:
         with opened(path) as file:
             place = _place(file)
@@ -105,7 +105,7 @@ _TROUBLE = (OSError, pa.ArrowException, ArithmeticError, LookupError, TypeError,
 
 
 def _place(file: BinaryIO) -> int | None:
-    """Where the checksum stands; None in a file without one."""
+    """The position of the checksum; None in a file without one."""
     size = file.seek(0, 2)
     if size < 12:
         return None
@@ -124,7 +124,7 @@ def _stated(file: BinaryIO, place: int) -> bytes:
 
 
 def _digest(file: BinaryIO, place: int) -> bytes:
-    """The checksum of a file, with zeros where its own checksum stands."""
+    """The checksum of a file with zeros in place of its stated checksum."""
     total = hashlib.sha256()
     file.seek(0)
     left = place

@@ -32,15 +32,15 @@ class RequestTable:
     """The requests of some items.
 
     Attributes:
-        rows: int32[m], the row among the distinct requests of each, in the order of items and of each item's requests.
-        offsets: int32[n + 1]: those of item i are at `offsets[i]:offsets[i + 1]` of `rows`.
+        rows: int32[m], the row of each request among the distinct ones, in the order of items and their requests.
+        offsets: int32[n + 1]: the requests of item i are `rows[offsets[i]:offsets[i + 1]]`.
     """
 
     rows: Codes
     offsets: Codes
 
     def items(self, requests: Mask) -> Mask:
-        """bool[n]: the items all of whose requests are true in the mask, bool by row."""
+        """bool[n]: whether all requests of each item are true in the mask, which is indexed by row."""
         wrong = np.concatenate([[0], np.cumsum(~requests[self.rows])])
         found: Mask = wrong[self.offsets[1:]] == wrong[self.offsets[:-1]]
         return found
@@ -58,10 +58,10 @@ def _offsets(sizes: Codes) -> Codes:
 
 
 def requests_of(protocol: ProtocolLike, stored: StoredItems) -> tuple[RequestTable, KeyIndex]:
-    """Finds the requests that a protocol makes of items, without their texts, and the distinct ones among them.
+    """The requests of a protocol for items without texts, and the index of distinct requests.
 
     Raises:
-        RunError: If how many there are does not follow from an item's responses and comparisons alone.
+        RunError: If the number of requests depends on more than an item's responses and comparisons.
     """
     sizes = array("i")
 
@@ -89,17 +89,17 @@ def requests_of(protocol: ProtocolLike, stored: StoredItems) -> tuple[RequestTab
 
 
 def _is_empty(seen: Observation) -> bool:
-    """Whether there is no answer, where it is said that there is."""
+    """Whether an observation with the status `ok` has no value."""
     return seen.status == "ok" and not seen.values and seen.choice is None
 
 
 def read_observations(index: KeyIndex, folder: Path, run: str | None = None) -> ObservationTable:
-    """The observations that the journal has of some requests.
+    """Read the observations of some requests from the journal.
 
     Args:
         index: The requests.
         folder: The journal.
-        run: The run that it must belong to, if it names one.
+        run: The run to which it must belong, if it names one.
 
     Raises:
         RunError: If it is damaged.

@@ -1,4 +1,4 @@
-"""Reads a run from its folder: its items and observations."""
+"""Reads a run's items and observations from its folder."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ logger = logging.getLogger(__name__)
 
 
 class NothingScoredError(RunError):
-    """A run that was started and has no observation yet."""
+    """Error for a run that has no observations yet."""
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as its folder keeps it.
+    """A run as its folder stores it.
 
     Attributes:
         folder: The run folder.
-        manifest: What its `run.json` holds.
+        manifest: The contents of `run.json`.
         benchmark: Its benchmark.
         protocol: The protocol of its requests.
-        items: The items that its numbers are of.
-        requests: Those items' requests.
-        observations: What came back, maybe of more requests than those.
-        note: What a reader must know of items that are missing, if any are.
+        items: The items of its numbers.
+        requests: The requests of these items.
+        observations: The observations, possibly of further requests.
+        note: A note for the reader on missing items, if there are any.
     """
 
     folder: Path
@@ -60,15 +60,15 @@ class StoredRun:
 
     @property
     def variants(self) -> list[str]:
-        """Names of the scores that the model gives, what is meant by default first."""
+        """Names of the model's scores, the default first."""
         names, own = self.protocol.variants(self.observations), self.benchmark.card.variant
         return sorted(names, key=lambda name: name != own)
 
     def variant(self, wanted: str | None) -> str:
-        """The name of a score that the model gives; the first if none is wanted.
+        """The name of one of the model's scores; the default if `wanted` is None.
 
         Raises:
-            RunError: If it gives no such score.
+            RunError: If there is no such score.
         """
         there = self.variants
         if wanted is None or wanted in there:
@@ -76,20 +76,20 @@ class StoredRun:
         raise RunError(f"{self.folder} has no score {wanted!r}: it has {', '.join(there)}")
 
     def evidence(self, variant: str) -> EvidenceTable:
-        """What the model said of the items, by one of its scores."""
+        """The evidence on the items by one of the model's scores."""
         return self.protocol.fold(self.items.table, self.observations, self.requests.rows, variant)
 
 
 def read_run(folder: Path, benchmark: str | None = None, protocol: str | None = None) -> StoredRun:
-    """Reads a run's manifest, its items and its journal; again, where another process writes them meanwhile.
+    """Read a run's manifest, items and journal; read them again if another process writes them meanwhile.
 
     Args:
         folder: The run folder.
-        benchmark: Its benchmark, where that is a `file.py:Class`.
-        protocol: Its protocol, where that is a `file.py:Class`.
+        benchmark: Its benchmark, if that is a `file.py:Class`.
+        protocol: Its protocol, if that is a `file.py:Class`.
 
     Raises:
-        RunError: If a file is missing or damaged, or the benchmark or the protocol has to be named.
+        RunError: If a file is missing or damaged, or the benchmark or protocol must be given.
     """
     return steadily(folder, lambda: _read_run(folder, benchmark, protocol))
 
@@ -105,14 +105,14 @@ def _read_run(folder: Path, benchmark: str | None, protocol: str | None) -> Stor
     if missing and manifest["status"] == "complete":
         raise DamagedError(
             f"the journal lacks {missing} observations of a complete run in {folder}: restore it from a copy, "
-            "or give the command of the run again"
+            "or run the command of the run again"
         )
     run = StoredRun(folder, manifest, found, asking, stored, requests, observations)
     if not missing:
         return run
     scored = requests.items(observations.status != 0)
     if not scored.any():
-        raise NothingScoredError(f"{folder} contains no scores yet: give the command of the run again")
+        raise NothingScoredError(f"{folder} contains no scores yet: run the command of the run again")
     note = f"unfinished: {scored.sum()} of {len(scored)} items are scored, and the numbers are of these"
     return replace(run, items=stored.take(scored), requests=requests.take(scored), note=note)
 
@@ -120,15 +120,15 @@ def _read_run(folder: Path, benchmark: str | None, protocol: str | None) -> Stor
 def read_scored(
     folder: Path, benchmark: str | None = None, protocol: str | None = None, like: StoredRun | None = None
 ) -> StoredRun:
-    """Reads a run as `read_run` does, but from `scores.parquet` where it is there, which takes a fraction of the time.
+    """Read a run like `read_run`, but from `scores.parquet` if it exists, which is much faster.
 
-    What went wrong with answers that have no score is not among what that file holds.
+    That file does not contain error messages of missing scores.
 
     Args:
         folder: The run folder.
-        benchmark: Its benchmark, where that is a `file.py:Class`.
-        protocol: Its protocol, where that is a `file.py:Class`.
-        like: Another run, whose items are taken where they are the same.
+        benchmark: Its benchmark, if that is a `file.py:Class`.
+        protocol: Its protocol, if that is a `file.py:Class`.
+        like: Another run, whose items are used if they are the same.
 
     Raises:
         RunError: As `read_run`.

@@ -1,4 +1,4 @@
-"""`scores.parquet`: the observations, one row per request and value; derived from the journal."""
+"""The file `scores.parquet`: the observations, one row per request and value, derived from the journal."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _WHERE_USED: dict[str, pa.DataType] = {
     "vote": pa.int32(),
     "judge": pa.string(),
 }
-"""Columns of files of runs that have such values; in others they would be empty."""
+"""Columns that are written only if a run has such values."""
 _CUT = "truncated"
-"""The status that files of schema 1 have of an answer to an input that was cut."""
+"""The status of an observation whose input was cut, in files of schema 1."""
 _GROUP = 1 << 14
 
 
@@ -51,16 +51,16 @@ def write_scores(
     run: str | None = None,
     journal: str | None = None,
 ) -> None:
-    """Writes a row a request and value; `response` counts the requests of an item.
+    """Write one row per request and value; `response` is the number of the request within its item.
 
     Args:
         table: The items.
-        protocol: The protocol of its requests.
-        requests: Their requests.
-        observations: What came back.
+        protocol: The protocol of the requests.
+        requests: The items' requests.
+        observations: The observations.
         path: The file, which is replaced.
-        run: The run that they are of, from `run_id`.
-        journal: The state of the journal that they are from, from `journal_state`.
+        run: The run to which they belong, from `run_id`.
+        journal: The state of the journal from which they derive, from `journal_state`.
     """
     marks = _Marks(protocol, table)
     used = {
@@ -86,7 +86,7 @@ def write_scores(
 def _columns(
     ids: pa.Array[Any], sizes: Codes, rows: Codes, observations: ObservationTable
 ) -> Iterator[tuple[str, pa.Array[Any]]]:
-    """The columns of some items: their ids, how many requests each has, and those requests' rows."""
+    """The columns of some items, from their ids, their numbers of requests, and the rows of the requests."""
     variants = [*observations.values, *observations.vectors] or ["score"]
     count, every = len(variants), np.repeat(rows, len(variants))
     scores = np.stack([observations.column(name, rows) for name in variants], axis=1)
@@ -109,7 +109,7 @@ def _columns(
 
 
 class _Marks:
-    """The vote and the judge of each request, which follow from the shape of its item."""
+    """The vote and judge of each request, which follow from the shape of its item."""
 
     def __init__(self, protocol: ProtocolLike, table: ItemTable) -> None:
         self._of_shape = [protocol.questions(shape) for shape in table.shapes]
@@ -126,7 +126,7 @@ class _Marks:
 
 
 def _lists(vectors: Sequence[Vectors | None], rows: Codes) -> pa.Array[Any]:
-    """The lists of some requests, those of one request after another; None stands for a value that has no lists."""
+    """The lists of some requests, request by request; None is a value without lists."""
     parts = [None if own is None else own.take(rows) for own in vectors]
     none = np.full(len(rows), -1, np.int32)
     sizes = np.stack([none if own is None else own.sizes for own in parts], axis=1)
@@ -140,21 +140,21 @@ def _lists(vectors: Sequence[Vectors | None], rows: Codes) -> pa.Array[Any]:
             within = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
             numbers[np.repeat(starts[:, place], length) + within] = own.numbers
     absent = pa.array(np.concatenate([sizes.ravel() < 0, [False]]))
-    # A list without an offset is none.
+    # A null offset marks a missing list.
     begins = pc.if_else(absent, pa.scalar(None, pa.int32()), pa.array(offsets.astype(np.int32)))
     return pa.ListArray.from_arrays(begins, pa.array(numbers, pa.float64()))
 
 
 def read_scores(file: pq.ParquetFile, table: ItemTable, expected: IntArray) -> ObservationTable:
-    """The answers that a file holds, a row for each request of each item.
+    """Read the observations in a file, in the order of the items' requests.
 
     Args:
         file: The file.
         table: The items.
-        expected: int64[n], how many requests belong to each item.
+        expected: int64[n], the number of requests of each item.
 
     Raises:
-        pa.ArrowInvalid: If it is of other items or requests.
+        pa.ArrowInvalid: If the file has other items or requests.
     """
     there = [name for name in ("vector", "choice", "input_truncated") if name in file.schema_arrow.names]
     columns = file.read(columns=["item", "response", "variant", "score", "status", *there])
@@ -182,7 +182,7 @@ def read_scores(file: pq.ParquetFile, table: ItemTable, expected: IntArray) -> O
 
 
 def _refuse_others(columns: pa.Table, table: ItemTable, expected: IntArray, step: int) -> None:
-    """Refuses rows that are not those of the items' requests, with `step` values each."""
+    """Check that the rows are those of the items' requests, with `step` values each."""
     ids = columns["item"].combine_chunks().dictionary_encode()
     sizes = np.bincount(ids.indices.to_numpy(), minlength=len(table)).astype(np.int32) // step
     starts = np.repeat(np.cumsum(expected) - expected, expected)
@@ -193,7 +193,7 @@ def _refuse_others(columns: pa.Table, table: ItemTable, expected: IntArray, step
 
 
 def _vectors(column: pa.ChunkedArray[Any], names: Sequence[str]) -> dict[str, Vectors]:
-    """The lists of each value that has any."""
+    """The lists of each value with lists."""
     sizes = pc.fill_null(pc.list_value_length(column), -1).to_numpy().astype(np.int32)
     every = Vectors.of(sizes, pc.list_flatten(column).to_numpy())
     step = len(names)

@@ -1,4 +1,4 @@
-"""Reading a run folder that another process may be writing."""
+"""Consistent reads of a run folder that another process may be writing."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _FILES = ("run.json", "items.parquet", "scores.parquet", "metrics.json")
 
 
 def steadily(folder: Path, read: Callable[[], T]) -> T:
-    """What reading a run folder gives while none of its files is replaced.
+    """Read a run folder at a time when none of its files is replaced, with retries.
 
-    A process that writes a run replaces its files one after the other: read in between, they do not fit one another,
-    which is no damage.
+    A process that writes a run replaces its files one after the other. Files read in between do not match, although
+    none is damaged.
 
     Args:
         folder: The run folder.
-        read: Reads it.
+        read: Reads the folder.
 
     Raises:
-        RunError: What `read` raises, or that the folder is being written where that may be the reason.
+        RunError: The error of `read`, or an error that the folder is being written if that may be the cause.
     """
     error: RunError | None = None
     for attempt in range(_TRIES):

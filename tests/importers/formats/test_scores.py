@@ -135,7 +135,7 @@ def test_verdicts_on_pairs_of_solutions(tmp_path: Path) -> None:
         result = brought(file, "reward-math", data)
         assert (result.value("accuracy"), result.value("pair_accuracy")) == (1 / 3, 5 / 9)
         assert result.record("pair_accuracy").failures == 1
-        assert any("the answer shown first is preferred in 75.0% of the verdicts" in note for note in result.notes)
+        assert any("the response shown first is preferred in 75.0% of the verdicts" in note for note in result.notes)
     rows[0] = rows[0] | {"solution_reference": ["model-1", "model-2", "model-x"]}
     with pytest.raises(DataError, match="the wrong solutions of its 3 pairs are by other models than the wrong"):
         brought(written(file, rows), "reward-math", tmp_path / "data.json")

@@ -71,7 +71,7 @@ def test_one_order_ties_and_what_is_missing(tmp_path: Path) -> None:
     assert (record.variant, record.value, record.ties, record.failures) == ("verdict", 2 / 6, 1, 2)
     # The rule for ties and for what is missing is chosen later.
     assert derive(result.path, "half-ties@1").value("accuracy") == 2.5 / 4
-    assert any("the answer shown first is preferred in 62.5% of the verdicts" in note for note in result.notes)
+    assert any("the response shown first is preferred in 62.5% of the verdicts" in note for note in result.notes)
 
 
 def test_judgebench_rows_in_any_order_of_a_subset(tmp_path: Path) -> None:

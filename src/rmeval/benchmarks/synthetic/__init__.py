@@ -43,7 +43,7 @@ MAKERS: Mapping[str, tuple[Callable[[Dice, Language, str], Twins], Sequence[str]
     "code": (code_twins, tuple(CODE)),
     "safety": (safety_twins, SAFETY),
 }
-"""Each domain's generator of twins and its kinds of twins, which are used in turn."""
+"""Generator of twins of each domain, and its kinds of twins, which are used in turn."""
 
 TRIES = 10_000
 """Maximum number of draws for one pair of twins, if drawn twins belong to training or repeat earlier ones."""

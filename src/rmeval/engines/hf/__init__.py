@@ -18,4 +18,4 @@ ENCODERS = frozenset(
         "xlm-roberta",
     }
 )
-"""Types that pool by themselves, and do not look for padding tokens to do it."""
+"""Model types that pool their own hidden states without looking for padding tokens."""

@@ -1,4 +1,4 @@
-"""Adapters (PEFT) over a base model, whose layers they go into."""
+"""Adapters (PEFT), loaded into the layers of a base model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["adapter_modules", "is_plain_lora", "lay_over", "leaves_base_alone", 
 
 
 def adapter_modules(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Shapes of the weights that an adapter brings whole, such as a trained head's, by their names in the base.
+    """Shapes of the full weights in an adapter, such as a trained head's, by their names in the base.
 
     Raises:
         ModelError: If the adapter's weights cannot be read.
@@ -32,11 +32,11 @@ def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
         with safe_open(folder / "adapter_model.safetensors", "pt") as file:
             return {_in_base(name): tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"the adapter in {folder} cannot be read ({reason_of(error)}): save it anew") from error
+        raise ModelError(f"the adapter in {folder} cannot be read ({reason_of(error)}): save it again") from error
 
 
 _TABLE = re.compile(r"(embed|wte|lm_head)[^.]*\.(\w+\.)*weight$")
-"""Names of weights with one row for each token."""
+"""Names of weights with one row per token."""
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -51,25 +51,25 @@ def task_of(folder: Path) -> str | None:
 
 
 def _indices(config: Mapping[str, Any]) -> list[int]:
-    """The tokens that were trained by themselves.
+    """The ids of tokens whose embeddings were trained individually.
 
     Raises:
-        ModelError: If the config states something else.
+        ModelError: If the config has something other than token ids.
     """
     stated = config.get("trainable_token_indices") or []
     lists = list(stated.values()) if isinstance(stated, dict) else [stated]
     if not all(isinstance(tokens, list) and all(isinstance(token, int) for token in tokens) for tokens in lists):
         raise ModelError(
-            f"the adapter's config states trainable_token_indices={stated!r}, which are no ids of tokens: correct it"
+            f"the adapter's config has trainable_token_indices={stated!r}, which are not token ids: correct it"
         )
     return [token for tokens in lists for token in tokens]
 
 
 def _resize(model: Any, folder: Path) -> None:
-    """Gives a base as many embeddings as the adapter was trained with, where tokens were added or taken away.
+    """Resize a base's embeddings to the adapter's vocabulary, where tokens were added or removed.
 
     Raises:
-        ModelError: If it has no weights for tokens that were added.
+        ModelError: If the adapter has no weights for tokens that were added.
     """
     table = model.get_input_embeddings()
     before = table.weight.shape[0]
@@ -83,39 +83,38 @@ def _resize(model: Any, folder: Path) -> None:
         return
     if not whole and not set(range(before, rows)) <= set(tokens):
         raise ModelError(
-            f"the adapter {folder} was trained with {rows} tokens, {model.config.name_or_path} knows {before}, and the "
-            "embeddings of the others were not saved: save it with save_embedding_layers=True, or give the base that "
-            "has them with `base_model`"
+            f"the adapter {folder} was trained with {rows} tokens, {model.config.name_or_path} has {before}, and the "
+            "embeddings of the other tokens were not saved: save the adapter with save_embedding_layers=True, or give "
+            "a base that has these tokens with `base_model`"
         )
     model.resize_token_embeddings(rows, mean_resizing=False)
 
 
 def _in_base(name: str) -> str:
-    """A weight's name without what PEFT puts around it."""
+    """A weight's name without the prefixes that PEFT adds."""
     return re.sub(r"^base_model\.model\.", "", name).replace("modules_to_save.default.", "")
 
 
 _PLAIN_STARTS = (None, True, False, "gaussian", "orthogonal")
-"""Ways to begin the training of LoRA that leave the base's own weights as they are."""
+"""Initialisations of LoRA that leave the base's weights unchanged."""
 
 
 def leaves_base_alone(folder: Path, vocabulary: int) -> bool:
-    """Whether a network with the adapter's layers switched off is its base again, to the last weight.
+    """Whether a network with the adapter's layers disabled is identical to its base.
 
-    It is not where tokens were added, where biases were trained, where the start of the training took something out of
-    the base's weights (PiSSA and others), or where whole layers were saved that PEFT does not switch back, such as
-    embeddings.
+    It is not identical if tokens were added, if biases were trained, if the initialisation changed the base's weights
+    (PiSSA and others), or if the adapter replaces layers that PEFT does not restore, such as embeddings.
 
     Args:
         folder: The adapter's folder.
-        vocabulary: Number of tokens that the base knows.
+        vocabulary: Size of the base's vocabulary.
     """
     config = _config(folder)
     tables = [shape for name, shape in adapter_modules(folder).items() if _TABLE.search(name)]
     if any(shape[0] != vocabulary for shape in tables) or max(_indices(config), default=0) >= vocabulary:
         return False
     switched = config.get("modules_to_save") or []
-    # Tokens that were trained by themselves are switched, too.
+    # PEFT also disables tokens that were trained individually.
     names = [name for name in adapter_modules(folder) if "trainable_tokens" not in name]
     whole = [name.rpartition(".")[0].rpartition(".")[2] for name in names]
     return is_plain_lora(config) and all(name in switched for name in whole)
@@ -131,13 +130,13 @@ def is_plain_lora(config: Mapping[str, Any]) -> bool:
 
 
 def lay_over(model: Any, folder: Path) -> Any:
-    """Puts an adapter's layers into a model.
+    """Add an adapter's layers to a model.
 
     Returns:
-        The PEFT model, whose base model is the same one with the layers in it.
+        The PEFT model, whose base model is the given one with the layers added.
 
     Raises:
-        ModelError: If it does not fit, or lacks weights.
+        ModelError: If the adapter does not fit, or lacks weights.
     """
     try:
         from peft import PeftModel, get_peft_model_state_dict
@@ -153,19 +152,19 @@ def lay_over(model: Any, folder: Path) -> Any:
         raise ModelError(f"the adapter {folder} does not fit its base ({reason}): check `base_model`") from error
     if any(config.is_prompt_learning for config in found.peft_config.values()):
         raise ModelError(
-            f"the adapter {folder} learns a prompt, which goes before the tokens and is not read here: "
-            "give one that changes layers, such as LoRA"
+            f"the adapter {folder} is a prompt-learning adapter, which rmeval does not support: "
+            "give an adapter that changes layers, such as LoRA"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         placed = {_in_base(name) for name in get_peft_model_state_dict(found, save_embedding_layers=True)}
     if homeless := sorted(set(_shapes(folder)) - placed):
         raise ModelError(
-            f"the adapter {folder} has weights that find no place in {model.config.name_or_path} ({homeless[0]}"
+            f"the adapter {folder} has weights that do not belong to {model.config.name_or_path} ({homeless[0]}"
             f"{', ...' if len(homeless) > 1 else ''}): it was trained on another base, or as another kind of model; "
             "check `base_model` and `kind`"
         )
     if lacking := next((one.message for one in said if "missing adapter keys" in str(one.message)), None):
         reason = reason_of(lacking) if isinstance(lacking, Warning) else lacking
-        raise ModelError(f"the adapter {folder} lacks weights ({reason}): check that it was saved whole")
+        raise ModelError(f"the adapter {folder} lacks weights ({reason}): check that it was saved completely")
     return found.eval()

@@ -10,15 +10,16 @@ import torch
 __all__ = ["first_budget", "plan_batches"]
 
 BUDGETS = {"mps": 8_192, "cpu": 2_048}
-"""Tokens a batch, by type of device; on CPUs more were no faster (docs/performance.md)."""
+"""Tokens per batch, by type of device; on CPUs larger batches were not faster (docs/performance.md)."""
 MOST, LEAST = 131_072, 2_048
 """Bounds of the budget on GPUs."""
 
 
 def first_budget(model: Any, device: torch.device) -> int:
-    """Estimates how many tokens to compute at once, without running the network.
+    """Estimate how many tokens to compute at once, without running the network.
 
-    On a GPU what one layer holds of a token at a time is estimated from the config, and half of the free memory taken.
+    On a GPU the estimate uses half of the free memory, and the memory that one layer needs per token, computed from
+    the config.
     """
     if device.type != "cuda":
         return BUDGETS[device.type]
@@ -30,16 +31,16 @@ def first_budget(model: Any, device: torch.device) -> int:
 
 
 def plan_batches(lengths: Sequence[int], budget: int, cap: int | None = None) -> Iterator[list[int]]:
-    """Groups sequences so that little is padded and no batch exceeds the budget.
+    """Group sequences into batches with little padding, none of which exceeds the budget.
 
-    The longest come first, so that a lack of memory shows in the first batch. Batches are cut one after the other
-    from the sorted list: leaving out those already done leaves the others as they were, so that a run that was
-    interrupted scores the rest in the very batches it would have had.
+    The longest sequences come first, so that a lack of memory shows in the first batch. Batches are cut from the sorted
+    list in order, so leaving out finished batches does not change the others: an interrupted run scores the remaining
+    sequences in the same batches.
 
     Args:
-        lengths: Tokens of each sequence.
-        budget: Padded tokens a batch may hold; a single longer sequence gets a batch of its own.
-        cap: Most sequences a batch may hold.
+        lengths: Number of tokens of each sequence.
+        budget: Largest number of padded tokens in a batch; a single longer sequence gets its own batch.
+        cap: Largest number of sequences in a batch.
 
     Yields:
         Positions in `lengths`, each exactly once.

@@ -1,4 +1,4 @@
-"""Where a checkpoint is and what its weights are, found before any of them is loaded."""
+"""Finds a checkpoint and its files, before any weights are loaded."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model's files.
+    """The files of a model.
 
     Attributes:
         source: Path or hub id, for `from_pretrained`.
         revision: Full commit hash on the hub; None for a local folder.
         name: Short name for tables and folders.
-        fingerprint: `hub:<id>@<commit>`, or `sha256:` over the local weights and config.
-        adapter: Folder of the adapter that is laid over it, if it is one.
-        base: The model below the adapter.
+        fingerprint: `hub:<id>@<commit>`, or `sha256:` and the digest of the local weights and config.
+        adapter: Folder of the adapter, if the model has one.
+        base: The base model of the adapter.
         layout: Which of its files hold the weights.
         adapter_place: Path or hub id of the adapter, and its commit.
-        sources: The local files that the fingerprint is of.
+        sources: The local files that the fingerprint covers.
     """
 
     source: str
@@ -51,16 +51,16 @@ class Checkpoint:
     sources: tuple[Sources, ...] = ()
 
     def file(self, name: str) -> Path | None:
-        """A file of the model (of an adapter's base); None where it has none of that name."""
+        """The path of a file of the model (of an adapter's base); None if there is no such file."""
         return getter(self.source, self.revision, self.layout)(name)
 
     def stated(self) -> dict[str, Any]:
-        """What its config states, unchecked; empty where that is no JSON object."""
+        """The values of its config, unchecked; empty if the config is not a JSON object."""
         config = self.file("config.json")
         return {} if config is None else read_config(config)
 
     def weights(self) -> list[Path]:
-        """The files of the model's weights (of an adapter's base), and of a head beside them."""
+        """The files of the model's weights (of an adapter's base), and of a head saved next to them."""
         return find_weights(self.file, self.layout).files
 
 
@@ -71,28 +71,28 @@ def find_checkpoint(
     code: bool = False,
     base: str | None = None,
 ) -> Checkpoint:
-    """Finds a checkpoint by path or hub id.
+    """Find a checkpoint by path or hub id.
 
     Args:
         spec: A folder, or a hub id.
         revision: Branch, tag or commit on the hub.
-        layout: Which of several sets of weights is meant.
-        code: Whether code that comes with the model may run, and so counts if there is any.
-        base: Where the model is that an adapter belongs to; None for where its config says.
+        layout: Which of several sets of weights to load.
+        code: Whether code that comes with the model may run; if so, it is part of the fingerprint.
+        base: Path or hub id of an adapter's base model; by default, the one in the adapter's config.
 
     Raises:
-        ModelError: If there is nothing usable there.
+        ModelError: If there is no usable checkpoint.
     """
     folder = Path(spec)
     try:
         folder.exists()
-    except OSError as error:  # Of a name that is too long, and of folders that may not be entered.
+    except OSError as error:  # The name is too long, or a folder may not be entered.
         raise ModelError(f"{spec} cannot be looked up ({error.strerror or error}): check the path") from error
     adapter = _find_adapter(spec, revision, layout)
     if adapter is not None:
         return _over_base(spec, adapter, base, layout, code)
     if base is not None:
-        raise ModelError(f"{spec} is a whole model, and has no base: leave `base_model` out")
+        raise ModelError(f"{spec} is a complete model and has no base: leave `base_model` out")
     if folder.is_dir():
         if revision is not None:
             raise ModelError(f"{spec} is a local folder, which has no revisions: leave `revision` out")
@@ -115,7 +115,7 @@ def find_checkpoint(
 
 
 def _files(folder: Path, layout: Layout, code: bool) -> list[Path]:
-    """The files of a local checkpoint that transformers opens to make the network, and a head beside them.
+    """The files of a local checkpoint that transformers reads to build the network, and a head saved next to them.
 
     Raises:
         ModelError: If it has no config, or no weights.
@@ -124,10 +124,10 @@ def _files(folder: Path, layout: Layout, code: bool) -> list[Path]:
     weights = _weights(folder, layout)
     found = [*weights.files, *([weights.listing] if weights.listing else []), config]
     stated = read_config(config)
-    # It says which token a decoder begins with, where the config does not.
+    # generation_config.json names the first token of a decoder if the config does not.
     if stated.get("is_encoder_decoder") and stated.get("decoder_start_token_id") is None:
         found += [path for path in [config.with_name("generation_config.json")] if path.is_file()]
-    # A config may name others, for versions of transformers.
+    # A config may name other configs, for versions of transformers.
     if isinstance(named := stated.get("configuration_files"), list):
         other = config.with_name(get_configuration_file([str(name) for name in named]))
         found += [other] if other.is_file() else []
@@ -135,15 +135,15 @@ def _files(folder: Path, layout: Layout, code: bool) -> list[Path]:
 
 
 def _refuse_adapter_inside(spec: str, commit: str | None, layout: Layout) -> None:
-    """Refuses a whole model with an adapter in its folder, which transformers lays over it where PEFT is installed.
+    """Reject a complete model with an adapter in its folder, which transformers applies if PEFT is installed.
 
-    It lies there after the adapter was merged into the model, which would then have it twice; or is meant to be used.
+    The adapter may have been merged into the model already, and would then be applied twice; or it is meant to be used.
     """
     if layout.gguf is None and getter(spec, commit, WHOLE)(ADAPTER_CONFIG) is not None:
         raise ModelError(
-            f"{spec} has a whole model and an adapter ({ADAPTER_CONFIG}) in one folder, and does not say whether the "
-            "adapter is merged into the model already: give the model in a folder without the adapter's files, or "
-            "the adapter in a folder of its own with `base_model`"
+            f"{spec} has a complete model and an adapter ({ADAPTER_CONFIG}) in one folder, so it is unknown whether "
+            "the adapter is already merged into the model: give the model in a folder without its files, or "
+            "the adapter in a separate folder with `base_model`"
         )
 
 
@@ -152,7 +152,7 @@ def _code(folder: Path, layout: Layout) -> Code:
 
 
 class _Adapter(NamedTuple):
-    """An adapter's folder, what tells it from others, its name, and where it is."""
+    """An adapter's folder, fingerprint, name and place."""
 
     folder: Path
     fingerprint: str
@@ -162,7 +162,7 @@ class _Adapter(NamedTuple):
 
 
 def _find_adapter(spec: str, revision: str | None, layout: Layout) -> _Adapter | None:
-    """The adapter at a path or hub id; None where there is something else, or nothing."""
+    """The adapter at a path or hub id; None if there is no adapter."""
     folder = Path(spec)
     if folder.is_dir():
         folder = folder / layout.subfolder
@@ -176,13 +176,13 @@ def _find_adapter(spec: str, revision: str | None, layout: Layout) -> _Adapter |
     try:
         hub_file(spec, layout.name("config.json"), revision)
     except ModelError as error:
-        # Without a hub it is not known that there is none, but an adapter that is in the cache is one.
+        # Offline the hub cannot confirm that config.json is absent, but a cached adapter config proves an adapter.
         known = is_cached(spec, layout.name(ADAPTER_CONFIG), revision, "model")
         if not is_absent(error, or_unknown=known):
             raise
         config = hub_file(spec, layout.name(ADAPTER_CONFIG), revision)
         hub_file(spec, layout.name(ADAPTER_WEIGHTS), config.commit)
-        # What else is used of it is then in its folder in the cache.
+        # Downloads the other files that are used into the same folder of the cache.
         for name in head_names(layout, adapter=True):
             getter(spec, config.commit, layout)(name)
         own = f"hub:{spec}@{config.commit}"
@@ -193,7 +193,7 @@ def _find_adapter(spec: str, revision: str | None, layout: Layout) -> _Adapter |
 def _adapter_files(spec: str, folder: Path, layout: Layout) -> list[Path]:
     files = [folder / ADAPTER_CONFIG, folder / ADAPTER_WEIGHTS]
     if missing := next((file for file in files if not file.is_file()), None):
-        raise ModelError(f"{spec} has no {missing.name}: check that the adapter was saved whole, as safetensors")
+        raise ModelError(f"{spec} has no {missing.name}: check that the adapter was saved completely, as safetensors")
     return files + [folder / name for name in head_names(layout, adapter=True) if (folder / name).is_file()]
 
 
@@ -203,14 +203,14 @@ def _over_base(spec: str, adapter: _Adapter, base: str | None, layout: Layout, c
         stated, revision = config["base_model_name_or_path"], config.get("revision")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"{adapter.folder / ADAPTER_CONFIG} cannot be read ({error}): save the adapter anew"
+            f"{adapter.folder / ADAPTER_CONFIG} cannot be read ({error}): save the adapter again"
         ) from error
     try:
         below = find_checkpoint(base or str(stated), None if base else revision, layout, code)
     except ModelError as error:
         raise ModelError(
-            f"{spec} is an adapter of {base or stated}, which cannot be used ({error}): give its place with "
-            "`base_model`"
+            f"{spec} is an adapter of {base or stated}, which cannot be used ({error}): give the path of its base "
+            "with `base_model`"
         ) from error
     if below.adapter is not None:
         raise ModelError(f"{spec} is an adapter over an adapter ({base or stated}): merge the lower one into its base")
@@ -232,10 +232,10 @@ _PARTS = (TOKENIZER_CONFIG, "added_tokens.json")
 
 
 def tokenizer_place(checkpoint: Checkpoint) -> Place:
-    """Where a checkpoint's tokenizer is: an adapter may bring its own.
+    """The location of a checkpoint's tokenizer, which may be the adapter's.
 
     Raises:
-        ModelError: If an adapter has a part of one.
+        ModelError: If an adapter has an incomplete tokenizer.
     """
     if checkpoint.adapter is not None and checkpoint.adapter_place is not None:
         place, commit = checkpoint.adapter_place
@@ -245,8 +245,8 @@ def tokenizer_place(checkpoint: Checkpoint) -> Place:
             return Place(place, commit)
         if commit is None and (part := next((name for name in _PARTS if (Path(place) / name).is_file()), None)):
             raise ModelError(
-                f"the adapter {place} has {part} and no vocabulary, so that tokens which it adds would be lost: copy "
-                "the rest of its tokenizer, delete that file if the base's tokenizer is meant, or give `tokenizer`"
+                f"the adapter {place} has {part} but no vocabulary, so that tokens which it adds would be lost: copy "
+                "the rest of its tokenizer, delete that file to use the base's tokenizer, or give `tokenizer`"
             )
     return Place(checkpoint.source, checkpoint.revision)
 
@@ -254,14 +254,14 @@ def tokenizer_place(checkpoint: Checkpoint) -> Place:
 def _weights(folder: Path, layout: Layout) -> Weights:
     config = folder / layout.name("config.json")
     if not config.is_file():
-        raise ModelError(f"{config.parent} has no config.json: it is no Hugging Face checkpoint; check the path")
+        raise ModelError(f"{config.parent} has no config.json: it is not a Hugging Face checkpoint; check the path")
     get = getter(str(folder), None, layout)
     if (found := find_weights(get, layout)).files:
         return found
     if find_weights(get, layout._replace(pickle=True)).files:
         raise ModelError(
             f"{folder} has only pickled weights, which can run code when loaded: save it as safetensors, "
-            "or if you trust it give `model_kwargs` use_safetensors=false"
+            "or if you trust it, give `model_kwargs` use_safetensors=false"
         )
     names = layout.gguf or " or ".join(name for names in layout.names for name in names)
-    raise ModelError(f"{config.parent} has no weights that transformers loads ({names}): check that it was saved whole")
+    raise ModelError(f"{config.parent} has no weights that transformers loads ({names}): check that it is complete")

@@ -1,4 +1,4 @@
-"""Code that comes with a checkpoint: which class is the network's, and what transformers 5 wants of it."""
+"""Code that comes with a checkpoint: finds the network's class, and adapts it to transformers 5."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _SAYS_WORDS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
 def own_class(config: Any, language_model: bool) -> tuple[str, str] | None:
-    """The class that a checkpoint brings for what it is run as, if there is one.
+    """The checkpoint's own class for the way in which it is run, if there is one.
 
     Args:
         config: The checkpoint's config.
         language_model: Whether it is run as a language model.
 
     Returns:
-        The name of the auto class whose entry it is, and the reference `module.Class` or `owner/name--module.Class`.
+        The auto class under which the class is listed, and the reference `module.Class` or `owner/name--module.Class`.
     """
     named: Mapping[str, Any] = getattr(config, "auto_map", None) or {}
     entries = {name: str(reference) for name, reference in named.items() if isinstance(reference, str)}
@@ -64,23 +64,23 @@ def _first(entries: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str
 
 
 def passed_over(config: Any, language_model: bool, head: str | None) -> tuple[str, str] | None:
-    """The class that a config names where one of transformers is loaded, if it does, and what to do about it.
+    """The class that a config names although a class of transformers is loaded, if any, and what to do about it.
 
     Args:
         config: The checkpoint's config.
         language_model: Whether it is run as a language model.
-        head: Name of the head that is put on its body, if one is.
+        head: Name of the head that is attached to its body, if any.
     """
     own = own_class(config, language_model)
     if own is not None:
-        return own[1], "read that code, and if you trust it give `trust_remote_code`"
+        return own[1], "read that code, and if you trust it, give `trust_remote_code`"
     if language_model:
         return None
     named: Mapping[str, Any] = getattr(config, "auto_map", None) or {}
     for name, reference in named.items():
-        # Configs of classifiers keep the entries of the language models that they were trained from.
+        # Configs of classifiers keep the entries of the language models from which they were trained.
         if name.startswith("AutoModel") and not name.endswith(_OTHER_USES) and isinstance(reference, str):
-            return reference, "if that class makes the score, its name belongs in the config's architectures"
+            return reference, "if that class computes the score, its name belongs in the config's architectures"
     stated = tuple(config.architectures or ())
     published = head not in (None, "score") or hasattr(config, "value_head_prefix")
     if stated and not published and not set(stated) & set(dir(transformers)):
@@ -89,31 +89,31 @@ def passed_over(config: Any, language_model: bool, head: str | None) -> tuple[st
 
 
 def check_names(config: Any, source: str) -> None:
-    """Refuses a config that states its classes in another way than transformers does.
+    """Check that a config lists its classes in the format of transformers.
 
     Raises:
-        ModelError: If it does.
+        ModelError: If it does not.
     """
     names, own = config.architectures, getattr(config, "auto_map", None)
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise ModelError(
-            f"the config of {source} has architectures={names!r}, where a list of names is needed: correct it"
+            f"the config of {source} has architectures={names!r}, which must be a list of names: correct it"
         )
     if own is not None and not isinstance(own, dict):
         raise ModelError(
-            f"the config of {source} has auto_map={own!r}, where a class for each use is needed: correct it"
+            f"the config of {source} has auto_map={own!r}, which must map auto classes to classes: correct it"
         )
 
 
 def check_numbers(stated: Mapping[str, Any], source: str) -> None:
-    """Refuses numbers that no network has, such as 10^30 labels, each of which transformers would give a name.
+    """Check that numbers are plausible: transformers would create a name for each of 10^30 labels, for example.
 
     Args:
-        stated: The values of the config, or those that a user gives in their place.
-        source: Where they are from.
+        stated: The values of the config, or the user's values that replace them.
+        source: Where the values come from, for the message.
 
     Raises:
-        ModelError: If there is one.
+        ModelError: If a number is too large.
     """
     for name, value in stated.items():
         most = _MOST_LABELS if name in ("num_labels", "_num_labels") else _MOST
@@ -128,7 +128,7 @@ _MOST, _MOST_LABELS = 2**53, 1_000_000
 
 @contextmanager
 def any_error() -> Iterator[None]:
-    """Turns what code that comes with a checkpoint raises, which may be anything, into one of `LOADING_ERRORS`."""
+    """Convert any error that a checkpoint's own code raises into one of `LOADING_ERRORS`."""
     try:
         yield
     except LOADING_ERRORS:
@@ -138,22 +138,22 @@ def any_error() -> Iterator[None]:
 
 
 def is_own_class(model: Any) -> bool:
-    """Whether a network's class is not one of transformers."""
+    """Whether a network's class is not part of transformers."""
     return not type(model).__module__.startswith("transformers.")
 
 
 def complete_class(reference: str, source: str, revision: str | None, code_revision: str | None = None) -> None:
-    """Loads a class that comes with a checkpoint, and has it end its construction as transformers 5 expects.
+    """Load a class that comes with a checkpoint, and patch its construction to work with transformers 5.
 
-    Classes written for transformers 4 may never call `post_init`. Since transformers 5 that call sets what loading
-    weights asks for (`all_tied_weights_keys`), so that they cannot be loaded without it. And they may list the names of
-    tied weights, where transformers 5 wants a mapping.
+    Classes written for transformers 4 may never call `post_init`. Since transformers 5 that call sets an attribute that
+    loading weights needs (`all_tied_weights_keys`), so such classes cannot be loaded without it. They may also list the
+    names of tied weights, where transformers 5 needs a mapping.
 
     Args:
         reference: `module.Class`, or `owner/name--module.Class`.
         source: Path or hub id of the checkpoint.
         revision: Its commit on the hub.
-        code_revision: That of the other repository, where the code is in one.
+        code_revision: The commit of the code's repository, if the code is in another repository.
     """
     own: Any = get_class_from_dynamic_module(reference, source, revision=revision, code_revision=code_revision)
     construct = own.__init__
@@ -178,14 +178,14 @@ def complete_class(reference: str, source: str, revision: str | None, code_revis
 
 
 def restore_unsaved(model: Any) -> None:
-    """Gives tensors that are in no checkpoint the values that the checkpoint's own class gives them.
+    """Restore tensors that a checkpoint does not hold and that its own class computes in `__init__`.
 
-    transformers 5 constructs networks without memory, and fills in what the checkpoint holds. What else a class
-    computes in `__init__` is then undefined: buffers that are not saved, such as the mean that scores are shifted by,
-    and tensors that are plain attributes. They are taken from the class constructed once more, without its weights.
+    transformers 5 constructs networks without allocating memory, and then fills in the checkpoint's tensors. Other
+    tensors that a class computes in `__init__` are undefined: buffers that are not saved, such as a mean by which
+    scores are shifted, and plain attributes. They are copied from a second instance, constructed without weights.
 
     Args:
-        model: A network of a class that came with its checkpoint.
+        model: A network whose class comes with its checkpoint.
     """
     lacking = {name: module for name, module in model.named_modules() if _is_own(module) and _unsaved(module)}
     if not lacking:
@@ -209,13 +209,13 @@ def _is_own(module: Any) -> bool:
 
 
 def _unsaved(module: Any) -> list[str]:
-    """Names of a module's tensors that no checkpoint holds."""
+    """Names of a module's tensors that are never saved in a checkpoint."""
     plain = [name for name, value in vars(module).items() if isinstance(value, torch.Tensor)]
     return sorted(module._non_persistent_buffers_set) + plain
 
 
 def _tied(model: Any) -> dict[str, str]:
-    """Names of weights that are the embeddings, as transformers 5 has them; transformers 4 had a list of the names."""
+    """A mapping of weights tied to the embeddings, as transformers 5 needs it; transformers 4 used a list of names."""
     own = [name for name in model._tied_weights_keys if name in dict(model.named_parameters(remove_duplicate=False))]
     if not own:
         return {}

@@ -1,4 +1,4 @@
-"""The engine on transformers: prefix trees where the architecture takes them, else padded batches."""
+"""The engine on transformers: prefix trees if the architecture supports them, padded batches otherwise."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ from rmeval.loading import LOADING_ERRORS
 __all__ = ["HFEngine", "open_checkpoint"]
 
 _STEM = 32
-"""Tokens by which a network is checked to be causal."""
+"""Number of tokens of the check that a network is causal."""
 
 
 def open_checkpoint(spec: str, options: EngineOptions) -> HFEngine:
-    """Finds a checkpoint by path or hub id, and the engine that runs it.
+    """Open a checkpoint by path or hub id; weights are loaded when something is read.
 
     Raises:
-        ModelError: If there is nothing usable there, or an option cannot be met.
+        ModelError: If there is no usable checkpoint, or an option is not supported.
     """
     check_arguments(options.model_kwargs)
     layout = layout_of(options.model_kwargs)
@@ -64,7 +64,7 @@ def open_checkpoint(spec: str, options: EngineOptions) -> HFEngine:
 
 
 class HFEngine:
-    """Runs a network under torch."""
+    """Engine that runs a transformers network with torch."""
 
     name = "hf"
     readouts: frozenset[type] = frozenset(
@@ -78,24 +78,24 @@ class HFEngine:
         budget: int | None = None,
         share: bool = True,
     ) -> None:
-        """Takes a network.
+        """Store the network; weights are not loaded yet.
 
         Args:
-            network: What to run.
-            batch_size: Largest number of sequences in a batch; None leaves it to the token budget.
-            budget: Tokens to compute at once; None leaves it to the device.
-            share: Whether to compute common prefixes once, where the architecture takes it.
+            network: The network to run.
+            batch_size: Largest number of sequences in a batch; by default only the token budget limits it.
+            budget: Number of tokens to compute at once; by default estimated for the device.
+            share: Whether to compute common prefixes once, if the architecture supports it.
         """
         self.network = network
         self._share = share
-        self._adapted = True  # An adapter over the network, if there is one, is switched on.
+        self._adapted = True  # The network's adapter, if any, is enabled.
         self._plain = PlainPath(network, batch_size, budget)
         self._shared = SharedPath(network, self._plain)
         self._causal = False
 
     @property
     def description(self) -> Description:
-        """What the checkpoint is, by its files and its config."""
+        """The checkpoint's properties, from its files and its config."""
         network, checkpoint = self.network, self.network.checkpoint
         found = Description(
             checkpoint.name,
@@ -117,7 +117,7 @@ class HFEngine:
         return self.description.fingerprint
 
     def identity(self) -> dict[str, Any]:
-        """Engine, number format and arguments; not device or batch, which are not meant to matter."""
+        """Engine, number format and arguments; not device or batch size, which should not change scores."""
         return {
             "engine": self.name,
             **self.network.identity(),
@@ -125,36 +125,36 @@ class HFEngine:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Versions, device, architecture, and how far prefixes were shared since `forget`."""
+        """Versions, device, architecture, and how much was shared in prefixes since `forget`."""
         sharing = self._shared.sharing
         return self.network.facts() | ({"prefix_sharing": sharing} if sharing else {})
 
     def forget(self) -> None:
-        """Begins the facts about sharing anew."""
+        """Clear the facts about shared prefixes."""
         self._shared.sharing = {}
 
     def tokenizer(self) -> Place | InMemory:
-        """Where the checkpoint's tokenizer is: an adapter may bring its own.
+        """The location of the checkpoint's tokenizer, which may be the adapter's.
 
         Raises:
-            ModelError: If an adapter has a part of one.
+            ModelError: If an adapter has an incomplete tokenizer.
         """
         return tokenizer_place(self.network.checkpoint)
 
     def require_language_model(self, encoder: bool = False) -> None:
-        """Runs the checkpoint as a language model from here on.
+        """Run the checkpoint as a language model from now on.
 
         Args:
             encoder: Whether it may have an encoder.
 
         Raises:
-            ModelError: If its config says that it is none.
+            ModelError: If its config states that it is not a language model.
         """
         self.network.language_model = True
         self.network.require_language_model(encoder)
 
     def base(self) -> HFEngine | None:
-        """What runs the base of an adapter: the same weights, where the adapter has changed none of those."""
+        """The engine of an adapter's base; it shares the weights if the adapter leaves them unchanged."""
         checkpoint = self.network.checkpoint
         if checkpoint.base is None or checkpoint.adapter is None:
             return None
@@ -165,11 +165,11 @@ class HFEngine:
         return HFEngine(self.network.below(checkpoint.base), self._plain.cap)
 
     def batched(self, size: int) -> HFEngine:
-        """The same network in padded batches of some sequences each, with nothing shared among them."""
+        """The same network in padded batches of `size` sequences, without sharing prefixes."""
         return HFEngine(self.network, size, share=False)
 
     def own_readout(self) -> Readout:
-        """How the classifier's head is read, as far as its layout shows; `run` compares that with its forward.
+        """The readout of the classifier's head, inferred from its layout; `run` compares it with the own forward.
 
         Raises:
             ModelError: If the model cannot be loaded, or its head is not in the checkpoint.
@@ -177,8 +177,8 @@ class HFEngine:
         model, config = self.network.model, self.network.config
         if hasattr(model, HEAD):
             return LastToken(HEAD)
-        # transformers keeps the heads of decoders under `score`. Other decoders find the last token by its not being a
-        # padding token, which fails where that is a token of the text.
+        # transformers names the heads of decoders `score`. Other decoders look for the last token that is not the
+        # padding token, which fails if the padding token occurs in the text.
         if not is_own_class(model):
             if not config.is_encoder_decoder and config.get_text_config().model_type in ENCODERS:
                 return Pooled()
@@ -187,9 +187,9 @@ class HFEngine:
         return OwnForward() if head is None else LastToken(head)
 
     def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
-        """Reads every sequence once: in the order of their prefix tree, or else longest first.
+        """Read every sequence once, in the order of their prefix tree or longest first.
 
-        Running out of memory halves the batch; what was read before is not read again.
+        When memory runs out, the batch is halved; sequences that were already read are not read again.
 
         Raises:
             ModelError: If the network cannot be loaded or fails.
@@ -226,7 +226,7 @@ class HFEngine:
         yield from self._plain.read(sequences, reader)
 
     def settled(self, sequences: Sequence[TokenSequence], readout: Readout) -> Readout:
-        """The readout that `run` takes for this one: a network's own forward where that gives other scores."""
+        """The readout that `run` uses: the network's own forward if the given readout yields other scores."""
         with self.network.used(self._adapted):
             return self._settled(sequences, readout)
 
@@ -235,14 +235,14 @@ class HFEngine:
         return self.network.forward.settle(sequences, readout)
 
     def release(self) -> None:
-        """Gives the weights' memory back; they are loaded again when they are needed."""
+        """Free the weights' memory; they are loaded again when needed."""
         self.network.release()
 
     def _check_causal(self, sequences: Sequence[TokenSequence]) -> None:
-        """Changes what follows a few tokens, and looks whether they notice.
+        """Check that later tokens do not change the hidden states of earlier ones.
 
         Raises:
-            ModelError: If they do: then each token's probability is given by a network that sees it.
+            ModelError: If they do: the network then sees each token whose probability it predicts.
         """
         stem = [int(token) for token in max(sequences, key=len, default=())[:_STEM]]
         half = len(stem) // 2
@@ -260,8 +260,8 @@ class HFEngine:
         floor = FLOORS.get(model.dtype, 1e-5)
         if float((states[0] - states[1]).abs().max()) > floor * max(1.0, float(states.abs().max())):
             raise ModelError(
-                f"{self.network.checkpoint.source} sees tokens that come later, so that the probabilities it gives "
-                "mean nothing: give a causal language model (some need `model_kwargs` is_decoder=true)"
+                f"{self.network.checkpoint.source} attends to later tokens, so that its token probabilities are "
+                "meaningless: give a causal language model (some need `model_kwargs` is_decoder=true)"
             )
         self._causal = True
 
@@ -271,8 +271,8 @@ class HFEngine:
         largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
         if largest >= known:
             over = self.network.checkpoint.adapter is not None
-            base = ", or the base that the adapter was trained on with `base_model`" if over else ""
+            base = ", or the adapter's base model with `base_model`" if over else ""
             raise ModelError(
-                f"the tokenizer gives token {largest} where {self.network.checkpoint.source} knows {known} tokens: "
-                f"it is another model's; give the right one with `tokenizer`{base}"
+                f"the tokenizer yields token {largest}, but {self.network.checkpoint.source} has {known} tokens: "
+                f"it belongs to another model; give the right tokenizer with `tokenizer`{base}"
             )

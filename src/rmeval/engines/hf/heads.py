@@ -1,4 +1,4 @@
-"""Heads that transformers does not load by itself: where they are in a checkpoint, and how they are put on its body."""
+"""Heads that transformers does not load: finds them in a checkpoint, and attaches them to its body."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from rmeval.loading import LOADING_ERRORS
 __all__ = ["HEAD", "find_head", "head_of", "put_on", "refuse_whole_numbers"]
 
 HEAD = "rmeval_head"
-"""Name of a head that was put on a body."""
+"""Module name of a head that rmeval attaches to a body."""
 KNOWN = ("v_head.summary", "v_head", "value_head", "score_head", "regression_head", "reward_head", "rm_head", "score")
-"""Names of the linear layer that makes the score, as published checkpoints have them: TRL's value head; OpenRLHF's
+"""Names of the linear layer that computes the score in published checkpoints: TRL's value head; OpenRLHF's head
 (which its config names, else `value_head` or `score`); PKU-Beaver, UltraRM and Eurus; token classifiers."""
 SEQUENCE_CLASSIFIER = "ForSequenceClassification"
 
 
 def head_of(model: Any) -> str | None:
-    """The module of a network's own that may make the score, to be read at the last token; None where there is none."""
+    """The network's own module that may compute the score, to be read at the last token; None if there is none."""
     modules = dict(model.named_modules()) if model.base_model is not model else {}
     return next((name for name in KNOWN if name in modules), None)
 
 
 def find_head(checkpoint: Checkpoint, config: Any, asked: str | None, own: bool = False) -> str | None:
-    """The name of a checkpoint's head, or None where it is a sequence classifier's, which transformers loads.
+    """The name of a checkpoint's head, or None for a sequence classifier's head, which transformers loads.
 
     Args:
         checkpoint: The checkpoint.
         config: Its config.
-        asked: What the user says it is.
-        own: Whether a class of the checkpoint's own is run, which may have several.
+        asked: The name given by the user, if any.
+        own: Whether the checkpoint's own class is run, which may have several heads.
 
     Raises:
-        ModelError: If what the user says is not there, or it is not known which of several it is.
+        ModelError: If the given head does not exist, or the checkpoint has several heads.
     """
     classifier = any(name.endswith(SEQUENCE_CLASSIFIER) for name in config.architectures or ())
     beside = _beside_adapter(checkpoint)
     if asked is not None:
         return _asked(asked, beside | _tensors(checkpoint), checkpoint, classifier, config)
-    # An adapter that brings a trained head is of a classifier.
+    # An adapter with a trained head belongs to a classifier.
     if checkpoint.adapter is not None and not beside and _brings_head(checkpoint.adapter):
         return None
     known = _known(beside or _tensors(checkpoint))
@@ -66,21 +66,21 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None, own: bool 
 
 
 def _known(files: Mapping[str, Path]) -> list[str]:
-    """The heads of known names among weights."""
+    """The known names of heads among weights."""
     return [name for name in KNOWN if f"{name}.weight" in files]
 
 
 def _named(checkpoint: Checkpoint, config: Any, beside: Mapping[str, Path]) -> str | None:
-    """The head that a config names, if it names one.
+    """The head that a config names, if any.
 
     Raises:
-        ModelError: If its weights are not there.
+        ModelError: If its weights are missing.
     """
     named: str | None = getattr(config, "value_head_prefix", None)
     if named and not beside and f"{named}.weight" not in _tensors(checkpoint):
         raise ModelError(
             f"{checkpoint.source} has no weights {named}.weight, which its config names as the head: check that it was "
-            "saved whole, or give `head`"
+            "saved completely, or give `head`"
         )
     return named or None
 
@@ -101,7 +101,7 @@ def _asked(asked: str, files: dict[str, Path], checkpoint: Checkpoint, classifie
     if f"{asked}.weight" not in files:
         some = ", ".join(sorted(name for name in files if name.removesuffix(".weight") in KNOWN)) or "none"
         raise ModelError(
-            f"{checkpoint.source} has no weights {asked}.weight: check `head` (known ones that it has: {some})"
+            f"{checkpoint.source} has no weights {asked}.weight: check `head` (known heads that it has: {some})"
         )
     if classifier and config.get_text_config().model_type in ENCODERS:
         raise ModelError(
@@ -111,13 +111,13 @@ def _asked(asked: str, files: dict[str, Path], checkpoint: Checkpoint, classifie
 
 
 def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
-    """Puts a checkpoint's head on the body of its network, as the module `HEAD`."""
+    """Attach a checkpoint's head to the body of its network, as the module `HEAD`."""
     files = _tensors(checkpoint) | _beside_adapter(checkpoint)
     stem, _, layer = name.rpartition(".")
     siblings = [own for own in files if re.match(rf"{re.escape(stem)}\.\d", own) and not own.startswith(f"{name}.")]
     if layer.isdecimal() and siblings:
         raise ModelError(
-            f"{checkpoint.source}: {name} is one of several layers of its head ({siblings[0]} is of another): "
+            f"{checkpoint.source}: {name} is one of several layers of its head ({siblings[0]} is in another): "
             "wrap it in a class with a score(conversations) method and give file.py:Class"
         )
     weight = _read(files[f"{name}.weight"], f"{name}.weight")
@@ -125,8 +125,8 @@ def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
     width = body.config.get_text_config().hidden_size
     if weight.ndim != 2 or weight.shape[1] != width:
         raise ModelError(
-            f"{checkpoint.source}: {name}.weight has the shape {tuple(weight.shape)}, which is no linear layer on "
-            f"hidden states of {width}: check `head`"
+            f"{checkpoint.source}: {name}.weight has the shape {tuple(weight.shape)}, which does not fit a "
+            f"linear layer on hidden states of width {width}: check `head`"
         )
     head = torch.nn.Linear(width, weight.shape[0], bias=bias is not None, device=weight.device, dtype=torch.float32)
     with torch.no_grad():
@@ -137,10 +137,10 @@ def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
 
 
 def refuse_whole_numbers(checkpoint: Checkpoint, config: Any) -> None:
-    """Refuses quantised weights that the config does not declare: they would be read as plain weights.
+    """Reject quantised weights that the config does not declare: they would be read as plain weights.
 
     Raises:
-        ModelError: If there are some.
+        ModelError: If there are any.
     """
     if getattr(config, "quantization_config", None) is not None:
         return
@@ -158,7 +158,7 @@ def refuse_whole_numbers(checkpoint: Checkpoint, config: Any) -> None:
 
 
 def _beside_adapter(checkpoint: Checkpoint) -> dict[str, Path]:
-    """The file of each weight of a head that lies beside an adapter's weights."""
+    """The file of each weight of a head that is saved next to an adapter's weights."""
     if checkpoint.adapter is None:
         return {}
     names = [checkpoint.adapter / name for name in head_names(checkpoint.layout, adapter=True)]
@@ -166,24 +166,24 @@ def _beside_adapter(checkpoint: Checkpoint) -> dict[str, Path]:
 
 
 def _refuse_unread(checkpoint: Checkpoint, beside: dict[str, Path]) -> None:
-    """Refuses a file with a head that is not read: a pickle that was not asked for, or a head of another name.
+    """Reject a file with a head that would not be read: a pickle that the user did not allow, or an unknown name.
 
     Raises:
-        ModelError: If there is one.
+        ModelError: If there is such a file.
     """
     if pickled := _pickled_head(checkpoint):
         raise ModelError(
             f"{checkpoint.name} has its head in {pickled}, a pickle, which can run code when loaded: save it "
-            "as safetensors, or if you trust it give `model_kwargs` use_safetensors=false"
+            "as safetensors, or if you trust it, give `model_kwargs` use_safetensors=false"
         )
     files = [path for name in head_names(checkpoint.layout) if (path := checkpoint.file(name)) is not None]
     if unknown := beside or _names(files):
         name, file = next(iter(unknown.items()))
-        raise ModelError(f"{file} holds {name}, which is no head of a known name: if it is one, name it with `head`")
+        raise ModelError(f"{file} holds {name}, which is not a known head: if it is the head, give its name as `head`")
 
 
 def _pickled_head(checkpoint: Checkpoint) -> str | None:
-    """The name of a pickle that holds the head, where no pickle was asked for."""
+    """The name of a pickle that holds the head, if the user did not allow pickles."""
     if checkpoint.layout.pickle:
         return None
     asked = checkpoint.layout._replace(pickle=True)
@@ -210,7 +210,7 @@ def _names(files: list[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for file in files:
         if file.suffix == ".bin":
-            # Pickles, which were asked for: without that they are not among the files.
+            # Pickles are among the files only if the user allowed them.
             found |= dict.fromkeys(_unpickled(file), file)
             continue
         try:
@@ -229,7 +229,7 @@ def _unpickled(file: Path) -> dict[str, torch.Tensor]:
     except LOADING_ERRORS as error:
         raise ModelError(f"{file} cannot be read ({reason_of(error)}): save it as safetensors") from error
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise ModelError(f"{file} holds a {type(found).__name__} and no weights by name: save it as safetensors")
+        raise ModelError(f"{file} holds a {type(found).__name__}, not named weights: save it as safetensors")
     return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
 
 

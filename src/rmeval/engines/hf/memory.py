@@ -1,4 +1,4 @@
-"""When memory runs out, and what is said of a pass that fails."""
+"""Handling of failed passes: smaller batches when memory runs out, and error messages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import torch
 
 from rmeval.engines.hf.network import Network
 from rmeval.errors import ModelError, reason_of
+from rmeval.messages import count_of
 
 __all__ = ["failed", "halved", "is_memory", "too_small"]
 
 logger = logging.getLogger(__name__)
 
 LEAST_BUDGET = 32
-"""Tokens a batch is not made smaller than when memory runs out."""
+"""Smallest token budget of a batch when memory runs out."""
 _MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
@@ -24,16 +25,16 @@ def is_memory(error: BaseException) -> bool:
 
 
 def halved(network: Network, size: int, what: str, error: BaseException) -> int:
-    """Half a batch that was too large.
+    """Half the size of a batch that was too large.
 
     Args:
-        network: What ran.
-        size: How much was computed at once.
-        what: What it is counted in.
-        error: What was raised.
+        network: The network that ran.
+        size: The size of the batch.
+        what: The unit of the size, for the messages.
+        error: The error that was raised.
 
     Raises:
-        ModelError: If it is small already.
+        ModelError: If the batch cannot be made smaller.
     """
     if size // 2 < LEAST_BUDGET:
         raise too_small(network, f"{size} {what}", error) from error
@@ -44,7 +45,7 @@ def halved(network: Network, size: int, what: str, error: BaseException) -> int:
 
 
 def too_small(network: Network, what: str, error: BaseException) -> ModelError:
-    """The error of a device whose memory does not hold the least."""
+    """The error of a device whose memory is too small for the smallest batch."""
     return ModelError(
         f"{network.device} has too little memory for {what} ({reason_of(error)}): "
         "give a smaller `dtype`, or `model_kwargs` device_map=auto"
@@ -52,15 +53,15 @@ def too_small(network: Network, what: str, error: BaseException) -> ModelError:
 
 
 def failed(network: Network, count: int, size: int, error: BaseException) -> ModelError:
-    """The error of a pass that fails.
+    """The error of a failed pass.
 
     Args:
-        network: What ran.
-        count: How many sequences.
-        size: How many tokens they have together.
-        error: What was raised.
+        network: The network that ran.
+        count: Number of sequences.
+        size: Total number of tokens.
+        error: The error that was raised.
     """
     return ModelError(
-        f"{network.checkpoint.source} fails on {count} conversations of together {size} tokens "
+        f"{network.checkpoint.source} fails on {count_of(count, 'conversation')} with {size} tokens in total "
         f"({reason_of(error)}): check that it is meant for such input"
     )

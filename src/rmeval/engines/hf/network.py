@@ -1,4 +1,4 @@
-"""Networks of Hugging Face transformers: their config at once, their weights when they are needed."""
+"""Networks of Hugging Face transformers; the config is read at once, weights when they are needed."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ NO_LANGUAGE_MODELS = ("ForSequenceClassification", "ForTokenClassification", "Fo
 
 
 class Network:
-    """A sequence classifier or a language model; weights are loaded when they are first asked for.
+    """A sequence classifier or a language model; weights are loaded at their first use.
 
     Attributes:
-        language_model: Whether it is run as one.
-        model_kwargs: What `from_pretrained` gets beside the rest.
-        forward: The network's own forward, where it is a classifier.
-        head_name: Name of the head that was put on its body, if one was.
-        passed_over: The class that its config names where another was loaded, and what to do about it.
+        language_model: Whether it is run as a language model.
+        model_kwargs: Additional arguments of `from_pretrained`.
+        forward: The network's own forward, for classifiers.
+        head_name: Name of the head that was attached to its body, if any.
+        passed_over: The class that its config names although another was loaded, and what to do about it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Network:
         language_model: bool = False,
         head: str | None = None,
     ) -> None:
-        """Takes the settings of `EngineOptions`; reads the config, not yet the weights.
+        """Read the config, with the settings of `EngineOptions`; weights are not loaded yet.
 
         Raises:
             ModelError: If the config cannot be read, or a setting is not available.
@@ -98,7 +98,7 @@ class Network:
         self.head_name: str | None = None
         self.forward = Forward(self)
         if self._load["use_safetensors"] is False:
-            # A head may be pickled beside weights that are not.
+            # The head may be a pickle next to weights that are not.
             self._load["use_safetensors"] = not any(path.suffix == ".bin" for path in checkpoint.weights()[:1])
         self.config = self._read_config()
 
@@ -107,7 +107,7 @@ class Network:
         check_numbers(checkpoint.stated(), f"the config of {checkpoint.source}")
         check_numbers(self.model_kwargs, "`model_kwargs`")
         try:
-            # What of model_kwargs the config knows changes it, such as max_position_embeddings; it ignores the rest.
+            # model_kwargs that the config has, such as max_position_embeddings, change it; it ignores the others.
             config = AutoConfig.from_pretrained(
                 checkpoint.source, revision=checkpoint.revision, trust_remote_code=code, **self.model_kwargs
             )
@@ -128,12 +128,12 @@ class Network:
 
     @property
     def pools_mean(self) -> bool:
-        """Whether an encoder makes its score of the mean of all tokens, and not of the first."""
+        """Whether an encoder pools the mean of all tokens instead of the first token."""
         return getattr(self.config.get_text_config(), "classifier_pooling", "cls") == "mean"
 
     @property
     def score_token(self) -> int | None:
-        """The token at which its score is read, if its config states one."""
+        """The id of the token at which its score is read, if its config states it."""
         stated = getattr(self.config, "reward_token_id", None)
         return stated if isinstance(stated, int) else None
 
@@ -150,19 +150,19 @@ class Network:
 
     @property
     def padding(self) -> int:
-        """The token that batches are padded with."""
+        """The id of the token that pads batches."""
         return max(getattr(self.config.get_text_config(), "pad_token_id", None) or 0, 0)
 
     def identity(self) -> dict[str, Any]:
-        """Its number format, and whether its own forward counts; not the device, which is not meant to matter."""
+        """Its number format, and whether its own forward is used; not the device, which should not change scores."""
         stated = str(getattr(self.config, "dtype", None) or "checkpoint").removeprefix("torch.")
-        # Scores of a class of the checkpoint's own were once read without asking what its forward makes of them.
+        # Older versions read the scores of a checkpoint's own class without comparing them with its forward.
         counts = {"forward": "own@1"} if self._own is not None and not self.language_model else {}
         return {"dtype": stated if self._dtype == "auto" else self._dtype, **counts}
 
     @property
     def _own(self) -> tuple[str, str] | None:
-        """Auto class and reference of the checkpoint's own class that is run, where code that comes with it may run."""
+        """Auto class and reference of the checkpoint's own class that is run, if its code may run."""
         return own_class(self.config, self.language_model) if self._load["trust_remote_code"] else None
 
     def facts(self) -> dict[str, Any]:
@@ -180,7 +180,7 @@ class Network:
 
     @property
     def multiplies_bfloat16(self) -> bool:
-        """Whether the device has instructions for it; where that is not known it may."""
+        """Whether the device has bfloat16 instructions; True if unknown."""
         known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
         if self._device.type != "cpu" or known is None or platform.machine().lower() not in ("x86_64", "amd64"):
             return True
@@ -188,7 +188,7 @@ class Network:
 
     @property
     def explicit_attention(self) -> str | None:
-        """The implementation of attention that the user asked for."""
+        """The implementation of attention that the user chose, if any."""
         asked: str | None = self._load.get("attn_implementation")
         return asked
 
@@ -204,13 +204,13 @@ class Network:
         return self._model
 
     def require_language_model(self, encoder: bool = False) -> None:
-        """Refuses what would be read as one and is none.
+        """Check that the checkpoint is a language model.
 
         Args:
-            encoder: Whether it may have an encoder, which reads the input before the first word is said.
+            encoder: Whether it may have an encoder, which reads the whole input before the first output.
 
         Raises:
-            ModelError: If its config says that it is a classifier, or an encoder, which sees the tokens it predicts.
+            ModelError: If its config states a classifier, or an encoder, which sees the tokens that it predicts.
         """
         names = self.architectures
         wrong = next((name for name in names if name.endswith(NO_LANGUAGE_MODELS)), None)
@@ -222,12 +222,12 @@ class Network:
             wrong = self.config.model_type
         if wrong is not None:
             raise ModelError(
-                f"{self.checkpoint.source} is no causal language model (its config says {wrong}), so that its token "
-                "probabilities mean nothing: give one"
+                f"{self.checkpoint.source} is not a causal language model (its config states {wrong}), so its token "
+                "probabilities are meaningless: give a causal language model"
             )
 
     def release(self) -> None:
-        """Frees the weights' memory; the next use loads them again."""
+        """Free the weights' memory; they are loaded again when needed."""
         self._model = self._adapted = None
         self.forward.forget()
         gc.collect()
@@ -236,10 +236,10 @@ class Network:
 
     @contextmanager
     def used(self, adapted: bool = True) -> Iterator[None]:
-        """Sets the model up for a step of reading, for as long as this lasts.
+        """Prepare the model for a step of reading, inside the context.
 
         Args:
-            adapted: Whether its adapter, if it has one, takes part.
+            adapted: Whether its adapter, if it has one, is enabled.
         """
         if adapted:
             yield
@@ -249,14 +249,14 @@ class Network:
             yield
 
     def below(self, base: Checkpoint) -> Network:
-        """The network of an adapter's base, with the same settings."""
+        """The network of an adapter's base model, with the same settings."""
         code = self._load["trust_remote_code"]
         return Network(base, self._dtype, str(self._device), code, self.model_kwargs, self.language_model)
 
     @property
     def device(self) -> torch.device:
-        """Where inputs go."""
-        # Weights that are kept out of memory have no device of their own; what runs them takes inputs from anywhere.
+        """The device of inputs."""
+        # Weights that are kept out of memory have no device; their forward takes inputs from any device.
         device: torch.device = self.model.device
         return self._device if device.type == "meta" else device
 
@@ -272,7 +272,7 @@ class Network:
                 load.setdefault("num_labels", heads[0][0])
         model, found = self._weights(head, load)
         if head is not None and self._head is None and is_own_class(model):
-            # The checkpoint's own class has a place for it.
+            # The checkpoint's own class may have loaded it.
             head = head if f"{head}.weight" in found["unexpected_keys"] else None
         random = {*found["missing_keys"], *(str(key[0]) for key in found["mismatched_keys"])} - set(trained)
         wrong = [one for one in found["mismatched_keys"] if str(one[0]) not in trained]
@@ -282,12 +282,12 @@ class Network:
         if head is not None:
             if self.config.is_encoder_decoder:
                 raise ModelError(
-                    f"{checkpoint.source} has an encoder, whose states the head {head} was not put on: "
+                    f"{checkpoint.source} has an encoder, to whose hidden states rmeval cannot attach the head {head}: "
                     "wrap it in a class with a score(conversations) method and give file.py:Class"
                 )
             put_on(model, checkpoint, head)
             self.head_name = head
-            # What is not read: a body's pooler, and a language model's own head.
+            # The body's pooler is not read.
             random = {name for name in random if "pooler" not in name.split(".")}
         if random:
             raise untrained(checkpoint, sorted(random), self.language_model, self._advice)
@@ -296,14 +296,14 @@ class Network:
         if checkpoint.adapter is not None:
             self._adapted = lay_over(model, checkpoint.adapter)
             model = self._adapted.get_base_model()
-            # Tokens may have been added.
+            # The adapter may have added tokens.
             self.config.get_text_config().vocab_size = model.get_input_embeddings().weight.shape[0]
         return self._placed(model).eval()
 
     def _weights(self, head: str | None, load: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
-        """The model as transformers loads it, and what that found in the checkpoint."""
+        """The model as transformers loads it, and its report on missing and unexpected weights."""
         dtype = self._dtype if self._dtype == "auto" else getattr(torch, self._dtype)
-        # What does not fit is refused with its shapes, which transformers only logs.
+        # rmeval raises an error for mismatched shapes, which transformers only logs.
         load = {**load, "dtype": dtype, "output_loading_info": True, "ignore_mismatched_sizes": True}
         own = self._own if self._head is None else None
         try:
@@ -319,21 +319,21 @@ class Network:
         return model, found
 
     def _kind(self, head: str | None) -> Any:
-        """The auto class of transformers that loads it."""
+        """The auto class of transformers that loads the model."""
         if self.language_model:
             return AutoModelForSeq2SeqLM if self.config.is_encoder_decoder else AutoModelForCausalLM
         if head is None:
             return AutoModelForSequenceClassification
-        # An adapter's layers have the names of the model that it was trained on.
+        # The names of an adapter's layers are those of the model on which it was trained.
         adapter = self.checkpoint.adapter
         return AutoModelForCausalLM if adapter is not None and task_of(adapter) == "CAUSAL_LM" else AutoModel
 
     def _note_passed_over(self, model: Any, head: str | None) -> None:
-        """Says that the checkpoint names a class of its own for this, if another was loaded."""
+        """Log a warning if the checkpoint names its own class and another was loaded."""
         self.passed_over = None if is_own_class(model) else passed_over(self.config, self.language_model, head)
         if self.passed_over is not None:
             logger.warning(
-                "%s names a class of its own (%s), which was passed over: scores are of %s, as transformers has it; %s",
+                "%s names its own class (%s), which was not loaded: scores are those of transformers' %s; %s",
                 self.checkpoint.source,
                 self.passed_over[0],
                 type(model).__name__,
@@ -342,20 +342,20 @@ class Network:
 
     @property
     def _advice(self) -> str:
-        """Advice for checkpoints that bring a class of their own, where that may not run."""
+        """Advice for checkpoints whose own class may not run."""
         own = own_class(self.config, self.language_model)
         if own is None or self._load["trust_remote_code"]:
             return ""
-        return f"; its config names a class of its own ({own[1]}): read that code, and try `trust_remote_code`"
+        return f"; its config names its own class ({own[1]}): read that code, and try `trust_remote_code`"
 
     def _note_unused(self, names: Iterable[str], head: str | None) -> None:
-        # What another head replaces; an adapter brings its own.
+        # These are replaced by another head, or by the adapter's.
         own = ("lm_head.", f"{head}.") if head is not None or self.checkpoint.adapter is not None else ()
         self._unused = sorted(name for name in names if not name.startswith(own))
         if self._unused:
             some = ", ".join(self._unused[:3]) + (", ..." if len(self._unused) > 3 else "")
             logger.warning(
-                "%s holds %d weights that this kind of model has no place for (%s): check that it is one",
+                "%s holds %d weights that this kind of model does not use (%s): check that it is of this kind",
                 self.checkpoint.source,
                 len(self._unused),
                 some,
@@ -368,7 +368,7 @@ class Network:
                 model = model.to(self._device)
             except RuntimeError as error:
                 raise ModelError(
-                    f"{self.checkpoint.source} cannot be put on {self._device} ({reason_of(error)}): choose another "
+                    f"{self.checkpoint.source} cannot be moved to {self._device} ({reason_of(error)}): choose another "
                     "`device`, a smaller `dtype`, or `model_kwargs` device_map=auto"
                 ) from error
         if model.dtype == torch.bfloat16 and not self.multiplies_bfloat16:
@@ -378,7 +378,7 @@ class Network:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps transformers from printing what becomes an error or a note of ours, and bars that nobody sees."""
+    """Silence transformers' logs, which rmeval reports itself, and progress bars outside a terminal."""
     level, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
     logs.set_verbosity_error()
     if not sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""Padded batches, and the scores in what a forward returns for one."""
+"""Padded batches, and the scores in the output of a forward for a batch."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rmeval.types import FloatArray
 __all__ = ["Values", "by_sequence", "padded", "tensors_of"]
 
 NAMES = ("score", "end_scores", "end_rewards", "logits", "rewards", "reward", "scores", "value", "values")
-"""Where published classes put their scores, in the order in which they are looked for."""
+"""Names of the scores in the outputs of published classes, in the order of the search."""
 
 
 class Values(NamedTuple):
-    """What a forward gives for some sequences: outputs of each, and whether it gave them for every token."""
+    """Outputs of a forward for some sequences, and whether it returned them for every token."""
 
     rows: list[FloatArray]
     per_token: bool
@@ -26,8 +26,8 @@ class Values(NamedTuple):
 def padded(sequences: Sequence[TokenSequence], padding: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and mask of sequences, int64[rows, tokens] each, padded on the right.
 
-    That is so whatever the tokenizer says: positions then count from 0, and the last token of a sequence is where its
-    length says.
+    The tokenizer's padding side is ignored: with padding on the right, positions count from 0, and the last token of a
+    sequence follows from its length.
     """
     lengths = torch.tensor([len(one) for one in sequences])
     ids = torch.full((len(sequences), int(lengths.max())), padding, dtype=torch.long)
@@ -37,7 +37,7 @@ def padded(sequences: Sequence[TokenSequence], padding: int) -> tuple[torch.Tens
 
 
 def tensors_of(output: Any) -> list[torch.Tensor]:
-    """What may be scores in what a forward gives: a tensor, several, or named ones."""
+    """The tensors that may be scores in the output of a forward: a tensor, several, or named ones."""
     if isinstance(output, torch.Tensor):
         return [output]
     if isinstance(output, Mapping):
@@ -54,12 +54,12 @@ def tensors_of(output: Any) -> list[torch.Tensor]:
 
 
 def by_sequence(tensor: torch.Tensor, lengths: Sequence[int], outputs: int) -> Values | None:
-    """The outputs of each sequence; those at its last token where there are some for every token; None if neither.
+    """The outputs of each sequence, at its last token if there are some for every token; None for other shapes.
 
     Args:
-        tensor: What may be scores.
-        lengths: Tokens of each sequence.
-        outputs: How many a sequence has by the config.
+        tensor: A tensor that may hold scores.
+        lengths: Number of tokens of each sequence.
+        outputs: Number of outputs per sequence according to the config.
     """
     rows, longest = len(lengths), max(lengths)
     values = tensor.detach().float().cpu().double()

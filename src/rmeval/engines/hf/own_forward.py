@@ -1,4 +1,4 @@
-"""A classifier's own forward: whether reading its head at the last token gives the same, and its values where not."""
+"""A classifier's own forward: compares it with the head at the last token, and reads it if the two differ."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ __all__ = ["FLOORS", "Agreement", "Forward"]
 logger = logging.getLogger(__name__)
 
 FLOORS = {torch.float32: 1e-5, torch.bfloat16: 2**-5, torch.float16: 2**-8}
-"""Least tolerance of comparisons, times max(1, |value|): 1e-5 in float32, four steps of the format at 16 bits."""
+"""Smallest tolerance when values are compared, times max(1, |value|): 1e-5 in float32, four steps of 16-bit formats."""
 SAMPLE = 3
-"""Sequences that are compared, one by one and without padding."""
+"""Number of sequences that are compared, one by one and without padding."""
 SHORT = 256
-"""Tokens of the longest of them, if there are that many shorter ones."""
+"""Largest number of tokens of a compared sequence, if enough sequences are that short."""
 SIZES = (0.0, 1.0, 1000.0)
-"""Sizes of the score that random hidden states give, to check that head and output are one linear map."""
+"""Sizes of the scores of random hidden states in the check that head and output are the same linear map."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What reading the head at the last token gives, against the network's own forward.
+    """The agreement of the head at the last token with the network's own forward.
 
     Attributes:
         compared: Number of sequences.
         largest_difference: The largest difference of an output.
-        agrees: Whether it is no more than rounding explains.
-        why: What differs, where it does.
+        agrees: Whether rounding explains the differences.
+        why: What differs, if they do not agree.
     """
 
     compared: int
@@ -56,20 +56,20 @@ class Agreement:
 
 
 class Forward:
-    """The own forward of a network, and how far it is known.
+    """The own forward of a network.
 
     Attributes:
-        comparison: What comparing it with the head at the last token gave; None before.
-        alone: Whether it takes one sequence at a time, because batches give other values.
+        comparison: Its agreement with the head at the last token; None before the comparison.
+        alone: Whether sequences are run one at a time, because batches yield other values.
     """
 
     def __init__(self, network: Network) -> None:
-        """Takes a network, whose weights are not loaded yet."""
+        """Store the network, whose weights are not loaded yet."""
         self._network = network
         self.forget()
 
     def forget(self) -> None:
-        """Compares anew: the weights are loaded again."""
+        """Discard the comparison, because the weights are loaded again."""
         self.comparison: Agreement | None = None
         self.alone: bool | None = None
         self._readout: Readout | None = None
@@ -91,14 +91,14 @@ class Forward:
         return {"readout": found}
 
     def settle(self, sequences: Sequence[TokenSequence], wanted: Readout) -> Readout:
-        """The readout that gives what the network's own forward gives, found on a few sequences the first time.
+        """The readout that agrees with the network's own forward, found on a few sequences at the first call.
 
         Args:
-            sequences: What is going to be read.
-            wanted: How.
+            sequences: The sequences to read.
+            wanted: The readout that was requested.
 
         Raises:
-            ModelError: If its own forward gives no score, or single tokens are wanted of what is not read at them.
+            ModelError: If its own forward returns no score, or the readout at single tokens does not agree with it.
         """
         if not isinstance(wanted, LastToken | AtPositions | OwnForward | Pooled):
             return wanted
@@ -109,24 +109,24 @@ class Forward:
                 found = OwnForward()
             if isinstance(found, OwnForward):
                 self._try_batches(sample)
-            # Set only if nothing was refused, so that a second call raises again.
+            # Set only if nothing was raised, so that a second call raises again.
             self._readout, self._longest = found, max(map(len, sample))
         if isinstance(self._readout, OwnForward) and isinstance(wanted, AtPositions):
             raise ModelError(
-                f"{self._name} is not read at single tokens: its own forward gives other scores than {wanted.head} "
-                "at the last token"
+                f"{self._name} cannot be read at single tokens: its own forward returns other scores than "
+                f"{wanted.head} at the last token"
             )
         return self._readout if self._readout is not None and not isinstance(wanted, AtPositions) else wanted
 
     def values(self, ids: torch.Tensor, mask: torch.Tensor) -> list[FloatArray]:
-        """What the own forward gives for a batch that is padded on the right.
+        """The own forward's values for a batch that is padded on the right.
 
         Args:
             ids: int64[rows, tokens].
             mask: int64[rows, tokens], 1 where there are tokens.
 
         Raises:
-            ModelError: If it gives something else than a score (or several) for each sequence.
+            ModelError: If it does not return one or more scores per sequence.
         """
         found = self._call(ids, mask)
         if found.per_token:
@@ -134,9 +134,9 @@ class Forward:
         return found.rows
 
     def _to_compare(self, sequences: Sequence[TokenSequence]) -> list[TokenSequence]:
-        """A few sequences the first time; of a class of the checkpoint's own, which may cut long ones, the longest too.
+        """A few sequences at the first call, and the longest for a checkpoint's own class, which may cut long ones.
 
-        Such a class is compared again when a longer one comes.
+        Such a class is compared again when a longer sequence follows.
         """
         longest = max(sequences, key=len, default=())
         own = is_own_class(self._network.model)
@@ -150,7 +150,7 @@ class Forward:
         return f"{self._network.checkpoint.source} ({type(self._network.model).__name__})"
 
     def _agrees(self, sample: Sequence[TokenSequence], head: str) -> bool:
-        """Whether the head at the last token gives what the own forward does; logs it where it does not."""
+        """Whether the head at the last token agrees with the own forward; logs a warning if not."""
         self.comparison = self._compared(sample, head)
         if not self.comparison.agrees:
             logger.warning(
@@ -166,7 +166,7 @@ class Forward:
             own = [self._call(*padded([one], network.padding)) for one in sample]
         except LOADING_ERRORS as error:
             if not own_class:
-                # A class of transformers that wants what is not in the tokens; its layout is known.
+                # A class of transformers that needs more than tokens; its layout is known.
                 return Agreement(0, 0.0, True, f"its own forward fails ({reason_of(error)})")
             raise ModelError(f"the forward of {self._name} fails ({reason_of(error)}): check its code") from error
         try:
@@ -177,7 +177,7 @@ class Forward:
         differences = [self._difference(a, b.rows[0]) for a, b in zip(ours, own, strict=True)]
         largest = max(difference for difference, _ in differences)
         if not all(close for _, close in differences):
-            why = f"{head} at the last token gives other scores than its own forward (by up to {largest:.2g})"
+            why = f"{head} at the last token yields other scores than its own forward (by up to {largest:.2g})"
             return Agreement(len(sample), largest, False, why)
         if own_class and (why := self._differs_elsewhere(sample, head, states[0].shape[1])):
             return Agreement(len(sample), largest, False, why)
@@ -194,10 +194,10 @@ class Forward:
         return float(np.max(apart, initial=0)), bool(np.all(same))
 
     def _hidden(self, sequence: TokenSequence) -> torch.Tensor:
-        """The hidden states float[tokens, width] that heads are read on, of one sequence."""
+        """The last hidden states of one sequence: float[tokens, width]."""
         model = self._network.model
         if model.base_model is model:
-            raise TypeError("the layers below its head are no module of their own")
+            raise TypeError("the layers below its head are not a separate module")
         ids, mask = (one.to(self._network.device) for one in padded([sequence], 0))
         with torch.inference_mode():
             states = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
@@ -205,15 +205,15 @@ class Forward:
         return hidden
 
     def _read(self, hidden: torch.Tensor, head: str) -> FloatArray:
-        """The head at the last row of hidden states float[tokens, width]."""
+        """The head's output at the last row of hidden states float[tokens, width]."""
         reader = Reader(self._network.model, LastToken(head), [range(len(hidden))])
         return reader.values(hidden, [0], [lambda positions: positions])[0]
 
     def _differs_elsewhere(self, sample: Sequence[TokenSequence], head: str, width: int) -> str:
-        """Gives the class random hidden states, and checks that its output is that of the head at the last.
+        """Compare the class's output on random hidden states with that of the head; return what differs.
 
-        A class may cut scores off at a bound, or shift them by less than the number format shows; neither need be seen
-        in the scores of a few sequences.
+        A class may clip scores at a bound, or shift them by less than the number format resolves; the scores of a few
+        sequences need not show either.
         """
         model, network = self._network.model, self._network
         random = torch.Generator().manual_seed(0)
@@ -229,17 +229,17 @@ class Forward:
                     with below_gives(model, hidden) as reached:
                         own = self._call(ids, mask).rows[0]
                 except LOADING_ERRORS as error:
-                    return f"what it makes of hidden states cannot be compared with {head} ({reason_of(error)})"
+                    return f"its output for given hidden states cannot be compared with {head} ({reason_of(error)})"
                 found = self._read(hidden, head)
                 if not reached:
-                    return f"it does not make its scores of its {model.base_model_prefix}'s hidden states"
+                    return f"it does not compute its scores from its {model.base_model_prefix}'s hidden states"
                 bound = 1.0 if size else max(least, float(np.max(np.abs(found))))
                 if not self._difference(found, own, bound)[1]:
-                    return f"its own forward makes something else than {head} of the last hidden state"
+                    return f"its own forward computes another score than {head} from the last hidden state"
         return ""
 
     def _try_batches(self, sample: Sequence[TokenSequence]) -> None:
-        """Finds whether the own forward is the same each time, and the same in a padded batch as alone."""
+        """Check that the own forward is deterministic, and whether padded batches change its values."""
         network = self._network
         try:
             single = [self.values(*padded([one], network.padding))[0] for one in sample]
@@ -250,7 +250,7 @@ class Forward:
             ) from error
         if not self._difference(again, single[0])[1]:
             raise ModelError(
-                f"{self._name} gives other scores each time it reads the same input, as with dropout: correct its "
+                f"{self._name} returns other scores each time it reads the same input, as with dropout: correct its "
                 "code, or wrap it in a class with a score(conversations) method and give file.py:Class"
             )
         try:
@@ -262,7 +262,7 @@ class Forward:
         self.alone = self.alone or len(sample) < 2 or not same
 
     def takes_batch(self, sequences: Sequence[TokenSequence]) -> bool:
-        """Whether sequences may be padded: not where one holds the padding token, which a class may look for."""
+        """Whether sequences may be padded: not if one contains the padding token, which a class may look for."""
         padding = self._network.padding
         self.alone = self.alone or any(np.any(np.asarray(one) == padding) for one in sequences)
         return not self.alone
@@ -272,7 +272,7 @@ class Forward:
         given = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
         taken = inspect.signature(type(model).forward).parameters
         if "attention_mask" not in taken and not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
-            del given["attention_mask"]  # Then padded batches give other values, which is noticed.
+            del given["attention_mask"]  # If padded batches then yield other values, `_try_batches` finds that.
         with torch.inference_mode(), self._no_padding_token(len(ids)), any_error():
             output = model(**given)
         lengths = mask.sum(1).tolist()
@@ -284,16 +284,16 @@ class Forward:
 
     def _no_score(self, what: str) -> ModelError:
         return ModelError(
-            f"the forward of {self._name} gives {what}, where one score for each sequence is needed: wrap it in a "
+            f"the forward of {self._name} returns {what} instead of one score for each sequence: wrap it in a "
             "class with a score(conversations) method and give file.py:Class"
         )
 
     @contextmanager
     def _no_padding_token(self, rows: int) -> Iterator[None]:
-        """Lets the classes of transformers find the last token where a text ends in the padding token.
+        """Make classes of transformers read the last token of a sequence that ends in the padding token.
 
-        They look for the last one that is no padding token, also in a sequence that is not padded. A class of the
-        checkpoint's own is left to do what its authors wrote.
+        They read the last token that is not the padding token, even if the sequence is not padded. A checkpoint's own
+        class is left as its authors wrote it.
         """
         config = self._network.model.config.get_text_config()
         before = getattr(config, "pad_token_id", None)

@@ -24,30 +24,30 @@ from rmeval.types import FloatArray
 __all__ = ["PlainPath"]
 
 PlainReader = Reader | Pooled | OwnForward | FirstLogits
-"""What takes values from a padded batch."""
+"""Readers of padded batches."""
 
 
 class PlainPath:
-    """Reads padded batches, longest first.
+    """Reader of padded batches, longest first.
 
     Attributes:
-        cap: Largest number of sequences in a batch; None leaves it to the token budget.
+        cap: Largest number of sequences in a batch; if None, only the token budget limits it.
     """
 
     def __init__(self, network: Network, cap: int | None, budget: int | None) -> None:
-        """Takes a network, and how much of it to compute at once; the device decides where nothing is given."""
+        """Store the network and the batch limits; a budget of None is estimated for the device."""
         self._network = network
         self._budget = budget
         self.cap = cap
 
     def budget(self) -> int:
-        """Tokens to compute at once."""
+        """Number of tokens to compute at once."""
         return self._budget or first_budget(self._network.model, self._network.device)
 
     def read(self, sequences: Sequence[TokenSequence], reader: PlainReader) -> Iterator[Reading]:
-        """Reads padded batches of similar length, longest first."""
+        """Read padded batches of similar length, longest first."""
         longest = max(map(len, sequences), default=0)
-        # Angles that follow the longest sequence of a batch would make a score depend on its neighbours.
+        # Angles that depend on the longest sequence of a batch would make a score depend on its neighbours.
         alone = rope_depends_on_length(self._network.config.get_text_config(), longest)
         if isinstance(reader, OwnForward):
             alone = alone or not self._network.forward.takes_batch(sequences)
@@ -70,9 +70,9 @@ class PlainPath:
             yield Reading(tuple(batch), tuple(values))
 
     def batch(self, batch: Sequence[int], sequences: Sequence[TokenSequence], reader: PlainReader) -> list[FloatArray]:
-        """The values of a padded batch: a reader's values from hidden states, or the network's own output."""
+        """The values of a padded batch, read from hidden states or returned by the network's own forward."""
         model, device = self._network.model, self._network.device
-        # Lengths mark where texts end, so the padding token's id has no effect, and pad == eos is harmless.
+        # Ends of texts are found from lengths, so the padding token's id has no effect, even if it is the EOS token.
         ids, mask = padded([sequences[index] for index in batch], self._network.padding)
         if isinstance(reader, Pooled | OwnForward):
             return self._network.forward.values(ids, mask)
@@ -91,7 +91,7 @@ def _decoder_start(model: Any) -> int:
     for settings in (model.config, model.generation_config):
         if (token := getattr(settings, "decoder_start_token_id", None)) is not None:
             return int(token)
-    raise ModelError("the model does not say which token its answers begin with: set decoder_start_token_id")
+    raise ModelError("the model's config does not state the first token of its outputs: set decoder_start_token_id")
 
 
 def _place(start: int, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""How many tokens a network takes, by its config."""
+"""The longest sequence that a network supports, from its config."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _AFTER_PADDING = frozenset(
         "xmod",
     }
 )
-"""Types whose positions are counted from the padding token's id + 1, as in fairseq, so that the first rows of the table
-of positions are never used (`create_position_ids_from_input_ids` in their modeling code)."""
+"""Types whose positions count from the padding token's id + 1, as in fairseq, so that the first rows of the table of
+positions are never used (`create_position_ids_from_input_ids` in their modeling code)."""
 _FIXED_PADDING = {"mpnet": 1}
-"""The id that is counted from, where the code does not take it from the config."""
+"""The padding token's id where the modeling code does not read it from the config."""
 _NAMES = ("max_position_embeddings", "max_seq_len")
 
 
 def most_positions(config: Any) -> int | None:
-    """Tokens that a network was built for; None if its config does not say.
+    """The largest number of tokens that a network supports; None if its config does not state it.
 
     Args:
         config: A config of transformers.
@@ -42,7 +42,7 @@ def most_positions(config: Any) -> int | None:
     stated = next((limit for name in _NAMES if isinstance(limit := getattr(text, name, None), int)), 0)
     if stated <= 0:
         return None
-    # Those with rotary embeddings have no table.
+    # Models with rotary embeddings have no table.
     if text.model_type not in _AFTER_PADDING or getattr(text, "position_embedding_type", "absolute") == "rotary":
         return stated
     padding = _FIXED_PADDING.get(text.model_type, text.pad_token_id)

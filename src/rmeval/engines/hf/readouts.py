@@ -1,4 +1,4 @@
-"""What readouts take from the last hidden states of a network."""
+"""Reads the values of readouts from the last hidden states of a network."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from rmeval.types import FloatArray
 __all__ = ["Below", "Reader", "below_gives", "with_total"]
 
 _LOGITS = {"cpu": 3 << 20}
-"""Numbers of a block of logits, by device: on CPUs 12 MiB in float32, because larger blocks cost page faults."""
+"""Size of a block of logits in numbers, by device: on CPUs 12 MiB in float32; larger blocks cost page faults."""
 _MORE_LOGITS = 1 << 26
-"""Numbers of a block where the device is not named there."""
+"""Size of a block on other devices."""
 
 Places = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int64]]
 """From positions in a sequence to rows of hidden states."""
 
 
 def with_total(logits: torch.Tensor, tokens: Sequence[int]) -> list[FloatArray]:
-    """float64[tokens + 1] for each row of float[rows, vocabulary]: some logits, and last the logsumexp of all."""
+    """float64[tokens + 1] for each row of float[rows, vocabulary]: logits of some tokens, then the logsumexp of all."""
     total = torch.logsumexp(logits.float(), 1, keepdim=True)
     found = torch.cat([logits[:, list(tokens)].float(), total], 1)
     return list(found.cpu().double().numpy())
 
 
 class Below(BaseModelOutput):  # type: ignore[misc]  # It has no types.
-    """What the layers below a head give: hidden states, and of all else that architectures ask for nothing."""
+    """The output of the layers below a head: hidden states, and None for all other attributes."""
 
     def __getattr__(self, name: str) -> None:
         if name.startswith("__"):
@@ -67,9 +67,9 @@ def below_gives(model: Any, hidden: torch.Tensor) -> Iterator[list[bool]]:
 
 
 class Reader:
-    """Reads a network's values off its hidden states.
+    """Reader of a network's values from its hidden states.
 
-    Heads compute in float32 whatever the network computes in: rounding to bfloat16 makes ties that are not there.
+    Heads compute in float32 for every number format of the network, because rounding to bfloat16 causes ties.
     """
 
     def __init__(self, model: Any, readout: Readout, sequences: Sequence[TokenSequence]) -> None:
@@ -81,7 +81,7 @@ class Reader:
             self._head = copy.deepcopy(model.get_submodule(readout.head)).float()
 
     def like(self, sequences: Sequence[TokenSequence]) -> Reader:
-        """The same readout of other sequences, of all their positions where it takes some."""
+        """The same readout for other sequences, at all positions for readouts of some positions."""
         readout = self._readout
         if isinstance(readout, TokenLogProbs):
             readout = TokenLogProbs([(1, len(sequence)) for sequence in sequences])
@@ -94,12 +94,12 @@ class Reader:
 
         Args:
             hidden: float[rows, width].
-            indices: Which sequences.
-            places: For each, where its positions are among the rows.
+            indices: Indices of the sequences.
+            places: For each sequence, the map from its positions to rows.
 
         Returns:
-            For `LastToken` and `LastLogits` float64[outputs], for `AtPositions`
-            float64[positions, outputs], for `TokenLogProbs` float64[tokens].
+            One array per sequence: float64[outputs] for `LastToken` and `LastLogits`, float64[positions, outputs] for
+            `AtPositions`, float64[tokens] for `TokenLogProbs`.
         """
         if not indices:
             return []
@@ -118,7 +118,7 @@ class Reader:
         return [own[0] for own in parts] if isinstance(self._readout, LastToken) else parts
 
     def _positions(self, index: int) -> npt.NDArray[np.int64]:
-        """Whose hidden states are needed: those of the tokens before the ones that are predicted."""
+        """The positions whose hidden states are needed; for predicted tokens, those just before them."""
         if isinstance(self._readout, AtPositions):
             return np.asarray(self._readout.index[index], dtype=np.int64)
         if isinstance(self._readout, TokenLogProbs):
@@ -153,16 +153,16 @@ class Reader:
         return found
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """float32[rows, vocabulary], as the model itself makes them of hidden states.
+        """The logits float32[rows, vocabulary] that the model itself computes from hidden states.
 
-        Its own forward does it, with the layers below left out: what stands between head and logits (a cap, a factor)
-        differs by architecture.
+        The model's own forward computes them, without the layers below: the steps between head and logits (a cap, a
+        factor) differ by architecture.
         """
         with below_gives(self._model, hidden) as called:
             logits: torch.Tensor = self._model(inputs_embeds=hidden[None], use_cache=False).logits
         if not called or self._model.base_model is self._model:
             raise ModelError(
-                f"{type(self._model).__name__} does not keep its head apart from the layers below, so that its token "
+                f"{type(self._model).__name__} does not separate its head from the layers below, so that its token "
                 "probabilities cannot be read: give a causal language model of another architecture"
             )
         return logits[0].float()

@@ -1,4 +1,4 @@
-"""What is said of a checkpoint that cannot be loaded, or whose weights are not what its config says."""
+"""Errors for checkpoints that cannot be loaded, or whose weights do not match their config."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ def cannot_load(checkpoint: Checkpoint, error: BaseException, language_model: bo
     """The error of a checkpoint that transformers does not load."""
     where = checkpoint.source
     if "trust_remote_code" in str(error):
-        return ModelError(f"{where} comes with code of its own: read it, and if you trust it give `trust_remote_code`")
+        return ModelError(f"{where} comes with its own code: read it, and if you trust it, give `trust_remote_code`")
     kind = "language model" if language_model else "sequence classifier"
     return ModelError(f"{where} cannot be loaded as a {kind} ({reason_of(error)}): check that it is one")
 
 
 def wrong_shapes(checkpoint: Checkpoint, wrong: Sequence[Sequence[Any]], labels: bool, advice: str) -> ModelError:
-    """The error of weights whose shape is not the config's.
+    """The error of weights whose shape differs from the config's.
 
     Args:
         checkpoint: The checkpoint.
-        wrong: Names of weights, each with the shape that is stored and the one that was built where they are known.
-        labels: Whether the user says how many outputs there are.
-        advice: What else to try.
+        wrong: Names of weights, each with the stored shape and the shape by the config where they are known.
+        labels: Whether the user gave the number of outputs.
+        advice: Further advice, appended to the message.
     """
     name, stored, built = (*wrong[0], None, None)[:3]
     outputs = "a reward model saved without its number of outputs needs `model_kwargs` num_labels=1"
     if labels:
-        outputs = "leave num_labels out, and make one score of several outputs with `reduce`"
+        outputs = "leave num_labels out, and combine several outputs into one score with `reduce`"
     shapes = f" ({name})"
     if built:
         shapes = f": {name} is {tuple(stored)} in the checkpoint and {tuple(built)} by the config"
@@ -43,13 +43,13 @@ def wrong_shapes(checkpoint: Checkpoint, wrong: Sequence[Sequence[Any]], labels:
 
 
 def untrained(checkpoint: Checkpoint, missing: Sequence[str], language_model: bool, advice: str) -> ModelError:
-    """The error of weights that are not in the checkpoint.
+    """The error of weights that are missing from the checkpoint.
 
     Args:
         checkpoint: The checkpoint.
-        missing: Their names.
-        language_model: Whether a language model was wanted.
-        advice: What else to try.
+        missing: Names of the missing weights.
+        language_model: Whether it is run as a language model.
+        advice: Further advice, appended to the message.
     """
     wanted = "a sequence classifier (language models: `ref_model` or `kind` implicit; other heads: `head`)"
     if language_model:

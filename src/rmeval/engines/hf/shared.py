@@ -1,4 +1,4 @@
-"""The shared path: a prefix tree whose nodes are computed once, checked against the plain path."""
+"""The shared path: computes each node of a prefix tree once; checked against the plain path."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ from rmeval.types import FloatArray
 __all__ = ["SharedPath"]
 
 SAMPLE = 8
-"""Sequences by which the tree is checked against the plain path, and the size of the larger of its two batches."""
+"""Number of sequences in the check against the plain path, which reads them one by one and in one batch."""
 WIDE = 100
-"""Most of the least tolerances (`FLOORS`) that the spread of the plain path can excuse."""
+"""Upper bound, in units of `FLOORS`, of the difference that the spread of the plain path can explain."""
 TRIAL = 8
-"""Tokens of a piece in the trial before the first run."""
+"""Number of tokens per piece in the trial before the first run."""
 
 
 class SharedPath:
-    """Reads sequences piece by piece of their prefix tree.
+    """Reader that walks the prefix tree of sequences piece by piece.
 
     Attributes:
-        sharing: How far prefixes were shared, for the manifest.
+        sharing: How much was shared in prefixes, for the manifest.
     """
 
     def __init__(self, network: Network, plain: PlainPath) -> None:
-        """Takes a network, and the path that it is checked against."""
+        """Store the network, and the plain path for checks."""
         self._network = network
         self._plain = plain
         self._checked: dict[type, dict[str, Any]] = {}
         self.sharing: dict[str, Any] | str = {}
 
     def refused(self, longest: int) -> str | None:
-        """Why prefixes cannot be shared, as far as is known before trying.
+        """The reason why prefixes cannot be shared, or None if there is no known reason.
 
         Args:
-            longest: Tokens of the longest sequence.
+            longest: Number of tokens of the longest sequence.
         """
         if asked := self._network.explicit_attention:
             return f"attn_implementation={asked} was asked for"
         return unshareable(self._network.model, longest)
 
     def read(self, sequences: Sequence[TokenSequence], reader: Reader) -> Iterator[Reading]:
-        """Reads sequences piece by piece of their prefix tree.
+        """Read sequences by walking their prefix tree piece by piece.
 
         Raises:
-            TreeError: Before anything is read, if the network does not take it or gives other values.
+            TreeError: Before anything is read, if the network does not support the tree or yields other values.
         """
         if reader.kind not in self._checked:
             self._try(sequences, reader)
@@ -79,7 +79,7 @@ class SharedPath:
                     if reader.kind not in self._checked:
                         raise TreeError(f"it fails on a prefix tree ({reason_of(error)})") from error
                     raise failed(self._network, len(indices), len(piece.tokens), error) from error
-                short = error.with_traceback(None)  # Which holds what the failed pass computed.
+                short = error.with_traceback(None)  # The traceback keeps the failed pass's tensors alive.
             if short is not None:
                 budget = halved(self._network, min(budget, max(len(piece.tokens), 1)), "tokens", short)
                 continue
@@ -97,12 +97,12 @@ class SharedPath:
         self.sharing = total | self._checked.get(reader.kind, {})
 
     def _try(self, sequences: Sequence[TokenSequence], reader: Reader) -> None:
-        """Shares prefixes of a few short sequences, cut into pieces of a few tokens, before anything real is computed.
+        """Test sharing on a few short sequences, cut into pieces of a few tokens, before the first real piece.
 
-        The first piece of real ones may hold one sequence alone, which no mistake in sharing shows in.
+        The first real piece may hold a single sequence, which cannot reveal a mistake in sharing.
 
         Raises:
-            TreeError: If that fails, or gives other values than the plain path.
+            TreeError: If the test fails, or yields other values than the plain path.
         """
         longest = max(sequences, key=len, default=())
         stem = [int(token) for token in longest[: 4 * TRIAL]]
@@ -134,12 +134,12 @@ class SharedPath:
         reader: Reader,
         budget: int,
     ) -> dict[str, Any]:
-        """Compares values with those of the plain path, whose own spread says how much they may differ.
+        """Compare values with those of the plain path, whose own spread sets the tolerance.
 
         Raises:
-            TreeError: If they differ by more than four times that, and more than the number format explains.
+            TreeError: If they differ by more than four times the spread and more than the number format explains.
         """
-        # Short ones cost least; among them those that are in several parts, which a mistake would show in.
+        # Sequences in several parts come first, because they reveal mistakes; short ones are the cheapest.
         order = sorted(
             range(len(finished)), key=lambda k: (len(finished[k].path) < 2, len(sequences[finished[k].index]))
         )
@@ -151,7 +151,7 @@ class SharedPath:
     def _compare(
         self, found: Mapping[int, FloatArray], sequences: Sequence[TokenSequence], reader: Reader
     ) -> dict[str, Any]:
-        """Compares values by index with those of the plain path; see `_check`."""
+        """Compare values, by index, with those of the plain path; see `_check`."""
         own = list(found)
         alone = [self._plain.batch([index], sequences, reader)[0] for index in own]
         together = self._plain.batch(own, sequences, reader)
@@ -162,8 +162,8 @@ class SharedPath:
         for index, plain in zip(own, alone, strict=True):
             apart = np.abs(found[index] - plain)
             largest = float(np.maximum(largest, np.max(apart, initial=0)))
-            # A plain path that is spread wide explains nothing: then it is itself what is wrong.
+            # A very wide spread means that the plain path itself is wrong, so the tolerance is bounded.
             allowed = np.maximum(min(4 * spread, WIDE * floor), floor) * np.maximum(1, np.abs(plain))
             if not np.all((apart <= allowed) | ~np.isfinite(plain)):
-                raise TreeError(f"values differ from plain ones by {largest:.2g}")
+                raise TreeError(f"values differ from those of the plain path by {largest:.2g}")
         return {"checked": len(own), "largest_difference": largest, "plain_spread": spread}

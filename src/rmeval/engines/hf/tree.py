@@ -1,9 +1,9 @@
-"""The forward pass over pieces of a prefix tree, for every architecture that takes its attention from outside.
+"""The forward pass over pieces of a prefix tree, for every architecture with a replaceable attention function.
 
-All layers work on the tokens of a piece in one row, without padding; only attention has to know which of them belong to
-one sequence. Transformers lets an attention function be registered by name, and a mask function with it
-(`transformers.AttentionInterface`, `transformers.AttentionMaskInterface`). Ours attends stretch by stretch, each to its
-path: its own sequence up to there. Keys and values of the path that the next piece looks back on are kept.
+All layers process the tokens of a piece in one row, without padding; only attention depends on which tokens belong to
+the same sequence. transformers registers attention and mask functions by name (`transformers.AttentionInterface`,
+`transformers.AttentionMaskInterface`). The attention function registered here attends stretch by stretch, each stretch
+to its path: its own sequence up to its last token. Keys and values of the path that the next piece needs are kept.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ _NAME = "rmeval_tree"
 _KNOWN = frozenset({"full_attention", "sliding_attention"})
 _SCALED = frozenset({"dynamic", "longrope"})
 _ADDED = ("position_bias", "head_mask", "cu_seq_lens_q")
-"""Arguments of attention that change it in ways unknown here."""
+"""Arguments that change attention in ways that this module does not implement."""
 
 
 class TreeError(Exception):
-    """The architecture asks of its attention what a tree cannot give; the plain path can."""
+    """The architecture's attention does not work on a prefix tree; the plain path is used instead."""
 
 
 def unshareable(model: Any, longest: int) -> str | None:
-    """Why prefixes cannot be shared, without running the network; None if no reason is known.
+    """The reason why prefixes cannot be shared, found without running the network; None if there is no known reason.
 
     Args:
         model: A transformers model.
-        longest: Tokens of the longest sequence.
+        longest: Number of tokens of the longest sequence.
     """
     config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ())
     if other := sorted(kinds - _KNOWN):
         return f"it has layers of {', '.join(other)}"
     if not getattr(model, "_supports_attention_backend", False) or not model._can_set_attn_implementation():
-        return "its attention is its own"
+        return "its attention cannot be replaced"
     if getattr(config, "is_causal", True) is False or model.config.is_encoder_decoder:
         return "its attention looks ahead"
     if rope_depends_on_length(config, longest):
@@ -53,7 +53,7 @@ def unshareable(model: Any, longest: int) -> str | None:
 
 
 def rope_depends_on_length(config: Any, longest: int) -> bool:
-    """Whether positions are turned by other angles in longer sequences, and one is long enough for that."""
+    """Whether rotary angles depend on the length of a sequence, and the longest is long enough for that."""
     given = getattr(config, "rope_parameters", None) or {}
     nested = [one for one in given.values() if isinstance(one, dict)] or [given]
     if not any(one.get("rope_type") in _SCALED for one in nested):
@@ -64,16 +64,16 @@ def rope_depends_on_length(config: Any, longest: int) -> bool:
 
 
 class _Masks:
-    """What is added to the products of queries and keys: 0 where a token may look, minus infinity elsewhere.
+    """Attention masks: 0 where a token may attend, minus infinity elsewhere.
 
-    For each window there is one wide mask; that of any block of queries is a part of it.
+    There is one wide mask per window; the mask of any block of queries is a part of it.
     """
 
     def __init__(self) -> None:
         self._wide: dict[tuple[int, torch.device, torch.dtype], torch.Tensor] = {}
 
     def of(self, new: int, seen: int, window: int, like: torch.Tensor) -> torch.Tensor:
-        """float[new, seen]: what the last `new` of `seen` positions attend to, at most `window` back if it is not 0."""
+        """float[new, seen]: the mask of the last `new` of `seen` positions, at most `window` back if it is not 0."""
         name = (window, like.device, like.dtype)
         wide = self._wide.get(name)
         if wide is None or wide.shape[0] < new or wide.shape[1] - wide.shape[0] < seen - new:
@@ -88,13 +88,13 @@ class _Masks:
 
 
 def _block(device: torch.device) -> int:
-    """Queries to compute at once: few enough that what comes after them is not computed in vain."""
+    """Number of queries to compute at once, small enough that few masked products are computed."""
     return 256 if device.type == "cpu" else 2048
 
 
 @dataclass(slots=True)
 class _Pass:
-    """What attention has to know of the piece that is being computed."""
+    """The state of attention for the current piece."""
 
     piece: Piece
     kept: Sequence[tuple[torch.Tensor, torch.Tensor]]
@@ -102,23 +102,23 @@ class _Pass:
     keep: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
 
     def extend(self, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values of the kept path and of the piece; each call of attention is another layer's."""
+        """Keys and values of the kept path and of the piece; each call belongs to the next layer."""
         if self.kept:
             old = self.kept[len(self.keep)]
             key, value = torch.cat([old[0], key], 2), torch.cat([old[1], value], 2)
-        # Copies, or the keys of the whole piece would stay in memory.
+        # Copies, because views would keep the keys of the whole piece in memory.
         self.keep.append((_rows(key, self.piece.keep).clone(), _rows(value, self.piece.keep).clone()))
         return key, value
 
 
 _Path = tuple[Sequence[tuple[torch.Tensor, torch.Tensor]], torch.Tensor | None]
-"""Keys and values by layer, and last hidden states, of the path that was kept."""
+"""Keys and values by layer, and last hidden states, of the kept path."""
 
 _PASS: ContextVar[_Pass] = ContextVar("rmeval_tree_pass")
 
 
 def _rows(tensor: torch.Tensor, spans: Sequence[Span]) -> torch.Tensor:
-    """Rows of the next to last dimension; one span is a view."""
+    """Rows of the second to last dimension; a single span is a view."""
     if len(spans) == 1:
         return tensor[:, :, spans[0][0] : spans[0][1]]
     return torch.cat([tensor[:, :, start:stop] for start, stop in spans], 2) if spans else tensor[:, :, :0]
@@ -135,18 +135,18 @@ def _attention(
     s_aux: torch.Tensor | None = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of a piece; shapes as transformers has them: [1, heads, tokens, width] to [1, tokens, heads, width].
+    """Attention of a piece, with the shapes of transformers: [1, heads, tokens, width] to [1, tokens, heads, width].
 
     Args:
         module: The layer.
         query: Queries of the new tokens.
-        key: Their keys, of as many heads or fewer.
+        key: Their keys, with the same number of heads or fewer.
         value: Their values.
-        attention_mask: What `_mask` made: the layer's window, 0 for none.
-        scaling: Factor of the products; one over the root of the width if not given.
+        attention_mask: The result of `_mask`: the layer's window, 0 for none.
+        scaling: Factor of the products; by default the inverse square root of the width.
         softcap: Bound of the products (Gemma 2).
-        s_aux: A product for each head that has no value (GPT-OSS).
-        **others: Whatever else the layer says.
+        s_aux: A product per head without a value, the attention sink (GPT-OSS).
+        **others: Further arguments of the layer.
     """
     if attention_mask is None or getattr(module, "is_causal", True) is False:
         raise TreeError("one of its layers has no causal mask")
@@ -178,7 +178,7 @@ def _products(
 ) -> torch.Tensor:
     groups = query.shape[1] // key.shape[1]
     if groups > 1 and query.device.type == "cuda":
-        # The kernels that take a mask want a key for each head; the one that does not would hold all products.
+        # Kernels with a mask need a key for each head; the fallback without that would store all products.
         key, value, groups = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1), 1
     return functional.scaled_dot_product_attention(query, key, value, mask, scale=scaling, enable_gqa=groups > 1)
 
@@ -206,17 +206,17 @@ def _by_hand(
 
 
 def _mask(*_: Any, local_size: int | None = None, use_vmap: bool = False, **others: Any) -> torch.Tensor:
-    """In place of a mask the window that a layer looks back on; 0 where it sees everything before it."""
+    """The window of a layer in place of a mask; 0 if it attends to all earlier tokens."""
     if use_vmap or "allow_is_bidirectional_skip" in others:
         raise TreeError("its mask is not the causal one")
     return torch.full((1, 1, 1, 1), local_size or 0)
 
 
 class TreeNetwork:
-    """A network that computes pieces of a prefix tree in the order of the walk."""
+    """A network that computes the pieces of a prefix tree in the order of the walk."""
 
     def __init__(self, model: Any) -> None:
-        """Takes a transformers model that is not known to be unshareable."""
+        """Store a transformers model for which `unshareable` returned None."""
         self._model = model
         self._before: str = model.config._attn_implementation
         self._masks = _Masks()
@@ -229,10 +229,10 @@ class TreeNetwork:
         """Last hidden states of a piece's rows, the kept path first: float[kept + new, width].
 
         Raises:
-            TreeError: If the architecture cannot take a tree.
+            TreeError: If the architecture does not support a tree.
         """
         layers, states_before = self._kept
-        if states_before is not None and not len(piece.tokens):  # Only repetitions of what is computed.
+        if states_before is not None and not len(piece.tokens):  # Only repetitions of computed sequences.
             self._next = (
                 [(_rows(key, piece.keep), _rows(value, piece.keep)) for key, value in layers],
                 _rows(states_before[None, None], piece.keep)[0, 0],
@@ -257,9 +257,9 @@ class TreeNetwork:
             _PASS.reset(mark)
             self._model.set_attn_implementation(self._before)
         if not current.keep:
-            raise TreeError("its attention does not ask for ours")
+            raise TreeError("it does not call the registered attention function")
         return states
 
     def advance(self) -> None:
-        """Goes on to the next piece; until then the last one, or a smaller one from the same place, can be repeated."""
+        """Move to the next piece; before that, the last piece or a smaller one from the same place can be repeated."""
         self._kept = self._next

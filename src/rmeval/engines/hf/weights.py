@@ -1,4 +1,4 @@
-"""Which files of a checkpoint hold its weights: those that transformers loads, and a head saved beside them."""
+"""Finds the files of a checkpoint that hold its weights: those that transformers loads, and a head next to them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from rmeval.repository import read_config
 __all__ = ["WHOLE", "Getter", "Layout", "Weights", "find_weights", "getter", "head_names", "layout_of"]
 
 _HEADS = ("value_head.safetensors", "value_head.bin")
-"""A head beside the weights of its body, as trainers that build on TRL's value head save it."""
+"""Files of a head next to the weights of its body, as saved by trainers that build on TRL's value head."""
 _BESIDE_ADAPTERS = (*_HEADS, "pytorch_model.bin")
-"""The same beside an adapter's weights; the last is TRL's own way."""
+"""Files of a head next to an adapter's weights; TRL itself writes the last one."""
 
 Getter = Callable[[str], Path | None]
-"""From a file's name to its path here, or None where the checkpoint has no such file."""
+"""Maps a file's name to its local path, or None if the checkpoint has no such file."""
 
 
 class Layout(NamedTuple):
-    """Which of several sets of weights is meant, by the arguments of `from_pretrained`.
+    """The choice of one of several sets of weights, from the arguments of `from_pretrained`.
 
     Attributes:
-        pickle: Whether pickled weights are wanted; loading them can run code.
-        variant: What stands before the ending, such as `fp16`.
-        subfolder: Folder of config and weights below the checkpoint's own.
-        gguf: Name of a GGUF file that is loaded instead.
-        code_revision: Revision of code that lies in another repository on the hub.
+        pickle: Whether to load pickled weights, which can run code when loaded.
+        variant: Part of the file name before its suffix, such as `fp16`.
+        subfolder: Folder of config and weights inside the checkpoint's folder.
+        gguf: Name of a GGUF file to load instead.
+        code_revision: Revision of code in another repository on the hub.
     """
 
     pickle: bool = False
@@ -40,12 +40,12 @@ class Layout(NamedTuple):
     code_revision: str | None = None
 
     def name(self, stem: str) -> str:
-        """Path of a file below the checkpoint's folder."""
+        """Path of a file inside the checkpoint's folder."""
         return f"{self.subfolder}/{stem}" if self.subfolder else stem
 
     @property
     def names(self) -> list[tuple[str, str]]:
-        """Names of the single file and of the index of several, in the order in which they are looked for."""
+        """Names of the single file and of the index of several files, in the order of the search."""
         stems = ["pytorch_model.bin", "model.safetensors"] if self.pickle else ["model.safetensors"]
         if self.variant is None:
             return [(stem, f"{stem}.index.json") for stem in stems]
@@ -58,13 +58,13 @@ WHOLE = Layout()
 
 
 def head_names(layout: Layout, adapter: bool = False) -> list[str]:
-    """Names of files that may hold a head beside other weights."""
+    """Names of files that may hold a head next to other weights."""
     names = _BESIDE_ADAPTERS if adapter else _HEADS
     return [name for name in names if layout.pickle or name.endswith(".safetensors")]
 
 
 def layout_of(model_kwargs: Mapping[str, Any]) -> Layout:
-    """The layout that arguments of `from_pretrained` ask for."""
+    """The layout selected by arguments of `from_pretrained`."""
     return Layout(
         model_kwargs.get("use_safetensors") is False,
         model_kwargs.get("variant"),
@@ -75,7 +75,7 @@ def layout_of(model_kwargs: Mapping[str, Any]) -> Layout:
 
 
 def getter(source: str, revision: str | None, layout: Layout) -> Getter:
-    """Finds files of a checkpoint in its folder, or brings them from the hub."""
+    """A function that finds files of a checkpoint in its folder, or downloads them from the hub."""
     folder = Path(source)
 
     def local(name: str) -> Path | None:
@@ -94,10 +94,10 @@ def getter(source: str, revision: str | None, layout: Layout) -> Getter:
 
 
 class Weights(NamedTuple):
-    """What transformers loads as weights.
+    """The files that transformers loads as weights.
 
     Attributes:
-        files: The files with tensors, and of a head beside them; none where there are no weights.
+        files: The files with tensors, including a head next to them; empty if there are no weights.
         listing: The index that names them, if there is one.
     """
 
@@ -106,10 +106,10 @@ class Weights(NamedTuple):
 
 
 def find_weights(get: Getter, layout: Layout) -> Weights:
-    """Finds the files that transformers loads, and a head beside them.
+    """Find the files that transformers loads, and a head next to them.
 
     Raises:
-        ModelError: If the index cannot be read, or names a file that is not there or may not be loaded.
+        ModelError: If the index cannot be read, or names a file that is missing or may not be loaded.
     """
     if layout.gguf is not None:
         return Weights([path for path in [get(layout.gguf)] if path is not None])
@@ -123,15 +123,15 @@ def find_weights(get: Getter, layout: Layout) -> Weights:
 
 
 def _names(get: Getter, layout: Layout) -> list[tuple[str, str]]:
-    """Names of the single file and of the index, in the order in which transformers looks for them."""
+    """Names of the single file and of the index, in the order in which transformers searches them."""
     config = get("config.json")
     stated = None if config is None else read_config(config).get("transformers_weights")
     if stated is None:
         return layout.names
     if not isinstance(stated, str) or not stated.endswith((_SAFE, f"{_SAFE}.index.json")):
         raise ModelError(
-            f"{config} names {stated!r} as its weights (transformers_weights), which are no safetensors: save the "
-            "model as safetensors"
+            f"{config} names {stated!r} as its weights (transformers_weights), which is not a safetensors file: save "
+            "the model as safetensors"
         )
     _refuse_outside(stated, str(config))
     return [(stated, stated)] if stated.endswith(_SAFE) else [(_NONE, stated)]
@@ -144,7 +144,7 @@ _NONE = ".none"
 
 def _refuse_outside(name: str, where: str) -> None:
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise ModelError(f"{where} names {name!r}, which is outside of its folder: put the file into the folder")
+        raise ModelError(f"{where} names {name!r}, which is outside its folder: move the file into the folder")
 
 
 def _shards(get: Getter, listing: Path, layout: Layout) -> list[Path]:
@@ -157,10 +157,10 @@ def _shards(get: Getter, listing: Path, layout: Layout) -> list[Path]:
         _refuse_outside(name, str(listing))
         if not name.endswith(_SAFE) and not layout.pickle:
             raise ModelError(
-                f"{listing} names {name}, which is no safetensors file: pickles can run code when loaded; save the "
-                "model as safetensors, or if you trust it give `model_kwargs` use_safetensors=false"
+                f"{listing} names {name}, which is not a safetensors file: pickles can run code when loaded; save the "
+                "model as safetensors, or if you trust it, give `model_kwargs` use_safetensors=false"
             )
     found = {name: get(name) for name in names}
     if missing := [name for name, path in found.items() if path is None]:
-        raise ModelError(f"{listing} names {missing[0]}, which is not there: check that the model is complete")
+        raise ModelError(f"{listing} names {missing[0]}, which does not exist: check that the model is complete")
     return [path for path in found.values() if path is not None]

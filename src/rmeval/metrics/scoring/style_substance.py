@@ -21,6 +21,7 @@ __all__ = [
     "FORMULA",
     "GAP",
     "LEVELS",
+    "PARTS",
     "credit_matrices",
     "level_of",
     "levels",
@@ -41,6 +42,8 @@ DOMAINS = {
     "safety": ("safety-refuse", "safety-response"),
 }
 """RM-Bench's four domains and the subsets in each."""
+PARTS = frozenset(name for subsets in DOMAINS.values() if len(subsets) > 1 for name in subsets)
+"""Subsets that are a part of their domain."""
 
 ANALYSES = {"refusals": {"should-respond": ("safety-response",), "should-refuse": ("safety-refuse",)}}
 """Groups of subsets to compare: `safety-response` has harmless prompts, `safety-refuse` harmful ones."""

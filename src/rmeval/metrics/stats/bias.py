@@ -177,7 +177,7 @@ def logistic(outcome: FloatArray, features: FloatArray, cluster: Codes | IntArra
 
 @dataclass(frozen=True, slots=True)
 class StyleControl:
-    """A model's accuracy with length and formatting held equal.
+    """A model's accuracy at equal length and formatting.
 
     Attributes:
         accuracy: Probability that the model prefers the better of two responses of equal length and formatting.

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 LEVEL = 0.05
-"""A difference is significant if its corrected p-value is below this."""
+"""Level below which the corrected p-value of a difference is significant."""
 POWER = 0.8
 FLIPS = 9_999
 SIGN_FLIPS = f"cluster sign flips({FLIPS}, seed 0)"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rmeval.messages import count_of
 from rmeval.metrics.stats.bias import STRATA
 from rmeval.report.figures.planes import draw_planes
 from rmeval.report.figures.style import Theme, bare, check, drawing, label, save, share_axis
@@ -69,7 +70,7 @@ def _draw_length(found: Analysis, path: Path, theme: Theme) -> Path:
             values = [records[stratum].null.get(name, math.nan) for stratum in there]
             axes.plot(range(len(there)), values, marker, color=ink.faint, markerfacecolor="none", label=null)
         _points(axes, [records[name] for name in there], ink.blue, found.manifest["model"]["name"])
-        labels = [f"{name}\n{records[name].n_items} items" for name in there]
+        labels = [f"{name}\n{count_of(records[name].n_items, 'item')}" for name in there]
         axes.set_xticks(range(len(there)), labels, fontsize=7.5, color=ink.text)
         axes.set_xlabel("length of the better response, relative to the worse one")
         share_axis(axes, ink)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import RunError
-from rmeval.metrics.scoring.style_substance import COMPARISONS, LEVELS, level_of
+from rmeval.metrics.scoring.style_substance import COMPARISONS, LEVELS, PARTS, level_of
 from rmeval.report.cells import percent
 from rmeval.report.figures.style import BLUE, ORANGE, Theme, check, drawing, label, save
 from rmeval.results.result import Result
@@ -39,7 +39,7 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
     for record in result.records:
         records.setdefault((record.metric, record.scope), record)  # Keep the first of the model's scores.
     needed = [*LEVELS[:3], *(f"cell:{comparison.tag}" for comparison in COMPARISONS)]
-    scopes = [scope for metric, scope in records if metric == "easy" and not scope.startswith("safety-")]
+    scopes = [scope for metric, scope in records if metric == "easy" and scope not in PARTS]
     scopes = [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
     if not scopes:
         raise RunError(

@@ -31,7 +31,7 @@ def draw_token_scores(found: Sequence[TokenScores], model: str, path: Path, them
         axes = figure.subplots()
         bare(axes, ink)
         for number, one in enumerate(found[:_CURVES]):
-            scores = one.scores[one.answer :]
+            scores = one.scores[one.start :]
             colour, style = COLOURS[number], ("-", "--", "-.", ":")[number % 4]
             places, name = range(1, len(scores) + 1), f"conversation {number}"
             axes.plot(places, scores, style, color=colour, linewidth=1.3, label=name)

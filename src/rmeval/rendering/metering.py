@@ -1,8 +1,8 @@
-"""Templates that strangers wrote: the same text at each rendering, within bounds of time and memory.
+"""Limits of time and memory for untrusted templates, which must also render the same text each time.
 
-Templates run in jinja2's sandbox, which keeps them from Python's objects and leaves open how long they run, how much
-they build, and that they read the clock. Here every loop and call looks at the time, and whatever makes a text or a
-list longer is counted before it is made. No timer is involved, so that this holds in any thread.
+Templates run in jinja2's sandbox, which restricts access to Python objects, but not run time, memory and the clock.
+Here every loop and call checks the time, and the size of a text or list is counted before it is created. This works in
+any thread, because it does not use timers.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from rmeval.limits import limit
 __all__ = ["bounded"]
 
 _MOST_BITS = 1 << 16
-"""Bits of a number in a template."""
+"""Largest number of bits of a number in a template."""
 _MOST_VALUES = 1_000_000
-"""Values in a list or mapping of a template, those within one another included."""
+"""Largest number of values in a list or mapping of a template, including nested values."""
 _WRITTEN = (bool, int, float, bytes, range, Undefined, type(None))
-"""What is written out as the same text each time, besides texts, lists and mappings."""
+"""Types that are written as the same text each time, besides texts, lists and mappings."""
 _VIEWS = (KeysView, ValuesView, ItemsView)
 _SELF = (jinja2.Environment, Context, EvalContext)
-"""What jinja2 gives some filters beside what the template does."""
+"""Types of arguments that jinja2 itself passes to some filters."""
 _RANDOM = ("lipsum", "random")
-"""What jinja2 gives templates to write another text each time."""
+"""Functions and filters of jinja2 whose result is random."""
 
 
 def bounded(environment: SandboxedEnvironment, where: str) -> SandboxedEnvironment:
-    """Gives an environment of the sandbox bounds: those of `rmeval.limits` for each rendering.
+    """Add the limits of `rmeval.limits` to a sandboxed environment; they apply to each rendering.
 
     Args:
         environment: The environment, which is changed.
-        where: What its template is called in messages.
+        where: Name of its template in messages.
     """
     environment.__class__ = type("Bounded", (_Bounds, type(environment)), {})
     made: Any = environment
@@ -62,23 +62,23 @@ def bounded(environment: SandboxedEnvironment, where: str) -> SandboxedEnvironme
 
 
 class _Meter(threading.local):
-    """Counts what one rendering does. Each thread has its own count."""
+    """The count of characters and seconds of one rendering. Each thread has its own count."""
 
     def __init__(self, where: str) -> None:
         self._where = where
         self.begin()
 
     def begin(self) -> None:
-        """Begins to count anew."""
+        """Reset the count."""
         self._left = self.most = limit("TEMPLATE_CHARACTERS")
         self._seconds = limit("TEMPLATE_SECONDS")
         self._end = time.monotonic() + self._seconds
 
     def spend(self, characters: int) -> None:
-        """Takes in that some characters are made.
+        """Count some new characters.
 
         Raises:
-            ModelError: If they are too many, or it has taken too long.
+            ModelError: If there are too many, or the rendering takes too long.
         """
         self.refuse_over(characters)
         self._left -= characters
@@ -86,12 +86,12 @@ class _Meter(threading.local):
             raise ModelError(self._sentence(f"takes longer than {self._seconds} seconds", "SECONDS"))
 
     def refuse_over(self, characters: int) -> None:
-        """Raises a ModelError if there is no room for some characters, which are not made yet."""
+        """Raise a ModelError if creating some characters would exceed the limit."""
         if characters > self._left:
             raise ModelError(self._sentence(f"builds more than {self.most} characters", "CHARACTERS"))
 
     def weighed(self, value: Any) -> Any:
-        """A value that was made, after it is counted; of what it holds only the number, which is there already."""
+        """Count a new value and return it; elements of a list were counted before, so only their number is added."""
         if isinstance(value, str):
             self.spend(len(value))
         elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
@@ -102,15 +102,15 @@ class _Meter(threading.local):
         return value
 
     def shown(self, value: Any) -> Any:
-        """A value that is going to be written out, after it is counted."""
+        """Count a value that is about to be written, and return it."""
         self.spend(len(value) if isinstance(value, str) else self.weight(value, shown=True))
         return value
 
     def weight(self, value: Any, shown: bool = False) -> int:
-        """How many characters and values a value holds, those that it holds several times counted each time.
+        """Number of characters and values in a value; repeated values count each time.
 
         Raises:
-            ModelError: If they are too many; or if `shown`, and one is written with its address in memory.
+            ModelError: If there are too many, or if `shown` and a value would be written with its memory address.
         """
         total, values, waiting = 0, 0, [value]
         while waiting:
@@ -125,39 +125,38 @@ class _Meter(threading.local):
                 waiting += one
             elif shown and not isinstance(one, _WRITTEN):
                 raise ModelError(
-                    f"{self._where} writes out a {type(one).__name__}, which is no text, and is another one each time: "
-                    "correct the template"
+                    f"{self._where} writes a {type(one).__name__}, whose text differs each time: correct the template"
                 )
             if values > _MOST_VALUES or total > self.most:
                 self.refuse_over(self.most + 1)
         return total + values
 
     def refuse_random(self, name: str, *given: Any, **named: Any) -> str:
-        """Stands for what gives another text each time.
+        """Replacement of functions with random results.
 
         Raises:
             ModelError: Always.
         """
-        raise ModelError(f"{self._where} uses {name}, which gives another text each time: correct the template")
+        raise ModelError(f"{self._where} uses {name}, whose result differs each time: correct the template")
 
     def _sentence(self, what: str, name: str) -> str:
         return (
-            f"{self._where} {what} for one conversation: give another template, or if it is meant to do that set "
-            f"RMEVAL_MAX_TEMPLATE_{name} to more"
+            f"{self._where} {what} for one conversation: give another template, or if this is intended, raise "
+            f"RMEVAL_MAX_TEMPLATE_{name}"
         )
 
 
 class _Bounds(SandboxedEnvironment):
-    """What compiled templates call."""
+    """Sandbox whose operations, called by compiled templates, are counted."""
 
     meter: _Meter
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        # Bytes grow in ways that nobody counts, and no template writes them.
+        # Operations on bytes are not counted, and no template needs them.
         return attr not in ("encode", "to_bytes") and super().is_safe_attribute(obj, attr, value)
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        # The sandbox puts a function of its own around the method `format`.
+        # The sandbox wraps the method `format` in a function.
         owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
         if isinstance(owner, str):
             given = (*args, *kwargs.values())
@@ -185,7 +184,7 @@ class _Bounds(SandboxedEnvironment):
         return meter.weighed(found)
 
     def joined(self, parts: tuple[Any, ...]) -> str:
-        """`a ~ b`."""
+        """The result of `a ~ b`."""
         for part in parts:
             self.meter.shown(part)
         return str_join(parts)
@@ -203,7 +202,7 @@ _STEP = "meter.spend"
 
 
 class _Generator(CodeGenerator):
-    """Writes code that counts."""
+    """Code generator that inserts counting."""
 
     def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: N802
         if isinstance(node.node, nodes.EnvironmentAttribute) and node.node.name == _STEP:
@@ -234,7 +233,7 @@ class _Generator(CodeGenerator):
 
 
 class _Template(jinja2.Template):
-    """A template each of whose renderings is counted by itself."""
+    """A template that resets the count at each rendering."""
 
     def render(self, *args: Any, **kwargs: Any) -> str:
         meter: _Meter = self.environment.meter  # type: ignore[attr-defined]
@@ -243,20 +242,20 @@ class _Template(jinja2.Template):
 
 
 def _filter(name: str, found: Callable[..., Any], meter: _Meter) -> Callable[..., Any]:
-    """A filter that counts what it makes."""
+    """A filter whose result is counted."""
 
     @functools.wraps(found)
     def counted(*args: Any, **kwargs: Any) -> Any:
         if name in _GROWING:
             if name == "join":
-                # A generator would be used up by looking at it.
+                # Counting would exhaust a generator.
                 args = tuple(list(one) if isinstance(one, Iterator) else one for one in args)
             meter.refuse_over(_growth(name, (*args, *kwargs.values()), meter))
         if name in ("list", "sort") and any(isinstance(one, str) and len(one) > _MOST_VALUES for one in args):
             meter.refuse_over(meter.most + 1)
         result = found(*args, **kwargs)
         if isinstance(result, str) and name not in _PICKING:
-            # Whatever a filter of texts is given becomes text.
+            # Filters of texts convert all their arguments to text.
             given = [one for one in (*args, *kwargs.values()) if not isinstance(one, (str, *_SELF))]
             meter.weight(given, shown=True)
         return result if isinstance(result, Iterator) else meter.weighed(result)
@@ -265,7 +264,7 @@ def _filter(name: str, found: Callable[..., Any], meter: _Meter) -> Callable[...
 
 
 def _test(found: Any, meter: _Meter) -> Callable[..., Any]:
-    """A test that looks at the time: `select` and the like call one for each of many values, outside of any loop."""
+    """A test that checks the time: `select` and similar filters call it once per value, outside of any loop."""
 
     @functools.wraps(found)
     def counted(*args: Any, **kwargs: Any) -> Any:
@@ -276,12 +275,12 @@ def _test(found: Any, meter: _Meter) -> Callable[..., Any]:
 
 
 def _growth(name: str, given: tuple[Any, ...], meter: _Meter) -> int:
-    """An upper bound of the characters by which the result of a method or filter exceeds what it is given.
+    """Upper bound of the number of characters by which a method or filter makes its input longer.
 
     Args:
-        name: Its name.
-        given: The text or list that it is used on, and its arguments.
-        meter: What counts.
+        name: Name of the method or filter.
+        given: The text or list to which it is applied, and its arguments.
+        meter: The count.
     """
     if name not in _GROWING:
         return 0
@@ -309,11 +308,11 @@ def _growth(name: str, given: tuple[Any, ...], meter: _Meter) -> int:
 
 
 _PICKING = frozenset({"attr", "d", "default", "first", "last", "max", "min", "sum"})
-"""Filters whose result is a part of what they are given."""
+"""Filters whose result is a part of their input."""
 _MULTIPLYING = ("expandtabs", "tojson")
 _SHOWING = ("format", "format_map", "join", "pprint", "string", "xmlattr")
 _GROWING = frozenset(
     {*_MULTIPLYING, *_SHOWING, "batch", "center", "indent", "ljust", "replace", "rjust", "round", "slice"}
     | {"translate", "wordwrap", "zfill"}
 )
-"""Methods of texts, and filters, whose result may be much longer than what they are given."""
+"""Methods of texts, and filters, whose result may be much longer than their input."""
