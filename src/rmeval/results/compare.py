@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,10 +30,16 @@ from rmeval.results.align import (
     shared_evidence,
 )
 from rmeval.results.analyze import null_analyses
+from rmeval.results.frames import comparison_rows, frame_of
+from rmeval.results.notebook import html_of
 from rmeval.results.result import check_rule, null_records, rule_of
+from rmeval.results.summary import comparison_lines
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import finite
 from rmeval.types import Record, ScoreRule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Entry", "ModelComparison", "compare_runs"]
 
@@ -115,7 +121,7 @@ class ModelComparison:
             if (one.first, one.second) == (first, second):
                 return one
             if (one.first, one.second) == (second, first):
-                return _turned(one)
+                return one.swapped()
         raise UnknownNameError(
             f"{first} or {second} is not among the models: choose from "
             f"{', '.join(entry.name for entry in self.entries)}"
@@ -129,6 +135,16 @@ class ModelComparison:
         order = sorted(range(len(self.entries)), key=lambda k: -self.entries[k].records[measure].value)
         found = groups(_leads(self.differences[measure], [self.entries[k].name for k in order]))
         return [found[order.index(k)] for k in range(len(order))]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A table with a row for each model and number; ranks and group are of the headline, letters of the number."""
+        return frame_of(comparison_rows(self))
+
+    def __repr__(self) -> str:
+        return comparison_lines(self)
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain JSON types."""
@@ -370,17 +386,3 @@ def _leads(differences: Sequence[Difference], names: Sequence[str]) -> list[list
             first, second = (one.first, one.second) if one.leads > 0 else (one.second, one.first)
             leads[place[first]][place[second]] = True
     return leads
-
-
-def _turned(one: Difference) -> Difference:
-    """The same difference with the two models swapped."""
-    return replace(
-        one,
-        first=one.second,
-        second=one.first,
-        value=-one.value,
-        ci=None if one.ci is None else (-one.ci[1], -one.ci[0]),
-        discordant=(one.discordant[1], one.discordant[0]),
-        superiority=1 - one.superiority,
-        superiority_ci=None if one.superiority_ci is None else (1 - one.superiority_ci[1], 1 - one.superiority_ci[0]),
-    )

@@ -25,10 +25,12 @@ from rmeval.errors import (
     explain_read_error,
     reason_of,
 )
-from rmeval.extras import need_extra
 from rmeval.messages import count_of, same_tokens_note, shortened
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
 from rmeval.metrics.records import null_evidence, records_of
+from rmeval.results.frames import frame_of, row_of
+from rmeval.results.notebook import html_of
+from rmeval.results.summary import result_lines
 from rmeval.store.items import StoredItems
 from rmeval.store.journal import journal_state
 from rmeval.store.manifest import SCHEMA, only_run, read_json, read_manifest, run_id, write_json
@@ -86,17 +88,14 @@ class Result:
 
     def to_pandas(self) -> pd.DataFrame:
         """A table with a row for each record; null baselines in columns `null_<name>`, the interval in two."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise need_extra(error, "to_pandas()") from error
-        rows = []
-        for record in self.records:
-            row = record.to_dict()
-            row["ci_low"], row["ci_high"] = row.pop("ci") or (math.nan, math.nan)
-            row |= {f"null_{name}": value for name, value in row.pop("null").items()}
-            rows.append(row)
-        return pd.DataFrame(rows)
+        model = {"model": self.manifest["model"]["name"]}
+        return frame_of([model | row_of(record) for record in self.records])
+
+    def __repr__(self) -> str:
+        return result_lines(self)
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
 
 def open_run(

@@ -1,0 +1,78 @@
+"""Results in a few lines of text, as Python shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rmeval.messages import count_of, percent, shortened
+from rmeval.metrics.composition import Measure, headline
+from rmeval.types import Record
+
+if TYPE_CHECKING:
+    from rmeval.results.compare import ModelComparison
+    from rmeval.results.result import Result
+
+__all__ = ["comparison_lines", "result_lines"]
+
+_MOST = 8
+"""Other numbers, and models, in these lines."""
+
+
+def result_lines(result: Result) -> str:
+    """The headline, a few other numbers, how many notes there are, and the run folder."""
+    return "\n".join(_result(result.manifest, result.records, result.notes, str(result.path)))
+
+
+def _result(manifest: Mapping[str, Any], records: Sequence[Record], notes: Sequence[str], path: str) -> Iterator[str]:
+    first = {(one.metric, one.scope): one for one in reversed(records) if one.variant == records[0].variant}
+    subject = shortened(f"{manifest['benchmark']['id']}  {manifest['model']['name']}")
+    if not first:
+        yield f"{subject}: no numbers"
+    else:
+        top = first[headline(reversed(first))]
+        yield f"{subject}: {_named(top)} on {count_of(top.n_items, 'item')}"
+        if more := list(_more(reversed(first.values()), top)):
+            yield f"  {', '.join(more)}"
+    yield from _noted(notes)
+    yield f"  {shortened(path, 1_000)}"
+
+
+def _more(records: Iterable[Record], top: Record) -> Iterator[str]:
+    """The numbers that sum up parts or all of the items."""
+    shown = [
+        one for one in records if one is not top and ":" not in one.metric and one.metric not in ("without_errata",)
+    ]
+    sums = [one for one in shown if one.scope == "all" or one.metric in ("section", "category", "language")] or shown
+    yield from (f"{_name(one.metric, one.scope)} {percent(one.value)}" for one in sums[:_MOST])
+    if len(sums) > _MOST:
+        yield "..."
+
+
+def _name(metric: str, scope: str) -> str:
+    if scope == "all":
+        return metric
+    return shortened(scope if metric in ("accuracy", "section", "category", "language") else f"{scope} {metric}")
+
+
+def _named(record: Record) -> str:
+    text = f"{_name(record.metric, record.scope)} {percent(record.value)}"
+    return text if record.ci is None else f"{text} [{percent(record.ci[0])}-{percent(record.ci[1])}]"
+
+
+def comparison_lines(found: ModelComparison) -> str:
+    """The models, best first, with ranks and letters."""
+    measure: Measure = found.headline
+    count = count_of(len(found.entries), "model")
+    lines = [f"{found.benchmark}: {count} on {count_of(found.n_items, 'item')}, by {_name(*measure)}"]
+    for entry in found.entries[:_MOST]:
+        low, high = entry.rank
+        rank = str(low) if low == high else f"{low}-{high}"
+        lines.append(f"  {rank}  {shortened(entry.name)}  {_named(entry.records[measure])}  {entry.group}")
+    more = ["  ..."] if len(found.entries) > _MOST else []
+    return "\n".join([*lines, *more, *_noted(found.notes)])
+
+
+def _noted(notes: Sequence[str]) -> Iterator[str]:
+    if notes:
+        yield f"  {count_of(len(notes), 'note')} in .notes, the first: {shortened(notes[0])}"
