@@ -118,6 +118,10 @@ def _benchmark(
     if isinstance(benchmark, str):
         place = str(data) if isinstance(data, Path) else data
         return load_benchmark(benchmark, place, seed=seed, **given)  # type: ignore[arg-type]
+    if isinstance(benchmark, Iterable):
+        raise DataError(
+            f"the benchmark is of the type {type(benchmark).__name__}: give data as `data`, and a name here"
+        )
     if useless := [*([] if data is None else ["data"]), *given]:
         raise DataError(f"the benchmark is already loaded: give {', '.join(useless)} to load_benchmark")
     return benchmark

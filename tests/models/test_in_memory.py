@@ -321,7 +321,7 @@ def test_an_adapter_switched_off_is_the_reference(policies: tuple[Path, Path], t
     values(loaded)
     assert loaded.facts()["reference"]["computed"] == 0, "the reference stays, and what it said is known"
     adapted.base_model.disable_adapter_layers()
-    with pytest.raises(ModelError, match=r"cannot be switched off .*: give that model as `ref_model`"):
+    with pytest.raises(ModelError, match=r"cannot be disabled .*: give the base model as `ref_model`"):
         rmeval.load_model((adapted, tokenizer), kind="implicit")
 
 
@@ -395,7 +395,9 @@ def test_options_that_agree_are_taken(checkpoint: Path) -> None:
 
 def test_what_cannot_be_read_is_a_sentence(checkpoint: Path, policies: tuple[Path, Path]) -> None:
     policy = held(policies[0], language_model=True)
-    with pytest.raises(ModelError, match=r"is a Qwen3ForCausalLM, which has no head that makes a score: .*`ref_model`"):
+    with pytest.raises(
+        ModelError, match=r"is a Qwen3ForCausalLM, which has no head that computes a score: .*`ref_model`"
+    ):
         rmeval.load_model(policy)
     model, tokenizer = held(checkpoint)
     with pytest.raises(ModelError, match="is its own reference"):

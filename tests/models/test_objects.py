@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import rmeval
-from rmeval.errors import ModelError, RunError
+from rmeval.errors import DataError, ModelError, RunError
 from rmeval.testing import Length
 
 TALKS = [[{"role": "user", "content": "q"}, {"role": "assistant", "content": text}] for text in ("aa", "b", "cccc")]
@@ -82,7 +83,7 @@ def test_an_object_that_compares(pairs_file: Path, tmp_path: Path) -> None:
     found = rmeval.evaluate(Comparer(), "pairs", str(pairs_file), out=tmp_path, against="chosen")
     longest = rmeval.evaluate("baseline:longest", "pairs", str(pairs_file), out=tmp_path)
     assert found.value("accuracy") == longest.value("accuracy")
-    with pytest.raises(ModelError, match=r"compares two .* and scores none"):
+    with pytest.raises(ModelError, match=r"compares two responses and does not score one"):
         rmeval.score(Comparer(), TALKS)
 
 
@@ -143,9 +144,10 @@ ACCEPTED = r"give a hub id, a folder, file\.py:Class, .*\(model, tokenizer\) .*,
             Learner(),
             "the method score of Learner does not take one list .missing a required argument: 'y'.: give a hub id",
         ),
+        (pd.DataFrame([1]), "the model is of the type DataFrame, which is data: give .*; data belong into `data`"),
         (Both(), "Both has the methods score and compare: give it one"),
         (lambda: 3, "<lambda> cannot be called with one list of conversations"),
-        (torch.nn.Linear(1, 1), "type Linear, which is a network that is not of transformers: give an object with"),
+        (torch.nn.Linear(1, 1), "type Linear, which is not a network of transformers: give an object with"),
         ((1, 2, 3), r"the model is \(int, int, int\): give \(model, tokenizer\)"),
         ((), r"the model is \(\): give \(model, tokenizer\)"),
         ("", "the model's name is empty"),
@@ -179,6 +181,15 @@ def test_parts_of_transformers(checkpoint: Path) -> None:
         with pytest.raises(ModelError, match=sentence):
             rmeval.load_model(given)
     assert rmeval.score((whole.model, whole.tokenizer), TALKS).tolist() == rmeval.score(str(checkpoint), TALKS).tolist()
+
+
+def test_a_benchmark_is_named_or_follows_from_the_data() -> None:
+    with pytest.raises(DataError, match="no benchmark is given: name one"):
+        rmeval.evaluate(lengths)
+    with pytest.raises(DataError, match="no benchmark is given: name one"):
+        rmeval.evaluate(lengths, data="prefs.jsonl")
+    with pytest.raises(DataError, match="the benchmark is of the type DataFrame: give data as `data`"):
+        rmeval.evaluate(lengths, pd.DataFrame([1]))  # type: ignore[arg-type]
 
 
 def test_a_function_that_fails_says_why() -> None:

@@ -168,12 +168,12 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InMemory:
-    """A network and its tokenizer that the calling program holds, in the place of a checkpoint's folder.
+    """A network and its tokenizer that the calling program has loaded, given instead of a checkpoint's place.
 
     Attributes:
         model: The network, of transformers or PEFT.
         tokenizer: Its tokenizer.
-        name: What tables and messages call it.
+        name: Name in tables and messages.
     """
 
     model: Any
@@ -234,7 +234,7 @@ class Engine(Protocol):
         ...
 
     def fingerprint(self) -> str | None:
-        """What values depend on now: the description's, unless weights can change; None where that cannot be known."""
+        """The fingerprint of the current weights: the description's unless they can change; None if it is unknown."""
         return self.description.fingerprint
 
     @abstractmethod

@@ -1,9 +1,10 @@
-"""Models that the calling program holds: objects, functions, and networks of transformers with their tokenizers."""
+"""Models given as Python objects: functions, objects with a method, and networks with their tokenizers."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,13 @@ _LOADING = (
     "trust_remote_code",
     "sequential",
 )
-"""Options that say how a checkpoint is loaded."""
+"""Options of loading a checkpoint."""
 
 
 class PythonObject(Plugin):
-    """Calls a function, or a method of an object, that the calling program holds.
+    """Calls a function, or a method of an object.
 
-    Nothing shows what its scores depend on, so that each run with it is a run of its own.
+    The state on which its scores depend is unknown, so every run with it gets its own folder.
     """
 
     def __init__(self, given: Any, options: ModelOptions) -> None:
@@ -46,16 +47,16 @@ class PythonObject(Plugin):
 
     @property
     def takes_kwargs(self) -> bool:
-        """Whether it is called with `model_kwargs`: a function is, an object is made already."""
+        """Whether it accepts `model_kwargs`, as functions do."""
         return self._owner is None
 
     def _check_method(self) -> None:
-        """Raises a ModelError for a method of this name that takes something else."""
+        """Raise a ModelError if the method does not take one list, as that of a scikit-learn model."""
         method = getattr(self._given, self._method_name)
         try:
             signature = inspect.signature(method)
         except ValueError:
-            return  # Of a function that is not written in Python.
+            return  # The method is not written in Python.
         try:
             signature.bind([], **({"tools": []} if "tools" in signature.parameters else {}))
         except TypeError as error:
@@ -73,23 +74,23 @@ class PythonObject(Plugin):
         return self._given
 
     def identity(self) -> dict[str, Any]:
-        """One that no other run has."""
+        """An identity that no other run has."""
         return super().identity() | {"model": f"{self.name} {unknown_state()}"}
 
     def facts(self) -> dict[str, Any]:
-        """What it is."""
+        """The type of the object."""
         return {"target": f"{type(self._given).__module__}.{type(self._given).__qualname__}"}
 
 
 def hold(given: object, options: ModelOptions) -> InMemory | PythonObject:
-    """What runs an object of the calling program.
+    """Make a model, or a network in memory, from a Python object.
 
     Args:
-        given: `(model, tokenizer)`, a function, or an object with one of the methods of `Plugin`.
+        given: `(model, tokenizer)`, a function, or an object with a method `score`, `compare` or `answer`.
         options: How to run it.
 
     Raises:
-        ModelError: If it is something else, or an option is not for it.
+        ModelError: If it is something else, or does not use one of the options.
     """
     if isinstance(given, tuple):
         held = _pair(given)
@@ -119,7 +120,7 @@ def _pair(given: tuple[Any, ...]) -> InMemory:
 
 
 def with_held_reference(options: ModelOptions) -> ModelOptions:
-    """The options, with a reference that is `(model, tokenizer)` or a `Path` in the form that models take.
+    """The options, with `ref_model` as a string or a network in memory.
 
     Raises:
         ModelError: If it is something else.
@@ -136,10 +137,10 @@ def with_held_reference(options: ModelOptions) -> ModelOptions:
 
 
 def check_head(held: InMemory, options: ModelOptions) -> None:
-    """Refuses a network whose class makes no score, where its score is wanted.
+    """Check that a network that is scored by its own head has one.
 
     Raises:
-        ModelError: If it is one.
+        ModelError: If its class has no head that computes a score.
     """
     if (options.head or "").startswith("logit:"):
         return
@@ -148,23 +149,25 @@ def check_head(held: InMemory, options: ModelOptions) -> None:
         raise ModelError(f"{held.name} is read by its class {own.__name__}: leave `head` out, or give logit:TOKEN")
     if own.__module__.startswith("transformers.") and "ForSequenceClassification" not in own.__name__:
         raise ModelError(
-            f"{held.name} is a {own.__name__}, which has no head that makes a score: give a "
-            "...ForSequenceClassification, or of a language model `ref_model` (an implicit reward), `kind` implicit or "
-            "comparator, or `head` logit:TOKEN"
+            f"{held.name} is a {own.__name__}, which has no head that computes a score: give a model of a class "
+            "...ForSequenceClassification; or for a language model `ref_model` (an implicit reward), `kind` implicit "
+            "or comparator, or `head` logit:TOKEN"
         )
 
 
 def _refuse(given: object) -> None:
-    """Refuses what is no model, with what to do about it.
+    """Check that an object can be a model.
 
     Raises:
-        ModelError: If it is none.
+        ModelError: If it cannot; the message states what to give instead.
     """
     what, kind = f"of the type {type(given).__name__}", _kind(given)
     if inspect.isclass(given):
         what, advice = f"the class {given.__name__}", f"give an object of it, such as {given.__name__}()"
     elif kind:
         what, advice = f"{what}, which is {_ADVICE[kind][0]}", _ADVICE[kind][1]
+    elif isinstance(given, Iterable) and _has_method(given):
+        what, advice = f"{what}, which is data", f"{_ACCEPTED}; data belong into `data`"
     elif _has_method(given) or _is_function(given):
         return
     else:
@@ -177,12 +180,12 @@ _ADVICE = {
     "tokenizer": ("a tokenizer", "give (model, tokenizer)"),
     "processor": ("a processor", "give (model, processor.tokenizer)"),
     "pipeline": ("a pipeline", "give (pipeline.model, pipeline.tokenizer)"),
-    "module": ("a network that is not of transformers", "give an object with a method score(conversations)"),
+    "module": ("not a network of transformers", "give an object with a method score(conversations)"),
 }
 
 
 def _kind(given: object) -> str:
-    """What something of transformers or torch is, without importing either."""
+    """The kind of an object of transformers or torch, found without importing them; empty for any other."""
     if _is_model(given):
         return "model"
     for kind, (package, name) in _KINDS.items():
@@ -203,7 +206,7 @@ def _is_model(given: object) -> bool:
 
 
 def _is(given: object, package: str, name: str) -> bool:
-    """Whether an object is of a class of a package, by the names of its class and that one's bases."""
+    """Whether an object is an instance of a class, by the names of its classes and their packages."""
     return any(base.__name__ == name and base.__module__.partition(".")[0] == package for base in type(given).__mro__)
 
 
@@ -212,7 +215,7 @@ def _has_method(given: object) -> bool:
 
 
 def _is_function(given: object) -> bool:
-    """Whether it is a function, or an object that is called with parameters that have names."""
+    """Whether it is a function, or an object whose `__call__` has named parameters."""
     if not callable(given) or _has_method(given):
         return False
     if inspect.isroutine(given):
@@ -232,7 +235,7 @@ def _name_of(given: Any) -> str:
 
 
 def _network_name(model: Any) -> str:
-    """What a network was loaded from, as a checkpoint there would be called, or the name of its class."""
+    """The name that a checkpoint at the place it was loaded from would have, or the name of its class."""
     place = str(model.config._name_or_path or "")
     if not place:
         return _network_class(model).__name__
@@ -241,5 +244,5 @@ def _network_name(model: Any) -> str:
 
 
 def _network_class(model: Any) -> type:
-    """The network's class, of a PEFT model that of the network that its layers are in."""
+    """The class of a network; for a PEFT model, that of its base."""
     return type(model.get_base_model() if _is(model, "peft", "PeftModel") else model)

@@ -112,12 +112,12 @@ def make_renderer(
 
 
 def current_fingerprint(engine: Engine) -> str:
-    """What the weights of an engine are now; never the same twice where that cannot be known."""
+    """The fingerprint of an engine's current weights; never the same twice if their state is unknown."""
     return engine.fingerprint() or unknown_state()
 
 
 class _Tokenizer(NamedTuple):
-    """A tokenizer by its place, or loaded already."""
+    """A tokenizer: its place, or the loaded object."""
 
     source: str
     fingerprint: str

@@ -1,4 +1,4 @@
-"""Tokenizers that the calling program holds: a copy of one, and a digest of what it makes of texts."""
+"""Copies and digests of tokenizers that the calling program has loaded."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["HeldTokenizer", "hold_tokenizer"]
 
 
 class HeldTokenizer(NamedTuple):
-    """A copy of a tokenizer.
+    """A copy of a tokenizer, and its digest.
 
     Attributes:
-        loaded: The copy, and how its tokens differ from those of the `tokenizer.json` that it was loaded from.
-        fingerprint: Digest of the files that it would be saved as; None where its class is of another package, or of
-            the program itself, whose code they do not hold.
+        loaded: The copy, and a comparison of its tokens with those of the `tokenizer.json` from which it was loaded.
+        fingerprint: Digest of the files that `save_pretrained` writes; None if its class is not one of transformers,
+            whose code the files do not determine.
     """
 
     loaded: LoadedTokenizer
@@ -41,7 +41,7 @@ class HeldTokenizer(NamedTuple):
 
 
 def hold_tokenizer(given: Any, name: str) -> HeldTokenizer:
-    """Copies a tokenizer, so that neither the program's changes nor ours reach the other's.
+    """Copy a tokenizer, so that changes of the copy and of the original are independent.
 
     Args:
         given: The tokenizer.
@@ -59,7 +59,7 @@ def hold_tokenizer(given: Any, name: str) -> HeldTokenizer:
         ) from error
     own = getattr(made, "_tokenizer", None)
     if isinstance(own, tokenizers.Tokenizer):
-        # Each call of a tokenizer leaves these behind, and a saved one is loaded without them.
+        # Calls of the original may have set these; rmeval loads saved tokenizers without them.
         own.no_truncation()
         own.no_padding()
         own.encode_special_tokens = made.split_special_tokens = False
@@ -68,7 +68,7 @@ def hold_tokenizer(given: Any, name: str) -> HeldTokenizer:
 
 
 def _compared(made: Any, name: str) -> TokenSource:
-    """Whose tokens it gives; warns where those of the file that it was loaded from are others."""
+    """The token source; logs a warning if the file from which the tokenizer was loaded yields other tokens."""
     source = made.name_or_path
     try:
         file = find_file(made, source, None) if source else None
@@ -76,7 +76,7 @@ def _compared(made: Any, name: str) -> TokenSource:
         file = None
     try:
         backend = None if file is None else tokenizers.Tokenizer.from_file(str(file))
-    except Exception:  # noqa: BLE001  The library raises bare ones; what the program has loaded is used all the same.
+    except Exception:  # noqa: BLE001  The library raises bare ones, and the comparison is optional.
         file = backend = None
     found = TokenSource(name, type(made).__name__, file)
     if backend is not None:

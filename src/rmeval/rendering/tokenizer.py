@@ -76,7 +76,7 @@ _SPECIAL = 64
 
 
 LoadedTokenizer = tuple[Any, TokenSource]
-"""A tokenizer of transformers, and whose tokens it gives."""
+"""A tokenizer of transformers, and the source of its tokens."""
 
 
 def load_tokenizer(
@@ -298,7 +298,7 @@ def of_backend(backend: tokenizers.Tokenizer) -> Encode:
 
 
 def of_tokenizer(tokenizer: Any) -> Encode:
-    """How a tokenizer of transformers cuts texts."""
+    """The tokens of a tokenizer of transformers."""
     return lambda texts: [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
 
 

@@ -196,7 +196,7 @@ class HFEngine:
         """
         readings = self._run(sequences, readout)
         while True:
-            # Between steps the network is as it was, however long somebody holds on to this iterator.
+            # Between steps the network is restored, even if an exception keeps this iterator alive.
             with self.network.used(self._adapted):
                 found = next(readings, None)
             if found is None:

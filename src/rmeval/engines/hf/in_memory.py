@@ -1,4 +1,4 @@
-"""Networks that the calling program holds: run as they are, where they are, and left as they were."""
+"""Networks that are already in memory: they run in place, and stay unchanged."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["open_model"]
 
 
 def open_model(held: InMemory, options: EngineOptions) -> HFEngine:
-    """The engine that runs a network in memory.
+    """Open the engine that runs a network in memory.
 
     Raises:
-        ModelError: If an option contradicts it, or it cannot be run as it is.
+        ModelError: If an option contradicts the network, or this process cannot run it.
     """
     adapted, model = _parts(held)
     _refuse_sharded(model, held.name)
@@ -48,23 +48,23 @@ def open_model(held: InMemory, options: EngineOptions) -> HFEngine:
 
 
 def _parts(held: InMemory) -> tuple[Any, Any]:
-    """The PEFT model, if it is one, and the network with the layers of its adapter in it.
+    """The PEFT model (None without an adapter), and the network that contains the adapter's layers.
 
     Raises:
-        ModelError: If the adapter is none that changes layers.
+        ModelError: If the adapter learns a prompt instead of layers.
     """
     if isinstance(held.model, PreTrainedModel):
         return None, held.model
     if held.model.active_peft_config.is_prompt_learning:
         raise ModelError(
-            f"the adapter of {held.name} learns a prompt, which goes before the tokens and is not read here: "
+            f"the adapter of {held.name} learns a prompt before the tokens, which rmeval does not read: "
             "give one that changes layers, such as LoRA"
         )
     return held.model, held.model.get_base_model()
 
 
 def _refuse_sharded(model: Any, name: str) -> None:
-    """Raises a ModelError for a network of which this process holds a part: running it waits for the others."""
+    """Raise a ModelError if other processes have parts of the weights, for which a forward pass would wait."""
     for own, weight in model.named_parameters():
         if not weight.numel() or type(weight).__name__ == "DTensor":
             raise ModelError(
@@ -74,7 +74,7 @@ def _refuse_sharded(model: Any, name: str) -> None:
 
 
 class _InMemoryNetwork(Network):
-    """A network whose weights were loaded by somebody else, and may change between two readings."""
+    """A network that the calling program has loaded, and may train between two runs."""
 
     def __init__(self, held: InMemory, model: Any, adapted: Any) -> None:
         self._held = model
@@ -94,19 +94,19 @@ class _InMemoryNetwork(Network):
 
     @property
     def architectures(self) -> tuple[str, ...]:
-        """The name of its class: a config may still be that of the checkpoint that it was made of."""
+        """The name of its class; the config may still have that of the checkpoint from which it was made."""
         return (type(self._held).__name__,)
 
     def identity(self) -> dict[str, Any]:
-        """The number format that it has now."""
+        """The current number format."""
         return {"dtype": str(self._held.dtype).removeprefix("torch.")}
 
     def release(self) -> None:
-        """Keeps the weights, which are not ours."""
+        """Keep the weights, which belong to the calling program."""
 
     @contextmanager
     def used(self, adapted: bool = True) -> Iterator[None]:
-        """Switches training off, and all that a trainer puts around the network, for as long as this lasts."""
+        """Disable training mode, autocast and a trainer's wrapped forward inside the context."""
         model = self._held
         training = [module for module in model.modules() if module.training]
         forward = _wrapped_forward(model)
@@ -132,25 +132,25 @@ class _InMemoryNetwork(Network):
             with self._adapted.disable_adapter():
                 yield
         finally:
-            # Which PEFT sets for all active adapters when it switches them on.
+            # PEFT sets it for all active adapters when it enables them again.
             for weight, own in wanted:
                 weight.requires_grad_(own)
 
 
 def _attention(model: Any) -> str | None:
-    """The implementation of attention, if it is none that transformers chooses by itself."""
+    """The implementation of attention, if it is not the default of transformers."""
     own: str | None = model.config._attn_implementation
     return None if own in (None, "sdpa" if model._supports_sdpa else "eager") else own
 
 
 def _wrapped_forward(model: Any) -> Any:
-    """The forward that `accelerate` puts before the class's own for mixed precision; None where there is none."""
+    """The forward with which accelerate replaces the class's own for mixed precision; None if it does not."""
     own = vars(model)
     return own.get("forward") if "_original_forward" in own and "_hf_hook" not in own else None
 
 
 def _make_trainable(model: Any) -> None:
-    """Replaces tensors that a network has computed for itself while it was read, which no gradient may pass through."""
+    """Clone buffers that a forward pass has replaced: gradients cannot pass through tensors of inference mode."""
     for module in model.modules():
         for own in (module._buffers, vars(module)):
             for name, tensor in own.items():
@@ -169,28 +169,28 @@ class _InMemoryEngine(HFEngine):
 
     @property
     def description(self) -> Description:
-        """What it is, by its class and its config."""
+        """Properties of its class and config."""
         return replace(super().description, shares_weights=not self._adapted)
 
     def fingerprint(self) -> str | None:
-        """Digest of the weights as they are now."""
+        """Digest of the current weights; None if their state is unknown."""
         found = state_digest(self.network.model, self._adapted)
         return None if found is None else f"in memory sha256:{found}"
 
     def forget(self) -> None:
-        """Begins the facts anew, and with them what was found out about weights that may have changed."""
+        """Clear the facts, and the checks of weights that may have changed since."""
         super().forget()
         self.network.forward.forget()
 
     def tokenizer(self) -> InMemory:
-        """The tokenizer that came with the network."""
+        """The object that has the tokenizer."""
         return self._held
 
     def base(self) -> HFEngine | None:
-        """What runs the network with its adapter switched off; None where there is none.
+        """The engine that runs the network with its adapter disabled; None without an adapter.
 
         Raises:
-            ModelError: If that is not what the adapter was trained from.
+            ModelError: If this is not the model from which the adapter was trained.
         """
         adapted = self.network._adapted
         if adapted is None:
@@ -198,8 +198,8 @@ class _InMemoryEngine(HFEngine):
         status = adapted.get_model_status()
         if not is_plain_lora(adapted.active_peft_config.to_dict()) or status.enabled is not True:
             raise ModelError(
-                f"the adapter of {self.description.name} cannot be switched off to have the model that it was trained "
-                "from (it is no plain LoRA, or is switched off already): give that model as `ref_model`"
+                f"the adapter of {self.description.name} cannot be disabled to get its base model (it is not a plain "
+                "LoRA, or is disabled already): give the base model as `ref_model`"
             )
         below = copy.copy(self)
         below._adapted = False

@@ -44,10 +44,10 @@ class Below(BaseModelOutput):  # type: ignore[misc]  # It has no types.
 
 @contextmanager
 def below_gives(model: Any, hidden: torch.Tensor) -> Iterator[list[bool]]:
-    """Replaces the output of the layers below a network's head by float[tokens, width], and leaves no trace on them.
+    """Replace the output of the layers below a network's head by float[tokens, width] inside the context.
 
     Yields:
-        A list that is not empty once the head has called the layers.
+        A list that is non-empty after the head has called the layers.
     """
     base, reached = model.base_model, list[bool]()
     before = vars(base).get("forward")

@@ -1,4 +1,4 @@
-"""Digest of a network in memory: its config, all its tensors and settings, or nothing where they do not say all."""
+"""Digest of a network in memory: its config, tensors and settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 __all__ = ["state_digest"]
 
 _KNOWN = frozenset({"accelerate", "bitsandbytes", "peft", "torch", "transformers"})
-"""Packages whose code is known by the tensors and settings of its modules; a run's manifest has their versions."""
+"""Packages whose modules are determined by their class, tensors and settings."""
 _IDLE = frozenset(
     {
         "_is_hf_initialized",
@@ -30,23 +30,23 @@ _IDLE = frozenset(
         "warnings_issued",
     }
 )
-"""Settings of modules that change no score, or that reading a sequence sets anew."""
+"""Settings of modules that do not change scores, or that every forward pass sets."""
 _IDLE_CONFIG = frozenset({"_name_or_path", "architectures", "transformers_version", "use_cache"})
 _ADAPTERS = frozenset({"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "modules_to_save"})
 _CHUNK = 1 << 26
-"""Elements of a tensor that are copied from its device at once."""
+"""Number of elements that are copied from the device at once."""
 
 
 def state_digest(model: Any, adapted: bool = True) -> str | None:
-    """SHA-256 of what a network computes with: the same weights have the same one in every process.
+    """SHA-256 of everything that determines a network's output; equal in every process for equal weights.
 
     Args:
-        model: A network of transformers, with the layers of adapters in it, if there are any.
-        adapted: Whether the adapter counts; without it two networks over the same base have one digest.
+        model: A network of transformers, which may contain the layers of an adapter.
+        adapted: Whether to include the adapter; without it, the digest is that of the base.
 
     Returns:
-        None where scores depend on something else: on code of other packages or of the program itself, such as a
-        replaced `forward` or a hook, or on weights that are not in memory.
+        The digest; None if the output also depends on other code, such as a replaced `forward`, a hook or a module's
+        class, or on weights that are not in memory.
     """
     total = hashlib.sha256(_json(_config(model)).encode())
     for name, module in model.named_modules():
@@ -74,7 +74,7 @@ def _config(model: Any) -> dict[str, Any]:
 
 
 def _tensors(model: Any) -> Iterator[tuple[str, Any]]:
-    """Parameters, buffers whether they are saved or not, and what layers keep beside these."""
+    """Parameters, all buffers, and tensors that are plain attributes of modules."""
     saved = model.state_dict()
     yield from saved.items()
     yield from ((name, one) for name, one in model.named_buffers(remove_duplicate=False) if name not in saved)
@@ -83,9 +83,9 @@ def _tensors(model: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _settings(module: Any) -> dict[str, str]:
-    """Attributes of a module that are numbers, texts or lists of them, such as the factor of an adapter's layer."""
+    """Attributes of a module that JSON can represent, such as the factor of an adapter's layer."""
     found: dict[str, str] = {}
-    # A whole model's private attributes say how it is saved and distributed.
+    # A model's private attributes determine how it is saved and distributed.
     whole = isinstance(module, PreTrainedModel)
     for name, value in vars(module).items():
         if name in _IDLE or name in ("_parameters", "_buffers", "_modules") or (whole and name.startswith("_")):
@@ -104,7 +104,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _code_in(module: Any) -> Iterator[Any]:
-    """Functions that a module has as attributes, which replace its class's, and its hooks."""
+    """Functions that replace methods of a module, and its hooks."""
     for name, value in vars(module).items():
         if isinstance(value, FunctionType | MethodType | functools.partial):
             yield value
@@ -113,7 +113,7 @@ def _code_in(module: Any) -> Iterator[Any]:
 
 
 def _is_known(code: type | Callable[..., Any]) -> bool:
-    """Whether a class or a function is of one of the known packages."""
+    """Whether a class or a function belongs to one of the known packages."""
     while isinstance(code, functools.partial):
         code = code.func
     if isinstance(code, MethodType):
