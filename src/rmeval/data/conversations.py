@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from rmeval.data.dialogues import from_sharegpt, has_turns, is_sharegpt, only_text, prompt_in
 from rmeval.data.json_text import JSONError, parse_json
 from rmeval.errors import DataError
 from rmeval.limits import limit
@@ -203,6 +204,7 @@ class MessageReader:
 
     Attributes:
         ignored: Keys of messages and columns that the user excludes.
+        turns: Whether the user names the roles of dialogues in one text, which are then split.
     """
 
     def __init__(
@@ -217,6 +219,7 @@ class MessageReader:
         """
         self._roles = dict(roles)
         self.ignored = frozenset(ignored)
+        self.turns = "Human" in self._roles
         self._hint = hint
         self._noted: set[str] = set()
 
@@ -243,12 +246,32 @@ class MessageReader:
             raise DataError(f"{where} has no messages: add at least one")
         return tuple(self.message(one, where) for one in value)
 
+    def prompt(self, value: Any, where: str, turns: bool = False) -> Conversation:
+        """Read a prompt, which may be a dialogue in one text.
+
+        Args:
+            value: The value in the data.
+            where: File, row and column, for errors.
+            turns: Whether to split a dialogue into turns, although the user did not name its roles.
+        """
+        if isinstance(value, str) and has_turns(value):
+            if (turns or self.turns) and (found := prompt_in(value)) is not None:
+                return found
+            # Runs from before dialogues were recognised have such a prompt as one message.
+            self.note(
+                "turns",
+                "%s is a dialogue in one text, which rmeval reads as one message of the user: to split it into turns, "
+                "give `roles` Human=user,Assistant=assistant",
+                where,
+            )
+        return self.conversation(value, where)
+
     def listed(self, text: str, where: str) -> Conversation | None:
         """Return the conversation in a text that is a list of messages written as JSON; None for any other text."""
         found = list_in_text(text, where)
         if found is None:
             return None
-        self._note("json", "%s is a list of messages written as JSON: rmeval reads it as messages", where)
+        self.note("json", "%s is a list of messages written as JSON: rmeval reads it as messages", where)
         return tuple(self.message(one, where) for one in found)
 
     def message(self, value: Any, where: str) -> Message:
@@ -259,11 +282,14 @@ class MessageReader:
         """
         if isinstance(value, Message):
             return value
-        if not isinstance(value, Mapping) or not isinstance(role := value.get("role"), str) or not role.strip():
-            raise DataError(
-                f'{where} must contain messages like {{"role": "user", "content": "..."}}{_sharegpt(value)}'
+        if isinstance(value, Mapping) and is_sharegpt(value):
+            value = from_sharegpt(value, self._roles, where)
+            self.note(
+                "sharegpt", "%s has messages with 'from' and 'value': human is the user, gpt the assistant", where
             )
-        content = value.get("content")
+        if not isinstance(value, Mapping) or not isinstance(role := value.get("role"), str) or not role.strip():
+            raise DataError(f'{where} must contain messages like {{"role": "user", "content": "..."}}')
+        content = only_text(value.get("content"))
         extras = {key: value[key] for key in MESSAGE_EXTRAS if not is_empty(value.get(key)) and key not in self.ignored}
         if content is None and extras:
             content = ""
@@ -348,7 +374,8 @@ class MessageReader:
                 f"{way}"
             )
 
-    def _note(self, key: str, text: str, *values: str) -> None:
+    def note(self, key: str, text: str, *values: str) -> None:
+        """Log a warning, the first time that a key is given."""
         if key not in self._noted:
             self._noted.add(key)
             logger.warning(text, *values)
@@ -366,9 +393,3 @@ def _is_in(value: Any, conversation: Conversation) -> bool:
 def _columns(names: Sequence[str]) -> str:
     word = "the column" if len(names) == 1 else "the columns"
     return f"{word} {', '.join(map(repr, names))}"
-
-
-def _sharegpt(value: Any) -> str:
-    if isinstance(value, Mapping) and {"from", "value"} <= value.keys():
-        return ": rename 'from' to 'role' and 'value' to 'content'"
-    return ""
