@@ -117,7 +117,7 @@ def _benchmark(
         benchmark = "pairs"
     if isinstance(benchmark, str):
         place = str(data) if isinstance(data, Path) else data
-        return load_benchmark(benchmark, place, seed=seed, **given)  # type: ignore[arg-type]
+        return load_benchmark(benchmark, place, seed=seed, **given)
     if isinstance(benchmark, Iterable):
         raise DataError(
             f"the benchmark is of the type {type(benchmark).__name__}: give data as `data`, and a name here"

@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 import rmeval
 from rmeval.errors import DataError, ModelError, RunError
 from rmeval.testing import Length
+from tests.samples import pair_rows
 
 TALKS = [[{"role": "user", "content": "q"}, {"role": "assistant", "content": text}] for text in ("aa", "b", "cccc")]
 LENGTHS = [2.0, 1.0, 4.0]
@@ -190,6 +191,20 @@ def test_a_benchmark_is_named_or_follows_from_the_data() -> None:
         rmeval.evaluate(lengths, data="prefs.jsonl")
     with pytest.raises(DataError, match="the benchmark is of the type DataFrame: give data as `data`"):
         rmeval.evaluate(lengths, pd.DataFrame([1]))  # type: ignore[arg-type]
+
+
+def test_data_that_a_program_holds_are_those_of_a_file(pairs_file: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = pair_rows(12)
+    dataset = datasets.Dataset.from_list(rows)
+    dataset.save_to_disk(str(tmp_path / "saved"))
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    wanted = rmeval.evaluate("baseline:longest", "pairs", pairs_file, out=tmp_path)
+    for data in (rows, columns, pd.DataFrame(rows), dataset):
+        found = rmeval.evaluate("baseline:longest", data=data, out=tmp_path)
+        assert found.path == wanted.path, "the same contents, the same run"
+        assert found.value("accuracy") == wanted.value("accuracy")
+    assert rmeval.evaluate("baseline:longest", "pairs", tmp_path / "saved", out=tmp_path).path == wanted.path
 
 
 def test_a_function_that_fails_says_why() -> None:
