@@ -138,6 +138,22 @@ def test_scores_that_differ_look_different() -> None:
     assert len(set(re.findall(r"score (\S+),", text))) == 2
 
 
+def test_preferences_have_no_scores() -> None:
+    sides = JudgedResponse("yes", None, None), JudgedResponse("no", None, None)
+    one = WrongExample("i", "tie", 0.0, "mine", "s", "t", "i", "user: why", *sides, erratum="both are right")
+    found = WrongExamples(
+        "pairs", "mine", "orders/mean", (one,), (Tally("mine", 0, 1, 1),), (), Path("x"), scored=False
+    )
+    lines = [line.rstrip() for line in views_text([wrong_view(found)]).splitlines()]
+    assert lines[1:4] == [
+        "score: orders/mean",
+        "marked: the words in which the two responses differ",
+        "margin: the model's preference for the chosen response (0, 0.5 or 1) less one half",
+    ]
+    assert "1. i  outcome tie  margin 0  subset s  cell t  erratum both are right" in lines
+    assert re.split("  +", lines[lines.index("prompt") + 2].strip()) == ["chosen", "rejected"]
+
+
 class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +180,7 @@ def test_hostile_texts_stay_texts() -> None:
     page.feed(html_text([own]))
     expected = "div p strong br table thead tbody tr th td mark ul li code"
     assert set(page.tags) <= set(expected.split())
-    assert set(page.attributes) <= {"class", "scope", "dir"}
+    assert set(page.attributes) <= {"class", "scope", "dir", "align"}
     assert "<script>alert(1)</script>" in page.text
     latex = latex_text([own])
     bare = re.sub(r"\\[{}$&#_%]|\\text\w+\{\}|\{\[\}|\{\]\}|\$-\$", "", latex)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -61,6 +62,29 @@ def test_a_comparison_is_a_few_lines_and_a_table(tmp_path: Path) -> None:
     assert frame.model.drop_duplicates().tolist() == ["theirs", "mine"]
 
 
+def test_an_analysis_is_a_few_lines_and_a_table(runs: Path) -> None:
+    (folder,) = (runs / "rm-bench-synthetic" / "baseline-longest").iterdir()
+    found = rmeval.analyze(folder)
+    lines = repr(found).splitlines()
+    assert lines[0].startswith("rm-bench-synthetic  baseline:longest: overall ")
+    assert lines[0].endswith(" on 80 items, analysis")
+    assert (len(lines), lines[-1]) == (4, f"  {folder}")
+    frame = found.to_pandas()
+    assert frame[["metric", "scope"]].values.tolist() == [[record.metric, record.scope] for record in found.records]
+    assert set(frame.model) == {"baseline:longest"}
+    assert "over-refusing" in (found._repr_html_() or "")
+
+
+def test_no_repr_is_a_dump(runs: Path) -> None:
+    (folder,) = (runs / "rm-bench-synthetic" / "baseline-longest").iterdir()
+    (comparison,) = rmeval.compare([runs])
+    found = [rmeval.open_run(folder), rmeval.analyze(folder), comparison, comparison.entries[0]]
+    found.append(rmeval.wrong_examples(folder))
+    for value in found:
+        assert len(repr(value)) < 1_000
+        assert len(repr(value).splitlines()) <= 10
+
+
 def test_notebooks_show_tables(runs: Path) -> None:
     (folder,) = (runs / "rm-bench-synthetic" / "baseline-longest").iterdir()
     result, (comparison,) = rmeval.open_run(folder), rmeval.compare([runs])
@@ -73,6 +97,22 @@ def test_notebooks_show_tables(runs: Path) -> None:
     assert '<th scope="col">Hard</th>' in (result._repr_html_() or "")
     assert "baseline:shortest" in (comparison._repr_html_() or "")
     assert "<mark>" in (wrong._repr_html_() or "")
+
+
+def test_tables_of_notebooks_are_short(tmp_path: Path) -> None:
+    data = tmp_path / "pairs.jsonl"
+    data.write_text(
+        "".join(
+            json.dumps({"prompt": f"p{n}", "chosen": "a", "rejected": "bb", "subset": f"part {n}"}) + "\n"
+            for n in range(50)
+        )
+    )
+    result = rmeval.evaluate("baseline:longest", "pairs", data, out=tmp_path / "runs")
+    shown = result._repr_html_() or ""
+    assert shown.count("<tr>") == 31
+    assert "21 more rows: to_pandas() has all" in shown
+    assert '<th scope="row"><strong>all</strong></th>' in shown
+    assert len(result.to_pandas()) == 51
 
 
 def test_results_alone_have_no_html(runs: Path) -> None:

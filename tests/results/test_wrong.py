@@ -154,7 +154,8 @@ class Four(TableBenchmark):
     """One of four answers is right; some items are ties, and some are judged together."""
 
     card = Card(
-        id="four", title="Four", measures="The first one.", source="", revision=None, licence="", paper="", citation=""
+        id="four", title="Four", measures="The first one.", source="", revision=None, licence="", paper="", citation="",
+        errata="errata.jsonl",
     )
 
     def items(self, row):
@@ -175,6 +176,7 @@ def test_of_four_responses_the_best_wrong_one_is_shown(tmp_path: Path) -> None:
     (tmp_path / "four.py").write_text(BENCHMARK)
     spec = f"{tmp_path / 'four.py'}:Four"
     data = write_rows(tmp_path / "four.jsonl", [{"n": n} for n in range(4)])
+    write_rows(tmp_path / "errata.jsonl", [{"item": "n2", "wrong": "none is right", "source": "a reader"}])
     scores = {0: (1.0, 5.0, 3.0, 4.0), 1: (1.0, 2.0, 3.0, 0.0), 2: (7.0, 7.0, 7.0, 1.0), 3: (0.0, 0.0, 0.0, 0.0)}
     lines = [
         {"item_id": f"n{n}", "response": k, "score": score} for n, own in scores.items() for k, score in enumerate(own)
@@ -190,6 +192,7 @@ def test_of_four_responses_the_best_wrong_one_is_shown(tmp_path: Path) -> None:
         ("n2", "tie", 0.0, 4),
     ]
     assert [(one.chosen.text, one.rejected.text) for one in found] == [("0 right", "0 w1"), ("2 right", "2 w0")]
+    assert [one.erratum for one in found] == [None, "none is right"]
     assert found.notes == (
         "3 comparisons without a winner, because annotators call it a tie: not shown",
         "1 item without comparisons, because they are judged as groups: not shown",

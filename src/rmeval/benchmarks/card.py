@@ -94,7 +94,7 @@ def check_counts(card: Card, items: Sequence[Item] | Mapping[str, int]) -> None:
 
 
 def subsets_named(card: Card, present: Collection[str], names: Iterable[str]) -> set[str]:
-    """The subsets among those present that some names of subsets or sections stand for.
+    """Return the present subsets that some names of subsets or sections stand for.
 
     Raises:
         DataError: If a name stands for none of them.

@@ -1,4 +1,4 @@
-"""Margins: how clearly a model prefers the winner of each comparison, as columns."""
+"""Margins: by how much a model prefers the winner of each comparison, as columns."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _BLOCK = 1 << 16
 
 
 def margins(seen: EvidenceTable) -> Margins:
-    """The margin of each comparison that has a winner; comparisons with `gold=None` are excluded."""
+    """Return the margin of each comparison that has a winner; comparisons with `gold=None` are excluded."""
     table = seen.table
     first = starts([sum(c.gold is not None for c in shape.comparisons) for shape in table.shapes], table.shape)
     codes: dict[str, int] = {}
@@ -64,20 +64,20 @@ def margins(seen: EvidenceTable) -> Margins:
 
 
 def _decided(comparisons: tuple[Comparison, ...]) -> Iterator[tuple[int, Comparison, int]]:
-    """Each comparison with a winner, its position, and the winner's position among its members."""
+    """Yield each comparison with a winner, its position, and the winner's position among its members."""
     for number, comparison in enumerate(comparisons):
         if comparison.gold is not None:
             yield number, comparison, comparison.gold
 
 
 def _less(winning: FloatArray, against: FloatArray) -> FloatArray:
-    """The differences of scores; 0 exactly where the scores are equal, also where both are infinite."""
+    """Subtract scores; the result is 0 exactly where they are equal, even if both are infinite."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.where(winning == against, 0.0, winning - against)
 
 
 def strongest(seen: EvidenceTable, position: int, comparison: Comparison) -> int:
-    """The member that the model prefers most among those that are not the winner, the first of equal ones.
+    """Return the member that the model prefers most among those that are not the winner, the first of equal ones.
 
     Args:
         seen: The evidence.

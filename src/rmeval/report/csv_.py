@@ -28,7 +28,8 @@ def csv_text(views: Sequence[View]) -> str:
     return text.getvalue()
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Wide forms of the first four are among them."""
 
 
 def _safe(value: Any) -> Any:

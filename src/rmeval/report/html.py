@@ -13,7 +13,7 @@ __all__ = ["html_text"]
 
 
 def html_text(views: Sequence[View]) -> str:
-    """A `div` for each view."""
+    """Return a `div` for each view."""
     return "\n".join(line for view in views for line in _view(view))
 
 
@@ -83,13 +83,18 @@ def _block(block: Block) -> Iterator[str]:
     yield f"<p><strong>{_escaped(block.label)}</strong>{facts}</p>"
     yield from (f'<p dir="auto">{_escaped(name)}: {_passage(passage)}</p>' for name, passage in block.alone)
     if block.pair:
-        names = "".join(f'<th scope="col">{_escaped(one.caption)}</th>' for one in block.pair)
-        texts = "".join(f'<td dir="auto">{_passage(one)}</td>' for one in block.pair)
+        names = "".join(f'<th scope="col">{_left(_escaped(one.caption))}</th>' for one in block.pair)
+        texts = "".join(f"<td>{_left(_passage(one))}</td>" for one in block.pair)
         yield f"<table><thead><tr>{names}</tr></thead><tbody><tr>{texts}</tr></tbody></table>"
 
 
+def _left(text: str) -> str:
+    # Style sheets of notebooks align cells to the right, but not what is in them.
+    return f'<div align="left" dir="auto">{text}</div>'
+
+
 def _passage(passage: Passage) -> str:
-    """A text with its lines, in which `mark` holds the marked words."""
+    """Render a text with its lines; marked words are in `mark` elements."""
     return "<br>".join("".join(_marked(text, marked) for text, marked in line) for line in passage.lines)
 
 

@@ -38,7 +38,7 @@ def _table(view: View, table: Table, last: bool) -> Iterator[str]:
 
 
 def _blocks(view: View, table: Table, last: bool) -> Iterator[str]:
-    r"""A paragraph for each row, and below it a table of two columns with its passages."""
+    """Yield a paragraph for each row, and below it a table with its passages in two columns."""
     yield f"\\paragraph{{{_caption(view, table)}}}"
     for block in blocks_of(table):
         facts = (f"{_escaped(name)} {_cell(cell, strong=False)}" for name, cell in block.facts)
@@ -55,7 +55,7 @@ def _blocks(view: View, table: Table, last: bool) -> Iterator[str]:
 
 
 def _passage(passage: Passage) -> str:
-    """A text with marked words in bold."""
+    """Render a text with marked words in bold."""
     return " \\newline ".join(map(_marked, passage.lines)).strip()
 
 

@@ -61,7 +61,7 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _passage(passage: Passage) -> str:
-    """A text on one line of Markdown, with marked words in bold."""
+    """Render a text on one line of Markdown, with marked words in bold."""
     return "<br>".join(_marked(line) for line in passage.lines)
 
 

@@ -186,7 +186,7 @@ def _block(block: Block) -> Iterator[RenderableType]:
 
 
 def _columns(*rows: Sequence[Text]) -> Grid:
-    """Texts side by side, each as wide as the others."""
+    """Put texts side by side in columns of equal width."""
     grid = Grid.grid(expand=True, padding=(0, 0, 0, 2), pad_edge=True)
     for _ in rows[0]:
         grid.add_column(ratio=1, overflow="fold")
@@ -196,7 +196,7 @@ def _columns(*rows: Sequence[Text]) -> Grid:
 
 
 _MARKS = {1: ("{+", "+}", "bold green"), -1: ("[-", "-]", "bold red"), 0: ("", "", "")}
-"""How the words are marked that only one of two texts has: also without colours."""
+"""Marks around the words that only one of two texts has; they are visible without colours."""
 _TAB = 4
 
 
@@ -212,7 +212,7 @@ def _marked(passage: Passage) -> Text:
 
 
 def _is_uneven(text: str) -> bool:
-    """Whether a terminal may draw a line of the text from right to left, or wider or narrower than its letters."""
+    """Whether a terminal may draw the text from right to left, or with another width than its letters have."""
     return not text.isascii() and any(
         letter in "\u200c\u200d\ufe0f" or unicodedata.bidirectional(letter) in ("R", "AL") for letter in text
     )

@@ -101,7 +101,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A row of a table of blocks, as people see it.
+    """A row of a table of blocks, as it is shown.
 
     Attributes:
         label: What it is of.
@@ -117,7 +117,7 @@ class Block:
 
 
 def blocks_of(table: Table) -> Iterator[Block]:
-    """The rows of a table of blocks; empty facts are left out."""
+    """Yield the rows of a table of blocks, without empty facts."""
     for row in table.rows:
         cells = list(zip(table.shown[1:], row.cells, strict=False))
         passages = [(name, cell) for name, cell in cells if isinstance(cell, Passage)]

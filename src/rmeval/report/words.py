@@ -1,10 +1,11 @@
-"""Passages of which the differing words are marked, and which leave out what is too long."""
+"""Marks on the differing words of two texts, and shortening of long texts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import groupby
 from typing import NamedTuple
 
 from rmeval.messages import count_of
@@ -21,7 +22,7 @@ _MOST = 2_000
 
 
 def compared(first: str, second: str) -> tuple[Parts, Parts]:
-    """Two texts, with a mark on the words in which each differs from the other.
+    """Mark the words in which each of two texts differs from the other.
 
     Longer texts are marked from the first to the last word that differs.
     """
@@ -33,7 +34,7 @@ def compared(first: str, second: str) -> tuple[Parts, Parts]:
 
 
 def _differing(one: Sequence[str], two: Sequence[str]) -> tuple[set[int], set[int]]:
-    """Positions of the words that are not in both."""
+    """Return the positions of the words that differ."""
     shortest = min(len(one), len(two))
     start = next((k for k in range(shortest) if one[k] != two[k]), shortest)
     rest = shortest - start
@@ -50,29 +51,24 @@ def _differing(one: Sequence[str], two: Sequence[str]) -> tuple[set[int], set[in
 
 
 def _parts(tokens: Sequence[str], words: Sequence[int], marked: set[int]) -> Parts:
-    """The text in parts; space between two marked words is marked, except where a line ends."""
+    """Split the text into parts; space between two marked words is marked, except at the end of a line."""
     flags = [False] * len(tokens)
     for place in marked:
         flags[words[place]] = True
     for k in range(1, len(tokens) - 1):
         if tokens[k].isspace() and "\n" not in tokens[k]:
             flags[k] = flags[k - 1] and flags[k + 1]
-    found: list[tuple[str, bool]] = []
-    for token, flag in zip(tokens, flags, strict=True):
-        if found and found[-1][1] == flag:
-            found[-1] = (found[-1][0] + token, flag)
-        else:
-            found.append((token, flag))
-    return tuple(found)
+    together = groupby(zip(flags, tokens, strict=True), key=lambda one: one[0])
+    return tuple(("".join(token for _, token in own), flag) for flag, own in together)
 
 
 def left_out(characters: int) -> str:
-    """What stands in place of text that is not shown."""
+    """Return the text that replaces characters that are not shown."""
     return f" [... {count_of(characters, 'character')} left out ...] "
 
 
 class _Piece(NamedTuple):
-    """A part of a text as it is shown, and the number of characters of the text that it stands for."""
+    """A part of a text as it is shown, and the number of characters of the text that it replaces."""
 
     text: str
     marked: bool
@@ -80,7 +76,7 @@ class _Piece(NamedTuple):
 
 
 def without_middles(parts: Parts, longest: int, around: int) -> Parts:
-    """A text that leaves out the middle of each long part without marks, and what follows after `longest` characters.
+    """Leave out the middle of each long part without marks, and what follows after `longest` characters.
 
     Args:
         parts: The text.
@@ -108,7 +104,7 @@ def _begin_of(pieces: Sequence[_Piece], longest: int) -> Iterator[_Piece]:
     room, hidden = longest, sum(piece.length for piece in pieces)
     for piece in pieces:
         if len(piece.text) > room:
-            # What stands for text that is left out is not cut in two.
+            # A mark for text that is left out is not cut in two.
             head = _begin(piece.text, room) if piece.length == len(piece.text) else ""
             yield _Piece(head, piece.marked, len(head))
             hidden -= len(head)
@@ -119,7 +115,7 @@ def _begin_of(pieces: Sequence[_Piece], longest: int) -> Iterator[_Piece]:
 
 
 def _begin(text: str, length: int) -> str:
-    """About the first `length` characters, up to the end of a word."""
+    """Return about the first `length` characters, up to the end of a word."""
     start = max(length - _WORD, 0)
     place = max(text.rfind(" ", start, length), text.rfind("\n", start, length))
     return text[: place if place > 0 else length]

@@ -22,7 +22,7 @@ _SIDES = ("score", "gold", "source")
 
 
 def wrong_view(found: WrongExamples, full: bool = False) -> View:
-    """Returns the view of wrong examples: a block each, with the two responses side by side.
+    """Return the view of wrong examples: one block each, with the two responses side by side.
 
     Args:
         found: The examples.
@@ -135,7 +135,7 @@ def _caption(name: str, own: JudgedResponse, one: WrongExample) -> str:
 
 
 def _exact(one: WrongExample | None = None) -> Unit:
-    """How scores are written: with at least as many digits as make two unequal scores look unequal."""
+    """Return a unit with enough digits to make two unequal scores look unequal."""
     scores = {own.score for own in (one.chosen, one.rejected) if own.score is not None} if one else set()
     digits = next((k for k in range(4, 17) if len({f"{score:.{k}g}" for score in scores}) == len(scores)), 17)
     text = f"{{:.{digits}g}}".format

@@ -15,7 +15,7 @@ _STYLED = frozenset(one.tag for one in COMPARISONS)
 
 
 def cells_named(tags: Sequence[str], names: Sequence[str]) -> frozenset[str]:
-    """The tags that some names of cells stand for; all without a name.
+    """Return the tags that some names of cells stand for; all tags if there are no names.
 
     Where the tags are those of the style-substance matrix, `row:column` is a cell (`concise:detailed markdown`, or by
     number `1:3`), and `easy`, `normal` and `hard` are three cells each.
@@ -47,7 +47,7 @@ def _plain(name: str) -> str:
 
 
 def _numbered(name: str) -> str:
-    """The tag of a cell that is named by the numbers of its row and column, such as `1:3`."""
+    """Return the tag of a cell that is named by the numbers of its row and column, such as `1:3`."""
     return "/".join(_STYLES.get(part, part) for part in _plain(name).split("/"))
 
 

@@ -61,7 +61,7 @@ class Entry:
     name: str
     path: Path | None
     variant: str
-    records: Mapping[Measure, Record]
+    records: Mapping[Measure, Record] = field(repr=False)
     evidence: EvidenceTable = field(repr=False)
     rank: tuple[int, int] = (1, 1)
     group: str = "a"
@@ -137,7 +137,7 @@ class ModelComparison:
         return [found[order.index(k)] for k in range(len(order))]
 
     def to_pandas(self) -> pd.DataFrame:
-        """A table with a row for each model and number; ranks and group are of the headline, letters of the number."""
+        """Return a table with a row for each model and number; rank and group are of the headline."""
         return frame_of(comparison_rows(self))
 
     def __repr__(self) -> str:

@@ -73,7 +73,7 @@ class WrongExample:
     erratum: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The example as plain JSON types: one value a column, with full texts."""
+        """Return the example as plain JSON types: one value per column, with whole texts."""
         found: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
         for side in ("chosen", "rejected"):
             own: JudgedResponse = found[side]
@@ -136,7 +136,7 @@ class WrongExamples(Sequence[WrongExample]):
         return self.examples[index]
 
     def to_pandas(self) -> pd.DataFrame:
-        """A table with a row for each example, and the full texts."""
+        """Return a table with a row for each example, with whole texts."""
         return frame_of([one.to_dict() for one in self.examples])
 
     def __repr__(self) -> str:

@@ -18,7 +18,7 @@ __all__ = ["comparison_rows", "frame_of", "row_of"]
 
 
 def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """A table with these rows.
+    """Return a table with these rows.
 
     Raises:
         RmevalError: If pandas is not installed.
@@ -31,14 +31,14 @@ def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def row_of(record: Record) -> dict[str, Any]:
-    """A record as a row: null baselines in columns `null_<name>`, the interval in two."""
+    """Return a record as a row: null baselines in columns `null_<name>`, the interval in two."""
     row = record.to_dict()
     row["ci_low"], row["ci_high"] = row.pop("ci") or (math.nan, math.nan)
     return row | {f"null_{name}": value for name, value in row.pop("null").items()}
 
 
 def comparison_rows(found: ModelComparison) -> list[dict[str, Any]]:
-    """A row for each model and number, best model first."""
+    """Return a row for each model and number, best model first."""
     letters = {measure: found.letters(measure) for measure in found.differences}
     return [
         {"model": entry.name, "rank_low": entry.rank[0], "rank_high": entry.rank[1], "group": entry.group}

@@ -9,5 +9,5 @@ __all__ = ["html_of"]
 
 @singledispatch
 def html_of(value: object) -> str | None:
-    """A result as an HTML fragment; None for a class without a registered renderer."""
+    """Return a result as an HTML fragment; None for a class without a registered renderer."""
     return None

@@ -10,23 +10,24 @@ from rmeval.metrics.composition import Measure, headline
 from rmeval.types import Record
 
 if TYPE_CHECKING:
+    from rmeval.results.analyze import Analysis
     from rmeval.results.compare import ModelComparison
     from rmeval.results.result import Result
 
-__all__ = ["comparison_lines", "result_lines"]
+__all__ = ["analysis_lines", "comparison_lines", "result_lines"]
 
 _MOST = 8
 """Other numbers, and models, in these lines."""
 
 
 def result_lines(result: Result) -> str:
-    """The headline, a few other numbers, how many notes there are, and the run folder."""
+    """Return the headline, a few other numbers, the number of notes, and the run folder."""
     return "\n".join(_result(result.manifest, result.records, result.notes, str(result.path)))
 
 
 def _result(manifest: Mapping[str, Any], records: Sequence[Record], notes: Sequence[str], path: str) -> Iterator[str]:
     first = {(one.metric, one.scope): one for one in reversed(records) if one.variant == records[0].variant}
-    subject = shortened(f"{manifest['benchmark']['id']}  {manifest['model']['name']}")
+    subject = _subject(manifest)
     if not first:
         yield f"{subject}: no numbers"
     else:
@@ -39,7 +40,7 @@ def _result(manifest: Mapping[str, Any], records: Sequence[Record], notes: Seque
 
 
 def _more(records: Iterable[Record], top: Record) -> Iterator[str]:
-    """The numbers that sum up parts or all of the items."""
+    """Yield the numbers that summarise all items or sections of them."""
     shown = [
         one for one in records if one is not top and ":" not in one.metric and one.metric not in ("without_errata",)
     ]
@@ -60,8 +61,32 @@ def _named(record: Record) -> str:
     return text if record.ci is None else f"{text} [{percent(record.ci[0])}-{percent(record.ci[1])}]"
 
 
+def analysis_lines(found: Analysis) -> str:
+    """Return the headline, the numbers on all items, the number of notes, and the run folder."""
+    return "\n".join(_analysis(found.manifest, found.headline, found.records, found.notes, str(found.path)))
+
+
+def _analysis(
+    manifest: Mapping[str, Any], top: Record, records: Sequence[Record], notes: Sequence[str], path: str
+) -> Iterator[str]:
+    yield f"{_subject(manifest)}: {_named(top)} on {count_of(top.n_items, 'item')}, analysis"
+    shares = [one for one in records if one.metric not in _LOG_ODDS]
+    if more := list(_more(shares, top)):
+        yield f"  {', '.join(more)}"
+    yield from _noted(notes)
+    yield f"  {shortened(path, 1_000)}"
+
+
+_LOG_ODDS = ("style_length", "style_markdown")
+"""Numbers of an analysis that are not shares."""
+
+
+def _subject(manifest: Mapping[str, Any]) -> str:
+    return shortened(f"{manifest['benchmark']['id']}  {manifest['model']['name']}")
+
+
 def comparison_lines(found: ModelComparison) -> str:
-    """The models, best first, with ranks and letters."""
+    """Return the models, best first, with ranks and letters."""
     measure: Measure = found.headline
     count = count_of(len(found.entries), "model")
     lines = [f"{found.benchmark}: {count} on {count_of(found.n_items, 'item')}, by {_name(*measure)}"]

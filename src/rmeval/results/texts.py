@@ -24,7 +24,7 @@ Digests = tuple[str, ...]
 def read_item_texts(
     run: StoredRun, positions: Collection[int], data: str | Path | None = None
 ) -> tuple[dict[int, Item], list[str]]:
-    """Reads some items of a run with their texts.
+    """Read some items of a run with their texts.
 
     A text is returned only if its digest equals that of the text that was scored.
 
@@ -58,7 +58,7 @@ def read_item_texts(
 
 
 def _kept(name: str, stored: StoredTexts) -> Item | None:
-    """The texts that the folder stores of an item; None without them."""
+    """Return the texts that the folder stores of an item; None if it stores none."""
     if stored.prompt is None:
         return None
     item = Item(name, "", stored.prompt, stored.responses, (), stored.cluster, tools=stored.tools)
@@ -67,7 +67,7 @@ def _kept(name: str, stored: StoredTexts) -> Item | None:
 
 
 def _joined(run: StoredRun, position: int, stored: StoredTexts, texts: Item) -> Item:
-    """The item as the run has it, with texts."""
+    """Return the run's item with texts."""
     item = run.items.table[position]
     responses = zip(item.responses, texts.responses, strict=True)
     own = tuple(replace(known, text=one.text, message=one.message) for known, one in responses)
@@ -87,7 +87,7 @@ _OF_HUB = ("split", "config")
 
 
 def _from_benchmark(run: StoredRun, source: Benchmark, wanted: Mapping[str, Digests]) -> dict[str, Item]:
-    """The items of the benchmark with the texts that were scored."""
+    """Return the benchmark's items with the texts that were scored."""
     try:
         found = _by_id(source, wanted)
         if left := {name: digests for name, digests in wanted.items() if name not in found}:
@@ -102,7 +102,7 @@ def _from_benchmark(run: StoredRun, source: Benchmark, wanted: Mapping[str, Dige
 
 
 def _by_id(source: Benchmark, wanted: Mapping[str, Digests]) -> dict[str, Item]:
-    """The items with these ids and texts; reading stops at the last of these ids."""
+    """Return the items with these ids and texts; stop reading at the last of these ids."""
     found: dict[str, Item] = {}
     left = set(wanted)
     for item in source.load():
@@ -116,7 +116,7 @@ def _by_id(source: Benchmark, wanted: Mapping[str, Digests]) -> dict[str, Item]:
 
 
 def _by_texts(source: Benchmark, wanted: Mapping[str, Digests]) -> dict[str, Item]:
-    """The items with these texts, by the ids that the run has for them."""
+    """Return the items with these texts, by their ids in the run."""
     names: dict[Digests, list[str]] = {}
     for name, digests in wanted.items():
         names.setdefault(digests, []).append(name)

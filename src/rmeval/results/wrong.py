@@ -44,7 +44,7 @@ def wrong_examples(
     benchmark: str | None = None,
     protocol: str | None = None,
 ) -> WrongExamples:
-    """Finds the comparisons that a model misjudges, worst margin first; needs neither the model nor torch.
+    """Find the comparisons that a model misjudges, worst margin first; needs neither the model nor torch.
 
     Ties count as misjudged and come after all losses. Comparisons without a score and comparisons without a winner are
     not shown; notes count them.
@@ -138,7 +138,7 @@ class _Pool:
         return cls(run, table, places, evidence, names, [margins(own) for own in evidence])
 
     def within(self, subsets: Sequence[str], cells: Sequence[str]) -> _Kept:
-        """The items and tags of some subsets and cells; all if empty."""
+        """Return the items and tags of some subsets and cells; all if empty."""
         card, table = self.run.benchmark.card, self.table
         wanted = subsets_named(card, table.counts, subsets)
         chosen = np.array([not wanted or name in wanted for name in table.subsets], bool)
@@ -146,14 +146,14 @@ class _Pool:
         return _Kept(chosen[table.subset], cells_named(list(there), cells))
 
     def rows(self, kept: _Kept) -> Mask:
-        """bool[m], the comparisons in these subsets and cells."""
+        """Return bool[m]: the comparisons in these subsets and cells."""
         own = self.margins[0]
         tags = np.array([tag in kept.tags for tag in own.tags], bool)
         found: Mask = kept.items[own.item] & tags[own.tag]
         return found
 
     def wrong(self, side: int, kept: _Kept) -> Mask:
-        """bool[m], the comparisons that a model misjudges, and if there is another model, the other one does not."""
+        """Return bool[m]: the comparisons that a model misjudges and the other model, if there is one, does not."""
         found: Mask = self.rows(kept) & self.margins[side].wrong
         for other, own in enumerate(self.margins):
             if other != side:
@@ -161,7 +161,7 @@ class _Pool:
         return found
 
     def worst(self, side: int, kept: _Kept, n: int) -> list[int]:
-        """Positions of the misjudged comparisons with the worst margins; then in the order of ids, tags, positions."""
+        """Return the misjudged comparisons with the worst margins; equal margins are sorted by id, tag and position."""
         own, ids = self.margins[side], self.table.ids
         rows = np.flatnonzero(self.wrong(side, kept))
         if len(rows) > n:
@@ -174,7 +174,7 @@ class _Pool:
         return heapq.nsmallest(n, rows.tolist(), key=order)
 
     def tally(self, side: int, kept: _Kept) -> Tally:
-        """How many comparisons a model misjudges."""
+        """Count the comparisons that a model misjudges."""
         wrong = self.wrong(side, kept)
         ties = int((self.margins[side].margin[wrong] == 0).sum())
         scored = self.rows(kept) & ~self._unscored
@@ -187,7 +187,7 @@ class _Pool:
         return found
 
     def left_out(self, kept: _Kept) -> Iterator[str]:
-        """Notes on what cannot be judged."""
+        """Yield notes on what cannot be judged."""
         if unscored := int((self.rows(kept) & self._unscored).sum()):
             whose = "a score of both models" if len(self.names) > 1 else "a score"
             yield f"{count_of(unscored, 'comparison')} without {whose}: not among the wrong examples"
@@ -202,7 +202,7 @@ class _Pool:
             yield f"{count_of(without, 'item')} without comparisons, because they are judged as groups: not shown"
 
     def examples(self, kept: _Kept, n: int, data: str | Path | None) -> tuple[tuple[WrongExample, ...], list[str]]:
-        """The worst of each model with their texts, and a note on missing texts; see `read_item_texts`."""
+        """Return the worst of each model with their texts, and a note on missing texts; see `read_item_texts`."""
         picked = [(side, row) for side in range(len(self.evidence)) for row in self.worst(side, kept, n)]
         places = [int(self.places[self.margins[0].item[row]]) for _, row in picked]
         texts, notes = read_item_texts(self.run, set(places), data)
@@ -263,7 +263,7 @@ def _score(evidence: EvidenceTable, position: int, index: int) -> float | None:
 
 
 def _aligned(first: _Judged, second: _Judged) -> tuple[_Pool, list[str]]:
-    """Two models on their common items."""
+    """Align two models on their common items."""
     runs = [first.run, second.run]
     ids = [run.benchmark.card.id for run in runs]
     if ids[0] != ids[1]:
@@ -285,6 +285,6 @@ def _text(response: Response) -> str:
 
 
 def _content(message: Message) -> str:
-    """What a message holds: its content, and its tool calls and other fields as JSON."""
+    """Return the content of a message, and its tool calls and other fields as JSON."""
     extras = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in message.extras.items()]
     return "\n".join([*([message.content] if message.content or not extras else []), *extras])

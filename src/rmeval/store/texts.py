@@ -40,7 +40,7 @@ class StoredTexts(NamedTuple):
 
 
 def read_texts(path: Path, names: Collection[str], run: str | None = None) -> dict[str, StoredTexts]:
-    """Reads some items by id; of a large file only the parts that hold them are decoded.
+    """Read some items by id. In a large file, only the parts that contain them are decoded.
 
     Args:
         path: The file `items.parquet`.

@@ -187,7 +187,7 @@ class Difference:
         return 0 if self.p_holm >= LEVEL else 1 if self.value > 0 else -1
 
     def swapped(self) -> Difference:
-        """The same difference with the two models swapped."""
+        """Return the same difference with the two models swapped."""
         ci, share = self.ci, self.superiority_ci
         return replace(
             self,
