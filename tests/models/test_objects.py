@@ -207,6 +207,19 @@ def test_data_that_a_program_holds_are_those_of_a_file(pairs_file: Path, tmp_pat
     assert rmeval.evaluate("baseline:longest", "pairs", tmp_path / "saved", out=tmp_path).path == wanted.path
 
 
+def test_texts_of_data_that_were_an_object(tmp_path: Path) -> None:
+    """Of texts that are not stored the object is needed again."""
+    frame = pd.DataFrame(pair_rows(12))
+    found = rmeval.evaluate("baseline:shortest", data=frame, out=tmp_path)
+    with pytest.raises(
+        RunError, match=r"an object in Python \(DataFrame of 12 rows\): give that object again with `data`"
+    ):
+        rmeval.wrong_examples(found, n=1)
+    assert len(rmeval.wrong_examples(found, n=1, data=frame).examples) == 1
+    with pytest.raises(RunError, match="does not contain the texts of"):
+        rmeval.wrong_examples(found, n=1, data=frame.assign(prompt="another"))
+
+
 def test_a_function_that_fails_says_why() -> None:
     def broken(conversations: Sequence[Any]) -> list[float]:
         raise ValueError("no key")

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -33,7 +34,7 @@ _IDLE = frozenset(
 """Settings of modules that do not change scores, or that every forward pass sets."""
 _IDLE_CONFIG = frozenset({"_name_or_path", "architectures", "transformers_version", "use_cache"})
 _ADAPTERS = frozenset({"lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "modules_to_save"})
-_CHUNK = 1 << 26
+_CHUNK = 1 << 22
 """Number of elements that are copied from the device at once."""
 
 
@@ -54,14 +55,20 @@ def state_digest(model: Any, adapted: bool = True) -> str | None:
             return None
         if adapted:
             total.update(_json([name, type(module).__qualname__, _settings(module)]).encode())
-    for name, tensor in _tensors(model):
-        if not adapted and _ADAPTERS & set(name.split(".")):
-            continue
-        if not isinstance(tensor, torch.Tensor) or tensor.is_meta:
-            return None
-        total.update(_json([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        for part in torch.split(tensor.detach().reshape(-1), _CHUNK):
-            total.update(part.contiguous().cpu().view(torch.uint8).numpy().data)
+    tensors = [(name, one) for name, one in _tensors(model) if adapted or not _ADAPTERS & set(name.split("."))]
+    if not all(isinstance(one, torch.Tensor) and not one.is_meta for _, one in tensors):
+        return None
+    with ThreadPoolExecutor() as pool:
+        sums = pool.map(_sum, [one for _, one in tensors])
+        for (name, one), own in zip(tensors, sums, strict=True):
+            total.update(_json([name, str(one.dtype), list(one.shape), own]).encode())
+    return total.hexdigest()
+
+
+def _sum(tensor: torch.Tensor) -> str:
+    total = hashlib.sha256()
+    for part in torch.split(tensor.detach().reshape(-1), _CHUNK):
+        total.update(part.contiguous().cpu().view(torch.uint8).numpy().data)
     return total.hexdigest()
 
 
