@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -230,6 +231,18 @@ def test_a_run_goes_on_with_equal_weights_and_never_with_others(
     assert again.value("accuracy") == pytest.approx(1 - done.value("accuracy"))
 
 
+def test_training_in_the_middle_of_an_evaluation(checkpoint: Path, pairs_file: Path, tmp_path: Path) -> None:
+    model, tokenizer = held(checkpoint)
+
+    def train(done: int, total: int) -> None:
+        if done:
+            with torch.no_grad():
+                model.score.weight.add_(0.1)
+
+    with pytest.raises(ModelError, match="changed while it was evaluated: train it after the evaluation"):
+        rmeval.evaluate((model, tokenizer), "pairs", str(pairs_file), out=tmp_path, batch_size=2, progress=train)
+
+
 def replaced(model: Any) -> None:
     plain = model.model.norm.forward
     model.model.norm.forward = lambda hidden: plain(hidden) * 2
@@ -323,6 +336,33 @@ def test_an_adapter_switched_off_is_the_reference(policies: tuple[Path, Path], t
     adapted.base_model.disable_adapter_layers()
     with pytest.raises(ModelError, match=r"cannot be disabled .*: give the base model as `ref_model`"):
         rmeval.load_model((adapted, tokenizer), kind="implicit")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_that_learns_a_prompt(checkpoint: Path) -> None:
+    peft = pytest.importorskip("peft")
+    model, tokenizer = held(checkpoint)
+    adapted = peft.get_peft_model(model, peft.PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=2))
+    with pytest.raises(ModelError, match="learns a prompt before the tokens, which rmeval does not read"):
+        rmeval.load_model((adapted, tokenizer))
+
+
+def test_a_tokenizer_of_a_class_of_the_programs_own(checkpoint: Path) -> None:
+    """It is used as it is, and its code is in no digest; one that cannot be copied is a sentence."""
+    model, tokenizer = held(checkpoint)
+
+    class Mine(type(tokenizer)):  # type: ignore[misc]
+        """Its code may change."""
+
+    tokenizer.__class__ = Mine
+    loaded = rmeval.load_model((model, tokenizer))
+    assert loaded.identity()["tokenizer"].startswith("unknown ")
+    assert [one["score"] for one in values(loaded)] == rmeval.score(str(checkpoint), TALKS).tolist()
+    tokenizer.lock = Lock()
+    with pytest.raises(
+        ModelError, match=r"the tokenizer of tiny cannot be copied \(cannot pickle .*\): save model and"
+    ):
+        rmeval.load_model((model, tokenizer))
 
 
 def test_policies_and_references(policies: tuple[Path, Path]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from rmeval.engines.base import Description, EngineOptions, InMemory
+from rmeval.engines.base import Description, EngineOptions, InMemory, Reading, Readout, TokenSequence
 from rmeval.engines.hf.adapter import is_plain_lora
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.engines.hf.code import is_own_class
@@ -158,6 +158,11 @@ def _make_trainable(model: Any) -> None:
                     own[name] = tensor.clone()
 
 
+def _versions(model: Any) -> int:
+    """A number that grows when weights are changed in place, except through `.data`."""
+    return sum(weight._version for weight in model.parameters() if not weight.is_inference())
+
+
 class _InMemoryEngine(HFEngine):
     """Runs a network in memory."""
 
@@ -181,6 +186,20 @@ class _InMemoryEngine(HFEngine):
         """Clear the facts, and the checks of weights that may have changed since."""
         super().forget()
         self.network.forward.forget()
+
+    def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
+        """Read every sequence once.
+
+        Raises:
+            ModelError: If the network fails, or is trained between two steps.
+        """
+        before = _versions(self.network.model)
+        for reading in super().run(sequences, readout):
+            if _versions(self.network.model) != before:
+                raise ModelError(
+                    f"the weights of {self._held.name} changed while it was evaluated: train it after the evaluation"
+                )
+            yield reading
 
     def tokenizer(self) -> InMemory:
         """The object that has the tokenizer."""
