@@ -142,6 +142,9 @@ def test_labels_replace_the_usual_names(tmp_path: Path) -> None:
     assert gold(load(tmp_path, rows, labels=labels)) == [("so", "no"), ("no", "so")]
     with pytest.raises(DataError, match="line 1: 'label' is 'a', which names neither"):
         load(tmp_path, [TWO | {"label": "a"}], labels=labels)
+    assert gold(load(tmp_path, rows, labels={1: "a", 0: "b", 2.0: "none"})) == [("so", "no"), ("no", "so")]
+    with pytest.raises(DataError, match="labels must be a mapping"):
+        load(tmp_path, rows, labels=["a"])
     with pytest.raises(DataError, match="`labels` 1 must be a, b, tie or none, not 'response_a'"):
         load(tmp_path, rows, labels={"1": "response_a"})
 
@@ -186,7 +189,7 @@ def test_what_was_read_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (TWO, "none of the columns .* tells which is the better: give `columns` better=NAME"),
+        (TWO, "no column that names the better one .*: give `columns` better=NAME"),
         (
             TWO | {"winner": "a", "label": "b"},
             "'winner' and 'label' may name the better response: choose one with .*better=winner or better=label",
@@ -297,7 +300,7 @@ def test_scores_that_do_not_decide(tmp_path: Path) -> None:
 def test_scores_beside_a_winner_are_compared_with_it(tmp_path: Path) -> None:
     rows = [TWO | {"winner": "a", "score_a": 1, "score_b": 2}, TWO | {"winner": "b", "score_a": 1, "score_b": 2}]
     assert gold(load(tmp_path, rows)) == [("so", "no"), ("no", "so")]
-    assert "the scores say the opposite in 1 row: rmeval does not read them there" in notes(tmp_path, rows)
+    assert "the scores contradict the winner in 1 row: rmeval reads the winner" in notes(tmp_path, rows)
 
 
 # HelpSteer
@@ -695,6 +698,11 @@ def test_implicit_prompts_that_cannot_be(tmp_path: Path) -> None:
             load(tmp_path, rows)
 
 
+def test_an_ignored_prompt_and_no_common_beginning(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 1: 'prompt' is ignored, and 'chosen' and 'rejected' have no common"):
+        load(tmp_path, [{"prompt": "why", "chosen": "so", "rejected": "no"}], ignore_keys=["prompt"])
+
+
 def test_implicit_prompts_of_messages_say_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     row = {"chosen": say("user: why", "assistant: so"), "rejected": say("user: why", "assistant: no"), "source": "s"}
     (item,) = load(tmp_path, [row])
@@ -798,6 +806,21 @@ def test_a_response_that_is_one_message_or_an_object_of_messages(tmp_path: Path,
     assert (prompt(item), gold([item])) == ([("user", "why")], [("so", "no")])
     with pytest.raises(DataError, match="column 'chosen' must contain messages like"):
         load(tmp_path, [row | {"chosen": {"text": "so"}}])
+
+
+def test_a_prompt_that_contradicts_whole_conversations_in_other_shapes(tmp_path: Path) -> None:
+    whole = {side: [turn("human", "why"), turn("gpt", side)] for side in ("chosen", "rejected")}
+    for row, column in (
+        (arena("model_a", prompt="how"), "prompt"),
+        (whole | {"conversations": [turn("human", "how")]}, "conversations"),
+        ({"prompt": "how", "chosen": whole["chosen"][1], "rejected": whole["rejected"]}, "prompt"),
+    ):
+        with pytest.raises(
+            DataError, match=f"line 1: the column '{column}' contradicts the messages before the response"
+        ):
+            load(tmp_path, [row])
+    (item,) = load(tmp_path, [arena("model_a", prompt="why")])
+    assert prompt(item) == [("user", "why")]
 
 
 # Real data

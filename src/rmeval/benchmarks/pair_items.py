@@ -7,7 +7,7 @@ from typing import Any
 
 from rmeval.benchmarks.base import PAIR
 from rmeval.benchmarks.shapes.reading import Columns, PairRow
-from rmeval.data.conversations import INPUT_COLUMNS, MessageReader, is_empty, tools_of
+from rmeval.data.conversations import INPUT_COLUMNS, MessageReader, is_empty, is_said, tools_of
 from rmeval.data.dialogues import is_dialogue
 from rmeval.data.digests import conversation_digest
 from rmeval.data.rows import Row
@@ -15,6 +15,10 @@ from rmeval.errors import DataError
 from rmeval.types import Conversation, Item, Message, Response
 
 __all__ = ["DifferentConversationsError", "PairReader"]
+
+
+_CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue")
+"""Columns that may contain the conversation beside the prompt and the responses."""
 
 
 class DifferentConversationsError(DataError):
@@ -32,6 +36,7 @@ class PairReader:
             for role, column in columns.of.items()
             if role in ("subset", "id", "system", "history", "tools") and column not in reader.ignored
         }
+        self._beside = {name for name in _CONVERSATIONS if name not in self._columns.values()} - reader.ignored
         self._unread = [name for name in INPUT_COLUMNS if name not in self._columns.values()]
 
     def item(self, pair: PairRow) -> Item:
@@ -54,7 +59,10 @@ class PairReader:
             )
         subset, name = (self._name(row, column) for column in ("subset", "id"))
         tools = tools_of(self._optional(row, "tools"), row.place(self._columns.get("tools", "tools")))
-        self._reader.refuse_columns(row.fields, self._unread, (*chosen_context, chosen, rejected), row.where)
+        said = (*chosen_context, chosen, rejected)
+        self._reader.refuse_columns(row.fields, self._unread, said, row.where)
+        if not row.fields.keys().isdisjoint(self._beside):
+            self._note_unread(row, said)
         return Item(
             id=(str(pair.number) if name is None else name) + pair.suffix,
             subset="all" if subset is None else subset,
@@ -64,6 +72,18 @@ class PairReader:
             cluster=conversation_digest(chosen_context, tools),
             tools=tools,
         )
+
+    def _note_unread(self, row: Row, said: Conversation) -> None:
+        """Note a column with a conversation that is not read, if it has other texts than the pair."""
+        for name in self._beside & row.fields.keys():
+            if isinstance(value := row.fields[name], list) and not is_said(value, said):
+                self._reader.note(
+                    f"unread {name}",
+                    "%s has texts that are not in the pair, and rmeval does not read it: to use it as the prompt, give "
+                    "`columns` prompt=%s",
+                    row.place(name),
+                    name,
+                )
 
     def _optional(self, row: Row, role: str) -> Any:
         """Return the value of an optional column, required if its name is unusual; None if ignored."""

@@ -10,11 +10,12 @@ from typing import Any
 
 from rmeval.benchmarks import Benchmark, Card, Option
 from rmeval.benchmarks.locate import SUFFIXES, find_files
+from rmeval.benchmarks.option_values import list_of_texts, mapping_of_texts
 from rmeval.benchmarks.pair_items import DifferentConversationsError, PairReader
 from rmeval.benchmarks.shapes.reading import Columns, Numbered, PairRow, Reading
 from rmeval.benchmarks.shapes.table import EXTRA_ROLES, recognise
 from rmeval.benchmarks.shapes.two import Given
-from rmeval.data.conversations import MessageReader, list_of_texts, mapping_of_texts
+from rmeval.data.conversations import MessageReader
 from rmeval.data.objects import is_object_name, rows_of
 from rmeval.data.rows import Row, iterate_rows
 from rmeval.errors import DataError
@@ -68,7 +69,7 @@ class Pairs(Benchmark):
         config: str | None = None,
         roles: Mapping[str, str] | None = None,
         ignore_keys: Sequence[str] | None = None,
-        labels: Mapping[str, str] | None = None,
+        labels: Mapping[Any, str] | None = None,
     ) -> None:
         """Store the source of the pairs and its options.
 
@@ -94,9 +95,7 @@ class Pairs(Benchmark):
             raise DataError(f"columns must be a mapping, such as {{'prompt': 'question'}}, not {quoted(columns)}")
         self.columns = dict(columns or {})
         _check_columns(self.columns)
-        for value, meaning in mapping_of_texts(labels, "labels").items():
-            if meaning not in ("a", "b", "tie", "none"):
-                raise DataError(f"`labels` {value} must be a, b, tie or none, not {quoted(meaning)}")
+        _check_labels(labels)
         self._reader = MessageReader(mapping_of_texts(roles, "roles"), list_of_texts(ignore_keys, "ignore_keys"))
         self._given = Given(self.columns, labels or {}, self._reader.ignored, self._reader.turns)
         self.split, self.config = split, config
@@ -132,7 +131,7 @@ class Pairs(Benchmark):
             raise DataError(f"{self.data} has no pair with a better response ({why})")
 
     def _items(self, reading: Reading, rows: Iterable[Numbered]) -> Iterator[tuple[str, Item]]:
-        """Return the pairs with their places; the first is shown if the columns do not speak for themselves."""
+        """Return the pairs with their places; the first is logged unless the columns have the usual names."""
         readers: dict[Columns, PairReader] = {}
         said = not reading.says
         for pair in reading.pairs(rows):
@@ -172,7 +171,7 @@ class Pairs(Benchmark):
         return _hub_rows(self.data, self.config, self.split or "train")
 
     def notes(self, items: Sequence[Item]) -> list[str]:
-        """Say how the data were read, if the columns do not speak for themselves, and what was left out."""
+        """State how the data were read, unless the columns have the usual names, and what was left out."""
         reading = self._reading
         if reading is None:
             return []
@@ -205,6 +204,15 @@ def _check_columns(columns: Mapping[str, str]) -> None:
     usual = {"prompt"} if columns.keys() & set(EXTRA_ROLES) else {"prompt", "chosen", "rejected"}
     if taken := (usual - columns.keys()) & set(given):
         raise DataError(f"`columns` uses the column {taken.pop()!r} twice: use each once")
+
+
+def _check_labels(labels: Mapping[Any, str] | None) -> None:
+    """Raise an error for values without one of the four meanings."""
+    if labels is not None and not isinstance(labels, Mapping):
+        raise DataError(f"labels must be a mapping, such as {{'1': 'a', '0': 'b'}}, not {quoted(labels)}")
+    for value, meaning in (labels or {}).items():
+        if meaning not in ("a", "b", "tie", "none"):
+            raise DataError(f"`labels` {shortened(value)} must be a, b, tie or none, not {quoted(meaning)}")
 
 
 def _shown(pair: PairRow, item: Item) -> str:

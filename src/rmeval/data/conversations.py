@@ -21,9 +21,8 @@ __all__ = [
     "INPUT_COLUMNS",
     "MessageReader",
     "is_empty",
+    "is_said",
     "list_in_text",
-    "list_of_texts",
-    "mapping_of_texts",
     "tools_of",
 ]
 
@@ -170,32 +169,6 @@ def _filled(value: Any, where: str, depth: int) -> Any:
         return [_filled(own, where, depth - 1) for own in value]
     if not isinstance(value, str | int | float | None) or (isinstance(value, float) and not math.isfinite(value)):
         raise DataError(f"{where} contains {quoted(value)}, which JSON cannot represent: correct the data")
-    return value
-
-
-def mapping_of_texts(value: Any, option: str) -> Mapping[str, str]:
-    """Check the value of an option that is a mapping of strings; empty for None.
-
-    Raises:
-        DataError: If it is something else.
-    """
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping) or not all(isinstance(one, str) for pair in value.items() for one in pair):
-        raise DataError(f"{option} must be a mapping of strings, such as {{'human': 'user'}}, not {quoted(value)}")
-    return value
-
-
-def list_of_texts(value: Any, option: str) -> Sequence[str]:
-    """Check the value of an option that is a list of strings; empty for None.
-
-    Raises:
-        DataError: If it is something else.
-    """
-    if value is None:
-        return ()
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        raise DataError(f"{option} must be a list of strings, such as ['name'], not {quoted(value)}")
     return value
 
 
@@ -357,7 +330,7 @@ class MessageReader:
         if fields.keys().isdisjoint(unread):
             return
         held = [name for name in unread if name not in self.ignored and not is_empty(fields.get(name))]
-        held = [name for name in held if not _is_in(fields[name], conversation)]
+        held = [name for name in held if not is_said(fields[name], conversation)]
         if held:
             way = f"exclude it with `ignore_keys` {','.join(held)}" if self._hint else "remove it from the file"
             raise DataError(
@@ -381,12 +354,15 @@ class MessageReader:
             logger.warning(text, *values)
 
 
-def _is_in(value: Any, conversation: Conversation) -> bool:
+def is_said(value: Any, conversation: Conversation) -> bool:
     """Return whether a conversation contains all texts of a column (a text, a message, or a list of these)."""
     if isinstance(value, list | tuple):
-        return all(_is_in(one, conversation) for one in value)
-    if isinstance(value, dict) and {key for key in value if not is_empty(value[key])} == {"role", "content"}:
-        value = value["content"]
+        return all(is_said(one, conversation) for one in value)
+    if isinstance(value, dict):
+        keys = {key for key in value if not is_empty(value[key])}
+        value = (
+            value["content"] if keys == {"role", "content"} else value["value"] if keys == {"from", "value"} else None
+        )
     return isinstance(value, str) and any(value.strip() in message.content for message in conversation)
 
 

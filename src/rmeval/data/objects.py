@@ -99,7 +99,7 @@ def rows_of(data: Any, split: str | None = None) -> ObjectRows:
 
 
 def is_object_name(data: str) -> bool:
-    """Return whether a text is what `ObjectRows.name` says of an object, and no place."""
+    """Return whether a text is an `ObjectRows.name` rather than a place."""
     return re.fullmatch(r"\w+ of \d+ rows?", data) is not None
 
 

@@ -193,7 +193,7 @@ SHAPES: tuple[Callable[[Row, Columns, Given], Reading | None], ...] = (
 
 
 def recognise(row: Row, columns: Columns, given: Given) -> Reading:
-    """Return how some data are read, by the columns of the first row and what the user says of them.
+    """Return how some data are read, from the columns of the first row and the user's options.
 
     Raises:
         DataError: If nothing fits, or several ways do.

@@ -123,6 +123,11 @@ def _end_of_beginning(one: str, two: str) -> int:
 
 def _no_prompt(row: Row, sides: tuple[str, str]) -> DataError:
     one, two = sides
+    if "prompt" in row.fields:
+        return DataError(
+            f"{row.where}: 'prompt' is ignored, and {one!r} and {two!r} have no common beginning that could be one: "
+            "read the column, or give messages"
+        )
     return missing(row, {"prompt": "prompt"}, f", and {one!r} and {two!r} have no common beginning that could be one")
 
 

@@ -43,7 +43,7 @@ class Given:
     """
 
     columns: Mapping[str, str]
-    labels: Mapping[str, str]
+    labels: Mapping[object, str]
     ignored: frozenset[str]
     turns: bool = False
 
@@ -102,7 +102,7 @@ class TwoResponses:
         found = self._verdict.notes()
         if self._against:
             found.append(
-                f"the scores say the opposite in {count_of(self._against, 'row')}: rmeval does not read them there"
+                f"the scores contradict the winner in {count_of(self._against, 'row')}: rmeval reads the winner"
             )
         return found
 
@@ -121,8 +121,8 @@ def two_responses(row: Row, columns: Columns, given: Given) -> TwoResponses | No
     verdict, witness = _verdict(row, names, sides, ends, stem, given)
     if verdict is None:
         raise DataError(
-            f"{row.where}: there are two responses ({sides[0]!r} and {sides[1]!r}), but none of the columns "
-            f"({row.listed()}) tells which is the better: give `columns` better=NAME, or score_a=NAME,score_b=NAME"
+            f"{row.where}: there are two responses ({sides[0]!r} and {sides[1]!r}), but no column that names the "
+            f"better one (the columns are {row.listed()}): give `columns` better=NAME, or score_a=NAME,score_b=NAME"
         )
     messages = all(_is_messages(row, side) for side in sides)
     if "prompt" in columns.of and columns.of["prompt"] not in row.fields:

@@ -16,7 +16,7 @@ from rmeval.messages import count_of, quoted, shortened
 __all__ = ["Decision", "Labels", "OneHot", "Scores", "Strength", "Verdict", "label_of"]
 
 Decision = Literal["a", "b", "tie", "none"]
-"""The better response, `tie`, or `none` where the data do not tell."""
+"""The better response, `tie`, or `none` where the data name none."""
 _TIES = ("draw", "equal", "same", "both", "neither", "bothgood", "bothbad")
 _NONE = ("", "none", "null", "nan", "na")
 _WORDS = ("model", "response", "answer", "assistant", "completion", "output", "option", "candidate", "conversation")
@@ -54,7 +54,7 @@ class Labels:
         columns: tuple[str, str],
         ends: tuple[str, str] = ("a", "b"),
         stem: str = "",
-        meanings: Mapping[str, str] | None = None,
+        meanings: Mapping[object, str] | None = None,
         models: tuple[str, str] | None = None,
     ) -> None:
         """Store the names of the two responses.
