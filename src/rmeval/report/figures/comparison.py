@@ -30,14 +30,16 @@ def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") 
         RunError: If it cannot be drawn or written.
     """
     check(path, theme)
-    metric, scope = found.headline
+    if (headline := found.headline) is None:
+        raise RunError(f"{found.absent}, so no figure ranks the models: give `metric` and `scope`")
+    metric, scope = headline
     levels = [m for m in ("easy", "normal", "hard") if (m, scope) in found.entries[0].records]
     entries = list(found.entries)
     if not entries:
         raise RunError("the comparison has no models to draw: compare at least two runs")
     null = {
         name: value
-        for name, value in entries[0].records[found.headline].null.items()
+        for name, value in entries[0].records[headline].null.items()
         if name != "random" and not math.isnan(value)
     }
     rows = [*entries, *null]
@@ -46,7 +48,7 @@ def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") 
         axes = grid[0, 0]
         bare(axes, ink)
         for place, entry in enumerate(entries):
-            record = entry.records[found.headline]
+            record = entry.records[headline]
             low, high = record.ci or (record.value, record.value)
             axes.plot([low, high], [place, place], color=ink.blue, linewidth=2)
             axes.plot([record.value], [place], marker="o", color=ink.blue, markersize=5)
@@ -64,7 +66,7 @@ def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") 
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
         if levels:
             _levels(grid[0, 1], found, scope, levels, ink)
-        items = found.differences[found.headline][0].n_items
+        items = found.differences[headline][0].n_items
         figure.suptitle(f"{label(found.benchmark)}: {items} common items", fontsize=10)
         save(figure, path)
 
