@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from rmeval.messages import count_of
+from rmeval.messages import count_of, quoted
 from rmeval.metrics.composition import Measure, parts
 from rmeval.metrics.stats.paired import Difference
 from rmeval.metrics.targets import best_note
@@ -16,20 +16,29 @@ from rmeval.report.run import measure_name, number_of, shown_nulls
 from rmeval.report.views import Row, Table, View
 from rmeval.results.compare import Entry, ModelComparison
 
-__all__ = ["comparison_view"]
+__all__ = ["comparison_view", "comparison_views"]
 
 _PAIRS = 15
 """Number of pairs of models above which only models with adjacent ranks are compared."""
 
 
+def comparison_views(comparisons: Sequence[ModelComparison]) -> list[View]:
+    """Return the views of comparisons, in which a model has the same label; the first contains the legend."""
+    names = list(dict.fromkeys(entry.name for one in comparisons for entry in one.entries))
+    labels = dict(zip(names, short_labels(names), strict=True))
+    return [_view(one, labels, _legend(labels) if one is comparisons[0] else None) for one in comparisons]
+
+
 def comparison_view(found: ModelComparison) -> View:
     """Return the view of a comparison: ranks, differences by pair, and each number of each model."""
+    return comparison_views([found])[0]
+
+
+def _view(found: ModelComparison, labels: Mapping[str, str], legend: Table | None) -> View:
     about = [
         f"{len(found.entries)} models on {count_of(found.n_items, 'item')} of {count_of(found.n_clusters, 'problem')}; "
         f"ties and failures: {found.rule}"
     ]
-    names = [entry.name for entry in found.entries]
-    labels = dict(zip(names, short_labels(names), strict=True))
     tables = []
     if found.headline is not None:
         own = found.differences[found.headline][0]
@@ -44,16 +53,14 @@ def comparison_view(found: ModelComparison) -> View:
         about=tuple(about),
         notes=(*(note for note in found.notes if note != found.absent), *_left_out(found)),
         absent=found.absent,
-        legend=_legend(found, labels),
+        legend=legend,
     )
 
 
-def _legend(found: ModelComparison, labels: Mapping[str, str]) -> Table | None:
+def _legend(labels: Mapping[str, str]) -> Table | None:
     """Return the names that the labels stand for; None if they are the names."""
-    if all(label == clean(name) for name, label in labels.items()):
-        return None
-    rows = (Row(labels[entry.name], (entry.name, *_variants(found, entry))) for entry in found.entries)
-    return Table("models", ("", "model", *_variants(found)), tuple(rows), layout="lines")
+    rows = tuple(Row(label, (name,)) for name, label in labels.items() if label != clean(name))
+    return Table("models", ("", "model"), rows, layout="lines") if rows else None
 
 
 def _variants(found: ModelComparison, entry: Entry | None = None) -> tuple[str, ...]:
@@ -66,8 +73,9 @@ def _variants(found: ModelComparison, entry: Entry | None = None) -> tuple[str, 
 def _left_out(found: ModelComparison) -> Iterator[str]:
     """What the tables have no room for."""
     if found.headline is None:
-        such = " ".join(parts(found.differences)[0])
-        yield f"the models are not ranked: give `metric` and `scope` of a number to rank them by, such as {such}"
+        metric, scope = parts(found.differences)[0]
+        such = f"`metric` {metric} with `scope` {quoted(scope) if ' ' in scope else scope}"
+        yield f"the models are not ranked: choose a number to rank them by, such as {such}"
     elif len(found.differences[found.headline]) > _PAIRS:
         yield "differences are shown for neighbours in rank only: `as_json` has those of all pairs"
 
@@ -98,7 +106,7 @@ def _ranking(found: ModelComparison, headline: Measure, labels: Mapping[str, str
 def _order(headline: Measure) -> str:
     """Return what ranks start with, unless larger numbers are better."""
     note = best_note(headline[0])
-    return f"; {note}, and ranks and letters start with the best" if note else ""
+    return f"; {note}, so ranks and letters start there" if note else ""
 
 
 def _rank(rank: tuple[int, int]) -> Joined:
@@ -119,7 +127,7 @@ def _differences(found: ModelComparison, headline: Measure, labels: Mapping[str,
     total = len(found.differences[headline])
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
     both = f"; both at the level of each of {total} corrected tests" if total > 1 else ""
-    won = "in which {} does better" if not best_note(headline[0]) else "that increase the number of {}"
+    won = f"that raise the {_named(headline)} of {{}}" if best_note(headline[0]) else "in which {} does better"
     how = (
         f"p: cluster sign-flip test{corrected}; discordant: the number of comparisons {won.format('the first model')}, "
         f"then of those {won.format('the second')}; "
@@ -161,4 +169,5 @@ def _numbers(found: ModelComparison, labels: Mapping[str, str]) -> Iterator[Tabl
     title = f"{others}; {shared}, p corrected for {pairs} differences"
     names = [entry.name for entry in found.entries]
     columns = ("", *(labels[name] for name in names))
-    yield Table("numbers", columns, tuple(rows), title, keys=("name", *names))
+    notes = (f"{metric.replace('_', ' ')}: {note}" for metric in dict(measures) if (note := best_note(metric)))
+    yield Table("numbers", columns, tuple(rows), title, tuple(notes), keys=("name", *names))

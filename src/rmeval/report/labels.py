@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -15,23 +16,31 @@ _PART = re.compile(r"[^/_\s:-]*[/_\s:-]*")
 
 
 def short_labels(names: Sequence[str]) -> list[str]:
-    """Return a label for each of several distinct names, each at most 20 characters long and without a second meaning.
+    """Return a label of at most 20 characters for each of several distinct names; no two names have the same.
 
-    The labels are the names, if they are short; else the names without the owner, as in `owner/model`; else without the
-    words with which all of them begin; else letters.
+    A short name is its own label. The long ones are labelled by their ends after the owner, as in `owner/model`, if all
+    of these are short; else by what follows the words with which all of them begin; else by letters.
     """
     shown = [clean(name) for name in names]
-    ends = [name.rpartition("/")[2] for name in shown]
-    for found in (shown, ends, _tails(ends)):
-        if len(set(found)) == len(found) and all(0 < len(label) <= _SHORT for label in found):
-            return found
-    return [_letters(place) for place in range(len(names))]
+    short = {name for name in shown if len(name) <= _SHORT}
+    long = [name for name in shown if name not in short]
+    ends = [name.rpartition("/")[2] for name in long]
+    letters = (label for label in map(_letters, itertools.count()) if label not in short)
+    fitting = (
+        found
+        for found in (ends, _tails(ends))
+        if len({*found, *short}) == len(found) + len(short) and all(0 < len(label) <= _SHORT for label in found)
+    )
+    found = next(fitting, None) or list(itertools.islice(letters, len(long)))
+    of_long = dict(zip(long, found, strict=True))
+    return [of_long.get(name, name) for name in shown]
 
 
 def _tails(names: Sequence[str]) -> list[str]:
     """Return the names without the parts with which all of them begin."""
     parts = [_PART.findall(name) for name in names]
-    shared = next((k for k, own in enumerate(zip(*parts, strict=False)) if len(set(own)) > 1), min(map(len, parts)))
+    least = min(map(len, parts), default=0)
+    shared = next((k for k in range(least) if len({own[k] for own in parts}) > 1), least)
     return ["".join(own[shared:]).strip("()") for own in parts]
 
 

@@ -38,8 +38,8 @@ def brief_view(result: Result) -> View:
     manifest = result.manifest
     record = headline_of(result.records)
     absent = absence(measures_of(result.records), result.notes)
-    items = max((one.n_items for one in result.records), default=0)
-    count = count_of(items if record is None else record.n_items, "item") if result.records else "no numbers"
+    items = sum(one.n_items for one in _parts(result)) if record is None else record.n_items
+    count = count_of(items, "item") if result.records else "no numbers"
     unfinished = "" if manifest["status"] == "complete" else ", unfinished"
     return View(
         manifest["benchmark"]["id"],
@@ -79,13 +79,9 @@ def runs_views(results: Sequence[Result]) -> list[View]:
         contents = str(result.manifest["identity"].get("contents", ""))
         groups.setdefault(result.manifest["benchmark"]["id"], {}).setdefault(contents, []).append(result)
     return [
-        _runs_view(own, label)
+        _runs_view(of_one[contents], label)
         for of_one in groups.values()
-        for own, label in zip(
-            of_one.values(),
-            data_labels({contents: own[0].manifest for contents, own in of_one.items()}).values(),
-            strict=True,
-        )
+        for contents, label in data_labels({contents: own[0].manifest for contents, own in of_one.items()}).items()
     ]
 
 
@@ -169,16 +165,21 @@ def _choice(result: Result) -> str:
 def _headlines(result: Result) -> Iterator[tuple[str, Record | None]]:
     """Yield each of a run's scores with its headline, or with the number of each part if there is no headline."""
     variants = list(dict.fromkeys(record.variant for record in result.records))
-    records = without_lone_parts(result.records)
     for variant in variants:
-        own = [record for record in records if record.variant == variant]
-        if top := headline_of(own):
+        if top := headline_of([record for record in result.records if record.variant == variant]):
             yield variant, top
-            continue
-        main = parts(measures_of(own))
-        yield from ((variant, record) for record in own if (record.metric, record.scope) in main)
+        else:
+            yield from ((variant, record) for record in _parts(result, variant))
     if not variants:
         yield "", None
+
+
+def _parts(result: Result, variant: str | None = None) -> list[Record]:
+    """Return the main number of each part, of one of the run's scores; of its first if None."""
+    records = without_lone_parts(result.records)
+    own = [record for record in records if record.variant == (variant or records[0].variant)]
+    main = parts(measures_of(own))
+    return [record for record in own if (record.metric, record.scope) in main]
 
 
 def _merit(entry: _Entry) -> float:
@@ -205,7 +206,8 @@ def _notes(entries: Sequence[_Entry]) -> Iterator[str]:
     told = [entry.result.notes for entry in entries if entry.record is not None]
     yield from (note for note in (told[0] if told else ()) if all(note in notes for notes in told))
     different = ""
-    if len({entry.record.n_items for entry in entries if entry.record is not None}) > 1:
+    sizes = {(entry.number, entry.record.n_items) for entry in entries if entry.record is not None}
+    if len(sizes) > len({number for number, _ in sizes}):
         different = "contain different items"
     elif len({_choice(entry.result) for entry in entries}) > 1:
         different = "were made with different selections of items"

@@ -8,7 +8,7 @@ from typing import Any
 
 from rmeval.metrics.composition import GAP, Measure, absence, headline
 from rmeval.metrics.scoring.style_substance import DOMAINS, LEVELS, PARTS
-from rmeval.metrics.targets import best_note
+from rmeval.metrics.targets import best, best_note
 from rmeval.report.cells import COUNT, COUNT_OR_DASH, Cell, Joined, Number
 from rmeval.report.views import Row, Table, View
 from rmeval.results.described import data_text, selection_text
@@ -263,8 +263,8 @@ def measure_name(measure: Measure) -> str:
     if metric in ("accuracy", "section", "language", "category"):
         return scope
     name = metric.replace("_", " ")
-    better = f" ({note})" if (note := best_note(metric)) else ""
-    return f"{name}{better}" if scope == "all" else f"{scope} {name}{better}"
+    less = f" ({best_note(metric)})" if best(metric) < 0 else ""
+    return f"{name}{less}" if scope == "all" else f"{scope} {name}{less}"
 
 
 def shown_nulls(records: Iterable[Record]) -> list[str]:

@@ -124,6 +124,8 @@ def flat_rows(view: View) -> Iterator[dict[str, Any]]:
             found: dict[str, Any] = {"benchmark": clean(view.benchmark)}
             if view.model:
                 found["model"] = clean(view.model)
+            elif view.data and "data" not in names:
+                found["data"] = clean(view.data)
             found |= {"table": table.name, label: clean(row.name or row.label)}
             for name, cell in zip(names, row.cells, strict=True):
                 for key, value in _flat(clean(name), cell).items():

@@ -30,7 +30,7 @@ from rmeval.results.align import (
     shared_evidence,
 )
 from rmeval.results.analyze import null_analyses
-from rmeval.results.described import data_text
+from rmeval.results.described import data_text, selection_text
 from rmeval.results.groups import with_shared_items
 from rmeval.results.order import from_best, letters_of, ranks_of
 from rmeval.results.result import check_rule, null_records, rule_of
@@ -216,7 +216,7 @@ def compare_runs(
     missing: dict[str, NothingSharedError] = {}
     for name, own in several.items():
         try:
-            found += _compare(own, runs.named, settings)
+            found += _compare(name, own, runs.named, settings)
         except NothingSharedError as error:
             missing[name] = error
     if not found:
@@ -236,14 +236,21 @@ class _Settings:
     protocol: str | None
 
 
-def _compare(folders: Sequence[Path], named: Collection[Path], settings: _Settings) -> list[ModelComparison]:
+def _compare(name: str, folders: Sequence[Path], named: Collection[Path], settings: _Settings) -> list[ModelComparison]:
     """Compare runs of one benchmark on the same data; several times, if some of them share no items."""
     taking, notes = scored_runs(folders, named, settings.variant, settings.benchmark, settings.protocol)
     groups = [list(range(len(taking)))]
     if not set(named) >= set(folders):
         groups, more = with_shared_items([one.run for one in taking])
         notes += more
-    return [_compared([taking[k] for k in own], [] if place else notes, settings) for place, own in enumerate(groups)]
+    found = []
+    for own in groups:
+        manifest = taking[own[0]].run.manifest
+        data = name.removeprefix(manifest["benchmark"]["id"]).strip() or data_text(manifest)
+        chosen = selection_text(manifest["selection"]) if len(groups) > 1 else ""
+        compared = _compared([taking[k] for k in own], notes if own is groups[0] else [], settings)
+        found.append(replace(compared, data=", ".join(filter(None, (data, chosen)))))
+    return found
 
 
 def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Settings) -> ModelComparison:
@@ -278,7 +285,6 @@ def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Sett
         (*notes, *more, *found.notes(items.table), *_power_note(differences[top or others[0]]), *unfinished, *lost),
         found.card,
         items,
-        data_text(first.manifest),
     )
 
 

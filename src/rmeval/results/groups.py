@@ -19,17 +19,18 @@ Texts = frozenset[tuple[str, ...]]
 
 
 def data_labels(manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return a description of each of several data, which are distinct.
+    """Return a description of each of several data; the descriptions are distinct and in alphabetical order.
 
     Args:
         manifests: The manifest of a run on each, by the digest of the data.
     """
     texts = {contents: data_text(manifest) for contents, manifest in manifests.items()}
     same = [text for text in texts.values() if list(texts.values()).count(text) > 1]
-    return {
+    found = {
         contents: ", ".join(filter(None, (text, f"contents {contents[:8]}"))) if text in same else text
         for contents, text in texts.items()
     }
+    return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
 def by_data(benchmark: str, runs: Mapping[Path, Manifest]) -> dict[str, list[Path]]:
@@ -54,7 +55,7 @@ def by_data(benchmark: str, runs: Mapping[Path, Manifest]) -> dict[str, list[Pat
     if len(groups) == 1 or all(len(own) == 1 for own in groups.values()):
         return {benchmark: list(runs)}
     labels = data_labels({contents: runs[own[0]] for contents, own in groups.items()})
-    return {f"{benchmark} {labels[contents]}".strip(): own for contents, own in groups.items()}
+    return {f"{benchmark} {label}".strip(): groups[contents] for contents, label in labels.items()}
 
 
 def _contents(manifest: Manifest) -> str:
