@@ -49,7 +49,8 @@ def test_metrics_and_data_need_no_extra() -> None:
 
 def test_the_core_alone_runs_baselines_and_shows(rm_bench_folder: Path, tmp_path: Path) -> None:
     run = ["run", "baseline:longest", "-b", "rm-bench", "--data", str(rm_bench_folder), "-o", str(tmp_path / "runs")]
-    for arguments in (run, ["show", str(tmp_path / "runs")], ["list", "models"]):
+    errors = ["errors", str(tmp_path / "runs")]
+    for arguments in (run, ["show", str(tmp_path / "runs")], errors, ["list", "models"]):
         done = process("-c", WITHOUT.format(extras=EXTRAS, arguments=arguments))
         assert done.returncode == 0, done.stderr
     done = process("-c", WITHOUT.format(extras=EXTRAS, arguments=["run", "./x", "-b", "pairs", "--data", "y.jsonl"]))

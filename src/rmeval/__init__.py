@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         Analysis,
         ModelComparison,
         Result,
+        WrongExample,
+        WrongExamples,
         analyze,
         compare,
         evaluate,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         load_model,
         open_run,
         score,
+        wrong_examples,
     )
     from rmeval.errors import DataError, ModelError, RmevalError, RunError
     from rmeval.types import Comparison, Evidence, Item, Message, Observation, Record, Request, Response
@@ -37,6 +40,8 @@ else:
                 "Analysis",
                 "ModelComparison",
                 "Result",
+                "WrongExample",
+                "WrongExamples",
                 "analyze",
                 "compare",
                 "evaluate",
@@ -44,6 +49,7 @@ else:
                 "load_model",
                 "open_run",
                 "score",
+                "wrong_examples",
             ),
             "rmeval.errors": ("DataError", "ModelError", "RmevalError", "RunError"),
             "rmeval.types": (
@@ -75,6 +81,8 @@ __all__ = [
     "Result",
     "RmevalError",
     "RunError",
+    "WrongExample",
+    "WrongExamples",
     "__version__",
     "analyze",
     "compare",
@@ -83,4 +91,5 @@ __all__ = [
     "load_model",
     "open_run",
     "score",
+    "wrong_examples",
 ]

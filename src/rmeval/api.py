@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+import rmeval.report.notebook  # noqa: F401  It registers what notebooks show of results.
 from rmeval.benchmarks import BenchmarkLike, load_benchmark
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
@@ -20,7 +21,9 @@ from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
 from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
+from rmeval.results.examples import WrongExample, WrongExamples
 from rmeval.results.result import Result, open_run
+from rmeval.results.wrong import wrong_examples
 from rmeval.runs.plan import plan
 from rmeval.runs.runner import refuse_no_scores, run, silent
 from rmeval.runs.select import Selection
@@ -30,6 +33,8 @@ __all__ = [
     "Analysis",
     "ModelComparison",
     "Result",
+    "WrongExample",
+    "WrongExamples",
     "analyze",
     "compare",
     "evaluate",
@@ -37,6 +42,7 @@ __all__ = [
     "load_model",
     "open_run",
     "score",
+    "wrong_examples",
 ]
 
 logger = logging.getLogger(__name__)

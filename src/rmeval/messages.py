@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["alike", "count_of", "nearest", "quoted", "same_tokens_note", "shortened", "visible"]
+__all__ = ["alike", "count_of", "nearest", "percent", "quoted", "same_tokens_note", "shortened", "visible"]
 
 
 def count_of(number: int, what: str) -> str:
@@ -28,6 +29,12 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 def _plain(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def percent(value: float) -> str:
+    """Format a share in percent."""
+    # Adding 0 turns -0.0 into 0.0.
+    return "-" if math.isnan(value) else f"{round(100 * value, 1) + 0.0:.1f}"
 
 
 def visible(text: str, lines: bool = False) -> str:

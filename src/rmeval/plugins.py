@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 from rmeval.errors import RmevalError
 from rmeval.messages import shortened
 
-__all__ = ["is_file_spec", "load_object", "one_line", "package_of", "registered"]
+__all__ = ["fault_in_file", "is_file_spec", "load_object", "one_line", "package_of", "registered"]
 
+_FILE = "rmeval_file_"
+"""How the names of modules begin that are made of a `file.py`."""
 _LONGEST = 1_000
 """Maximum number of characters of an exception's message; a run stores one message for each failure."""
 
@@ -28,6 +31,14 @@ def is_file_spec(spec: str) -> bool:
 def one_line(error: BaseException) -> str:
     """Format the type and the message of an exception of other code on one line of bounded length."""
     return shortened(f"{type(error).__name__}: {' '.join(str(error).split())}", _LONGEST)
+
+
+def fault_in_file(error: BaseException) -> str | None:
+    """The last line of a `file.py:Name` in an exception's traceback, with the exception; None if there is none."""
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if str(frame.f_globals.get("__name__")).startswith(_FILE):
+            return f"{frame.f_code.co_filename} line {line} failed ({one_line(error)}): correct the file"
+    return None
 
 
 def registered(group: str, builtin: Mapping[str, str]) -> dict[str, str]:
@@ -63,7 +74,7 @@ def load_object(spec: str) -> Any:
     path = Path(where)
     if not path.is_file():
         raise RmevalError(f"there is no file {where}: check the path before the colon in {spec}")
-    module_spec = importlib.util.spec_from_file_location(f"rmeval_file_{path.stem}", path)
+    module_spec = importlib.util.spec_from_file_location(f"{_FILE}{path.stem}", path)
     if module_spec is None or module_spec.loader is None:
         raise RmevalError(f"{where} cannot be imported as Python: check its name")
     module = importlib.util.module_from_spec(module_spec)

@@ -185,7 +185,7 @@ def test_an_option_of_its_own_on_the_command_line(
     assert f"{powers} takes no option bse: choose from base {derived}".rstrip() in done.err
     if derived:
         done = command(capsys, "items", powers, "--set", "base=three")
-        assert (done.code, "--base must be a whole number, not 'three'" in done.err) == (2, True)
+        assert (done.code, "--set base must be a whole number, not 'three'" in done.err) == (2, True)
 
 
 def test_options_of_our_own_benchmarks_by_flag_and_by_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -233,3 +233,70 @@ def test_records_have_the_variant_whose_numbers_they_are(tmp_path: Path) -> None
     )
     result = rmeval.evaluate(f"{tmp_path / 'both.py'}:Both", f"{tmp_path / 'powers.py'}:Powers", out=tmp_path / "runs")
     assert [record.variant for record in result.records] == ["orders/mean", "orders/agree", "orders/net"]
+
+
+RETURN = 'return [accuracy_record("powers", rule, "all", outcomes(items, evidence, rule), "accuracy@1")]'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (RETURN, "return None", r"aggregate\(\) of the benchmark returns None: return a list of rmeval.types.Record"),
+        (RETURN, "return [5]", r"aggregate\(\) of the benchmark returns \[5\]: return a list of"),
+        (RETURN, RETURN.replace('"all"', "5"), r"use texts as names, and a finite value, or NaN if there is none"),
+        (
+            RETURN,
+            "from dataclasses import replace; " + RETURN.replace("[", "[replace(").replace("]", ", value='x')]"),
+            "x",
+        ),
+        (
+            "Comparison((0, 1))",
+            "Comparison((0, 0))",
+            "item 1 of powers has the comparisons .*with different whole numbers",
+        ),
+        ("Comparison((0, 1))", "Comparison((0, 1), '0')", "whole numbers as members, one or None as gold, and a text"),
+        ("(Comparison((0, 1)),)", "Comparison((0, 1))", "which must be rmeval.types.Comparison with different whole"),
+        (
+            "def aggregate",
+            "def notes(self, items):\n        return 'x'\n\n    def aggregate",
+            r"notes\(\) of powers returns 'x'",
+        ),
+        (
+            "def aggregate",
+            "def chance(self, items):\n        return 5\n\n    def aggregate",
+            r"chance\(\) of .* returns 5",
+        ),
+        ('Card("powers"', 'Card("../powers"', "the card of .*powers.py:Powers has the id '../powers': give it a name"),
+        ('Card("powers"', 'Card(""', "the card of .*powers.py:Powers has the id '': give it a name"),
+        ("base=2", "base", r"powers.py:Powers needs `base`: give a value"),
+        ('Option("base", "number"', 'Option("base", "float"', "the option base has the kind 'float': use one of text,"),
+    ],
+)
+def test_a_hook_that_returns_something_else_is_one_sentence(old: str, new: str, sentence: str, tmp_path: Path) -> None:
+    assert old in OWN_OPTION
+    (tmp_path / "powers.py").write_text(OWN_OPTION.replace(old, new))
+    with pytest.raises(rmeval.RmevalError, match=sentence):
+        rmeval.evaluate("baseline:longest", f"{tmp_path / 'powers.py'}:Powers", out=tmp_path / "runs")
+    assert not list(tmp_path.glob("powers/*")), "no run is beside the folder of runs"
+
+
+def test_counts_that_numpy_computes_are_plain_numbers(tmp_path: Path) -> None:
+    own = RETURN.replace("return [", "import numpy as np; from dataclasses import replace\n        return [replace(")
+    own = own.replace(")]", "), n_items=np.int64(3), value=np.float64(0.5))]")
+    (tmp_path / "powers.py").write_text(OWN_OPTION.replace(RETURN, own))
+    result = rmeval.evaluate("baseline:longest", f"{tmp_path / 'powers.py'}:Powers", out=tmp_path / "runs")
+    assert (result.records[0].n_items, result.records[0].value) == (3, 0.5)
+    assert rmeval.open_run(result.path).records == result.records
+
+
+def test_declared_options_of_a_class_that_derives_from_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "powers.py").write_text(OWN_OPTION.replace("class Powers(Benchmark):", "class Powers:"))
+    spec = f"{tmp_path / 'powers.py'}:Powers"
+    done = command(capsys, "items", spec, "--set", "names=one,two")
+    assert done.code == 0, done.err
+    assert {json.loads(line)["subset"] for line in done.out.splitlines()} == {"one", "two"}
+    (tmp_path / "powers.py").write_text(OWN_OPTION.replace("takes = (", "takes = ('base', "))
+    done = command(capsys, "items", spec, "--set", "base=3")
+    assert (done.code, "make `takes` a tuple of rmeval.benchmarks.Option" in done.err) == (2, True)

@@ -46,7 +46,7 @@ def test_an_option_without_a_flag_is_not_shown_as_one(tmp_path: Path, capsys: Ca
     text += "class Own(Pairs):\n    takes = (Option('base', 'number', 'a number'),)\n"
     (tmp_path / "own.py").write_text(text)
     done = command(capsys, "items", f"{tmp_path}/own.py:Own", "--set", "base=x")
-    assert (done.code, "error: `base` must be a whole number, not 'x'" in done.err) == (2, True), done.err
+    assert (done.code, "error: --set base must be a whole number, not 'x'" in done.err) == (2, True), done.err
 
 
 def test_no_code_depends_on_the_name_of_a_benchmark() -> None:

@@ -273,7 +273,7 @@ def truncated(folder: Path) -> None:
         (without_config, "has no config.json: it is not a Hugging Face checkpoint"),
         (adapter_only, "has no adapter_model.safetensors: check that the adapter"),
         (without_template, "has no chat template, so conversations cannot be rendered.*`chat_template` FILE"),
-        (without_tokenizer, "the tokenizer of .* cannot be loaded"),
+        (without_tokenizer, "has no tokenizer files: give a tokenizer with `tokenizer`"),
         (own_code, "comes with its own code: read it"),
         (truncated, "cannot be read .*: download it again"),
     ],

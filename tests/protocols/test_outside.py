@@ -128,16 +128,18 @@ def test_an_order_drawn_from_the_items_id(place: Path) -> None:
 def test_how_many_requests_must_follow_from_the_shape(place: Path) -> None:
     file = place / "seeded.py"
     text = SOURCE.with_name("seeded.py").read_text()
-    file.write_text(text.replace("for pair in comparisons", "for pair in comparisons * (1 + turned)"))
-    with pytest.raises(RunError, match=r"the protocol seeded@1 makes 2 requests of the item .*, and another number of"):
+    file.write_text(text.replace("for pair in comparisons", "for pair in comparisons[turned:]"))
+    with pytest.raises(
+        RunError, match=r"the protocol seeded@1 makes \d requests? of the item .*, and another number of"
+    ):
         rmeval.evaluate(f"{file}:First", "pairs", place / "pairs.jsonl", out=place / "runs")
 
 
 def test_numbers_of_numpy_are_kept_as_numbers(place: Path) -> None:
     old = 'values={"steps": grades}, choice=int(np.argmin(grades)))'
     new = (
-        'values={"steps": np.array(grades)}, choice=np.argmin(grades), usage={"tokens": np.int64(3)}, sequence="none", '
-        "error=5)"
+        'values={"steps": np.array(grades)}, choice=np.argmin(grades), usage={"tokens": np.int64(3)}, '
+        "sequence='0123456789abcdef')"
     )
     plain = evaluate(place)
     (place / "graded.py").write_text(SOURCE.read_text().replace(old, new))
@@ -244,11 +246,34 @@ def test_what_is_wrong_with_a_protocol_is_one_sentence(change: tuple[str, str], 
         ("grades", r"TypeError: parse\(\) returns .*, which is not an rmeval.Observation"),
         ('Observation("0" * 32)', r"parse\(\) returns an observation of another request"),
         ('Observation(request.key, "fine")', r"parse\(\) returns the status 'fine': use one of ok, unparsed, refused,"),
-        ("Observation(request.key, choice='A')", "gives 'A' in choice: use whole numbers"),
-        ("Observation(request.key, choice=2**40)", "in choice: use numbers from -1 to 2147483647"),
-        ("Observation(request.key, values={'x': 1.0}, usage={'tokens': 1.5})", "gives 1.5 in usage: use whole numbers"),
-        ("Observation(request.key, values={1: 1.0})", "a value with the name 1, which is no text"),
+        ("Observation(request.key, choice=2**40)", "returns the choice 1099511627776: use a position from 0"),
+        (
+            "Observation(request.key, values={'x': 1.0}, usage={'tokens': 1.5})",
+            "returns the usage .*: use whole numbers",
+        ),
+        ("Observation(request.key, values={'x': 1.0}, error=5)", "returns the error 5: use a text"),
         ("Observation(request.key)", r"parse\(\) returns the status ok without a value or a choice"),
+        # The digits of a text are no list of numbers, and a status that says why there is no value has none.
+        (
+            'Observation(request.key, values={"steps": "10"})',
+            r"parse\(\) returns the value '10': use a number or a tuple",
+        ),
+        ('Observation(request.key, "refused", {"steps": (1.0,)})', "returns a value with the status refused: use ok"),
+        ('Observation(request.key, values={"steps": ()})', "returns a list without numbers: use another status"),
+        ("Observation(request.key, values={1: 0.5})", r"returns the values \{1: 0.5\}: use numbers, or tuples"),
+        ("Observation(request.key, values=None)", "returns the values None: use numbers, or tuples"),
+        ('Observation(request.key, choice="first")', "returns the choice 'first': use a position from 0, or -1"),
+        ("Observation(request.key, choice=-2)", "returns the choice -2: use a position from 0, or -1 for a tie"),
+        (
+            'Observation(request.key, values={"a": 1}, usage={"tokens": "many"})',
+            "returns the usage .*: use whole numbers",
+        ),
+        (
+            'Observation(request.key, values={"a": 1}, usage={"tokens": 2**40})',
+            "returns the usage .*: use whole numbers",
+        ),
+        ('Observation(request.key, values={"a": 1}, sequence="zz")', "returns the sequence 'zz': use 16 hex digits"),
+        ('Observation(request.key, "unparsed", error=5)', "returns the error 5: use a text"),
     ],
 )
 def test_a_parser_that_fails_is_an_error_of_that_request(change: str, sentence: str, place: Path) -> None:
@@ -261,3 +286,97 @@ def test_a_parser_that_fails_is_an_error_of_that_request(change: str, sentence: 
     seen = [one for path in place.glob("runs/*/*/*/journal") for batch in read_journal(path) for one in batch]
     errors = {one.error for one in seen if one.status == "error"}
     assert any(re.search(sentence, error or "") for error in errors)
+
+
+def test_numbers_of_arrays_are_plain_numbers(place: Path) -> None:
+    text = SOURCE.read_text()
+    old = 'values={"steps": grades}, choice=int(np.argmin(grades))'
+    assert old in text
+    (place / "graded.py").write_text(text.replace(old, 'values={"steps": np.array(grades)}, choice=np.argmin(grades)'))
+    arrays = evaluate(place)
+    (place / "graded.py").write_text(text)
+    assert arrays.records == evaluate(place).records
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("Question((index,), vote)", "Question((index,))", r"asks\(\) returns Question.*: return each question once"),
+        (
+            "Question((index,), vote)",
+            "Question((-1,), vote)",
+            r"return one or more positions of the item's 2 responses",
+        ),
+        ("Question((index,), vote)", "Question((2,), vote)", r"return one or more positions of the item's 2 responses"),
+        ("Question((index,), vote)", 'Question((index,), "v")', "return whole numbers as members and vote"),
+        ("Question((index,), vote)", "Question((index,), vote, 5)", "and a text or None as judge"),
+        ("Question((index,), vote)", "index", r"return rmeval.protocols.Question in the list"),
+        ("return [Question", "found = [Question", r"Graded: asks\(\) returns None: return a list of questions"),
+        ("for vote in range(VOTES)]", "for vote in range(0)]", "the protocol asks nothing about these items"),
+        (
+            'return ["min/mean", "mean/mean"]',
+            "return []",
+            r"variants\(\) returns \[\]: return one name or more, each once",
+        ),
+        ('return ["min/mean", "mean/mean"]', 'return "min/mean"', r"variants\(\) returns 'min/mean': return a list of"),
+        ('return [f"the first', 'return (f"the first', r"notes\(\) returns 'the first step .*: return a list of texts"),
+        (
+            "fold_votes(grades, votes))",
+            "grades)",
+            r"fold\(\) returns .*return a score or NaN for each response: the shape",
+        ),
+        (
+            "fold_votes(grades, votes))",
+            "np.repeat(fold_votes(grades, votes), 2))",
+            "return a score or NaN for each response",
+        ),
+        (
+            "fold_votes(grades, votes))",
+            "np.inf * fold_votes(grades, votes))",
+            "return finite scores, or NaN where there",
+        ),
+        ("return EvidenceTable(", "return (", r"fold\(\) returns .*return an rmeval.data.EvidenceTable"),
+        (
+            "fold_votes(grades, votes))",
+            "fold_votes(grades, votes), {}, {0: [[0, 7], [0, 0]]})",
+            "return preferences between 0 and 1",
+        ),
+        (
+            "fold_votes(grades, votes))",
+            "fold_votes(grades, votes), {}, {0: np.zeros((3, 3))})",
+            "return a matrix of 2 x 2 preferences for item 0",
+        ),
+        (
+            "fold_votes(grades, votes))",
+            'fold_votes(grades, votes), {"ok": "x"})',
+            "return the number of failures by status",
+        ),
+    ],
+)
+def test_what_a_method_returns_in_another_form_is_one_sentence(old: str, new: str, sentence: str, place: Path) -> None:
+    text = SOURCE.read_text()
+    assert old in text
+    text = text.replace(old, new)
+    if new.startswith('return (f"'):
+        text = text.replace('grades"]', 'grades")')
+    (place / "graded.py").write_text(text)
+    with pytest.raises(rmeval.RmevalError, match=sentence):
+        evaluate(place)
+
+
+def test_an_exception_in_the_users_file_is_one_sentence(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "graded.py").write_text(SOURCE.read_text().replace('steps, votes = variant.split("/")', "1 / 0"))
+    done = command(
+        capsys,
+        "run",
+        f"{place / 'graded.py'}:Grader",
+        "-b",
+        "pairs",
+        "--data",
+        place / "pairs.jsonl",
+        "-o",
+        place / "r",
+    )
+    assert done.code == 2
+    assert re.search(r"graded.py line \d+ failed \(ZeroDivisionError: division by zero\): correct the file", done.err)
+    assert "Traceback" not in done.err

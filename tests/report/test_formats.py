@@ -12,6 +12,7 @@ import pytest
 
 import rmeval
 from rmeval.importers.run import import_scores
+from rmeval.report.cells import Number
 from rmeval.report.csv_ import csv_text
 from rmeval.report.json_ import json_value
 from rmeval.report.latex import latex_text
@@ -24,7 +25,7 @@ from tests.command import command
 from tests.samples import pair_rows
 
 Capture = pytest.CaptureFixture[str]
-FORMULAS = ("=1+1", "+x", "-x", "@x", "\tx", "\rx")
+FORMULAS = ("=1+1", "+x", "-x", "@x", "\tx", "\rx", "\uff1d1")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_csv_is_no_program(runs: Path) -> None:
 
 
 def test_negative_numbers_of_csv_are_numbers(runs: Path) -> None:
-    from rmeval.report.cells import GAP, Number
+    from rmeval.report.cells import GAP
 
     table = Table("t", ("", "gap"), (Row("a", (Number(-0.25, (-0.5, 0.1), GAP),)), Row("b", (Number(float("nan")),))))
     assert csv_text([View("b", (table,))]).splitlines() == [

@@ -32,6 +32,10 @@ CASES = {
     "show-benchmarks": ("show", "five"),
     "analyze-synthetic": ("analyze", "runs/rm-bench-synthetic/baseline-longest"),
     "analyze-imported": ("analyze", "runs/pairs/imported"),
+    "errors": ("errors", "runs/rm-bench-synthetic/baseline-longest", "--cell", "1:3", "--n", "2"),
+    "errors-other": (
+        *("errors", "runs/pairs/baseline-longest", "--n", "2", "--other", "runs/pairs/baseline-shortest"),
+    ),
     "list-benchmarks": ("list", "benchmarks"),
 }
 HELP = {"help": ("--help",), "help-run": ("run", "--help")}

@@ -89,6 +89,9 @@ COMMANDS = {
     "show of several": "show FOLDER/runs",
     "show": "show RUN",
     "analyze": "analyze RUN",
+    "errors": "errors RUN",
+    "errors of two": "errors RUN --other FOLDER/runs/pairs/baseline-longest",
+    "errors of a subset": "errors RUN --subset NAME --cell NAME",
     "compare": "compare FOLDER/runs --ensemble mean",
     "compare by": "compare FOLDER/runs --metric NAME",
     "cite": "cite FOLDER/runs",
@@ -150,7 +153,7 @@ def test_json_is_safe_and_loses_nothing(what: str, places: tuple[Place, Place], 
         assert any(json.dumps(name)[1:-1] in json.dumps(json.loads(done.out)) for name in HOSTILE.values())
 
 
-@pytest.mark.parametrize("what", ["show of several", "show", "compare", "score"])
+@pytest.mark.parametrize("what", ["show of several", "show", "errors", "compare", "score"])
 def test_a_terminal_gets_the_same_codes(what: str, places: tuple[Place, Place]) -> None:
     """Colours and movements are those that rich writes for harmless names."""
     codes = []

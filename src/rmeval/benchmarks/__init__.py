@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,7 +98,12 @@ class FoundBenchmark:
 
     @property
     def _declared(self) -> tuple[Option, ...]:
-        return self.made.takes if inspect.isclass(self.made) and issubclass(self.made, Benchmark) else ()
+        declared: Any = getattr(self.made, "takes", None) or ()
+        if not isinstance(declared, tuple | list) or not all(isinstance(one, Option) for one in declared):
+            raise DataError(
+                f"{self.name} has the options {quoted(declared)}: make `takes` a tuple of rmeval.benchmarks.Option"
+            )
+        return tuple(declared)
 
     @property
     def _parameters(self) -> dict[str, inspect.Parameter]:
@@ -128,8 +134,16 @@ class FoundBenchmark:
                 f"{self.name} has no option {quoted(unknown[0])}: "
                 f"{f'choose from {others}' if others else 'leave it out'}"
             )
+        if missing := [option for option, one in taken.items() if one.default is one.empty and option not in wanted]:
+            raise DataError(f"{self.name} needs {' and '.join(f'`{option}`' for option in missing)}: give a value")
         # A function may return an object that is also used elsewhere: do not change it.
         found = copy.copy(adopted(self.made(**wanted)))
+        if not isinstance(found.card, Card) or not isinstance(found.card.id, str) or not _ID.fullmatch(found.card.id):
+            own = found.card.id if isinstance(found.card, Card) else found.card
+            raise DataError(
+                f"the card of {self.name} has the id {quoted(own)}: give it a name that begins with a letter or digit "
+                "and consists of letters, digits, dots, dashes and underscores"
+            )
         if is_file_spec(self.name) and found.card.errata:
             beside = Path(self.name.rpartition(":")[0]).parent / found.card.errata
             found.card = replace(found.card, errata=str(beside))
@@ -137,6 +151,8 @@ class FoundBenchmark:
         return found
 
 
+_ID = re.compile(r"\w[\w.-]*")
+"""Ids are names of folders."""
 _ANY = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 

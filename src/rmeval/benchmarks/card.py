@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError
+from rmeval.messages import nearest, quoted
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.types import Item, ScoreRule
 
-__all__ = ["Card", "check_counts", "missing_counts"]
+__all__ = ["Card", "check_counts", "missing_counts", "subsets_named"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +91,31 @@ def check_counts(card: Card, items: Sequence[Item] | Mapping[str, int]) -> None:
         pinned = re.fullmatch(r"[0-9a-f]{7,40}", card.revision or "")
         advice = "clear the hub cache and try again" if pinned else "it may have changed: give a copy with `data`"
         raise DataError(f"{card.source} at {card.revision} is {wrong[0]}: {advice}")
+
+
+def subsets_named(card: Card, present: Collection[str], names: Iterable[str]) -> set[str]:
+    """Return the present subsets that some names of subsets or sections stand for.
+
+    Raises:
+        DataError: If a name stands for none of them.
+    """
+    sections = {name.lower(): parts for name, parts in card.sections.items()}
+    wanted: set[str] = set()
+    for name in names:
+        parts = {name} if name in present else set(sections.get(name.lower(), ())) & set(present)
+        if not parts:
+            raise DataError(_no_subset(name, present, card))
+        wanted |= parts
+    return wanted
+
+
+def _no_subset(name: str, present: Collection[str], card: Card) -> str:
+    """The message for a subset of which there are no items."""
+    sections = [section for section, parts in card.sections.items() if set(parts) & set(present)]
+    there = ", ".join(dict.fromkeys([*present, *sections]))
+    known = {own.lower() for own in (*card.counts, *card.sections)}
+    if name.lower() in known:
+        return f"the data have no items of {name}: choose from {there}, or give data that contain {name} with `data`"
+    if meant := nearest(name, [*present, *sections]):
+        return f"there is no subset {quoted(name)}: did you mean {meant}? (the subsets are {there})"
+    return f"there is no subset {quoted(name)}: choose from {there}"

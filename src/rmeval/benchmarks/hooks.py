@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from rmeval.benchmarks.card import Card
 from rmeval.data.tables import ItemTable
@@ -17,6 +17,9 @@ from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.types import Evidence, Item, Record, ScoreRule
 
 __all__ = ["Benchmark", "BenchmarkLike", "Option", "adopted"]
+
+
+Kind = Literal["text", "number", "words", "mapping"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,19 @@ class Option:
     """
 
     name: str
-    kind: Literal["text", "number", "words", "mapping"]
+    kind: Kind
     help: str
+
+    def __post_init__(self) -> None:
+        """Refuses a kind that does not exist, whose text would be passed on as it is.
+
+        Raises:
+            DataError: If the kind does not exist.
+        """
+        if self.kind not in get_args(Kind):
+            raise DataError(
+                f"the option {self.name} has the kind {quoted(self.kind)}: use one of {', '.join(get_args(Kind))}"
+            )
 
 
 class BenchmarkLike(Protocol):

@@ -44,7 +44,7 @@ def _outcome() -> int:
     except BrokenPipeError:
         # The reader closed the pipe, as in `rmeval show runs/ | head`.
         return _BROKEN_PIPE
-    except (RmevalError, OSError, MemoryError, RuntimeError, ImportError, ValueError) as error:
+    except Exception as error:
         sentence = sentence_of(error)
         if sentence is None or signals.came():
             raise

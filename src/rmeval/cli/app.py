@@ -13,6 +13,7 @@ from rmeval.cli.compare import compare_command
 from rmeval.cli.demo import demo_command
 from rmeval.cli.doctor import doctor_command
 from rmeval.cli.errata import errata_command
+from rmeval.cli.errors import errors_command
 from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
@@ -72,6 +73,7 @@ app.command("token-scores", no_args_is_help=True)(token_scores_command)
 app.command("profile", hidden=True, no_args_is_help=True)(token_scores_command)  # Its name before 0.2.
 app.command("import", cls=ItemCommand, no_args_is_help=True)(import_command)
 app.command("show", no_args_is_help=True)(show_command)
+app.command("errors", no_args_is_help=True)(errors_command)
 app.command("analyze", no_args_is_help=True)(analyze_command)
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("cite", no_args_is_help=True)(cite_command)

@@ -6,6 +6,7 @@ import errno
 
 from rmeval.cli.flags import with_options
 from rmeval.errors import RmevalError
+from rmeval.plugins import fault_in_file
 
 __all__ = ["sentence_of"]
 
@@ -33,7 +34,7 @@ def sentence_of(error: BaseException) -> str | None:
         return f"a name or a text cannot be written to a file ({error}): correct it at its source"
     if "home directory" in str(error):  # No HOME, and no entry for the user: pathlib's error, in any library.
         return "this user has no home folder for downloads: set HOME to a writable folder"
-    return _of_system(error) if isinstance(error, OSError) else None
+    return _of_system(error) if isinstance(error, OSError) else fault_in_file(error)
 
 
 def _of_system(error: OSError) -> str:

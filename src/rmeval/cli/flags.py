@@ -9,11 +9,16 @@ from __future__ import annotations
 import re
 from functools import cache
 
-__all__ = ["with_options"]
+__all__ = ["option_of", "with_options"]
 
 _PARAMETER = re.compile("`([a-z][a-z0-9_]*)`")
 _SHORT = ("out",)
 """Parameters whose option is shown by its short name."""
+
+
+def option_of(name: str) -> str:
+    """The command-line option that sets a benchmark's own option."""
+    return _options().get(name, f"--set {name}")
 
 
 def with_options(message: str) -> str:

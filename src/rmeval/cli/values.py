@@ -8,6 +8,7 @@ from json import JSONDecodeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rmeval.cli.flags import option_of
 from rmeval.data.json_text import JSONError, parse_json
 from rmeval.errors import RmevalError
 from rmeval.messages import alike
@@ -63,7 +64,7 @@ def value_of(option: Option | None, value: Any) -> Any:
         return value
     if option is None:
         return _json_or_text(value)
-    flag = f"`{option.name}`"
+    flag = option_of(option.name)
     if option.kind == "number":
         if not _NUMBER.fullmatch(value):
             raise RmevalError(f"{flag} must be a whole number, not {value!r}")

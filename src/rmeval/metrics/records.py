@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from operator import index
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from rmeval.baselines import NULL_SCORES
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.errors import DataError
+from rmeval.messages import quoted
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.stats.intervals import wilson
 from rmeval.types import Evidence, Item, Record, ScoreRule
 
-__all__ = ["accuracy_record", "make_record", "null_evidence", "records_of", "with_null"]
+__all__ = ["accuracy_record", "checked_records", "make_record", "null_evidence", "records_of", "with_null"]
 
 
 def make_record(
@@ -76,6 +80,33 @@ def accuracy_record(
     return make_record(benchmark, rule, metric, scope, value, outcomes, formula, interval, weight)
 
 
+def checked_records(found: Any) -> list[Record]:
+    """Check what `aggregate` of a benchmark returned, and return it as records of plain types.
+
+    Raises:
+        DataError: If it is not a list of records, or a field of one has a wrong type.
+    """
+    if not isinstance(found, list | tuple) or not all(isinstance(one, Record) for one in found):
+        raise DataError(f"aggregate() of the benchmark returns {quoted(found)}: return a list of rmeval.types.Record")
+    return [_plain(one) for one in found]
+
+
+def _plain(record: Record) -> Record:
+    try:
+        numbers = {name: index(getattr(record, name)) for name in ("n_items", "n_clusters", "ties", "failures")}
+        value, weight = float(record.value), float(record.weight)
+        ci = None if record.ci is None else (float(record.ci[0]), float(record.ci[1]))
+    except (TypeError, ValueError, LookupError) as error:
+        raise DataError(f"aggregate() of the benchmark returns {quoted(record)}: correct it ({error})") from None
+    names = (record.benchmark, record.metric, record.scope, record.formula, record.rule)
+    if not all(isinstance(name, str) for name in names) or math.isinf(value):
+        raise DataError(
+            f"aggregate() of the benchmark returns {quoted(record)}: use texts as names, and a finite value, or NaN if "
+            "there is none"
+        )
+    return replace(record, value=value, weight=weight, ci=ci, **cast("dict[str, Any]", numbers))
+
+
 class Aggregates(Protocol):
     """An object that computes numbers from evidence, such as a benchmark."""
 
@@ -93,7 +124,7 @@ def records_of(
 
     Records that a custom benchmark creates without `make_record` get the evidence's variant here.
     """
-    found = benchmark.aggregate(evidence.table, evidence, rule)
+    found = checked_records(benchmark.aggregate(evidence.table, evidence, rule))
     own = evidence.variant
     return with_null([one if one.variant == own else replace(one, variant=own) for one in found], null)
 

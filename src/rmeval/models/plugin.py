@@ -20,7 +20,6 @@ from rmeval.models import ModelOptions, pairwise_protocol
 from rmeval.models.functions import Score, as_score, waited
 from rmeval.plugins import is_file_spec, load_object, one_line, package_of
 from rmeval.protocols import ProtocolLike, load_protocol
-from rmeval.protocols.base import checked_observation
 from rmeval.protocols.pointwise import POINTWISE
 from rmeval.types import Message, Observation, Request
 
@@ -152,7 +151,7 @@ class Plugin:
         if self._method_name != "answer":
             return self._asking.parse(request, raw)
         try:
-            return checked_observation(request, self._asking.parse(request, raw))
+            return self._asking.parse(request, raw)
         except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary that turns any failure into an observation
             return _failed(request, error)
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import operator
+import re
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, get_args
 
 import numpy as np
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
-from rmeval.messages import quoted
+from rmeval.messages import quoted, shortened
 from rmeval.types import IntArray, Item, Observation, Request, Status
 
 __all__ = ["BaseProtocol", "ProtocolLike", "Question", "checked_observation", "request_key", "sizes_of"]
@@ -201,8 +202,8 @@ def checked_observation(request: Request, found: Any) -> Observation:
     """Check the observation that a third-party protocol parsed, and return it.
 
     Raises:
-        TypeError: If it is not an observation.
-        ValueError: If it belongs to another request, has a number that cannot be stored, or is `ok` without a value.
+        TypeError: If it is not an observation, or one of its fields has a wrong type.
+        ValueError: If it belongs to another request, its status does not fit its values, or a number is out of range.
     """
     if not isinstance(found, Observation):
         raise TypeError(f"parse() returns {quoted(found)}, which is not an rmeval.Observation")
@@ -210,44 +211,71 @@ def checked_observation(request: Request, found: Any) -> Observation:
         raise ValueError("parse() returns an observation of another request: use request.key")
     if found.status not in get_args(Status):
         raise ValueError(f"parse() returns the status {quoted(found.status)}: use one of {', '.join(get_args(Status))}")
-    values: dict[str, float | tuple[float, ...]] = {
-        _text(name): tuple(map(float, value)) if np.ndim(value) else float(value)  # type: ignore[arg-type]
-        for name, value in found.values.items()
-    }
-    numbers = [part for value in values.values() for part in (value if isinstance(value, tuple) else (value,))]
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError(f"parse() returns {quoted(dict(values))}: use finite numbers, or a status with the reason")
-    if found.status == "ok" and not values and found.choice is None:
+    values = _checked_values(found.values)
+    choice = _checked_choice(found.choice)
+    if found.status == "ok" and not values and choice is None:
         raise ValueError("parse() returns the status ok without a value or a choice: use another status")
+    if found.status != "ok" and (values or choice is not None):
+        raise ValueError(f"parse() returns a value with the status {found.status}: use ok, or leave the value out")
+    if not (found.error is None or isinstance(found.error, str)):
+        raise TypeError(f"parse() returns the error {quoted(found.error)}: use a text")
+    if found.sequence is not None and not (isinstance(found.sequence, str) and _SEQUENCE.fullmatch(found.sequence)):
+        raise ValueError(f"parse() returns the sequence {quoted(found.sequence)}: use 16 hex digits, or leave it out")
     return replace(
         found,
         values=values,
-        choice=None if found.choice is None else _count(found.choice, "choice", -1),
-        usage={_text(name): _count(number, "usage") for name, number in found.usage.items()},
-        error=None if found.error is None else str(found.error),
+        choice=choice,
+        usage=_checked_usage(found.usage),
         sequence=None,  # It stands for tokens, which a protocol does not see.
+        error=None if found.error is None else shortened(" ".join(found.error.split()), _LONGEST_ERROR),
         input_truncated=bool(found.input_truncated),
     )
 
 
-def _text(name: object) -> str:
-    if not isinstance(name, str):
-        raise TypeError(f"parse() gives a value with the name {quoted(name)}, which is not a string")
-    return name
+_SEQUENCE = re.compile("[0-9a-f]{16}")
+_LONGEST_ERROR = 1_000
+"""Characters of an error; a run stores one for each failure, and it may quote all that a model wrote."""
+_MOST = 2**31
+"""Counts are stored in 32 bits."""
 
 
-def _count(number: Any, field: str, least: int = 0) -> int:
-    """A whole number as the columns and the journal hold it."""
-    try:
-        found = operator.index(number)
-    except TypeError:
-        raise TypeError(f"parse() gives {quoted(number)} in {field}: use whole numbers") from None
-    if not least <= found <= _MOST:
-        raise ValueError(f"parse() gives {found} in {field}: use numbers from {least} to {_MOST}")
-    return found
+def _checked_values(found: Any) -> dict[str, float | tuple[float, ...]]:
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) and name.strip() for name in found):
+        raise TypeError(f"parse() returns the values {quoted(found)}: use numbers, or tuples of numbers, by name")
+    values = {name: _checked_value(value) for name, value in found.items()}
+    numbers = [part for value in values.values() for part in (value if isinstance(value, tuple) else (value,))]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError(f"parse() gives {quoted(values)}: use finite numbers, or a status with the reason")
+    if () in values.values():
+        raise ValueError("parse() returns a list without numbers: use another status than ok")
+    return values
 
 
-_MOST = (1 << 31) - 1
+def _checked_value(value: Any) -> float | tuple[float, ...]:
+    """Return a number or a tuple of numbers; a string is neither."""
+    plain = value.tolist() if hasattr(value, "tolist") else value  # Arrays, and their scalars.
+    if isinstance(plain, Real):
+        return float(plain)
+    if isinstance(plain, str | bytes) or not (isinstance(plain, Sequence) and all(isinstance(n, Real) for n in plain)):
+        raise TypeError(f"parse() returns the value {quoted(value)}: use a number or a tuple of numbers")
+    return tuple(map(float, plain))
+
+
+def _checked_choice(choice: Any) -> int | None:
+    if choice is None:
+        return None
+    if isinstance(choice, bool) or not isinstance(choice, int | np.integer) or not -1 <= choice < _MOST:
+        raise ValueError(f"parse() returns the choice {quoted(choice)}: use a position from 0, or -1 for a tie")
+    return int(choice)
+
+
+def _checked_usage(usage: Any) -> dict[str, int]:
+    if not isinstance(usage, Mapping) or not all(
+        isinstance(name, str) and isinstance(count, int | np.integer) and 0 <= count < _MOST
+        for name, count in usage.items()
+    ):
+        raise TypeError(f"parse() returns the usage {quoted(usage)}: use whole numbers by name")
+    return {name: int(count) for name, count in usage.items()}
 
 
 def sizes_of(protocol: ProtocolLike, items: ItemTable) -> IntArray:

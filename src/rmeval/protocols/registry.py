@@ -12,6 +12,7 @@ from rmeval.errors import RunError
 from rmeval.messages import quoted
 from rmeval.plugins import is_file_spec, load_object, package_of, registered
 from rmeval.protocols.base import ProtocolLike
+from rmeval.protocols.outside import OutsideProtocol
 from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
 from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH
@@ -81,6 +82,12 @@ def load_protocol(spec: str) -> FoundProtocol:
         raise RunError(
             f"{target} has the name {quoted(found.name)}: give it a unique name with a version, such as graded@1"
         )
+    try:
+        hash(found)
+    except TypeError:
+        raise RunError(
+            f"{target} cannot be hashed: leave out its method __eq__, or use @dataclass(frozen=True)"
+        ) from None
     file = Path(target.rpartition(":")[0])
     code = f"sha256:{files_digest([file])}" if is_file_spec(target) else package_of(target)
-    return FoundProtocol(found, spec, code)
+    return FoundProtocol(OutsideProtocol(found, target), spec, code)

@@ -8,12 +8,13 @@ from rmeval.faces import lazy
 
 if TYPE_CHECKING:
     from rmeval.report.analysis import analysis_view
-    from rmeval.report.cells import Number
+    from rmeval.report.cells import Number, Passage
     from rmeval.report.comparison import comparison_view
     from rmeval.report.csv_ import csv_text
     from rmeval.report.figures.analysis import draw_analysis
     from rmeval.report.figures.comparison import draw_comparison
     from rmeval.report.figures.matrix import draw_matrix
+    from rmeval.report.html import html_text
     from rmeval.report.json_ import json_value
     from rmeval.report.latex import latex_text
     from rmeval.report.markdown import markdown_text
@@ -21,17 +22,22 @@ if TYPE_CHECKING:
     from rmeval.report.run import run_view
     from rmeval.report.terminal import views_text
     from rmeval.report.views import Row, Table, View
+    from rmeval.report.wrong import wrong_view
 else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
             "rmeval.report.analysis": ("analysis_view",),
-            "rmeval.report.cells": ("Number",),
+            "rmeval.report.cells": (
+                "Number",
+                "Passage",
+            ),
             "rmeval.report.comparison": ("comparison_view",),
             "rmeval.report.csv_": ("csv_text",),
             "rmeval.report.figures.analysis": ("draw_analysis",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
+            "rmeval.report.html": ("html_text",),
             "rmeval.report.json_": ("json_value",),
             "rmeval.report.latex": ("latex_text",),
             "rmeval.report.markdown": ("markdown_text",),
@@ -43,11 +49,13 @@ else:
                 "Table",
                 "View",
             ),
+            "rmeval.report.wrong": ("wrong_view",),
         },
     )
 
 __all__ = [
     "Number",
+    "Passage",
     "Row",
     "Table",
     "View",
@@ -57,10 +65,12 @@ __all__ = [
     "draw_analysis",
     "draw_comparison",
     "draw_matrix",
+    "html_text",
     "json_value",
     "latex_text",
     "markdown_text",
     "run_view",
     "runs_views",
     "views_text",
+    "wrong_view",
 ]

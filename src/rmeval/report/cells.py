@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rmeval.messages import shortened
+from rmeval.messages import percent, shortened
 from rmeval.redaction import redacted
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Cell",
     "Joined",
     "Number",
+    "Passage",
     "Unit",
     "clean",
     "interval_text",
@@ -49,12 +50,6 @@ class Unit:
     end: Callable[[float], str]
     between: str = ""
     brackets: bool = False
-
-
-def percent(value: float) -> str:
-    """Format a share in percent."""
-    # Adding 0 turns -0.0 into 0.0.
-    return "-" if math.isnan(value) else f"{round(100 * value, 1) + 0.0:.1f}"
 
 
 def _signed(share: float) -> str:
@@ -145,7 +140,34 @@ class Joined:
     once: bool = False
 
 
-Cell = Number | Joined | str | None
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text of any length, such as a response.
+
+    Attributes:
+        text: The whole text, for programs.
+        parts: What people see: its parts in order, each with whether its words are marked.
+        caption: What stands above it.
+        side: -1 and 1 for two passages side by side, with marks of their own; 0 for one alone.
+    """
+
+    text: str
+    parts: tuple[tuple[str, bool], ...]
+    caption: str = ""
+    side: int = 0
+
+    @property
+    def lines(self) -> list[list[tuple[str, bool]]]:
+        """The parts, line by line."""
+        found: list[list[tuple[str, bool]]] = [[]]
+        for text, marked in self.parts:
+            first, *rest = text.replace("\r\n", "\n").split("\n")
+            found[-1] += [(first, marked)] if first else []
+            found += [[(line, marked)] if line else [] for line in rest]
+        return found
+
+
+Cell = Number | Joined | Passage | str | None
 """A cell of a table; None if it is empty."""
 
 
@@ -165,7 +187,7 @@ def value_text(cell: Cell) -> str:
     if isinstance(cell, Joined):
         texts = [value_text(number) for number in cell.numbers]
         return texts[0] if cell.once and len(set(texts)) == 1 else cell.mark.join(texts)
-    return cell or ""
+    return cell.text if isinstance(cell, Passage) else cell or ""
 
 
 def interval_text(cell: Cell) -> str:

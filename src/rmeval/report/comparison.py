@@ -109,8 +109,8 @@ def _order(headline: Measure) -> str:
     return f"; {note}, so ranks and letters start there" if note else ""
 
 
-def _rank(rank: tuple[int, int]) -> Joined:
-    numbers = tuple(Number(end, unit=COUNT) for end in rank)
+def _rank(rank: tuple[int, int] | None) -> Joined:
+    numbers = tuple(Number(end, unit=COUNT) for end in rank or ())
     return Joined(("from", "to"), numbers, "-", once=True)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rmeval.report.cells import Cell, Joined, Number, clean, interval_text, value_text
-from rmeval.report.views import Row, Table, View
+from rmeval.messages import visible
+from rmeval.report.cells import Cell, Joined, Number, Passage, clean, interval_text, value_text
+from rmeval.report.views import Row, Table, View, blocks_of
 
 __all__ = ["latex_text"]
 
@@ -16,7 +17,8 @@ def latex_text(views: Sequence[View]) -> str:
     lines = ["% \\usepackage{booktabs}"]
     for view in views:
         for table in view.printed:
-            lines += ["", *_table(view, table, last=table is view.tables[-1])]
+            own = _blocks if table.layout == "blocks" else _table
+            lines += ["", *own(view, table, last=table is view.tables[-1])]
         if not view.tables:
             lines += ["", *(f"% {clean(text)}" for text in (*view.about, *view.remarks))]
     return "\n".join([*lines, ""])
@@ -33,6 +35,34 @@ def _table(view: View, table: Table, last: bool) -> Iterator[str]:
     for note in (*table.notes, *(view.below if last else ())):
         yield f"\\par\\footnotesize {_escaped(note)}"
     yield "\\end{table}"
+
+
+def _blocks(view: View, table: Table, last: bool) -> Iterator[str]:
+    """Yield a paragraph for each row, and below it a table with its passages in two columns."""
+    yield f"\\paragraph{{{_caption(view, table)}}}"
+    for block in blocks_of(table):
+        facts = (f"{_escaped(name)} {_cell(cell, strong=False)}" for name, cell in block.facts)
+        label = f"\\textbf{{{_escaped(block.label)}}}"
+        yield f"\\par\\bigskip\\noindent {', '.join([label, *facts])}"
+        for name, passage in block.alone:
+            yield f"\\par\\noindent\\emph{{{_escaped(name)}}} {_passage(passage)}"
+        if block.pair:
+            yield "\\par\\medskip\\noindent\\begin{tabular}{p{0.46\\linewidth}p{0.46\\linewidth}}"
+            yield from ("\\toprule", _line([_escaped(one.caption) for one in block.pair]), "\\midrule")
+            yield from (_line([_passage(one) for one in block.pair]), "\\bottomrule", "\\end{tabular}")
+    for note in (*table.notes, *(view.remarks if last else ())):
+        yield f"\\par\\footnotesize {_escaped(note)}"
+
+
+def _passage(passage: Passage) -> str:
+    """Render a text with marked words in bold."""
+    return " \\newline ".join(map(_marked, passage.lines)).strip()
+
+
+def _marked(line: Sequence[tuple[str, bool]]) -> str:
+    found = (f"\\textbf{{{_plain(text)}}}" if marked else _plain(text) for text, marked in line)
+    # Spaces at the beginning, such as those of code, stay; a box that is empty lets an empty line be one.
+    return re.sub("^ +", lambda spaces: "~" * len(spaces[0]), "".join(found)) or "\\mbox{}"
 
 
 def _caption(view: View, table: Table) -> str:
@@ -82,7 +112,12 @@ _ACTIVE = re.compile("[" + re.escape("".join(_ESCAPES)) + "]")
 
 def _escaped(text: str) -> str:
     """Escape LaTeX's special characters in a text."""
-    return _ACTIVE.sub(lambda letter: _ESCAPES[letter[0]], clean(text))
+    return _plain(clean(text))
+
+
+def _plain(text: str) -> str:
+    """Escape LaTeX's special characters and control characters in a line."""
+    return _ACTIVE.sub(lambda letter: _ESCAPES[letter[0]], visible(text))
 
 
 def _number(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rmeval.report.cells import Cell, Number, clean, interval_text, value_text
-from rmeval.report.views import Row, Table, View
+from rmeval.messages import visible
+from rmeval.report.cells import Cell, Number, Passage, clean, interval_text, value_text
+from rmeval.report.views import Block, Row, Table, View, blocks_of
 
 __all__ = ["markdown_text"]
 
@@ -37,12 +38,55 @@ def _table(table: Table) -> Iterator[str]:
     yield ""
     if table.title:
         yield from (_escaped(table.title), "")
+    if table.layout == "blocks":
+        for block in blocks_of(table):
+            yield from _block(block)
+        return
     yield _line(table.shown)
     yield "|" + "|".join([" :-- ", *[" --: "] * (len(table.shown) - 1)]) + "|"
     for row in table.rows:
         yield _row(row, len(table.shown) - 1)
     for note in table.notes:
         yield from ("", _escaped(note))
+
+
+def _block(block: Block) -> Iterator[str]:
+    facts = (f"{_escaped(name)} {_cell(cell)}" for name, cell in block.facts)
+    yield from (", ".join([f"**{_escaped(block.label)}**", *facts]), "")
+    for name, passage in block.alone:
+        yield from (f"{_escaped(name)}: {_passage(passage)}", "")
+    if block.pair:
+        yield _line([one.caption for one in block.pair])
+        yield "|" + "|".join(" :-- " for _ in block.pair) + "|"
+        yield f"| {' | '.join(map(_passage, block.pair))} |"
+        yield ""
+
+
+def _passage(passage: Passage) -> str:
+    """Render a text on one line of Markdown, with marked words in bold."""
+    return "<br>".join(_marked(line) for line in passage.lines)
+
+
+def _marked(line: Sequence[tuple[str, bool]]) -> str:
+    text = "".join(one for one, _ in line)
+    found, place = [], 0
+    for one, marked in line:
+        before, after = text[place - 1 : place], text[place + len(one) : place + len(one) + 1]
+        place += len(one)
+        found.append(_bold(_plain(one), _is_plain(before, one, after)) if marked else _plain(one))
+    # Spaces at the beginning, such as those of code, stay.
+    return re.sub("^ +", lambda spaces: "&nbsp;" * len(spaces[0]), "".join(found))
+
+
+def _bold(text: str, plain: bool) -> str:
+    return f"**{text}**" if plain else f"<strong>{text}</strong>"
+
+
+def _is_plain(before: str, text: str, after: str) -> bool:
+    """Whether asterisks around the text begin and end bold text, by CommonMark's rule of delimiter runs."""
+    begins = text[:1].isalnum() or (not before.isalnum() and not text[:1].isspace())
+    ends = text[-1:].isalnum() or (not after.isalnum() and not text[-1:].isspace())
+    return begins and ends
 
 
 def _row(row: Row, columns: int) -> str:
@@ -76,4 +120,9 @@ _ACTIVE = re.compile(r"([\\`*_\[\]<>|~$#!])")
 
 def _escaped(text: str) -> str:
     """Escape Markdown's special characters in a text."""
-    return _ACTIVE.sub(r"\\\1", clean(text).replace("&", "&amp;"))
+    return _plain(clean(text))
+
+
+def _plain(text: str) -> str:
+    """Escape Markdown's special characters and control characters in a line."""
+    return _ACTIVE.sub(r"\\\1", visible(text).replace("&", "&amp;"))

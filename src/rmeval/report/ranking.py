@@ -188,9 +188,9 @@ def _merit(entry: _Entry) -> float:
     return merit(entry.record.metric, entry.record.value)
 
 
-def _counted(entry: _Entry, counts: Sequence[str]) -> Iterator[Cell]:
+def _counted(entry: _Entry, counts: Sequence[str]) -> tuple[Cell, ...]:
     record = entry.record
-    yield from [None] * (1 + len(counts)) if record is None else (number_of(record), *counts_of(record, counts))
+    return (None,) * (1 + len(counts)) if record is None else (number_of(record), *counts_of(record, counts))
 
 
 _STATE = ("data", "selection", "status", "run")

@@ -277,12 +277,12 @@ def shown_nulls(records: Iterable[Record]) -> list[str]:
 
 
 def count_columns(records: Iterable[Record]) -> list[str]:
-    """The columns of counts; failures have one if there are any."""
+    """Return the names of the columns of counts; failures have a column if there are any."""
     return ["items", "ties", "failed"] if any(record.failures for record in records) else ["items", "ties"]
 
 
 def counts_of(record: Record, columns: Sequence[str]) -> list[Number]:
-    """A record's counts, one a column."""
+    """Return the counts of a record, one per column of `count_columns`."""
     found = [
         Number(record.n_items, unit=COUNT),
         Number(record.ties, unit=COUNT_OR_DASH),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.segment import Segment
+from rich.table import Table as Columns
 from rich.text import Text
 
 from rmeval.messages import count_of, visible
-from rmeval.report.cells import COUNT, Cell, Number, clean, interval_text, value_text
+from rmeval.report.cells import COUNT, Cell, Number, Passage, clean, interval_text, value_text
 from rmeval.report.grid import Grid
-from rmeval.report.views import Row, Table, View
+from rmeval.report.views import Block, Row, Table, View, blocks_of
 
 __all__ = [
     "Line",
@@ -45,9 +47,13 @@ class Line(Text):
 
 
 def _shown(text: str) -> str:
+    return _encodable(clean(text))
+
+
+def _encodable(text: str) -> str:
     # Escape characters that standard output cannot encode, so that the width of columns is right.
     encoding = sys.stdout.encoding or "utf-8"
-    return clean(text).encode(encoding, "backslashreplace").decode(encoding)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def passage(text: str) -> Text:
@@ -132,7 +138,7 @@ def rendered(view: View) -> Group:
         parts += ["", *(Text.assemble(line, no_wrap=True, overflow="ignore") for line in lines)]
     for table in view.tables:
         parts += ["", *_table(table)]
-    if not view.tables:
+    if not view.tables or view.tables[-1].layout == "blocks":
         parts.append("")
     if view.status:
         parts.append(Line(view.status, "yellow"))
@@ -160,11 +166,64 @@ def _heading(view: View) -> Text:
 def _table(table: Table) -> Iterator[RenderableType]:
     if table.title:
         yield Line(table.title, "dim")
-    if table.layout == "lines":
+    if table.layout == "blocks":
+        for block in blocks_of(table):
+            yield from _block(block)
+    elif table.layout == "lines":
         yield from (_line(table, row) for row in table.rows)
     else:
         yield _grid(table)
     yield from (Line(note, "dim") for note in table.notes)
+
+
+def _block(block: Block) -> Iterator[RenderableType]:
+    heading = Line.assemble(("", ""), (block.label, "bold"))
+    for name, cell in block.facts:
+        heading.append("  ").append(Line(f"{name} ", "dim")).append(_cell(cell))
+    yield from ("", heading)
+    for name, passage in block.alone:
+        yield Line(name, "dim")
+        yield _columns([_marked(passage)])
+    if not block.pair:
+        return
+    sides = [(Line(one.caption, "dim"), _marked(one)) for one in block.pair]
+    if any(_is_uneven(text) for one in block.pair for text, _ in one.parts):
+        yield from (_columns([line]) for side in sides for line in side)
+    else:
+        yield _columns(*zip(*sides, strict=True))
+
+
+def _columns(*rows: Sequence[Text]) -> Columns:
+    """Put texts side by side in columns of equal width."""
+    grid = Columns.grid(expand=True, padding=(0, 0, 0, 2), pad_edge=True)
+    for _ in rows[0]:
+        grid.add_column(ratio=1, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    return grid
+
+
+_MARKS = {1: ("{+", "+}", "bold green"), -1: ("[-", "-]", "bold red"), 0: ("", "", "")}
+"""Marks around the words that only one of two texts has; they are visible without colours."""
+_TAB = 4
+
+
+def _marked(passage: Passage) -> Text:
+    before, after, style = _MARKS[passage.side]
+    found = Text()
+    for number, line in enumerate(passage.lines):
+        found.append("\n" if number else "")
+        for text, marked in line:
+            own = _encodable(visible(text, lines=True)).expandtabs(_TAB)
+            found.append(f"{before}{own}{after}" if marked else own, style if marked else "")
+    return found
+
+
+def _is_uneven(text: str) -> bool:
+    """Whether a terminal may draw the text from right to left, or with another width than its letters have."""
+    return not text.isascii() and any(
+        letter in "\u200c\u200d\ufe0f" or unicodedata.bidirectional(letter) in ("R", "AL") for letter in text
+    )
 
 
 def _line(table: Table, row: Row) -> Text:

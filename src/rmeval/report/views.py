@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rmeval.report.cells import COUNTS, Cell, Joined, Number, clean
+from rmeval.report.cells import COUNTS, Cell, Joined, Number, Passage, clean
 
-__all__ = ["Row", "Table", "View", "flat_rows"]
+__all__ = ["Block", "Row", "Table", "View", "blocks_of", "flat_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Table:
         title: Title of the table.
         notes: Explanations, one or more sentences each, without a final full stop.
         layout: Layout in renderers that support it: intervals below their numbers (`stacked`), a list of lines instead
-            of a grid (`lines`), or a grid without column names (`bare`).
+            of a grid (`lines`), a grid without column names (`bare`), or one block per row, with passages side by side
+            (`blocks`).
         extra: The last columns, which are written to CSV and JSON only.
         keys: Names of the columns in CSV and JSON, if they differ from `columns`; the labels are `name`.
     """
@@ -56,7 +57,7 @@ class Table:
     rows: tuple[Row, ...]
     title: str = ""
     notes: tuple[str, ...] = ()
-    layout: Literal["grid", "stacked", "lines", "bare"] = "grid"
+    layout: Literal["grid", "stacked", "lines", "bare", "blocks"] = "grid"
     extra: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
 
@@ -112,6 +113,33 @@ class View:
         return (*([self.legend] if self.legend else []), *self.tables)
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A row of a table of blocks, as it is shown.
+
+    Attributes:
+        label: What it is of.
+        facts: The short cells, each with the name of its column.
+        alone: The passages over the whole width, each with the name of its column.
+        pair: The two passages side by side.
+    """
+
+    label: str
+    facts: tuple[tuple[str, Cell], ...]
+    alone: tuple[tuple[str, Passage], ...]
+    pair: tuple[Passage, ...]
+
+
+def blocks_of(table: Table) -> Iterator[Block]:
+    """Yield the rows of a table of blocks, without empty facts."""
+    for row in table.rows:
+        cells = list(zip(table.shown[1:], row.cells, strict=False))
+        passages = [(name, cell) for name, cell in cells if isinstance(cell, Passage)]
+        facts = tuple((name, cell) for name, cell in cells if cell and not isinstance(cell, Passage))
+        alone = tuple((name, cell) for name, cell in passages if not cell.side)
+        yield Block(row.label, facts, alone, tuple(cell for _, cell in passages if cell.side))
+
+
 def flat_rows(view: View) -> Iterator[dict[str, Any]]:
     """Yield each row of each table as a mapping of names to plain values, with separate keys for interval ends.
 
@@ -145,6 +173,8 @@ def _flat(name: str, cell: Cell) -> dict[str, Any]:
             for part, number in zip(cell.names, cell.numbers, strict=True)
             for key, value in _flat(f"{name} {part}", number).items()
         }
+    if isinstance(cell, Passage):
+        return {name: cell.text}
     if not isinstance(cell, Number):
         return {name: None if cell is None else clean(cell)}
     whole = cell.unit in COUNTS

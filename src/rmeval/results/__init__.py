@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from rmeval.results.analyze import Analysis, analyze_run
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
+    from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
     from rmeval.results.result import Result, open_run
+    from rmeval.results.wrong import wrong_examples
 else:
     __getattr__, __dir__ = lazy(
         __name__,
@@ -25,20 +27,32 @@ else:
                 "ModelComparison",
                 "compare_runs",
             ),
+            "rmeval.results.examples": (
+                "JudgedResponse",
+                "Tally",
+                "WrongExample",
+                "WrongExamples",
+            ),
             "rmeval.results.result": (
                 "Result",
                 "open_run",
             ),
+            "rmeval.results.wrong": ("wrong_examples",),
         },
     )
 
 __all__ = [
     "Analysis",
     "Entry",
+    "JudgedResponse",
     "ModelComparison",
     "Result",
+    "Tally",
+    "WrongExample",
+    "WrongExamples",
     "analyze_run",
     "cite_runs",
     "compare_runs",
     "open_run",
+    "wrong_examples",
 ]

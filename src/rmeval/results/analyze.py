@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,11 +19,17 @@ from rmeval.metrics.records import null_evidence, records_of, with_null
 from rmeval.metrics.stats.analysis import Scores, analyse, calibration_of, scores_by_subset
 from rmeval.metrics.stats.calibration import Calibration
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
+from rmeval.results.frames import frame_of, row_of
+from rmeval.results.notebook import html_of
 from rmeval.results.result import check_rule, null_records, rule_of
+from rmeval.results.summary import analysis_lines
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import finite, only_run
 from rmeval.store.run import read_scored
 from rmeval.types import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Analysis", "analyze_run", "null_analyses"]
 
@@ -70,6 +76,17 @@ class Analysis:
     def absent(self) -> str:
         """Why the official headline does not exist; empty if it does."""
         return absence([(record.metric, record.scope) for record in self.official], self.notes)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table with a row for each number of the analysis; columns as in `Result.to_pandas`."""
+        model = {"model": self.manifest["model"]["name"]}
+        return frame_of([model | row_of(record) for record in self.records])
+
+    def __repr__(self) -> str:
+        return analysis_lines(self)
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain JSON types, without the distributions."""

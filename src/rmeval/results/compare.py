@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,13 +30,18 @@ from rmeval.results.align import (
     shared_evidence,
 )
 from rmeval.results.analyze import null_analyses
-from rmeval.results.described import data_text, selection_text
-from rmeval.results.groups import with_shared_items
+from rmeval.results.frames import comparison_rows, frame_of
+from rmeval.results.groups import group_label, with_shared_items
+from rmeval.results.notebook import html_of
 from rmeval.results.order import from_best, letters_of, ranks_of
 from rmeval.results.result import check_rule, null_records, rule_of
+from rmeval.results.summary import comparison_lines
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import finite
 from rmeval.types import Record, ScoreRule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Entry", "ModelComparison", "compare_runs"]
 
@@ -51,17 +56,17 @@ class Entry:
         variant: The score of the model that the comparison uses.
         records: Its numbers on the common items.
         evidence: Its evidence on those items.
-        rank: The range of its ranks by the headline; without a headline, rank and group have no meaning.
-        group: Letters; two models share a letter if they do not differ significantly in the headline.
+        rank: The range of its ranks by the headline; None without a headline.
+        group: Letters; two models share a letter if they do not differ significantly. Empty without a headline.
     """
 
     name: str
     path: Path | None
     variant: str
-    records: Mapping[Measure, Record]
+    records: Mapping[Measure, Record] = field(repr=False)
     evidence: EvidenceTable = field(repr=False)
-    rank: tuple[int, int] = (1, 1)
-    group: str = "a"
+    rank: tuple[int, int] | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ class ModelComparison:
             if (one.first, one.second) == (first, second):
                 return one
             if (one.first, one.second) == (second, first):
-                return _turned(one)
+                return one.swapped()
         raise UnknownNameError(
             f"{first} or {second} is not among the models: choose from "
             f"{', '.join(entry.name for entry in self.entries)}"
@@ -140,6 +145,16 @@ class ModelComparison:
         """
         records = [entry.records[measure] for entry in self.entries]
         return letters_of(records, [entry.name for entry in self.entries], self.differences[measure])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table with a row for each model and number; rank and group are of the headline."""
+        return frame_of(comparison_rows(self))
+
+    def __repr__(self) -> str:
+        return comparison_lines(self)
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain JSON types."""
@@ -245,11 +260,8 @@ def _compare(name: str, folders: Sequence[Path], named: Collection[Path], settin
         notes += more
     found = []
     for own in groups:
-        manifest = taking[own[0]].run.manifest
-        data = name.removeprefix(manifest["benchmark"]["id"]).strip() or data_text(manifest)
-        chosen = selection_text(manifest["selection"]) if len(groups) > 1 else ""
         compared = _compared([taking[k] for k in own], notes if own is groups[0] else [], settings)
-        found.append(replace(compared, data=", ".join(filter(None, (data, chosen)))))
+        found.append(replace(compared, data=group_label(name, taking[own[0]].run.manifest, len(groups) > 1)))
     return found
 
 
@@ -384,17 +396,3 @@ def _ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:
         return ensemble(rule, members)
     except ValueError as error:
         raise RunError(str(error)) from error
-
-
-def _turned(one: Difference) -> Difference:
-    """The same difference with the two models swapped."""
-    return replace(
-        one,
-        first=one.second,
-        second=one.first,
-        value=-one.value,
-        ci=None if one.ci is None else (-one.ci[1], -one.ci[0]),
-        discordant=(one.discordant[1], one.discordant[0]),
-        superiority=1 - one.superiority,
-        superiority_ci=None if one.superiority_ci is None else (1 - one.superiority_ci[1], 1 - one.superiority_ci[0]),
-    )

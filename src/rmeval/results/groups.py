@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.errors import RunError
-from rmeval.results.described import data_text
+from rmeval.results.described import data_text, selection_text
 from rmeval.store.items import StoredItems, read_items
 from rmeval.store.manifest import Manifest, run_id
 from rmeval.store.run import StoredRun
 
-__all__ = ["by_data", "data_labels", "with_shared_items"]
+__all__ = ["by_data", "data_labels", "group_label", "with_shared_items"]
 
 Texts = frozenset[tuple[str, ...]]
 """Digests of the texts of items."""
@@ -56,6 +56,19 @@ def by_data(benchmark: str, runs: Mapping[Path, Manifest]) -> dict[str, list[Pat
         return {benchmark: list(runs)}
     labels = data_labels({contents: runs[own[0]] for contents, own in groups.items()})
     return {f"{benchmark} {label}".strip(): groups[contents] for contents, label in labels.items()}
+
+
+def group_label(name: str, manifest: Manifest, several: bool) -> str:
+    """Return a description of the data of a group of runs.
+
+    Args:
+        name: The name of a group of `by_data`.
+        manifest: The manifest of one of the runs.
+        several: Whether another group has the same data and other items.
+    """
+    data = name.removeprefix(manifest["benchmark"]["id"]).strip() or data_text(manifest)
+    chosen = selection_text(manifest["selection"]) if several else ""
+    return ", ".join(filter(None, (data, chosen)))
 
 
 def _contents(manifest: Manifest) -> str:

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,12 @@ from rmeval.errors import (
     explain_read_error,
     reason_of,
 )
-from rmeval.extras import need_extra
-from rmeval.messages import count_of, same_tokens_note, shortened
+from rmeval.messages import count_of, quoted, same_tokens_note, shortened
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
-from rmeval.metrics.records import null_evidence, records_of
+from rmeval.metrics.records import checked_records, null_evidence, records_of
+from rmeval.results.frames import frame_of, row_of
+from rmeval.results.notebook import html_of
+from rmeval.results.summary import result_lines
 from rmeval.store.items import StoredItems
 from rmeval.store.journal import journal_state
 from rmeval.store.manifest import SCHEMA, only_run, read_json, read_manifest, run_id, write_json
@@ -86,17 +89,14 @@ class Result:
 
     def to_pandas(self) -> pd.DataFrame:
         """A table with a row for each record; null baselines in columns `null_<name>`, the interval in two."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise need_extra(error, "to_pandas()") from error
-        rows = []
-        for record in self.records:
-            row = record.to_dict()
-            row["ci_low"], row["ci_high"] = row.pop("ci") or (math.nan, math.nan)
-            row |= {f"null_{name}": value for name, value in row.pop("null").items()}
-            rows.append(row)
-        return pd.DataFrame(rows)
+        model = {"model": self.manifest["model"]["name"]}
+        return frame_of([model | row_of(record) for record in self.records])
+
+    def __repr__(self) -> str:
+        return result_lines(self)
+
+    def _repr_html_(self) -> str | None:
+        return html_of(self)
 
 
 def open_run(
@@ -315,11 +315,19 @@ def null_records(benchmark: Benchmark, stored: StoredItems) -> dict[str, list[Re
     found: dict[str, list[Record]] = {}
     for name in NULL_SCORES:
         evidence = null_evidence(name, stored.table, stored.counts)
-        found[name] = benchmark.aggregate(stored.table, evidence, HALF, intervals=False)
+        found[name] = checked_records(benchmark.aggregate(stored.table, evidence, HALF, intervals=False))
         del evidence  # One at a time, because it is as large as the model's evidence.
-    if own := benchmark.chance(stored.table):
+    if own := _chance(benchmark, stored):
         found["random"] = [replace(r, value=own.get((r.metric, r.scope), r.value)) for r in found["random"]]
     return found
+
+
+def _chance(benchmark: Benchmark, stored: StoredItems) -> Mapping[tuple[str, str], float]:
+    """What random scores get, by metric and scope; a benchmark from outside may give anything."""
+    own: Any = benchmark.chance(stored.table)
+    if not isinstance(own, Mapping) or not all(isinstance(value, Real) for value in own.values()):
+        raise RunError(f"chance() of the benchmark returns {quoted(own)}: return numbers by (metric, scope)")
+    return {name: float(value) for name, value in own.items()}
 
 
 def _trouble(evidence: EvidenceTable, requests: RequestTable, observations: ObservationTable) -> list[str]:

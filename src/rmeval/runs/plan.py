@@ -264,12 +264,35 @@ def _wrong_parts(item: Item) -> Iterator[str]:
             yield f"the response {quoted(response)}, which must be an rmeval.types.Response with a text"
         elif not (response.gold is None or (isinstance(response.gold, Real) and response.gold == response.gold)):
             yield f"a response with the gold {quoted(response.gold)}, which must be a number or None"
+        elif not all(name is None or isinstance(name, str) for name in (response.style, response.source)):
+            yield f"the response {quoted(response)}, whose style and source must be texts or None"
+    if not isinstance(item.comparisons, list | tuple) or not all(map(_is_comparison, item.comparisons)):
+        yield (
+            f"the comparisons {quoted(item.comparisons)}, which must be rmeval.types.Comparison with different whole "
+            "numbers as members, one or None as gold, and a text as tag"
+        )
+    if item.meta and not isinstance(item.meta, Mapping):
+        yield f"the meta {quoted(item.meta)}, which must be a mapping"
+
+
+def _is_comparison(found: Any) -> bool:
+    return (
+        isinstance(found, Comparison)
+        and isinstance(found.members, list | tuple)
+        and all(isinstance(member, int) for member in found.members)
+        and len(set(found.members)) == len(found.members)
+        and (found.gold is None or isinstance(found.gold, int))
+        and isinstance(found.tag, str)
+    )
 
 
 def _made(benchmark: Benchmark) -> Iterator[Any]:
     """The items that `load` yields; raises an error that names an unknown field of rmeval's classes."""
     try:
-        yield from benchmark.load()
+        found: Any = benchmark.load()
+        if not isinstance(found, Iterable):
+            raise DataError(f"load() of {benchmark.card.id} returns {quoted(found)}: return or yield items")
+        yield from found
     except TypeError as error:
         if (field := _NO_FIELD.match(str(error))) is None:
             raise
@@ -316,7 +339,10 @@ def notes(benchmark: Benchmark, stored: StoredItems) -> list[str]:
         len(set(own)) < len(own) and _undecidable(stored.table.shapes[code].comparisons, own) for code, own in shapes
     )
     same = f"the better response equals another one in {count_of(equal, 'item')}: no model can prefer it"
-    return [*benchmark.notes(stored.table), *([same] if equal else [])]
+    own: Any = benchmark.notes(stored.table)
+    if not isinstance(own, list | tuple) or not all(isinstance(note, str) for note in own):
+        raise DataError(f"notes() of {benchmark.card.id} returns {quoted(own)}: return a list of texts")
+    return [*own, *([same] if equal else [])]
 
 
 def _undecidable(comparisons: Sequence[Comparison], own: Sequence[str]) -> bool:

@@ -370,6 +370,8 @@ def refuse_no_scores(observations: ObservationTable) -> None:
     Raises:
         RunError: If there is no score, with the reason.
     """
+    if not len(observations.status):
+        raise RunError("the protocol asks nothing about these items: choose other items or another protocol")
     if not observations.has_value.any():
         reason = observations.why_missing(np.arange(len(observations.status)))
         raise RunError(

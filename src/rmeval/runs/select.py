@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from rmeval.benchmarks import Card
+from rmeval.benchmarks.card import subsets_named
 from rmeval.data.tables import ItemTable, Mask
 from rmeval.errors import DataError
-from rmeval.messages import nearest, quoted
 from rmeval.types import IntArray
 
 __all__ = ["Selection", "select"]
@@ -54,14 +54,7 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
             raise DataError(f"{name} must be a whole number, not {number!r}")
         if number is not None and number < least:
             raise DataError(f"{name} must be at least {least}, not {number}")
-    sections = {name.lower(): parts for name, parts in card.sections.items()}
-    present = list(items.counts)
-    wanted: set[str] = set()
-    for name in selection.subsets:
-        parts = {name} if name in present else set(sections.get(name.lower(), ())) & set(present)
-        if not parts:
-            raise DataError(_no_subset(name, present, card))
-        wanted |= parts
+    wanted = subsets_named(card, items.counts, selection.subsets)
     taken = [name not in leave_out and (name in wanted or not wanted) for name in items.subsets]
     chosen: Mask = np.array(taken, bool)[items.subset]
     if selection.limit is not None:
@@ -84,15 +77,3 @@ def _whole_groups(items: ItemTable, among: Mask, positions: IntArray) -> Mask:
     groups = {items.shapes[code].group for code in np.unique(items.shape[kept])} - {None}
     together = [code for code, shape in enumerate(items.shapes) if shape.group in groups]
     return kept | (among & np.isin(items.shape, together))
-
-
-def _no_subset(name: str, present: Sequence[str], card: Card) -> str:
-    """The message for a subset of which there are no items."""
-    sections = [section for section, parts in card.sections.items() if set(parts) & set(present)]
-    there = ", ".join(dict.fromkeys([*present, *sections]))
-    known = {own.lower() for own in (*card.counts, *card.sections)}
-    if name.lower() in known:
-        return f"the data have no items of {name}: choose from {there}, or give data that contain {name} with `data`"
-    if meant := nearest(name, [*present, *sections]):
-        return f"there is no subset {quoted(name)}: did you mean {meant}? (the subsets are {there})"
-    return f"there is no subset {quoted(name)}: choose from {there}"

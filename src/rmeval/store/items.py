@@ -31,6 +31,7 @@ __all__ = [
     "add_tokens",
     "count_item",
     "read_items",
+    "reading_items",
     "same_items",
     "write_items",
 ]
@@ -154,7 +155,7 @@ def add_tokens(path: Path, tokens: Codes, run: str | None = None) -> None:
 
 def _with_tokens(path: Path, tokens: Codes) -> Iterator[pa.Table]:
     start = 0
-    with _reading(path) as file:
+    with reading_items(path) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group).combine_chunks()
             place = table.schema.get_field_index("responses")
@@ -179,7 +180,7 @@ def same_items(known: StoredItems, path: Path, other: Path) -> bool:
     columns = ["id", "subset", "cluster", "comparisons", "responses.list.element.digest"]
     tables = []
     for file in (path, other):
-        with _reading(file) as table:
+        with reading_items(file) as table:
             if file == path and _checksum(table) != known.checksum:
                 return False
             found = table.read(columns=_named_in(table, columns))
@@ -216,7 +217,7 @@ def read_items(path: Path, run: str | None = None) -> StoredItems:
     builder = ItemTableBuilder()
     counts: dict[str, list[Codes]] = {"characters": [], "markdown": []}
     known: dict[int, int] = {}
-    with _reading(path, run) as file:
+    with reading_items(path, run) as file:
         names, checksum = file.schema_arrow.names, _checksum(file)
         if set(COLUMNS) - _LATER - {_EARLIER.get(name, name) for name in names} or not file.metadata.num_rows:
             raise pa.ArrowInvalid("it lacks rows or columns")
@@ -264,7 +265,7 @@ def _response(fields: Mapping[str, Any]) -> Response:
 
 
 def _digests(path: Path, checksum: bytes | None) -> Iterator[Sequence[str]]:
-    with _reading(path) as file:
+    with reading_items(path) as file:
         if _checksum(file) != checksum:
             raise DamagedError(f"{path} was replaced while rmeval read it: run the same command again")
         for batch in file.iter_batches(_ROWS, columns=["responses.list.element.digest"]):
@@ -273,7 +274,7 @@ def _digests(path: Path, checksum: bytes | None) -> Iterator[Sequence[str]]:
 
 
 @contextmanager
-def _reading(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
+def reading_items(path: Path, run: str | None = None) -> Iterator[pq.ParquetFile]:
     """Open the file; add advice to the error of a damaged one."""
     try:
         with reading(path, run) as file:

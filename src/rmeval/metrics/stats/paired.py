@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -185,6 +185,20 @@ class Difference:
     def leads(self) -> int:
         """1 if the first model's number is significantly larger, -1 if the second's is, 0 if neither."""
         return 0 if self.p_holm >= LEVEL else 1 if self.value > 0 else -1
+
+    def swapped(self) -> Difference:
+        """Return the same difference with the two models swapped."""
+        ci, share = self.ci, self.superiority_ci
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            value=-self.value,
+            ci=None if ci is None else (-ci[1], -ci[0]),
+            discordant=(self.discordant[1], self.discordant[0]),
+            superiority=1 - self.superiority,
+            superiority_ci=None if share is None else (1 - share[1], 1 - share[0]),
+        )
 
 
 def compare(

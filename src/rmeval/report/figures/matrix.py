@@ -43,8 +43,7 @@ def draw_matrix(result: Result, path: str | Path, theme: Theme = "light") -> Non
     scopes = [scope for scope in scopes if all((metric, scope) in records for metric in needed)]
     if not scopes:
         raise RunError(
-            f"{result.path} has no style-substance matrix, as its benchmark has no responses in three "
-            "styles: choose a run on rm-bench"
+            f"{result.path} has no style-substance matrix: choose a run of a benchmark with responses in three styles"
         )
     with drawing(theme, 2.35 * len(scopes) + 0.9, 4.1) as (figure, ink):
         from matplotlib.colors import LinearSegmentedColormap

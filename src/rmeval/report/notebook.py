@@ -1,0 +1,66 @@
+"""What notebooks show of results: their views as HTML. Importing this module registers it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rmeval.messages import count_of
+from rmeval.report.analysis import analysis_view
+from rmeval.report.comparison import comparison_view
+from rmeval.report.html import html_text
+from rmeval.report.run import headline_of, measure_name, number_of, run_view
+from rmeval.report.views import Table, View
+from rmeval.report.wrong import wrong_view
+from rmeval.results.analyze import Analysis
+from rmeval.results.compare import ModelComparison
+from rmeval.results.examples import WrongExamples
+from rmeval.results.notebook import html_of
+from rmeval.results.result import Result
+
+__all__: list[str] = []
+
+_ROWS = 30
+"""Rows of a table: it stands among the other output of a notebook."""
+
+
+@html_of.register
+def _(value: Result) -> str:
+    view = run_view(value)
+    top = headline_of(value.records)
+    if view.headline is None and top is not None:
+        view = replace(view, headline=(measure_name((top.metric, top.scope)), number_of(top)))
+    # The first table with columns holds the main numbers; to_pandas() has all of them.
+    last = next((k for k, table in enumerate(view.tables) if table.layout != "lines"), len(view.tables))
+    return html_text([_short(replace(view, tables=view.tables[: last + 1]))])
+
+
+@html_of.register
+def _(value: Analysis) -> str:
+    return html_text([_short(analysis_view(value))])
+
+
+@html_of.register
+def _(value: ModelComparison) -> str:
+    view = comparison_view(value)
+    notes = tuple(note for note in value.notes if note != value.absent)
+    # The ranking and the differences; to_pandas() has the other numbers.
+    return html_text([_short(replace(view, tables=view.tables[:2], notes=notes))])
+
+
+@html_of.register
+def _(value: WrongExamples) -> str:
+    return html_text([wrong_view(value)])
+
+
+def _short(view: View) -> View:
+    return replace(view, tables=tuple(_shortened(table) for table in view.tables))
+
+
+def _shortened(table: Table) -> Table:
+    """Return the table with its strong rows and the first others, and a note on how many are left out."""
+    left = len(table.rows) - _ROWS
+    if left <= 0:
+        return table
+    rows = sorted(range(len(table.rows)), key=lambda k: (not table.rows[k].strong, k))[:_ROWS]
+    note = f"{count_of(left, 'more row')}: to_pandas() has all"
+    return replace(table, rows=tuple(table.rows[k] for k in sorted(rows)), notes=(*table.notes, note))
