@@ -110,6 +110,22 @@ def test_a_comparison_without_overall_has_no_ranks(partial: Path, capsys: Captur
     assert NOTE in chosen
 
 
+def test_python_and_notebooks_state_why_there_is_no_overall(partial: Path) -> None:
+    why = NOTE.removeprefix("! ")
+    run, (found,) = run_of(partial, "longest"), rmeval.compare([partial])
+    analysis = rmeval.analyze(run.path)
+    for one in (run, found, analysis):
+        assert why in repr(one).splitlines()[0]
+        html = one._repr_html_()
+        assert html is not None
+        assert html.count(why) == 1
+        assert html.index(why) < html.index("<table>")
+    assert "chat average" in repr(found)
+    assert [(entry.rank, entry.group) for entry in found.entries] == [(None, "")] * 2
+    assert {one["rank"] for one in found.to_dict()["models"]} == {None}
+    assert found.to_pandas()["rank_low"].isna().all()
+
+
 def test_an_analysis_without_overall(partial: Path, capsys: Capture) -> None:
     folder = run_of(partial, "longest").path
     out = command(capsys, "analyze", folder).out

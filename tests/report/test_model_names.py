@@ -15,6 +15,7 @@ from rich.console import Console
 import rmeval
 from rmeval.importers.run import import_scores
 from rmeval.report.comparison import comparison_view
+from rmeval.report.html import html_text
 from rmeval.report.json_ import json_value
 from rmeval.report.labels import short_labels
 from rmeval.report.latex import latex_text
@@ -90,7 +91,7 @@ def test_files_of_values_have_full_names(runs: Path) -> None:
     assert all(name in row for row in rows if row["table"] == "numbers" for name in NAMES)
     first, second = (entry.name for entry in found.entries[:2])
     assert f"{first} - {second}" in {row["name"] for row in rows if row["table"] == "differences"}
-    for text in (markdown_text([view]), latex_text([view]), views_text([view])):
+    for text in (markdown_text([view]), latex_text([view]), views_text([view]), html_text([view])):
         assert all(text.replace("\\", "").count(name) >= 1 for name in NAMES)
 
 
