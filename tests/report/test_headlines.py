@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import rmeval
+from rmeval.report.figures.comparison import draw_compared, draw_comparison
 from rmeval.report.ranking import brief_view, runs_views
 from rmeval.report.run import run_view
 from rmeval.report.terminal import print_briefly, views_text
@@ -103,8 +104,11 @@ def test_a_comparison_without_overall_has_no_ranks(partial: Path, capsys: Captur
     with pytest.raises(rmeval.RmevalError, match=r"^no macro averages and no overall: .*: give `metric` and `scope`"):
         found.difference("baseline:longest", "baseline:shortest")
     assert found.difference("baseline:longest", "baseline:shortest", "average", "chat").metric == "average"
-    wrong = command(capsys, "compare", partial, "--plots", partial.parent / "plots")
-    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+    with pytest.raises(rmeval.RmevalError, match=r"no overall: .*, so no figure ranks the models: give `metric`"):
+        draw_comparison(found, partial.parent / "ranks.svg")
+    assert [path.name for path in draw_compared([found], partial.parent / "plots", ending="svg")] == ["verbosity.svg"]
+    several = draw_compared([found, found], partial.parent / "plots", ending="svg")
+    assert [path.parent.name for path in several] == ["rm-bench-1", "rm-bench-2"]
     chosen = command(capsys, "compare", partial, "--metric", "average", "--scope", "chat").out
     assert "chat average  rank  group" in chosen
     assert NOTE in chosen
@@ -175,6 +179,7 @@ def test_tables_name_the_score_that_they_are_of(tmp_path: Path) -> None:
     view = run_view(several)
     assert [table.title for table in view.tables] == ["score: dpo/sum", "by score"]
     assert view.tables[1].columns == ("", "dpo/sum", "dpo/mean")
+    assert [row.label for row in view.tables[1].rows] == ["all", "even", "odd"]
     (ranking,) = runs_views([several])
     assert [row.cells[0] for row in ranking.tables[0].rows] == ["dpo/sum", "dpo/mean"]
     assert "score: dpo/sum" in run_view(replace(run, records=tuple(first))).about

@@ -78,6 +78,7 @@ def test_long_names_are_letters() -> None:
     assert short_labels([NAMES[0], "baseline:longest"]) == ["A", "baseline:longest"]
     assert short_labels([*NAMES[:2], "A"]) == ["v0.2", "v0.2-preview", "A"]
     assert short_labels([*NAMES[1:4], "A", "C"]) == ["B", "D", "E", "A", "C"]
+    assert short_labels(["A", "same", "same"]) == ["A", "B", "C"], "as names do that differ in secrets"
     many = [f"{'x' * 30}{n}y" for n in range(60)]
     labels = short_labels(many)
     assert (labels[25:28], labels[52], len(set(labels))) == (["Z", "AA", "AB"], "BA", 60)

@@ -22,18 +22,19 @@ def short_labels(names: Sequence[str]) -> list[str]:
     of these are short; else by what follows the words with which all of them begin; else by letters.
     """
     shown = [clean(name) for name in names]
-    short = {name for name in shown if len(name) <= _SHORT}
-    long = [name for name in shown if name not in short]
-    ends = [name.rpartition("/")[2] for name in long]
+    labels = dict(enumerate(shown))
+    # Names with different secrets in them look the same.
+    long = [place for place, name in labels.items() if len(name) > _SHORT or shown.count(name) > 1]
+    short = {labels[place] for place in labels.keys() - set(long)}
+    ends = [labels[place].rpartition("/")[2] for place in long]
     letters = (label for label in map(_letters, itertools.count()) if label not in short)
     fitting = (
         found
         for found in (ends, _tails(ends))
         if len({*found, *short}) == len(found) + len(short) and all(0 < len(label) <= _SHORT for label in found)
     )
-    found = next(fitting, None) or list(itertools.islice(letters, len(long)))
-    of_long = dict(zip(long, found, strict=True))
-    return [of_long.get(name, name) for name in shown]
+    labels |= zip(long, next(fitting, letters), strict=False)
+    return list(labels.values())
 
 
 def _tails(names: Sequence[str]) -> list[str]:

@@ -212,6 +212,8 @@ def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Table:
     measures = list(dict.fromkeys((record.metric, record.scope) for record in wanted))
     if not matrix and len(measures) > _LONG:
         measures = [measure for measure in measures if measure[0] != "accuracy" or measure[1] == "all"]
+    top = headline(measures)
+    measures.sort(key=lambda measure: measure != top)
     rows = []
     for metric, scope in measures:
         shown = LEVELS[:3] if matrix else (metric,)

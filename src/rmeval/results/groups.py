@@ -106,6 +106,8 @@ def with_shared_items(runs: Sequence[StoredRun]) -> tuple[list[list[int]], list[
 
     Runs with more items are grouped first. If there is no such group, all runs are one.
     """
+    if all(run.items is runs[0].items for run in runs):
+        return [list(range(len(runs)))], []
     texts: list[Texts] = []
     for run in runs:
         known = next((texts[k] for k, other in enumerate(runs[: len(texts)]) if other.items is run.items), None)

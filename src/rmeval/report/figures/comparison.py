@@ -104,15 +104,26 @@ def draw_compared(
 ) -> list[Path]:
     """Draw all figures of comparisons into folders named after their benchmarks, including planes of all models.
 
+    Several comparisons of one benchmark have numbers after its name, in their order. A comparison without a headline
+    has no figure of ranks.
+
     Returns:
         Paths of the figures.
+
+    Raises:
+        RunError: If there is nothing to draw, or a file cannot be written.
     """
     drawn = []
-    for one in found:
-        own = folder / one.benchmark if len(found) > 1 else folder
-        draw_comparison(one, own / f"comparison.{ending}", theme)
-        drawn.append(own / f"comparison.{ending}")
+    for number, one in enumerate(found):
+        same = [place for place, other in enumerate(found) if other.benchmark == one.benchmark]
+        name = f"{one.benchmark}-{same.index(number) + 1}" if len(same) > 1 else one.benchmark
+        own = folder / name if len(found) > 1 else folder
+        if one.headline is not None:
+            draw_comparison(one, own / f"comparison.{ending}", theme)
+            drawn.append(own / f"comparison.{ending}")
         analyses = one.analyses()
         models = {entry.name: {**entry.records, **analyses[entry.name]} for entry in one.entries}
         drawn += draw_planes(models, one.benchmark, own, theme, ending)
+    if not drawn:
+        raise RunError(f"{found[0].absent}, so no figure ranks the models: give `metric` and `scope`")
     return drawn
