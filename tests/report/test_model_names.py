@@ -152,6 +152,19 @@ def test_names_are_broken_between_words() -> None:
     assert set(re.findall(r"[\w.]+", shown)) == words
 
 
+@pytest.mark.parametrize("name", ["0123456789abcdef" * 6, "模型/" + "很长的名字" * 8, "x" * 25 + " y"])
+def test_words_without_end_leave_room_for_numbers(name: str) -> None:
+    grid = new_grid("model", "accuracy", "items")
+    grid.add_row(name, "45.7 37.3-54.4", "60")
+    console = Console(width=60, file=io.StringIO(), record=True)
+    console.print(grid, crop=False)
+    text = console.export_text()
+    assert "45.7 37.3-54.4" in text.splitlines()[1]
+    assert text.splitlines()[1].rstrip().endswith("60")
+    shown = re.sub(r"model|accuracy|items|45\.7 37\.3-54\.4|60(?=\s*$)|\s", "", text, flags=re.MULTILINE)
+    assert shown == name.replace(" ", "")
+
+
 def test_a_ranking_shows_long_names_in_full(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tests.command import command
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +15,7 @@ __all__ = ["Grid"]
 _NAME = 12
 """Width that a name or a text may have at least, even if its longest word is shorter."""
 _WORD = 24
-"""Length of words above which they may be broken after a hyphen or the like."""
+"""Width of words above which they may be broken after a hyphen or the like, and without one anywhere."""
 _FAR, _CLOSE = 2, 1
 """Numbers of spaces between columns: if everything fits, and otherwise."""
 _BREAK = re.compile(r"[^\s/_:-]*[\s/_:-]*")
@@ -25,7 +25,8 @@ _SPACE = re.compile(r"\S*\s*")
 class Grid:
     """A table without lines: names in the first column, numbers or texts in the others.
 
-    Numbers are never broken, names and texts only between words and, within long words, after `-`, `_`, `/` and `:`.
+    Numbers are never broken, names and texts only between words and, within long words, after `-`, `_`, `/` and `:`
+    (or anywhere in words without these, such as hashes).
     Columns that do not fit go into further blocks below, each of which begins with the first column.
 
     Attributes:
@@ -121,7 +122,11 @@ class Grid:
 def _words(text: Text, width: int) -> Iterator[str]:
     """Yield the parts of a text between which it may be broken: words, and parts of words that are wider than this."""
     for word in _SPACE.findall(text.plain):
-        yield from _BREAK.findall(word) if cell_len(word.rstrip()) > width else [word]
+        if cell_len(word.rstrip()) <= width:
+            yield word
+            continue
+        for part in _BREAK.findall(word):
+            yield from [part] if cell_len(part.rstrip()) <= max(width, _WORD) else chop_cells(part, _WORD)
 
 
 def _longest(texts: Sequence[str]) -> int:
