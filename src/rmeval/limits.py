@@ -33,6 +33,7 @@ LIMITS = {
     "NESTING": Limit(100, "levels of nested lists and objects"),
     "NAME_CHARACTERS": Limit(10_000, "characters of a name, such as an id or a subset"),
     "SUBSETS": Limit(50_000, "subsets of preference pairs"),
+    "RESPONSES": Limit(100, "responses of one prompt of which all pairs are compared"),
     "YAML_CHARACTERS": Limit(1_000_000, "characters of a YAML file, and values in it with aliases expanded"),
     "ALIASES": Limit(1_000, "aliases of a YAML file"),
     "TEMPLATE_SECONDS": Limit(60, "seconds for one conversation in a chat template"),

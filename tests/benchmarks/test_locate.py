@@ -45,11 +45,14 @@ def zstd(data: bytes) -> bytes:
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS).encode()
 TABLE = json.dumps(ROWS, ensure_ascii=False).encode()
 CSV = "prompt,n\nWie heißt du?,1\n你好,2\n".encode()
+TSV = CSV.replace(b",", b"\t")
 
 
 @pytest.mark.parametrize("packed", [lambda data: data, gzip.compress, zstd])
 @pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
-@pytest.mark.parametrize(("kind", "content"), [("jsonl", LINES), ("json", TABLE), ("csv", CSV), ("ndjson", LINES)])
+@pytest.mark.parametrize(
+    ("kind", "content"), [("jsonl", LINES), ("json", TABLE), ("csv", CSV), ("tsv", TSV), ("ndjson", LINES)]
+)
 def test_compressed_whatever_the_name_says(
     tmp_path: Path, kind: str, content: bytes, ending: str, packed: Callable[[bytes], bytes]
 ) -> None:
@@ -224,3 +227,42 @@ def test_rows_with_more_input_than_the_benchmark_has(tmp_path: Path, name: str, 
     assert list(load_benchmark(name, data=str(place({}))).load())
     with pytest.raises(DataError, match=f"the column '{column}' would not reach the model"):
         list(load_benchmark(name, data=str(place({column: "be kind"}))).load())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rows", "noted"),
+    [
+        ("a.csv", "prompt;chosen;rejected\nwhy, so?;a;b\n", [["why, so?", "a", "b"]], "semicolon"),
+        ("a.csv", 'prompt;"chosen, good";rejected\nwhy;"a;\nb";c\n', [["why", "a;\nb", "c"]], "semicolon"),
+        ("a.csv", "prompt\tchosen\trejected\nwhy; so, no\ta\tb\n", [["why; so, no", "a", "b"]], "tab"),
+        ("a.csv", "prompt;chosen,rejected\nwhy;a,b\n", [["why;a", "b"]], None),
+        ("a.csv", "prompt;a\tb\nx\n", [["x"]], None),
+        ("a.csv", '"prompt;chosen"\nx\n', [["x"]], None),
+        ("a.csv", "prompt\nx\n", [["x"]], None),
+        ("a.tsv", 'prompt\tchosen, good\n"x\t1"\tb;c\n', [["x\t1", "b;c"]], None),
+    ],
+)
+def test_separators_of_fields(
+    tmp_path: Path, name: str, text: str, rows: list[list[str]], noted: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert [list(row.fields.values()) for row in read_rows(tmp_path / name)] == rows
+    said = [] if noted is None else [f"{tmp_path / name}: the fields of the CSV are separated by {noted}s"]
+    assert caplog.messages == said
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what"), [("a.csv", "a;b\n1\n", "semicolons"), ("a.tsv", "a\tb\n1\n", "tabs")]
+)
+def test_rows_with_other_numbers_of_fields(tmp_path: Path, name: str, text: str, what: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=f"line 2: the row and the header .*check the row's quotes and {what}"):
+        read_rows(tmp_path / name)
+
+
+def test_tsv_counts_only_where_there_is_nothing_else(tmp_path: Path) -> None:
+    """A folder of files that was read without its TSV stays the same data."""
+    (tmp_path / "a.tsv").write_text("a\tb\n1\t2\n")
+    assert find_files(tmp_path) == [tmp_path / "a.tsv"]
+    (tmp_path / "b.csv").write_text("a,b\n1,2\n")
+    assert find_files(tmp_path) == [tmp_path / "b.csv"]

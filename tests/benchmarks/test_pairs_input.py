@@ -120,6 +120,32 @@ def test_other_columns_are_the_datas_own(tmp_path: Path) -> None:
     load(tmp_path, [PAIR | {"source": "web", "score_chosen": 3, "messages": say("user: why"), "model": "x"}])
 
 
+def test_a_conversation_beside_the_prompt_is_noted_if_it_says_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared: dict[str, Any] = {"from": "human", "value": "why"}
+    for column, value in (
+        ("messages", say("user: why", "assistant: so")),
+        ("conversations", [shared]),
+        ("dialogue", "x"),
+    ):
+        load(tmp_path, [PAIR | {column: value}])
+    assert caplog.text == ""
+    earlier = say("user: a", "assistant: b", "user: why")
+    (item, _) = load(tmp_path, [PAIR | {"messages": earlier}] * 2)
+    assert roles(item) == ["user"]
+    (said,) = caplog.messages
+    assert said.endswith(
+        "line 1: column 'messages' has texts that are not in the pair, and rmeval does not read it: to use it as the "
+        "prompt, give `columns` prompt=messages"
+    )
+    (item,) = load(tmp_path, [PAIR | {"messages": earlier}], columns={"prompt": "messages"})
+    assert roles(item) == ["user", "assistant", "user"]
+    caplog.clear()
+    load(tmp_path, [PAIR | {"messages": earlier}], ignore_keys=["messages"])
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("as_text", [False, True])
 def test_tools_and_tool_calls_are_asked_about(tmp_path: Path, as_text: bool) -> None:
     """Two answers that are calls of different tools are told apart, and so are prompts by their earlier calls."""

@@ -74,7 +74,7 @@ def benchmark_names() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class FoundBenchmark:
-    """A benchmark class that was found by name and has no data or options yet.
+    """Return a benchmark class that was found by name and has no data or options yet.
 
     Attributes:
         name: The benchmark's name: its id, or `file.py:Class`.
@@ -92,7 +92,7 @@ class FoundBenchmark:
 
     @property
     def generated(self) -> bool:
-        """Whether its items are made from a seed rather than read."""
+        """Return whether its items are made from a seed rather than read."""
         card = getattr(self.made, "card", None)
         return isinstance(card, Card) and card.generated
 
@@ -116,12 +116,9 @@ class FoundBenchmark:
             one.kind is inspect.Parameter.VAR_KEYWORD for one in inspect.signature(self.made).parameters.values()
         )
 
-    def load(self, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:
+    def load(self, data: Any = None, *, seed: int | None = None, **options: Any) -> Benchmark:
         """Load the benchmark with its data and options; see `load_benchmark`."""
-        if data == "":
-            raise DataError("`data` is empty: give a file, a folder or a hub id")
-        if data is not None:
-            check_path(data)
+        data = self._checked(data)
         given = {option: value for option, value in options.items() if value is not None}
         if self.generated:
             given["seed"] = seed or 0
@@ -149,6 +146,22 @@ class FoundBenchmark:
             found.card = replace(found.card, errata=str(beside))
         found.spec, found.options = self.name, found.options or given
         return found
+
+    def _checked(self, data: Any) -> Any:
+        """Return the data: a place as a string, or an object if the benchmark reads objects.
+
+        Raises:
+            DataError: If the place is not valid, or the benchmark reads files only.
+        """
+        if isinstance(data, str | Path):
+            if not str(data):
+                raise DataError("`data` is empty: give a file, a folder or a hub id")
+            check_path(str(data))
+            return str(data)
+        own = inspect.isclass(self.made) and issubclass(self.made, Benchmark)
+        if data is not None and own and not self.made.reads_objects:
+            raise DataError(f"{self.name} reads files: give a path or a hub id as `data`, not {type(data).__name__}")
+        return data
 
 
 _ID = re.compile(r"\w[\w.-]*")
@@ -198,12 +211,13 @@ def find_benchmark(name: str) -> FoundBenchmark:
     return FoundBenchmark(name, load_object(BUILTIN[name] if name in BUILTIN else benchmark_names()[name]))
 
 
-def load_benchmark(name: str, data: str | None = None, *, seed: int | None = None, **options: Any) -> Benchmark:
+def load_benchmark(name: str, data: Any = None, *, seed: int | None = None, **options: Any) -> Benchmark:
     """Load a benchmark by name.
 
     Args:
         name: A name from `rmeval list benchmarks`, or `file.py:Class`.
-        data: A file, a folder or a hub id to read instead of the pinned source.
+        data: A file, a folder or a hub id to read instead of the pinned source; for `pairs` also a data frame, a
+            `datasets.Dataset`, a list of dictionaries or a dictionary of lists.
         seed: Seed of a generated benchmark; other benchmarks ignore it.
         **options: Options of the benchmark, such as `columns` for `pairs`, `size` for `rm-bench-synthetic`, or
             `languages` for `rm-bench-synthetic` and `m-reward-bench`.

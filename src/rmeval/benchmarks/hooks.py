@@ -72,6 +72,7 @@ class Benchmark(ABC):
         spec: The name that finds it again: its id, or `file.py:Class`.
         options: What else it was made with, such as a seed.
         takes: The options that its constructor takes beside `data` and `seed`.
+        reads_objects: Whether its data may be a Python object, such as a data frame, instead of a place.
     """
 
     card: Card
@@ -79,6 +80,7 @@ class Benchmark(ABC):
     spec: str = ""
     options: Mapping[str, Any] = MappingProxyType({})
     takes: tuple[Option, ...] = ()
+    reads_objects = False
 
     @abstractmethod
     def load(self) -> Iterable[Item]:

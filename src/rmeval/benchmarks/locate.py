@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,13 +27,19 @@ def find_files(folder: Path) -> list[Path]:
         DataError: If there are none.
     """
     try:
-        files = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
-        files = files or sorted(path for path in folder.rglob("*") if path.name.endswith(SUFFIXES))
+        files = _without_tsv(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
+        files = files or _without_tsv(path for path in folder.rglob("*") if path.name.endswith(SUFFIXES))
     except OSError as error:
         raise DataError(f"{folder} cannot be read ({error.strerror or error}): check its permissions") from error
     if not files:
         raise DataError(f"{folder} contains no supported file ({', '.join(SUFFIXES)}): check the path")
     return files
+
+
+def _without_tsv(paths: Iterable[Path]) -> list[Path]:
+    """The files, sorted; those in TSV only if there are no others, beside which they are often notes or exports."""
+    found = sorted(paths)
+    return [path for path in found if ".tsv" not in path.suffixes] or found
 
 
 class _HubPath(NamedTuple):

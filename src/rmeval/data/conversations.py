@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from rmeval.data.dialogues import from_sharegpt, has_turns, is_sharegpt, only_text, prompt_in
 from rmeval.data.json_text import JSONError, parse_json
 from rmeval.errors import DataError
 from rmeval.limits import limit
@@ -20,9 +21,8 @@ __all__ = [
     "INPUT_COLUMNS",
     "MessageReader",
     "is_empty",
+    "is_said",
     "list_in_text",
-    "list_of_texts",
-    "mapping_of_texts",
     "tools_of",
 ]
 
@@ -172,37 +172,12 @@ def _filled(value: Any, where: str, depth: int) -> Any:
     return value
 
 
-def mapping_of_texts(value: Any, option: str) -> Mapping[str, str]:
-    """Check the value of an option that is a mapping of strings; empty for None.
-
-    Raises:
-        DataError: If it is something else.
-    """
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping) or not all(isinstance(one, str) for pair in value.items() for one in pair):
-        raise DataError(f"{option} must be a mapping of strings, such as {{'human': 'user'}}, not {quoted(value)}")
-    return value
-
-
-def list_of_texts(value: Any, option: str) -> Sequence[str]:
-    """Check the value of an option that is a list of strings; empty for None.
-
-    Raises:
-        DataError: If it is something else.
-    """
-    if value is None:
-        return ()
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-        raise DataError(f"{option} must be a list of strings, such as ['name'], not {quoted(value)}")
-    return value
-
-
 class MessageReader:
     """Reader of lists of messages; parts that it does not know are errors.
 
     Attributes:
         ignored: Keys of messages and columns that the user excludes.
+        turns: Whether the user names the roles of dialogues in one text, which are then split.
     """
 
     def __init__(
@@ -217,6 +192,7 @@ class MessageReader:
         """
         self._roles = dict(roles)
         self.ignored = frozenset(ignored)
+        self.turns = "Human" in self._roles
         self._hint = hint
         self._noted: set[str] = set()
 
@@ -243,12 +219,32 @@ class MessageReader:
             raise DataError(f"{where} has no messages: add at least one")
         return tuple(self.message(one, where) for one in value)
 
+    def prompt(self, value: Any, where: str, turns: bool = False) -> Conversation:
+        """Read a prompt, which may be a dialogue in one text.
+
+        Args:
+            value: The value in the data.
+            where: File, row and column, for errors.
+            turns: Whether to split a dialogue into turns, although the user did not name its roles.
+        """
+        if isinstance(value, str) and has_turns(value):
+            if (turns or self.turns) and (found := prompt_in(value)) is not None:
+                return found
+            # Runs from before dialogues were recognised have such a prompt as one message.
+            self.note(
+                "turns",
+                "%s is a dialogue in one text, which rmeval reads as one message of the user: to split it into turns, "
+                "give `roles` Human=user,Assistant=assistant",
+                where,
+            )
+        return self.conversation(value, where)
+
     def listed(self, text: str, where: str) -> Conversation | None:
         """Return the conversation in a text that is a list of messages written as JSON; None for any other text."""
         found = list_in_text(text, where)
         if found is None:
             return None
-        self._note("json", "%s is a list of messages written as JSON: rmeval reads it as messages", where)
+        self.note("json", "%s is a list of messages written as JSON: rmeval reads it as messages", where)
         return tuple(self.message(one, where) for one in found)
 
     def message(self, value: Any, where: str) -> Message:
@@ -259,11 +255,14 @@ class MessageReader:
         """
         if isinstance(value, Message):
             return value
-        if not isinstance(value, Mapping) or not isinstance(role := value.get("role"), str) or not role.strip():
-            raise DataError(
-                f'{where} must contain messages like {{"role": "user", "content": "..."}}{_sharegpt(value)}'
+        if isinstance(value, Mapping) and is_sharegpt(value):
+            value = from_sharegpt(value, self._roles, where)
+            self.note(
+                "sharegpt", "%s has messages with 'from' and 'value': human is the user, gpt the assistant", where
             )
-        content = value.get("content")
+        if not isinstance(value, Mapping) or not isinstance(role := value.get("role"), str) or not role.strip():
+            raise DataError(f'{where} must contain messages like {{"role": "user", "content": "..."}}')
+        content = only_text(value.get("content"))
         extras = {key: value[key] for key in MESSAGE_EXTRAS if not is_empty(value.get(key)) and key not in self.ignored}
         if content is None and extras:
             content = ""
@@ -331,7 +330,7 @@ class MessageReader:
         if fields.keys().isdisjoint(unread):
             return
         held = [name for name in unread if name not in self.ignored and not is_empty(fields.get(name))]
-        held = [name for name in held if not _is_in(fields[name], conversation)]
+        held = [name for name in held if not is_said(fields[name], conversation)]
         if held:
             way = f"exclude it with `ignore_keys` {','.join(held)}" if self._hint else "remove it from the file"
             raise DataError(
@@ -348,27 +347,25 @@ class MessageReader:
                 f"{way}"
             )
 
-    def _note(self, key: str, text: str, *values: str) -> None:
+    def note(self, key: str, text: str, *values: str) -> None:
+        """Log a warning, the first time that a key is given."""
         if key not in self._noted:
             self._noted.add(key)
             logger.warning(text, *values)
 
 
-def _is_in(value: Any, conversation: Conversation) -> bool:
+def is_said(value: Any, conversation: Conversation) -> bool:
     """Return whether a conversation contains all texts of a column (a text, a message, or a list of these)."""
     if isinstance(value, list | tuple):
-        return all(_is_in(one, conversation) for one in value)
-    if isinstance(value, dict) and {key for key in value if not is_empty(value[key])} == {"role", "content"}:
-        value = value["content"]
+        return all(is_said(one, conversation) for one in value)
+    if isinstance(value, dict):
+        keys = {key for key in value if not is_empty(value[key])}
+        value = (
+            value["content"] if keys == {"role", "content"} else value["value"] if keys == {"from", "value"} else None
+        )
     return isinstance(value, str) and any(value.strip() in message.content for message in conversation)
 
 
 def _columns(names: Sequence[str]) -> str:
     word = "the column" if len(names) == 1 else "the columns"
     return f"{word} {', '.join(map(repr, names))}"
-
-
-def _sharegpt(value: Any) -> str:
-    if isinstance(value, Mapping) and {"from", "value"} <= value.keys():
-        return ": rename 'from' to 'role' and 'value' to 'content'"
-    return ""

@@ -1,9 +1,11 @@
-"""Reading of tables from JSON Lines, JSON, CSV and parquet, with errors that name file and line."""
+"""Reading of tables from JSON Lines, JSON, CSV, TSV and parquet, with errors that name file and line."""
 
 from __future__ import annotations
 
 import csv
 import json
+import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -19,18 +21,22 @@ from rmeval.messages import quoted, shortened
 
 __all__ = ["SUFFIXES", "Placed", "iterate_fields", "kind_of", "read_json", "read_object", "stem_of"]
 
+logger = logging.getLogger(__name__)
+
 _PACKED = ("", ".gz", ".zst")
-SUFFIXES = (*(f"{kind}{packed}" for kind in (".jsonl", ".ndjson", ".json", ".csv") for packed in _PACKED), ".parquet")
+_TEXT = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+SUFFIXES = (*(f"{kind}{packed}" for kind in _TEXT for packed in _PACKED), ".parquet")
 """Suffixes of supported files."""
 Placed = tuple[dict[str, Any], str]
 """The fields of a row, and its place for messages."""
 
 
 def iterate_fields(path: Path, nested: bool = False) -> Iterator[Placed]:
-    """Read a table from JSON Lines, JSON, CSV or parquet, according to the file's suffix.
+    """Read a table from JSON Lines, JSON, CSV, TSV or parquet, according to the file's suffix.
 
     JSON and JSON Lines are recognised by their contents: either may have the suffix of the other, and consecutive
-    objects may each take several lines. Files may be compressed with gzip or Zstandard, with any name.
+    objects may each take several lines. Fields of CSV may be separated by semicolons or tabs, if the header has these
+    and no comma. Files may be compressed with gzip or Zstandard, with any name.
 
     Args:
         path: The file.
@@ -243,7 +249,8 @@ def _csv(path: Path, nested: bool) -> Iterator[Placed]:
     csv.field_size_limit(longest)
     with text_of(path, newline="") as file:
         records = _Records(path, lines_of(file, path, blank=True))
-        reader = csv.reader(records, strict=True)
+        header = next(records, "")
+        reader = csv.reader(chain([header], records), strict=True, delimiter=_delimiter(header, path))
         names = next(reader, [])
         if len(names) > (most := limit("COLUMNS")):
             raise DataError(f"{path} line 1: there are {len(names):,} columns, more than {most:,} (RMEVAL_MAX_COLUMNS)")
@@ -258,9 +265,25 @@ def _csv(path: Path, nested: bool) -> Iterator[Placed]:
             if len(values) != len(names):
                 raise DataError(
                     f"{where}: the row and the header have different numbers of fields: check the row's quotes and "
-                    "commas"
+                    f"{_SEPARATORS[reader.dialect.delimiter]}s"
                 )
             yield dict(zip(names, values, strict=True)), where
+
+
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_QUOTED = re.compile(r'"[^"]*("|\Z)')
+
+
+def _delimiter(header: str, path: Path) -> str:
+    """The character between fields: a tab in TSV; in CSV a comma, or another one if the header has only that."""
+    if _suffix(path) == ".tsv":
+        return "\t"
+    plain = _QUOTED.sub("", header)
+    found = [one for one in _SEPARATORS if one in plain]
+    if "," in found or len(found) != 1:
+        return ","
+    logger.warning("%s: the fields of the CSV are separated by %ss", path, _SEPARATORS[found[0]])
+    return found[0]
 
 
 _READERS: dict[str, Callable[[Path, bool], Iterator[Placed]]] = {
@@ -268,5 +291,6 @@ _READERS: dict[str, Callable[[Path, bool], Iterator[Placed]]] = {
     ".ndjson": _json,
     ".json": _json,
     ".csv": _csv,
+    ".tsv": _csv,
     ".parquet": lambda path, nested: parquet_rows(path),
 }

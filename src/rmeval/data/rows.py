@@ -49,12 +49,12 @@ class Row:
         """
         if column not in self.fields:
             raise DataError(
-                f"{self.where}: column {column!r} is missing (the columns are {self._given() or 'none'}): add or "
+                f"{self.where}: column {column!r} is missing (the columns are {self.listed() or 'none'}): add or "
                 "rename it"
             )
         return self.fields[column]
 
-    def _given(self) -> str:
+    def listed(self) -> str:
         """Return the file's columns for a message, without columns that a benchmark adds, which begin with `_`."""
         names = [shortened(name, _LONGEST) for name in self.fields if not name.startswith("_")]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -145,6 +145,21 @@ class Row:
         if not isinstance(value, str | list | np.ndarray):
             raise self.wrong(column, "a string or a list of messages", value)
         return (reader or _READER).conversation(value, self.place(column))
+
+    def prompt(self, column: str, reader: MessageReader, turns: bool = False) -> Conversation:
+        """Return a column's prompt as `conversation` does, where it may be a dialogue in one text.
+
+        Args:
+            column: The column.
+            reader: Reader of messages with the user's options.
+            turns: See `MessageReader.prompt`.
+        """
+        value = self.get(column)
+        return (
+            reader.prompt(value, self.place(column), turns)
+            if isinstance(value, str)
+            else self.conversation(column, reader)
+        )
 
     def place(self, column: str) -> str:
         """Return file, row and column of a value, for messages."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.data.conversations import INPUT_COLUMNS, MessageReader, tools_of
+from rmeval.data.dialogues import dialogue_in
 from rmeval.data.digests import digest
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import STATUSES, ObservationTable
@@ -39,9 +40,10 @@ def score_file(
 ) -> tuple[int, int]:
     """Score every row of a file and write the rows with their scores, in the same order.
 
-    A row has `messages`, or `prompt` (a string or messages) with `response` or `responses`, and optionally `tools`. The
-    output adds `score`, or `scores` for `responses`; a missing score is null, with `score_error` in the row. Until the
-    file is complete, scores are kept in `<target>.partial`, so that the same command continues after an interruption.
+    A row has `messages` (or ShareGPT's `conversations`), or `prompt` (a string or messages) with `response` or
+    `responses`, and optionally `tools`. The output adds `score`, or `scores` for `responses`; a missing score is null,
+    with `score_error` in the row. Until the file is complete, scores are kept in `<target>.partial`, so that the same
+    command continues after an interruption.
 
     Args:
         model: The model.
@@ -138,19 +140,32 @@ def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
     fields = row.fields
     where = f"{row.where}: the conversation"
     given = [name for name in ("messages", "response", "responses") if fields.get(name) is not None]
+    whole = "conversations" if not given and fields.get("conversations") is not None else "messages"
     if len(given) > 1:
         raise DataError(f"{row.where}: has more than one of {', '.join(given)}: keep only the one to score")
-    if given == ["messages"]:
-        found = [as_conversation(row.conversation("messages", reader), where, reader)]
+    if given == ["messages"] or whole != "messages":
+        found = [as_conversation(_whole(row, whole, reader), where, reader)]
     else:
-        prompt = row.conversation("prompt", reader)
+        prompt = row.prompt("prompt", reader)
         texts = row.texts("responses") if given == ["responses"] else [row.text("response")]
         if not texts:
             raise DataError(f"{row.where}: column 'responses' contains no response")
         found = [as_conversation([*prompt, Message("assistant", text)], where, reader) for text in texts]
-    unread = [*(["prompt"] if given == ["messages"] else ()), *(name for name in INPUT_COLUMNS if name != "tools")]
+    unread = [
+        *(["prompt"] if given in ([], ["messages"]) else ()),
+        *(name for name in INPUT_COLUMNS if name != "tools"),
+    ]
     reader.refuse_columns(fields, unread, found[0], row.where)
     return found
+
+
+def _whole(row: Row, column: str, reader: MessageReader) -> Conversation:
+    """A conversation that ends in the response: messages, or a dialogue in one text."""
+    value = row.fields[column]
+    if isinstance(value, str) and (turns := dialogue_in(value)) is not None:
+        reader.note("dialogue", "%s is a dialogue in one text: rmeval reads its turns as messages", row.place(column))
+        return turns
+    return row.conversation(column, reader)
 
 
 def tools_of_row(row: Row, reader: MessageReader) -> tuple[Mapping[str, Any], ...]:

@@ -1,0 +1,1 @@
+"""Shapes of preference data: which columns hold the prompt and the responses, and which response is the better."""
