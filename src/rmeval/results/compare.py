@@ -12,7 +12,7 @@ import numpy as np
 from rmeval.benchmarks import Benchmark, Card
 from rmeval.data.tables import EvidenceTable
 from rmeval.errors import RunError, UnknownNameError
-from rmeval.messages import count_of
+from rmeval.messages import chosen_from, count_of, nearest
 from rmeval.metrics.composition import Composition, Measure, Shares, absence, composition_of, headline
 from rmeval.metrics.outcomes import SCORE_RULES
 from rmeval.metrics.records import records_of, with_null
@@ -218,7 +218,7 @@ def compare_runs(
     if isinstance(ensembles, str):
         raise RunError(f"`ensembles` must be a list of names, such as [{ensembles!r}], not {ensembles!r}")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
-        raise RunError(f"{unknown[0]!r} is not an ensemble: choose one of {', '.join(RULES)}")
+        raise RunError(f"{unknown[0]!r} is not an ensemble: {chosen_from(unknown[0], RULES)}")
     runs = find_by_benchmark([paths] if isinstance(paths, str | Path) else paths)
     by_benchmark = runs.folders
     several = {name: own for name, own in by_benchmark.items() if len(own) > 1}
@@ -386,7 +386,12 @@ def _headline(benchmark: str, shown: Sequence[Measure], settings: _Settings) -> 
     wanted = settings.metric, settings.scope
     if wanted not in shown:
         there = ", ".join(" ".join(measure) for measure in shown)
-        message = f"{benchmark} has no {settings.metric} on {settings.scope}: choose `metric` and `scope` among {there}"
+        meant = nearest(settings.metric, {metric for metric, _ in shown})
+        message = (
+            f"{benchmark} has no {settings.metric} on {settings.scope}: "
+            f"{f'did you mean `metric` {meant}? ' if meant not in (None, settings.metric) else ''}"
+            f"choose `metric` and `scope` among {there}"
+        )
         raise NothingSharedError(message)
     return wanted
 
