@@ -19,8 +19,10 @@ try:
 except ImportError:  # On Windows, leftover drafts are not detected.
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["json_bytes", "new_file", "opened", "replacing", "replacing_text", "stamp", "sweep"]
+__all__ = ["STANDARD", "json_bytes", "new_file", "opened", "replacing", "replacing_text", "stamp", "sweep"]
 
+STANDARD = Path("-")
+"""The path that stands for standard input, or for standard output."""
 _LONGEST = 200
 """Maximum number of bytes of the target's name in its draft's name, as file systems limit names to 255 bytes."""
 

@@ -7,7 +7,17 @@ import math
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["alike", "count_of", "nearest", "percent", "quoted", "same_tokens_note", "shortened", "visible"]
+__all__ = [
+    "alike",
+    "chosen_from",
+    "count_of",
+    "nearest",
+    "percent",
+    "quoted",
+    "same_tokens_note",
+    "shortened",
+    "visible",
+]
 
 
 def count_of(number: int, what: str) -> str:
@@ -25,6 +35,14 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     plain = {_plain(own): own for own in names}
     found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.75)
     return plain[found[0]] if found else None
+
+
+def chosen_from(name: str, names: Iterable[str]) -> str:
+    """Return what to do about an unknown name: the one that was probably meant, and all of them."""
+    there = list(names)
+    listed = f"choose one of {', '.join(there)}"
+    meant = nearest(name, there)
+    return f"did you mean {meant}? ({listed})" if meant else listed
 
 
 def _plain(name: str) -> str:

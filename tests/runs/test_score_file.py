@@ -179,7 +179,7 @@ main()
 def test_a_full_disk_leaves_the_items_that_were_there(tmp_path: Path) -> None:
     target = tmp_path / "items.jsonl"
     target.write_text("earlier")
-    arguments = ["items", "rm-bench-synthetic", "--size", "80", "-o", str(target)]
+    arguments = ["items", "rm-bench-synthetic", "--size", "80", "-o", str(target), "--overwrite"]
     done = subprocess.run([sys.executable, "-c", FULL, *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, "there is no space left to write" in done.stderr) == (2, True), done.stderr
     assert target.read_text() == "earlier"

@@ -158,7 +158,8 @@ class FoundBenchmark:
                 raise DataError("`data` is empty: give a file, a folder or a hub id")
             check_path(str(data))
             return str(data)
-        if data is not None and inspect.isclass(self.made) and not getattr(self.made, "reads_objects", False):
+        own = inspect.isclass(self.made) and issubclass(self.made, Benchmark)
+        if data is not None and own and not self.made.reads_objects:
             raise DataError(f"{self.name} reads files: give a path or a hub id as `data`, not {type(data).__name__}")
         return data
 

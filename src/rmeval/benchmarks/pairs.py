@@ -56,7 +56,7 @@ class Pairs(Benchmark):
         Option("columns", "mapping", "the data's column names, such as prompt=question,chosen=good"),
         Option("roles", "mapping", "the data's role names, such as human=user,gpt=assistant"),
         Option("ignore_keys", "words", "keys of messages, and columns, to exclude, such as name,history"),
-        Option("split", "text", "the split of a data set with several"),
+        Option("split", "text", "the split, of a data set that has splits"),
         Option("labels", "mapping", "meanings of values that name the better response, such as 1=a,0=b,2=tie"),
         Option("config", "text", "the configuration of a data set on the hub"),
     )

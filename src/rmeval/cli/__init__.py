@@ -78,18 +78,9 @@ def _command() -> int:
             raise stop.__context__ from None
         raise
     except usage_error as error:
-        _explain_usage(error)
+        from rmeval.cli.usage import usage_sentence
+
+        if sentence := usage_sentence(error):
+            output.complain(sentence)
         return 2
     return code if isinstance(code, int) else 0
-
-
-def _explain_usage(error: Any) -> None:
-    # typer shows what pydantic raised under pydantic's own heading.
-    message, context = " ".join(error.format_message().replace("Value error, ", "").split()), error.ctx
-    if type(error).__name__ == "NoArgsIsHelpError":
-        return  # The help is printed.
-    path = context.command_path if context else "rmeval"
-    # typer validates with pydantic, whose reasons name its own exception or the parser.
-    message = message.replace("Value error, ", "").replace("Input should be ", "it must be ")
-    message = message.partition(", unable to parse")[0]
-    output.complain(f"{message[:1].lower()}{message[1:].rstrip('.')}; see {path} -h")

@@ -23,8 +23,9 @@ def analyze_command(
     plots: o.Plots = None,
     dark: o.Dark = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
-    form: o.ReportFormat = o.Format.table,
+    form: o.ReportFormat = None,
     out: o.ReportFile = None,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Measure a model's biases: length, formatting, refusals; and its calibration. Does not load a model or torch.
 
@@ -34,7 +35,7 @@ def analyze_command(
     from rmeval.results.analyze import analyze_run
 
     show_warnings()
-    check_output(form, out, as_json)
+    form, out = check_output(form, out, as_json, overwrite)
     found = analyze_run(run, rule=rule, variant=variant, benchmark=benchmark, protocol=protocol)
     if plots is not None:
         from rmeval.report.figures.analysis import draw_analysis

@@ -33,8 +33,9 @@ def compare_command(
     plots: o.Plots = None,
     dark: o.Dark = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
-    form: o.ReportFormat = o.Format.table,
+    form: o.ReportFormat = None,
     out: o.ReportFile = None,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Compare models on the items that all of their runs contain. Does not load a model or torch.
 
@@ -44,7 +45,7 @@ def compare_command(
     from rmeval.results.compare import compare_runs
 
     show_warnings()
-    check_output(form, out, as_json)
+    form, out = check_output(form, out, as_json, overwrite)
     found = compare_runs(
         runs,
         rule=rule,
@@ -63,6 +64,6 @@ def compare_command(
     if as_json:
         echo_json([one.to_dict() for one in found], indent=1)
         return
-    from rmeval.report.comparison import comparison_view
+    from rmeval.report.comparison import comparison_views
 
-    write_views([comparison_view(one) for one in found], form, out)
+    write_views(comparison_views(found), form, out)

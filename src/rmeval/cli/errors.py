@@ -36,8 +36,9 @@ def errors_command(
     variant: o.Variant = None,
     benchmark: o.OwnBenchmark = None,
     protocol: o.OwnProtocol = None,
-    form: o.ReportFormat = o.Format.table,
+    form: o.ReportFormat = None,
     out: o.ReportFile = None,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Show the comparisons that a model misjudges, worst margin first. Does not load a model or torch.
 
@@ -48,7 +49,7 @@ def errors_command(
     from rmeval.results.wrong import wrong_examples
 
     show_warnings()
-    check_output(form, out, as_json=False)
+    chosen, file = check_output(form, out, as_json=False, overwrite=overwrite)
     found = wrong_examples(
         run,
         subset=subset or (),
@@ -60,4 +61,4 @@ def errors_command(
         benchmark=benchmark,
         protocol=protocol,
     )
-    write_views([wrong_view(found, full)], form, out)
+    write_views([wrong_view(found, full)], chosen, file)

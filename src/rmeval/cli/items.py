@@ -9,6 +9,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo_json
+from rmeval.cli.printed import check_files
 
 __all__ = ["items_command"]
 
@@ -21,8 +22,15 @@ def items_command(
         str | None, typer.Option(help="File, folder or hub id of the data.", rich_help_panel=o.DATA)
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Output file. Default: standard output.", rich_help_panel=o.OUT)
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Output file: .jsonl, .json, .csv or .parquet. Default: standard output, also as -.",
+            rich_help_panel=o.OUT,
+        ),
     ] = None,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Write a benchmark's items as JSONL, with prompts, responses, gold labels and style counts.
 
@@ -31,13 +39,15 @@ def items_command(
     from dataclasses import asdict
 
     from rmeval.cli.logs import show_warnings
-    from rmeval.errors import explain_os_error
-    from rmeval.files import json_bytes, replacing
+    from rmeval.data.writing import row_writer
+    from rmeval.files import STANDARD
     from rmeval.runs.plan import plan
-    from rmeval.runs.score_file import output_file
+    from rmeval.runs.score_file import output_file, write_rows
 
     show_warnings()
-    target = None if out is None else output_file(out)
+    target = None if out is None or out == STANDARD else output_file(out)
+    check_files(target, overwrite=overwrite)
+    write = row_writer(target or STANDARD)
     found = wanted.one(benchmark, data)
     chosen = (one.item for one in plan(found, wanted.selection()).items())
     rows = (asdict(item) | {"meta": dict(item.meta)} for item in chosen)
@@ -45,8 +55,4 @@ def items_command(
         for row in rows:
             echo_json(row)
         return
-    try:
-        with replacing(target) as file:
-            file.writelines(json_bytes(row) + b"\n" for row in rows)
-    except OSError as error:
-        raise explain_os_error(error, str(target)) from error
+    write_rows(target, rows, write)

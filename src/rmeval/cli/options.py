@@ -65,8 +65,12 @@ StoreText = Annotated[
     bool, typer.Option("--store-text", help="Store prompts and responses in the run folder.", rich_help_panel=OUT)
 ]
 Conversations = Annotated[
-    Path, typer.Argument(help="JSONL with messages, or prompt and response or responses (also JSON, CSV, parquet).")
+    Path,
+    typer.Argument(
+        help="JSONL with messages, or prompt and response or responses (also JSON, CSV, parquet); - is standard input."
+    ),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.", rich_help_panel=OUT)]
 Roles = Annotated[str | None, _data("The file's role names, such as human=user,gpt=assistant.", "--roles")]
 IgnoreKeys = Annotated[
     str | None, _data("Keys of messages, and columns, to exclude, such as name,history.", "--ignore-keys")
@@ -95,8 +99,10 @@ OwnProtocol = Annotated[
     ),
 ]
 ReportFormat = Annotated[
-    Format,
-    typer.Option("--format", help="Format of the tables.", rich_help_panel=OUT),
+    Format | None,
+    typer.Option(
+        "--format", help="Format of the tables. Default: by the ending of -o, else table.", rich_help_panel=OUT
+    ),
 ]
 ReportFile = Annotated[
     Path | None, typer.Option("-o", "--out", help="File; standard output if not given.", rich_help_panel=OUT)

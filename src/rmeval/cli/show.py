@@ -41,8 +41,9 @@ def show_command(
             help="Compute sections and averages from a published JSON file with an accuracy for each subset.",
         ),
     ] = False,
-    form: o.ReportFormat = o.Format.table,
+    form: o.ReportFormat = None,
     out: o.ReportFile = None,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Show the metrics of a run, or a ranking of several runs. Does not load a model or torch.
 
@@ -52,7 +53,7 @@ def show_command(
     from rmeval.errors import RunError
 
     show_warnings()
-    check_output(form, out, as_json)
+    form, out = check_output(form, out, as_json, overwrite, plot)
     if from_subsets:
         if rule is not None or plot is not None or benchmark is not None:
             raise RunError("--from-subsets does not accept --rule, --plot or --benchmark: leave them out")

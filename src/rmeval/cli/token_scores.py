@@ -9,8 +9,10 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo
+from rmeval.cli.printed import check_files, named, printed
 from rmeval.cli.progress import progress_bar
 from rmeval.cli.values import reader as reader_of
+from rmeval.files import STANDARD
 from rmeval.messages import count_of
 
 __all__ = ["token_scores_command"]
@@ -20,7 +22,14 @@ __all__ = ["token_scores_command"]
 def token_scores_command(
     model: o.Model,
     conversations: o.Conversations,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Output file: JSONL with tokens and their scores.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Output file, tokens and their scores: .jsonl, .json, .csv or .parquet; - is standard output.",
+        ),
+    ],
     options: dict[str, Any],
     roles: o.Roles = None,
     ignore_keys: o.IgnoreKeys = None,
@@ -28,6 +37,7 @@ def token_scores_command(
         Path | None, typer.Option(help="Write a figure of the first few to a .png, .svg or .pdf file.")
     ] = None,
     dark: o.Dark = False,
+    overwrite: o.Overwrite = False,
 ) -> None:
     """Score conversations at each token, to see which tokens change the score.
 
@@ -38,11 +48,12 @@ def token_scores_command(
     from rmeval.runs.token_scores import token_scores_of_file
 
     show_warnings()
+    check_files(plot, overwrite=overwrite)
     reader = reader_of(roles, ignore_keys)
     loaded = load_model(model, **options)
-    with progress_bar(loaded.name) as progress:
-        found = token_scores_of_file(loaded, conversations, out, progress, reader)
-    echo(f"{count_of(len(found), 'conversation')} in {out}")
+    with printed(out) as target, progress_bar(loaded.name) as progress:
+        found = token_scores_of_file(loaded, conversations, target, progress, reader, overwrite)
+    echo(f"{count_of(len(found), 'conversation')} in {named(out)}", err=out == STANDARD)
     if plot is not None:
         from rmeval.report.figures.token_scores import draw_token_scores
 

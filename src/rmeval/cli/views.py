@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from rmeval.cli.flags import with_options
 from rmeval.cli.options import Format
 from rmeval.cli.output import echo, json_text
+from rmeval.cli.printed import check_files
 from rmeval.errors import RmevalError, explain_os_error
+from rmeval.files import STANDARD
 
 if TYPE_CHECKING:
     from rmeval.report.views import View
@@ -18,18 +20,44 @@ if TYPE_CHECKING:
 __all__ = ["check_output", "write_views"]
 
 
-def check_output(form: Format, out: Path | None, as_json: bool) -> None:
-    """Refuses options that contradict each other.
+_ENDINGS = {".md": Format.md, ".tex": Format.latex, ".csv": Format.csv, ".json": Format.json, ".txt": Format.table}
+"""The format of a file without --format."""
+
+
+def check_output(
+    form: Format | None, out: Path | None, as_json: bool, overwrite: bool, plot: Path | None = None
+) -> tuple[Format, Path | None]:
+    """Finds format and file of the output, before anything is computed.
+
+    Args:
+        form: The format that was given, if any; the ending of the file says which otherwise.
+        out: The file that was given, if any; `-` is standard output.
+        as_json: Whether all fields are printed instead.
+        overwrite: Whether files may be replaced.
+        plot: Another file that will be written.
 
     Raises:
-        RmevalError: If they do, or the file cannot be one.
+        RmevalError: If options contradict each other, the format is unknown, or a file exists or cannot be one.
     """
-    if as_json and (form is not Format.table or out is not None):
+    if as_json and (form not in (None, Format.table) or out is not None):
         raise RmevalError("--json prints all fields to standard output: leave it out, or leave --format and -o out")
+    out = None if out == STANDARD else out
     if out is not None:
         from rmeval.runs.score_file import output_file
 
-        output_file(out)
+        out = output_file(out)
+        form = form or _format_of(out)
+    check_files(out, plot, overwrite=overwrite)
+    return form or Format.table, out
+
+
+def _format_of(out: Path) -> Format:
+    if out.suffix and out.suffix.lower() not in _ENDINGS:
+        raise RmevalError(
+            f"{out}: the ending {out.suffix} is not one of a format of tables: choose {', '.join(_ENDINGS)}, or give "
+            "--format"
+        )
+    return _ENDINGS.get(out.suffix.lower(), Format.table)
 
 
 def write_views(views: Sequence[View], form: Format = Format.table, out: Path | None = None) -> None:
@@ -72,7 +100,7 @@ def _with_options(view: View) -> View:
         for table in view.tables
     )
     about, notes = (tuple(map(with_options, texts)) for texts in (view.about, view.notes))
-    return replace(view, tables=tuple(tables), about=about, notes=notes)
+    return replace(view, tables=tuple(tables), about=about, notes=notes, absent=with_options(view.absent))
 
 
 def _text(views: Sequence[View], form: Format) -> str:

@@ -6,6 +6,7 @@ from rmeval.engines.base import Engine, EngineOptions, InMemory
 from rmeval.engines.outside import Outside
 from rmeval.errors import ModelError, RmevalError
 from rmeval.extras import need_extra
+from rmeval.messages import chosen_from
 from rmeval.plugins import is_file_spec, load_object, one_line, registered
 
 __all__ = ["engine_names", "open_engine"]
@@ -39,7 +40,7 @@ def open_engine(spec: str | InMemory, options: EngineOptions, name: str = "hf") 
             raise ModelError(f"the engine {name} runs checkpoints, and {spec} is in memory: leave `engine` out")
         names = _IN_MEMORY
     if name not in names and not is_file_spec(name):
-        raise ModelError(f"there is no engine {name!r}: choose one of {', '.join(names)}, or give file.py:Class")
+        raise ModelError(f"there is no engine {name!r}: {chosen_from(name, names)}, or give file.py:Class")
     try:
         make = load_object(names.get(name, name))
     except ModuleNotFoundError as error:

@@ -8,11 +8,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 from uuid import uuid4
 
 from rmeval.errors import ModelError
-from rmeval.messages import quoted, shortened
+from rmeval.messages import chosen_from, quoted, shortened
 from rmeval.plugins import is_file_spec, registered
 from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
@@ -158,7 +159,7 @@ def pairwise_protocol(against: str) -> str:
 
     names = {"all": PAIRWISE.name, "chosen": PAIRWISE_CHOSEN.name}
     if against not in names:
-        raise ModelError(f"`against` {against!r} is unknown: choose one of {', '.join(names)}")
+        raise ModelError(f"`against` {against!r} is unknown: {chosen_from(against, names)}")
     return names[against]
 
 
@@ -287,24 +288,26 @@ def _check(options: ModelOptions) -> None:
     if not 0 <= options.min_label_mass <= 1:
         raise ModelError(f"`min_label_mass` must be between 0 and 1, not {options.min_label_mass}")
     if options.on_overlength not in (policies := get_args(Overlength)):
-        raise ModelError(f"there is no length policy {options.on_overlength!r}: choose one of {', '.join(policies)}")
+        raise ModelError(
+            f"there is no length policy {options.on_overlength!r}: {chosen_from(options.on_overlength, policies)}"
+        )
 
 
 def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -> RewardModel:
     """The model of the given kind."""
     if options.kind not in KINDS:
-        raise ModelError(f"there is no kind of model {options.kind!r}: choose one of {', '.join(KINDS)}")
+        raise ModelError(f"there is no kind of model {options.kind!r}: {chosen_from(options.kind, KINDS)}")
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
         from rmeval.models.implicit import Implicit
 
-        refuse(options, (*HEAD_OPTIONS, *COMPARATOR_OPTIONS, "min_label_mass"), "an implicit reward")
+        refuse(options, (*HEAD_OPTIONS, *COMPARATOR_OPTIONS, "min_label_mass"), "an implicit reward", _OTHER_KINDS)
         return Implicit(spec, options, name)
     if options.kind == "comparator":
         from rmeval.models.comparator import Comparator
 
-        refuse(options, IMPLICIT_OPTIONS, "a comparator")
+        refuse(options, IMPLICIT_OPTIONS, "a comparator", _OTHER_KINDS)
         return Comparator(spec, options, name)
-    refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier")
+    refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier", _OTHER_KINDS)
     from rmeval.models.classifier import Classifier
 
     if not isinstance(spec, str):
@@ -317,14 +320,32 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
 HEAD_OPTIONS = ("head", "reduce", "scale", "shift")
 COMPARATOR_OPTIONS = ("comparison", "against")
 IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")
+_IMPLICIT = (
+    "for the implicit reward of a language model give `ref_model` (the model it was trained from) or `kind` implicit"
+)
+_OTHER_KINDS = {
+    **dict.fromkeys(IMPLICIT_OPTIONS, _IMPLICIT),
+    "ref_model": "for the implicit reward of a language model give `kind` implicit or auto",
+    **dict.fromkeys(COMPARATOR_OPTIONS, "for a model that compares two responses give `kind` comparator"),
+    **dict.fromkeys(HEAD_OPTIONS, "for a model with a head leave `ref_model` and `kind` implicit out"),
+}
+"""How to get the kind of model that uses an option."""
 
 
 def _refuse_options(spec: str, options: ModelOptions, taken: Sequence[str]) -> None:
     refuse(options, [name for name in ModelOptions.__dataclass_fields__ if name not in taken], spec)
 
 
-def refuse(options: ModelOptions, useless: Sequence[str], what: str) -> None:
+def refuse(
+    options: ModelOptions, useless: Sequence[str], what: str, others: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Reject options that would be ignored.
+
+    Args:
+        options: The options.
+        useless: Names of the options that this kind of model does not use.
+        what: The kind of model.
+        others: By option: how to get a kind of model that uses it.
 
     Raises:
         ModelError: If an option is set that this kind of model does not use.
@@ -332,4 +353,5 @@ def refuse(options: ModelOptions, useless: Sequence[str], what: str) -> None:
     defaults = ModelOptions()
     for name in useless:
         if getattr(options, name) != getattr(defaults, name):
-            raise ModelError(f"{what} does not use `{name}`: leave it out")
+            instead = f", or {others[name]}" if name in others else ""
+            raise ModelError(f"{what} does not use `{name}`: leave it out{instead}")

@@ -10,6 +10,7 @@ from rmeval.baselines import BASELINES, NULL_SCORES
 from rmeval.data.spool import windows
 from rmeval.data.style import count_text
 from rmeval.errors import ModelError
+from rmeval.messages import nearest
 from rmeval.protocols import pointwise
 from rmeval.types import Observation, Request
 
@@ -29,7 +30,11 @@ class Baseline:
 
     def __init__(self, name: str) -> None:
         if name not in BASELINES:
-            raise ModelError(f"there is no baseline {name!r}: choose baseline:{', baseline:'.join(BASELINES)}")
+            meant = nearest(name, BASELINES)
+            raise ModelError(
+                f"there is no baseline {name!r}: {f'did you mean baseline:{meant}? ' if meant else ''}"
+                f"choose baseline:{', baseline:'.join(BASELINES)}"
+            )
         self.name = f"baseline:{name}"
         self._rule = name
 

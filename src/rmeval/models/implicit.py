@@ -20,6 +20,7 @@ from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.engines import Engine, InMemory, TokenLogProbs, require_readout
 from rmeval.errors import ModelError, RunError
+from rmeval.messages import chosen_from
 from rmeval.models import ModelOptions
 from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, make_renderer
 from rmeval.models.sequences import Ready, Window
@@ -192,7 +193,7 @@ def _same(policy: str | InMemory, reference: str | InMemory, *engines: Engine) -
 
 def _check(options: ModelOptions) -> None:
     if options.boundary not in BOUNDARIES:
-        raise ModelError(f"there is no boundary {options.boundary!r}: choose one of {', '.join(BOUNDARIES)}")
+        raise ModelError(f"there is no boundary {options.boundary!r}: {chosen_from(options.boundary, BOUNDARIES)}")
     if not 0 < options.beta <= MOST_BETA:
         raise ModelError(f"`beta` must be a number above 0 and at most {MOST_BETA:g}, not {options.beta}")
     if options.ref_model is None and options.ref_revision is not None:

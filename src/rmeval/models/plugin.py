@@ -5,18 +5,18 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from rmeval.cache import Sources
 from rmeval.data.digests import digest
 from rmeval.data.spool import windows
-from rmeval.errors import ModelError, RmevalError
+from rmeval.errors import ModelError
 from rmeval.messages import count_of
 from rmeval.models import ModelOptions, pairwise_protocol
+from rmeval.models.failing import Outcome, Watched, WrongResultError
 from rmeval.models.functions import Score, as_score, waited
 from rmeval.plugins import is_file_spec, load_object, one_line, package_of
 from rmeval.protocols import ProtocolLike, load_protocol
@@ -84,13 +84,19 @@ class Plugin:
         return {"target": self._target}
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Score batches of requests; a request that fails on its own becomes an error, and the run continues."""
+        """Score batches of requests; one that fails becomes an error, and a scorer that always fails stops the run."""
         score: Score = self._function or getattr(self._made(), self._method_name)
         takes_tools = "tools" in inspect.signature(score).parameters
         without = 0
-        for batch in windows(requests, self._batch):
-            without += 0 if takes_tools else sum(bool(request.tools) for request in batch)
-            found = self._observe(score, batch, takes_tools)
+
+        def batches() -> Iterator[list[Request]]:
+            nonlocal without
+            for batch in windows(requests, self._batch):
+                without += 0 if takes_tools else sum(bool(request.tools) for request in batch)
+                yield batch
+
+        watched = Watched(self._target, partial(self._outcomes, score, takes_tools))
+        for found in watched.observe(batches()):
             for one in self._sources:
                 one.check()
             yield found
@@ -122,43 +128,41 @@ class Plugin:
         shown = [message.to_dict() for message in responses]
         return {"prompt": prompt, "responses": shown, "vote": request.vote, "judge": request.judge}
 
-    def _observe(self, score: Score, batch: Sequence[Request], takes_tools: bool) -> list[Observation]:
+    def _outcomes(self, score: Score, takes_tools: bool, batch: Sequence[Request]) -> list[Outcome]:
+        """The results of one call.
+
+        Raises:
+            Exception: Whatever the user's code raises.
+            WrongResultError: If the result is not a list with an element for each request.
+        """
         more = {"tools": [list(request.tools) for request in batch]} if takes_tools else {}
-        try:
-            result = waited(score([self._shown(request) for request in batch], **more))
-            is_list = isinstance(result, Iterable) and not isinstance(result, _UNORDERED)
-            scores = list(result) if is_list else []
-        except (Exception, SystemExit) as error:
-            if len(batch) > 1:
-                # One failing conversation must not fail the others.
-                return [
-                    observation for request in batch for observation in self._observe(score, [request], takes_tools)
-                ]
-            if isinstance(error, MemoryError):
-                raise  # The conversation is not the cause, so the next run must try it again.
-            return [_failed(request, error) for request in batch]
+        result = waited(score([self._shown(request) for request in batch], **more))
+        is_list = isinstance(result, Iterable) and not isinstance(result, _UNORDERED)
+        scores = list(result) if is_list else []
         asked = _SHOWN[self._method_name]
         what = self._target if self._owner is None else f"{self._target}: {self._method_name}()"
         if not is_list:
-            raise ModelError(f"{what} returned a {type(result).__name__}: return a list with a number for each {asked}")
+            raise WrongResultError(
+                f"{what} returned a {type(result).__name__}: return a list with a number for each {asked}"
+            )
         if len(scores) != len(batch):
-            raise ModelError(
+            raise WrongResultError(
                 f"{what} returned {count_of(len(scores), 'number')} for {count_of(len(batch), asked)}: return one each"
             )
         if self._method_name != "answer":
             scores = [_number(one, f"{what} returned", asked) for one in scores]
         return [self._parsed(request, one) for request, one in zip(batch, scores, strict=True)]
 
-    def _parsed(self, request: Request, raw: Any) -> Observation:
+    def _parsed(self, request: Request, raw: Any) -> Outcome:
         """The observation that the protocol parses from a result; a third-party protocol may raise anything."""
         if isinstance(raw, BaseException):
-            return _failed(request, raw)
+            return raw
         if self._method_name != "answer":
             return self._asking.parse(request, raw)
         try:
             return self._asking.parse(request, raw)
         except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary that turns any failure into an observation
-            return _failed(request, error)
+            return error
 
     @cached_property
     def _asking(self) -> ProtocolLike:
@@ -200,14 +204,6 @@ def _shown_value(value: Any) -> str:
     """The representation of a value, shortened to 60 characters."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _failed(request: Request, error: BaseException) -> Observation:
-    if isinstance(error, RmevalError):
-        return Observation(request.key, "error", error=str(error))
-    lines = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(lines[-1].filename).name} line {lines[-1].lineno})" if lines else ""
-    return Observation(request.key, "error", error=one_line(error) + where)
 
 
 def _number(score: Any, said: str, asked: str) -> float | BaseException:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rmeval.cache import files_digest
 from rmeval.errors import RunError
-from rmeval.messages import quoted
+from rmeval.messages import nearest, quoted
 from rmeval.plugins import is_file_spec, load_object, package_of, registered
 from rmeval.protocols.base import ProtocolLike
 from rmeval.protocols.outside import OutsideProtocol
@@ -69,9 +69,11 @@ def load_protocol(spec: str) -> FoundProtocol:
     else:
         names = registered(_GROUP, {})
         if spec not in names:
+            meant = nearest(spec, protocol_names())
             raise RunError(
-                f"there is no protocol {quoted(spec)} (there are {', '.join(protocol_names())}): install the package "
-                "that registers it, or give file.py:Class"
+                f"there is no protocol {quoted(spec)} (there are {', '.join(protocol_names())}): "
+                f"{f'did you mean {meant}? ' if meant else ''}install the package that registers it, or give "
+                "file.py:Class"
             )
         target = names[spec]
     made = load_object(target)

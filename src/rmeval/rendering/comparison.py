@@ -13,6 +13,7 @@ import numpy as np
 
 from rmeval.data.digests import digest
 from rmeval.errors import ModelError, reason_of
+from rmeval.messages import chosen_from
 from rmeval.rendering.boundary import Rendered
 from rmeval.rendering.chat import Renderer
 from rmeval.rendering.metering import bounded
@@ -136,5 +137,5 @@ def _read(template: str) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(
-            f"there is no comparison {template}: choose one of {', '.join(KNOWN)}, or give the path of a Jinja file"
+            f"there is no comparison {template}: {chosen_from(template, KNOWN)}, or give the path of a Jinja file"
         ) from error

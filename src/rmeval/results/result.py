@@ -26,10 +26,12 @@ from rmeval.errors import (
     explain_read_error,
     reason_of,
 )
-from rmeval.messages import count_of, quoted, same_tokens_note, shortened
+from rmeval.messages import chosen_from, count_of, quoted, same_tokens_note, shortened
+from rmeval.metrics.noise import within_noise
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
 from rmeval.metrics.records import checked_records, null_evidence, records_of
 from rmeval.results.frames import frame_of, row_of
+from rmeval.results.noise import noise_note, noise_of
 from rmeval.results.notebook import html_of
 from rmeval.results.summary import result_lines
 from rmeval.store.items import StoredItems
@@ -60,6 +62,8 @@ class Result:
         records: The numbers of the run.
         notes: Notes for the reader, one sentence each.
         same_tokens: Number of compared pairs of responses with different texts that become the same tokens.
+        noise: The noise of a margin, see `rmeval.results.noise`; None if it is not known, as for imported scores.
+        within_noise: Number of comparisons whose margin is above 0 and at most the noise.
     """
 
     path: Path
@@ -67,6 +71,8 @@ class Result:
     records: tuple[Record, ...]
     notes: tuple[str, ...]
     same_tokens: int = 0
+    noise: float | None = None
+    within_noise: int | None = None
 
     def record(self, metric: str, scope: str = "all", variant: str | None = None) -> Record:
         """Return the record of a metric on a scope, for the model's first score if it has several.
@@ -132,6 +138,10 @@ def _known(folder: Path, rule: str | None) -> Result | None:
             return None
         records = tuple(_record(fields) for fields in _list(stored["records"]))
         notes, same = tuple(map(_text, _list(stored["notes"]))), _number(stored.get("same_tokens", 0), int)
+        noise, close = (
+            None if stored.get(name) is None else _number(stored[name], kind)
+            for name, kind in (("noise", float), ("within_noise", int))
+        )
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -147,7 +157,7 @@ def _known(folder: Path, rule: str | None) -> Result | None:
         return None
     if rule is not None and any(record.rule != rule for record in records):
         return None
-    return Result(folder, manifest, records, notes, same)
+    return Result(folder, manifest, records, notes, same, noise, close)
 
 
 def _is_of_these(folder: Path, stored: Mapping[str, Any]) -> bool:
@@ -205,7 +215,7 @@ def check_rule(rule: str | None) -> None:
         RunError: If the score rule does not exist.
     """
     if rule is not None and rule not in SCORE_RULES:
-        raise RunError(f"{rule!r} is not a score rule: choose one of {', '.join(SCORE_RULES)}")
+        raise RunError(f"{rule!r} is not a score rule: {chosen_from(rule, SCORE_RULES)}")
 
 
 def rule_of(benchmark: Benchmark, rule: str | None) -> ScoreRule:
@@ -238,8 +248,13 @@ def compute(run: StoredRun, rule: str | None = None) -> Result:
     notes += run.protocol.notes(run.observations, run.requests.rows)
     if same := run.protocol.same_tokens(run.items.table, run.observations, run.requests.rows):
         notes.append(same_tokens_note(same))
-    for variant in run.variants:
+    noise, close = noise_of(run.manifest), None
+    for number, variant in enumerate(run.variants):
         evidence = run.evidence(variant)
+        if number == 0 and noise is not None:
+            counts = within_noise(evidence, noise)
+            close = sum(counts.values())
+            notes += [noise_note(counts, noise)] if close else []
         found = records_of(run.benchmark, evidence, score_rule, null)
         found += _without_errata(run, evidence, score_rule, found)
         records += found
@@ -263,7 +278,7 @@ def compute(run: StoredRun, rule: str | None = None) -> Result:
         notes.append(run.note)
     if not records:
         notes.append("there are no numbers, because no comparison of these items has a winner")
-    return Result(run.folder, run.manifest, tuple(records), tuple(notes), same)
+    return Result(run.folder, run.manifest, tuple(records), tuple(notes), same, noise, close)
 
 
 WITHOUT_ERRATA = "without_errata"
@@ -300,6 +315,8 @@ def write_derived(result: Result, run: StoredRun) -> None:
         "records": [record.to_dict() for record in result.records],
         "notes": list(result.notes),
         "same_tokens": result.same_tokens,
+        "noise": result.noise,
+        "within_noise": result.within_noise,
         "run": own,
         "items": stated_sum(result.path / "items.parquet"),
         "journal": journal,

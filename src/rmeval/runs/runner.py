@@ -33,7 +33,7 @@ from rmeval.results.result import Result, compute, write_derived
 from rmeval.runs.plan import Plan
 from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
 from rmeval.store.journal import Journal
-from rmeval.store.leftovers import remove_leftovers
+from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
 from rmeval.store.manifest import SCHEMA, Manifest, Session, read_manifest, run_id, write_json
 from rmeval.store.requests import RequestTable, read_observations, requests_of
@@ -44,6 +44,7 @@ __all__ = ["Progress", "RunWriter", "observe_missing", "refuse_no_scores", "run"
 
 _DERIVED = ("scores.parquet", "metrics.json")
 """Files computed from the other files of a run folder, in the order in which they are written."""
+_FILES = ("run.json", "items.parquet", *_DERIVED)
 Progress = Callable[[int, int], None]
 """Called with the number of requests that are done and the total, at the start and after each batch."""
 
@@ -149,19 +150,23 @@ class RunWriter:
         """
         self._lock.__enter__()
         try:
-            remove_leftovers(self.folder, ("run.json", "items.parquet", *_DERIVED))
+            remove_leftovers(self.folder, _FILES)
             self._open()
         except BaseException as error:
-            self._lock.__exit__(type(error), error, error.__traceback__)
+            self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Release the lock; remove a folder that this process created if it has no observation."""
+        if self._lock.made_folder:
+            remove_unobserved(self.folder, _FILES)
         self._lock.__exit__(kind, error, trace)
 
     def _open(self) -> None:
+        """Read what the folder has; it stays as it is until the first observation."""
         if os.path.lexists(self.folder / "run.json"):
             earlier = read_manifest(self.folder)
             if changed := _differing(earlier["identity"], self.manifest["identity"]):
@@ -176,9 +181,13 @@ class RunWriter:
             if not self._store_text:
                 for session in self.manifest["sessions"]:
                     cast("dict[str, Any]", session).pop("first_rendered", None)
+
+    def _begin(self) -> None:
+        """Write manifest and items, and remove numbers that may change."""
         self._remove_derived()
         self._write_manifest()
-        self._write_items()
+        if self._kept is None:
+            self._write_items()
 
     def _remove_derived(self) -> None:
         """Remove numbers that may change, so that a killed process does not leave outdated ones."""
@@ -232,14 +241,14 @@ class RunWriter:
             # Before the first observation, so that a killed process leaves its versions.
             session.update(cast("Session", self._facts(model)))
             self.manifest["sessions"].append(session)
-            self._write_manifest()
-            if self._kept is not None:
-                self._remove_derived()
+            self._begin()
 
         observations, scored = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
         del index  # It is as large as what is computed next.
         release_free()
         refuse_no_scores(observations)
+        if not scored and self._kept is None:
+            self._begin()
         if scored:
             session.update({"scored": scored, "seconds": round(time.perf_counter() - start, 3)})
             session.update(cast("Session", self._facts(model)))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rmeval.data.conversations import INPUT_COLUMNS, MessageReader, tools_of
 from rmeval.data.dialogues import dialogue_in
@@ -15,19 +19,29 @@ from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import STATUSES, ObservationTable
 from rmeval.data.parquet import Unreadable
 from rmeval.data.rows import Row, read_rows
+from rmeval.data.standard_input import rows_of_stream
 from rmeval.data.tables import Codes
+from rmeval.data.writing import RowWriter, row_writer
 from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, explain_read_error, reason_of
-from rmeval.files import json_bytes, replacing
+from rmeval.files import STANDARD, json_bytes, replacing
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
 from rmeval.store.journal import has_observations, remove_journal
-from rmeval.store.leftovers import remove_leftovers
+from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
 from rmeval.store.manifest import finite, read_json, write_json
-from rmeval.types import Conversation, Message
+from rmeval.types import Conversation, Message, Request
 
-__all__ = ["conversations_of", "output_file", "score_file", "tools_of_row"]
+__all__ = [
+    "conversations_of",
+    "output_file",
+    "refuse_existing",
+    "rows_of_source",
+    "score_file",
+    "tools_of_row",
+    "write_rows",
+]
 
 
 def score_file(
@@ -37,6 +51,7 @@ def score_file(
     progress: Progress = silent,
     break_lock: bool = False,
     reader: MessageReader | None = None,
+    overwrite: bool = True,
 ) -> tuple[int, int]:
     """Score every row of a file and write the rows with their scores, in the same order.
 
@@ -47,11 +62,13 @@ def score_file(
 
     Args:
         model: The model.
-        source: JSONL, JSON, CSV or parquet.
-        target: JSONL file to write.
+        source: JSONL, JSON, CSV or parquet; `-` is JSONL from standard input.
+        target: File to write; its ending, such as `.csv`, is its format: see `rmeval.data.writing`.
         progress: Called with the number of requests that are done and the total.
         break_lock: Whether to take a lock that another process seems to hold.
         reader: The reader of messages, if their roles or keys have other names.
+        overwrite: Whether an existing file may be replaced. A file that an interrupted call of this function has
+            written may always be.
 
     Returns:
         The number of rows, and the number of responses without a score.
@@ -60,9 +77,38 @@ def score_file(
         RmevalError: If the user must change something. Existing scores are kept.
     """
     refuse_comparators(model)
-    target = output_file(target)
-    rows = read_rows(source)
-    reader = reader or MessageReader(hint=False)
+    target, write = output_file(target), row_writer(target)
+    partial = target.with_name(f"{target.name}.partial")
+    if not overwrite and not _is_continued(partial):
+        refuse_existing(target)
+    rows = rows_of_source(source)
+    conversations, requests = _requests(rows, reader or MessageReader(hint=False))
+    index = KeyIndex([[request.key for request in requests]])
+    if partial.is_symlink():
+        raise RunError(f"{partial} is a link, through which scores are not written: remove it, or choose another `out`")
+    identity = digest(model.identity())
+    with Lock(partial / "lock", break_lock) as lock:
+        remove_leftovers(partial, [_MODEL])
+        try:
+            _same_model(partial, identity, target)
+            observations, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
+        except BaseException:
+            if lock.made_folder:
+                remove_unobserved(partial, [_MODEL])
+            raise
+        refuse_no_scores(observations)
+        write_rows(target, _scored(rows, conversations, index.rows, observations), write)
+        _remove_partial(partial)
+    with suppress(OSError):  # Another process may write here, and other files are kept.
+        partial.rmdir()
+    return len(rows), int(np.isnan(observations.main[index.rows]).sum())
+
+
+_MODEL = "model.json"
+
+
+def _requests(rows: Sequence[Row], reader: MessageReader) -> tuple[list[list[Conversation]], list[Request]]:
+    """The conversations of each row, and the requests of all of them."""
     conversations = [conversations_of(row, reader) for row in rows]
     _refuse_unwritable(rows)
     tools = [tools_of_row(row, reader) for row in rows]
@@ -70,24 +116,32 @@ def score_file(
         [one for found in conversations for one in found],
         [own for found, own in zip(conversations, tools, strict=True) for _ in found],
     )
-    index = KeyIndex([[request.key for request in requests]])
-    partial = target.with_name(f"{target.name}.partial")
-    if partial.is_symlink():
-        raise RunError(f"{partial} is a link, through which scores are not written: remove it, or choose another `out`")
-    identity = digest(model.identity())
-    with Lock(partial / "lock", break_lock):
-        remove_leftovers(partial, [_MODEL])
-        _same_model(partial, identity)
-        observations, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
-        refuse_no_scores(observations)
-        failed = _write(target, _scored(rows, conversations, index.rows, observations))
-        _remove_partial(partial)
-    with suppress(OSError):  # Another process may write here, and other files are kept.
-        partial.rmdir()
-    return len(rows), failed
+    return conversations, requests
 
 
-_MODEL = "model.json"
+def rows_of_source(source: Path) -> list[Row]:
+    """The rows of a file, or of standard input."""
+    return rows_of_stream(sys.stdin.buffer) if source == STANDARD else read_rows(source)
+
+
+def refuse_existing(target: Path) -> None:
+    """Check that a file does not exist.
+
+    Raises:
+        RunError: If it does.
+    """
+    if os.path.lexists(target):
+        raise RunError(f"{target} exists: give `overwrite` to replace it, or choose another file with `out`")
+
+
+def _is_continued(partial: Path) -> bool:
+    """Whether an interrupted call began without a file at the target, which it may have written since."""
+    try:
+        # An ended process that has removed the scores may have left its lock, or the empty folder.
+        names = {path.name for path in partial.iterdir()} if not partial.is_symlink() else {"link"}
+        return not read_json(partial / _MODEL).get("replaces", False) if _MODEL in names else names <= {"lock"}
+    except (OSError, DamagedError):
+        return False
 
 
 def _remove_partial(partial: Path) -> None:
@@ -118,12 +172,14 @@ def output_file(target: Path) -> Path:
     return target
 
 
-def _same_model(partial: Path, identity: str) -> None:
+def _same_model(partial: Path, identity: str, target: Path) -> None:
     """Check that existing scores are those of the same model."""
     file = partial / _MODEL
+    replaces = target.exists()
     if has_observations(partial / "journal"):
         try:
-            earlier = read_json(file).get("identity")
+            entry = read_json(file)
+            earlier, replaces = entry.get("identity"), entry.get("replaces", replaces)
         except (DamagedError, FileNotFoundError):
             earlier = None
         except OSError as error:
@@ -132,7 +188,7 @@ def _same_model(partial: Path, identity: str) -> None:
             raise RunError(
                 f"{partial} contains scores of another model or setting: remove it, or choose another file with `out`"
             )
-    write_json(file, {"identity": identity})
+    write_json(file, {"identity": identity, "replaces": replaces})
 
 
 def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
@@ -175,8 +231,8 @@ def tools_of_row(row: Row, reader: MessageReader) -> tuple[Mapping[str, Any], ..
 
 def _scored(
     rows: Sequence[Row], conversations: Sequence[Sequence[Conversation]], order: Codes, observations: ObservationTable
-) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each row with its scores, and how many of them are missing."""
+) -> Iterator[dict[str, Any]]:
+    """Each row with its scores."""
     places, values = iter(order.tolist()), observations.main
     for row, found in zip(rows, conversations, strict=True):
         own = [next(places) for _ in found]
@@ -191,7 +247,7 @@ def _scored(
         failed = [place for place in own if math.isnan(values[place])]
         if missing := [observations.errors.get(place, STATUSES[observations.status[place]]) for place in failed]:
             fields["score_error"] = missing[0]
-        yield finite(fields), len(missing)
+        yield finite(fields)
 
 
 def _refuse_unwritable(rows: Sequence[Row]) -> None:
@@ -213,13 +269,14 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _write(target: Path, rows: Iterator[tuple[dict[str, Any], int]]) -> int:
-    failed = 0
+def write_rows(target: Path, rows: Iterable[Mapping[str, Any]], write: RowWriter) -> None:
+    """Write a file of rows, which replaces an existing one when it is complete.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
     try:
         with replacing(target) as file:
-            for fields, missing in rows:
-                file.write(json_bytes(fields, default=_as_text) + b"\n")
-                failed += missing
+            write(file, rows)
     except OSError as error:
         raise explain_os_error(error, str(target)) from error
-    return failed

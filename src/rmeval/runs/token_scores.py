@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rmeval.data.conversations import MessageReader
-from rmeval.data.rows import read_rows
-from rmeval.errors import ModelError, RunError, explain_os_error
-from rmeval.files import json_bytes, replacing
+from rmeval.data.writing import row_writer
+from rmeval.errors import ModelError, RunError
 from rmeval.models import RewardModel
 from rmeval.models.token_scores import TokenScores
 from rmeval.protocols.pointwise import conversation_requests
 from rmeval.runs.runner import Progress, silent
-from rmeval.runs.score_file import conversations_of, output_file, tools_of_row
+from rmeval.runs.score_file import (
+    conversations_of,
+    output_file,
+    refuse_existing,
+    rows_of_source,
+    tools_of_row,
+    write_rows,
+)
 from rmeval.store.manifest import finite
 from rmeval.types import Request
 
@@ -29,16 +35,18 @@ def token_scores_of_file(
     target: Path,
     progress: Progress = silent,
     reader: MessageReader | None = None,
+    overwrite: bool = True,
 ) -> list[TokenScores]:
     """Write the output of the head at each token of each conversation of a file.
 
     Args:
         model: A classifier with a causal network.
-        source: JSONL, JSON, CSV or parquet, as for `score_file`.
-        target: JSONL file to write, with one row per conversation: `tokens`, `scores` (one per token) and `answer`
-            (position of the response's first token).
+        source: JSONL, JSON, CSV or parquet, or standard input, as for `score_file`.
+        target: File to write, in the format of its ending, with one row per conversation: `tokens`, `scores` (one per
+            token) and `answer` (position of the response's first token).
         progress: Called with the number of conversations that are done and the total.
         reader: The reader of messages, if their roles or keys have other names.
+        overwrite: Whether an existing file may be replaced.
 
     Returns:
         The token scores, in the order of the conversations.
@@ -50,10 +58,12 @@ def token_scores_of_file(
 
     if not isinstance(model, Classifier):
         raise ModelError(f"{model.name} is a model of the kind {model.kind}: token scores need a classifier")
-    target = output_file(target)
+    target, write = output_file(target), row_writer(target)
+    if not overwrite:
+        refuse_existing(target)
     reader = reader or MessageReader(hint=False)
     requests: list[Request] = []
-    for row in read_rows(source):
+    for row in rows_of_source(source):
         conversations = conversations_of(row, reader)
         requests += conversation_requests(conversations, [tools_of_row(row, reader)] * len(conversations))
     found: dict[int, TokenScores] = {}
@@ -66,14 +76,10 @@ def token_scores_of_file(
         raise RunError(
             f"{model.name} returns {scored[0].scores[-1]} at every token: check its weights, or try another `dtype`"
         )
-    try:
-        with replacing(target) as file:
-            for fields in _rows(scored):
-                file.write(json_bytes(fields) + b"\n")
-    except OSError as error:
-        raise explain_os_error(error, str(target)) from error
+    write_rows(target, _rows(scored), write)
     return scored
 
 
-def _rows(scored: Sequence[TokenScores]) -> list[dict[str, Any]]:
-    return [finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.start}) for one in scored]
+def _rows(scored: Iterable[TokenScores]) -> Iterator[dict[str, Any]]:
+    for one in scored:
+        yield finite({"tokens": list(one.tokens), "scores": one.scores.tolist(), "answer": one.start})

@@ -1,4 +1,4 @@
-"""Temporary files that killed processes leave behind."""
+"""Files that ended processes leave behind: temporary ones, and those of a run that was refused."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from rmeval.files import sweep
+from rmeval.store.journal import has_observations, remove_journal
 
-__all__ = ["remove_leftovers"]
+__all__ = ["remove_leftovers", "remove_unobserved"]
 
 _EARLIER = re.compile(r"(?:run|metrics|model)\.json\.\d+\.tmp|(?:items|scores)\.tmp")
 """Names of temporary files of earlier versions."""
@@ -29,3 +30,18 @@ def remove_leftovers(folder: Path, names: Iterable[str]) -> None:
         for entry in os.scandir(folder):
             if _EARLIER.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                 Path(entry.path).unlink(missing_ok=True)
+
+
+def remove_unobserved(folder: Path, names: Iterable[str]) -> None:
+    """Remove the files of a folder whose journal has no observation. The caller must hold the folder's lock.
+
+    Args:
+        folder: The folder.
+        names: Names of the files beside the journal.
+    """
+    with suppress(OSError):
+        if has_observations(folder / "journal"):
+            return
+        remove_journal(folder / "journal")
+        for name in names:
+            (folder / name).unlink(missing_ok=True)

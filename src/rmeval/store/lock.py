@@ -41,12 +41,15 @@ class Lock:
     Taking over needs a claim, a file named after the old lock's contents that only one process can create. The process
     with the claim reads the lock again and replaces it with its own, so that the folder is never without a lock. A
     claim is itself a lock: the claim of an ended process is taken over in the same way.
+
+    Folders that the lock creates and that are empty when it is released are removed again.
     """
 
     def __init__(self, path: Path, break_lock: bool = False) -> None:
         self.path = path.absolute()
         self.break_lock = break_lock
         self._token = uuid.uuid4().hex
+        self._made: list[Path] = []
         own = this_process() | {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "token": self._token}
         self._own = json.dumps(own).encode()
 
@@ -77,6 +80,20 @@ class Lock:
         with suppress(OSError, RunError):
             if _read(self.path) == self._own:
                 self.path.unlink()
+        with suppress(OSError):
+            # A folder that another process uses by now has its lock in it, and is not empty.
+            for folder in self._made:
+                folder.rmdir()
+
+    def _make_folder(self) -> None:
+        missing = [folder for folder in self.path.parents if not folder.exists()]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._made = [*missing, *(folder for folder in self._made if folder not in missing)]
+
+    @property
+    def made_folder(self) -> bool:
+        """Whether this lock created its folder."""
+        return self.path.parent in self._made
 
     def _take(self, path: Path, by_force: bool) -> None:
         for attempt in range(_PATIENCE):
@@ -88,7 +105,7 @@ class Lock:
             except FileExistsError:
                 pass
             except FileNotFoundError:  # The folder or the draft was removed.
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._make_folder()
                 continue
             if (found := _read(path)) is None:
                 continue

@@ -160,6 +160,8 @@ def _read_scored(folder: Path, benchmark: str | None, protocol: str | None, like
 def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLike:
     """The run's protocol; code that a run folder names runs only with the user's permission."""
     spec, identity = manifest["protocol"], manifest["identity"]
+    if given is not None and not is_file_spec(given):
+        load_protocol(given)  # Raises an error for an unknown name.
     if is_file_spec(spec) and given is None:
         raise RunError(f"{folder} was made with the protocol {spec}: if you trust that file, give `protocol` {spec}")
     code = identity.get("protocol_code")

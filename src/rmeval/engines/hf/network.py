@@ -39,8 +39,10 @@ from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on, refuse_whole
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
 from rmeval.engines.hf.refusals import cannot_load, untrained, wrong_shapes
+from rmeval.engines.hf.threads import Threads
 from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
+from rmeval.messages import chosen_from
 
 __all__ = ["Network"]
 
@@ -58,6 +60,7 @@ class Network:
         language_model: Whether it is run as a language model.
         model_kwargs: Additional arguments of `from_pretrained`.
         forward: The network's own forward, for classifiers.
+        threads: The number of CPU threads to compute with.
         head_name: Name of the head that was attached to its body, if any.
         passed_over: The class that its config names although another was loaded, and what to do about it.
     """
@@ -78,7 +81,7 @@ class Network:
             ModelError: If the config cannot be read, or a setting is not available.
         """
         if dtype not in DTYPES:
-            raise ModelError(f"there is no dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+            raise ModelError(f"there is no dtype {dtype!r}: {chosen_from(dtype, DTYPES)}")
         self.checkpoint = checkpoint
         self.language_model = language_model
         self.model_kwargs = model_kwargs
@@ -91,6 +94,7 @@ class Network:
             **model_kwargs,
         }
         self._dtype = dtype
+        self.threads = Threads(checkpoint.name, self._device.type == "cpu")
         self._model: Any = None
         self._adapted: Any = None
         self._unused: list[str] = []
@@ -172,6 +176,7 @@ class Network:
             "torch": torch.__version__,
             "transformers": transformers.__version__,
             "device": name,
+            **self.threads.facts(),
             "architecture": type(self._model).__name__ if self._model is not None else None,
             "unused_weights": self._unused,
             **({"code_passed_over": self.passed_over[0]} if self.passed_over else {}),
@@ -290,7 +295,7 @@ class Network:
             # The body's pooler is not read.
             random = {name for name in random if "pooler" not in name.split(".")}
         if random:
-            raise untrained(checkpoint, sorted(random), self.language_model, self._advice)
+            raise untrained(checkpoint, sorted(random), self.language_model, self._advice, self.generates)
         self._note_passed_over(model, head)
         self._note_unused(found["unexpected_keys"], head)
         if checkpoint.adapter is not None:

@@ -57,7 +57,8 @@ class PlainPath:
             batch = [left[place] for place in next(plan_batches(lengths, budget, 1 if alone else self.cap))]
             size = len(batch) * max(len(sequences[index]) for index in batch)
             try:
-                values = self.batch(batch, sequences, reader)
+                with self._network.threads.piece(size):
+                    values = self.batch(batch, sequences, reader)
             except LOADING_ERRORS as error:
                 if not is_memory(error):
                     raise failed(self._network, len(batch), size, error) from error

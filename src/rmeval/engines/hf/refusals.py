@@ -42,7 +42,9 @@ def wrong_shapes(checkpoint: Checkpoint, wrong: Sequence[Sequence[Any]], labels:
     )
 
 
-def untrained(checkpoint: Checkpoint, missing: Sequence[str], language_model: bool, advice: str) -> ModelError:
+def untrained(
+    checkpoint: Checkpoint, missing: Sequence[str], language_model: bool, advice: str, generates: bool = False
+) -> ModelError:
     """The error of weights that are missing from the checkpoint.
 
     Args:
@@ -50,7 +52,14 @@ def untrained(checkpoint: Checkpoint, missing: Sequence[str], language_model: bo
         missing: Names of the missing weights.
         language_model: Whether it is run as a language model.
         advice: Further advice, appended to the message.
+        generates: Whether its config states a language model.
     """
+    if generates and not language_model:
+        return ModelError(
+            f"{checkpoint.source} is a language model and has no trained weights for {', '.join(missing[:3])}, so its "
+            "scores would be random: choose how to read it with `head` (logit:YES-NO for the logits of two tokens), "
+            f"`ref_model` or `kind` implicit (its implicit reward), or `kind` comparator (letters){advice}"
+        )
     wanted = "a sequence classifier (language models: `ref_model` or `kind` implicit; other heads: `head`)"
     if language_model:
         wanted = "a language model"

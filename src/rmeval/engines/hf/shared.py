@@ -69,8 +69,9 @@ class SharedPath:
             indices = [one.index for one in piece.finished]
             short: BaseException | None = None
             try:
-                hidden = walk.hidden(piece, self._network.device)
-                values = reader.values(hidden, indices, [one.rows for one in piece.finished])
+                with self._network.threads.piece(len(piece.tokens)):
+                    hidden = walk.hidden(piece, self._network.device)
+                    values = reader.values(hidden, indices, [one.rows for one in piece.finished])
                 del hidden
                 if indices and reader.kind not in self._checked:
                     self._checked[reader.kind] = self._check(piece.finished, values, sequences, reader, budget)
