@@ -69,6 +69,12 @@ def test_a_name_is_shortened_to_its_end() -> None:
     assert short_labels(names) == ["Qwen3-0.6B", "Llama-3.1-8B", "baseline:longest"]
     again = [f"a-long-organisation/a-long-reward-model ({run})" for run in ("0a1b2c", "3d4e5f")]
     assert short_labels(again) == ["0a1b2c", "3d4e5f"]
+    steps = [f"runs/my-reward-model/checkpoint-{step}" for step in (500, 1000)]
+    assert short_labels(steps) == ["checkpoint-500", "checkpoint-1000"]
+    steps = [f"my-own-long-reward-model-step-{step}" for step in (500, 1000)]
+    assert short_labels(steps) == ["step-500", "step-1000"], "a number alone would be no name"
+    again = [f"a-long-organisation/reward-model ({run})" for run in ("012345", "678901")]
+    assert short_labels(again) == ["model (012345)", "model (678901)"]
     # One of these names begins the other.
     assert short_labels(["org/Very-Long-Model-Name-27B", "org/Very-Long-Model-Name-27B-x"]) == ["27B", "27B-x"]
 

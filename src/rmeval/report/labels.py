@@ -38,11 +38,16 @@ def short_labels(names: Sequence[str]) -> list[str]:
 
 
 def _tails(names: Sequence[str]) -> list[str]:
-    """Return the names without the parts with which all of them begin."""
+    """Return the names without the parts with which all of them begin, but with one more if a number alone is left."""
+    if len(names) < 2:
+        return [""] * len(names)
     parts = [_PART.findall(name) for name in names]
-    least = min(map(len, parts), default=0)
+    least = min(map(len, parts))
     shared = next((k for k in range(least) if len({own[k] for own in parts}) > 1), least)
-    return ["".join(own[shared:]).strip("()") for own in parts]
+    while shared and not all(re.search(r"[^\W\d_]", "".join(own[shared:])) for own in parts):
+        shared -= 1
+    tails = ["".join(own[shared:]) for own in parts]
+    return [tail[1:-1] if tail.startswith("(") and tail.endswith(")") else tail for tail in tails]
 
 
 def _letters(place: int) -> str:
