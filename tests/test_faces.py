@@ -29,8 +29,8 @@ FACES = {
         EvidenceTable ItemTable ObservationTable Row Vectors
     """,
     "rmeval.engines": """
-        AtPositions Description Engine EngineOptions FirstLogits LastLogits LastToken OwnForward
-        Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
+        AtPositions Description Engine EngineOptions FirstLogits InMemory LastLogits LastToken
+        OwnForward Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
         require_readout
     """,
     "rmeval.errors": """

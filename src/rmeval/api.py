@@ -14,8 +14,8 @@ import rmeval.report.notebook  # noqa: F401  It registers what notebooks show of
 from rmeval.benchmarks import BenchmarkLike, load_benchmark
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
-from rmeval.errors import DataError, ModelError
-from rmeval.models import ModelOptions, RewardModel, load_model, refuse_comparators
+from rmeval.errors import DataError
+from rmeval.models import ModelOptions, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
@@ -49,10 +49,11 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate(
-    model: str | Path | RewardModel,
-    benchmark: str | BenchmarkLike,
-    data: str | Path | None = None,
+    model: object,
+    benchmark: str | BenchmarkLike | None = None,
+    data: object = None,
     *,
+    name: str | None = None,
     out: str | Path = "runs",
     subsets: Sequence[str] = (),
     n_items: int | None = None,
@@ -67,10 +68,15 @@ def evaluate(
     """Evaluate a reward model on a benchmark; an interrupted run is continued.
 
     Args:
-        model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`.
-        benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`.
-        data: File, folder or hub id of the data; None for the benchmark's pinned source. Give this and the benchmark's
-            options only with a benchmark name, not with a loaded benchmark.
+        model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`; or an object of the
+            program: `(model, tokenizer)` of transformers, a function, or an object with a method
+            `score(conversations)`.
+        benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`; None for
+            `pairs`, if the data are an object.
+        data: File, folder or hub id of the data, or an object that `load_benchmark` takes, such as a DataFrame; None
+            for the benchmark's pinned source. Give this and the benchmark's options only with a benchmark name, not
+            with a loaded benchmark.
+        name: Name of the model in tables and folders, instead of its place or class.
         out: Folder of runs; the run folder is `<benchmark>/<model>/<identity>` in it.
         subsets: Subsets or sections to run; all if empty.
         n_items: Number of items to draw at random.
@@ -90,24 +96,38 @@ def evaluate(
     Raises:
         RmevalError: If the evaluation cannot run; the message states what to change.
     """
-    given = dict(benchmark_options or {})
-    given |= {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
-    given = {name: value for name, value in given.items() if value is not None}
     if isinstance(subsets, str):
         raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
+    own = {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
+    found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
+    loaded = load_model(model, name=name, **options)
+    planned = plan(found, Selection(tuple(subsets), n_items, seed, limit))
+    return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
+
+
+def _benchmark(
+    benchmark: str | BenchmarkLike | None, data: object, seed: int, options: Mapping[str, Any]
+) -> BenchmarkLike:
+    """The benchmark that `evaluate` is given, loaded with its data and options."""
+    given = {name: value for name, value in options.items() if value is not None}
+    is_object = data is not None and not isinstance(data, str | Path)
+    if benchmark is None:
+        if not is_object:
+            raise DataError("no benchmark is given: name one, such as 'pairs' for preference pairs of your own")
+        benchmark = "pairs"
     if isinstance(benchmark, str):
-        place = None if data is None else str(data)
-        benchmark = load_benchmark(benchmark, place, seed=seed, **given)
-    elif useless := [*([] if data is None else ["data"]), *given]:
+        place = str(data) if isinstance(data, Path) else data
+        return load_benchmark(benchmark, place, seed=seed, **given)
+    if isinstance(benchmark, Iterable):
+        raise DataError(
+            f"the benchmark is of the type {type(benchmark).__name__}: give data as `data`, and a name here"
+        )
+    if useless := [*([] if data is None else ["data"]), *given]:
         raise DataError(f"the benchmark is already loaded: give {', '.join(useless)} to load_benchmark")
-    model = _loaded(model, options)
-    planned = plan(benchmark, Selection(tuple(subsets), n_items, seed, limit))
-    return run(model, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
+    return benchmark
 
 
-def score(
-    model: str | Path | RewardModel, conversations: Iterable[Sequence[MessageLike]], **options: Any
-) -> FloatArray:
+def score(model: object, conversations: Iterable[Sequence[MessageLike]], **options: Any) -> FloatArray:
     """Score conversations, for example for rejection sampling, without writing a run folder.
 
     Args:
@@ -123,14 +143,14 @@ def score(
         RmevalError: If the model cannot be used, a conversation does not have this form, or no conversation gets a
             score.
     """
-    model = _loaded(model, options)
-    refuse_comparators(model)
+    loaded = load_model(model, **options)
+    refuse_comparators(loaded)
     requests = conversation_requests(
         [as_conversation(one, f"conversation {number}") for number, one in enumerate(conversations)]
     )
     index = KeyIndex([[request.key for request in requests]])
     observations = ObservationTable(len(index))
-    for batch in model.observe(compress(requests, index.first)):
+    for batch in loaded.observe(compress(requests, index.first)):
         observations.add(index.find([observation.key for observation in batch]), batch)
     if requests:
         refuse_no_scores(observations)
@@ -140,11 +160,3 @@ def score(
         reason = observations.why_missing(index.rows)
         logger.warning("%d of %d conversations have no score (%s)", missing, len(scores), reason)
     return scores
-
-
-def _loaded(model: str | Path | RewardModel, options: dict[str, Any]) -> RewardModel:
-    if isinstance(model, str | Path):
-        return load_model(str(model), **options)
-    if options:
-        raise ModelError(f"the model is already loaded: give {', '.join(options)} to load_model, or check the spelling")
-    return model

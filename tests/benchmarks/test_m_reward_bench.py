@@ -159,7 +159,8 @@ def test_runs_are_compared_by_the_mean_over_languages(tmp_path: Path, capsys: py
     (compared,) = rmeval.compare([runs])
     assert (compared.headline, compared.rule) == (("overall", "all"), OFFICIAL.name)
     assert compared.difference("baseline:shortest", "baseline:longest").value == 1.0
-    assert rmeval.analyze(result.path).headline.metric == "overall"
+    top = rmeval.analyze(result.path).headline
+    assert top is not None and top.metric == "overall"
 
 
 def test_a_section_in_all_languages(tmp_path: Path) -> None:

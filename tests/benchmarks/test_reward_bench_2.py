@@ -168,7 +168,8 @@ def test_ties_at_the_top_share_the_point_by_default(tmp_path: Path) -> None:
     difference = compared.difference("baseline:shortest", "Same")
     own = {entry.name: entry.records["overall", "all"].value for entry in compared.entries}
     assert difference.value == pytest.approx(own["baseline:shortest"] - own["Same"])
-    assert rmeval.analyze(result.path).headline.metric == "overall"
+    top = rmeval.analyze(result.path).headline
+    assert top is not None and top.metric == "overall"
 
 
 def test_a_margin_that_is_the_same_everywhere_has_no_interval(tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ import pytest
 import rmeval
 from rmeval._version import __version__
 from rmeval.importers.run import import_scores
+from tests.benchmarks.test_ppe_preference import many, written
 from tests.command import command, process
-from tests.samples import pair_rows
+from tests.report.test_model_names import NAMES, write_runs
+from tests.samples import pair_rows, reward_bench_rows, rm_bench_rows
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTHS = (80, 140)
@@ -25,6 +27,9 @@ CASES = {
     "show-imported": ("show", "runs/pairs/imported"),
     "show-several": ("show", "runs"),
     "compare": ("compare", "runs"),
+    "compare-names": ("compare", "eight"),
+    "compare-benchmarks": ("compare", "five"),
+    "show-benchmarks": ("show", "five"),
     "analyze-synthetic": ("analyze", "runs/rm-bench-synthetic/baseline-longest"),
     "analyze-imported": ("analyze", "runs/pairs/imported"),
     "errors": ("errors", "runs/rm-bench-synthetic/baseline-longest", "--cell", "1:3", "--n", "2"),
@@ -34,6 +39,7 @@ CASES = {
     "list-benchmarks": ("list", "benchmarks"),
 }
 HELP = {"help": ("--help",), "help-run": ("run", "--help")}
+PIPED = ("compare-names", "show-benchmarks")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +56,29 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import_scores(folder / "scores.jsonl", rmeval.load_benchmark("pairs", str(data)), folder / "runs", name="imported")
     for name in ("longest", "markdown"):
         rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", out=folder / "runs", size=24)
+    write_runs(folder / "eight", NAMES)
+    (folder / "votes").mkdir()
+    write_benchmarks(folder, folder / "five")
     return folder
+
+
+def write_benchmarks(folder: Path, out: Path) -> None:
+    """Runs on five benchmarks, two of which are partial, one with a single run, and one with two data sets."""
+    for name, start in (("helpful", 0), ("harmless", 60)):
+        rows = pair_rows(100)[start : start + 40]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "rm").mkdir()
+    for domain in ("chat", "math"):
+        (folder / "rm" / f"{domain}_filtered.json").write_text(json.dumps(rm_bench_rows(domain, 12)))
+    sections = {"alpacaeval-easy": 12, "mt-bench-easy": 12, "donotanswer": 12}
+    (folder / "rb.jsonl").write_text("".join(json.dumps(row) + "\n" for row in reward_bench_rows(sections)))
+    votes = written(folder / "votes", many(6))
+    for model in ("longest", "shortest"):
+        for benchmark, data in (("pairs", "helpful.jsonl"), ("pairs", "harmless.jsonl"), ("rm-bench", "rm")):
+            rmeval.evaluate(f"baseline:{model}", benchmark, folder / data, out=out)
+        rmeval.evaluate(f"baseline:{model}", "reward-bench", folder / "rb.jsonl", out=out)
+        rmeval.evaluate(f"baseline:{model}", "rm-bench-synthetic", out=out, size=24)
+    rmeval.evaluate("baseline:longest", "ppe-preference", votes, out=out)
 
 
 def normalised(text: str, folder: Path) -> str:
@@ -92,6 +120,20 @@ def test_output(
     check(name, width, normalised(done.out, place), request)
 
 
+@pytest.mark.parametrize("name", PIPED)
+def test_piped(
+    name: str,
+    place: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(place)
+    done = command(capsys, *CASES[name])
+    assert done.code == 0, done.err
+    check(name, 100, normalised(done.out, place), request)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", HELP)
 def test_help(name: str, width: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -104,4 +146,5 @@ def test_help(name: str, width: int, tmp_path: Path, request: pytest.FixtureRequ
 
 def test_each_file_has_a_case() -> None:
     names = {f"{name}-{width}.txt" for name in (*CASES, *HELP) for width in WIDTHS}
+    names |= {f"{name}-100.txt" for name in PIPED}
     assert {path.name for path in GOLDEN.iterdir()} == names

@@ -97,9 +97,12 @@ def test_only_items_that_all_runs_have_are_compared(tmp_path: Path) -> None:
     assert longest.records["accuracy", "all"] == whole.record("accuracy")
     one = found.difference("baseline:longest", "baseline:shortest")
     assert sum(one.discordant) + longest.records["accuracy", "all"].ties == 25
-    rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 90, 0, 70), out=tmp_path / "runs")
+    other = rmeval.evaluate("baseline:random", "pairs", pairs_file(tmp_path, 90, 0, 70), out=tmp_path / "runs")
     with pytest.raises(RunError, match="have no item in common: run the models on the same data"):
-        rmeval.compare([tmp_path / "runs"])
+        rmeval.compare([*(entry.path for entry in found.entries if entry.path), other.path])
+    (same,) = rmeval.compare([tmp_path / "runs"])
+    assert same.differences == found.differences
+    assert re.fullmatch(r"pairs on \S+ is excluded, because there is only one run of it", same.notes[-1])
 
 
 def test_items_are_found_by_text_where_their_ids_are_numbers_of_rows(tmp_path: Path) -> None:
@@ -117,7 +120,7 @@ def test_items_are_found_by_text_where_their_ids_are_numbers_of_rows(tmp_path: P
     second = rmeval.evaluate("baseline:longest", "pairs", turned, out=tmp_path / "runs")
     (found,) = rmeval.compare([first.path, second.path])
     assert found.n_items == 38
-    (one,) = found.differences[found.headline]
+    (one,) = found.differences["accuracy", "all"]
     assert (one.value, one.discordant) == (0.0, (0, 0))
 
 

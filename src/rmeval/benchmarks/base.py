@@ -16,7 +16,7 @@ from rmeval.data.digests import conversation_digest
 from rmeval.data.rows import Row, iterate_rows
 from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.messages import count_of
-from rmeval.metrics.composition import Measure
+from rmeval.metrics.composition import Measure, absent
 from rmeval.metrics.scoring.aggregates import composed_records
 from rmeval.types import Comparison, Conversation, Evidence, Item, Message, Record, Response, ScoreRule
 
@@ -104,7 +104,8 @@ class TableBenchmark(Benchmark):
         partial = [part for part, subsets in parts.items() if part not in missing and not there >= set(subsets)]
         notes = []
         if missing:
-            notes.append(f"{f'no {self.whole}: ' if self.whole else ''}there are no items of {_few(missing)}")
+            named = _few(missing)
+            notes.append(absent(self.whole, named) if self.whole else f"there are no items of {named}")
         if partial:
             notes.append(f"not comparable with published numbers, because incomplete: {_few(partial)}")
         return notes + missing_counts(self.card, items)

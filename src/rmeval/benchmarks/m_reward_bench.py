@@ -16,7 +16,7 @@ from rmeval.data.rows import Row, iterate_rows
 from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError
 from rmeval.messages import quoted
-from rmeval.metrics.composition import Composition, Counts, Measure
+from rmeval.metrics.composition import Composition, Counts, Measure, absent
 from rmeval.metrics.scoring.languages import WEIGHTS, language_composition
 from rmeval.metrics.scoring.sections import ANALYSES, SECTIONS
 from rmeval.types import Item
@@ -142,7 +142,7 @@ class MRewardBench(TableBenchmark):
             there[language] = there.get(language, 0) + n
         notes = []
         if missing := [language for language in self.languages if language not in there]:
-            notes.append(f"no mean over languages: there are no items of {', '.join(missing)}")
+            notes.append(absent("mean over languages", ", ".join(missing)))
         if len(self.languages) < len(LANGUAGES):
             names = ", ".join(self.languages)
             notes.append(

@@ -64,6 +64,6 @@ def compare_command(
     if as_json:
         echo_json([one.to_dict() for one in found], indent=1)
         return
-    from rmeval.report.comparison import comparison_view
+    from rmeval.report.comparison import comparison_views
 
-    write_views([comparison_view(one) for one in found], form, out)
+    write_views(comparison_views(found), form, out)

@@ -100,7 +100,7 @@ def _with_options(view: View) -> View:
         for table in view.tables
     )
     about, notes = (tuple(map(with_options, texts)) for texts in (view.about, view.notes))
-    return replace(view, tables=tuple(tables), about=about, notes=notes)
+    return replace(view, tables=tuple(tables), about=about, notes=notes, absent=with_options(view.absent))
 
 
 def _text(views: Sequence[View], form: Format) -> str:

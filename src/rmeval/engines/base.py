@@ -24,6 +24,7 @@ __all__ = [
     "Engine",
     "EngineOptions",
     "FirstLogits",
+    "InMemory",
     "LastLogits",
     "LastToken",
     "OwnForward",
@@ -165,6 +166,24 @@ class Place(NamedTuple):
     revision: str | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InMemory:
+    """A network and its tokenizer that the calling program has loaded, given instead of a checkpoint's place.
+
+    Attributes:
+        model: The network, of transformers or PEFT.
+        tokenizer: Its tokenizer.
+        name: Name in tables and messages.
+    """
+
+    model: Any
+    tokenizer: Any
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """The properties of a checkpoint that kinds of models depend on; known before weights are loaded.
@@ -214,6 +233,10 @@ class Engine(Protocol):
         """The checkpoint's properties."""
         ...
 
+    def fingerprint(self) -> str | None:
+        """The fingerprint of the current weights: the description's unless they can change; None if it is unknown."""
+        return self.description.fingerprint
+
     @abstractmethod
     def identity(self) -> dict[str, Any]:
         """Settings that change values, besides weights and sequences: at least `engine`, `dtype` and `model_kwargs`."""
@@ -228,8 +251,8 @@ class Engine(Protocol):
         return
 
     @abstractmethod
-    def tokenizer(self) -> Place:
-        """The location of the checkpoint's own tokenizer.
+    def tokenizer(self) -> Place | InMemory:
+        """The location of the checkpoint's own tokenizer, or the object that has it.
 
         Raises:
             ModelError: If it has none.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rmeval.engines.base import Description, Engine, Place, Reading, Readout, TokenSequence
+from rmeval.engines.base import Description, Engine, InMemory, Place, Reading, Readout, TokenSequence
 from rmeval.errors import ModelError, RmevalError
 from rmeval.messages import count_of
 from rmeval.plugins import one_line
@@ -40,6 +40,11 @@ class Outside(Engine):
         with self._sentence():
             return self._engine.description
 
+    def fingerprint(self) -> str | None:
+        """Return what the current weights are."""
+        with self._sentence():
+            return self._engine.fingerprint()
+
     def identity(self) -> dict[str, Any]:
         """Return what values depend on, beside weights and sequences."""
         with self._sentence():
@@ -55,7 +60,7 @@ class Outside(Engine):
         with self._sentence():
             self._engine.forget()
 
-    def tokenizer(self) -> Place:
+    def tokenizer(self) -> Place | InMemory:
         """Return the place of the checkpoint's tokenizer."""
         with self._sentence():
             return self._engine.tokenizer()

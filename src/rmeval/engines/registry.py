@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rmeval.engines.base import Engine, EngineOptions
+from rmeval.engines.base import Engine, EngineOptions, InMemory
 from rmeval.engines.outside import Outside
 from rmeval.errors import ModelError, RmevalError
 from rmeval.extras import need_extra
@@ -13,6 +13,8 @@ __all__ = ["engine_names", "open_engine"]
 
 _BUILTIN = {"hf": "rmeval.engines.hf.engine:open_checkpoint"}
 """The function that opens each engine; the name is also the extra that installs its dependencies."""
+_IN_MEMORY = {"hf": "rmeval.engines.hf.in_memory:open_model"}
+"""The function that opens a network in memory, of the engines that can run one."""
 
 
 def engine_names() -> dict[str, str]:
@@ -20,11 +22,11 @@ def engine_names() -> dict[str, str]:
     return registered("rmeval.engines", _BUILTIN)
 
 
-def open_engine(spec: str, options: EngineOptions, name: str = "hf") -> Engine:
+def open_engine(spec: str | InMemory, options: EngineOptions, name: str = "hf") -> Engine:
     """Open a checkpoint with an engine; weights are loaded when something is read.
 
     Args:
-        spec: The model's place: a folder or hub id.
+        spec: The model's place: a folder, a hub id, or a network in memory.
         options: How to load and run it.
         name: The engine's name, or `file.py:Name`.
 
@@ -33,6 +35,10 @@ def open_engine(spec: str, options: EngineOptions, name: str = "hf") -> Engine:
         RmevalError: If a package that it needs is not installed.
     """
     names = engine_names()
+    if isinstance(spec, InMemory):
+        if name not in _IN_MEMORY:
+            raise ModelError(f"the engine {name} runs checkpoints, and {spec} is in memory: leave `engine` out")
+        names = _IN_MEMORY
     if name not in names and not is_file_spec(name):
         raise ModelError(f"there is no engine {name!r}: {chosen_from(name, names)}, or give file.py:Class")
     try:

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-__all__ = ["Composition", "Counts", "Measure", "Part", "Shares", "composition_of", "headline", "mixed", "pooled"]
+__all__ = [
+    "GAP",
+    "Composition",
+    "Counts",
+    "Measure",
+    "Part",
+    "Shares",
+    "absence",
+    "absent",
+    "composition_of",
+    "headline",
+    "mixed",
+    "parts",
+    "pooled",
+]
 
 Part = tuple[str, str]
 """A kind of comparison: subset and tag."""
@@ -16,6 +30,8 @@ Shares = Mapping[Part, float]
 Measure = tuple[str, str]
 """The metric and scope of a record."""
 Composition = Mapping[Measure, Shares]
+GAP = "style_gap"
+"""Easy minus Hard: the effect of the responses' styles on a model's decisions; 0 for a model that ignores style."""
 
 
 def pooled(counts: Counts, subsets: Iterable[str], tags: Iterable[str] | None = None) -> Shares:
@@ -60,10 +76,51 @@ def by_subset(counts: Counts) -> Composition:
     return {**single, ("accuracy", "all"): pooled(counts, subsets)}
 
 
-def headline(measures: Iterable[Measure]) -> Measure:
-    """Return the headline of a run: its overall, else the number on all items, else the first average or number."""
-    there = list(measures)
-    for measure in (("overall", "all"), ("accuracy", "all")):
+def headline(measures: Iterable[Measure]) -> Measure | None:
+    """Return the headline of a run: the number that stands for all items; None if there is none.
+
+    It is the overall, else the accuracy on all items, else the first other number on all items, else an average that is
+    the only number on its scope, such as the average of several sets. A number of a part, such as a domain's average,
+    is never the headline.
+    """
+    there = [measure for measure in measures if not measure[0].startswith("cell:")]
+    whole = [measure for measure in there if measure[1] == "all"]
+    for measure in (("overall", "all"), ("accuracy", "all"), *whole):
         if measure in there:
             return measure
-    return next((measure for measure in there if measure[0] == "average"), there[0])
+    scopes = [scope for _, scope in there]
+    return next((one for one in there if one[0] == "average" and scopes.count(one[1]) == 1), None)
+
+
+def parts(measures: Iterable[Measure]) -> list[Measure]:
+    """Return the main number of each part, which are listed where there is no headline.
+
+    These are the averages, else the sections, else the accuracies, else all numbers.
+    """
+    there = [measure for measure in measures if not measure[0].startswith("cell:")]
+    for metrics in (("average",), ("section", "language"), ("accuracy", "composite")):
+        if found := [measure for measure in there if measure[0] in metrics]:
+            return found
+    return there
+
+
+_ABSENT = ": there are no items of "
+
+
+def absent(whole: str, missing: str) -> str:
+    """Return the note on a number that does not exist because parts have no items."""
+    return f"no {whole}{_ABSENT}{missing}"
+
+
+def absence(measures: Iterable[Measure], notes: Iterable[str]) -> str:
+    """Return the sentence that stands before the numbers of a run whose official headline is missing; else empty.
+
+    Args:
+        measures: The numbers of the run.
+        notes: The notes of the run, of which one may be that of `absent`.
+    """
+    there = list(measures)
+    note = next((note for note in notes if note.startswith("no ") and _ABSENT in note), "")
+    if note or not there or headline(there) is not None:
+        return note
+    return "no overall: no number is of all items"

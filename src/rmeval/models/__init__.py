@@ -9,13 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+from uuid import uuid4
 
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, quoted, shortened
 from rmeval.plugins import is_file_spec, registered
 from rmeval.redaction import secret_in
 from rmeval.types import Observation, Request
+
+if TYPE_CHECKING:
+    from rmeval.engines import InMemory
 
 __all__ = [
     "ModelOptions",
@@ -67,7 +71,8 @@ class ModelOptions:
         kind: Kind of model: `classifier`, `comparator` or `implicit`; `auto` selects a classifier unless there is a
             reference model.
         base_model: Path or hub id of an adapter's base model, if not the one in the adapter's config.
-        ref_model: Path or hub id of the reference model of an implicit reward; an adapter's default is its base.
+        ref_model: Path or hub id of the reference model of an implicit reward, or `(model, tokenizer)`; an adapter's
+            default is its base.
         ref_revision: Branch, tag or commit of the reference model on the hub.
         beta: Factor of the log-ratios to the reference.
         boundary: How to find the beginning of a response for an implicit reward: as `trl` or as `reward-bench` does.
@@ -100,7 +105,7 @@ class ModelOptions:
     shift: float = 0.0
     kind: str = "auto"
     base_model: str | None = None
-    ref_model: str | None = None
+    ref_model: str | InMemory | None = None
     ref_revision: str | None = None
     beta: float = 1.0
     boundary: str = "trl"
@@ -111,6 +116,7 @@ class ModelOptions:
     engine: str = "hf"
 
 
+@runtime_checkable
 class RewardModel(Protocol):
     """The interface of reward models.
 
@@ -173,26 +179,65 @@ def model_names() -> dict[str, str]:
     return registered("rmeval.models", {})
 
 
-def load_model(spec: str, options: ModelOptions | None = None, **kwargs: Any) -> RewardModel:
+def unknown_state() -> str:
+    """The part of an identity that stands for an unknown state; two calls never return the same."""
+    return f"unknown {uuid4().hex}"
+
+
+def load_model(
+    spec: object, options: ModelOptions | None = None, *, name: str | None = None, **kwargs: Any
+) -> RewardModel:
     """Open a model; weights are loaded when the first request is scored.
 
     Args:
         spec: Hub id, path, `rmeval/tiny` (included in the package; a folder of that name is `./rmeval/tiny`),
-            `file.py:Class`, `file.py:function`, `baseline:NAME`, or a name that an installed package registers.
+            `file.py:Class`, `file.py:function`, `baseline:NAME`, or a name that an installed package registers. Or an
+            object: `(model, tokenizer)` of transformers, a function, an object with a method `score`, `compare` or
+            `answer`, or a `RewardModel`, which is returned unchanged.
         options: How to load and run it; its fields can also be given as keywords.
+        name: Name of the model in tables and folders, instead of its place or class.
         **kwargs: Fields of `ModelOptions`.
 
     Raises:
         ModelError: If there is no such model, or it cannot be used.
     """
-    if not spec:
-        raise ModelError("the model's name is empty: give a hub id, a folder, file.py:Class or baseline:longest")
+    if isinstance(spec, RewardModel) and not isinstance(spec, type):
+        given = [*(["name"] if name is not None else []), *(["options"] if options is not None else []), *kwargs]
+        if given:
+            raise ModelError(
+                f"the model is already loaded: give {', '.join(given)} to load_model, or check the spelling"
+            )
+        return spec
     fields = ModelOptions.__dataclass_fields__
     if unknown := [name for name in kwargs if name not in fields]:
         raise ModelError(f"there is no option {unknown[0]!r}: the options are {', '.join(fields)}")
     options = options or ModelOptions(**kwargs)
     _check_forms(options)
     _check(options)
+    if options.ref_model is not None and not isinstance(options.ref_model, str):
+        from rmeval.models.objects import with_held_reference
+
+        options = with_held_reference(options)
+    found = _named(str(spec), options) if isinstance(spec, str | Path) else _held(spec, options)
+    if name is not None:
+        if not isinstance(name, str) or not name.strip():
+            raise ModelError(f"`name` must be a text that is not empty, not {shortened(name, 40)}")
+        found.name = name
+    return found
+
+
+def _held(given: object, options: ModelOptions) -> RewardModel:
+    """The model of an object that the calling program holds."""
+    from rmeval.models.objects import PythonObject, hold
+
+    held = hold(given, options)
+    return held if isinstance(held, PythonObject) else _checkpoint(held, options, None)
+
+
+def _named(spec: str, options: ModelOptions) -> RewardModel:
+    """The model that a name or a place finds."""
+    if not spec:
+        raise ModelError("the model's name is empty: give a hub id, a folder, file.py:Class or baseline:longest")
     if spec.startswith("baseline:"):
         from rmeval.models.baseline import Baseline
 
@@ -248,7 +293,7 @@ def _check(options: ModelOptions) -> None:
         )
 
 
-def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardModel:
+def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -> RewardModel:
     """The model of the given kind."""
     if options.kind not in KINDS:
         raise ModelError(f"there is no kind of model {options.kind!r}: {chosen_from(options.kind, KINDS)}")
@@ -265,6 +310,10 @@ def _checkpoint(spec: str, options: ModelOptions, name: str | None) -> RewardMod
     refuse(options, (*IMPLICIT_OPTIONS, *COMPARATOR_OPTIONS), "a classifier", _OTHER_KINDS)
     from rmeval.models.classifier import Classifier
 
+    if not isinstance(spec, str):
+        from rmeval.models.objects import check_head
+
+        check_head(spec, options)
     return Classifier(spec, options, name)
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmeval.cache import checked
-from rmeval.engines import AtPositions, LastLogits, LastToken, Readout, require_readout
+from rmeval.engines import AtPositions, InMemory, LastLogits, LastToken, Readout, require_readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, refuse
 from rmeval.models.labels import Labels
-from rmeval.models.prepare import Preparation, find_engine, logit_tokens, make_renderer
+from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, logit_tokens, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
 from rmeval.models.token_scores import TokenScores
@@ -36,11 +36,11 @@ class Classifier:
     kind = "classifier"
     protocol = pointwise.POINTWISE.name
 
-    def __init__(self, spec: str, options: ModelOptions, name: str | None = None) -> None:
+    def __init__(self, spec: str | InMemory, options: ModelOptions, name: str | None = None) -> None:
         """Find checkpoint, tokenizer and template; weights are loaded by the first `observe`.
 
         Args:
-            spec: A folder or a hub id.
+            spec: A folder or a hub id, or a network in memory.
             options: How to load and run it.
             name: Name of the model; by default derived from its place.
 
@@ -54,7 +54,7 @@ class Classifier:
         self.engine = find_engine(spec, options, None if says else options.head)
         described = self.engine.description
         self.name = name or described.name
-        renderer, tokenizer = make_renderer(self.engine, options)
+        renderer, self._tokenizer = make_renderer(self.engine, options)
         tokens = logit_tokens(options.head, renderer)
         if tokens is not None and len(tokens) > 2:
             raise ModelError(f"`head` {options.head} names {len(tokens)} tokens: give one, or two as in logit:YES-NO")
@@ -70,19 +70,19 @@ class Classifier:
                 "does not end with it: give a template that does with `chat_template`"
             )
         self.texts = Preparation(self.name, renderer, self.engine, options)
-        self._identity = {
-            "model": described.fingerprint,
-            "kind": self.kind,
-            "tokenizer": tokenizer,
-            **self.texts.identity(),
-            **self.engine.identity(),
-            **({"head": options.head} if options.head else {}),
-            **self._reduce.identity(),
-        }
 
     def identity(self) -> dict[str, Any]:
         """Weights, tokenizer, template, number format, engine and length policy."""
-        return self._identity
+        head = self.options.head
+        return {
+            "model": current_fingerprint(self.engine),
+            "kind": self.kind,
+            "tokenizer": self._tokenizer,
+            **self.texts.identity(),
+            **self.engine.identity(),
+            **({"head": head} if head else {}),
+            **self._reduce.identity(),
+        }
 
     def facts(self) -> dict[str, Any]:
         """Versions, device, the first rendered conversation and a hash of all."""

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rmeval.engines import FirstLogits, LastLogits, Readout, require_readout
+from rmeval.engines import FirstLogits, InMemory, LastLogits, Readout, require_readout
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, pairwise_protocol, refuse
 from rmeval.models.labels import Labels
-from rmeval.models.prepare import Preparation, find_engine, logit_tokens, make_renderer
+from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, logit_tokens, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
 from rmeval.protocols.pairwise import parse_preference
@@ -38,11 +38,11 @@ class Comparator:
 
     kind = "comparator"
 
-    def __init__(self, spec: str, options: ModelOptions, name: str | None = None) -> None:
+    def __init__(self, spec: str | InMemory, options: ModelOptions, name: str | None = None) -> None:
         """Find checkpoint and tokenizer; weights are loaded by the first `observe`.
 
         Args:
-            spec: A folder or a hub id.
+            spec: A folder or a hub id, or a network in memory.
             options: How to load and run it.
             name: Name of the model; by default derived from its place.
 
@@ -59,7 +59,8 @@ class Comparator:
         self.name = name or described.name
         if head is None and described.generates:
             head = LETTERS
-        renderer, tokenizer = make_renderer(self.engine, options, chat=False)
+        renderer, self._tokenizer = make_renderer(self.engine, options, chat=False)
+        self._head = head
         tokens = logit_tokens(head, renderer)
         self._logits = None if tokens is None else self._letters(tokens, head)
         self._labels: Labels | None = None
@@ -69,16 +70,6 @@ class Comparator:
             refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
         self._comparison = self._prompt(renderer, options)
         self.texts = Preparation(self.name, renderer, self.engine, options, self._comparison.render)
-        self._identity = {
-            "model": described.fingerprint,
-            "kind": self.kind,
-            "tokenizer": tokenizer,
-            "comparison": self._comparison.identity(),
-            **self.texts.identity(),
-            **self.engine.identity(),
-            **({"head": head} if head else {}),
-            **self._reduce.identity(),
-        }
 
     def _letters(self, tokens: tuple[int, ...], head: str | None) -> FirstLogits | LastLogits:
         """The readout of two tokens' logits; makes the engine run the checkpoint as a language model."""
@@ -107,7 +98,16 @@ class Comparator:
 
     def identity(self) -> dict[str, Any]:
         """Weights, tokenizer, template of two responses, number format, engine and length policy."""
-        return self._identity
+        return {
+            "model": current_fingerprint(self.engine),
+            "kind": self.kind,
+            "tokenizer": self._tokenizer,
+            "comparison": self._comparison.identity(),
+            **self.texts.identity(),
+            **self.engine.identity(),
+            **({"head": self._head} if self._head else {}),
+            **self._reduce.identity(),
+        }
 
     def facts(self) -> dict[str, Any]:
         """Versions, device, the first rendered comparison, and a hash of all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,11 @@ from rmeval.data.digests import digest
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
-from rmeval.engines import Engine, TokenLogProbs, require_readout
+from rmeval.engines import Engine, InMemory, TokenLogProbs, require_readout
 from rmeval.errors import ModelError, RunError
 from rmeval.messages import chosen_from
 from rmeval.models import ModelOptions
-from rmeval.models.prepare import Preparation, find_engine, make_renderer
+from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, make_renderer
 from rmeval.models.sequences import Ready, Window
 from rmeval.protocols import pointwise
 from rmeval.rendering.boundary import BOUNDARIES
@@ -80,11 +81,11 @@ class Implicit:
     kind = "implicit"
     protocol = pointwise.POINTWISE.name
 
-    def __init__(self, spec: str, options: ModelOptions, name: str | None = None) -> None:
+    def __init__(self, spec: str | InMemory, options: ModelOptions, name: str | None = None) -> None:
         """Find checkpoints, tokenizer and template; weights are loaded by the first `observe`.
 
         Args:
-            spec: A folder or a hub id.
+            spec: A folder or a hub id, or a network in memory.
             options: How to load and run it and its reference.
             name: Name of the model; by default derived from its place.
 
@@ -98,22 +99,12 @@ class Implicit:
         self.name = name or described.name
         require_readout(self.engine, TokenLogProbs, self.name)
         self.engine.require_language_model()
-        renderer, tokenizer = make_renderer(self.engine, options, options.boundary)  # type: ignore[arg-type]
+        renderer, self._tokenizer = make_renderer(self.engine, options, options.boundary)  # type: ignore[arg-type]
         self._reference = self._find_reference(spec, renderer)
         others = [] if self._reference is None else [self._reference.engine]
         self.texts = Preparation(self.name, renderer, self.engine, options, others=others)
-        self._identity = {
-            "model": described.fingerprint,
-            "kind": self.kind,
-            "reference": None if self._reference is None else self._reference.fingerprint,
-            "beta": options.beta,
-            "boundary": options.boundary,
-            "tokenizer": tokenizer,
-            **self.texts.identity(),
-            **self.engine.identity(),
-        }
 
-    def _find_reference(self, spec: str, renderer: Renderer) -> _Reference | None:
+    def _find_reference(self, spec: str | InMemory, renderer: Renderer) -> _Reference | None:
         """The reference that the options name, or the base of an adapter; None if there is neither.
 
         Raises:
@@ -125,7 +116,7 @@ class Implicit:
             # The reference has its own revision, and `base_model` belongs to the policy.
             own = replace(options, revision=options.ref_revision, base_model=None)
             engine = find_engine(options.ref_model, own)
-            if engine.description.fingerprint == self.engine.description.fingerprint:
+            if _same(spec, options.ref_model, self.engine, engine):
                 raise ModelError(f"{spec} is its own reference, so all rewards would be 0: give another `ref_model`")
             engine.require_language_model()
             found = _Reference(engine)
@@ -140,7 +131,16 @@ class Implicit:
 
     def identity(self) -> dict[str, Any]:
         """Weights of policy and reference, tokenizer, template, boundary, number format, engine and length policy."""
-        return self._identity
+        return {
+            "model": current_fingerprint(self.engine),
+            "kind": self.kind,
+            "reference": None if self._reference is None else current_fingerprint(self._reference.engine),
+            "beta": self._options.beta,
+            "boundary": self._options.boundary,
+            "tokenizer": self._tokenizer,
+            **self.texts.identity(),
+            **self.engine.identity(),
+        }
 
     def facts(self) -> dict[str, Any]:
         """Versions, device, the first rendered conversation, and how many of the reference's sums were known."""
@@ -183,6 +183,14 @@ class Implicit:
             yield batch
 
 
+def _same(policy: str | InMemory, reference: str | InMemory, *engines: Engine) -> bool:
+    """Whether a policy is its own reference."""
+    if isinstance(policy, InMemory) or isinstance(reference, InMemory):
+        held = [one.model for one in (policy, reference) if isinstance(one, InMemory)]
+        return len(held) == 2 and held[0] is held[1]
+    return len({engine.description.fingerprint for engine in engines}) == 1
+
+
 def _check(options: ModelOptions) -> None:
     if options.boundary not in BOUNDARIES:
         raise ModelError(f"there is no boundary {options.boundary!r}: {chosen_from(options.boundary, BOUNDARIES)}")
@@ -211,12 +219,9 @@ class _Reference:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        described = engine.description
-        self.fingerprint = described.fingerprint
-        self._place = described.place
-        self._sources = described.sources
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval" / "log-probs"
-        self._folder = home / digest({"model": self.fingerprint, "readout": "log-probs@2", **engine.identity()})
+        self._name = engine.description.place.source
+        self._sources = engine.description.sources
+        self._folder: Path | None = None
         self._index = KeyIndex([])
         self._observations = ObservationTable(0)
         self._counts = {"known": 0, "computed": 0}
@@ -232,28 +237,38 @@ class _Reference:
         Raises:
             ModelError: If the tokens differ, so that the two models would read different texts.
         """
-        from rmeval.rendering.tokenizer import same_tokens
+        from rmeval.rendering.tokenizer import other_tokenizer, same_tokens
 
-        if not same_tokens(policy.tokenizer, self._place.source, self._place.revision, code):
+        own = self.engine.tokenizer()
+        other = own.tokenizer if isinstance(own, InMemory) else other_tokenizer(own.source, own.revision, code)
+        if other is not None and not same_tokens(policy.tokenizer, other):
             raise ModelError(
-                f"the reference {self._place.source} has another tokenizer than the policy, so their probabilities are "
+                f"the reference {self._name} has another tokenizer than the policy, so their probabilities are "
                 "those of different tokens: give the model from which the policy was trained as `ref_model`"
             )
 
     def facts(self) -> dict[str, Any]:
         """The source, and how many sums were cached or computed."""
-        return {"source": self._place.source, **self._counts}
+        return {"source": self._name, **self._counts}
 
     def remember(self, rendered: Iterable[Window]) -> None:
         """Look up the cached sums of the sequences to read."""
         self._index = KeyIndex([one.sequence for one in window.ready] for window in rendered)
         self._observations = ObservationTable(len(self._index))
+        self._folder = self._place()
         try:
-            for batch in read_journal(self._folder, tolerant=True):
+            for batch in [] if self._folder is None else read_journal(self._folder, tolerant=True):
                 self._add(batch)
         except RunError as error:
             logger.warning("the cached sums of the reference cannot be read and are computed again (%s)", error)
         self._counts = {"known": int(self._observations.has_value.sum()), "computed": 0}
+
+    def _place(self) -> Path | None:
+        """The folder of the cached sums of the current weights; None, and no cache, if their state is unknown."""
+        if (fingerprint := self.engine.fingerprint()) is None:
+            return None
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rmeval" / "log-probs"
+        return home / digest({"model": fingerprint, "readout": "log-probs@2", **self.engine.identity()})
 
     def _add(self, batch: Sequence[Observation]) -> None:
         self._observations.add(self._index.find([one.key for one in batch]), batch)
@@ -265,7 +280,7 @@ class _Reference:
         unknown = self._observations.status[rows] == 0
         missing = list({row: one for row, one, new in zip(rows.tolist(), ready, unknown, strict=True) if new}.values())
         if missing:
-            with Journal(self._folder) as journal:
+            with nullcontext() if self._folder is None else Journal(self._folder) as journal:
                 for indices, values in _log_probs(self.engine, missing):
                     batch = [
                         pointwise.parse_values(missing[k].sequence, {"sum": float(own.sum())})
@@ -279,8 +294,8 @@ class _Reference:
         sums: list[float] = self._observations.values.get("sum", np.full(len(self._index), np.nan))[rows].tolist()
         return sums
 
-    def _keep(self, journal: Journal, batch: Sequence[Observation]) -> None:
-        if self._keeps:
+    def _keep(self, journal: Journal | None, batch: Sequence[Observation]) -> None:
+        if self._keeps and journal is not None:
             try:
                 journal.append(batch)
             except RunError as error:

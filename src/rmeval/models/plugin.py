@@ -23,7 +23,7 @@ from rmeval.protocols import ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import POINTWISE
 from rmeval.types import Message, Observation, Request
 
-__all__ = ["Plugin"]
+__all__ = ["METHODS", "Plugin"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,17 +48,24 @@ class Plugin:
         self._kwargs = dict(options.model_kwargs)
         self._batch = options.batch_size or _BATCH
         self._sources = self._find_sources()
-        found = load_object(target)
-        self._class: Any = found if inspect.isclass(found) else None
-        self._function = None if self._class else as_score(target, found, self._kwargs)
-        self._method_name = _method_of(target, self._class) if self._class else "score"
+        found = self._find()
+        self._owner = self._owner_of(found)
+        self._function = None if self._owner is not None else as_score(target, found, self._kwargs)
+        self._method_name = "score" if self._owner is None else _method_of(target, self._owner)
         if options.against != "all" and self._method_name != "compare":
             raise ModelError(f"{target} scores single responses and does not compare them: leave `against` out")
         self.protocol = POINTWISE.name
         if self._method_name == "compare":
             self.protocol = pairwise_protocol(options.against)
         elif self._method_name == "answer":
-            self.protocol = _protocol_of(target, self._class)
+            self.protocol = _protocol_of(target, self._owner)
+
+    def _find(self) -> Any:
+        return load_object(self._target)
+
+    def _owner_of(self, found: Any) -> Any:
+        """The class that has the method, or None of a function."""
+        return found if inspect.isclass(found) else None
 
     def _find_sources(self) -> tuple[Sources, ...]:
         """The source file, before it is run; modules that it imports are not included."""
@@ -78,7 +85,7 @@ class Plugin:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Score batches of requests; one that fails becomes an error, and a scorer that always fails stops the run."""
-        score = self._function or self._method()
+        score: Score = self._function or getattr(self._made(), self._method_name)
         takes_tools = "tools" in inspect.signature(score).parameters
         without = 0
 
@@ -100,17 +107,15 @@ class Plugin:
                 without,
             )
 
-    def _method(self) -> Score:
-        """The method of a new instance of the class."""
+    def _made(self) -> Any:
+        """The object that has the method: a new instance of the class."""
         try:
-            made = self._class(**self._kwargs)
+            return self._owner(**self._kwargs)
         except Exception as error:  # The user's own code may raise anything.
             reason = one_line(error)
             raise ModelError(
                 f"{self._target} cannot be constructed with {self._kwargs} ({reason}): check `model_kwargs`"
             ) from error
-        found: Score = getattr(made, self._method_name)
-        return found
 
     def _shown(self, request: Request) -> Any:
         """The form in which the user's code receives a request."""
@@ -135,7 +140,7 @@ class Plugin:
         is_list = isinstance(result, Iterable) and not isinstance(result, _UNORDERED)
         scores = list(result) if is_list else []
         asked = _SHOWN[self._method_name]
-        what = f"{self._target}: {self._method_name}()" if self._class else self._target
+        what = self._target if self._owner is None else f"{self._target}: {self._method_name}()"
         if not is_list:
             raise WrongResultError(
                 f"{what} returned a {type(result).__name__}: return a list with a number for each {asked}"
@@ -166,6 +171,7 @@ class Plugin:
 
 _SHOWN = {"score": "conversation", "compare": "pair", "answer": "question"}
 """The methods that a class may have, and the name of the elements of their argument."""
+METHODS = tuple(_SHOWN)
 
 
 def _method_of(target: str, made: Any) -> str:

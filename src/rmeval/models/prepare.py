@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rmeval.cache import checked
+from rmeval.cache import Sources, checked
 from rmeval.data.keys import KeyIndex
 from rmeval.data.spool import Spool, windows
 from rmeval.engines import (
     Engine,
     EngineOptions,
     FirstLogits,
+    InMemory,
     OwnForward,
+    Place,
     Pooled,
     Readout,
     open_engine,
@@ -23,14 +25,21 @@ from rmeval.engines import (
 from rmeval.errors import ModelError
 from rmeval.extras import need_extra
 from rmeval.messages import count_of
-from rmeval.models import ModelOptions
+from rmeval.models import ModelOptions, unknown_state
 from rmeval.models.sequences import Ready, Window, Windows
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
     from rmeval.rendering.chat import Boundary, Rendered, Renderer
+    from rmeval.rendering.tokenizer import LoadedTokenizer
 
-__all__ = ["Preparation", "find_engine", "logit_tokens", "make_renderer"]
+__all__ = [
+    "Preparation",
+    "current_fingerprint",
+    "find_engine",
+    "logit_tokens",
+    "make_renderer",
+]
 
 _READ_WHOLE = (Pooled, OwnForward, FirstLogits)
 """Readouts of networks that may use any token of their input."""
@@ -38,11 +47,11 @@ WINDOW = 1 << 14
 """Number of conversations that are sorted, merged and scored together."""
 
 
-def find_engine(spec: str, options: ModelOptions, head: str | None = None) -> Engine:
+def find_engine(spec: str | InMemory, options: ModelOptions, head: str | None = None) -> Engine:
     """Open the engine that runs a model's checkpoint.
 
     Args:
-        spec: A folder or a hub id.
+        spec: A folder or a hub id, or a network in memory.
         options: How to load and run it.
         head: Name of the layer that computes the score, if the engine cannot find it.
 
@@ -78,28 +87,58 @@ def make_renderer(
     """
     try:
         from rmeval.rendering.chat import Renderer
-        from rmeval.rendering.files import find_tokenizer
     except ModuleNotFoundError as error:
         raise need_extra(error, f"the tokenizer of {engine.description.name}") from error
 
-    source, revision = (options.tokenizer, None) if options.tokenizer is not None else engine.tokenizer()
-    code = options.trust_remote_code
-    revision, fingerprint, sources = find_tokenizer(source, revision, source == engine.description.place.source, code)
+    own: Place | InMemory = engine.tokenizer() if options.tokenizer is None else Place(options.tokenizer)
+    found = _held(own) if isinstance(own, InMemory) else _placed(own, engine, options)
     renderer = Renderer(
-        source,
+        found.source,
         options.chat_template,
         boundary,
         chat,
         options.template_kwargs,
-        revision=revision,
-        trust_remote_code=code,
+        revision=found.revision,
+        trust_remote_code=options.trust_remote_code,
         tokenizer_kwargs=options.tokenizer_kwargs,
         allowed=options.allow_dropped_roles,
-        sources=sources,
+        sources=found.sources,
+        loaded=found.loaded,
     )
+    fingerprint = found.fingerprint
     if options.tokenizer_kwargs:
         fingerprint += f" with {json.dumps(dict(options.tokenizer_kwargs), sort_keys=True)}"
     return renderer, fingerprint + renderer.tokens.fingerprint()
+
+
+def current_fingerprint(engine: Engine) -> str:
+    """The fingerprint of an engine's current weights; never the same twice if their state is unknown."""
+    return engine.fingerprint() or unknown_state()
+
+
+class _Tokenizer(NamedTuple):
+    """A tokenizer: its place, or the loaded object."""
+
+    source: str
+    fingerprint: str
+    revision: str | None = None
+    sources: tuple[Sources, ...] = ()
+    loaded: LoadedTokenizer | None = None
+
+
+def _placed(place: Place, engine: Engine, options: ModelOptions) -> _Tokenizer:
+    from rmeval.rendering.files import find_tokenizer
+
+    own = place.source == engine.description.place.source
+    found = find_tokenizer(place.source, place.revision, own, options.trust_remote_code)
+    return _Tokenizer(place.source, found.fingerprint, found.revision, found.sources)
+
+
+def _held(own: InMemory) -> _Tokenizer:
+    from rmeval.rendering.held import hold_tokenizer
+
+    found = hold_tokenizer(own.tokenizer, own.name)
+    return _Tokenizer(own.name, found.fingerprint or unknown_state(), loaded=found.loaded)
 
 
 def logit_tokens(head: str | None, renderer: Renderer) -> tuple[int, ...] | None:

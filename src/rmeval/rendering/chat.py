@@ -23,8 +23,7 @@ from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
 from rmeval.rendering.boundary import BOUNDARIES, Boundary, Rendered, TokenArray, Tools, tokenise
 from rmeval.rendering.chat_template import ChatTemplate, with_date
-from rmeval.rendering.token_source import TokenSource
-from rmeval.rendering.tokenizer import load_tokenizer
+from rmeval.rendering.tokenizer import LoadedTokenizer, load_tokenizer
 from rmeval.rendering.variables import check_variables, variables_of
 from rmeval.rendering.visibility import CONTENT, Hidden, Visibility
 from rmeval.types import Conversation
@@ -54,6 +53,7 @@ class Renderer:
         tokenizer_kwargs: Mapping[str, Any] = MappingProxyType({}),
         allowed: Collection[str] = (),
         sources: Sequence[Sources] = (),
+        loaded: LoadedTokenizer | None = None,
     ) -> None:
         """Load the tokenizer.
 
@@ -68,6 +68,7 @@ class Renderer:
             tokenizer_kwargs: Options of the tokenizer's class.
             allowed: Roles that the template may leave out.
             sources: The tokenizer's local files.
+            loaded: The tokenizer, if it is already loaded and may be changed; the source is then its name.
 
         Raises:
             ModelError: If there is no tokenizer or no template, or the template does not use these variables.
@@ -77,7 +78,7 @@ class Renderer:
         self._boundary = boundary
         self._allowed = frozenset(allowed)
         self._visibility = Visibility(self._plain)
-        self.tokenizer, self.tokens = _loaded(source, revision, trust_remote_code, tokenizer_kwargs)
+        self.tokenizer, self.tokens = loaded or _loaded(source, revision, trust_remote_code, tokenizer_kwargs)
         if chat_template is not None:
             self.tokenizer.chat_template = _read_template(chat_template)
         self.tokenizer.chat_template = _bounded(self.tokenizer.chat_template, source)
@@ -286,7 +287,7 @@ class Renderer:
         }
 
 
-def _loaded(source: str, revision: str | None, code: bool, kwargs: Mapping[str, Any]) -> tuple[Any, TokenSource]:
+def _loaded(source: str, revision: str | None, code: bool, kwargs: Mapping[str, Any]) -> LoadedTokenizer:
     try:
         return load_tokenizer(source, revision, code, kwargs)
     except ModelError:

@@ -20,7 +20,20 @@ from rmeval.loading import LOADING_ERRORS
 from rmeval.rendering.files import find_tokenizer
 from rmeval.rendering.token_source import Encode, TokenSource
 
-__all__ = ["TOKENIZER_PLACES", "load_tokenizer", "same_tokens"]
+__all__ = [
+    "PROBES",
+    "TOKENIZER_PLACES",
+    "LoadedTokenizer",
+    "complete",
+    "find_file",
+    "forget_absent",
+    "load_tokenizer",
+    "of_backend",
+    "of_tokenizer",
+    "other_tokenizer",
+    "same_tokens",
+    "with_special",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +75,13 @@ _SPECIAL = 64
 """Largest number of special tokens that are tested, each between words and at line ends."""
 
 
+LoadedTokenizer = tuple[Any, TokenSource]
+"""A tokenizer of transformers, and the source of its tokens."""
+
+
 def load_tokenizer(
     source: str, revision: str | None, trust_remote_code: bool, kwargs: Mapping[str, Any]
-) -> tuple[Any, TokenSource]:
+) -> LoadedTokenizer:
     """Load a tokenizer whose tokens are those of its `tokenizer.json`.
 
     transformers 5 rebuilds pre-tokenizer and normaliser in each class, and so splits some texts differently from the
@@ -86,7 +103,7 @@ def load_tokenizer(
             "`trust_remote_code`"
         )
     tokenizer = _by_class(source, revision, trust_remote_code, kwargs)
-    file = _find_file(tokenizer, source, revision)
+    file = find_file(tokenizer, source, revision)
     found = TokenSource(source, type(tokenizer).__name__, file)
     _warn_of_mistral(tokenizer, source)
     if file is None:
@@ -95,7 +112,7 @@ def load_tokenizer(
         backend = tokenizers.Tokenizer.from_file(str(file))
     except Exception as error:  # The library raises bare Exceptions.
         raise ModelError(f"{file} cannot be read as a tokenizer ({error}): download it again") from error
-    added = _complete(backend, tokenizer, set(_texts_in([_json(source, revision, name) for name in _CONFIGS])))
+    added = complete(backend, tokenizer, set(_texts_in([_json(source, revision, name) for name in _CONFIGS])))
     if words := [name for name in added if re.fullmatch(r"[\w ]+", name)]:
         logger.warning(
             "the tokenizer of %s: its config adds the tokens %s, which are not in %s; if they occur in texts, check "
@@ -105,7 +122,7 @@ def load_tokenizer(
             file.name,
         )
     if kwargs:
-        found.compare(_of_tokenizer(tokenizer), _of_backend(backend), [*PROBES, *_with_special(backend, tokenizer)])
+        found.compare(of_tokenizer(tokenizer), of_backend(backend), [*PROBES, *with_special(backend, tokenizer)])
         return tokenizer, found
     return _held_to(backend, tokenizer, found, partial(TokenizersBackend.from_pretrained, source, revision=revision))
 
@@ -113,20 +130,22 @@ def load_tokenizer(
 _SAMPLE = "What is the capital of France? Paris, naïvely: 3.14 - x[0] = {'a': 1}\n\tdef"
 
 
-def same_tokens(tokenizer: Any, source: str, revision: str | None, code: bool) -> bool:
+def other_tokenizer(source: str, revision: str | None, code: bool) -> Any:
+    """The tokenizer at a place, to compare another one with; None if it cannot be loaded."""
+    try:
+        find_tokenizer(source, revision)
+        return load_tokenizer(source, revision, code, {})[0]
+    except (ModelError, *LOADING_ERRORS):
+        return None
+
+
+def same_tokens(tokenizer: Any, other: Any) -> bool:
     """Whether another tokenizer yields the same tokens for a sample text and for this tokenizer's template.
 
     Args:
         tokenizer: This tokenizer, which has a chat template.
-        source: Path or hub id of the other tokenizer; if it cannot be loaded, the result is True.
-        revision: Full commit hash on the hub.
-        code: Whether code that comes with it may run.
+        other: The other tokenizer.
     """
-    try:
-        find_tokenizer(source, revision)
-        other, _ = load_tokenizer(source, revision, code, {})
-    except (ModelError, *LOADING_ERRORS):
-        return True
     laid_out = tokenizer.apply_chat_template([{"role": "user", "content": _SAMPLE}], return_dict=True)["input_ids"]
     one, two = (own(_SAMPLE, add_special_tokens=False)["input_ids"] for own in (tokenizer, other))
     known, theirs = tokenizer.get_vocab(), other.get_vocab()
@@ -167,28 +186,28 @@ def _held_to(
         generic: Creates a tokenizer of the class that works with any file.
     """
     own = getattr(tokenizer, "_tokenizer", None)
-    texts = [*PROBES, *_with_special(backend, tokenizer)]
+    texts = [*PROBES, *with_special(backend, tokenizer)]
     if isinstance(own, tokenizers.Tokenizer):
         found.uses_file = True
         # A tokenizer sets this at each call. The file has no such setting, and does not split special tokens.
         own.encode_special_tokens = bool(tokenizer.split_special_tokens)
         tokenizer.split_special_tokens = False
-        found.compare(_of_backend(backend), _of_backend(own), texts)
+        found.compare(of_backend(backend), of_backend(own), texts)
         if backend.post_processor is None or {"add_bos_token", "add_eos_token"} & set(tokenizer.init_kwargs):
             # The config's settings of BOS and EOS take precedence over the file.
             backend.post_processor = own.post_processor
         tokenizer._tokenizer = backend
-        _forget_absent(tokenizer, backend)
+        forget_absent(tokenizer, backend)
     elif type(tokenizer).__module__.startswith("transformers."):
         # A class written in Python does not contain a backend; the generic class does.
         found.uses_file = True
-        found.compare(_of_backend(backend), _of_tokenizer(tokenizer), texts)
+        found.compare(of_backend(backend), of_tokenizer(tokenizer), texts)
         made = generic()
         made._tokenizer, made.chat_template = backend, tokenizer.chat_template
         tokenizer = made
     else:
         found.keep_class("it comes with the checkpoint")
-        found.compare(_of_tokenizer(tokenizer), _of_backend(backend), texts)
+        found.compare(of_tokenizer(tokenizer), of_backend(backend), texts)
     return tokenizer, found
 
 
@@ -200,7 +219,7 @@ def _generic(source: str, revision: str | None) -> Any:
         return None
 
 
-def _find_file(tokenizer: Any, source: str, revision: str | None) -> Path | None:
+def find_file(tokenizer: Any, source: str, revision: str | None) -> Path | None:
     """The `tokenizer.json` of the same revision, under the name in its config for this version of transformers."""
     versions = tokenizer.init_kwargs.get("fast_tokenizer_files")
     name = get_fast_tokenizer_file(versions) if versions else "tokenizer.json"
@@ -233,7 +252,7 @@ def _texts_in(value: Any) -> Iterator[str]:
             yield from _texts_in(one)
 
 
-def _complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[str]) -> list[str]:
+def complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[str]) -> list[str]:
     """Add the tokens that only the config defines, and disable the file's truncation and padding.
 
     Args:
@@ -257,7 +276,7 @@ def _complete(backend: tokenizers.Tokenizer, tokenizer: Any, stated: Collection[
     return added
 
 
-def _forget_absent(tokenizer: Any, backend: tokenizers.Tokenizer) -> None:
+def forget_absent(tokenizer: Any, backend: tokenizers.Tokenizer) -> None:
     """Unset special tokens that a class has by default and the file does not contain."""
     for name in tokenizer.SPECIAL_TOKENS_ATTRIBUTES:
         token = tokenizer._special_tokens_map.get(name)
@@ -265,19 +284,21 @@ def _forget_absent(tokenizer: Any, backend: tokenizers.Tokenizer) -> None:
             setattr(tokenizer, name, None)
 
 
-def _with_special(backend: tokenizers.Tokenizer, tokenizer: Any) -> list[str]:
+def with_special(backend: tokenizers.Tokenizer, tokenizer: Any) -> list[str]:
     """Texts with the special tokens of both, which may match inside words or absorb spaces."""
     names = [token.content for token in backend.get_added_tokens_decoder().values()]
     names = list(dict.fromkeys([*map(str, tokenizer.all_special_tokens), *names]))[:_SPECIAL]
     return [f"one {name} two{name}three\n{name}\nfour{name}" for name in names]
 
 
-def _of_backend(backend: tokenizers.Tokenizer) -> Encode:
+def of_backend(backend: tokenizers.Tokenizer) -> Encode:
+    """The tokens of the tokenizers library."""
     # The fast method leaves out offsets, which are not needed.
     return lambda texts: [one.ids for one in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
-def _of_tokenizer(tokenizer: Any) -> Encode:
+def of_tokenizer(tokenizer: Any) -> Encode:
+    """The tokens of a tokenizer of transformers."""
     return lambda texts: [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
 
 

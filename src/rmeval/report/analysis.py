@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rmeval.metrics.composition import GAP
 from rmeval.metrics.scoring.sections import ANALYSIS_TITLES
 from rmeval.metrics.stats.analysis import Scores
 from rmeval.metrics.stats.calibration import Calibration
-from rmeval.report.cells import BRACKETS, COUNT, DECIMALS, FIGURES, GAP, LOG_ODDS, PERCENT, Cell, Number, Unit, percent
-from rmeval.report.run import number_of
+from rmeval.metrics.targets import best_note
+from rmeval.report import cells as units
+from rmeval.report.cells import BRACKETS, COUNT, DECIMALS, FIGURES, LOG_ODDS, PERCENT, Cell, Number, Unit, percent
+from rmeval.report.run import number_of, without_lone_parts
 from rmeval.report.views import Row, Table, View
 from rmeval.results.analyze import Analysis
 from rmeval.types import Record
@@ -27,18 +30,18 @@ _TITLES = {
 _NAMES = {
     "length_balanced": "length-balanced accuracy",
     "style_controlled": "style-controlled accuracy",
-    "style_gap": "style gap, Easy minus Hard",
+    GAP: "style gap, Easy minus Hard",
     "style_length": "length, log-odds per deviation",
     "style_markdown": "markdown, log-odds per deviation",
-    "over_refusing": "over-refusing",
-    "under_refusing": "under-refusing",
+    "over_refusing": f"over-refusing ({best_note('over_refusing')})",
+    "under_refusing": f"under-refusing ({best_note('under_refusing')})",
 }
-_UNITS = {"style_length": LOG_ODDS, "style_markdown": LOG_ODDS, "style_gap": GAP}
+_UNITS = {"style_length": LOG_ODDS, "style_markdown": LOG_ODDS, GAP: units.GAP}
 
 
 def analysis_view(found: Analysis) -> View:
     """Return the view of an analysis."""
-    top = found.headline
+    top, first = found.headline, found.official[0]
     score = "" if found.variant == "score" else f"score: {found.variant}; "
     sections: dict[str, list[Record]] = {}
     for record in (*found.records, *_gaps(found.official)):
@@ -46,13 +49,14 @@ def analysis_view(found: Analysis) -> View:
     titles = {**_TITLES, **ANALYSIS_TITLES}
     tables = [_table(section, titles.get(section, section), records) for section, records in sections.items()]
     return View(
-        top.benchmark,
+        first.benchmark,
         (*tables, *_calibration(found.calibration), *_scores(found.scores)),
         model=found.manifest["model"]["name"],
-        headline=(f"{top.metric} {top.scope}".removesuffix(" all"), number_of(top)),
-        about=(f"{score}ties and failures: {top.rule}; in %, with 95% intervals",),
-        notes=found.notes,
+        headline=None if top is None else (f"{top.metric} {top.scope}".removesuffix(" all"), number_of(top)),
+        about=(f"{score}ties and failures: {first.rule}; in %, with 95% intervals",),
+        notes=tuple(note for note in found.notes if note != found.absent),
         source=found.path,
+        absent=found.absent,
     )
 
 
@@ -63,7 +67,7 @@ def _section(record: Record) -> str:
 
 
 def _gaps(official: Sequence[Record]) -> list[Record]:
-    gaps = [record for record in official if record.metric == "style_gap"]
+    gaps = [record for record in without_lone_parts(official) if record.metric == GAP]
     return [record for record in gaps if record.scope == "all"] or gaps
 
 
@@ -72,7 +76,7 @@ def _table(section: str, title: str, records: Sequence[Record]) -> Table:
     rows = []
     for record in records:
         name = _NAMES.get(record.metric, record.scope)
-        if record.metric == "style_gap" and record.scope != "all":
+        if record.metric == GAP and record.scope != "all":
             name = f"{name} ({record.scope})"
         unit = _UNITS.get(record.metric, PERCENT)
         own = (Number(record.null[key], unit=unit) if key in record.null else None for key in baselines)

@@ -3,92 +3,140 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from rmeval.messages import count_of
-from rmeval.metrics.composition import Measure
-from rmeval.metrics.scoring.style_substance import GAP
+from rmeval.messages import count_of, quoted
+from rmeval.metrics.composition import Measure, parts
 from rmeval.metrics.stats.paired import Difference
-from rmeval.report.cells import COUNT, DIFFERENCE, NEEDED, P_VALUE, POINTS, Cell, Joined, Number
+from rmeval.metrics.targets import best_note
+from rmeval.report.cells import COUNT, DIFFERENCE, NEEDED, P_VALUE, POINTS, Cell, Joined, Number, clean
+from rmeval.report.labels import short_labels
 from rmeval.report.run import measure_name, number_of, shown_nulls
 from rmeval.report.views import Row, Table, View
-from rmeval.results.compare import ModelComparison
+from rmeval.results.compare import Entry, ModelComparison
 
-__all__ = ["comparison_view"]
+__all__ = ["comparison_view", "comparison_views"]
 
-_BESIDE = 6
-"""Maximum number of models that fit next to each other."""
 _PAIRS = 15
 """Number of pairs of models above which only models with adjacent ranks are compared."""
 
 
+def comparison_views(comparisons: Sequence[ModelComparison]) -> list[View]:
+    """Return the views of comparisons, in which a model has the same label; the first contains the legend."""
+    names = list(dict.fromkeys(entry.name for one in comparisons for entry in one.entries))
+    labels = dict(zip(names, short_labels(names), strict=True))
+    return [_view(one, labels, _legend(labels) if one is comparisons[0] else None) for one in comparisons]
+
+
 def comparison_view(found: ModelComparison) -> View:
     """Return the view of a comparison: ranks, differences by pair, and each number of each model."""
+    return comparison_views([found])[0]
+
+
+def _view(found: ModelComparison, labels: Mapping[str, str], legend: Table | None) -> View:
     about = [
         f"{len(found.entries)} models on {count_of(found.n_items, 'item')} of {count_of(found.n_clusters, 'problem')}; "
         f"ties and failures: {found.rule}"
     ]
-    own = found.differences[found.headline][0]
-    if own.n_items != found.n_items:
-        problems = count_of(own.n_clusters, "problem")
-        about.append(f"{_named(found.headline)}: {count_of(own.n_items, 'item')} of {problems}")
-    tables = (_ranking(found), _differences(found), *_numbers(found))
-    return View(found.benchmark, tables, about=tuple(about), notes=(*found.notes, *_left_out(found)))
+    tables = []
+    if found.headline is not None:
+        own = found.differences[found.headline][0]
+        if own.n_items != found.n_items:
+            problems = count_of(own.n_clusters, "problem")
+            about.append(f"{_named(found.headline)}: {count_of(own.n_items, 'item')} of {problems}")
+        tables = [_ranking(found, found.headline, labels), _differences(found, found.headline, labels)]
+    return View(
+        found.benchmark,
+        (*tables, *_numbers(found, labels)),
+        data=found.data,
+        about=tuple(about),
+        notes=(*(note for note in found.notes if note != found.absent), *_left_out(found)),
+        absent=found.absent,
+        legend=legend,
+    )
+
+
+def _legend(labels: Mapping[str, str]) -> Table | None:
+    """Return the names that the labels stand for; None if they are the names."""
+    rows = tuple(Row(label, (name,)) for name, label in labels.items() if label != clean(name))
+    return Table("models", ("", "model"), rows, layout="lines") if rows else None
+
+
+def _variants(found: ModelComparison, entry: Entry | None = None) -> tuple[str, ...]:
+    """Return the column of the models' variants or an entry of it; nothing if a score is all that any model has."""
+    if all(one.variant == "score" for one in found.entries if one.path is not None):
+        return ()
+    return ("variant" if entry is None else entry.variant,)
 
 
 def _left_out(found: ModelComparison) -> Iterator[str]:
     """What the tables have no room for."""
-    if len(found.differences[found.headline]) > _PAIRS:
+    if found.headline is None:
+        metric, scope = parts(found.differences)[0]
+        such = f"`metric` {metric} with `scope` {quoted(scope) if ' ' in scope else scope}"
+        yield f"the models are not ranked: choose a number to rank them by, such as {such}"
+    elif len(found.differences[found.headline]) > _PAIRS:
         yield "differences are shown for neighbours in rank only: `as_json` has those of all pairs"
-    if len(found.entries) > _BESIDE and len(found.differences) > 1:
-        yield f"other numbers are shown for up to {_BESIDE} models only: `as_json` has them"
 
 
 def _named(measure: Measure) -> str:
     return "accuracy" if measure == ("accuracy", "all") else measure_name(measure)
 
 
-def _ranking(found: ModelComparison) -> Table:
-    records = [entry.records[found.headline] for entry in found.entries]
+def _ranking(found: ModelComparison, headline: Measure, labels: Mapping[str, str]) -> Table:
+    records = [entry.records[headline] for entry in found.entries]
+    variants = _variants(found)
     rows = [
-        Row(entry.name, (number_of(record), _rank(entry.rank), entry.group))
+        Row(
+            labels[entry.name],
+            (*_variants(found, entry), number_of(record), _rank(entry.rank), entry.group),
+            entry.name,
+        )
         for entry, record in zip(found.entries, records, strict=True)
     ]
     rows += [
-        Row(f"null baseline {name}", (Number(records[0].null[name]), None, None), faint=True)
+        Row(f"null baseline {name}", (*(None for _ in variants), Number(records[0].null[name]), None, None), faint=True)
         for name in shown_nulls(records)
     ]
-    gap = "; a gap of 0 is best; ranks start at the largest" if found.headline[0] == GAP else ""
-    note = f"models that share a letter do not differ significantly{gap}"
-    return Table("ranking", ("", _named(found.headline), "rank", "group"), tuple(rows), notes=(note,))
+    notes = [f"models that share a letter do not differ significantly{_order(headline)}"]
+    return Table("ranking", ("", *variants, _named(headline), "rank", "group"), tuple(rows), notes=tuple(notes))
 
 
-def _rank(rank: tuple[int, int]) -> Joined:
-    numbers = tuple(Number(end, unit=COUNT) for end in rank)
+def _order(headline: Measure) -> str:
+    """Return what ranks start with, unless larger numbers are better."""
+    note = best_note(headline[0])
+    return f"; {note}, so ranks and letters start there" if note else ""
+
+
+def _rank(rank: tuple[int, int] | None) -> Joined:
+    numbers = tuple(Number(end, unit=COUNT) for end in rank or ())
     return Joined(("from", "to"), numbers, "-", once=True)
 
 
-def _differences(found: ModelComparison) -> Table:
+def _differences(found: ModelComparison, headline: Measure, labels: Mapping[str, str]) -> Table:
     names = [entry.name for entry in found.entries]
     pairs = [(one, other) for k, one in enumerate(names) for other in names[k + 1 :]]
     if len(pairs) > _PAIRS:
         pairs = list(pairwise(names))
     rows = [
-        Row(f"{one.first} - {one.second}", tuple(_difference(one)))
-        for one in (found.difference(first, second) for first, second in pairs)
+        Row(f"{labels[first]} - {labels[second]}", tuple(_difference(one)), f"{first} - {second}")
+        for first, second in pairs
+        for one in [found.difference(first, second)]
     ]
-    total = len(found.differences[found.headline])
+    total = len(found.differences[headline])
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
     both = f"; both at the level of each of {total} corrected tests" if total > 1 else ""
+    won = f"that raise the {_named(headline)} of {{}}" if best_note(headline[0]) else "in which {} does better"
     how = (
-        f"p: cluster sign-flip test{corrected}; discordant: comparisons with a larger credit for the first model, and "
-        "for the second; MDE (80% power): the smallest true difference, in points, that a test on this number of "
-        "problems detects with a power of 80%; needs: the number of problems with which such a test detects the "
-        f"observed difference with that power{both}"
+        f"p: cluster sign-flip test{corrected}; discordant: the number of comparisons {won.format('the first model')}, "
+        f"then of those {won.format('the second')}; "
+        "MDE (80% power): the smallest true difference, in points, that a test on this number of problems detects with "
+        "a power of 80%; needs: the number of problems with which such a test detects the observed difference with "
+        f"that power{both}"
     )
     columns = ("", "difference", "p", "discordant", "MDE (80% power)", "needs")
-    title = f"differences in {_named(found.headline)}, in points"
+    title = f"differences in {_named(headline)}, in points"
     return Table("differences", columns, tuple(rows), title, (how,))
 
 
@@ -101,10 +149,10 @@ def _difference(one: Difference) -> Iterator[Cell]:
     yield Number(math.nan if one.needed is None else one.needed, unit=NEEDED)
 
 
-def _numbers(found: ModelComparison) -> Iterator[Table]:
+def _numbers(found: ModelComparison, labels: Mapping[str, str]) -> Iterator[Table]:
     """Yield the table of every other number of every model, with letters."""
     measures = [measure for measure in found.differences if measure != found.headline]
-    if not measures or len(found.entries) > _BESIDE:
+    if not measures:
         return
     pairs = sum(len(found.differences[measure]) for measure in measures)
     rows = []
@@ -116,5 +164,10 @@ def _numbers(found: ModelComparison) -> Iterator[Table]:
             for entry, own in zip(found.entries, letters, strict=True)
         )
         rows.append(Row(_named(measure), tuple(cells)))
-    title = f"other numbers; letters as above, p corrected for {pairs} differences"
-    yield Table("numbers", ("", *(entry.name for entry in found.entries)), tuple(rows), title)
+    others = "numbers" if found.headline is None else "other numbers"
+    shared = "models that share a letter do not differ significantly" if found.headline is None else "letters as above"
+    title = f"{others}; {shared}, p corrected for {pairs} differences"
+    names = [entry.name for entry in found.entries]
+    columns = ("", *(labels[name] for name in names))
+    notes = (f"{metric.replace('_', ' ')}: {note}" for metric in dict(measures) if (note := best_note(metric)))
+    yield Table("numbers", columns, tuple(rows), title, tuple(notes), keys=("name", *names))

@@ -22,10 +22,12 @@ def _view(view: View) -> Iterator[str]:
     yield f"<p>{' '.join(_heading(view))}</p>"
     if view.about:
         yield f"<p>{'<br>'.join(map(_escaped, view.about))}</p>"
-    for table in view.tables:
+    if view.absent:
+        yield f"<p>{_escaped(view.absent)}</p>"
+    for table in view.printed:
         yield from _blocks(table) if table.layout == "blocks" else _table(table)
-    if view.remarks:
-        yield from ("<ul>", *(f"<li>{_escaped(note)}</li>" for note in view.remarks), "</ul>")
+    if view.below:
+        yield from ("<ul>", *(f"<li>{_escaped(note)}</li>" for note in view.below), "</ul>")
     if view.source:
         yield f"<p>{'run' if view.model else 'runs'}: <code>{_escaped(str(view.source))}</code></p>"
     yield "</div>"

@@ -16,7 +16,7 @@ def latex_text(views: Sequence[View]) -> str:
     r"""Return each table as an environment `table`, which needs `\usepackage{booktabs}` in the preamble."""
     lines = ["% \\usepackage{booktabs}"]
     for view in views:
-        for table in view.tables:
+        for table in view.printed:
             own = _blocks if table.layout == "blocks" else _table
             lines += ["", *own(view, table, last=table is view.tables[-1])]
         if not view.tables:
@@ -32,7 +32,7 @@ def _table(view: View, table: Table, last: bool) -> Iterator[str]:
         yield from (_line([_escaped(name) for name in table.shown]), "\\midrule")
     yield from (_row(row, columns - 1) for row in table.rows)
     yield from ("\\bottomrule", "\\end{tabular}")
-    for note in (*table.notes, *(view.remarks if last else ())):
+    for note in (*table.notes, *(view.below if last else ())):
         yield f"\\par\\footnotesize {_escaped(note)}"
     yield "\\end{table}"
 
@@ -70,7 +70,7 @@ def _caption(view: View, table: Table) -> str:
     if view.headline:
         name, number = view.headline
         parts.append(f"{name} {value_text(number)} {interval_text(number)}".strip())
-    title = [", ".join(filter(None, parts)), table.title, *view.about]
+    title = [", ".join(filter(None, parts)), table.title, *view.about, view.absent]
     return ". ".join(_escaped(text) for text in title if text) + "."
 
 

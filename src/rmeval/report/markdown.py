@@ -26,10 +26,12 @@ def _view(view: View) -> Iterator[str]:
     yield f"**{_escaped(view.benchmark)}**{model}{data}{number}"
     if view.about:
         yield from ("", *(f"{_escaped(line)}  " for line in view.about[:-1]), _escaped(view.about[-1]))
-    for table in view.tables:
+    if view.absent:
+        yield from ("", _escaped(view.absent))
+    for table in view.printed:
         yield from _table(table)
-    if view.remarks:
-        yield from ("", *(f"* {_escaped(note)}" for note in view.remarks))
+    if view.below:
+        yield from ("", *(f"* {_escaped(note)}" for note in view.below))
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -42,8 +42,9 @@ def _(value: Analysis) -> str:
 @html_of.register
 def _(value: ModelComparison) -> str:
     view = comparison_view(value)
+    notes = tuple(note for note in value.notes if note != value.absent)
     # The ranking and the differences; to_pandas() has the other numbers.
-    return html_text([_short(replace(view, tables=view.tables[:2], notes=value.notes))])
+    return html_text([_short(replace(view, tables=view.tables[:2], notes=notes))])
 
 
 @html_of.register

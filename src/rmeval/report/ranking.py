@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmeval.messages import count_of
+from rmeval.metrics.composition import absence, parts
+from rmeval.metrics.targets import merit
 from rmeval.report.cells import COUNT, Cell, Number
 from rmeval.report.run import (
     about,
     count_columns,
     counts_of,
-    data_text,
     headline_of,
     measure_name,
+    measures_of,
     number_of,
-    selection_text,
+    without_lone_parts,
 )
 from rmeval.report.views import Row, Table, View
 from rmeval.results.align import run_names
 from rmeval.results.combined import combined_numbers
+from rmeval.results.described import data_text, selection_text
+from rmeval.results.groups import data_labels
 from rmeval.results.result import Result
 from rmeval.types import Record
 
@@ -30,9 +34,12 @@ __all__ = ["brief_view", "combined_views", "runs_views"]
 
 
 def brief_view(result: Result) -> View:
-    """Return a view of a run with its headline, without tables."""
+    """Return a view of a run with its headline, or why there is none, without tables."""
     manifest = result.manifest
     record = headline_of(result.records)
+    absent = absence(measures_of(result.records), result.notes)
+    items = sum(one.n_items for one in _parts(result)) if record is None else record.n_items
+    count = count_of(items, "item") if result.records else "no numbers"
     unfinished = "" if manifest["status"] == "complete" else ", unfinished"
     return View(
         manifest["benchmark"]["id"],
@@ -42,8 +49,9 @@ def brief_view(result: Result) -> View:
         headline=None
         if record is None
         else (f"{record.metric} {record.scope}".removesuffix(" all"), number_of(record)),
-        about=(f"{'no numbers' if record is None else count_of(record.n_items, 'item')}{unfinished}",),
+        about=(f"{count}{unfinished}",),
         source=result.path,
+        absent=absent,
     )
 
 
@@ -66,11 +74,15 @@ def combined_views(results: Sequence[Result], brief: bool = False) -> list[View]
 
 def runs_views(results: Sequence[Result]) -> list[View]:
     """Return one view for the runs on each benchmark and data, the best run first."""
-    groups: dict[tuple[str, str], list[Result]] = {}
+    groups: dict[str, dict[str, list[Result]]] = {}
     for result in results:
         contents = str(result.manifest["identity"].get("contents", ""))
-        groups.setdefault((result.manifest["benchmark"]["id"], contents), []).append(result)
-    return [_runs_view(own) for own in groups.values()]
+        groups.setdefault(result.manifest["benchmark"]["id"], {}).setdefault(contents, []).append(result)
+    return [
+        _runs_view(of_one[contents], label)
+        for of_one in groups.values()
+        for contents, label in data_labels({contents: own[0].manifest for contents, own in of_one.items()}).items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ class _Entry:
         return "accuracy" if (metric, scope) == ("accuracy", "all") else measure_name((metric, scope))
 
 
-def _runs_view(results: Sequence[Result]) -> View:
+def _runs_view(results: Sequence[Result], data: str) -> View:
     names = run_names([(result.manifest["model"]["name"], result.path) for result in results])
     entries = [
         _Entry(name, variant, record, result)
@@ -100,15 +112,30 @@ def _runs_view(results: Sequence[Result]) -> View:
     ]
     numbers = sorted({entry.number for entry in entries if entry.record is not None})
     # Only equal numbers are ranked against each other.
-    entries.sort(key=lambda entry: (entry.record is None, entry.number, -_value(entry)))
+    entries.sort(key=lambda entry: (entry.record is None, entry.number, -_merit(entry)))
+    absent = _absent(entries)
     return View(
         results[0].manifest["benchmark"]["id"],
         (_table(entries, numbers),),
-        data=data_text(results[0].manifest),
+        data=data,
         about=_about(entries),
-        notes=tuple(_notes(entries)),
+        notes=tuple(note for note in _notes(entries) if note != absent),
         source=Path(os.path.commonpath([result.path for result in results])),
+        absent=absent,
     )
+
+
+def _absent(entries: Sequence[_Entry]) -> str:
+    """Why official headlines do not exist: of all runs, or of each run that has none."""
+    found = {
+        entry.name: absence(measures_of(entry.result.records), entry.result.notes)
+        for entry in entries
+        if entry.record is not None
+    }
+    reasons = set(found.values())
+    if len(reasons) == 1:
+        return reasons.pop()
+    return "; ".join(f"{name}: {reason}" for name, reason in found.items() if reason)
 
 
 def _table(entries: Sequence[_Entry], numbers: Sequence[str]) -> Table:
@@ -136,16 +163,29 @@ def _choice(result: Result) -> str:
 
 
 def _headlines(result: Result) -> Iterator[tuple[str, Record | None]]:
-    """Yield each of a run's scores with its headline."""
+    """Yield each of a run's scores with its headline, or with the number of each part if there is no headline."""
     variants = list(dict.fromkeys(record.variant for record in result.records))
     for variant in variants:
-        yield variant, headline_of([record for record in result.records if record.variant == variant])
+        if top := headline_of([record for record in result.records if record.variant == variant]):
+            yield variant, top
+        else:
+            yield from ((variant, record) for record in _parts(result, variant))
     if not variants:
         yield "", None
 
 
-def _value(entry: _Entry) -> float:
-    return -math.inf if entry.record is None or math.isnan(entry.record.value) else entry.record.value
+def _parts(result: Result, variant: str | None = None) -> list[Record]:
+    """Return the main number of each part, of one of the run's scores; of its first if None."""
+    records = without_lone_parts(result.records)
+    own = [record for record in records if record.variant == (variant or records[0].variant)]
+    main = parts(measures_of(own))
+    return [record for record in own if (record.metric, record.scope) in main]
+
+
+def _merit(entry: _Entry) -> float:
+    if entry.record is None or math.isnan(entry.record.value):
+        return -math.inf
+    return merit(entry.record.metric, entry.record.value)
 
 
 def _counted(entry: _Entry, counts: Sequence[str]) -> tuple[Cell, ...]:
@@ -166,7 +206,8 @@ def _notes(entries: Sequence[_Entry]) -> Iterator[str]:
     told = [entry.result.notes for entry in entries if entry.record is not None]
     yield from (note for note in (told[0] if told else ()) if all(note in notes for notes in told))
     different = ""
-    if len({entry.record.n_items for entry in entries if entry.record is not None}) > 1:
+    sizes = {(entry.number, entry.record.n_items) for entry in entries if entry.record is not None}
+    if len(sizes) > len({number for number, _ in sizes}):
         different = "contain different items"
     elif len({_choice(entry.result) for entry in entries}) > 1:
         different = "were made with different selections of items"

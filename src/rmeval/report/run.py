@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from rmeval.messages import count_of
-from rmeval.metrics.composition import Measure, headline
-from rmeval.metrics.scoring.style_substance import GAP, LEVELS, PARTS
+from rmeval.metrics.composition import GAP, Measure, absence, headline
+from rmeval.metrics.scoring.style_substance import DOMAINS, LEVELS, PARTS
+from rmeval.metrics.targets import best, best_note
 from rmeval.report.cells import COUNT, COUNT_OR_DASH, Cell, Joined, Number
 from rmeval.report.views import Row, Table, View
+from rmeval.results.described import data_text, selection_text
 from rmeval.results.result import WITHOUT_ERRATA, Result
 from rmeval.types import STYLES, Record
 
@@ -17,13 +19,13 @@ __all__ = [
     "about",
     "count_columns",
     "counts_of",
-    "data_text",
     "headline_of",
     "measure_name",
+    "measures_of",
     "number_of",
     "run_view",
-    "selection_text",
     "shown_nulls",
+    "without_lone_parts",
 ]
 
 Records = Mapping[Measure, Record]
@@ -33,13 +35,13 @@ _LONG = 24
 """Maximum number of rows; longer tables show only the averages."""
 _SUMS = ("average", "section", "overall")
 _ACCURACIES = ("accuracy", "section", "language", "category", "overall", "average")
-_LESS = ("brier", "loss")
 
 
 def run_view(result: Result) -> View:
-    """Return the view of a run."""
+    """Return the view of a run: its headline, then the numbers of its parts; of its first score, then by score."""
     variants = list(dict.fromkeys(record.variant for record in result.records))
-    main = [record for record in result.records if record.variant in variants[:1]]
+    records = without_lone_parts(result.records)
+    main = [record for record in records if record.variant in variants[:1]]
     manifest = result.manifest
     tables: list[Table] = []
     if _has_matrix(main):
@@ -48,7 +50,9 @@ def run_view(result: Result) -> View:
         tables.append(_accuracies([record for record in main if record.metric != WITHOUT_ERRATA]))
     tables += _sound(main)
     if len(variants) > 1:
-        tables.append(_other_scores(result.records, variants))
+        tables = [_of_variant(table, variants[0]) for table in tables]
+        tables.append(_other_scores(records, variants))
+    absent = absence(measures_of(result.records), result.notes)
     return View(
         manifest["benchmark"]["id"],
         tuple(tables),
@@ -56,31 +60,48 @@ def run_view(result: Result) -> View:
         data=data_text(manifest),
         about=(
             about(result.records, manifest["selection"]),
-            *([f"score: {variants[0]}"] if len(variants) > 1 else []),
+            *([f"score: {variants[0]}"] if len(variants) == 1 and variants[0] != "score" else []),
         ),
         status="" if manifest["status"] == "complete" else "unfinished: run the same command again to continue",
-        notes=result.notes,
+        notes=tuple(note for note in result.notes if note != absent),
         source=result.path,
+        absent=absent,
     )
+
+
+def _of_variant(table: Table, variant: str) -> Table:
+    """Return a table that names the score that its numbers belong to."""
+    return replace(table, title=f"{table.title}; score: {variant}" if table.title else f"score: {variant}")
+
+
+def measures_of(records: Iterable[Record]) -> list[Measure]:
+    """Return the distinct numbers of a run, without those that exclude errata."""
+    return list(dict.fromkeys((one.metric, one.scope) for one in records if one.metric != WITHOUT_ERRATA))
 
 
 def headline_of(records: Sequence[Record]) -> Record | None:
-    """Return the headline record of a run, of its first score; None without records."""
+    """Return the headline record of a run, of its first score; None if there is no headline."""
     found: dict[Measure, Record] = {}
     for record in records:
         found.setdefault((record.metric, record.scope), record)
-    return found[headline(found)] if found else None
+    top = headline(measures_of(records))
+    return None if top is None else found[top]
 
 
-def data_text(manifest: Mapping[str, Any]) -> str:
-    """Describe the data that were read or generated."""
-    made = manifest["benchmark"]
-    options = (
-        f"{name} {','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
-        for name, value in made.get("options", {}).items()
-        if isinstance(value, int | str | list | tuple)
-    )
-    return ", ".join([*([f"on {made['data']}"] if made["data"] else []), *options])
+def without_lone_parts(records: Sequence[Record]) -> list[Record]:
+    """Return the records without those of a part that is all of its domain, which would be shown twice."""
+    there = {record.scope for record in records}
+    halves = [[name for name in subsets if name in there] for subsets in DOMAINS.values() if len(subsets) > 1]
+    lone = {own[0] for own in halves if len(own) == 1}
+    return [record for record in records if _of(record)[1] not in lone]
+
+
+def _of(record: Record) -> Measure:
+    """Return metric and scope of a record; of one that excludes errata, those of the number that it belongs to."""
+    if record.metric != WITHOUT_ERRATA:
+        return record.metric, record.scope
+    metric, _, scope = record.scope.partition(" ")
+    return metric, scope
 
 
 def about(records: Sequence[Record], selection: Mapping[str, Any]) -> str:
@@ -92,16 +113,6 @@ def about(records: Sequence[Record], selection: Mapping[str, Any]) -> str:
     found = ["numbers in %", *([f"95% intervals by {intervals}"] if intervals else [])]
     text = f"{', '.join(found)}; ties and failures: {rule}" if records else "no numbers"
     return f"{text}; selection: {chosen}" if chosen else text
-
-
-def selection_text(selection: Mapping[str, Any]) -> str:
-    """Which items were selected; empty if all were. The seed is part of it only if it drew them."""
-    parts = [f"subsets {' '.join(sorted(subsets))}"] if (subsets := selection.get("subsets")) else []
-    if drawn := selection.get("n_items"):
-        parts.append(f"{count_of(drawn, 'item')} at random (seed {selection.get('seed', 0)})")
-    if limit := selection.get("limit"):
-        parts.append(f"the first {count_of(limit, 'item')}")
-    return ", ".join(parts)
 
 
 def number_of(record: Record, side: int = 0) -> Number:
@@ -121,6 +132,9 @@ def _style_substance(records: Records) -> Iterator[Table]:
         )
         for scope in scopes
     )
+    if ("overall", "all") in records:
+        own = (Row("overall", (number_of(records["overall", "all"]),), strong=True), _scope_levels(records, "all"))
+        yield Table("overall", ("", "value"), own, layout="lines")
     yield Table("levels", ("", *(level.capitalize() for level in LEVELS), *counts), tuple(rows), layout="stacked")
     shown = shown_nulls(records.values())
     rows = (_scope_row(scope, *(_levels(records, scope, name) for name in shown), strong=False) for scope in scopes)
@@ -128,14 +142,17 @@ def _style_substance(records: Records) -> Iterator[Table]:
     yield Table("null baselines", ("", *shown), tuple(rows), title)
     for scope in ["all"] if "all" in scopes else [scope for scope in scopes if scope not in PARTS]:
         yield _matrix(records, scope)
-    if ("overall", "all") in records:
-        row = Row("overall", (number_of(records["overall", "all"]),), strong=True)
-        yield Table("overall", ("", "value"), (row,), layout="lines")
 
 
 def _scope_row(scope: str, *cells: Cell, strong: bool | None = None) -> Row:
     strong = scope == "all" if strong is None else strong
     return Row(scope, cells, level=int(scope in PARTS), strong=strong)
+
+
+def _scope_levels(records: Records, scope: str) -> Row:
+    """Return a row with Easy, Normal and Hard of a scope in one cell."""
+    numbers = tuple(Number(records[level, scope].value) for level in LEVELS[:3])
+    return Row("/".join(level.capitalize() for level in LEVELS[:3]), (Joined(LEVELS[:3], numbers),))
 
 
 def _levels(records: Records, scope: str, null: str) -> Joined:
@@ -175,7 +192,7 @@ def _sound(records: Sequence[Record]) -> Iterator[Table]:
         return
     rows = []
     for record in shown:
-        metric, _, scope = record.scope.partition(" ")
+        metric, scope = _of(record)
         name = scope if metric == "section" else f"{scope} {metric}".removeprefix("all ")
         rows.append(Row(name, (number_of(record), Number(record.n_items, unit=COUNT))))
     title = f"without the items that rmeval errata {shown[0].benchmark} lists"
@@ -195,6 +212,8 @@ def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Table:
     measures = list(dict.fromkeys((record.metric, record.scope) for record in wanted))
     if not matrix and len(measures) > _LONG:
         measures = [measure for measure in measures if measure[0] != "accuracy" or measure[1] == "all"]
+    top = headline(measures)
+    measures.sort(key=lambda measure: measure != top)
     rows = []
     for metric, scope in measures:
         shown = LEVELS[:3] if matrix else (metric,)
@@ -215,6 +234,9 @@ def _has_matrix(records: Iterable[Record]) -> bool:
 
 
 def _accuracies(records: Sequence[Record]) -> Table:
+    """Return the table of all numbers, the headline first."""
+    top = headline_of(records)
+    records = [*([top] if top else []), *(record for record in records if record is not top)]
     counts, nulls = count_columns(records), shown_nulls(records)
     plain = all(record.metric in _ACCURACIES for record in records)
     rows: list[Row] = []
@@ -224,7 +246,7 @@ def _accuracies(records: Sequence[Record]) -> Table:
         label, level, strong = name, 0, True
         if record.metric in ("section", "language"):
             inside = record.scope
-        elif record.scope != "all":
+        elif record.scope != "all" and record is not top:
             strong = False
             if inside is not None:
                 label, level = name.removeprefix(f"{inside}/"), 1
@@ -243,7 +265,7 @@ def measure_name(measure: Measure) -> str:
     if metric in ("accuracy", "section", "language", "category"):
         return scope
     name = metric.replace("_", " ")
-    less = " (lower is better)" if metric in _LESS else ""
+    less = f" ({best_note(metric)})" if best(metric) < 0 else ""
     return f"{name}{less}" if scope == "all" else f"{scope} {name}{less}"
 
 
@@ -252,7 +274,7 @@ def shown_nulls(records: Iterable[Record]) -> list[str]:
     found = list(records)
     names = dict.fromkeys(name for record in found for name in record.null)
     # Sums of many shares need not be exactly one half.
-    even = all(abs(record.null.get("random", 0.5) - 0.5) < 1e-9 for record in found if record.metric != GAP)
+    even = all(abs(record.null.get("random", 0.5) - 0.5) < 1e-9 for record in found if _of(record)[0] != GAP)
     return [name for name in names if name != "random" or not even]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rmeval.importers.subset_files import SOURCE, SubsetNumbers
+from rmeval.metrics.composition import absence, headline
 from rmeval.report.cells import COUNT, Number
 from rmeval.report.run import measure_name
 from rmeval.report.views import Row, Table, View
@@ -11,10 +12,12 @@ __all__ = ["subsets_view"]
 
 
 def subsets_view(found: SubsetNumbers) -> View:
-    """Return the view of sections, subsets and averages."""
+    """Return the view of the headline, sections, subsets and averages."""
     rows: list[Row] = []
     inside = None
-    for number in found.numbers:
+    measures = [(number.metric, number.scope) for number in found.numbers]
+    top = headline(measures)
+    for number in sorted(found.numbers, key=lambda number: (number.metric, number.scope) != top):
         name = measure_name((number.metric, number.scope))
         label, level, strong = name, 0, True
         if number.metric == "section":
@@ -33,4 +36,5 @@ def subsets_view(found: SubsetNumbers) -> View:
         data=found.kind or "",
         about=(f"numbers in %, {SOURCE}",),
         notes=tuple(found.notes),
+        absent=absence(measures, found.notes),
     )

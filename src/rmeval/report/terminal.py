@@ -8,14 +8,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.segment import Segment
-from rich.table import Table as Grid
+from rich.table import Table as Columns
 from rich.text import Text
 
 from rmeval.messages import count_of, visible
 from rmeval.report.cells import COUNT, Cell, Number, Passage, clean, interval_text, value_text
+from rmeval.report.grid import Grid
 from rmeval.report.views import Block, Row, Table, View, blocks_of
 
 __all__ = [
@@ -106,6 +106,8 @@ def print_briefly(views: Sequence[View], title: str = "") -> None:
         for line in view.about:
             heading.append("  ").append(Line(line))
         console.print(heading, soft_wrap=True)
+        if view.absent:
+            console.print(Line(f"  ! {view.absent}", "yellow"), soft_wrap=True)
         if view.source:
             console.print(Line(f"  {view.source}", "dim"), soft_wrap=True)
 
@@ -128,6 +130,12 @@ def _print(console: Console, views: Sequence[View]) -> None:
 def rendered(view: View) -> Group:
     """Return a view as a renderable of rich."""
     parts: list[RenderableType] = [_heading(view), *(Line(line, "dim") for line in view.about)]
+    if view.absent:
+        parts.append(Line(f"! {view.absent}", "yellow"))
+    if view.legend:
+        # Keep a name on one line, so that it can be copied.
+        lines = (_line(view.legend, row) for row in view.legend.rows)
+        parts += ["", *(Text.assemble(line, no_wrap=True, overflow="ignore") for line in lines)]
     for table in view.tables:
         parts += ["", *_table(table)]
     if not view.tables or view.tables[-1].layout == "blocks":
@@ -185,9 +193,9 @@ def _block(block: Block) -> Iterator[RenderableType]:
         yield _columns(*zip(*sides, strict=True))
 
 
-def _columns(*rows: Sequence[Text]) -> Grid:
+def _columns(*rows: Sequence[Text]) -> Columns:
     """Put texts side by side in columns of equal width."""
-    grid = Grid.grid(expand=True, padding=(0, 0, 0, 2), pad_edge=True)
+    grid = Columns.grid(expand=True, padding=(0, 0, 0, 2), pad_edge=True)
     for _ in rows[0]:
         grid.add_column(ratio=1, overflow="fold")
     for row in rows:
@@ -234,10 +242,15 @@ def _grid(table: Table) -> Grid:
         cells = [_cell(cell, table.layout == "stacked", row.faint) for cell in row.cells[: len(table.shown) - 1]]
         label = Line(f"{'  ' * row.level}{row.label}", "dim" if row.faint else "")
         grid.add_row(label, *cells, style="bold" if row.strong else "")
-    for place, column in enumerate(grid.columns[1:]):
+    for place in range(len(table.shown) - 1):
         if all(isinstance(row.cells[place], str) for row in table.rows):
-            column.no_wrap, column.min_width = False, min(column.min_width or 0, _NAME)
+            grid.texts.add(place + 1)
     return grid
+
+
+def new_grid(first: str, *rest: str) -> Grid:
+    """Create a table without lines, with names in the first column and numbers in the others."""
+    return Grid([Line(name) for name in (first, *rest)], Line)
 
 
 _SIDES = {-1: "magenta", 0: "", 1: "cyan"}
@@ -255,35 +268,3 @@ def _cell(cell: Cell, below: bool = False, faint: bool = False) -> Text:
     if cell.letters is not None:
         found.append(f" {cell.letters:<3}" if cell.letters else "    ", "dim")
     return found
-
-
-def new_grid(first: str, *rest: str) -> Grid:
-    """Create a table without lines, with names in the first column and numbers in the others."""
-    grid = _Numbers(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    grid.add_column(Line(first), overflow="fold")
-    for name in rest:
-        grid.add_column(Line(name, no_wrap=False, overflow="fold"), justify="right", no_wrap=True)
-    return grid
-
-
-_NAME = 12
-"""Minimum width of names and texts in a narrow terminal."""
-_ROOM = 24
-"""Width of names below which columns of numbers are moved closer together."""
-
-
-class _Numbers(Grid):
-    """A table that wraps names and texts in narrow terminals, but never numbers."""
-
-    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
-        cells = tuple(Line(cell) if isinstance(cell, str) else cell for cell in cells)
-        for place, (column, cell) in enumerate(zip(self.columns, cells, strict=False)):
-            width = max(map(cell_len, str(cell).splitlines()), default=0)
-            column.min_width = max(column.min_width or 0, width if place else min(width, _NAME))
-        super().add_row(*cells, **options)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        widths = [max(column.min_width or 0, cell_len(str(column.header))) for column in self.columns[1:]]
-        if sum(widths) + 2 * len(widths) + _ROOM > options.max_width:
-            self.padding = (0, 1, 0, 0)
-        yield from super().__rich_console__(console, options)

@@ -81,6 +81,8 @@ class View:
         status: A note on an unfinished run.
         notes: Notes for the reader, one sentence each.
         source: The run folder.
+        absent: A sentence that stands before the numbers: why the official headline does not exist.
+        legend: The full names that short labels in the tables stand for. CSV and JSON contain the full names.
     """
 
     benchmark: str
@@ -92,11 +94,23 @@ class View:
     status: str = ""
     notes: tuple[str, ...] = ()
     source: Path | None = None
+    absent: str = ""
+    legend: Table | None = None
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Status and notes, which accompany the numbers in every format."""
+        """Everything that accompanies the numbers in every format."""
+        return (*([self.absent] if self.absent else []), *self.below)
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """Status and notes, which stand below the numbers."""
         return (*([self.status] if self.status else []), *self.notes)
+
+    @property
+    def printed(self) -> tuple[Table, ...]:
+        """The legend, if there is one, and the tables."""
+        return (*([self.legend] if self.legend else []), *self.tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +152,8 @@ def flat_rows(view: View) -> Iterator[dict[str, Any]]:
             found: dict[str, Any] = {"benchmark": clean(view.benchmark)}
             if view.model:
                 found["model"] = clean(view.model)
+            elif view.data and "data" not in names:
+                found["data"] = clean(view.data)
             found |= {"table": table.name, label: clean(row.name or row.label)}
             for name, cell in zip(names, row.cells, strict=True):
                 for key, value in _flat(clean(name), cell).items():

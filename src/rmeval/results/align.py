@@ -12,7 +12,8 @@ import numpy as np
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of
-from rmeval.store.manifest import find_runs, read_manifest
+from rmeval.results.groups import by_data
+from rmeval.store.manifest import Manifest, find_runs, read_manifest
 from rmeval.store.run import NothingScoredError, StoredRun, read_scored
 from rmeval.types import FloatArray, IntArray, ScoreRule
 
@@ -51,7 +52,7 @@ class FoundRuns:
     """Run folders by benchmark.
 
     Attributes:
-        folders: The folders, by benchmark id.
+        folders: The folders, by benchmark id; by id and data, if runs of one benchmark are on different data.
         named: Those that the caller names; the others were found below a folder.
         notes: A note on each that is left out.
     """
@@ -71,18 +72,23 @@ def find_by_benchmark(paths: Sequence[str | Path]) -> FoundRuns:
     folders = list(dict.fromkeys(found.resolve() for path in paths for found in find_runs(Path(path))))
     if not folders:
         raise RunError(f"there are no runs in {', '.join(map(str, paths))}: give folders that `rmeval run` wrote")
-    found: dict[str, list[Path]] = {}
+    found: dict[str, dict[Path, Manifest]] = {}
     refused: list[RunError] = []
     for folder in folders:
         try:
-            found.setdefault(read_manifest(folder)["benchmark"]["id"], []).append(folder)
+            manifest = read_manifest(folder)
         except RunError as error:
             if folder in named:
                 raise
             refused.append(error)
+        else:
+            found.setdefault(manifest["benchmark"]["id"], {})[folder] = manifest
     if refused and not any(len(own) > 1 for own in found.values()):
         raise refused[0]
-    return FoundRuns(found, named, tuple(f"a run is excluded: {error}" for error in refused))
+    groups: dict[str, list[Path]] = {}
+    for name, own in found.items():
+        groups |= {name: list(own)} if named >= own.keys() else by_data(name, own)
+    return FoundRuns(groups, named, tuple(f"a run is excluded: {error}" for error in refused))
 
 
 def scored_runs(
@@ -164,8 +170,14 @@ def shared_evidence(
             f"{runs[0].folder} and {name} have no item in common: run the models on the same data and selection"
         )
     notes = []
-    if not all(shared.sum() == len(run.items.table) for run in runs):
+    sizes = [len(run.items.table) for run in runs]
+    if not all(shared.sum() == size for size in sizes):
         notes.append(f"compared on the {count_of(int(shared.sum()), 'item')} that all runs have")
+    notes += [
+        f"{run.folder} has only {count_of(size, 'item')}: leave it out to compare the other runs on more"
+        for run, size in zip(runs, sizes, strict=True)
+        if len(runs) > 2 and 2 * size <= sorted(sizes)[-2]
+    ]
     evidence = [_moved(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
     evidence = [tables[0], *evidence]
     if rule.failure == "exclude":

@@ -13,7 +13,7 @@ from rmeval.baselines import NULL_SCORES
 from rmeval.benchmarks import Card
 from rmeval.errors import RunError, UnknownNameError
 from rmeval.messages import count_of
-from rmeval.metrics.composition import headline
+from rmeval.metrics.composition import absence, headline
 from rmeval.metrics.outcomes import HALF
 from rmeval.metrics.records import null_evidence, records_of, with_null
 from rmeval.metrics.stats.analysis import Scores, analyse, calibration_of, scores_by_subset
@@ -42,7 +42,7 @@ class Analysis:
         path: The run folder.
         manifest: The contents of `run.json`.
         variant: The score of the model that the analysis uses.
-        headline: The benchmark's headline number.
+        headline: The benchmark's headline number; None if no number stands for all items.
         records: The numbers of the analysis, see `rmeval.metrics.stats.analysis.analyse`.
         official: The benchmark's own numbers.
         calibration: Calibration of the margins; None if the model has no scores of single responses.
@@ -53,7 +53,7 @@ class Analysis:
     path: Path
     manifest: Mapping[str, Any]
     variant: str
-    headline: Record
+    headline: Record | None
     records: tuple[Record, ...]
     official: tuple[Record, ...]
     calibration: Calibration | None
@@ -71,6 +71,11 @@ class Analysis:
                 return record
         there = ", ".join(f"{record.metric} {record.scope}" for record in self.records)
         raise UnknownNameError(f"no {metric!r} on {scope!r}: choose from {there}")
+
+    @property
+    def absent(self) -> str:
+        """Why the official headline does not exist; empty if it does."""
+        return absence([(record.metric, record.scope) for record in self.official], self.notes)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table with a row for each number of the analysis; columns as in `Result.to_pandas`."""
@@ -94,11 +99,11 @@ class Analysis:
         found: dict[str, Any] = finite(
             {
                 "path": str(self.path),
-                "benchmark": self.headline.benchmark,
+                "benchmark": self.official[0].benchmark,
                 "model": self.manifest["model"]["name"],
                 "variant": self.variant,
-                "rule": self.headline.rule,
-                "headline": self.headline.to_dict(),
+                "rule": self.official[0].rule,
+                "headline": None if self.headline is None else self.headline.to_dict(),
                 "records": [record.to_dict() for record in self.records],
                 "calibration": calibration,
                 "notes": list(self.notes),
@@ -154,7 +159,7 @@ def analyze_run(
         run.folder,
         run.manifest,
         variant,
-        next(record for record in official if (record.metric, record.scope) == top),
+        next((record for record in official if (record.metric, record.scope) == top), None),
         tuple(records),
         tuple(official),
         calibration_of(table, evidence) if scored else None,

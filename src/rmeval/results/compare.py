@@ -13,14 +13,14 @@ from rmeval.benchmarks import Benchmark, Card
 from rmeval.data.tables import EvidenceTable
 from rmeval.errors import RunError, UnknownNameError
 from rmeval.messages import chosen_from, count_of, nearest
-from rmeval.metrics.composition import Composition, Measure, Shares, composition_of, headline
+from rmeval.metrics.composition import Composition, Measure, Shares, absence, composition_of, headline
 from rmeval.metrics.outcomes import SCORE_RULES
 from rmeval.metrics.records import records_of, with_null
 from rmeval.metrics.stats.analysis import analyse
 from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
 from rmeval.metrics.stats.paired import compare as compare_paired
-from rmeval.metrics.stats.significance import groups, least, rank_intervals
+from rmeval.metrics.stats.significance import least
 from rmeval.results.align import (
     NothingSharedError,
     ScoredRun,
@@ -31,7 +31,9 @@ from rmeval.results.align import (
 )
 from rmeval.results.analyze import null_analyses
 from rmeval.results.frames import comparison_rows, frame_of
+from rmeval.results.groups import group_label, with_shared_items
 from rmeval.results.notebook import html_of
+from rmeval.results.order import from_best, letters_of, ranks_of
 from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.results.summary import comparison_lines
 from rmeval.store.items import StoredItems
@@ -54,8 +56,8 @@ class Entry:
         variant: The score of the model that the comparison uses.
         records: Its numbers on the common items.
         evidence: Its evidence on those items.
-        rank: The range of its ranks by the headline.
-        group: Letters; two models share a letter if neither leads the other.
+        rank: The range of its ranks by the headline; None without a headline.
+        group: Letters; two models share a letter if they do not differ significantly. Empty without a headline.
     """
 
     name: str
@@ -63,8 +65,8 @@ class Entry:
     variant: str
     records: Mapping[Measure, Record] = field(repr=False)
     evidence: EvidenceTable = field(repr=False)
-    rank: tuple[int, int] = (1, 1)
-    group: str = "a"
+    rank: tuple[int, int] | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class ModelComparison:
     Attributes:
         benchmark: The benchmark's id.
         rule: The name of the score rule.
-        headline: The number that ranks the models.
+        headline: The number that ranks the models; None if no number stands for all items.
         entries: The models, best first.
         differences: For each number, the differences of all pairs of models. P-values are corrected over all pairs of
             models, separately for the headline and for all other numbers together.
@@ -83,11 +85,12 @@ class ModelComparison:
         notes: Notes for the reader, one sentence each.
         card: The benchmark's card.
         items: The common items.
+        data: The data that were read or generated.
     """
 
     benchmark: str
     rule: str
-    headline: Measure
+    headline: Measure | None
     entries: tuple[Entry, ...]
     differences: Mapping[Measure, Sequence[Difference]]
     n_items: int
@@ -95,6 +98,12 @@ class ModelComparison:
     notes: tuple[str, ...]
     card: Card = field(repr=False)
     items: StoredItems = field(repr=False)
+    data: str = ""
+
+    @property
+    def absent(self) -> str:
+        """Why the official headline does not exist; empty if it does."""
+        return absence(self.differences, self.notes)
 
     def analyses(self) -> dict[str, dict[Measure, Record]]:
         """Return for each model the numbers of `rmeval.metrics.stats.analysis.analyse` on the common items."""
@@ -114,8 +123,10 @@ class ModelComparison:
             UnknownNameError: If there is no such number or model.
         """
         measure = self.headline if metric is None else (metric, scope)
+        there = ", ".join(map(" ".join, self.differences))
+        if measure is None:
+            raise UnknownNameError(f"{self.absent}: give `metric` and `scope`, from {there}")
         if measure not in self.differences:
-            there = ", ".join(map(" ".join, self.differences))
             raise UnknownNameError(f"no {metric!r} on {scope!r}: choose from {there}")
         for one in self.differences[measure]:
             if (one.first, one.second) == (first, second):
@@ -128,13 +139,12 @@ class ModelComparison:
         )
 
     def letters(self, measure: Measure) -> list[str]:
-        """Return letters for each model in order; two models share a letter if neither leads the other in that number.
+        """Return letters for each model in order; two models share a letter if they do not differ in that number.
 
-        Letters are assigned from the largest number downwards.
+        Letters are assigned from the best number on, see `rmeval.metrics.targets`.
         """
-        order = sorted(range(len(self.entries)), key=lambda k: -self.entries[k].records[measure].value)
-        found = groups(_leads(self.differences[measure], [self.entries[k].name for k in order]))
-        return [found[order.index(k)] for k in range(len(order))]
+        records = [entry.records[measure] for entry in self.entries]
+        return letters_of(records, [entry.name for entry in self.entries], self.differences[measure])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table with a row for each model and number; rank and group are of the headline."""
@@ -151,6 +161,7 @@ class ModelComparison:
         found: dict[str, Any] = finite(
             {
                 "benchmark": self.benchmark,
+                "data": self.data,
                 "rule": self.rule,
                 "headline": self.headline,
                 "n_items": self.n_items,
@@ -220,7 +231,7 @@ def compare_runs(
     missing: dict[str, NothingSharedError] = {}
     for name, own in several.items():
         try:
-            found.append(_compare(own, runs.named, settings))
+            found += _compare(name, own, runs.named, settings)
         except NothingSharedError as error:
             missing[name] = error
     if not found:
@@ -240,8 +251,21 @@ class _Settings:
     protocol: str | None
 
 
-def _compare(folders: Sequence[Path], named: Collection[Path], settings: _Settings) -> ModelComparison:
+def _compare(name: str, folders: Sequence[Path], named: Collection[Path], settings: _Settings) -> list[ModelComparison]:
+    """Compare runs of one benchmark on the same data; several times, if some of them share no items."""
     taking, notes = scored_runs(folders, named, settings.variant, settings.benchmark, settings.protocol)
+    groups = [list(range(len(taking)))]
+    if not set(named) >= set(folders):
+        groups, more = with_shared_items([one.run for one in taking])
+        notes += more
+    found = []
+    for own in groups:
+        compared = _compared([taking[k] for k in own], notes if own is groups[0] else [], settings)
+        found.append(replace(compared, data=group_label(name, taking[own[0]].run.manifest, len(groups) > 1)))
+    return found
+
+
+def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Settings) -> ModelComparison:
     first = taking[0].run
     found = first.benchmark
     rule = rule_of(found, settings.rule)
@@ -254,11 +278,10 @@ def _compare(folders: Sequence[Path], named: Collection[Path], settings: _Settin
     shown = _shown(found, composition, paired, entries)
     top = _headline(found.card.id, shown, settings)
     others = [measure for measure in shown if measure != top]
-    differences = compare_paired(paired, names, composition, [[top], others])
-    ranked = _ranked(entries, top, differences[top])
+    differences = compare_paired(paired, names, composition, [others] if top is None else [[top], others])
+    ranked = tuple(entries) if top is None else _ranked(entries, top, differences[top])
     unfinished = [f"{name}: {one.run.note}" for name, one in zip(names, taking, strict=False) if one.run.note]
-    notes += [*more, *found.notes(items.table), *_power_note(differences[top]), *unfinished]
-    notes += [
+    lost = [
         f"{entry.name}: {count_of(count, 'comparison')} without a score, counted as lost"
         for entry in ranked
         if rule.failure == "loss" and (count := _failures(entry.records))
@@ -271,7 +294,7 @@ def _compare(folders: Sequence[Path], named: Collection[Path], settings: _Settin
         differences,
         len(items.table),
         paired.n_clusters,
-        tuple(notes),
+        (*notes, *more, *found.notes(items.table), *_power_note(differences[top or others[0]]), *unfinished, *lost),
         found.card,
         items,
     )
@@ -329,13 +352,10 @@ def _shown(
 
 
 def _ranked(entries: Sequence[Entry], top: Measure, differences: Sequence[Difference]) -> tuple[Entry, ...]:
-    """The models by their headline, with ranks and letters."""
-    order = sorted(range(len(entries)), key=lambda k: -entries[k].records[top].value)
-    leads = _leads(differences, [entries[k].name for k in order])
-    return tuple(
-        replace(entries[k], rank=rank, group=letters)
-        for k, rank, letters in zip(order, rank_intervals(leads), groups(leads), strict=True)
-    )
+    """The models by their headline, the best first, with ranks and letters."""
+    records, names = [one.records[top] for one in entries], [one.name for one in entries]
+    ranks, letters = ranks_of(records, names, differences), letters_of(records, names, differences)
+    return tuple(replace(entries[k], rank=ranks[k], group=letters[k]) for k in from_best(records))
 
 
 def _power_note(differences: Sequence[Difference]) -> list[str]:
@@ -360,7 +380,7 @@ def _failures(records: Mapping[Measure, Record]) -> int:
     return max(every, default=0)
 
 
-def _headline(benchmark: str, shown: Sequence[Measure], settings: _Settings) -> Measure:
+def _headline(benchmark: str, shown: Sequence[Measure], settings: _Settings) -> Measure | None:
     if settings.metric is None:
         return headline(shown)
     wanted = settings.metric, settings.scope
@@ -381,13 +401,3 @@ def _ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:
         return ensemble(rule, members)
     except ValueError as error:
         raise RunError(str(error)) from error
-
-
-def _leads(differences: Sequence[Difference], names: Sequence[str]) -> list[list[bool]]:
-    place = {name: k for k, name in enumerate(names)}
-    leads = [[False] * len(names) for _ in names]
-    for one in differences:
-        if one.leads:
-            first, second = (one.first, one.second) if one.leads > 0 else (one.second, one.first)
-            leads[place[first]][place[second]] = True
-    return leads

@@ -41,9 +41,10 @@ def comparison_rows(found: ModelComparison) -> list[dict[str, Any]]:
     """Return a row for each model and number, best model first."""
     letters = {measure: found.letters(measure) for measure in found.differences}
     return [
-        {"model": entry.name, "rank_low": entry.rank[0], "rank_high": entry.rank[1], "group": entry.group}
+        {"model": entry.name, "rank_low": low, "rank_high": high, "group": entry.group}
         | row_of(record)
         | {"letters": letters[measure][place] if measure in letters else None}
         for place, entry in enumerate(found.entries)
+        for low, high in [entry.rank or (None, None)]
         for measure, record in entry.records.items()
     ]

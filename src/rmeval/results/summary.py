@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rmeval.messages import count_of, percent, shortened
-from rmeval.metrics.composition import Measure, headline
+from rmeval.metrics.composition import Measure, absence, headline, parts
 from rmeval.types import Record
 
 if TYPE_CHECKING:
     from rmeval.results.analyze import Analysis
-    from rmeval.results.compare import ModelComparison
+    from rmeval.results.compare import Entry, ModelComparison
     from rmeval.results.result import Result
 
 __all__ = ["analysis_lines", "comparison_lines", "result_lines"]
@@ -31,15 +31,21 @@ def _result(manifest: Mapping[str, Any], records: Sequence[Record], notes: Seque
     if not first:
         yield f"{subject}: no numbers"
     else:
-        top = first[headline(reversed(first))]
-        yield f"{subject}: {_named(top)} on {count_of(top.n_items, 'item')}"
+        there = list(reversed(first))
+        measure = headline(there)
+        top = None if measure is None else first[measure]
+        yield f"{subject}: {_on_items(top) if top else absence(there, notes)}"
         if more := list(_more(reversed(first.values()), top)):
             yield f"  {', '.join(more)}"
     yield from _noted(notes)
     yield f"  {shortened(path, 1_000)}"
 
 
-def _more(records: Iterable[Record], top: Record) -> Iterator[str]:
+def _on_items(top: Record) -> str:
+    return f"{_named(top)} on {count_of(top.n_items, 'item')}"
+
+
+def _more(records: Iterable[Record], top: Record | None) -> Iterator[str]:
     """Yield the numbers that summarise all items or sections of them."""
     shown = [
         one for one in records if one is not top and ":" not in one.metric and one.metric not in ("without_errata",)
@@ -63,18 +69,17 @@ def _named(record: Record) -> str:
 
 def analysis_lines(found: Analysis) -> str:
     """Return the headline, the numbers on all items, the number of notes, and the run folder."""
-    return "\n".join(_analysis(found.manifest, found.headline, found.records, found.notes, str(found.path)))
+    return "\n".join(_analysis(found))
 
 
-def _analysis(
-    manifest: Mapping[str, Any], top: Record, records: Sequence[Record], notes: Sequence[str], path: str
-) -> Iterator[str]:
-    yield f"{_subject(manifest)}: {_named(top)} on {count_of(top.n_items, 'item')}, analysis"
-    shares = [one for one in records if one.metric not in _LOG_ODDS]
+def _analysis(found: Analysis) -> Iterator[str]:
+    top = found.headline
+    yield f"{_subject(found.manifest)}: {_on_items(top) if top else found.absent}, analysis"
+    shares = [one for one in found.records if one.metric not in _LOG_ODDS]
     if more := list(_more(shares, top)):
         yield f"  {', '.join(more)}"
-    yield from _noted(notes)
-    yield f"  {shortened(path, 1_000)}"
+    yield from _noted(found.notes)
+    yield f"  {shortened(str(found.path), 1_000)}"
 
 
 _LOG_ODDS = ("style_length", "style_markdown")
@@ -87,15 +92,22 @@ def _subject(manifest: Mapping[str, Any]) -> str:
 
 def comparison_lines(found: ModelComparison) -> str:
     """Return the models, best first, with ranks and letters."""
-    measure: Measure = found.headline
     count = count_of(len(found.entries), "model")
-    lines = [f"{found.benchmark}: {count} on {count_of(found.n_items, 'item')}, by {_name(*measure)}"]
-    for entry in found.entries[:_MOST]:
-        low, high = entry.rank
-        rank = str(low) if low == high else f"{low}-{high}"
-        lines.append(f"  {rank}  {shortened(entry.name)}  {_named(entry.records[measure])}  {entry.group}")
+    lead = f"{found.benchmark}: {count} on {count_of(found.n_items, 'item')}"
+    lines = [f"{lead}, by {_name(*found.headline)}" if found.headline else f"{lead}; {found.absent}"]
+    lines += [f"  {_ranked(entry, found.headline)}" for entry in found.entries[:_MOST]]
     more = ["  ..."] if len(found.entries) > _MOST else []
     return "\n".join([*lines, *more, *_noted(found.notes)])
+
+
+def _ranked(entry: Entry, measure: Measure | None) -> str:
+    """Return a model with rank, number and letters; without a headline, with the number of each part."""
+    name = shortened(entry.name)
+    if measure is None or entry.rank is None:
+        return f"{name}  {', '.join(_named(entry.records[part]) for part in parts(entry.records)[:_MOST])}"
+    low, high = entry.rank
+    rank = str(low) if low == high else f"{low}-{high}"
+    return f"{rank}  {name}  {_named(entry.records[measure])}  {entry.group}"
 
 
 def _noted(notes: Sequence[str]) -> Iterator[str]:

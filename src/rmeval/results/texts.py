@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rmeval.benchmarks import Benchmark, load_benchmark
 from rmeval.data.digests import item_digests
@@ -21,9 +22,7 @@ __all__ = ["read_item_texts"]
 Digests = tuple[str, ...]
 
 
-def read_item_texts(
-    run: StoredRun, positions: Collection[int], data: str | Path | None = None
-) -> tuple[dict[int, Item], list[str]]:
+def read_item_texts(run: StoredRun, positions: Collection[int], data: Any = None) -> tuple[dict[int, Item], list[str]]:
     """Read some items of a run with their texts.
 
     A text is returned only if its digest equals that of the text that was scored.
@@ -31,7 +30,8 @@ def read_item_texts(
     Args:
         run: The run.
         positions: Positions of the items.
-        data: A file, a folder or a hub id to read instead of the place that the run names.
+        data: A file, a folder, a hub id or an object (see `load_benchmark`) to read instead of the place that the run
+            names.
 
     Returns:
         The items by position, and a note on items whose texts are not available.
@@ -74,13 +74,14 @@ def _joined(run: StoredRun, position: int, stored: StoredTexts, texts: Item) -> 
     return replace(item, prompt=texts.prompt, responses=own, tools=texts.tools, cluster=stored.cluster)
 
 
-def _source(run: StoredRun, data: str | Path | None) -> Benchmark:
+def _source(run: StoredRun, data: Any) -> Benchmark:
     if data is None:
         return run.benchmark
-    # A local file is the part of a data set on the hub that these options choose.
-    left = _OF_HUB if Path(data).exists() else ()
+    # A local file or an object is the part of a data set on the hub that these options choose.
+    is_object = not isinstance(data, str | Path)
+    left = _OF_HUB if is_object or Path(data).exists() else ()
     options = {name: value for name, value in run.benchmark.options.items() if name not in left}
-    return load_benchmark(run.benchmark.spec, str(data), **options)
+    return load_benchmark(run.benchmark.spec, data if is_object else str(data), **options)
 
 
 _OF_HUB = ("split", "config")

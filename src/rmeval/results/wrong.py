@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def wrong_examples(
     cell: str | Sequence[str] = (),
     n: int = 20,
     other: Run | None = None,
-    data: str | Path | None = None,
+    data: Any = None,
     variant: str | None = None,
     benchmark: str | None = None,
     protocol: str | None = None,
@@ -56,8 +57,8 @@ def wrong_examples(
             all if empty.
         n: Number of examples; with `other`, of each model.
         other: Another run on the same items: only comparisons that one model judges right and the other one wrong.
-        data: A file, a folder or a hub id to read the texts from, if the run does not store them and its data have
-            moved.
+        data: A file, a folder, a hub id or an object to read the texts from, if the run does not store them and its
+            data have moved or were an object.
         variant: Which of the model's scores to use; its first if None.
         benchmark: The `file.py:Class` of a run made with one.
         protocol: Likewise the `file.py:Class` of the run's protocol.
@@ -201,7 +202,7 @@ class _Pool:
         if without:
             yield f"{count_of(without, 'item')} without comparisons, because they are judged as groups: not shown"
 
-    def examples(self, kept: _Kept, n: int, data: str | Path | None) -> tuple[tuple[WrongExample, ...], list[str]]:
+    def examples(self, kept: _Kept, n: int, data: Any) -> tuple[tuple[WrongExample, ...], list[str]]:
         """Return the worst of each model with their texts, and a note on missing texts; see `read_item_texts`."""
         picked = [(side, row) for side in range(len(self.evidence)) for row in self.worst(side, kept, n)]
         places = [int(self.places[self.margins[0].item[row]]) for _, row in picked]

@@ -15,7 +15,7 @@ from rmeval.errors import ModelError, reason_of
 from rmeval.extras import need_extra
 from rmeval.loading import LOADING_ERRORS
 
-__all__ = ["adapter_modules", "lay_over", "leaves_base_alone", "task_of"]
+__all__ = ["adapter_modules", "is_plain_lora", "lay_over", "leaves_base_alone", "task_of"]
 
 
 def adapter_modules(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -117,11 +117,15 @@ def leaves_base_alone(folder: Path, vocabulary: int) -> bool:
     # PEFT also disables tokens that were trained individually.
     names = [name for name in adapter_modules(folder) if "trainable_tokens" not in name]
     whole = [name.rpartition(".")[0].rpartition(".")[2] for name in names]
+    return is_plain_lora(config) and all(name in switched for name in whole)
+
+
+def is_plain_lora(config: Mapping[str, Any]) -> bool:
+    """Whether an adapter's config states one whose training leaves the base's own weights as they are."""
     return (
         config.get("peft_type") == "LORA"
         and config.get("bias", "none") == "none"
         and config.get("init_lora_weights") in _PLAIN_STARTS
-        and all(name in switched for name in whole)
     )
 
 

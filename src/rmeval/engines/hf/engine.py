@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from rmeval.engines.base import (
     Description,
     EngineOptions,
     FirstLogits,
+    InMemory,
     LastLogits,
     LastToken,
     OwnForward,
@@ -112,6 +112,10 @@ class HFEngine:
             return found
         return replace(found, fingerprint=checkpoint.base.fingerprint, shares_weights=True)
 
+    def fingerprint(self) -> str | None:
+        """Digest or commit of the checkpoint's files."""
+        return self.description.fingerprint
+
     def identity(self) -> dict[str, Any]:
         """Engine, number format and arguments; not device or batch size, which should not change scores."""
         return {
@@ -129,7 +133,7 @@ class HFEngine:
         """Clear the facts about shared prefixes."""
         self._shared.sharing = {}
 
-    def tokenizer(self) -> Place:
+    def tokenizer(self) -> Place | InMemory:
         """The location of the checkpoint's tokenizer, which may be the adapter's.
 
         Raises:
@@ -190,13 +194,18 @@ class HFEngine:
         Raises:
             ModelError: If the network cannot be loaded or fails.
         """
-        whole: AbstractContextManager[None] = nullcontext() if self._adapted else self.network.without_adapter()
-        with whole:
-            yield from self._run(sequences, readout)
+        readings = self._run(sequences, readout)
+        while True:
+            # Between steps the network is restored, even if an exception keeps this iterator alive.
+            with self.network.used(self._adapted):
+                found = next(readings, None)
+            if found is None:
+                return
+            yield found
 
     def _run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
         model = self.network.model
-        readout = self.settled(sequences, readout)
+        readout = self._settled(sequences, readout)
         if isinstance(readout, Pooled | OwnForward | FirstLogits):
             if isinstance(readout, OwnForward):
                 self._shared.sharing = "off: its own forward is used"
@@ -218,6 +227,10 @@ class HFEngine:
 
     def settled(self, sequences: Sequence[TokenSequence], readout: Readout) -> Readout:
         """The readout that `run` uses: the network's own forward if the given readout yields other scores."""
+        with self.network.used(self._adapted):
+            return self._settled(sequences, readout)
+
+    def _settled(self, sequences: Sequence[TokenSequence], readout: Readout) -> Readout:
         self._check_vocabulary(sequences)
         return self.network.forward.settle(sequences, readout)
 

@@ -49,6 +49,7 @@ __all__ = ["Network"]
 logger = logging.getLogger(__name__)
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 NO_LANGUAGE_MODELS = ("ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForQuestionAnswering")
 
 
@@ -103,22 +104,31 @@ class Network:
         if self._load["use_safetensors"] is False:
             # The head may be a pickle next to weights that are not.
             self._load["use_safetensors"] = not any(path.suffix == ".bin" for path in checkpoint.weights()[:1])
+        self.config = self._read_config()
+
+    def _read_config(self) -> Any:
+        checkpoint, code = self.checkpoint, self._load["trust_remote_code"]
         check_numbers(checkpoint.stated(), f"the config of {checkpoint.source}")
-        check_numbers(model_kwargs, "`model_kwargs`")
+        check_numbers(self.model_kwargs, "`model_kwargs`")
         try:
             # model_kwargs that the config has, such as max_position_embeddings, change it; it ignores the others.
-            self.config = AutoConfig.from_pretrained(
-                checkpoint.source, revision=checkpoint.revision, trust_remote_code=trust_remote_code, **model_kwargs
+            config = AutoConfig.from_pretrained(
+                checkpoint.source, revision=checkpoint.revision, trust_remote_code=code, **self.model_kwargs
             )
         except LOADING_ERRORS as error:
             raise cannot_load(checkpoint, error) from error
-        check_names(self.config, checkpoint.source)
+        check_names(config, checkpoint.source)
+        return config
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """The names of its class, as its config states them."""
+        return tuple(self.config.architectures or ())
 
     @property
     def generates(self) -> bool:
-        """Whether its config names a language model, with or without an encoder."""
-        names = self.config.architectures or ()
-        return any(name.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) for name in names)
+        """Whether it is a language model, with or without an encoder."""
+        return any(name.endswith(LANGUAGE_MODELS) for name in self.architectures)
 
     @property
     def pools_mean(self) -> bool:
@@ -207,7 +217,7 @@ class Network:
         Raises:
             ModelError: If its config states a classifier, or an encoder, which sees the tokens that it predicts.
         """
-        names = self.config.architectures or ()
+        names = self.architectures
         wrong = next((name for name in names if name.endswith(NO_LANGUAGE_MODELS)), None)
         if wrong is None and self.config.is_encoder_decoder and not encoder:
             wrong = f"{names[0] if names else self.config.model_type}, which has an encoder"
@@ -230,8 +240,15 @@ class Network:
             torch.cuda.empty_cache()
 
     @contextmanager
-    def without_adapter(self) -> Iterator[None]:
-        """Disable the adapter inside the context."""
+    def used(self, adapted: bool = True) -> Iterator[None]:
+        """Prepare the model for a step of reading, inside the context.
+
+        Args:
+            adapted: Whether its adapter, if it has one, is enabled.
+        """
+        if adapted:
+            yield
+            return
         _ = self.model
         with self._adapted.disable_adapter():
             yield

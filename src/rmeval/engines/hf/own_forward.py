@@ -16,7 +16,7 @@ from rmeval.engines.base import AtPositions, LastToken, OwnForward, Pooled, Read
 from rmeval.engines.hf.code import any_error, is_own_class
 from rmeval.engines.hf.heads import HEAD
 from rmeval.engines.hf.outputs import Values, by_sequence, padded, tensors_of
-from rmeval.engines.hf.readouts import Below, Reader
+from rmeval.engines.hf.readouts import Reader, below_gives
 from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
 from rmeval.types import FloatArray
@@ -226,7 +226,7 @@ class Forward:
                 most = float(torch.finfo(model.dtype).max) / 16 / float(unit.abs().max())
                 hidden = (unit * min(size / reach, most)).to(model.dtype)
                 try:
-                    with _below(model, hidden) as reached:
+                    with below_gives(model, hidden) as reached:
                         own = self._call(ids, mask).rows[0]
                 except LOADING_ERRORS as error:
                     return f"its output for given hidden states cannot be compared with {head} ({reason_of(error)})"
@@ -309,23 +309,6 @@ class Forward:
     @property
     def _looks_for_padding(self) -> bool:
         return not self._network.model.config.is_encoder_decoder and hasattr(self._network.model, "score")
-
-
-@contextmanager
-def _below(model: Any, hidden: torch.Tensor) -> Iterator[list[bool]]:
-    """Replace the output of the layers below the head by hidden states; the list is non-empty if they were called."""
-    base, reached = model.base_model, list[bool]()
-
-    def given(*_: Any, **__: Any) -> Below:
-        reached.append(True)
-        return Below(last_hidden_state=hidden[None], hidden_states=(hidden[None],))
-
-    below = base.forward
-    base.forward = given
-    try:
-        yield reached
-    finally:
-        base.forward = below
 
 
 def _sample(sequences: Sequence[TokenSequence]) -> list[TokenSequence]:

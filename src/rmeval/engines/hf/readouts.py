@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from rmeval.engines.base import AtPositions, LastLogits, LastToken, Readout, Tok
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
-__all__ = ["Below", "Reader", "with_total"]
+__all__ = ["Below", "Reader", "below_gives", "with_total"]
 
 _LOGITS = {"cpu": 3 << 20}
 """Size of a block of logits in numbers, by device: on CPUs 12 MiB in float32; larger blocks cost page faults."""
@@ -39,6 +40,30 @@ class Below(BaseModelOutput):  # type: ignore[misc]  # It has no types.
     def __getattr__(self, name: str) -> None:
         if name.startswith("__"):
             raise AttributeError(name)
+
+
+@contextmanager
+def below_gives(model: Any, hidden: torch.Tensor) -> Iterator[list[bool]]:
+    """Replace the output of the layers below a network's head by float[tokens, width] inside the context.
+
+    Yields:
+        A list that is non-empty after the head has called the layers.
+    """
+    base, reached = model.base_model, list[bool]()
+    before = vars(base).get("forward")
+
+    def given(*_: Any, **__: Any) -> Below:
+        reached.append(True)
+        return Below(last_hidden_state=hidden[None], hidden_states=(hidden[None],))
+
+    base.forward = given
+    try:
+        yield reached
+    finally:
+        if before is None:
+            del base.forward
+        else:
+            base.forward = before
 
 
 class Reader:
@@ -133,19 +158,9 @@ class Reader:
         The model's own forward computes them, without the layers below: the steps between head and logits (a cap, a
         factor) differ by architecture.
         """
-        base, called = self._model.base_model, []
-
-        def given(*_: Any, **__: Any) -> Below:
-            called.append(True)
-            return Below(last_hidden_state=hidden[None])
-
-        below = base.forward
-        base.forward = given
-        try:
+        with below_gives(self._model, hidden) as called:
             logits: torch.Tensor = self._model(inputs_embeds=hidden[None], use_cache=False).logits
-        finally:
-            base.forward = below
-        if not called or base is self._model:
+        if not called or self._model.base_model is self._model:
             raise ModelError(
                 f"{type(self._model).__name__} does not separate its head from the layers below, so that its token "
                 "probabilities cannot be read: give a causal language model of another architecture"

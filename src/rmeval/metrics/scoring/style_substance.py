@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rmeval.data.tables import ItemTable
-from rmeval.metrics.composition import Composition, Counts, Shares, mixed, pooled
+from rmeval.metrics.composition import GAP, Composition, Counts, Shares, absent, mixed, pooled
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import make_record
 from rmeval.metrics.stats.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
@@ -33,8 +33,6 @@ __all__ = [
 
 FORMULA = "rm-bench/accuracy@1"
 LEVELS = ("easy", "normal", "hard", "average")
-GAP = "style_gap"
-"""Easy minus Hard: the effect of the responses' styles on a model's decisions; 0 for a model that ignores style."""
 DOMAINS = {
     "chat": ("chat",),
     "math": ("math",),
@@ -193,7 +191,7 @@ def style_substance_notes(items: Sequence[Item]) -> list[str]:
     """Return notes on missing domains and on an incomplete safety domain, one sentence each."""
     subsets = set(ItemTable.of(items).counts)
     missing = [domain for domain, parts in DOMAINS.items() if not subsets & set(parts)]
-    notes = [f"no macro averages and no overall: there are no items of {', '.join(missing)}"] if missing else []
+    notes = [absent("macro averages and no overall", ", ".join(missing))] if missing else []
     if len(halves := subsets & set(DOMAINS["safety"])) == 1:
         notes.append(f"safety consists of {halves.pop()} only: the other half has no items")
     return notes

@@ -183,7 +183,7 @@ class Difference:
 
     @property
     def leads(self) -> int:
-        """1 if the first model leads, -1 if the second leads, 0 if the difference is not significant."""
+        """1 if the first model's number is significantly larger, -1 if the second's is, 0 if neither."""
         return 0 if self.p_holm >= LEVEL else 1 if self.value > 0 else -1
 
     def swapped(self) -> Difference:

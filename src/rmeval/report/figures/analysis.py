@@ -50,12 +50,12 @@ def draw_analysis(found: Analysis, folder: Path, theme: Theme = "light", ending:
     if found.calibration is not None:
         drawn.append(_draw_calibration(found, paths["calibration"], theme))
     records = {(record.metric, record.scope): record for record in (*found.official, *found.records)}
-    name, benchmark = str(found.manifest["model"]["name"]), found.headline.benchmark
+    name, benchmark = str(found.manifest["model"]["name"]), found.official[0].benchmark
     return [*drawn, *draw_planes({name: records}, benchmark, folder, theme, ending)]
 
 
 def _title(found: Analysis) -> str:
-    return f"{label(found.manifest['model']['name'])} on {label(found.headline.benchmark)}"
+    return f"{label(found.manifest['model']['name'])} on {label(found.official[0].benchmark)}"
 
 
 def _draw_length(found: Analysis, path: Path, theme: Theme) -> Path:

@@ -30,14 +30,16 @@ def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") 
         RunError: If it cannot be drawn or written.
     """
     check(path, theme)
-    metric, scope = found.headline
+    if (headline := found.headline) is None:
+        raise RunError(f"{found.absent}, so no figure ranks the models: give `metric` and `scope`")
+    metric, scope = headline
     levels = [m for m in ("easy", "normal", "hard") if (m, scope) in found.entries[0].records]
     entries = list(found.entries)
     if not entries:
         raise RunError("the comparison has no models to draw: compare at least two runs")
     null = {
         name: value
-        for name, value in entries[0].records[found.headline].null.items()
+        for name, value in entries[0].records[headline].null.items()
         if name != "random" and not math.isnan(value)
     }
     rows = [*entries, *null]
@@ -46,7 +48,7 @@ def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") 
         axes = grid[0, 0]
         bare(axes, ink)
         for place, entry in enumerate(entries):
-            record = entry.records[found.headline]
+            record = entry.records[headline]
             low, high = record.ci or (record.value, record.value)
             axes.plot([low, high], [place, place], color=ink.blue, linewidth=2)
             axes.plot([record.value], [place], marker="o", color=ink.blue, markersize=5)
@@ -64,7 +66,7 @@ def draw_comparison(found: ModelComparison, path: Path, theme: Theme = "light") 
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
         if levels:
             _levels(grid[0, 1], found, scope, levels, ink)
-        items = found.differences[found.headline][0].n_items
+        items = found.differences[headline][0].n_items
         figure.suptitle(f"{label(found.benchmark)}: {items} common items", fontsize=10)
         save(figure, path)
 
@@ -102,15 +104,26 @@ def draw_compared(
 ) -> list[Path]:
     """Draw all figures of comparisons into folders named after their benchmarks, including planes of all models.
 
+    Several comparisons of one benchmark have numbers after its name, in their order. A comparison without a headline
+    has no figure of ranks.
+
     Returns:
         Paths of the figures.
+
+    Raises:
+        RunError: If there is nothing to draw, or a file cannot be written.
     """
     drawn = []
-    for one in found:
-        own = folder / one.benchmark if len(found) > 1 else folder
-        draw_comparison(one, own / f"comparison.{ending}", theme)
-        drawn.append(own / f"comparison.{ending}")
+    for number, one in enumerate(found):
+        same = [place for place, other in enumerate(found) if other.benchmark == one.benchmark]
+        name = f"{one.benchmark}-{same.index(number) + 1}" if len(same) > 1 else one.benchmark
+        own = folder / name if len(found) > 1 else folder
+        if one.headline is not None:
+            draw_comparison(one, own / f"comparison.{ending}", theme)
+            drawn.append(own / f"comparison.{ending}")
         analyses = one.analyses()
         models = {entry.name: {**entry.records, **analyses[entry.name]} for entry in one.entries}
         drawn += draw_planes(models, one.benchmark, own, theme, ending)
+    if not drawn:
+        raise RunError(f"{found[0].absent}, so no figure ranks the models: give `metric` and `scope`")
     return drawn

@@ -1,0 +1,31 @@
+"""Short descriptions of what a run was made on: its data and its selection of items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rmeval.messages import count_of
+
+__all__ = ["data_text", "selection_text"]
+
+
+def data_text(manifest: Mapping[str, Any]) -> str:
+    """Describe the data that were read or generated."""
+    made = manifest["benchmark"]
+    options = (
+        f"{name} {','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        for name, value in made.get("options", {}).items()
+        if isinstance(value, int | str | list | tuple)
+    )
+    return ", ".join([*([f"on {made['data']}"] if made["data"] else []), *options])
+
+
+def selection_text(selection: Mapping[str, Any]) -> str:
+    """Which items were selected; empty if all were. The seed is part of it only if it drew them."""
+    parts = [f"subsets {' '.join(sorted(subsets))}"] if (subsets := selection.get("subsets")) else []
+    if drawn := selection.get("n_items"):
+        parts.append(f"{count_of(drawn, 'item')} at random (seed {selection.get('seed', 0)})")
+    if limit := selection.get("limit"):
+        parts.append(f"the first {count_of(limit, 'item')}")
+    return ", ".join(parts)
