@@ -386,13 +386,10 @@ def _headline(benchmark: str, shown: Sequence[Measure], settings: _Settings) -> 
     wanted = settings.metric, settings.scope
     if wanted not in shown:
         there = ", ".join(" ".join(measure) for measure in shown)
-        meant = nearest(settings.metric, {metric for metric, _ in shown})
-        message = (
-            f"{benchmark} has no {settings.metric} on {settings.scope}: "
-            f"{f'did you mean `metric` {meant}? ' if meant not in (None, settings.metric) else ''}"
-            f"choose `metric` and `scope` among {there}"
-        )
-        raise NothingSharedError(message)
+        meant = nearest(settings.metric, {metric for metric, _ in shown} - {settings.metric})
+        message = f"{benchmark} has no {settings.metric} on {settings.scope}: "
+        message += f"did you mean `metric` {meant}? " if meant else ""
+        raise NothingSharedError(f"{message}choose `metric` and `scope` among {there}")
     return wanted
 
 
