@@ -268,7 +268,7 @@ def test_more_signals_do_not_disturb_the_end(numbers: tuple[int, ...], code: int
     assert not list((tmp_path / "runs").rglob("lock*"))
 
 
-KEPT = "the run keeps what it has scored; give the same command again to continue"
+KEPT = "the run keeps what it has scored; run the same command again to continue"
 
 
 def test_a_signal_counts_for_the_command_that_it_ended(runs: Path) -> None:

@@ -20,7 +20,6 @@ from rmeval.metrics.stats.analysis import analyse
 from rmeval.metrics.stats.ensembles import RULES, ensemble
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
 from rmeval.metrics.stats.paired import compare as compare_paired
-from rmeval.metrics.stats.significance import least
 from rmeval.results.align import (
     NothingSharedError,
     ScoredRun,
@@ -33,7 +32,7 @@ from rmeval.results.analyze import null_analyses
 from rmeval.results.frames import comparison_rows, frame_of
 from rmeval.results.groups import group_label, with_shared_items
 from rmeval.results.notebook import html_of
-from rmeval.results.order import from_best, letters_of, ranks_of
+from rmeval.results.order import from_best, letters_of, power_notes, ranks_of
 from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.results.summary import comparison_lines
 from rmeval.store.items import StoredItems
@@ -294,7 +293,7 @@ def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Sett
         differences,
         len(items.table),
         paired.n_clusters,
-        (*notes, *more, *found.notes(items.table), *_power_note(differences[top or others[0]]), *unfinished, *lost),
+        (*notes, *more, *found.notes(items.table), *power_notes(differences[top or others[0]]), *unfinished, *lost),
         found.card,
         items,
     )
@@ -356,13 +355,6 @@ def _ranked(entries: Sequence[Entry], top: Measure, differences: Sequence[Differ
     records, names = [one.records[top] for one in entries], [one.name for one in entries]
     ranks, letters = ranks_of(records, names, differences), letters_of(records, names, differences)
     return tuple(replace(entries[k], rank=ranks[k], group=letters[k]) for k in from_best(records))
-
-
-def _power_note(differences: Sequence[Difference]) -> list[str]:
-    enough = least(len(differences))
-    if (problems := differences[0].n_clusters) >= enough:
-        return []
-    return [f"{count_of(problems, 'problem')}: too few for a significant difference, which needs at least {enough}"]
 
 
 def _agrees(paired: PairedOutcomes, shares: Shares, measure: Measure, entries: Sequence[Entry]) -> bool:

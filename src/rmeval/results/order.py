@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rmeval.messages import count_of
 from rmeval.metrics.stats.paired import Difference
-from rmeval.metrics.stats.significance import groups, rank_intervals
+from rmeval.metrics.stats.significance import groups, least, rank_intervals
 from rmeval.metrics.targets import is_better, merit
 from rmeval.types import Record
 
-__all__ = ["from_best", "letters_of", "ranks_of"]
+__all__ = ["from_best", "letters_of", "power_notes", "ranks_of"]
 
 
 def from_best(records: Sequence[Record]) -> list[int]:
@@ -53,3 +54,11 @@ def _differ(differences: Sequence[Difference], names: Sequence[str]) -> list[lis
             first, second = place[one.first], place[one.second]
             found[first][second] = found[second][first] = True
     return found
+
+
+def power_notes(differences: Sequence[Difference]) -> list[str]:
+    """Return a note if there are too few problems for any difference to be significant."""
+    enough = least(len(differences))
+    if (problems := differences[0].n_clusters) >= enough:
+        return []
+    return [f"{count_of(problems, 'problem')}: too few for a significant difference, which needs at least {enough}"]
