@@ -88,6 +88,11 @@ def test_a_template_that_wants_a_system_turn_takes_those_that_have_one(
     assert "1 of 4 conversations have no score (the chat template rejects this conversation: no system" in caplog.text
 
 
+def test_conversations_of_a_wrong_type() -> None:
+    with pytest.raises(rmeval.RmevalError, match=r"^the conversations are a NoneType: give a list of lists"):
+        rmeval.score("baseline:longest", None)  # type: ignore[arg-type]
+
+
 def test_no_conversations_have_no_scores() -> None:
     assert rmeval.score("baseline:longest", []).tolist() == []
 

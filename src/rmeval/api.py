@@ -143,6 +143,8 @@ def score(model: object, conversations: Iterable[Sequence[MessageLike]], **optio
         RmevalError: If the model cannot be used, a conversation does not have this form, or no conversation gets a
             score.
     """
+    if not isinstance(conversations, Iterable):
+        raise DataError(f"the conversations are a {type(conversations).__name__}: give a list of lists of messages")
     loaded = load_model(model, **options)
     refuse_comparators(loaded)
     requests = conversation_requests(

@@ -957,3 +957,46 @@ def test_the_gold_of_the_sets_on_the_page(name: str, rows: str, given: str, tmp_
         message = first.responses[0].message
         assert message is not None and message.tool_calls[0]["function"]["name"] == "weather"
         assert len(first.tools) == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "why", "chosen": "so", "rejected": "no"},
+        {**TWO, "score_a": 1, "score_b": 2},
+        {"prompt": "why", "response": "so", "score": 1},
+        {"prompt": "why", "responses": ["so", "no"], "scores": [1, 2]},
+        {"history": "why", "human_ref_A": "so", "human_ref_B": "no", "labels": 1},
+        {
+            "prompt": "why",
+            "response_a": "so",
+            "response_b": "no",
+            "winner_model_a": 1,
+            "winner_model_b": 0,
+            "winner_tie": 0,
+        },
+    ],
+)
+def test_labels_that_no_column_uses_are_an_error(row: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"`labels` gives meanings .* no such column is read"):
+        load(tmp_path, [row], labels={"1": "b", "0": "a"})
+
+
+def test_a_prompt_that_the_responses_repeat_is_noted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"prompt": "Is 2 odd?", "chosen": "Is 2 odd? No.", "rejected": "Is 2 odd? Yes."}]
+    assert gold(load(tmp_path, rows)) == [("Is 2 odd? No.", "Is 2 odd? Yes.")]
+    assert "line 1: both responses begin with the text of the prompt, which the model then reads twice" in caplog.text
+    (item,) = load(tmp_path, rows, ignore_keys=["prompt"])
+    assert (prompt(item), gold([item])) == ([("user", "Is 2 odd?")], [("No.", "Yes.")])
+
+
+def test_only_prompts_that_both_responses_repeat_are_noted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load(tmp_path, [{"prompt": "Is 2 odd?", "chosen": "Is 2 odd? No.", "rejected": "Yes."}])
+    load(tmp_path, [{"prompt": "", "chosen": "No.", "rejected": "Yes."}])
+    assert "both responses begin" not in caplog.text
+
+
+def test_a_winner_is_not_suggested_as_a_response(tmp_path: Path) -> None:
+    row = {"prompt": "why", "first_text": "so", "second_text": "no", "winner": "first"}
+    with pytest.raises(DataError, match=r"chosen=NAME,rejected=NAME$"):
+        load(tmp_path, [row])

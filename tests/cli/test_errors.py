@@ -52,7 +52,7 @@ def test_a_file_holds_what_is_printed(form: str, tmp_path: Path, capsys: Capture
     [
         (("--subset", "x"), "there is no subset 'x': choose from vowel, consonant"),
         (("--cell", "x"), "there is no cell 'x': choose from chosen/rejected"),
-        (("--n", "0"), "greater than or equal to 1"),
+        (("--n", "0"), "--n must be at least 1, not 0"),
         (("--variant", "x"), "has no score 'x'"),
         (("--other", "nowhere"), "is not a run folder"),
         (("--data", "nowhere.jsonl"), "(there is no file nowhere.jsonl: check the path): give their place with --data"),

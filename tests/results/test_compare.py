@@ -288,6 +288,25 @@ def test_the_file_of_a_benchmark_is_for_its_own_runs(tmp_path: Path) -> None:
         rmeval.open_run(own.path, benchmark=f"{other}:Other")
 
 
+def test_results_are_compared_as_their_folders_are(runs: Path) -> None:
+    results = [rmeval.open_run(path.parent) for path in sorted(runs.rglob("run.json"))]
+    (by_result,), (by_path,) = rmeval.compare(results), rmeval.compare(runs)
+    assert by_result.to_pandas().equals(by_path.to_pandas())
+    assert rmeval.analyze(results[0]).records == rmeval.analyze(results[0].path).records
+
+
+@pytest.mark.parametrize(("given", "name"), [(None, "NoneType"), ([None, 3], "NoneType"), ([3], "int")])
+def test_what_is_no_place_of_runs(given: object, name: str) -> None:
+    with pytest.raises(RunError, match=rf"^a run is a {name}: give the path of its folder, or the result of"):
+        rmeval.compare(given)  # type: ignore[arg-type]
+    with pytest.raises(RunError, match=r"^no runs are given"):
+        rmeval.compare([])
+    with pytest.raises(RunError, match=r"^a run is a NoneType"):
+        rmeval.wrong_examples(None)  # type: ignore[arg-type]
+    with pytest.raises(RunError, match=r"nowhere is not a run folder \(it does not exist\)"):
+        rmeval.open_run("nowhere")
+
+
 def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:
     one = next((runs / "rm-bench-synthetic" / "baseline-random").iterdir())
     with pytest.raises(RunError, match="give two runs or more of one benchmark, not 1 run"):

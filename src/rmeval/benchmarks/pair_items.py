@@ -37,6 +37,7 @@ class PairReader:
             if role in ("subset", "id", "system", "history", "tools") and column not in reader.ignored
         }
         self._beside = {name for name in _CONVERSATIONS if name not in self._columns.values()} - reader.ignored
+        self._checked = False
         self._unread = [name for name in INPUT_COLUMNS if name not in self._columns.values()]
 
     def item(self, pair: PairRow) -> Item:
@@ -51,6 +52,9 @@ class PairReader:
         rejected_context, rejected = self._side(row, "rejected")
         if chosen_context is None or rejected_context is None:
             prompt = self._begin(row, self._prompt(row))
+            if not self._checked:
+                self._checked = True
+                self._note_repeated(row, prompt, (chosen, rejected))
             chosen_context, rejected_context = chosen_context or prompt, rejected_context or prompt
         if chosen_context != rejected_context:
             raise DifferentConversationsError(
@@ -72,6 +76,18 @@ class PairReader:
             cluster=conversation_digest(chosen_context, tools),
             tools=tools,
         )
+
+    def _note_repeated(self, row: Row, prompt: Conversation, responses: Conversation) -> None:
+        """Note that both responses of the first row begin with the prompt, which the model would then read twice."""
+        text = prompt[-1].content.strip() if prompt and isinstance(prompt[-1].content, str) else ""
+        if text and all(isinstance(one.content, str) and one.content.lstrip().startswith(text) for one in responses):
+            self._reader.note(
+                "repeated",
+                "%s: both responses begin with the text of the prompt, which the model then reads twice: if the "
+                "responses should not contain it, exclude the column with `ignore_keys` %s",
+                row.where,
+                self._columns.get("prompt", "prompt"),
+            )
 
     def _note_unread(self, row: Row, said: Conversation) -> None:
         """Note a column with a conversation that is not read, if it has other texts than the pair."""

@@ -21,10 +21,11 @@ from rmeval.metrics.stats.calibration import Calibration
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
 from rmeval.results.frames import frame_of, row_of
 from rmeval.results.notebook import html_of
+from rmeval.results.places import Place, only_folder
 from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.results.summary import analysis_lines
 from rmeval.store.items import StoredItems
-from rmeval.store.manifest import finite, only_run
+from rmeval.store.manifest import finite
 from rmeval.store.run import read_scored
 from rmeval.types import Record
 
@@ -113,7 +114,7 @@ class Analysis:
 
 
 def analyze_run(
-    path: str | Path,
+    path: Place,
     *,
     rule: str | None = None,
     variant: str | None = None,
@@ -123,7 +124,7 @@ def analyze_run(
     """Analyse a run; needs neither the model nor torch.
 
     Args:
-        path: A run folder, or a folder with one run in it.
+        path: A run folder, a folder with one run in it, or a result.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
         variant: Which of the model's scores to take, where it gives several; its first if None.
         benchmark: The `file.py:Class` of a run made with one.
@@ -133,7 +134,7 @@ def analyze_run(
         RunError: If the path is not a run folder, or the score rule or score does not exist.
     """
     check_rule(rule)
-    run = read_scored(only_run(Path(path)), benchmark, protocol)
+    run = read_scored(only_folder(path), benchmark, protocol)
     score_rule = rule_of(run.benchmark, rule)
     variant = run.variant(variant)
     table, counts, card = run.items.table, run.items.counts, run.benchmark.card

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from rmeval.results.frames import comparison_rows, frame_of
 from rmeval.results.groups import group_label, with_shared_items
 from rmeval.results.notebook import html_of
 from rmeval.results.order import from_best, letters_of, power_notes, ranks_of
+from rmeval.results.places import Place, places_of
 from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.results.summary import comparison_lines
 from rmeval.store.items import StoredItems
@@ -186,7 +187,7 @@ class ModelComparison:
 
 
 def compare_runs(
-    paths: str | Path | Sequence[str | Path],
+    paths: Place | Iterable[Place],
     *,
     rule: str | None = None,
     variant: str | None = None,
@@ -199,7 +200,7 @@ def compare_runs(
     """Compare models that were run on the same benchmark.
 
     Args:
-        paths: A folder with runs in it, or several; or run folders. Each benchmark has its own comparison.
+        paths: A folder with runs in it, or several; run folders; or results. Each benchmark has its own comparison.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
         variant: Which of a model's scores to take, where it gives several; its first if None.
         metric: The number to rank models by, such as `hard`; the benchmark's own if None.
@@ -218,7 +219,7 @@ def compare_runs(
         raise RunError(f"`ensembles` must be a list of names, such as [{ensembles!r}], not {ensembles!r}")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
         raise RunError(f"{unknown[0]!r} is not an ensemble: {chosen_from(unknown[0], RULES)}")
-    runs = find_by_benchmark([paths] if isinstance(paths, str | Path) else paths)
+    runs = find_by_benchmark(places_of(paths))
     by_benchmark = runs.folders
     several = {name: own for name, own in by_benchmark.items() if len(own) > 1}
     if not several:

@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,24 +21,21 @@ from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.results.align import run_names, shared_evidence
 from rmeval.results.cells import cells_named
 from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
-from rmeval.results.result import Result
+from rmeval.results.places import Place, only_folder
 from rmeval.results.texts import read_item_texts
-from rmeval.store.manifest import only_run
 from rmeval.store.run import StoredRun, read_scored
 from rmeval.types import IntArray, Item, Message, Response
 
 __all__ = ["wrong_examples"]
 
-Run = str | Path | Result
-
 
 def wrong_examples(
-    run: Run,
+    run: Place,
     *,
     subset: str | Sequence[str] = (),
     cell: str | Sequence[str] = (),
     n: int = 20,
-    other: Run | None = None,
+    other: Place | None = None,
     data: Any = None,
     variant: str | None = None,
     benchmark: str | None = None,
@@ -68,12 +64,12 @@ def wrong_examples(
     """
     if type(n) is not int or n < 1:
         raise DataError(f"`n` must be a whole number and at least 1, not {n!r}")
-    first = _judged(read_scored(_folder(run), benchmark, protocol), variant)
+    first = _judged(read_scored(only_folder(run), benchmark, protocol), variant)
     notes = [first.run.note] if first.run.note else []
     if other is None:
         pool = _Pool.of(first.run, [first.evidence], [str(first.run.manifest["model"]["name"])])
     else:
-        second = _judged(read_scored(_folder(other), benchmark, protocol, first.run), variant)
+        second = _judged(read_scored(only_folder(other), benchmark, protocol, first.run), variant)
         pool, more = _aligned(first, second)
         notes += more
     kept = pool.within(_several(subset), _several(cell))
@@ -88,10 +84,6 @@ def wrong_examples(
         first.run.folder,
         scored=not first.evidence.beats,
     )
-
-
-def _folder(run: Run) -> Path:
-    return run.path if isinstance(run, Result) else only_run(Path(run))
 
 
 def _several(names: str | Sequence[str]) -> Sequence[str]:

@@ -171,8 +171,9 @@ def read_manifest(path: Path) -> Manifest:
             "for subset accuracies"
         ) from error
     except FileNotFoundError as error:
+        why = "it has no run.json" if path.exists() else "it does not exist"
         raise RunError(
-            f"{path} is not a run folder (it has no run.json): give a folder like runs/rm-bench/my-model/0123456789ab"
+            f"{path} is not a run folder ({why}): give a folder like runs/rm-bench/my-model/0123456789ab"
         ) from error
     except OSError as error:
         raise explain_read_error(error, file) from error

@@ -86,6 +86,9 @@ def missing(row: Row, roles: Mapping[str, str], extra: str = "") -> DataError:
     taken = [column for column in roles.values() if column in row.fields]
     free = [name for name in row.fields if name not in taken]
     found = {role: names[0] for role in absent if len(names := usual(free, role)) == 1}
+    # Without a column of rejected responses, a column `winner` or `preferred` is a name, not a response.
+    if len({"chosen", "rejected"} & set(absent)) == 2 and "rejected" not in found:
+        found.pop("chosen", None)
     if found:
         way = f"looks like `columns` {_written(found)}"
     else:

@@ -205,6 +205,12 @@ def recognise(row: Row, columns: Columns, given: Given) -> Reading:
         raise DataError("`columns` has both score and rank: give one")
     for shape in SHAPES if wanted is None else [shape for shape in SHAPES if shape in wanted]:
         if (found := shape(row, columns, given)) is not None:
+            if given.labels and not (isinstance(found, TwoResponses) and found.uses(given.labels)):
+                raise DataError(
+                    f"{row.where}: `labels` gives meanings to the values of a column that names the better of two "
+                    f"responses, and no such column is read (the columns are {row.listed()}): leave `labels` out, or "
+                    "name the column with `columns` better=NAME"
+                )
             return found
     if wanted is not None:
         raise DataError(

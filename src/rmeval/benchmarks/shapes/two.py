@@ -93,6 +93,10 @@ class TwoResponses:
             else:
                 self.left_out.add(_REASONS[found])
 
+    def uses(self, labels: Mapping[object, str]) -> bool:
+        """Return whether these meanings decide which response is the better one."""
+        return isinstance(self._verdict, Labels) and self._verdict.meanings is labels
+
     def changed(self, row: Row) -> Row:
         """Return the row with the columns of this reading, which a subclass may derive from others."""
         return row

@@ -67,7 +67,7 @@ class Labels:
             meanings: `a`, `b`, `tie` or `none` by value, instead of those names.
             models: Columns with the names of the models that wrote them, which the values may be, too.
         """
-        self._models, self._by_name = models, not meanings
+        self._models, self._by_name, self.meanings = models, not meanings, meanings
         self._column, self._columns = column, columns
         if meanings:
             self._known = {label_of(value): meaning for value, meaning in meanings.items()}
