@@ -226,3 +226,19 @@ def test_a_function_that_fails_says_why() -> None:
 
     with pytest.raises(RunError, match=r"none of 3 responses got a score \(ValueError: no key"):
         rmeval.score(broken, TALKS)
+
+
+def test_models_with_one_name_have_runs_of_their_own(tmp_path: Path) -> None:
+    rows = [{"prompt": "q", "chosen": "a long response", "rejected": "short"}]
+    (tmp_path / "own.py").write_text(
+        "def up(conversations):\n    return [len(c[-1]['content']) for c in conversations]\n"
+        "def down(conversations):\n    return [-len(c[-1]['content']) for c in conversations]\n"
+    )
+    for right, wrong in (
+        ("baseline:longest", "baseline:shortest"),
+        (Scorer(1.0), Scorer(-1.0)),
+        (f"{tmp_path / 'own.py'}:up", f"{tmp_path / 'own.py'}:down"),
+    ):
+        found = [rmeval.evaluate(model, data=rows, out=tmp_path, name="same") for model in (right, wrong)]
+        assert [one.value("accuracy") for one in found] == [1.0, 0.0]
+        assert {str(one.manifest["model"]["name"]) for one in found} == {"same"}

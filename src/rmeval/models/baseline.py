@@ -39,8 +39,8 @@ class Baseline:
         self._rule = name
 
     def identity(self) -> dict[str, Any]:
-        """The baseline's name and version."""
-        return {"model": f"{self.name}@1"}
+        """The baseline's own name and version, so that baselines with equal names in tables have different runs."""
+        return {"model": f"baseline:{self._rule}@1"}
 
     def facts(self) -> dict[str, Any]:
         """No facts."""
