@@ -33,6 +33,11 @@ def roles(item: Item) -> list[str]:
     return [message.role for message in item.prompt]
 
 
+def test_standard_input_is_no_name_on_the_hub() -> None:
+    with pytest.raises(DataError, match=r"^pairs does not read standard input: write the rows to a file"):
+        list(Pairs("-").load())
+
+
 def test_a_system_column_comes_first(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         PAIR | {"system": "be kind"},

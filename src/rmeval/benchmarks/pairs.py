@@ -157,6 +157,8 @@ class Pairs(Benchmark):
             raise DataError("pairs needs data: give a file, a folder or a hub id with `data`")
         if is_object_name(self.data):
             raise DataError(f"the data were an object in Python ({self.data}): give that object again with `data`")
+        if self.data == "-":
+            raise DataError("pairs does not read standard input: write the rows to a file and give its path")
         place = Path(self.data)
         if any((place / file).is_file() for file in _SAVED):
             return _saved_rows(place, self.split)
