@@ -232,7 +232,7 @@ def test_columns_to_score_that_hold_nothing(
     first, second, third = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines())
     assert first["score"] == second["score"] == third["scores"][0]
     assert "score" not in third
-    none = command(capsys, "score", checkpoint, rows_file(tmp_path, empty), "-o", tmp_path / "out.jsonl")
+    none = command(capsys, "score", checkpoint, rows_file(tmp_path, empty), "-o", tmp_path / "none.jsonl")
     assert (none.code, "column 'prompt' must be a string or a list of messages" in none.err) == (2, True)
 
 

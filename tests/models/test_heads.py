@@ -86,7 +86,9 @@ def test_published_layouts_score_as_written_out(
 
 def test_a_head_of_any_name_when_it_is_said(language_model: Path, tmp_path: Path) -> None:
     folder = with_head(language_model, tmp_path / "rm", "judge.final")
-    with pytest.raises(ModelError, match=r"no trained weights for score.weight.*other heads: `head`"):
+    with pytest.raises(
+        ModelError, match=r"no trained weights for score.weight.*with `head` \(the name of its head, or logit"
+    ):
         rmeval.score(str(folder), TALKS)
     found = rmeval.score(str(folder), TALKS, head="judge.final")
     assert found == pytest.approx(by_hand(folder, "judge.final")[:, 0], abs=1e-5)

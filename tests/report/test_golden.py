@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -58,7 +59,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", out=folder / "runs", size=24)
     write_runs(folder / "eight", NAMES)
     (folder / "votes").mkdir()
-    write_benchmarks(folder, folder / "five")
+    # Relative paths, because lines are broken before the folder's name is removed from them.
+    with contextlib.chdir(folder):
+        write_benchmarks(Path(), Path("five"))
     return folder
 
 

@@ -57,8 +57,9 @@ def untrained(
     if generates and not language_model:
         return ModelError(
             f"{checkpoint.source} is a language model and has no trained weights for {', '.join(missing[:3])}, so its "
-            "scores would be random: choose how to read it with `head` (logit:YES-NO for the logits of two tokens), "
-            f"`ref_model` or `kind` implicit (its implicit reward), or `kind` comparator (letters){advice}"
+            "scores would be random: choose how to read it with `head` (the name of its head, or logit:YES-NO for the "
+            f"logits of two tokens), `ref_model` or `kind` implicit (its implicit reward), or `kind` "
+            f"comparator (letters){advice}"
         )
     wanted = "a sequence classifier (language models: `ref_model` or `kind` implicit; other heads: `head`)"
     if language_model:
