@@ -195,3 +195,17 @@ def test_folders_for_some_of_the_benchmarks_only(
     assert not (tmp_path / "r").exists()
     own = command(capsys, *options, "--data", f"RewardBench={tmp_path / 'none'}")
     assert (own.code, f"there is no file {tmp_path / 'none'}" in own.err) == (2, True)
+
+
+def test_errors_of_one_of_several_benchmarks_name_it(
+    pairs_file: Path, rm_bench_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text('{"a": 1}\n')
+    done = command(
+        *(capsys, "run", "baseline:longest", "-b", "rm-bench", "-b", "pairs", "-o", tmp_path / "runs"),
+        *("--data", f"rm-bench={rm_bench_folder}", "--data", f"pairs={wrong}"),
+    )
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "error: pairs: " in done.err
+    assert str(wrong) in done.err

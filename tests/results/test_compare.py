@@ -305,6 +305,8 @@ def test_what_is_no_place_of_runs(given: object, name: str) -> None:
         rmeval.wrong_examples(None)  # type: ignore[arg-type]
     with pytest.raises(RunError, match=r"nowhere is not a run folder \(it does not exist\)"):
         rmeval.open_run("nowhere")
+    with pytest.raises(RunError, match=r"^a run is a NoneType: give the path of its folder"):
+        rmeval.open_run(None)  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_compared(runs: Path, tmp_path: Path) -> None:

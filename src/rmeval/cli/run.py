@@ -39,6 +39,7 @@ def run_command(
     from rmeval.api import load_model
     from rmeval.benchmarks.locate import refuse_unfetched
     from rmeval.cli.logs import show_warnings
+    from rmeval.errors import DataError
     from rmeval.report.ranking import brief_view, combined_views
     from rmeval.report.run import run_view
     from rmeval.report.terminal import print_briefly
@@ -53,7 +54,14 @@ def run_command(
     # Loaded objects live to the end, so the garbage collector need not traverse them.
     gc.freeze()
     # All data are read before scoring starts, so that an error in the last file shows at once.
-    plans = [plan(one, wanted.selection()) for one in found]
+    plans = []
+    for one in found:
+        try:
+            plans.append(plan(one, wanted.selection()))
+        except DataError as error:
+            if len(found) > 1:  # The message may not say which of them could not be read.
+                raise DataError(f"{one.card.id}: {error}") from error
+            raise
     results = []
     for planned in plans:
         with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:

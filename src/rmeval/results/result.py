@@ -117,9 +117,11 @@ def open_run(
         protocol: Likewise the `file.py:Class` of the run's protocol.
 
     Raises:
-        RunError: If the path is not a run folder, or the score rule does not exist.
+        RunError: If the path is not that of a run folder, or the score rule does not exist.
     """
     check_rule(rule)
+    if not isinstance(path, str | Path):
+        raise RunError(f"a run is a {type(path).__name__}: give the path of its folder")
     folder = only_run(Path(path))
     return steadily(folder, lambda: _known(folder, rule)) or derive(folder, rule, benchmark, protocol)
 
