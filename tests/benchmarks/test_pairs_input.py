@@ -264,3 +264,14 @@ def test_roles_of_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert done.code == 0, done.err
     wrong = command(capsys, "run", "baseline:longest", "-b", "rm-bench-synthetic", "--roles", "human=user")
     assert (wrong.code, "only pairs takes --roles" in wrong.err) == (2, True)
+
+
+def test_a_response_to_an_earlier_message_of_the_prompt(tmp_path: Path) -> None:
+    """It would be scored as the answer to the last one."""
+    prompt = say("user: one", "assistant: first", "user: two")
+    early = {side: say("user: one", f"assistant: {side}") for side in ("chosen", "rejected")}
+    with pytest.raises(DataError, match="'prompt' contradicts the messages before the response"):
+        load(tmp_path, [{"prompt": prompt, **early}])
+    late = {side: say("user: two", f"assistant: {side}") for side in ("chosen", "rejected")}
+    (item,) = load(tmp_path, [{"prompt": prompt, **late}])
+    assert [message.content for message in item.prompt] == ["one", "first", "two"]

@@ -330,6 +330,38 @@ def test_helpsteer_strengths(tmp_path: Path, row: dict[str, Any], strength: Any,
             load(tmp_path, [row | {name: wrong}])
 
 
+def test_strengths_and_scores_with_the_responses_in_the_other_order(tmp_path: Path) -> None:
+    """The sign names the data's first response, whichever of them `columns` calls a."""
+    row = {"prompt": "why", "response_1": "one", "response_2": "two", "preference_strength": -2}
+    swapped = {"a": "response_2", "b": "response_1"}
+    assert gold(load(tmp_path, [row])) == gold(load(tmp_path, [row], columns=swapped)) == [("one", "two")]
+    scored = {"prompt": "why", "response_1": "one", "response_2": "two", "score_1": 1, "score_2": 3}
+    assert gold(load(tmp_path, [scored])) == gold(load(tmp_path, [scored], columns=swapped)) == [("two", "one")]
+
+
+def test_strengths_without_a_sign_are_noted(tmp_path: Path) -> None:
+    row = {"prompt": "why", "response_1": "one", "response_2": "two", "preference_strength": 2}
+    rows = [row | {"prompt": f"why {n}"} for n in range(20)]
+    assert any("no value of 'preference_strength' is below 0" in note for note in notes(tmp_path, rows))
+    rows[3]["preference_strength"] = -1
+    assert not any("is below 0, so" in note for note in notes(tmp_path, rows))
+
+
+def test_a_winner_that_is_a_label_and_a_models_name(tmp_path: Path) -> None:
+    row = {"prompt": "why", "response_a": "one", "response_b": "two", "model_a": "B", "model_b": "A", "winner": "A"}
+    with pytest.raises(DataError, match="as a label names one response and as a model's name the other"):
+        load(tmp_path, [row])
+    assert gold(load(tmp_path, [row], labels={"A": "b"})) == [("two", "one")]
+    assert gold(load(tmp_path, [row | {"model_a": "A", "model_b": "B"}])) == [("one", "two")]
+
+
+def test_responses_to_one_prompt_with_different_subsets(tmp_path: Path) -> None:
+    rows = [STEER | {"response": "x", "subset": "gpt"}, STEER | {"response": "y", "helpfulness": 4, "subset": "llama"}]
+    with pytest.raises(DataError, match=r"line 1: the responses to this prompt have different subsets \(gpt, llama\)"):
+        load(tmp_path, rows)
+    assert gold(load(tmp_path, rows, ignore_keys=["subset"])) == [("y", "x")]
+
+
 STEER = {"prompt": "why", "helpfulness": 2, "correctness": 4, "coherence": 4, "complexity": 1, "verbosity": 1}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -259,13 +260,48 @@ def subclassed(model: Any) -> None:
     model.model.norm.__class__ = Norm
 
 
-@pytest.mark.parametrize("change", [replaced, hooked, subclassed])
+def called(model: Any) -> None:
+    class Scaled:
+        """An activation that is an object, whose factor nobody can see."""
+
+        def __call__(self, hidden: Any) -> Any:
+            return 2 * torch.relu(hidden)
+
+    mlp = model.model.layers[0].mlp
+    del mlp._modules["act_fn"]
+    mlp.act_fn = Scaled()
+
+
+@pytest.mark.parametrize("change", [replaced, hooked, subclassed, called])
 def test_code_that_nobody_can_see_never_continues_a_run(change: Any, checkpoint: Path) -> None:
     model, tokenizer = held(checkpoint)
     change(model)
     loaded = rmeval.load_model((model, tokenizer))
     assert "unknown" in loaded.identity()["model"]
     assert loaded.identity() != loaded.identity()
+
+
+def test_a_forward_replaced_on_the_class_never_continues_a_run(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As packages that speed up training do."""
+    model, tokenizer = held(checkpoint)
+    norm = type(model.model.norm)
+    plain = norm.forward
+    assert "unknown" not in rmeval.load_model((model, tokenizer)).identity()["model"]
+    monkeypatch.setattr(norm, "forward", lambda self, hidden: plain(self, hidden) * 2)
+    assert "unknown" in rmeval.load_model((model, tokenizer)).identity()["model"]
+
+
+def test_arguments_of_a_partial_function_are_in_the_digest(checkpoint: Path) -> None:
+    model, tokenizer = held(checkpoint)
+    mlp = model.model.layers[0].mlp
+    del mlp._modules["act_fn"]
+    found = []
+    for slope in (0.1, 0.2, 0.1):
+        mlp.act_fn = functools.partial(torch.nn.functional.leaky_relu, negative_slope=slope)
+        found.append(rmeval.load_model((model, tokenizer)).identity())
+    assert found[0] == found[2] != found[1]
 
 
 def test_a_class_of_the_programs_own_is_read_by_its_forward(checkpoint: Path) -> None:

@@ -160,7 +160,10 @@ class PairReader:
         if all(message.role == "system" for message in prompt) and context[0].role != "system":
             return (*prompt, *context)
         shorter, longer = sorted((prompt, context), key=len)
-        if any(_alike(longer[start:], shorter) for start in range(len(longer) - len(shorter) + 1)):
+        more = len(longer) - len(shorter)
+        # The response follows the last message, so if the prompt has more messages, the others must be its end.
+        starts = range(more + 1) if longer is context else (more,)
+        if any(_alike(longer[start:], shorter) for start in starts):
             return longer
         raise DataError(
             f"{row.where}: the column {self._columns['prompt']!r} contradicts the messages before the response: make "

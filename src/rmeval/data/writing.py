@@ -53,7 +53,8 @@ def _write_csv(file: BinaryIO, rows: Rows) -> None:
     """Lists and objects are written as JSON, null as nothing."""
     columns = _columns(rows)
     text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
-    writer = csv.writer(text, lineterminator="\n")
+    # With other line ends, Python before 3.13 does not quote a carriage return within a cell.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows(zip(*([_cell(value) for value in column] for column in columns.values()), strict=True))
     text.detach()

@@ -15,7 +15,7 @@ from rmeval.benchmarks.shapes.two import Given
 from rmeval.data.rows import Row
 from rmeval.errors import DataError
 from rmeval.limits import limit
-from rmeval.messages import count_of, quoted
+from rmeval.messages import count_of, quoted, shortened
 
 __all__ = ["ResponseList", "ResponseRows", "response_list", "response_rows"]
 
@@ -75,7 +75,7 @@ class _Ranked:
 class ResponseRows(_Ranked):
     """Consecutive rows with the same prompt, each with a response and its score or rank."""
 
-    def __init__(self, columns: Columns, response: str, value: str, lower: bool, name: str) -> None:
+    def __init__(self, columns: Columns, response: str, value: str, lower: bool, name: str, subset: str | None) -> None:
         """Store the columns.
 
         Args:
@@ -84,8 +84,10 @@ class ResponseRows(_Ranked):
             value: The column of the score or rank.
             lower: Whether lower is better.
             name: What the data look like.
+            subset: The column of the subset, if it is read.
         """
         super().__init__(value, lower)
+        self._subset = subset
         self._response, self._other = response, f"{response} (rejected)"
         of = {role: column for role, column in columns.of.items() if role != "id"}
         self._columns = Columns({**of, "chosen": response, "rejected": self._other}, columns.turns)
@@ -104,12 +106,25 @@ class ResponseRows(_Ranked):
             self._again += key in seen
             seen.add(key)
             found = list(group)
+            self._check_subset([row for _, row in found])
             values = [number_in(row, self._value) for _, row in found]
             number, first = found[0]
             for better, worse in self._ordered(values, first.where):
                 (_, row), (_, other) = found[better], found[worse]
                 fields = {**row.fields, self._other: other.get(self._response)}
                 yield PairRow(Row(fields, row.where), self._columns, number, _suffix(better, worse))
+
+    def _check_subset(self, rows: Sequence[Row]) -> None:
+        """Raise an error if responses to one prompt belong to different subsets."""
+        if self._subset is None:
+            return
+        names = list(dict.fromkeys(str(row.fields.get(self._subset)) for row in rows))
+        if len(names) > 1:
+            raise DataError(
+                f"{rows[0].where}: the responses to this prompt have different subsets "
+                f"({shortened(', '.join(names))}), so a pair has none: exclude the column with `ignore_keys` "
+                f"{self._subset}, or make them equal"
+            )
 
     def _key(self, row: Row) -> bytes:
         parts = [row.get(self._prompt), *(row.fields.get(column) for column in self._context[1:])]
@@ -221,7 +236,9 @@ def response_rows(row: Row, columns: Columns, given: Given) -> ResponseRows | No
     roles = {"prompt": columns.of.get("prompt", "prompt"), "response": response, "score": value}
     if any(column not in row.fields for column in roles.values()):
         raise missing(row, roles)
-    return ResponseRows(columns, response, value, _is_rank(value, given), name)
+    subset = columns.of.get("subset")
+    subset = None if subset in given.ignored else subset
+    return ResponseRows(columns, response, value, _is_rank(value, given), name, subset)
 
 
 def response_list(row: Row, columns: Columns, given: Given) -> ResponseList | None:

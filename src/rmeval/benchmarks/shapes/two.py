@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rmeval.benchmarks.shapes.names import missing, normal, only, twins
+from rmeval.benchmarks.shapes.names import Twin, missing, normal, only, twins
 from rmeval.benchmarks.shapes.reading import Columns, LeftOut, Numbered, PairRow
 from rmeval.benchmarks.shapes.verdicts import Labels, Scores, Strength, Verdict
 from rmeval.data.conversations import list_in_text
@@ -186,8 +186,9 @@ def _verdict(
     if named not in row.fields:
         raise missing(row, {"better": named})
     if normal(named) in _STRENGTHS and not given.labels:
-        return Strength(named, sides), scores
-    models = next((pair.columns for pair in twins(names, _MODELS) if pair.ends == ends), None)
+        # `columns` may name the responses in another order than the data.
+        return Strength(named, sides, swapped=ends[0] > ends[1]), scores
+    models = next((_in_order(pair, ends) for pair in twins(names, _MODELS) if set(pair.ends) == set(ends)), None)
     return Labels(named, sides, ends, stem, given.labels, models), scores
 
 
@@ -200,8 +201,15 @@ def _scores(row: Row, names: list[str], ends: tuple[str, str], given: Given, nee
         if any(name not in row.fields for name in roles.values()):
             raise missing(row, roles)
         return Scores((roles["score_a"], roles["score_b"]))
-    found = [pair for pair in twins(names, _SCORES) if pair.ends == ends]
+    found = [pair for pair in twins(names, _SCORES) if set(pair.ends) == set(ends)]
     if len(found) > 1 and needed:
-        ways = " or ".join(f"score_a={pair.columns[0]},score_b={pair.columns[1]}" for pair in found)
+        listed = [_in_order(pair, ends) for pair in found]
+        ways = " or ".join(f"score_a={one},score_b={two}" for one, two in listed)
         raise DataError(f"{row.where}: there are several pairs of scores: choose one with `columns` {ways}")
-    return Scores(found[0].columns) if len(found) == 1 else None
+    return Scores(_in_order(found[0], ends)) if len(found) == 1 else None
+
+
+def _in_order(pair: Twin, ends: tuple[str, str]) -> tuple[str, str]:
+    """Return two columns in the order of the responses."""
+    one, two = pair.columns
+    return (one, two) if pair.ends == ends else (two, one)

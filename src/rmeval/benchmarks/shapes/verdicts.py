@@ -96,7 +96,13 @@ class Labels:
         if isinstance(value, list | dict):
             raise row.wrong(self._column, "a name or a number", value)
         label = label_of(value)
-        found = self._known.get(label) or self._by_content(row, value) or _usual(label)
+        named, content = self._known.get(label), self._by_content(row, value)
+        if content is not None and named not in (None, content):
+            raise DataError(
+                f"{row.where}: {self._column!r} is {quoted(value)}, which as a label names one response and as a "
+                f"model's name the other: give its meaning with `labels`, such as {shortened(label)}=a"
+            )
+        found = named or content or _usual(label)
         if found is None:
             one, two = self._columns
             raise DataError(
@@ -159,13 +165,19 @@ def label_of(value: object) -> str:
 _NUMBER = re.compile(r"([+-]?\d+)(\.0*)?")
 
 
+_UNSIGNED = 20
+"""Number of values above 0, and none below, from which strengths may have no sign."""
+
+
 class Strength:
     """HelpSteer's strength of a preference: below 0 for the first response, above 0 for the second, 0 for a tie."""
 
-    def __init__(self, column: str, columns: tuple[str, str]) -> None:
-        """Store the column, and those of the responses."""
+    def __init__(self, column: str, columns: tuple[str, str], swapped: bool = False) -> None:
+        """Store the column, and those of the responses; `swapped` if the first response of the data is b."""
         self._column = column
-        one, two = columns
+        self._below, self._above = 0, 0
+        self._sides: tuple[Decision, Decision] = ("b", "a") if swapped else ("a", "b")
+        one, two = columns[::-1] if swapped else columns
         self.says = f"the better one is {one!r} where {column!r} is below 0, and {two!r} where it is above 0"
 
     def decide(self, row: Row) -> Decision:
@@ -182,11 +194,15 @@ class Strength:
                 f"{row.where}: {self._column!r} is {strength:g} and not between -3 (the first response is much better) "
                 "and 3 (the second): correct it"
             )
-        return "a" if strength < 0 else "b" if strength > 0 else "tie"
+        self._below += strength < 0
+        self._above += strength > 0
+        return self._sides[strength > 0] if strength else "tie"
 
     def notes(self) -> list[str]:
-        """Return no notes."""
-        return []
+        """Return a note if no value is below 0, as where strengths have no sign."""
+        if self._below or self._above < _UNSIGNED:
+            return []
+        return [f"no value of {self._column!r} is below 0, so the second response is always the better one: check it"]
 
 
 class Scores:

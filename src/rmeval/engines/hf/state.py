@@ -51,7 +51,9 @@ def state_digest(model: Any, adapted: bool = True) -> str | None:
     """
     total = hashlib.sha256(_json(_config(model)).encode())
     for name, module in model.named_modules():
-        if not _is_known(type(module)) or any(not _is_known(code) for code in _code_in(module)):
+        kind = type(module)
+        # A patch may have replaced `forward` on the class.
+        if not _is_known(kind) or not _is_known(kind.forward) or not all(map(_is_known, _code_in(module))):
             return None
         if adapted:
             total.update(_json([name, type(module).__qualname__, _settings(module)]).encode())
@@ -99,7 +101,7 @@ def _settings(module: Any) -> dict[str, str]:
             continue
         try:
             found[name] = json.dumps(value, sort_keys=True, default=_listed)
-        except (TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError):
             continue  # An object.
     return found
 
@@ -107,13 +109,15 @@ def _settings(module: Any) -> dict[str, str]:
 def _listed(value: Any) -> list[Any]:
     if isinstance(value, set | frozenset):
         return sorted(value)
+    if isinstance(value, functools.partial):
+        return [value.func.__qualname__, value.args, value.keywords]
     raise TypeError(type(value).__name__)
 
 
 def _code_in(module: Any) -> Iterator[Any]:
-    """Functions that replace methods of a module, and its hooks."""
+    """Callable attributes of a module, such as functions that replace its methods, and its hooks."""
     for name, value in vars(module).items():
-        if isinstance(value, FunctionType | MethodType | functools.partial):
+        if callable(value) and not isinstance(value, torch.Tensor | BuiltinFunctionType):
             yield value
         elif name in ("_forward_hooks", "_forward_pre_hooks"):
             yield from value.values()
