@@ -243,3 +243,12 @@ def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.Mo
         with pytest.raises(RunError, match=f"by process {os.getpid()}"), Lock(path):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_belongs_to_the_process_that_broke_its_lock(tmp_path: Path) -> None:
+    """The first one must not remove the files that the second one has written by then."""
+    first = Lock(tmp_path / "run" / "lock")
+    with first:
+        assert first.made_folder
+        with Lock(tmp_path / "run" / "lock", break_lock=True):
+            assert not first.made_folder

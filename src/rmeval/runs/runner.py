@@ -161,9 +161,11 @@ class RunWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Release the lock; remove a folder that this process created if it has no observation."""
-        if self._lock.made_folder:
-            remove_unobserved(self.folder, _FILES)
-        self._lock.__exit__(kind, error, trace)
+        try:
+            if self._lock.made_folder:
+                remove_unobserved(self.folder, _FILES)
+        finally:
+            self._lock.__exit__(kind, error, trace)
 
     def _open(self) -> None:
         """Read what the folder has; it stays as it is until the first observation."""

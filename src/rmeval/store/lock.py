@@ -92,8 +92,12 @@ class Lock:
 
     @property
     def made_folder(self) -> bool:
-        """Whether this lock created its folder."""
-        return self.path.parent in self._made
+        """Whether this lock created its folder and still holds it; another process may have broken the lock."""
+        if self.path.parent not in self._made:
+            return False
+        with suppress(OSError, RunError):
+            return _read(self.path) == self._own
+        return False
 
     def _take(self, path: Path, by_force: bool) -> None:
         for attempt in range(_PATIENCE):
