@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import expit, log_expit, stdtrit
 
 from rmeval.data.tables import Codes
-from rmeval.metrics.stats.intervals import MIN_CLUSTERS, bootstrap_random
+from rmeval.metrics.stats.bootstrap import bootstrap_random
+from rmeval.metrics.stats.intervals import MIN_CLUSTERS
 from rmeval.types import FloatArray, IntArray
 
 __all__ = ["BINS", "Calibration", "calibrate"]
