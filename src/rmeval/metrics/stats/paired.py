@@ -15,8 +15,9 @@ from scipy.sparse.csgraph import connected_components
 from rmeval.data.tables import Codes
 from rmeval.metrics.composition import Composition, Measure, Part, Shares
 from rmeval.metrics.outcomes import Outcomes
+from rmeval.metrics.stats.flips import sign_flips
 from rmeval.metrics.stats.intervals import REPLICATES, bootstrap_interval, bootstrap_random, resampled_means, wilson
-from rmeval.metrics.stats.significance import LEVEL, detectable, holm, mcnemar, needed, sign_flips
+from rmeval.metrics.stats.significance import LEVEL, detectable, holm, mcnemar, needed
 from rmeval.types import FloatArray
 
 __all__ = ["Difference", "PairedOutcomes", "compare", "number_replicates"]
@@ -227,7 +228,7 @@ def compare(
             for own in [paired.by_cluster(weights)]
             for first, second in pairs
         )
-        p = sign_flips(columns, paired.n_clusters)
+        p = sign_flips(columns)
         corrected = holm(p)
         rows = iter(zip(p.tolist(), corrected.tolist(), strict=True))
         for measure, weights in zip(family, shares, strict=True):
