@@ -131,6 +131,23 @@ def test_kinds_that_share_problems_are_drawn_together_and_others_apart() -> None
     assert apart.std(axis=0) == pytest.approx(together.std(axis=0), rel=0.06)
 
 
+def test_p_values_do_not_depend_on_the_order_of_items_or_models() -> None:
+    random = np.random.default_rng(11)
+    credit = (random.random((4, 240)) < random.beta(3, 2, 240)).astype(float)
+    credit[1, ::7] = 0.5
+    cluster, part = np.repeat(np.arange(80), 3), np.repeat([0, 1, 2], [60, 90, 90])
+    found = {(one.first, one.second): one for one in differences(paired(credit, cluster, part.tolist()))}
+    for _ in range(5):
+        items, order = random.permutation(240), random.permutation(4)
+        shuffled = paired(credit[order][:, items], cluster[items], part[items].tolist())
+        names = [chr(ord("A") + k) for k in order]
+        shares = {("average", "all"): {(f"s{k}", ""): 1 / 3 for k in range(3)}, **by_subset(shuffled.counts)}
+        again = compare(shuffled, names, shares, [[("accuracy", "all")], [("average", "all")]])
+        for one in again["accuracy", "all"]:
+            own = found.get((one.first, one.second)) or found[one.second, one.first].swapped()
+            assert (one.p, one.p_holm, one.p_mcnemar, one.leads) == (own.p, own.p_holm, own.p_mcnemar, own.leads)
+
+
 def test_identical_models_differ_in_nothing() -> None:
     (one,) = differences(paired(np.ones((2, 30)), list(range(30))))
     assert (one.value, one.p, one.p_mcnemar, one.ci, one.needed, one.leads) == (0.0, 1.0, 1.0, None, None, 0)

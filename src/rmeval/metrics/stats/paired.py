@@ -150,9 +150,10 @@ class Difference:
         value: The first model's number minus the second's.
         ci: 95% interval of the difference, or None with too few problems.
         ci_method: Method of the interval.
-        p: Two-sided p-value of cluster sign flips.
+        p: Two-sided p-value of cluster sign flips, see `rmeval.metrics.stats.flips`.
         p_holm: `p`, corrected for all differences of its family.
         p_mcnemar: P-value of McNemar's test on the discordant comparisons, clustered by problem.
+        p_mcnemar_mid: Its mid-p-value, if each problem has one comparison; otherwise equal to `p_mcnemar`.
         discordant: The numbers of comparisons in which the first and the second model has the larger credit.
         superiority: The first model's share of the discordant comparisons; NaN if there are none.
         superiority_ci: Its 95% interval.
@@ -174,6 +175,7 @@ class Difference:
     p: float
     p_holm: float
     p_mcnemar: float
+    p_mcnemar_mid: float
     discordant: tuple[int, int]
     superiority: float
     superiority_ci: tuple[float, float] | None
@@ -305,6 +307,7 @@ def _difference(
         p=p[0],
         p_holm=p[1],
         p_mcnemar=mcnemar(difference, cluster),
+        p_mcnemar_mid=mcnemar(difference, cluster, mid=True),
         discordant=(int(won.sum()), int((~won).sum())),
         superiority=float(won.mean()) if len(won) else math.nan,
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],
