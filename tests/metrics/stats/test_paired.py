@@ -10,10 +10,12 @@ from rmeval.metrics.stats.paired import Difference, PairedOutcomes, compare
 from rmeval.metrics.stats.significance import (
     needed,
 )
-from rmeval.types import FloatArray
+from rmeval.types import FloatArray, IntArray
 
 
-def paired(credit: FloatArray, cluster: FloatArray | list[int], part: list[int] | None = None) -> PairedOutcomes:
+def paired(
+    credit: FloatArray, cluster: FloatArray | IntArray | list[int], part: list[int] | None = None
+) -> PairedOutcomes:
     count = credit.shape[1]
     codes = np.zeros(count, np.int32) if part is None else np.array(part, np.int32)
     parts = tuple((f"s{code}", "") for code in range(int(codes.max()) + 1))
