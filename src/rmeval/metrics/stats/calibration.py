@@ -88,14 +88,18 @@ def calibrate(margin: FloatArray, cluster: Codes | IntArray) -> Calibration | No
     accuracy = np.bincount(place, right, bins) / count
     member = np.unique(cluster, return_inverse=True)[1]
     problems = int(member.max()) + 1
-    cell = member * bins + place
-    cells = np.bincount(cell, confidence - right, problems * bins).reshape(problems, bins)
-    ece = float(np.abs(cells.sum(axis=0)).sum() / len(margin))
+    together = np.unique(member * bins + place, return_inverse=True)[1] if problems >= MIN_CLUSTERS else member
+    effect = design_effect(right - accuracy[place], together)
     size, wrong = np.abs(margin), 1 - right
     brier = loss_interval(size, wrong, np.square(expit(-size)), 2 * confidence - 1, member)
     log_loss = loss_interval(size, wrong, -log_expit(size), size, member)
-    effect = design_effect(right - accuracy[place], cell if problems >= MIN_CLUSTERS else member)
-    reach = _reach(cells / len(margin), _least(log_loss, place, effect))
+    cells: FloatArray = np.bincount(member * bins + place, confidence - right, problems * bins).astype(
+        float, copy=False
+    )
+    cells = cells.reshape(problems, bins)
+    ece = float(np.abs(cells.sum(axis=0)).sum() / len(margin))
+    cells /= len(margin)
+    reach = _reach(cells, _least(log_loss, place, effect))
     scale = _scale(margin)
     return Calibration(
         mean,
