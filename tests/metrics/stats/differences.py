@@ -22,6 +22,7 @@ def difference(first: str, second: str, value: float, p: float) -> Difference:
         p=p,
         p_holm=p,
         p_mcnemar=p,
+        p_mcnemar_mid=p,
         discordant=(0, 0),
         superiority=math.nan,
         superiority_ci=None,

@@ -11,10 +11,12 @@ from rmeval.metrics.stats.paired import Difference, PairedOutcomes, compare
 from rmeval.metrics.stats.significance import (
     needed,
 )
-from rmeval.types import FloatArray
+from rmeval.types import FloatArray, IntArray
 
 
-def paired(credit: FloatArray, cluster: FloatArray | list[int], part: list[int] | None = None) -> PairedOutcomes:
+def paired(
+    credit: FloatArray, cluster: FloatArray | IntArray | list[int], part: list[int] | None = None
+) -> PairedOutcomes:
     count = credit.shape[1]
     codes = np.zeros(count, np.int32) if part is None else np.array(part, np.int32)
     parts = tuple((f"s{code}", "") for code in range(int(codes.max()) + 1))
@@ -133,6 +135,23 @@ def test_kinds_that_share_problems_are_one_stratum() -> None:
     assert len(set(apart.strata.of_part.tolist())) == 2
     assert together / separate == pytest.approx(2**0.5, rel=0.02)
     assert together == pytest.approx(credit[0, :100].std() / 10, rel=0.02)
+
+
+def test_p_values_do_not_depend_on_the_order_of_items_or_models() -> None:
+    random = np.random.default_rng(11)
+    credit = (random.random((4, 240)) < random.beta(3, 2, 240)).astype(float)
+    credit[1, ::7] = 0.5
+    cluster, part = np.repeat(np.arange(80), 3), np.repeat([0, 1, 2], [60, 90, 90])
+    found = {(one.first, one.second): one for one in differences(paired(credit, cluster, part.tolist()))}
+    for _ in range(5):
+        items, order = random.permutation(240), random.permutation(4)
+        shuffled = paired(credit[order][:, items], cluster[items], part[items].tolist())
+        names = [chr(ord("A") + k) for k in order]
+        shares = {("average", "all"): {(f"s{k}", ""): 1 / 3 for k in range(3)}, **by_subset(shuffled.counts)}
+        again = compare(shuffled, names, shares, [[("accuracy", "all")], [("average", "all")]])
+        for one in again["accuracy", "all"]:
+            own = found.get((one.first, one.second)) or found[one.second, one.first].swapped()
+            assert (one.p, one.p_holm, one.p_mcnemar, one.leads) == (own.p, own.p_holm, own.p_mcnemar, own.leads)
 
 
 def test_identical_models_differ_in_nothing() -> None:

@@ -13,10 +13,11 @@ import numpy as np
 from rmeval.data.tables import Codes
 from rmeval.metrics.composition import Composition, Measure, Part, Shares
 from rmeval.metrics.outcomes import Outcomes
+from rmeval.metrics.stats.flips import sign_flips
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS, SCORE, wilson
 from rmeval.metrics.stats.likelihood import Sample, limits, standard_errors
 from rmeval.metrics.stats.samples import Strata, sample
-from rmeval.metrics.stats.significance import LEVEL, detectable, holm, mcnemar, needed, sign_flips
+from rmeval.metrics.stats.significance import LEVEL, detectable, holm, mcnemar, needed
 from rmeval.types import FloatArray
 
 __all__ = ["Difference", "PairedOutcomes", "compare"]
@@ -109,9 +110,10 @@ class Difference:
         value: The first model's number minus the second's.
         ci: 95% interval of the difference, or None with too few problems.
         ci_method: Method of the interval.
-        p: Two-sided p-value of cluster sign flips.
+        p: Two-sided p-value of cluster sign flips, see `rmeval.metrics.stats.flips`.
         p_holm: `p`, corrected for all differences of its family.
         p_mcnemar: P-value of McNemar's test on the discordant comparisons, clustered by problem.
+        p_mcnemar_mid: Its mid-p-value, if each problem has one comparison; otherwise equal to `p_mcnemar`.
         discordant: The numbers of comparisons in which the first and the second model has the larger credit.
         superiority: The first model's share of the discordant comparisons; NaN if there are none.
         superiority_ci: Its 95% interval.
@@ -133,6 +135,7 @@ class Difference:
     p: float
     p_holm: float
     p_mcnemar: float
+    p_mcnemar_mid: float
     discordant: tuple[int, int]
     superiority: float
     superiority_ci: tuple[float, float] | None
@@ -186,7 +189,7 @@ def compare(
             for own in [paired.by_cluster(weights)]
             for first, second in pairs
         )
-        p = sign_flips(columns, paired.n_clusters)
+        p = sign_flips(columns)
         corrected = holm(p)
         rows = iter(zip(p.tolist(), corrected.tolist(), strict=True))
         for measure, weights in zip(family, shares, strict=True):
@@ -235,6 +238,7 @@ def _difference(
         p=p[0],
         p_holm=p[1],
         p_mcnemar=mcnemar(difference, cluster),
+        p_mcnemar_mid=mcnemar(difference, cluster, mid=True),
         discordant=(int(won.sum()), int((~won).sum())),
         superiority=float(won.mean()) if len(won) else math.nan,
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],
