@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from rmeval.metrics.stats.intervals import MIN_CLUSTERS, SCORE, wilson
 from rmeval.metrics.stats.likelihood import Sample, limits, standard_errors
 from rmeval.metrics.stats.samples import Strata, sample
 from rmeval.metrics.stats.significance import LEVEL, detectable, holm, mcnemar, needed
+from rmeval.metrics.stats.simultaneous import critical_value
 from rmeval.types import FloatArray
 
 __all__ = ["Difference", "PairedOutcomes", "compare"]
@@ -88,6 +90,15 @@ class PairedOutcomes:
         """Groups of kinds that share no problems."""
         return Strata.of(self.part, self.cluster, len(self.parts))
 
+    def critical(self, weights: FloatArray) -> float:
+        """Return the critical value with which the intervals of all pairs of models hold jointly, for one number."""
+        own = (weights / np.bincount(self.part))[self.part]
+        apart = [
+            np.bincount(self.cluster, own * (credit - mean[self.part]), self.n_clusters)
+            for credit, mean in zip(self.credit, self.means, strict=True)
+        ]
+        return critical_value(np.stack(apart), self.strata.of_cluster)
+
     def sample(self, model: int, weights: FloatArray) -> Sample:
         """Return the problems of a model's number, given the share of each kind."""
         return sample(self.credit[model], self.part, self.cluster, weights, self.strata)
@@ -108,8 +119,10 @@ class Difference:
         metric: The number, as in `Record`.
         scope: The scope, as in `Record`.
         value: The first model's number minus the second's.
-        ci: 95% interval of the difference, or None with too few problems.
-        ci_method: Method of the interval.
+        ci: 95% interval of this difference alone, or None with too few problems.
+        ci_simultaneous: The interval that is wide enough for those of all pairs of models, in this number, to contain
+            the true differences jointly in 95 of 100 cases; equal to `ci` for two models.
+        ci_method: Method of the intervals.
         p: Two-sided p-value of cluster sign flips, see `rmeval.metrics.stats.flips`.
         p_holm: `p`, corrected for all differences of its family.
         p_mcnemar: P-value of McNemar's test on the discordant comparisons, clustered by problem.
@@ -131,6 +144,7 @@ class Difference:
     scope: str
     value: float
     ci: tuple[float, float] | None
+    ci_simultaneous: tuple[float, float] | None
     ci_method: str | None
     p: float
     p_holm: float
@@ -151,13 +165,14 @@ class Difference:
 
     def swapped(self) -> Difference:
         """Return the same difference with the two models swapped."""
-        ci, share = self.ci, self.superiority_ci
+        ci, joint, share = self.ci, self.ci_simultaneous, self.superiority_ci
         return replace(
             self,
             first=self.second,
             second=self.first,
             value=-self.value,
             ci=None if ci is None else (-ci[1], -ci[0]),
+            ci_simultaneous=None if joint is None else (-joint[1], -joint[0]),
             discordant=(self.discordant[1], self.discordant[0]),
             superiority=1 - self.superiority,
             superiority_ci=None if share is None else (1 - share[1], 1 - share[0]),
@@ -194,13 +209,32 @@ def compare(
         rows = iter(zip(p.tolist(), corrected.tolist(), strict=True))
         for measure, weights in zip(family, shares, strict=True):
             values = paired.means @ weights
-            samples = [paired.difference(*pair, weights) for pair in pairs]
-            ends = zip(limits(samples).tolist(), standard_errors(samples).tolist(), strict=True)
+            spread = _spread(paired, pairs, weights)
             found[measure] = [
                 _difference(paired, weights, names, pair, measure, values, own, next(rows), len(p))
-                for pair, own in zip(pairs, ends, strict=True)
+                for pair, own in zip(pairs, spread, strict=True)
             ]
     return found
+
+
+class _Spread(NamedTuple):
+    """The interval of a difference alone, its simultaneous interval and its standard error."""
+
+    own: tuple[float, float]
+    joint: tuple[float, float]
+    error: float
+
+
+def _spread(paired: PairedOutcomes, pairs: Sequence[tuple[int, int]], weights: FloatArray) -> list[_Spread]:
+    samples = [paired.difference(*pair, weights) for pair in pairs]
+    own = joint = limits(samples)
+    if len(pairs) > 1:
+        joint = limits(samples, np.full(len(pairs), paired.critical(weights)))
+    errors = standard_errors(samples).tolist()
+    return [
+        _Spread((low, high), (lower, upper), error)
+        for (low, high), (lower, upper), error in zip(own.tolist(), joint.tolist(), errors, strict=True)
+    ]
 
 
 def _difference(
@@ -210,7 +244,7 @@ def _difference(
     pair: tuple[int, int],
     measure: Measure,
     values: FloatArray,
-    spread: tuple[list[float], float],
+    spread: _Spread,
     p: tuple[float, float],
     tests: int,
 ) -> Difference:
@@ -225,7 +259,6 @@ def _difference(
         value = 0.0
     apart = difference != 0
     won = difference[apart] > 0
-    ends, error = spread
     enough = clusters >= MIN_CLUSTERS
     return Difference(
         first=names[pair[0]],
@@ -233,7 +266,8 @@ def _difference(
         metric=measure[0],
         scope=measure[1],
         value=value,
-        ci=(ends[0], ends[1]) if enough else None,
+        ci=spread.own if enough else None,
+        ci_simultaneous=spread.joint if enough else None,
         ci_method=SCORE if enough else None,
         p=p[0],
         p_holm=p[1],
@@ -244,6 +278,6 @@ def _difference(
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],
         n_items=len(np.unique(paired.item[inside])),
         n_clusters=clusters,
-        mde=detectable(error, tests),
-        needed=needed(clusters, error, value, tests),
+        mde=detectable(spread.error, tests),
+        needed=needed(clusters, spread.error, value, tests),
     )
