@@ -300,6 +300,6 @@ def _remarks(found: Powered, cheap: str, expensive: str) -> Iterator[str]:
         )
     if abs(found.surprise) > _SURPRISE:
         yield (
-            f"is the sample random? {cheap} has {percent(found.cheap_on_sample)} on it and {percent(found.cheap)} on "
+            f"is the sample random? {cheap} has {percent(found.cheap_on_sample)}% on it and {percent(found.cheap)}% on "
             "all items, a difference that fewer than 1 in 1,000 random samples have"
         )

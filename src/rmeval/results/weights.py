@@ -99,14 +99,12 @@ def weigh_run(
     found, score_rule = run.benchmark, rule_of(run.benchmark, rule)
     evidence = run.evidence(run.variant(variant))
     outcomes = found.outcomes(run.items.table, evidence, score_rule)
-    paired = PairedOutcomes.of([replace(outcomes, credit=np.nan_to_num(outcomes.credit, nan=0.5))])
-    composition = composition_of(found, paired.counts)
-    values = _values(run, evidence, score_rule)
     known = PairedOutcomes.of([outcomes])
+    values = _values(run, evidence, score_rule)
     # A benchmark may compute a number otherwise than as the sum of its composition.
     shown = [
         measure
-        for measure, shares in composition.items()
+        for measure, shares in composition_of(found, known.counts).items()
         if abs(values.get(measure, np.nan) - known.means[0] @ known.shares(shares)) < 1e-9
     ]
     measure = measure_of(found.card.id, shown, metric, scope) if shown else None
@@ -114,7 +112,8 @@ def weigh_run(
         there = ", ".join(" ".join(one) for one in shown if not one[0].startswith("cell:"))
         what = f"choose `metric` and `scope` among {there}" if there else "give its benchmark a method composition"
         raise RunError(f"no number of {found.card.id} in {run.folder} is a weighted sum over all items: {what}")
-    shares = paired.shares(composition[measure])
+    paired = PairedOutcomes.of([replace(outcomes, credit=np.nan_to_num(outcomes.credit, nan=0.5))])
+    shares = paired.shares(composition_of(found, paired.counts)[measure])
     weight = (shares / np.bincount(paired.part))[paired.part]
     return WeightedRun(run, evidence, score_rule, measure, outcomes, weight)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from rmeval.data.standard_input import rows_of_stream
 from rmeval.data.tables import Codes
 from rmeval.data.writing import row_writer, write_rows
 from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, explain_read_error, reason_of
-from rmeval.files import STANDARD, json_bytes, replacing
+from rmeval.files import STANDARD, json_bytes
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
 from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent

@@ -70,7 +70,7 @@ class Powered:
         worth: Number of further items of the expensive model that would save as much.
         cheap: The cheap model's number.
         cheap_on_sample: The estimate of that number from the sample.
-        surprise: The distance of these two in standard errors.
+        surprise: The distance of these two in standard errors; 0 if items have different probabilities.
     """
 
     combined: Estimated
@@ -136,7 +136,6 @@ def powered(found: Contributions, population: bool = False, proportion: bool = T
     count = drawn.effective
     # The correlation of a sample is too large on average, and the estimation of lambda costs variance: no gain at 0.
     square = 1 - (1 - correlation**2) * (count - 1) / max(count - 3, 1)
-    error = np.sqrt(other)
     return Powered(
         drawn.estimated(slope, population, proportion),
         drawn.estimated(0.0, population, proportion),
@@ -146,8 +145,19 @@ def powered(found: Contributions, population: bool = False, proportion: bool = T
         equivalent(len(drawn.place), len(found.size), square) - len(drawn.place),
         float(found.cheap.sum()),
         drawn.totals[1],
-        float(drawn.gap / error) if error > 0 else 0.0,
+        _surprise(found, drawn),
     )
+
+
+def _surprise(found: Contributions, drawn: _Drawn) -> float:
+    """Return the distance of the cheap model's number from its estimate in standard errors, which are known exactly."""
+    if found.probability is not None:
+        return 0.0
+    totals = np.bincount(found.stratum)
+    ratio = _sums(found.stratum, found.cheap) / _sums(found.stratum, found.size)
+    squares = _sums(found.stratum, np.square(found.cheap - found.size * ratio[found.stratum]))
+    error = float(np.sqrt(((totals / drawn.counts - 1) * totals / np.maximum(totals - 1, 1)) @ squares))
+    return drawn.gap / error if error > 0 else 0.0
 
 
 def equivalent(count: int, total: int, square: float) -> float:
