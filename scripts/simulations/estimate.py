@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -24,7 +24,7 @@ from rmeval.metrics.stats.prediction_powered import Contributions, powered, stra
 from rmeval.results.weights import weigh_run
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["Simulated", "population", "simulate"]
+__all__ = ["Simulated", "macro_average", "population", "simulate"]
 
 COLUMNS = ("coverage", "coverage alone", "width", "width alone", "error", "error alone", "bias")
 
@@ -73,6 +73,33 @@ def population(count: int, truth: float, cheap: float, correlation: float) -> Co
         np.zeros(count, np.int64),
         np.arange(count),
     )
+
+
+def macro_average(
+    sizes: Sequence[int], ease: float, shared: float, random: np.random.Generator
+) -> tuple[Contributions, FloatArray]:
+    """Return items of parts with equal weights, and the need of each item from the cheap model's margin.
+
+    Args:
+        sizes: Number of items of each part.
+        ease: How easy the items are for the expensive model, in standard deviations.
+        shared: Share of what decides that is common to both models.
+        random: The source of the items.
+    """
+    part = np.repeat(np.arange(len(sizes)), sizes)
+    weight = (1 / len(sizes) / np.array(sizes))[part]
+    common = np.sqrt(shared) * random.normal(size=len(part)) + random.normal(0, 0.4, len(sizes))[part]
+    margin, other = (common + np.sqrt(1 - shared) * random.normal(size=len(part)) + own for own in (0.8, ease))
+    whole = Contributions(
+        weight,
+        weight * (margin > 0),
+        weight * (other > 0),
+        weight,
+        np.ones(len(part), bool),
+        part,
+        np.arange(len(part)),
+    )
+    return whole, weight * uncertainty(margin)
 
 
 def simulate(
@@ -134,6 +161,22 @@ def _designs(replications: int) -> Iterator[tuple[str, ...]]:
             yield (f"{100 * truth:.0f}", f"{100 * cheap:.0f}", f"{correlation}", f"{size}", *found.cells())
 
 
+_SECTIONS = (20, 30, 40, 60, 100, 150, 300, 500, 800)
+
+
+def _unequal(replications: int) -> Iterator[tuple[str, ...]]:
+    """Simulate the average of nine parts with 20 to 800 items, at random and drawn by weight and margin."""
+    yield ("truth", "correlation", "items of 2,000", "drawn", *COLUMNS)
+    for ease, shared in ((0.2, 0.3), (1.4, 0.3), (1.4, 0.9), (2.0, 0.6)):
+        whole, need = macro_average(_SECTIONS, ease, shared, np.random.default_rng(0))
+        truth = f"{100 * whole.expensive.sum():.0f}"
+        both = f"{np.corrcoef(whole.cheap / whole.size, whole.expensive / whole.size)[0, 1]:.2f}"
+        for size, how in product((30, 100, 200), ("at random", "by margins")):
+            chance = inclusion(need, size) if how == "by margins" else None
+            found = simulate(whole, size, replications, np.random.default_rng(size), chance)
+            yield (truth, both, f"{size}", how, *found.cells())
+
+
 def _runs(options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
     """Draw samples of the items of two complete runs."""
     cheap, expensive = (
@@ -141,7 +184,12 @@ def _runs(options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
         for place in (options.cheap, options.expensive)
     )
     inside = cheap.inside
-    contributions = [own.sums(own.weight * own.credit)[inside] for own in (cheap, expensive)]
+    place = {name: k for k, name in enumerate(expensive.run.items.table.ids)}
+    same = [place[name] for name, kept in zip(cheap.run.items.table.ids, inside, strict=True) if kept]
+    contributions = [
+        cheap.sums(cheap.weight * cheap.credit)[inside],
+        expensive.sums(expensive.weight * expensive.credit)[same],
+    ]
     whole = Contributions(
         cheap.size[inside],
         contributions[0],
@@ -152,7 +200,7 @@ def _runs(options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
         cheap.outcomes.cluster[inside],
     )
     need = cheap.sums(np.abs(cheap.weight) * uncertainty(margins(cheap.evidence).margin))[inside]
-    names = f"{cheap.name} for {expensive.name}, {' '.join(cheap.measure)}"
+    names = f"{cheap.name}, {expensive.name}: {' '.join(cheap.measure)}"
     truth = f"{100 * whole.expensive.sum():.1f}"
     deviations = [own / whole.size for own in contributions]
     correlation = f"{np.corrcoef(deviations[0], deviations[1])[0, 1]:.2f}"
@@ -175,11 +223,22 @@ def main() -> None:
     parser.add_argument("--scope", default="all")
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 100])
     options = parser.parse_args()
-    rows = iter(_designs(options.replications) if options.cheap is None else _runs(options))
+    if options.cheap is not None:
+        _print(_runs(options))
+        return
+    _print(_designs(options.replications))
+    _print(_unequal(options.replications))
+
+
+def _print(rows: Iterator[tuple[str, ...]]) -> None:
+    """Print a Markdown table."""
     head = next(rows)
-    for row in (head, ("---",) * len(head), *rows):
+    for row in (head, ("---",) * len(head)):
+        sys.stdout.write(f"| {' | '.join(row)} |\n")
+    for row in rows:
         sys.stdout.write(f"| {' | '.join(row)} |\n")
         sys.stdout.flush()
+    sys.stdout.write("\n")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,10 @@ def test_items_are_chosen_run_and_used(runs: Path, tmp_path: Path, capsys: Captu
     cheap, items = runs / "rm-bench-synthetic" / "baseline-markdown", tmp_path / "items.csv"
     done = command(capsys, "estimate", "--cheap", cheap, "--choose", 40, "--seed", 2, "-o", items)
     assert done.code == 0, done.err
-    assert "40 of 160 items for the overall, drawn by the margins of baseline:markdown" in done.out
+    assert (
+        "40 of 160 items for the overall, drawn by weight and by the margins of baseline:markdown"
+        in done.out.replace("\n", "")
+    )
     assert "written: " in done.err
     printed = command(capsys, "estimate", "--cheap", cheap, "--choose", 40, "--seed", 2)
     assert [json.loads(line)["id"] for line in printed.out.splitlines()] == [

@@ -171,11 +171,20 @@ def test_unknown_samples_are_noted(runs: dict[str, Path], tmp_path: Path) -> Non
     some = [margin if number in kept else None for number, margin in enumerate(margins_of(2))]
     found = estimate_runs(runs["cheap"], run(tmp_path, "some", some))
     assert found.how == "chosen in an unknown way"
-    assert any("holds only if they are a random sample" in note for note in found.notes)
+    assert any("holds only if its items are a random sample" in note for note in found.notes)
     # A file with scores of 40 of 60 drawn items is no random sample of all either.
     drawn = Selection(n_items=60, seed=3)
     lacking = run(tmp_path / "lacking", "lacking", [*margins_of(2)[:80], *[None] * 40], drawn)
     assert estimate_runs(runs["cheap"], lacking).how == "chosen in an unknown way"
+
+
+def test_a_sample_of_other_data_is_noted(runs: dict[str, Path], tmp_path: Path) -> None:
+    more = [{**row, "id": f"q{COUNT + number}", "prompt": f"Why {number}?"} for number, row in enumerate(rows())]
+    sample = run(tmp_path, "large", margins_of(2) * 2, Selection(n_items=100), data=[*rows(), *more])
+    found = estimate_runs(runs["cheap"], sample)
+    assert 30 < found.n_sample < 70
+    assert found.how == "chosen in an unknown way"
+    assert f"{sample} is on other data than {runs['cheap']}: the estimate holds only if" in found.notes[-1]
 
 
 def test_a_sample_of_easy_items_is_doubted(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -104,6 +104,9 @@ def chosen_view(found: ChosenItems) -> View:
         found.benchmark,
         (table,),
         data=found.data,
-        about=(f"{n} of {count_of(total, 'item')} for the {name}, drawn by the margins of {found.cheap}",),
+        about=(
+            f"{n} of {count_of(total, 'item')} for the {name}, drawn by weight and by the margins of {found.cheap}: as "
+            f"precise as about {found.as_random:.0f} random ones, or more if it is wrong where its margins are small",
+        ),
         notes=found.notes,
     )

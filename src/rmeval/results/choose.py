@@ -13,12 +13,12 @@ import numpy as np
 from rmeval.data.writing import row_writer, write_rows
 from rmeval.errors import DataError
 from rmeval.metrics.margins import margins
-from rmeval.metrics.stats.active import draw, inclusion, uncertainty
+from rmeval.metrics.stats.active import as_random, draw, inclusion, uncertainty
 from rmeval.metrics.stats.prediction_powered import FEWEST
 from rmeval.results.described import data_text, selection_text
 from rmeval.results.places import Place
 from rmeval.results.weights import WeightedRun, weigh_run
-from rmeval.types import IntArray
+from rmeval.types import FloatArray, IntArray
 
 __all__ = ["ChosenItems", "choose_items"]
 
@@ -33,6 +33,8 @@ class ChosenItems:
         scope: Its scope.
         cheap: Name of the model by whose margins they were drawn.
         n_items: Number of items that the number depends on, from which they were drawn.
+        as_random: Number of items of a simple random sample that would be as precise, if margins say nothing about
+            which items matter.
         rows: A row for each item: `id`, `subset`, its `probability`, and `of`, the number of items that the number
             depends on.
         notes: Notes for the reader, one sentence each.
@@ -44,6 +46,7 @@ class ChosenItems:
     scope: str
     cheap: str
     n_items: int
+    as_random: float
     rows: tuple[dict[str, Any], ...] = field(repr=False)
     notes: tuple[str, ...] = ()
     data: str = ""
@@ -92,29 +95,30 @@ def choose_items(
         if type(value) is not int or value < least:
             raise DataError(f"`{name}` must be a whole number and at least {least}, not {value!r}")
     whole = weigh_run(cheap, metric, scope, None, variant, benchmark, protocol)
+    total = int(whole.inside.sum())
+    if choose >= total:
+        raise DataError(
+            f"`choose` must be less than {total}, the number of items that {' '.join(whole.measure)} of "
+            f"{whole.run.folder} depends on, not {choose}"
+        )
+    seen = uncertainty(margins(whole.evidence).margin)
+    probability = inclusion(whole.sums(np.abs(whole.weight) * seen)[whole.inside], choose)
     part = selection_text(whole.run.manifest["selection"])
     return ChosenItems(
         whole.run.benchmark.card.id,
         *whole.measure,
         whole.name,
-        int(whole.inside.sum()),
-        tuple(_drawn(whole, choose, seed)),
+        total,
+        as_random(whole.size[whole.inside], probability),
+        tuple(_drawn(whole, probability, seed)),
         (f"{whole.run.folder} has not all items of the benchmark: {part}",) if part else (),
         data_text(whole.run.manifest),
     )
 
 
-def _drawn(whole: WeightedRun, count: int, seed: int) -> Iterator[dict[str, Any]]:
+def _drawn(whole: WeightedRun, probability: FloatArray, seed: int) -> Iterator[dict[str, Any]]:
     """Draw items, and yield their rows."""
-    places = np.flatnonzero(whole.inside)
-    if count >= len(places):
-        raise DataError(
-            f"`choose` must be less than {len(places)}, the number of items that {' '.join(whole.measure)} of "
-            f"{whole.run.folder} depends on, not {count}"
-        )
-    seen = uncertainty(margins(whole.evidence).margin)
-    probability = inclusion(whole.sums(np.abs(whole.weight) * seen)[places], count)
-    table = whole.run.items.table
+    places, table = np.flatnonzero(whole.inside), whole.run.items.table
     for k in draw(probability, _shuffled(whole, places, seed), np.random.default_rng(seed)).tolist():
         yield {
             "id": table.ids[places[k]],

@@ -83,13 +83,12 @@ def sampled_items(whole: WeightedRun, sample: StoredRun, there: Mask, listed: It
         )
     _refuse_part(whole, sample, selection)
     drawn, notes = selection.get("n_items"), _of_part(whole)
-    if drawn and len(sample.items.table) >= drawn:
+    same = whole.run.manifest["identity"].get("contents") == sample.manifest["identity"].get("contents")
+    if drawn and same and len(sample.items.table) >= drawn:
         return Sampled(there, f"drawn at random (seed {selection.get('seed', 0)})", notes)
     _refuse_first(whole, sample, there)
-    unknown = (
-        f"{sample.folder} does not state how its items were chosen: the estimate holds only if they are a random "
-        "sample of all items"
-    )
+    why = "does not state how its items were chosen" if same else f"is on other data than {whole.run.folder}"
+    unknown = f"{sample.folder} {why}: the estimate holds only if its items are a random sample of all items"
     return Sampled(there, "chosen in an unknown way", (unknown, *notes))
 
 

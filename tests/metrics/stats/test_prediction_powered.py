@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import t as student
-from scripts.simulations.estimate import Simulated, population, simulate
+from scripts.simulations.estimate import Simulated, macro_average, population, simulate
 
-from rmeval.metrics.stats.active import draw, inclusion, uncertainty
+from rmeval.metrics.stats.active import as_random, draw, inclusion, uncertainty
 from rmeval.metrics.stats.prediction_powered import (
     FEWEST,
     Contributions,
@@ -243,6 +243,12 @@ def test_probabilities_add_up_and_stay_above_half(need: list[float], data: st.Da
     assert set(np.flatnonzero(found == 1)) <= set(drawn.tolist())
 
 
+def test_what_chosen_items_are_worth_by_hand() -> None:
+    """Weights 1 and 3, probabilities 1/4 and 3/4: (3 * 1 + 1/3 * 9) / 10 = .6, and 2 / 1.6 = 1.25 instead of 1."""
+    assert as_random(np.array([1.0, 3.0]), np.array([0.25, 0.75])) == pytest.approx(1.25)
+    assert as_random(np.array([1.0, 3.0]), np.array([0.5, 0.5])) == pytest.approx(1.0)
+
+
 def test_items_are_drawn_with_their_probabilities() -> None:
     wanted = inclusion(np.array([0.0, 1, 2, 3, 4, 50]), 3)
     random = np.random.default_rng(0)
@@ -273,13 +279,6 @@ def test_intervals_cover_the_truth(truth: float, correlation: float, size: int) 
 @pytest.mark.parametrize("chosen", [False, True])
 def test_intervals_of_unequal_weights_cover_the_truth(chosen: bool) -> None:
     """Six parts of unequal sizes and weights, as in a macro average, at random and drawn by weight."""
-    random = np.random.default_rng(2)
-    sizes = np.array([20, 40, 60, 200, 300, 400])
-    part = np.repeat(np.arange(6), sizes)
-    weight = (1 / 6 / sizes)[part]
-    ease = random.normal(size=len(part)) + np.array([1.0, 1.5, 0.5, 1.0, 0.0, 2.0])[part]
-    cheap, expensive = ((ease + random.normal(size=len(part)) > shift) * weight for shift in (0.3, -0.3))
-    whole = Contributions(weight, cheap, expensive, weight, np.ones(len(part), bool), part, np.arange(len(part)))
-    probability = inclusion(weight * random.random(len(part)), 100) if chosen else None
-    found = simulate(whole, 100, 500, random, probability)
+    whole, need = macro_average((20, 40, 60, 200, 300, 400), 1.2, 0.5, np.random.default_rng(2))
+    found = simulate(whole, 100, 500, np.random.default_rng(3), inclusion(need, 100) if chosen else None)
     assert covered(found), found

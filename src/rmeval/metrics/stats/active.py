@@ -6,7 +6,7 @@ import numpy as np
 
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["draw", "inclusion", "uncertainty"]
+__all__ = ["as_random", "draw", "inclusion", "uncertainty"]
 
 UNIFORM = 0.5
 """Share of the sample that is drawn with equal probabilities."""
@@ -54,6 +54,20 @@ def inclusion(need: FloatArray, count: int) -> FloatArray:
         if not (found[rest] > 1).any():
             return found
         certain |= found > 1
+
+
+def as_random(size: FloatArray, probability: FloatArray) -> float:
+    """Return the number of items of a simple random sample that has the same variance, if credits vary equally.
+
+    The variance of a sum of independent credits is the sum of (1/probability - 1) size² (Saerndal, Swensson and Wretman
+    1992, "Model Assisted Survey Sampling", section 3.5), with n/N as the probability in a simple random sample.
+
+    Args:
+        size: float64[n], the weight of each item in the number.
+        probability: float64[n], the probability with which each is drawn.
+    """
+    squares = np.square(size)
+    return float(len(size) / (1 + ((1 / probability - 1) @ squares) / squares.sum()))
 
 
 def draw(probability: FloatArray, order: IntArray, random: np.random.Generator) -> IntArray:
