@@ -12,8 +12,8 @@ import numpy as np
 from rmeval.benchmarks import Benchmark, Card
 from rmeval.data.tables import EvidenceTable
 from rmeval.errors import RunError, UnknownNameError
-from rmeval.messages import chosen_from, count_of, nearest
-from rmeval.metrics.composition import Composition, Measure, Shares, absence, composition_of, headline
+from rmeval.messages import chosen_from, count_of
+from rmeval.metrics.composition import Composition, Measure, Shares, absence, composition_of
 from rmeval.metrics.outcomes import SCORE_RULES
 from rmeval.metrics.records import records_of, with_null
 from rmeval.metrics.stats.analysis import analyse
@@ -31,6 +31,7 @@ from rmeval.results.align import (
 from rmeval.results.analyze import null_analyses
 from rmeval.results.frames import comparison_rows, frame_of
 from rmeval.results.groups import group_label, with_shared_items
+from rmeval.results.measures import measure_of, refuse_scope_alone
 from rmeval.results.notebook import html_of
 from rmeval.results.order import from_best, letters_of, power_notes, ranks_of
 from rmeval.results.places import Place, places_of
@@ -213,8 +214,7 @@ def compare_runs(
         RunError: If there are fewer than two runs of each benchmark, or they share no items.
     """
     check_rule(rule)
-    if metric is None and scope != "all":
-        raise RunError(f"`scope` {scope} needs `metric`: give both, such as `metric` average")
+    refuse_scope_alone(metric, scope)
     if isinstance(ensembles, str):
         raise RunError(f"`ensembles` must be a list of names, such as [{ensembles!r}], not {ensembles!r}")
     if unknown := [rule for rule in ensembles if rule not in RULES]:
@@ -276,7 +276,7 @@ def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Sett
     paired = PairedOutcomes.of([found.outcomes(items.table, one.evidence, rule) for one in entries])
     composition = composition_of(found, paired.counts)
     shown = _shown(found, composition, paired, entries)
-    top = _headline(found.card.id, shown, settings)
+    top = measure_of(found.card.id, shown, settings.metric, settings.scope)
     others = [measure for measure in shown if measure != top]
     differences = compare_paired(paired, names, composition, [others] if top is None else [[top], others])
     ranked = tuple(entries) if top is None else _ranked(entries, top, differences[top])
@@ -371,19 +371,6 @@ def _failures(records: Mapping[Measure, Record]) -> int:
     """The number of comparisons without a score, on all items."""
     every = [record.failures for (metric, _), record in records.items() if not metric.startswith("cell:")]
     return max(every, default=0)
-
-
-def _headline(benchmark: str, shown: Sequence[Measure], settings: _Settings) -> Measure | None:
-    if settings.metric is None:
-        return headline(shown)
-    wanted = settings.metric, settings.scope
-    if wanted not in shown:
-        there = ", ".join(" ".join(measure) for measure in shown)
-        meant = nearest(settings.metric, {metric for metric, _ in shown} - {settings.metric})
-        message = f"{benchmark} has no {settings.metric} on {settings.scope}: "
-        message += f"did you mean `metric` {meant}? " if meant else ""
-        raise NothingSharedError(f"{message}choose `metric` and `scope` among {there}")
-    return wanted
 
 
 def _ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:
