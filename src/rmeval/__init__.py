@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Analysis,
         ModelComparison,
         Result,
+        VarianceStudy,
         WrongExample,
         WrongExamples,
         analyze,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         load_model,
         open_run,
         score,
+        variance,
         wrong_examples,
     )
     from rmeval.errors import DataError, ModelError, RmevalError, RunError
@@ -40,6 +42,7 @@ else:
                 "Analysis",
                 "ModelComparison",
                 "Result",
+                "VarianceStudy",
                 "WrongExample",
                 "WrongExamples",
                 "analyze",
@@ -49,6 +52,7 @@ else:
                 "load_model",
                 "open_run",
                 "score",
+                "variance",
                 "wrong_examples",
             ),
             "rmeval.errors": ("DataError", "ModelError", "RmevalError", "RunError"),
@@ -81,6 +85,7 @@ __all__ = [
     "Result",
     "RmevalError",
     "RunError",
+    "VarianceStudy",
     "WrongExample",
     "WrongExamples",
     "__version__",
@@ -91,5 +96,6 @@ __all__ = [
     "load_model",
     "open_run",
     "score",
+    "variance",
     "wrong_examples",
 ]

@@ -23,6 +23,8 @@ from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
 from rmeval.results.examples import WrongExample, WrongExamples
 from rmeval.results.result import Result, open_run
+from rmeval.results.variance import VarianceStudy
+from rmeval.results.variance import study_variance as variance
 from rmeval.results.wrong import wrong_examples
 from rmeval.runs.plan import plan
 from rmeval.runs.runner import refuse_no_scores, run, silent
@@ -33,6 +35,7 @@ __all__ = [
     "Analysis",
     "ModelComparison",
     "Result",
+    "VarianceStudy",
     "WrongExample",
     "WrongExamples",
     "analyze",
@@ -42,6 +45,7 @@ __all__ = [
     "load_model",
     "open_run",
     "score",
+    "variance",
     "wrong_examples",
 ]
 

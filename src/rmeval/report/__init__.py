@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rmeval.report.ranking import runs_views
     from rmeval.report.run import run_view
     from rmeval.report.terminal import views_text
+    from rmeval.report.variance import variance_view
     from rmeval.report.views import Row, Table, View
     from rmeval.report.wrong import wrong_view
 else:
@@ -44,6 +45,7 @@ else:
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
             "rmeval.report.terminal": ("views_text",),
+            "rmeval.report.variance": ("variance_view",),
             "rmeval.report.views": (
                 "Row",
                 "Table",
@@ -71,6 +73,7 @@ __all__ = [
     "markdown_text",
     "run_view",
     "runs_views",
+    "variance_view",
     "views_text",
     "wrong_view",
 ]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
     from rmeval.results.result import Result, open_run
+    from rmeval.results.variance import VarianceStudy, study_variance
     from rmeval.results.wrong import wrong_examples
 else:
     __getattr__, __dir__ = lazy(
@@ -37,6 +38,10 @@ else:
                 "Result",
                 "open_run",
             ),
+            "rmeval.results.variance": (
+                "VarianceStudy",
+                "study_variance",
+            ),
             "rmeval.results.wrong": ("wrong_examples",),
         },
     )
@@ -48,11 +53,13 @@ __all__ = [
     "ModelComparison",
     "Result",
     "Tally",
+    "VarianceStudy",
     "WrongExample",
     "WrongExamples",
     "analyze_run",
     "cite_runs",
     "compare_runs",
     "open_run",
+    "study_variance",
     "wrong_examples",
 ]
