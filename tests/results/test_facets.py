@@ -40,7 +40,7 @@ def test_two_crossed_facets() -> None:
 
 def test_settings_that_are_not_crossed_are_one_facet() -> None:
     runs = manifest(dtype="x", scale=1), manifest(dtype="y", scale=1), manifest(dtype="y", scale=2)
-    assert shown(*runs) == [("dtype, scale", ("x, 1", "y, 1", "y, 2"), (0, 1, 2))]
+    assert shown(*runs) == [("run", ("x, 1", "y, 1", "y, 2"), (0, 1, 2))]
 
 
 def test_an_entry_that_only_some_runs_have() -> None:

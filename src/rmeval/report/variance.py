@@ -11,6 +11,7 @@ from rmeval.report.cells import DECIMALS, Cell, Number, Unit
 from rmeval.report.run import measure_name
 from rmeval.report.views import Row, Table, View
 from rmeval.results.designs import Design
+from rmeval.results.facets import RUN
 from rmeval.results.variance import VarianceStudy
 
 __all__ = ["variance_view"]
@@ -38,7 +39,7 @@ def variance_view(found: VarianceStudy) -> View:
     about = [
         f"{named}: {count_of(found.n_items, 'item')} of {count_of(found.n_problems, 'problem')}, "
         f"{count_of(runs, 'run')}; ties and failures: {found.rule}",
-        *(f"{facet.name}: {_levels(facet.levels)}" for facet in found.facets),
+        *(f"{facet.name}: {_levels(facet.levels)}" for facet in found.facets if facet.name != RUN),
     ]
     tables = [
         *([_runs(found)] if runs > 1 else []),
@@ -71,8 +72,8 @@ _MOST = 8
 
 
 def _runs(found: VarianceStudy) -> Table:
-    # A run's name is its model.
-    places = [place for place, facet in enumerate(found.facets) if facet.name != found.measured]
+    # A run's name is its model; if each run is a level, its name is that of the level.
+    places = [place for place, facet in enumerate(found.facets) if facet.name not in (found.measured, RUN)]
     names = [found.facets[place].name for place in places]
     rows = (
         Row(run.name, (*(shortened(run.levels[place], _LEVEL) for place in places), Number(run.value)))

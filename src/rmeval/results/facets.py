@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rmeval.errors import RunError
 from rmeval.messages import chosen_from, nearest, quoted
 from rmeval.store.manifest import Manifest
 
-__all__ = ["MODEL", "Facet", "facets_of"]
+__all__ = ["MODEL", "RUN", "Facet", "facets_of"]
 
 MODEL = "model"
 """The facet of runs of different models."""
+RUN = "run"
+"""The facet of runs that differ in several ways, so that each is a level."""
 _DATA = ("benchmark", "contents")
 """Entries of an identity that describe the items, which the runs have in common."""
 
@@ -99,7 +101,7 @@ def _found(differing: Mapping[str, tuple[str, ...]]) -> list[Facet]:
         raise RunError("two runs have the same identity: give each run once")
     crossed = len(finest) == 1 or (len(finest) == 2 and _crossed(*finest))
     if not crossed:
-        return [_facet([name for names in finest.values() for name in names], differing)]
+        return [_named(_facet([name for names in finest.values() for name in names], differing), RUN)]
     return [_facet(names, differing) for names in finest.values()]
 
 
@@ -118,7 +120,16 @@ def _facet(names: Sequence[str], differing: Mapping[str, tuple[str, ...]]) -> Fa
     # The order of levels does not depend on the order of the runs.
     levels = sorted(set(rows))
     places = tuple(levels.index(row) for row in rows)
-    return Facet(", ".join(shown), tuple(names), tuple(", ".join(row) for row in levels), places)
+    label = ", ".join([*shown[:_NAMED], *(["..."] if len(shown) > _NAMED else [])])
+    return Facet(label, tuple(names), tuple(", ".join(row) for row in levels), places)
+
+
+_NAMED = 2
+"""Entries in the name of a facet."""
+
+
+def _named(facet: Facet, name: str) -> Facet:
+    return replace(facet, name=name)
 
 
 def _rows(names: Sequence[str], differing: Mapping[str, tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -133,7 +144,7 @@ def _given(differing: Mapping[str, tuple[str, ...]], given: Sequence[str]) -> li
         raise RunError(f"the runs do not differ in {quoted(unknown[0])}: {chosen_from(unknown[0], differing)}")
     if unknown:
         whole = _facet(list(differing), differing)
-        return [Facet(given[0], tuple(differing), whole.levels, whole.of_run)]
+        return [_named(whole, given[0])]
     facets = [_facet([name], differing) for name in given]
     rows = list(zip(*(own.of_run for own in facets), strict=True))
     if len(set(rows)) < len(rows):

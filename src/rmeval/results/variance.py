@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from rmeval.metrics.stats.variance import (
 )
 from rmeval.results.align import ScoredRun, find_by_benchmark, run_names, scored_runs, shared_evidence
 from rmeval.results.designs import Design, Designs
-from rmeval.results.facets import MODEL, Facet, facets_of
+from rmeval.results.facets import MODEL, RUN, Facet, facets_of
 from rmeval.results.frames import frame_of
 from rmeval.results.notebook import html_of
 from rmeval.results.places import Place, places_of
@@ -264,7 +264,9 @@ class _Study:
             column = np.ravel_multi_index([facet.of_run[place] for facet in facets], shape)
             values[:, column] = own.of_units(cluster[found.item], problems)
             numbers.append(own.value)
-        components = crossed_components(values.reshape(problems, *shape), [facet.name for facet in facets])
+        components = self._bounded(
+            crossed_components(values.reshape(problems, *shape), [facet.name for facet in facets])
+        )
         known = ~np.isnan(values)
         there = int(known.any(axis=1).sum())
         measured = MODEL if any(facet.name == MODEL for facet in facets) else None
@@ -273,6 +275,22 @@ class _Study:
         missing = there * values.shape[1] - int(known.sum())
         more = [f"{count_of(missing, 'value')} missing: a problem without a score under a level"] if missing else []
         return self._study(components, facets, measured, now, repeated, numbers, (*notes, *more, *_of_facets(facets)))
+
+    def _items(self) -> int:
+        """Return the number of items that contribute to the number."""
+        found, shares = self.outcomes[0], self.shares[0]
+        return int(np.count_nonzero(np.bincount(found.item[~np.isnan(linearise(found, shares).part)])))
+
+    def _bounded(self, components: Sequence[Component]) -> tuple[Component, ...]:
+        """Limit intervals of the components of facets to 1/4, the largest variance of numbers between 0 and 1."""
+        if any(abs(sum(own.values()) - 1) > 1e-9 for own in self.shares):
+            return tuple(components)
+        return tuple(
+            replace(one, ci=(min(one.ci[0], 0.25), min(one.ci[1], 0.25)))
+            if one.ci and PROBLEM not in one.effect
+            else one
+            for one in components
+        )
 
     def nested(self, notes: Sequence[str]) -> VarianceStudy:
         (found,), (shares,) = self.outcomes, self.shares
@@ -311,7 +329,7 @@ class _Study:
             tuple(facets),
             measured,
             tuple(sorted(runs, key=lambda run: (run.levels, run.name))),
-            len(self.table),
+            self._items(),
             int(now[PROBLEM]),
             components,
             clustering,
@@ -350,9 +368,10 @@ _ALL: Measure = ("accuracy", "all")
 
 def _of_facets(facets: Sequence[Facet]) -> Iterator[str]:
     for facet in facets:
-        if len(facet.entries) > 1 and facet.name != MODEL and ", " in facet.name:
-            yield f"the runs differ in {facet.name} together, so that the effects of each cannot be separated"
-        if 1 < len(facet.levels) < _FEW and facet.name != MODEL:
+        if facet.name == RUN:
+            entries = ", ".join(facet.entries)
+            yield f"each run is a level, because the runs differ in {entries}, and not each combination has a run"
+        if len(facet.levels) < _FEW and facet.name != MODEL:
             yield f"{len(facet.levels)} levels of {facet.name} say little about its variance: see the interval"
 
 
