@@ -22,7 +22,7 @@ FACES = {
         analyze compare evaluate load_benchmark load_model open_run score variance wrong_examples
     """,
     "rmeval.benchmarks": """
-        Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
+        Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
         errata_of find_benchmark load_benchmark pair
     """,
     "rmeval.data": """

@@ -20,6 +20,7 @@ from rmeval.metrics.stats.analysis import Scores, analyse, calibration_of, score
 from rmeval.metrics.stats.calibration import Calibration
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
 from rmeval.results.frames import frame_of, row_of
+from rmeval.results.label_errors import CorrectedNumbers, Share, corrected_numbers
 from rmeval.results.notebook import html_of
 from rmeval.results.places import Place, only_folder
 from rmeval.results.result import check_rule, null_records, rule_of
@@ -49,6 +50,7 @@ class Analysis:
         calibration: Calibration of the margins; None if the model has no scores of single responses.
         scores: Distributions of the scores of better and worse responses, by subset; empty in the same case.
         notes: Notes for the reader, one sentence each.
+        corrected: Numbers corrected for label errors; None if nothing is known of these.
     """
 
     path: Path
@@ -60,6 +62,7 @@ class Analysis:
     calibration: Calibration | None
     scores: tuple[Scores, ...]
     notes: tuple[str, ...]
+    corrected: CorrectedNumbers | None = None
 
     def record(self, metric: str, scope: str = "all") -> Record:
         """Return the record of a metric on a scope.
@@ -107,6 +110,7 @@ class Analysis:
                 "headline": None if self.headline is None else self.headline.to_dict(),
                 "records": [record.to_dict() for record in self.records],
                 "calibration": calibration,
+                "corrected": None if self.corrected is None else self.corrected.to_dict(),
                 "notes": list(self.notes),
             }
         )
@@ -120,6 +124,8 @@ def analyze_run(
     variant: str | None = None,
     benchmark: str | None = None,
     protocol: str | None = None,
+    label_agreement: Share | Mapping[str, Share] | None = None,
+    label_errors: Share | Mapping[str, Share] | None = None,
 ) -> Analysis:
     """Analyse a run; needs neither the model nor torch.
 
@@ -129,9 +135,14 @@ def analyze_run(
         variant: Which of the model's scores to take, where it gives several; its first if None.
         benchmark: The `file.py:Class` of a run made with one.
         protocol: Likewise the `file.py:Class` of the run's protocol.
+        label_agreement: How often two annotators agree on a label, to correct the numbers for label errors: a share
+            such as 0.85, or counts such as `170/200`, whose uncertainty the intervals then include; or one of these for
+            each subset or section. Default: what the benchmark's card has.
+        label_errors: Instead of it the share of wrong labels, likewise; or `errata` for the known errata.
 
     Raises:
         RunError: If the path is not a run folder, or the score rule or score does not exist.
+        DataError: If the label errors cannot be used.
     """
     check_rule(rule)
     run = read_scored(only_folder(path), benchmark, protocol)
@@ -166,6 +177,7 @@ def analyze_run(
         calibration_of(table, evidence) if scored else None,
         tuple(scores_by_subset(table, evidence)) if scored else (),
         tuple(notes),
+        corrected_numbers(run, evidence, score_rule, official, label_agreement, label_errors),
     )
 
 

@@ -48,8 +48,8 @@ def linearise(found: Outcomes, shares: Shares) -> Linearised:
     """Linearise a weighted sum of the accuracies of kinds of comparisons (Woodruff 1971, JASA 66:411).
 
     A comparison of a kind with weight w, of which there are n, contributes w/n times its credit minus the kind's
-    accuracy. If all comparisons have the same weight, the number is a plain accuracy, and not the kind's accuracy but
-    the number is subtracted: then the numbers of comparisons of each kind are not part of the design.
+    accuracy. If all comparisons have the same weight, the number is a plain accuracy (or a multiple of one), and the
+    accuracy over all kinds is subtracted: then the numbers of comparisons of each kind are not part of the design.
 
     Args:
         found: The outcomes; those that the score rule excludes are left out.
@@ -68,6 +68,6 @@ def linearise(found: Outcomes, shares: Shares) -> Linearised:
     used = count > 0
     value = float(weight[used] @ mean[used])
     if used.any() and np.ptp(each[used]) < 1e-12 * float(np.abs(each[used]).max()):
-        mean = np.full(len(weight), value)
+        mean = np.full(len(weight), value / float(weight[used].sum()))
     part = np.where(known, each[kind] * (found.credit - mean[kind]), np.nan)
     return Linearised(value, part)
