@@ -82,6 +82,7 @@ def test_errata_count_by_subset(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "code_filtered.json").write_text(json.dumps(rows))
+    (folder / "chat_filtered.json").write_text(json.dumps(rm_bench_rows("chat", 5)))
     path = rmeval.evaluate("baseline:longest", "rm-bench", folder, out=tmp_path / "runs").path
     found = rmeval.analyze(path, label_errors="errata").corrected
     assert found is not None

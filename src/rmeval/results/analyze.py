@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.results.summary import analysis_lines
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import finite
-from rmeval.store.run import read_scored
+from rmeval.store.run import StoredRun, read_scored
 from rmeval.types import Record
 
 if TYPE_CHECKING:
@@ -157,16 +157,6 @@ def analyze_run(
         raise RunError(f"{run.folder} has no numbers, because no comparison of its items has a winner")
     scored = not evidence.beats
     top = headline([(record.metric, record.scope) for record in official])
-    notes = [*run.manifest["notes"], *([run.note] if run.note else [])]
-    if (problems := len(np.unique(table.cluster))) < MIN_CLUSTERS:
-        notes.append(f"{count_of(problems, 'problem')}: too few for intervals")
-    if not any(record.metric == "style_controlled" for record in records):
-        notes.append(
-            "no style control: there are too few pairs, all are won, all are lost, or length and markdown decide all "
-            "of them"
-        )
-    if not scored:
-        notes.append("no calibration and no distributions, because the model compares responses without scores")
     return Analysis(
         run.folder,
         run.manifest,
@@ -176,9 +166,24 @@ def analyze_run(
         tuple(official),
         calibration_of(table, evidence) if scored else None,
         tuple(scores_by_subset(table, evidence)) if scored else (),
-        tuple(notes),
+        tuple(_notes(run, records, scored)),
         corrected_numbers(run, evidence, score_rule, official, label_agreement, label_errors),
     )
+
+
+def _notes(run: StoredRun, records: Sequence[Record], scored: bool) -> Iterator[str]:
+    yield from run.manifest["notes"]
+    if run.note:
+        yield run.note
+    if (problems := len(np.unique(run.items.table.cluster))) < MIN_CLUSTERS:
+        yield f"{count_of(problems, 'problem')}: too few for intervals"
+    if not any(record.metric == "style_controlled" for record in records):
+        yield (
+            "no style control: there are too few pairs, all are won, all are lost, or length and markdown decide all "
+            "of them"
+        )
+    if not scored:
+        yield "no calibration and no distributions, because the model compares responses without scores"
 
 
 def null_analyses(card: Card, items: StoredItems) -> dict[str, list[Record]]:
