@@ -236,13 +236,15 @@ def test_estimates_are_unbiased_and_intervals_cover_with_outcomes_of_0_and_1() -
         assert 0.925 <= hits[effect] / repeats <= 0.98, (effect, hits[effect])
 
 
-def test_intervals_of_few_levels_cover() -> None:
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_intervals_of_few_levels_cover(missing: float) -> None:
     random = np.random.default_rng(6)
     repeats, hits = 600, 0
     for _ in range(repeats):
         values = (
             random.normal(size=(50, 1)) * 0.3 + random.normal(size=(1, 4)) * 0.1 + random.normal(size=(50, 4)) * 0.4
         )
+        values[random.random(values.shape) < missing] = np.nan
         ci = crossed_components(values, ["f"])[1].ci
         assert ci is not None
         hits += ci[0] <= 0.01 <= ci[1]

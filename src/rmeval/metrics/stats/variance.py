@@ -96,22 +96,23 @@ def crossed_components(values: FloatArray, facets: Sequence[str]) -> tuple[Compo
             observed under several levels.
     """
     known = ~np.isnan(values)
-    kept = known.reshape(len(values), -1).any(axis=1)
-    values, known = values[kept], known[kept].astype(float)
     axes = range(values.ndim)
-    if min(int(known.any(axis=tuple(k for k in axes if k != axis)).sum()) for axis in axes) < 2:
+    for axis in axes:
+        kept = np.flatnonzero(known.any(axis=tuple(k for k in axes if k != axis)))
+        values, known = values.take(kept, axis), known.take(kept, axis)
+    if min(values.shape) < 2:
         raise ValueError("there are fewer than two problems, or fewer than two levels of a facet")
     effects = [own for size in range(1, values.ndim + 1) for own in combinations(axes, size)]
     # The mean as the origin keeps the squares small.
-    centred = np.where(known > 0, values - np.nanmean(values), 0.0)
-    found = _solved(centred, known, effects)
+    centred = np.where(known, values - np.nanmean(values), 0.0)
+    found = _solved(centred, known.astype(float), effects)
     names = (PROBLEM, *facets)
     components = []
     for place, effect in enumerate(effects):
         if 0 in effect:
             ci = _jackknife(found[0, place], found[1:, place])
         else:
-            ci = _of_levels(known, effects, found[0], effect)
+            ci = _of_levels(known.astype(float), effects, found[0], effect)
         value = float(found[0, place])
         components.append(Component(tuple(names[axis] for axis in effect), max(0.0, value), value, ci))
     return tuple(components)
@@ -203,15 +204,15 @@ def _of_levels(
     """Return the interval of the component of facets, which have few levels; None if the levels' means are equal.
 
     The means of the levels vary by this component and by noise: by each interaction with further axes, divided by the
-    number of values that a mean averages over. The interval is that of their variance by the chi-squared distribution,
-    minus the estimated noise (Tukey 1951, Biometrics 7:33; Williams 1962, Biometrika 49:278). It assumes that the
-    levels' effects are normal.
+    number of values that a mean averages over, and by other effects if levels lack different values. The interval is
+    that of their variance by the chi-squared distribution, minus the estimated noise (Tukey 1951, Biometrics 7:33;
+    Williams 1962, Biometrika 49:278). It assumes that the effects of the levels are normal.
     """
     degrees = math.prod(known.shape[axis] - 1 for axis in effect)
     noise = sum(
-        float(estimates[place]) * _averaged(known, effect, other)
+        float(estimates[place]) * _scatter(known, effect, other)
         for place, other in enumerate(effects)
-        if set(other) > set(effect)
+        if other != effect
     )
     spread = float(estimates[effects.index(effect)]) + noise
     if spread < 1e-15:
@@ -220,13 +221,20 @@ def _of_levels(
     return max(0.0, low), max(0.0, high)
 
 
-def _averaged(known: FloatArray, own: _Axes, other: _Axes) -> float:
-    """Return the mean over the cells of `own` of sum (n(a, b) / n(a))² over the cells b of `other`."""
-    both, counts = _counts(known, other), _counts(known, own)
-    counts = counts.sum(axis=0, keepdims=True)
-    both = both if 0 in other else both.sum(axis=0, keepdims=True)
-    there = counts[counts > 0]
-    return float(_ratio(both**2, counts**2).sum() / len(there))
+def _scatter(known: FloatArray, own: _Axes, other: _Axes) -> float:
+    """Return what a component of 1 of `other` adds to the variance of the means of the cells of `own`.
+
+    With the share w(a, b) of the values of cell a that are in cell b of `other`, this is the sum over b of the variance
+    of w(a, b) over a: 0 if `other` is the same for all a. For interactions that contain `own`, it is the mean over a of
+    the sum of squared shares. For other effects, only those of single axes are computed.
+    """
+    both, counts = _counts(known, tuple({*own, *other})), _counts(known, own).sum(axis=0, keepdims=True)
+    share = _ratio(both if 0 in other else both.sum(axis=0, keepdims=True), counts)
+    if set(other) > set(own):
+        return float(np.square(share).sum() / np.count_nonzero(counts))
+    if len(own) > 1:
+        return 0.0
+    return float(share.var(axis=own[0], ddof=1).sum())
 
 
 def nested_components(values: FloatArray, cluster: Codes | IntArray) -> Clustering:
