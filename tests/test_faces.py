@@ -58,7 +58,8 @@ FACES = {
         variance_view views_text wrong_view
     """,
     "rmeval.results": """
-        Analysis Entry JudgedResponse ModelComparison Result Tally VarianceStudy WrongExample WrongExamples
+        Analysis CorrectedNumbers Entry JudgedResponse ModelComparison Result Tally VarianceStudy
+        WrongExample WrongExamples
         analyze_run cite_runs compare_runs open_run study_variance wrong_examples
     """,
     "rmeval.store": """

@@ -124,7 +124,7 @@ def _clustering(found: VarianceStudy) -> Iterator[Table]:
 
 
 def _error(found: VarianceStudy) -> str:
-    return "of the difference of two models" if found.measured else f"of the {_named(found)}"
+    return "of the difference of two models" if found.measured else f"of {_named(found)}"
 
 
 def _axis(axis: str) -> str:

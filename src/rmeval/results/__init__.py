@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
+    from rmeval.results.label_errors import CorrectedNumbers
     from rmeval.results.result import Result, open_run
     from rmeval.results.variance import VarianceStudy, study_variance
     from rmeval.results.wrong import wrong_examples
@@ -34,6 +35,7 @@ else:
                 "WrongExample",
                 "WrongExamples",
             ),
+            "rmeval.results.label_errors": ("CorrectedNumbers",),
             "rmeval.results.result": (
                 "Result",
                 "open_run",
@@ -48,6 +50,7 @@ else:
 
 __all__ = [
     "Analysis",
+    "CorrectedNumbers",
     "Entry",
     "JudgedResponse",
     "ModelComparison",
