@@ -33,6 +33,11 @@ def test_what_follows_from_the_model_is_no_facet() -> None:
     assert shown(*runs) == [("model", ("a", "b", "c"), (0, 1, 2))]
 
 
+def test_models_of_one_name_are_models() -> None:
+    runs = manifest("a", model="sha256:1"), manifest("a", model="sha256:2"), manifest("b", model="sha256:3")
+    assert shown(*runs) == [("model", ("a, sha256:1", "a, sha256:2", "b, sha256:3"), (0, 1, 2))]
+
+
 def test_two_crossed_facets() -> None:
     runs = [manifest(name, model=f"sha256:{name}", dtype=dtype) for name in "ab" for dtype in ("x", "y")]
     assert shown(*runs) == [("model", ("a", "b"), (0, 0, 1, 1)), ("dtype", ("x", "y"), (0, 1, 0, 1))]

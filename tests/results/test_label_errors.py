@@ -63,6 +63,18 @@ def test_a_share_for_all_labels(run: Path) -> None:
         found.number("x")
 
 
+def test_labels_without_errors(run: Path) -> None:
+    found = rmeval.analyze(run, label_agreement="200/200").corrected
+    assert found is not None
+    (only,) = found.numbers
+    assert (only.errors, only.ceiling) == (0.0, 1.0)
+    assert only.value == pytest.approx(only.observed)
+    assert only.ci is not None
+    assert only.observed_ci is not None
+    # Of 200 annotations that agree, some labels may still be wrong.
+    assert only.ci[1] > only.observed_ci[1]
+
+
 def test_shares_of_subsets_correct_each_number_by_its_own(run: Path) -> None:
     found = rmeval.analyze(run, label_errors={"vowel": "1/10", "consonant": 0.2}).corrected
     assert found is not None
@@ -166,6 +178,8 @@ def test_the_command(run: Path, capsys: Capture) -> None:
             "must be a share such as 0.85, or two counts such as 170/200, not '3/2'",
         ),
         (("--label-errors", "nan"), "--label-errors must be a share"),
+        (("--label-errors", "1/0"), "--label-errors must be a share"),
+        (("--label-errors", "1/9000000000"), "--label-errors must be a share"),
         (("--label-agreement", "x=0.9"), "there is no subset 'x': choose from vowel, consonant"),
         (("--label-agreement", "0.9", "--label-errors", "0.1"), "--label-agreement and --label-errors are two ways"),
         (("--label-agreement", "0.9", "--label-agreement", "0.8"), "--label-agreement is given 2 times"),

@@ -95,6 +95,45 @@ def test_a_score_that_one_run_lacks_is_a_missing_value(tmp_path: Path) -> None:
     assert [run.value for run in found.runs] == pytest.approx([1.5 / 5, 4 / 6])
 
 
+def test_runs_and_their_levels_are_in_one_order(tmp_path: Path) -> None:
+    imported(tmp_path, "mine", SCORES)
+    imported(tmp_path, "theirs", OTHERS)
+    rmeval.evaluate("baseline:longest", "pairs", tmp_path / "pairs.jsonl", out=tmp_path / "runs")
+    found = rmeval.variance(tmp_path / "runs")
+    assert [one.name for one in found.facets] == ["model"]
+    assert [run.levels for run in found.runs] == [(found.facets[0].levels[k],) for k in found.facets[0].of_run]
+
+
+def test_two_settings_are_crossed_or_together(tmp_path: Path, pairs_file: Path) -> None:
+    runs = [
+        rmeval.evaluate(
+            "rmeval/tiny",
+            "pairs",
+            pairs_file,
+            out=tmp_path,
+            dtype=dtype,
+            max_length=length,
+            on_overlength="truncate-left",
+        ).path
+        for dtype in ("float32", "bfloat16")
+        for length in (12, 60)
+    ]
+    both = rmeval.variance(runs)
+    assert [(one.name, one.levels) for one in both.facets] == [
+        ("max_length", ("12", "60")), ("dtype", ("bfloat16", "float32")),
+    ]  # fmt: skip
+    assert len(both.components) == 7
+    assert both.designs[0].sizes == {"problem": 12, "max_length": 2, "dtype": 2}
+    text = views_text([variance_view(both)])
+    assert "levels of \nmax_length x dtype" in text or "levels of max_length x dtype" in text
+    three = rmeval.variance(runs[:3])
+    assert [one.name for one in three.facets] == ["run"]
+    assert "each run is a level, because the runs differ in max_length, dtype, and not each" in "".join(three.notes)
+    # With both named, the combination without a run is a missing value.
+    named = rmeval.variance(runs[:3], facet=["dtype", "max_length"])
+    assert len(named.components) == 7
+
+
 def test_the_order_of_runs_changes_nothing(seeds: Path) -> None:
     runs = sorted(path.parent for path in seeds.rglob("run.json"))
     texts = [views_text([variance_view(rmeval.variance(own))]) for own in (runs, runs[::-1], runs[2:] + runs[:2])]

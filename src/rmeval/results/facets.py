@@ -15,6 +15,7 @@ __all__ = ["MODEL", "RUN", "Facet", "facets_of"]
 
 MODEL = "model"
 """The facet of runs of different models."""
+_FINGERPRINT = "fingerprint"
 RUN = "run"
 """The facet of runs that differ in several ways, so that each is a level."""
 _DATA = ("benchmark", "contents")
@@ -65,7 +66,7 @@ def _entries(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield MODEL, manifest["model"]["name"]
     for name, value in manifest["identity"].items():
         if name not in _DATA:
-            yield ("fingerprint" if name == MODEL else name), value if isinstance(value, str) else _text(value)
+            yield (_FINGERPRINT if name == MODEL else name), value if isinstance(value, str) else _text(value)
 
 
 def _text(value: Any) -> str:
@@ -115,8 +116,11 @@ def _crossed(*parts: tuple[int, ...]) -> bool:
 
 def _facet(names: Sequence[str], differing: Mapping[str, tuple[str, ...]]) -> Facet:
     """Return the facet of entries that differ together; runs of different models differ in the model."""
-    shown = [MODEL] if MODEL in names and len(set(differing[MODEL])) == len(set(_rows(names, differing))) else names
-    rows = _rows(shown, differing)
+    of_models = MODEL in differing and (MODEL in names or _FINGERPRINT in names)
+    # Two models may have one name.
+    alone = of_models and len(set(differing[MODEL])) == len(set(_rows(names, differing)))
+    rows = _rows([MODEL] if alone else [MODEL, *names] if of_models and MODEL not in names else names, differing)
+    shown = [MODEL] if of_models else names
     # The order of levels does not depend on the order of the runs.
     levels = sorted(set(rows))
     places = tuple(levels.index(row) for row in rows)

@@ -198,13 +198,17 @@ def _read(name: str, given: object) -> tuple[float, int | None]:
     try:
         if slash:
             hits, count = int(above), int(below)
-            if 0 <= hits <= count and count > 0:
+            if 0 <= hits <= count and 0 < count <= _MOST:
                 return hits / count, count
         elif 0 <= float(text) <= 1:
             return float(text), None
     except ValueError:
         pass
     raise DataError(f"`{name}` must be a share such as 0.85, or two counts such as 170/200, not {quoted(given)}")
+
+
+_MOST = 1_000_000
+"""Largest count."""
 
 
 def _kinds_of_two(table: ItemTable) -> set[tuple[str, str]]:
@@ -228,13 +232,14 @@ def _wanted(
 ) -> Iterator[tuple[Measure, Shares, tuple[float, float] | None]]:
     """Yield the numbers to correct: those on all items if all labels are alike, else those of the parts with errors."""
     values = {(one.metric, one.scope): one for one in official}
+    perfect = not any(one.rate for one in errors.values())
     able = {
         measure: shares
         for measure, shares in composition.items()
         if measure in values
         and not measure[0].startswith("cell:")
         and all(kind in two and kind[0] in errors for kind in shares)
-        and any(errors[subset].rate for subset, _ in shares)
+        and (perfect or any(errors[subset].rate for subset, _ in shares))
         and abs(linearise(found, shares).value - values[measure].value) < 1e-9
     }
     whole = [measure for measure in able if measure[1] == "all"]

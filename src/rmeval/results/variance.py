@@ -322,13 +322,14 @@ class _Study:
             StudiedRun(name, one.run.folder, value, tuple(facet.levels[facet.of_run[place]] for facet in facets))
             for place, (name, one, value) in enumerate(zip(names, self.taking, numbers, strict=True))
         ]
+        order = sorted(range(len(runs)), key=lambda place: (runs[place].levels, runs[place].name))
         return VarianceStudy(
             self.taking[0].run.benchmark.card.id,
             self.rule.name,
             self.measure,
-            tuple(facets),
+            tuple(replace(facet, of_run=tuple(facet.of_run[place] for place in order)) for facet in facets),
             measured,
-            tuple(sorted(runs, key=lambda run: (run.levels, run.name))),
+            tuple(runs[place] for place in order),
             self._items(),
             int(now[PROBLEM]),
             components,
