@@ -143,7 +143,7 @@ def test_the_order_of_runs_changes_nothing(seeds: Path) -> None:
 def test_the_command(seeds: Path, capsys: Capture) -> None:
     done = command(capsys, "variance", seeds, "--facet", "seed")
     assert done.code == 0, done.err
-    for text in ("problem x seed, and the rest", "twice the levels of seed", "best split", "on the same problems"):
+    for text in ("problem x seed, and the rest", "2 x seed", "best split", "same problems"):
         assert text in done.out
     value = json.loads(command(capsys, "variance", seeds, "--facet", "seed", "--json").out)
     assert value["components"][0]["effect"] == ["problem"]

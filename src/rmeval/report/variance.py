@@ -28,6 +28,11 @@ def _size(number: float) -> str:
     return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.1f}"
 
 
+def _change(share: float) -> str:
+    return "-" if math.isnan(share) else f"{round(100 * share) + 0.0:+.0f}%"
+
+
+_CHANGE = Unit(_change, _change)
 _POINTS = Unit(_two_decimals, _two_decimals)
 _SIZE = Unit(_size, _size)
 _TIMES = Unit("{:.2f}".format, "{:.2f}".format)
@@ -136,18 +141,21 @@ def _designs(found: VarianceStudy) -> Table:
     rows = []
     for one in found.designs:
         sizes = (Number(one.sizes[axis], unit=_SIZE) for axis in axes)
-        rows.append(Row(one.name, (*sizes, Number(one.evaluations, unit=_SIZE), *_precision(one))))
-    columns = ("", *map(_axis, axes), "evaluations", *_precision_names(found))
-    title = f"standard error {_error(found)}, in points, with as many and with more problems and repeats"
+        change = one.error / found.error - 1 if one is not found.designs[0] and found.error else math.nan
+        evaluations = Number(one.evaluations, unit=_SIZE)
+        rows.append(Row(one.name, (*sizes, evaluations, *_precision(one), Number(change, unit=_CHANGE))))
+    columns = ("", *map(_axis, axes), "evaluations", *_precision_names(found), "change")
+    title = f"standard error {_error(found)}, in points"
     notes = [
         "an evaluation is one problem under one level of each facet" + (", for each model" if found.measured else "")
     ]
     if found.clustering is not None:
         notes = ["an evaluation is one item"]
+    notes.append("change: of the error, compared with the first row")
     if len(axes) > 1:
         notes.append("best split: the numbers with the smallest error for as many evaluations")
     if found.clustering is None and not found.measured:
-        notes.append("on the same problems: how far repeats alone, with other levels, move the number")
+        notes.append("same problems: how far repeats alone, with other levels, move the number")
     if found.measured:
         notes.append("reliability: the expected squared correlation of the models' numbers with their true numbers")
     return Table("designs", columns, tuple(rows), title, tuple(notes))
@@ -163,8 +171,8 @@ def _precision(one: Design) -> Iterator[Cell]:
 
 def _precision_names(found: VarianceStudy) -> tuple[str, ...]:
     if found.measured:
-        return ("standard error", "reliability")
-    return ("standard error",) if found.clustering is not None else ("standard error", "on the same problems")
+        return ("error", "reliability")
+    return ("error",) if found.clustering is not None else ("error", "same problems")
 
 
 def _grid(found: VarianceStudy) -> Iterator[Table]:

@@ -77,8 +77,8 @@ class Designs:
         """Yield the runs as they are, twice as much of each, and the best split."""
         yield self.design(_NOW, self.now)
         for axis in (PROBLEM, *self.repeated):
-            what = "problems" if axis == PROBLEM else "items in each problem" if axis == ITEM else f"levels of {axis}"
-            yield self.design(f"twice the {what}", {**self.now, axis: 2 * self.now[axis]})
+            what = "problems" if axis == PROBLEM else "items in each" if axis == ITEM else axis
+            yield self.design(f"2 x {what}", {**self.now, axis: 2 * self.now[axis]})
         if self.repeated and ITEM not in self.repeated:
             yield self.design("without repeats", {**self.now, **dict.fromkeys(self.repeated, 1)})
         if self.repeated:
