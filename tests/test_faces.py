@@ -38,8 +38,8 @@ FACES = {
         explain_read_error reason_of
     """,
     "rmeval.metrics": """
-        HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Composition Counts Difference
-        Measure Outcomes Part Shares accuracy_record best_of_k headline make_record mixed overall
+        HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Component Composition Counts Difference
+        Measure Outcomes Part Shares accuracy_record best_of_k crossed_components headline make_record mixed overall
         overall_with_prior pooled section_scores style_substance_records
     """,
     "rmeval.models": """
@@ -58,8 +58,8 @@ FACES = {
         variance_view views_text wrong_view
     """,
     "rmeval.results": """
-        Analysis CorrectedNumbers Entry JudgedResponse ModelComparison Result Tally VarianceStudy
-        WrongExample WrongExamples
+        Analysis CorrectedNumbers Design Entry Facet JudgedResponse ModelComparison Result Tally
+        VarianceStudy WrongExample WrongExamples
         analyze_run cite_runs compare_runs open_run study_variance wrong_examples
     """,
     "rmeval.store": """

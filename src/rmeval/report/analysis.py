@@ -100,7 +100,7 @@ def _corrected(own: CorrectedNumbers | None) -> Iterator[Table]:
             measure_name(one.measure),
             (
                 Number(one.observed, one.observed_ci, _unit_of(one)),
-                Number(one.errors),
+                Number(one.errors, one.errors_ci),
                 None if one.ceiling is None else Number(one.ceiling),
                 Number(one.value, one.ci, _unit_of(one)),
             ),

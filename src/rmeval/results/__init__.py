@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from rmeval.results.analyze import Analysis, analyze_run
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
+    from rmeval.results.designs import Design
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
+    from rmeval.results.facets import Facet
     from rmeval.results.label_errors import CorrectedNumbers
     from rmeval.results.result import Result, open_run
     from rmeval.results.variance import VarianceStudy, study_variance
@@ -29,12 +31,14 @@ else:
                 "ModelComparison",
                 "compare_runs",
             ),
+            "rmeval.results.designs": ("Design",),
             "rmeval.results.examples": (
                 "JudgedResponse",
                 "Tally",
                 "WrongExample",
                 "WrongExamples",
             ),
+            "rmeval.results.facets": ("Facet",),
             "rmeval.results.label_errors": ("CorrectedNumbers",),
             "rmeval.results.result": (
                 "Result",
@@ -51,7 +55,9 @@ else:
 __all__ = [
     "Analysis",
     "CorrectedNumbers",
+    "Design",
     "Entry",
+    "Facet",
     "JudgedResponse",
     "ModelComparison",
     "Result",

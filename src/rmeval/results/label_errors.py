@@ -257,7 +257,7 @@ def _notes(found: Outcomes, numbers: Sequence[Corrected]) -> Iterator[str]:
     if any(opposite(tag, found.tags) != tag for tag in found.tags):
         yield (
             "the comparisons of an item share one label: a wrong one turns the styles around too, so that comparisons "
-            "of opposite styles are corrected together, and the style gap stays as it is"
+            "of opposite styles are corrected together, and the style gap does not change, except by ties"
         )
     for one in numbers:
         if one.outside:

@@ -41,6 +41,7 @@ class Corrected:
         observed: The number.
         observed_ci: Its 95% interval.
         errors: The share of wrong labels among the comparisons of the number.
+        errors_ci: Its 95% interval, if all comparisons have labels of one kind whose counts are known.
         ceiling: What a model that is always right has in expectation; None for a difference of accuracies.
         value: The corrected number, within its range.
         ci: Its 95% interval.
@@ -51,6 +52,7 @@ class Corrected:
     observed: float
     observed_ci: Interval | None
     errors: float
+    errors_ci: Interval | None
     ceiling: float | None
     value: float
     ci: Interval | None
@@ -156,6 +158,7 @@ def correct(
                 away = min(0.0, ends[0]), max(0.0, ends[1])
                 interval = combined_interval((1.0, value, interval), (1.0, 0.0, away))
     total = sum(map(abs, shares.values()))
+    used = list({errors[subset] for subset, _ in shares})
     whole = abs(sum(shares.values()) - 1) < 1e-9
     rate = sum(abs(share) * errors[subset].rate for (subset, _), share in shares.items()) / total
     low, high = (0.0, 1.0) if whole else (-1.0, 1.0)
@@ -164,6 +167,7 @@ def correct(
         own.value,
         ci,
         rate,
+        used[0].ci if len(used) == 1 else None,
         1 - rate if whole else None,
         min(high, max(low, value)),
         None if interval is None else (max(low, interval[0]), min(high, interval[1])),
