@@ -159,6 +159,33 @@ def test_what_notebooks_show(seeds: Path) -> None:
     assert list(found.to_pandas()["effect"]) == ["problem", "seed", "problem x seed"]
 
 
+OTHERWISE = """
+from rmeval.benchmarks import Card, TableBenchmark
+from rmeval.metrics import make_record
+from rmeval.testing import make_pairs
+
+class Otherwise(TableBenchmark):
+    card = Card("otherwise", "Otherwise", "A number that its composition does not state.", "", None, "", "", "")
+
+    def items(self, row):
+        return []
+
+    def load(self):
+        yield from make_pairs(12, clusters=6)
+
+    def aggregate(self, items, evidence, rule, intervals=True):
+        return [make_record("otherwise", rule, "accuracy", "all", 0.123, self.outcomes(items, evidence, rule), "x@1")]
+"""
+
+
+def test_a_number_that_is_computed_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "otherwise.py"
+    file.write_text(OTHERWISE)
+    path = rmeval.evaluate("baseline:random", f"{file}:Otherwise", out=tmp_path / "runs").path
+    with pytest.raises(RunError, match="otherwise computes accuracy all otherwise than its method composition states"):
+        rmeval.variance(path, benchmark=f"{file}:Otherwise")
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

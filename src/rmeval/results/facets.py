@@ -11,7 +11,7 @@ from rmeval.errors import RunError
 from rmeval.messages import chosen_from, nearest, quoted
 from rmeval.store.manifest import Manifest
 
-__all__ = ["MODEL", "RUN", "Facet", "facets_of"]
+__all__ = ["MODEL", "RUN", "Facet", "facet_notes", "facets_of"]
 
 MODEL = "model"
 """The facet of runs of different models."""
@@ -158,3 +158,18 @@ def _given(differing: Mapping[str, tuple[str, ...]], given: Sequence[str]) -> li
             "only in the facet, or leave `facet` out"
         )
     return facets
+
+
+def facet_notes(facets: Sequence[Facet]) -> Iterator[str]:
+    """Yield notes on what facets leave open."""
+    for facet in facets:
+        if facet.name == RUN:
+            entries = ", ".join(facet.entries)
+            yield f"each run is a level, because the runs differ in {entries}, and not each combination has a run"
+        if len(facet.levels) < _FEW and facet.name == MODEL:
+            yield f"{len(facet.levels)} models say little about how much models differ, and about the reliability"
+        elif len(facet.levels) < _FEW:
+            yield f"{len(facet.levels)} levels of {facet.name} say little about its variance: see the interval"
+
+
+_FEW = 5

@@ -16,6 +16,7 @@ from rmeval.errors import RunError
 from rmeval.messages import chosen_from, count_of, quoted
 from rmeval.metrics.composition import Measure, Shares, composition_of, headline, pooled
 from rmeval.metrics.outcomes import OFFICIAL, Outcomes
+from rmeval.metrics.records import checked_records
 from rmeval.metrics.stats.linearised import linearise
 from rmeval.metrics.stats.paired import PairedOutcomes
 from rmeval.metrics.stats.variance import (
@@ -28,7 +29,7 @@ from rmeval.metrics.stats.variance import (
 )
 from rmeval.results.align import ScoredRun, find_by_benchmark, run_names, scored_runs, shared_evidence
 from rmeval.results.designs import Design, Designs
-from rmeval.results.facets import MODEL, RUN, Facet, facets_of
+from rmeval.results.facets import MODEL, Facet, facet_notes, facets_of
 from rmeval.results.frames import frame_of
 from rmeval.results.notebook import html_of
 from rmeval.results.places import Place, places_of
@@ -251,6 +252,7 @@ class _Study:
             table = first.items.take(shared).table
         seen = [first.benchmark.outcomes(table, one, own) for one in evidence]
         measure, shares, more = _number(first.benchmark, seen, metric, scope)
+        _check(first.benchmark, evidence[0], own, measure, linearise(seen[0], shares[0]).value)
         return cls(taking, table, own, seen, measure, shares, (*notes, *more))
 
     def crossed(self, facets: Sequence[Facet], notes: Sequence[str]) -> VarianceStudy:
@@ -274,7 +276,7 @@ class _Study:
         now = {PROBLEM: there} | {facet.name: len(facet.levels) for facet in facets}
         missing = there * values.shape[1] - int(known.sum())
         more = [f"{count_of(missing, 'value')} missing: a problem without a score under a level"] if missing else []
-        return self._study(components, facets, measured, now, repeated, numbers, (*notes, *more, *_of_facets(facets)))
+        return self._study(components, facets, measured, now, repeated, numbers, (*notes, *more, *facet_notes(facets)))
 
     def _items(self) -> int:
         """Return the number of items that contribute to the number."""
@@ -364,19 +366,17 @@ def _number(
     return measure, [own[measure] for own in compositions], notes
 
 
+def _check(benchmark: Benchmark, evidence: EvidenceTable, rule: ScoreRule, measure: Measure, value: float) -> None:
+    """Refuse a number that the benchmark computes otherwise than its composition states."""
+    records = checked_records(benchmark.aggregate(evidence.table, evidence, rule, intervals=False))
+    if any((one.metric, one.scope) == measure and abs(one.value - value) > 1e-9 for one in records):
+        raise RunError(
+            f"{benchmark.card.id} computes {' '.join(measure)} otherwise than its method composition states: correct "
+            "it, or choose another `metric`"
+        )
+
+
 _ALL: Measure = ("accuracy", "all")
-
-
-def _of_facets(facets: Sequence[Facet]) -> Iterator[str]:
-    for facet in facets:
-        if facet.name == RUN:
-            entries = ", ".join(facet.entries)
-            yield f"each run is a level, because the runs differ in {entries}, and not each combination has a run"
-        if len(facet.levels) < _FEW and facet.name != MODEL:
-            yield f"{len(facet.levels)} levels of {facet.name} say little about its variance: see the interval"
-
-
-_FEW = 5
 
 
 def _of_components(components: Sequence[Component]) -> Iterator[str]:
