@@ -64,6 +64,8 @@ def test_other_facets_and_names() -> None:
     [
         (("dtyp",), "the runs do not differ in 'dtyp': did you mean dtype"),
         (("dtype", "seed"), "the runs do not differ in 'seed': choose one of fingerprint, dtype, scale"),
+        (("problem",), "`facet` cannot be 'problem': give an entry of the identity, or another name"),
+        ((" ",), "`facet` cannot be ' '"),
         (("dtype",), "two runs have the same dtype, but differ in fingerprint, scale"),
         (("dtype", "dtype"), "`facet` is given 2 times: give one or two different names"),
     ],

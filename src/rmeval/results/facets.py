@@ -9,6 +9,7 @@ from typing import Any
 
 from rmeval.errors import RunError
 from rmeval.messages import chosen_from, nearest, quoted
+from rmeval.metrics.stats.variance import ITEM, PROBLEM
 from rmeval.store.manifest import Manifest
 
 __all__ = ["MODEL", "RUN", "Facet", "facet_notes", "facets_of"]
@@ -141,6 +142,8 @@ def _rows(names: Sequence[str], differing: Mapping[str, tuple[str, ...]]) -> lis
 
 
 def _given(differing: Mapping[str, tuple[str, ...]], given: Sequence[str]) -> list[Facet]:
+    if taken := [name for name in given if name in (PROBLEM, ITEM) or not name.strip()]:
+        raise RunError(f"`facet` cannot be {quoted(taken[0])}: give an entry of the identity, or another name")
     unknown = [name for name in given if name not in differing]
     if len(given) > 2 or len(set(given)) < len(given):
         raise RunError(f"`facet` is given {len(given)} times: give one or two different names")

@@ -77,7 +77,7 @@ def crossed_components(values: FloatArray, facets: Sequence[str]) -> tuple[Compo
     """Estimate the variance components of values of problems that are crossed with facets, all of them random.
 
     This is the method of analysis of variance for unequal numbers of values (Henderson 1953, Biometrics 9:226, method
-    1; Searle, Casella and McCulloch 1992, "Variance Components", section 5.3; Brennan 2001, section 7.1, "analogous
+    1; Searle, Casella and McCulloch 1992, "Variance Components", chapter 5; Brennan 2001, chapter 7, "analogous
     ANOVA"): for each set of axes, T is the sum of squared totals of its cells, each divided by its number of values;
     the T are set equal to their expectations. Without missing values these are the estimates of the usual mean squares.
 
@@ -240,11 +240,11 @@ def _scatter(known: FloatArray, own: _Axes, other: _Axes) -> float:
 def nested_components(values: FloatArray, cluster: Codes | IntArray) -> Clustering:
     """Estimate the variance components of problems and of the items within them.
 
-    This is the one-way analysis of variance with unequal numbers of items (Searle, Casella and McCulloch 1992, section
-    3.6; for outcomes of 0 and 1, Ridout, Demétrio and Firth 1999, Biometrics 55:137): with mean squares between and
+    This is the one-way analysis of variance with unequal numbers of items (Searle, Casella and McCulloch 1992, chapter
+    3; for outcomes of 0 and 1, Ridout, Demétrio and Firth 1999, Biometrics 55:137): with mean squares between and
     within problems, the component of problems is (between - within) / n0, n0 = (N - sum m² / N) / (C - 1), for N items
     of C problems with m items each. Intervals are from a jackknife over problems. The design effect is
-    1 + (sum m² / N - 1) times the correlation (Kish 1965, "Survey Sampling", section 5.4, for unequal clusters).
+    1 + (sum m² / N - 1) times the correlation (Kish 1965, "Survey Sampling", chapter 5).
 
     Args:
         values: float64[items], without NaN.
@@ -287,7 +287,7 @@ def standard_error(components: Sequence[Component], sizes: Mapping[str, float], 
     """Compute the standard error of a mean over some numbers of problems and of levels of each facet.
 
     The variance of the mean is the sum of the components, each divided by the number of its cells (Brennan 2001,
-    section 4.1, a D study with random facets). If the levels of one axis are measured, such as models, this is the
+    chapter 4, a D study with random facets). If the levels of one axis are measured, such as models, this is the
     standard error of the difference of two of them: twice the sum of the components of its interactions, since all
     other effects are the same for both (relative error).
 
@@ -313,7 +313,7 @@ def reliability(components: Sequence[Component], sizes: Mapping[str, float], mea
     """Compute the generalizability coefficient of the levels of one axis, such as models.
 
     It is the expected squared correlation of their measured and their true means: s / (s + d), where s is the component
-    of the axis and d the variance of the relative error (Brennan 2001, section 4.1.4). NaN if both are 0.
+    of the axis and d the variance of the relative error (Brennan 2001, chapter 4). NaN if both are 0.
     """
     own = next(one.variance for one in components if one.effect == (measured,))
     total = own + _relative(components, sizes, measured)
