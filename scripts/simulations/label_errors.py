@@ -13,18 +13,21 @@ import argparse
 import math
 import sys
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 
 from rmeval.metrics import OFFICIAL, Composition, Outcomes, pooled
 from rmeval.metrics.outcomes import outcomes
-from rmeval.metrics.scoring.style_substance import style_substance_composition
+from rmeval.metrics.scoring.style_substance import COMPARISONS, style_substance_composition
 from rmeval.metrics.stats.intervals import wilson
 from rmeval.metrics.stats.label_errors import correct, errors_of_agreement, errors_of_counts
 from rmeval.metrics.stats.linearised import linearise
 from rmeval.testing import make_evidence, make_items, make_pairs
+from rmeval.types import STYLES
 
 ALL = ("accuracy", "all")
+ACCURACY, BIAS = 0.75, 1.0
 METRICS = ("easy", "normal", "hard", "average", "style_gap")
 
 
@@ -45,10 +48,10 @@ def main() -> None:
         "",
         f"| items | checked labels | label errors | {' | '.join(f'coverage: {name}' for name in METRICS)} |",
         f"|---|---|---|{'---|' * len(METRICS)}",
-        *(styles_row(items, 200, rate, max(100, replications // 2)) for items in (100, 300) for rate in (0.05, 0.15)),
+        *(styles_row(items, 200, rate, max(2, replications // 2)) for items in (100, 300) for rate in (0.05, 0.15)),
         "",
         f"simulation error of a coverage of 95: {100 * math.sqrt(0.95 * 0.05 / replications):.1f} in the first table, "
-        f"{100 * math.sqrt(0.95 * 0.05 / max(100, replications // 2)):.1f} in the second",
+        f"{100 * math.sqrt(0.95 * 0.05 / max(2, replications // 2)):.1f} in the second",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 
@@ -81,16 +84,12 @@ def styles_row(items: int, checked: int, rate: float, replications: int) -> str:
     """Simulate items with nine comparisons of styles; a wrong label exchanges right and wrong responses."""
     random = np.random.default_rng([items, checked, round(100 * rate)])
     made = make_items(items)
-    composition: Composition = {}
-    true: dict[str, float] = {}
+    tags = [comparison.tag for comparison in COMPARISONS]
+    composition = style_substance_composition({("chat", tag): 1 for tag in tags})
+    true = expected(composition)
     hits = dict.fromkeys(METRICS, 0)
-    big = make_items(20_000)
-    known = outcomes(big, make_evidence(big, 0.75, style_bias=1.0), OFFICIAL)
-    for metric in METRICS:
-        composition = style_substance_composition({("chat", tag): 1 for tag in known.tags})
-        true[metric] = linearise(known, composition[metric, "chat"]).value
     for seed in range(replications):
-        evidence = make_evidence(made, 0.75, style_bias=1.0, seed=seed + 1)
+        evidence = make_evidence(made, ACCURACY, style_bias=BIAS, seed=seed)
         scores = evidence.scores.reshape(items, 6).copy()
         wrong = random.random(items) < rate
         scores[wrong] = scores[wrong][:, [3, 4, 5, 0, 1, 2]]
@@ -107,6 +106,19 @@ def styles_row(items: int, checked: int, rate: float, replications: int) -> str:
             hits[metric] += own.ci is not None and own.ci[0] <= true[metric] <= own.ci[1]
     shown = " | ".join(f"{100 * hits[metric] / replications:.1f}" for metric in METRICS)
     return f"| {items} | {checked} | {100 * rate:g} | {shown} |"
+
+
+def expected(composition: Composition) -> dict[str, float]:
+    """Return the numbers of the simulated model on true labels, see `make_evidence`."""
+    margin = math.sqrt(2) * NormalDist().inv_cdf(ACCURACY)
+    won = {
+        tag: NormalDist().cdf((margin + BIAS * (STYLES.index(first) - STYLES.index(second))) / math.sqrt(2))
+        for tag in (comparison.tag for comparison in COMPARISONS)
+        for first, _, second in [tag.partition("/")]
+    }
+    return {
+        metric: sum(share * won[tag] for (_, tag), share in composition[metric, "chat"].items()) for metric in METRICS
+    }
 
 
 def interval(found: Outcomes, composition: Composition, metric: str) -> tuple[float, float]:
