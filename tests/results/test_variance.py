@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +21,21 @@ from tests.results.test_wrong import OTHERS, SCORES, imported, write_rows
 Capture = pytest.CaptureFixture[str]
 
 
+def noisy_runs(out: Path, order: Iterable[int], seeds: Iterable[int]) -> Path:
+    rows = [
+        {"id": k, "prompt": f"prompt {k // 2}", "chosen": "x" * (20 + k % 7), "rejected": "y" * 20, "cluster": k // 2}
+        for k in order
+    ]
+    data = write_rows(out / "pairs.jsonl", rows)
+    for seed in seeds:
+        rmeval.evaluate(Noisy(Length(), 4.0, seed), "pairs", data, out=out / "runs")
+    return out / "runs"
+
+
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of one model with noise of four seeds, on 100 pairs of 50 problems."""
-    out = tmp_path_factory.mktemp("seeds")
-    rows = [
-        {"id": k, "prompt": f"prompt {k // 2}", "chosen": "x" * (20 + k % 7), "rejected": "y" * 20, "cluster": k // 2}
-        for k in range(100)
-    ]
-    data = write_rows(out / "pairs.jsonl", rows)
-    for seed in range(4):
-        rmeval.evaluate(Noisy(Length(), 4.0, seed), "pairs", data, out=out / "runs")
-    return out / "runs"
+    return noisy_runs(tmp_path_factory.mktemp("seeds"), range(100), range(4))
 
 
 def test_runs_that_differ_in_a_seed(seeds: Path) -> None:
@@ -138,6 +143,17 @@ def test_the_order_of_runs_changes_nothing(seeds: Path) -> None:
     runs = sorted(path.parent for path in seeds.rglob("run.json"))
     texts = [views_text([variance_view(rmeval.variance(own))]) for own in (runs, runs[::-1], runs[2:] + runs[:2])]
     assert texts[0] == texts[1] == texts[2]
+
+
+def test_the_order_of_items_changes_nothing(seeds: Path, tmp_path: Path) -> None:
+    shuffled = noisy_runs(tmp_path, np.random.default_rng(0).permutation(100).tolist(), range(4))
+    both = [rmeval.variance(own, facet="seed") for own in (seeds, shuffled)]
+    texts = [views_text([variance_view(one)]) for one in both]
+    assert texts[0] == texts[1]
+    first = sorted(path.parent.name for path in seeds.rglob("run.json"))[0]
+    alone = [rmeval.variance(next(own.rglob(first))) for own in (seeds, shuffled)]
+    texts = [views_text([replace(variance_view(one), source=None)]) for one in alone]
+    assert texts[0] == texts[1]
 
 
 def test_the_command(seeds: Path, capsys: Capture) -> None:
