@@ -17,13 +17,13 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        Analysis ChosenItems Comparison DataError Estimate Evidence Item Message ModelComparison
-        ModelError Observation Record Request Response Result RmevalError RunError WrongExample
-        WrongExamples __version__ analyze choose_items compare estimate evaluate load_benchmark
-        load_model open_run score wrong_examples
+        Analysis ChosenItems Comparison DataError Estimate Evidence Item Message ModelComparison ModelError
+        Observation Record Request Response Result RmevalError RunError VarianceStudy WrongExample WrongExamples
+        __version__ analyze choose_items compare estimate evaluate load_benchmark load_model open_run score variance
+        wrong_examples
     """,
     "rmeval.benchmarks": """
-        Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
+        Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
         errata_of find_benchmark load_benchmark pair
     """,
     "rmeval.data": """
@@ -39,8 +39,8 @@ FACES = {
         explain_read_error reason_of
     """,
     "rmeval.metrics": """
-        HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Composition Counts Difference
-        Measure Outcomes Part Shares accuracy_record best_of_k headline make_record mixed overall
+        HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Component Composition Counts Difference
+        Measure Outcomes Part Shares accuracy_record best_of_k crossed_components headline make_record mixed overall
         overall_with_prior pooled section_scores style_substance_records
     """,
     "rmeval.models": """
@@ -54,14 +54,14 @@ FACES = {
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
     """,
     "rmeval.report": """
-        Number Passage Row Table View analysis_view chosen_view comparison_view csv_text
-        draw_analysis draw_comparison draw_matrix estimate_view html_text json_value latex_text
-        markdown_text run_view runs_views views_text wrong_view
+        Number Passage Row Table View analysis_view chosen_view comparison_view csv_text draw_analysis draw_comparison
+        draw_matrix estimate_view html_text json_value latex_text markdown_text run_view runs_views variance_view
+        views_text wrong_view
     """,
     "rmeval.results": """
-        Analysis ChosenItems Entry Estimate JudgedResponse ModelComparison Result Tally WrongExample
-        WrongExamples analyze_run choose_items cite_runs compare_runs estimate_runs open_run
-        wrong_examples
+        Analysis ChosenItems CorrectedNumbers Design Entry Estimate Facet JudgedResponse ModelComparison Result Tally
+        VarianceStudy WrongExample WrongExamples analyze_run choose_items cite_runs compare_runs estimate_runs
+        open_run study_variance wrong_examples
     """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run

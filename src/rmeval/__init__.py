@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Estimate,
         ModelComparison,
         Result,
+        VarianceStudy,
         WrongExample,
         WrongExamples,
         analyze,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         load_model,
         open_run,
         score,
+        variance,
         wrong_examples,
     )
     from rmeval.errors import DataError, ModelError, RmevalError, RunError
@@ -46,6 +48,7 @@ else:
                 "Estimate",
                 "ModelComparison",
                 "Result",
+                "VarianceStudy",
                 "WrongExample",
                 "WrongExamples",
                 "analyze",
@@ -57,6 +60,7 @@ else:
                 "load_model",
                 "open_run",
                 "score",
+                "variance",
                 "wrong_examples",
             ),
             "rmeval.errors": ("DataError", "ModelError", "RmevalError", "RunError"),
@@ -91,6 +95,7 @@ __all__ = [
     "Result",
     "RmevalError",
     "RunError",
+    "VarianceStudy",
     "WrongExample",
     "WrongExamples",
     "__version__",
@@ -103,5 +108,6 @@ __all__ = [
     "load_model",
     "open_run",
     "score",
+    "variance",
     "wrong_examples",
 ]

@@ -27,6 +27,8 @@ from rmeval.results.estimate import Estimate
 from rmeval.results.estimate import estimate_runs as estimate
 from rmeval.results.examples import WrongExample, WrongExamples
 from rmeval.results.result import Result, open_run
+from rmeval.results.variance import VarianceStudy
+from rmeval.results.variance import study_variance as variance
 from rmeval.results.wrong import wrong_examples
 from rmeval.runs.plan import plan
 from rmeval.runs.runner import refuse_no_scores, run, silent
@@ -39,6 +41,7 @@ __all__ = [
     "Estimate",
     "ModelComparison",
     "Result",
+    "VarianceStudy",
     "WrongExample",
     "WrongExamples",
     "analyze",
@@ -50,6 +53,7 @@ __all__ = [
     "load_model",
     "open_run",
     "score",
+    "variance",
     "wrong_examples",
 ]
 

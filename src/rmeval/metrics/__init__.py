@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rmeval.metrics.scoring.sections import SECTIONS, overall, overall_with_prior, section_scores
     from rmeval.metrics.scoring.style_substance import style_substance_records
     from rmeval.metrics.stats.paired import Difference
+    from rmeval.metrics.stats.variance import Component, crossed_components
 else:
     __getattr__, __dir__ = lazy(
         __name__,
@@ -49,6 +50,10 @@ else:
             ),
             "rmeval.metrics.scoring.style_substance": ("style_substance_records",),
             "rmeval.metrics.stats.paired": ("Difference",),
+            "rmeval.metrics.stats.variance": (
+                "Component",
+                "crossed_components",
+            ),
         },
     )
 
@@ -59,6 +64,7 @@ __all__ = [
     "SCORE_RULES",
     "SECTIONS",
     "SHARED",
+    "Component",
     "Composition",
     "Counts",
     "Difference",
@@ -68,6 +74,7 @@ __all__ = [
     "Shares",
     "accuracy_record",
     "best_of_k",
+    "crossed_components",
     "headline",
     "make_record",
     "mixed",

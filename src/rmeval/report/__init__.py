@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rmeval.report.ranking import runs_views
     from rmeval.report.run import run_view
     from rmeval.report.terminal import views_text
+    from rmeval.report.variance import variance_view
     from rmeval.report.views import Row, Table, View
     from rmeval.report.wrong import wrong_view
 else:
@@ -49,6 +50,7 @@ else:
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
             "rmeval.report.terminal": ("views_text",),
+            "rmeval.report.variance": ("variance_view",),
             "rmeval.report.views": (
                 "Row",
                 "Table",
@@ -78,6 +80,7 @@ __all__ = [
     "markdown_text",
     "run_view",
     "runs_views",
+    "variance_view",
     "views_text",
     "wrong_view",
 ]

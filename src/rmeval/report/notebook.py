@@ -10,6 +10,7 @@ from rmeval.report.comparison import comparison_view
 from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
+from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
 from rmeval.results.analyze import Analysis
@@ -18,6 +19,7 @@ from rmeval.results.estimate import Estimate
 from rmeval.results.examples import WrongExamples
 from rmeval.results.notebook import html_of
 from rmeval.results.result import Result
+from rmeval.results.variance import VarianceStudy
 
 __all__: list[str] = []
 
@@ -52,6 +54,11 @@ def _(value: ModelComparison) -> str:
 @html_of.register
 def _(value: Estimate) -> str:
     return html_text([estimate_view(value)])
+
+
+@html_of.register
+def _(value: VarianceStudy) -> str:
+    return html_text([variance_view(value)])
 
 
 @html_of.register

@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from rmeval.results.choose import ChosenItems, choose_items
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
+    from rmeval.results.designs import Design
     from rmeval.results.estimate import Estimate, estimate_runs
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
+    from rmeval.results.facets import Facet
+    from rmeval.results.label_errors import CorrectedNumbers
     from rmeval.results.result import Result, open_run
+    from rmeval.results.variance import VarianceStudy, study_variance
     from rmeval.results.wrong import wrong_examples
 else:
     __getattr__, __dir__ = lazy(
@@ -37,15 +41,22 @@ else:
                 "Estimate",
                 "estimate_runs",
             ),
+            "rmeval.results.designs": ("Design",),
             "rmeval.results.examples": (
                 "JudgedResponse",
                 "Tally",
                 "WrongExample",
                 "WrongExamples",
             ),
+            "rmeval.results.facets": ("Facet",),
+            "rmeval.results.label_errors": ("CorrectedNumbers",),
             "rmeval.results.result": (
                 "Result",
                 "open_run",
+            ),
+            "rmeval.results.variance": (
+                "VarianceStudy",
+                "study_variance",
             ),
             "rmeval.results.wrong": ("wrong_examples",),
         },
@@ -54,12 +65,16 @@ else:
 __all__ = [
     "Analysis",
     "ChosenItems",
+    "CorrectedNumbers",
+    "Design",
     "Entry",
     "Estimate",
+    "Facet",
     "JudgedResponse",
     "ModelComparison",
     "Result",
     "Tally",
+    "VarianceStudy",
     "WrongExample",
     "WrongExamples",
     "analyze_run",
@@ -68,5 +83,6 @@ __all__ = [
     "compare_runs",
     "estimate_runs",
     "open_run",
+    "study_variance",
     "wrong_examples",
 ]
