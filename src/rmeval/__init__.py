@@ -16,6 +16,7 @@ from rmeval.faces import lazy
 
 if TYPE_CHECKING:
     from rmeval.api import (
+        AcrossBenchmarks,
         Analysis,
         ModelComparison,
         Result,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         WrongExamples,
         analyze,
         compare,
+        compare_across,
         evaluate,
         load_benchmark,
         load_model,
@@ -37,6 +39,7 @@ else:
         __name__,
         {
             "rmeval.api": (
+                "AcrossBenchmarks",
                 "Analysis",
                 "ModelComparison",
                 "Result",
@@ -44,6 +47,7 @@ else:
                 "WrongExamples",
                 "analyze",
                 "compare",
+                "compare_across",
                 "evaluate",
                 "load_benchmark",
                 "load_model",
@@ -66,6 +70,7 @@ else:
     )
 
 __all__ = [
+    "AcrossBenchmarks",
     "Analysis",
     "Comparison",
     "DataError",
@@ -86,6 +91,7 @@ __all__ = [
     "__version__",
     "analyze",
     "compare",
+    "compare_across",
     "evaluate",
     "load_benchmark",
     "load_model",

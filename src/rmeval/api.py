@@ -17,6 +17,7 @@ from rmeval.data.observations import ObservationTable
 from rmeval.errors import DataError
 from rmeval.models import ModelOptions, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
+from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
 from rmeval.results.compare import ModelComparison
@@ -30,6 +31,7 @@ from rmeval.runs.select import Selection
 from rmeval.types import FloatArray
 
 __all__ = [
+    "AcrossBenchmarks",
     "Analysis",
     "ModelComparison",
     "Result",
@@ -37,6 +39,7 @@ __all__ = [
     "WrongExamples",
     "analyze",
     "compare",
+    "compare_across",
     "evaluate",
     "load_benchmark",
     "load_model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,16 @@ import typer
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
+from rmeval.errors import RmevalError
 
 __all__ = ["compare_command"]
+
+
+class Correction(StrEnum):
+    """How p-values over several benchmarks are corrected; see `rmeval.results.across.CORRECTIONS`."""
+
+    holm = "holm"
+    by = "by"
 
 
 def compare_command(
@@ -24,6 +33,13 @@ def compare_command(
         list[str] | None,
         typer.Option(
             help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
+        ),
+    ] = None,
+    correction: Annotated[
+        Correction | None,
+        typer.Option(
+            help="Correction of p over several benchmarks: holm (no false difference) or by (few false ones). "
+            "Default: holm."
         ),
     ] = None,
     variant: o.Variant = None,
@@ -42,6 +58,7 @@ def compare_command(
     rmeval compare runs/rm-bench
     """
     from rmeval.cli.logs import show_warnings
+    from rmeval.results.across import compare_across
     from rmeval.results.compare import compare_runs
 
     show_warnings()
@@ -56,14 +73,20 @@ def compare_command(
         benchmark=benchmark,
         protocol=protocol,
     )
+    if correction is not None and len(found) == 1:
+        raise RmevalError(
+            "--correction is for models on several benchmarks, and these runs are of one: leave it out, or also give "
+            "runs of another benchmark"
+        )
+    across = compare_across(found, correction or "holm") if len(found) > 1 else None
     if plots is not None:
         from rmeval.report.figures.comparison import draw_compared
 
         for path in draw_compared(found, plots, "dark" if dark else "light"):
             echo(f"drawn: {path}", err=True)
     if as_json:
-        echo_json([one.to_dict() for one in found], indent=1)
+        echo_json([*(one.to_dict() for one in found), *([across.to_dict()] if across else [])], indent=1)
         return
     from rmeval.report.comparison import comparison_views
 
-    write_views(comparison_views(found), form, out)
+    write_views(comparison_views(found, across), form, out)

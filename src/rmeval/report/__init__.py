@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
+    from rmeval.report.across import across_view
     from rmeval.report.analysis import analysis_view
     from rmeval.report.cells import Number, Passage
     from rmeval.report.comparison import comparison_view
@@ -27,6 +28,7 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "rmeval.report.across": ("across_view",),
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.cells": (
                 "Number",
@@ -59,6 +61,7 @@ __all__ = [
     "Row",
     "Table",
     "View",
+    "across_view",
     "analysis_view",
     "comparison_view",
     "csv_text",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rmeval.messages import count_of
+from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.html import html_text
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
+from rmeval.results.across import AcrossBenchmarks
 from rmeval.results.analyze import Analysis
 from rmeval.results.compare import ModelComparison
 from rmeval.results.examples import WrongExamples
@@ -45,6 +47,11 @@ def _(value: ModelComparison) -> str:
     notes = tuple(note for note in value.notes if note != value.absent)
     # The ranking and the differences; to_pandas() has the other numbers.
     return html_text([_short(replace(view, tables=view.tables[:2], notes=notes))])
+
+
+@html_of.register
+def _(value: AcrossBenchmarks) -> str:
+    return html_text([across_view(value)])
 
 
 @html_of.register

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
+    from rmeval.results.across import AcrossBenchmarks, AcrossModel, BenchmarkDifference, compare_across
     from rmeval.results.analyze import Analysis, analyze_run
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
@@ -17,6 +18,12 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "rmeval.results.across": (
+                "AcrossBenchmarks",
+                "AcrossModel",
+                "BenchmarkDifference",
+                "compare_across",
+            ),
             "rmeval.results.analyze": (
                 "Analysis",
                 "analyze_run",
@@ -42,7 +49,10 @@ else:
     )
 
 __all__ = [
+    "AcrossBenchmarks",
+    "AcrossModel",
     "Analysis",
+    "BenchmarkDifference",
     "Entry",
     "JudgedResponse",
     "ModelComparison",
@@ -52,6 +62,7 @@ __all__ = [
     "WrongExamples",
     "analyze_run",
     "cite_runs",
+    "compare_across",
     "compare_runs",
     "open_run",
     "wrong_examples",
