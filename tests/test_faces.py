@@ -17,10 +17,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        AcrossBenchmarks Analysis Comparison DataError Evidence Item Message ModelComparison ModelError
-        Observation Record Request Response Result RmevalError RunError WrongExample WrongExamples
-        __version__ analyze compare compare_across evaluate load_benchmark load_model open_run score
-        wrong_examples
+        AcrossBenchmarks Analysis Comparison DataError Evidence Item ItemAnalysis Message ModelComparison
+        ModelError Observation Record Request Response Result RmevalError RunError WrongExample
+        WrongExamples __version__ analyze analyze_items compare compare_across evaluate load_benchmark
+        load_model open_run score wrong_examples
     """,
     "rmeval.benchmarks": """
         Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
@@ -55,13 +55,14 @@ FACES = {
     """,
     "rmeval.report": """
         Number Passage Row Table View across_view analysis_view comparison_view csv_text draw_analysis
-        draw_comparison draw_matrix html_text json_value latex_text markdown_text run_view runs_views
+        draw_comparison draw_matrix html_text item_analysis_view json_value latex_text markdown_text run_view runs_views
         views_text wrong_view
     """,
     "rmeval.results": """
-        AcrossBenchmarks AcrossModel Analysis BenchmarkDifference Entry JudgedResponse ModelComparison
-        Result Tally WrongExample WrongExamples analyze_run cite_runs compare_across compare_runs
-        open_run wrong_examples
+        AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Entry
+        ItemAnalysis JudgedResponse ModelComparison Result ShortEstimate ShortForm Tally WrongExample
+        WrongExamples analyze_items analyze_run cite_runs compare_across compare_runs open_run
+        wrong_examples
     """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run

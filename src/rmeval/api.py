@@ -23,6 +23,7 @@ from rmeval.results.analyze import analyze_run as analyze
 from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
 from rmeval.results.examples import WrongExample, WrongExamples
+from rmeval.results.item_analysis import ItemAnalysis, analyze_items
 from rmeval.results.result import Result, open_run
 from rmeval.results.wrong import wrong_examples
 from rmeval.runs.plan import plan
@@ -33,11 +34,13 @@ from rmeval.types import FloatArray
 __all__ = [
     "AcrossBenchmarks",
     "Analysis",
+    "ItemAnalysis",
     "ModelComparison",
     "Result",
     "WrongExample",
     "WrongExamples",
     "analyze",
+    "analyze_items",
     "compare",
     "compare_across",
     "evaluate",

@@ -8,19 +8,57 @@ from typing import Annotated
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.informative import Informative, print_informative
 from rmeval.cli.output import echo_json
 from rmeval.cli.printed import check_files
+from rmeval.errors import RmevalError
 
 __all__ = ["items_command"]
+
+_RUNS = "Item response (--informative)"
 
 
 @o.takes_item_options
 def items_command(
-    benchmark: Annotated[str, typer.Argument(help="Benchmark.")],
+    what: Annotated[
+        list[str], typer.Argument(metavar="BENCHMARK|RUNS...", help="Benchmark; with --informative, run folders.")
+    ],
     wanted: o.Wanted,
     data: Annotated[
         str | None, typer.Option(help="File, folder or hub id of the data.", rich_help_panel=o.DATA)
     ] = None,
+    informative: Annotated[
+        bool,
+        typer.Option(
+            "--informative",
+            help="List the items that discriminate most between models, and those that abler models get wrong, from "
+            "runs of five models or more.",
+            rich_help_panel=_RUNS,
+        ),
+    ] = False,
+    n: Annotated[
+        int | None, typer.Option("-n", "--n", min=1, help="Items in each list. Default: 20.", rich_help_panel=_RUNS)
+    ] = None,
+    short: Annotated[
+        int | None,
+        typer.Option(min=1, help="Choose this many items that represent all; -o is their file.", rich_help_panel=_RUNS),
+    ] = None,
+    estimate: Annotated[
+        Path | None,
+        typer.Option(help="Run on the short form of these runs: estimate its number.", rich_help_panel=_RUNS),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Metric, such as hard. Default: the headline.", rich_help_panel=_RUNS)
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="Part of the benchmark, such as chat.", rich_help_panel=_RUNS)
+    ] = None,
+    variant: o.Variant = None,
+    rule: o.PolicyName = None,
+    benchmark: o.OwnBenchmark = None,
+    protocol: o.OwnProtocol = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.", rich_help_panel=_RUNS)] = False,
+    form: o.ReportFormat = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -35,16 +73,46 @@ def items_command(
     """Write a benchmark's items as JSONL, with prompts, responses, gold labels and style counts.
 
     rmeval items rm-bench-synthetic --seed 1 --size 400 -o items.jsonl
+
+    rmeval items --informative runs/rm-bench --short 100 -o short.jsonl
     """
+    from rmeval.cli.logs import show_warnings
+
+    show_warnings()
+    of_runs = {
+        "--n": n,
+        "--short": short,
+        "--estimate": estimate,
+        "--metric": metric,
+        "--scope": scope,
+        "--variant": variant,
+        "--rule": rule,
+        "--benchmark": benchmark,
+        "--protocol": protocol,
+        "--json": as_json or None,
+        "--format": form,
+    }
+    if informative:
+        if useless := [*(["--data"] if data is not None else []), *wanted.given]:
+            raise RmevalError(f"{useless[0]} is for the items of a benchmark: leave it out, or leave --informative out")
+        given = Informative(n or 20, short, estimate, metric, scope or "all", variant, rule, benchmark, protocol)
+        print_informative(what, given, form, as_json, out, overwrite)
+        return
+    if useless := [name for name, value in of_runs.items() if value is not None]:
+        raise RmevalError(f"{useless[0]} is for runs: give --informative and run folders, or leave it out")
+    if len(what) > 1:
+        raise RmevalError(f"{' '.join(what)}: give one benchmark, or --informative and run folders")
+    _write_items(what[0], wanted, data, out, overwrite)
+
+
+def _write_items(benchmark: str, wanted: o.Wanted, data: str | None, out: Path | None, overwrite: bool) -> None:
     from dataclasses import asdict
 
-    from rmeval.cli.logs import show_warnings
     from rmeval.data.writing import row_writer
     from rmeval.files import STANDARD
     from rmeval.runs.plan import plan
     from rmeval.runs.score_file import output_file, write_rows
 
-    show_warnings()
     target = None if out is None or out == STANDARD else output_file(out)
     check_files(target, overwrite=overwrite)
     write = row_writer(target or STANDARD)

@@ -294,6 +294,12 @@ class Wanted:
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
 
+    @property
+    def given(self) -> list[str]:
+        """The options that are given, as on the command line."""
+        names = [name for name, (_, default) in _ITEM_OPTIONS.items() if self._given[name] not in (default, [])]
+        return [f"--{name.replace('_', '-')}" for name in names]
+
     def load(self, names: Sequence[str], data: Sequence[str] | None) -> list[Benchmark]:
         """The benchmarks of some names and suites, without their items.
 

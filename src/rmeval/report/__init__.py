@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rmeval.report.figures.comparison import draw_comparison
     from rmeval.report.figures.matrix import draw_matrix
     from rmeval.report.html import html_text
+    from rmeval.report.item_analysis import item_analysis_view
     from rmeval.report.json_ import json_value
     from rmeval.report.latex import latex_text
     from rmeval.report.markdown import markdown_text
@@ -40,6 +41,7 @@ else:
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.html": ("html_text",),
+            "rmeval.report.item_analysis": ("item_analysis_view",),
             "rmeval.report.json_": ("json_value",),
             "rmeval.report.latex": ("latex_text",),
             "rmeval.report.markdown": ("markdown_text",),
@@ -69,6 +71,7 @@ __all__ = [
     "draw_comparison",
     "draw_matrix",
     "html_text",
+    "item_analysis_view",
     "json_value",
     "latex_text",
     "markdown_text",

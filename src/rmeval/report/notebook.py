@@ -9,6 +9,7 @@ from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.html import html_text
+from rmeval.report.item_analysis import item_analysis_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
@@ -16,6 +17,7 @@ from rmeval.results.across import AcrossBenchmarks
 from rmeval.results.analyze import Analysis
 from rmeval.results.compare import ModelComparison
 from rmeval.results.examples import WrongExamples
+from rmeval.results.item_analysis import ItemAnalysis
 from rmeval.results.notebook import html_of
 from rmeval.results.result import Result
 
@@ -52,6 +54,11 @@ def _(value: ModelComparison) -> str:
 @html_of.register
 def _(value: AcrossBenchmarks) -> str:
     return html_text([across_view(value)])
+
+
+@html_of.register
+def _(value: ItemAnalysis) -> str:
+    return html_text([item_analysis_view(value)])
 
 
 @html_of.register

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
+    from rmeval.results.item_analysis import (
+        AnalyzedItem,
+        AnalyzedModel,
+        ItemAnalysis,
+        ShortEstimate,
+        ShortForm,
+        analyze_items,
+    )
     from rmeval.results.result import Result, open_run
     from rmeval.results.wrong import wrong_examples
 else:
@@ -40,6 +48,14 @@ else:
                 "WrongExample",
                 "WrongExamples",
             ),
+            "rmeval.results.item_analysis": (
+                "AnalyzedItem",
+                "AnalyzedModel",
+                "ItemAnalysis",
+                "ShortEstimate",
+                "ShortForm",
+                "analyze_items",
+            ),
             "rmeval.results.result": (
                 "Result",
                 "open_run",
@@ -52,14 +68,20 @@ __all__ = [
     "AcrossBenchmarks",
     "AcrossModel",
     "Analysis",
+    "AnalyzedItem",
+    "AnalyzedModel",
     "BenchmarkDifference",
     "Entry",
+    "ItemAnalysis",
     "JudgedResponse",
     "ModelComparison",
     "Result",
+    "ShortEstimate",
+    "ShortForm",
     "Tally",
     "WrongExample",
     "WrongExamples",
+    "analyze_items",
     "analyze_run",
     "cite_runs",
     "compare_across",
