@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from tests.metrics.stats.planted import Planted, plant
 
-from rmeval.metrics.stats.item_response import ItemResults, ability_errors, fit_items
+from rmeval.metrics.stats.abilities import ability_errors
+from rmeval.metrics.stats.item_response import ItemResults, fit_items
 from rmeval.metrics.stats.short_forms import held_out, random_errors
 from rmeval.results.item_results import results_of_runs
 from rmeval.types import FloatArray

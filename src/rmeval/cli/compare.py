@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,10 @@ from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
 from rmeval.errors import RmevalError
+
+if TYPE_CHECKING:
+    from rmeval.results.across import AcrossBenchmarks
+    from rmeval.results.compare import ModelComparison
 
 __all__ = ["compare_command"]
 
@@ -21,6 +26,14 @@ class Correction(StrEnum):
 
     holm = "holm"
     by = "by"
+
+
+CorrectionOption = Annotated[
+    Correction | None,
+    typer.Option(
+        help="Correction of p over several benchmarks: holm (default; no false difference) or by (few false ones)."
+    ),
+]
 
 
 def compare_command(
@@ -35,13 +48,7 @@ def compare_command(
             help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
         ),
     ] = None,
-    correction: Annotated[
-        Correction | None,
-        typer.Option(
-            help="Correction of p over several benchmarks: holm (no false difference) or by (few false ones). "
-            "Default: holm."
-        ),
-    ] = None,
+    correction: CorrectionOption = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
@@ -58,7 +65,6 @@ def compare_command(
     rmeval compare runs/rm-bench
     """
     from rmeval.cli.logs import show_warnings
-    from rmeval.results.across import compare_across
     from rmeval.results.compare import compare_runs
 
     show_warnings()
@@ -73,12 +79,7 @@ def compare_command(
         benchmark=benchmark,
         protocol=protocol,
     )
-    if correction is not None and len(found) == 1:
-        raise RmevalError(
-            "--correction is for models on several benchmarks, and these runs are of one: leave it out, or also give "
-            "runs of another benchmark"
-        )
-    across = compare_across(found, correction or "holm") if len(found) > 1 else None
+    across = _across(found, correction)
     if plots is not None:
         from rmeval.report.figures.comparison import draw_compared
 
@@ -90,3 +91,21 @@ def compare_command(
     from rmeval.report.comparison import comparison_views
 
     write_views(comparison_views(found, across), form, out)
+
+
+def _across(found: Sequence[ModelComparison], correction: Correction | None) -> AcrossBenchmarks | None:
+    """Return the models on all benchmarks; None if there is one benchmark.
+
+    Raises:
+        RmevalError: If there is one benchmark, and a correction over several.
+    """
+    if len(found) > 1:
+        from rmeval.results.across import compare_across
+
+        return compare_across(found, correction or "holm")
+    if correction is not None:
+        raise RmevalError(
+            "--correction is for models on several benchmarks, and these runs are of one: leave it out, or also give "
+            "runs of another benchmark"
+        )
+    return None

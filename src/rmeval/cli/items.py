@@ -3,61 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from rmeval.cli import informative as i
 from rmeval.cli import options as o
-from rmeval.cli.informative import Informative, print_informative
 from rmeval.cli.output import echo_json
 from rmeval.cli.printed import check_files
 from rmeval.errors import RmevalError
 
 __all__ = ["items_command"]
 
-_RUNS = "Item response (--informative)"
-
 
 @o.takes_item_options
+@i.takes_informative_options
 def items_command(
-    what: Annotated[
-        list[str], typer.Argument(metavar="BENCHMARK|RUNS...", help="Benchmark; with --informative, run folders.")
-    ],
+    what: i.What,
     wanted: o.Wanted,
+    given: dict[str, Any],
     data: Annotated[
         str | None, typer.Option(help="File, folder or hub id of the data.", rich_help_panel=o.DATA)
     ] = None,
-    informative: Annotated[
-        bool,
-        typer.Option(
-            "--informative",
-            help="List the items that discriminate most between models, and those that abler models get wrong, from "
-            "runs of five models or more.",
-            rich_help_panel=_RUNS,
-        ),
-    ] = False,
-    n: Annotated[
-        int | None, typer.Option("-n", "--n", min=1, help="Items in each list. Default: 20.", rich_help_panel=_RUNS)
-    ] = None,
-    short: Annotated[
-        int | None,
-        typer.Option(min=1, help="Choose this many items that represent all; -o is their file.", rich_help_panel=_RUNS),
-    ] = None,
-    estimate: Annotated[
-        Path | None,
-        typer.Option(help="Run on the short form of these runs: estimate its number.", rich_help_panel=_RUNS),
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="Metric, such as hard. Default: the headline.", rich_help_panel=_RUNS)
-    ] = None,
-    scope: Annotated[
-        str | None, typer.Option(help="Part of the benchmark, such as chat.", rich_help_panel=_RUNS)
-    ] = None,
-    variant: o.Variant = None,
-    rule: o.PolicyName = None,
-    benchmark: o.OwnBenchmark = None,
-    protocol: o.OwnProtocol = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.", rich_help_panel=_RUNS)] = False,
+    informative: i.Flag = False,
+    as_json: i.AsJSON = False,
     form: o.ReportFormat = None,
     out: Annotated[
         Path | None,
@@ -79,26 +48,13 @@ def items_command(
     from rmeval.cli.logs import show_warnings
 
     show_warnings()
-    of_runs = {
-        "--n": n,
-        "--short": short,
-        "--estimate": estimate,
-        "--metric": metric,
-        "--scope": scope,
-        "--variant": variant,
-        "--rule": rule,
-        "--benchmark": benchmark,
-        "--protocol": protocol,
-        "--json": as_json or None,
-        "--format": form,
-    }
     if informative:
         if useless := [*(["--data"] if data is not None else []), *wanted.given]:
             raise RmevalError(f"{useless[0]} is for the items of a benchmark: leave it out, or leave --informative out")
-        given = Informative(n or 20, short, estimate, metric, scope or "all", variant, rule, benchmark, protocol)
-        print_informative(what, given, form, as_json, out, overwrite)
+        i.print_informative(what, given, form, as_json, out, overwrite)
         return
-    if useless := [name for name, value in of_runs.items() if value is not None]:
+    of_runs = given | {"json": as_json or None, "format": form}
+    if useless := [f"--{name}" for name, value in of_runs.items() if value is not None]:
         raise RmevalError(f"{useless[0]} is for runs: give --informative and run folders, or leave it out")
     if len(what) > 1:
         raise RmevalError(f"{' '.join(what)}: give one benchmark, or --informative and run folders")

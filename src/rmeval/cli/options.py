@@ -247,12 +247,12 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
 
 def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the model options; they reach it together, as `options: dict[str, Any]`."""
-    return _takes(function, "options", _MODEL_OPTIONS, _model_options)
+    return takes(function, "options", _MODEL_OPTIONS, _model_options)
 
 
 def takes_item_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options that select items; they reach it together, as `wanted: Wanted`."""
-    return _takes(function, "wanted", _ITEM_OPTIONS, Wanted)
+    return takes(function, "wanted", _ITEM_OPTIONS, Wanted)
 
 
 def _model_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -264,7 +264,7 @@ _KWARGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
 """Options that are given as KEY=VALUE, with values in JSON."""
 
 
-def _takes(
+def takes(
     function: Callable[..., None],
     name: str,
     table: dict[str, tuple[Any, Any]],

@@ -14,13 +14,8 @@ from rmeval.benchmarks.errata import errata_of
 from rmeval.errors import DataError, RunError
 from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure
-from rmeval.metrics.stats.item_response import (
-    ENOUGH,
-    ItemResponse,
-    ability_errors,
-    fit_items,
-    residual_correlations,
-)
+from rmeval.metrics.stats.abilities import ability_errors, residual_correlations
+from rmeval.metrics.stats.item_response import ENOUGH, ItemResponse, fit_items
 from rmeval.metrics.stats.short_forms import HeldOut, choose_items, held_out, random_errors, values_of
 from rmeval.results.frames import frame_of
 from rmeval.results.item_results import ItemMatrix, results_of_runs, results_on_part

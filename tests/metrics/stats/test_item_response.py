@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.stats import multivariate_normal
 
-from rmeval.metrics.stats.item_response import (
-    ItemResponse,
-    ItemResults,
-    abilities_of,
-    ability_errors,
-    effective,
-    fit_items,
-    residual_correlations,
-)
+from rmeval.metrics.stats.abilities import abilities_of, ability_errors, residual_correlations
+from rmeval.metrics.stats.item_response import ItemResponse, ItemResults, effective, fit_items
 from rmeval.types import FloatArray
 from tests.metrics.stats.planted import Planted, plant
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rmeval.metrics.stats.item_response import ItemResults, abilities_of, fit_items
+from rmeval.metrics.stats.abilities import abilities_of
+from rmeval.metrics.stats.item_response import ItemResults, fit_items
 from rmeval.metrics.stats.short_forms import WAYS, Short, choose_items, held_out, random_errors, values_of
 from tests.metrics.stats.planted import plant
 

@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit, ndtr
 
-from rmeval.data.tables import Codes
 from rmeval.types import FloatArray, IntArray
 
 __all__ = [
@@ -16,10 +15,7 @@ __all__ = [
     "FEWEST",
     "ItemResponse",
     "ItemResults",
-    "abilities_of",
-    "ability_errors",
     "fit_items",
-    "residual_correlations",
 ]
 
 FEWEST = 5
@@ -356,60 +352,3 @@ def _alike(state: _State) -> float:
     if not together:
         return 0.0
     return float(np.clip((float((times * squares).sum()) - independent) / together, 0.0, 1.0))
-
-
-def abilities_of(response: ItemResponse, share: FloatArray, kinds: IntArray) -> FloatArray:
-    """Estimate the abilities of other models from their results on some items: the mode with a standard normal prior.
-
-    Args:
-        response: The fitted items.
-        share: float64[models, n], the share of right decisions on each item.
-        kinds: int64[n], the kind of each item.
-    """
-    slope, difficulty, weight = response.discrimination[kinds], response.difficulty[kinds], response.weight[kinds]
-    ability: FloatArray = np.zeros(len(share))
-    for _ in range(50):
-        chance = expit(np.outer(ability, slope) - difficulty)
-        first = (share - chance) @ (weight * slope) - ability
-        second = (chance * (1 - chance)) @ (weight * slope**2) + 1
-        step = np.clip(first / second, -1, 1)
-        ability = ability + step
-        if float(np.abs(step).max(initial=0)) < 1e-6:
-            break
-    return ability
-
-
-def ability_errors(response: ItemResponse, cluster: Codes | IntArray) -> FloatArray:
-    """Return the standard errors of the abilities, given the items; float64[models], in the order of the results.
-
-    The variance is that of the sum of the scores over problems, divided by the square of the information (White 1982,
-    Econometrica 50:1; for clusters Liang and Zeger 1986, Biometrika 73:13), so that it also holds where items that
-    share a problem are right or wrong together.
-
-    Args:
-        response: The fitted items.
-        cluster: int[items], the problem of each item, numbered from 0.
-    """
-    kind, chance = response.results.kind, response.chance
-    scores = (response.weight * response.discrimination * (response.results.share - chance))[:, kind]
-    sums = np.stack([np.bincount(cluster, own) for own in scores])
-    information = (chance * (1 - chance)) @ (response.results.times * response.weight * response.discrimination**2) + 1
-    found: FloatArray = np.sqrt((sums**2).sum(axis=1)) / information
-    return found
-
-
-def residual_correlations(response: ItemResponse) -> FloatArray:
-    """Return the correlations of the models' residuals over the items, float64[models, models].
-
-    If one ability describes the models, residuals do not correlate, apart from a small negative value that all pairs
-    have, because the items are estimated from the same results (Yen 1984, Applied Psychological Measurement 8:125, for
-    pairs of items; here for pairs of models). A pair that exceeds the mean of all pairs by more than .2 has something
-    in common beyond ability (Christensen, Makransky and Horton 2017, Applied Psychological Measurement 41:178).
-    """
-    chance, times = response.chance, response.results.times
-    residual = (response.results.share - chance) / np.sqrt(np.maximum(chance * (1 - chance), 1e-9))
-    residual = residual - (residual @ times)[:, None] / times.sum()
-    products = (residual * times) @ residual.T
-    scale = np.sqrt(np.maximum(np.diag(products), 1e-12))
-    found: FloatArray = products / np.outer(scale, scale)
-    return found

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rmeval.metrics.stats.item_response import ItemResponse, ItemResults, abilities_of, fit_items
+from rmeval.metrics.stats.abilities import abilities_of
+from rmeval.metrics.stats.item_response import ItemResponse, ItemResults, fit_items
 from rmeval.types import FloatArray, IntArray
 
 __all__ = ["WAYS", "HeldOut", "Short", "choose_items", "held_out", "random_errors", "values_of"]
