@@ -53,10 +53,7 @@ def _models(found: ItemAnalysis) -> Table:
         Row(label, (Number(one.value), _bounded(one.ability, one.error)), one.name)
         for label, one in zip(labels, found.models, strict=True)
     )
-    note = (
-        "ability: 0 is the mean of these models and 1 their standard deviation; its interval is over "
-        "problems, given the items"
-    )
+    note = "ability: 0 is the mean of these models and 1 their standard deviation; its interval is over problems"
     return Table("abilities", ("", _named(found), "ability"), tuple(rows), notes=(note,))
 
 

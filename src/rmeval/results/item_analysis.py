@@ -65,7 +65,7 @@ class AnalyzedModel:
         name: The model.
         value: Its number.
         ability: Its ability; mean 0 and standard deviation 1 over the models.
-        error: The standard error of the ability over problems, given the items.
+        error: The standard error of the ability over problems.
     """
 
     name: str

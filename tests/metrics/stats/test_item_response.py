@@ -56,7 +56,16 @@ def test_information_by_hand() -> None:
     """Two models of abilities 0 and 1 on an item with discrimination 2 and difficulty 1: p = .2689 and .7311."""
     results = ItemResults.of(np.array([[0.0], [1.0]]), np.array([1.0]))
     found = ItemResponse(
-        results, np.array([2.0]), np.array([1.0]), np.eye(2)[None], np.zeros(2), np.eye(2), np.array([0.0, 1.0]), 0.0
+        results,
+        np.array([2.0]),
+        np.array([1.0]),
+        np.eye(2)[None],
+        np.zeros(2),
+        np.eye(2),
+        np.array([0.0, 1.0]),
+        0.0,
+        np.zeros((2, 1)),
+        np.eye(2),
     )
     p = float(expit(1))
     assert found.chance[:, 0] == pytest.approx([1 - p, p])

@@ -34,21 +34,26 @@ def abilities_of(response: ItemResponse, share: FloatArray, kinds: IntArray) -> 
 
 
 def ability_errors(response: ItemResponse, cluster: Codes | IntArray) -> FloatArray:
-    """Return the standard errors of the abilities, given the items; float64[models], in the order of the results.
+    """Return the standard errors of the abilities; float64[models], in the order of the results.
 
-    The variance is that of the sum of the scores over problems, divided by the square of the information (White 1982,
-    Econometrica 50:1; for clusters Liang and Zeger 1986, Biometrika 73:13), so that it also holds where items that
-    share a problem are right or wrong together.
+    The covariance is that of the sums of the scores over problems, between inverses of the observed information (White
+    1982, Econometrica 50:1; for clusters Liang and Zeger 1986, Biometrika 73:13), so that it also holds where items
+    that share a problem are right or wrong together. Abilities have mean 0 and variance 1 over the models, so errors
+    that all models share, and errors of their scale, do not count. The factor n / (n - 1) for n models stands for the
+    estimated distribution of the items, and is what simulations with five and ten models require.
 
     Args:
         response: The fitted items.
         cluster: int[items], the problem of each item, numbered from 0.
     """
-    kind, chance = response.results.kind, response.chance
-    scores = (response.weight * response.discrimination * (response.results.share - chance))[:, kind]
-    sums = np.stack([np.bincount(cluster, own) for own in scores])
-    information = (chance * (1 - chance)) @ (response.results.times * response.weight * response.discrimination**2) + 1
-    found: FloatArray = np.sqrt((sums**2).sum(axis=1)) / information
+    models = len(response.ability)
+    sums = np.stack([np.bincount(cluster, own) for own in response.scores[:, response.results.kind]])
+    inverse = np.linalg.pinv(response.observed)
+    fixed = np.column_stack([np.ones(models), response.ability])
+    free = np.eye(models) - fixed @ np.linalg.pinv(fixed)
+    clusters = len(np.unique(cluster))
+    spread = free @ inverse @ sums
+    found: FloatArray = np.sqrt((spread**2).sum(axis=1) * clusters / max(clusters - 1, 1) * models / (models - 1))
     return found
 
 

@@ -24,6 +24,7 @@ ENOUGH = 20
 """Number of models with which most of the items that seem to discriminate negatively do so, in simulations."""
 _NODES, _WEIGHTS = np.polynomial.hermite.hermgauss(5)
 _STEPS = 300
+_BLOCK = 4_096
 _CLOSE = 1e-3
 _LEAST = 1e-3
 """Minimum variance of a parameter over the items."""
@@ -99,6 +100,8 @@ class ItemResponse:
         spread: float64[2, 2], their covariance over the items.
         ability: float64[models], in the order of `results`; mean 0 and standard deviation 1 over the models.
         alike: Correlation of the results of the comparisons of an item for one model, beyond its ability.
+        scores: float64[models, kinds], the derivatives of an item's log likelihood by the abilities.
+        observed: float64[models, models], the observed information on the abilities.
     """
 
     results: ItemResults
@@ -109,6 +112,8 @@ class ItemResponse:
     spread: FloatArray
     ability: FloatArray
     alike: float
+    scores: FloatArray
+    observed: FloatArray
 
     @cached_property
     def weight(self) -> FloatArray:
@@ -190,6 +195,7 @@ def fit_items(results: ItemResults) -> ItemResponse:
         state.spread * both,
         state.ability,
         state.alike,
+        *_information(state),
     )
 
 
@@ -319,6 +325,28 @@ def _abilities(state: _State, nodes: FloatArray, weight: FloatArray) -> FloatArr
         second = float((weight * nodes[:, :, 0] ** 2 * chance * (1 - chance)).sum()) + 1
         found.append(ability + min(max(first / second, -1.0), 1.0))
     return np.array(found)
+
+
+def _information(state: _State) -> tuple[FloatArray, FloatArray]:
+    """Return the scores of the items and the observed information on the abilities, with the items integrated out.
+
+    The information is that of known items, less the posterior variance of their scores (Louis 1982, JRSS-B 44:226).
+    """
+    nodes, posterior = _posterior(state)
+    models, kinds = state.results.share.shape
+    scores = np.empty((models, kinds))
+    observed = np.eye(models)
+    for start in range(0, kinds, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        slope, offset, own = nodes[part, :, 0], nodes[part, :, 1], posterior[part]
+        chance = expit(state.ability[:, None, None] * slope + offset)
+        weight, times = state.weight[part, None], state.results.times[part, None]
+        each = weight * slope * (state.results.share[:, part, None] - chance)
+        scores[:, part] = (own * each).sum(axis=2)
+        known = (times * own * weight * slope**2 * chance * (1 - chance)).sum(axis=(1, 2))
+        apart = ((each - scores[:, part, None]) * np.sqrt(times * own)).reshape(models, -1)
+        observed += np.diag(known) - apart @ apart.T
+    return scores, observed
 
 
 def _scaled(state: _State) -> _State:
