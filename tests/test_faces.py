@@ -17,10 +17,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        Analysis ChosenItems Comparison DataError Estimate Evidence Item Message ModelComparison ModelError
-        Observation Record Request Response Result RmevalError RunError VarianceStudy WrongExample WrongExamples
-        __version__ analyze choose_items compare estimate evaluate load_benchmark load_model open_run score variance
-        wrong_examples
+        AcrossBenchmarks Analysis ChosenItems Comparison DataError Estimate Evidence Item ItemAnalysis Message
+        ModelComparison ModelError Observation Record Request Response Result RmevalError RunError VarianceStudy
+        WrongExample WrongExamples __version__ analyze analyze_items choose_items compare compare_across estimate
+        evaluate load_benchmark load_model open_run score variance wrong_examples
     """,
     "rmeval.benchmarks": """
         Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
@@ -54,14 +54,15 @@ FACES = {
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
     """,
     "rmeval.report": """
-        Number Passage Row Table View analysis_view chosen_view comparison_view csv_text draw_analysis draw_comparison
-        draw_matrix estimate_view html_text json_value latex_text markdown_text run_view runs_views variance_view
-        views_text wrong_view
+        Number Passage Row Table View across_view analysis_view chosen_view comparison_view csv_text draw_analysis
+        draw_comparison draw_matrix estimate_view html_text item_analysis_view json_value latex_text markdown_text
+        run_view runs_views variance_view views_text wrong_view
     """,
     "rmeval.results": """
-        Analysis ChosenItems CorrectedNumbers Design Entry Estimate Facet JudgedResponse ModelComparison Result Tally
-        VarianceStudy WrongExample WrongExamples analyze_run choose_items cite_runs compare_runs estimate_runs
-        open_run study_variance wrong_examples
+        AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference ChosenItems
+        CorrectedNumbers Design Entry Estimate Facet ItemAnalysis JudgedResponse ModelComparison Result ShortEstimate
+        ShortForm Tally VarianceStudy WrongExample WrongExamples analyze_items analyze_run choose_items cite_runs
+        compare_across compare_runs estimate_runs open_run study_variance wrong_examples
     """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run

@@ -16,17 +16,21 @@ from rmeval.faces import lazy
 
 if TYPE_CHECKING:
     from rmeval.api import (
+        AcrossBenchmarks,
         Analysis,
         ChosenItems,
         Estimate,
+        ItemAnalysis,
         ModelComparison,
         Result,
         VarianceStudy,
         WrongExample,
         WrongExamples,
         analyze,
+        analyze_items,
         choose_items,
         compare,
+        compare_across,
         estimate,
         evaluate,
         load_benchmark,
@@ -43,9 +47,11 @@ else:
         __name__,
         {
             "rmeval.api": (
+                "AcrossBenchmarks",
                 "Analysis",
                 "ChosenItems",
                 "Estimate",
+                "ItemAnalysis",
                 "ModelComparison",
                 "Result",
                 "VarianceStudy",
@@ -55,6 +61,8 @@ else:
                 "choose_items",
                 "compare",
                 "estimate",
+                "analyze_items",
+                "compare_across",
                 "evaluate",
                 "load_benchmark",
                 "load_model",
@@ -78,6 +86,7 @@ else:
     )
 
 __all__ = [
+    "AcrossBenchmarks",
     "Analysis",
     "ChosenItems",
     "Comparison",
@@ -85,6 +94,7 @@ __all__ = [
     "Estimate",
     "Evidence",
     "Item",
+    "ItemAnalysis",
     "Message",
     "ModelComparison",
     "ModelError",
@@ -100,8 +110,10 @@ __all__ = [
     "WrongExamples",
     "__version__",
     "analyze",
+    "analyze_items",
     "choose_items",
     "compare",
+    "compare_across",
     "estimate",
     "evaluate",
     "load_benchmark",

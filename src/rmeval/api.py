@@ -18,6 +18,7 @@ from rmeval.data.observations import ObservationTable
 from rmeval.errors import DataError
 from rmeval.models import ModelOptions, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
+from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
 from rmeval.results.choose import ChosenItems, choose_items
@@ -26,6 +27,7 @@ from rmeval.results.compare import compare_runs as compare
 from rmeval.results.estimate import Estimate
 from rmeval.results.estimate import estimate_runs as estimate
 from rmeval.results.examples import WrongExample, WrongExamples
+from rmeval.results.item_analysis import ItemAnalysis, analyze_items
 from rmeval.results.result import Result, open_run
 from rmeval.results.variance import VarianceStudy
 from rmeval.results.variance import study_variance as variance
@@ -36,17 +38,21 @@ from rmeval.runs.select import Selection
 from rmeval.types import FloatArray
 
 __all__ = [
+    "AcrossBenchmarks",
     "Analysis",
     "ChosenItems",
     "Estimate",
+    "ItemAnalysis",
     "ModelComparison",
     "Result",
     "VarianceStudy",
     "WrongExample",
     "WrongExamples",
     "analyze",
+    "analyze_items",
     "choose_items",
     "compare",
+    "compare_across",
     "estimate",
     "evaluate",
     "load_benchmark",

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
+from rmeval.errors import RmevalError
+
+if TYPE_CHECKING:
+    from rmeval.results.across import AcrossBenchmarks
+    from rmeval.results.compare import ModelComparison
 
 __all__ = ["compare_command"]
+
+
+class Correction(StrEnum):
+    """How p-values over several benchmarks are corrected; see `rmeval.results.across.CORRECTIONS`."""
+
+    holm = "holm"
+    by = "by"
+
+
+CorrectionOption = Annotated[
+    Correction | None,
+    typer.Option(
+        help="Correction of p over several benchmarks: holm (default; no false difference) or by (few false ones)."
+    ),
+]
 
 
 def compare_command(
@@ -26,6 +48,7 @@ def compare_command(
             help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
         ),
     ] = None,
+    correction: CorrectionOption = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
@@ -56,14 +79,33 @@ def compare_command(
         benchmark=benchmark,
         protocol=protocol,
     )
+    across = _across(found, correction)
     if plots is not None:
         from rmeval.report.figures.comparison import draw_compared
 
         for path in draw_compared(found, plots, "dark" if dark else "light"):
             echo(f"drawn: {path}", err=True)
     if as_json:
-        echo_json([one.to_dict() for one in found], indent=1)
+        echo_json([*(one.to_dict() for one in found), *([across.to_dict()] if across else [])], indent=1)
         return
     from rmeval.report.comparison import comparison_views
 
-    write_views(comparison_views(found), form, out)
+    write_views(comparison_views(found, across), form, out)
+
+
+def _across(found: Sequence[ModelComparison], correction: Correction | None) -> AcrossBenchmarks | None:
+    """Return the models on all benchmarks; None if there is one benchmark.
+
+    Raises:
+        RmevalError: If there is one benchmark, and a correction over several.
+    """
+    if len(found) > 1:
+        from rmeval.results.across import compare_across
+
+        return compare_across(found, correction or "holm")
+    if correction is not None:
+        raise RmevalError(
+            "--correction is for models on several benchmarks, and these runs are of one: leave it out, or also give "
+            "runs of another benchmark"
+        )
+    return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
+    from rmeval.report.across import across_view
     from rmeval.report.analysis import analysis_view
     from rmeval.report.cells import Number, Passage
     from rmeval.report.comparison import comparison_view
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rmeval.report.figures.comparison import draw_comparison
     from rmeval.report.figures.matrix import draw_matrix
     from rmeval.report.html import html_text
+    from rmeval.report.item_analysis import item_analysis_view
     from rmeval.report.json_ import json_value
     from rmeval.report.latex import latex_text
     from rmeval.report.markdown import markdown_text
@@ -29,6 +31,7 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "rmeval.report.across": ("across_view",),
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.cells": (
                 "Number",
@@ -44,6 +47,7 @@ else:
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.html": ("html_text",),
+            "rmeval.report.item_analysis": ("item_analysis_view",),
             "rmeval.report.json_": ("json_value",),
             "rmeval.report.latex": ("latex_text",),
             "rmeval.report.markdown": ("markdown_text",),
@@ -66,6 +70,7 @@ __all__ = [
     "Row",
     "Table",
     "View",
+    "across_view",
     "analysis_view",
     "chosen_view",
     "comparison_view",
@@ -75,6 +80,7 @@ __all__ = [
     "draw_matrix",
     "estimate_view",
     "html_text",
+    "item_analysis_view",
     "json_value",
     "latex_text",
     "markdown_text",

@@ -10,10 +10,12 @@ from rmeval.messages import count_of, quoted
 from rmeval.metrics.composition import Measure, parts
 from rmeval.metrics.stats.paired import Difference
 from rmeval.metrics.targets import best_note
+from rmeval.report.across import across_view
 from rmeval.report.cells import COUNT, DIFFERENCE, NEEDED, P_VALUE, POINTS, Cell, Joined, Number, clean
 from rmeval.report.labels import short_labels
 from rmeval.report.run import measure_name, number_of, shown_nulls
 from rmeval.report.views import Row, Table, View
+from rmeval.results.across import AcrossBenchmarks
 from rmeval.results.compare import Entry, ModelComparison
 
 __all__ = ["comparison_view", "comparison_views"]
@@ -22,11 +24,18 @@ _PAIRS = 15
 """Number of pairs of models above which only models with adjacent ranks are compared."""
 
 
-def comparison_views(comparisons: Sequence[ModelComparison]) -> list[View]:
-    """Return the views of comparisons, in which a model has the same label; the first contains the legend."""
-    names = list(dict.fromkeys(entry.name for one in comparisons for entry in one.entries))
+def comparison_views(comparisons: Sequence[ModelComparison], across: AcrossBenchmarks | None = None) -> list[View]:
+    """Return the views of comparisons, in which a model has the same label; the first contains the legend.
+
+    Args:
+        comparisons: The comparisons.
+        across: The models on all benchmarks, whose view comes last.
+    """
+    names = [entry.name for one in comparisons for entry in one.entries]
+    names = list(dict.fromkeys([*names, *(one.name for one in across.models)] if across else names))
     labels = dict(zip(names, short_labels(names), strict=True))
-    return [_view(one, labels, _legend(labels) if one is comparisons[0] else None) for one in comparisons]
+    views = [_view(one, labels, _legend(labels) if one is comparisons[0] else None) for one in comparisons]
+    return [*views, across_view(across, labels)] if across else views
 
 
 def comparison_view(found: ModelComparison) -> View:

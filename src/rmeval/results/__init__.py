@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
+    from rmeval.results.across import AcrossBenchmarks, AcrossModel, BenchmarkDifference, compare_across
     from rmeval.results.analyze import Analysis, analyze_run
     from rmeval.results.choose import ChosenItems, choose_items
     from rmeval.results.cite import cite_runs
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from rmeval.results.estimate import Estimate, estimate_runs
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
     from rmeval.results.facets import Facet
+    from rmeval.results.item_analysis import (
+        AnalyzedItem,
+        AnalyzedModel,
+        ItemAnalysis,
+        ShortEstimate,
+        ShortForm,
+        analyze_items,
+    )
     from rmeval.results.label_errors import CorrectedNumbers
     from rmeval.results.result import Result, open_run
     from rmeval.results.variance import VarianceStudy, study_variance
@@ -23,6 +32,12 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "rmeval.results.across": (
+                "AcrossBenchmarks",
+                "AcrossModel",
+                "BenchmarkDifference",
+                "compare_across",
+            ),
             "rmeval.results.analyze": (
                 "Analysis",
                 "analyze_run",
@@ -50,6 +65,14 @@ else:
             ),
             "rmeval.results.facets": ("Facet",),
             "rmeval.results.label_errors": ("CorrectedNumbers",),
+            "rmeval.results.item_analysis": (
+                "AnalyzedItem",
+                "AnalyzedModel",
+                "ItemAnalysis",
+                "ShortEstimate",
+                "ShortForm",
+                "analyze_items",
+            ),
             "rmeval.results.result": (
                 "Result",
                 "open_run",
@@ -63,23 +86,33 @@ else:
     )
 
 __all__ = [
+    "AcrossBenchmarks",
+    "AcrossModel",
     "Analysis",
+    "AnalyzedItem",
+    "AnalyzedModel",
+    "BenchmarkDifference",
     "ChosenItems",
     "CorrectedNumbers",
     "Design",
     "Entry",
     "Estimate",
     "Facet",
+    "ItemAnalysis",
     "JudgedResponse",
     "ModelComparison",
     "Result",
+    "ShortEstimate",
+    "ShortForm",
     "Tally",
     "VarianceStudy",
     "WrongExample",
     "WrongExamples",
+    "analyze_items",
     "analyze_run",
     "choose_items",
     "cite_runs",
+    "compare_across",
     "compare_runs",
     "estimate_runs",
     "open_run",
