@@ -64,29 +64,10 @@ def loss_interval(
     problems = int(member.max()) + 1
     if problems < MIN_CLUSTERS or not extra.any():
         return None
-    unit = 1 / float(size.mean())
-    excess = _excess(size, wrong, extra)
-    best = _root(lambda factor: excess(factor)[0], unit)
-    chance = _chance(best, size)
-    residual, variance = extra * (wrong - chance), np.square(extra) * chance * (1 - chance)
-    spread = float(variance.sum())
-    dispersion = max(1.0, float(np.square(residual).sum()) / spread) if spread > 0 else 1.0
-    growth = dispersion * design_effect(residual, member)
-    effective = float(problems)
-    if spread > 0:
-        effective = max(2.0, spread**2 / float(np.square(np.bincount(member, variance)).sum()))
-    student = float(stdtrit(effective - 1, 0.975))
-
-    def end(sign: int) -> float:
-        def beyond(factor: float) -> float:
-            difference, spread = excess(factor)
-            return difference - sign * student * float(np.sqrt(growth * spread))
-
-        return _root(beyond, unit)
-
-    low, high = end(-1), end(1)
+    low, high, chance, student = _factors(size, wrong, extra, member)
     value = float((right + wrong * extra).mean())
     expected = right + chance * extra
+    residual = extra * (wrong - chance)
     rest, own = (np.bincount(member, part).astype(float) for part in (expected - expected.mean(), residual))
     margins = student * float(np.sqrt(np.square(rest).sum() * problems / (problems - 1))) / len(size)
     # Pairs of a problem share responses: where margins are large, the other decisions are right more often, too.
@@ -102,6 +83,38 @@ def loss_interval(
         (low, high),
         middle * (1 - middle) * (size > 0),
     )
+
+
+def _factors(
+    size: FloatArray, wrong: FloatArray, extra: FloatArray, member: IntArray
+) -> tuple[float, float, FloatArray, float]:
+    """Find the factors that the observed mean does not contradict; arguments are those of `loss_interval`.
+
+    Returns:
+        The smallest and the largest factor, each decision's chance to be wrong with the factor that fits best, and the
+        quantile of Student's t.
+    """
+    unit = 1 / float(size.mean())
+    excess = _excess(size, wrong, extra)
+    best = _root(lambda factor: excess(factor)[0], unit)
+    chance = _chance(best, size)
+    residual, variance = extra * (wrong - chance), np.square(extra) * chance * (1 - chance)
+    spread = float(variance.sum())
+    dispersion = max(1.0, float(np.square(residual).sum()) / spread) if spread > 0 else 1.0
+    growth = dispersion * design_effect(residual, member)
+    effective = float(member.max() + 1)
+    if spread > 0:
+        effective = max(2.0, spread**2 / float(np.square(np.bincount(member, variance)).sum()))
+    student = float(stdtrit(effective - 1, 0.975))
+
+    def end(sign: int) -> float:
+        def beyond(factor: float) -> float:
+            difference, spread = excess(factor)
+            return difference - sign * student * float(np.sqrt(growth * spread))
+
+        return _root(beyond, unit)
+
+    return end(-1), end(1), chance, student
 
 
 def _correlation(first: FloatArray, second: FloatArray) -> float:
