@@ -64,6 +64,9 @@ def loss_interval(
     problems = int(member.max()) + 1
     if problems < MIN_CLUSTERS or not extra.any():
         return None
+    # Squares of larger losses may be infinite.
+    scale = max(1.0, float(extra.max()))
+    right, extra = right / scale, extra / scale
     low, high, chance, student = _factors(size, wrong, extra, member)
     value = float((right + wrong * extra).mean())
     expected = right + chance * extra
@@ -77,8 +80,8 @@ def loss_interval(
     middle = (often + seldom) / 2
     return LossInterval(
         (
-            max(0.0, value - _combined(value - least, margins, together)),
-            value + _combined(worst - value, margins, together),
+            scale * max(0.0, value - _combined(value - least, margins, together)),
+            scale * min(float((right + extra).max()), value + _combined(worst - value, margins, together)),
         ),
         (low, high),
         middle * (1 - middle) * (size > 0),
