@@ -18,6 +18,7 @@ def difference(first: str, second: str, value: float, p: float) -> Difference:
         scope="all",
         value=value,
         ci=None,
+        ci_simultaneous=None,
         ci_method=None,
         p=p,
         p_holm=p,

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from rmeval.data.tables import Codes
-from rmeval.metrics.stats.intervals import MIN_CLUSTERS, bootstrap_random
+from rmeval.metrics.stats.bootstrap import bootstrap_random
+from rmeval.metrics.stats.intervals import MIN_CLUSTERS
 from rmeval.metrics.stats.losses import LossInterval, design_effect, loss_interval
 from rmeval.types import FloatArray, IntArray
 
