@@ -135,7 +135,7 @@ def _row(*cells: str) -> None:
 
 def _tables(replications: int) -> None:
     header = ["design", "p < 5%", "p < 1%", "power", "5 models, a lead", "10 models, a lead"]
-    header += ["5 models, an interval without 0", "10 models", "10 models, t"]
+    header += ["5 models, an interval without 0", "10 models", "10 models, 1.96"]
     _row(*header)
     _row(*("---" for _ in header))
     for name, (draw, strata) in designs().items():
