@@ -22,21 +22,29 @@ from rmeval.results.analyze import analyze_run as analyze
 from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
 from rmeval.results.examples import WrongExample, WrongExamples
+from rmeval.results.leads import Lead, Leads
+from rmeval.results.leads import decide_runs as decide
+from rmeval.results.places import Place
 from rmeval.results.result import Result, open_run
 from rmeval.results.wrong import wrong_examples
+from rmeval.runs.observe import refuse_no_scores, silent
 from rmeval.runs.plan import plan
-from rmeval.runs.runner import refuse_no_scores, run, silent
+from rmeval.runs.runner import run
 from rmeval.runs.select import Selection
+from rmeval.runs.until import stopping_rule
 from rmeval.types import FloatArray
 
 __all__ = [
     "Analysis",
+    "Lead",
+    "Leads",
     "ModelComparison",
     "Result",
     "WrongExample",
     "WrongExamples",
     "analyze",
     "compare",
+    "decide",
     "evaluate",
     "load_benchmark",
     "load_model",
@@ -60,6 +68,8 @@ def evaluate(
     seed: int = 0,
     limit: int | None = None,
     benchmark_options: Mapping[str, Any] | None = None,
+    until: float | str | None = None,
+    versus: Place | Iterable[Place] = (),
     store_text: bool = False,
     break_lock: bool = False,
     progress: Callable[[int, int], None] = silent,
@@ -68,9 +78,8 @@ def evaluate(
     """Evaluate a reward model on a benchmark; an interrupted run is continued.
 
     Args:
-        model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`; or an object of the
-            program: `(model, tokenizer)` of transformers, a function, or an object with a method
-            `score(conversations)`.
+        model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`; or an object:
+            `(model, tokenizer)` of transformers, a function, or something with a method `score(conversations)`.
         benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`; None for
             `pairs`, if the data are an object.
         data: File, folder or hub id of the data, or an object that `load_benchmark` takes, such as a DataFrame; None
@@ -84,6 +93,9 @@ def evaluate(
         limit: Number of items to take from the beginning.
         benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic` or
             `{"columns": {"prompt": "question"}}` for `pairs`.
+        until: Stop when the interval of the headline has this width, such as 0.03; or, with "decided", when it is known
+            which is better, the model or that of `versus`. `seed` draws the order of problems.
+        versus: The other models' runs, as for `compare`.
         store_text: Whether to store prompts and responses in the run folder.
         break_lock: Whether to override a lock that another process seems to hold.
         progress: Called with the number of scored requests and the total number of requests.
@@ -102,7 +114,8 @@ def evaluate(
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
     planned = plan(found, Selection(tuple(subsets), n_items, seed, limit))
-    return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
+    rule = stopping_rule(until, versus, planned, loaded)
+    return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=rule)
 
 
 def _benchmark(

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
+from rmeval.errors import RmevalError
 
 __all__ = ["compare_command"]
+
+
+Until = Annotated[
+    str | None,
+    typer.Option(help="decided: only show after how many problems, in random order, the better model was known."),
+]
 
 
 def compare_command(
@@ -26,6 +33,7 @@ def compare_command(
             help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
         ),
     ] = None,
+    until: Until = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
@@ -46,6 +54,11 @@ def compare_command(
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
+    if until is not None:
+        _refuse(until, ensemble, plots)
+        ways = {"rule": rule, "variant": variant, "metric": metric, "benchmark": benchmark, "protocol": protocol}
+        _write_leads(runs, ways | {"scope": scope}, as_json, form, out)
+        return
     found = compare_runs(
         runs,
         rule=rule,
@@ -67,3 +80,24 @@ def compare_command(
     from rmeval.report.comparison import comparison_views
 
     write_views(comparison_views(found), form, out)
+
+
+def _refuse(until: str, ensemble: list[str] | None, plots: Path | None) -> None:
+    """Refuses what has no meaning for sequences."""
+    if until != "decided":
+        raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
+    if ensemble or plots is not None:
+        raise RmevalError(f"{'--ensemble' if ensemble else '--plots'} does not apply to --until: leave one of them out")
+
+
+def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.Format, out: Path | None) -> None:
+    """Write after how many problems the better of two models was known."""
+    from rmeval.results.leads import decide_runs
+
+    leads = decide_runs(runs, **ways)
+    if as_json:
+        echo_json([one.to_dict() for one in leads], indent=1)
+        return
+    from rmeval.report.leads import leads_view
+
+    write_views([leads_view(one) for one in leads], form, out)

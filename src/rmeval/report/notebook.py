@@ -8,12 +8,14 @@ from rmeval.messages import count_of
 from rmeval.report.analysis import analysis_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.html import html_text
+from rmeval.report.leads import leads_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
 from rmeval.results.analyze import Analysis
 from rmeval.results.compare import ModelComparison
 from rmeval.results.examples import WrongExamples
+from rmeval.results.leads import Leads
 from rmeval.results.notebook import html_of
 from rmeval.results.result import Result
 
@@ -50,6 +52,11 @@ def _(value: ModelComparison) -> str:
 @html_of.register
 def _(value: WrongExamples) -> str:
     return html_text([wrong_view(value)])
+
+
+@html_of.register
+def _(value: Leads) -> str:
+    return html_text([_short(leads_view(value))])
 
 
 def _short(view: View) -> View:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
+    from rmeval.results.leads import Lead, Leads, decide_runs
     from rmeval.results.result import Result, open_run
     from rmeval.results.wrong import wrong_examples
 else:
@@ -33,6 +34,11 @@ else:
                 "WrongExample",
                 "WrongExamples",
             ),
+            "rmeval.results.leads": (
+                "Lead",
+                "Leads",
+                "decide_runs",
+            ),
             "rmeval.results.result": (
                 "Result",
                 "open_run",
@@ -45,6 +51,8 @@ __all__ = [
     "Analysis",
     "Entry",
     "JudgedResponse",
+    "Lead",
+    "Leads",
     "ModelComparison",
     "Result",
     "Tally",
@@ -53,6 +61,7 @@ __all__ = [
     "analyze_run",
     "cite_runs",
     "compare_runs",
+    "decide_runs",
     "open_run",
     "wrong_examples",
 ]
