@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Benchmark
-from rmeval.data.tables import Mask
+from rmeval.benchmarks.card import subsets_named
+from rmeval.data.tables import ItemTable, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of, percent, quoted
 from rmeval.metrics.composition import Measure, composition_of, headline, parts
@@ -20,6 +21,7 @@ from rmeval.metrics.stats.contributions import Contributions
 from rmeval.metrics.stats.paired import PairedOutcomes
 from rmeval.metrics.stats.sequences import difference_bounds, lead_p_values, looks
 from rmeval.metrics.stats.significance import LEVEL
+from rmeval.metrics.targets import best_note
 from rmeval.results.align import (
     NothingSharedError,
     ScoredRun,
@@ -35,6 +37,7 @@ from rmeval.results.result import check_rule, rule_of
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import finite
 from rmeval.store.problems import problem_order
+from rmeval.store.run import StoredRun
 from rmeval.types import FloatArray, IntArray, ScoreRule
 
 __all__ = ["Lead", "LeadSequence", "Leads", "contributions_of", "decide_runs", "sequence_of"]
@@ -118,6 +121,7 @@ class LeadSequence:
     Attributes:
         difference: float64[n], what each problem adds to the difference, times the number of problems.
         most: The largest absolute value that a difference can have.
+        total: The largest difference that two models can have in the number.
         problems: Number of problems that there are to compare.
         items: int64[problems], the number of items of the problems so far.
         measure: The number in which the models are compared.
@@ -127,6 +131,7 @@ class LeadSequence:
 
     difference: FloatArray
     most: float
+    total: float
     problems: int
     items: IntArray
     measure: Measure
@@ -157,7 +162,7 @@ class LeadSequence:
         """Return the lead of one of two models."""
         value, done = float(self.difference.mean()), len(self.difference)
         low, high = difference_bounds(self.difference, self.most, self.problems, self.ends, LEVEL / pairs)
-        low, high = max(low, -1.0), min(high, 1.0)
+        low, high = max(low, -self.total), min(high, self.total)
         ahead, behind = (p[-1] for p in self.p_values)
         at = self.decided(pairs)
         found = Lead(
@@ -223,6 +228,8 @@ def decide_runs(
     several = {name: own for name, own in found.folders.items() if len(own) > 1}
     if not several:
         raise RunError("there is nothing to compare: give two runs or more of one benchmark")
+    if metric is not None and best_note(metric):
+        raise RunError(f"of {metric}, {best_note(metric)}: choose a `metric` that is better if it is larger")
     wanted = None if metric is None else (metric, scope)
     decided: list[Leads] = []
     missing: list[NothingSharedError] = []
@@ -260,12 +267,18 @@ def _leads(
 
 
 def sequence_of(
-    one: ScoredRun, other: ScoredRun, rule: ScoreRule, wanted: Measure | None = None, seed: int | None = None
+    one: ScoredRun,
+    other: ScoredRun,
+    rule: ScoreRule,
+    wanted: Measure | None = None,
+    seed: int | None = None,
+    planned: Mask | None = None,
 ) -> LeadSequence:
     """Return the differences of two runs by problem, in random order.
 
     If one run has the first problems of the other one in the order of its seed, as a run that stopped early has, the
-    problems to compare are those of the longer run. Otherwise they are those that both have.
+    problems to compare are those of the longer run that the shorter run selects. Otherwise they are those that both
+    have.
 
     Args:
         one: A run.
@@ -273,21 +286,23 @@ def sequence_of(
         rule: The rule for ties and failures.
         wanted: The number to compare; the headline if None.
         seed: Seed of the order; that of the shorter run if None.
+        planned: bool[n], the items of the longer run, which is `other`, that are to be compared; those that the
+            shorter run's selection names if None.
 
     Raises:
         NothingSharedError: If they have no item or no such number in common.
     """
-    swap = len(one.run.items.table) < len(other.run.items.table)
+    swap = len(one.run.items.table) <= len(other.run.items.table)
     longer, shorter = (other, one) if swap else (one, other)
     evidence, shared, notes = shared_evidence([longer.run, shorter.run], [longer.evidence, shorter.evidence], rule)
     stored = longer.run.items
     seed = _seed(longer, shorter) if seed is None else seed
-    whole = np.isin(stored.table.subset, stored.table.subset[shared])
+    whole = _selected(stored.table, shorter.run) | shared if planned is None else planned
     if not _is_beginning(shared[whole], stored.take(whole), seed):
         whole = shared
     items, seen = stored.take(whole), shared[whole]
     benchmark = longer.run.benchmark
-    every = contributions_of(benchmark, items, rule, wanted)
+    every = contributions_of(benchmark, items, rule, wanted, "choose another `metric` and `scope`")
     order = problem_order(items, seed)
     order = order[(every.high > every.low)[order]]
     done = np.zeros(every.problems, bool)
@@ -298,12 +313,24 @@ def sequence_of(
     return LeadSequence(
         len(order) * (second - first if swap else first - second),
         len(order) * float((every.high - every.low).max()),
+        float((every.high - every.low).sum()),
         len(order),
         np.cumsum(np.bincount(items.table.cluster, minlength=every.problems)[order]),
         every.measure,
         seed,
         tuple(notes),
     )
+
+
+def _selected(table: ItemTable, run: StoredRun) -> Mask:
+    """bool[n], whether a run's selection of subsets includes each item."""
+    card, there = run.benchmark.card, table.counts
+    named = [name for name in run.manifest["selection"].get("subsets", ()) if name in there or name in card.sections]
+    wanted = subsets_named(card, there, named) or set(there)
+    left_out = () if run.protocol.gives_scores else card.needs_scores
+    kept = [name in wanted and name not in left_out for name in table.subsets]
+    mask: Mask = np.array(kept, bool)[table.subset]
+    return mask
 
 
 def _seed(longer: ScoredRun, shorter: ScoredRun) -> int:
@@ -319,11 +346,18 @@ def _is_beginning(shared: Mask, items: StoredItems, seed: int) -> bool:
 
 
 def contributions_of(
-    benchmark: Benchmark, items: StoredItems, rule: ScoreRule, wanted: Measure | None = None
+    benchmark: Benchmark, items: StoredItems, rule: ScoreRule, wanted: Measure | None, advice: str
 ) -> Contributions:
     """Return what each problem can add to a number of a benchmark, by default its headline.
 
     Without a headline, this is the main number of the only part that the items have.
+
+    Args:
+        benchmark: The benchmark.
+        items: The items.
+        rule: The rule for ties and failures.
+        wanted: The number; the headline if None.
+        advice: What to do if there is no such number, for the message.
 
     Raises:
         NothingSharedError: If there is no such number, or it is not a weighted sum of credits.
@@ -348,7 +382,7 @@ def contributions_of(
         there = ", ".join(f"{metric} {quoted(scope) if ' ' in scope else scope}" for metric, scope in main)
         which = "headline" if wanted is None else " ".join(wanted)
         raise NothingSharedError(
-            f"{benchmark.card.id} has no {which} on these items that is a weighted mean over problems: select all "
-            f"sections or a single one (there are {there or 'none'})"
+            f"{benchmark.card.id} has no {which} on these items that is a weighted mean over problems (there are "
+            f"{there or 'none'}): {advice}"
         )
     return Contributions.of(measure, composition[measure], paired.counts, found, table)

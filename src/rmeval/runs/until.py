@@ -61,10 +61,11 @@ class StoppingRule(ABC):
             RunError: If there is no headline, or it is not a weighted mean over problems.
         """
         self.plan = plan
-        self._every = contributions_of(plan.benchmark, plan.stored, plan.benchmark.card.rule)
-        if plan.benchmark.card.rule.failure == "exclude":
+        card, advice = plan.benchmark.card, "select all sections, or a single one with `subset`, or leave out `until`"
+        self._every = contributions_of(plan.benchmark, plan.stored, card.rule, None, advice)
+        if card.rule.failure == "exclude":
             raise RunError(
-                f"the score rule of {plan.benchmark.card.id} excludes comparisons without a score, so that the weights "
+                f"the score rule of {card.id} excludes comparisons without a score, so that the weights "
                 "of the others are not known before the end: leave out `until`"
             )
         self._order = problem_order(plan.stored, plan.selection.seed)
@@ -176,6 +177,7 @@ class _Decided(StoppingRule):
             run = read_scored(folder, spec if is_file_spec(spec) else None) if _is_of(folder, card.id) else None
             if run is not None and (places := places_in(plan.stored, run.items)).max() >= 0:
                 self._others.append((ScoredRun(run, run.variants[0], run.evidence(run.variants[0])), places))
+        self._planned: dict[Path, Mask] = {}
         self._leads: list[Lead] = []
         self._where = ", ".join(map(str, versus))
         self._refuse_none()
@@ -191,6 +193,8 @@ class _Decided(StoppingRule):
         self._others = [(one, places) for one, places in self._others if one.run.folder.resolve() != folder.resolve()]
         self._refuse_none()
         allowed: Mask = np.all([places >= 0 for _, places in self._others], axis=0)
+        for one, places in self._others:
+            self._planned[one.run.folder] = np.isin(np.arange(len(one.run.items.table)), places[allowed])
         return allowed
 
     def reached(self, run: StoredRun, portion: Portion) -> bool:
@@ -198,7 +202,10 @@ class _Decided(StoppingRule):
         others = [one for one, _ in self._others]
         name, *names = run_names([(str(one.run.manifest["model"]["name"]), one.run.folder) for one in (own, *others)])
         rule, seed = self.plan.benchmark.card.rule, self.plan.selection.seed
-        sequences = [sequence_of(own, other, rule, self._every.measure, seed) for other in others]
+        sequences = [
+            sequence_of(own, other, rule, self._every.measure, seed, self._planned[other.run.folder])
+            for other in others
+        ]
         decided = all(one.decided(len(sequences)) for one in sequences)
         if decided or portion.last:
             self._leads = [one.lead(name, other, len(sequences)) for one, other in zip(sequences, names, strict=True)]
