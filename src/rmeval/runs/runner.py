@@ -116,6 +116,7 @@ class RunWriter:
         self._protocol = protocol.protocol
         self._store_text = store_text
         self._lock = Lock(self.folder / "lock", break_lock)
+        self._earlier: Manifest | None = None
         self._kept: Manifest | None = None
         self.manifest: Manifest = {
             "schema": SCHEMA,
@@ -172,12 +173,15 @@ class RunWriter:
                     "move that folder away, or choose another with `out`"
                 )
             self.manifest["sessions"] = earlier["sessions"]
-            self._kept = earlier if self._holds_others() else None
-            if self._kept is not None:
-                return
-            if not self._store_text:
-                for session in self.manifest["sessions"]:
-                    cast("dict[str, Any]", session).pop("first_rendered", None)
+            self._earlier = earlier
+            self._keep_others()
+
+    def _keep_others(self) -> None:
+        """Keep the files of a folder that has items that are not selected."""
+        self._kept = self._earlier if self._earlier is not None and self._holds_others() else None
+        if self._kept is None and not self._store_text:
+            for session in self.manifest["sessions"]:
+                cast("dict[str, Any]", session).pop("first_rendered", None)
 
     def _begin(self) -> None:
         """Write manifest and items, and remove numbers that may change."""
@@ -292,7 +296,7 @@ class RunWriter:
         """Make a portion of the plan the plan of this run."""
         self._plan = portion
         self.manifest |= {"gold": gold_digest(portion.stored), "notes": list(portion.notes)}
-        self._open()
+        self._keep_others()
 
     def _stored(
         self, manifest: Manifest, stored: StoredItems, requests: RequestTable, observations: ObservationTable
