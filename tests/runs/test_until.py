@@ -13,11 +13,13 @@ import pytest
 import rmeval
 from rmeval.data.tables import ItemTable
 from rmeval.errors import RunError
+from rmeval.metrics import SECTIONS
 from rmeval.metrics.stats.sequences import looks
 from rmeval.store.items import read_items
 from rmeval.store.problems import problem_order
 from tests.command import command, running
 from tests.runs.until import Skilled, written
+from tests.samples import reward_bench_rows
 
 
 @pytest.fixture
@@ -368,3 +370,21 @@ def test_there_must_be_another_run(pairs: Path, tmp_path: Path) -> None:
     (other / "sea.jsonl").write_text(pairs.read_text().replace("land", "sea").replace('"p', '"q').replace('"qr', '"pr'))
     with pytest.raises(RunError, match=message):
         evaluate(Skilled("b", 0.8), other / "sea.jsonl", tmp_path / "b", until="decided", versus=tmp_path / "a")
+
+
+def test_the_first_problems_may_lack_subsets(tmp_path: Path) -> None:
+    names = [name for subsets in SECTIONS.values() for name in subsets]
+    data = tmp_path / "reward-bench.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in reward_bench_rows(dict.fromkeys(names, 6))))
+    out = tmp_path / "runs"
+    rmeval.evaluate("baseline:longest", "reward-bench", data, out=out)
+    result = rmeval.evaluate("baseline:shortest", "reward-bench", data, out=out, until="decided", versus=out)
+    assert any("incomplete" in one or "no overall" in one for one in result.notes)
+    (leads,) = rmeval.decide(out)
+    assert leads.measure == ("overall", "all")
+    (one,) = leads.pairs
+    assert (one.first, one.of_items) == ("baseline:longest", 6 * len(names))
+    assert one.decided == one.n_clusters < 60
+    assert one.ci[0] > 0
+    narrow = rmeval.evaluate("baseline:random", "reward-bench", data, out=out, until=0.3)
+    assert any("overall of all 138 items is between" in one for one in narrow.notes)
