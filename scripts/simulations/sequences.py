@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,12 +62,18 @@ def rate(hits: int, of: int) -> str:
     return f"{100 * share:.1f} ± {100 * math.sqrt(max(share * (1 - share), 1 / of) / of):.1f}"
 
 
+def show(line: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def table(columns: list[str], rows: Iterator[list[str]]) -> None:
     """Print a Markdown table row by row."""
-    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    show(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for row in rows:
-        print(f"| {' | '.join(row)} |", flush=True)
-    print()
+        show(f"| {' | '.join(row)} |")
+    show("")
 
 
 def paired(design: Design, means: list[float], discordant: float, random: np.random.Generator) -> Any:
@@ -125,12 +132,12 @@ def leads(replications: int) -> None:
             spread = "" if len(set(means)) == 1 else f" ({', '.join(f'{100 * one:+g}' for one in means)})"
             yield [
                 design.name,
-                f"{100 * truth:g}{spread}",
+                f"{round(100 * truth, 6) + 0:g}{spread}",
                 *(rate(counts[name], replications) for name in ("peeking", "once", "sequence", "both")),
-                f"{100 * (1 - np.mean(needed)):.0f}" if truth and needed else "-",
+                f"{100 * (1 - np.mean(needed)):.0f}" if abs(truth) > 1e-9 and needed else "-",
             ]
 
-    print(f"Leads, in % of {replications} replications ({EVERY} problems between looks of the ordinary test)\n")
+    show(f"Leads, in % of {replications} replications ({EVERY} problems between looks of the ordinary test)\n")
     table(
         [
             "design",
@@ -139,7 +146,7 @@ def leads(replications: int) -> None:
             "ordinary, at the end",
             "sequence",
             "sequence or end",
-            "saved",
+            "saved if decided",
         ],
         rows(),
     )
@@ -183,7 +190,7 @@ def coverage(replications: int) -> None:
                 f"{100 * (1 - np.mean(scored)):.0f}",
             ]
 
-    print(f"Number of all problems, when the interval has the width, in % of {replications} replications\n")
+    show(f"Number of all problems, when the interval has the width, in % of {replications} replications\n")
     table(["design", "truth by part", "width", "coverage", "saved"], rows())
 
 
@@ -219,8 +226,8 @@ def real(folders: list[Path], metric: tuple[str, str] | None, widths: list[float
             decided += 1
             wrong += (low + high) * (numbers[0] - numbers[1]) < 0
         saved.append(0.0 if at is None else 1 - sequence.items[at - 1] / sequence.items[-1])
-    what = f"{benchmark.card.id}, {' '.join(every.measure)}, {len(weights)} problems, {orders} orders"
-    print(f"{what}: {names[0]} {100 * numbers[0]:.1f}, {names[1]} {100 * numbers[1]:.1f}\n")
+    what = f"{benchmark.card.id}, {' '.join(every.measure)}, {np.count_nonzero(weights)} problems, {orders} orders"
+    show(f"{what}: {names[0]} {100 * numbers[0]:.1f}, {names[1]} {100 * numbers[1]:.1f}\n")
 
     def rows() -> Iterator[list[str]]:
         yield [

@@ -14,7 +14,6 @@ import rmeval
 from rmeval.data.tables import ItemTable
 from rmeval.errors import RunError
 from rmeval.metrics import SECTIONS
-from rmeval.metrics.stats.sequences import looks
 from rmeval.store.items import read_items
 from rmeval.store.problems import problem_order
 from tests.command import command, running
@@ -45,7 +44,6 @@ def test_a_run_stops_when_the_interval_of_all_items_is_narrow(pairs: Path, tmp_p
     result = evaluate(model, pairs, tmp_path / "until", until=0.1)
     whole = evaluate(Skilled("a", 0.8), pairs, tmp_path / "whole")
     record = result.record("accuracy")
-    assert record.n_clusters in looks(200)
     assert record.n_clusters < 180
     assert record.n_items == 2 * record.n_clusters, "problems are whole"
     assert len(model.scored) == 2 * record.n_items

@@ -12,7 +12,7 @@ import numpy as np
 
 from rmeval.benchmarks import Benchmark
 from rmeval.benchmarks.card import subsets_named
-from rmeval.data.tables import ItemTable, Mask
+from rmeval.data.tables import Codes, ItemTable, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of, percent, quoted
 from rmeval.metrics.composition import Measure, composition_of, headline, parts
@@ -40,7 +40,7 @@ from rmeval.store.problems import problem_order
 from rmeval.store.run import StoredRun
 from rmeval.types import FloatArray, IntArray, ScoreRule
 
-__all__ = ["Lead", "LeadSequence", "Leads", "contributions_of", "decide_runs", "sequence_of"]
+__all__ = ["Course", "Lead", "LeadSequence", "Leads", "contributions_of", "decide_runs", "sequence_of"]
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,6 @@ def sequence_of(
     rule: ScoreRule,
     wanted: Measure | None = None,
     seed: int | None = None,
-    planned: Mask | None = None,
 ) -> LeadSequence:
     """Return the differences of two runs by problem, in random order.
 
@@ -286,8 +285,6 @@ def sequence_of(
         rule: The rule for ties and failures.
         wanted: The number to compare; the headline if None.
         seed: Seed of the order; that of the shorter run if None.
-        planned: bool[n], the items of the longer run, which is `other`, that are to be compared; those that the
-            shorter run's selection names if None.
 
     Raises:
         NothingSharedError: If they have no item or no such number in common.
@@ -295,31 +292,63 @@ def sequence_of(
     swap = len(one.run.items.table) <= len(other.run.items.table)
     longer, shorter = (other, one) if swap else (one, other)
     evidence, shared, notes = shared_evidence([longer.run, shorter.run], [longer.evidence, shorter.evidence], rule)
-    stored = longer.run.items
+    stored, benchmark = longer.run.items, longer.run.benchmark
     seed = _seed(longer, shorter) if seed is None else seed
-    whole = _selected(stored.table, shorter.run) | shared if planned is None else planned
+    whole = _selected(stored.table, shorter.run) | shared
     if not _is_beginning(shared[whole], stored.take(whole), seed):
         whole = shared
-    items, seen = stored.take(whole), shared[whole]
-    benchmark = longer.run.benchmark
-    every = contributions_of(benchmark, items, rule, wanted, "choose another `metric` and `scope`")
-    order = problem_order(items, seed)
-    order = order[(every.high > every.low)[order]]
-    done = np.zeros(every.problems, bool)
-    done[items.table.cluster[seen]] = True
-    drawn = order[: np.count_nonzero(done[order])]
-    problem = items.table.cluster[seen]
-    first, second = (every.added(benchmark.outcomes(own.table, own, rule), problem)[drawn] for own in evidence)
-    return LeadSequence(
-        len(order) * (second - first if swap else first - second),
-        len(order) * float((every.high - every.low).max()),
-        float((every.high - every.low).sum()),
-        len(order),
-        np.cumsum(np.bincount(items.table.cluster, minlength=every.problems)[order]),
-        every.measure,
-        seed,
-        tuple(notes),
-    )
+    course = Course.of(benchmark, stored.take(whole), rule, wanted, seed)
+    problem = course.problem[shared[whole]]
+    added = [course.every.added(benchmark.outcomes(own.table, own, rule), problem) for own in evidence]
+    first, second = reversed(added) if swap else added
+    sequence = course.sequence(first, second, problem)
+    return replace(sequence, notes=tuple(notes))
+
+
+@dataclass(frozen=True)
+class Course:
+    """Problems to compare, in random order.
+
+    Attributes:
+        every: What each problem can add to the number.
+        problem: int32[n], the problem of each item.
+        order: The problems that can add anything, in order.
+        seed: Seed of the order.
+    """
+
+    every: Contributions
+    problem: Codes
+    order: IntArray
+    seed: int
+
+    @classmethod
+    def of(cls, benchmark: Benchmark, items: StoredItems, rule: ScoreRule, wanted: Measure | None, seed: int) -> Course:
+        """Return the course over all problems of some items; the other arguments are those of `sequence_of`."""
+        every = contributions_of(benchmark, items, rule, wanted, "choose another `metric` and `scope`")
+        order = problem_order(items, seed)
+        return cls(every, items.table.cluster, order[(every.high > every.low)[order]], seed)
+
+    def sequence(self, first: FloatArray, second: FloatArray, seen: Codes) -> LeadSequence:
+        """Return the sequence of two models.
+
+        Args:
+            first: float64[problems], what each problem adds to the number of the first model.
+            second: The same for the second model.
+            seen: The problems that both models have, which are the first ones in the order; possibly repeated.
+        """
+        every, order = self.every, self.order
+        done = np.zeros(every.problems, bool)
+        done[seen] = True
+        drawn = order[: np.count_nonzero(done[order])]
+        return LeadSequence(
+            len(order) * (first - second)[drawn],
+            len(order) * float((every.high - every.low).max()),
+            float((every.high - every.low).sum()),
+            len(order),
+            np.cumsum(np.bincount(self.problem, minlength=every.problems)[order]),
+            every.measure,
+            self.seed,
+        )
 
 
 def _selected(table: ItemTable, run: StoredRun) -> Mask:

@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rmeval.data.tables import Mask
+from rmeval.data.tables import Codes, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of, percent
-from rmeval.metrics.stats.sequences import looks, sum_bounds
+from rmeval.metrics.stats.sequences import looks, problems_needed, sum_bounds
 from rmeval.metrics.stats.significance import LEVEL
 from rmeval.models import RewardModel
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import load_protocol
 from rmeval.results.align import ScoredRun, find_by_benchmark, places_in, run_names
-from rmeval.results.leads import Lead, contributions_of, lead_text, sequence_of
+from rmeval.results.leads import Course, Lead, contributions_of, lead_text
 from rmeval.results.places import Place, places_of
 from rmeval.results.result import Result
 from rmeval.runs.plan import Plan, notes
@@ -31,6 +31,8 @@ from rmeval.types import FloatArray, IntArray
 __all__ = ["DECIDED", "Portion", "StoppingRule", "stopping_rule"]
 
 DECIDED = "decided"
+_NEAR = 0.9
+"""The part of the estimated number of problems after which the looks are closer."""
 
 
 class Portion(NamedTuple):
@@ -69,6 +71,8 @@ class StoppingRule(ABC):
                 "of the others are not known before the end: leave out `until`"
             )
         self._order = problem_order(plan.stored, plan.selection.seed)
+        known = set(notes(plan.benchmark, plan.stored))
+        self._further_notes = [note for note in plan.notes if note not in known]
 
     @abstractmethod
     def reached(self, run: StoredRun, portion: Portion) -> bool:
@@ -95,14 +99,16 @@ class StoppingRule(ABC):
         own = np.where(allowed, place[table.cluster], len(order))
         # Problems that add nothing to the number keep their places, but do not count.
         counting = np.flatnonzero(self._counting[order])
-        ends = [int(counting[look - 1]) + 1 for look in looks(len(counting))[:-1]] + [len(order)]
-        names = set(held)
-        mine = np.fromiter((name in names for name in table.ids), bool, len(table)) if names else np.zeros(0, bool)
-        start = 0
-        if names and mine.sum() == len(names):
-            start = next((k for k, end in enumerate(ends) if np.array_equal(own < end, mine)), 0)
-        for end in ends[start:]:
-            yield Portion(self._part(own < end), own < end, end == ends[-1])
+        done = _beginning(own, counting, _among(table.ids, held)) or self._next(0, len(counting))
+        while True:
+            last = done >= len(counting)
+            items = own < (len(order) if last else counting[done - 1] + 1)
+            yield Portion(self._part(items), items, last)
+            done = self._next(done, len(counting))
+
+    def _next(self, done: int, problems: int) -> int:
+        """The number of problems of the next portion."""
+        return next((look for look in looks(problems) if look > done), problems)
 
     @property
     def _counting(self) -> Mask:
@@ -115,9 +121,7 @@ class StoppingRule(ABC):
         whole, part = self.plan, self.plan.take(items)
         if part is whole:
             return whole
-        known = set(notes(whole.benchmark, whole.stored))
-        kept = [note for note in whole.notes if note not in known]
-        return replace(part, notes=(*notes(part.benchmark, part.stored), *kept))
+        return replace(part, notes=(*notes(part.benchmark, part.stored), *self._further_notes))
 
     def _allowed(self, folder: Path) -> Mask:
         """bool[n], whether each item of the plan can be scored."""
@@ -134,7 +138,7 @@ class _Narrow(StoppingRule):
     def __init__(self, plan: Plan, width: float) -> None:
         super().__init__(plan)
         self._width = width
-        self._drawn = 0
+        self._drawn = self._needed = 0
         self._bounds = 0.0, 1.0
 
     def reached(self, run: StoredRun, portion: Portion) -> bool:
@@ -150,9 +154,15 @@ class _Narrow(StoppingRule):
         credit = (every.added(found, problem) - every.low)[drawn] / weights[drawn]
         least = float(every.low.sum())
         # Rounding must not move a credit out of the range on which the bets rely.
-        low, high = sum_bounds(np.clip(credit, 0, 1), weights[order], self._width)
+        credit = np.clip(credit, 0, 1)
+        low, high = sum_bounds(credit, weights[order], self._width)
+        self._needed = problems_needed(credit, weights[order], self._width)
         self._bounds = least + low, least + high
         return high - low <= self._width
+
+    def _next(self, done: int, problems: int) -> int:
+        # Nearly straight to the end, as each look takes time; it depends on the portion before only.
+        return min(problems, max(super()._next(done, problems), int(_NEAR * self._needed)))
 
     def note(self) -> str:
         problems, items = int(self._counting.sum()), count_of(len(self.plan.stored.table), "item")
@@ -177,7 +187,7 @@ class _Decided(StoppingRule):
             run = read_scored(folder, spec if is_file_spec(spec) else None) if _is_of(folder, card.id) else None
             if run is not None and (places := places_in(plan.stored, run.items)).max() >= 0:
                 self._others.append((ScoredRun(run, run.variants[0], run.evidence(run.variants[0])), places))
-        self._planned: dict[Path, Mask] = {}
+        self._courses: list[tuple[Course, FloatArray, Codes]] = []
         self._leads: list[Lead] = []
         self._where = ", ".join(map(str, versus))
         self._refuse_none()
@@ -193,26 +203,57 @@ class _Decided(StoppingRule):
         self._others = [(one, places) for one, places in self._others if one.run.folder.resolve() != folder.resolve()]
         self._refuse_none()
         allowed: Mask = np.all([places >= 0 for _, places in self._others], axis=0)
-        for one, places in self._others:
-            self._planned[one.run.folder] = np.isin(np.arange(len(one.run.items.table)), places[allowed])
+        self._courses = [self._course(one, places, allowed) for one, places in self._others]
         return allowed
 
+    def _course(self, other: ScoredRun, places: IntArray, allowed: Mask) -> tuple[Course, FloatArray, Codes]:
+        """The problems to compare with a run, what they add to its number, and the problem of each item of the plan."""
+        benchmark, rule = self.plan.benchmark, self.plan.benchmark.card.rule
+        stored = other.run.items
+        whole = np.isin(np.arange(len(stored.table)), places[allowed])
+        course = Course.of(benchmark, stored.take(whole), rule, self._every.measure, self.plan.selection.seed)
+        own = other.evidence.take(whole)
+        added = course.every.added(benchmark.outcomes(own.table, own, rule), course.problem)
+        problem = np.full(len(places), -1, np.int32)
+        problem[allowed] = course.problem[(np.cumsum(whole) - 1)[places[allowed]]]
+        return course, added, problem
+
     def reached(self, run: StoredRun, portion: Portion) -> bool:
-        own = ScoredRun(run, run.variants[0], run.evidence(run.variants[0]))
-        others = [one for one, _ in self._others]
-        name, *names = run_names([(str(one.run.manifest["model"]["name"]), one.run.folder) for one in (own, *others)])
-        rule, seed = self.plan.benchmark.card.rule, self.plan.selection.seed
-        sequences = [
-            sequence_of(own, other, rule, self._every.measure, seed, self._planned[other.run.folder])
-            for other in others
-        ]
+        benchmark, rule = self.plan.benchmark, self.plan.benchmark.card.rule
+        found = benchmark.outcomes(run.items.table, run.evidence(run.variants[0]), rule)
+        sequences = []
+        for course, theirs, problem in self._courses:
+            seen = problem[portion.items]
+            sequences.append(course.sequence(course.every.added(found, seen), theirs, seen))
         decided = all(one.decided(len(sequences)) for one in sequences)
         if decided or portion.last:
-            self._leads = [one.lead(name, other, len(sequences)) for one, other in zip(sequences, names, strict=True)]
+            runs = [run, *(one.run for one, _ in self._others)]
+            own, *names = run_names([(str(one.manifest["model"]["name"]), one.folder) for one in runs])
+            self._leads = [one.lead(own, name, len(names)) for one, name in zip(sequences, names, strict=True)]
         return decided
 
     def note(self) -> str:
         return "; ".join(map(lead_text, self._leads))
+
+
+def _among(ids: Iterable[str], names: Sequence[str]) -> Mask:
+    """bool[n], whether each id is among some names; all false if one of the names is not among the ids."""
+    wanted = set(names)
+    found = np.array([name in wanted for name in ids], bool)
+    return found if found.sum() == len(wanted) else np.zeros(len(found), bool)
+
+
+def _beginning(place: IntArray, counting: IntArray, held: Mask) -> int:
+    """The number of problems that count, if the items held are those of the first problems in the order; else 0.
+
+    Args:
+        place: int64[n], the place of each item's problem in the order.
+        counting: The places of the problems that count.
+        held: bool[n].
+    """
+    if not held.any() or not np.array_equal(place <= place[held].max(), held):
+        return 0
+    return int(np.count_nonzero(counting <= place[held].max()))
 
 
 def _is_of(folder: Path, benchmark: str) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from rmeval.metrics.stats.sequences import difference_bounds, lead_p_values, looks, sum_bounds
+from rmeval.metrics.stats.sequences import difference_bounds, lead_p_values, looks, problems_needed, sum_bounds
 
 
 def test_looks_grow_by_a_tenth() -> None:
@@ -19,8 +19,21 @@ def test_looks_grow_by_a_tenth() -> None:
     assert looks(20) == [20]
     assert looks(7) == [7]
     many = looks(1_000_000)
-    assert len(many) < 120
-    assert all(later <= math.ceil(1.1 * one) for one, later in pairwise(many))
+    assert len(many) < 80
+    assert all(later <= math.ceil((1.1 if one < 1000 else 1.25) * one) for one, later in pairwise(many))
+
+
+def test_the_number_of_problems_is_near_the_estimate() -> None:
+    random = np.random.default_rng(4)
+    weights = random.integers(1, 4, 2000) / 4000
+    credit = (random.random(2000) < 0.8).astype(float)
+    needed = problems_needed(credit[:200], weights, 0.06)
+    low, high = sum_bounds(credit[:needed], weights, 0.06)
+    assert 400 < needed < 1600
+    assert 0.045 < high - low < 0.075
+    # Without unequal weights, 2 z sqrt(p (1 - p)) sqrt(1 / n - 1 / N) is the width, with 2.72 for z.
+    even = problems_needed((np.arange(1000) % 5 < 4).astype(float), np.full(5000, 1 / 5000), 0.06)
+    assert even == pytest.approx(1 / (1 / 5000 + (0.06 / (2 * 2.716 * 0.4)) ** 2), rel=0.01)
 
 
 def capitals(credit: list[float], weights: list[float], width: float, total: float) -> tuple[float, float]:
@@ -89,7 +102,7 @@ def test_bounds_shrink_and_do_not_depend_on_the_unit(
     weights /= weights.sum()
     drawn = min(drawn, len(members) - 1)
     low, high = sum_bounds(credit[:drawn], weights, width)
-    assert 0 <= low <= high <= 1
+    assert 0 <= low <= high <= 1 + 1e-12
     later = sum_bounds(credit[: drawn + 1], weights, width)
     assert later[0] >= low - 1e-6
     assert later[1] <= high + 1e-6

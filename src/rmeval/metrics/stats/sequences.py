@@ -15,12 +15,15 @@ import numpy as np
 from rmeval.metrics.stats.significance import LEVEL
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["FIRST", "difference_bounds", "lead_p_values", "looks", "sum_bounds"]
+__all__ = ["FIRST", "difference_bounds", "lead_p_values", "looks", "problems_needed", "sum_bounds"]
 
 FIRST = 20
 """Number of problems at the first look."""
 _GROWTH = 1.1
 """Factor from one look to the next, so that a run scores at most about a tenth more than it needs."""
+_MANY = 1000
+_GROWTH_OF_MANY = 1.25
+"""The factor from `_MANY` problems on, where a look takes longer."""
 _STAKE = 0.95
 """Largest share of the capital that a player can lose on one problem."""
 _HALVINGS = 24
@@ -33,7 +36,7 @@ def looks(problems: int) -> list[int]:
     count = FIRST
     while count < problems:
         found.append(count)
-        count = math.ceil(count * _GROWTH)
+        count = math.ceil(count * (_GROWTH if count < _MANY else _GROWTH_OF_MANY))
     return [*found, problems]
 
 
@@ -85,6 +88,24 @@ def sum_bounds(credit: FloatArray, weights: FloatArray, width: float, level: flo
     low = _edge(lambda total: rejected(total, 1), known, known + rest)
     high = _edge(lambda total: rejected(total, -1), known + rest, known)
     return low, high
+
+
+def problems_needed(credit: FloatArray, weights: FloatArray, width: float, level: float = LEVEL) -> int:
+    """Estimate after how many draws the interval of `sum_bounds` has a width, from the variance of the first draws.
+
+    With stakes of Kelly's, the capital against a value that is h away from the sum grows in n draws of N, with a
+    variance v, to about exp(h^2 / (2 v (1 / n - 1 / N))).
+
+    Args:
+        credit: As for `sum_bounds`.
+        weights: As for `sum_bounds`.
+        width: As for `sum_bounds`.
+        level: As for `sum_bounds`.
+    """
+    members, own = len(weights), weights[: len(credit)]
+    residual = members * own * (credit - own @ credit / own.sum())
+    variance = (float(residual @ residual) + (float(weights.sum()) / 2) ** 2) / (len(credit) + 1)
+    return math.ceil(members / (1 + members * (width / 2) ** 2 / (2 * variance * math.log(2 / level))))
 
 
 def lead_p_values(difference: FloatArray, most: float, problems: int, ends: IntArray) -> tuple[FloatArray, FloatArray]:
