@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, permutation_test
+from scipy.stats import binom
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from rmeval.metrics.stats import significance
 from rmeval.metrics.stats.significance import (
     detectable,
     groups,
@@ -21,8 +20,6 @@ from rmeval.metrics.stats.significance import (
     mcnemar,
     needed,
     rank_intervals,
-    rare,
-    sign_flips,
 )
 
 
@@ -44,69 +41,34 @@ def test_mcnemar_equals_statsmodels(won: int, lost: int, same: int) -> None:
     assert found == pytest.approx(float(np.nan_to_num(wanted, nan=1.0)))
 
 
+def test_mid_p_by_hand() -> None:
+    """The published example: 1 and 7 discordant of 21 (Fagerland et al. 2013, Bentur's data)."""
+    difference = np.array([1.0] + [-1.0] * 7 + [0.0] * 13)
+    problems = np.arange(21, dtype=np.int32)
+    # 2 (1 + 8) / 256 less 8 / 256; for two and two, 1 less half of 6/16; for none and two, 1/4.
+    assert mcnemar(difference, problems) == pytest.approx(18 / 256)
+    assert mcnemar(difference, problems, mid=True) == pytest.approx(10 / 256)
+    assert mcnemar(np.array([1.0, 1.0, -1.0, -1.0]), problems[:4], mid=True) == pytest.approx(1 - 3 / 16)
+    assert mcnemar(np.array([1.0, 1.0]), problems[:2], mid=True) == pytest.approx(1 / 4)
+    assert mcnemar(np.zeros(3), problems[:3], mid=True) == 1.0
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_mid_p_is_the_mean_of_the_p_values_around_it(won: int, lost: int) -> None:
+    """Half of the exact p-value with the observed result, half of that without it: the next smaller one."""
+    problems = np.arange(won + lost, dtype=np.int32)
+    difference = np.repeat([1.0, -1.0], [won, lost])
+    fewer, total = min(won, lost), won + lost
+    mean = 1.0 if not total else (min(1.0, 2 * binom.cdf(fewer, total, 0.5)) + 2 * binom.cdf(fewer - 1, total, 0.5)) / 2
+    assert mcnemar(difference, problems, mid=True) == pytest.approx(float(mean))
+
+
 def test_mcnemar_of_clusters_by_hand() -> None:
     # Problems with 2 wins, 1 win, 1 win and 1 loss, 2 losses and 1 win: (2 + 1 + 0 - 1)^2 / (4 + 1 + 0 + 1) = 2/3.
     difference = np.array([1, 1, 1, 1, -1, -1, -1, 1, 0])
     cluster = np.array([0, 0, 1, 2, 2, 3, 3, 3, 1], np.int32)
     assert mcnemar(difference.astype(float), cluster) == pytest.approx(0.41421618)
-
-
-def test_few_problems_have_all_their_flips_tried() -> None:
-    values = np.array([0.3, 0.1, 0.2, -0.05, 0.0])
-    by_hand = np.mean([abs(np.dot(s, values)) >= 0.55 - 1e-12 for s in product((1, -1), repeat=5)])
-    assert sign_flips([values], 5)[0] == pytest.approx(by_hand)
-    assert sign_flips([np.array([1.0, 1.0, 1.0])], 3)[0] == pytest.approx(0.25)
-    assert sign_flips([np.zeros(7)], 7)[0] == 1.0
-
-
-def test_flips_equal_scipys() -> None:
-    random = np.random.default_rng(0)
-    values = random.normal(0.15, 1, 80)
-    wanted = permutation_test(
-        (values, np.zeros(80)), lambda a, b, axis: np.sum(a - b, axis=axis), permutation_type="samples",
-        vectorized=True, n_resamples=20_000, rng=random,
-    ).pvalue  # fmt: skip
-    assert sign_flips([values], 80)[0] == pytest.approx(float(wanted), abs=0.015)
-
-
-@pytest.mark.parametrize("kind", ["alike", "normal"])
-def test_flips_of_many_problems_equal_those_of_few(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    random = np.random.default_rng(1)
-    columns = [
-        random.choice([-0.01, 0.0, 0.01, 0.02], 3_000, p=(0.1, 0.78, 0.1, 0.02))
-        if kind == "alike"
-        else random.normal(shift, 1, 3_000)
-        for shift in (0.0, 0.02, 0.04)
-    ]
-    one_by_one = sign_flips(columns, 3_000)
-    monkeypatch.setattr(significance, "_TOGETHER", 10)
-    assert sign_flips(columns, 3_000) == pytest.approx(one_by_one, abs=0.02)
-
-
-def test_many_unequal_problems_have_normal_sums_but_far_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    random = np.random.default_rng(3)
-    values = random.lognormal(0, 0.5, 3_000) * random.choice([-1, 1], 3_000, p=(0.48, 0.52))
-    drawn = sign_flips([values], 3_000)[0]
-    monkeypatch.setattr(significance, "_TOGETHER", 10)
-    assert sign_flips([values], 3_000)[0] == pytest.approx(drawn, abs=0.01)
-    far = np.abs(values) * random.choice([-1, 1], 3_000, p=(0.4, 0.6))
-    assert rare(far) < 1e-5
-    assert sign_flips([far], 3_000)[0] == pytest.approx(3 * rare(far))
-
-
-@pytest.mark.parametrize(("won", "lost"), [(30, 5), (200, 120), (60, 0), (1000, 800)])
-def test_what_is_rare_equals_the_binomial(won: int, lost: int) -> None:
-    wanted = binomtest(won, won + lost).pvalue
-    assert rare(np.array([0.25] * won + [-0.25] * lost)) == pytest.approx(float(wanted), rel=0.02)
-
-
-def test_what_is_rare_equals_all_flips() -> None:
-    values = np.random.default_rng(7).gamma(2, 1, 18) * np.array([1] * 17 + [-1])
-    signs = 1 - 2 * ((np.arange(1 << 18)[:, None] >> np.arange(18)) & 1)
-    wanted = np.mean(np.abs(signs @ values) >= abs(values.sum()) - 1e-9)
-    assert 1e-5 < wanted < 5e-3
-    # Of so few problems it is somewhat too large, which is the safe side.
-    assert wanted < rare(values) < 1.2 * wanted
+    assert mcnemar(difference.astype(float), cluster, mid=True) == pytest.approx(0.41421618)
 
 
 def test_power_by_hand() -> None:

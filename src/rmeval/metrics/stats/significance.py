@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.special import bdtr, chdtrc, ndtr, ndtri
+from scipy.special import bdtr, chdtrc, ndtri
 
-from rmeval.data.tables import Codes, Mask
+from rmeval.data.tables import Codes
 from rmeval.types import FloatArray
 
 __all__ = [
-    "FLIPS",
     "LEVEL",
     "POWER",
     "detectable",
@@ -23,130 +22,14 @@ __all__ = [
     "mcnemar",
     "needed",
     "rank_intervals",
-    "rare",
-    "sign_flips",
 ]
 
 LEVEL = 0.05
 """Level below which the corrected p-value of a difference is significant."""
 POWER = 0.8
-FLIPS = 9_999
-SIGN_FLIPS = f"cluster sign flips({FLIPS}, seed 0)"
-_CARE = 3.0
-"""Factor by which the saddlepoint approximation can be too small if contributions are very unequal."""
-_TOGETHER = 5_000
-"""Maximum number of problems for which one matrix product tests all numbers with the same flips."""
-_EXACT = 12
-"""Maximum number of problems for which the test is exact, as it enumerates all flips."""
-_BLOCK = 1_000
 
 
-def sign_flips(columns: Iterable[FloatArray], clusters: int) -> FloatArray:
-    """Compute two-sided p-values of differences, from random flips of the sign of each problem's contribution.
-
-    If two models are equally good on every problem, each contribution to their difference has either sign with equal
-    probability (Fisher's randomisation test for paired data; Good 2005, "Permutation, Parametric and Bootstrap Tests of
-    Hypotheses", section 3.2). The p-value is the share of flips whose sum is at least as far from 0 as the observed
-    sum, which counts as one of the flips (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585). With up to twelve
-    problems that differ, all flips are enumerated. With many problems, equal contributions are flipped together by a
-    binomial draw; if the contributions also have many distinct values, their sum is approximated by a normal
-    distribution. `rare` computes p-values that are too small for random flips.
-
-    Args:
-        columns: float64[clusters] each.
-        clusters: Number of problems.
-
-    Returns:
-        float64[number of columns].
-    """
-    if clusters > _TOGETHER:
-        return np.array([_flip_alike(column) for column in columns])
-    values = np.array(list(columns)).reshape(-1, clusters)
-    p = np.array([_flip_all(column) for column in values])
-    todo = np.isnan(p)
-    p[todo] = _flip_together(values[todo])
-    return p
-
-
-def _flip_all(column: FloatArray) -> float:
-    """Compute the p-value from all flips; NaN if there are too many."""
-    values = column[column != 0]
-    if len(values) > _EXACT:
-        return math.nan
-    signs = 1 - 2 * ((np.arange(1 << len(values))[:, None] >> np.arange(len(values))) & 1)
-    return float(np.mean(_as_far(signs @ values, values)))
-
-
-def _as_far(sums: FloatArray, values: FloatArray) -> Mask:
-    """Return which sums are at least as far from 0 as the observed sum, with a tolerance for rounding."""
-    real = abs(float(values.sum()))
-    reached: Mask = np.abs(sums) >= real - 1e-9 * max(real, float(np.abs(values).max(initial=0)))
-    return reached
-
-
-def _flip_together(values: FloatArray) -> FloatArray:
-    random = np.random.default_rng(0)
-    beyond = np.zeros(len(values))
-    for start in range(0, FLIPS, _BLOCK):
-        size = min(_BLOCK, FLIPS - start)
-        signs = 1.0 - 2.0 * random.integers(0, 2, (size, values.shape[1]), dtype=np.int8)
-        sums = signs @ values.T
-        beyond += [_as_far(sums[:, k], own).sum() for k, own in enumerate(values)]
-    return np.array([_p(count, own) for count, own in zip(beyond.tolist(), values, strict=True)])
-
-
-def _p(beyond: float, values: FloatArray) -> float:
-    drawn = (beyond + 1) / (FLIPS + 1)
-    return drawn if beyond else min(drawn, _CARE * rare(values[values != 0]))
-
-
-def rare(values: FloatArray) -> float:
-    """Approximate the small probability that the sum of numbers with random signs is as far from 0 as their own sum.
-
-    This is Lugannani and Rice's saddlepoint approximation (1980, Adv. Appl. Prob. 12:475; for such tests Robinson 1982,
-    JRSS-B 44:91) with the cumulant generating function sum log cosh(t d) of the flips. Since sums are not continuous,
-    Daniels' second correction is applied (1987, Int. Stat. Rev. 55:37), with twice the smallest number as the step,
-    which is exact for equal numbers.
-
-    Args:
-        values: float64[n], none of them 0.
-    """
-    size = np.abs(values)
-    real = abs(float(values.sum()))
-    if real >= float(size.sum()) * (1 - 1e-12):
-        return float(2.0 ** (1 - len(values)))
-    half = float(size.min())
-    bound = real - half
-    low, high = 0.0, 1.0 / float(size.max())
-    while float((size * np.tanh(high * size)).sum()) < bound:
-        high *= 2
-    for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if float((size * np.tanh(middle * size)).sum()) < bound else (low, middle)
-    point = (low + high) / 2
-    # log cosh x = x + log(1 + exp(-2x)) - log 2, which never overflows.
-    cumulant = float((point * size + np.log1p(np.exp(-2 * point * size)) - np.log(2)).sum())
-    curvature = float((np.square(size) * (1 - np.square(np.tanh(point * size)))).sum())
-    r, u = np.sqrt(2 * (point * bound - cumulant)), np.sinh(point * half) / half * np.sqrt(curvature)
-    return float(min(1.0, 2 * (ndtr(-r) + np.exp(-(r**2) / 2) / np.sqrt(2 * np.pi) * (1 / u - 1 / r))))
-
-
-def _flip_alike(column: FloatArray) -> float:
-    values = column[column != 0]
-    if len(values) <= _EXACT:
-        return _flip_all(values)
-    scale = float(np.abs(values).max())
-    sizes, times = np.unique(np.round(np.abs(values) / scale, 9), return_counts=True)
-    if len(sizes) > _BLOCK:
-        normal = float(2 * ndtr(-abs(values.sum()) / np.sqrt(np.square(values).sum())))
-        # In the tails, sums of unequal contributions are not normal.
-        return normal if normal * FLIPS > 1 else min(1 / FLIPS, _CARE * rare(values))
-    random = np.random.default_rng(0)
-    sums = (2 * random.binomial(times, 0.5, (FLIPS, len(sizes))) - times) @ sizes
-    return _p(float(_as_far(sums, values / scale).sum()), values)
-
-
-def mcnemar(difference: FloatArray, cluster: Codes) -> float:
+def mcnemar(difference: FloatArray, cluster: Codes, mid: bool = False) -> float:
     """Compute the p-value of McNemar's test of paired wins and losses (McNemar 1947, Psychometrika 12:153).
 
     If each problem has one comparison, this is the exact binomial test on the discordant comparisons. If several
@@ -154,9 +37,14 @@ def mcnemar(difference: FloatArray, cluster: Codes) -> float:
     sum d^2 over problems, where d is the number of wins minus the number of losses in a problem, as chi-squared with
     one degree of freedom.
 
+    The exact test is conservative, since its p-value takes few distinct values. The mid-p-value counts one half of the
+    probability of the observed result (Fagerland, Lydersen and Laake 2013, BMC Medical Research Methodology 13:91): the
+    level is not guaranteed, but in their 9,595 settings it always held, with nearly the power of the asymptotic test.
+
     Args:
         difference: float64[m], credit of the first model minus that of the second.
         cluster: int32[m], the problem of each comparison.
+        mid: Whether to return the mid-p-value of the exact test; without effect on the test of clusters.
 
     Returns:
         Two-sided p-value; 1 if all credits are equal.
@@ -167,7 +55,11 @@ def mcnemar(difference: FloatArray, cluster: Codes) -> float:
     signs = np.sign(difference[apart])
     if np.bincount(cluster).max() == 1:
         fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
-        return min(1.0, 2 * float(bdtr(fewer, len(signs), 0.5)))
+        up_to, below = (float(bdtr(number, len(signs), 0.5)) if number >= 0 else 0.0 for number in (fewer, fewer - 1))
+        exact = min(1.0, 2 * up_to)
+        # If both models win equally often, the observed result is counted once.
+        half = (up_to - below) * (0.5 if 2 * fewer == len(signs) else 1.0)
+        return exact - half if mid else exact
     own = np.bincount(cluster[apart], signs)
     square = float(np.square(own).sum())
     return float(chdtrc(1, own.sum() ** 2 / square)) if square else 1.0
