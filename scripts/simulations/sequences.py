@@ -21,7 +21,8 @@ from scipy.special import ndtr
 
 from rmeval.metrics.stats.sequences import difference_bounds, lead_p_values, looks, sum_bounds
 from rmeval.results.align import scored_runs
-from rmeval.results.leads import contributions_of, sequence_of
+from rmeval.results.course import contributions_of
+from rmeval.results.leads import sequence_of
 from rmeval.store.problems import problem_order
 
 EVERY = 50

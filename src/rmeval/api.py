@@ -21,8 +21,9 @@ from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
 from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
+from rmeval.results.course import Lead
 from rmeval.results.examples import WrongExample, WrongExamples
-from rmeval.results.leads import Lead, Leads
+from rmeval.results.leads import Leads
 from rmeval.results.leads import decide_runs as decide
 from rmeval.results.places import Place
 from rmeval.results.result import Result, open_run

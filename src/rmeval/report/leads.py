@@ -11,7 +11,8 @@ from rmeval.report.cells import COUNT, DIFFERENCE, NEEDED, P_VALUE, PERCENT, Cel
 from rmeval.report.labels import short_labels
 from rmeval.report.run import measure_name
 from rmeval.report.views import Row, Table, View
-from rmeval.results.leads import Lead, Leads
+from rmeval.results.course import Lead
+from rmeval.results.leads import Leads
 
 __all__ = ["leads_view"]
 

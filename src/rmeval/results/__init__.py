@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from rmeval.results.analyze import Analysis, analyze_run
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
+    from rmeval.results.course import Lead
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
-    from rmeval.results.leads import Lead, Leads, decide_runs
+    from rmeval.results.leads import Leads, decide_runs
     from rmeval.results.result import Result, open_run
     from rmeval.results.wrong import wrong_examples
 else:
@@ -34,8 +35,8 @@ else:
                 "WrongExample",
                 "WrongExamples",
             ),
+            "rmeval.results.course": ("Lead",),
             "rmeval.results.leads": (
-                "Lead",
                 "Leads",
                 "decide_runs",
             ),

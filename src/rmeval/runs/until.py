@@ -19,7 +19,7 @@ from rmeval.models import RewardModel
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import load_protocol
 from rmeval.results.align import ScoredRun, find_by_benchmark, places_in, run_names
-from rmeval.results.leads import Course, Lead, contributions_of, lead_text
+from rmeval.results.course import Course, Lead, contributions_of, lead_text
 from rmeval.results.places import Place, places_of
 from rmeval.results.result import Result
 from rmeval.runs.plan import Plan, notes
