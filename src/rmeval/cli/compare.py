@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,6 +34,10 @@ CorrectionOption = Annotated[
         help="Correction of p over several benchmarks: holm (default; no false difference) or by (few false ones)."
     ),
 ]
+Until = Annotated[
+    str | None,
+    typer.Option(help="decided: only show after how many problems, in random order, the better model was known."),
+]
 
 
 def compare_command(
@@ -49,6 +53,7 @@ def compare_command(
         ),
     ] = None,
     correction: CorrectionOption = None,
+    until: Until = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
@@ -69,6 +74,11 @@ def compare_command(
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
+    if until is not None:
+        _refuse(until, ensemble, plots)
+        ways = {"rule": rule, "variant": variant, "metric": metric, "benchmark": benchmark, "protocol": protocol}
+        _write_leads(runs, ways | {"scope": scope}, as_json, form, out)
+        return
     found = compare_runs(
         runs,
         rule=rule,
@@ -109,3 +119,24 @@ def _across(found: Sequence[ModelComparison], correction: Correction | None) -> 
             "runs of another benchmark"
         )
     return None
+
+
+def _refuse(until: str, ensemble: list[str] | None, plots: Path | None) -> None:
+    """Refuses what has no meaning for sequences."""
+    if until != "decided":
+        raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
+    if ensemble or plots is not None:
+        raise RmevalError(f"{'--ensemble' if ensemble else '--plots'} does not apply to --until: leave one of them out")
+
+
+def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.Format, out: Path | None) -> None:
+    """Write after how many problems the better of two models was known."""
+    from rmeval.results.leads import decide_runs
+
+    leads = decide_runs(runs, **ways)
+    if as_json:
+        echo_json([one.to_dict() for one in leads], indent=1)
+        return
+    from rmeval.report.leads import leads_view
+
+    write_views([leads_view(one) for one in leads], form, out)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rmeval.report.item_analysis import item_analysis_view
     from rmeval.report.json_ import json_value
     from rmeval.report.latex import latex_text
+    from rmeval.report.leads import leads_view
     from rmeval.report.markdown import markdown_text
     from rmeval.report.ranking import runs_views
     from rmeval.report.run import run_view
@@ -50,6 +51,7 @@ else:
             "rmeval.report.item_analysis": ("item_analysis_view",),
             "rmeval.report.json_": ("json_value",),
             "rmeval.report.latex": ("latex_text",),
+            "rmeval.report.leads": ("leads_view",),
             "rmeval.report.markdown": ("markdown_text",),
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
@@ -83,6 +85,7 @@ __all__ = [
     "item_analysis_view",
     "json_value",
     "latex_text",
+    "leads_view",
     "markdown_text",
     "run_view",
     "runs_views",

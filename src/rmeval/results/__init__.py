@@ -7,15 +7,47 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
-    from rmeval.results.across import AcrossBenchmarks, AcrossModel, BenchmarkDifference, compare_across
-    from rmeval.results.analyze import Analysis, analyze_run
-    from rmeval.results.choose import ChosenItems, choose_items
-    from rmeval.results.cite import cite_runs
-    from rmeval.results.compare import Entry, ModelComparison, compare_runs
-    from rmeval.results.designs import Design
-    from rmeval.results.estimate import Estimate, estimate_runs
-    from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
-    from rmeval.results.facets import Facet
+    from rmeval.results.across import (
+        AcrossBenchmarks,
+        AcrossModel,
+        BenchmarkDifference,
+        compare_across,
+    )
+    from rmeval.results.analyze import (
+        Analysis,
+        analyze_run,
+    )
+    from rmeval.results.choose import (
+        ChosenItems,
+        choose_items,
+    )
+    from rmeval.results.cite import (
+        cite_runs,
+    )
+    from rmeval.results.compare import (
+        Entry,
+        ModelComparison,
+        compare_runs,
+    )
+    from rmeval.results.course import (
+        Lead,
+    )
+    from rmeval.results.designs import (
+        Design,
+    )
+    from rmeval.results.estimate import (
+        Estimate,
+        estimate_runs,
+    )
+    from rmeval.results.examples import (
+        JudgedResponse,
+        Tally,
+        WrongExample,
+        WrongExamples,
+    )
+    from rmeval.results.facets import (
+        Facet,
+    )
     from rmeval.results.item_analysis import (
         AnalyzedItem,
         AnalyzedModel,
@@ -24,10 +56,24 @@ if TYPE_CHECKING:
         ShortForm,
         analyze_items,
     )
-    from rmeval.results.label_errors import CorrectedNumbers
-    from rmeval.results.result import Result, open_run
-    from rmeval.results.variance import VarianceStudy, study_variance
-    from rmeval.results.wrong import wrong_examples
+    from rmeval.results.label_errors import (
+        CorrectedNumbers,
+    )
+    from rmeval.results.leads import (
+        Leads,
+        decide_runs,
+    )
+    from rmeval.results.result import (
+        Result,
+        open_run,
+    )
+    from rmeval.results.variance import (
+        VarianceStudy,
+        study_variance,
+    )
+    from rmeval.results.wrong import (
+        wrong_examples,
+    )
 else:
     __getattr__, __dir__ = lazy(
         __name__,
@@ -52,11 +98,12 @@ else:
                 "ModelComparison",
                 "compare_runs",
             ),
+            "rmeval.results.course": ("Lead",),
+            "rmeval.results.designs": ("Design",),
             "rmeval.results.estimate": (
                 "Estimate",
                 "estimate_runs",
             ),
-            "rmeval.results.designs": ("Design",),
             "rmeval.results.examples": (
                 "JudgedResponse",
                 "Tally",
@@ -64,7 +111,6 @@ else:
                 "WrongExamples",
             ),
             "rmeval.results.facets": ("Facet",),
-            "rmeval.results.label_errors": ("CorrectedNumbers",),
             "rmeval.results.item_analysis": (
                 "AnalyzedItem",
                 "AnalyzedModel",
@@ -72,6 +118,11 @@ else:
                 "ShortEstimate",
                 "ShortForm",
                 "analyze_items",
+            ),
+            "rmeval.results.label_errors": ("CorrectedNumbers",),
+            "rmeval.results.leads": (
+                "Leads",
+                "decide_runs",
             ),
             "rmeval.results.result": (
                 "Result",
@@ -100,6 +151,8 @@ __all__ = [
     "Facet",
     "ItemAnalysis",
     "JudgedResponse",
+    "Lead",
+    "Leads",
     "ModelComparison",
     "Result",
     "ShortEstimate",
@@ -114,6 +167,7 @@ __all__ = [
     "cite_runs",
     "compare_across",
     "compare_runs",
+    "decide_runs",
     "estimate_runs",
     "open_run",
     "study_variance",
