@@ -17,7 +17,8 @@ from rmeval.metrics.composition import Composition, Measure, Part, Shares
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.stats.flips import sign_flips
 from rmeval.metrics.stats.intervals import REPLICATES, bootstrap_interval, bootstrap_random, resampled_means, wilson
-from rmeval.metrics.stats.significance import LEVEL, detectable, holm, mcnemar, needed
+from rmeval.metrics.stats.power import Contributions, detectable
+from rmeval.metrics.stats.significance import LEVEL, holm, mcnemar
 from rmeval.types import FloatArray
 
 __all__ = ["Difference", "PairedOutcomes", "compare", "number_replicates"]
@@ -159,9 +160,8 @@ class Difference:
         n_items: Number of items.
         n_clusters: Number of problems.
         mde: The minimum detectable effect: the smallest true difference that a test on this number of problems detects
-            with a power of 80%, at the level that the correction requires of the smallest p-value.
-        needed: The number of such problems with which a test detects a true difference as large as the observed one,
-            with the same power; None if the observed difference is 0.
+            with a power of 80%, at the level that the correction requires of the smallest p-value; NaN if the models
+            agree on every problem, or if there are too few problems.
     """
 
     first: str
@@ -180,7 +180,6 @@ class Difference:
     n_items: int
     n_clusters: int
     mde: float
-    needed: int | None
 
     @property
     def leads(self) -> int:
@@ -282,17 +281,18 @@ def _difference(
     share = weights[paired.part]
     inside = share != 0
     # If the weight is negative, such as that of Hard in Easy minus Hard, a loss increases the number.
-    difference = (paired.credit[pair[0], inside] - paired.credit[pair[1], inside]) * np.sign(share[inside])
+    ahead = paired.credit[pair[0], inside] - paired.credit[pair[1], inside]
+    difference = ahead * np.sign(share[inside])
     cluster = paired.cluster[inside]
-    clusters = int(np.count_nonzero(np.bincount(cluster)))
+    present = np.bincount(cluster) > 0
+    clusters = int(np.count_nonzero(present))
+    own = ahead * share[inside] / np.bincount(paired.part)[paired.part[inside]]
+    contributed: FloatArray = np.bincount(cluster, own).astype(np.float64)[present] * clusters
     value = float(values[pair[0]] - values[pair[1]])
     if abs(value) < 1e-12:
         value = 0.0
     apart = difference != 0
     won = difference[apart] > 0
-    error = float(spread.std())
-    if error < 1e-12:
-        error = math.nan
     interval, method = bootstrap_interval(value, spread, clusters, proportion=False)
     return Difference(
         first=names[pair[0]],
@@ -310,6 +310,5 @@ def _difference(
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],
         n_items=len(np.unique(paired.item[inside])),
         n_clusters=clusters,
-        mde=detectable(error, tests),
-        needed=needed(clusters, error, value, tests),
+        mde=detectable(Contributions.of(contributed), clusters, LEVEL / tests),
     )

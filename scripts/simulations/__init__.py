@@ -1,0 +1,1 @@
+"""Simulations of what intervals and tests promise; each module prints a Markdown table."""
