@@ -18,8 +18,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FACES = {
     "rmeval": """
         Analysis Comparison DataError Evidence Item Message ModelComparison ModelError Observation
-        Record Request Response Result RmevalError RunError WrongExample WrongExamples __version__
-        analyze compare evaluate load_benchmark load_model open_run score wrong_examples
+        Plan Record Request Response Result RmevalError RunError WrongExample WrongExamples __version__
+        analyze compare evaluate load_benchmark load_model open_run plan score wrong_examples
     """,
     "rmeval.benchmarks": """
         Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
@@ -54,12 +54,13 @@ FACES = {
     """,
     "rmeval.report": """
         Number Passage Row Table View analysis_view comparison_view csv_text draw_analysis
-        draw_comparison draw_matrix html_text json_value latex_text markdown_text run_view runs_views
+        draw_comparison draw_matrix draw_plan html_text json_value latex_text markdown_text plan_view run_view
+        runs_views
         views_text wrong_view
     """,
     "rmeval.results": """
-        Analysis Entry JudgedResponse ModelComparison Result Tally WrongExample WrongExamples
-        analyze_run cite_runs compare_runs open_run wrong_examples
+        Analysis Entry Goal JudgedResponse ModelComparison Plan PlanPoint Result Tally WrongExample WrongExamples
+        analyze_run cite_runs compare_runs make_plan open_run wrong_examples
     """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rmeval.api import (
         Analysis,
         ModelComparison,
+        Plan,
         Result,
         WrongExample,
         WrongExamples,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         load_benchmark,
         load_model,
         open_run,
+        plan,
         score,
         wrong_examples,
     )
@@ -39,6 +41,7 @@ else:
             "rmeval.api": (
                 "Analysis",
                 "ModelComparison",
+                "Plan",
                 "Result",
                 "WrongExample",
                 "WrongExamples",
@@ -48,6 +51,7 @@ else:
                 "load_benchmark",
                 "load_model",
                 "open_run",
+                "plan",
                 "score",
                 "wrong_examples",
             ),
@@ -75,6 +79,7 @@ __all__ = [
     "ModelComparison",
     "ModelError",
     "Observation",
+    "Plan",
     "Record",
     "Request",
     "Response",
@@ -90,6 +95,7 @@ __all__ = [
     "load_benchmark",
     "load_model",
     "open_run",
+    "plan",
     "score",
     "wrong_examples",
 ]

@@ -22,9 +22,11 @@ from rmeval.results.analyze import analyze_run as analyze
 from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
 from rmeval.results.examples import WrongExample, WrongExamples
+from rmeval.results.goals import Plan
+from rmeval.results.plan import make_plan as plan
 from rmeval.results.result import Result, open_run
 from rmeval.results.wrong import wrong_examples
-from rmeval.runs.plan import plan
+from rmeval.runs.plan import plan as plan_run
 from rmeval.runs.runner import refuse_no_scores, run, silent
 from rmeval.runs.select import Selection
 from rmeval.types import FloatArray
@@ -32,6 +34,7 @@ from rmeval.types import FloatArray
 __all__ = [
     "Analysis",
     "ModelComparison",
+    "Plan",
     "Result",
     "WrongExample",
     "WrongExamples",
@@ -41,6 +44,7 @@ __all__ = [
     "load_benchmark",
     "load_model",
     "open_run",
+    "plan",
     "score",
     "wrong_examples",
 ]
@@ -101,7 +105,7 @@ def evaluate(
     own = {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
-    planned = plan(found, Selection(tuple(subsets), n_items, seed, limit))
+    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit))
     return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
 
 

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from rmeval.report.figures.analysis import draw_analysis
     from rmeval.report.figures.comparison import draw_comparison
     from rmeval.report.figures.matrix import draw_matrix
+    from rmeval.report.figures.plan import draw_plan
     from rmeval.report.html import html_text
     from rmeval.report.json_ import json_value
     from rmeval.report.latex import latex_text
     from rmeval.report.markdown import markdown_text
+    from rmeval.report.plan import plan_view
     from rmeval.report.ranking import runs_views
     from rmeval.report.run import run_view
     from rmeval.report.terminal import views_text
@@ -37,10 +39,12 @@ else:
             "rmeval.report.figures.analysis": ("draw_analysis",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
+            "rmeval.report.figures.plan": ("draw_plan",),
             "rmeval.report.html": ("html_text",),
             "rmeval.report.json_": ("json_value",),
             "rmeval.report.latex": ("latex_text",),
             "rmeval.report.markdown": ("markdown_text",),
+            "rmeval.report.plan": ("plan_view",),
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
             "rmeval.report.terminal": ("views_text",),
@@ -65,10 +69,12 @@ __all__ = [
     "draw_analysis",
     "draw_comparison",
     "draw_matrix",
+    "draw_plan",
     "html_text",
     "json_value",
     "latex_text",
     "markdown_text",
+    "plan_view",
     "run_view",
     "runs_views",
     "views_text",

@@ -8,12 +8,14 @@ from rmeval.messages import count_of
 from rmeval.report.analysis import analysis_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.html import html_text
+from rmeval.report.plan import plan_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
 from rmeval.results.analyze import Analysis
 from rmeval.results.compare import ModelComparison
 from rmeval.results.examples import WrongExamples
+from rmeval.results.goals import Plan
 from rmeval.results.notebook import html_of
 from rmeval.results.result import Result
 
@@ -32,6 +34,11 @@ def _(value: Result) -> str:
     # The first table with columns holds the main numbers; to_pandas() has all of them.
     last = next((k for k, table in enumerate(view.tables) if table.layout != "lines"), len(view.tables))
     return html_text([_short(replace(view, tables=view.tables[: last + 1]))])
+
+
+@html_of.register
+def _(value: Plan) -> str:
+    return html_text([_short(plan_view(value))])
 
 
 @html_of.register

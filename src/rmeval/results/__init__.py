@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
+    from rmeval.results.goals import Goal, Plan, PlanPoint
+    from rmeval.results.plan import make_plan
     from rmeval.results.result import Result, open_run
     from rmeval.results.wrong import wrong_examples
 else:
@@ -33,6 +35,12 @@ else:
                 "WrongExample",
                 "WrongExamples",
             ),
+            "rmeval.results.goals": (
+                "Goal",
+                "Plan",
+                "PlanPoint",
+            ),
+            "rmeval.results.plan": ("make_plan",),
             "rmeval.results.result": (
                 "Result",
                 "open_run",
@@ -44,8 +52,11 @@ else:
 __all__ = [
     "Analysis",
     "Entry",
+    "Goal",
     "JudgedResponse",
     "ModelComparison",
+    "Plan",
+    "PlanPoint",
     "Result",
     "Tally",
     "WrongExample",
@@ -53,6 +64,7 @@ __all__ = [
     "analyze_run",
     "cite_runs",
     "compare_runs",
+    "make_plan",
     "open_run",
     "wrong_examples",
 ]
