@@ -82,13 +82,12 @@ def run(data: Path, out: Path) -> tuple[float, float]:
 
 
 def numbers(size: int) -> float:
-    """Return CPU seconds from scores to records, with null baselines, and one bootstrap over `size` clusters."""
+    """Return CPU seconds from scores to records, with null baselines and intervals."""
     from rmeval.baselines import NULL_SCORES
     from rmeval.benchmarks.pairs import Pairs
     from rmeval.data.tables import EvidenceTable, ItemTableBuilder, Shape
-    from rmeval.metrics.outcomes import OFFICIAL, outcomes
+    from rmeval.metrics.outcomes import OFFICIAL
     from rmeval.metrics.records import null_evidence, with_null
-    from rmeval.metrics.stats.intervals import bootstrap_means, bootstrap_random
     from rmeval.types import Comparison, Response
 
     builder = ItemTableBuilder()
@@ -103,8 +102,6 @@ def numbers(size: int) -> float:
     start = time.process_time()
     null = {name: benchmark.aggregate(table, null_evidence(name, table, counts), OFFICIAL) for name in NULL_SCORES}
     with_null(benchmark.aggregate(table, evidence, OFFICIAL), null)
-    found = outcomes(table, evidence, OFFICIAL)
-    bootstrap_means(found.credit[:, None], found.cluster, bootstrap_random())
     return time.process_time() - start
 
 

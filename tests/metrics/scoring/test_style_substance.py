@@ -121,7 +121,7 @@ def test_intervals_hold_the_value_and_say_how() -> None:
     items, evidence = items_and_evidence(rows)
     for record in RMBench().aggregate(items, evidence, OFFICIAL):
         assert record.ci is not None
-        wanted = "wilson" if record.metric.startswith("cell:") else "cluster-bootstrap"
+        wanted = "wilson" if record.metric.startswith("cell:") else "score"
         assert record.ci_method is not None and record.ci_method.startswith(wanted)
         assert record.ci[0] <= record.value <= record.ci[1]
         assert 0.05 < record.ci[1] - record.ci[0] < 0.35

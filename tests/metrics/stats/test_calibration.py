@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, log_expit, ndtri, stdtrit
 
 from rmeval.metrics.stats.calibration import calibrate
+from rmeval.metrics.stats.losses import design_effect, loss_interval
+from rmeval.types import FloatArray
 
 
 def test_calibration_by_hand() -> None:
@@ -52,6 +54,89 @@ def test_what_a_calibrated_model_has_for_an_error() -> None:
         found.append((one.ece, one.ece_calibrated))
     errors = np.array(found).mean(axis=0)
     assert errors[0] == pytest.approx(errors[1], rel=0.1)
+
+
+def calibrated(random: np.random.Generator, problems: int, accuracy: float, shared: float = 0.3) -> FloatArray:
+    """Margins of a calibrated scorer, float64[problems, 9]: three better responses against three worse ones.
+
+    The margins a - b + c have a normal distribution with mean m and variance 2m, so that exp(margin) is the ratio of
+    the densities of right and wrong decisions; c, with a share of the variance, is common to the problem.
+    """
+    mean = 2 * ndtri(accuracy) ** 2
+    better, worse = random.standard_normal((problems, 3, 1)), random.standard_normal((problems, 1, 3))
+    noise = np.sqrt((1 - shared) / 2) * (better - worse) + np.sqrt(shared) * random.standard_normal((problems, 1, 1))
+    found: FloatArray = mean + np.sqrt(2 * mean) * noise.reshape(problems, 9)
+    return found
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5, 0.9])
+def test_pairs_that_share_scores_are_not_taken_as_right_or_wrong_together(shared: float) -> None:
+    random = np.random.default_rng(5)
+    found = []
+    for _ in range(60):
+        one = calibrate(calibrated(random, 60, 0.7, shared).ravel(), np.repeat(np.arange(60), 9))
+        assert one is not None
+        found.append((one.ece, one.ece_calibrated))
+    errors = np.array(found).mean(axis=0)
+    assert errors[1] == pytest.approx(errors[0], rel=0.08)
+    # If all nine pairs were right or wrong together: three times as much as for independent pairs.
+    assert errors[1] < 0.09
+
+
+def test_the_design_effect_by_hand() -> None:
+    member = np.array([0, 0, 1, 1, 2, 3, 4])
+    # Squares of the sums 2, 0, 1, -1, 0 and 2, -2, 1, -1, 0 of each problem, divided by the sum of squares.
+    assert design_effect(np.array([1.0, 1.0, 1.0, -1.0, 1.0, -1.0, 0.0]), member) == 6 / 6
+    assert design_effect(np.array([1.0, 1.0, -1.0, -1.0, 1.0, -1.0, 0.0]), member) == pytest.approx(10 / 6)
+    # Sums 0, 0, 1, 0, 0 and squares 2, 2, 1: 1/5 from effectively 25/9 problems, and 1 from four more.
+    offset = design_effect(np.array([1.0, -1.0, 1.0, -1.0, 1.0, 0.0, 0.0]), member)
+    assert offset == pytest.approx((25 / 9 / 5 + 4) / (25 / 9 + 4))
+    # Without residuals or with few problems, all pairs of a problem count as one: (4 + 4 + 1 + 1 + 1) / 7, (1 + 9) / 4.
+    assert design_effect(np.zeros(7), member) == pytest.approx(11 / 7)
+    assert design_effect(np.array([1.0, -1.0, 1.0, -1.0]), np.array([0, 1, 1, 1])) == pytest.approx(10 / 4)
+
+
+def test_intervals_of_equal_losses_are_wilsons() -> None:
+    """Margins of one size: the loss is a share of wrong decisions, times a constant; Student's t instead of normal."""
+    wrong = np.repeat([1.0, 0.0], [3, 37])
+    found = loss_interval(np.ones(40), wrong, np.full(40, 0.5), np.full(40, 2.0), np.arange(40))
+    assert found is not None
+    t = float(stdtrit(39, 0.975))
+    centre, reach = (
+        (3 / 40 + t**2 / 80) / (1 + t**2 / 40),
+        t * np.sqrt(3 / 40 * 37 / 40 / 40 + t**2 / 6400) / (1 + t**2 / 40),
+    )
+    assert found.loss == pytest.approx((0.5 + 2 * (centre - reach), 0.5 + 2 * (centre + reach)))
+    # A share p of wrong decisions at margins of 1 is the factor log((1 - p) / p).
+    low, high = centre - reach, centre + reach
+    assert found.factor == pytest.approx((np.log((1 - high) / high), np.log((1 - low) / low)))
+
+
+def test_a_model_that_is_always_right_has_intervals() -> None:
+    found = calibrate(np.full(30, 1.25), np.arange(30))
+    assert found is not None and found.ece_ci and found.brier_ci and found.log_loss_ci
+    # Three of thirty wrong, the most that is plausible, add .1 tanh(.625) to the Brier score.
+    assert found.brier_ci == pytest.approx((found.brier, found.brier + 0.0679), abs=0.003)
+    assert found.log_loss_ci[1] - found.log_loss == pytest.approx(0.153, abs=0.005)
+    assert found.ece_ci[1] - found.ece_ci[0] > 0.1
+
+
+@pytest.mark.parametrize("accuracy", [0.6, 0.97])
+def test_intervals_of_losses_hold_the_truth_for_strong_models(accuracy: float) -> None:
+    """Overconfident scorers, 60 problems of nine pairs; with standard errors of the losses 80 to 85 of 100 hold it."""
+    random = np.random.default_rng(6)
+    margin = 1.5 * calibrated(random, 100_000, accuracy)
+    wanted = np.array([np.square(expit(-margin)).mean(), -log_expit(margin).mean(), 1 / 1.5])
+    hits = np.zeros(3)
+    for start in range(0, 120 * 60, 60):
+        own = margin[start : start + 60].ravel()
+        found = calibrate(own, np.repeat(np.arange(60), 9))
+        assert found is not None and found.brier_ci and found.log_loss_ci
+        # Without a wrong decision there is no factor, and no interval of it.
+        intervals = (found.brier_ci, found.log_loss_ci, found.scale_ci or (0, np.inf))
+        hits += [low <= true <= high for (low, high), true in zip(intervals, wanted, strict=True)]
+    # Three standard deviations of a binomial with p = .95 and n = 120 are .06.
+    assert (hits / 120 >= 0.95 - 0.06).all()
 
 
 def test_where_every_decision_is_right_no_factor_calibrates() -> None:

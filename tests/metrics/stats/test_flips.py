@@ -46,6 +46,9 @@ def test_by_hand() -> None:
     assert sign_flips([np.array([0.3, 0.1, 0.2, -0.05, 0.0])])[0] == pytest.approx(4 / 16)
     assert sign_flips([np.array([1.0, 1.0, 1.0])])[0] == pytest.approx(0.25)
     assert sign_flips([np.zeros(7), np.empty(0), np.array([1.0, -1.0])]).tolist() == [1.0, 1.0, 1.0]
+    close = np.random.default_rng(0).normal(0, 1, 100)
+    close[0] += 1e-4 - close.sum()
+    assert sign_flips([close, 1e-200 * close, 1e200 * close]).tolist() == [1.0, 1.0, 1.0]
 
 
 @settings(max_examples=150, deadline=None)

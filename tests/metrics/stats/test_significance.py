@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -38,11 +39,34 @@ def test_mcnemar_equals_statsmodels(won: int, lost: int, same: int) -> None:
     assert found == pytest.approx(float(np.nan_to_num(wanted, nan=1.0)))
 
 
+def test_mid_p_by_hand() -> None:
+    """The published example: 1 and 7 discordant of 21 (Fagerland et al. 2013, Bentur's data)."""
+    difference = np.array([1.0] + [-1.0] * 7 + [0.0] * 13)
+    problems = np.arange(21, dtype=np.int32)
+    # 2 (1 + 8) / 256 less 8 / 256; for two and two, 1 less half of 6/16; for none and two, 1/4.
+    assert mcnemar(difference, problems) == pytest.approx(18 / 256)
+    assert mcnemar(difference, problems, mid=True) == pytest.approx(10 / 256)
+    assert mcnemar(np.array([1.0, 1.0, -1.0, -1.0]), problems[:4], mid=True) == pytest.approx(1 - 3 / 16)
+    assert mcnemar(np.array([1.0, 1.0]), problems[:2], mid=True) == pytest.approx(1 / 4)
+    assert mcnemar(np.zeros(3), problems[:3], mid=True) == 1.0
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_mid_p_is_the_mean_of_the_p_values_around_it(won: int, lost: int) -> None:
+    """Half of the exact p-value with the observed result, half of that without it: the next smaller one."""
+    problems = np.arange(won + lost, dtype=np.int32)
+    difference = np.repeat([1.0, -1.0], [won, lost])
+    fewer, total = min(won, lost), won + lost
+    mean = 1.0 if not total else (min(1.0, 2 * binom.cdf(fewer, total, 0.5)) + 2 * binom.cdf(fewer - 1, total, 0.5)) / 2
+    assert mcnemar(difference, problems, mid=True) == pytest.approx(float(mean))
+
+
 def test_mcnemar_of_clusters_by_hand() -> None:
     # Problems with 2 wins, 1 win, 1 win and 1 loss, 2 losses and 1 win: (2 + 1 + 0 - 1)^2 / (4 + 1 + 0 + 1) = 2/3.
     difference = np.array([1, 1, 1, 1, -1, -1, -1, 1, 0])
     cluster = np.array([0, 0, 1, 2, 2, 3, 3, 3, 1], np.int32)
     assert mcnemar(difference.astype(float), cluster) == pytest.approx(0.41421618)
+    assert mcnemar(difference.astype(float), cluster, mid=True) == pytest.approx(0.41421618)
 
 
 def test_the_least_number_of_problems_by_hand() -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 
 from rmeval.metrics.composition import Composition, Counts, Measure, Shares
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.records import make_record
-from rmeval.metrics.stats.intervals import bootstrap_interval, bootstrap_random, wilson
-from rmeval.metrics.stats.paired import PairedOutcomes, number_replicates
-from rmeval.types import FloatArray, Record, ScoreRule
+from rmeval.metrics.stats.intervals import MIN_CLUSTERS, SCORE, WILSON, wilson
+from rmeval.metrics.stats.likelihood import Sample, limits
+from rmeval.metrics.stats.paired import PairedOutcomes
+from rmeval.types import Record, ScoreRule
 
-__all__ = ["composed_records"]
+__all__ = ["Interval", "composed_records", "number_intervals"]
+
+Interval: TypeAlias = tuple[tuple[float, float] | None, str | None]
+"""The interval of a number, and its method."""
 
 
 def composed_records(
@@ -27,8 +32,8 @@ def composed_records(
 ) -> list[Record]:
     """Create a record of each number that is a weighted sum of the accuracies of kinds of comparisons.
 
-    A number that weights all comparisons equally gets Wilson's interval; every other number gets an interval from a
-    bootstrap over problems, see `PairedOutcomes.replicates`.
+    A number that weights all comparisons equally gets Wilson's interval; every other number gets its generalization,
+    see `rmeval.metrics.stats.likelihood`.
 
     Args:
         benchmark: Benchmark id.
@@ -43,28 +48,41 @@ def composed_records(
     codes = {(subset, tag): place * len(found.tags) + k
              for place, subset in enumerate(found.subsets) for k, tag in enumerate(found.tags)}  # fmt: skip
     kind = found.subset[found.item].astype(np.int64) * len(found.tags) + found.tag
-    replicates: FloatArray | None = None
+    numbers = {measure: shares for measure, shares in composition(paired.counts).items() if shares}
+    spread = number_intervals(paired, numbers) if intervals else {}
     records = []
-    for measure, shares in composition(paired.counts).items():
-        if not shares:
-            continue
+    for measure, shares in numbers.items():
         part = found.comparisons(np.isin(kind, [codes[name] for name in shares])).held()
-        share = paired.shares(shares)
-        value = float(paired.means[0] @ share)
-        interval: tuple[tuple[float, float] | None, str | None] = (None, None)
+        value = float(paired.means[0] @ paired.shares(shares))
+        interval = spread.get(measure, (None, None))
         if _is_proportion(part, shares, paired.counts):
             # One division avoids the rounding of a sum of shares.
             value = float(np.nanmean(part.credit))
             interval = wilson(part.credit, part.cluster[part.item])
-        elif intervals:
-            if replicates is None:
-                replicates = paired.replicates(bootstrap_random())[:, 0]
-            proportion = abs(float(share.sum()) - 1) < 1e-9 and _between_0_and_1(part)
-            spread, clusters = number_replicates(replicates, share), paired.effective_clusters(share)
-            interval = bootstrap_interval(value, spread, clusters, proportion)
         weight = weights.get(measure)
         records.append(make_record(benchmark, rule, *measure, value, part, formula(measure), interval, weight))
     return records
+
+
+def number_intervals(paired: PairedOutcomes, numbers: Composition) -> dict[Measure, Interval]:
+    """Compute the interval of each number of one model, and the method; none with too few problems.
+
+    Args:
+        paired: The comparisons of one model.
+        numbers: The compositions of the numbers.
+    """
+    shares = [paired.shares(own) for own in numbers.values()]
+    samples = [paired.sample(0, own) for own in shares]
+    enough = [one.problems.sum() >= MIN_CLUSTERS or _method(one) == WILSON for one in samples]
+    ends = limits(samples).tolist()
+    return {
+        measure: ((low, high), _method(one)) if known else (None, None)
+        for measure, (low, high), known, one in zip(numbers, ends, enough, samples, strict=True)
+    }
+
+
+def _method(one: Sample) -> str:
+    return WILSON if len(one.degrees) == 1 and np.isinf(one.degrees[0]) else SCORE
 
 
 def _is_proportion(part: Outcomes, shares: Shares, counts: Counts) -> bool:

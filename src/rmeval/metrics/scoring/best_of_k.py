@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.records import make_record
-from rmeval.metrics.stats.intervals import REPLICATES, bootstrap_interval, bootstrap_means, bootstrap_random
+from rmeval.metrics.stats.bootstrap import REPLICATES, bootstrap_interval, bootstrap_means, bootstrap_random
 from rmeval.types import FloatArray, IntArray, Record, ScoreRule
 
 __all__ = ["best_of_k", "curve_records", "pooled_auc", "scaled"]

@@ -12,8 +12,8 @@ from scipy.special import ndtr
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.records import make_record
+from rmeval.metrics.stats.bootstrap import bootstrap_interval, bootstrap_random
 from rmeval.metrics.stats.correlation import kendall, pearson, spearman
-from rmeval.metrics.stats.intervals import bootstrap_interval, bootstrap_random
 from rmeval.metrics.stats.ratings import bradley_terry
 from rmeval.types import FloatArray, IntArray, Record, ScoreRule
 

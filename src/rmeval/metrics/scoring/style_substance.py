@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rmeval.data.tables import ItemTable
-from rmeval.metrics.composition import GAP, Composition, Counts, Shares, absent, mixed, pooled
+from rmeval.metrics.composition import GAP, Composition, Counts, Measure, Shares, absent, mixed, pooled
 from rmeval.metrics.outcomes import Outcomes, outcomes
 from rmeval.metrics.records import make_record
-from rmeval.metrics.stats.intervals import bootstrap_interval, bootstrap_means, bootstrap_random, wilson
+from rmeval.metrics.scoring.aggregates import Interval, number_intervals
+from rmeval.metrics.stats.paired import PairedOutcomes
 from rmeval.types import STYLES, Comparison, Evidence, FloatArray, Item, Record, Response, ScoreRule
 
 __all__ = [
@@ -131,20 +132,17 @@ def style_substance_records(
     """
     found = outcomes(items, evidence, rule)
     matrix = credit_matrices(found).reshape(-1, 9)
-    random = bootstrap_random()
+    spread = _intervals(found) if intervals else {}
     scopes: dict[str, _Scope] = {}
     for scope, subsets in (DOMAINS | {name: (name,) for name in DOMAINS["safety"]}).items():
         mask = np.isin(found.subset, [code for code, name in enumerate(found.subsets) if name in subsets])
         if mask.any():
             part = found.select(mask)
-            spread = bootstrap_means(matrix[mask], part.cluster, random) if intervals else np.empty((0, 9))
-            scopes[scope] = _Scope(matrix[mask], _mean(matrix[mask]), spread, part, part.n_clusters)
+            scopes[scope] = _Scope(_mean(matrix[mask]), part)
+    halves = PARTS & set(scopes)
     if all(domain in scopes for domain in DOMAINS):
         parts = [scopes[domain] for domain in DOMAINS]
-        mean = np.mean([part.mean for part in parts], axis=0)
-        spread = np.mean([part.spread for part in parts], axis=0)
-        # The number of clusters for which a mean would have the variance of this mean of means: 16 / sum(1 / n).
-        scopes["all"] = _Scope(None, mean, spread, found, 16 / sum(1 / part.clusters for part in parts))
+        scopes["all"] = _Scope(np.mean([part.mean for part in parts], axis=0), found)
     return [
         make_record(
             benchmark,
@@ -154,12 +152,18 @@ def style_substance_records(
             value,
             one.outcomes.only(TAGS[metric]),
             FORMULA,
-            interval,
+            # A half that is all of safety has no composition of its own.
+            spread.get((metric, "safety" if scope in halves and len(halves) == 1 else scope), (None, None)),
             1.0 if scope in DOMAINS else None,
         )
         for scope, one in scopes.items()
-        for metric, value, interval in _metrics(one, overall=scope == "all")
+        for metric, value in _values(one.mean, overall=scope == "all")
     ]
+
+
+def _intervals(found: Outcomes) -> dict[Measure, Interval]:
+    paired = PairedOutcomes.of([found])
+    return number_intervals(paired, style_substance_composition(paired.counts))
 
 
 def style_substance_composition(counts: Counts) -> Composition:
@@ -198,13 +202,10 @@ def style_substance_notes(items: Sequence[Item]) -> list[str]:
 
 
 class _Scope(NamedTuple):
-    """Items of a domain: matrices float64[n, 9] (None for an average of domains), means and replicates."""
+    """Items of a domain: the mean of their matrices, float64[9], and the outcomes."""
 
-    matrices: FloatArray | None
     mean: FloatArray
-    spread: FloatArray
     outcomes: Outcomes
-    clusters: float
 
 
 def _mean(matrices: FloatArray) -> FloatArray:
@@ -215,21 +216,12 @@ def _mean(matrices: FloatArray) -> FloatArray:
     return mean
 
 
-def _metrics(
-    scope: _Scope, overall: bool
-) -> Iterator[tuple[str, float, tuple[tuple[float, float] | None, str | None]]]:
-    """Yield name, value and interval of every number of one scope."""
-    values = levels(scope.mean.reshape(3, 3))
-    spread = levels(scope.spread.reshape(-1, 3, 3))
-    for k, level in enumerate(LEVELS):
-        yield level, float(values[k]), bootstrap_interval(float(values[k]), spread[:, k], scope.clusters)
-    gap = float(values[0] - values[2])
-    yield GAP, gap, bootstrap_interval(gap, spread[:, 0] - spread[:, 2], scope.clusters, proportion=False)
+def _values(mean: FloatArray, overall: bool) -> Iterator[tuple[str, float]]:
+    """Yield name and value of every number of one scope."""
+    values = levels(mean.reshape(3, 3))
+    yield from zip(LEVELS, values.tolist(), strict=True)
+    yield GAP, float(values[0] - values[2])
     if overall:
-        yield "overall", float(values[-1]), bootstrap_interval(float(values[-1]), spread[:, -1], scope.clusters)
+        yield "overall", float(values[-1])
     for k, comparison in enumerate(COMPARISONS):
-        if scope.matrices is None:
-            interval = bootstrap_interval(float(scope.mean[k]), scope.spread[:, k], scope.clusters)
-        else:
-            interval = wilson(scope.matrices[:, k], scope.outcomes.cluster)
-        yield f"cell:{comparison.tag}", float(scope.mean[k]), interval
+        yield f"cell:{comparison.tag}", float(mean[k])

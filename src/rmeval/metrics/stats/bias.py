@@ -10,7 +10,9 @@ from scipy.special import expit, stdtrit
 
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, starts
 from rmeval.metrics.outcomes import Outcomes
-from rmeval.metrics.stats.intervals import combined_interval, wilson
+from rmeval.metrics.stats.intervals import SCORE
+from rmeval.metrics.stats.likelihood import limits
+from rmeval.metrics.stats.samples import Strata, sample
 from rmeval.types import STYLES, FloatArray, IntArray
 
 __all__ = [
@@ -100,30 +102,22 @@ def length_balanced(
     """Compute the mean of two accuracies: with the longer response as the better one, and with the shorter one.
 
     A model that decides by length alone gets one half, whether it prefers long or short responses. Comparisons of
-    equally long responses are excluded. `combined_interval` computes the interval from Wilson's intervals of both
-    sides, with the correlation that comes from problems with comparisons of both kinds.
+    equally long responses are excluded.
 
     Returns:
         The number (NaN without comparisons of one kind), its interval and the interval's method.
     """
     apart = np.sign(characters[sides.better].astype(np.int64) - characters[sides.worse])
     apart[sides.better < 0] = 0
-    cluster = found.cluster[found.item]
-    known = ~np.isnan(found.credit)
-    sides_: list[tuple[float, tuple[float, float], FloatArray]] = []
-    for sign in (1, -1):
-        own = known & (apart == sign)
-        interval, _ = wilson(found.credit[own], cluster[own])
-        if interval is None:
-            return np.nan, None, None
-        mean = float(found.credit[own].mean())
-        rest = np.asarray(np.bincount(cluster[own], found.credit[own] - mean, found.n_items + 1), np.float64)
-        sides_.append((mean, interval, rest))
-    (one, one_ci, first), (other, other_ci, second) = sides_
-    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    together = float(first @ second) / size if size else 0.0
-    low, high = combined_interval((0.5, one, one_ci), (0.5, other, other_ci), together)
-    return (one + other) / 2, (max(0.0, low), min(1.0, high)), "wilson(of both sides, combined)"
+    use = ~np.isnan(found.credit) & (apart != 0)
+    credit, part = found.credit[use], (apart[use] > 0).astype(np.int32)
+    if len(np.unique(part)) < 2:
+        return np.nan, None, None
+    one, other = (float(credit[part == side].mean()) for side in (1, 0))
+    cluster = found.cluster[found.item][use]
+    own = sample(credit, part, cluster, np.full(2, 0.5), Strata.of(part, cluster, 2))
+    low, high = limits([own])[0].tolist()
+    return (one + other) / 2, (low, high), SCORE
 
 
 class Logistic(NamedTuple):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, log_expit, stdtrit
+from scipy.special import expit, log_expit
 
 from rmeval.data.tables import Codes
-from rmeval.metrics.stats.intervals import MIN_CLUSTERS, bootstrap_random
+from rmeval.metrics.stats.bootstrap import bootstrap_random
+from rmeval.metrics.stats.intervals import MIN_CLUSTERS
+from rmeval.metrics.stats.losses import LossInterval, design_effect, loss_interval
 from rmeval.types import FloatArray, IntArray
 
 __all__ = ["BINS", "Calibration", "calibrate"]
@@ -34,7 +36,7 @@ class Calibration:
         ece_ci: Its 95% interval, which contains the true distance for these bins with at least this probability; see
             `_reach`.
         ece_calibrated: The expected `ece` of a calibrated model with the same pairs and confidences, which is not 0 in
-            a finite sample.
+            a finite sample; see `_expected`.
         brier: Mean squared error of the probability of the better response (half of the sum over both responses): mean
             (1 - 1/(1 + exp(-d)))^2.
         brier_ci: Its 95% interval.
@@ -42,10 +44,10 @@ class Calibration:
         log_loss_ci: Its 95% interval.
         scale: The factor on margins that minimizes the log loss: 1 for a calibrated model, below 1 for an overconfident
             one, 0 if margins have no or a negative relation to quality, infinite if every decision is right.
-        scale_ci: Its 95% interval; None if it is 0 or infinite.
+        scale_ci: Its 95% interval; None if `scale` is 0 or infinite.
 
-    Intervals are cluster-robust (Liang and Zeger 1986, Biometrika 73:13), with Student's t and one degree of freedom
-    less than the number of problems; None for fewer problems than `MIN_CLUSTERS`.
+    `loss_interval` computes the intervals of `brier`, `log_loss` and `scale`. There are none for fewer problems than
+    `MIN_CLUSTERS`.
     """
 
     confidence: FloatArray
@@ -87,10 +89,18 @@ def calibrate(margin: FloatArray, cluster: Codes | IntArray) -> Calibration | No
     accuracy = np.bincount(place, right, bins) / count
     member = np.unique(cluster, return_inverse=True)[1]
     problems = int(member.max()) + 1
-    cells = np.bincount(member * bins + place, confidence - right, problems * bins).reshape(problems, bins)
+    together = np.unique(member * bins + place, return_inverse=True)[1] if problems >= MIN_CLUSTERS else member
+    effect = design_effect(right - accuracy[place], together)
+    size, wrong = np.abs(margin), 1 - right
+    brier = loss_interval(size, wrong, np.square(expit(-size)), 2 * confidence - 1, member)
+    log_loss = loss_interval(size, wrong, -log_expit(size), size, member)
+    cells: FloatArray = np.bincount(member * bins + place, confidence - right, problems * bins).astype(
+        float, copy=False
+    )
+    cells = cells.reshape(problems, bins)
     ece = float(np.abs(cells.sum(axis=0)).sum() / len(margin))
-    reach = _reach(cells / len(margin))
-    squares, losses = np.square(expit(-margin)), -log_expit(margin)
+    cells /= len(margin)
+    reach = _reach(cells, _least(log_loss, place, effect))
     scale = _scale(margin)
     return Calibration(
         mean,
@@ -100,38 +110,26 @@ def calibrate(margin: FloatArray, cluster: Codes | IntArray) -> Calibration | No
         None if reach is None else (max(0.0, ece - reach), ece + reach),
         _expected(
             np.asarray(np.bincount(place, confidence * (1 - confidence), bins), np.float64),
-            np.bincount(member),
+            max(1.0, effect),
             len(margin),
         ),
-        float(squares.mean()),
-        _interval(float(squares.mean()), (squares - squares.mean()) / len(margin), member),
-        float(losses.mean()),
-        _interval(float(losses.mean()), (losses - losses.mean()) / len(margin), member),
+        float(np.square(expit(-margin)).mean()),
+        None if brier is None else brier.loss,
+        float(-log_expit(margin).mean()),
+        None if log_loss is None else log_loss.loss,
         scale,
-        _scale_interval(scale, margin, member),
+        None if log_loss is None or not 0 < scale < np.inf else (max(0.0, log_loss.factor[0]), log_loss.factor[1]),
     )
 
 
-def _interval(value: float, influence: FloatArray, member: IntArray) -> Interval | None:
-    """Compute the interval of a nonnegative number from the influence of each problem on it."""
-    own = np.bincount(member, influence)
-    problems = len(own)
-    if problems < MIN_CLUSTERS:
-        return None
-    error = float(np.sqrt(np.square(own).sum() * problems / (problems - 1)))
-    half = float(stdtrit(problems - 1, 0.975)) * error
-    return max(0.0, value - half), value + half
+def _least(found: LossInterval | None, place: IntArray, effect: float) -> FloatArray:
+    """Return the variance that each bin's difference has at least, even if all decisions are right."""
+    if found is None:
+        return np.zeros(int(place.max()) + 1)
+    return np.asarray(np.bincount(place, effect * found.variance), np.float64) / len(place) ** 2
 
 
-def _scale_interval(scale: float, margin: FloatArray, member: IntArray) -> Interval | None:
-    if not 0 < scale < np.inf:
-        return None
-    wrong = expit(-scale * margin)
-    weight = np.square(margin) * wrong * (1 - wrong)
-    return _interval(scale, margin * wrong / weight.sum(), member)
-
-
-def _reach(cells: FloatArray) -> float | None:
+def _reach(cells: FloatArray, least: FloatArray) -> float | None:
     """Compute a bound on the distance between the calibration error and its true value.
 
     The differences of confidence and accuracy in the bins are approximately normal. Their summed distance from the true
@@ -140,12 +138,14 @@ def _reach(cells: FloatArray) -> float | None:
 
     Args:
         cells: float64[problems, bins], each problem's contribution to the differences.
+        least: float64[bins], the least variance of each difference, since the estimate is 0 if all decisions are right.
     """
     problems, bins = cells.shape
     if problems < MIN_CLUSTERS:
         return None
     apart = cells - cells.mean(axis=0)
     covariance = apart.T @ apart * problems / (problems - 1)
+    covariance += np.diag(np.maximum(0.0, least - np.diag(covariance)))
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0))
     random = bootstrap_random()
@@ -155,14 +155,15 @@ def _reach(cells: FloatArray) -> float | None:
     return float(np.quantile(np.abs(drawn).sum(axis=1), 0.95))
 
 
-def _expected(variance: FloatArray, sizes: IntArray, count: int) -> float:
+def _expected(variance: FloatArray, effect: float, count: int) -> float:
     """Compute the expected calibration error for differences that are normal around 0: sqrt(2/pi) times the deviation.
 
-    As a conservative assumption, the pairs of one problem are right or wrong together, so deviations are larger by the
-    square root of the mean size of a pair's problem.
+    Args:
+        variance: float64[bins], the sum of the variances of a calibrated model's decisions.
+        effect: The design effect, since pairs of one problem are not independent; it comes from the model's decisions.
+        count: Number of pairs.
     """
-    design = float(np.square(sizes.astype(float)).sum()) / count
-    return float(np.sqrt(2 / np.pi) * np.sqrt(design * variance).sum() / count)
+    return float(np.sqrt(2 / np.pi) * np.sqrt(effect * variance).sum() / count)
 
 
 def _scale(margin: FloatArray) -> float:

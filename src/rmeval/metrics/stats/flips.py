@@ -76,9 +76,9 @@ def sign_flips(columns: Iterable[FloatArray]) -> FloatArray:
         columns: float64[clusters] each, every problem's contribution to a difference.
 
     Returns:
-        float64[number of columns].
+        float64[number of columns], rounded to twelve digits.
     """
-    return np.array([_p(column) for column in columns])
+    return np.array([float(f"{_p(column):.12g}") for column in columns])
 
 
 def _p(column: FloatArray) -> float:
@@ -206,7 +206,7 @@ def _on_lattice(found: _Sizes) -> float:
 
 def _on_circle(found: _Sizes) -> float:
     """Invert the characteristic function on a circle, with a filter that lets the series converge at its ends."""
-    bound = found.real - _SHARE * found.deviation
+    bound = max(0.0, found.real - _SHARE * found.deviation)
     around = found.real + _REACH * found.deviation
     count = int(np.clip(_COSINES // len(found.size), 2**8, _FREQUENCIES))
     number, values = _characteristic(found, 2 * np.pi / around, count)

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import ndtri
 
 from rmeval.data.tables import Codes
+from rmeval.metrics.stats.likelihood import NEAR, limits
+from rmeval.metrics.stats.samples import Strata, sample
 from rmeval.types import FloatArray, IntArray
 
-__all__ = [
-    "BOOTSTRAP",
-    "MANY",
-    "MIN_CLUSTERS",
-    "REPLICATES",
-    "Z",
-    "bootstrap_interval",
-    "bootstrap_means",
-    "bootstrap_random",
-    "combined_interval",
-    "resampled_means",
-    "wilson",
-]
+__all__ = ["CLUSTERED", "MIN_CLUSTERS", "SCORE", "WILSON", "combined_interval", "share_interval", "wilson"]
 
-REPLICATES = 2000
 MIN_CLUSTERS = 5
-"""Minimum number of problems for a bootstrap interval."""
-MANY = 20_000
-"""Number of clusters above which equal clusters are drawn together."""
-SEED = 0
-BOOTSTRAP = f"cluster-bootstrap({REPLICATES} replicates, expanded percentile, seed {SEED})"
-Z = float(ndtri(0.975))
-_BLOCK = 4_000_000
+"""Minimum number of problems for an interval of a number other than a share of decisions."""
+_Z = float(ndtri(0.975))
+WILSON, CLUSTERED = "wilson", "wilson(clustered)"
+SCORE = "score(empirical likelihood)"
 
 
 def wilson(credit: FloatArray, cluster: Codes | IntArray) -> tuple[tuple[float, float] | None, str]:
-    """Compute Wilson's score interval (Wilson 1927, JASA 22:209) for a mean of credits, adjusted for clusters.
+    """Compute the interval of a mean of credits, which is Wilson's (1927, JASA 22:209) if decisions are independent.
 
-    For mean p of n values, the interval is (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n). If values share
-    clusters, n is the effective number: p(1-p) divided by the cluster-robust variance of the mean (Korn and Graubard
-    1998, Survey Methodology 24:193), at most the number of values. If the mean is 0 or 1, this variance is 0, and n is
-    the number of clusters.
+    For a share p of n independent decisions, it is (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), and slightly
+    longer towards 0 or 1 if there are at most three decisions of one kind. See `rmeval.metrics.stats.likelihood` for
+    values that share clusters.
 
     Args:
         credit: float64[m], values between 0 and 1; NaN is excluded.
@@ -52,25 +37,22 @@ def wilson(credit: FloatArray, cluster: Codes | IntArray) -> tuple[tuple[float, 
         known = ~np.isnan(credit)
         credit, cluster = credit[known], cluster[known]
     if not len(credit):
-        return None, "wilson"
-    size = np.bincount(cluster)
-    present = size > 0
-    size = size[present]
-    mean, count = float(credit.mean()), float(len(credit))
-    method = "wilson"
-    if len(size) < len(credit):
-        method = "wilson(clustered)"
-        residual = np.bincount(cluster, weights=credit - mean)[present]
-        clusters = len(size)
-        variance = float((residual**2).sum()) / count**2 * clusters / max(clusters - 1, 1)
-        count = min(count, mean * (1 - mean) / variance) if variance > 0 else float(clusters)
-    return _wilson(mean, count), method
+        return None, WILSON
+    mean, count = float(credit.mean()), len(credit)
+    independent = int(np.bincount(cluster).max()) == 1 and bool(((credit == 0) | (credit == 1)).all())
+    if independent and min(mean, 1 - mean) ** 2 > NEAR**2 * mean * (1 - mean) / count:
+        return share_interval(mean, count), WILSON
+    part = np.zeros(count, np.int32)
+    own = sample(credit, part, cluster, np.ones(1), Strata.of(part, cluster, 1))
+    low, high = limits([own])[0].tolist()
+    return (low, high), WILSON if independent else CLUSTERED
 
 
-def _wilson(mean: float, count: float) -> tuple[float, float]:
-    centre = mean + Z**2 / (2 * count)
-    half = Z * np.sqrt(mean * (1 - mean) / count + Z**2 / (4 * count**2))
-    scale = 1 + Z**2 / count
+def share_interval(mean: float, count: float) -> tuple[float, float]:
+    """Compute Wilson's interval for a share of that many independent decisions."""
+    centre = mean + _Z**2 / (2 * count)
+    half = _Z * np.sqrt(mean * (1 - mean) / count + _Z**2 / (4 * count**2))
+    scale = 1 + _Z**2 / count
     return max(0.0, float((centre - half) / scale)), min(1.0, float((centre + half) / scale))
 
 
@@ -95,117 +77,3 @@ def combined_interval(
         one, other = (weight * abs(ends[side] - number) for weight, number, ends in (first, second))
         reach.append(float(np.sqrt(max(0.0, one**2 + other**2 + 2 * correlation * one * other))))
     return value - reach[0], value + reach[1]
-
-
-def bootstrap_random() -> np.random.Generator:
-    """Return the random generator for `bootstrap_means`, to use for all parts of a benchmark.
-
-    Parts that are drawn from one stream are independent; due to the fixed seed, equal evidence has equal intervals.
-    """
-    return np.random.default_rng(SEED)
-
-
-def bootstrap_means(
-    values: FloatArray, cluster: Codes | IntArray, random: np.random.Generator, replicates: int = REPLICATES
-) -> FloatArray:
-    """Compute means of columns over resampled clusters; see `resampled_means`.
-
-    Args:
-        values: float64[n, k], one row per item; NaN is excluded from its column.
-        cluster: int[n], the unit of resampling, drawn as a whole with replacement.
-        random: Source of the draws, see `bootstrap_random`.
-        replicates: Number of resamples.
-
-    Returns:
-        float64[replicates, k]; NaN if a resample contains no value of a column.
-    """
-    _, member = np.unique(cluster, return_inverse=True)
-    clusters = int(member.max()) + 1 if len(member) else 0
-    known = ~np.isnan(values)
-    columns = range(values.shape[1])
-    summed = [np.bincount(member, np.where(known, values, 0.0)[:, k], clusters) for k in columns]
-    counted = [np.bincount(member, known[:, k].astype(float), clusters) for k in columns]
-    sums: FloatArray = np.stack(summed, axis=1)
-    counts: FloatArray = np.stack(counted, axis=1)
-    return resampled_means(sums, counts, random, replicates)
-
-
-def resampled_means(
-    sums: FloatArray, counts: FloatArray, random: np.random.Generator, replicates: int = REPLICATES
-) -> FloatArray:
-    """Compute means over resampled clusters (Field and Welsh 2007, JRSS-B 69:369, randomized cluster bootstrap).
-
-    With more clusters than `MANY`, clusters with equal sums and counts are drawn together, with their joint
-    probability. The number of occurrences of each kind of cluster in a resample has the same distribution, and there
-    are few kinds, since comparisons are won or lost.
-
-    Args:
-        sums: float64[clusters, k], the sum of each column's values in each cluster.
-        counts: float64[clusters, j], the numbers of values; k is a multiple of j, and column i of sums belongs to
-            column i modulo j of counts.
-        random: Source of the draws, see `bootstrap_random`.
-        replicates: Number of resamples.
-
-    Returns:
-        float64[replicates, k]; NaN if a resample contains no value of a column.
-    """
-    clusters, columns = sums.shape
-    both: FloatArray = np.concatenate([sums, counts], axis=1)
-    chance: FloatArray = np.full(clusters, 1 / max(clusters, 1))
-    if clusters > MANY:
-        both, times = _distinct_rows(both)
-        chance = times / clusters
-    means = np.empty((replicates, columns))
-    block = max(1, _BLOCK // max(len(chance), 1))
-    repeats = columns // counts.shape[1]
-    for start in range(0, replicates, block):
-        rows = min(block, replicates - start)
-        drawn = random.multinomial(clusters, chance, size=rows) @ both
-        with np.errstate(invalid="ignore"):
-            means[start : start + rows] = drawn[:, :columns] / np.tile(drawn[:, columns:], repeats)
-    return means
-
-
-def _distinct_rows(values: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Return the distinct rows of float64[n, k] and the number of occurrences of each."""
-    # Sort one number per row instead of k: a random sum of a row's bits identifies it.
-    factors = np.random.default_rng(0).integers(0, 2**63, values.shape[1], dtype=np.uint64) | np.uint64(1)
-    bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
-    mixed = (bits ^ (bits >> np.uint64(29))) * factors
-    codes = (mixed ^ (mixed >> np.uint64(32))).sum(axis=1, dtype=np.uint64)
-    _, first, inverse, times = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
-    found: tuple[FloatArray, IntArray] = values[first], times
-    if not np.array_equal(found[0][inverse], values):
-        found = np.unique(values, axis=0, return_counts=True)
-    return found
-
-
-def bootstrap_interval(
-    value: float, replicates: FloatArray, clusters: float, proportion: bool = True
-) -> tuple[tuple[float, float] | None, str | None]:
-    """Compute the expanded percentile interval (Hesterberg 2015, The American Statistician 69:371, section 5.1).
-
-    With few clusters, the 2.5th and 97.5th percentiles of the replicates (Efron 1979) are too close together, by a
-    factor of sqrt((n-1)/n) and because they do not use Student's t. This interval uses the percentile
-    Phi(-sqrt(n/(n-1)) t.975) and its mirror image, with n - 1 degrees of freedom.
-
-    Equal replicates, for example if every decision is right, do not estimate the variation between problems; the
-    interval is then Wilson's for one value in each cluster.
-
-    Args:
-        value: The number itself.
-        replicates: float64[b].
-        clusters: Number of clusters; for a mean of parts, the number for which a mean would have the same variance.
-        proportion: Whether the number is a proportion and not a difference of two.
-
-    Returns:
-        The interval (None for fewer than `MIN_CLUSTERS` clusters, if a replicate is NaN, or for a difference that is
-        equal in all replicates) and its method.
-    """
-    if clusters < MIN_CLUSTERS or not len(replicates) or np.isnan(replicates).any():
-        return None, None
-    if np.ptp(replicates) < 1e-6:
-        return (_wilson(value, clusters), "wilson(one value a cluster)") if proportion else (None, None)
-    tail = float(ndtr(-np.sqrt(clusters / (clusters - 1)) * stdtrit(clusters - 1, 0.975)))
-    low, high = np.quantile(replicates, [tail, 1 - tail])
-    return (float(low), float(high)), BOOTSTRAP

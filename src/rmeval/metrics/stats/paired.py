@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from rmeval.data.tables import Codes
 from rmeval.metrics.composition import Composition, Measure, Part, Shares
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.stats.flips import sign_flips
-from rmeval.metrics.stats.intervals import REPLICATES, bootstrap_interval, bootstrap_random, resampled_means, wilson
+from rmeval.metrics.stats.intervals import MIN_CLUSTERS, SCORE, wilson
+from rmeval.metrics.stats.likelihood import Sample, limits
 from rmeval.metrics.stats.power import Contributions, detectable
+from rmeval.metrics.stats.samples import Strata, sample
 from rmeval.metrics.stats.significance import LEVEL, holm, mcnemar
+from rmeval.metrics.stats.simultaneous import critical_value
 from rmeval.types import FloatArray
 
-__all__ = ["Difference", "PairedOutcomes", "compare", "number_replicates"]
-
-
-SMALL = 10
-"""Kinds with fewer problems than this are drawn together, as such a kind is too small to estimate its variance."""
+__all__ = ["Difference", "PairedOutcomes", "compare"]
 
 
 @dataclass(frozen=True)
@@ -88,55 +86,28 @@ class PairedOutcomes:
         own = (weights / np.bincount(self.part))[self.part]
         return np.stack([np.bincount(self.cluster, own * credit, self.n_clusters) for credit in self.credit])
 
-    def effective_clusters(self, weights: FloatArray) -> float:
-        """Return the number of problems for which a mean would have the variance of this mean of parts.
+    @cached_property
+    def strata(self) -> Strata:
+        """Groups of kinds that share no problems."""
+        return Strata.of(self.part, self.cluster, len(self.parts))
 
-        All parts are assumed to have equal variances. For parts without shared problems, with weights w and n problems
-        each, the number is (sum w)^2 / sum(w^2 / n).
-        """
-        share = [
-            (float(np.abs(weights[parts]).sum()), len(np.unique(self.cluster[np.isin(self.part, parts)])))
-            for parts in self._strata()
+    def critical(self, weights: FloatArray) -> float:
+        """Return the critical value with which the intervals of all pairs of models hold jointly, for one number."""
+        own = (weights / np.bincount(self.part))[self.part]
+        apart = [
+            np.bincount(self.cluster, own * (credit - mean[self.part]), self.n_clusters)
+            for credit, mean in zip(self.credit, self.means, strict=True)
         ]
-        return sum(weight for weight, _ in share) ** 2 / sum(weight**2 / count for weight, count in share)
+        return critical_value(np.stack(apart), self.strata.of_cluster)
 
-    def replicates(self, random: np.random.Generator) -> FloatArray:
-        """Compute accuracies over resampled problems, float64[replicates, models, parts].
+    def sample(self, model: int, weights: FloatArray) -> Sample:
+        """Return the problems of a model's number, given the share of each kind."""
+        return sample(self.credit[model], self.part, self.cluster, weights, self.strata)
 
-        All models use the same draws. Kinds without shared problems are drawn separately, since their sizes are part of
-        the benchmark's design.
-        """
-        models = len(self.credit)
-        found = np.full((REPLICATES, models, len(self.parts)), np.nan)
-        for parts in self._strata():
-            inside = np.isin(self.part, parts)
-            place = np.searchsorted(parts, self.part[inside])
-            member = np.unique(self.cluster[inside], return_inverse=True)[1]
-            shape = int(member.max()) + 1, len(parts)
-            cell = member * len(parts) + place
-            size = shape[0] * shape[1]
-            sums = [np.bincount(cell, own[inside], size).reshape(shape) for own in self.credit]
-            counts = np.bincount(cell, minlength=size).reshape(shape).astype(float)
-            means = resampled_means(np.concatenate(sums, axis=1), counts, random)
-            found[:, :, parts] = means.reshape(REPLICATES, models, len(parts))
-        return found
-
-    def _strata(self) -> Iterator[Codes]:
-        """Yield groups of kinds that share no problems; kinds with fewer problems than `SMALL` form one group."""
-        parts = len(self.parts)
-        edges = coo_array(
-            (np.ones(len(self.part), np.int8), (self.part, parts + self.cluster)),
-            shape=(parts + self.n_clusters,) * 2,
-        )
-        _, label = connected_components(edges, directed=False)
-        small = []
-        for stratum in dict.fromkeys(label[:parts].tolist()):
-            if np.count_nonzero(label[parts:] == stratum) < SMALL:
-                small.append(stratum)
-            else:
-                yield np.flatnonzero(label[:parts] == stratum).astype(np.int32)
-        if small:
-            yield np.flatnonzero(np.isin(label[:parts], small)).astype(np.int32)
+    def difference(self, first: int, second: int, weights: FloatArray) -> Sample:
+        """Return the problems of the difference of two models in a number."""
+        own = self.credit[first] - self.credit[second]
+        return sample(own, self.part, self.cluster, weights, self.strata, difference=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +120,14 @@ class Difference:
         metric: The number, as in `Record`.
         scope: The scope, as in `Record`.
         value: The first model's number minus the second's.
-        ci: 95% interval of the difference, or None with too few problems.
-        ci_method: Method of the interval.
-        p: Two-sided p-value of cluster sign flips.
+        ci: 95% interval of this difference alone, or None with too few problems.
+        ci_simultaneous: The interval that is wide enough for those of all pairs of models, in this number, to contain
+            the true differences jointly in 95 of 100 cases; equal to `ci` for two models.
+        ci_method: Method of the intervals.
+        p: Two-sided p-value of cluster sign flips, see `rmeval.metrics.stats.flips`.
         p_holm: `p`, corrected for all differences of its family.
         p_mcnemar: P-value of McNemar's test on the discordant comparisons, clustered by problem.
+        p_mcnemar_mid: Its mid-p-value, if each problem has one comparison; otherwise equal to `p_mcnemar`.
         discordant: The numbers of comparisons in which the first and the second model has the larger credit.
         superiority: The first model's share of the discordant comparisons; NaN if there are none.
         superiority_ci: Its 95% interval.
@@ -170,10 +144,12 @@ class Difference:
     scope: str
     value: float
     ci: tuple[float, float] | None
+    ci_simultaneous: tuple[float, float] | None
     ci_method: str | None
     p: float
     p_holm: float
     p_mcnemar: float
+    p_mcnemar_mid: float
     discordant: tuple[int, int]
     superiority: float
     superiority_ci: tuple[float, float] | None
@@ -188,13 +164,14 @@ class Difference:
 
     def swapped(self) -> Difference:
         """Return the same difference with the two models swapped."""
-        ci, share = self.ci, self.superiority_ci
+        ci, joint, share = self.ci, self.ci_simultaneous, self.superiority_ci
         return replace(
             self,
             first=self.second,
             second=self.first,
             value=-self.value,
             ci=None if ci is None else (-ci[1], -ci[0]),
+            ci_simultaneous=None if joint is None else (-joint[1], -joint[0]),
             discordant=(self.discordant[1], self.discordant[0]),
             superiority=1 - self.superiority,
             superiority_ci=None if share is None else (1 - share[1], 1 - share[0]),
@@ -216,7 +193,6 @@ def compare(
     Returns:
         For each number, one difference for each pair of models, in the order of `combinations`.
     """
-    replicates = paired.replicates(bootstrap_random())
     pairs = list(combinations(range(len(names)), 2))
     found: dict[Measure, list[Difference]] = {}
     for family in families:
@@ -231,40 +207,31 @@ def compare(
         corrected = holm(p)
         rows = iter(zip(p.tolist(), corrected.tolist(), strict=True))
         for measure, weights in zip(family, shares, strict=True):
-            spread = number_replicates(replicates, weights)
             values = paired.means @ weights
+            spread = _spread(paired, pairs, weights)
             found[measure] = [
-                _difference(
-                    paired,
-                    weights,
-                    names,
-                    pair,
-                    measure,
-                    values,
-                    spread[:, pair[0]] - spread[:, pair[1]],
-                    next(rows),
-                    len(p),
-                )
-                for pair in pairs
+                _difference(paired, weights, names, pair, measure, values, own, next(rows), len(p))
+                for pair, own in zip(pairs, spread, strict=True)
             ]
     return found
 
 
-def number_replicates(replicates: FloatArray, weights: FloatArray) -> FloatArray:
-    """Compute a number over resamples; the share of a kind that a resample lacks is distributed over the others.
+class _Spread(NamedTuple):
+    """The interval of a difference alone, and its simultaneous interval."""
 
-    Args:
-        replicates: float64[..., parts].
-        weights: float64[parts], the share of each kind.
-    """
-    used = np.flatnonzero(weights)
-    replicates, weights = replicates[..., used], weights[used]
-    known = ~np.isnan(replicates)
-    if known.all() or (weights < 0).any():
-        return replicates @ weights
-    with np.errstate(invalid="ignore"):
-        spread: FloatArray = np.where(known, replicates, 0.0) @ weights / (known @ weights)
-    return spread
+    own: tuple[float, float]
+    joint: tuple[float, float]
+
+
+def _spread(paired: PairedOutcomes, pairs: Sequence[tuple[int, int]], weights: FloatArray) -> list[_Spread]:
+    samples = [paired.difference(*pair, weights) for pair in pairs]
+    own = joint = limits(samples)
+    if len(pairs) > 1:
+        joint = limits(samples, np.full(len(pairs), paired.critical(weights)))
+    return [
+        _Spread((low, high), (lower, upper))
+        for (low, high), (lower, upper) in zip(own.tolist(), joint.tolist(), strict=True)
+    ]
 
 
 def _difference(
@@ -274,7 +241,7 @@ def _difference(
     pair: tuple[int, int],
     measure: Measure,
     values: FloatArray,
-    spread: FloatArray,
+    spread: _Spread,
     p: tuple[float, float],
     tests: int,
 ) -> Difference:
@@ -293,18 +260,20 @@ def _difference(
         value = 0.0
     apart = difference != 0
     won = difference[apart] > 0
-    interval, method = bootstrap_interval(value, spread, clusters, proportion=False)
+    enough = clusters >= MIN_CLUSTERS
     return Difference(
         first=names[pair[0]],
         second=names[pair[1]],
         metric=measure[0],
         scope=measure[1],
         value=value,
-        ci=interval,
-        ci_method=method,
+        ci=spread.own if enough else None,
+        ci_simultaneous=spread.joint if enough else None,
+        ci_method=SCORE if enough else None,
         p=p[0],
         p_holm=p[1],
         p_mcnemar=mcnemar(difference, cluster),
+        p_mcnemar_mid=mcnemar(difference, cluster, mid=True),
         discordant=(int(won.sum()), int((~won).sum())),
         superiority=float(won.mean()) if len(won) else math.nan,
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],

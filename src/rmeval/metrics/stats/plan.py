@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from rmeval.metrics.stats.flips import sign_flips
+from rmeval.metrics.stats.intervals import share_interval
 from rmeval.metrics.stats.power import Contributions, detectable
 from rmeval.types import FloatArray
 
@@ -26,7 +27,7 @@ __all__ = [
     "simulated_power",
 ]
 
-Z = float(ndtri(0.975))
+_Z = float(ndtri(0.975))
 _REPLICATIONS = 1_000
 _DRAWN = 5_000_000
 """Maximum number of problems that a simulation draws; with more problems it has fewer replications."""
@@ -186,17 +187,17 @@ class Precision:
     information: float
 
     def width(self, problems: int) -> float:
-        """Return the width of Wilson's 95% interval (Wilson 1927, JASA 22:209) with the effective number of values."""
-        count = problems * self.information
-        spread = self.accuracy * (1 - self.accuracy) / count + Z**2 / (4 * count**2)
-        return 2 * Z * math.sqrt(spread) / (1 + Z**2 / count)
+        """Return the width of Wilson's 95% interval with the effective number of values."""
+        low, high = share_interval(self.accuracy, problems * self.information)
+        return high - low
 
     def problems(self, width: float) -> int:
-        """Return the smallest number of problems for a width, from Wilson's interval solved for the number of values.
+        """Return the smallest number of problems for a width.
 
-        With w = width / z, the number of values n is the larger solution of (w(n + z²))² = 4n p(1 - p) + z².
+        This is Wilson's interval (1927, JASA 22:209) solved for the number of values: with w = width / z, it is the
+        larger solution of (w(n + z²))² = 4n p(1 - p) + z².
         """
-        w2, z2 = (width / Z) ** 2, Z**2
+        w2, z2 = (width / _Z) ** 2, _Z**2
         spread = 4 * self.accuracy * (1 - self.accuracy)
         half = (2 * w2 * z2 - spread) / 2
         count = (-half + math.sqrt(max(0.0, half**2 - w2 * (w2 * z2**2 - z2)))) / w2

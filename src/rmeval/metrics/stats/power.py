@@ -45,7 +45,7 @@ class Contributions:
         share: Share of the problems whose contribution is not 0.
         size: float64[k], the sizes of the others.
         chance: float64[k], the probability of each size.
-        step: The smallest contribution, if all others are multiples of it; else 0.
+        step: The largest number of which all contributions are multiples; 0 if it is very small.
     """
 
     share: float
@@ -68,8 +68,7 @@ class Contributions:
         if not share:
             return cls(0.0, size, chance, 0.0)
         chance = chance / share
-        ratio = size / size[0]
-        step = float(size[0]) if np.allclose(ratio, np.round(ratio), rtol=0, atol=1e-6) else 0.0
+        step = _step(size)
         if len(size) > _SIZES:
             group = np.minimum((_SIZES * (np.cumsum(chance) - chance / 2)).astype(int), _SIZES - 1)
             inside = np.arange(_SIZES)[:, None] == group
@@ -143,7 +142,7 @@ def detectable(made: Contributions, problems: int, level: float = LEVEL, power: 
         return math.nan
     test = _Test(made, problems, level)
     if test.power(_LEAN) >= power:
-        return made.mean(_rising(test.power, power, 0.0, _LEAN))
+        return made.mean(_rising(lambda lean: _probit(test.power(lean)), _probit(power), 0.0, _LEAN))
     if problems < (enough := least(LEVEL / level)):
         return math.nan
     # All discordant problems favour one model, and enough problems are discordant.
@@ -197,9 +196,11 @@ class _Test:
     def _critical(self, bound: float) -> FloatArray:
         """Return the mean contributions that random signs exceed with the probability of a normal tail."""
         made, none = self.made, np.zeros(len(self.made.size))
-        low = np.full(len(self.count), -6.0) - math.log(float(made.size.max()) * math.sqrt(float(self.count.max())))
-        high = np.full(len(self.count), 4.0) - math.log(float(made.size.min()))
-        for _ in range(24):
+        # Sums of random signs have lighter tails than a normal distribution, so the point is beyond the normal one.
+        square = float(np.square(made.size) @ made.chance)
+        low = np.log(bound / np.sqrt(self.count * square)) - 0.2
+        high = np.maximum(low + 3, 4.0 - math.log(float(made.size.min())))
+        for _ in range(20):
             middle = (low + high) / 2
             point = np.exp(middle)
             mean = self._moments(point, none)[1]
@@ -252,6 +253,15 @@ class _Test:
         return found
 
 
+def _step(size: FloatArray) -> float:
+    """Return the largest number of which all sizes are multiples; 0 if it is less than a quarter of the smallest."""
+    for parts in range(1, 5):
+        ratio = parts * size / size[0]
+        if np.allclose(ratio, np.round(ratio), rtol=0, atol=1e-6):
+            return float(size[0]) / parts
+    return 0.0
+
+
 def _discordant(problems: int, share: float) -> tuple[FloatArray, FloatArray]:
     """Return numbers of discordant problems and their probabilities; a few nodes stand for a large binomial."""
     if share >= 1:
@@ -271,9 +281,28 @@ def _log_cosh(values: FloatArray) -> FloatArray:
     return found
 
 
+def _probit(share: float) -> float:
+    return float(ndtri(min(max(share, 1e-12), 1 - 1e-12)))
+
+
 def _rising(function: Callable[[float], float], target: float, low: float, high: float) -> float:
-    """Solve function(x) = target for an increasing function, by bisection; an end if the target is beyond it."""
-    for _ in range(20):
-        middle = (low + high) / 2
-        low, high = (middle, high) if function(middle) < target else (low, middle)
-    return (low + high) / 2
+    """Solve function(x) = target for an increasing function; an end if the target is beyond it.
+
+    This is the Illinois method (Dowell and Jarratt 1971, BIT 11:168): false position that never keeps an end twice.
+    """
+    below, above = function(low) - target, function(high) - target
+    if below >= 0 or above <= 0:
+        return low if below >= 0 else high
+    enough, kept, point = 1e-7 * (above - below), 0, low
+    for _ in range(60):
+        point = high - above * (high - low) / (above - below)
+        miss = function(point) - target
+        if abs(miss) < enough:
+            break
+        if miss < 0:
+            low, below, above = point, miss, above / (2 if kept == 1 else 1)
+            kept = 1
+        else:
+            high, above, below = point, miss, below / (2 if kept == -1 else 1)
+            kept = -1
+    return point

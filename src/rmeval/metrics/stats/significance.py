@@ -25,7 +25,7 @@ LEVEL = 0.05
 """Level below which the corrected p-value of a difference is significant."""
 
 
-def mcnemar(difference: FloatArray, cluster: Codes) -> float:
+def mcnemar(difference: FloatArray, cluster: Codes, mid: bool = False) -> float:
     """Compute the p-value of McNemar's test of paired wins and losses (McNemar 1947, Psychometrika 12:153).
 
     If each problem has one comparison, this is the exact binomial test on the discordant comparisons. If several
@@ -33,9 +33,14 @@ def mcnemar(difference: FloatArray, cluster: Codes) -> float:
     sum d^2 over problems, where d is the number of wins minus the number of losses in a problem, as chi-squared with
     one degree of freedom.
 
+    The exact test is conservative, since its p-value takes few distinct values. The mid-p-value counts one half of the
+    probability of the observed result (Fagerland, Lydersen and Laake 2013, BMC Medical Research Methodology 13:91): the
+    level is not guaranteed, but in their 9,595 settings it always held, with nearly the power of the asymptotic test.
+
     Args:
         difference: float64[m], credit of the first model minus that of the second.
         cluster: int32[m], the problem of each comparison.
+        mid: Whether to return the mid-p-value of the exact test; without effect on the test of clusters.
 
     Returns:
         Two-sided p-value; 1 if all credits are equal.
@@ -46,7 +51,11 @@ def mcnemar(difference: FloatArray, cluster: Codes) -> float:
     signs = np.sign(difference[apart])
     if np.bincount(cluster).max() == 1:
         fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
-        return min(1.0, 2 * float(bdtr(fewer, len(signs), 0.5)))
+        up_to, below = (float(bdtr(number, len(signs), 0.5)) if number >= 0 else 0.0 for number in (fewer, fewer - 1))
+        exact = min(1.0, 2 * up_to)
+        # If both models win equally often, the observed result is counted once.
+        half = (up_to - below) * (0.5 if 2 * fewer == len(signs) else 1.0)
+        return exact - half if mid else exact
     own = np.bincount(cluster[apart], signs)
     square = float(np.square(own).sum())
     return float(chdtrc(1, own.sum() ** 2 / square)) if square else 1.0

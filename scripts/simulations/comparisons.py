@@ -1,0 +1,174 @@
+"""Simulate the tests and simultaneous intervals of several models, and print Markdown tables.
+
+    python -m scripts.simulations.comparisons --replications 1000
+
+Models are equally good on every problem, except for the leads and the power. Problems are those of one subset, of five
+domains of RM-Bench (nine comparisons a problem, each domain with the same weight), or of very unequal sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from rmeval.metrics.stats.flips import sign_flips
+from rmeval.metrics.stats.significance import LEVEL, holm
+from rmeval.metrics.stats.simultaneous import critical_value
+from rmeval.types import FloatArray, IntArray
+
+__all__ = ["any_lead", "any_without_0", "contributions", "designs", "main"]
+
+_DOMAINS = (129, 529, 228, 284, 157)
+_FLIPS = 9_999
+
+
+def contributions(
+    random: np.random.Generator, sizes: IntArray, weights: FloatArray, skills: Sequence[float]
+) -> FloatArray:
+    """Draw each problem's contribution to a mean, float64[models, problems].
+
+    Args:
+        random: Source of the draws.
+        sizes: Number of comparisons of each problem.
+        weights: Weight of a comparison of each problem.
+        skills: What each model adds to the probability of a win.
+    """
+    chance = random.beta(3, 2, len(sizes))
+    own = np.clip(chance + random.normal(0, 0.15, (len(skills), len(sizes))) + np.array(skills)[:, None], 0, 1)
+    return random.binomial(sizes, own) * weights
+
+
+Draw = Callable[[np.random.Generator, Sequence[float]], FloatArray]
+
+
+def designs() -> dict[str, tuple[Draw, IntArray]]:
+    """Return for each design a function that draws contributions for skills, and the stratum of each problem."""
+
+    def of(sizes: IntArray, weights: FloatArray) -> Draw:
+        return lambda random, skills: contributions(random, sizes, weights, skills)
+
+    found: dict[str, tuple[Draw, IntArray]] = {}
+    for count in (20, 60, 200):
+        sizes = np.ones(count, np.int64)
+        found[f"{count} problems of one comparison"] = of(sizes, sizes / count), np.zeros(count, np.int64)
+    domains = np.array(_DOMAINS)
+    for share in (8, 1):
+        counts = domains // share
+        sizes = np.full(counts.sum(), 9)
+        weights = np.repeat(1 / counts / 9 / len(counts), counts)
+        label = f"RM-Bench, {counts.sum():,} problems of five domains"
+        found[label] = of(sizes, weights), np.repeat(np.arange(len(counts)), counts)
+    sizes = np.maximum(1, (60 / np.arange(1, 61)).astype(np.int64))
+    found["60 problems of 60 to 1 comparisons"] = of(sizes, np.ones(60) / sizes.sum()), np.zeros(60, np.int64)
+    return found
+
+
+def differences(values: FloatArray) -> Iterator[FloatArray]:
+    """Yield the contributions to the difference of each pair of models."""
+    for one, other in combinations(range(len(values)), 2):
+        yield values[one] - values[other]
+
+
+def any_lead(values: FloatArray) -> bool:
+    """Return whether any difference is significant after Holm's correction."""
+    return bool((holm(sign_flips(differences(values))) < LEVEL).any())
+
+
+def any_without_0(values: FloatArray, strata: IntArray, factor: float | None = None) -> bool:
+    """Return whether any interval excludes 0, of normal theory with the critical value or another factor."""
+    count = np.bincount(strata)
+    degrees = float(len(strata) - len(count))
+    reach = critical_value(values, strata, degrees) if factor is None else factor
+    for own in differences(values):
+        mean = np.bincount(strata, own) / count
+        apart = (own - mean[strata]) * np.sqrt(count / (count - 1))[strata]
+        if abs(own.sum()) > reach * np.sqrt(np.square(apart).sum()):
+            return True
+    return False
+
+
+def random_flips(values: FloatArray) -> FloatArray:
+    """Compute p-values as earlier versions did, from random flips with a fixed seed."""
+    columns = np.stack(list(differences(values)), axis=1)
+    random = np.random.default_rng(0)
+    real = np.abs(columns.sum(axis=0)) * (1 - 1e-9)
+    beyond = np.ones(columns.shape[1])
+    for _ in range(0, _FLIPS, 1_111):
+        signs = 1.0 - 2.0 * random.integers(0, 2, (1_111, len(columns)), dtype=np.int8)
+        beyond += (np.abs(signs @ columns) >= real).sum(axis=0)
+    return beyond / (_FLIPS + 1)
+
+
+def flipped(data_sets: int, test: Callable[[FloatArray], FloatArray], shuffles: int = 5) -> tuple[int, int, float]:
+    """Count leads among ten models that depend on the order of items.
+
+    Returns:
+        The number of differences that are significant in some orders only, the number that are in any, and the largest
+        range of a corrected p-value below 10%.
+    """
+    draw, _ = designs()["RM-Bench, 1,327 problems of five domains"]
+    unstable, leads, widest = 0, 0, 0.0
+    for seed in range(data_sets):
+        random = np.random.default_rng(seed)
+        values = draw(random, np.linspace(0, 0.05, 10).tolist())
+        p = np.array([holm(test(values[:, random.permutation(values.shape[1])])) for _ in range(shuffles)])
+        led = (p < LEVEL).sum(axis=0)
+        unstable += int(((led > 0) & (led < shuffles)).sum())
+        leads += int((led > 0).sum())
+        widest = max(widest, float(np.ptp(p, axis=0)[p.min(axis=0) < 0.1].max(initial=0)))
+    return unstable, leads, widest
+
+
+def _rate(hits: Iterable[bool]) -> str:
+    found = np.array(list(hits), float)
+    return f"{100 * found.mean():.1f} ± {100 * np.sqrt(found.var() / len(found)):.1f}"
+
+
+def _row(*cells: str) -> None:
+    sys.stdout.write(f"| {' | '.join(cells)} |\n")
+    sys.stdout.flush()
+
+
+def _tables(replications: int) -> None:
+    header = ["design", "p < 5%", "p < 1%", "power", "5 models, a lead", "10 models, a lead"]
+    header += ["5 models, an interval without 0", "10 models", "10 models, t"]
+    _row(*header)
+    _row(*("---" for _ in header))
+    for name, (draw, strata) in designs().items():
+        random = np.random.default_rng(0)
+        p = sign_flips(next(differences(draw(random, [0, 0]))) for _ in range(4 * replications))
+        power = sign_flips(next(differences(draw(random, [0.08, 0]))) for _ in range(replications))
+        tables = {models: [draw(random, [0.0] * models) for _ in range(replications)] for models in (5, 10)}
+        _row(
+            name,
+            _rate(p < LEVEL),
+            _rate(p < 0.01),
+            _rate(power < LEVEL),
+            *(_rate(map(any_lead, tables[models][: replications if models == 5 else replications // 2]))
+              for models in tables),
+            *(_rate(any_without_0(one, strata) for one in tables[models]) for models in tables),
+            _rate(any_without_0(one, strata, 1.96) for one in tables[10]),
+        )  # fmt: skip
+
+
+def main() -> None:
+    """Simulate all designs and print tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replications", type=int, default=1000)
+    parser.add_argument("--data-sets", type=int, default=12, help="with ten models, each in five orders of items")
+    options = parser.parse_args()
+    _row("test", "leads in some orders only", "leads in any order", "largest range of p")
+    _row("---", "---", "---", "---")
+    for name, test in (("9,999 random flips", random_flips), ("exact", lambda own: sign_flips(differences(own)))):
+        unstable, leads, widest = flipped(options.data_sets, test)
+        _row(name, str(unstable), str(leads), f"{widest:.4f}")
+    sys.stdout.write("\n")
+    _tables(options.replications)
+
+
+if __name__ == "__main__":
+    main()
