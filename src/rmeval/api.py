@@ -28,16 +28,18 @@ from rmeval.results.course import Lead
 from rmeval.results.estimate import Estimate
 from rmeval.results.estimate import estimate_runs as estimate
 from rmeval.results.examples import WrongExample, WrongExamples
+from rmeval.results.goals import Plan
 from rmeval.results.item_analysis import ItemAnalysis, analyze_items
 from rmeval.results.leads import Leads
 from rmeval.results.leads import decide_runs as decide
 from rmeval.results.places import Place
+from rmeval.results.plan import make_plan as plan
 from rmeval.results.result import Result, open_run
 from rmeval.results.variance import VarianceStudy
 from rmeval.results.variance import study_variance as variance
 from rmeval.results.wrong import wrong_examples
 from rmeval.runs.observe import refuse_no_scores, silent
-from rmeval.runs.plan import plan
+from rmeval.runs.plan import plan as plan_run
 from rmeval.runs.runner import run
 from rmeval.runs.select import Selection
 from rmeval.runs.until import stopping_rule
@@ -52,6 +54,7 @@ __all__ = [
     "Lead",
     "Leads",
     "ModelComparison",
+    "Plan",
     "Result",
     "VarianceStudy",
     "WrongExample",
@@ -67,6 +70,7 @@ __all__ = [
     "load_benchmark",
     "load_model",
     "open_run",
+    "plan",
     "score",
     "variance",
     "wrong_examples",
@@ -135,7 +139,7 @@ def evaluate(
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
     listed = None if items is None else read_item_list(items)
-    planned = plan(found, Selection(tuple(subsets), n_items, seed, limit, listed))
+    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed))
     rule = stopping_rule(until, versus, planned, loaded)
     return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=rule)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -11,7 +10,7 @@ from rmeval.metrics.composition import Measure, parts
 from rmeval.metrics.stats.paired import Difference
 from rmeval.metrics.targets import best_note
 from rmeval.report.across import across_view
-from rmeval.report.cells import COUNT, DIFFERENCE, NEEDED, P_VALUE, POINTS, Cell, Joined, Number, clean
+from rmeval.report.cells import COUNT, DIFFERENCE, P_VALUE, POINTS, Cell, Joined, Number, clean
 from rmeval.report.labels import short_labels
 from rmeval.report.run import measure_name, number_of, shown_nulls
 from rmeval.report.views import Row, Table, View
@@ -135,16 +134,15 @@ def _differences(found: ModelComparison, headline: Measure, labels: Mapping[str,
     ]
     total = len(found.differences[headline])
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
-    both = f"; both at the level of each of {total} corrected tests" if total > 1 else ""
+    level = f", at the level of each of {total} corrected tests" if total > 1 else ""
     won = f"that raise the {_named(headline)} of {{}}" if best_note(headline[0]) else "in which {} does better"
     how = (
         f"p: cluster sign-flip test{corrected}; discordant: the number of comparisons {won.format('the first model')}, "
         f"then of those {won.format('the second')}; "
         "MDE (80% power): the smallest true difference, in points, that a test on this number of problems detects with "
-        "a power of 80%; needs: the number of problems with which such a test detects the observed difference with "
-        f"that power{both}"
+        f"a power of 80%{level}"
     )
-    columns = ("", "difference", "p", "discordant", "MDE (80% power)", "needs")
+    columns = ("", "difference", "p", "discordant", "MDE (80% power)")
     title = f"differences in {_named(headline)}, in points"
     return Table("differences", columns, tuple(rows), title, (how,))
 
@@ -155,7 +153,6 @@ def _difference(one: Difference) -> Iterator[Cell]:
     counts = tuple(Number(count, unit=COUNT) for count in one.discordant)
     yield Joined(("first", "second"), counts, ":")
     yield Number(one.mde, unit=POINTS)
-    yield Number(math.nan if one.needed is None else one.needed, unit=NEEDED)
 
 
 def _numbers(found: ModelComparison, labels: Mapping[str, str]) -> Iterator[Table]:

@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     from rmeval.results.facets import (
         Facet,
     )
+    from rmeval.results.goals import (
+        Goal,
+        Plan,
+        PlanPoint,
+    )
     from rmeval.results.item_analysis import (
         AnalyzedItem,
         AnalyzedModel,
@@ -62,6 +67,9 @@ if TYPE_CHECKING:
     from rmeval.results.leads import (
         Leads,
         decide_runs,
+    )
+    from rmeval.results.plan import (
+        make_plan,
     )
     from rmeval.results.result import (
         Result,
@@ -111,6 +119,11 @@ else:
                 "WrongExamples",
             ),
             "rmeval.results.facets": ("Facet",),
+            "rmeval.results.goals": (
+                "Goal",
+                "Plan",
+                "PlanPoint",
+            ),
             "rmeval.results.item_analysis": (
                 "AnalyzedItem",
                 "AnalyzedModel",
@@ -124,6 +137,7 @@ else:
                 "Leads",
                 "decide_runs",
             ),
+            "rmeval.results.plan": ("make_plan",),
             "rmeval.results.result": (
                 "Result",
                 "open_run",
@@ -149,11 +163,14 @@ __all__ = [
     "Entry",
     "Estimate",
     "Facet",
+    "Goal",
     "ItemAnalysis",
     "JudgedResponse",
     "Lead",
     "Leads",
     "ModelComparison",
+    "Plan",
+    "PlanPoint",
     "Result",
     "ShortEstimate",
     "ShortForm",
@@ -169,6 +186,7 @@ __all__ = [
     "compare_runs",
     "decide_runs",
     "estimate_runs",
+    "make_plan",
     "open_run",
     "study_variance",
     "wrong_examples",
