@@ -39,7 +39,7 @@ FACES = {
     """,
     "rmeval.metrics": """
         HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Composition Counts Difference
-        Measure Outcomes Part Shares accuracy_record best_of_k headline make_record mixed overall
+        Equivalence Measure Outcomes Part Shares accuracy_record best_of_k headline make_record mixed overall
         overall_with_prior pooled section_scores style_substance_records
     """,
     "rmeval.models": """

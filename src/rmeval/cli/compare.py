@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,25 @@ import typer
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
+from rmeval.errors import RunError
 
 __all__ = ["compare_command"]
+
+
+class Shown(StrEnum):
+    """Intervals of differences."""
+
+    simultaneous = "simultaneous"
+    single = "single"
+
+
+_Intervals = Annotated[
+    Shown, typer.Option(help="Intervals of differences that hold jointly for all pairs of models, or each one alone.")
+]
+_Margin = Annotated[
+    float | None,
+    typer.Option(help="Points. Also test which models are equivalent within the margin, or no worse than another one."),
+]
 
 
 def compare_command(
@@ -26,6 +44,8 @@ def compare_command(
             help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
         ),
     ] = None,
+    intervals: _Intervals = Shown.simultaneous,
+    margin: _Margin = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
@@ -55,6 +75,8 @@ def compare_command(
         ensembles=ensemble or (),
         benchmark=benchmark,
         protocol=protocol,
+        intervals=intervals.value,
+        margin=_share(margin),
     )
     if plots is not None:
         from rmeval.report.figures.comparison import draw_compared
@@ -67,3 +89,14 @@ def compare_command(
     from rmeval.report.comparison import comparison_views
 
     write_views(comparison_views(found), form, out)
+
+
+def _share(points: float | None) -> float | None:
+    """Return a margin in points as a share.
+
+    Raises:
+        RunError: If it is no positive number below 100.
+    """
+    if points is not None and not 0 < points < 100:
+        raise RunError(f"`margin` must be a number of points above 0 and below 100, such as 2, not {points:g}")
+    return None if points is None else points / 100
