@@ -17,9 +17,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        Analysis Comparison DataError Evidence Item Message ModelComparison ModelError Observation
-        Record Request Response Result RmevalError RunError WrongExample WrongExamples __version__
-        analyze compare evaluate load_benchmark load_model open_run score wrong_examples
+        Analysis ChosenItems Comparison DataError Estimate Evidence Item Message ModelComparison
+        ModelError Observation Record Request Response Result RmevalError RunError WrongExample
+        WrongExamples __version__ analyze choose_items compare estimate evaluate load_benchmark
+        load_model open_run score wrong_examples
     """,
     "rmeval.benchmarks": """
         Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
@@ -53,13 +54,14 @@ FACES = {
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
     """,
     "rmeval.report": """
-        Number Passage Row Table View analysis_view comparison_view csv_text draw_analysis
-        draw_comparison draw_matrix html_text json_value latex_text markdown_text run_view runs_views
-        views_text wrong_view
+        Number Passage Row Table View analysis_view chosen_view comparison_view csv_text
+        draw_analysis draw_comparison draw_matrix estimate_view html_text json_value latex_text
+        markdown_text run_view runs_views views_text wrong_view
     """,
     "rmeval.results": """
-        Analysis Entry JudgedResponse ModelComparison Result Tally WrongExample WrongExamples
-        analyze_run cite_runs compare_runs open_run wrong_examples
+        Analysis ChosenItems Entry Estimate JudgedResponse ModelComparison Result Tally WrongExample
+        WrongExamples analyze_run choose_items cite_runs compare_runs estimate_runs open_run
+        wrong_examples
     """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run

@@ -12,6 +12,7 @@ import numpy as np
 
 import rmeval.report.notebook  # noqa: F401  It registers what notebooks show of results.
 from rmeval.benchmarks import BenchmarkLike, load_benchmark
+from rmeval.data.item_list import read_item_list
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
 from rmeval.errors import DataError
@@ -19,8 +20,11 @@ from rmeval.models import ModelOptions, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
+from rmeval.results.choose import ChosenItems, choose_items
 from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
+from rmeval.results.estimate import Estimate
+from rmeval.results.estimate import estimate_runs as estimate
 from rmeval.results.examples import WrongExample, WrongExamples
 from rmeval.results.result import Result, open_run
 from rmeval.results.wrong import wrong_examples
@@ -31,12 +35,16 @@ from rmeval.types import FloatArray
 
 __all__ = [
     "Analysis",
+    "ChosenItems",
+    "Estimate",
     "ModelComparison",
     "Result",
     "WrongExample",
     "WrongExamples",
     "analyze",
+    "choose_items",
     "compare",
+    "estimate",
     "evaluate",
     "load_benchmark",
     "load_model",
@@ -59,6 +67,7 @@ def evaluate(
     n_items: int | None = None,
     seed: int = 0,
     limit: int | None = None,
+    items: str | Path | None = None,
     benchmark_options: Mapping[str, Any] | None = None,
     store_text: bool = False,
     break_lock: bool = False,
@@ -82,6 +91,7 @@ def evaluate(
         n_items: Number of items to draw at random.
         seed: Seed of the draw, and of a generated benchmark.
         limit: Number of items to take from the beginning.
+        items: File with a column `id`: the items to run, such as those of `choose_items`.
         benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic` or
             `{"columns": {"prompt": "question"}}` for `pairs`.
         store_text: Whether to store prompts and responses in the run folder.
@@ -101,7 +111,8 @@ def evaluate(
     own = {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
-    planned = plan(found, Selection(tuple(subsets), n_items, seed, limit))
+    listed = None if items is None else read_item_list(items)
+    planned = plan(found, Selection(tuple(subsets), n_items, seed, limit, listed))
     return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
 
 

@@ -39,10 +39,10 @@ def items_command(
     from dataclasses import asdict
 
     from rmeval.cli.logs import show_warnings
-    from rmeval.data.writing import row_writer
+    from rmeval.data.writing import row_writer, write_rows
     from rmeval.files import STANDARD
     from rmeval.runs.plan import plan
-    from rmeval.runs.score_file import output_file, write_rows
+    from rmeval.runs.score_file import output_file
 
     show_warnings()
     target = None if out is None or out == STANDARD else output_file(out)

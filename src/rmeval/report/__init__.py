@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rmeval.report.cells import Number, Passage
     from rmeval.report.comparison import comparison_view
     from rmeval.report.csv_ import csv_text
+    from rmeval.report.estimate import chosen_view, estimate_view
     from rmeval.report.figures.analysis import draw_analysis
     from rmeval.report.figures.comparison import draw_comparison
     from rmeval.report.figures.matrix import draw_matrix
@@ -34,6 +35,10 @@ else:
             ),
             "rmeval.report.comparison": ("comparison_view",),
             "rmeval.report.csv_": ("csv_text",),
+            "rmeval.report.estimate": (
+                "chosen_view",
+                "estimate_view",
+            ),
             "rmeval.report.figures.analysis": ("draw_analysis",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
@@ -60,11 +65,13 @@ __all__ = [
     "Table",
     "View",
     "analysis_view",
+    "chosen_view",
     "comparison_view",
     "csv_text",
     "draw_analysis",
     "draw_comparison",
     "draw_matrix",
+    "estimate_view",
     "html_text",
     "json_value",
     "latex_text",

@@ -7,12 +7,14 @@ from dataclasses import replace
 from rmeval.messages import count_of
 from rmeval.report.analysis import analysis_view
 from rmeval.report.comparison import comparison_view
+from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
 from rmeval.results.analyze import Analysis
 from rmeval.results.compare import ModelComparison
+from rmeval.results.estimate import Estimate
 from rmeval.results.examples import WrongExamples
 from rmeval.results.notebook import html_of
 from rmeval.results.result import Result
@@ -45,6 +47,11 @@ def _(value: ModelComparison) -> str:
     notes = tuple(note for note in value.notes if note != value.absent)
     # The ranking and the differences; to_pandas() has the other numbers.
     return html_text([_short(replace(view, tables=view.tables[:2], notes=notes))])
+
+
+@html_of.register
+def _(value: Estimate) -> str:
+    return html_text([estimate_view(value)])
 
 
 @html_of.register

@@ -8,8 +8,10 @@ from rmeval.faces import lazy
 
 if TYPE_CHECKING:
     from rmeval.results.analyze import Analysis, analyze_run
+    from rmeval.results.choose import ChosenItems, choose_items
     from rmeval.results.cite import cite_runs
     from rmeval.results.compare import Entry, ModelComparison, compare_runs
+    from rmeval.results.estimate import Estimate, estimate_runs
     from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
     from rmeval.results.result import Result, open_run
     from rmeval.results.wrong import wrong_examples
@@ -21,11 +23,19 @@ else:
                 "Analysis",
                 "analyze_run",
             ),
+            "rmeval.results.choose": (
+                "ChosenItems",
+                "choose_items",
+            ),
             "rmeval.results.cite": ("cite_runs",),
             "rmeval.results.compare": (
                 "Entry",
                 "ModelComparison",
                 "compare_runs",
+            ),
+            "rmeval.results.estimate": (
+                "Estimate",
+                "estimate_runs",
             ),
             "rmeval.results.examples": (
                 "JudgedResponse",
@@ -43,7 +53,9 @@ else:
 
 __all__ = [
     "Analysis",
+    "ChosenItems",
     "Entry",
+    "Estimate",
     "JudgedResponse",
     "ModelComparison",
     "Result",
@@ -51,8 +63,10 @@ __all__ = [
     "WrongExample",
     "WrongExamples",
     "analyze_run",
+    "choose_items",
     "cite_runs",
     "compare_runs",
+    "estimate_runs",
     "open_run",
     "wrong_examples",
 ]

@@ -22,6 +22,9 @@ __all__ = [
     "NothingSharedError",
     "ScoredRun",
     "find_by_benchmark",
+    "item_places",
+    "judged_otherwise",
+    "moved_evidence",
     "run_names",
     "scored_runs",
     "shared_evidence",
@@ -159,7 +162,7 @@ def shared_evidence(
 ) -> tuple[list[EvidenceTable], Mask, list[str]]:
     """Return each model's evidence on the common items in the first run's order, these items, and notes."""
     base = runs[0].items
-    places = [_places(runs[0], run) for run in runs[1:]]
+    places = [item_places(runs[0], run) for run in runs[1:]]
     shared: Mask = np.ones(len(base.table), bool)
     for place in places:
         shared &= place >= 0
@@ -178,7 +181,7 @@ def shared_evidence(
         for run, size in zip(runs, sizes, strict=True)
         if len(runs) > 2 and 2 * size <= sorted(sizes)[-2]
     ]
-    evidence = [_moved(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
+    evidence = [moved_evidence(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
     evidence = [tables[0], *evidence]
     if rule.failure == "exclude":
         known = shared.copy()
@@ -199,7 +202,7 @@ def shared_evidence(
             )
         shared = known
     for run, place in zip(runs[1:], places, strict=True):
-        if other := _judged_otherwise(runs[0], run, place, shared):
+        if other := judged_otherwise(runs[0], run, place, shared):
             notes.append(
                 f"{count_of(other, 'item')} with another winner, subset or problem in {run.folder}: those of "
                 f"{runs[0].folder} are used"
@@ -207,7 +210,7 @@ def shared_evidence(
     return [own.take(shared) for own in evidence], shared, notes
 
 
-def _places(base: StoredRun, run: StoredRun) -> IntArray:
+def item_places(base: StoredRun, run: StoredRun) -> IntArray:
     """int64[n]: the position of each of the base's items in the run, -1 if it is missing or has another text.
 
     In files without ids, the row number is the id and depends on the order. An item that is not found by id is found by
@@ -240,7 +243,7 @@ def _places(base: StoredRun, run: StoredRun) -> IntArray:
     return np.array(found, np.int64)
 
 
-def _judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: Mask) -> int:
+def judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: Mask) -> int:
     """The number of shared items with different gold, subset or problem in the two runs."""
     if run.items is base.items:
         return 0
@@ -263,7 +266,7 @@ def _first(cluster: Codes) -> IntArray:
     return found
 
 
-def _moved(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:
+def moved_evidence(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:
     """Evidence of one run, as evidence on another run's items."""
     if own.table is table:
         return own

@@ -31,7 +31,7 @@ from rmeval.results.analyze import null_analyses
 from rmeval.results.equivalence import check_margin, equivalent_pairs, margin_notes
 from rmeval.results.frames import comparison_rows, frame_of
 from rmeval.results.groups import group_label, with_shared_items
-from rmeval.results.measures import ranking_measure, shown_measures
+from rmeval.results.measures import measure_of, refuse_scope_alone, shown_measures
 from rmeval.results.notebook import html_of
 from rmeval.results.order import from_best, letters_of, power_notes, ranks_of
 from rmeval.results.places import Place, places_of
@@ -270,8 +270,7 @@ class _Settings:
             RunError: If so.
         """
         check_rule(self.rule)
-        if self.metric is None and self.scope != "all":
-            raise RunError(f"`scope` {self.scope} needs `metric`: give both, such as `metric` average")
+        refuse_scope_alone(self.metric, self.scope)
         if unknown := [rule for rule in self.ensembles if rule not in RULES]:
             raise RunError(f"{unknown[0]!r} is not an ensemble: {chosen_from(unknown[0], RULES)}")
         if self.intervals not in (choices := get_args(Intervals)):
@@ -303,9 +302,8 @@ def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Sett
     names = [one.name for one in entries]
     paired = PairedOutcomes.of([found.outcomes(items.table, one.evidence, rule) for one in entries])
     composition = composition_of(found, paired.counts)
-    records = [one.records for one in entries]
-    shown = shown_measures(found.card.id, composition, paired, records)
-    top = ranking_measure(found.card.id, shown, settings.metric, settings.scope)
+    shown = shown_measures(found.card.id, composition, paired, [one.records for one in entries])
+    top = measure_of(found.card.id, shown, settings.metric, settings.scope)
     others = [measure for measure in shown if measure != top]
     differences = compare_paired(paired, names, composition, [others] if top is None else [[top], others])
     ranked = tuple(entries) if top is None else _ranked(entries, top, differences[top])

@@ -1,4 +1,4 @@
-"""The numbers in which models are compared, and the number that ranks them."""
+"""The numbers in which models are compared, and the one that `metric` and `scope` name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,34 @@ from rmeval.metrics.stats.paired import PairedOutcomes
 from rmeval.results.align import NothingSharedError
 from rmeval.types import Record
 
-__all__ = ["ranking_measure", "shown_measures"]
+__all__ = ["measure_of", "refuse_scope_alone", "shown_measures"]
+
+
+def refuse_scope_alone(metric: str | None, scope: str) -> None:
+    """Check that a scope comes with a metric.
+
+    Raises:
+        RunError: If it does not.
+    """
+    if metric is None and scope != "all":
+        raise RunError(f"`scope` {scope} needs `metric`: give both, such as `metric` average")
+
+
+def measure_of(benchmark: str, shown: Sequence[Measure], metric: str | None, scope: str) -> Measure | None:
+    """Return the number that is named, or the headline, which is None if no number is of all items.
+
+    Raises:
+        NothingSharedError: If the benchmark has no such number.
+    """
+    if metric is None:
+        return headline(shown)
+    if (metric, scope) not in shown:
+        there = ", ".join(" ".join(measure) for measure in shown)
+        meant = nearest(metric, {name for name, _ in shown} - {metric})
+        message = f"{benchmark} has no {metric} on {scope}: "
+        message += f"did you mean `metric` {meant}? " if meant else ""
+        raise NothingSharedError(f"{message}choose `metric` and `scope` among {there}")
+    return metric, scope
 
 
 def shown_measures(
@@ -51,21 +78,3 @@ def _agrees(
     made = paired.means @ paired.shares(shares)
     given = np.array([own[measure].value for own in records])
     return bool(np.allclose(made, given, rtol=0, atol=1e-9))
-
-
-def ranking_measure(benchmark: str, shown: Sequence[Measure], metric: str | None, scope: str) -> Measure | None:
-    """Return the number that ranks models: the chosen one, or the headline; None if there is no headline.
-
-    Raises:
-        NothingSharedError: If the chosen number does not exist.
-    """
-    if metric is None:
-        return headline(shown)
-    wanted = metric, scope
-    if wanted not in shown:
-        there = ", ".join(" ".join(measure) for measure in shown)
-        meant = nearest(metric, {own for own, _ in shown} - {metric})
-        message = f"{benchmark} has no {metric} on {scope}: "
-        message += f"did you mean `metric` {meant}? " if meant else ""
-        raise NothingSharedError(f"{message}choose `metric` and `scope` among {there}")
-    return wanted
