@@ -39,8 +39,9 @@ FACES = {
         explain_read_error reason_of
     """,
     "rmeval.metrics": """
-        HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Component Composition Counts Difference
-        Measure Outcomes Part Shares accuracy_record best_of_k crossed_components headline make_record mixed overall
+        Component Composition Counts Difference Equivalence HALF HALF_FAILURES Measure OFFICIAL Outcomes Part
+        SCORE_RULES SECTIONS SHARED Shares accuracy_record best_of_k crossed_components headline make_record mixed
+        overall
         overall_with_prior pooled section_scores style_substance_records
     """,
     "rmeval.models": """

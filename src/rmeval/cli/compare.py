@@ -12,7 +12,7 @@ import typer
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
-from rmeval.errors import RmevalError
+from rmeval.errors import RmevalError, RunError
 
 if TYPE_CHECKING:
     from rmeval.results.across import AcrossBenchmarks
@@ -40,6 +40,22 @@ Until = Annotated[
 ]
 
 
+class Shown(StrEnum):
+    """Intervals of differences."""
+
+    simultaneous = "simultaneous"
+    single = "single"
+
+
+_Intervals = Annotated[
+    Shown, typer.Option(help="Intervals of differences that hold jointly for all pairs of models, or each one alone.")
+]
+_Margin = Annotated[
+    float | None,
+    typer.Option(help="Points. Also test which models are equivalent within the margin, or no worse than another one."),
+]
+
+
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that contain runs.")],
     metric: Annotated[
@@ -54,6 +70,8 @@ def compare_command(
     ] = None,
     correction: CorrectionOption = None,
     until: Until = None,
+    intervals: _Intervals = Shown.simultaneous,
+    margin: _Margin = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
@@ -88,6 +106,8 @@ def compare_command(
         ensembles=ensemble or (),
         benchmark=benchmark,
         protocol=protocol,
+        intervals=intervals.value,
+        margin=_share(margin),
     )
     across = _across(found, correction)
     if plots is not None:
@@ -140,3 +160,14 @@ def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.
     from rmeval.report.leads import leads_view
 
     write_views([leads_view(one) for one in leads], form, out)
+
+
+def _share(points: float | None) -> float | None:
+    """Return a margin in points as a share.
+
+    Raises:
+        RunError: If it is no positive number below 100.
+    """
+    if points is not None and not 0 < points < 100:
+        raise RunError(f"`margin` must be a number of points above 0 and below 100, such as 2, not {points:g}")
+    return None if points is None else points / 100
