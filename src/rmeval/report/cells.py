@@ -63,6 +63,8 @@ def _log_odds(value: float) -> str:
 
 
 def _p_value(p: float) -> str:
+    if math.isnan(p):
+        return "-"
     return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}" if p >= 0.001 else "< .001"
 
 
@@ -115,8 +117,8 @@ class Number:
         value: The number; shares are between 0 and 1, regardless of their unit. NaN if there is no number.
         interval: The interval of the number.
         unit: The format.
-        letters: Letters after the number: two numbers of a row that do not differ share a letter. None if the row has
-            no letters.
+        letters: Letters after the number: two numbers of a row that do not differ significantly share a letter. None if
+            the row has no letters.
         strong: Whether to emphasise the number.
         side: -1 or 1 for a number of one of two coloured kinds.
     """
