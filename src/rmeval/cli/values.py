@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rmeval.benchmarks import Option
     from rmeval.data.conversations import MessageReader
 
-__all__ = ["json_values", "key_values", "pairs_of", "places", "reader", "until_of", "value_of", "words"]
+__all__ = ["json_values", "key_values", "pairs_of", "places", "reader", "shares_of", "until_of", "value_of", "words"]
 
 
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
@@ -108,6 +108,21 @@ def words(text: str | None, option: str) -> list[str] | None:
     if found == []:
         raise RmevalError(f"{option} is empty: give at least one name, or leave it out for all")
     return found
+
+
+def shares_of(given: Sequence[str] | None, option: str) -> str | dict[str, str] | None:
+    """`["0.85"]` as a text, `["chat=0.9", "code=8/10"]` as a dict.
+
+    Raises:
+        RmevalError: If both forms are mixed, or one is repeated.
+    """
+    if not given:
+        return None
+    if len(given) == 1 and "=" not in given[0]:
+        return given[0]
+    if any("=" not in one for one in given):
+        raise RmevalError(f"{option} is given {len(given)} times: name the subset of each, as in SUBSET={given[0]}")
+    return key_values(given, option)
 
 
 def places(data: Sequence[str] | None, benchmarks: Mapping[str, bool]) -> dict[str, str | None]:

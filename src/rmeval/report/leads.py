@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from rmeval.messages import count_of
 from rmeval.metrics.stats.significance import LEVEL
-from rmeval.report.cells import COUNT, DIFFERENCE, NEEDED, P_VALUE, PERCENT, Cell, Number, clean
+from rmeval.report.cells import COUNT, DIFFERENCE, P_VALUE, PERCENT, THOUSANDS, Cell, Number, clean
 from rmeval.report.labels import short_labels
 from rmeval.report.run import measure_name
 from rmeval.report.views import Row, Table, View
@@ -57,7 +57,7 @@ def _cells(one: Lead) -> Iterator[Cell]:
     decided = math.nan if one.decided is None else one.decided
     yield Number(one.value, one.ci, DIFFERENCE, strong=one.decided is not None)
     yield Number(one.p, unit=P_VALUE)
-    yield Number(decided, unit=NEEDED)
+    yield Number(decided, unit=THOUSANDS)
     yield Number(one.n_clusters, unit=COUNT)
     yield Number(one.of_clusters, unit=COUNT)
     yield Number(math.nan if one.saved is None else one.saved, unit=PERCENT)

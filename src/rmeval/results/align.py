@@ -23,6 +23,8 @@ __all__ = [
     "NothingSharedError",
     "ScoredRun",
     "find_by_benchmark",
+    "judged_otherwise",
+    "moved_evidence",
     "places_in",
     "run_names",
     "scored_runs",
@@ -180,7 +182,7 @@ def shared_evidence(
         for run, size in zip(runs, sizes, strict=True)
         if len(runs) > 2 and 2 * size <= sorted(sizes)[-2]
     ]
-    evidence = [_moved(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
+    evidence = [moved_evidence(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
     evidence = [tables[0], *evidence]
     if rule.failure == "exclude":
         known = shared.copy()
@@ -201,7 +203,7 @@ def shared_evidence(
             )
         shared = known
     for run, place in zip(runs[1:], places, strict=True):
-        if other := _judged_otherwise(runs[0], run, place, shared):
+        if other := judged_otherwise(runs[0], run, place, shared):
             notes.append(
                 f"{count_of(other, 'item')} with another winner, subset or problem in {run.folder}: those of "
                 f"{runs[0].folder} are used"
@@ -242,7 +244,7 @@ def places_in(base: StoredItems, other: StoredItems) -> IntArray:
     return np.array(found, np.int64)
 
 
-def _judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: Mask) -> int:
+def judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: Mask) -> int:
     """The number of shared items with different gold, subset or problem in the two runs."""
     if run.items is base.items:
         return 0
@@ -265,7 +267,7 @@ def _first(cluster: Codes) -> IntArray:
     return found
 
 
-def _moved(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:
+def moved_evidence(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:
     """Evidence of one run, as evidence on another run's items."""
     if own.table is table:
         return own

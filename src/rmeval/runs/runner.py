@@ -8,7 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -132,7 +132,7 @@ class RunWriter:
                 "source": planned.benchmark.data or card.source,
                 "revision": None if planned.benchmark.data else card.revision,
             },
-            "selection": asdict(planned.selection),  # type: ignore[typeddict-item]
+            "selection": planned.selection.entry(),  # type: ignore[typeddict-item]
             "gold": gold_digest(planned.stored),
             "notes": list(planned.notes),
             "sessions": [],

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.data.conversations import MessageReader
-from rmeval.data.writing import row_writer
+from rmeval.data.writing import row_writer, write_rows
 from rmeval.errors import ModelError, RunError
 from rmeval.models import RewardModel
 from rmeval.models.token_scores import TokenScores
@@ -21,7 +21,6 @@ from rmeval.runs.score_file import (
     refuse_existing,
     rows_of_source,
     tools_of_row,
-    write_rows,
 )
 from rmeval.store.manifest import finite
 from rmeval.types import Request
