@@ -6,7 +6,9 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -431,3 +433,52 @@ def test_no_torch_is_needed(runs: Path) -> None:
     code = f"import sys, rmeval; rmeval.compare([{str(runs)!r}]); assert 'torch' not in sys.modules"
     done = process("-c", code)
     assert done.returncode == 0, done.stderr
+
+
+def skilled(number: int) -> Callable[[list[Any]], list[float]]:
+    """A scorer that is right by chance, more often the larger its number; its score depends on the text alone."""
+
+    def score(conversations: list[Any]) -> list[float]:
+        found = []
+        for one in conversations:
+            text = json.dumps(one)
+            noise = np.random.default_rng(list(f"{number} {text}".encode())).normal()
+            found.append(float(noise + (0.6 + 0.06 * number) * ("right" in text)))
+        return found
+
+    return score
+
+
+def test_the_order_of_items_and_the_names_of_models_change_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten models on pairs that share prompts, in five orders: what `compare` prints is equal to the byte."""
+    rows = [
+        {
+            "prompt": f"{PLACES[n % 12]} {n // 3}",
+            "chosen": f"right {n}",
+            "rejected": f"wrong {n}",
+            "subset": f"s{n // 3 % 4 % 3}",
+        }
+        for n in range(150)
+    ]
+    printed, values = set(), []
+    for shuffle in range(5):
+        out = tmp_path / str(shuffle)
+        order = list(range(150)) if not shuffle else np.random.default_rng(shuffle).permutation(150).tolist()
+        file = tmp_path / f"{shuffle}.jsonl"
+        file.write_text("".join(json.dumps(rows[k]) + "\n" for k in order))
+        # In the last order, the names are in the opposite order.
+        for number in range(10):
+            name = f"m{number}" if shuffle < 4 else f"m{9 - number}"
+            rmeval.evaluate(skilled(number), "pairs", file, name=name, out=out)
+        text = command(capsys, "compare", out).out.replace(str(file), "FILE")
+        if shuffle < 4:
+            printed.add(text)
+        (found,) = rmeval.compare(out)
+        values.append([(one.rank, one.group, one.records["accuracy", "all"].ci) for one in found.entries])
+    assert len(printed) == 1
+    # Limits may differ in the last bits, since sums are taken in another order.
+    for other in values[1:]:
+        assert [(rank, group) for rank, group, _ in other] == [(rank, group) for rank, group, _ in values[0]]
+        assert [ci for *_, ci in other] == [pytest.approx(ci, abs=1e-9) for *_, ci in values[0]]

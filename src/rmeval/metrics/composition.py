@@ -71,7 +71,8 @@ def composition_of(benchmark: Composed, counts: Counts) -> Composition:
 
 def by_subset(counts: Counts) -> Composition:
     """Return the compositions of the accuracy of each subset, and of all comparisons."""
-    subsets = list(dict.fromkeys(subset for subset, _ in counts))
+    # By name, so that the order of items does not matter.
+    subsets = sorted({subset for subset, _ in counts})
     single = {("accuracy", name): pooled(counts, [name]) for name in subsets if name != "all"}
     return {**single, ("accuracy", "all"): pooled(counts, subsets)}
 

@@ -17,7 +17,7 @@ __all__ = ["Strata", "sample"]
 _SHARED = 2.0
 """Number of problems, in each stratum, of the distribution over all strata."""
 _BOUNDS = 0.1
-"""Number of problems, in each stratum, whose decisions are all won or all lost."""
+"""Number of problems, in each stratum, at the ends of the scale."""
 _LEVERAGE = 0.9
 """Largest share of the values that the jackknife's correction takes a problem to have."""
 _LEAST_DEGREES = 0.2
