@@ -126,6 +126,10 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
     "n_items": (Annotated[int | None, _which("Number of items to draw at random.", minimum=1)], None),
     "seed": (Annotated[int, _which("Seed of the draw, and of generated benchmarks.", minimum=0)], 0),
     "limit": (Annotated[int | None, _which("Number of items to take from the start.", minimum=1)], None),
+    "items": (
+        Annotated[str | None, _which("File with a column id: the items to take, as from rmeval estimate --choose.")],
+        None,
+    ),
 }
 # What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
 _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -247,12 +251,12 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
 
 def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the model options; they reach it together, as `options: dict[str, Any]`."""
-    return _takes(function, "options", _MODEL_OPTIONS, _model_options)
+    return takes(function, "options", _MODEL_OPTIONS, _model_options)
 
 
 def takes_item_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options that select items; they reach it together, as `wanted: Wanted`."""
-    return _takes(function, "wanted", _ITEM_OPTIONS, Wanted)
+    return takes(function, "wanted", _ITEM_OPTIONS, Wanted)
 
 
 def _model_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -264,7 +268,7 @@ _KWARGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
 """Options that are given as KEY=VALUE, with values in JSON."""
 
 
-def _takes(
+def takes(
     function: Callable[..., None],
     name: str,
     table: dict[str, tuple[Any, Any]],
@@ -293,6 +297,12 @@ class Wanted:
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
+
+    @property
+    def given(self) -> list[str]:
+        """The options that are given, as on the command line."""
+        names = [name for name, (_, default) in _ITEM_OPTIONS.items() if self._given[name] not in (default, [])]
+        return [f"--{name.replace('_', '-')}" for name in names]
 
     def load(self, names: Sequence[str], data: Sequence[str] | None) -> list[Benchmark]:
         """The benchmarks of some names and suites, without their items.
@@ -345,11 +355,14 @@ class Wanted:
 
     def selection(self, n_items: int | None = None) -> Selection:
         """Which of a benchmark's items; `n_items` of them if the command line does not say how many."""
+        from rmeval.data.item_list import read_item_list
         from rmeval.runs.select import Selection
 
         given = self._given
-        number = n_items if given["n_items"] is None and given["limit"] is None else given["n_items"]
-        return Selection(tuple(given["subset"] or ()), number, given["seed"], given["limit"])
+        listed = None if given["items"] is None else read_item_list(given["items"])
+        free = given["n_items"] is None and given["limit"] is None and listed is None
+        number = n_items if free else given["n_items"]
+        return Selection(tuple(given["subset"] or ()), number, given["seed"], given["limit"], listed)
 
 
 def _nobody_takes(option: str, found: Sequence[FoundBenchmark]) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rmeval.metrics.scoring.best_of_k import best_of_k
     from rmeval.metrics.scoring.sections import SECTIONS, overall, overall_with_prior, section_scores
     from rmeval.metrics.scoring.style_substance import style_substance_records
+    from rmeval.metrics.stats.equivalence import Equivalence
     from rmeval.metrics.stats.paired import Difference
     from rmeval.metrics.stats.variance import Component, crossed_components
 else:
@@ -49,6 +50,7 @@ else:
                 "section_scores",
             ),
             "rmeval.metrics.scoring.style_substance": ("style_substance_records",),
+            "rmeval.metrics.stats.equivalence": ("Equivalence",),
             "rmeval.metrics.stats.paired": ("Difference",),
             "rmeval.metrics.stats.variance": (
                 "Component",
@@ -68,6 +70,7 @@ __all__ = [
     "Composition",
     "Counts",
     "Difference",
+    "Equivalence",
     "Measure",
     "Outcomes",
     "Part",
