@@ -3,7 +3,8 @@
     python -m scripts.simulations.comparisons --replications 1000
 
 Models are equally good on every problem, except for the leads and the power. Problems are those of one subset, of five
-domains of RM-Bench (nine comparisons a problem, each domain with the same weight), or of very unequal sizes.
+domains of RM-Bench (nine comparisons a problem, each domain with the same weight), or of very unequal sizes. Tests of
+equivalence on single comparisons are computed exactly, over all possible results.
 """
 
 from __future__ import annotations
@@ -14,13 +15,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
+from scipy.special import gammaln, xlogy
 
+from rmeval.metrics.composition import by_subset
+from rmeval.metrics.stats.equivalence import one_sided
 from rmeval.metrics.stats.flips import sign_flips
+from rmeval.metrics.stats.likelihood import Sample
+from rmeval.metrics.stats.paired import PairedOutcomes, compare
+from rmeval.metrics.stats.samples import Strata, sample
 from rmeval.metrics.stats.significance import LEVEL, holm
 from rmeval.metrics.stats.simultaneous import critical_value
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["any_lead", "any_without_0", "contributions", "designs", "main"]
+__all__ = [
+    "any_lead",
+    "any_without_0",
+    "conclusions",
+    "contributions",
+    "designs",
+    "disagreements",
+    "main",
+    "shown_on_pairs",
+]
 
 _DOMAINS = (129, 529, 228, 284, 157)
 _FLIPS = 9_999
@@ -91,6 +107,69 @@ def any_without_0(values: FloatArray, strata: IntArray, factor: float | None = N
     return False
 
 
+def _paired(random: np.random.Generator, problems: int, skills: Sequence[float]) -> PairedOutcomes:
+    """Draw one comparison of each problem."""
+    credit = contributions(random, np.ones(problems, np.int64), np.ones(problems), skills)
+    place = np.arange(problems, dtype=np.int32)
+    return PairedOutcomes(credit, np.zeros(problems, np.int32), (("all", ""),), place, place)
+
+
+def disagreements(
+    random: np.random.Generator, problems: int, models: int, lead: float, replications: int
+) -> tuple[float, float]:
+    """Return how often test and interval lead to different conclusions: the simultaneous one, and the single one.
+
+    Args:
+        random: Source of the draws.
+        problems: Number of problems of one comparison each.
+        models: Number of models, whose skills are spread evenly.
+        lead: What the best model adds to the worst one's probability of a win.
+        replications: Number of data sets.
+    """
+    measure = ("accuracy", "all")
+    found = []
+    for _ in range(replications):
+        paired = _paired(random, problems, np.linspace(lead, 0, models).tolist())
+        for one in compare(paired, [str(k) for k in range(models)], by_subset(paired.counts), [[measure]])[measure]:
+            ends = [own for own in (one.ci_simultaneous, one.ci) if own is not None]
+            found.append([(low > 0 or high < 0) != bool(one.leads) for low, high in ends])
+    joint, single = np.mean(found, axis=0).tolist()
+    return joint, single
+
+
+def conclusions(samples: Sequence[Sample], margin: float) -> FloatArray:
+    """Return whether each difference is shown to be equivalent, and the first model to be no worse: bool[n, 2]."""
+    sides = one_sided(samples, margin)
+    return np.stack([sides.max(axis=1) < LEVEL, sides[:, 0] < LEVEL], axis=1)
+
+
+def shown_on_pairs(problems: int, discordance: float, difference: float, margin: float) -> tuple[float, float]:
+    """Compute the probabilities that equivalence, and that the first being no worse, is shown, without simulation.
+
+    Args:
+        problems: Number of problems of one comparison each.
+        discordance: Probability that exactly one of the two models wins.
+        difference: The true difference.
+        margin: The margin.
+    """
+    chance = (discordance + difference) / 2, (discordance - difference) / 2
+    won, lost = (one.ravel() for one in np.indices((problems + 1, problems + 1)))
+    inside = won + lost <= problems
+    won, lost = won[inside], lost[inside]
+    log = gammaln(problems + 1) - gammaln(won + 1) - gammaln(lost + 1) - gammaln(problems - won - lost + 1)
+    log += xlogy(won, chance[0]) + xlogy(lost, chance[1]) + xlogy(problems - won - lost, 1 - discordance)
+    likely = log > np.log(1e-8)
+    place = np.arange(problems, dtype=np.int32)
+    part = np.zeros(problems, np.int32)
+    strata = Strata.of(part, place, 1)
+    samples = [
+        sample(np.repeat([1.0, -1.0, 0.0], [up, down, problems - up - down]), part, place, np.ones(1), strata, True)
+        for up, down in zip(won[likely].tolist(), lost[likely].tolist(), strict=True)
+    ]
+    equivalent, no_worse = (np.exp(log[likely]) @ conclusions(samples, margin)).tolist()
+    return equivalent, no_worse
+
+
 def random_flips(values: FloatArray) -> FloatArray:
     """Compute p-values as earlier versions did, from random flips with a fixed seed."""
     columns = np.stack(list(differences(values)), axis=1)
@@ -155,6 +234,74 @@ def _tables(replications: int) -> None:
         )  # fmt: skip
 
 
+def _domains_shown(
+    random: np.random.Generator, share: int, lead: float, margin: float, replications: int
+) -> FloatArray:
+    """Simulate what is shown on RM-Bench; a problem's difficulty, which both models share, decides most comparisons."""
+    counts = np.array(_DOMAINS) // share
+    domain = np.repeat(np.arange(len(counts)), counts)
+    part, cluster = (np.repeat(one, 9).astype(np.int32) for one in (domain, np.arange(len(domain))))
+    strata = Strata.of(part, cluster, len(counts))
+    samples = []
+    for _ in range(replications):
+        chance = np.repeat(random.beta(3, 2, len(domain)) * (1 - lead), 9)
+        common = random.random(len(chance))
+        # Both models decide one comparison alike, except for one in five.
+        credit = [common, np.where(random.random(len(chance)) < 0.2, random.random(len(chance)), common)]
+        own = (credit[0] < chance + lead).astype(float) - (credit[1] < chance)
+        samples.append(sample(own, part, cluster, np.full(len(counts), 1 / len(counts)), strata, difference=True))
+    return conclusions(samples, margin)
+
+
+def _equivalence_tables(replications: int) -> None:
+    _row(
+        "problems",
+        "discordance",
+        "margin",
+        *(f"{what}, difference {true}" for true in ("= margin", "0") for what in ("equivalent", "no worse")),
+    )
+    _row(*("---" for _ in range(7)))
+    for problems, discordance, margin in (
+        *((200, share, 0.02) for share in (0.02, 0.05, 0.2)),
+        *((200, share, 0.05) for share in (0.05, 0.1, 0.2)),
+        *((1000, share, 0.02) for share in (0.02, 0.05, 0.2)),
+        *((1000, share, 0.05) for share in (0.05, 0.1, 0.2)),
+    ):
+        # The first model is worse by the margin, or as good.
+        worse, equal = (shown_on_pairs(problems, discordance, own, margin) for own in (-margin, 0.0))
+        _row(
+            str(problems),
+            f"{100 * discordance:g}",
+            f"{100 * margin:g}",
+            *(f"{100 * own:.1f}" for own in (*worse, *equal)),
+        )
+    for share in (8, 1):
+        counts = np.array(_DOMAINS) // share
+        random = np.random.default_rng(0)
+        for margin in (0.02, 0.05):
+            cells = [
+                _rate(own)
+                for lead in (-margin, 0.0)
+                for own in _domains_shown(random, share, lead, margin, replications).T
+            ]
+            _row(f"RM-Bench, {counts.sum():,} of five domains", "about 8", f"{100 * margin:g}", *cells)
+
+
+def _disagreement_tables(replications: int) -> None:
+    _row("problems", "models", "lead of the best", "p and simultaneous interval disagree", "p and single interval")
+    _row(*("---" for _ in range(5)))
+    random = np.random.default_rng(0)
+    for problems, models, lead in ((n, models, lead) for n in (20, 60) for models in (2, 5) for lead in (0, 0.2)):
+        both = disagreements(random, problems, models, lead, replications)
+        error = [100 * np.sqrt(own * (1 - own) / replications) for own in both]
+        _row(
+            str(problems),
+            str(models),
+            f"{100 * lead:g}",
+            *(f"{100 * own:.1f} ± {one:.1f}" for own, one in zip(both, error, strict=True)),
+        )
+
+
 def main() -> None:
     """Simulate all designs and print tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -166,8 +313,9 @@ def main() -> None:
     for name, test in (("9,999 random flips", random_flips), ("exact", lambda own: sign_flips(differences(own)))):
         unstable, leads, widest = flipped(options.data_sets, test)
         _row(name, str(unstable), str(leads), f"{widest:.4f}")
-    sys.stdout.write("\n")
-    _tables(options.replications)
+    for table in (_tables, _disagreement_tables, _equivalence_tables):
+        sys.stdout.write("\n")
+        table(options.replications)
 
 
 if __name__ == "__main__":

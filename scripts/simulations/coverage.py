@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, ndtr, ndtri
 
+from rmeval.metrics.scoring.ties import PARTS
 from rmeval.metrics.stats.likelihood import Sample, limits
 from rmeval.metrics.stats.samples import Strata, sample
 from rmeval.types import FloatArray, IntArray
@@ -31,6 +32,7 @@ __all__ = [
     "rm_bench",
     "sampled",
     "subsets",
+    "ties",
     "two_accuracies",
     "two_models",
     "zipf",
@@ -185,6 +187,28 @@ def clusters(name: str, size: Callable[[np.random.Generator], IntArray], truth: 
     return Design(f"{name}, correlation {correlation:g}", draw, {"accuracy": np.ones(1)}, {"accuracy": truth})
 
 
+def ties(problems: int, ability: float) -> Design:
+    """RewardBench 2's Ties composite: prompts with four right responses, each with a reference that has one."""
+    shares = np.array(list(PARTS.values()))
+
+    def drawn(random: np.random.Generator, count: int) -> FloatArray:
+        level = random.normal(ability, 0.7, (count, 1))
+        right, wrong = level + random.normal(0, 0.3, (count, 4)), random.normal(0, 0.5, (count, 5))
+        gap, spread = right.min(axis=1) - wrong.max(axis=1), np.ptp(right, axis=1)
+        one = level[:, 0] + random.normal(0, 0.3, count) - random.normal(0, 0.5, (count, 5)).max(axis=1)
+        least = np.minimum(gap, one)
+        decided = np.stack([gap > 0, one > 0, gap > spread, least > spread], axis=1)
+        return np.column_stack([decided, np.tanh(least / spread - 1)])
+
+    part, cluster = np.tile(np.arange(5), problems), np.repeat(np.arange(problems), 5)
+
+    def draw(random: np.random.Generator) -> Data:
+        return Data(drawn(random, problems).ravel(), part, cluster)
+
+    truth = float(drawn(np.random.default_rng(1), 400_000).mean(axis=0) @ shares)
+    return Design(f"RewardBench 2 Ties, {problems} prompts", draw, {"composite": shares}, {"composite": truth})
+
+
 def two_accuracies(sizes: Sequence[int], first: float, second: float) -> Design:
     """Difference of two models in independent decisions, in subsets of equal weight."""
     part = np.repeat(np.arange(len(sizes)), sizes)
@@ -230,6 +254,9 @@ def _one_model() -> Iterator[Design]:
     for truth in (0.6, 0.8, 0.9, 0.97, 0.99):
         for problems in ([20], [60], [150], [15, 15, 15, 15], [60, 40, 20, 100]):
             yield rm_bench(problems, truth)
+    for ability in (1.5, 2.5, 3.5, 4.5):
+        for problems_ in (20, 50, 100):
+            yield ties(problems_, ability)
     for truth in (0.5, 0.7, 0.9, 0.97, 0.99):
         for weights in (CHAT, CHAT_HARD, tuple(np.linspace(28, 400, 23))):
             for sizes in ((2,) * len(weights), SMALL[: len(weights)], (12,) * len(weights)):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rmeval.benchmarks.rm_bench import RMBench
+from rmeval.data.item_list import ItemList
 from rmeval.data.tables import ItemTable
 from rmeval.errors import DataError
 from rmeval.runs.select import Selection, select
@@ -52,9 +53,29 @@ def test_what_is_judged_together_stays_together() -> None:
     assert ids(Selection(limit=2), grouped) == ["0", "1", "5", "6"]
 
 
+LISTED = ItemList("items.csv", {"4": None, "1": None})
+
+
+def test_a_list_of_items() -> None:
+    assert ids(Selection(items=LISTED)) == ["1", "4"]
+    table = ItemTable.of(ITEMS)
+    kept = table.take(select(table, Selection(items=LISTED), RMBench.card, leave_out=["code"]))
+    assert [one.id for one in kept] == ["1"]
+    grouped = [item(n, group=f"g{n % 5}") for n in range(10)]
+    assert ids(Selection(items=LISTED), grouped) == ["1", "4", "6", "9"]
+
+
 @pytest.mark.parametrize(
     ("selection", "sentence"),
     [
+        (
+            Selection(("chat",), items=LISTED),
+            "items.csv lists the items: leave out `subset`, `n_items` and `limit`, or `items`",
+        ),
+        (
+            Selection(items=ItemList("items.csv", {"1": None, "7": None, "8": None})),
+            "items.csv lists 2 items that the benchmark does not have \\(the first: '7'\\): give the list that was",
+        ),
         (
             Selection(("math",)),
             "the data have no items of math: choose from chat, safety-refuse, .*, or give data that contain math",

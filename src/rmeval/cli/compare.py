@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
-from rmeval.errors import RmevalError
+from rmeval.errors import RmevalError, RunError
 
 if TYPE_CHECKING:
     from rmeval.results.across import AcrossBenchmarks
@@ -34,6 +34,26 @@ CorrectionOption = Annotated[
         help="Correction of p over several benchmarks: holm (default; no false difference) or by (few false ones)."
     ),
 ]
+Until = Annotated[
+    str | None,
+    typer.Option(help="decided: only show after how many problems, in random order, the better model was known."),
+]
+
+
+class Shown(StrEnum):
+    """Intervals of differences."""
+
+    simultaneous = "simultaneous"
+    single = "single"
+
+
+_Intervals = Annotated[
+    Shown, typer.Option(help="Intervals of differences that hold jointly for all pairs of models, or each one alone.")
+]
+_Margin = Annotated[
+    float | None,
+    typer.Option(help="Points. Also test which models are equivalent within the margin, or no worse than another one."),
+]
 
 
 def compare_command(
@@ -49,6 +69,9 @@ def compare_command(
         ),
     ] = None,
     correction: CorrectionOption = None,
+    until: Until = None,
+    intervals: _Intervals = Shown.simultaneous,
+    margin: _Margin = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
@@ -69,6 +92,11 @@ def compare_command(
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
+    if until is not None:
+        _refuse(until, ensemble, plots)
+        ways = {"rule": rule, "variant": variant, "metric": metric, "benchmark": benchmark, "protocol": protocol}
+        _write_leads(runs, ways | {"scope": scope}, as_json, form, out)
+        return
     found = compare_runs(
         runs,
         rule=rule,
@@ -78,6 +106,8 @@ def compare_command(
         ensembles=ensemble or (),
         benchmark=benchmark,
         protocol=protocol,
+        intervals=intervals.value,
+        margin=_share(margin),
     )
     across = _across(found, correction)
     if plots is not None:
@@ -109,3 +139,35 @@ def _across(found: Sequence[ModelComparison], correction: Correction | None) -> 
             "runs of another benchmark"
         )
     return None
+
+
+def _refuse(until: str, ensemble: list[str] | None, plots: Path | None) -> None:
+    """Refuses what has no meaning for sequences."""
+    if until != "decided":
+        raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
+    if ensemble or plots is not None:
+        raise RmevalError(f"{'--ensemble' if ensemble else '--plots'} does not apply to --until: leave one of them out")
+
+
+def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.Format, out: Path | None) -> None:
+    """Write after how many problems the better of two models was known."""
+    from rmeval.results.leads import decide_runs
+
+    leads = decide_runs(runs, **ways)
+    if as_json:
+        echo_json([one.to_dict() for one in leads], indent=1)
+        return
+    from rmeval.report.leads import leads_view
+
+    write_views([leads_view(one) for one in leads], form, out)
+
+
+def _share(points: float | None) -> float | None:
+    """Return a margin in points as a share.
+
+    Raises:
+        RunError: If it is no positive number below 100.
+    """
+    if points is not None and not 0 < points < 100:
+        raise RunError(f"`margin` must be a number of points above 0 and below 100, such as 2, not {points:g}")
+    return None if points is None else points / 100

@@ -77,9 +77,9 @@ def print_informative(
     Raises:
         RmevalError: If the analysis is not possible, or a file cannot be written.
     """
-    from rmeval.data.writing import row_writer
+    from rmeval.data.writing import row_writer, write_rows
     from rmeval.results.item_analysis import analyze_items
-    from rmeval.runs.score_file import output_file, write_rows
+    from rmeval.runs.score_file import output_file
 
     write = None
     if given["short"] is not None:

@@ -64,10 +64,10 @@ def items_command(
 def _write_items(benchmark: str, wanted: o.Wanted, data: str | None, out: Path | None, overwrite: bool) -> None:
     from dataclasses import asdict
 
-    from rmeval.data.writing import row_writer
+    from rmeval.data.writing import row_writer, write_rows
     from rmeval.files import STANDARD
     from rmeval.runs.plan import plan
-    from rmeval.runs.score_file import output_file, write_rows
+    from rmeval.runs.score_file import output_file
 
     target = None if out is None or out == STANDARD else output_file(out)
     check_files(target, overwrite=overwrite)

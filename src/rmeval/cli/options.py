@@ -126,6 +126,10 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
     "n_items": (Annotated[int | None, _which("Number of items to draw at random.", minimum=1)], None),
     "seed": (Annotated[int, _which("Seed of the draw, and of generated benchmarks.", minimum=0)], 0),
     "limit": (Annotated[int | None, _which("Number of items to take from the start.", minimum=1)], None),
+    "items": (
+        Annotated[str | None, _which("File with a column id: the items to take, as from rmeval estimate --choose.")],
+        None,
+    ),
 }
 # What `rmeval.models.ModelOptions` holds, as options of every command that takes a model: annotation and default.
 _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -351,11 +355,14 @@ class Wanted:
 
     def selection(self, n_items: int | None = None) -> Selection:
         """Which of a benchmark's items; `n_items` of them if the command line does not say how many."""
+        from rmeval.data.item_list import read_item_list
         from rmeval.runs.select import Selection
 
         given = self._given
-        number = n_items if given["n_items"] is None and given["limit"] is None else given["n_items"]
-        return Selection(tuple(given["subset"] or ()), number, given["seed"], given["limit"])
+        listed = None if given["items"] is None else read_item_list(given["items"])
+        free = given["n_items"] is None and given["limit"] is None and listed is None
+        number = n_items if free else given["n_items"]
+        return Selection(tuple(given["subset"] or ()), number, given["seed"], given["limit"], listed)
 
 
 def _nobody_takes(option: str, found: Sequence[FoundBenchmark]) -> str:

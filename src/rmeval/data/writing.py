@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rmeval.errors import RunError
-from rmeval.files import json_bytes
+from rmeval.errors import RunError, explain_os_error
+from rmeval.files import json_bytes, replacing
 
-__all__ = ["WRITTEN", "RowWriter", "row_writer"]
+__all__ = ["WRITTEN", "RowWriter", "row_writer", "write_rows"]
 
 Rows = Iterable[Mapping[str, Any]]
 RowWriter = Callable[[BinaryIO, Rows], None]
@@ -34,6 +34,19 @@ def row_writer(path: Path) -> RowWriter:
             f"{', '.join(name for name in WRITTEN if name)} with `out`"
         )
     return WRITTEN[ending]
+
+
+def write_rows(target: Path, rows: Iterable[Mapping[str, Any]], write: RowWriter) -> None:
+    """Write a file of rows, which replaces an existing one when it is complete.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    try:
+        with replacing(target) as file:
+            write(file, rows)
+    except OSError as error:
+        raise explain_os_error(error, str(target)) from error
 
 
 def _write_lines(file: BinaryIO, rows: Rows) -> None:

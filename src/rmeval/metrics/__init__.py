@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from rmeval.metrics.scoring.best_of_k import best_of_k
     from rmeval.metrics.scoring.sections import SECTIONS, overall, overall_with_prior, section_scores
     from rmeval.metrics.scoring.style_substance import style_substance_records
+    from rmeval.metrics.stats.equivalence import Equivalence
     from rmeval.metrics.stats.paired import Difference
+    from rmeval.metrics.stats.variance import Component, crossed_components
 else:
     __getattr__, __dir__ = lazy(
         __name__,
@@ -48,7 +50,12 @@ else:
                 "section_scores",
             ),
             "rmeval.metrics.scoring.style_substance": ("style_substance_records",),
+            "rmeval.metrics.stats.equivalence": ("Equivalence",),
             "rmeval.metrics.stats.paired": ("Difference",),
+            "rmeval.metrics.stats.variance": (
+                "Component",
+                "crossed_components",
+            ),
         },
     )
 
@@ -59,15 +66,18 @@ __all__ = [
     "SCORE_RULES",
     "SECTIONS",
     "SHARED",
+    "Component",
     "Composition",
     "Counts",
     "Difference",
+    "Equivalence",
     "Measure",
     "Outcomes",
     "Part",
     "Shares",
     "accuracy_record",
     "best_of_k",
+    "crossed_components",
     "headline",
     "make_record",
     "mixed",

@@ -44,15 +44,19 @@ def best_note(metric: str) -> str:
 def is_better(metric: str, first: Record, second: Record) -> bool:
     """Return whether the first of two numbers that differ significantly is the better one.
 
-    The test is of the difference of two numbers. If the best value lies between them, a significant difference does not
-    imply that one is nearer to it. In that case, the first is better only if its interval is nearer than all of the
-    second's.
+    If the best value is finite, such as 0 of a gap, a significant difference does not imply that one of them is nearer
+    to it: gaps of -1 and +1 differ, and are equally far. The first is nearer if, on the second's side of the best
+    value, the difference of the two and their sum of distances from it are both positive (b - a and b + a of gaps a < b
+    have the sign of b² - a²). The sum is positive if that of the lower ends of both intervals is, since the standard
+    error of a sum is at most the sum of the standard errors, whatever the correlation.
     """
     if merit(metric, first.value) <= merit(metric, second.value):
         return False
     target = best(metric)
-    if math.isinf(target) or (first.value - target) * (second.value - target) > 0:
+    if math.isinf(target):
         return True
-    if first.ci is None or second.ci is None or second.ci[0] <= target <= second.ci[1]:
+    if first.ci is None or second.ci is None:
         return False
-    return max(abs(end - target) for end in first.ci) < min(abs(end - target) for end in second.ci)
+    if second.value > target:
+        return first.ci[0] + second.ci[0] > 2 * target
+    return first.ci[1] + second.ci[1] < 2 * target

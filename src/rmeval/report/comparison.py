@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
+from operator import attrgetter
 
 from rmeval.messages import count_of, quoted
 from rmeval.metrics.composition import Measure, parts
 from rmeval.metrics.stats.paired import Difference
 from rmeval.metrics.targets import best_note
 from rmeval.report.across import across_view
-from rmeval.report.cells import COUNT, DIFFERENCE, NEEDED, P_VALUE, POINTS, Cell, Joined, Number, clean
+from rmeval.report.cells import COUNT, DIFFERENCE, P_VALUE, POINTS, Cell, Joined, Number, clean
+from rmeval.report.equivalence import equivalence_table
 from rmeval.report.labels import short_labels
 from rmeval.report.run import measure_name, number_of, shown_nulls
 from rmeval.report.views import Row, Table, View
@@ -22,6 +23,8 @@ __all__ = ["comparison_view", "comparison_views"]
 
 _PAIRS = 15
 """Number of pairs of models above which only models with adjacent ranks are compared."""
+_NAMED = 3
+"""Number of pairs that a note names."""
 
 
 def comparison_views(comparisons: Sequence[ModelComparison], across: AcrossBenchmarks | None = None) -> list[View]:
@@ -55,6 +58,8 @@ def _view(found: ModelComparison, labels: Mapping[str, str], legend: Table | Non
             problems = count_of(own.n_clusters, "problem")
             about.append(f"{_named(found.headline)}: {count_of(own.n_items, 'item')} of {problems}")
         tables = [_ranking(found, found.headline, labels), _differences(found, found.headline, labels)]
+        if any(one.ci is not None for one in found.equivalences):
+            tables.append(_equivalence(found, found.headline, labels))
     return View(
         found.benchmark,
         (*tables, *_numbers(found, labels)),
@@ -124,38 +129,83 @@ def _rank(rank: tuple[int, int] | None) -> Joined:
 
 
 def _differences(found: ModelComparison, headline: Measure, labels: Mapping[str, str]) -> Table:
-    names = [entry.name for entry in found.entries]
-    pairs = [(one, other) for k, one in enumerate(names) for other in names[k + 1 :]]
-    if len(pairs) > _PAIRS:
-        pairs = list(pairwise(names))
+    shown = [found.difference(first, second, *headline) for first, second in _pairs(found)]
+    interval = _intervals(found)
     rows = [
-        Row(f"{labels[first]} - {labels[second]}", tuple(_difference(one)), f"{first} - {second}")
-        for first, second in pairs
-        for one in [found.difference(first, second)]
+        Row(
+            f"{labels[one.first]} - {labels[one.second]}",
+            tuple(_difference(one, interval)),
+            f"{one.first} - {one.second}",
+        )
+        for one in shown
     ]
     total = len(found.differences[headline])
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
-    both = f"; both at the level of each of {total} corrected tests" if total > 1 else ""
+    level = f", at the level of each of {total} corrected tests" if total > 1 else ""
     won = f"that raise the {_named(headline)} of {{}}" if best_note(headline[0]) else "in which {} does better"
     how = (
         f"p: cluster sign-flip test{corrected}; discordant: the number of comparisons {won.format('the first model')}, "
         f"then of those {won.format('the second')}; "
         "MDE (80% power): the smallest true difference, in points, that a test on this number of problems detects with "
-        "a power of 80%; needs: the number of problems with which such a test detects the observed difference with "
-        f"that power{both}"
+        f"a power of 80%{level}"
     )
-    columns = ("", "difference", "p", "discordant", "MDE (80% power)", "needs")
+    columns = ("", "difference", "p", "discordant", "MDE (80% power)")
     title = f"differences in {_named(headline)}, in points"
-    return Table("differences", columns, tuple(rows), title, (how,))
+    notes = (how, *_interval_notes(found, total), *_disagreement(shown, interval, labels))
+    return Table("differences", columns, tuple(rows), title, notes)
 
 
-def _difference(one: Difference) -> Iterator[Cell]:
-    yield Number(one.value, one.ci, DIFFERENCE, strong=bool(one.leads))
+def _pairs(found: ModelComparison) -> list[tuple[str, str]]:
+    """Return the names of the pairs of models that are shown."""
+    names = [entry.name for entry in found.entries]
+    every = list(combinations(names, 2))
+    return every if len(every) <= _PAIRS else list(pairwise(names))
+
+
+def _intervals(found: ModelComparison) -> Callable[[Difference], tuple[float, float] | None]:
+    """Return the function from a difference to the interval of it that is shown."""
+    return attrgetter("ci" if found.intervals == "single" else "ci_simultaneous")
+
+
+def _interval_notes(found: ModelComparison, total: int) -> Iterator[str]:
+    if total == 1:
+        yield "interval: 95%"
+    elif found.intervals == "single":
+        yield f"intervals: each of one difference alone, not corrected for {total} pairs, 95%"
+    else:
+        yield f"intervals: simultaneous over {total} pairs (max-t), 95%"
+
+
+def _disagreement(
+    shown: Sequence[Difference],
+    interval: Callable[[Difference], tuple[float, float] | None],
+    labels: Mapping[str, str],
+) -> Iterator[str]:
+    """Yield a note that names the pairs whose test and interval lead to different conclusions."""
+    pairs = [
+        f"{labels[one.first]} - {labels[one.second]}"
+        for one in shown
+        for ends in [interval(one)]
+        if ends is not None and (ends[0] > 0 or ends[1] < 0) != bool(one.leads)
+    ]
+    if pairs:
+        more = len(pairs) - _NAMED
+        named = ", ".join(pairs[:_NAMED]) + (f" and {count_of(more, 'more pair')}" if more > 0 else "")
+        yield f"p and interval lead to different conclusions for {named}: ranks and letters follow p"
+
+
+def _equivalence(found: ModelComparison, headline: Measure, labels: Mapping[str, str]) -> Table:
+    pairs = set(_pairs(found))
+    shown = [one for one in found.equivalences if (one.first, one.second) in pairs]
+    return equivalence_table(shown, len(found.equivalences), _named(headline), labels)
+
+
+def _difference(one: Difference, interval: Callable[[Difference], tuple[float, float] | None]) -> Iterator[Cell]:
+    yield Number(one.value, interval(one), DIFFERENCE, strong=bool(one.leads))
     yield Number(one.p_holm, unit=P_VALUE)
     counts = tuple(Number(count, unit=COUNT) for count in one.discordant)
     yield Joined(("first", "second"), counts, ":")
     yield Number(one.mde, unit=POINTS)
-    yield Number(math.nan if one.needed is None else one.needed, unit=NEEDED)
 
 
 def _numbers(found: ModelComparison, labels: Mapping[str, str]) -> Iterator[Table]:

@@ -8,18 +8,26 @@ from rmeval.messages import count_of
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.comparison import comparison_view
+from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
 from rmeval.report.item_analysis import item_analysis_view
+from rmeval.report.leads import leads_view
+from rmeval.report.plan import plan_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
+from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
 from rmeval.results.across import AcrossBenchmarks
 from rmeval.results.analyze import Analysis
 from rmeval.results.compare import ModelComparison
+from rmeval.results.estimate import Estimate
 from rmeval.results.examples import WrongExamples
+from rmeval.results.goals import Plan
 from rmeval.results.item_analysis import ItemAnalysis
+from rmeval.results.leads import Leads
 from rmeval.results.notebook import html_of
 from rmeval.results.result import Result
+from rmeval.results.variance import VarianceStudy
 
 __all__: list[str] = []
 
@@ -39,6 +47,11 @@ def _(value: Result) -> str:
 
 
 @html_of.register
+def _(value: Plan) -> str:
+    return html_text([_short(plan_view(value))])
+
+
+@html_of.register
 def _(value: Analysis) -> str:
     return html_text([_short(analysis_view(value))])
 
@@ -49,6 +62,16 @@ def _(value: ModelComparison) -> str:
     notes = tuple(note for note in value.notes if note != value.absent)
     # The ranking and the differences; to_pandas() has the other numbers.
     return html_text([_short(replace(view, tables=view.tables[:2], notes=notes))])
+
+
+@html_of.register
+def _(value: Estimate) -> str:
+    return html_text([estimate_view(value)])
+
+
+@html_of.register
+def _(value: VarianceStudy) -> str:
+    return html_text([variance_view(value)])
 
 
 @html_of.register
@@ -64,6 +87,11 @@ def _(value: ItemAnalysis) -> str:
 @html_of.register
 def _(value: WrongExamples) -> str:
     return html_text([wrong_view(value)])
+
+
+@html_of.register
+def _(value: Leads) -> str:
+    return html_text([_short(leads_view(value))])
 
 
 def _short(view: View) -> View:

@@ -13,6 +13,7 @@ from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of
 from rmeval.results.groups import by_data
+from rmeval.store.items import StoredItems
 from rmeval.store.manifest import Manifest, find_runs, read_manifest
 from rmeval.store.run import NothingScoredError, StoredRun, read_scored
 from rmeval.types import FloatArray, IntArray, ScoreRule
@@ -22,6 +23,9 @@ __all__ = [
     "NothingSharedError",
     "ScoredRun",
     "find_by_benchmark",
+    "judged_otherwise",
+    "moved_evidence",
+    "places_in",
     "run_names",
     "scored_runs",
     "shared_evidence",
@@ -159,7 +163,7 @@ def shared_evidence(
 ) -> tuple[list[EvidenceTable], Mask, list[str]]:
     """Return each model's evidence on the common items in the first run's order, these items, and notes."""
     base = runs[0].items
-    places = [_places(runs[0], run) for run in runs[1:]]
+    places = [places_in(base, run.items) for run in runs[1:]]
     shared: Mask = np.ones(len(base.table), bool)
     for place in places:
         shared &= place >= 0
@@ -178,7 +182,7 @@ def shared_evidence(
         for run, size in zip(runs, sizes, strict=True)
         if len(runs) > 2 and 2 * size <= sorted(sizes)[-2]
     ]
-    evidence = [_moved(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
+    evidence = [moved_evidence(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
     evidence = [tables[0], *evidence]
     if rule.failure == "exclude":
         known = shared.copy()
@@ -199,7 +203,7 @@ def shared_evidence(
             )
         shared = known
     for run, place in zip(runs[1:], places, strict=True):
-        if other := _judged_otherwise(runs[0], run, place, shared):
+        if other := judged_otherwise(runs[0], run, place, shared):
             notes.append(
                 f"{count_of(other, 'item')} with another winner, subset or problem in {run.folder}: those of "
                 f"{runs[0].folder} are used"
@@ -207,22 +211,22 @@ def shared_evidence(
     return [own.take(shared) for own in evidence], shared, notes
 
 
-def _places(base: StoredRun, run: StoredRun) -> IntArray:
-    """int64[n]: the position of each of the base's items in the run, -1 if it is missing or has another text.
+def places_in(base: StoredItems, other: StoredItems) -> IntArray:
+    """int64[n]: the position of each of the base's items among others, -1 if it is missing or has another text.
 
     In files without ids, the row number is the id and depends on the order. An item that is not found by id is found by
     its text, if only one item has it.
     """
-    if run.items is base.items:
-        return np.arange(len(base.items.table))
+    if other is base:
+        return np.arange(len(base.table))
     own = {
         item: (k, tuple(digests))
-        for k, (item, digests) in enumerate(zip(run.items.table.ids, run.items.digests(), strict=True))
+        for k, (item, digests) in enumerate(zip(other.table.ids, other.digests(), strict=True))
     }
     missing: tuple[int, tuple[str, ...]] = (-1, ())
     found = [
         place if tuple(digests) == theirs else -1
-        for item, digests in zip(base.items.table.ids, base.items.digests(), strict=True)
+        for item, digests in zip(base.table.ids, base.digests(), strict=True)
         for place, theirs in [own.get(item, missing)]
     ]
     left = [k for k, where in enumerate(found) if where < 0]
@@ -232,7 +236,7 @@ def _places(base: StoredRun, run: StoredRun) -> IntArray:
         for place, digests in own.values():
             if place not in taken:
                 by_text.setdefault(digests, []).append(place)
-        texts = list(map(tuple, base.items.digests()))
+        texts = list(map(tuple, base.digests()))
         times = Counter(texts[k] for k in left)
         for k in left:
             if times[texts[k]] == len(by_text.get(texts[k], ())) == 1:
@@ -240,7 +244,7 @@ def _places(base: StoredRun, run: StoredRun) -> IntArray:
     return np.array(found, np.int64)
 
 
-def _judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: Mask) -> int:
+def judged_otherwise(base: StoredRun, run: StoredRun, place: IntArray, shared: Mask) -> int:
     """The number of shared items with different gold, subset or problem in the two runs."""
     if run.items is base.items:
         return 0
@@ -263,7 +267,7 @@ def _first(cluster: Codes) -> IntArray:
     return found
 
 
-def _moved(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:
+def moved_evidence(table: ItemTable, own: EvidenceTable, place: IntArray) -> EvidenceTable:
     """Evidence of one run, as evidence on another run's items."""
     if own.table is table:
         return own

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-
-from rmeval.benchmarks import Benchmark, Card
+from rmeval.benchmarks import Card
 from rmeval.data.tables import EvidenceTable
 from rmeval.errors import RunError, UnknownNameError
-from rmeval.messages import chosen_from, count_of, nearest
-from rmeval.metrics.composition import Composition, Measure, Shares, absence, composition_of, headline
+from rmeval.messages import chosen_from, count_of
+from rmeval.metrics.composition import Measure, absence, composition_of
 from rmeval.metrics.outcomes import SCORE_RULES
 from rmeval.metrics.records import records_of, with_null
 from rmeval.metrics.stats.analysis import analyse
 from rmeval.metrics.stats.ensembles import RULES, ensemble
+from rmeval.metrics.stats.equivalence import Equivalence
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes
 from rmeval.metrics.stats.paired import compare as compare_paired
 from rmeval.results.align import (
@@ -29,8 +28,10 @@ from rmeval.results.align import (
     shared_evidence,
 )
 from rmeval.results.analyze import null_analyses
+from rmeval.results.equivalence import check_margin, equivalent_pairs, margin_notes
 from rmeval.results.frames import comparison_rows, frame_of
 from rmeval.results.groups import group_label, with_shared_items
+from rmeval.results.measures import measure_of, refuse_scope_alone, shown_measures
 from rmeval.results.notebook import html_of
 from rmeval.results.order import from_best, letters_of, power_notes, ranks_of
 from rmeval.results.places import Place, places_of
@@ -43,7 +44,10 @@ from rmeval.types import Record, ScoreRule
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Entry", "ModelComparison", "compare_runs"]
+__all__ = ["Entry", "Intervals", "ModelComparison", "compare_runs"]
+
+Intervals = Literal["simultaneous", "single"]
+"""Intervals of differences that hold jointly for all pairs of models, or each one alone."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class ModelComparison:
         card: The benchmark's card.
         items: The common items.
         data: The data that were read or generated.
+        intervals: The intervals of differences that tables show: `simultaneous` over all pairs of models, or `single`.
+        equivalences: Tests of equivalence within a margin, of all pairs of models by the headline; empty without one.
     """
 
     benchmark: str
@@ -99,6 +105,8 @@ class ModelComparison:
     card: Card = field(repr=False)
     items: StoredItems = field(repr=False)
     data: str = ""
+    intervals: Intervals = "simultaneous"
+    equivalences: tuple[Equivalence, ...] = ()
 
     @property
     def absent(self) -> str:
@@ -139,7 +147,7 @@ class ModelComparison:
         )
 
     def letters(self, measure: Measure) -> list[str]:
-        """Return letters for each model in order; two models share a letter if they do not differ in that number.
+        """Return letters for each model in order; two models share a letter if they do not differ significantly.
 
         Letters are assigned from the best number on, see `rmeval.metrics.targets`.
         """
@@ -180,6 +188,8 @@ class ModelComparison:
                 "differences": [
                     {**asdict(one), "leads": one.leads} for own in self.differences.values() for one in own
                 ],
+                "intervals": self.intervals,
+                "equivalences": [{**asdict(one), "verdict": one.verdict} for one in self.equivalences],
                 "notes": list(self.notes),
             }
         )
@@ -196,6 +206,8 @@ def compare_runs(
     ensembles: Sequence[str] = (),
     benchmark: str | None = None,
     protocol: str | None = None,
+    intervals: Intervals = "simultaneous",
+    margin: float | None = None,
 ) -> list[ModelComparison]:
     """Compare models that were run on the same benchmark.
 
@@ -208,17 +220,17 @@ def compare_runs(
         ensembles: Rules in `rmeval.metrics.stats.ensembles.RULES` that combine all models into further ones.
         benchmark: The `file.py:Class` of runs made with one.
         protocol: Likewise the `file.py:Class` of the runs' protocol.
+        intervals: The intervals of differences that tables show: `simultaneous` or `single`.
+        margin: Test for equivalence, and for being no worse, within this margin, such as 0.02 for 2 points.
 
     Raises:
         RunError: If there are fewer than two runs of each benchmark, or they share no items.
     """
-    check_rule(rule)
-    if metric is None and scope != "all":
-        raise RunError(f"`scope` {scope} needs `metric`: give both, such as `metric` average")
     if isinstance(ensembles, str):
         raise RunError(f"`ensembles` must be a list of names, such as [{ensembles!r}], not {ensembles!r}")
-    if unknown := [rule for rule in ensembles if rule not in RULES]:
-        raise RunError(f"{unknown[0]!r} is not an ensemble: {chosen_from(unknown[0], RULES)}")
+    combined = tuple(dict.fromkeys(ensembles))
+    settings = _Settings(rule, variant, metric, scope, combined, benchmark, protocol, intervals, margin)
+    settings.check()
     runs = find_by_benchmark(places_of(paths))
     by_benchmark = runs.folders
     several = {name: own for name, own in by_benchmark.items() if len(own) > 1}
@@ -226,7 +238,6 @@ def compare_runs(
         count = "1 run" if len(by_benchmark) == 1 else f"{len(by_benchmark)} runs of {len(by_benchmark)} benchmarks"
         raise RunError(f"there is nothing to compare: give two runs or more of one benchmark, not {count}")
     alone = [f"{name} is excluded, because there is only one run of it" for name in by_benchmark if name not in several]
-    settings = _Settings(rule, variant, metric, scope, tuple(dict.fromkeys(ensembles)), benchmark, protocol)
     found: list[ModelComparison] = []
     missing: dict[str, NothingSharedError] = {}
     for name, own in several.items():
@@ -249,6 +260,22 @@ class _Settings:
     ensembles: tuple[str, ...]
     benchmark: str | None
     protocol: str | None
+    intervals: Intervals
+    margin: float | None
+
+    def check(self) -> None:
+        """Raise an error if a choice does not exist, or needs another one.
+
+        Raises:
+            RunError: If so.
+        """
+        check_rule(self.rule)
+        refuse_scope_alone(self.metric, self.scope)
+        if unknown := [rule for rule in self.ensembles if rule not in RULES]:
+            raise RunError(f"{unknown[0]!r} is not an ensemble: {chosen_from(unknown[0], RULES)}")
+        if self.intervals not in (choices := get_args(Intervals)):
+            raise RunError(f"{self.intervals!r} are no `intervals`: {chosen_from(str(self.intervals), choices)}")
+        check_margin(self.margin)
 
 
 def _compare(name: str, folders: Sequence[Path], named: Collection[Path], settings: _Settings) -> list[ModelComparison]:
@@ -275,11 +302,13 @@ def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Sett
     names = [one.name for one in entries]
     paired = PairedOutcomes.of([found.outcomes(items.table, one.evidence, rule) for one in entries])
     composition = composition_of(found, paired.counts)
-    shown = _shown(found, composition, paired, entries)
-    top = _headline(found.card.id, shown, settings)
+    shown = shown_measures(found.card.id, composition, paired, [one.records for one in entries])
+    top = measure_of(found.card.id, shown, settings.metric, settings.scope)
     others = [measure for measure in shown if measure != top]
     differences = compare_paired(paired, names, composition, [others] if top is None else [[top], others])
     ranked = tuple(entries) if top is None else _ranked(entries, top, differences[top])
+    order = [names.index(entry.name) for entry in ranked]
+    same = equivalent_pairs(paired, names, order, composition, top, settings.margin)
     unfinished = [f"{name}: {one.run.note}" for name, one in zip(names, taking, strict=False) if one.run.note]
     lost = [
         f"{entry.name}: {count_of(count, 'comparison')} without a score, counted as lost"
@@ -294,9 +323,14 @@ def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Sett
         differences,
         len(items.table),
         paired.n_clusters,
-        (*notes, *more, *found.notes(items.table), *power_notes(differences[top or others[0]]), *unfinished, *lost),
+        (
+            *(*notes, *more, *found.notes(items.table), *power_notes(differences[top or others[0]])),
+            *(*margin_notes(same, settings.margin), *unfinished, *lost),
+        ),
         found.card,
         items,
+        intervals=settings.intervals,
+        equivalences=same,
     )
 
 
@@ -330,27 +364,6 @@ def _entries(
     return entries
 
 
-def _shown(
-    benchmark: Benchmark, composition: Composition, paired: PairedOutcomes, entries: Sequence[Entry]
-) -> list[Measure]:
-    """The numbers in which models are compared: those that the benchmark composes of accuracies.
-
-    Raises:
-        RunError: If there are none.
-    """
-    shown = [
-        measure
-        for measure in composition
-        if not measure[0].startswith("cell:") and _agrees(paired, composition[measure], measure, entries)
-    ]
-    if not shown:
-        raise RunError(
-            f"the benchmark {benchmark.card.id} does not define the composition of its numbers: give it a method "
-            "composition"
-        )
-    return shown
-
-
 def _ranked(entries: Sequence[Entry], top: Measure, differences: Sequence[Difference]) -> tuple[Entry, ...]:
     """The models by their headline, the best first, with ranks and letters."""
     records, names = [one.records[top] for one in entries], [one.name for one in entries]
@@ -358,32 +371,10 @@ def _ranked(entries: Sequence[Entry], top: Measure, differences: Sequence[Differ
     return tuple(replace(entries[k], rank=ranks[k], group=letters[k]) for k in from_best(records))
 
 
-def _agrees(paired: PairedOutcomes, shares: Shares, measure: Measure, entries: Sequence[Entry]) -> bool:
-    """Whether every model's number equals the sum of its composition; a benchmark may compute it otherwise."""
-    if any(measure not in entry.records for entry in entries):
-        return False
-    made = paired.means @ paired.shares(shares)
-    given = np.array([entry.records[measure].value for entry in entries])
-    return bool(np.allclose(made, given, rtol=0, atol=1e-9))
-
-
 def _failures(records: Mapping[Measure, Record]) -> int:
     """The number of comparisons without a score, on all items."""
     every = [record.failures for (metric, _), record in records.items() if not metric.startswith("cell:")]
     return max(every, default=0)
-
-
-def _headline(benchmark: str, shown: Sequence[Measure], settings: _Settings) -> Measure | None:
-    if settings.metric is None:
-        return headline(shown)
-    wanted = settings.metric, settings.scope
-    if wanted not in shown:
-        there = ", ".join(" ".join(measure) for measure in shown)
-        meant = nearest(settings.metric, {metric for metric, _ in shown} - {settings.metric})
-        message = f"{benchmark} has no {settings.metric} on {settings.scope}: "
-        message += f"did you mean `metric` {meant}? " if meant else ""
-        raise NothingSharedError(f"{message}choose `metric` and `scope` among {there}")
-    return wanted
 
 
 def _ensemble(rule: str, members: Sequence[EvidenceTable]) -> EvidenceTable:

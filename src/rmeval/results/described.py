@@ -28,4 +28,6 @@ def selection_text(selection: Mapping[str, Any]) -> str:
         parts.append(f"{count_of(drawn, 'item')} at random (seed {selection.get('seed', 0)})")
     if limit := selection.get("limit"):
         parts.append(f"the first {count_of(limit, 'item')}")
+    if listed := selection.get("items"):
+        parts.append(f"{count_of(listed.get('count', 0), 'item')} of {listed.get('file', 'a list')}")
     return ", ".join(parts)

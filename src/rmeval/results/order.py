@@ -14,8 +14,9 @@ __all__ = ["from_best", "letters_of", "power_notes", "ranks_of"]
 
 
 def from_best(records: Sequence[Record]) -> list[int]:
-    """Return the positions of the models' records of one metric, the best first."""
-    return sorted(range(len(records)), key=lambda k: -merit(records[k].metric, records[k].value))
+    """Return the positions of the models' records of one metric, the best first; of equally good ones, the smaller."""
+    merits = [round(merit(one.metric, one.value), 9) for one in records]
+    return sorted(range(len(records)), key=lambda k: (-merits[k], records[k].value))
 
 
 def letters_of(records: Sequence[Record], names: Sequence[str], differences: Sequence[Difference]) -> list[str]:

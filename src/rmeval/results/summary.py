@@ -12,9 +12,10 @@ from rmeval.types import Record
 if TYPE_CHECKING:
     from rmeval.results.analyze import Analysis
     from rmeval.results.compare import Entry, ModelComparison
+    from rmeval.results.estimate import Estimate
     from rmeval.results.result import Result
 
-__all__ = ["analysis_lines", "comparison_lines", "result_lines"]
+__all__ = ["analysis_lines", "comparison_lines", "estimate_lines", "result_lines"]
 
 _MOST = 8
 """Other numbers, and models, in these lines."""
@@ -113,3 +114,23 @@ def _ranked(entry: Entry, measure: Measure | None) -> str:
 def _noted(notes: Sequence[str]) -> Iterator[str]:
     if notes:
         yield f"  {count_of(len(notes), 'note')} in .notes, the first: {shortened(notes[0])}"
+
+
+def estimate_lines(found: Estimate) -> str:
+    """Return the estimate from both models and from the sample alone, what the cheap model is worth, and notes."""
+    return "\n".join(_estimate(found))
+
+
+def _estimate(found: Estimate) -> Iterator[str]:
+    name = _name(found.metric, found.scope)
+    where = f"estimated from {found.n_sample} of {count_of(found.n_items, 'item')}"
+    yield shortened(f"{found.benchmark}  {found.expensive}: {name} {_ranged(found.value, found.ci)}, {where}")
+    yield f"  sample alone {_ranged(found.value_alone, found.ci_alone)}"
+    yield shortened(
+        f"  {found.cheap}: correlation {found.correlation:.2f}, saves {percent(found.saved)}% of the variance"
+    )
+    yield from _noted(found.notes)
+
+
+def _ranged(value: float, ci: tuple[float, float]) -> str:
+    return f"{percent(value)} [{percent(ci[0])} to {percent(ci[1])}]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ from rmeval.data.parquet import Unreadable
 from rmeval.data.rows import Row, read_rows
 from rmeval.data.standard_input import rows_of_stream
 from rmeval.data.tables import Codes
-from rmeval.data.writing import RowWriter, row_writer
+from rmeval.data.writing import row_writer, write_rows
 from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, explain_read_error, reason_of
-from rmeval.files import STANDARD, json_bytes, replacing
+from rmeval.files import STANDARD, json_bytes
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
-from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
+from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, silent
 from rmeval.store.journal import has_observations, remove_journal
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
@@ -40,7 +40,6 @@ __all__ = [
     "rows_of_source",
     "score_file",
     "tools_of_row",
-    "write_rows",
 ]
 
 
@@ -277,16 +276,3 @@ def _as_text(value: Any) -> str:
     if isinstance(value, Unreadable):
         raise TypeError(value.reason)
     return str(value)
-
-
-def write_rows(target: Path, rows: Iterable[Mapping[str, Any]], write: RowWriter) -> None:
-    """Write a file of rows, which replaces an existing one when it is complete.
-
-    Raises:
-        RunError: If it cannot be written.
-    """
-    try:
-        with replacing(target) as file:
-            write(file, rows)
-    except OSError as error:
-        raise explain_os_error(error, str(target)) from error

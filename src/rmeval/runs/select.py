@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.card import subsets_named
+from rmeval.data.item_list import ItemList
 from rmeval.data.tables import ItemTable, Mask
 from rmeval.errors import DataError
+from rmeval.messages import count_of, quoted
 from rmeval.types import IntArray
 
 __all__ = ["Selection", "select"]
@@ -25,12 +28,24 @@ class Selection:
         n_items: Number of items drawn at random from these subsets.
         seed: Seed of the draw.
         limit: Number of items taken from the beginning.
+        items: The items themselves, instead of all of these; None for no list.
     """
 
     subsets: tuple[str, ...] = ()
     n_items: int | None = None
     seed: int = 0
     limit: int | None = None
+    items: ItemList | None = None
+
+    def entry(self) -> dict[str, Any]:
+        """Return what `run.json` states about the selection."""
+        found: dict[str, Any] = {
+            "subsets": list(self.subsets),
+            "n_items": self.n_items,
+            "seed": self.seed,
+            "limit": self.limit,
+        }
+        return found if self.items is None else found | {"items": self.items.entry()}
 
 
 def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collection[str] = ()) -> Mask:
@@ -54,6 +69,8 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
             raise DataError(f"{name} must be a whole number, not {number!r}")
         if number is not None and number < least:
             raise DataError(f"{name} must be at least {least}, not {number}")
+    if selection.items is not None:
+        return _listed(items, selection, selection.items, leave_out)
     wanted = subsets_named(card, items.counts, selection.subsets)
     taken = [name not in leave_out and (name in wanted or not wanted) for name in items.subsets]
     chosen: Mask = np.array(taken, bool)[items.subset]
@@ -67,6 +84,25 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
         raise DataError(f"these data contain no items of {card.title}: check the file or folder")
     if not chosen.any():
         raise DataError("no items are selected: give a larger `limit` or `n_items`")
+    return chosen
+
+
+def _listed(items: ItemTable, selection: Selection, wanted: ItemList, leave_out: Collection[str]) -> Mask:
+    """The items of a list."""
+    if selection.subsets or selection.n_items is not None or selection.limit is not None:
+        raise DataError(f"{wanted.file} lists the items: leave out `subset`, `n_items` and `limit`, or `items`")
+    named: Mask = np.array([name in wanted.probabilities for name in items.ids], bool)
+    if named.sum() < len(wanted.probabilities):
+        there = set(items.ids)
+        missing = [name for name in wanted.probabilities if name not in there]
+        raise DataError(
+            f"{wanted.file} lists {count_of(len(missing), 'item')} that the benchmark does not have (the first: "
+            f"{quoted(missing[0])}): give the list that was made for this benchmark and these data"
+        )
+    left: Mask = np.array([name not in leave_out for name in items.subsets], bool)[items.subset]
+    chosen = _whole_groups(items, left, np.flatnonzero(named & left))
+    if not chosen.any():
+        raise DataError(f"no items are selected: {wanted.file} lists only items of {', '.join(sorted(leave_out))}")
     return chosen
 
 

@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 
 from rmeval.data.conversations import MessageReader
-from rmeval.data.writing import row_writer
+from rmeval.data.writing import row_writer, write_rows
 from rmeval.errors import ModelError, RunError
 from rmeval.models import RewardModel
 from rmeval.models.token_scores import TokenScores
 from rmeval.protocols.pointwise import conversation_requests
-from rmeval.runs.runner import Progress, silent
+from rmeval.runs.observe import Progress, silent
 from rmeval.runs.score_file import (
     conversations_of,
     output_file,
     refuse_existing,
     rows_of_source,
     tools_of_row,
-    write_rows,
 )
 from rmeval.store.manifest import finite
 from rmeval.types import Request

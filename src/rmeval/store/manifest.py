@@ -56,6 +56,15 @@ class BenchmarkEntry(TypedDict):
     revision: NotRequired[str | None]
 
 
+class ItemListEntry(TypedDict, total=False):
+    """The list of a run's items, which is a file of its own."""
+
+    file: str
+    count: int
+    drawn: bool
+    digest: str
+
+
 class SelectionEntry(TypedDict, total=False):
     """The selection of a run's items."""
 
@@ -63,6 +72,7 @@ class SelectionEntry(TypedDict, total=False):
     n_items: int | None
     seed: int
     limit: int | None
+    items: ItemListEntry
 
 
 class Session(TypedDict, total=False):

@@ -18,8 +18,6 @@ _SHARED = 2.0
 """Number of problems, in each stratum, of the distribution over all strata."""
 _BOUNDS = 0.1
 """Number of problems, in each stratum, at the ends of the scale."""
-_FAR = 2.0
-"""Distance of these problems from the centre, in distances of the farthest problem, unless the bounds are nearer."""
 _LEVERAGE = 0.9
 """Largest share of the values that the jackknife's correction takes a problem to have."""
 _LEAST_DEGREES = 0.2
@@ -193,19 +191,11 @@ class _Problems:
         )
 
     def _ends(self, values: FloatArray, bounds: tuple[float, float], signed: bool) -> FloatArray:
-        """Return the values of the problems at the bounds; of differences, as large as the largest one that occurs.
-
-        Bounds that are much farther than any problem would make intervals of equal problems too long.
-        """
+        """Return the values of the problems at the bounds; of differences, as large as the largest one that occurs."""
         if signed:
             reach = float(np.abs(values).max())
             return np.array([-1.0, 1.0]) * (reach if reach > 1e-9 else 1.0)
-        low, high = np.array(bounds) / float(self.width.sum())
-        reach = _FAR * float(np.abs(self.apart).max())
-        if reach <= 1e-9:
-            return np.array([low, high])
-        centre = self.value / float(self.width.sum())
-        return np.clip(np.array([centre - reach, centre + reach]), low, high)
+        return np.array(bounds) / float(self.width.sum())
 
 
 def _counted(values: FloatArray, weights: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
