@@ -17,13 +17,13 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        Analysis ChosenItems Comparison DataError Estimate Evidence Item Message ModelComparison
-        ModelError Observation Record Request Response Result RmevalError RunError WrongExample
-        WrongExamples __version__ analyze choose_items compare estimate evaluate load_benchmark
-        load_model open_run score wrong_examples
+        AcrossBenchmarks Analysis ChosenItems Comparison DataError Estimate Evidence Item ItemAnalysis Lead Leads
+        Message ModelComparison ModelError Observation Plan Record Request Response Result RmevalError RunError
+        VarianceStudy WrongExample WrongExamples __version__ analyze analyze_items choose_items compare compare_across
+        decide estimate evaluate load_benchmark load_model open_run plan score variance wrong_examples
     """,
     "rmeval.benchmarks": """
-        Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
+        Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
         errata_of find_benchmark load_benchmark pair
     """,
     "rmeval.data": """
@@ -39,8 +39,9 @@ FACES = {
         explain_read_error reason_of
     """,
     "rmeval.metrics": """
-        HALF HALF_FAILURES OFFICIAL SCORE_RULES SECTIONS SHARED Composition Counts Difference
-        Equivalence Measure Outcomes Part Shares accuracy_record best_of_k headline make_record mixed overall
+        Component Composition Counts Difference Equivalence HALF HALF_FAILURES Measure OFFICIAL Outcomes Part
+        SCORE_RULES SECTIONS SHARED Shares accuracy_record best_of_k crossed_components headline make_record mixed
+        overall
         overall_with_prior pooled section_scores style_substance_records
     """,
     "rmeval.models": """
@@ -54,14 +55,16 @@ FACES = {
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
     """,
     "rmeval.report": """
-        Number Passage Row Table View analysis_view chosen_view comparison_view csv_text
-        draw_analysis draw_comparison draw_matrix estimate_view html_text json_value latex_text
-        markdown_text run_view runs_views views_text wrong_view
+        Number Passage Row Table View across_view analysis_view chosen_view comparison_view csv_text draw_analysis
+        draw_comparison draw_matrix draw_plan estimate_view html_text item_analysis_view json_value latex_text
+        leads_view markdown_text plan_view run_view runs_views variance_view views_text wrong_view
     """,
     "rmeval.results": """
-        Analysis ChosenItems Entry Estimate JudgedResponse ModelComparison Result Tally WrongExample
-        WrongExamples analyze_run choose_items cite_runs compare_runs estimate_runs open_run
-        wrong_examples
+        AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference ChosenItems
+        CorrectedNumbers Design Entry Estimate Facet Goal ItemAnalysis JudgedResponse Lead Leads ModelComparison Plan
+        PlanPoint Result ShortEstimate ShortForm Tally VarianceStudy WrongExample WrongExamples analyze_items
+        analyze_run choose_items cite_runs compare_across compare_runs decide_runs estimate_runs make_plan open_run
+        study_variance wrong_examples
     """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run

@@ -18,38 +18,61 @@ from rmeval.data.observations import ObservationTable
 from rmeval.errors import DataError
 from rmeval.models import ModelOptions, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
+from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
 from rmeval.results.choose import ChosenItems, choose_items
 from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
+from rmeval.results.course import Lead
 from rmeval.results.estimate import Estimate
 from rmeval.results.estimate import estimate_runs as estimate
 from rmeval.results.examples import WrongExample, WrongExamples
+from rmeval.results.goals import Plan
+from rmeval.results.item_analysis import ItemAnalysis, analyze_items
+from rmeval.results.leads import Leads
+from rmeval.results.leads import decide_runs as decide
+from rmeval.results.places import Place
+from rmeval.results.plan import make_plan as plan
 from rmeval.results.result import Result, open_run
+from rmeval.results.variance import VarianceStudy
+from rmeval.results.variance import study_variance as variance
 from rmeval.results.wrong import wrong_examples
-from rmeval.runs.plan import plan
-from rmeval.runs.runner import refuse_no_scores, run, silent
+from rmeval.runs.observe import refuse_no_scores, silent
+from rmeval.runs.plan import plan as plan_run
+from rmeval.runs.runner import run
 from rmeval.runs.select import Selection
+from rmeval.runs.until import stopping_rule
 from rmeval.types import FloatArray
 
 __all__ = [
+    "AcrossBenchmarks",
     "Analysis",
     "ChosenItems",
     "Estimate",
+    "ItemAnalysis",
+    "Lead",
+    "Leads",
     "ModelComparison",
+    "Plan",
     "Result",
+    "VarianceStudy",
     "WrongExample",
     "WrongExamples",
     "analyze",
+    "analyze_items",
     "choose_items",
     "compare",
+    "compare_across",
+    "decide",
     "estimate",
     "evaluate",
     "load_benchmark",
     "load_model",
     "open_run",
+    "plan",
     "score",
+    "variance",
     "wrong_examples",
 ]
 
@@ -69,6 +92,8 @@ def evaluate(
     limit: int | None = None,
     items: str | Path | None = None,
     benchmark_options: Mapping[str, Any] | None = None,
+    until: float | str | None = None,
+    versus: Place | Iterable[Place] = (),
     store_text: bool = False,
     break_lock: bool = False,
     progress: Callable[[int, int], None] = silent,
@@ -77,14 +102,11 @@ def evaluate(
     """Evaluate a reward model on a benchmark; an interrupted run is continued.
 
     Args:
-        model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`; or an object of the
-            program: `(model, tokenizer)` of transformers, a function, or an object with a method
-            `score(conversations)`.
-        benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`; None for
-            `pairs`, if the data are an object.
+        model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`; or an object:
+            `(model, tokenizer)` of transformers, a function, or something with a method `score(conversations)`.
+        benchmark: Name, `file.py:Class`, or a benchmark from `load_benchmark`; `pairs` if the data are an object.
         data: File, folder or hub id of the data, or an object that `load_benchmark` takes, such as a DataFrame; None
-            for the benchmark's pinned source. Give this and the benchmark's options only with a benchmark name, not
-            with a loaded benchmark.
+            for the pinned source. Data and options are for a benchmark name, not for a loaded benchmark.
         name: Name of the model in tables and folders, instead of its place or class.
         out: Folder of runs; the run folder is `<benchmark>/<model>/<identity>` in it.
         subsets: Subsets or sections to run; all if empty.
@@ -94,11 +116,13 @@ def evaluate(
         items: File with a column `id`: the items to run, such as those of `choose_items`.
         benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic` or
             `{"columns": {"prompt": "question"}}` for `pairs`.
+        until: Stop when the headline's interval has this width, such as 0.03; with "decided", when it is known which is
+            better, the model or that of the run `versus`. `seed` draws the order of problems.
+        versus: See `until`.
         store_text: Whether to store prompts and responses in the run folder.
         break_lock: Whether to override a lock that another process seems to hold.
         progress: Called with the number of scored requests and the total number of requests.
-        **options: Fields of `rmeval.models.ModelOptions`, such as `dtype="bfloat16"`, and options of the benchmark
-            whose names are not among these fields.
+        **options: Fields of `ModelOptions`, such as `dtype="bfloat16"`, and other names: the benchmark's options.
 
     Returns:
         The numbers, as records with intervals, and the path of the run folder.
@@ -112,8 +136,9 @@ def evaluate(
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
     listed = None if items is None else read_item_list(items)
-    planned = plan(found, Selection(tuple(subsets), n_items, seed, limit, listed))
-    return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
+    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed))
+    stop = stopping_rule(until, versus, planned, loaded)
+    return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=stop)
 
 
 def _benchmark(

@@ -93,6 +93,8 @@ COMMANDS = {
     "errors of two": "errors RUN --other FOLDER/runs/pairs/baseline-longest",
     "errors of a subset": "errors RUN --subset NAME --cell NAME",
     "compare": "compare FOLDER/runs --ensemble mean",
+    "variance": "variance FOLDER/runs --metric NAME",
+    "analyze of labels": "analyze RUN --label-errors NAME=0.1",
     "compare by": "compare FOLDER/runs --metric NAME",
     "cite": "cite FOLDER/runs",
     "import": "import FOLDER/scores.jsonl -b pairs --data DATA -o OUT --name NAME",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rmeval.benchmarks.card import Card
+from rmeval.benchmarks.card import Agreement, Card
 from rmeval.benchmarks.hooks import Benchmark, BenchmarkLike, Option, adopted
 from rmeval.data.unpacking import check_path
 from rmeval.errors import DataError
@@ -31,6 +31,7 @@ else:  # These modules import this package.
     )
 
 __all__ = [
+    "Agreement",
     "Benchmark",
     "BenchmarkLike",
     "Card",

@@ -12,7 +12,22 @@ from rmeval.messages import nearest, quoted
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.types import Item, ScoreRule
 
-__all__ = ["Card", "check_counts", "missing_counts", "subsets_named"]
+__all__ = ["Agreement", "Card", "check_counts", "missing_counts", "subsets_named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How often two annotators agree on which of two responses is better, as published.
+
+    Attributes:
+        share: The share of comparisons in which they agree.
+        source: Where it is published.
+        pairs: The number of comparisons that both annotated, if it is published.
+    """
+
+    share: float
+    source: str
+    pairs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,8 @@ class Card:
             them.
         errata: A JSONL file of items that are known to be wrong, with `item`, `wrong` and `source`; a relative path is
             from a `file.py:Class` on. rmeval has its own of the benchmarks that come with it.
+        agreement: How often annotators agree on the labels of a subset, or of `all` other subsets; empty where it is
+            not published, or labels are facts.
     """
 
     id: str
@@ -62,6 +79,7 @@ class Card:
     verified: str = ""
     needs_scores: tuple[str, ...] = ()
     errata: str = ""
+    agreement: Mapping[str, Agreement] = field(default_factory=dict)
 
 
 def missing_counts(card: Card, items: Sequence[Item] | Mapping[str, int], whole: bool = False) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rmeval.benchmarks import Card
+from rmeval.benchmarks import Agreement, Card
 from rmeval.benchmarks.base import TableBenchmark, labelled, pair
 from rmeval.benchmarks.locate import part_rows
 from rmeval.data.rows import Row
@@ -13,12 +13,13 @@ from rmeval.metrics.composition import Composition, Counts, Measure, Shares, mix
 from rmeval.metrics.outcomes import SHARED
 from rmeval.types import Item
 
-__all__ = ["LLMBar"]
+__all__ = ["AGREEMENT", "LLMBar"]
 
 NATURAL = "Natural"
 ADVERSARIAL = ("Neighbor", "GPTInst", "GPTOut", "Manual")
 COUNTS = {NATURAL: 100, "Neighbor": 134, "GPTInst": 92, "GPTOut": 47, "Manual": 46}
 SECTIONS = {"Adversarial": ADVERSARIAL}
+AGREEMENT = Agreement(0.94, "expert annotators on LLMBar, Zeng et al. 2024, arXiv 2310.07641")
 
 
 class LLMBar(TableBenchmark):
@@ -48,6 +49,7 @@ class LLMBar(TableBenchmark):
         analyses={"instructions": {"natural": (NATURAL,), "adversarial": ADVERSARIAL}},
         formulas=("accuracy@1", "llmbar/adversarial@1", "llmbar/overall@1"),
         rule=SHARED,
+        agreement={"all": AGREEMENT},
         verified="the 325 accuracies in the repository's statistics.json files, to the last digit, from the verdicts "
         "beside them; GPT-4 with metrics and reference has 82.8% on the adversarial sets as published, 82.79% here",
     )

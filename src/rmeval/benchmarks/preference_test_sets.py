@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rmeval.benchmarks import Card
+from rmeval.benchmarks import Agreement, Card
 from rmeval.benchmarks.base import TableBenchmark, pair
 from rmeval.benchmarks.reward_bench import CITATION
 from rmeval.data.rows import Row, iterate_rows
@@ -51,6 +51,12 @@ class PreferenceTestSets(TableBenchmark):
         counts=COUNTS,
         sections={"prior": PRIOR_SETS},
         formulas=("accuracy@1", "reward-bench/prior@1"),
+        agreement={
+            "mtbench_human": Agreement(
+                0.81, "people on MT-Bench without ties, Zheng et al. 2023, arXiv 2306.05685, 4.2"
+            ),
+            "summarize": Agreement(0.72, "labelers, Stiennon et al. 2020, arXiv 2009.01325, appendix C.2"),
+        },
         verified="the prior of gpt-4o-2024-05-13 on RewardBench's leaderboard, 0.7262, from its published accuracies",
     )
     spec = card.id

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from rmeval.benchmarks import Card
 from rmeval.benchmarks.base import TableBenchmark, pair
 from rmeval.benchmarks.function_names import first_function
+from rmeval.benchmarks.llmbar import AGREEMENT
 from rmeval.data.digests import digest
 from rmeval.data.rows import Row
 from rmeval.errors import DataError
@@ -48,6 +49,7 @@ class RewardBench(TableBenchmark):
         sections=SECTIONS,
         analyses=ANALYSES,
         formulas=("accuracy@1", FORMULA),
+        agreement={name: AGREEMENT for name in EXAMPLE_COUNTS if name.startswith("llmbar-")},
     )
 
     spec = card.id

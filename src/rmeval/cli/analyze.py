@@ -9,6 +9,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
+from rmeval.cli.values import shares_of
 from rmeval.cli.views import check_output, write_views
 
 __all__ = ["analyze_command"]
@@ -16,6 +17,17 @@ __all__ = ["analyze_command"]
 
 def analyze_command(
     run: Annotated[Path, typer.Argument(help="Run folder, or a folder that contains one run.")],
+    label_agreement: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How often two annotators agree on a label, to correct numbers for label errors: 0.85, or counts as "
+            "170/200, or SUBSET=0.85. Repeatable. Default: as published with the benchmark."
+        ),
+    ] = None,
+    label_errors: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead: the share of wrong labels, in the same forms, or errata for the known errata."),
+    ] = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
     benchmark: o.OwnBenchmark = None,
@@ -36,7 +48,15 @@ def analyze_command(
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
-    found = analyze_run(run, rule=rule, variant=variant, benchmark=benchmark, protocol=protocol)
+    found = analyze_run(
+        run,
+        rule=rule,
+        variant=variant,
+        benchmark=benchmark,
+        protocol=protocol,
+        label_agreement=shares_of(label_agreement, "--label-agreement"),
+        label_errors=shares_of(label_errors, "--label-errors"),
+    )
     if plots is not None:
         from rmeval.report.figures.analysis import draw_analysis
 

@@ -20,10 +20,12 @@ from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
 from rmeval.cli.output import echo
 from rmeval.cli.own_options import ItemCommand
+from rmeval.cli.plan import plan_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
 from rmeval.cli.show import show_command
 from rmeval.cli.token_scores import token_scores_command
+from rmeval.cli.variance import variance_command
 
 __all__ = ["app"]
 
@@ -78,6 +80,8 @@ app.command("errors", no_args_is_help=True)(errors_command)
 app.command("analyze", no_args_is_help=True)(analyze_command)
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("estimate", no_args_is_help=True)(estimate_command)
+app.command("variance", no_args_is_help=True)(variance_command)
+app.command("plan", no_args_is_help=True)(plan_command)
 app.command("cite", no_args_is_help=True)(cite_command)
 app.command("items", cls=ItemCommand, no_args_is_help=True)(items_command)
 app.command("errata", no_args_is_help=True)(errata_command)

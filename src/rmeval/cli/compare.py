@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
 from rmeval.cli.views import check_output, write_views
-from rmeval.errors import RunError
+from rmeval.errors import RmevalError, RunError
+
+if TYPE_CHECKING:
+    from rmeval.results.across import AcrossBenchmarks
+    from rmeval.results.compare import ModelComparison
 
 __all__ = ["compare_command"]
+
+
+class Correction(StrEnum):
+    """How p-values over several benchmarks are corrected; see `rmeval.results.across.CORRECTIONS`."""
+
+    holm = "holm"
+    by = "by"
+
+
+CorrectionOption = Annotated[
+    Correction | None,
+    typer.Option(
+        help="Correction of p over several benchmarks: holm (default; no false difference) or by (few false ones)."
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(help="decided: only show after how many problems, in random order, the better model was known."),
+]
 
 
 class Shown(StrEnum):
@@ -24,7 +48,8 @@ class Shown(StrEnum):
 
 
 _Intervals = Annotated[
-    Shown, typer.Option(help="Intervals of differences that hold jointly for all pairs of models, or each one alone.")
+    Shown | None,
+    typer.Option(help="Intervals of differences: simultaneous for all pairs of models (default), or single ones."),
 ]
 _Margin = Annotated[
     float | None,
@@ -44,7 +69,9 @@ def compare_command(
             help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
         ),
     ] = None,
-    intervals: _Intervals = Shown.simultaneous,
+    correction: CorrectionOption = None,
+    until: Until = None,
+    intervals: _Intervals = None,
     margin: _Margin = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
@@ -66,29 +93,70 @@ def compare_command(
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
-    found = compare_runs(
-        runs,
-        rule=rule,
-        variant=variant,
-        metric=metric,
-        scope=scope,
-        ensembles=ensemble or (),
-        benchmark=benchmark,
-        protocol=protocol,
-        intervals=intervals.value,
-        margin=_share(margin),
-    )
+    ways: dict[str, Any] = {"rule": rule, "variant": variant, "metric": metric, "scope": scope}
+    ways |= {"benchmark": benchmark, "protocol": protocol}
+    if until is not None:
+        _refuse(until, ensemble=ensemble, plots=plots, margin=margin, correction=correction, intervals=intervals)
+        _write_leads(runs, ways, as_json, form, out)
+        return
+    shown = intervals or Shown.simultaneous
+    found = compare_runs(runs, **ways, ensembles=ensemble or (), intervals=shown.value, margin=_share(margin))
+    across = _across(found, correction)
     if plots is not None:
-        from rmeval.report.figures.comparison import draw_compared
-
-        for path in draw_compared(found, plots, "dark" if dark else "light"):
-            echo(f"drawn: {path}", err=True)
+        _draw(found, plots, dark)
     if as_json:
-        echo_json([one.to_dict() for one in found], indent=1)
+        echo_json([*(one.to_dict() for one in found), *([across.to_dict()] if across else [])], indent=1)
         return
     from rmeval.report.comparison import comparison_views
 
-    write_views(comparison_views(found), form, out)
+    write_views(comparison_views(found, across), form, out)
+
+
+def _draw(found: Sequence[ModelComparison], folder: Path, dark: bool) -> None:
+    from rmeval.report.figures.comparison import draw_compared
+
+    for path in draw_compared(found, folder, "dark" if dark else "light"):
+        echo(f"drawn: {path}", err=True)
+
+
+def _across(found: Sequence[ModelComparison], correction: Correction | None) -> AcrossBenchmarks | None:
+    """Return the models on all benchmarks; None if there is one benchmark.
+
+    Raises:
+        RmevalError: If there is one benchmark, and a correction over several.
+    """
+    if len(found) > 1:
+        from rmeval.results.across import compare_across
+
+        return compare_across(found, correction or "holm")
+    if correction is not None:
+        raise RmevalError(
+            "--correction is for models on several benchmarks, and these runs are of one: leave it out, or also give "
+            "runs of another benchmark"
+        )
+    return None
+
+
+def _refuse(until: str, **given: Any) -> None:
+    """Refuse options that do not apply to sequences."""
+    if until != "decided":
+        raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
+    for name, value in given.items():
+        if value:
+            raise RmevalError(f"--{name} does not apply to --until: leave one of them out")
+
+
+def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.Format, out: Path | None) -> None:
+    """Write after how many problems the better of two models was known."""
+    from rmeval.results.leads import decide_runs
+
+    leads = decide_runs(runs, **ways)
+    if as_json:
+        echo_json([one.to_dict() for one in leads], indent=1)
+        return
+    from rmeval.report.leads import leads_view
+
+    write_views([leads_view(one) for one in leads], form, out)
 
 
 def _share(points: float | None) -> float | None:

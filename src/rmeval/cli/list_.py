@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,6 +99,7 @@ def _benchmarks() -> list[dict[str, Any]]:
                 "counts": dict(card.counts),
                 "sections": {section: list(parts) for section, parts in card.sections.items()},
                 "formulas": list(card.formulas),
+                "agreement": {subset: asdict(own) for subset, own in card.agreement.items()},
                 "options": {option: one.help if one else "" for option, one in found.takes.items()},
             }
         )

@@ -251,12 +251,12 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
 
 def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the model options; they reach it together, as `options: dict[str, Any]`."""
-    return _takes(function, "options", _MODEL_OPTIONS, _model_options)
+    return takes(function, "options", _MODEL_OPTIONS, _model_options)
 
 
 def takes_item_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options that select items; they reach it together, as `wanted: Wanted`."""
-    return _takes(function, "wanted", _ITEM_OPTIONS, Wanted)
+    return takes(function, "wanted", _ITEM_OPTIONS, Wanted)
 
 
 def _model_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -268,7 +268,7 @@ _KWARGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
 """Options that are given as KEY=VALUE, with values in JSON."""
 
 
-def _takes(
+def takes(
     function: Callable[..., None],
     name: str,
     table: dict[str, tuple[Any, Any]],
@@ -297,6 +297,12 @@ class Wanted:
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
+
+    @property
+    def given(self) -> list[str]:
+        """The options that are given, as on the command line."""
+        names = [name for name, (_, default) in _ITEM_OPTIONS.items() if self._given[name] not in (default, [])]
+        return [f"--{name.replace('_', '-')}" for name in names]
 
     def load(self, names: Sequence[str], data: Sequence[str] | None) -> list[Benchmark]:
         """The benchmarks of some names and suites, without their items.

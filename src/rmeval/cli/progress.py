@@ -11,7 +11,7 @@ from rmeval.cli.output import echo
 from rmeval.messages import shortened
 
 if TYPE_CHECKING:
-    from rmeval.runs.runner import Progress
+    from rmeval.runs.observe import Progress
 
 __all__ = ["progress_bar"]
 

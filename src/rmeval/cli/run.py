@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.progress import progress_bar
+from rmeval.cli.values import until_of
 from rmeval.cli.views import write_views
 
+if TYPE_CHECKING:
+    from rmeval.benchmarks import Benchmark
+    from rmeval.models import RewardModel
+    from rmeval.runs.plan import Plan
+    from rmeval.runs.until import StoppingRule
+
 __all__ = ["run_command"]
+
+
+Until = Annotated[
+    str | None,
+    typer.Option(
+        help="Stop early: when the 95% interval of the headline is this many points wide, such as 3; or decided, with "
+        "--versus.",
+        rich_help_panel=o.WHICH,
+    ),
+]
+Versus = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Run of another model, for --until decided: stop when it is known which of the two is better. Repeatable.",
+        rich_help_panel=o.WHICH,
+    ),
+]
 
 
 @o.takes_model_options
@@ -19,6 +47,8 @@ def run_command(
     options: dict[str, Any],
     wanted: o.Wanted,
     data: o.Data = None,
+    until: Until = None,
+    versus: Versus = None,
     out: o.Out = "runs",
     store_text: o.StoreText = False,
     break_lock: o.BreakLock = False,
@@ -32,41 +62,62 @@ def run_command(
         rmeval run ./my-checkpoint -b pairs --data my_prefs.jsonl -o runs/
 
         rmeval run ./my-checkpoint -b core
+
+        rmeval run ./my-checkpoint -b rm-bench --until decided --versus runs/rm-bench/other
     """
     import gc
-    from pathlib import Path
 
     from rmeval.api import load_model
     from rmeval.benchmarks.locate import refuse_unfetched
     from rmeval.cli.logs import show_warnings
-    from rmeval.errors import DataError
     from rmeval.report.ranking import brief_view, combined_views
     from rmeval.report.run import run_view
     from rmeval.report.terminal import print_briefly
-    from rmeval.runs.plan import plan
     from rmeval.runs.runner import run
 
     show_warnings()
+    target = None if until is None else until_of(until)
     found = wanted.load(benchmark, data)
     for one in found:
         refuse_unfetched(one.card, one.data)
     loaded = load_model(model, **options)
     # Loaded objects live to the end, so the garbage collector need not traverse them.
     gc.freeze()
-    # All data are read before scoring starts, so that an error in the last file shows at once.
-    plans = []
-    for one in found:
-        try:
-            plans.append(plan(one, wanted.selection()))
-        except DataError as error:
-            if len(found) > 1:  # The message may not say which of them could not be read.
-                raise DataError(f"{one.card.id}: {error}") from error
-            raise
+    plans = _planned(found, wanted, loaded, target, versus or ())
     results = []
-    for planned in plans:
+    for planned, rule in plans:
         with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
-            result = run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress)
+            result = run(
+                loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=rule
+            )
         write_views([run_view(result)])
         results.append(result)
     if len(results) > 1:
         print_briefly([*map(brief_view, results), *combined_views(results, brief=True)], "in short")
+
+
+def _planned(
+    found: Sequence[Benchmark],
+    wanted: o.Wanted,
+    loaded: RewardModel,
+    target: float | str | None,
+    versus: Sequence[Path],
+) -> list[tuple[Plan, StoppingRule | None]]:
+    """The plan and the stopping rule of each benchmark.
+
+    All data are read before scoring starts, so that an error in the last file shows at once.
+    """
+    from rmeval.errors import DataError
+    from rmeval.runs.plan import plan
+    from rmeval.runs.until import stopping_rule
+
+    plans = []
+    for one in found:
+        try:
+            planned = plan(one, wanted.selection())
+            plans.append((planned, stopping_rule(target, versus, planned, loaded)))
+        except DataError as error:
+            if len(found) > 1:  # The message may not say which of them could not be read.
+                raise DataError(f"{one.card.id}: {error}") from error
+            raise
+    return plans

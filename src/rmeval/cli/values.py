@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rmeval.benchmarks import Option
     from rmeval.data.conversations import MessageReader
 
-__all__ = ["json_values", "key_values", "pairs_of", "places", "reader", "value_of", "words"]
+__all__ = ["json_values", "key_values", "pairs_of", "places", "reader", "shares_of", "until_of", "value_of", "words"]
 
 
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
@@ -110,6 +110,21 @@ def words(text: str | None, option: str) -> list[str] | None:
     return found
 
 
+def shares_of(given: Sequence[str] | None, option: str) -> str | dict[str, str] | None:
+    """`["0.85"]` as a text, `["chat=0.9", "code=8/10"]` as a dict.
+
+    Raises:
+        RmevalError: If both forms are mixed, or one is repeated.
+    """
+    if not given:
+        return None
+    if len(given) == 1 and "=" not in given[0]:
+        return given[0]
+    if any("=" not in one for one in given):
+        raise RmevalError(f"{option} is given {len(given)} times: name the subset of each, as in SUBSET={given[0]}")
+    return key_values(given, option)
+
+
 def places(data: Sequence[str] | None, benchmarks: Mapping[str, bool]) -> dict[str, str | None]:
     """Where each benchmark's data are: `NAME=PLACE` goes to the named one, a bare place to all others.
 
@@ -162,3 +177,20 @@ def _own_folders(place: str | None, names: Sequence[str]) -> dict[str, str]:
             f"--data {missing[0]}=PLACE as well, or name the benchmarks that are there with -b"
         )
     return found
+
+
+def until_of(text: str) -> float | str:
+    """The value of --until: `decided`, or a width in points as a share.
+
+    Raises:
+        RmevalError: If it is neither.
+    """
+    if text == "decided":
+        return text
+    try:
+        width = float(text.removesuffix("%"))
+    except ValueError:
+        width = 0.0
+    if not 0 < width < 100:
+        raise RmevalError(f"--until must be decided, or a width in points between 0 and 100, such as 3, not {text!r}")
+    return width / 100

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rmeval.metrics.scoring.style_substance import style_substance_records
     from rmeval.metrics.stats.equivalence import Equivalence
     from rmeval.metrics.stats.paired import Difference
+    from rmeval.metrics.stats.variance import Component, crossed_components
 else:
     __getattr__, __dir__ = lazy(
         __name__,
@@ -51,6 +52,10 @@ else:
             "rmeval.metrics.scoring.style_substance": ("style_substance_records",),
             "rmeval.metrics.stats.equivalence": ("Equivalence",),
             "rmeval.metrics.stats.paired": ("Difference",),
+            "rmeval.metrics.stats.variance": (
+                "Component",
+                "crossed_components",
+            ),
         },
     )
 
@@ -61,6 +66,7 @@ __all__ = [
     "SCORE_RULES",
     "SECTIONS",
     "SHARED",
+    "Component",
     "Composition",
     "Counts",
     "Difference",
@@ -71,6 +77,7 @@ __all__ = [
     "Shares",
     "accuracy_record",
     "best_of_k",
+    "crossed_components",
     "headline",
     "make_record",
     "mixed",

@@ -7,27 +7,84 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
-    from rmeval.report.analysis import analysis_view
-    from rmeval.report.cells import Number, Passage
-    from rmeval.report.comparison import comparison_view
-    from rmeval.report.csv_ import csv_text
-    from rmeval.report.estimate import chosen_view, estimate_view
-    from rmeval.report.figures.analysis import draw_analysis
-    from rmeval.report.figures.comparison import draw_comparison
-    from rmeval.report.figures.matrix import draw_matrix
-    from rmeval.report.html import html_text
-    from rmeval.report.json_ import json_value
-    from rmeval.report.latex import latex_text
-    from rmeval.report.markdown import markdown_text
-    from rmeval.report.ranking import runs_views
-    from rmeval.report.run import run_view
-    from rmeval.report.terminal import views_text
-    from rmeval.report.views import Row, Table, View
-    from rmeval.report.wrong import wrong_view
+    from rmeval.report.across import (
+        across_view,
+    )
+    from rmeval.report.analysis import (
+        analysis_view,
+    )
+    from rmeval.report.cells import (
+        Number,
+        Passage,
+    )
+    from rmeval.report.comparison import (
+        comparison_view,
+    )
+    from rmeval.report.csv_ import (
+        csv_text,
+    )
+    from rmeval.report.estimate import (
+        chosen_view,
+        estimate_view,
+    )
+    from rmeval.report.figures.analysis import (
+        draw_analysis,
+    )
+    from rmeval.report.figures.comparison import (
+        draw_comparison,
+    )
+    from rmeval.report.figures.matrix import (
+        draw_matrix,
+    )
+    from rmeval.report.figures.plan import (
+        draw_plan,
+    )
+    from rmeval.report.html import (
+        html_text,
+    )
+    from rmeval.report.item_analysis import (
+        item_analysis_view,
+    )
+    from rmeval.report.json_ import (
+        json_value,
+    )
+    from rmeval.report.latex import (
+        latex_text,
+    )
+    from rmeval.report.leads import (
+        leads_view,
+    )
+    from rmeval.report.markdown import (
+        markdown_text,
+    )
+    from rmeval.report.plan import (
+        plan_view,
+    )
+    from rmeval.report.ranking import (
+        runs_views,
+    )
+    from rmeval.report.run import (
+        run_view,
+    )
+    from rmeval.report.terminal import (
+        views_text,
+    )
+    from rmeval.report.variance import (
+        variance_view,
+    )
+    from rmeval.report.views import (
+        Row,
+        Table,
+        View,
+    )
+    from rmeval.report.wrong import (
+        wrong_view,
+    )
 else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "rmeval.report.across": ("across_view",),
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.cells": (
                 "Number",
@@ -42,13 +99,18 @@ else:
             "rmeval.report.figures.analysis": ("draw_analysis",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
+            "rmeval.report.figures.plan": ("draw_plan",),
             "rmeval.report.html": ("html_text",),
+            "rmeval.report.item_analysis": ("item_analysis_view",),
             "rmeval.report.json_": ("json_value",),
             "rmeval.report.latex": ("latex_text",),
+            "rmeval.report.leads": ("leads_view",),
             "rmeval.report.markdown": ("markdown_text",),
+            "rmeval.report.plan": ("plan_view",),
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
             "rmeval.report.terminal": ("views_text",),
+            "rmeval.report.variance": ("variance_view",),
             "rmeval.report.views": (
                 "Row",
                 "Table",
@@ -64,6 +126,7 @@ __all__ = [
     "Row",
     "Table",
     "View",
+    "across_view",
     "analysis_view",
     "chosen_view",
     "comparison_view",
@@ -71,13 +134,18 @@ __all__ = [
     "draw_analysis",
     "draw_comparison",
     "draw_matrix",
+    "draw_plan",
     "estimate_view",
     "html_text",
+    "item_analysis_view",
     "json_value",
     "latex_text",
+    "leads_view",
     "markdown_text",
+    "plan_view",
     "run_view",
     "runs_views",
+    "variance_view",
     "views_text",
     "wrong_view",
 ]

@@ -10,12 +10,14 @@ from rmeval.metrics.composition import GAP
 from rmeval.metrics.scoring.sections import ANALYSIS_TITLES
 from rmeval.metrics.stats.analysis import Scores
 from rmeval.metrics.stats.calibration import Calibration
+from rmeval.metrics.stats.label_errors import Corrected
 from rmeval.metrics.targets import best_note
 from rmeval.report import cells as units
 from rmeval.report.cells import BRACKETS, COUNT, DECIMALS, FIGURES, LOG_ODDS, PERCENT, Cell, Number, Unit, percent
-from rmeval.report.run import number_of, without_lone_parts
+from rmeval.report.run import measure_name, number_of, without_lone_parts
 from rmeval.report.views import Row, Table, View
 from rmeval.results.analyze import Analysis
+from rmeval.results.label_errors import CorrectedNumbers
 from rmeval.types import Record
 
 __all__ = ["analysis_view"]
@@ -50,7 +52,7 @@ def analysis_view(found: Analysis) -> View:
     tables = [_table(section, titles.get(section, section), records) for section, records in sections.items()]
     return View(
         first.benchmark,
-        (*tables, *_calibration(found.calibration), *_scores(found.scores)),
+        (*tables, *_corrected(found.corrected), *_calibration(found.calibration), *_scores(found.scores)),
         model=found.manifest["model"]["name"],
         headline=None if top is None else (f"{top.metric} {top.scope}".removesuffix(" all"), number_of(top)),
         about=(f"{score}ties and failures: {first.rule}; in %, with 95% intervals",),
@@ -88,6 +90,30 @@ def _table(section: str, title: str, records: Sequence[Record]) -> Table:
         rows.append(Row(name, cells))
     keys = ("name", "value", "items", *baselines)
     return Table(section, ("", "", "items", *baselines), tuple(rows), title, keys=keys)
+
+
+def _corrected(own: CorrectedNumbers | None) -> Iterator[Table]:
+    if own is None:
+        return
+    rows = (
+        Row(
+            measure_name(one.measure),
+            (
+                Number(one.observed, one.observed_ci, _unit_of(one)),
+                Number(one.errors, one.errors_ci),
+                None if one.ceiling is None else Number(one.ceiling),
+                Number(one.value, one.ci, _unit_of(one)),
+            ),
+        )
+        for one in own.numbers
+    )
+    title = f"label errors: {'; '.join(own.sources)}"
+    columns = ("", "observed", "label errors", "ceiling", "corrected")
+    yield Table("corrected", columns, tuple(rows), title, own.notes)
+
+
+def _unit_of(one: Corrected) -> Unit:
+    return PERCENT if one.ceiling is not None else units.GAP
 
 
 def _calibration(own: Calibration | None) -> Iterator[Table]:

@@ -19,10 +19,11 @@ __all__ = [
     "FIGURES",
     "GAP",
     "LOG_ODDS",
-    "NEEDED",
     "PERCENT",
     "POINTS",
+    "PRICE",
     "P_VALUE",
+    "THOUSANDS",
     "Cell",
     "Joined",
     "Number",
@@ -79,8 +80,12 @@ def _count_or_dash(number: float) -> str:
     return f"{number:.0f}" if number else "-"
 
 
-def _needed(number: float) -> str:
+def _thousands(number: float) -> str:
     return "-" if math.isnan(number) else f"{number:,.0f}" if number < 10_000_000 else "> 10 million"
+
+
+def _price(amount: float) -> str:
+    return "-" if math.isnan(amount) else f"{amount:,.2f}"
 
 
 def _figures(value: float) -> str:
@@ -96,8 +101,9 @@ POINTS = Unit(_points, _points)
 P_VALUE = Unit(_p_value, _p_value)
 COUNT = Unit(_count, _count)
 COUNT_OR_DASH = Unit(_count_or_dash, _count_or_dash)
-NEEDED = Unit(_needed, _needed)
-COUNTS = (COUNT, COUNT_OR_DASH, NEEDED)
+THOUSANDS = Unit(_thousands, _thousands)
+PRICE = Unit(_price, _price)
+COUNTS = (COUNT, COUNT_OR_DASH, THOUSANDS)
 DECIMALS = Unit("{:.3f}".format, "{:.3f}".format)
 FIGURES = Unit(_figures, _figures)
 BRACKETS = Unit(_figures, _figures, ", ", brackets=True)

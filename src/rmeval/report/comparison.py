@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from operator import attrgetter
@@ -11,11 +10,13 @@ from rmeval.messages import count_of, quoted
 from rmeval.metrics.composition import Measure, parts
 from rmeval.metrics.stats.paired import Difference
 from rmeval.metrics.targets import best_note
-from rmeval.report.cells import COUNT, DIFFERENCE, NEEDED, P_VALUE, POINTS, Cell, Joined, Number, clean
+from rmeval.report.across import across_view
+from rmeval.report.cells import COUNT, DIFFERENCE, P_VALUE, POINTS, Cell, Joined, Number, clean
 from rmeval.report.equivalence import equivalence_table
 from rmeval.report.labels import short_labels
 from rmeval.report.run import measure_name, number_of, shown_nulls
 from rmeval.report.views import Row, Table, View
+from rmeval.results.across import AcrossBenchmarks
 from rmeval.results.compare import Entry, ModelComparison
 
 __all__ = ["comparison_view", "comparison_views"]
@@ -26,11 +27,18 @@ _NAMED = 3
 """Number of pairs that a note names."""
 
 
-def comparison_views(comparisons: Sequence[ModelComparison]) -> list[View]:
-    """Return the views of comparisons, in which a model has the same label; the first contains the legend."""
-    names = list(dict.fromkeys(entry.name for one in comparisons for entry in one.entries))
+def comparison_views(comparisons: Sequence[ModelComparison], across: AcrossBenchmarks | None = None) -> list[View]:
+    """Return the views of comparisons, in which a model has the same label; the first contains the legend.
+
+    Args:
+        comparisons: The comparisons.
+        across: The models on all benchmarks, whose view comes last.
+    """
+    names = [entry.name for one in comparisons for entry in one.entries]
+    names = list(dict.fromkeys([*names, *(one.name for one in across.models)] if across else names))
     labels = dict(zip(names, short_labels(names), strict=True))
-    return [_view(one, labels, _legend(labels) if one is comparisons[0] else None) for one in comparisons]
+    views = [_view(one, labels, _legend(labels) if one is comparisons[0] else None) for one in comparisons]
+    return [*views, across_view(across, labels)] if across else views
 
 
 def comparison_view(found: ModelComparison) -> View:
@@ -133,16 +141,15 @@ def _differences(found: ModelComparison, headline: Measure, labels: Mapping[str,
     ]
     total = len(found.differences[headline])
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
-    both = f"; both at the level of each of {total} corrected tests" if total > 1 else ""
+    level = f", at the level of each of {total} corrected tests" if total > 1 else ""
     won = f"that raise the {_named(headline)} of {{}}" if best_note(headline[0]) else "in which {} does better"
     how = (
         f"p: cluster sign-flip test{corrected}; discordant: the number of comparisons {won.format('the first model')}, "
         f"then of those {won.format('the second')}; "
         "MDE (80% power): the smallest true difference, in points, that a test on this number of problems detects with "
-        "a power of 80%; needs: the number of problems with which such a test detects the observed difference with "
-        f"that power{both}"
+        f"a power of 80%{level}"
     )
-    columns = ("", "difference", "p", "discordant", "MDE (80% power)", "needs")
+    columns = ("", "difference", "p", "discordant", "MDE (80% power)")
     title = f"differences in {_named(headline)}, in points"
     notes = (how, *_interval_notes(found, total), *_disagreement(shown, interval, labels))
     return Table("differences", columns, tuple(rows), title, notes)
@@ -199,7 +206,6 @@ def _difference(one: Difference, interval: Callable[[Difference], tuple[float, f
     counts = tuple(Number(count, unit=COUNT) for count in one.discordant)
     yield Joined(("first", "second"), counts, ":")
     yield Number(one.mde, unit=POINTS)
-    yield Number(math.nan if one.needed is None else one.needed, unit=NEEDED)
 
 
 def _numbers(found: ModelComparison, labels: Mapping[str, str]) -> Iterator[Table]:

@@ -5,19 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rmeval.messages import count_of
+from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
+from rmeval.report.item_analysis import item_analysis_view
+from rmeval.report.leads import leads_view
+from rmeval.report.plan import plan_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
+from rmeval.report.variance import variance_view
 from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
+from rmeval.results.across import AcrossBenchmarks
 from rmeval.results.analyze import Analysis
 from rmeval.results.compare import ModelComparison
 from rmeval.results.estimate import Estimate
 from rmeval.results.examples import WrongExamples
+from rmeval.results.goals import Plan
+from rmeval.results.item_analysis import ItemAnalysis
+from rmeval.results.leads import Leads
 from rmeval.results.notebook import html_of
 from rmeval.results.result import Result
+from rmeval.results.variance import VarianceStudy
 
 __all__: list[str] = []
 
@@ -34,6 +44,11 @@ def _(value: Result) -> str:
     # The first table with columns holds the main numbers; to_pandas() has all of them.
     last = next((k for k, table in enumerate(view.tables) if table.layout != "lines"), len(view.tables))
     return html_text([_short(replace(view, tables=view.tables[: last + 1]))])
+
+
+@html_of.register
+def _(value: Plan) -> str:
+    return html_text([_short(plan_view(value))])
 
 
 @html_of.register
@@ -55,8 +70,28 @@ def _(value: Estimate) -> str:
 
 
 @html_of.register
+def _(value: VarianceStudy) -> str:
+    return html_text([variance_view(value)])
+
+
+@html_of.register
+def _(value: AcrossBenchmarks) -> str:
+    return html_text([across_view(value)])
+
+
+@html_of.register
+def _(value: ItemAnalysis) -> str:
+    return html_text([item_analysis_view(value)])
+
+
+@html_of.register
 def _(value: WrongExamples) -> str:
     return html_text([wrong_view(value)])
+
+
+@html_of.register
+def _(value: Leads) -> str:
+    return html_text([_short(leads_view(value))])
 
 
 def _short(view: View) -> View:

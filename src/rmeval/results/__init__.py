@@ -7,18 +7,91 @@ from typing import TYPE_CHECKING
 from rmeval.faces import lazy
 
 if TYPE_CHECKING:
-    from rmeval.results.analyze import Analysis, analyze_run
-    from rmeval.results.choose import ChosenItems, choose_items
-    from rmeval.results.cite import cite_runs
-    from rmeval.results.compare import Entry, ModelComparison, compare_runs
-    from rmeval.results.estimate import Estimate, estimate_runs
-    from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
-    from rmeval.results.result import Result, open_run
-    from rmeval.results.wrong import wrong_examples
+    from rmeval.results.across import (
+        AcrossBenchmarks,
+        AcrossModel,
+        BenchmarkDifference,
+        compare_across,
+    )
+    from rmeval.results.analyze import (
+        Analysis,
+        analyze_run,
+    )
+    from rmeval.results.choose import (
+        ChosenItems,
+        choose_items,
+    )
+    from rmeval.results.cite import (
+        cite_runs,
+    )
+    from rmeval.results.compare import (
+        Entry,
+        ModelComparison,
+        compare_runs,
+    )
+    from rmeval.results.course import (
+        Lead,
+    )
+    from rmeval.results.designs import (
+        Design,
+    )
+    from rmeval.results.estimate import (
+        Estimate,
+        estimate_runs,
+    )
+    from rmeval.results.examples import (
+        JudgedResponse,
+        Tally,
+        WrongExample,
+        WrongExamples,
+    )
+    from rmeval.results.facets import (
+        Facet,
+    )
+    from rmeval.results.goals import (
+        Goal,
+        Plan,
+        PlanPoint,
+    )
+    from rmeval.results.item_analysis import (
+        AnalyzedItem,
+        AnalyzedModel,
+        ItemAnalysis,
+        ShortEstimate,
+        ShortForm,
+        analyze_items,
+    )
+    from rmeval.results.label_errors import (
+        CorrectedNumbers,
+    )
+    from rmeval.results.leads import (
+        Leads,
+        decide_runs,
+    )
+    from rmeval.results.plan import (
+        make_plan,
+    )
+    from rmeval.results.result import (
+        Result,
+        open_run,
+    )
+    from rmeval.results.variance import (
+        VarianceStudy,
+        study_variance,
+    )
+    from rmeval.results.wrong import (
+        wrong_examples,
+    )
 else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "rmeval.results.across": (
+                "AcrossBenchmarks",
+                "AcrossModel",
+                "BenchmarkDifference",
+                "compare_across",
+            ),
             "rmeval.results.analyze": (
                 "Analysis",
                 "analyze_run",
@@ -33,6 +106,8 @@ else:
                 "ModelComparison",
                 "compare_runs",
             ),
+            "rmeval.results.course": ("Lead",),
+            "rmeval.results.designs": ("Design",),
             "rmeval.results.estimate": (
                 "Estimate",
                 "estimate_runs",
@@ -43,30 +118,76 @@ else:
                 "WrongExample",
                 "WrongExamples",
             ),
+            "rmeval.results.facets": ("Facet",),
+            "rmeval.results.goals": (
+                "Goal",
+                "Plan",
+                "PlanPoint",
+            ),
+            "rmeval.results.item_analysis": (
+                "AnalyzedItem",
+                "AnalyzedModel",
+                "ItemAnalysis",
+                "ShortEstimate",
+                "ShortForm",
+                "analyze_items",
+            ),
+            "rmeval.results.label_errors": ("CorrectedNumbers",),
+            "rmeval.results.leads": (
+                "Leads",
+                "decide_runs",
+            ),
+            "rmeval.results.plan": ("make_plan",),
             "rmeval.results.result": (
                 "Result",
                 "open_run",
+            ),
+            "rmeval.results.variance": (
+                "VarianceStudy",
+                "study_variance",
             ),
             "rmeval.results.wrong": ("wrong_examples",),
         },
     )
 
 __all__ = [
+    "AcrossBenchmarks",
+    "AcrossModel",
     "Analysis",
+    "AnalyzedItem",
+    "AnalyzedModel",
+    "BenchmarkDifference",
     "ChosenItems",
+    "CorrectedNumbers",
+    "Design",
     "Entry",
     "Estimate",
+    "Facet",
+    "Goal",
+    "ItemAnalysis",
     "JudgedResponse",
+    "Lead",
+    "Leads",
     "ModelComparison",
+    "Plan",
+    "PlanPoint",
     "Result",
+    "ShortEstimate",
+    "ShortForm",
     "Tally",
+    "VarianceStudy",
     "WrongExample",
     "WrongExamples",
+    "analyze_items",
     "analyze_run",
     "choose_items",
     "cite_runs",
+    "compare_across",
     "compare_runs",
+    "decide_runs",
     "estimate_runs",
+    "make_plan",
     "open_run",
+    "study_variance",
     "wrong_examples",
 ]

@@ -13,6 +13,7 @@ from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of
 from rmeval.results.groups import by_data
+from rmeval.store.items import StoredItems
 from rmeval.store.manifest import Manifest, find_runs, read_manifest
 from rmeval.store.run import NothingScoredError, StoredRun, read_scored
 from rmeval.types import FloatArray, IntArray, ScoreRule
@@ -22,9 +23,9 @@ __all__ = [
     "NothingSharedError",
     "ScoredRun",
     "find_by_benchmark",
-    "item_places",
     "judged_otherwise",
     "moved_evidence",
+    "places_in",
     "run_names",
     "scored_runs",
     "shared_evidence",
@@ -162,7 +163,7 @@ def shared_evidence(
 ) -> tuple[list[EvidenceTable], Mask, list[str]]:
     """Return each model's evidence on the common items in the first run's order, these items, and notes."""
     base = runs[0].items
-    places = [item_places(runs[0], run) for run in runs[1:]]
+    places = [places_in(base, run.items) for run in runs[1:]]
     shared: Mask = np.ones(len(base.table), bool)
     for place in places:
         shared &= place >= 0
@@ -210,22 +211,22 @@ def shared_evidence(
     return [own.take(shared) for own in evidence], shared, notes
 
 
-def item_places(base: StoredRun, run: StoredRun) -> IntArray:
-    """int64[n]: the position of each of the base's items in the run, -1 if it is missing or has another text.
+def places_in(base: StoredItems, other: StoredItems) -> IntArray:
+    """int64[n]: the position of each of the base's items among others, -1 if it is missing or has another text.
 
     In files without ids, the row number is the id and depends on the order. An item that is not found by id is found by
     its text, if only one item has it.
     """
-    if run.items is base.items:
-        return np.arange(len(base.items.table))
+    if other is base:
+        return np.arange(len(base.table))
     own = {
         item: (k, tuple(digests))
-        for k, (item, digests) in enumerate(zip(run.items.table.ids, run.items.digests(), strict=True))
+        for k, (item, digests) in enumerate(zip(other.table.ids, other.digests(), strict=True))
     }
     missing: tuple[int, tuple[str, ...]] = (-1, ())
     found = [
         place if tuple(digests) == theirs else -1
-        for item, digests in zip(base.items.table.ids, base.items.digests(), strict=True)
+        for item, digests in zip(base.table.ids, base.digests(), strict=True)
         for place, theirs in [own.get(item, missing)]
     ]
     left = [k for k, where in enumerate(found) if where < 0]
@@ -235,7 +236,7 @@ def item_places(base: StoredRun, run: StoredRun) -> IntArray:
         for place, digests in own.values():
             if place not in taken:
                 by_text.setdefault(digests, []).append(place)
-        texts = list(map(tuple, base.items.digests()))
+        texts = list(map(tuple, base.digests()))
         times = Counter(texts[k] for k in left)
         for k in left:
             if times[texts[k]] == len(by_text.get(texts[k], ())) == 1:

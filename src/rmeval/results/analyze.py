@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,14 @@ from rmeval.metrics.stats.analysis import Scores, analyse, calibration_of, score
 from rmeval.metrics.stats.calibration import Calibration
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
 from rmeval.results.frames import frame_of, row_of
+from rmeval.results.label_errors import CorrectedNumbers, Share, corrected_numbers
 from rmeval.results.notebook import html_of
 from rmeval.results.places import Place, only_folder
 from rmeval.results.result import check_rule, null_records, rule_of
 from rmeval.results.summary import analysis_lines
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import finite
-from rmeval.store.run import read_scored
+from rmeval.store.run import StoredRun, read_scored
 from rmeval.types import Record
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Analysis:
         calibration: Calibration of the margins; None if the model has no scores of single responses.
         scores: Distributions of the scores of better and worse responses, by subset; empty in the same case.
         notes: Notes for the reader, one sentence each.
+        corrected: Numbers corrected for label errors; None if nothing is known of these.
     """
 
     path: Path
@@ -60,6 +62,7 @@ class Analysis:
     calibration: Calibration | None
     scores: tuple[Scores, ...]
     notes: tuple[str, ...]
+    corrected: CorrectedNumbers | None = None
 
     def record(self, metric: str, scope: str = "all") -> Record:
         """Return the record of a metric on a scope.
@@ -107,6 +110,7 @@ class Analysis:
                 "headline": None if self.headline is None else self.headline.to_dict(),
                 "records": [record.to_dict() for record in self.records],
                 "calibration": calibration,
+                "corrected": None if self.corrected is None else self.corrected.to_dict(),
                 "notes": list(self.notes),
             }
         )
@@ -120,6 +124,8 @@ def analyze_run(
     variant: str | None = None,
     benchmark: str | None = None,
     protocol: str | None = None,
+    label_agreement: Share | Mapping[str, Share] | None = None,
+    label_errors: Share | Mapping[str, Share] | None = None,
 ) -> Analysis:
     """Analyse a run; needs neither the model nor torch.
 
@@ -129,9 +135,14 @@ def analyze_run(
         variant: Which of the model's scores to take, where it gives several; its first if None.
         benchmark: The `file.py:Class` of a run made with one.
         protocol: Likewise the `file.py:Class` of the run's protocol.
+        label_agreement: How often two annotators agree on a label, to correct the numbers for label errors: a share
+            such as 0.85, or counts such as `170/200`, whose uncertainty the intervals then include; or one of these for
+            each subset or section. Default: what the benchmark's card has.
+        label_errors: Instead of it the share of wrong labels, likewise; or `errata` for the known errata.
 
     Raises:
         RunError: If the path is not a run folder, or the score rule or score does not exist.
+        DataError: If the label errors cannot be used.
     """
     check_rule(rule)
     run = read_scored(only_folder(path), benchmark, protocol)
@@ -146,16 +157,6 @@ def analyze_run(
         raise RunError(f"{run.folder} has no numbers, because no comparison of its items has a winner")
     scored = not evidence.beats
     top = headline([(record.metric, record.scope) for record in official])
-    notes = [*run.manifest["notes"], *([run.note] if run.note else [])]
-    if (problems := len(np.unique(table.cluster))) < MIN_CLUSTERS:
-        notes.append(f"{count_of(problems, 'problem')}: too few for intervals")
-    if not any(record.metric == "style_controlled" for record in records):
-        notes.append(
-            "no style control: there are too few pairs, all are won, all are lost, or length and markdown decide all "
-            "of them"
-        )
-    if not scored:
-        notes.append("no calibration and no distributions, because the model compares responses without scores")
     return Analysis(
         run.folder,
         run.manifest,
@@ -165,8 +166,24 @@ def analyze_run(
         tuple(official),
         calibration_of(table, evidence) if scored else None,
         tuple(scores_by_subset(table, evidence)) if scored else (),
-        tuple(notes),
+        tuple(_notes(run, records, scored)),
+        corrected_numbers(run, evidence, score_rule, official, label_agreement, label_errors),
     )
+
+
+def _notes(run: StoredRun, records: Sequence[Record], scored: bool) -> Iterator[str]:
+    yield from run.manifest["notes"]
+    if run.note:
+        yield run.note
+    if (problems := len(np.unique(run.items.table.cluster))) < MIN_CLUSTERS:
+        yield f"{count_of(problems, 'problem')}: too few for intervals"
+    if not any(record.metric == "style_controlled" for record in records):
+        yield (
+            "no style control: there are too few pairs, all are won, all are lost, or length and markdown decide all "
+            "of them"
+        )
+    if not scored:
+        yield "no calibration and no distributions, because the model compares responses without scores"
 
 
 def null_analyses(card: Card, items: StoredItems) -> dict[str, list[Record]]:

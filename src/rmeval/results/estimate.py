@@ -15,7 +15,7 @@ from rmeval.errors import DataError, RunError
 from rmeval.messages import count_of, percent
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.stats.prediction_powered import FEWEST, METHOD, Contributions, Powered, powered, strata_of
-from rmeval.results.align import item_places, judged_otherwise, moved_evidence
+from rmeval.results.align import judged_otherwise, moved_evidence, places_in
 from rmeval.results.described import data_text
 from rmeval.results.frames import frame_of
 from rmeval.results.notebook import html_of
@@ -184,7 +184,7 @@ class _Both:
 
     @classmethod
     def of(cls, whole: WeightedRun, sample: StoredRun, variant: str | None, listed: ItemList | None) -> _Both:
-        place = item_places(whole.run, sample)
+        place = places_in(whole.run.items, sample.items)
         drawn = sampled_items(whole, sample, (place >= 0) & whole.inside, listed)
         table = whole.run.items.table
         evidence = moved_evidence(table, sample.evidence(sample.variant(variant)), place)

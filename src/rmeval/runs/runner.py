@@ -7,14 +7,11 @@ import platform
 import re
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import compress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
-
-import numpy as np
 
 from rmeval._version import __version__
 from rmeval.data.digests import gold_digest
@@ -23,16 +20,16 @@ from rmeval.data.memory import release_free
 from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.data.tables import Codes
-from rmeval.errors import DamagedError, RunError, explain_os_error, reason_of
-from rmeval.messages import count_of
+from rmeval.errors import DamagedError, RunError, explain_os_error
 from rmeval.models import RewardModel
 from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import Pointwise
 from rmeval.redaction import redacted
 from rmeval.results.result import Result, compute, write_derived
+from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, silent
 from rmeval.runs.plan import Plan
+from rmeval.runs.until import StoppingRule
 from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
-from rmeval.store.journal import Journal
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
 from rmeval.store.manifest import SCHEMA, Manifest, Session, read_manifest, run_id, write_json
@@ -40,17 +37,11 @@ from rmeval.store.requests import RequestTable, read_observations, requests_of
 from rmeval.store.run import StoredRun
 from rmeval.types import Request
 
-__all__ = ["Progress", "RunWriter", "observe_missing", "refuse_no_scores", "run", "silent"]
+__all__ = ["RunWriter", "run"]
 
 _DERIVED = ("scores.parquet", "metrics.json")
 """Files computed from the other files of a run folder, in the order in which they are written."""
 _FILES = ("run.json", "items.parquet", *_DERIVED)
-Progress = Callable[[int, int], None]
-"""Called with the number of requests that are done and the total, at the start and after each batch."""
-
-
-def silent(done: int, total: int) -> None:
-    """Show no progress."""
 
 
 def run(
@@ -61,6 +52,7 @@ def run(
     store_text: bool = False,
     break_lock: bool = False,
     progress: Progress = silent,
+    until: StoppingRule | None = None,
 ) -> Result:
     """Run a model on a benchmark, or continue an interrupted run.
 
@@ -71,15 +63,18 @@ def run(
         store_text: Whether to store prompts and responses in the run folder.
         break_lock: Whether to take a lock that another process seems to hold.
         progress: Called with the number of requests that are done and the total.
+        until: The rule that stops the run early, from `stopping_rule`.
 
     Raises:
         RmevalError: If the user must change something. Existing scores are kept.
     """
     found = load_protocol(model.protocol)
-    if not found.protocol.gives_scores:
+    if until is not None:
+        planned = until.plan
+    elif not found.protocol.gives_scores:
         planned = planned.for_comparing()
     with RunWriter(model, planned, found, model.identity(), out, store_text, break_lock) as writer:
-        return writer.ask(model, progress)
+        return writer.ask(model, progress, until)
 
 
 _LONGEST = 255
@@ -121,6 +116,7 @@ class RunWriter:
         self._protocol = protocol.protocol
         self._store_text = store_text
         self._lock = Lock(self.folder / "lock", break_lock)
+        self._earlier: Manifest | None = None
         self._kept: Manifest | None = None
         self.manifest: Manifest = {
             "schema": SCHEMA,
@@ -177,12 +173,15 @@ class RunWriter:
                     "move that folder away, or choose another with `out`"
                 )
             self.manifest["sessions"] = earlier["sessions"]
-            if self._holds_others():
-                self._kept = earlier
-                return
-            if not self._store_text:
-                for session in self.manifest["sessions"]:
-                    cast("dict[str, Any]", session).pop("first_rendered", None)
+            self._earlier = earlier
+            self._keep_others()
+
+    def _keep_others(self) -> None:
+        """Keep the files of a folder that has items that are not selected."""
+        self._kept = self._earlier if self._earlier is not None and self._holds_others() else None
+        if self._kept is None and not self._store_text:
+            for session in self.manifest["sessions"]:
+                cast("dict[str, Any]", session).pop("first_rendered", None)
 
     def _begin(self) -> None:
         """Write manifest and items, and remove numbers that may change."""
@@ -199,13 +198,18 @@ class RunWriter:
             except OSError as error:
                 raise explain_os_error(error, str(self.folder / name)) from error
 
+    def _held(self) -> Sequence[str]:
+        """The ids of the items that the folder has."""
+        if not os.path.lexists(self.folder / "run.json"):
+            return ()
+        try:
+            return read_items(self.folder / "items.parquet", self._id).table.ids
+        except DamagedError:
+            return ()  # It is written again.
+
     def _holds_others(self) -> bool:
         """Whether the folder has items that are not selected."""
-        try:
-            held = read_items(self.folder / "items.parquet", self._id).table.ids
-        except DamagedError:
-            return False  # It is written again.
-        wanted = self._plan.stored.table.ids
+        held, wanted = self._held(), self._plan.stored.table.ids
         if len(held) == len(wanted) and all(map(str.__eq__, held, wanted)):
             return False
         return not set(held) <= set(wanted)
@@ -222,15 +226,12 @@ class RunWriter:
         except OSError as error:
             raise explain_os_error(error, str(file)) from error
 
-    def ask(self, model: RewardModel, progress: Progress = silent) -> Result:
+    def ask(self, model: RewardModel, progress: Progress = silent, until: StoppingRule | None = None) -> Result:
         """Score the requests that the journal lacks, and write the metrics.
 
         Raises:
             RunError: If no response got a score.
         """
-        requests, index = requests_of(self._protocol, self._plan.stored)
-        release_free()
-        every = _requests(self._protocol, self._plan, requests, index)
         session: Session = {
             "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "host": socket.gethostname(),
@@ -238,32 +239,64 @@ class RunWriter:
             "rmeval": __version__,
         }
         start = time.perf_counter()
+        if until is None:
+            run, new = self._observe(model, session, progress)
+        else:
+            run, new = self._observe_until(until, model, session, progress)
+        if not new and self._kept is None:
+            self._begin()
+        if "scored" in session:
+            session["seconds"] = round(time.perf_counter() - start, 3)
+            session.update(cast("Session", self._facts(model)))
+        self.manifest["status"] = "complete"
+        self._write_manifest()
+        result = compute(run)
+        if self._kept is None:
+            if run.observations.tokens is not None and isinstance(self._protocol, Pointwise):
+                self._add_tokens(run.observations.tokens[run.requests.rows])
+            write_derived(result, run)
+            return result
+        return replace(result, notes=(*result.notes, *self._refresh()))
+
+    def _observe(self, model: RewardModel, session: Session, progress: Progress) -> tuple[StoredRun, int]:
+        """Score the requests of the plan that the journal lacks; return the run and how many they were."""
+        requests, index = requests_of(self._protocol, self._plan.stored)
+        release_free()
+        every = _requests(self._protocol, self._plan, requests, index)
 
         def begin() -> None:
             # Before the first observation, so that a killed process leaves its versions.
             session.update(cast("Session", self._facts(model)))
-            self.manifest["sessions"].append(session)
+            if "scored" not in session:
+                self.manifest["sessions"].append(session)
             self._begin()
 
-        observations, scored = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
+        observations, new = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
         del index  # It is as large as what is computed next.
         release_free()
         refuse_no_scores(observations)
-        if not scored and self._kept is None:
-            self._begin()
-        if scored:
-            session.update({"scored": scored, "seconds": round(time.perf_counter() - start, 3)})
-            session.update(cast("Session", self._facts(model)))
-        self.manifest["status"] = "complete"
-        self._write_manifest()
-        run = self._stored(self.manifest, self._plan.stored, requests, observations)
-        result = compute(run)
-        if self._kept is None:
-            if observations.tokens is not None and isinstance(self._protocol, Pointwise):
-                self._add_tokens(observations.tokens[requests.rows])
-            write_derived(result, run)
-            return result
-        return replace(result, notes=(*result.notes, *self._refresh()))
+        if new:
+            session["scored"] = session.get("scored", 0) + new
+        return self._stored(self.manifest, self._plan.stored, requests, observations), new
+
+    def _observe_until(
+        self, until: StoppingRule, model: RewardModel, session: Session, progress: Progress
+    ) -> tuple[StoredRun, int]:
+        """Observe growing portions of the plan until one is enough, which becomes the plan."""
+        total = len(requests_of(self._protocol, self._plan.stored)[1])
+        for portion in until.portions(self.folder, self._held()):
+            self._turn_to(portion.plan)
+            run, new = self._observe(model, session, lambda done, _: progress(done, total))
+            if until.reached(run, portion) or portion.last:
+                break
+        self.manifest["notes"].append(until.note())
+        return run, new
+
+    def _turn_to(self, portion: Plan) -> None:
+        """Make a portion of the plan the plan of this run."""
+        self._plan = portion
+        self.manifest |= {"gold": gold_digest(portion.stored), "notes": list(portion.notes)}
+        self._keep_others()
 
     def _stored(
         self, manifest: Manifest, stored: StoredItems, requests: RequestTable, observations: ObservationTable
@@ -314,77 +347,3 @@ def _requests(protocol: ProtocolLike, planned: Plan, requests: RequestTable, ind
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
-
-
-def observe_missing(
-    model: RewardModel,
-    index: KeyIndex,
-    requests: Iterable[Request],
-    journal: Path,
-    progress: Progress = silent,
-    begin: Callable[[], None] = lambda: None,
-    run: str | None = None,
-) -> tuple[ObservationTable, int]:
-    """Score the requests that the journal lacks, or has only as errors.
-
-    Args:
-        model: The model.
-        index: The distinct requests.
-        requests: All requests, in the order of the keys from which the index was built.
-        journal: Folder of the journal.
-        progress: Called with the number of requests that are done and the total.
-        begin: Called before the first observation is written, if any request is missing.
-        run: The run to which the journal belongs, from `run_id`.
-
-    Returns:
-        The observations of the requests, and how many of them are new.
-
-    Raises:
-        RunError: If the model leaves a request without an observation.
-    """
-    observations = read_observations(index, journal, run)
-    open_ = ~observations.settled
-    missing, total = int(open_.sum()), len(index)
-    done = total - missing
-    progress(done, total)
-    if missing:
-        wanted = index.first & open_[index.rows]
-        with Journal(journal, run) as writer:
-            for number, found in enumerate(model.observe(compress(requests, wanted))):
-                # Errors of other packages may contain addresses with passwords.
-                batch = [replace(one, error=redacted(one.error)) if one.error else one for one in found]
-                if number == 0:
-                    begin()
-                # Values that the columns cannot hold raise an error before they are written.
-                try:
-                    observations.add(index.find([one.key for one in batch]), batch)
-                    writer.append(batch)
-                except (AttributeError, OverflowError, TypeError, ValueError) as error:
-                    raise RunError(
-                        f"{model.name} returned an observation that cannot be stored ({reason_of(error)}): let its "
-                        "values be finite floats or tuples of them, and its counts whole numbers; the others are kept"
-                    ) from error
-                done += len(batch)
-                progress(done, total)
-        if left := int((observations.status == 0).sum()):
-            raise RunError(
-                f"{model.name} returned no observation of {count_of(left, 'request')}: let its observe() return one "
-                "for each, with a status where there is no value, and run again; the others are kept"
-            )
-        observations.share()
-    return observations, missing
-
-
-def refuse_no_scores(observations: ObservationTable) -> None:
-    """Check that a run has at least one score.
-
-    Raises:
-        RunError: If there is no score, with the reason.
-    """
-    if not len(observations.status):
-        raise RunError("the protocol asks nothing about these items: choose other items or another protocol")
-    if not observations.has_value.any():
-        reason = observations.why_missing(np.arange(len(observations.status)))
-        raise RunError(
-            f"none of {len(observations.status)} responses got a score ({reason}): correct this and run again"
-        )

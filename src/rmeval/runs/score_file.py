@@ -26,7 +26,7 @@ from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, e
 from rmeval.files import STANDARD, json_bytes
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
-from rmeval.runs.runner import Progress, observe_missing, refuse_no_scores, silent
+from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, silent
 from rmeval.store.journal import has_observations, remove_journal
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock

@@ -14,7 +14,7 @@ from rmeval.errors import ModelError, RunError
 from rmeval.models import RewardModel
 from rmeval.models.token_scores import TokenScores
 from rmeval.protocols.pointwise import conversation_requests
-from rmeval.runs.runner import Progress, silent
+from rmeval.runs.observe import Progress, silent
 from rmeval.runs.score_file import (
     conversations_of,
     output_file,

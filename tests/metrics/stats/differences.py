@@ -30,5 +30,4 @@ def difference(first: str, second: str, value: float, p: float) -> Difference:
         n_items=9,
         n_clusters=9,
         mde=math.nan,
-        needed=None,
     )

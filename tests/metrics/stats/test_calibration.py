@@ -121,6 +121,15 @@ def test_a_model_that_is_always_right_has_intervals() -> None:
     assert found.ece_ci[1] - found.ece_ci[0] > 0.1
 
 
+def test_huge_margins_have_intervals() -> None:
+    found = calibrate(np.array([1e200] * 20 + [-1e200]), np.arange(21))
+    assert found is not None and found.brier_ci and found.log_loss_ci
+    assert found.log_loss_ci == pytest.approx((1e200 * found.brier_ci[0], 1e200 * found.brier_ci[1]))
+    assert 0 < found.brier_ci[0] < 1 / 21 < found.brier_ci[1] < 0.3
+    extreme = calibrate(np.array([1e-9] * 10 + [-1e9]), np.arange(11))
+    assert extreme is not None and extreme.brier_ci and extreme.brier_ci[1] <= 1
+
+
 @pytest.mark.parametrize("accuracy", [0.6, 0.97])
 def test_intervals_of_losses_hold_the_truth_for_strong_models(accuracy: float) -> None:
     """Overconfident scorers, 60 problems of nine pairs; with standard errors of the losses 80 to 85 of 100 hold it."""

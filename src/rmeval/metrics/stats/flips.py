@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr
 
 from rmeval.types import FloatArray, IntArray
@@ -28,7 +29,7 @@ _SHARE = 1e-3
 """Part of a deviation by which a sum without a common unit may be closer to 0 and still count as equally far."""
 _EXTREME = 1e-10
 """P-values below this are approximated, as sums of probabilities have rounding errors of about 1e-16."""
-_NEGLIGIBLE = 1e-18
+_NEGLIGIBLE = 1e-14
 _FEW = 1024
 _BLOCK = 2**14
 
@@ -156,14 +157,18 @@ def _characteristic(found: _Sizes, step: float, count: int) -> tuple[IntArray, F
 
 
 def _lasting(found: _Sizes, step: float, count: int) -> IntArray:
-    """Return the positions of frequencies at which no product of the first sizes' cosines is negligible."""
+    """Return the positions of frequencies at which no product of the first sizes' cosines is negligible.
+
+    Single precision is enough for this, and faster.
+    """
     size, times, start = found.size, found.times, 0
-    product = np.ones(count)
+    product = np.ones(count, np.float32)
     alive = np.arange(count)
     while start < len(size) and len(alive) > _FEW:
-        product *= _power(_cosines(step * float(size[start]), count), int(times[start]))
+        for one in range(start, min(start + 3, len(size))):
+            product *= _power(_cosines(step * float(size[one]), count), int(times[one]))
         alive = np.flatnonzero(np.abs(product) > _NEGLIGIBLE)
-        start += 1
+        start += 3
     kept = product[alive]
     while start < len(size) and len(alive) * (len(size) - start) > _BLOCK:
         own = slice(start, start + max(1, _BLOCK // len(alive)))
@@ -174,19 +179,20 @@ def _lasting(found: _Sizes, step: float, count: int) -> IntArray:
     return alive
 
 
-def _cosines(step: float, count: int) -> FloatArray:
+def _cosines(step: float, count: int) -> NDArray[np.float32]:
     """Compute cos(k step) for k from 1 to count, from those of coarse and fine steps."""
     fine = step * np.arange(1, 257)
-    coarse = step * 256 * np.arange(-(-count // 256))[:, None]
-    found: FloatArray = np.cos(coarse) * np.cos(fine) - np.sin(coarse) * np.sin(fine)
+    coarse = step * 256 * np.arange(-(-count // 256))
+    found = np.outer(np.cos(coarse).astype(np.float32), np.cos(fine).astype(np.float32))
+    found -= np.outer(np.sin(coarse).astype(np.float32), np.sin(fine).astype(np.float32))
     return found.ravel()[:count]
 
 
-def _power(base: FloatArray, times: int) -> FloatArray:
-    """Raise numbers to a power, by squaring, which is faster than `**`."""
-    found: FloatArray = base.copy() if times & 1 else np.ones(len(base))
+def _power(base: NDArray[np.float32], times: int) -> NDArray[np.float32]:
+    """Raise numbers to a power, by squaring, which is faster than `**`; `base` is overwritten."""
+    found = base.copy() if times & 1 else np.ones_like(base)
     while times := times >> 1:
-        base = np.square(base)
+        np.square(base, out=base)
         if times & 1:
             found *= base
     return found

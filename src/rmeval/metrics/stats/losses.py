@@ -64,6 +64,39 @@ def loss_interval(
     problems = int(member.max()) + 1
     if problems < MIN_CLUSTERS or not extra.any():
         return None
+    # Squares of larger losses may be infinite.
+    scale = max(1.0, float(extra.max()))
+    right, extra = right / scale, extra / scale
+    low, high, chance, student = _factors(size, wrong, extra, member)
+    value = float((right + wrong * extra).mean())
+    expected = right + chance * extra
+    residual = extra * (wrong - chance)
+    rest, own = (np.bincount(member, part).astype(float) for part in (expected - expected.mean(), residual))
+    margins = student * float(np.sqrt(np.square(rest).sum() * problems / (problems - 1))) / len(size)
+    # Pairs of a problem share responses: where margins are large, the other decisions are right more often, too.
+    together = _correlation(own, rest)
+    often, seldom = _chance(low, size), _chance(high, size)
+    worst, least = (float((right + chance * extra).mean()) for chance in (often, seldom))
+    middle = (often + seldom) / 2
+    return LossInterval(
+        (
+            scale * max(0.0, value - _combined(value - least, margins, together)),
+            scale * min(float((right + extra).max()), value + _combined(worst - value, margins, together)),
+        ),
+        (low, high),
+        middle * (1 - middle) * (size > 0),
+    )
+
+
+def _factors(
+    size: FloatArray, wrong: FloatArray, extra: FloatArray, member: IntArray
+) -> tuple[float, float, FloatArray, float]:
+    """Find the factors that the observed mean does not contradict; arguments are those of `loss_interval`.
+
+    Returns:
+        The smallest and the largest factor, each decision's chance to be wrong with the factor that fits best, and the
+        quantile of Student's t.
+    """
     unit = 1 / float(size.mean())
     excess = _excess(size, wrong, extra)
     best = _root(lambda factor: excess(factor)[0], unit)
@@ -72,7 +105,7 @@ def loss_interval(
     spread = float(variance.sum())
     dispersion = max(1.0, float(np.square(residual).sum()) / spread) if spread > 0 else 1.0
     growth = dispersion * design_effect(residual, member)
-    effective = float(problems)
+    effective = float(member.max() + 1)
     if spread > 0:
         effective = max(2.0, spread**2 / float(np.square(np.bincount(member, variance)).sum()))
     student = float(stdtrit(effective - 1, 0.975))
@@ -84,24 +117,7 @@ def loss_interval(
 
         return _root(beyond, unit)
 
-    low, high = end(-1), end(1)
-    value = float((right + wrong * extra).mean())
-    expected = right + chance * extra
-    rest, own = (np.bincount(member, part).astype(float) for part in (expected - expected.mean(), residual))
-    margins = student * float(np.sqrt(np.square(rest).sum() * problems / (problems - 1))) / len(size)
-    # Pairs of a problem share responses: where margins are large, the other decisions are right more often, too.
-    together = _correlation(own, rest)
-    often, seldom = _chance(low, size), _chance(high, size)
-    worst, least = (float((right + chance * extra).mean()) for chance in (often, seldom))
-    middle = (often + seldom) / 2
-    return LossInterval(
-        (
-            max(0.0, value - _combined(value - least, margins, together)),
-            value + _combined(worst - value, margins, together),
-        ),
-        (low, high),
-        middle * (1 - middle) * (size > 0),
-    )
+    return end(-1), end(1), chance, student
 
 
 def _correlation(first: FloatArray, second: FloatArray) -> float:

@@ -16,9 +16,10 @@ from rmeval.metrics.composition import Composition, Measure, Part, Shares
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.stats.flips import sign_flips
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS, SCORE, wilson
-from rmeval.metrics.stats.likelihood import Sample, limits, standard_errors
+from rmeval.metrics.stats.likelihood import Sample, limits
+from rmeval.metrics.stats.power import Contributions, detectable
 from rmeval.metrics.stats.samples import Strata, sample
-from rmeval.metrics.stats.significance import LEVEL, detectable, holm, mcnemar, needed
+from rmeval.metrics.stats.significance import LEVEL, holm, mcnemar
 from rmeval.metrics.stats.simultaneous import critical_value
 from rmeval.types import FloatArray
 
@@ -133,9 +134,8 @@ class Difference:
         n_items: Number of items.
         n_clusters: Number of problems.
         mde: The minimum detectable effect: the smallest true difference that a test on this number of problems detects
-            with a power of 80%, at the level that the correction requires of the smallest p-value.
-        needed: The number of such problems with which a test detects a true difference as large as the observed one,
-            with the same power; None if the observed difference is 0.
+            with a power of 80%, at the level that the correction requires of the smallest p-value; NaN if the models
+            agree on every problem, or if there are too few problems.
     """
 
     first: str
@@ -156,7 +156,6 @@ class Difference:
     n_items: int
     n_clusters: int
     mde: float
-    needed: int | None
 
     @property
     def leads(self) -> int:
@@ -218,11 +217,10 @@ def compare(
 
 
 class _Spread(NamedTuple):
-    """The interval of a difference alone, its simultaneous interval and its standard error."""
+    """The interval of a difference alone, and its simultaneous interval."""
 
     own: tuple[float, float]
     joint: tuple[float, float]
-    error: float
 
 
 def _spread(paired: PairedOutcomes, pairs: Sequence[tuple[int, int]], weights: FloatArray) -> list[_Spread]:
@@ -230,10 +228,9 @@ def _spread(paired: PairedOutcomes, pairs: Sequence[tuple[int, int]], weights: F
     own = joint = limits(samples)
     if len(pairs) > 1:
         joint = limits(samples, np.full(len(pairs), paired.critical(weights)))
-    errors = standard_errors(samples).tolist()
     return [
-        _Spread((low, high), (lower, upper), error)
-        for (low, high), (lower, upper), error in zip(own.tolist(), joint.tolist(), errors, strict=True)
+        _Spread((low, high), (lower, upper))
+        for (low, high), (lower, upper) in zip(own.tolist(), joint.tolist(), strict=True)
     ]
 
 
@@ -251,9 +248,13 @@ def _difference(
     share = weights[paired.part]
     inside = share != 0
     # If the weight is negative, such as that of Hard in Easy minus Hard, a loss increases the number.
-    difference = (paired.credit[pair[0], inside] - paired.credit[pair[1], inside]) * np.sign(share[inside])
+    ahead = paired.credit[pair[0], inside] - paired.credit[pair[1], inside]
+    difference = ahead * np.sign(share[inside])
     cluster = paired.cluster[inside]
-    clusters = int(np.count_nonzero(np.bincount(cluster)))
+    present = np.bincount(cluster) > 0
+    clusters = int(np.count_nonzero(present))
+    own = ahead * share[inside] / np.bincount(paired.part)[paired.part[inside]]
+    contributed: FloatArray = np.bincount(cluster, own).astype(np.float64)[present] * clusters
     value = float(values[pair[0]] - values[pair[1]])
     if abs(value) < 1e-12:
         value = 0.0
@@ -278,6 +279,5 @@ def _difference(
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],
         n_items=len(np.unique(paired.item[inside])),
         n_clusters=clusters,
-        mde=detectable(spread.error, tests),
-        needed=needed(clusters, spread.error, value, tests),
+        mde=detectable(Contributions.of(contributed), clusters, LEVEL / tests),
     )

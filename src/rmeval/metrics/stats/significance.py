@@ -1,4 +1,4 @@
-"""Significance of differences: tests, corrections, power and ranks."""
+"""Significance of differences: tests, corrections and ranks."""
 
 from __future__ import annotations
 
@@ -7,26 +7,22 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.special import bdtr, chdtrc, ndtri
+from scipy.special import bdtr, chdtrc
 
 from rmeval.data.tables import Codes
 from rmeval.types import FloatArray
 
 __all__ = [
     "LEVEL",
-    "POWER",
-    "detectable",
     "groups",
     "holm",
     "least",
     "mcnemar",
-    "needed",
     "rank_intervals",
 ]
 
 LEVEL = 0.05
 """Level below which the corrected p-value of a difference is significant."""
-POWER = 0.8
 
 
 def mcnemar(difference: FloatArray, cluster: Codes, mid: bool = False) -> float:
@@ -76,24 +72,7 @@ def holm(p: FloatArray) -> FloatArray:
     return found
 
 
-def detectable(error: float, tests: int = 1) -> float:
-    """Compute the true difference that a two-sided test detects with a power of 80%, given the standard error.
-
-    The difference is (z(1 - a/2) + z.8) times the standard error (Cohen 1988, "Statistical Power Analysis", chapter 2,
-    for large samples). The level a is 5% divided by the number of tests in the family: the level that `holm` requires
-    of the smallest p-value.
-    """
-    return float(ndtri(1 - LEVEL / tests / 2) + ndtri(POWER)) * error
-
-
-def needed(clusters: int, error: float, difference: float, tests: int = 1) -> int | None:
-    """Compute the number of problems needed to detect a difference with that power, given the error of `clusters`."""
-    if not difference or math.isnan(error):
-        return None
-    return max(least(tests), math.ceil(clusters * (detectable(error, tests) / difference) ** 2 - 1e-9))
-
-
-def least(tests: int = 1) -> int:
+def least(tests: float = 1) -> int:
     """Compute the smallest number of problems n for which 2^(1-n), the least p-value of sign flips, is significant."""
     return math.floor(1 - math.log2(LEVEL / tests)) + 1
 

@@ -1,0 +1,103 @@
+"""Scoring of the requests that a journal lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import compress
+from pathlib import Path
+
+import numpy as np
+
+from rmeval.data.keys import KeyIndex
+from rmeval.data.observations import ObservationTable
+from rmeval.errors import RunError, reason_of
+from rmeval.messages import count_of
+from rmeval.models import RewardModel
+from rmeval.redaction import redacted
+from rmeval.store.journal import Journal
+from rmeval.store.requests import read_observations
+from rmeval.types import Request
+
+__all__ = ["Progress", "observe_missing", "refuse_no_scores", "silent"]
+
+Progress = Callable[[int, int], None]
+"""Called with the number of requests that are done and the total, at the start and after each batch."""
+
+
+def silent(done: int, total: int) -> None:
+    """Show no progress."""
+
+
+def observe_missing(
+    model: RewardModel,
+    index: KeyIndex,
+    requests: Iterable[Request],
+    journal: Path,
+    progress: Progress = silent,
+    begin: Callable[[], None] = lambda: None,
+    run: str | None = None,
+) -> tuple[ObservationTable, int]:
+    """Score the requests that the journal lacks, or has only as errors.
+
+    Args:
+        model: The model.
+        index: The distinct requests.
+        requests: All requests, in the order of the keys from which the index was built.
+        journal: Folder of the journal.
+        progress: Called with the number of requests that are done and the total.
+        begin: Called before the first observation is written, if any request is missing.
+        run: The run to which the journal belongs, from `run_id`.
+
+    Returns:
+        The observations of the requests, and how many of them are new.
+
+    Raises:
+        RunError: If the model leaves a request without an observation.
+    """
+    observations = read_observations(index, journal, run)
+    open_ = ~observations.settled
+    missing, total = int(open_.sum()), len(index)
+    done = total - missing
+    progress(done, total)
+    if missing:
+        wanted = index.first & open_[index.rows]
+        with Journal(journal, run) as writer:
+            for number, found in enumerate(model.observe(compress(requests, wanted))):
+                # Errors of other packages may contain addresses with passwords.
+                batch = [replace(one, error=redacted(one.error)) if one.error else one for one in found]
+                if number == 0:
+                    begin()
+                # Values that the columns cannot hold raise an error before they are written.
+                try:
+                    observations.add(index.find([one.key for one in batch]), batch)
+                    writer.append(batch)
+                except (AttributeError, OverflowError, TypeError, ValueError) as error:
+                    raise RunError(
+                        f"{model.name} returned an observation that cannot be stored ({reason_of(error)}): let its "
+                        "values be finite floats or tuples of them, and its counts whole numbers; the others are kept"
+                    ) from error
+                done += len(batch)
+                progress(done, total)
+        if left := int((observations.status == 0).sum()):
+            raise RunError(
+                f"{model.name} returned no observation of {count_of(left, 'request')}: let its observe() return one "
+                "for each, with a status where there is no value, and run again; the others are kept"
+            )
+        observations.share()
+    return observations, missing
+
+
+def refuse_no_scores(observations: ObservationTable) -> None:
+    """Check that a run has at least one score.
+
+    Raises:
+        RunError: If there is no score, with the reason.
+    """
+    if not len(observations.status):
+        raise RunError("the protocol asks nothing about these items: choose other items or another protocol")
+    if not observations.has_value.any():
+        reason = observations.why_missing(np.arange(len(observations.status)))
+        raise RunError(
+            f"none of {len(observations.status)} responses got a score ({reason}): correct this and run again"
+        )
