@@ -35,6 +35,7 @@ __all__ = [
     "designs",
     "disagreements",
     "main",
+    "shown_on_domains",
     "shown_on_pairs",
 ]
 
@@ -234,7 +235,7 @@ def _tables(replications: int) -> None:
         )  # fmt: skip
 
 
-def _domains_shown(
+def shown_on_domains(
     random: np.random.Generator, share: int, lead: float, margin: float, replications: int
 ) -> FloatArray:
     """Simulate what is shown on RM-Bench; a problem's difficulty, which both models share, decides most comparisons."""
@@ -282,7 +283,7 @@ def _equivalence_tables(replications: int) -> None:
             cells = [
                 _rate(own)
                 for lead in (-margin, 0.0)
-                for own in _domains_shown(random, share, lead, margin, replications).T
+                for own in shown_on_domains(random, share, lead, margin, replications).T
             ]
             _row(f"RM-Bench, {counts.sum():,} of five domains", "about 8", f"{100 * margin:g}", *cells)
 
