@@ -80,7 +80,7 @@ def designs() -> dict[str, tuple[Draw, IntArray]]:
         label = f"RM-Bench, {counts.sum():,} problems of five domains"
         found[label] = of(sizes, weights), np.repeat(np.arange(len(counts)), counts)
     sizes = np.maximum(1, (60 / np.arange(1, 61)).astype(np.int64))
-    found["60 problems of 60 to one comparison"] = of(sizes, np.ones(60) / sizes.sum()), np.zeros(60, np.int64)
+    found["60 problems with 60, 30, 20, ... comparisons"] = of(sizes, np.ones(60) / sizes.sum()), np.zeros(60, np.int64)
     return found
 
 
