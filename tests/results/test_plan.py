@@ -140,8 +140,12 @@ def test_a_benchmark_that_is_too_small_is_noted(tmp_path: Path) -> None:
         rmeval.evaluate(f"baseline:{name}", "rm-bench", source, out=tmp_path, n_items=120)
     found = rmeval.plan(tmp_path, difference=0.01, width=0.01, metric="average", scope="chat")
     assert found.available == 129
-    assert found.notes[-2].startswith("rm-bench has 129 problems of chat: too few for a difference of 1.0 points")
-    assert found.notes[-1].startswith("rm-bench has 129 problems of chat: too few for an interval of 1.0 points")
+    assert found.notes[-2].startswith(
+        "rm-bench has 129 problems in the subsets of the pilot: too few for a difference of 1.0 points"
+    )
+    assert found.notes[-1].startswith(
+        "rm-bench has 129 problems in the subsets of the pilot: too few for an interval of 1.0 points"
+    )
 
 
 ASSUMED: dict[str, Any] = {"accuracy": 0.8, "discordance": 0.2, "difference": 0.02}

@@ -312,9 +312,7 @@ def _out_of_reach(plan: Plan, basis: Basis) -> Iterator[str]:
     """Yield a note on each goal for which the benchmark has too few problems."""
     if not plan.available:
         return
-    whole = f"{plan.benchmark} has {count_of(plan.available, 'problem')}"
-    if plan.measure is not None and plan.measure[1] != "all":
-        whole += f" of {plan.measure[1]}"
+    whole = f"{plan.benchmark} has {count_of(plan.available, 'problem')} in the subsets of the pilot"
     for goal in plan.goals:
         if goal.problems is not None and goal.problems <= plan.available:
             continue
@@ -330,4 +328,4 @@ def _out_of_reach(plan: Plan, basis: Basis) -> Iterator[str]:
                 f"{percent(_width(basis, plan.available))} points"
             )
         else:
-            yield f"{whole}, not {goal.problems}"
+            yield f"{whole}: fewer than {goal.problems}"
