@@ -107,8 +107,7 @@ def evaluate(
         benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`; None for
             `pairs`, if the data are an object.
         data: File, folder or hub id of the data, or an object that `load_benchmark` takes, such as a DataFrame; None
-            for the benchmark's pinned source. Give this and the benchmark's options only with a benchmark name, not
-            with a loaded benchmark.
+            for the benchmark's pinned source. A loaded benchmark has its data and options.
         name: Name of the model in tables and folders, instead of its place or class.
         out: Folder of runs; the run folder is `<benchmark>/<model>/<identity>` in it.
         subsets: Subsets or sections to run; all if empty.
@@ -116,16 +115,14 @@ def evaluate(
         seed: Seed of the draw, and of a generated benchmark.
         limit: Number of items to take from the beginning.
         items: File with a column `id`: the items to run, such as those of `choose_items`.
-        benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic` or
-            `{"columns": {"prompt": "question"}}` for `pairs`.
+        benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic`.
         until: Stop when the interval of the headline has this width, such as 0.03; or, with "decided", when it is known
             which is better, the model or that of `versus`. `seed` draws the order of problems.
         versus: The other models' runs, as for `compare`.
         store_text: Whether to store prompts and responses in the run folder.
         break_lock: Whether to override a lock that another process seems to hold.
         progress: Called with the number of scored requests and the total number of requests.
-        **options: Fields of `rmeval.models.ModelOptions`, such as `dtype="bfloat16"`, and options of the benchmark
-            whose names are not among these fields.
+        **options: Fields of `rmeval.models.ModelOptions`, such as `dtype="bfloat16"`, or else options of the benchmark.
 
     Returns:
         The numbers, as records with intervals, and the path of the run folder.

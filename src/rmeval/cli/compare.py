@@ -34,6 +34,15 @@ CorrectionOption = Annotated[
         help="Correction of p over several benchmarks: holm (default; no false difference) or by (few false ones)."
     ),
 ]
+_Metric = Annotated[
+    str | None, typer.Option(help="Metric to rank by, such as hard. Default: the benchmark's headline metric.")
+]
+_Ensembles = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
+    ),
+]
 Until = Annotated[
     str | None,
     typer.Option(help="decided: only show after how many problems, in random order, the better model was known."),
@@ -58,16 +67,9 @@ _Margin = Annotated[
 
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that contain runs.")],
-    metric: Annotated[
-        str | None, typer.Option(help="Metric to rank by, such as hard. Default: the benchmark's headline metric.")
-    ] = None,
+    metric: _Metric = None,
     scope: Annotated[str, typer.Option(help="Part of the benchmark to rank on, such as chat.")] = "all",
-    ensemble: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
-        ),
-    ] = None,
+    ensemble: _Ensembles = None,
     correction: CorrectionOption = None,
     until: Until = None,
     intervals: _Intervals = Shown.simultaneous,
@@ -93,7 +95,8 @@ def compare_command(
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
     if until is not None:
-        _refuse(until, ensemble, plots)
+        individual = None if intervals is Shown.simultaneous else intervals
+        _refuse(until, ensemble=ensemble, plots=plots, margin=margin, correction=correction, intervals=individual)
         ways = {"rule": rule, "variant": variant, "metric": metric, "benchmark": benchmark, "protocol": protocol}
         _write_leads(runs, ways | {"scope": scope}, as_json, form, out)
         return
@@ -141,12 +144,12 @@ def _across(found: Sequence[ModelComparison], correction: Correction | None) -> 
     return None
 
 
-def _refuse(until: str, ensemble: list[str] | None, plots: Path | None) -> None:
+def _refuse(until: str, **given: object) -> None:
     """Refuses what has no meaning for sequences."""
     if until != "decided":
         raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
-    if ensemble or plots is not None:
-        raise RmevalError(f"{'--ensemble' if ensemble else '--plots'} does not apply to --until: leave one of them out")
+    if useless := [name for name, value in given.items() if value not in (None, [])]:
+        raise RmevalError(f"--{useless[0]} does not apply to --until: leave one of them out")
 
 
 def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.Format, out: Path | None) -> None:
