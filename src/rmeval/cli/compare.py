@@ -34,15 +34,6 @@ CorrectionOption = Annotated[
         help="Correction of p over several benchmarks: holm (default; no false difference) or by (few false ones)."
     ),
 ]
-_Metric = Annotated[
-    str | None, typer.Option(help="Metric to rank by, such as hard. Default: the benchmark's headline metric.")
-]
-_Ensembles = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
-    ),
-]
 Until = Annotated[
     str | None,
     typer.Option(help="decided: only show after how many problems, in random order, the better model was known."),
@@ -57,7 +48,8 @@ class Shown(StrEnum):
 
 
 _Intervals = Annotated[
-    Shown, typer.Option(help="Intervals of differences that hold jointly for all pairs of models, or each one alone.")
+    Shown | None,
+    typer.Option(help="Intervals of differences: simultaneous for all pairs of models (default), or single ones."),
 ]
 _Margin = Annotated[
     float | None,
@@ -67,12 +59,19 @@ _Margin = Annotated[
 
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that contain runs.")],
-    metric: _Metric = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Metric to rank by, such as hard. Default: the benchmark's headline metric.")
+    ] = None,
     scope: Annotated[str, typer.Option(help="Part of the benchmark to rank on, such as chat.")] = "all",
-    ensemble: _Ensembles = None,
+    ensemble: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also evaluate an ensemble of the models: mean, z-mean, worst, uncertainty or majority. Repeatable."
+        ),
+    ] = None,
     correction: CorrectionOption = None,
     until: Until = None,
-    intervals: _Intervals = Shown.simultaneous,
+    intervals: _Intervals = None,
     margin: _Margin = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
@@ -94,36 +93,30 @@ def compare_command(
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
+    ways: dict[str, Any] = {"rule": rule, "variant": variant, "metric": metric, "scope": scope}
+    ways |= {"benchmark": benchmark, "protocol": protocol}
     if until is not None:
-        individual = None if intervals is Shown.simultaneous else intervals
-        _refuse(until, ensemble=ensemble, plots=plots, margin=margin, correction=correction, intervals=individual)
-        ways = {"rule": rule, "variant": variant, "metric": metric, "benchmark": benchmark, "protocol": protocol}
-        _write_leads(runs, ways | {"scope": scope}, as_json, form, out)
+        _refuse(until, ensemble=ensemble, plots=plots, margin=margin, correction=correction, intervals=intervals)
+        _write_leads(runs, ways, as_json, form, out)
         return
-    found = compare_runs(
-        runs,
-        rule=rule,
-        variant=variant,
-        metric=metric,
-        scope=scope,
-        ensembles=ensemble or (),
-        benchmark=benchmark,
-        protocol=protocol,
-        intervals=intervals.value,
-        margin=_share(margin),
-    )
+    shown = intervals or Shown.simultaneous
+    found = compare_runs(runs, **ways, ensembles=ensemble or (), intervals=shown.value, margin=_share(margin))
     across = _across(found, correction)
     if plots is not None:
-        from rmeval.report.figures.comparison import draw_compared
-
-        for path in draw_compared(found, plots, "dark" if dark else "light"):
-            echo(f"drawn: {path}", err=True)
+        _draw(found, plots, dark)
     if as_json:
         echo_json([*(one.to_dict() for one in found), *([across.to_dict()] if across else [])], indent=1)
         return
     from rmeval.report.comparison import comparison_views
 
     write_views(comparison_views(found, across), form, out)
+
+
+def _draw(found: Sequence[ModelComparison], folder: Path, dark: bool) -> None:
+    from rmeval.report.figures.comparison import draw_compared
+
+    for path in draw_compared(found, folder, "dark" if dark else "light"):
+        echo(f"drawn: {path}", err=True)
 
 
 def _across(found: Sequence[ModelComparison], correction: Correction | None) -> AcrossBenchmarks | None:
@@ -144,12 +137,13 @@ def _across(found: Sequence[ModelComparison], correction: Correction | None) -> 
     return None
 
 
-def _refuse(until: str, **given: object) -> None:
-    """Refuses what has no meaning for sequences."""
+def _refuse(until: str, **given: Any) -> None:
+    """Refuse options that do not apply to sequences."""
     if until != "decided":
         raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
-    if useless := [name for name, value in given.items() if value not in (None, [])]:
-        raise RmevalError(f"--{useless[0]} does not apply to --until: leave one of them out")
+    for name, value in given.items():
+        if value:
+            raise RmevalError(f"--{name} does not apply to --until: leave one of them out")
 
 
 def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.Format, out: Path | None) -> None:
