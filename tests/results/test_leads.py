@@ -126,6 +126,11 @@ def test_on_the_command_line(runs: Path, tmp_path: Path, capsys: pytest.CaptureF
         (["--until", "3"], "--until must be decided, not '3': widths are for rmeval run"),
         (["--until", "decided", "--ensemble", "mean"], "--ensemble does not apply to --until: leave one of them out"),
         (["--until", "decided", "--plots", "p"], "--plots does not apply to --until: leave one of them out"),
+        (["--until", "decided", "--margin", "2"], "--margin does not apply to --until: leave one of them out"),
+        (
+            ["--until", "decided", "--intervals", "single"],
+            "--intervals does not apply to --until: leave one of them out",
+        ),
         (["--until", "decided", "--scope", "chat"], "--scope chat needs --metric: give both, such as --metric average"),
         (
             ["--until", "decided", "--metric", "hard"],
