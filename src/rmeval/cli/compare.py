@@ -93,7 +93,7 @@ def compare_command(
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
     if until is not None:
-        _refuse(until, ensemble, plots)
+        _refuse(until, ensemble, plots, correction)
         ways = {"rule": rule, "variant": variant, "metric": metric, "benchmark": benchmark, "protocol": protocol}
         _write_leads(runs, ways | {"scope": scope}, as_json, form, out)
         return
@@ -141,12 +141,13 @@ def _across(found: Sequence[ModelComparison], correction: Correction | None) -> 
     return None
 
 
-def _refuse(until: str, ensemble: list[str] | None, plots: Path | None) -> None:
+def _refuse(until: str, ensemble: list[str] | None, plots: Path | None, correction: Correction | None) -> None:
     """Refuses what has no meaning for sequences."""
     if until != "decided":
         raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
-    if ensemble or plots is not None:
-        raise RmevalError(f"{'--ensemble' if ensemble else '--plots'} does not apply to --until: leave one of them out")
+    others = {"--ensemble": ensemble, "--plots": plots, "--correction": correction}
+    if useless := [name for name, value in others.items() if value]:
+        raise RmevalError(f"{useless[0]} does not apply to --until: leave one of them out")
 
 
 def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.Format, out: Path | None) -> None:
