@@ -35,6 +35,7 @@ __all__ = [
     "designs",
     "disagreements",
     "main",
+    "shown_on_domains",
     "shown_on_pairs",
 ]
 
@@ -214,7 +215,7 @@ def _row(*cells: str) -> None:
 
 def _tables(replications: int) -> None:
     header = ["design", "p < 5%", "p < 1%", "power", "5 models, a lead", "10 models, a lead"]
-    header += ["5 models, an interval without 0", "10 models", "10 models, t"]
+    header += ["5 models, an interval without 0", "10 models", "10 models, 1.96"]
     _row(*header)
     _row(*("---" for _ in header))
     for name, (draw, strata) in designs().items():
@@ -234,7 +235,7 @@ def _tables(replications: int) -> None:
         )  # fmt: skip
 
 
-def _domains_shown(
+def shown_on_domains(
     random: np.random.Generator, share: int, lead: float, margin: float, replications: int
 ) -> FloatArray:
     """Simulate what is shown on RM-Bench; a problem's difficulty, which both models share, decides most comparisons."""
@@ -282,7 +283,7 @@ def _equivalence_tables(replications: int) -> None:
             cells = [
                 _rate(own)
                 for lead in (-margin, 0.0)
-                for own in _domains_shown(random, share, lead, margin, replications).T
+                for own in shown_on_domains(random, share, lead, margin, replications).T
             ]
             _row(f"RM-Bench, {counts.sum():,} of five domains", "about 8", f"{100 * margin:g}", *cells)
 

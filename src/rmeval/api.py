@@ -104,11 +104,9 @@ def evaluate(
     Args:
         model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`; or an object:
             `(model, tokenizer)` of transformers, a function, or something with a method `score(conversations)`.
-        benchmark: Name from `rmeval list benchmarks`, `file.py:Class`, or a benchmark from `load_benchmark`; None for
-            `pairs`, if the data are an object.
+        benchmark: Name, `file.py:Class`, or a benchmark from `load_benchmark`; `pairs` if the data are an object.
         data: File, folder or hub id of the data, or an object that `load_benchmark` takes, such as a DataFrame; None
-            for the benchmark's pinned source. Give this and the benchmark's options only with a benchmark name, not
-            with a loaded benchmark.
+            for the pinned source. Data and options are for a benchmark name, not for a loaded benchmark.
         name: Name of the model in tables and folders, instead of its place or class.
         out: Folder of runs; the run folder is `<benchmark>/<model>/<identity>` in it.
         subsets: Subsets or sections to run; all if empty.
@@ -118,14 +116,13 @@ def evaluate(
         items: File with a column `id`: the items to run, such as those of `choose_items`.
         benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic` or
             `{"columns": {"prompt": "question"}}` for `pairs`.
-        until: Stop when the interval of the headline has this width, such as 0.03; or, with "decided", when it is known
-            which is better, the model or that of `versus`. `seed` draws the order of problems.
-        versus: The other models' runs, as for `compare`.
+        until: Stop when the headline's interval has this width, such as 0.03; with "decided", when it is known which is
+            better, the model or that of the run `versus`. `seed` draws the order of problems.
+        versus: See `until`.
         store_text: Whether to store prompts and responses in the run folder.
         break_lock: Whether to override a lock that another process seems to hold.
         progress: Called with the number of scored requests and the total number of requests.
-        **options: Fields of `rmeval.models.ModelOptions`, such as `dtype="bfloat16"`, and options of the benchmark
-            whose names are not among these fields.
+        **options: Fields of `ModelOptions`, such as `dtype="bfloat16"`, and other names: the benchmark's options.
 
     Returns:
         The numbers, as records with intervals, and the path of the run folder.
@@ -140,8 +137,8 @@ def evaluate(
     loaded = load_model(model, name=name, **options)
     listed = None if items is None else read_item_list(items)
     planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed))
-    rule = stopping_rule(until, versus, planned, loaded)
-    return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=rule)
+    stop = stopping_rule(until, versus, planned, loaded)
+    return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=stop)
 
 
 def _benchmark(

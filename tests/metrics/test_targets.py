@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
@@ -71,6 +72,38 @@ def test_ranks_and_letters_of_gaps() -> None:
     assert from_best(records) == [2, 1, 0]
     assert letters_of(records, names, differences) == ["b", "a", "a"]
     assert ranks_of(records, names, differences) == [(3, 3), (1, 2), (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("values", "order"),
+    [([0.05, -0.4, 0.6], [0, 1, 2]), ([-0.78, 0.76, 0.78, 0.4], [3, 1, 0, 2]), ([0.78, -0.78, 0.4], [2, 1, 0])],
+)
+def test_letter_a_and_rank_1_are_those_of_the_smallest_bias(values: list[float], order: list[int]) -> None:
+    """Gaps on both sides of 0, all pairs of which differ significantly, in any order of the models."""
+    for turn in range(len(values)):
+        places = [(k + turn) % len(values) for k in range(len(values))]
+        records, names = [gap(values[k], 0.005) for k in places], [f"m{k}" for k in places]
+        differences = [
+            difference(names[one], names[other], records[one].value - records[other].value, 0.001)
+            for one, other in combinations(range(len(records)), 2)
+        ]
+        letters = dict(zip(names, letters_of(records, names, differences), strict=True))
+        assert [letters[f"m{k}"] for k in order] == ["a", "b", "c", "d"][: len(values)]
+        ranks = dict(zip(names, ranks_of(records, names, differences), strict=True))
+        assert ranks[f"m{order[0]}"] == (1, 1)
+        assert max(ranks.values(), key=lambda rank: rank[0]) == ranks[f"m{order[-1]}"]
+        # -78 and 78 differ significantly, and are equally far from 0.
+        if values[order[-1]] == -values[order[-2]]:
+            assert ranks[f"m{order[-1]}"] == ranks[f"m{order[-2]}"]
+
+
+def test_of_gaps_near_0_a_significant_difference_is_not_enough() -> None:
+    """True gaps of -1 and +1 are equally far from 0, and both estimates can be above it."""
+    assert not is_better("style_gap", gap(0.01, 0.02), gap(0.03, 0.02)), "their sum may be 0"
+    assert is_better("style_gap", gap(0.02, 0.01), gap(0.05, 0.01))
+    assert not is_better("style_gap", gap(-0.01, 0.02), gap(-0.03, 0.02))
+    assert is_better("style_gap", gap(-0.02, 0.01), gap(-0.05, 0.01))
+    assert is_better("prefers_fancier", gap(0.52, 0.01), gap(0.6, 0.05))
 
 
 def test_the_headline_stands_for_all_items() -> None:

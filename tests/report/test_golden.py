@@ -28,6 +28,7 @@ CASES = {
     "show-imported": ("show", "runs/pairs/imported"),
     "show-several": ("show", "runs"),
     "compare": ("compare", "runs"),
+    "compare-margin": ("compare", "runs", "--margin", "20"),
     "compare-names": ("compare", "eight"),
     "compare-benchmarks": ("compare", "five"),
     "show-benchmarks": ("show", "five"),

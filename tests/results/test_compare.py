@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import pytest
 
 import rmeval
 from rmeval.errors import RunError
+from rmeval.report import Number, comparison_view
 from rmeval.store.run import read_run, read_scored
 from tests.command import command, process
 from tests.samples import PLACES
@@ -71,6 +75,90 @@ def test_numbers_are_those_of_the_runs(runs: Path) -> None:
     assert set(found.letters(("style_gap", "all"))) == {"a", "b", "c"}
 
 
+def test_tables_show_simultaneous_intervals_unless_single_ones_are_chosen(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (found,) = rmeval.compare([runs])
+    (single,) = rmeval.compare([runs], intervals="single")
+    assert (found.differences, found.intervals) == (single.differences, "simultaneous")
+    assert (found.to_dict()["intervals"], single.to_dict()["intervals"]) == ("simultaneous", "single")
+    one = found.difference(*(entry.name for entry in found.entries[:2]))
+    assert one.ci is not None and one.ci_simultaneous is not None
+    assert one.ci_simultaneous[0] < one.ci[0] < one.ci[1] < one.ci_simultaneous[1]
+    assert {"ci", "ci_simultaneous"} <= set(found.to_dict()["differences"][0])
+    for comparison, ends, note in (
+        (found, one.ci_simultaneous, "intervals: simultaneous over 3 pairs (max-t), 95%"),
+        (single, one.ci, "intervals: each of one difference alone, not corrected for 3 pairs, 95%"),
+    ):
+        table = comparison_view(comparison).tables[1]
+        cell = table.rows[0].cells[0]
+        assert isinstance(cell, Number)
+        assert (cell.interval, table.rows[0].name) == (ends, f"{one.first} - {one.second}")
+        words = ("--intervals", comparison.intervals)
+        assert note in table.notes and note in command(capsys, "compare", runs, *words).out.splitlines()
+    two = [entry.path for entry in found.entries[:2] if entry.path]
+    assert "interval: 95%" in command(capsys, "compare", *two).out.splitlines()
+    with pytest.raises(RunError, match=r"'both' are no `intervals`: choose one of simultaneous, single"):
+        rmeval.compare([runs], intervals="both")  # type: ignore[arg-type]
+
+
+def test_a_note_names_the_pairs_whose_test_and_interval_disagree(runs: Path) -> None:
+    (found,) = rmeval.compare([runs], ensembles=["mean", "majority"])
+
+    def notes(pairs: Sequence[int], p: float, low: float) -> list[str]:
+        """The notes if these pairs have other p-values and simultaneous intervals, and no other pair disagrees."""
+        own = [
+            replace(one, p_holm=p if k in pairs else 0.5, ci_simultaneous=(low if k in pairs else -0.5, 0.5))
+            for k, one in enumerate(found.differences["overall", "all"])
+        ]
+        table = comparison_view(replace(found, differences={("overall", "all"): own})).tables[1]
+        return [note for note in table.notes if note.startswith("p and interval")]
+
+    assert notes(range(10), 0.2, -0.1) == notes(range(10), 0.01, 0.1) == []
+    assert len(notes([4], 0.2, 0.1)) == len(notes([4], 0.01, -0.1)) == 1
+    (note,) = notes([0, 1, 2, 3, 4], 0.2, 0.1)
+    start, end = "p and interval lead to different conclusions for ", " and 2 more pairs: ranks and letters follow p"
+    assert note.startswith(start) and note.endswith(end)
+    assert note.count(" - ") == 3
+    assert notes([0, 1, 2, 3], 0.2, 0.1)[0].endswith(" and 1 more pair: ranks and letters follow p")
+
+
+def test_equivalence_within_a_margin(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rmeval.compare([runs])[0].equivalences == ()
+    (found,) = rmeval.compare([runs], margin=0.2)
+    names = [entry.name for entry in found.entries]
+    assert [(one.first, one.second) for one in found.equivalences] == list(combinations(names, 2))
+    assert [one.value for one in found.equivalences] == pytest.approx(
+        [found.difference(one.first, one.second).value for one in found.equivalences]
+    )
+    # Longest and shortest have exactly the same numbers, and random is far from both.
+    verdicts = {frozenset((one.first, one.second)): one.verdict for one in found.equivalences}
+    assert verdicts[frozenset(("baseline:longest", "baseline:shortest"))] == "equivalent"
+    assert found.to_dict()["equivalences"][0]["verdict"] == found.equivalences[0].verdict
+    (gap,) = rmeval.compare([runs], metric="style_gap", margin=0.2)
+    assert {one.verdict for one in gap.equivalences} == {"not shown"}
+    assert "no worse" not in "".join(comparison_view(gap).tables[2].columns)
+    text = command(capsys, "compare", runs, "--margin", "20").out
+    assert "equivalence within 20 points in overall, one-sided p-values" in text
+    assert "corrected for 6 directions (Holm)" in text
+    for margin in (0, -0.02, 2, math.nan, True, "0.02"):
+        with pytest.raises(RunError, match=r"`margin` must be a share above 0 and below 1, such as 0.02 for 2 points"):
+            rmeval.compare([runs], margin=margin)  # type: ignore[arg-type]
+
+
+def test_equivalence_that_cannot_be_tested_is_noted(tmp_path: Path) -> None:
+    for name in ("longest", "shortest"):
+        rmeval.evaluate(f"baseline:{name}", "pairs", pairs_file(tmp_path, 4), out=tmp_path / "few")
+        rmeval.evaluate(f"baseline:{name}", "rm-bench-synthetic", size=80, subsets=["chat"], out=tmp_path / "part")
+    (few,) = rmeval.compare([tmp_path / "few"], margin=0.02)
+    assert "equivalence within 2 points is not tested: 4 problems instead of at least 5" in few.notes
+    assert len(few.equivalences) == 1
+    assert "equivalence" not in [table.name for table in comparison_view(few).tables]
+    assert few.to_dict()["equivalences"][0]["p_holm"] is None
+    (part,) = rmeval.compare([tmp_path / "part"], margin=0.02)
+    assert "equivalence within 2 points is not tested: no number ranks the models" in part.notes
+
+
 def test_scores_are_read_from_their_file_as_from_the_journal(runs: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder,) = (runs / "rm-bench-synthetic" / "baseline-random").iterdir()
     fast, slow = read_scored(folder), read_run(folder)
@@ -112,7 +200,7 @@ def test_items_are_found_by_text_where_their_ids_are_numbers_of_rows(tmp_path: P
         {key: value for key, value in json.loads(line).items() if key != "id"}
         for line in pairs_file(tmp_path, 40).read_text().splitlines()
     ]
-    # Two items of one text cannot be told apart, and are left out.
+    # Two items of one text are interchangeable, and are left out.
     rows[39] = rows[38]
     turned = tmp_path / "turned.jsonl"
     turned.write_text("".join(json.dumps(row) + "\n" for row in reversed(rows)))

@@ -48,7 +48,8 @@ class Shown(StrEnum):
 
 
 _Intervals = Annotated[
-    Shown, typer.Option(help="Intervals of differences that hold jointly for all pairs of models, or each one alone.")
+    Shown | None,
+    typer.Option(help="Intervals of differences: simultaneous for all pairs of models (default), or single ones."),
 ]
 _Margin = Annotated[
     float | None,
@@ -70,7 +71,7 @@ def compare_command(
     ] = None,
     correction: CorrectionOption = None,
     until: Until = None,
-    intervals: _Intervals = Shown.simultaneous,
+    intervals: _Intervals = None,
     margin: _Margin = None,
     variant: o.Variant = None,
     rule: o.PolicyName = None,
@@ -92,35 +93,30 @@ def compare_command(
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
+    ways: dict[str, Any] = {"rule": rule, "variant": variant, "metric": metric, "scope": scope}
+    ways |= {"benchmark": benchmark, "protocol": protocol}
     if until is not None:
-        _refuse(until, ensemble, plots, correction)
-        ways = {"rule": rule, "variant": variant, "metric": metric, "benchmark": benchmark, "protocol": protocol}
-        _write_leads(runs, ways | {"scope": scope}, as_json, form, out)
+        _refuse(until, ensemble=ensemble, plots=plots, margin=margin, correction=correction, intervals=intervals)
+        _write_leads(runs, ways, as_json, form, out)
         return
-    found = compare_runs(
-        runs,
-        rule=rule,
-        variant=variant,
-        metric=metric,
-        scope=scope,
-        ensembles=ensemble or (),
-        benchmark=benchmark,
-        protocol=protocol,
-        intervals=intervals.value,
-        margin=_share(margin),
-    )
+    shown = intervals or Shown.simultaneous
+    found = compare_runs(runs, **ways, ensembles=ensemble or (), intervals=shown.value, margin=_share(margin))
     across = _across(found, correction)
     if plots is not None:
-        from rmeval.report.figures.comparison import draw_compared
-
-        for path in draw_compared(found, plots, "dark" if dark else "light"):
-            echo(f"drawn: {path}", err=True)
+        _draw(found, plots, dark)
     if as_json:
         echo_json([*(one.to_dict() for one in found), *([across.to_dict()] if across else [])], indent=1)
         return
     from rmeval.report.comparison import comparison_views
 
     write_views(comparison_views(found, across), form, out)
+
+
+def _draw(found: Sequence[ModelComparison], folder: Path, dark: bool) -> None:
+    from rmeval.report.figures.comparison import draw_compared
+
+    for path in draw_compared(found, folder, "dark" if dark else "light"):
+        echo(f"drawn: {path}", err=True)
 
 
 def _across(found: Sequence[ModelComparison], correction: Correction | None) -> AcrossBenchmarks | None:
@@ -141,13 +137,13 @@ def _across(found: Sequence[ModelComparison], correction: Correction | None) -> 
     return None
 
 
-def _refuse(until: str, ensemble: list[str] | None, plots: Path | None, correction: Correction | None) -> None:
-    """Refuses what has no meaning for sequences."""
+def _refuse(until: str, **given: Any) -> None:
+    """Refuse options that do not apply to sequences."""
     if until != "decided":
         raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
-    others = {"--ensemble": ensemble, "--plots": plots, "--correction": correction}
-    if useless := [name for name, value in others.items() if value]:
-        raise RmevalError(f"{useless[0]} does not apply to --until: leave one of them out")
+    for name, value in given.items():
+        if value:
+            raise RmevalError(f"--{name} does not apply to --until: leave one of them out")
 
 
 def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.Format, out: Path | None) -> None:

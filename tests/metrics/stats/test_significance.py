@@ -79,7 +79,7 @@ def relation(pairs: set[tuple[int, int]], count: int) -> list[list[bool]]:
 
 
 def test_letters_and_ranks_by_hand() -> None:
-    # A leads C and D, B leads D: A and B, B and C, C and D cannot be told apart.
+    # A leads C and D, B leads D: A and B, B and C, C and D do not differ significantly.
     leads = relation({(0, 2), (0, 3), (1, 3)}, 4)
     assert groups(leads) == ["a", "ab", "bc", "c"]
     assert rank_intervals(leads) == [(1, 2), (1, 3), (2, 4), (3, 4)]
