@@ -16,8 +16,8 @@ __all__ = ["item_analysis_view"]
 _PLACES = Unit("{:.2f}".format, "{:.2f}".format, " to ")
 _SIGNED = Unit("{:+.2f}".format, "{:.2f}".format, " to ")
 _Z = 1.96
-_GOOD = 0.05
-"""Share of random samples that may be better than a short form that is better than a random sample."""
+_GOOD, _EVEN = 0.05, 0.5
+"""Shares of random samples with a smaller error up to which the short form is better, and as good."""
 
 
 def item_analysis_view(found: ItemAnalysis, n: int = 20) -> View:
@@ -108,7 +108,7 @@ def _short(found: ItemAnalysis, short: ShortForm) -> Table:
     title = f"short form of {count_of(len(short.items), 'item')}: error of the estimated {_named(found)}, in points"
     better = f"{percent(short.random_better)}% of random samples of this size have a smaller error than the short form"
     if short.random_better > _GOOD:
-        better = f"a random sample is about as good: {better}"
+        better = f"a random sample is {'better' if short.random_better > _EVEN else 'about as good'}: {better}"
     note = (
         "error: root mean square error for models that were left out when items and the way were chosen; "
         f"clusters by {short.way} are used; {better}; the estimate is the weighted mean of the items, with a share of "

@@ -10,12 +10,13 @@ import numpy as np
 from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.errors import RunError
 from rmeval.messages import count_of
-from rmeval.metrics.composition import Measure, Part, composition_of, headline
+from rmeval.metrics.composition import Measure, Part, composition_of
 from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.metrics.records import checked_records
 from rmeval.metrics.stats.item_response import FEWEST, ItemResults
 from rmeval.metrics.stats.paired import PairedOutcomes
 from rmeval.results.align import ScoredRun, find_by_benchmark, run_names, scored_runs, shared_evidence
+from rmeval.results.measures import measure_of, refuse_scope_alone
 from rmeval.results.places import Place, only_folder, places_of
 from rmeval.results.result import check_rule, rule_of
 from rmeval.store.manifest import read_manifest
@@ -76,6 +77,7 @@ def results_of_runs(
             weighted mean of comparisons.
     """
     check_rule(rule)
+    refuse_scope_alone(metric, scope)
     taking, notes = _scored(paths, variant, benchmark, protocol)
     runs = [one.run for one in taking]
     chosen = rule_of(runs[0].benchmark, rule)
@@ -141,14 +143,9 @@ def _weights(
 ) -> tuple[Measure | None, dict[Part, float]]:
     """Return the number, and the weight of a comparison of each kind in it."""
     composition = composition_of(run.benchmark, paired.counts)
-    if metric is None and scope != "all":
-        raise RunError(f"`scope` {scope} needs `metric`: give both, such as `metric` average")
-    measure = headline(composition) if metric is None else (metric, scope)
+    measure = measure_of(run.benchmark.card.id, [one for one in composition if ":" not in one[0]], metric, scope)
     if measure is None:
         return None, dict.fromkeys(paired.parts, 1 / max(len(paired.part), 1))
-    if measure not in composition:
-        there = ", ".join(" ".join(one) for one in composition if not one[0].startswith("cell:"))
-        raise RunError(f"{run.benchmark.card.id} has no {metric} on {scope}: choose `metric` and `scope` among {there}")
     shares = paired.shares(composition[measure])
     if (shares < 0).any():
         raise RunError(f"{' '.join(measure)} is a difference: choose a `metric` that is a share of comparisons")
