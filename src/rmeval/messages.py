@@ -13,6 +13,7 @@ __all__ = [
     "count_of",
     "nearest",
     "percent",
+    "points",
     "quoted",
     "same_tokens_note",
     "shortened",
@@ -23,6 +24,12 @@ __all__ = [
 def count_of(number: int, what: str) -> str:
     """Return a count with its noun: `1 item`, `2 items`."""
     return f"{number:d} {what}{'' if number == 1 else 's'}"
+
+
+def points(share: float) -> str:
+    """Return a share as points with their noun: `1 point`, `2.5 points`."""
+    number = f"{100 * share:g}"
+    return f"{number} point{'' if number == '1' else 's'}"
 
 
 def alike(one: str, other: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from rmeval.messages import points
 from rmeval.metrics.stats.equivalence import Equivalence
 from rmeval.report.cells import DIFFERENCE, P_VALUE, Cell, Joined, Number
 from rmeval.report.views import Row, Table
@@ -22,7 +23,7 @@ def equivalence_table(found: Sequence[Equivalence], total: int, named: str, labe
         labels: What stands for the models' names.
     """
     directed = not all(math.isnan(one.p_first) for one in found)
-    within = f"{100 * found[0].margin:g} points"
+    within = points(found[0].margin)
     rows = tuple(
         Row(f"{labels[one.first]} - {labels[one.second]}", tuple(_cells(one, directed)), f"{one.first} - {one.second}")
         for one in found
@@ -50,6 +51,6 @@ def _notes(directed: bool, within: str, total: int) -> Iterator[str]:
             f"the other, corrected for {2 * total} directions (Holm)"
         )
     corrected = f", corrected for {total} pairs (Holm)" if total > 1 else ""
-    inside = f"{'; before correction, ' if total > 1 else ', '}below 5% if the 90% interval lies within ±{within}"
+    inside = f"{'; before correction, ' if total > 1 else '; '}below 5% if the 90% interval lies within ±{within}"
     yield f"equivalent: two one-sided tests that the difference is less than {within} either way{corrected}{inside}"
     yield "conclusions at a level of 5%; not shown does not mean that the models differ"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmeval.errors import RunError
-from rmeval.messages import count_of
+from rmeval.messages import count_of, points
 from rmeval.metrics.composition import Composition, Measure
 from rmeval.metrics.stats.equivalence import Equivalence, equivalences
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
@@ -54,7 +54,7 @@ def margin_notes(found: Sequence[Equivalence], margin: float | None) -> list[str
     """Return a note if a margin is given and equivalence cannot be tested."""
     if margin is None:
         return []
-    within = f"equivalence within {100 * margin:g} points is not tested"
+    within = f"equivalence within {points(margin)} is not tested"
     if not found:
         return [f"{within}: no number ranks the models"]
     if (problems := found[0].n_clusters) < MIN_CLUSTERS:
