@@ -344,3 +344,19 @@ def test_python_shows_it(runs: dict[str, Path]) -> None:
     assert found.to_pandas()["estimate"].tolist() == ["both models", "sample alone"]
     assert "sample alone" in str(found._repr_html_())
     assert json.loads(json.dumps(found.to_dict()))["helps"] is True
+
+
+def test_numbers_of_a_short_form_state_that_weights_are_ignored(runs: dict[str, Path], tmp_path: Path) -> None:
+    file = write(tmp_path / "short.jsonl", [{"id": f"q{n}", "weight": 0.05} for n in range(0, 120, 6)])
+    short = run(tmp_path / "short", "large", margins_of(2), Selection(items=read_item_list(file)))
+    note = "the items of short.jsonl have weights, which these numbers ignore"
+    assert any(note in one for one in rmeval.open_run(short).notes)
+    assert any(note in one for one in rmeval.compare([short, runs["cheap"]])[0].notes)
+    with pytest.raises(RunError, match=r"is a run on the short form short[.]jsonl, which is not a random sample"):
+        estimate_runs(runs["cheap"], short)
+
+
+@pytest.mark.parametrize("given", [{"difference": "x"}, {"difference": True}, {"difference": 0.02, "models": 2.5}])
+def test_a_plan_names_a_parameter_of_a_wrong_type(given: dict[str, Any]) -> None:
+    with pytest.raises(RunError, match="must be"):
+        rmeval.plan(accuracy=0.8, **given)

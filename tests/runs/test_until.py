@@ -57,6 +57,9 @@ def test_a_run_stops_when_the_interval_of_all_items_is_narrow(pairs: Path, tmp_p
     )
     # It is an ordinary run of these items, and the folder states why it ended.
     assert result.manifest["status"] == "complete"
+    assert result.manifest["selection"]["stopped"] == {"problems": record.n_clusters, "of": 200}
+    (compared,) = rmeval.compare([result.path, whole.path])
+    assert any(f"stopped after {record.n_clusters} of 200 problems" in one for one in compared.notes)
     assert len(result.manifest["sessions"]) == 1
     assert result.manifest["sessions"][0]["scored"] == len(model.scored)
     (result.path / "metrics.json").unlink()
@@ -71,6 +74,7 @@ def test_a_run_stops_when_the_interval_of_all_items_is_narrow(pairs: Path, tmp_p
     rest = evaluate(Skilled("a", 0.8), pairs, tmp_path / "until")
     assert rest.records == whole.records
     assert not any("stopped" in one for one in rest.notes)
+    assert "stopped" not in rest.manifest["selection"]
 
 
 def test_a_complete_run_stays_complete(pairs: Path, tmp_path: Path) -> None:

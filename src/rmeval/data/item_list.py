@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from rmeval.data.rows import Row, read_rows
 from rmeval.errors import DataError
 from rmeval.messages import quoted
 
-__all__ = ["ItemList", "read_item_list"]
+__all__ = ["ItemList", "list_notes", "read_item_list"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,13 @@ class ItemList:
         file: The file, for messages.
         probabilities: The probability with which each item was drawn, by id; None where the file has none.
         total: Number of items from which they were drawn; None if the file does not state it.
+        weighted: Whether the file has a column `weight`, as a short form has.
     """
 
     file: str
     probabilities: dict[str, float | None]
     total: int | None = None
+    weighted: bool = False
 
     @property
     def drawn(self) -> bool:
@@ -41,7 +44,28 @@ class ItemList:
             "count": len(self.probabilities),
             "drawn": self.drawn,
             "digest": digest(sorted(self.probabilities.items())),
+            **({"weighted": True} if self.weighted else {}),
         }
+
+
+def list_notes(entry: Mapping[str, Any]) -> list[str]:
+    """Return a note if the plain numbers of the items of a list do not estimate those of all items.
+
+    Args:
+        entry: What `run.json` states about the list.
+    """
+    name = entry.get("file", "a list")
+    if entry.get("drawn"):
+        return [
+            f"the items of {name} were drawn with different probabilities, which these numbers ignore: `rmeval "
+            "estimate` with `items` estimates the number of all items"
+        ]
+    if entry.get("weighted"):
+        return [
+            f"the items of {name} have weights, which these numbers ignore: `rmeval items --informative` with "
+            "`estimate` estimates the number of all items"
+        ]
+    return []
 
 
 def read_item_list(path: str | Path) -> ItemList:
@@ -52,16 +76,18 @@ def read_item_list(path: str | Path) -> ItemList:
     """
     found: dict[str, float | None] = {}
     totals: set[str] = set()
+    weighted = False
     for row in read_rows(Path(path)):
         name = row.name("id")
         if name in found:
             raise DataError(f"{row.where}: the id {quoted(name)} is in an earlier row: give each item once")
         found[name] = _probability(row)
         totals.add(str(row.fields.get("of")))
+        weighted = weighted or row.fields.get("weight") is not None
     if len({chance is None for chance in found.values()}) > 1:
         raise DataError(f"{path} has a probability in some rows only: give one in each row, or in none")
     total = totals.pop() if len(totals) == 1 else ""
-    return ItemList(str(path), found, int(total) if total.isdecimal() else None)
+    return ItemList(str(path), found, int(total) if total.isdecimal() else None, weighted)
 
 
 def _probability(row: Row) -> float | None:

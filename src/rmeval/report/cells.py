@@ -88,6 +88,10 @@ def _price(amount: float) -> str:
     return "-" if math.isnan(amount) else f"{amount:,.2f}"
 
 
+def _decimals(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
 def _figures(value: float) -> str:
     return "-" if math.isinf(value) or math.isnan(value) else f"{value:.3g}"
 
@@ -104,7 +108,7 @@ COUNT_OR_DASH = Unit(_count_or_dash, _count_or_dash)
 THOUSANDS = Unit(_thousands, _thousands)
 PRICE = Unit(_price, _price)
 COUNTS = (COUNT, COUNT_OR_DASH, THOUSANDS)
-DECIMALS = Unit("{:.3f}".format, "{:.3f}".format)
+DECIMALS = Unit(_decimals, _decimals)
 FIGURES = Unit(_figures, _figures)
 BRACKETS = Unit(_figures, _figures, ", ", brackets=True)
 

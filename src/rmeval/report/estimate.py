@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from rmeval.messages import count_of
@@ -14,7 +15,12 @@ from rmeval.results.estimate import Estimate
 
 __all__ = ["chosen_view", "estimate_view"]
 
-_MORE = Unit("{:+.0f}".format, "{:+.0f}".format)
+
+def _more(items: float) -> str:
+    return "-" if math.isnan(items) else f"{round(items) + 0.0:+.0f}"
+
+
+_MORE = Unit(_more, _more)
 _TARGETS = {
     "benchmark": "intervals: 95%, of the number that a run on all items would have",
     "population": "intervals: 95%, of the number on all problems of this kind",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from rmeval.data.item_list import list_notes
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of
+from rmeval.results.described import stopped_text
 from rmeval.results.groups import by_data
 from rmeval.store.items import StoredItems
 from rmeval.store.manifest import Manifest, find_runs, read_manifest
@@ -29,6 +31,7 @@ __all__ = [
     "run_names",
     "scored_runs",
     "shared_evidence",
+    "stopped_notes",
 ]
 
 
@@ -158,6 +161,17 @@ def run_names(runs: Sequence[tuple[str, Path]]) -> list[str]:
     return found
 
 
+def stopped_notes(runs: Iterable[StoredRun]) -> list[str]:
+    """Return a note on each run that stopped early, for tests and intervals that assume a fixed number of items."""
+    found = ((run.folder, run.manifest["selection"].get("stopped")) for run in runs)
+    return [
+        f"{folder} {stopped_text(stopped)}, because of its results: intervals and tests here assume a fixed number of "
+        "items, and those of `rmeval compare` with `until` decided do not"
+        for folder, stopped in found
+        if stopped
+    ]
+
+
 def shared_evidence(
     runs: Sequence[StoredRun], tables: Sequence[EvidenceTable], rule: ScoreRule
 ) -> tuple[list[EvidenceTable], Mask, list[str]]:
@@ -182,6 +196,8 @@ def shared_evidence(
         for run, size in zip(runs, sizes, strict=True)
         if len(runs) > 2 and 2 * size <= sorted(sizes)[-2]
     ]
+    lists = [run.manifest["selection"].get("items") or {} for run in runs]
+    notes += dict.fromkeys(note for own in lists for note in list_notes(own))
     evidence = [moved_evidence(base.table, own, place) for own, place in zip(tables[1:], places, strict=True)]
     evidence = [tables[0], *evidence]
     if rule.failure == "exclude":

@@ -26,6 +26,7 @@ from rmeval.results.align import (
     run_names,
     scored_runs,
     shared_evidence,
+    stopped_notes,
 )
 from rmeval.results.analyze import null_analyses
 from rmeval.results.equivalence import check_margin, equivalent_pairs, margin_notes
@@ -297,6 +298,7 @@ def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Sett
     found = first.benchmark
     rule = rule_of(found, settings.rule)
     evidence, shared, more = shared_evidence([one.run for one in taking], [one.evidence for one in taking], rule)
+    more += stopped_notes(one.run for one in taking)
     items = first.items.take(shared)
     entries = _entries(taking, evidence, items, rule, settings)
     names = [one.name for one in entries]

@@ -7,7 +7,7 @@ from typing import Any
 
 from rmeval.messages import count_of
 
-__all__ = ["data_text", "selection_text"]
+__all__ = ["data_text", "selection_text", "stopped_text"]
 
 
 def data_text(manifest: Mapping[str, Any]) -> str:
@@ -30,4 +30,11 @@ def selection_text(selection: Mapping[str, Any]) -> str:
         parts.append(f"the first {count_of(limit, 'item')}")
     if listed := selection.get("items"):
         parts.append(f"{count_of(listed.get('count', 0), 'item')} of {listed.get('file', 'a list')}")
+    if stopped := selection.get("stopped"):
+        parts.append(stopped_text(stopped))
     return ", ".join(parts)
+
+
+def stopped_text(stopped: Mapping[str, Any]) -> str:
+    """Describe where a run stopped early."""
+    return f"stopped after {stopped.get('problems')} of {count_of(stopped.get('of') or 0, 'problem')}"

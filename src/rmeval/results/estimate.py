@@ -289,8 +289,8 @@ def _remarks(found: Powered, cheap: str, expensive: str) -> Iterator[str]:
     """Yield what to conclude about the cheap run and the sample."""
     if np.isnan(found.correlation):
         yield (
-            "the correlation is not known, because one model is right, or wrong, on every sampled item: run "
-            f"{expensive} on more"
+            "the correlation is not known, because one model has the same result on all sampled items of each subset: "
+            f"run {expensive} on more"
         )
     elif found.saved < _LITTLE:
         saved = f"saves {percent(found.saved)}% of the variance" if found.saved > 0 else "saves nothing"

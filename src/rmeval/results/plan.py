@@ -131,6 +131,13 @@ def _planned(
     return with_goals(replace(plan, notes=(*plan.notes, *_on_discordance(plan))), basis, targets)
 
 
+_WHOLE = ("problems", "models", "comparisons_per_problem")
+
+
+def _is_number(found: object) -> bool:
+    return isinstance(found, int | float) and not isinstance(found, bool)
+
+
 def _check(targets: Targets, costs: _Costs, assumed: _Assumptions) -> None:
     shares = {
         "difference": targets.difference,
@@ -140,7 +147,7 @@ def _check(targets: Targets, costs: _Costs, assumed: _Assumptions) -> None:
         "discordance": assumed.discordance,
     }
     for name, share in shares.items():
-        if share is not None and not 0 < share < 1:
+        if share is not None and not (_is_number(share) and 0 < share < 1):
             raise RunError(f"`{name}` must be a share above 0 and below 1, such as 0.02 for 2%, not {share!r}")
     if costs.power < 0.5:
         raise RunError(f"`power` must be at least 50%, not {percent(costs.power)}%: less detects nothing reliably")
@@ -154,8 +161,10 @@ def _check(targets: Targets, costs: _Costs, assumed: _Assumptions) -> None:
         "price_per_1000": (costs.price_per_1000, 0),
     }
     for name, (number, fewest) in least_of.items():
-        if number is not None and not fewest <= number <= _LARGEST:
+        if number is not None and not (_is_number(number) and fewest <= number <= _LARGEST):
             raise RunError(f"`{name}` must be between {fewest} and {_LARGEST:,}, not {number!r}")
+        if name in _WHOLE and number is not None and type(number) is not int:
+            raise RunError(f"`{name}` must be a whole number, not {number!r}")
 
 
 def _from_assumptions(assumed: _Assumptions) -> tuple[Plan, Basis]:

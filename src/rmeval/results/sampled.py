@@ -11,7 +11,7 @@ from rmeval.data.item_list import ItemList
 from rmeval.data.tables import Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of
-from rmeval.results.described import selection_text
+from rmeval.results.described import selection_text, stopped_text
 from rmeval.results.weights import WeightedRun
 from rmeval.store.manifest import SelectionEntry
 from rmeval.store.run import StoredRun
@@ -76,6 +76,11 @@ def sampled_items(whole: WeightedRun, sample: StoredRun, there: Mask, listed: It
             f"{sample.folder} is a run on the items of {entry.get('file')}, which have different probabilities: give "
             "that file with `items`"
         )
+    if entry and entry.get("weighted"):
+        raise RunError(
+            f"{sample.folder} is a run on the short form {entry.get('file')}, which is not a random sample: use "
+            "`rmeval items --informative` with `estimate`"
+        )
     if there.sum() == whole.inside.sum():
         raise RunError(
             f"{sample.folder} has all {count_of(int(there.sum()), 'item')}, so there is nothing to estimate: use "
@@ -84,9 +89,13 @@ def sampled_items(whole: WeightedRun, sample: StoredRun, there: Mask, listed: It
     _refuse_part(whole, sample, selection)
     drawn, notes = selection.get("n_items"), _of_part(whole)
     same = whole.run.manifest["identity"].get("contents") == sample.manifest["identity"].get("contents")
-    if drawn and same and len(sample.items.table) >= drawn:
+    stopped = selection.get("stopped")
+    if drawn and same and not stopped and len(sample.items.table) >= drawn:
         return Sampled(there, f"drawn at random (seed {selection.get('seed', 0)})", notes)
     _refuse_first(whole, sample, there)
+    if stopped:
+        early = f"{sample.folder} {stopped_text(stopped)}, because of its results, so its items are not a random sample"
+        return Sampled(there, f"{stopped_text(stopped)} in random order", (early, *notes))
     why = "does not state how its items were chosen" if same else f"is on other data than {whole.run.folder}"
     unknown = f"{sample.folder} {why}: the estimate holds only if its items are a random sample of all items"
     return Sampled(there, "chosen in an unknown way", (unknown, *notes))

@@ -16,6 +16,7 @@ from rmeval.benchmarks import Benchmark, BenchmarkLike
 from rmeval.benchmarks.errata import errata_of
 from rmeval.benchmarks.hooks import adopted
 from rmeval.data.digests import contents_digest
+from rmeval.data.item_list import list_notes
 from rmeval.data.spool import Spool
 from rmeval.data.style import TextCounts
 from rmeval.data.tables import ItemTable, ItemTableBuilder, Mask, Shape
@@ -142,7 +143,9 @@ def _selected(whole: Plan, items: Mask, *more: str) -> Plan:
     """The items of the mask, with their notes."""
     chosen = whole.take(items)
     everything = None if chosen is whole else whole
-    return replace(chosen, notes=(*notes(whole.benchmark, chosen.stored), *more), everything=everything)
+    listed = whole.selection.items
+    own = (*notes(whole.benchmark, chosen.stored), *(list_notes(listed.entry()) if listed else ()), *more)
+    return replace(chosen, notes=own, everything=everything)
 
 
 _WINDOW = 1 << 12

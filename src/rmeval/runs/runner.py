@@ -290,6 +290,8 @@ class RunWriter:
             if until.reached(run, portion) or portion.last:
                 break
         self.manifest["notes"].append(until.note())
+        if not portion.last:
+            self.manifest["selection"]["stopped"] = until.stopped(portion)
         return run, new
 
     def _turn_to(self, portion: Plan) -> None:

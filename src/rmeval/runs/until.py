@@ -24,7 +24,7 @@ from rmeval.results.course import Course, Lead, contributions_of, lead_text
 from rmeval.results.places import Place, places_of
 from rmeval.results.result import Result
 from rmeval.runs.plan import Plan, notes
-from rmeval.store.manifest import read_manifest
+from rmeval.store.manifest import StoppedEntry, read_manifest
 from rmeval.store.problems import problem_order
 from rmeval.store.run import NothingScoredError, StoredRun, read_scored
 from rmeval.types import FloatArray, IntArray
@@ -108,6 +108,12 @@ class StoppingRule(ABC):
     def _next(self, done: int, problems: int) -> int:
         """The number of problems of the next portion."""
         return next((look for look in looks(problems) if look > done), problems)
+
+    def stopped(self, portion: Portion) -> StoppedEntry:
+        """Return what `run.json` states about a run that stops after a portion: problems that add to the headline."""
+        counting = self._counting
+        seen = np.unique(self.plan.stored.table.cluster[portion.items])
+        return {"problems": int(counting[seen].sum()), "of": int(counting.sum())}
 
     @property
     def _counting(self) -> Mask:

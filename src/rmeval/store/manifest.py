@@ -63,6 +63,14 @@ class ItemListEntry(TypedDict, total=False):
     count: int
     drawn: bool
     digest: str
+    weighted: bool
+
+
+class StoppedEntry(TypedDict, total=False):
+    """Where a run stopped early: the number of problems that it has, of those that it was to have."""
+
+    problems: int
+    of: int
 
 
 class SelectionEntry(TypedDict, total=False):
@@ -73,6 +81,7 @@ class SelectionEntry(TypedDict, total=False):
     seed: int
     limit: int | None
     items: ItemListEntry
+    stopped: StoppedEntry
 
 
 class Session(TypedDict, total=False):
