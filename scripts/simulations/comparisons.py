@@ -80,7 +80,7 @@ def designs() -> dict[str, tuple[Draw, IntArray]]:
         label = f"RM-Bench, {counts.sum():,} problems of five domains"
         found[label] = of(sizes, weights), np.repeat(np.arange(len(counts)), counts)
     sizes = np.maximum(1, (60 / np.arange(1, 61)).astype(np.int64))
-    found["60 problems of 60 to 1 comparisons"] = of(sizes, np.ones(60) / sizes.sum()), np.zeros(60, np.int64)
+    found["60 problems of 60 to one comparison"] = of(sizes, np.ones(60) / sizes.sum()), np.zeros(60, np.int64)
     return found
 
 
@@ -215,7 +215,7 @@ def _row(*cells: str) -> None:
 
 def _tables(replications: int) -> None:
     header = ["design", "p < 5%", "p < 1%", "power", "5 models, a lead", "10 models, a lead"]
-    header += ["5 models, an interval without 0", "10 models", "10 models, t"]
+    header += ["5 models, an interval without 0", "10 models", "10 models, 1.96"]
     _row(*header)
     _row(*("---" for _ in header))
     for name, (draw, strata) in designs().items():

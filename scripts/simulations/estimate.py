@@ -17,6 +17,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from scipy.special import ndtr
 
 from rmeval.metrics.margins import margins
 from rmeval.metrics.stats.active import draw, inclusion, uncertainty
@@ -24,7 +25,7 @@ from rmeval.metrics.stats.prediction_powered import Contributions, powered, stra
 from rmeval.results.weights import weigh_run
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["Simulated", "macro_average", "population", "simulate"]
+__all__ = ["Simulated", "macro_average", "population", "problems", "simulate"]
 
 COLUMNS = ("coverage", "coverage alone", "width", "width alone", "error", "error alone", "bias")
 
@@ -177,6 +178,40 @@ def _unequal(replications: int) -> Iterator[tuple[str, ...]]:
             yield (truth, both, f"{size}", how, *found.cells())
 
 
+def problems(total: int, copies: int, ease: float, random: np.random.Generator) -> Contributions:
+    """Return items of a population of problems with several items each, whose truth is the normal integral of `ease`.
+
+    Half of what decides is common to both models, and half of that to the items of a problem.
+
+    Args:
+        total: Number of items.
+        copies: Number of items of each problem.
+        ease: How easy the items are for the expensive model, in standard deviations.
+        random: The source of the items.
+    """
+    cluster = np.repeat(np.arange(total // copies), copies)
+    common = (random.normal(size=total // copies)[cluster] + random.normal(size=total)) / 2
+    cheap, expensive = (common + np.sqrt(0.5) * random.normal(size=total) + own > 0 for own in (0.5, ease))
+    size = np.full(total, 1 / total)
+    everything = np.ones(total, bool)
+    return Contributions(size, size * cheap, size * expensive, size, everything, np.zeros(total, np.int64), cluster)
+
+
+def _populations(replications: int) -> Iterator[tuple[str, ...]]:
+    """Simulate intervals for the population of problems, from new items each time."""
+    yield ("truth", "items of a problem", "items", "coverage", "coverage alone")
+    for ease, copies, size in product((0.25, 1.28), (1, 3, 6), (50, 200)):
+        random, inside = np.random.default_rng(size), np.zeros((replications, 2), bool)
+        for k in range(replications):
+            whole = problems(600, copies, ease, random)
+            sampled = np.isin(np.arange(600), random.permutation(600)[:size])
+            expensive, known = (np.where(sampled, own, 0) for own in (whole.expensive, whole.known))
+            found = powered(replace(whole, expensive=expensive, known=known, sampled=sampled), population=True)
+            inside[k] = [own.ci[0] <= ndtr(ease) <= own.ci[1] for own in (found.combined, found.alone)]
+        shares = (f"{100 * share:.1f}" for share in inside.mean(axis=0))
+        yield (f"{100 * ndtr(ease):.0f}", f"{copies}", f"{size} of 600", *shares)
+
+
 def _runs(options: argparse.Namespace) -> Iterator[tuple[str, ...]]:
     """Draw samples of the items of two complete runs."""
     cheap, expensive = (
@@ -228,6 +263,7 @@ def main() -> None:
         return
     _print(_designs(options.replications))
     _print(_unequal(options.replications))
+    _print(_populations(options.replications))
 
 
 def _print(rows: Iterator[tuple[str, ...]]) -> None:

@@ -16,7 +16,7 @@ from tests.metrics.stats.planted import Planted, plant
 
 from rmeval.metrics.stats.abilities import ability_errors
 from rmeval.metrics.stats.item_response import ItemResults, fit_items
-from rmeval.metrics.stats.short_forms import held_out, random_errors
+from rmeval.metrics.stats.short_forms import chosen_errors, held_out, random_errors
 from rmeval.results.item_results import results_of_runs
 from rmeval.types import FloatArray
 
@@ -32,11 +32,17 @@ def main() -> None:
     parser.add_argument("--runs", nargs="*", default=[], help="folders of runs, each of one benchmark")
     given = parser.parse_args()
     if given.runs:
-        table(("runs", "models", "items", "short form", "by item response", "by results", "random"), real(given.runs))
+        table(
+            ("runs", "models", "items", "short form", "by item response", "by results", "better way", "random"),
+            real(given.runs),
+        )
         return
     names = ("models", "comparisons", "difficulty r", "discrimination r", "ability r", "cover", "flipped found")
     table(names, recovery(given.replications))
-    table(("models", "abilities", "items", "by item response", "by results", "random"), short(given.replications))
+    table(
+        ("models", "abilities", "items", "by item response", "by results", "better way", "random"),
+        short(given.replications),
+    )
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -104,7 +110,8 @@ def short(replications: int) -> list[list[str]]:
 def errors(share: FloatArray, count: FloatArray, mass: FloatArray, size: int) -> tuple[float, ...]:
     """Return root mean square errors on held-out models, in points, and that of random samples."""
     results = ItemResults.of(share, count)
-    found = [one.error for one in held_out(results, mass, np.arange(len(mass)), size)]
+    left = held_out(results, mass, np.arange(len(mass)), size)
+    found = [*(one.error for one in left), float(np.sqrt(np.mean(chosen_errors(left) ** 2)))]
     random = random_errors(results, mass, size)
     return (*(100 * one for one in found), 100 * float(np.sqrt(np.mean(random**2))))
 

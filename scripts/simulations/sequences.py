@@ -19,7 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
-from rmeval.metrics.stats.sequences import difference_bounds, lead_p_values, looks, sum_bounds
+from rmeval.metrics.stats.sequences import (
+    difference_bounds,
+    lead_p_values,
+    look_after,
+    looks,
+    problems_needed,
+    sum_bounds,
+)
 from rmeval.results.align import scored_runs
 from rmeval.results.course import contributions_of
 from rmeval.results.leads import sequence_of
@@ -197,10 +204,11 @@ def coverage(replications: int) -> None:
 
 def stopped(credit: Any, weights: Any, width: float) -> tuple[tuple[float, float], int]:
     """The bounds at the first look at which they are narrow enough, and the number of problems."""
-    for done in looks(len(weights)):
+    done = look_after(0, 0, len(weights))
+    low, high = sum_bounds(credit[:done], weights, width)
+    while high - low > width:
+        done = look_after(done, problems_needed(credit[:done], weights, width), len(weights))
         low, high = sum_bounds(credit[:done], weights, width)
-        if high - low <= width:
-            break
     return (low, high), done
 
 

@@ -77,7 +77,7 @@ def test_items_are_chosen_run_and_used(runs: Path, tmp_path: Path, capsys: Captu
     ]
     options = ("-b", "rm-bench-synthetic", "--size", SIZE, "-o", tmp_path / "runs", "--items", items)
     ran = command(capsys, "run", "baseline:longest", *options)
-    assert (ran.code, "selection: 40 items of items.csv" in ran.out) == (0, True), ran.err
+    assert (ran.code, "selection: 40 items of items.csv" in " ".join(ran.out.split())) == (0, True), ran.err
     both = ("--cheap", cheap, "--expensive", tmp_path / "runs")
     forgotten = command(capsys, "estimate", *both)
     assert forgotten.code == 2

@@ -322,6 +322,14 @@ def test_other_benchmarks(runs: dict[str, Path], tmp_path: Path) -> None:
         estimate_runs(runs["cheap"], other)
 
 
+def test_without_a_headline_the_numbers_are_named(tmp_path: Path) -> None:
+    cheap = rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=48, subsets=["chat"], out=tmp_path)
+    with pytest.raises(RunError, match=r"is of all items of .*: choose `metric` and `scope` among easy chat, normal"):
+        choose_items(cheap, 10)
+    found = choose_items(cheap, 10, metric="average", scope="chat")
+    assert f"{cheap.path} has not all items of the benchmark: subsets chat" in found.notes
+
+
 def test_a_cheap_run_of_a_part(runs: dict[str, Path], tmp_path: Path) -> None:
     cheap = run(tmp_path, "cheap", margins_of(1), Selection(n_items=100, seed=3))
     found = estimate_runs(cheap, runs["sample"])

@@ -35,7 +35,7 @@ def test_a_result_is_a_few_lines_with_the_headline_first(runs: Path) -> None:
 def test_a_result_names_its_notes(tmp_path: Path) -> None:
     result = rmeval.open_run(imported(tmp_path, "mine", SCORES))
     lines = repr(result).splitlines()
-    assert lines[0] == "pairs  mine: accuracy 16.7 [3.0-56.4] on 6 items"
+    assert lines[0] == "pairs  mine: accuracy 16.7 [1.2-56.4] on 6 items"
     assert lines[1] == "  vowel 0.0, consonant 25.0"
     assert lines[2].startswith(f"  {len(result.notes)} notes in .notes, the first: {result.notes[0][:20]}")
     frame = result.to_pandas()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -386,3 +387,33 @@ def test_the_first_problems_may_lack_subsets(tmp_path: Path) -> None:
     assert one.ci[0] > 0
     narrow = rmeval.evaluate("baseline:random", "reward-bench", data, out=out, until=0.3)
     assert any("overall of all 138 items is between" in one for one in narrow.notes)
+
+
+def test_decided_runs_are_continued_too(pairs: Path, tmp_path: Path) -> None:
+    evaluate(Skilled("weak", 0.5), pairs, tmp_path / "weak")
+    options: dict[str, Any] = {"until": "decided", "versus": tmp_path / "weak"}
+    straight = evaluate(Skilled("strong", 0.75), pairs, tmp_path / "straight", **options)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Skilled("strong", 0.75, stop_after=120), pairs, tmp_path / "stopped", **options)
+    # The folder of the other run may contain this one.
+    shutil.copytree(tmp_path / "weak" / "pairs" / "weak", tmp_path / "stopped" / "pairs" / "weak")
+    result = evaluate(
+        Skilled("strong", 0.75), pairs, tmp_path / "stopped", until="decided", versus=tmp_path / "stopped"
+    )
+    assert (result.records, result.notes) == (straight.records, straight.notes)
+
+
+def test_other_runs_must_have_items_in_common(pairs: Path, tmp_path: Path) -> None:
+    evaluate(Skilled("a", 0.5), pairs, tmp_path / "a", limit=100)
+    lines = pairs.read_text().splitlines(keepends=True)
+    (tmp_path / "end.jsonl").write_text("".join(lines[200:]))
+    evaluate(Skilled("b", 0.5), tmp_path / "end.jsonl", tmp_path / "b")
+    versus = [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(RunError, match=r"have none of these items in common: give one of them with `versus`$"):
+        evaluate(Skilled("c", 0.9), pairs, tmp_path / "c", until="decided", versus=versus)
+    assert not list((tmp_path / "c").glob("pairs/*/*"))
+    synthetic: dict[str, Any] = {"out": tmp_path / "parts", "size": 304}
+    other = rmeval.evaluate("baseline:longest", "rm-bench-synthetic", subsets=["chat", "code"], **synthetic)
+    message = "has no overall all on these items .*: run the model of .* on all of them$"
+    with pytest.raises(RunError, match=message):
+        rmeval.evaluate("baseline:random", "rm-bench-synthetic", until="decided", versus=other, **synthetic)

@@ -76,7 +76,7 @@ def _cells(one: AnalyzedItem) -> Iterator[Cell]:
     yield one.subset
     yield Number(one.right)
     yield Number(one.difficulty, unit=_SIGNED)
-    yield _bounded(one.discrimination, one.discrimination_error)
+    yield Number(one.discrimination, unit=_SIGNED)
     yield Number(one.negative, unit=DECIMALS)
     yield Number(one.information, unit=_PLACES)
 
@@ -102,18 +102,16 @@ def _informative(found: ItemAnalysis, n: int) -> Table:
 
 
 def _short(found: ItemAnalysis, short: ShortForm) -> Table:
-    rows = [
-        Row(f"items that are alike by {way}", (Number(error, unit=POINTS),), way, strong=way == short.way)
-        for way, error in short.errors
-    ]
+    rows = [Row(f"clusters of items by {way}", (Number(error, unit=POINTS),), way) for way, error in short.errors]
+    rows.append(Row("short form: the better way", (Number(short.error, unit=POINTS),), "short form", strong=True))
     rows.append(Row("random sample", (Number(short.random, unit=POINTS),), "random"))
     title = f"short form of {count_of(len(short.items), 'item')}: error of the estimated {_named(found)}, in points"
     better = f"{percent(short.random_better)}% of random samples of this size have a smaller error than the short form"
     if short.random_better > _GOOD:
         better = f"a random sample is about as good: {better}"
     note = (
-        "error: root mean square error for models that were left out when items were fitted and chosen; the better of "
-        f"both ways is used; {better}; the estimate is the weighted mean of the items, with a share of "
+        "error: root mean square error for models that were left out when items and the way were chosen; "
+        f"clusters by {short.way} are used; {better}; the estimate is the weighted mean of the items, with a share of "
         f"{short.prediction:.2f} for the prediction by item response"
     )
     return Table("short form", ("", "error"), tuple(rows), title, (note,))

@@ -33,8 +33,8 @@ class ChosenItems:
         scope: Its scope.
         cheap: Name of the model by whose margins they were drawn.
         n_items: Number of items that the number depends on, from which they were drawn.
-        as_random: Number of items of a simple random sample that would be as precise, if margins say nothing about
-            which items matter.
+        as_random: Number of items of a simple random sample that would be as precise, if the models disagree
+            equally often at all margins.
         rows: A row for each item: `id`, `subset`, its `probability`, and `of`, the number of items that the number
             depends on.
         notes: Notes for the reader, one sentence each.

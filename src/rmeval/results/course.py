@@ -148,9 +148,17 @@ class Course:
     seed: int
 
     @classmethod
-    def of(cls, benchmark: Benchmark, items: StoredItems, rule: ScoreRule, wanted: Measure | None, seed: int) -> Course:
-        """Return the course over all problems of some items; the other arguments are those of `sequence_of`."""
-        every = contributions_of(benchmark, items, rule, wanted, "choose another `metric` and `scope`")
+    def of(
+        cls,
+        benchmark: Benchmark,
+        items: StoredItems,
+        rule: ScoreRule,
+        wanted: Measure | None,
+        seed: int,
+        advice: str = "choose another `metric` and `scope`",
+    ) -> Course:
+        """Return the course over all problems of some items; the arguments are those of `contributions_of`."""
+        every = contributions_of(benchmark, items, rule, wanted, advice)
         order = problem_order(items, seed)
         return cls(every, items.table.cluster, order[(every.high > every.low)[order]], seed)
 

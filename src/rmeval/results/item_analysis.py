@@ -16,7 +16,7 @@ from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure
 from rmeval.metrics.stats.abilities import ability_errors, residual_correlations
 from rmeval.metrics.stats.item_response import ENOUGH, ItemResponse, fit_items
-from rmeval.metrics.stats.short_forms import HeldOut, choose_items, held_out, random_errors, values_of
+from rmeval.metrics.stats.short_forms import HeldOut, choose_items, chosen_errors, held_out, random_errors, values_of
 from rmeval.results.frames import frame_of
 from rmeval.results.item_results import ItemMatrix, results_of_runs, results_on_part
 from rmeval.results.notebook import html_of
@@ -40,7 +40,8 @@ class AnalyzedItem:
         right: The share of its comparisons that the models decide right, on average over the models.
         difficulty: The log-odds that a model of average ability decides a comparison of it wrong.
         discrimination: What one standard deviation of ability adds to the log-odds of a right decision.
-        discrimination_error: The posterior standard deviation of the discrimination.
+        discrimination_error: The posterior standard deviation of the discrimination; too small with few models, so that
+            tables do not show it.
         negative: The posterior probability that the discrimination is negative: abler models are wrong more often.
         information: Fisher's information on a model's ability, on average over the models.
         erratum: What `rmeval errata` states of the item.
@@ -82,7 +83,7 @@ class ShortForm:
         items: Id and weight of each item; the weights add up to 1.
         way: What makes two items alike: `item response` or `results`.
         prediction: The share of the prediction by item response in the estimate; the rest is the weighted mean.
-        error: The root mean square error on models that were left out when items were chosen.
+        error: The root mean square error on models that were left out when items and the way were chosen.
         errors: The same for each way.
         random: The root mean square error of random samples of the same size, for the same models.
         random_better: The share of random samples with a smaller error.
@@ -282,21 +283,26 @@ def _short_form(known: ItemMatrix, response: ItemResponse, size: int) -> ShortFo
     left = held_out(response.results, known.mass, rank, size)
     best = _best(left)
     chosen = choose_items(response, known.mass, size, best.way, rank)
+    error = _error(left)
     draws = random_errors(response.results, known.mass, size)
     ids = (known.table.ids[place] for place in chosen.items.tolist())
     return ShortForm(
         tuple(zip(ids, chosen.weight.tolist(), strict=True)),
         best.way,
         best.share,
-        best.error,
+        error,
         tuple((one.way, one.error) for one in left),
         float(np.sqrt(np.mean(draws**2))),
-        float(np.mean(draws < best.error)),
+        float(np.mean(draws < error)),
     )
 
 
 def _best(found: list[HeldOut]) -> HeldOut:
     return min(found, key=lambda one: one.error)
+
+
+def _error(found: list[HeldOut]) -> float:
+    return float(np.sqrt(np.mean(chosen_errors(found) ** 2)))
 
 
 def _estimated(
@@ -307,7 +313,8 @@ def _estimated(
     if size == len(known.table):
         raise RunError(f"{own.name} has a result on every item, so there is nothing to estimate: show its run instead")
     rank = _rank(known)
-    best = _best(held_out(response.results, known.mass, rank, size))
+    left = held_out(response.results, known.mass, rank, size)
+    best = _best(left)
     short = choose_items(response, known.mass, size, best.way, rank)
     if own.others or set(short.items.tolist()) != set(own.items.tolist()):
         raise RunError(
@@ -316,7 +323,7 @@ def _estimated(
         )
     share = own.share[np.argsort(own.items)][None]
     value = float(values_of(response, known.mass, short, share).blend(best.share)[0])
-    return ShortEstimate(own.name, value, best.error, size)
+    return ShortEstimate(own.name, value, _error(left), size)
 
 
 def _beyond(response: ItemResponse) -> tuple[float, tuple[int, int]]:

@@ -30,6 +30,7 @@ from rmeval.messages import chosen_from, count_of, quoted, same_tokens_note, sho
 from rmeval.metrics.noise import within_noise
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
 from rmeval.metrics.records import checked_records, null_evidence, records_of
+from rmeval.metrics.stats.intervals import INTERVALS
 from rmeval.results.frames import frame_of, row_of
 from rmeval.results.noise import noise_note, noise_of
 from rmeval.results.notebook import html_of
@@ -123,21 +124,33 @@ def open_run(
     if not isinstance(path, str | Path):
         raise RunError(f"a run is a {type(path).__name__}: give the path of its folder")
     folder = only_run(Path(path))
-    return steadily(folder, lambda: _known(folder, rule)) or derive(folder, rule, benchmark, protocol)
+    known, current = steadily(folder, lambda: _known(folder, rule))
+    if known is not None and current:
+        return known
+    try:
+        return derive(folder, rule, benchmark, protocol)
+    except RunError:
+        if known is None:
+            raise
+        # Such as without the code of a custom benchmark: the values are right, and the intervals name their method.
+        return replace(known, notes=(*known.notes, _EARLIER))
 
 
-def _known(folder: Path, rule: str | None) -> Result | None:
-    """The numbers in `metrics.json`; None if they must be computed."""
+_EARLIER = "the intervals are those of an earlier version of rmeval, since the numbers cannot be computed again here"
+
+
+def _known(folder: Path, rule: str | None) -> tuple[Result | None, bool]:
+    """The numbers in `metrics.json`, and whether their intervals are today's; None if they must be computed."""
     manifest = read_manifest(folder)
     file = folder / "metrics.json"
     try:
         stored = read_json(file)
         if stored["schema"] > SCHEMA:
-            return None
+            return None, False
         if (own := stored.get("run")) is not None and own != run_id(manifest["identity"]):
             raise DamagedError(f"{file} belongs to another run ({own})")
         if not _is_of_these(folder, stored):
-            return None
+            return None, False
         records = tuple(_record(fields) for fields in _list(stored["records"]))
         notes, same = tuple(map(_text, _list(stored["notes"]))), _number(stored.get("same_tokens", 0), int)
         noise, close = (
@@ -145,21 +158,22 @@ def _known(folder: Path, rule: str | None) -> Result | None:
             for name, kind in (("noise", float), ("within_noise", int))
         )
     except FileNotFoundError:
-        return None
+        return None, False
     except OSError as error:
         if not isinstance(reason := explain_read_error(error, file), DamagedError):
             raise reason from error
         logger.warning("%s: computing the numbers again from the journal", reason)
-        return None
+        return None, False
     except DamagedError as error:
         logger.warning("%s: computing the numbers again from the journal", error)
-        return None
+        return None, False
     except (ArithmeticError, AttributeError, ValueError, LookupError, TypeError) as error:
         logger.warning("%s is damaged (%s): computing the numbers again from the journal", file, reason_of(error))
-        return None
+        return None, False
     if rule is not None and any(record.rule != rule for record in records):
-        return None
-    return Result(folder, manifest, records, notes, same, noise, close)
+        return None, False
+    known = Result(folder, manifest, records, notes, same, noise, close)
+    return known, stored.get("intervals") == INTERVALS
 
 
 def _is_of_these(folder: Path, stored: Mapping[str, Any]) -> bool:
@@ -314,6 +328,7 @@ def write_derived(result: Result, run: StoredRun) -> None:
         raise explain_os_error(error, str(file)) from error
     found = {
         "schema": SCHEMA,
+        "intervals": INTERVALS,
         "records": [record.to_dict() for record in result.records],
         "notes": list(result.notes),
         "same_tokens": result.same_tokens,

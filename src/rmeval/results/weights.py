@@ -105,13 +105,19 @@ def weigh_run(
     shown = [
         measure
         for measure, shares in composition_of(found, known.counts).items()
-        if abs(values.get(measure, np.nan) - known.means[0] @ known.shares(shares)) < 1e-9
+        if not measure[0].startswith("cell:")
+        and abs(values.get(measure, np.nan) - known.means[0] @ known.shares(shares)) < 1e-9
     ]
-    measure = measure_of(found.card.id, shown, metric, scope) if shown else None
-    if measure is None:
-        there = ", ".join(" ".join(one) for one in shown if not one[0].startswith("cell:"))
-        what = f"choose `metric` and `scope` among {there}" if there else "give its benchmark a method composition"
-        raise RunError(f"no number of {found.card.id} in {run.folder} is a weighted sum over all items: {what}")
+    if not shown:
+        raise RunError(
+            f"the benchmark {found.card.id} does not define the composition of its numbers: give it a method "
+            "composition"
+        )
+    if (measure := measure_of(found.card.id, shown, metric, scope)) is None:
+        there = ", ".join(map(" ".join, shown))
+        raise RunError(
+            f"no number of {found.card.id} is of all items of {run.folder}: choose `metric` and `scope` among {there}"
+        )
     paired = PairedOutcomes.of([replace(outcomes, credit=np.nan_to_num(outcomes.credit, nan=0.5))])
     shares = paired.shares(composition_of(found, paired.counts)[measure])
     weight = (shares / np.bincount(paired.part))[paired.part]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 from rmeval.data.tables import Codes, Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of, percent
-from rmeval.metrics.stats.sequences import looks, problems_needed, sum_bounds
+from rmeval.metrics.stats.sequences import look_after, looks, problems_needed, sum_bounds
 from rmeval.metrics.stats.significance import LEVEL
 from rmeval.models import RewardModel
 from rmeval.plugins import is_file_spec
@@ -25,14 +26,12 @@ from rmeval.results.result import Result
 from rmeval.runs.plan import Plan, notes
 from rmeval.store.manifest import read_manifest
 from rmeval.store.problems import problem_order
-from rmeval.store.run import StoredRun, read_scored
+from rmeval.store.run import NothingScoredError, StoredRun, read_scored
 from rmeval.types import FloatArray, IntArray
 
 __all__ = ["DECIDED", "Portion", "StoppingRule", "stopping_rule"]
 
 DECIDED = "decided"
-_NEAR = 0.9
-"""The part of the estimated number of problems after which the looks are closer."""
 
 
 class Portion(NamedTuple):
@@ -161,8 +160,7 @@ class _Narrow(StoppingRule):
         return high - low <= self._width
 
     def _next(self, done: int, problems: int) -> int:
-        # Nearly straight to the end, as each look takes time; it depends on the portion before only.
-        return min(problems, max(super()._next(done, problems), int(_NEAR * self._needed)))
+        return look_after(done, self._needed, problems)
 
     def note(self) -> str:
         problems, items = int(self._counting.sum()), count_of(len(self.plan.stored.table), "item")
@@ -183,10 +181,11 @@ class _Decided(StoppingRule):
         card, spec = plan.benchmark.card, plan.benchmark.spec
         found = find_by_benchmark(versus)
         self._others: list[tuple[ScoredRun, IntArray]] = []
-        for folder in (one for own in found.folders.values() for one in own):
-            run = read_scored(folder, spec if is_file_spec(spec) else None) if _is_of(folder, card.id) else None
-            if run is not None and (places := places_in(plan.stored, run.items)).max() >= 0:
-                self._others.append((ScoredRun(run, run.variants[0], run.evidence(run.variants[0])), places))
+        for folder in (one for own in found.folders.values() for one in own if _is_of(one, card.id)):
+            with suppress(NothingScoredError):
+                run = read_scored(folder, spec if is_file_spec(spec) else None)
+                if (places := places_in(plan.stored, run.items)).max() >= 0:
+                    self._others.append((ScoredRun(run, run.variants[0], run.evidence(run.variants[0])), places))
         self._courses: list[tuple[Course, FloatArray, Codes]] = []
         self._leads: list[Lead] = []
         self._where = ", ".join(map(str, versus))
@@ -203,6 +202,10 @@ class _Decided(StoppingRule):
         self._others = [(one, places) for one, places in self._others if one.run.folder.resolve() != folder.resolve()]
         self._refuse_none()
         allowed: Mask = np.all([places >= 0 for _, places in self._others], axis=0)
+        if not allowed.any():
+            raise RunError(
+                f"the runs in {self._where} have none of these items in common: give one of them with `versus`"
+            )
         self._courses = [self._course(one, places, allowed) for one, places in self._others]
         return allowed
 
@@ -211,7 +214,9 @@ class _Decided(StoppingRule):
         benchmark, rule = self.plan.benchmark, self.plan.benchmark.card.rule
         stored = other.run.items
         whole = np.isin(np.arange(len(stored.table)), places[allowed])
-        course = Course.of(benchmark, stored.take(whole), rule, self._every.measure, self.plan.selection.seed)
+        advice = f"run the model of {other.run.folder} on all of them"
+        measure, seed = self._every.measure, self.plan.selection.seed
+        course = Course.of(benchmark, stored.take(whole), rule, measure, seed, advice)
         own = other.evidence.take(whole)
         added = course.every.added(benchmark.outcomes(own.table, own, rule), course.problem)
         problem = np.full(len(places), -1, np.int32)

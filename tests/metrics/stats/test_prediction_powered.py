@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
+from scipy.special import ndtr
 from scipy.stats import t as student
-from scripts.simulations.estimate import Simulated, macro_average, population, simulate
+from scripts.simulations.estimate import Simulated, macro_average, population, problems, simulate
 
 from rmeval.metrics.stats.active import as_random, draw, inclusion, uncertainty
 from rmeval.metrics.stats.prediction_powered import (
@@ -282,3 +283,14 @@ def test_intervals_of_unequal_weights_cover_the_truth(chosen: bool) -> None:
     whole, need = macro_average((20, 40, 60, 200, 300, 400), 1.2, 0.5, np.random.default_rng(2))
     found = simulate(whole, 100, 500, np.random.default_rng(3), inclusion(need, 100) if chosen else None)
     assert covered(found), found
+
+
+def test_intervals_of_the_population_cover_the_truth() -> None:
+    """Six items to a problem, which are right or wrong together; the truth is that of all such problems."""
+    random = np.random.default_rng(4)
+    inside = []
+    for _ in range(300):
+        whole = problems(600, 6, 1.28, random)
+        found = powered(sampled(whole, random.permutation(600)[:200]), population=True)
+        inside.append([own.ci[0] <= ndtr(1.28) <= own.ci[1] for own in (found.combined, found.alone)])
+    assert min(np.mean(inside, axis=0)) > 0.93 - 3 * math.sqrt(0.93 * 0.07 / 300)

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from rmeval.metrics.stats.sequences import difference_bounds, lead_p_values, looks, problems_needed, sum_bounds
+from rmeval.metrics.stats.sequences import (
+    difference_bounds,
+    lead_p_values,
+    look_after,
+    looks,
+    problems_needed,
+    sum_bounds,
+)
 
 
 def test_looks_grow_by_a_tenth() -> None:
@@ -21,6 +28,16 @@ def test_looks_grow_by_a_tenth() -> None:
     many = looks(1_000_000)
     assert len(many) < 80
     assert all(later <= math.ceil((1.1 if one < 1000 else 1.25) * one) for one, later in pairwise(many))
+
+
+def test_looks_at_an_interval_go_nearly_straight_to_the_estimate() -> None:
+    assert look_after(0, 0, 1000) == 20
+    assert look_after(0, 0, 7) == 7
+    assert look_after(20, 500, 1000) == 450
+    assert look_after(450, 520, 1000) == 468
+    assert look_after(468, 520, 1000) == 520
+    assert look_after(520, 521, 1000) == 536
+    assert look_after(990, 995, 1000) == 1000
 
 
 def test_the_number_of_problems_is_near_the_estimate() -> None:

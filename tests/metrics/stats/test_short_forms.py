@@ -7,7 +7,16 @@ import pytest
 
 from rmeval.metrics.stats.abilities import abilities_of
 from rmeval.metrics.stats.item_response import ItemResults, fit_items
-from rmeval.metrics.stats.short_forms import WAYS, Short, choose_items, held_out, random_errors, values_of
+from rmeval.metrics.stats.short_forms import (
+    WAYS,
+    HeldOut,
+    Short,
+    choose_items,
+    chosen_errors,
+    held_out,
+    random_errors,
+    values_of,
+)
 from tests.metrics.stats.planted import plant
 
 
@@ -48,6 +57,15 @@ def test_predictions_by_hand() -> None:
     assert found.weighted.tolist() == [1.0]
     assert found.predicted[0] == pytest.approx(0.5 + 0.5 * response.predicted(ability)[0, kind[1]])
     assert found.blend(0.25) == pytest.approx(0.75 * found.weighted + 0.25 * found.predicted)
+
+
+def test_the_way_is_chosen_by_the_other_models() -> None:
+    """For each of three models, the way with the smaller sum of squares of the other two."""
+    one = HeldOut("item response", np.array([0.0, 3.0, 1.0]), 0.0)
+    other = HeldOut("results", np.array([2.0, 1.0, 2.0]), 0.0)
+    # Sums of the other two: 10, 1, 9 and 5, 8, 5.
+    assert chosen_errors([one, other]).tolist() == [2.0, 3.0, 2.0]
+    assert one.error == pytest.approx((10 / 3) ** 0.5)
 
 
 def test_a_short_form_is_better_than_a_random_sample_where_the_model_fits() -> None:

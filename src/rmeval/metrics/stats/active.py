@@ -1,4 +1,4 @@
-"""Active sampling: draws the items on which an expensive model tells most, given a cheap model's margins."""
+"""Active sampling: draws items for an expensive model with probabilities that depend on a cheap model's margins."""
 
 from __future__ import annotations
 

@@ -10,8 +10,10 @@ from rmeval.metrics.stats.likelihood import NEAR, limits
 from rmeval.metrics.stats.samples import Strata, sample
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["CLUSTERED", "MIN_CLUSTERS", "SCORE", "WILSON", "combined_interval", "share_interval", "wilson"]
+__all__ = ["CLUSTERED", "INTERVALS", "MIN_CLUSTERS", "SCORE", "WILSON", "combined_interval", "share_interval", "wilson"]
 
+INTERVALS = 2
+"""Version of the methods; numbers that were stored with another version are computed again."""
 MIN_CLUSTERS = 5
 """Minimum number of problems for an interval of a number other than a share of decisions."""
 _Z = float(ndtri(0.975))

@@ -15,15 +15,17 @@ import numpy as np
 from rmeval.metrics.stats.significance import LEVEL
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["FIRST", "difference_bounds", "lead_p_values", "looks", "problems_needed", "sum_bounds"]
+__all__ = ["FIRST", "difference_bounds", "lead_p_values", "look_after", "looks", "problems_needed", "sum_bounds"]
 
 FIRST = 20
 """Number of problems at the first look."""
 _GROWTH = 1.1
-"""Factor from one look to the next, so that a run scores at most about a tenth more than it needs."""
+"""Factor from one look to the next, so that a run scores at most about a tenth more than a decision needs."""
 _MANY = 1000
 _GROWTH_OF_MANY = 1.25
 """The factor from `_MANY` problems on, where a look takes longer."""
+_NEAR, _STEP = 0.9, 1.03
+"""The part of the estimated number of problems at which looks become frequent, and the factor between those."""
 _STAKE = 0.95
 """Largest share of the capital that a player can lose on one problem."""
 _HALVINGS = 24
@@ -38,6 +40,19 @@ def looks(problems: int) -> list[int]:
         found.append(count)
         count = math.ceil(count * (_GROWTH if count < _MANY else _GROWTH_OF_MANY))
     return [*found, problems]
+
+
+def look_after(done: int, needed: int, problems: int) -> int:
+    """Return the next look at an interval: nearly straight to the estimated number of problems, then in small steps.
+
+    Args:
+        done: Number of problems at this look; 0 before the first one.
+        needed: Estimate of `problems_needed` at this look.
+        problems: Number of all problems.
+    """
+    near = math.ceil(_NEAR * needed)
+    found = near if done < near else max(needed, math.ceil(_STEP * done))
+    return min(problems, max(FIRST, found))
 
 
 def sum_bounds(credit: FloatArray, weights: FloatArray, width: float, level: float = LEVEL) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from rmeval.metrics.stats.abilities import abilities_of
 from rmeval.metrics.stats.item_response import ItemResponse, ItemResults, fit_items
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["WAYS", "HeldOut", "Short", "choose_items", "held_out", "random_errors", "values_of"]
+__all__ = ["WAYS", "HeldOut", "Short", "choose_items", "chosen_errors", "held_out", "random_errors", "values_of"]
 
 WAYS = ("item response", "results")
 """What makes two items alike: the same difficulty and discrimination, or the same results of the models."""
@@ -220,6 +221,18 @@ def held_out(results: ItemResults, mass: FloatArray, rank: IntArray, size: int) 
             found = values_of(response, mass, short, results.share[out][:, results.kind[short.items]])
             weighted[number, out], predicted[number, out] = found.weighted - whole[out], found.predicted - whole[out]
     return [HeldOut(way, *_blended(own, other)) for way, own, other in zip(WAYS, weighted, predicted, strict=True)]
+
+
+def chosen_errors(found: Sequence[HeldOut]) -> FloatArray:
+    """Return the errors with the way that has the smaller error for the other models, float64[models].
+
+    The smaller error of both ways would be too small an estimate for a new model, since it is chosen by its size.
+    """
+    errors = np.stack([one.errors for one in found])
+    squares = errors**2
+    others = squares.sum(axis=1, keepdims=True) - squares
+    chosen: FloatArray = errors[others.argmin(axis=0), np.arange(errors.shape[1])]
+    return chosen
 
 
 def _blended(weighted: FloatArray, predicted: FloatArray) -> tuple[FloatArray, float]:
