@@ -243,7 +243,9 @@ def _limits(samples: Sequence[Sample], critical: FloatArray | None) -> FloatArra
         farther = value[:, None] + both.solve(sign, ratio).reshape(2, count).T
         ends[:, 0] = np.where(near[:, 0], np.minimum(ends[:, 0], farther[:, 0]), ends[:, 0])
         ends[:, 1] = np.where(near[:, 1], np.maximum(ends[:, 1], farther[:, 1]), ends[:, 1])
-    return np.clip(ends, bounds[:, :1], bounds[:, 1:])
+    # Rounding must not move a limit across the number, or off a bound.
+    ends = np.stack([np.minimum(ends[:, 0], value), np.maximum(ends[:, 1], value)], axis=1)
+    return np.where(np.abs(ends - bounds) < 1e-9, bounds, np.clip(ends, bounds[:, :1], bounds[:, 1:]))
 
 
 def _near(value: FloatArray, bounds: FloatArray, variance: FloatArray) -> FloatArray:
