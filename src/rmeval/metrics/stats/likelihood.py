@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from rmeval.types import FloatArray, IntArray
 
@@ -303,8 +303,11 @@ def _p_values(samples: Sequence[Sample], null: float) -> FloatArray:
 
     found.solve(sign, reached)
     with np.errstate(divide="ignore", invalid="ignore"):
-        score = -target / np.sqrt(at)
-        square = np.square(score)
-        student = np.where(np.isinf(even), score, score * np.sqrt(even / np.maximum(even + 1 - square, 1e-12)))
-    p: FloatArray = 1 - stdtr(np.minimum(degrees, 1e12), np.nan_to_num(student, nan=0.0, posinf=1e9, neginf=-1e9))
-    return p
+        score = np.nan_to_num(-target / np.sqrt(at), nan=0.0)
+    # The level at which the critical value is the score.
+    low, high = np.zeros(len(score)), np.full(len(score), 0.5)
+    for _ in range(60):
+        middle = (low + high) / 2
+        beyond = _critical(1 - middle, degrees, even) > np.abs(score)
+        low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
+    return np.where(score > 0, low, 1 - low)
