@@ -143,7 +143,7 @@ def _refuse(until: str, **given: Any) -> None:
     if until != "decided":
         raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
     for name, value in given.items():
-        if value:
+        if value is not None and value != []:
             raise RmevalError(f"--{name} does not apply to --until: leave one of them out")
 
 
