@@ -64,7 +64,7 @@ def test_each_data_has_its_own_comparison(place: Path) -> None:
 def test_the_commands_on_the_folder(place: Path, capsys: Capture) -> None:
     compared = command(capsys, "compare", place / "runs")
     assert compared.code == 0
-    heads = [line for line in compared.out.splitlines() if line.startswith(("pairs ", "rm-bench"))]
+    heads = [line for line in compared.out.splitlines() if line.startswith(("pairs  on", "rm-bench"))]
     assert len(heads) == 3
     assert " ".join(compared.out.split()).count("only one run") == 2
     csv_rows = command(capsys, "compare", place / "runs", "--format", "csv").out.splitlines()
