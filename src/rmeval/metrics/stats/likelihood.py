@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["NEAR", "Sample", "limits", "p_values", "standard_errors"]
+__all__ = ["NEAR", "Sample", "limits", "p_values"]
 
 NEAR = 2.0
 """Distance from a bound, in standard errors, below which the limit on that side is that of the likelihood ratio."""
@@ -53,11 +53,6 @@ class Sample:
     problems: FloatArray
     degrees: FloatArray
     factors: FloatArray
-
-
-def standard_errors(samples: Sequence[Sample]) -> FloatArray:
-    """Compute the standard error of each number, float64[samples]."""
-    return _in_blocks(samples, lambda block, _: np.sqrt(_Constrained(block).free().variance))
 
 
 def limits(samples: Sequence[Sample], critical: FloatArray | None = None) -> FloatArray:
@@ -243,6 +238,8 @@ def _limits(samples: Sequence[Sample], critical: FloatArray | None) -> FloatArra
         farther = value[:, None] + both.solve(sign, ratio).reshape(2, count).T
         ends[:, 0] = np.where(near[:, 0], np.minimum(ends[:, 0], farther[:, 0]), ends[:, 0])
         ends[:, 1] = np.where(near[:, 1], np.maximum(ends[:, 1], farther[:, 1]), ends[:, 1])
+    # Rounding must not move a limit past the number itself, such as a share of 0 or 1.
+    ends[:, 0], ends[:, 1] = np.minimum(ends[:, 0], value), np.maximum(ends[:, 1], value)
     return np.clip(ends, bounds[:, :1], bounds[:, 1:])
 
 
@@ -301,8 +298,25 @@ def _p_values(samples: Sequence[Sample], null: float) -> FloatArray:
 
     found.solve(sign, reached)
     with np.errstate(divide="ignore", invalid="ignore"):
-        score = -target / np.sqrt(at)
-        square = np.square(score)
-        student = np.where(np.isinf(even), score, score * np.sqrt(even / np.maximum(even + 1 - square, 1e-12)))
-    p: FloatArray = 1 - stdtr(np.minimum(degrees, 1e12), np.nan_to_num(student, nan=0.0, posinf=1e9, neginf=-1e9))
-    return p
+        score = np.nan_to_num(-target / np.sqrt(at), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    tail = _tail(np.abs(score), degrees, even)
+    return np.where(score > 0, tail, 1 - tail)
+
+
+def _tail(score: FloatArray, degrees: FloatArray, even: FloatArray) -> FloatArray:
+    """Return the probability beyond a score of at least 0, that is, the tail of which it is the critical value."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        student = score * np.sqrt(even / (even + 1 - np.square(score)))
+    # Student's t beyond the largest possible score is undefined, as is that of infinite degrees of freedom.
+    tail = np.where(np.isnan(student), 0.0, stdtr(np.minimum(degrees, 1e12), -np.nan_to_num(student, posinf=1e9)))
+    tail = np.maximum(tail, ndtr(-score))
+    uneven = np.flatnonzero(degrees < even)
+    if len(uneven):
+        score, degrees, even = score[uneven], degrees[uneven], even[uneven]
+        low, high = np.zeros(len(score)), np.full(len(score), 8.0)
+        for _ in range(_STEPS):
+            middle = (low + high) / 2
+            over = _critical(ndtr(middle), degrees, even) > score
+            low, high = np.where(over, low, middle), np.where(over, middle, high)
+        tail[uneven] = ndtr(-low)
+    return tail
