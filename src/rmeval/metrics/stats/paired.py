@@ -85,8 +85,13 @@ class PairedOutcomes:
         """Return each problem's contribution to a number, float64[models, clusters], given the share of each kind."""
         return self._summed(weights, self.credit)
 
-    def _summed(self, weights: FloatArray, values: Iterable[FloatArray]) -> FloatArray:
-        own = (weights / np.bincount(self.part))[self.part]
+    def weights(self, shares: FloatArray) -> FloatArray:
+        """Return the weight of each comparison in a number, float64[m], given the share of each kind."""
+        each: FloatArray = (shares / np.bincount(self.part))[self.part]
+        return each
+
+    def _summed(self, shares: FloatArray, values: Iterable[FloatArray]) -> FloatArray:
+        own = self.weights(shares)
         return np.stack([np.bincount(self.cluster, own * each, self.n_clusters) for each in values])
 
     @cached_property
