@@ -87,6 +87,14 @@ def test_an_interval_contains_its_number_exactly(count: int) -> None:
         assert low <= value <= high
 
 
+@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=30))
+def test_limits_contain_the_number_and_reach_bounds_exactly(values: list[float]) -> None:
+    one = single(np.array(values))
+    low, high = limits([one])[0].tolist()
+    assert 0 <= low <= one.value <= high <= 1
+    assert (low == 0) == (not any(values)) and (high == 1) == all(values)
+
+
 def test_samples_one_by_one_are_the_same_as_together() -> None:
     random = np.random.default_rng(5)
     made = [single(random.integers(0, 2, n).astype(float)) for n in (7, 30, 12)]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from rmeval.types import FloatArray, IntArray
 
@@ -238,9 +238,9 @@ def _limits(samples: Sequence[Sample], critical: FloatArray | None) -> FloatArra
         farther = value[:, None] + both.solve(sign, ratio).reshape(2, count).T
         ends[:, 0] = np.where(near[:, 0], np.minimum(ends[:, 0], farther[:, 0]), ends[:, 0])
         ends[:, 1] = np.where(near[:, 1], np.maximum(ends[:, 1], farther[:, 1]), ends[:, 1])
-    # Rounding must not move a limit past the number itself, such as a share of 0 or 1.
-    ends[:, 0], ends[:, 1] = np.minimum(ends[:, 0], value), np.maximum(ends[:, 1], value)
-    return np.clip(ends, bounds[:, :1], bounds[:, 1:])
+    # Rounding must not move a limit across the number, or off a bound.
+    ends = np.stack([np.minimum(ends[:, 0], value), np.maximum(ends[:, 1], value)], axis=1)
+    return np.where(np.abs(ends - bounds) < 1e-9, bounds, np.clip(ends, bounds[:, :1], bounds[:, 1:]))
 
 
 def _near(value: FloatArray, bounds: FloatArray, variance: FloatArray) -> FloatArray:
@@ -298,25 +298,11 @@ def _p_values(samples: Sequence[Sample], null: float) -> FloatArray:
 
     found.solve(sign, reached)
     with np.errstate(divide="ignore", invalid="ignore"):
-        score = np.nan_to_num(-target / np.sqrt(at), nan=0.0, posinf=np.inf, neginf=-np.inf)
-    tail = _tail(np.abs(score), degrees, even)
-    return np.where(score > 0, tail, 1 - tail)
-
-
-def _tail(score: FloatArray, degrees: FloatArray, even: FloatArray) -> FloatArray:
-    """Return the probability beyond a score of at least 0, that is, the tail of which it is the critical value."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        student = score * np.sqrt(even / (even + 1 - np.square(score)))
-    # Student's t beyond the largest possible score is undefined, as is that of infinite degrees of freedom.
-    tail = np.where(np.isnan(student), 0.0, stdtr(np.minimum(degrees, 1e12), -np.nan_to_num(student, posinf=1e9)))
-    tail = np.maximum(tail, ndtr(-score))
-    uneven = np.flatnonzero(degrees < even)
-    if len(uneven):
-        score, degrees, even = score[uneven], degrees[uneven], even[uneven]
-        low, high = np.zeros(len(score)), np.full(len(score), 8.0)
-        for _ in range(_STEPS):
-            middle = (low + high) / 2
-            over = _critical(ndtr(middle), degrees, even) > score
-            low, high = np.where(over, low, middle), np.where(over, middle, high)
-        tail[uneven] = ndtr(-low)
-    return tail
+        score = np.nan_to_num(-target / np.sqrt(at), nan=0.0)
+    # The level at which the critical value is the score.
+    low, high = np.zeros(len(score)), np.full(len(score), 0.5)
+    for _ in range(60):
+        middle = (low + high) / 2
+        beyond = _critical(1 - middle, degrees, even) > np.abs(score)
+        low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
+    return np.where(score > 0, low, 1 - low)
