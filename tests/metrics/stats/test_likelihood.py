@@ -80,13 +80,6 @@ def test_p_values_belong_to_the_limits(problems: int, largest: int) -> None:
     assert p_values([one], one.value) == pytest.approx([0.5], abs=1e-6)
 
 
-@pytest.mark.parametrize("count", [1, 3, 7, 60, 1000])
-def test_an_interval_contains_its_number_exactly(count: int) -> None:
-    for value in (0.0, 1.0):
-        low, high = limits([single(np.full(count, value))])[0].tolist()
-        assert low <= value <= high
-
-
 @given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=30))
 def test_limits_contain_the_number_and_reach_bounds_exactly(values: list[float]) -> None:
     one = single(np.array(values))
