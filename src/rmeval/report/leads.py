@@ -11,7 +11,7 @@ from rmeval.report.cells import COUNT, DIFFERENCE, P_VALUE, PERCENT, THOUSANDS, 
 from rmeval.report.labels import short_labels
 from rmeval.report.run import measure_name
 from rmeval.report.views import Row, Table, View
-from rmeval.results.course import Lead
+from rmeval.results.lead_sequence import Lead
 from rmeval.results.leads import Leads
 
 __all__ = ["leads_view"]

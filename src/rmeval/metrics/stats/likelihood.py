@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["NEAR", "Sample", "limits", "p_values", "standard_errors"]
+__all__ = ["NEAR", "Sample", "limits", "p_values"]
 
 NEAR = 2.0
 """Distance from a bound, in standard errors, below which the limit on that side is that of the likelihood ratio."""
@@ -53,11 +53,6 @@ class Sample:
     problems: FloatArray
     degrees: FloatArray
     factors: FloatArray
-
-
-def standard_errors(samples: Sequence[Sample]) -> FloatArray:
-    """Compute the standard error of each number, float64[samples]."""
-    return _in_blocks(samples, lambda block, _: np.sqrt(_Constrained(block).free().variance))
 
 
 def limits(samples: Sequence[Sample], critical: FloatArray | None = None) -> FloatArray:
