@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -20,16 +21,15 @@ from scipy.special import gammaln, xlogy
 from rmeval.metrics.composition import by_subset
 from rmeval.metrics.stats.equivalence import one_sided
 from rmeval.metrics.stats.flips import sign_flips
-from rmeval.metrics.stats.likelihood import Sample
+from rmeval.metrics.stats.likelihood import Sample, limits
 from rmeval.metrics.stats.paired import PairedOutcomes, compare
 from rmeval.metrics.stats.samples import Strata, sample
 from rmeval.metrics.stats.significance import LEVEL, holm
-from rmeval.metrics.stats.simultaneous import critical_value
 from rmeval.types import FloatArray, IntArray
 
 __all__ = [
+    "Design",
     "any_lead",
-    "any_without_0",
     "conclusions",
     "contributions",
     "designs",
@@ -59,28 +59,54 @@ def contributions(
     return random.binomial(sizes, own) * weights
 
 
-Draw = Callable[[np.random.Generator, Sequence[float]], FloatArray]
+@dataclass(frozen=True)
+class Design:
+    """Problems of a benchmark whose number is the mean over strata.
+
+    Attributes:
+        sizes: int64[problems], number of comparisons of each problem.
+        strata: int64[problems], the stratum of each problem.
+    """
+
+    sizes: IntArray
+    strata: IntArray
+
+    def draw(self, random: np.random.Generator, skills: Sequence[float]) -> FloatArray:
+        """Draw contributions to the number, see `contributions`."""
+        comparisons = np.bincount(self.strata, self.sizes)
+        return contributions(random, self.sizes, (1 / comparisons / len(comparisons))[self.strata], skills)
+
+    def without_0(self, values: FloatArray) -> tuple[bool, bool]:
+        """Return whether any interval of `rmeval compare` excludes 0: of simultaneous ones, and of single ones."""
+        paired = self._paired(values)
+        shares = np.full(len(paired.parts), 1 / len(paired.parts))
+        samples = [paired.difference(*pair, shares) for pair in combinations(range(len(values)), 2)]
+        joint = np.full(len(samples), paired.critical(shares))
+        both = [np.array([1, -1]) * limits(samples, critical) for critical in (joint, None)]
+        return bool((both[0] > 0).any()), bool((both[1] > 0).any())
+
+    def _paired(self, values: FloatArray) -> PairedOutcomes:
+        """Return comparisons with these contributions; which ones of a problem are won has no influence."""
+        comparisons = np.bincount(self.strata, self.sizes)
+        won = np.rint(values * (comparisons * len(comparisons))[self.strata])
+        place = np.arange(self.sizes.sum()) - np.repeat(np.cumsum(self.sizes) - self.sizes, self.sizes)
+        credit = (place < np.repeat(won, self.sizes, axis=1)).astype(float)
+        problem = np.repeat(np.arange(len(self.sizes), dtype=np.int32), self.sizes)
+        parts = tuple((str(stratum), "") for stratum in range(len(comparisons)))
+        return PairedOutcomes(credit, self.strata[problem].astype(np.int32), parts, problem, problem)
 
 
-def designs() -> dict[str, tuple[Draw, IntArray]]:
-    """Return for each design a function that draws contributions for skills, and the stratum of each problem."""
-
-    def of(sizes: IntArray, weights: FloatArray) -> Draw:
-        return lambda random, skills: contributions(random, sizes, weights, skills)
-
-    found: dict[str, tuple[Draw, IntArray]] = {}
+def designs() -> dict[str, Design]:
+    """Return the designs by their names."""
+    found = {}
     for count in (20, 60, 200):
-        sizes = np.ones(count, np.int64)
-        found[f"{count} problems of one comparison"] = of(sizes, sizes / count), np.zeros(count, np.int64)
-    domains = np.array(_DOMAINS)
+        found[f"{count} problems of one comparison"] = Design(np.ones(count, np.int64), np.zeros(count, np.int64))
     for share in (8, 1):
-        counts = domains // share
-        sizes = np.full(counts.sum(), 9)
-        weights = np.repeat(1 / counts / 9 / len(counts), counts)
+        counts = np.array(_DOMAINS) // share
         label = f"RM-Bench, {counts.sum():,} problems of five domains"
-        found[label] = of(sizes, weights), np.repeat(np.arange(len(counts)), counts)
+        found[label] = Design(np.full(counts.sum(), 9), np.repeat(np.arange(len(counts)), counts))
     sizes = np.maximum(1, (60 / np.arange(1, 61)).astype(np.int64))
-    found["60 problems with 60, 30, 20, ... comparisons"] = of(sizes, np.ones(60) / sizes.sum()), np.zeros(60, np.int64)
+    found["60 problems with 60, 30, 20, ... comparisons"] = Design(sizes, np.zeros(60, np.int64))
     return found
 
 
@@ -93,19 +119,6 @@ def differences(values: FloatArray) -> Iterator[FloatArray]:
 def any_lead(values: FloatArray) -> bool:
     """Return whether any difference is significant after Holm's correction."""
     return bool((holm(sign_flips(differences(values))) < LEVEL).any())
-
-
-def any_without_0(values: FloatArray, strata: IntArray, factor: float | None = None) -> bool:
-    """Return whether any interval excludes 0, of normal theory with the critical value or another factor."""
-    count = np.bincount(strata)
-    degrees = float(len(strata) - len(count))
-    reach = critical_value(values, strata, degrees) if factor is None else factor
-    for own in differences(values):
-        mean = np.bincount(strata, own) / count
-        apart = (own - mean[strata]) * np.sqrt(count / (count - 1))[strata]
-        if abs(own.sum()) > reach * np.sqrt(np.square(apart).sum()):
-            return True
-    return False
 
 
 def _paired(random: np.random.Generator, problems: int, skills: Sequence[float]) -> PairedOutcomes:
@@ -190,7 +203,7 @@ def flipped(data_sets: int, test: Callable[[FloatArray], FloatArray], shuffles: 
         The number of differences that are significant in some orders only, the number that are in any, and the largest
         range of a corrected p-value below 10%.
     """
-    draw, _ = designs()["RM-Bench, 1,327 problems of five domains"]
+    draw = designs()["RM-Bench, 1,327 problems of five domains"].draw
     unstable, leads, widest = 0, 0, 0.0
     for seed in range(data_sets):
         random = np.random.default_rng(seed)
@@ -215,24 +228,26 @@ def _row(*cells: str) -> None:
 
 def _tables(replications: int) -> None:
     header = ["design", "p < 5%", "p < 1%", "power", "5 models, a lead", "10 models, a lead"]
-    header += ["5 models, an interval without 0", "10 models", "10 models, 1.96"]
+    header += ["5 models, an interval without 0", "10 models", "10 models, single intervals"]
     _row(*header)
     _row(*("---" for _ in header))
-    for name, (draw, strata) in designs().items():
-        random = np.random.default_rng(0)
+    for name, design in designs().items():
+        draw, random = design.draw, np.random.default_rng(0)
         p = sign_flips(next(differences(draw(random, [0, 0]))) for _ in range(4 * replications))
         power = sign_flips(next(differences(draw(random, [0.08, 0]))) for _ in range(replications))
-        tables = {models: [draw(random, [0.0] * models) for _ in range(replications)] for models in (5, 10)}
+        five, ten = ([draw(random, [0.0] * models) for _ in range(replications)] for models in (5, 10))
+        of_five, of_ten = ([design.without_0(one) for one in tables] for tables in (five, ten))
         _row(
             name,
             _rate(p < LEVEL),
             _rate(p < 0.01),
             _rate(power < LEVEL),
-            *(_rate(map(any_lead, tables[models][: replications if models == 5 else replications // 2]))
-              for models in tables),
-            *(_rate(any_without_0(one, strata) for one in tables[models]) for models in tables),
-            _rate(any_without_0(one, strata, 1.96) for one in tables[10]),
-        )  # fmt: skip
+            _rate(map(any_lead, five)),
+            _rate(map(any_lead, ten[: replications // 2])),
+            _rate(joint for joint, _ in of_five),
+            _rate(joint for joint, _ in of_ten),
+            _rate(single for _, single in of_ten),
+        )
 
 
 def shown_on_domains(

@@ -28,7 +28,7 @@ from rmeval.metrics.stats.sequences import (
     sum_bounds,
 )
 from rmeval.results.align import scored_runs
-from rmeval.results.course import contributions_of
+from rmeval.results.lead_sequence import contributions_of
 from rmeval.results.leads import sequence_of
 from rmeval.store.problems import problem_order
 

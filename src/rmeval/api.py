@@ -24,12 +24,12 @@ from rmeval.results.analyze import analyze_run as analyze
 from rmeval.results.choose import ChosenItems, choose_items
 from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
-from rmeval.results.course import Lead
 from rmeval.results.estimate import Estimate
 from rmeval.results.estimate import estimate_runs as estimate
 from rmeval.results.examples import WrongExample, WrongExamples
 from rmeval.results.goals import Plan
 from rmeval.results.item_analysis import ItemAnalysis, analyze_items
+from rmeval.results.lead_sequence import Lead
 from rmeval.results.leads import Leads
 from rmeval.results.leads import decide_runs as decide
 from rmeval.results.places import Place

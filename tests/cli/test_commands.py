@@ -230,6 +230,17 @@ def test_help_teaches(capsys: Capture) -> None:
     assert command(capsys, "--version").out.startswith("rmeval 0.")
 
 
+def test_help_cuts_no_option(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """A terminal of 80 columns shows the whole name of each option of each command."""
+    from rmeval.cli.app import app
+
+    for variable, value in {"COLUMNS": "80", "LINES": "50"}.items():
+        monkeypatch.setenv(variable, value)
+    shown = {one.name: command(capsys, one.name, "--help").out for one in app.registered_commands}
+    assert {max(map(len, text.splitlines())) for text in shown.values()} == {80}
+    assert [name for name, text in shown.items() if "…" in text] == []
+
+
 def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file: Path, capsys: Capture) -> None:
     """Every way to be wrong ends in one line on standard error, exit code 2, no traceback."""
     empty = tmp_path / "empty.jsonl"

@@ -464,9 +464,10 @@ def test_options_that_contradict_what_is_in_memory(options: dict[str, Any], sent
 
 def test_options_that_agree_are_taken(checkpoint: Path) -> None:
     pair = held(checkpoint)
-    assert rmeval.score(pair, TALKS[:2], dtype="float32", device="cpu", scale=-1.0, batch_size=1).tolist() == (
-        (-rmeval.score(str(checkpoint), TALKS[:2])).tolist()
-    )
+    # With several threads, a batch of one is computed in another order.
+    wanted = (-rmeval.score(str(checkpoint), TALKS[:2])).tolist()
+    found = rmeval.score(pair, TALKS[:2], dtype="float32", device="cpu", scale=-1.0, batch_size=1)
+    assert found.tolist() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_what_cannot_be_read_is_a_sentence(checkpoint: Path, policies: tuple[Path, Path]) -> None:

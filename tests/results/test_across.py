@@ -104,7 +104,7 @@ def test_what_is_left_out_has_a_note(runs: Path, tmp_path: Path) -> None:
     pairs, headless = comparisons[0], comparisons[-1]
     alone = rmeval.compare_across([pairs, headless])
     assert alone.models == ()
-    assert alone.notes[-1].startswith("no two models were run on the same two benchmarks")
+    assert alone.notes[-1].startswith("no two models were run on the same two other benchmarks")
 
 
 def test_a_model_of_one_benchmark_has_a_note(tmp_path: Path) -> None:
@@ -119,7 +119,9 @@ def test_a_model_of_one_benchmark_has_a_note(tmp_path: Path) -> None:
     assert note == f"baseline:random is excluded here, because it was run on {found.benchmarks[0]} only"
 
 
-def test_models_of_different_benchmarks_have_nothing_in_common(tmp_path: Path) -> None:
+def test_models_of_different_benchmarks_have_nothing_in_common(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for model in ("longest", "shortest"):
         rmeval.evaluate(f"baseline:{model}", "pairs", write_pairs(tmp_path, "one", 0), out=tmp_path / "runs")
     for model in ("random", "markdown"):
@@ -129,6 +131,13 @@ def test_models_of_different_benchmarks_have_nothing_in_common(tmp_path: Path) -
     assert found.notes == (
         "no two models were run on the same two benchmarks, so there is nothing to compare across benchmarks",
     )
+    # The command prints the comparisons only, and refuses an option that would change nothing.
+    assert "across benchmarks" not in command(capsys, "compare", tmp_path / "runs").out
+    listed = json.loads(command(capsys, "compare", tmp_path / "runs", "--json").out)
+    assert [("benchmark" in one, "across" in one) for one in listed] == [(True, False), (True, False)]
+    refused = command(capsys, "compare", tmp_path / "runs", "--correction", "by")
+    assert refused.code == 2
+    assert "no two of these were run on the same two" in refused.err
 
 
 def test_runs_of_one_name_are_matched_by_their_settings(tmp_path: Path) -> None:
@@ -186,7 +195,7 @@ def test_command(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "mean rank" in done.out
     done = command(capsys, "compare", str(runs / "rm-bench-synthetic"), "--correction", "by")
     assert done.code == 2
-    assert done.err.startswith("error: --correction is for models on several benchmarks")
+    assert done.err.startswith("error: --correction is for models that were run on several benchmarks")
     one = command(capsys, "compare", str(runs / "rm-bench-synthetic"))
     assert "across benchmarks" not in one.out
     unknown = command(capsys, "compare", str(runs), "--correction", "bonferroni")

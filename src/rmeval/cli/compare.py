@@ -120,19 +120,20 @@ def _draw(found: Sequence[ModelComparison], folder: Path, dark: bool) -> None:
 
 
 def _across(found: Sequence[ModelComparison], correction: Correction | None) -> AcrossBenchmarks | None:
-    """Return the models on all benchmarks; None if there is one benchmark.
+    """Return the models on all benchmarks; None if no two models were run on the same two benchmarks.
 
     Raises:
-        RmevalError: If there is one benchmark, and a correction over several.
+        RmevalError: If this is so, and a correction over several benchmarks is given.
     """
     if len(found) > 1:
-        from rmeval.results.across import compare_across
+        from rmeval.results.across import compare_across, have_models_in_common
 
-        return compare_across(found, correction or "holm")
+        if have_models_in_common(found):
+            return compare_across(found, correction or "holm")
     if correction is not None:
         raise RmevalError(
-            "--correction is for models on several benchmarks, and these runs are of one: leave it out, or also give "
-            "runs of another benchmark"
+            "--correction is for models that were run on several benchmarks, and no two of these were run on the same "
+            "two: leave it out, or also give runs of these models on another benchmark"
         )
     return None
 
@@ -142,7 +143,7 @@ def _refuse(until: str, **given: Any) -> None:
     if until != "decided":
         raise RmevalError(f"--until must be decided, not {until!r}: widths are for rmeval run")
     for name, value in given.items():
-        if value:
+        if value is not None and value != []:
             raise RmevalError(f"--{name} does not apply to --until: leave one of them out")
 
 

@@ -39,7 +39,9 @@ def items_command(
     ] = None,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Write a benchmark's items as JSONL, with prompts, responses, gold labels and style counts.
+    """Write a benchmark's items as JSONL, or show which items discriminate between models (--informative).
+
+    JSONL has prompts, responses, gold labels and style counts. With --informative, no model, torch or data is loaded.
 
     rmeval items rm-bench-synthetic --seed 1 --size 400 -o items.jsonl
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["plan_command"]
 
 
-def _option(panel: str, text: str, minimum: int | None = None) -> Any:
-    return typer.Option(help=text, min=minimum, rich_help_panel=panel)
+def _option(panel: str, text: str, minimum: int | None = None, metavar: str | None = None) -> Any:
+    return typer.Option(help=text, min=minimum, metavar=metavar, rich_help_panel=panel)
 
 
 _GOAL, _ASSUMED, _PRICE = "Goal", "Assumptions", "Price"
@@ -37,8 +37,10 @@ Discordance = Annotated[float | None, _option(_ASSUMED, "Comparisons in % that o
 DesignEffect = Annotated[
     float | None, _option(_ASSUMED, "Variance of an accuracy, divided by that of independent comparisons.")
 ]
-Comparisons = Annotated[int | None, _option(_ASSUMED, "Comparisons of one problem. Default: one for each item.", 1)]
-Items = Annotated[float | None, _option(_ASSUMED, "Items of one problem. Default: 1.", 1)]
+Comparisons = Annotated[
+    int | None, _option(_ASSUMED, "Comparisons of one problem. Default: one for each item.", 1, "NUMBER")
+]
+Items = Annotated[float | None, _option(_ASSUMED, "Items of one problem. Default: 1.", 1, "NUMBER")]
 Requests = Annotated[
     float | None, _option(_PRICE, "Requests of a model for one item, over all orders and votes. Default: 1.", 1)
 ]

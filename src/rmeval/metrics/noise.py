@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from rmeval.data.tables import EvidenceTable
-from rmeval.metrics.outcomes import sides
+from rmeval.metrics.margins import margins
 
 __all__ = ["within_noise"]
-
-_BLOCK = 1 << 16
 
 
 def within_noise(seen: EvidenceTable, noise: float) -> dict[str, int]:
@@ -26,20 +22,7 @@ def within_noise(seen: EvidenceTable, noise: float) -> dict[str, int]:
     Returns:
         The subsets that have any, in order of first appearance, with their counts.
     """
-    table = seen.table
-    counts = np.zeros(len(table.subsets), np.int64)
-    for positions, margin in _margins(seen):
-        close = (margin != 0) & (np.abs(margin) <= noise)
-        counts += np.bincount(table.subset[positions[close]], minlength=len(counts))
+    table, found = seen.table, margins(seen)
+    close = (found.margin != 0) & (np.abs(found.margin) <= noise)
+    counts = np.bincount(table.subset[found.item[close]], minlength=len(table.subsets))
     return {name: int(count) for name, count in zip(table.subsets, counts, strict=True) if count}
-
-
-def _margins(seen: EvidenceTable) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Items of one shape with the margins of one of their comparisons; NaN where a score is missing."""
-    for comparisons, positions in seen.table.by_comparisons():
-        for one in (one for one in comparisons if one.gold is not None):
-            for start in range(0, len(positions), _BLOCK):
-                block = positions[start : start + _BLOCK]
-                winning, against = sides(seen, block, one.members, one.gold or 0)
-                with np.errstate(invalid="ignore"):  # Infinite scores.
-                    yield block, (winning - against).min(axis=1)

@@ -11,7 +11,7 @@ from rmeval.report.cells import COUNT, DIFFERENCE, P_VALUE, PERCENT, THOUSANDS, 
 from rmeval.report.labels import short_labels
 from rmeval.report.run import measure_name
 from rmeval.report.views import Row, Table, View
-from rmeval.results.course import Lead
+from rmeval.results.lead_sequence import Lead
 from rmeval.results.leads import Leads
 
 __all__ = ["leads_view"]
@@ -69,7 +69,8 @@ def _explained(pairs: Sequence[Lead]) -> Iterator[str]:
     several = f" and for all {len(pairs)} pairs together (Bonferroni)" if len(pairs) > 1 else ""
     yield (
         f"interval and p: confidence sequence by betting, valid at every look{several}; decided after: the number of "
-        f"problems at which p fell below {LEVEL:g}; saved items: the share of all items that were not needed"
+        f"problems at which p fell below {LEVEL:g}; compared: the number of problems that both models have scored; "
+        "problems: the number that the longer run has; saved items: the share of their items that were not needed"
     )
     open_ = [one for one in pairs if one.decided is None]
     if short := [one for one in open_ if one.n_clusters < one.of_clusters]:

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
         ModelComparison,
         compare_runs,
     )
-    from rmeval.results.course import (
-        Lead,
-    )
     from rmeval.results.designs import (
         Design,
     )
@@ -63,6 +60,9 @@ if TYPE_CHECKING:
     )
     from rmeval.results.label_errors import (
         CorrectedNumbers,
+    )
+    from rmeval.results.lead_sequence import (
+        Lead,
     )
     from rmeval.results.leads import (
         Leads,
@@ -106,7 +106,7 @@ else:
                 "ModelComparison",
                 "compare_runs",
             ),
-            "rmeval.results.course": ("Lead",),
+            "rmeval.results.lead_sequence": ("Lead",),
             "rmeval.results.designs": ("Design",),
             "rmeval.results.estimate": (
                 "Estimate",

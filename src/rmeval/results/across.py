@@ -28,7 +28,14 @@ from rmeval.types import FloatArray, Record
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CORRECTIONS", "AcrossBenchmarks", "AcrossModel", "BenchmarkDifference", "compare_across"]
+__all__ = [
+    "CORRECTIONS",
+    "AcrossBenchmarks",
+    "AcrossModel",
+    "BenchmarkDifference",
+    "compare_across",
+    "have_models_in_common",
+]
 
 CORRECTIONS: Mapping[str, Callable[[FloatArray], FloatArray]] = {"holm": holm, "by": benjamini_yekutieli}
 """Corrections of p-values for the number of differences."""
@@ -165,10 +172,7 @@ def compare_across(comparisons: Sequence[ModelComparison], correction: str = "ho
         raise RunError(f"`correction` {correction!r} does not exist: {chosen_from(correction, CORRECTIONS)}")
     if len(comparisons) < 2:
         raise RunError("there is nothing to compare across benchmarks: give runs of two benchmarks or more")
-    found = [
-        _OnBenchmark(name, one, own)
-        for name, one, own in zip(_names(comparisons), comparisons, labels_of(comparisons), strict=True)
-    ]
+    found = _on_benchmarks(comparisons)
     ranked = [one for one in found if one.comparison.headline is not None]
     kept, models = _shared(ranked)
     corrected = _corrected(kept, models, correction)
@@ -185,11 +189,17 @@ def compare_across(comparisons: Sequence[ModelComparison], correction: str = "ho
         ),
         (
             *(f"{one.name} is excluded here, because it has no headline" for one in found if one not in ranked),
-            *_missing(ranked, kept, models),
+            *(_missing(ranked, kept, models) if models else _nothing(found, ranked)),
             *settings_notes([(one.name, one.entries) for one in kept], models),
             *(_chance(kept) if any(one.mean is not None for one in made) else ()),
         ),
     )
+
+
+def have_models_in_common(comparisons: Sequence[ModelComparison]) -> bool:
+    """Return whether two or more models were run on the same two benchmarks, with or without a headline."""
+    _, models = _shared(_on_benchmarks(comparisons))
+    return bool(models)
 
 
 @dataclass(frozen=True)
@@ -212,6 +222,13 @@ class _OnBenchmark:
         for first, second in combinations([name for name in models if name in self.entries], 2):
             own = self.comparison.difference(self.entries[first].name, self.entries[second].name, *self.top)
             yield replace(own, first=first, second=second)
+
+
+def _on_benchmarks(comparisons: Sequence[ModelComparison]) -> list[_OnBenchmark]:
+    return [
+        _OnBenchmark(name, one, own)
+        for name, one, own in zip(_names(comparisons), comparisons, labels_of(comparisons), strict=True)
+    ]
 
 
 def _names(comparisons: Sequence[ModelComparison]) -> list[str]:
@@ -300,11 +317,14 @@ def _with_mean(model: AcrossModel) -> AcrossModel:
     return replace(model, mean=float(np.mean(values)), mean_ci=interval)
 
 
+def _nothing(found: Sequence[_OnBenchmark], ranked: Sequence[_OnBenchmark]) -> Iterator[str]:
+    """Yield the note for models of which no two are on the same two benchmarks that rank them."""
+    benchmarks = "benchmarks" if len(ranked) == len(found) else "other benchmarks"
+    yield f"no two models were run on the same two {benchmarks}, so there is nothing to compare across benchmarks"
+
+
 def _missing(ranked: Sequence[_OnBenchmark], kept: Sequence[_OnBenchmark], models: Sequence[str]) -> Iterator[str]:
     """Yield notes on what is not here, and on models that miss some of the benchmarks."""
-    if not models:
-        yield "no two models were run on the same two benchmarks, so there is nothing to compare across benchmarks"
-        return
     yield from (
         f"{one.name} is excluded here, because fewer than two of the models were run on it"
         for one in ranked

@@ -22,8 +22,8 @@ from rmeval.results.align import (
     scored_runs,
     shared_evidence,
 )
-from rmeval.results.course import Course, Lead, LeadSequence, lead_text
 from rmeval.results.groups import group_label
+from rmeval.results.lead_sequence import Lead, LeadSequence, OrderedProblems, lead_text
 from rmeval.results.notebook import html_of
 from rmeval.results.places import Place, places_of
 from rmeval.results.result import check_rule, rule_of
@@ -171,11 +171,11 @@ def sequence_of(
     whole = _selected(stored.table, shorter.run) | shared
     if not _is_beginning(shared[whole], stored.take(whole), seed):
         whole = shared
-    course = Course.of(benchmark, stored.take(whole), rule, wanted, seed)
-    problem = course.problem[shared[whole]]
-    added = [course.every.added(benchmark.outcomes(own.table, own, rule), problem) for own in evidence]
+    ordered = OrderedProblems.of(benchmark, stored.take(whole), rule, wanted, seed)
+    problem = ordered.problem[shared[whole]]
+    added = [ordered.every.added(benchmark.outcomes(own.table, own, rule), problem) for own in evidence]
     first, second = reversed(added) if swap else added
-    sequence = course.sequence(first, second, problem)
+    sequence = ordered.sequence(first, second, problem)
     return replace(sequence, notes=tuple(notes))
 
 

@@ -206,7 +206,7 @@ def _discordance(paired: PairedOutcomes, weights: FloatArray) -> tuple[float, fl
     """Return the discordance of two models and the design effect of their difference; NaN for one model."""
     if len(paired.credit) < 2:
         return float("nan"), float("nan")
-    share = (weights / np.bincount(paired.part))[paired.part]
+    share = paired.weights(weights)
     ahead = (paired.credit[0] - paired.credit[1]) * share
     together = np.bincount(paired.cluster, ahead, paired.n_clusters)
     discordance = float(np.abs(share[ahead != 0]).sum() / np.abs(share).sum())

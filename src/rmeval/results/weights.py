@@ -120,8 +120,7 @@ def weigh_run(
         )
     paired = PairedOutcomes.of([replace(outcomes, credit=np.nan_to_num(outcomes.credit, nan=0.5))])
     shares = paired.shares(composition_of(found, paired.counts)[measure])
-    weight = (shares / np.bincount(paired.part))[paired.part]
-    return WeightedRun(run, evidence, score_rule, measure, outcomes, weight)
+    return WeightedRun(run, evidence, score_rule, measure, outcomes, paired.weights(shares))
 
 
 def _values(run: StoredRun, evidence: EvidenceTable, rule: ScoreRule) -> dict[Measure, float]:

@@ -20,7 +20,7 @@ from rmeval.models import RewardModel
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import load_protocol
 from rmeval.results.align import ScoredRun, find_by_benchmark, places_in, run_names
-from rmeval.results.course import Course, Lead, contributions_of, lead_text
+from rmeval.results.lead_sequence import Lead, OrderedProblems, contributions_of, lead_text
 from rmeval.results.places import Place, places_of
 from rmeval.results.result import Result
 from rmeval.runs.plan import Plan, notes
@@ -192,7 +192,7 @@ class _Decided(StoppingRule):
                 run = read_scored(folder, spec if is_file_spec(spec) else None)
                 if (places := places_in(plan.stored, run.items)).max() >= 0:
                     self._others.append((ScoredRun(run, run.variants[0], run.evidence(run.variants[0])), places))
-        self._courses: list[tuple[Course, FloatArray, Codes]] = []
+        self._ordered: list[tuple[OrderedProblems, FloatArray, Codes]] = []
         self._leads: list[Lead] = []
         self._where = ", ".join(map(str, versus))
         self._refuse_none()
@@ -212,30 +212,30 @@ class _Decided(StoppingRule):
             raise RunError(
                 f"the runs in {self._where} have none of these items in common: give one of them with `versus`"
             )
-        self._courses = [self._course(one, places, allowed) for one, places in self._others]
+        self._ordered = [self._order_of(one, places, allowed) for one, places in self._others]
         return allowed
 
-    def _course(self, other: ScoredRun, places: IntArray, allowed: Mask) -> tuple[Course, FloatArray, Codes]:
+    def _order_of(self, other: ScoredRun, places: IntArray, allowed: Mask) -> tuple[OrderedProblems, FloatArray, Codes]:
         """The problems to compare with a run, what they add to its number, and the problem of each item of the plan."""
         benchmark, rule = self.plan.benchmark, self.plan.benchmark.card.rule
         stored = other.run.items
         whole = np.isin(np.arange(len(stored.table)), places[allowed])
         advice = f"run the model of {other.run.folder} on all of them"
         measure, seed = self._every.measure, self.plan.selection.seed
-        course = Course.of(benchmark, stored.take(whole), rule, measure, seed, advice)
+        ordered = OrderedProblems.of(benchmark, stored.take(whole), rule, measure, seed, advice)
         own = other.evidence.take(whole)
-        added = course.every.added(benchmark.outcomes(own.table, own, rule), course.problem)
+        added = ordered.every.added(benchmark.outcomes(own.table, own, rule), ordered.problem)
         problem = np.full(len(places), -1, np.int32)
-        problem[allowed] = course.problem[(np.cumsum(whole) - 1)[places[allowed]]]
-        return course, added, problem
+        problem[allowed] = ordered.problem[(np.cumsum(whole) - 1)[places[allowed]]]
+        return ordered, added, problem
 
     def reached(self, run: StoredRun, portion: Portion) -> bool:
         benchmark, rule = self.plan.benchmark, self.plan.benchmark.card.rule
         found = benchmark.outcomes(run.items.table, run.evidence(run.variants[0]), rule)
         sequences = []
-        for course, theirs, problem in self._courses:
+        for ordered, theirs, problem in self._ordered:
             seen = problem[portion.items]
-            sequences.append(course.sequence(course.every.added(found, seen), theirs, seen))
+            sequences.append(ordered.sequence(ordered.every.added(found, seen), theirs, seen))
         decided = all(one.decided(len(sequences)) for one in sequences)
         if decided or portion.last:
             runs = [run, *(one.run for one, _ in self._others)]

@@ -10,13 +10,13 @@ from scipy.optimize import LinearConstraint, brentq, minimize
 from scipy.stats import norm
 from scripts.simulations import coverage
 
-from rmeval.metrics.stats.likelihood import Sample, limits, p_values, standard_errors
+from rmeval.metrics.stats.likelihood import Sample, limits, p_values
 from rmeval.metrics.stats.samples import Strata, sample
-from rmeval.types import FloatArray
+from rmeval.types import FloatArray, IntArray
 
 
-def single(values: FloatArray, difference: bool = False) -> Sample:
-    part, cluster = np.zeros(len(values), np.int32), np.arange(len(values), dtype=np.int32)
+def single(values: FloatArray, difference: bool = False, cluster: IntArray | None = None) -> Sample:
+    part, cluster = np.zeros(len(values), np.int32), np.arange(len(values)) if cluster is None else cluster
     return sample(values, part, cluster, np.ones(1), Strata.of(part, cluster, 1), difference)
 
 
@@ -67,18 +67,25 @@ def test_order_does_not_matter_and_models_may_be_swapped(values: list[float], ra
     assert -swapped[::-1] == pytest.approx(first, abs=1e-9)
 
 
-def test_p_values_belong_to_the_limits() -> None:
+@pytest.mark.parametrize("largest", [1, 20])
+@pytest.mark.parametrize("problems", [6, 50])
+def test_p_values_belong_to_the_limits(problems: int, largest: int) -> None:
+    """Also if the problems have unequal sizes, and if the normal quantile is the larger one."""
     random = np.random.default_rng(3)
-    one = single(random.integers(-1, 2, 50).astype(float), difference=True)
+    sizes = np.maximum(1, largest // np.arange(1, problems + 1))
+    one = single(random.integers(-1, 2, sizes.sum()).astype(float), True, np.repeat(np.arange(problems), sizes))
     low, high = limits([one])[0]
     assert p_values([one], float(low)) == pytest.approx([0.025], abs=1e-6)
     assert p_values([one], float(high)) == pytest.approx([0.975], abs=1e-6)
     assert p_values([one], one.value) == pytest.approx([0.5], abs=1e-6)
 
 
-def test_the_standard_error_is_that_of_the_mean() -> None:
-    values = np.random.default_rng(4).integers(0, 2, 500).astype(float)
-    assert standard_errors([single(values)]) == pytest.approx(values.std() / 500**0.5, rel=1e-3)
+@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=30))
+def test_limits_contain_the_number_and_reach_bounds_exactly(values: list[float]) -> None:
+    one = single(np.array(values))
+    low, high = limits([one])[0].tolist()
+    assert 0 <= low <= one.value <= high <= 1
+    assert (low == 0) == (not any(values)) and (high == 1) == all(values)
 
 
 def test_samples_one_by_one_are_the_same_as_together() -> None:

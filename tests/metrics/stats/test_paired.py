@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rmeval.metrics.composition import by_subset
-from rmeval.metrics.stats.likelihood import standard_errors
+from rmeval.metrics.stats.likelihood import limits
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes, compare
 from rmeval.metrics.stats.power import Contributions, problems_needed
 from rmeval.types import FloatArray, IntArray
@@ -127,7 +127,8 @@ def test_kinds_that_share_problems_are_one_stratum() -> None:
     half = np.array([0.5, 0.5])
     shared = paired(credit, [*range(100), *range(100)], [0] * 100 + [1] * 100)
     apart = paired(credit, list(range(200)), [0] * 100 + [1] * 100)
-    together, separate = standard_errors([shared.sample(0, half), apart.sample(0, half)])
+    ends = limits([shared.sample(0, half), apart.sample(0, half)])
+    together, separate = (ends[:, 1] - ends[:, 0]) / 2 / 1.96
     assert (shared.strata.of_part == 0).all()
     assert len(set(apart.strata.of_part.tolist())) == 2
     assert together / separate == pytest.approx(2**0.5, rel=0.02)

@@ -130,3 +130,11 @@ def test_fractional_contributions_are_detected_in_80_of_100(problems: int, tests
     found = np.mean((sign_flips(data) < level) & (np.sum(data, axis=1) > 0))
     # Three standard deviations of a binomial with p = .8 and n = 600 are .049.
     assert found == pytest.approx(0.8, abs=0.049)
+
+
+def test_comparisons_that_cancel_leave_no_discordant_problem() -> None:
+    """Longest and shortest on RM-Bench: a won Easy cell for each lost Hard cell, up to rounding."""
+    made = Contributions.of(np.array([1.7e-18, -5.5e-17, 0.0] * 10))
+    assert made.share == 0
+    assert math.isnan(detectable(made, 30))
+    assert Contributions.of(np.array([1e-3, 0.0] * 15)).share == 0.5

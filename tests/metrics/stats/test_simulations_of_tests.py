@@ -17,16 +17,25 @@ def test_leads_of_ten_models_do_not_depend_on_the_order_of_items() -> None:
 
 
 def test_a_model_that_is_much_better_leads_in_every_design() -> None:
-    for name, (draw, strata) in comparisons.designs().items():
-        values = draw(np.random.default_rng(0), [0.9, -0.9, 0.0])
-        assert values.shape == (3, len(strata)), name
+    for name, design in comparisons.designs().items():
+        values = design.draw(np.random.default_rng(0), [0.9, -0.9, 0.0])
+        assert values.shape == (3, len(design.strata)), name
         assert comparisons.any_lead(values), name
-        assert comparisons.any_without_0(values, strata), name
+        assert design.without_0(values) == (True, True), name
+
+
+@pytest.mark.parametrize("name", ["20 problems of one comparison", "RM-Bench, 164 problems of five domains"])
+def test_intervals_of_equal_models_rarely_exclude_0(name: str) -> None:
+    """Jointly in at most 5% of tables, singly far more often; at most 7 of 50 has a probability of 99.7%."""
+    random, design = np.random.default_rng(0), comparisons.designs()[name]
+    joint, single = np.sum([design.without_0(design.draw(random, [0.0] * 5)) for _ in range(50)], axis=0)
+    assert joint <= 7
+    assert single > 7
 
 
 def test_draws_of_the_earlier_test_are_near_the_exact_one() -> None:
-    draw, _ = comparisons.designs()["60 problems of one comparison"]
-    values = draw(np.random.default_rng(1), [0.1, 0.0, 0.0])
+    design = comparisons.designs()["60 problems of one comparison"]
+    values = design.draw(np.random.default_rng(1), [0.1, 0.0, 0.0])
     exact = sign_flips(comparisons.differences(values))
     assert comparisons.random_flips(values) == pytest.approx(exact, abs=0.02)
 

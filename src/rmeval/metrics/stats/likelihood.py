@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["NEAR", "Sample", "limits", "p_values", "standard_errors"]
+__all__ = ["NEAR", "Sample", "limits", "p_values"]
 
 NEAR = 2.0
 """Distance from a bound, in standard errors, below which the limit on that side is that of the likelihood ratio."""
@@ -53,11 +53,6 @@ class Sample:
     problems: FloatArray
     degrees: FloatArray
     factors: FloatArray
-
-
-def standard_errors(samples: Sequence[Sample]) -> FloatArray:
-    """Compute the standard error of each number, float64[samples]."""
-    return _in_blocks(samples, lambda block, _: np.sqrt(_Constrained(block).free().variance))
 
 
 def limits(samples: Sequence[Sample], critical: FloatArray | None = None) -> FloatArray:
@@ -243,7 +238,9 @@ def _limits(samples: Sequence[Sample], critical: FloatArray | None) -> FloatArra
         farther = value[:, None] + both.solve(sign, ratio).reshape(2, count).T
         ends[:, 0] = np.where(near[:, 0], np.minimum(ends[:, 0], farther[:, 0]), ends[:, 0])
         ends[:, 1] = np.where(near[:, 1], np.maximum(ends[:, 1], farther[:, 1]), ends[:, 1])
-    return np.clip(ends, bounds[:, :1], bounds[:, 1:])
+    # Rounding must not move a limit across the number, or off a bound.
+    ends = np.stack([np.minimum(ends[:, 0], value), np.maximum(ends[:, 1], value)], axis=1)
+    return np.where(np.abs(ends - bounds) < 1e-9, bounds, np.clip(ends, bounds[:, :1], bounds[:, 1:]))
 
 
 def _near(value: FloatArray, bounds: FloatArray, variance: FloatArray) -> FloatArray:
@@ -301,8 +298,11 @@ def _p_values(samples: Sequence[Sample], null: float) -> FloatArray:
 
     found.solve(sign, reached)
     with np.errstate(divide="ignore", invalid="ignore"):
-        score = -target / np.sqrt(at)
-        square = np.square(score)
-        student = np.where(np.isinf(even), score, score * np.sqrt(even / np.maximum(even + 1 - square, 1e-12)))
-    p: FloatArray = 1 - stdtr(np.minimum(degrees, 1e12), np.nan_to_num(student, nan=0.0, posinf=1e9, neginf=-1e9))
-    return p
+        score = np.nan_to_num(-target / np.sqrt(at), nan=0.0)
+    # The level at which the critical value is the score.
+    low, high = np.zeros(len(score)), np.full(len(score), 0.5)
+    for _ in range(60):
+        middle = (low + high) / 2
+        beyond = _critical(1 - middle, degrees, even) > np.abs(score)
+        low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
+    return np.where(score > 0, low, 1 - low)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -83,8 +83,16 @@ class PairedOutcomes:
 
     def by_cluster(self, weights: FloatArray) -> FloatArray:
         """Return each problem's contribution to a number, float64[models, clusters], given the share of each kind."""
-        own = (weights / np.bincount(self.part))[self.part]
-        return np.stack([np.bincount(self.cluster, own * credit, self.n_clusters) for credit in self.credit])
+        return self._summed(weights, self.credit)
+
+    def weights(self, shares: FloatArray) -> FloatArray:
+        """Return the weight of each comparison in a number, float64[m], given the share of each kind."""
+        each: FloatArray = (shares / np.bincount(self.part))[self.part]
+        return each
+
+    def _summed(self, shares: FloatArray, values: Iterable[FloatArray]) -> FloatArray:
+        own = self.weights(shares)
+        return np.stack([np.bincount(self.cluster, own * each, self.n_clusters) for each in values])
 
     @cached_property
     def strata(self) -> Strata:
@@ -93,12 +101,8 @@ class PairedOutcomes:
 
     def critical(self, weights: FloatArray) -> float:
         """Return the critical value with which the intervals of all pairs of models hold jointly, for one number."""
-        own = (weights / np.bincount(self.part))[self.part]
-        apart = [
-            np.bincount(self.cluster, own * (credit - mean[self.part]), self.n_clusters)
-            for credit, mean in zip(self.credit, self.means, strict=True)
-        ]
-        return critical_value(np.stack(apart), self.strata.of_cluster)
+        apart = (credit - mean[self.part] for credit, mean in zip(self.credit, self.means, strict=True))
+        return critical_value(self._summed(weights, apart), self.strata.of_cluster)
 
     def sample(self, model: int, weights: FloatArray) -> Sample:
         """Return the problems of a model's number, given the share of each kind."""

@@ -56,7 +56,9 @@ class Contributions:
     @classmethod
     def of(cls, values: FloatArray) -> Contributions:
         """Return the contributions of a sample of problems, such that the difference is the mean of `values`."""
-        largest = float(np.abs(values).max(initial=0.0)) or 1.0
+        largest = float(np.abs(values).max(initial=0.0))
+        if largest < 1e-9:  # Comparisons of each problem cancel, up to rounding: no problem is discordant.
+            largest = 1.0
         size, times = np.unique(np.round(np.abs(values) / largest, 9), return_counts=True)
         return cls.spread(size * largest, times / max(len(values), 1))
 

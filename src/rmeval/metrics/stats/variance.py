@@ -191,7 +191,7 @@ def _jackknife(value: float, without: FloatArray) -> tuple[float, float] | None:
     """Return the interval of a variance from its estimates without each problem; its ends are at least 0."""
     count = len(without)
     # Equal estimates, for example if no value differs, do not show how they vary between problems.
-    if count < MIN_CLUSTERS or np.isnan(without).any() or np.ptp(without) < 1e-15:
+    if count < MIN_CLUSTERS or not np.isfinite(without).all() or np.ptp(without) < 1e-15:
         return None
     error = math.sqrt((count - 1) / count * float(np.square(without - without.mean()).sum()))
     reach = float(stdtrit(count - 1, 0.975)) * error

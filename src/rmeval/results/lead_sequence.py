@@ -21,7 +21,7 @@ from rmeval.store.items import StoredItems
 from rmeval.store.problems import problem_order
 from rmeval.types import FloatArray, IntArray, ScoreRule
 
-__all__ = ["Course", "Lead", "LeadSequence", "contributions_of", "lead_text"]
+__all__ = ["Lead", "LeadSequence", "OrderedProblems", "contributions_of", "lead_text"]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class LeadSequence:
 
 
 @dataclass(frozen=True)
-class Course:
+class OrderedProblems:
     """Problems to compare, in random order.
 
     Attributes:
@@ -156,8 +156,8 @@ class Course:
         wanted: Measure | None,
         seed: int,
         advice: str = "choose another `metric` and `scope`",
-    ) -> Course:
-        """Return the course over all problems of some items; the arguments are those of `contributions_of`."""
+    ) -> OrderedProblems:
+        """Return all problems of some items in random order; the arguments are those of `contributions_of`."""
         every = contributions_of(benchmark, items, rule, wanted, advice)
         order = problem_order(items, seed)
         return cls(every, items.table.cluster, order[(every.high > every.low)[order]], seed)
