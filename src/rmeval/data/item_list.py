@@ -62,7 +62,7 @@ def list_notes(entry: Mapping[str, Any]) -> list[str]:
         ]
     if entry.get("weighted"):
         return [
-            f"the items of {name} have weights, which these numbers ignore: `rmeval items --informative` with "
+            f"the items of {name} have weights, which these numbers ignore: rmeval items with `informative` and "
             "`estimate` estimates the number of all items"
         ]
     return []

@@ -79,7 +79,7 @@ def sampled_items(whole: WeightedRun, sample: StoredRun, there: Mask, listed: It
     if entry and entry.get("weighted"):
         raise RunError(
             f"{sample.folder} is a run on the short form {entry.get('file')}, which is not a random sample: use "
-            "`rmeval items --informative` with `estimate`"
+            "rmeval items with `informative` and `estimate`"
         )
     if there.sum() == whole.inside.sum():
         raise RunError(
