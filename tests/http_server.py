@@ -186,6 +186,8 @@ class Scripted:
 
     def stop(self) -> None:
         """End the server and all its connections, as a process that is killed does."""
+        if self._loop.is_closed():
+            return
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
