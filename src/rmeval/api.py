@@ -16,7 +16,8 @@ from rmeval.data.item_list import read_item_list
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
 from rmeval.errors import DataError
-from rmeval.models import ModelOptions, load_model, refuse_comparators
+from rmeval.models import load_model, refuse_comparators
+from rmeval.models.options import OPTIONS
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -132,7 +133,7 @@ def evaluate(
     """
     if isinstance(subsets, str):
         raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
-    own = {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
+    own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
     listed = None if items is None else read_item_list(items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, e
 from rmeval.files import STANDARD, json_bytes
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
-from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, silent
+from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, refuse_other_model, silent
 from rmeval.store.journal import has_observations, remove_journal
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
@@ -90,8 +90,10 @@ def score_file(
         try:
             if not replaces:  # Another process may have written it since.
                 refuse_existing(target)
-            _same_model(partial, identity, target)
-            observations, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
+            begin = _begin(model, partial, _same_model(partial, identity, target))
+            observations, _ = observe_missing(
+                model, index, requests, partial / "journal", progress, begin, identity[:12]
+            )
         except BaseException:
             if lock.made_folder:
                 remove_unobserved(partial, [_MODEL])
@@ -181,9 +183,10 @@ def output_file(target: Path) -> Path:
     return target
 
 
-def _same_model(partial: Path, identity: str, target: Path) -> None:
-    """Check that existing scores are those of the same model."""
+def _same_model(partial: Path, identity: str, target: Path) -> dict[str, Any]:
+    """Check that existing scores are those of the same model; return what is stored of it."""
     file = partial / _MODEL
+    entry: dict[str, Any] = {}
     replaces = target.exists()
     if has_observations(partial / "journal"):
         try:
@@ -197,7 +200,21 @@ def _same_model(partial: Path, identity: str, target: Path) -> None:
             raise RunError(
                 f"{partial} contains scores of another model or setting: remove it, or choose another file with `out`"
             )
-    write_json(file, {"identity": identity, "replaces": replaces})
+    entry |= {"identity": identity, "replaces": replaces}
+    write_json(file, entry)
+    return entry
+
+
+def _begin(model: RewardModel, partial: Path, entry: Mapping[str, Any]) -> Callable[[], None]:
+    """What is done before the first score is written: a server must serve the model of the existing scores."""
+
+    def begin() -> None:
+        facts = model.facts()
+        refuse_other_model([entry], facts, partial)
+        if "canary" in facts:
+            write_json(partial / _MODEL, {**entry, "canary": facts["canary"]})
+
+    return begin
 
 
 def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:
