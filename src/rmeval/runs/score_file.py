@@ -56,8 +56,7 @@ def score_file(
 
     A row has `messages` (or ShareGPT's `conversations`), or `prompt` (a string or messages) with `response` or
     `responses`, and optionally `tools`. The output adds `score`, or `scores` for `responses`; a missing score is null,
-    with `score_error` in the row. Until the file is complete, scores are kept in `<target>.partial`, so that the same
-    command continues after an interruption.
+    with `score_error` in the row. An interrupted call keeps its scores in `<target>.partial`; the next one continues.
 
     Args:
         model: The model.
@@ -66,8 +65,7 @@ def score_file(
         progress: Called with the number of requests that are done and the total.
         break_lock: Whether to take a lock that another process seems to hold.
         reader: The reader of messages, if their roles or keys have other names.
-        overwrite: Whether an existing file may be replaced. A file that an interrupted call of this function has
-            written may always be.
+        overwrite: Whether to replace an existing file that is not from an interrupted call of this function.
 
     Returns:
         The number of rows, and the number of responses without a score.
