@@ -15,6 +15,8 @@ from rmeval.benchmarks import BenchmarkLike, load_benchmark
 from rmeval.data.item_list import read_item_list
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
+from rmeval.doctor.export import Exported
+from rmeval.doctor.export import export_model as export
 from rmeval.errors import DataError, RunError
 from rmeval.models import ModelOptions, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
@@ -50,6 +52,7 @@ __all__ = [
     "Analysis",
     "ChosenItems",
     "Estimate",
+    "Exported",
     "ItemAnalysis",
     "Lead",
     "Leads",
@@ -67,6 +70,7 @@ __all__ = [
     "decide",
     "estimate",
     "evaluate",
+    "export",
     "load_benchmark",
     "load_model",
     "open_run",
