@@ -72,6 +72,9 @@ FACES = {
     "rmeval.testing": """
         Constant Length Noisy make_evidence make_items make_pairs
     """,
+    "rmeval.transport": """
+        Call Reply Server ServerOptions Usage
+    """,
     "rmeval.types": """
         MESSAGE_EXTRAS STYLES Comparison Conversation Evidence FloatArray IntArray Item Message
         Observation Record Request Response ScoreRule Status

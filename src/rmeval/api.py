@@ -17,7 +17,7 @@ from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
 from rmeval.doctor.export import Exported
 from rmeval.doctor.export import export_model as export
-from rmeval.errors import DataError
+from rmeval.errors import DataError, RunError
 from rmeval.models import ModelOptions, load_model, refuse_comparators
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
@@ -136,6 +136,8 @@ def evaluate(
     """
     if isinstance(subsets, str):
         raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
+    if not isinstance(out, str | Path) or not str(out):
+        raise RunError(f"`out` is {out!r}: give the folder of runs, or . for the current folder")
     own = {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
