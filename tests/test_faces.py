@@ -17,10 +17,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        AcrossBenchmarks Analysis ChosenItems Comparison DataError Estimate Evidence Item ItemAnalysis Lead Leads
-        Message ModelComparison ModelError Observation Plan Record Request Response Result RmevalError RunError
+        AcrossBenchmarks Analysis ChosenItems Comparison DataError Estimate Evidence Exported Item ItemAnalysis Lead
+        Leads Message ModelComparison ModelError Observation Plan Record Request Response Result RmevalError RunError
         VarianceStudy WrongExample WrongExamples __version__ analyze analyze_items choose_items compare compare_across
-        decide estimate evaluate load_benchmark load_model open_run plan score variance wrong_examples
+        decide estimate evaluate export load_benchmark load_model open_run plan score variance wrong_examples
     """,
     "rmeval.benchmarks": """
         Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names

@@ -15,7 +15,9 @@ from rmeval.benchmarks import BenchmarkLike, load_benchmark
 from rmeval.data.item_list import read_item_list
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
-from rmeval.errors import DataError
+from rmeval.doctor.export import Exported
+from rmeval.doctor.export import export_model as export
+from rmeval.errors import DataError, RunError
 from rmeval.models import load_model, refuse_comparators
 from rmeval.models.options import OPTIONS
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
@@ -51,6 +53,7 @@ __all__ = [
     "Analysis",
     "ChosenItems",
     "Estimate",
+    "Exported",
     "ItemAnalysis",
     "Lead",
     "Leads",
@@ -68,6 +71,7 @@ __all__ = [
     "decide",
     "estimate",
     "evaluate",
+    "export",
     "load_benchmark",
     "load_model",
     "open_run",
@@ -133,6 +137,8 @@ def evaluate(
     """
     if isinstance(subsets, str):
         raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
+    if not isinstance(out, str | Path) or not str(out):
+        raise RunError(f"`out` is {out!r}: give the folder of runs, or . for the current folder")
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)

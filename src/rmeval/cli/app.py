@@ -15,6 +15,7 @@ from rmeval.cli.doctor import doctor_command
 from rmeval.cli.errata import errata_command
 from rmeval.cli.errors import errors_command
 from rmeval.cli.estimate import estimate_command
+from rmeval.cli.export import export_command
 from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
@@ -86,5 +87,6 @@ app.command("cite", no_args_is_help=True)(cite_command)
 app.command("items", cls=ItemCommand, no_args_is_help=True)(items_command)
 app.command("errata", no_args_is_help=True)(errata_command)
 app.command("doctor", cls=ItemCommand, no_args_is_help=True)(doctor_command)
+app.command("export", no_args_is_help=True)(export_command)
 app.command("list")(list_command)
 app.command("demo")(demo_command)
