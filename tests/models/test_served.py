@@ -406,6 +406,7 @@ def test_a_server_that_cuts_or_adds_tokens_is_noticed() -> None:
         ({"dialect": "tei-predict"}, "takes text, not messages: give the model's `tokenizer`"),
         ({"dialect": "nim-chat", "tokenizer": TINY}, "takes messages, which the server renders: leave `tokenizer` out"),
         ({"dialect": "unknown"}, "there is no dialect 'unknown'"),
+        ({"tokenizer": TINY, "max_length": 5000}, "takes at most 4096 tokens: give a smaller `max_length` than 5000"),
         ({"reduce": "first"}, "`reduce` 'first' is unknown"),
         ({"concurrency": 0}, "`concurrency` is 0"),
     ],
@@ -466,7 +467,7 @@ def test_messages_need_neither_torch_nor_transformers(tmp_path: Path) -> None:
         assert (done.returncode, "accuracy" in done.stdout) == (0, True), done.stderr
         refused = process("-c", WITHOUT.format(extras=EXTRAS, arguments=[*arguments, "--tokenizer", TINY]))
         assert (refused.returncode, "pip install 'rmeval[hf]'" in refused.stderr) == (2, True), refused.stderr
-        refused = process("-c", WITHOUT.format(extras=("httpx2",), arguments=arguments))
+        refused = process("-c", WITHOUT.format(extras=("httpcore2", "httpx2"), arguments=arguments))
         assert (refused.returncode, "pip install 'rmeval[http]'" in refused.stderr) == (2, True), refused.stderr
 
 

@@ -131,6 +131,11 @@ def own_tokens(name: str, found: ServedModel, options: ModelOptions) -> Inputs:
     """
     from rmeval.models.prepare import Preparation, make_renderer
 
+    if found.limit is not None and options.max_length is not None and options.max_length > found.limit:
+        raise ModelError(
+            f"the server of {name} takes at most {found.limit} tokens: give a smaller `max_length` than "
+            f"{options.max_length}, or start the server with a larger limit"
+        )
     remote = _Remote(Description(name, Place(found.root or name), "", limit=found.limit))
     renderer, fingerprint = make_renderer(remote, options)
     return _OwnTokens(

@@ -11,6 +11,7 @@ import numpy as np
 from rmeval.cache import checked
 from rmeval.data.digests import digest
 from rmeval.errors import ModelError
+from rmeval.messages import shortened
 from rmeval.models.options import RENDERING_OPTIONS, ModelOptions, refuse
 from rmeval.models.reduce import Reduction
 from rmeval.models.served.inputs import Inputs, Rendering, Unit, own_tokens
@@ -28,6 +29,7 @@ __all__ = ["Served"]
 
 _WITH_TOKENIZER = dict.fromkeys(RENDERING_OPTIONS, "give the model's `tokenizer`, so that rmeval renders conversations")
 
+_LONGEST_NAME = 200
 _PACE = Pace(refusals=1 << 30)
 """Inputs in a row may be too long; `Sender` notices a server that scores nothing."""
 
@@ -205,5 +207,5 @@ def _listed(scores: Sequence[float]) -> str:
 
 def _short(name: str) -> str:
     """A name for tables and folders: that of the folder if the served name is a path."""
-    plain = name.rstrip("/")
+    plain = shortened(name.rstrip("/"), _LONGEST_NAME)
     return plain.rpartition("/")[2] if plain.startswith((".", "/", "~")) else plain.replace("/", "__")
