@@ -127,6 +127,13 @@ def test_names_of_other_things(name: str) -> None:
     assert secret_in({name: {"quant_method": "bitsandbytes", "load_in_4bit": True}}) is None
 
 
+def test_the_working_directory_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PWD", "OLDPWD"):
+        monkeypatch.setenv(name, "/home/somebody/models")
+    assert redacted("/home/somebody/models/rm") == "/home/somebody/models/rm"
+    assert secret_name("pwd")
+
+
 def test_values_of_secret_variables_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", "quite-plain-words")
     assert redacted("refused: quite-plain-words is unknown") == "refused: [redacted] is unknown"
