@@ -189,8 +189,10 @@ def test_subsets_that_become_one_without_their_secrets(tmp_path: Path) -> None:
 
 
 def test_error_sentences(tmp_path: Path) -> None:
-    done = process("-m", "rmeval", "run", f"https://me:{TOKEN}@host/model", "-b", "rm-bench-synthetic")
+    done = process("-m", "rmeval", "run", f"./{TOKEN}/model", "-b", "rm-bench-synthetic")
     assert done.returncode == 2 and TOKEN not in done.stderr and "[redacted]" in done.stderr
+    done = process("-m", "rmeval", "run", f"https://me:{TOKEN}@host/model", "-b", "rm-bench-synthetic")
+    assert done.returncode == 2 and TOKEN not in done.stderr and "user or a password" in done.stderr
 
 
 def test_a_name_that_looks_like_a_secret(tmp_path: Path) -> None:
