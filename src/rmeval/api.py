@@ -19,7 +19,8 @@ from rmeval.doctor.export import Exported
 from rmeval.doctor.export import export_model as export
 from rmeval.doctor.parity import Parity, compare_engines
 from rmeval.errors import DataError, RunError
-from rmeval.models import ModelOptions, load_model, refuse_comparators
+from rmeval.models import load_model, refuse_comparators
+from rmeval.models.options import OPTIONS
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -141,7 +142,7 @@ def evaluate(
         raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
     if not isinstance(out, str | Path) or not str(out):
         raise RunError(f"`out` is {out!r}: give the folder of runs, or . for the current folder")
-    own = {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
+    own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
     listed = None if items is None else read_item_list(items)

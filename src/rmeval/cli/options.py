@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rmeval.cli.server_options import SERVER_OPTIONS
 from rmeval.cli.values import json_values, key_values, places, value_of
 from rmeval.errors import RmevalError
 
@@ -46,7 +47,10 @@ _model, _data, _which = _option(MODEL), _option(DATA), _option(WHICH)
 
 Model = Annotated[
     str,
-    typer.Argument(help="Hub id, folder, file.py:Class, rmeval/tiny, or baseline:random, longest, shortest, markdown."),
+    typer.Argument(
+        help="Hub id, folder, http://HOST:PORT, file.py:Class, rmeval/tiny, or baseline:random, longest, shortest, "
+        "markdown."
+    ),
 ]
 Benchmarks = Annotated[
     list[str],
@@ -246,6 +250,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[bool, _model("For implicit rewards: keep one model in memory at a time.", "--sequential")],
         False,
     ),
+    **SERVER_OPTIONS,
 }
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from rmeval.engines import FirstLogits, InMemory, LastLogits, Readout, require_readout
 from rmeval.errors import ModelError
-from rmeval.models import ModelOptions, pairwise_protocol, refuse
+from rmeval.models import pairwise_protocol
 from rmeval.models.labels import Labels
+from rmeval.models.options import ModelOptions, refuse
 from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, logit_tokens, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready

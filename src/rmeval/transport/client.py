@@ -6,6 +6,7 @@ import os
 import ssl
 from collections.abc import Iterable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 
 import httpcore2
@@ -58,9 +59,13 @@ class Client:
     async def attempt(self, method: str, path: str, content: bytes | None) -> Attempt:
         """Send one request, and return its end; no failure of the network raises an exception."""
         try:
-            response = await self._pool.handle_async_request(self._request(method, path, content))
+            response = await self._sent(self._request(method, path, content))
             try:
                 return await self._read(response)
+            except UnreadableError:
+                # The rest of an answer whose length was wrong would come before the next one.
+                await response.extensions["network_stream"].aclose()
+                raise
             finally:
                 await response.aclose()
         except UnreadableError as error:
@@ -77,6 +82,22 @@ class Client:
                 return self._failed("cut", "the connection was cut", error)
             return self._failed("protocol", "the answer is not HTTP", error)
 
+    async def _sent(self, request: httpcore2.Request) -> httpcore2.Response:
+        """Send a request on a connection on which nothing is left of an earlier answer.
+
+        A server that sends more than it announced, or two answers, must not answer the next call with that.
+        """
+        while True:
+            try:
+                response = await self._pool.handle_async_request(request)
+            except httpcore2.RemoteProtocolError:
+                if (stream := _written.get()) is None or stream.is_sent:
+                    raise
+                continue  # The connection is closed, and others are there.
+            if response.extensions["network_stream"].is_sent:
+                return response
+            await response.aclose()
+
     def _request(self, method: str, path: str, content: bytes | None) -> httpcore2.Request:
         if (url := self._targets.get(path)) is None:
             own = self._address
@@ -90,11 +111,6 @@ class Client:
 
     async def _read(self, response: httpcore2.Response) -> Attempt:
         status = response.status
-        if not response.extensions["network_stream"].has_read:
-            # It came before the request did: a server that answers twice must not answer the next request too.
-            return Attempt(
-                fault="protocol", error="the server sent more answers than there were requests", status=status
-            )
         headers = {name.lower(): value for name, value in response.headers}
         if 200 <= status < 300:
             return Attempt(json_data(await _body(response, headers, self._pace.longest_body)), status=status)
@@ -192,21 +208,23 @@ def _pool(address: Address, options: ServerOptions, proxy: tuple[str, Any] | Non
 
 
 class _Stream(httpcore2.AsyncNetworkStream):
-    """A connection that sends each request as one piece, and notices an answer that came before its request.
+    """A connection that sends each request as one piece, when the first byte of its answer is wanted.
 
-    Attributes:
-        has_read: Whether anything was read since the last request was written. If not, the answer to this request
-            was there before it, and belongs to no request.
+    So a request is still unsent if its answer was there before it; such an answer belongs to no request.
     """
 
     def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
         self._inner = inner
         self._unsent = b""
-        self.has_read = False
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the last request was sent."""
+        return not self._unsent
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._unsent += buffer
-        self.has_read = False
+        _written.set(self)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._unsent:
@@ -214,9 +232,7 @@ class _Stream(httpcore2.AsyncNetworkStream):
             # A server may answer and close before it has read everything; the answer is read next.
             with suppress(httpcore2.WriteError):
                 await self._inner.write(unsent, timeout)
-        found = await self._inner.read(max_bytes, timeout)
-        self.has_read = True
-        return found
+        return await self._inner.read(max_bytes, timeout)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -228,6 +244,10 @@ class _Stream(httpcore2.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
+
+
+_written: ContextVar[_Stream | None] = ContextVar("_written", default=None)
+"""The connection to which the current task wrote last."""
 
 
 class _Network(httpcore2.AsyncNetworkBackend):

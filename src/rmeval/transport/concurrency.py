@@ -5,6 +5,8 @@ from __future__ import annotations
 __all__ = ["Concurrency"]
 
 _FIRST = 8
+_LEAST = 4
+"""Smallest limit after overloads, because some servers refuse calls at random whatever their number is."""
 _SHORTEST_ROUND = 16
 _GAIN = 0.1
 """Share of the ideal increase in answers per second that justifies more calls in flight."""
@@ -18,7 +20,7 @@ class Concurrency:
     A round is a number of answers to calls that started under the same limit. After each, the answers per second are
     the limit divided by the mean latency. As long as a larger limit raises them, the limit doubles; if it does not,
     the limit goes back, and is tried again some rounds later. After an overload the limit is halved, once for the calls
-    that were in flight at the same time, and then grows by an eighth at a time.
+    that were in flight at the same time, and then grows by a quarter at a time.
     """
 
     def __init__(self, most: int) -> None:
@@ -49,12 +51,13 @@ class Concurrency:
         if not busy or started < self._changed_at:
             return
         self._count += 1
-        self._seconds += now - started
-        if self._count >= max(_SHORTEST_ROUND, self.limit):
-            self._end_round(now)
+        measured = self._count - self.limit  # The first ones found a queue that was still as short as before.
+        if measured > 0:
+            self._seconds += now - started
+        if measured >= max(_SHORTEST_ROUND, self.limit):
+            self._end_round(self.limit * measured / max(self._seconds, 1e-9), now)
 
-    def _end_round(self, now: float) -> None:
-        rate = self.limit * self._count / max(self._seconds, 1e-9)
+    def _end_round(self, rate: float, now: float) -> None:
         if self._before is not None and rate < self._before[1] * self._needed(self._before[0]):
             self._set(self._before[0], now)
             self._before = None
@@ -64,7 +67,7 @@ class Concurrency:
             self._set(self.limit, now)
         else:
             self._before = (self.limit, rate)
-            larger = self.limit * 2 if 2 * self.limit <= self._threshold else self.limit + max(1, self.limit // 8)
+            larger = self.limit * 2 if 2 * self.limit <= self._threshold else self.limit + max(1, self.limit // 4)
             self._set(min(larger, self._most), now)
             if self.limit == self._before[0]:
                 self._before = None
@@ -80,7 +83,7 @@ class Concurrency:
         self._overloaded_at = now
         self._before = None
         self._hold = 1
-        self._threshold = max(1, self.limit // 2)
+        self._threshold = max(min(_LEAST, self._most), self.limit // 2)
         self._set(int(self._threshold), now)
 
     def _set(self, limit: int, now: float) -> None:

@@ -207,7 +207,10 @@ class Dispatch:
         try:
             while work is not None:
                 await self._attempt(work)
-                work = self._next() if self._in_flight <= self._line.concurrency.limit else None
+                more = self._line.concurrency.limit - self._in_flight
+                work = self._next() if more >= 0 else None
+                if work is not None and more > 0:
+                    self._pump()
         finally:
             self._in_flight -= 1
             if self.stop is not None and self._in_flight == 0:
