@@ -18,9 +18,10 @@ from rmeval.models import EMBEDDED
 from rmeval.runs.score_file import score_file
 from rmeval.store.manifest import read_manifest
 from rmeval.store.run import read_run
-from tests.command import command
+from tests.command import command, process
 from tests.http_server import Answer, Received, Scripted, free_port, json_answer, redirect, serve, text_answer
 from tests.models import served as like
+from tests.test_imports import EXTRAS, WITHOUT
 
 TINY = str(EMBEDDED["rmeval/tiny"])
 TALKS = [[{"role": "user", "content": f"Q{k}"}, {"role": "assistant", "content": f"A{k}"}] for k in range(6)]
@@ -405,6 +406,7 @@ def test_a_server_that_cuts_or_adds_tokens_is_noticed() -> None:
         ({"dialect": "tei-predict"}, "takes text, not messages: give the model's `tokenizer`"),
         ({"dialect": "nim-chat", "tokenizer": TINY}, "takes messages, which the server renders: leave `tokenizer` out"),
         ({"dialect": "unknown"}, "there is no dialect 'unknown'"),
+        ({"tokenizer": TINY, "max_length": 5000}, "takes at most 4096 tokens: give a smaller `max_length` than 5000"),
         ({"reduce": "first"}, "`reduce` 'first' is unknown"),
         ({"concurrency": 0}, "`concurrency` is 0"),
     ],
@@ -454,6 +456,19 @@ def test_a_run_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
         for other in (["doctor", server.url], token_scores):
             refused = command(capsys, *other)
             assert (refused.code, "kind served" in refused.err) == (2, True)
+
+
+def test_messages_need_neither_torch_nor_transformers(tmp_path: Path) -> None:
+    data = tmp_path / "pairs.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in pairs(4)))
+    with serve(like.routed(**like.vllm_like())) as server:
+        arguments = ["run", server.url, "-b", "pairs", "--data", str(data), "-o", str(tmp_path / "runs")]
+        done = process("-c", WITHOUT.format(extras=EXTRAS, arguments=arguments))
+        assert (done.returncode, "accuracy" in done.stdout) == (0, True), done.stderr
+        refused = process("-c", WITHOUT.format(extras=EXTRAS, arguments=[*arguments, "--tokenizer", TINY]))
+        assert (refused.returncode, "pip install 'rmeval[hf]'" in refused.stderr) == (2, True), refused.stderr
+        refused = process("-c", WITHOUT.format(extras=("httpcore2", "httpx2"), arguments=arguments))
+        assert (refused.returncode, "pip install 'rmeval[http]'" in refused.stderr) == (2, True), refused.stderr
 
 
 def test_score_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

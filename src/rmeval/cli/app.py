@@ -40,7 +40,8 @@ app = typer.Typer(
     help="""
 Evaluate reward models.
 
-A MODEL is a hub id, a folder, `rmeval/tiny`, your own `file.py:Class`, or a baseline such as `baseline:longest`.
+A MODEL is a hub id, a folder, a server's address, `rmeval/tiny`, your own `file.py:Class`, or a baseline such as
+`baseline:longest`.
 
 Start with:
 

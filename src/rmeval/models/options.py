@@ -23,6 +23,7 @@ __all__ = [
     "IMPLICIT_OPTIONS",
     "OPTIONS",
     "OTHER_KINDS",
+    "RENDERING_OPTIONS",
     "SERVED_OPTIONS",
     "SERVER_OPTIONS",
     "ModelOptions",
@@ -206,6 +207,15 @@ SERVED_OPTIONS = (
     "scale",
     "shift",
 )
+RENDERING_OPTIONS = (
+    "chat_template",
+    "template_kwargs",
+    "tokenizer_kwargs",
+    "trust_remote_code",
+    "max_length",
+    "on_overlength",
+)
+"""Options of conversations that rmeval renders, which a served model uses with a tokenizer only."""
 HEAD_OPTIONS = ("head", "reduce", "scale", "shift")
 COMPARATOR_OPTIONS = ("comparison", "against")
 IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")

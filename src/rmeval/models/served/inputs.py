@@ -70,6 +70,11 @@ class Inputs(Protocol):
     form: Form
     sources: tuple[Sources, ...]
 
+    @property
+    def texts(self) -> Preparation | None:
+        """Turns conversations into tokens; None if the server renders."""
+        ...
+
     def of(self, conversations: Sequence[Conversation]) -> list[Unit]:
         """The inputs of some conversations; those that cannot be sent are left out."""
         ...
@@ -126,6 +131,11 @@ def own_tokens(name: str, found: ServedModel, options: ModelOptions) -> Inputs:
     """
     from rmeval.models.prepare import Preparation, make_renderer
 
+    if found.limit is not None and options.max_length is not None and options.max_length > found.limit:
+        raise ModelError(
+            f"the server of {name} takes at most {found.limit} tokens: give a smaller `max_length` than "
+            f"{options.max_length}, or start the server with a larger limit"
+        )
     remote = _Remote(Description(name, Place(found.root or name), "", limit=found.limit))
     renderer, fingerprint = make_renderer(remote, options)
     return _OwnTokens(
@@ -137,7 +147,7 @@ class _OwnTokens:
     """Conversations that rmeval renders, sent as token ids, or as the text that the server splits into the same ids."""
 
     def __init__(self, texts: Preparation, source: str, tokenizer: str, traits: Traits) -> None:
-        self._texts = texts
+        self.texts = texts
         self._source = source
         self._compared = False
         self._tokenizer = tokenizer
@@ -148,8 +158,8 @@ class _OwnTokens:
 
     def of(self, conversations: Sequence[Conversation]) -> list[Unit]:
         """The conversations that the template renders within the limit."""
-        found = self._texts.renderer.render(conversations)
-        limit = self._texts.limit
+        found = self.texts.renderer.render(conversations)
+        limit = self.texts.limit
         ready = [
             Ready("", "", one.tokens, 0, len(one.tokens))
             for one in found
@@ -161,7 +171,7 @@ class _OwnTokens:
         """Compare the tokens of a text: ids of another tokenizer are other words, or end a vLLM server."""
         from rmeval.rendering.tokenizer import PROBES
 
-        tokenizer = self._texts.renderer.tokenizer
+        tokenizer = self.texts.renderer.tokenizer
         text = "\n".join([*PROBES, *map(str, tokenizer.all_special_tokens)])
         theirs, own = tokens_of(text), tokenizer(text, add_special_tokens=False)["input_ids"]
         self._compared = theirs is not None
@@ -173,7 +183,7 @@ class _OwnTokens:
 
     def parts(self, requests: Iterable[Request]) -> Iterator[Part]:
         """Render all requests before the first is sent; requests with equal tokens are sent once."""
-        for ready, left_out in self._texts.windows(requests):
+        for ready, left_out in self.texts.windows(requests):
             yield self._part(ready, left_out)
 
     def _part(self, ready: Sequence[Ready], left_out: list[Observation]) -> Part:
@@ -190,7 +200,7 @@ class _OwnTokens:
 
     def _text(self, tokens: list[int]) -> str | None:
         """A text that the server splits into these tokens, with the special tokens that it adds, if there is one."""
-        tokenizer = self._texts.renderer.tokenizer
+        tokenizer = self.texts.renderer.tokenizer
         for inner in (tokens, tokens[1:], tokens[:-1], tokens[1:-1]) if self._adds else (tokens,):
             text: str = tokenizer.decode(inner, skip_special_tokens=False, clean_up_tokenization_spaces=False)
             if tokenizer(text, add_special_tokens=self._adds)["input_ids"] == tokens:
@@ -199,12 +209,12 @@ class _OwnTokens:
 
     def identity(self) -> dict[str, Any]:
         """Tokenizer, template and length policy."""
-        return {"rendered_by": "rmeval", "form": self.form, "tokenizer": self._tokenizer, **self._texts.identity()}
+        return {"rendered_by": "rmeval", "form": self.form, "tokenizer": self._tokenizer, **self.texts.identity()}
 
     def facts(self) -> dict[str, Any]:
         """The rendered conversations."""
         same = {"same_tokens_as_server": True} if self._compared else {}
-        return {"rendered_by": "rmeval", "sent_as": self.form, **same, **self._texts.renderer.facts()}
+        return {"rendered_by": "rmeval", "sent_as": self.form, **same, **self.texts.renderer.facts()}
 
 
 def _unsent(error: str, one: Ready) -> Observation:
@@ -220,6 +230,7 @@ class Rendering:
 
     form: Form = "messages"
     sources: tuple[Sources, ...] = ()
+    texts: Preparation | None = None
 
     def __init__(
         self, name: str, scores: Callable[[Sequence[Messages]], list[float | None]], allowed: Collection[str]

@@ -11,7 +11,8 @@ import numpy as np
 from rmeval.cache import checked
 from rmeval.data.digests import digest
 from rmeval.errors import ModelError
-from rmeval.models.options import ModelOptions, refuse
+from rmeval.messages import shortened
+from rmeval.models.options import RENDERING_OPTIONS, ModelOptions, refuse
 from rmeval.models.reduce import Reduction
 from rmeval.models.served.inputs import Inputs, Rendering, Unit, own_tokens
 from rmeval.models.served.probe import find_served
@@ -26,16 +27,9 @@ from rmeval.types import FloatArray, Message, Observation, Request
 
 __all__ = ["Served"]
 
-_OF_OWN_RENDERING = (
-    "chat_template",
-    "template_kwargs",
-    "tokenizer_kwargs",
-    "trust_remote_code",
-    "max_length",
-    "on_overlength",
-)
-_WITH_TOKENIZER = dict.fromkeys(_OF_OWN_RENDERING, "give the model's `tokenizer`, so that rmeval renders conversations")
+_WITH_TOKENIZER = dict.fromkeys(RENDERING_OPTIONS, "give the model's `tokenizer`, so that rmeval renders conversations")
 
+_LONGEST_NAME = 200
 _PACE = Pace(refusals=1 << 30)
 """Inputs in a row may be too long; `Sender` notices a server that scores nothing."""
 
@@ -45,6 +39,7 @@ class Served:
 
     Attributes:
         found: Its name, its dialect, and what the server states of it.
+        texts: Turns conversations into tokens; None if the server renders.
     """
 
     kind = "served"
@@ -76,6 +71,7 @@ class Served:
         self.name = name or _short(self.found.name or self._traits.name.partition("@")[0])
         self._where = f"{self.name} at {self._address}"
         self._inputs = self._make_inputs()
+        self.texts = self._inputs.texts
         if (options.batch_size or 1) > 1 and self._inputs.form not in self._traits.lists:
             what = "one conversation as messages" if self._inputs.form == "messages" else "one input"
             raise ModelError(f"{self._traits.name} takes {what} in a call: leave `batch_size` out")
@@ -92,7 +88,7 @@ class Served:
             if not {"tokens", "text"} & set(forms):
                 raise ModelError(f"{name} takes messages, which the server renders: leave `tokenizer` out")
             return own_tokens(self.name, self.found, self.options)
-        refuse(self.options, _OF_OWN_RENDERING, f"{self.name}, whose server renders,", _WITH_TOKENIZER)
+        refuse(self.options, RENDERING_OPTIONS, f"{self.name}, whose server renders,", _WITH_TOKENIZER)
         if "messages" not in forms:
             raise ModelError(
                 f"{name} takes {' or '.join(forms)}, not messages: give the model's `tokenizer`, so that rmeval "
@@ -211,5 +207,5 @@ def _listed(scores: Sequence[float]) -> str:
 
 def _short(name: str) -> str:
     """A name for tables and folders: that of the folder if the served name is a path."""
-    plain = name.rstrip("/")
+    plain = shortened(name.rstrip("/"), _LONGEST_NAME)
     return plain.rpartition("/")[2] if plain.startswith((".", "/", "~")) else plain.replace("/", "__")

@@ -1,7 +1,7 @@
 """Checks that a server returns raw scores: what the head computes, without sigmoid or softmax.
 
-A sigmoid keeps the order of scores, so accuracies stay the same until scores saturate: those above 17 all become 1.0 in
-single precision (above 5 in half precision) and tie. Averages, margins and several outputs change at once.
+A sigmoid keeps the order of scores, so accuracies stay the same until scores saturate: those above 17.4 all become 1.0
+in single precision (above 6.3 in bfloat16) and tie. Averages, margins and several outputs change at once.
 """
 
 from __future__ import annotations

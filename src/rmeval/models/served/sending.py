@@ -19,7 +19,7 @@ from rmeval.types import Observation, Status
 __all__ = ["Failure", "Sender", "Sent", "usage_of"]
 
 _TOO_LONG = re.compile(
-    r"maximum (context|model|input) length|longer than the maximum|must have less than", re.IGNORECASE
+    r"context length|maximum (model|input) length|longer than the (maximum|model)|must have less than"
 )
 """What vLLM, SGLang and TEI answer to an input that is too long."""
 _SPLIT = ("status", "body")
