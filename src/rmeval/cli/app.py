@@ -21,6 +21,7 @@ from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
 from rmeval.cli.output import echo
 from rmeval.cli.own_options import ItemCommand
+from rmeval.cli.parity import parity_command
 from rmeval.cli.plan import plan_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
@@ -88,6 +89,7 @@ app.command("cite", no_args_is_help=True)(cite_command)
 app.command("items", cls=ItemCommand, no_args_is_help=True)(items_command)
 app.command("errata", no_args_is_help=True)(errata_command)
 app.command("doctor", cls=ItemCommand, no_args_is_help=True)(doctor_command)
+app.command("parity", cls=ItemCommand, no_args_is_help=True)(parity_command)
 app.command("export", no_args_is_help=True)(export_command)
 app.command("list")(list_command)
 app.command("demo")(demo_command)
