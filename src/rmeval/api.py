@@ -20,7 +20,7 @@ from rmeval.doctor.export import export_model as export
 from rmeval.doctor.parity import Parity, compare_engines
 from rmeval.errors import DataError, RunError
 from rmeval.models import load_model, refuse_comparators
-from rmeval.models.options import OPTIONS, ModelOptions
+from rmeval.models.options import OPTIONS, model_options
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -195,7 +195,7 @@ def parity(
         a,
         b,
         planned,
-        ModelOptions(**options),
+        model_options(**options),
         tolerance=tolerance,
         a_kwargs=a_kwargs or {},
         b_kwargs=b_kwargs or {},
