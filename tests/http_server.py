@@ -69,6 +69,7 @@ class Answer:
         cut_after: Bytes of the whole answer after which the connection ends.
         abrupt: Whether the connection ends by a reset.
         raw: Bytes that are sent instead of all that.
+        keep: Whether the connection stays open after `raw`.
     """
 
     status: int = 200
@@ -80,6 +81,7 @@ class Answer:
     cut_after: int | None = None
     abrupt: bool = False
     raw: bytes | None = None
+    keep: bool = False
 
 
 Script = Callable[[Received], Answer]
@@ -246,7 +248,7 @@ class Scripted:
         if answer.abrupt:
             own: socket.socket = writer.get_extra_info("socket")
             own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return answer.cut_after is None and answer.raw is None and not answer.abrupt
+        return answer.cut_after is None and (answer.raw is None or answer.keep) and not answer.abrupt
 
 
 def _pieces(answer: Answer) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""A call of a server, and what came back."""
+"""A call of a server, and its end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Call", "Fault", "Reply", "Usage"]
+from rmeval.errors import ModelError
+
+__all__ = ["Call", "Fault", "Reply", "ServerError", "Usage"]
 
 Fault = Literal["connect", "timeout", "cut", "protocol", "status", "body", "redirect"]
 """Why a call has no data.
@@ -65,3 +67,15 @@ class Usage:
 
     input: int
     output: int = 0
+
+
+class ServerError(ModelError):
+    """Raised if all calls of a server would fail.
+
+    Attributes:
+        reply: The end of the call that showed it.
+    """
+
+    def __init__(self, message: str, reply: Reply) -> None:
+        super().__init__(message)
+        self.reply = reply
