@@ -171,7 +171,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         False,
     ),
     "model_kwargs": (
-        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained. Repeatable.")],
+        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained, or for vLLM. Repeatable.")],
         None,
     ),
     "batch_size": (
@@ -206,7 +206,10 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[str, _model("auto, classifier, comparator (of two responses), or implicit (auto with --ref-model).")],
         "auto",
     ),
-    "engine": (Annotated[str, _model("Engine that runs the network: hf, or file.py:Class for a custom one.")], "hf"),
+    "engine": (
+        Annotated[str, _model("Engine that runs the network: hf, vllm, or file.py:Class for your own.")],
+        "hf",
+    ),
     "base_model": (
         Annotated[
             str | None, _model("For an adapter: its base model, if its config does not name one that can be found.")

@@ -54,7 +54,8 @@ class ModelOptions:
             class's tokens are used where they differ from those of `tokenizer.json`.
         allow_dropped_roles: Roles whose messages the chat template may leave out.
         trust_remote_code: Whether code that comes with the checkpoint may run.
-        model_kwargs: Passed to `from_pretrained`, such as `{"attn_implementation": "eager"}`.
+        model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
+            `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
         batch_size: Largest number of sequences in a batch; by default only the token budget limits it.
         max_length: Longest sequence in tokens; by default the model's own limit.
         on_overlength: What to do with a longer sequence: stop before scoring (`error`), leave it out (`skip`), or cut
@@ -81,7 +82,8 @@ class ModelOptions:
             average over the first 32 requests.
         against: Which pairs a comparator compares in comparisons of more than two responses: `all`, or the `chosen`
             response with each other one.
-        engine: Engine that runs the checkpoint: `hf`, a name registered by an installed package, or `file.py:Class`.
+        engine: Engine that runs the checkpoint: `hf`, `vllm`, a name registered by an installed package, or
+            `file.py:Class`.
         served_model: Name under which a server serves the model; not needed if it serves only one.
         dialect: Form of a server's requests and answers, such as `vllm-classify@1`, or a TOML file that describes it;
             `auto` finds it out.
