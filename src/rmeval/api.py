@@ -20,7 +20,7 @@ from rmeval.doctor.export import export_model as export
 from rmeval.doctor.parity import Parity, compare_engines
 from rmeval.errors import DataError, RunError
 from rmeval.models import load_model, refuse_comparators
-from rmeval.models.options import OPTIONS
+from rmeval.models.options import OPTIONS, model_options
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -170,7 +170,7 @@ def parity(
 
     Args:
         model: Folder or hub id.
-        b: The second side: an engine, as in `vllm` or `hf:bfloat16`, or `file.py:Class`.
+        b: The second side: an engine, as in `vllm` or `hf:bfloat16`, `file.py:Class`, or a server's address.
         a: The first side, likewise.
         benchmark: The benchmark whose items are scored; by default the generated one.
         data: See `evaluate`.
@@ -181,7 +181,7 @@ def parity(
         a_kwargs: Further `model_kwargs` of the first side.
         b_kwargs: Further `model_kwargs` of the second side.
         progress: Called with the number of requests that are done and the total.
-        **options: Fields of `ModelOptions`, for both sides.
+        **options: Fields of `ModelOptions` and `ServerOptions`, for the sides that use them.
 
     Returns:
         The comparison; `agrees` and `verdict` state the conclusion.
@@ -195,7 +195,7 @@ def parity(
         a,
         b,
         planned,
-        ModelOptions(**options),
+        model_options(**options),
         tolerance=tolerance,
         a_kwargs=a_kwargs or {},
         b_kwargs=b_kwargs or {},
