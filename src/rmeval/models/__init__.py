@@ -83,7 +83,13 @@ class ModelOptions:
             average over the first 32 requests.
         against: Which pairs a comparator compares in comparisons of more than two responses: `all`, or the `chosen`
             response with each other one.
-        engine: Engine that runs the checkpoint: `hf`, a name registered by an installed package, or `file.py:Class`.
+        engine: Engine that runs the checkpoint: `hf`, `ray` (replicas of another engine, on several GPUs or machines),
+            a name registered by an installed package, or `file.py:Class`.
+        replicas: For the engine `ray`: number of replicas; by default as many as the cluster has GPUs for, or 1.
+        gpus_per_replica: For the engine `ray`: GPUs of each replica; by default 1 if the cluster has any.
+        ray_address: For the engine `ray`: `auto`, `host:port` or `ray://host:port` of a running cluster; by default
+            rmeval starts Ray on this machine and ends it.
+        replica_engine: For the engine `ray`: the engine of each replica.
     """
 
     dtype: str = "auto"
@@ -114,6 +120,10 @@ class ModelOptions:
     against: str = "all"
     min_label_mass: float = 0.5
     engine: str = "hf"
+    replicas: int | None = None
+    gpus_per_replica: float | None = None
+    ray_address: str | None = None
+    replica_engine: str = "hf"
 
 
 @runtime_checkable
@@ -297,6 +307,8 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
     """The model of the given kind."""
     if options.kind not in KINDS:
         raise ModelError(f"there is no kind of model {options.kind!r}: {chosen_from(options.kind, KINDS)}")
+    if options.engine != "ray":
+        refuse(options, RAY_OPTIONS, f"the engine {options.engine}", dict.fromkeys(RAY_OPTIONS, "give `engine` ray"))
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
         from rmeval.models.implicit import Implicit
 
@@ -319,6 +331,7 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
 
 HEAD_OPTIONS = ("head", "reduce", "scale", "shift")
 COMPARATOR_OPTIONS = ("comparison", "against")
+RAY_OPTIONS = ("replicas", "gpus_per_replica", "ray_address", "replica_engine")
 IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")
 _IMPLICIT = (
     "for the implicit reward of a language model give `ref_model` (the model it was trained from) or `kind` implicit"
