@@ -29,6 +29,7 @@ from rmeval.engines.ray.worker import Packed, Recipe
 from rmeval.engines.registry import open_engine
 from rmeval.errors import ModelError
 from rmeval.extras import need_extra
+from rmeval.messages import count_of
 
 __all__ = ["RayEngine", "open_replicas"]
 
@@ -154,7 +155,12 @@ class RayEngine(Engine):
             (self._recipe, *sample, Packed.of([sequences[k] for k in portion]), readout_of(readout, portion))
             for portion in portions
         ]
-        for found in self._team.schedule.each("read", calls):
+
+        def what(number: int) -> str:
+            lengths = [len(sequences[k]) for k in portions[number]]
+            return f"{count_of(len(lengths), 'sequence')} of {min(lengths)} to {max(lengths)} tokens"
+
+        for found in self._team.schedule.each("read", calls, what):
             self._show(found.answer.notes)
             self._reports.add(found.workplace, found.answer.facts)
             yield Reading(tuple(portions[found.number]), tuple(found.answer.found))

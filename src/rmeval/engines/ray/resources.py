@@ -42,8 +42,9 @@ def _room(nodes: Sequence[Node], cpus: int, gpus: float) -> int:
 
 def needs(cpus: int, gpus: float, nodes: Sequence[Node], free_cpus: float, free_gpus: float) -> str:
     """What a replica needs and what a cluster has, for messages."""
-    has = f"{sum(node.cpus for node in nodes)} CPUs and {sum(node.gpus for node in nodes):g} GPUs"
+    wants = " and ".join(f"{number:g} {what}" for number, what in ((gpus, "GPUs"), (cpus, "CPUs")) if number)
+    has = f"{sum(node.gpus for node in nodes):g} GPUs and {sum(node.cpus for node in nodes)} CPUs"
     return (
-        f"each needs {count_of(cpus, 'CPU')} and {gpus:g} GPUs of one node; the {count_of(len(nodes), 'node')} of the "
-        f"cluster have {has}, of which {free_cpus:g} CPUs and {free_gpus:g} GPUs are free"
+        f"each needs {wants or 'a process'} of one node, and the cluster has {count_of(len(nodes), 'node')} with "
+        f"{has} in total, of which {free_gpus:g} GPUs and {free_cpus:g} CPUs are free"
     )

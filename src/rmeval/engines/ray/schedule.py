@@ -80,6 +80,7 @@ class _Calls:
     Attributes:
         method: The method.
         arguments: Of each call.
+        what: Describes what a call reads.
         waiting: The calls that are to begin, as positions in `arguments`.
         flying: How many have begun.
         ended: By call, how many replicas ended during it.
@@ -89,6 +90,7 @@ class _Calls:
 
     method: str
     arguments: Sequence[tuple[Any, ...]]
+    what: Callable[[int], str]
     waiting: deque[int]
     flying: int = 0
     ended: Counter[int] = field(default_factory=Counter)
@@ -160,14 +162,24 @@ class Schedule:
             "portions_repeated": self._repeated,
         }
 
-    def each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> Iterator[Found]:
+    def each(
+        self,
+        method: str,
+        arguments: Sequence[tuple[Any, ...]],
+        what: Callable[[int], str] = lambda number: f"call {number}",
+    ) -> Iterator[Found]:
         """Call a method with each of some arguments, on any replica, and yield the answers in the order they come.
+
+        Args:
+            method: Name of a method of `rmeval.engines.ray.worker.Worker`.
+            arguments: The arguments of each call.
+            what: Describes what a call reads, for messages.
 
         Raises:
             ModelError: If no replica can be started, all have ended, or one call ends two of them.
             Exception: Whatever the method raises.
         """
-        calls = _Calls(method, arguments, deque(range(len(arguments))))
+        calls = _Calls(method, arguments, what, deque(range(len(arguments))))
         self._begin()
         try:
             while True:
@@ -286,8 +298,8 @@ class Schedule:
             calls.ended[member.index] += 1
             if calls.ended[member.index] == _TRIES:
                 raise ModelError(
-                    f"{count_of(_TRIES, 'replica')} ended while they read the same portion (the last one: {reason}): "
-                    "give a smaller `batch_size` if memory ran out, or leave its conversations out; "
+                    f"{count_of(_TRIES, 'replica')} ended while they read {calls.what(member.index)} (the last one: "
+                    f"{reason}): give a smaller `batch_size` if memory ran out, or leave its conversations out; "
                     "what was read before is kept"
                 )
             self._repeated += 1

@@ -14,7 +14,7 @@ from rmeval.engines.ray.portions import CPU_TOKENS, GPU_TOKENS
 from rmeval.engines.ray.schedule import Schedule
 
 if TYPE_CHECKING:
-    from rmeval.engines.ray.cluster import Connection
+    from rmeval.engines.ray.cluster import Connection, RayCluster
 
 __all__ = ["Team", "team_of"]
 
@@ -56,10 +56,10 @@ def _new(options: EngineOptions) -> Team:
     from rmeval.engines.ray.cluster import Connection, RayCluster
 
     connection = Connection(options.ray_address)
-    cluster = RayCluster(options.replicas, options.gpus_per_replica, options.device)
+    cluster = RayCluster(options.ray_address, options.replicas, options.gpus_per_replica, options.device)
     schedule = Schedule(cluster, cluster.count)
     found = Team(schedule, GPU_TOKENS if cluster.gpus else CPU_TOKENS, cluster.version)
-    weakref.finalize(found, _end, schedule, connection)
+    weakref.finalize(found, _end, schedule, connection, cluster)
     return found
 
 
@@ -73,7 +73,7 @@ def _prepare(address: str | None) -> None:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
-def _end(schedule: Schedule, connection: Connection) -> None:
+def _end(schedule: Schedule, connection: Connection, cluster: RayCluster) -> None:
     schedule.close()
-    if not _teams:
+    if not _teams and not cluster.ended:
         connection.close()
