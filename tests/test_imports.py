@@ -62,6 +62,7 @@ ORDER = (
     ("types", "errors", "faces", "limits", "redaction", "messages", "files", "_version"),
     ("extras", "hub", "plugins", "baselines", "data"),
     ("cache", "loading", "repository"),
+    ("transport",),
     ("metrics",),
     ("benchmarks",),
     ("protocols",),

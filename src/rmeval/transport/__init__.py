@@ -1,0 +1,9 @@
+"""Calls of servers: one asynchronous client with time-outs, retries and budgets for everything that runs elsewhere."""
+
+from __future__ import annotations
+
+from rmeval.transport.calls import Call, Reply, ServerError, Usage
+from rmeval.transport.options import ServerOptions
+from rmeval.transport.server import Server
+
+__all__ = ["Call", "Reply", "Server", "ServerError", "ServerOptions", "Usage"]
