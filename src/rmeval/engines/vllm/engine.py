@@ -163,7 +163,7 @@ class VLLMEngine(Engine):
         runner = "pooling" if type(readout) in POOLING else "generate"
         if self._session is None or self._session.runner != runner or self._session.ended:
             self.release()
-            _refuse_others(self._network.checkpoint)
+            refuse_others(self._network.checkpoint)
             self._session = Session(runner, self._network.checkpoint.source, self._arguments(readout))
         return self._session
 
@@ -174,7 +174,7 @@ class VLLMEngine(Engine):
             "model": checkpoint.source,
             "revision": checkpoint.revision,
             "trust_remote_code": options.trust_remote_code,
-            "dtype": self._dtype(),
+            "dtype": self.number_format(),
             **options.model_kwargs,
         }
         if options.batch_size is not None:
@@ -183,7 +183,7 @@ class VLLMEngine(Engine):
             given["pooling"] = "CLS" if isinstance(readout, Pooled) else "LAST"
         return given
 
-    def _dtype(self) -> str:
+    def number_format(self) -> str:
         """The number format; vLLM's own `auto` is another one than the checkpoint's."""
         found: str = self._network.identity()["dtype"]
         if found not in ("float32", "bfloat16", "float16"):
@@ -235,7 +235,7 @@ def _names(checkpoint: Checkpoint) -> set[str]:
     return found
 
 
-def _refuse_others(checkpoint: Checkpoint) -> None:
+def refuse_others(checkpoint: Checkpoint) -> None:
     """Reject weights in the checkpoint's folder that vLLM would load and its fingerprint does not cover.
 
     Raises:

@@ -6,9 +6,13 @@ import gc
 import itertools
 import multiprocessing
 import os
+import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from queue import Queue
 from typing import Any
 
 from rmeval.engines.base import TokenSequence
@@ -72,6 +76,7 @@ class Session:
         self._numbers = itertools.count()
         self._done: dict[str, Any] = {}
         self._engine: Any = None
+        before = set(multiprocessing.active_children())
         try:
             with without_warnings():
                 import vllm
@@ -80,6 +85,8 @@ class Session:
                 self._errors: tuple[type[BaseException], ...] = (*LOADING_ERRORS, VLLMError)
                 self._engine = self._started(vllm, arguments)
             self._settings = self._described(vllm)
+            if started := set(multiprocessing.active_children()) - before:
+                watch(started, self._engine.engine_core.outputs_queue, vllm.v1.engine.exceptions.EngineDeadError())
         except (*LOADING_ERRORS, SystemExit) as error:
             raise self._failed("cannot start", error) from error
         self._most = _AHEAD * self._engine.vllm_config.scheduler_config.max_num_seqs
@@ -228,6 +235,25 @@ class Session:
             engine.engine_core.shutdown()
         del engine
         gc.collect()
+
+
+def watch(processes: Collection[BaseProcess], outputs: Queue[Any], dead: Exception) -> None:
+    """Put an error into the queue of an engine's outputs when one of its processes ends.
+
+    vLLM's synchronous client waits for outputs without end if the system ends the process of the engine, for example
+    because memory is short.
+
+    Args:
+        processes: The engine's processes.
+        outputs: The queue in which the client waits.
+        dead: The error.
+    """
+
+    def wait() -> None:
+        connection.wait([one.sentinel for one in processes])
+        outputs.put(dead)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def reason_in(error: BaseException) -> str:
