@@ -170,7 +170,7 @@ def parity(
 
     Args:
         model: Folder or hub id.
-        b: The second side: an engine, as in `vllm` or `hf:bfloat16`, or `file.py:Class`.
+        b: The second side: an engine, as in `vllm` or `hf:bfloat16`, `file.py:Class`, or a server's address.
         a: The first side, likewise.
         benchmark: The benchmark whose items are scored; by default the generated one.
         data: See `evaluate`.
@@ -181,7 +181,7 @@ def parity(
         a_kwargs: Further `model_kwargs` of the first side.
         b_kwargs: Further `model_kwargs` of the second side.
         progress: Called with the number of requests that are done and the total.
-        **options: Fields of `ModelOptions`, for both sides.
+        **options: Fields of `ModelOptions` and `ServerOptions`, for the sides that use them.
 
     Returns:
         The comparison; `agrees` and `verdict` state the conclusion.

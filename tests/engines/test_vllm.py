@@ -133,6 +133,9 @@ def test_heads_that_vllm_would_not_load_are_refused(checkpoint: Path, tmp_path: 
     value_head = changed(checkpoint, tmp_path / "v", {"score.weight": "v_head.summary.weight"})
     with pytest.raises(ModelError, match=r"has its head in v_head\.summary.*rmeval export .* --as seqcls"):
         engine(value_head).own_readout()
+    biased = changed(checkpoint, tmp_path / "b", {"model.norm.weight": "score.bias"})
+    with pytest.raises(ModelError, match=r"has a score\.bias, which vLLM adds"):
+        engine(biased).own_readout()
     with pytest.raises(ModelError, match=r"no trained weights for score\.weight"):
         engine(changed(checkpoint, tmp_path / "n", {"score.weight": ""})).own_readout()
     with pytest.raises(ModelError, match="is a language model and has no trained weights"):

@@ -172,7 +172,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         False,
     ),
     "model_kwargs": (
-        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained. Repeatable.")],
+        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained, or for vLLM. Repeatable.")],
         None,
     ),
     "batch_size": (

@@ -41,7 +41,8 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 
-_ADDRESSES = ("http://", "https://")
+ADDRESSES = ("http://", "https://")
+"""How the address of a server begins."""
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/.*)?")
 KINDS = ("auto", "classifier", "implicit", "comparator")
 
@@ -173,7 +174,7 @@ def _named(spec: str, options: ModelOptions) -> RewardModel:
 
         refuse_all_but(("batch_size",), options, spec)
         return Baseline(spec.removeprefix("baseline:"))
-    if spec.startswith(_ADDRESSES):
+    if spec.startswith(ADDRESSES):
         from rmeval.models.served.model import Served
 
         refuse_all_but(SERVED_OPTIONS, options, spec)

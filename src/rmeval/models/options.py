@@ -55,7 +55,8 @@ class ModelOptions:
             class's tokens are used where they differ from those of `tokenizer.json`.
         allow_dropped_roles: Roles whose messages the chat template may leave out.
         trust_remote_code: Whether code that comes with the checkpoint may run.
-        model_kwargs: Passed to `from_pretrained`, such as `{"attn_implementation": "eager"}`.
+        model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
+            `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
         batch_size: Largest number of sequences in a batch; by default only the token budget limits it.
         max_length: Longest sequence in tokens; by default the model's own limit.
         on_overlength: What to do with a longer sequence: stop before scoring (`error`), leave it out (`skip`), or cut
