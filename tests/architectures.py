@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 import rmeval
 from rmeval.errors import ModelError
@@ -261,16 +262,58 @@ def compare(folder: Path) -> Comparison:
 
 def make_classifier(path: Path, kind: str, **more: Any) -> Path:
     """Saves a tiny classifier of a model type, with a tokenizer."""
+    made(AutoModelForSequenceClassification, kind, num_labels=1, **more).save_pretrained(path)
+    make_tokenizer(model_max_length=10**30, chat_template=TEMPLATE).save_pretrained(path)
+    return path
+
+
+def made(auto: Any, kind: str, **more: Any) -> Any:
+    """A tiny network of a model type, by one of the auto classes of transformers."""
     known = AutoConfig.for_model(kind)
     shape = {name: value for name, value in _SHAPE.items() if hasattr(known, name)} | ALL[kind]
-    shape = {name: value for name, value in shape.items() if value is not None} | more
+    shape = {name: value for name, value in shape.items() if value is not None}
     torch.manual_seed(0)
-    config = AutoConfig.for_model(kind, **{"pad_token_id": 0, "num_labels": 1} | shape)
-    model = AutoModelForSequenceClassification.from_config(config).eval()
+    model = auto.from_config(AutoConfig.for_model(kind, **{"pad_token_id": 0} | shape | more)).eval()
     for name, weight in model.named_parameters():
         # Some architectures start with heads and gates of zeros, or with weights too small to tell scores from.
         if weight.ndim > 1 and "position" not in name:
             torch.nn.init.normal_(weight, std=0.2)
-    model.save_pretrained(path)
-    make_tokenizer(model_max_length=10**30, chat_template=TEMPLATE).save_pretrained(path)
+    return model
+
+
+def make_value_head(
+    path: Path,
+    kind: str,
+    head: str,
+    *,
+    bias: float | None = None,
+    outputs: int = 1,
+    shards: str | None = None,
+    beside: bool = False,
+    dtype: torch.dtype = torch.float32,
+    tokenizer: Any = None,
+    **more: Any,
+) -> Path:
+    """Saves a tiny language model of a model type with one more linear layer in float32, as trainers save value heads.
+
+    Args:
+        path: The folder.
+        kind: The model type.
+        head: Name of the layer.
+        bias: Its bias, if it has one.
+        outputs: Its number of outputs.
+        shards: Largest size of a file of weights.
+        beside: Whether the layer is in a file of its own.
+        dtype: Number format of the language model.
+        tokenizer: The tokenizer, if not the usual one.
+        **more: Values of the config.
+    """
+    model = made(AutoModelForCausalLM, kind, **more).to(dtype)
+    model.save_pretrained(path, **({"max_shard_size": shards} if shards else {}))
+    (tokenizer or make_tokenizer(model_max_length=10**30)).save_pretrained(path)
+    layer = {f"{head}.weight": torch.randn(outputs, model.config.hidden_size)}
+    if bias is not None:
+        layer[f"{head}.bias"] = torch.full((outputs,), bias)
+    file = path / ("value_head.safetensors" if beside else "model.safetensors")
+    save_file((load_file(file) if file.exists() else {}) | layer, file, {"format": "pt"})
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import rmeval
-from rmeval.errors import ModelError, RunError
+from rmeval.errors import ModelError, RmevalError, RunError
 from tests.checkpoints import CHATML, ENDS_IN_EOS, make_checkpoint, make_tokenizer
 from tests.command import command
 
@@ -110,3 +111,46 @@ def test_weights_that_are_not_numbers_have_a_reason(tmp_path: Path, capsys: pyte
     assert done.code == 2
     assert "returns nan at every token" in done.err
     assert not (tmp_path / "token-scores.jsonl").exists()
+
+
+WRONG_TYPES: dict[str, Callable[[Path], object]] = {
+    "`rule` of compare": lambda run: rmeval.compare([run, run], rule=5),  # type: ignore[arg-type]
+    "`metric` of compare": lambda run: rmeval.compare([run, run], metric=5),  # type: ignore[arg-type]
+    "`metric` of estimate": lambda run: rmeval.estimate(run, run, metric=5),  # type: ignore[arg-type]
+    "`rule` of estimate": lambda run: rmeval.estimate(run, run, rule=5),  # type: ignore[arg-type]
+    "`items` of estimate": lambda run: rmeval.estimate(run, run, items=5),  # type: ignore[arg-type]
+    "`rule` of analyze": lambda run: rmeval.analyze(run, rule=5),  # type: ignore[arg-type]
+    "`rule` of analyze_items": lambda run: rmeval.analyze_items([run], rule=5),  # type: ignore[arg-type]
+    "`metric` of decide": lambda run: rmeval.decide([run, run], metric=5),  # type: ignore[arg-type]
+    "`rule` of variance": lambda run: rmeval.variance([run], rule=5),  # type: ignore[arg-type]
+    "`metric` of variance": lambda run: rmeval.variance([run], metric=5),  # type: ignore[arg-type]
+    "`protocol` of estimate": lambda run: rmeval.estimate(run, run, protocol=5),  # type: ignore[arg-type]
+    "runs of compare_across": lambda run: rmeval.compare_across(5),  # type: ignore[arg-type]
+    "`correction` of compare_across": lambda run: rmeval.compare_across([], correction=5),  # type: ignore[arg-type]
+    "`until`": lambda run: rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=24, until=[]),  # type: ignore[arg-type]
+    "`versus`": lambda run: rmeval.evaluate(
+        "baseline:longest",
+        "rm-bench-synthetic",
+        size=24,
+        until="decided",
+        versus=5,  # type: ignore[arg-type]
+    ),
+    "`items`": lambda run: rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=24, items=5),  # type: ignore[arg-type]
+    "`out`": lambda run: rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=24, out=5),  # type: ignore[arg-type]
+    "an empty `out`": lambda run: rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=24, out=""),
+    "an empty run": lambda run: rmeval.open_run(""),
+    "an empty one of several": lambda run: rmeval.compare(["", run]),
+    "an empty `versus`": lambda run: rmeval.evaluate(
+        "baseline:longest", "rm-bench-synthetic", size=24, until="decided", versus=""
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_TYPES)
+def test_arguments_of_a_wrong_type_are_refused_in_a_sentence(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = rmeval.evaluate("baseline:longest", "rm-bench-synthetic", size=24, out=tmp_path / "runs").path
+    with pytest.raises(RmevalError):
+        WRONG_TYPES[what](run)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rmeval.limits import LIMITS
+from tests.architectures import make_value_head
 from tests.checkpoints import make_checkpoint, make_tokenizer, say
 from tests.command import command
 from tests.samples import pair_rows, rm_bench_rows
@@ -33,6 +34,7 @@ def test_blocks(
         folder = tmp_path / name
         make_checkpoint(folder, "causal", seed=seed, tokenizer=tokenizer, max_position_embeddings=2048)
     say(tmp_path / "my-policy", "A", "B")
+    make_value_head(tmp_path / "my-value-head", "llama", "v_head.summary")
     (tmp_path / "data").mkdir()
     rows = [
         row

@@ -17,10 +17,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        AcrossBenchmarks Analysis ChosenItems Comparison DataError Estimate Evidence Item ItemAnalysis Lead Leads
-        Message ModelComparison ModelError Observation Plan Record Request Response Result RmevalError RunError
-        VarianceStudy WrongExample WrongExamples __version__ analyze analyze_items choose_items compare compare_across
-        decide estimate evaluate load_benchmark load_model open_run plan score variance wrong_examples
+        AcrossBenchmarks Analysis ChosenItems Comparison DataError Estimate Evidence Exported Item ItemAnalysis Lead
+        Leads Message ModelComparison ModelError Observation Parity Plan Record Request Response Result RmevalError
+        RunError VarianceStudy WrongExample WrongExamples __version__ analyze analyze_items choose_items compare
+        compare_across decide estimate evaluate export load_benchmark load_model open_run parity plan score variance
+        wrong_examples
     """,
     "rmeval.benchmarks": """
         Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
@@ -32,7 +33,7 @@ FACES = {
     "rmeval.engines": """
         AtPositions Description Engine EngineOptions FirstLogits InMemory LastLogits LastToken
         OwnForward Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
-        require_readout
+        readout_of require_readout
     """,
     "rmeval.errors": """
         DamagedError DataError ModelError RmevalError RunError UnknownNameError explain_os_error
@@ -57,7 +58,7 @@ FACES = {
     "rmeval.report": """
         Number Passage Row Table View across_view analysis_view chosen_view comparison_view csv_text draw_analysis
         draw_comparison draw_matrix draw_plan estimate_view html_text item_analysis_view json_value latex_text
-        leads_view markdown_text plan_view run_view runs_views variance_view views_text wrong_view
+        leads_view markdown_text parity_view plan_view run_view runs_views variance_view views_text wrong_view
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference ChosenItems

@@ -127,6 +127,13 @@ def test_names_of_other_things(name: str) -> None:
     assert secret_in({name: {"quant_method": "bitsandbytes", "load_in_4bit": True}}) is None
 
 
+def test_the_working_directory_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PWD", "OLDPWD"):
+        monkeypatch.setenv(name, "/home/somebody/models")
+    assert redacted("/home/somebody/models/rm") == "/home/somebody/models/rm"
+    assert secret_name("pwd")
+
+
 def test_values_of_secret_variables_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", "quite-plain-words")
     assert redacted("refused: quite-plain-words is unknown") == "refused: [redacted] is unknown"
@@ -182,8 +189,10 @@ def test_subsets_that_become_one_without_their_secrets(tmp_path: Path) -> None:
 
 
 def test_error_sentences(tmp_path: Path) -> None:
-    done = process("-m", "rmeval", "run", f"https://me:{TOKEN}@host/model", "-b", "rm-bench-synthetic")
+    done = process("-m", "rmeval", "run", f"./{TOKEN}/model", "-b", "rm-bench-synthetic")
     assert done.returncode == 2 and TOKEN not in done.stderr and "[redacted]" in done.stderr
+    done = process("-m", "rmeval", "run", f"https://me:{TOKEN}@host/model", "-b", "rm-bench-synthetic")
+    assert done.returncode == 2 and TOKEN not in done.stderr and "user or a password" in done.stderr
 
 
 def test_a_name_that_looks_like_a_secret(tmp_path: Path) -> None:

@@ -229,13 +229,30 @@ def two_accuracies(sizes: Sequence[int], first: float, second: float) -> Design:
                   {"difference": first - second}, difference=True)  # fmt: skip
 
 
+def two_unequal(name: str, sizes: IntArray, first: float, second: float, own: float = 0.1) -> Design:
+    """Difference of two models on problems of unequal sizes; `own` is the problem's share of a model's variance."""
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+
+    def draw(random: np.random.Generator) -> Data:
+        problem, item = random.normal(0, 1, len(sizes))[cluster], random.normal(0, 1, len(cluster))
+        found = []
+        for chance in (first, second):
+            of_model = np.sqrt(own) * random.normal(0, 1, len(sizes))[cluster] + np.sqrt(0.2) * problem
+            rest = (item + random.normal(0, 1, len(cluster))) * np.sqrt((0.8 - own) / 2)
+            found.append((of_model + rest < ndtri(chance)).astype(float))
+        return Data(found[0] - found[1], np.zeros(len(cluster), np.int64), cluster)
+
+    name = f"two models, {name}, {100 * first:g} and {100 * second:g}"
+    return Design(name, draw, {"difference": np.ones(1)}, {"difference": first - second}, difference=True)
+
+
 def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def zipf(count: int) -> IntArray:
-    """Return sizes of problems that are 20 divided by their rank."""
-    return np.maximum(1, np.round(20 / np.arange(1, count + 1))).astype(np.int64)
+def zipf(count: int, largest: int = 20) -> IntArray:
+    """Return sizes of problems that are the largest one divided by their rank."""
+    return np.maximum(1, np.round(largest / np.arange(1, count + 1))).astype(np.int64)
 
 
 CHAT, CHAT_HARD = (100, 95, 95, 28, 40), (37, 100, 134, 92, 47, 46)
@@ -282,6 +299,11 @@ def _two_models() -> Iterator[Design]:
     for sizes in ((20,), (60,), (200,), (4,) * 6, (10, 5, 15, 8, 3, 12)):
         for chances in ((0.6, 0.6), (0.8, 0.7), (0.97, 0.97), (0.97, 0.9), (0.99, 0.98)):
             yield two_accuracies(sizes, *chances)
+    for chances in ((0.7, 0.7), (0.9, 0.7), (0.97, 0.95), (0.98, 0.9)):
+        yield two_unequal("20 problems of 1 to 20, Zipf", zipf(20), *chances)
+        yield two_unequal("20 problems of 3 to 60, Zipf", zipf(20, 60), *chances)
+        yield two_unequal("60 problems of 1 to 20, Zipf", zipf(60), *chances)
+        yield two_unequal("40 problems of 2 to 100, Zipf", zipf(40, 100), *chances, own=0.4)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from rmeval.metrics.stats.flips import sign_flips
-from rmeval.metrics.stats.power import Contributions, detectable
+from rmeval.metrics.stats.power import ContributionSizes, detectable
 from rmeval.types import FloatArray
 
 Draw = Callable[[np.random.Generator, int, float], FloatArray]
@@ -91,7 +91,7 @@ def lift_of(draw: Draw, most: float, problems: int, level: float) -> float:
     for _ in range(11):
         middle = (low + high) / 2
         values = draw(np.random.default_rng(1), 100_000, middle)
-        reached = values.mean() >= detectable(Contributions.of(values), problems, level)
+        reached = values.mean() >= detectable(ContributionSizes.of(values), problems, level)
         low, high = (low, middle) if reached else (middle, high)
     return high
 
@@ -120,7 +120,7 @@ def rows(replications: int) -> Iterator[list[str]]:
                 power = float(((powers.p[place] < level) & (powers.ahead[place] > 0)).mean())
                 random = np.random.default_rng(tests)
                 data = [draw(random, problems, at[tests]) for _ in range(_PRINTED)]
-                printed = np.array([detectable(Contributions.of(own), problems, level) for own in data])
+                printed = np.array([detectable(ContributionSizes.of(own), problems, level) for own in data])
                 before = np.array([normal_effect(own, level) for own in data])
                 low, median, high = np.nanquantile(printed, [0.05, 0.5, 0.95])
                 yield [

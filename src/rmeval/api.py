@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 
 import rmeval.report.notebook  # noqa: F401  It registers what notebooks show of results.
-from rmeval.benchmarks import BenchmarkLike, load_benchmark
+from rmeval.benchmarks import GENERATED, BenchmarkLike, load_benchmark
 from rmeval.data.item_list import read_item_list
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
-from rmeval.errors import DataError
-from rmeval.models import ModelOptions, load_model, refuse_comparators
+from rmeval.doctor.export import Exported
+from rmeval.doctor.export import export_model as export
+from rmeval.doctor.parity import Parity, compare_engines
+from rmeval.errors import DataError, RunError
+from rmeval.models import load_model, refuse_comparators
+from rmeval.models.options import OPTIONS, model_options
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -50,10 +54,12 @@ __all__ = [
     "Analysis",
     "ChosenItems",
     "Estimate",
+    "Exported",
     "ItemAnalysis",
     "Lead",
     "Leads",
     "ModelComparison",
+    "Parity",
     "Plan",
     "Result",
     "VarianceStudy",
@@ -67,9 +73,11 @@ __all__ = [
     "decide",
     "estimate",
     "evaluate",
+    "export",
     "load_benchmark",
     "load_model",
     "open_run",
+    "parity",
     "plan",
     "score",
     "variance",
@@ -130,15 +138,73 @@ def evaluate(
     Raises:
         RmevalError: If the evaluation cannot run; the message states what to change.
     """
-    if isinstance(subsets, str):
-        raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
-    own = {name: options.pop(name) for name in list(options) if name not in ModelOptions.__dataclass_fields__}
+    _check(subsets, out)
+    own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
     listed = None if items is None else read_item_list(items)
     planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed))
     stop = stopping_rule(until, versus, planned, loaded)
     return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=stop)
+
+
+def _check(subsets: object, out: object) -> None:
+    if isinstance(subsets, str):
+        raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
+    if not isinstance(out, str | Path) or not str(out):
+        raise RunError(f"`out` is {out!r}: give the folder of runs, or . for the current folder")
+
+
+def parity(
+    model: str | Path,
+    b: str,
+    a: str = "hf",
+    benchmark: str | BenchmarkLike = GENERATED,
+    data: object = None,
+    *,
+    n_items: int = 100,
+    seed: int = 0,
+    tolerance: float | None = None,
+    a_kwargs: Mapping[str, Any] | None = None,
+    b_kwargs: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] = silent,
+    **options: Any,
+) -> Parity:
+    """Compare the scores of one model by two engines on the same items.
+
+    Args:
+        model: Folder or hub id.
+        b: The second side: an engine, as in `vllm` or `hf:bfloat16`, `file.py:Class`, or a server's address.
+        a: The first side, likewise.
+        benchmark: The benchmark whose items are scored; by default the generated one.
+        data: See `evaluate`.
+        n_items: Number of items to draw at random.
+        seed: Seed of the draw, and of a generated benchmark.
+        tolerance: Largest difference of scores that agree; by default four times the noise of the engines, or what
+            rounding explains in the coarser number format, if that is larger.
+        a_kwargs: Further `model_kwargs` of the first side.
+        b_kwargs: Further `model_kwargs` of the second side.
+        progress: Called with the number of requests that are done and the total.
+        **options: Fields of `ModelOptions` and `ServerOptions`, for the sides that use them.
+
+    Returns:
+        The comparison; `agrees` and `verdict` state the conclusion.
+
+    Raises:
+        RmevalError: If an engine cannot be used.
+    """
+    planned = plan_run(_benchmark(benchmark, data, seed, {}), Selection((), n_items, seed))
+    return compare_engines(
+        str(model),
+        a,
+        b,
+        planned,
+        model_options(**options),
+        tolerance=tolerance,
+        a_kwargs=a_kwargs or {},
+        b_kwargs=b_kwargs or {},
+        progress=progress,
+    )
 
 
 def _benchmark(

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,17 @@ try:
 except ImportError:  # On Windows, leftover drafts are not detected.
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["STANDARD", "json_bytes", "new_file", "opened", "replacing", "replacing_text", "stamp", "sweep"]
+__all__ = [
+    "STANDARD",
+    "folder_draft",
+    "json_bytes",
+    "new_file",
+    "opened",
+    "replacing",
+    "replacing_text",
+    "stamp",
+    "sweep",
+]
 
 STANDARD = Path("-")
 """The path that stands for standard input, or for standard output."""
@@ -53,6 +64,21 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def folder_draft(folder: Path) -> Iterator[Path]:
+    """Create an empty folder with a random name beside another, and remove it at the end if it is still there.
+
+    Raises:
+        OSError: If it cannot be created.
+    """
+    draft = folder.with_name(f"{_prefix(folder)}{secrets.token_hex(8)}.tmp")
+    draft.mkdir()
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _draft(path: Path) -> tuple[Path, io.FileIO]:

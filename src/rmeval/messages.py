@@ -32,19 +32,19 @@ def points(share: float) -> str:
     return f"{number} point{'' if number == '1' else 's'}"
 
 
-def alike(one: str, other: str) -> bool:
+def alike(one: object, other: object) -> bool:
     """Whether two names differ only in case and separators, as `RM-Bench` and `rm_bench` do."""
     return _plain(one) == _plain(other)
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
+def nearest(name: object, names: Iterable[str]) -> str | None:
     """Return the name that another was probably meant to be, if there is one."""
     plain = {_plain(own): own for own in names}
     found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.75)
     return plain[found[0]] if found else None
 
 
-def chosen_from(name: str, names: Iterable[str]) -> str:
+def chosen_from(name: object, names: Iterable[str]) -> str:
     """Return what to do about an unknown name: the one that was probably meant, and all of them."""
     there = list(names)
     listed = f"choose one of {', '.join(there)}"
@@ -52,8 +52,8 @@ def chosen_from(name: str, names: Iterable[str]) -> str:
     return f"did you mean {meant}? ({listed})" if meant else listed
 
 
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
+def _plain(name: object) -> str:
+    return "".join(letter for letter in str(name).casefold() if letter.isalnum())
 
 
 def percent(value: float) -> str:

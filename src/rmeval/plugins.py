@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from rmeval.errors import RmevalError
 from rmeval.messages import shortened
@@ -22,8 +22,10 @@ _LONGEST = 1_000
 """Maximum number of characters of an exception's message; a run stores one message for each failure."""
 
 
-def is_file_spec(spec: str) -> bool:
+def is_file_spec(spec: object) -> TypeGuard[str]:
     """Return whether `spec` has the form `path/to/file.py:Name`."""
+    if not isinstance(spec, str):
+        return False
     path, colon, name = spec.rpartition(":")
     return bool(colon) and path.endswith(".py") and name.isidentifier()
 

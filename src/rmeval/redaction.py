@@ -51,6 +51,8 @@ _VALUES = (
     ),
 )
 """Patterns of secrets. In the last two, a group keeps the name before the secret."""
+_FOLDERS = ("PWD", "OLDPWD")
+"""Variables with which shells name the working directory; as other names they would mark passwords."""
 _SHORTEST = 12
 """Minimum length of a secret from the environment that is redacted in other texts."""
 
@@ -104,7 +106,7 @@ def redacted(value: Any) -> Any:
 
 
 def _of_environment() -> Iterator[str]:
-    return (value.strip() for name, value in os.environ.items() if secret_name(name))
+    return (value.strip() for name, value in os.environ.items() if secret_name(name) and name not in _FOLDERS)
 
 
 def _redacted(value: Any, secrets: list[str]) -> Any:

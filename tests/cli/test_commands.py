@@ -277,7 +277,7 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         (("run", "baseline:longest", *pairs, pairs_file, "--data", empty), "--data is given 2 times"),
         (("score", checkpoint, column, "-o", tmp_path / "o.jsonl"), "column 'response' is missing"),
         (("show", tmp_path), "is not a run folder"),
-        (("run", "", *pairs, pairs_file), "the model's name is empty"),
+        (("run", "", *pairs, pairs_file), "argument 2 is empty"),
         (("run", checkpoint, "-b", "pairs", "--data", ""), "--data is empty"),
         (("run", checkpoint, *pairs, pairs_file, "--revision", "v1"), "is a local folder, which has no revisions"),
         (("run", checkpoint, "-b", "rm-bench", "--data", styles, "--split", "test"), "only pairs takes --split"),
@@ -290,3 +290,13 @@ def test_bad_input_is_one_sentence(checkpoint: Path, tmp_path: Path, pairs_file:
         assert sentence in done.err, (arguments, done.err)
         assert done.err.startswith("error: ") and done.err.count("\n") == 1, (arguments, done.err)
     assert "run with" not in command(capsys, "run").err
+
+
+@pytest.mark.parametrize("given", [["show", ""], ["show", "runs", "--rule="], ["compare", "", "runs"]])
+def test_an_empty_argument_is_not_the_current_folder(
+    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = command(capsys, *given)
+    assert done.code == 2
+    assert "is empty, as from a shell variable that is not set: give a value, or leave it out" in done.err

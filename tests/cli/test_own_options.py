@@ -38,7 +38,7 @@ def test_an_option_with_a_dash(capsys: Capture) -> None:
 
 def test_an_empty_value_is_a_sentence(capsys: Capture) -> None:
     done = command(capsys, "items", "rm-bench-synthetic", "--size", "")
-    assert (done.code, "--size must be a whole number, not ''" in done.err) == (2, True)
+    assert (done.code, "--size is empty, as from a shell variable that is not set" in done.err) == (2, True)
 
 
 def test_an_option_without_a_flag_is_not_shown_as_one(tmp_path: Path, capsys: Capture) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +16,16 @@ from rmeval.types import Evidence
 ITEMS = 10
 
 
-@pytest.fixture(scope="session")
-def real_model(shared: Path) -> Path:
-    home = Path(os.environ.get("RMEVAL_TEST_MODELS") or Path.home() / ".cache" / "rmeval-tests")
-    if not (home / "smollm2-rm" / "tokenizer.json").exists():
-        maker = shared / "fixtures" / "make_real_rm.py"
-        subprocess.run([sys.executable, str(maker), str(home)], check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-    return home / "smollm2-rm"
-
-
-def test_its_scores_are_those_of_the_reference(real_model: Path, shared: Path, fixtures: Any) -> None:
+def test_its_scores_are_those_of_the_reference(real_models: Path, shared: Path, fixtures: Any) -> None:
     wanted = {
         f"chat/{row['id']}": row["score_chosen"] + row["score_rejected"]
         for row in fixtures("real_rm_chat.json")["scores"]
     }
     items = RMBench(str(shared / "data" / "rm-bench" / "chat_filtered.json")).load()
     some = sorted(items, key=lambda item: sum(len(response.text) for response in item.responses))[:ITEMS]
-    found = rmeval.score(str(real_model), [item.conversation(n) for item in some for n in range(6)]).reshape(-1, 6)
+    found = rmeval.score(
+        str(real_models / "smollm2-rm"), [item.conversation(n) for item in some for n in range(6)]
+    ).reshape(-1, 6)
     assert found == pytest.approx(np.array([wanted[item.id] for item in some]), abs=1e-4)
 
 

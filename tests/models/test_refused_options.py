@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from rmeval.errors import ModelError
-from rmeval.models import COMPARATOR_OPTIONS, IMPLICIT_OPTIONS, load_model
+from rmeval.models import load_model
+from rmeval.models.options import COMPARATOR_OPTIONS, IMPLICIT_OPTIONS
 from tests.checkpoints import make_checkpoint
 from tests.command import command
 

@@ -13,7 +13,7 @@ from rmeval.errors import RunError
 from rmeval.metrics import OFFICIAL
 from rmeval.metrics.outcomes import outcomes
 from rmeval.metrics.scoring.style_substance import style_substance_composition
-from rmeval.metrics.stats.contributions import Contributions
+from rmeval.metrics.stats.contributions import ContributionBounds
 from rmeval.metrics.stats.paired import PairedOutcomes
 from rmeval.testing import make_evidence, make_items
 from tests.command import command
@@ -36,7 +36,7 @@ def test_contributions_add_up_to_the_number() -> None:
     found = outcomes(items, make_evidence(list(items), accuracy=0.8), OFFICIAL)
     paired = PairedOutcomes.of([found])
     for measure, shares in style_substance_composition(paired.counts).items():
-        every = Contributions.of(measure, shares, paired.counts, found, items)
+        every = ContributionBounds.of(measure, shares, paired.counts, found, items)
         added = every.added(found, items.cluster)
         assert added.sum() == pytest.approx(paired.means[0] @ paired.shares(shares), abs=1e-12)
         assert (added >= every.low - 1e-15).all()

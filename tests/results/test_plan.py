@@ -14,7 +14,7 @@ import rmeval
 from rmeval.errors import RmevalError, RunError
 from rmeval.importers.run import import_scores
 from rmeval.metrics.stats.plan import Observed
-from rmeval.metrics.stats.power import Contributions, detectable, problems_needed
+from rmeval.metrics.stats.power import ContributionSizes, detectable, problems_needed
 from tests.command import process
 
 COUNT = 60
@@ -57,7 +57,7 @@ def test_a_pilot_gives_discordance_and_accuracy(pilot: list[Path]) -> None:
     assert (found.discordance, found.design_effect, found.difference_design_effect) == (0.3, 1.0, 1.0)
     assert (found.comparisons_per_problem, found.items_per_problem, found.tests) == (1, 1, 3)
     first, second = found.goals
-    made = Contributions(0.3, np.ones(1), np.ones(1), 1.0)
+    made = ContributionSizes(0.3, np.ones(1), np.ones(1), 1.0)
     assert first.problems == problems_needed(made, 0.1, 0.05 / 3)
     assert first.problems is not None and first.low < first.problems < first.high
     assert first.simulated == pytest.approx(0.8, abs=0.04)
@@ -81,7 +81,7 @@ def test_the_pilots_difference_is_never_the_goal(pilot: list[Path]) -> None:
 def test_given_problems_show_a_difference_and_a_width(pilot: list[Path]) -> None:
     found = rmeval.plan(pilot, problems=200, difference=0.1)
     assert [goal.kind for goal in found.goals] == ["difference", "power", "detectable"]
-    made = Contributions(0.3, np.ones(1), np.ones(1), 1.0)
+    made = ContributionSizes(0.3, np.ones(1), np.ones(1), 1.0)
     assert found.goals[2].value == pytest.approx(detectable(made, 200))
     assert found.goals[2].low < found.goals[2].value < found.goals[2].high
     needed = {point.problems: point for point in found.curve}
@@ -177,6 +177,8 @@ def test_impossible_assumptions(changed: dict[str, Any], said: str) -> None:
 
 def test_impossible_pilots(pilot: list[Path], tmp_path: Path) -> None:
     same = imported(tmp_path, "same", WRONG["one"], list(range(COUNT)))
+    perfect = imported(tmp_path, "perfect", set(), list(range(COUNT)))
+    tiny = imported(tmp_path, "tiny", WRONG["one"], list(range(4)))
     for given, options, said in (
         (pilot, {"accuracy": 0.8}, "the pilot shows `accuracy`: leave it out, or plan without a pilot"),
         ([*pilot, same], {}, "a pilot is one run or two runs, not 3"),
@@ -184,6 +186,11 @@ def test_impossible_pilots(pilot: list[Path], tmp_path: Path) -> None:
         (pilot, {"metric": "hard"}, "pairs has no hard on all: choose `metric` and `scope` among accuracy all"),
         (pilot, {"scope": "chat"}, "`scope` chat needs `metric`"),
         (tmp_path, {"rule": "nothing"}, "nothing"),
+        (perfect, {}, "only right or only wrong comparisons, which shows no spread: give a larger pilot"),
+        (perfect, {"discordance": 0.2}, "shows no spread"),
+        (tiny, {}, "the pilot has 4 problems, and a plan needs at least 5"),
+        (pilot, {"power": None}, "`power` must be a share above 0 and below 1"),
+        (pilot, {"models": None}, "`models` must be between 2 and"),
     ):
         with pytest.raises(RmevalError) as error:
             rmeval.plan(given, difference=0.1, **options)

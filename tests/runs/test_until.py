@@ -252,7 +252,7 @@ def test_wrong_options(pairs: Path, tmp_path: Path, options: dict[str, Any], mes
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("text", ["0", "-3", "100", "nan", "inf", "soon", ""])
+@pytest.mark.parametrize("text", ["0", "-3", "100", "nan", "inf", "soon", " "])
 def test_wrong_widths_on_the_command_line(
     pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -67,6 +68,8 @@ def _command() -> int:
         raise RmevalError(
             "the current folder was deleted: change to another folder and run the same command again"
         ) from error
+    if (empty := _empty(sys.argv)) is not None:
+        raise RmevalError(f"{empty} is empty, as from a shell variable that is not set: give a value, or leave it out")
     usage_error: Any = typer.BadParameter.__base__  # typer exports no name for it.
     try:
         code = app(standalone_mode=False)
@@ -84,3 +87,14 @@ def _command() -> int:
             output.complain(sentence)
         return 2
     return code if isinstance(code, int) else 0
+
+
+def _empty(given: list[str]) -> str | None:
+    """Name the first argument that is empty, which as a path would be the current folder; None if none is."""
+    for number in range(1, len(given)):
+        before, own = given[number - 1], given[number]
+        if not own:
+            return before if number > 1 and before.startswith("-") else f"argument {number}"
+        if re.fullmatch("--[a-z-]+=", own):
+            return own.removesuffix("=")
+    return None

@@ -15,11 +15,13 @@ from rmeval.cli.doctor import doctor_command
 from rmeval.cli.errata import errata_command
 from rmeval.cli.errors import errors_command
 from rmeval.cli.estimate import estimate_command
+from rmeval.cli.export import export_command
 from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
 from rmeval.cli.list_ import list_command
 from rmeval.cli.output import echo
 from rmeval.cli.own_options import ItemCommand
+from rmeval.cli.parity import parity_command
 from rmeval.cli.plan import plan_command
 from rmeval.cli.run import run_command
 from rmeval.cli.score import score_command
@@ -38,7 +40,8 @@ app = typer.Typer(
     help="""
 Evaluate reward models.
 
-A MODEL is a hub id, a folder, `rmeval/tiny`, your own `file.py:Class`, or a baseline such as `baseline:longest`.
+A MODEL is a hub id, a folder, a server's address, `rmeval/tiny`, your own `file.py:Class`, or a baseline such as
+`baseline:longest`.
 
 Start with:
 
@@ -86,5 +89,7 @@ app.command("cite", no_args_is_help=True)(cite_command)
 app.command("items", cls=ItemCommand, no_args_is_help=True)(items_command)
 app.command("errata", no_args_is_help=True)(errata_command)
 app.command("doctor", cls=ItemCommand, no_args_is_help=True)(doctor_command)
+app.command("parity", cls=ItemCommand, no_args_is_help=True)(parity_command)
+app.command("export", no_args_is_help=True)(export_command)
 app.command("list")(list_command)
 app.command("demo")(demo_command)

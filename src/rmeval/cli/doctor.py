@@ -45,7 +45,7 @@ def doctor_command(
     from rmeval.benchmarks import GENERATED
     from rmeval.cli.logs import show_warnings
     from rmeval.doctor.checkpoint import examine
-    from rmeval.models import ModelOptions
+    from rmeval.models.options import model_options
     from rmeval.redaction import redacted
     from rmeval.report.examination import print_examination
     from rmeval.runs.plan import plan
@@ -54,7 +54,7 @@ def doctor_command(
     chosen = wanted.one(benchmark or GENERATED, data)
     items = [one.item for one in plan(chosen, wanted.selection(n_items=16)).items()]
     with progress_bar(f"{chosen.card.id}  {model}") as progress:
-        found = examine(model, ModelOptions(**options), items, words(dtypes, "--dtypes"), progress)
+        found = examine(model, model_options(**options), items, words(dtypes, "--dtypes"), progress)
     # What other packages say of their errors may hold an address with a password in it; conversations stay as they are.
     found.findings = [
         replace(one, text=with_options(redacted(one.text)), advice=with_options(one.advice)) for one in found.findings

@@ -122,6 +122,7 @@ def _models() -> list[dict[str, Any]]:
     rows += [
         {"id": "owner/name", "kind": "classifier", "about": "a sequence classifier with one output, from the hub"},
         {"id": "./folder", "kind": "classifier", "about": "the same, from a local checkpoint"},
+        {"id": "http://HOST:PORT", "kind": "served", "about": "a model behind a server, such as vLLM"},
         {"id": "file.py:Class", "kind": "plugin", "about": "your own class with score(conversations) -> numbers"},
         {
             "id": "file.py:function",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rmeval.cli.replica_options import REPLICA_OPTIONS
+from rmeval.cli.server_options import SERVER_OPTIONS
 from rmeval.cli.values import json_values, key_values, places, value_of
 from rmeval.errors import RmevalError
 
@@ -46,7 +48,10 @@ _model, _data, _which = _option(MODEL), _option(DATA), _option(WHICH)
 
 Model = Annotated[
     str,
-    typer.Argument(help="Hub id, folder, file.py:Class, rmeval/tiny, or baseline:random, longest, shortest, markdown."),
+    typer.Argument(
+        help="Hub id, folder, http://HOST:PORT, file.py:Class, rmeval/tiny, or baseline:random, longest, shortest, "
+        "markdown."
+    ),
 ]
 Benchmarks = Annotated[
     list[str],
@@ -167,7 +172,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         False,
     ),
     "model_kwargs": (
-        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained. Repeatable.")],
+        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained, or for vLLM. Repeatable.")],
         None,
     ),
     "batch_size": (
@@ -202,7 +207,12 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[str, _model("auto, classifier, comparator (of two responses), or implicit (auto with --ref-model).")],
         "auto",
     ),
-    "engine": (Annotated[str, _model("Engine that runs the network: hf, or file.py:Class for a custom one.")], "hf"),
+    "engine": (
+        Annotated[
+            str, _model("Engine that runs the network: hf, vllm, ray (several GPUs or machines), or file.py:Class.")
+        ],
+        "hf",
+    ),
     "base_model": (
         Annotated[
             str | None, _model("For an adapter: its base model, if its config does not name one that can be found.")
@@ -246,6 +256,8 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[bool, _model("For implicit rewards: keep one model in memory at a time.", "--sequential")],
         False,
     ),
+    **REPLICA_OPTIONS,
+    **SERVER_OPTIONS,
 }
 
 
@@ -254,14 +266,21 @@ def takes_model_options(function: Callable[..., None]) -> Callable[..., None]:
     return takes(function, "options", _MODEL_OPTIONS, _model_options)
 
 
+def takes_some_model_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command some of the model options, likewise."""
+    table = {name: _MODEL_OPTIONS[name] for name in names}
+    return lambda function: takes(function, "options", table, _model_options)
+
+
 def takes_item_options(function: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options that select items; they reach it together, as `wanted: Wanted`."""
     return takes(function, "wanted", _ITEM_OPTIONS, Wanted)
 
 
 def _model_options(given: dict[str, Any]) -> dict[str, Any]:
-    kwargs = {name: json_values(given[name], name) for name in _KWARGS}
-    return given | kwargs | {"allow_dropped_roles": tuple(given["allow_dropped_roles"] or ())}
+    kwargs = {name: json_values(given[name], name) for name in _KWARGS if name in given}
+    roles = {name: tuple(given[name] or ()) for name in ("allow_dropped_roles",) if name in given}
+    return given | kwargs | roles
 
 
 _KWARGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")

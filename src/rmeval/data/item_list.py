@@ -74,6 +74,8 @@ def read_item_list(path: str | Path) -> ItemList:
     Raises:
         DataError: If it cannot be read, an id is missing or repeated, or a probability is not above 0 and at most 1.
     """
+    if not isinstance(path, str | Path) or not str(path):
+        raise DataError(f"`items` is {path!r}: give the file of a list of items with a column id")
     found: dict[str, float | None] = {}
     totals: set[str] = set()
     weighted = False

@@ -11,6 +11,7 @@ import numpy as np
 
 from rmeval.doctor.findings import Finding, engine_of, own_forward, place
 from rmeval.doctor.texts import hidden, rendering, same_tokens
+from rmeval.doctor.ways import Way, compared, decisions, largest
 from rmeval.engines import Pooled
 from rmeval.errors import ModelError
 from rmeval.messages import count_of
@@ -25,27 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Examination", "Finding", "Way", "examine"]
 
 BATCH = 8
-NEAR = 4
-"""Margins smaller than this multiple of the spread between batches are near-ties."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """Comparison of one way of running the network with the first way.
-
-    Attributes:
-        name: `one by one`, `batches of 8`, `prefix tree`.
-        dtype: Number format of the network.
-        difference: Largest difference of a score.
-        flips: Number of decisions that change.
-        near_ties: Number of decisions with a margin so small that batching alone can change them.
-    """
-
-    name: str
-    dtype: str
-    difference: float
-    flips: int
-    near_ties: int
 
 
 @dataclass(slots=True)
@@ -110,7 +90,7 @@ def examine(
     kept = [k for k, one in enumerate(rendered) if one.error is None and len(one.tokens) <= limit]
     if not kept:
         return found
-    sample = _Sample(kept, [rendered[k].tokens for k in kept], _decisions(items, set(kept)), len(rendered))
+    sample = _Sample(kept, [rendered[k].tokens for k in kept], decisions(items, set(kept)), len(rendered))
     found.responses, found.decisions = len(kept), len(sample.pairs)
     found.findings += same_tokens(conversations, rendered, sample.pairs)
     own: str = engine.identity()["dtype"]
@@ -141,7 +121,7 @@ class _Sample:
     Attributes:
         kept: Their positions among all conversations.
         sequences: Their tokens.
-        pairs: int64[decisions, 3], see `_decisions`.
+        pairs: int64[decisions, 3], see `decisions`.
         count: Number of all conversations.
     """
 
@@ -175,19 +155,14 @@ def _against_the_first(scores: Mapping[str, Mapping[str, FloatArray]], own: str,
     base = scores.get("float32", scores[own])["one by one"]
     for dtype in sorted(scores, key=lambda name: (name != "float32", name != own)):
         results = scores[dtype]
-        spread = _largest(results["one by one"] - results[f"batches of {BATCH}"])
+        spread = largest(results["one by one"] - results[f"batches of {BATCH}"])
         for name, values in results.items():
-            yield _compared(name, dtype, values, base, pairs, spread)
+            yield compared(name, dtype, values, base, pairs, spread)
 
 
 def _report(progress: Callable[[int, int], None], dtype: int, dtypes: int, size: int, ways: int) -> None:
     """Report how many of the three ways in each number format are done."""
     progress((3 * dtype + ways) * size, 3 * dtypes * size)
-
-
-def _largest(differences: FloatArray) -> float:
-    """The largest absolute value of the finite numbers."""
-    return float(np.max(np.abs(differences[np.isfinite(differences)]), initial=0))
 
 
 def _ways(model: Classifier, sample: _Sample, done: Callable[[int], None]) -> Iterator[tuple[str, FloatArray]]:
@@ -213,34 +188,6 @@ def _ways(model: Classifier, sample: _Sample, done: Callable[[int], None]) -> It
         if name != "prefix tree" or isinstance(own.facts().get("prefix_sharing"), dict):
             yield name, scores
             done(number + 1)
-
-
-def _decisions(items: Sequence[Item], kept: set[int]) -> IntArray:
-    """int64[decisions, 3]: a winner and another response, as positions among all responses, and the cluster."""
-    pairs: list[tuple[int, int, int]] = []
-    clusters = {name: number for number, name in enumerate(dict.fromkeys(item.cluster for item in items))}
-    start = 0
-    for item in items:
-        for comparison in item.comparisons:
-            members = [start + member for member in comparison.members]
-            if comparison.gold is not None and set(members) <= kept:
-                winner, cluster = members[comparison.gold], clusters[item.cluster]
-                pairs += [(winner, other, cluster) for other in members if other != winner]
-        start += len(item.responses)
-    return np.array(list(dict.fromkeys(pairs)), dtype=np.int64).reshape(-1, 3)
-
-
-def _compared(name: str, dtype: str, scores: FloatArray, base: FloatArray, pairs: IntArray, spread: float) -> Way:
-    first, second = pairs[:, 0], pairs[:, 1]
-    margins, before = scores[first] - scores[second], base[first] - base[second]
-    known = np.isfinite(margins) & np.isfinite(before)
-    return Way(
-        name,
-        dtype,
-        _largest(scores - base),
-        int(np.sum((np.sign(margins) != np.sign(before)) & known)),
-        int(np.sum(np.abs(margins) <= NEAR * spread)),
-    )
 
 
 def _scores(scores: FloatArray, kept: Sequence[int], pairs: IntArray) -> Iterator[Finding]:

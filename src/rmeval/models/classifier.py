@@ -10,8 +10,8 @@ import numpy as np
 from rmeval.cache import checked
 from rmeval.engines import AtPositions, InMemory, LastLogits, LastToken, Readout, require_readout
 from rmeval.errors import ModelError
-from rmeval.models import ModelOptions, refuse
 from rmeval.models.labels import Labels
+from rmeval.models.options import ModelOptions, refuse
 from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, logit_tokens, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from rmeval.engines import FirstLogits, InMemory, LastLogits, Readout, require_readout
 from rmeval.errors import ModelError
-from rmeval.models import ModelOptions, pairwise_protocol, refuse
+from rmeval.models import pairwise_protocol
 from rmeval.models.labels import Labels
+from rmeval.models.options import ModelOptions, refuse
 from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, logit_tokens, make_renderer
 from rmeval.models.reduce import Reduction
 from rmeval.models.sequences import Ready
@@ -63,9 +64,9 @@ class Comparator:
         self._head = head
         tokens = logit_tokens(head, renderer)
         self._logits = None if tokens is None else self._letters(tokens, head)
-        self._labels: Labels | None = None
+        self.labels: Labels | None = None
         if self._logits is not None:
-            self._labels = Labels(self._logits, renderer, options.min_label_mass, self.name)
+            self.labels = Labels(self._logits, renderer, options.min_label_mass, self.name)
         else:
             refuse(options, ("min_label_mass",), f"{self.name}, which is not read by the logits of two tokens,")
         self._comparison = self._prompt(renderer, options)
@@ -111,21 +112,21 @@ class Comparator:
 
     def facts(self) -> dict[str, Any]:
         """Versions, device, the first rendered comparison, and a hash of all."""
-        mass = {} if self._labels is None else self._labels.facts()
+        mass = {} if self.labels is None else self.labels.facts()
         return self.engine.facts() | self.texts.renderer.facts() | mass
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Score each request once: the probability that the response shown first is better."""
         batches = self.texts.observe(self.engine, requests, self._readout, self._observation)
-        yield from batches if self._labels is None else self._labels.held(self.engine, batches)
+        yield from batches if self.labels is None else self.labels.held(self.engine, batches)
 
     def _readout(self) -> Readout:
         return self._logits or self.engine.own_readout()
 
     def _observation(self, one: Ready, values: FloatArray) -> Observation:
         mass: Mapping[str, float] = {}
-        if self._labels is not None:
-            mass = self._labels.note(one.tokens, values)
+        if self.labels is not None:
+            mass = self.labels.note(one.tokens, values)
             values = values[:1] - values[1:2]
         odds = self._reduce(values, self.name)
         return parse_preference(one.key, _sigmoid(odds), one.length, one.cut, odds, mass)

@@ -11,7 +11,8 @@ from typing import Any
 
 from rmeval.engines import InMemory
 from rmeval.errors import ModelError
-from rmeval.models import ModelOptions, refuse, unknown_state
+from rmeval.models import unknown_state
+from rmeval.models.options import ModelOptions, refuse, refuse_all_but
 from rmeval.models.plugin import METHODS, Plugin
 
 __all__ = ["PythonObject", "check_head", "hold", "with_held_reference"]
@@ -99,7 +100,7 @@ def hold(given: object, options: ModelOptions) -> InMemory | PythonObject:
     _refuse(given)
     found = PythonObject(given, options)
     taken = {"batch_size", "against", *(("model_kwargs",) if found.takes_kwargs else ())}
-    refuse(options, [one for one in ModelOptions.__dataclass_fields__ if one not in taken], found.name)
+    refuse_all_but(taken, options, found.name)
     return found
 
 

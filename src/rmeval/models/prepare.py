@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from rmeval.cache import Sources, checked
 from rmeval.data.keys import KeyIndex
 from rmeval.data.spool import Spool, windows
 from rmeval.engines import (
+    Description,
     Engine,
     EngineOptions,
     FirstLogits,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Preparation",
+    "TokenReader",
     "current_fingerprint",
     "find_engine",
     "logit_tokens",
@@ -45,6 +47,23 @@ _READ_WHOLE = (Pooled, OwnForward, FirstLogits)
 """Readouts of networks that may use any token of their input."""
 WINDOW = 1 << 14
 """Number of conversations that are sorted, merged and scored together."""
+
+
+class TokenReader(Protocol):
+    """What reads token sequences: an engine, or a server."""
+
+    @property
+    def description(self) -> Description:
+        """Its name, place, limit and files."""
+        ...
+
+    def tokenizer(self) -> Place | InMemory:
+        """The location of its own tokenizer, or the object that has it.
+
+        Raises:
+            ModelError: If it has none.
+        """
+        ...
 
 
 def find_engine(spec: str | InMemory, options: ModelOptions, head: str | None = None) -> Engine:
@@ -67,17 +86,21 @@ def find_engine(spec: str | InMemory, options: ModelOptions, head: str | None = 
         model_kwargs=options.model_kwargs,
         batch_size=options.batch_size,
         head=head,
+        replicas=options.replicas,
+        gpus_per_replica=options.gpus_per_replica,
+        ray_address=options.ray_address,
+        replica_engine=options.replica_engine,
     )
     return open_engine(spec, own, options.engine)
 
 
 def make_renderer(
-    engine: Engine, options: ModelOptions, boundary: Boundary | None = None, chat: bool = True
+    engine: TokenReader, options: ModelOptions, boundary: Boundary | None = None, chat: bool = True
 ) -> tuple[Renderer, str]:
     """The tokenizer of a checkpoint, or the one that the options name, with its template, and its fingerprint.
 
     Args:
-        engine: The engine that runs the checkpoint.
+        engine: The engine that runs the checkpoint, or the server.
         options: Tokenizer and template.
         boundary: How to find the beginning of a response.
         chat: Whether it must have a chat template.
@@ -126,7 +149,7 @@ class _Tokenizer(NamedTuple):
     loaded: LoadedTokenizer | None = None
 
 
-def _placed(place: Place, engine: Engine, options: ModelOptions) -> _Tokenizer:
+def _placed(place: Place, engine: TokenReader, options: ModelOptions) -> _Tokenizer:
     from rmeval.rendering.files import find_tokenizer
 
     own = place.source == engine.description.place.source
@@ -171,17 +194,17 @@ class Preparation:
         self,
         name: str,
         renderer: Renderer,
-        engine: Engine,
+        engine: TokenReader,
         options: ModelOptions,
         render: Callable[[list[Request]], list[Rendered]] | None = None,
-        others: Sequence[Engine] = (),
+        others: Sequence[TokenReader] = (),
     ) -> None:
         """Store the parts, and determine the limit.
 
         Args:
             name: The model's name, for messages.
             renderer: The tokenizer with its template.
-            engine: The engine that runs the network.
+            engine: The engine that runs the network, or the server.
             options: Length policy and limit.
             render: Turns requests into tokens; by default the renderer renders their conversations.
             others: Further engines that read the same tokens.

@@ -11,7 +11,7 @@ from rmeval.errors import ModelError
 from rmeval.hub import hub_file
 from rmeval.repository import TOKENIZER_CONFIG, code_beside
 
-__all__ = ["TokenizerFiles", "find_tokenizer", "has_vocabulary"]
+__all__ = ["TokenizerFiles", "find_tokenizer", "has_vocabulary", "tokenizer_files"]
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -65,14 +65,21 @@ def find_tokenizer(source: str, revision: str | None = None, own: bool = True, c
     folder = Path(source)
     if folder.is_dir():
         _refuse_parts(folder)
-        sources = Sources(folder, partial(_tokenizer_files, folder, not own, code))
+        sources = Sources(folder, partial(tokenizer_files, folder, not own, code))
         elsewhere = code_beside(folder).elsewhere if code and not own else ""
         return TokenizerFiles(None, f"sha256:{sources.digest}{elsewhere}", (sources,))
     commit = revision or hub_file(source, TOKENIZER_CONFIG).commit
     return TokenizerFiles(commit, f"hub:{source}@{commit}")
 
 
-def _tokenizer_files(folder: Path, alone: bool, code: bool) -> list[Path]:
+def tokenizer_files(folder: Path, alone: bool = False, code: bool = False) -> list[Path]:
+    """The files of a tokenizer in a folder.
+
+    Args:
+        folder: The folder.
+        alone: Whether it is not in a checkpoint's folder, so that the config beside it belongs to it.
+        code: Whether code that comes with it may run.
+    """
     found = {path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()}
     if alone:
         # transformers chooses the class of a tokenizer by the type of the model next to it.

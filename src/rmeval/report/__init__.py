@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from rmeval.report.markdown import (
         markdown_text,
     )
+    from rmeval.report.parity import (
+        parity_view,
+    )
     from rmeval.report.plan import (
         plan_view,
     )
@@ -106,6 +109,7 @@ else:
             "rmeval.report.latex": ("latex_text",),
             "rmeval.report.leads": ("leads_view",),
             "rmeval.report.markdown": ("markdown_text",),
+            "rmeval.report.parity": ("parity_view",),
             "rmeval.report.plan": ("plan_view",),
             "rmeval.report.ranking": ("runs_views",),
             "rmeval.report.run": ("run_view",),
@@ -142,6 +146,7 @@ __all__ = [
     "latex_text",
     "leads_view",
     "markdown_text",
+    "parity_view",
     "plan_view",
     "run_view",
     "runs_views",

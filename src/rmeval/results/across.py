@@ -170,7 +170,7 @@ def compare_across(comparisons: Sequence[ModelComparison], correction: str = "ho
     """
     if correction not in CORRECTIONS:
         raise RunError(f"`correction` {correction!r} does not exist: {chosen_from(correction, CORRECTIONS)}")
-    if len(comparisons) < 2:
+    if not isinstance(comparisons, Sequence) or len(comparisons) < 2:
         raise RunError("there is nothing to compare across benchmarks: give runs of two benchmarks or more")
     found = _on_benchmarks(comparisons)
     ranked = [one for one in found if one.comparison.headline is not None]

@@ -10,7 +10,7 @@ from typing import Any
 from rmeval.messages import count_of, percent
 from rmeval.metrics.composition import Measure
 from rmeval.metrics.stats.plan import Population, Precision, detectable_of, simulated_power
-from rmeval.metrics.stats.power import Contributions, detectable, power_of, problems_needed
+from rmeval.metrics.stats.power import ContributionSizes, detectable, power_of, problems_needed
 from rmeval.metrics.stats.significance import LEVEL, least
 from rmeval.results.notebook import html_of
 from rmeval.store.manifest import finite
@@ -186,13 +186,13 @@ class Basis:
     Attributes:
         population: The problems that a difference is computed from; None if no discordance is known.
         precision: The precision of an accuracy; None if no accuracy is known.
-        contributions: Contributions in two resamples of a pilot, with small and with large ones.
+        contributions: ContributionSizes in two resamples of a pilot, with small and with large ones.
         precisions: Likewise the precision in two resamples.
     """
 
     population: Population | None
     precision: Precision | None
-    contributions: tuple[Contributions, ...] = ()
+    contributions: tuple[ContributionSizes, ...] = ()
     precisions: tuple[Precision, ...] = ()
 
 

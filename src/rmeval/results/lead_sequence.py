@@ -12,7 +12,7 @@ from rmeval.data.tables import Codes
 from rmeval.messages import count_of, percent, quoted
 from rmeval.metrics.composition import Measure, composition_of, headline, parts
 from rmeval.metrics.records import checked_records, null_evidence
-from rmeval.metrics.stats.contributions import Contributions
+from rmeval.metrics.stats.contributions import ContributionBounds
 from rmeval.metrics.stats.paired import PairedOutcomes
 from rmeval.metrics.stats.sequences import difference_bounds, lead_p_values, looks
 from rmeval.metrics.stats.significance import LEVEL
@@ -142,7 +142,7 @@ class OrderedProblems:
         seed: Seed of the order.
     """
 
-    every: Contributions
+    every: ContributionBounds
     problem: Codes
     order: IntArray
     seed: int
@@ -187,7 +187,7 @@ class OrderedProblems:
 
 def contributions_of(
     benchmark: Benchmark, items: StoredItems, rule: ScoreRule, wanted: Measure | None, advice: str
-) -> Contributions:
+) -> ContributionBounds:
     """Return what each problem can add to a number of a benchmark, by default its headline.
 
     Without a headline, this is the main number of the only part that the items have.
@@ -220,12 +220,12 @@ def contributions_of(
     measure = wanted or headline(known) or (main[0] if len(main) == 1 else None)
     if measure not in known:
         there = ", ".join(f"{metric} {quoted(scope) if ' ' in scope else scope}" for metric, scope in main)
-        which = "headline" if wanted is None else " ".join(wanted)
+        which = "headline" if wanted is None else " ".join(map(str, wanted))
         raise NothingSharedError(
             f"{benchmark.card.id} has no {which} on these items that is a weighted mean over problems (there are "
             f"{there or 'none'}): {advice}"
         )
-    return Contributions.of(measure, composition[measure], paired.counts, found, table)
+    return ContributionBounds.of(measure, composition[measure], paired.counts, found, table)
 
 
 def lead_text(lead: Lead) -> str:

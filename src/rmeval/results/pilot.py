@@ -10,6 +10,7 @@ import numpy as np
 
 from rmeval.data.tables import EvidenceTable, Mask
 from rmeval.errors import RunError, UnknownNameError
+from rmeval.messages import count_of
 from rmeval.metrics.composition import Measure, composition_of, headline
 from rmeval.metrics.records import records_of
 from rmeval.metrics.stats.paired import PairedOutcomes
@@ -21,6 +22,9 @@ from rmeval.store.run import read_scored
 from rmeval.types import FloatArray, ScoreRule
 
 __all__ = ["Pilot", "PilotSettings", "read_pilot"]
+
+_FEWEST = 5
+"""Smallest number of problems in a pilot: resamples of fewer are nearly all alike."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,11 @@ def read_pilot(paths: Place | Iterable[Place], settings: PilotSettings) -> Pilot
     weights = paired.shares(shares)
     inside = weights[paired.part] != 0
     present: Mask = np.bincount(paired.cluster, inside, paired.n_clusters) > 0
+    if (known := int(present.sum())) < _FEWEST:
+        raise RunError(
+            f"the pilot has {count_of(known, 'problem')}, and a plan needs at least {_FEWEST}: give a larger pilot, or "
+            "plan from `accuracy` and `discordance` without one"
+        )
     counts, card = first.benchmark.card.counts, first.benchmark.card
     requests = int(np.diff(first.requests.offsets)[shared][np.unique(paired.item[inside])].sum())
     return Pilot(

@@ -42,4 +42,6 @@ def _path(run: object) -> Path:
         return run.path
     if not isinstance(run, str | Path):
         raise RunError(f"a run is a {type(run).__name__}: give the path of its folder, or the result of `evaluate`")
+    if not str(run):
+        raise RunError("a run's path is empty: give a run folder, or . for the current folder")
     return Path(run)

@@ -11,7 +11,7 @@ import numpy as np
 from rmeval.errors import RunError
 from rmeval.messages import count_of, percent
 from rmeval.metrics.stats.plan import Assumed, Observed, Precision, pilot_range
-from rmeval.metrics.stats.power import POWER, Contributions
+from rmeval.metrics.stats.power import POWER, ContributionSizes
 from rmeval.results.goals import Basis, Plan, Targets, with_goals
 from rmeval.results.pilot import Pilot, PilotSettings, read_pilot
 from rmeval.results.places import Place
@@ -147,7 +147,7 @@ def _check(targets: Targets, costs: _Costs, assumed: _Assumptions) -> None:
         "discordance": assumed.discordance,
     }
     for name, share in shares.items():
-        if share is not None and not (_is_number(share) and 0 < share < 1):
+        if (share is None and name == "power") or (share is not None and not (_is_number(share) and 0 < share < 1)):
             raise RunError(f"`{name}` must be a share above 0 and below 1, such as 0.02 for 2%, not {share!r}")
     if costs.power < 0.5:
         raise RunError(f"`power` must be at least 50%, not {percent(costs.power)}%: less detects nothing reliably")
@@ -161,7 +161,9 @@ def _check(targets: Targets, costs: _Costs, assumed: _Assumptions) -> None:
         "price_per_1000": (costs.price_per_1000, 0),
     }
     for name, (number, fewest) in least_of.items():
-        if number is not None and not (_is_number(number) and fewest <= number <= _LARGEST):
+        if (number is None and name == "models") or (
+            number is not None and not (_is_number(number) and fewest <= number <= _LARGEST)
+        ):
             raise RunError(f"`{name}` must be between {fewest} and {_LARGEST:,}, not {number!r}")
         if name in _WHOLE and number is not None and type(number) is not int:
             raise RunError(f"`{name}` must be a whole number, not {number!r}")
@@ -252,7 +254,7 @@ def _from_pilot(pilot: Pilot, assumed: _Assumptions) -> tuple[Plan, Basis]:
         raise RunError(f"the pilot shows `{known[0]}`: leave it out, or plan without a pilot")
     precision, precisions, effect = _precision(pilot)
     notes = list(pilot.notes)
-    made = Contributions.of(pilot.values) if len(pilot.values) else None
+    made = ContributionSizes.of(pilot.values) if len(pilot.values) else None
     if made is not None and not made.share and assumed.discordance is None:
         raise RunError("the pilot's two models agree on every problem: give `discordance`")
     basis = Basis(None, precision, (), precisions)
@@ -263,7 +265,7 @@ def _from_pilot(pilot: Pilot, assumed: _Assumptions) -> tuple[Plan, Basis]:
         bounded = min(max(1.0, difference_effect), float(comparisons))
         basis = replace(basis, population=Assumed(discordance, bounded, comparisons))
     else:
-        ends = tuple(Contributions.of(own) for own in pilot_range(pilot.values))
+        ends = tuple(ContributionSizes.of(own) for own in pilot_range(pilot.values))
         basis = replace(basis, population=Observed(pilot.values), contributions=ends)
     notes += _on_pilot(pilot, made)
     plan = _plan(
@@ -296,6 +298,11 @@ def _precision(pilot: Pilot) -> tuple[Precision | None, tuple[Precision, ...], f
     if not pilot.is_share:
         return None, (), math.nan
     accuracy, problems = float(np.mean(pilot.accuracies)), pilot.n_problems
+    if accuracy in (0, 1):
+        raise RunError(
+            "the pilot has only right or only wrong comparisons, which shows no spread: give a larger pilot, or plan "
+            "from `accuracy` and `discordance` without one"
+        )
     errors = np.sqrt(np.square(pilot.errors).mean(axis=0))
 
     def of(own: FloatArray) -> Precision:
@@ -322,13 +329,11 @@ def _without_pair(
     if precision is None:
         raise RunError(f"one run does not show how {pilot.measure[0]} differs: name two runs, or give `discordance`")
     discordance = _independent(precision.accuracy)
-    if not discordance:
-        raise RunError("the pilot's model wins all comparisons, or loses all: give `discordance`")
     notes.append(_assumed_discordance(discordance))
     return discordance, effect
 
 
-def _on_pilot(pilot: Pilot, made: Contributions | None) -> Iterator[str]:
+def _on_pilot(pilot: Pilot, made: ContributionSizes | None) -> Iterator[str]:
     """Yield notes on a small pilot, and on one whose models differ much."""
     if made is not None and made.share:
         apart = abs(float(pilot.values.mean()))

@@ -123,6 +123,8 @@ def open_run(
     check_rule(rule)
     if not isinstance(path, str | Path):
         raise RunError(f"a run is a {type(path).__name__}: give the path of its folder")
+    if not str(path):
+        raise RunError("the run's path is empty: give a run folder, or . for the current folder")
     folder = only_run(Path(path))
     known, current = steadily(folder, lambda: _known(folder, rule))
     if known is not None and current:

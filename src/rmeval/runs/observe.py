@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,13 @@ from rmeval.data.observations import ObservationTable
 from rmeval.errors import RunError, reason_of
 from rmeval.messages import count_of
 from rmeval.models import RewardModel
+from rmeval.models.served.raw import far_apart
 from rmeval.redaction import redacted
 from rmeval.store.journal import Journal
 from rmeval.store.requests import read_observations
 from rmeval.types import Request
 
-__all__ = ["Progress", "observe_missing", "refuse_no_scores", "silent"]
+__all__ = ["Progress", "observe_missing", "refuse_no_scores", "refuse_other_model", "silent"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of requests that are done and the total, at the start and after each batch."""
@@ -86,6 +88,30 @@ def observe_missing(
             )
         observations.share()
     return observations, missing
+
+
+def refuse_other_model(earlier: Iterable[Mapping[str, Any]], facts: Mapping[str, Any], where: Path) -> None:
+    """Check that a server still serves the model whose scores exist, by the scores of the same conversations.
+
+    Args:
+        earlier: The facts of earlier processes.
+        facts: The facts of this process.
+        where: The existing scores, for the message.
+
+    Raises:
+        RunError: If the scores differ.
+    """
+    canary = facts.get("canary")
+    for one in earlier:
+        known = one.get("canary")
+        if not isinstance(canary, Mapping) or not isinstance(known, Mapping) or known.get("of") != canary.get("of"):
+            continue
+        if far_apart(known["scores"], canary["scores"]):
+            shown = ["/".join(f"{score:.4g}" for score in own["scores"]) for own in (known, canary)]
+            raise RunError(
+                f"{where} contains scores of another model than the one that is served now (the same conversations got "
+                f"{shown[0]} and get {shown[1]}): serve that model again, or choose another folder with `out`"
+            )
 
 
 def refuse_no_scores(observations: ObservationTable) -> None:

@@ -26,7 +26,7 @@ from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import Pointwise
 from rmeval.redaction import redacted
 from rmeval.results.result import Result, compute, write_derived
-from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, silent
+from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, refuse_other_model, silent
 from rmeval.runs.plan import Plan
 from rmeval.runs.until import StoppingRule
 from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
@@ -266,7 +266,9 @@ class RunWriter:
 
         def begin() -> None:
             # Before the first observation, so that a killed process leaves its versions.
-            session.update(cast("Session", self._facts(model)))
+            facts = self._facts(model)
+            refuse_other_model(cast("list[dict[str, Any]]", self.manifest["sessions"]), facts, self.folder)
+            session.update(cast("Session", facts))
             if "scored" not in session:
                 self.manifest["sessions"].append(session)
             self._begin()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, e
 from rmeval.files import STANDARD, json_bytes
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
-from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, silent
+from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, refuse_other_model, silent
 from rmeval.store.journal import has_observations, remove_journal
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
@@ -56,8 +56,7 @@ def score_file(
 
     A row has `messages` (or ShareGPT's `conversations`), or `prompt` (a string or messages) with `response` or
     `responses`, and optionally `tools`. The output adds `score`, or `scores` for `responses`; a missing score is null,
-    with `score_error` in the row. Until the file is complete, scores are kept in `<target>.partial`, so that the same
-    command continues after an interruption.
+    with `score_error` in the row. An interrupted call keeps its scores in `<target>.partial`; the next one continues.
 
     Args:
         model: The model.
@@ -66,8 +65,7 @@ def score_file(
         progress: Called with the number of requests that are done and the total.
         break_lock: Whether to take a lock that another process seems to hold.
         reader: The reader of messages, if their roles or keys have other names.
-        overwrite: Whether an existing file may be replaced. A file that an interrupted call of this function has
-            written may always be.
+        overwrite: Whether to replace an existing file that is not from an interrupted call of this function.
 
     Returns:
         The number of rows, and the number of responses without a score.
@@ -90,8 +88,10 @@ def score_file(
         try:
             if not replaces:  # Another process may have written it since.
                 refuse_existing(target)
-            _same_model(partial, identity, target)
-            observations, _ = observe_missing(model, index, requests, partial / "journal", progress, run=identity[:12])
+            begin = _begin(model, partial, _same_model(partial, identity, target))
+            observations, _ = observe_missing(
+                model, index, requests, partial / "journal", progress, begin, identity[:12]
+            )
         except BaseException:
             if lock.made_folder:
                 remove_unobserved(partial, [_MODEL])
@@ -181,9 +181,10 @@ def output_file(target: Path) -> Path:
     return target
 
 
-def _same_model(partial: Path, identity: str, target: Path) -> None:
-    """Check that existing scores are those of the same model."""
+def _same_model(partial: Path, identity: str, target: Path) -> dict[str, Any]:
+    """Check that existing scores are those of the same model; return what is stored of it."""
     file = partial / _MODEL
+    entry: dict[str, Any] = {}
     replaces = target.exists()
     if has_observations(partial / "journal"):
         try:
@@ -197,7 +198,21 @@ def _same_model(partial: Path, identity: str, target: Path) -> None:
             raise RunError(
                 f"{partial} contains scores of another model or setting: remove it, or choose another file with `out`"
             )
-    write_json(file, {"identity": identity, "replaces": replaces})
+    entry |= {"identity": identity, "replaces": replaces}
+    write_json(file, entry)
+    return entry
+
+
+def _begin(model: RewardModel, partial: Path, entry: Mapping[str, Any]) -> Callable[[], None]:
+    """What is done before the first score is written: a server must serve the model of the existing scores."""
+
+    def begin() -> None:
+        facts = model.facts()
+        refuse_other_model([entry], facts, partial)
+        if "canary" in facts:
+            write_json(partial / _MODEL, {**entry, "canary": facts["canary"]})
+
+    return begin
 
 
 def conversations_of(row: Row, reader: MessageReader) -> list[Conversation]:

@@ -22,7 +22,6 @@ from rmeval.protocols import load_protocol
 from rmeval.results.align import ScoredRun, find_by_benchmark, places_in, run_names
 from rmeval.results.lead_sequence import Lead, OrderedProblems, contributions_of, lead_text
 from rmeval.results.places import Place, places_of
-from rmeval.results.result import Result
 from rmeval.runs.plan import Plan, notes
 from rmeval.store.manifest import StoppedEntry, read_manifest
 from rmeval.store.problems import problem_order
@@ -285,7 +284,7 @@ def stopping_rule(
     Raises:
         RunError: If the options are wrong or contradict each other, or the headline has no sequence.
     """
-    others = places_of(versus) if isinstance(versus, str | Path | Result) or list(versus) else []
+    others = [] if isinstance(versus, Sequence) and not versus and versus != "" else places_of(versus)
     if until is None:
         if others:
             raise RunError(f"`versus` needs `until` {DECIDED}: give both, or neither")
@@ -296,7 +295,7 @@ def stopping_rule(
         if not others:
             raise RunError(f"`until` {DECIDED} needs `versus`: give the run folder of the other model")
         return _Decided(plan, others)
-    if isinstance(until, bool | str) or not 0 < until < 1:
+    if isinstance(until, bool) or not isinstance(until, int | float) or not 0 < until < 1:
         raise RunError(f"`until` must be {DECIDED}, or the width of an interval between 0 and 1, not {until!r}")
     if others:
         raise RunError(f"`versus` is for `until` {DECIDED}: leave it out, or give `until` {DECIDED}")

@@ -96,6 +96,18 @@ def test_samples_one_by_one_are_the_same_as_together() -> None:
         assert limits([one])[0] == pytest.approx(own, abs=1e-9)
 
 
+UNEQUAL = coverage.two_unequal("20 problems of 3 to 60", coverage.zipf(20, 60), 0.9, 0.7)
+
+
+def test_intervals_of_a_difference_on_unequal_problems_are_not_too_long() -> None:
+    random = np.random.default_rng(0)
+    data = [UNEQUAL.draw(random) for _ in range(300)]
+    error = np.std([one.values.mean() for one in data])
+    ((_, _, width),) = coverage.covered(UNEQUAL, 300).values()
+    # With the degrees of freedom of an accuracy it is 10.3 standard errors; 3.9 would be that of a normal estimate.
+    assert width / error < 7.5
+
+
 @pytest.mark.parametrize(
     ("design", "most"),
     [
@@ -107,6 +119,7 @@ def test_samples_one_by_one_are_the_same_as_together() -> None:
         (coverage.clusters("Zipf sizes", lambda _: coverage.zipf(20), 0.6, 0.5), 0.999),
         (coverage.two_models([20], 0.6, 0.4), 0.975),
         (coverage.two_accuracies((60,), 0.97, 0.9), 0.98),
+        (UNEQUAL, 0.985),
     ],
     ids=lambda design: design.name if isinstance(design, coverage.Design) else "",
 )

@@ -8,7 +8,7 @@ import pytest
 from rmeval.metrics.composition import by_subset
 from rmeval.metrics.stats.likelihood import limits
 from rmeval.metrics.stats.paired import Difference, PairedOutcomes, compare
-from rmeval.metrics.stats.power import Contributions, problems_needed
+from rmeval.metrics.stats.power import ContributionSizes, problems_needed
 from rmeval.types import FloatArray, IntArray
 
 
@@ -85,7 +85,7 @@ def test_power_is_as_predicted() -> None:
     random = np.random.default_rng(3)
     pilot = simulated(random, 0.1, clusters=40_000)
     own = pilot.by_cluster(np.array([1.0])) * 40_000
-    size = problems_needed(Contributions.of(own[0] - own[1]), float(np.diff(pilot.means[::-1, 0])[0]))
+    size = problems_needed(ContributionSizes.of(own[0] - own[1]), float(np.diff(pilot.means[::-1, 0])[0]))
     assert size is not None and 40 < size < 400
     shown = np.mean([differences(simulated(random, 0.1, clusters=size))[0].p < 0.05 for _ in range(300)])
     # Three standard deviations of a binomial with p = .8 and n = 300 are .069.

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from rmeval.metrics.stats.flips import sign_flips
-from rmeval.metrics.stats.power import POWER, Contributions, detectable, power_of, problems_needed
+from rmeval.metrics.stats.power import POWER, ContributionSizes, detectable, power_of, problems_needed
 from rmeval.types import FloatArray
 
 
-def single(discordance: float) -> Contributions:
+def single(discordance: float) -> ContributionSizes:
     """One comparison in each problem."""
-    return Contributions(discordance, np.ones(1), np.ones(1), 1.0)
+    return ContributionSizes(discordance, np.ones(1), np.ones(1), 1.0)
 
 
 def exact_power(problems: int, discordance: float, difference: float, level: float) -> float:
@@ -50,11 +50,11 @@ def test_power_by_hand() -> None:
     assert binom.sf(5, 20, share) == pytest.approx(0.8, abs=1e-6)
     # Five problems are too few for any difference, and models that never differ show none.
     assert math.isnan(detectable(single(0.5), 5))
-    assert math.isnan(detectable(Contributions.of(np.zeros(9)), 9))
-    assert problems_needed(Contributions.of(np.zeros(9)), 0.1) is None
+    assert math.isnan(detectable(ContributionSizes.of(np.zeros(9)), 9))
+    assert problems_needed(ContributionSizes.of(np.zeros(9)), 0.1) is None
     # A difference as large as a contribution is significant with the least number of problems: 2^-5 is below 5%.
     assert (problems_needed(single(0.5), 1.0), power_of(single(0.5), 5, 1.0)) == (6, 0.0)
-    assert problems_needed(Contributions.of(np.array([0.25, 0.0])), 0.4) == 6
+    assert problems_needed(ContributionSizes.of(np.array([0.25, 0.0])), 0.4) == 6
 
 
 def test_the_worked_example_of_miller() -> None:
@@ -64,7 +64,7 @@ def test_the_worked_example_of_miller() -> None:
     difference: 7.849 / (9 * .0009). Many small contributions come close to it; the binomial test needs a little more.
     """
     normal = np.random.default_rng(0).normal(0, 1, 20_000)
-    made = Contributions.of(normal * math.sqrt((1 / 9 + 0.03**2) / np.square(normal).mean()))
+    made = ContributionSizes.of(normal * math.sqrt((1 / 9 + 0.03**2) / np.square(normal).mean()))
     assert problems_needed(made, 0.03) == pytest.approx(969, rel=0.02)
     assert problems_needed(single(1 / 9 + 0.03**2), 0.03) == pytest.approx(969 * 1.05, rel=0.03)
 
@@ -85,10 +85,10 @@ def test_with_many_problems_power_is_normal() -> None:
 def test_order_signs_and_scale_change_nothing(values: list[float], tests: int) -> None:
     level, problems = 0.05 / tests, len(values)
     shuffled = np.random.default_rng(0).permutation(np.array(values)) * np.resize([1, -1, -1], problems)
-    one, other = (Contributions.of(np.array(own)) for own in (values, shuffled))
+    one, other = (ContributionSizes.of(np.array(own)) for own in (values, shuffled))
     found = detectable(one, problems, level)
     assert np.array_equal(found, detectable(other, problems, level), equal_nan=True)
-    assert detectable(Contributions.of(3 * np.array(values)), problems, level) == pytest.approx(
+    assert detectable(ContributionSizes.of(3 * np.array(values)), problems, level) == pytest.approx(
         3 * found, rel=1e-4, nan_ok=True
     )
     if not math.isnan(found):
@@ -99,7 +99,7 @@ def test_order_signs_and_scale_change_nothing(values: list[float], tests: int) -
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0.05, 3), min_size=2, max_size=8, unique=True), st.floats(0.3, 1))
 def test_power_grows_with_the_difference_and_the_problems(sizes: list[float], share: float) -> None:
-    made = Contributions.spread(np.sort(sizes), np.full(len(sizes), share / len(sizes)))
+    made = ContributionSizes.spread(np.sort(sizes), np.full(len(sizes), share / len(sizes)))
     some = [power_of(made, 80, scale * made.share * made.mean_size) for scale in (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)]
     assert all(one <= other + 1e-6 for one, other in pairwise(some))
     more = [power_of(made, problems, 0.2 * made.mean_size * share) for problems in (60, 120, 240, 600, 2_000)]
@@ -123,7 +123,7 @@ def test_fractional_contributions_are_detected_in_80_of_100(problems: int, tests
     for _ in range(9):
         middle = (low + high) / 2
         values = wordings(np.random.default_rng(0), 40_000, middle)
-        reached = values.mean() >= detectable(Contributions.of(values), problems, level)
+        reached = values.mean() >= detectable(ContributionSizes.of(values), problems, level)
         low, high = (low, middle) if reached else (middle, high)
     random = np.random.default_rng(problems + tests)
     data = [wordings(random, problems, high) for _ in range(600)]
@@ -134,7 +134,7 @@ def test_fractional_contributions_are_detected_in_80_of_100(problems: int, tests
 
 def test_comparisons_that_cancel_leave_no_discordant_problem() -> None:
     """Longest and shortest on RM-Bench: a won Easy cell for each lost Hard cell, up to rounding."""
-    made = Contributions.of(np.array([1.7e-18, -5.5e-17, 0.0] * 10))
+    made = ContributionSizes.of(np.array([1.7e-18, -5.5e-17, 0.0] * 10))
     assert made.share == 0
     assert math.isnan(detectable(made, 30))
-    assert Contributions.of(np.array([1e-3, 0.0] * 15)).share == 0.5
+    assert ContributionSizes.of(np.array([1e-3, 0.0] * 15)).share == 0.5

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from rmeval.engines.base import (
@@ -31,6 +30,7 @@ from rmeval.engines.hf.adapter import leaves_base_alone
 from rmeval.engines.hf.arguments import check_arguments, kept_arguments
 from rmeval.engines.hf.checkpoint import find_checkpoint, tokenizer_place
 from rmeval.engines.hf.code import is_own_class
+from rmeval.engines.hf.description import check_vocabulary, described
 from rmeval.engines.hf.heads import HEAD, head_of
 from rmeval.engines.hf.memory import failed
 from rmeval.engines.hf.network import Network
@@ -96,18 +96,7 @@ class HFEngine:
     @property
     def description(self) -> Description:
         """The checkpoint's properties, from its files and its config."""
-        network, checkpoint = self.network, self.network.checkpoint
-        found = Description(
-            checkpoint.name,
-            Place(checkpoint.source, checkpoint.revision),
-            checkpoint.fingerprint,
-            checkpoint.sources,
-            network.limit,
-            network.vocabulary,
-            network.generates,
-            network.config.is_encoder_decoder,
-            network.score_token,
-        )
+        checkpoint, found = self.network.checkpoint, described(self.network)
         if self._adapted or checkpoint.base is None:
             return found
         return replace(found, fingerprint=checkpoint.base.fingerprint, shares_weights=True)
@@ -231,7 +220,7 @@ class HFEngine:
             return self._settled(sequences, readout)
 
     def _settled(self, sequences: Sequence[TokenSequence], readout: Readout) -> Readout:
-        self._check_vocabulary(sequences)
+        check_vocabulary(self.network, sequences)
         return self.network.forward.settle(sequences, readout)
 
     def release(self) -> None:
@@ -264,15 +253,3 @@ class HFEngine:
                 "meaningless: give a causal language model (some need `model_kwargs` is_decoder=true)"
             )
         self._causal = True
-
-    def _check_vocabulary(self, sequences: Sequence[TokenSequence]) -> None:
-        if (known := self.network.vocabulary) is None:
-            return
-        largest = max((int(np.max(sequence)) for sequence in sequences), default=0)
-        if largest >= known:
-            over = self.network.checkpoint.adapter is not None
-            base = ", or the adapter's base model with `base_model`" if over else ""
-            raise ModelError(
-                f"the tokenizer yields token {largest}, but {self.network.checkpoint.source} has {known} tokens: "
-                f"it belongs to another model; give the right tokenizer with `tokenizer`{base}"
-            )

@@ -18,7 +18,17 @@ from rmeval.engines.hf.weights import WHOLE, getter, head_names
 from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
 
-__all__ = ["HEAD", "find_head", "head_of", "put_on", "refuse_whole_numbers"]
+__all__ = [
+    "HEAD",
+    "SEQUENCE_CLASSIFIER",
+    "find_head",
+    "head_of",
+    "put_on",
+    "read_weight",
+    "refuse_whole_numbers",
+    "unpickled",
+    "weight_files",
+]
 
 HEAD = "rmeval_head"
 """Module name of a head that rmeval attaches to a body."""
@@ -49,11 +59,11 @@ def find_head(checkpoint: Checkpoint, config: Any, asked: str | None, own: bool 
     classifier = any(name.endswith(SEQUENCE_CLASSIFIER) for name in config.architectures or ())
     beside = _beside_adapter(checkpoint)
     if asked is not None:
-        return _asked(asked, beside | _tensors(checkpoint), checkpoint, classifier, config)
+        return _asked(asked, beside | weight_files(checkpoint), checkpoint, classifier, config)
     # An adapter with a trained head belongs to a classifier.
     if checkpoint.adapter is not None and not beside and _brings_head(checkpoint.adapter):
         return None
-    known = _known(beside or _tensors(checkpoint))
+    known = _known(beside or weight_files(checkpoint))
     if classifier and set(known) <= {"score"}:
         return None
     found = _named(checkpoint, config, beside)
@@ -77,7 +87,7 @@ def _named(checkpoint: Checkpoint, config: Any, beside: Mapping[str, Path]) -> s
         ModelError: If its weights are missing.
     """
     named: str | None = getattr(config, "value_head_prefix", None)
-    if named and not beside and f"{named}.weight" not in _tensors(checkpoint):
+    if named and not beside and f"{named}.weight" not in weight_files(checkpoint):
         raise ModelError(
             f"{checkpoint.source} has no weights {named}.weight, which its config names as the head: check that it was "
             "saved completely, or give `head`"
@@ -112,7 +122,7 @@ def _asked(asked: str, files: dict[str, Path], checkpoint: Checkpoint, classifie
 
 def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
     """Attach a checkpoint's head to the body of its network, as the module `HEAD`."""
-    files = _tensors(checkpoint) | _beside_adapter(checkpoint)
+    files = weight_files(checkpoint) | _beside_adapter(checkpoint)
     stem, _, layer = name.rpartition(".")
     siblings = [own for own in files if re.match(rf"{re.escape(stem)}\.\d", own) and not own.startswith(f"{name}.")]
     if layer.isdecimal() and siblings:
@@ -120,8 +130,8 @@ def put_on(body: Any, checkpoint: Checkpoint, name: str) -> None:
             f"{checkpoint.source}: {name} is one of several layers of its head ({siblings[0]} is in another): "
             "wrap it in a class with a score(conversations) method and give file.py:Class"
         )
-    weight = _read(files[f"{name}.weight"], f"{name}.weight")
-    bias = _read(files[f"{name}.bias"], f"{name}.bias") if f"{name}.bias" in files else None
+    weight = read_weight(files[f"{name}.weight"], f"{name}.weight")
+    bias = read_weight(files[f"{name}.bias"], f"{name}.bias") if f"{name}.bias" in files else None
     width = body.config.get_text_config().hidden_size
     if weight.ndim != 2 or weight.shape[1] != width:
         raise ModelError(
@@ -200,7 +210,7 @@ def _pickles(names: list[str]) -> list[str]:
     return [name for name in names if name.endswith(".bin")]
 
 
-def _tensors(checkpoint: Checkpoint) -> dict[str, Path]:
+def weight_files(checkpoint: Checkpoint) -> dict[str, Path]:
     """The file of each weight."""
     return _names(checkpoint.weights())
 
@@ -211,7 +221,7 @@ def _names(files: list[Path]) -> dict[str, Path]:
     for file in files:
         if file.suffix == ".bin":
             # Pickles are among the files only if the user allowed them.
-            found |= dict.fromkeys(_unpickled(file), file)
+            found |= dict.fromkeys(unpickled(file), file)
             continue
         try:
             with safe_open(file, "pt") as opened:
@@ -221,7 +231,12 @@ def _names(files: list[Path]) -> dict[str, Path]:
     return found
 
 
-def _unpickled(file: Path) -> dict[str, torch.Tensor]:
+def unpickled(file: Path) -> dict[str, torch.Tensor]:
+    """The weights in a pickle, which is mapped into memory.
+
+    Raises:
+        ModelError: If it cannot be read, or holds something else.
+    """
     try:
         # torch before 1.6 wrote another format, which cannot be mapped into memory.
         mapped = zipfile.is_zipfile(file)
@@ -233,9 +248,10 @@ def _unpickled(file: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
 
 
-def _read(file: Path, name: str) -> torch.Tensor:
+def read_weight(file: Path, name: str) -> torch.Tensor:
+    """One of the weights in a file."""
     if file.suffix == ".bin":
-        return _unpickled(file)[name]
+        return unpickled(file)[name]
     with safe_open(file, "pt") as opened:
         tensor: torch.Tensor = opened.get_tensor(name)
     return tensor

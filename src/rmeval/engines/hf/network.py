@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import platform
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +18,6 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
 )
-from transformers.utils import logging as logs
 
 from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.adapter import adapter_modules, lay_over, task_of
@@ -38,6 +36,7 @@ from rmeval.engines.hf.devices import find_device
 from rmeval.engines.hf.heads import CLASSIFIERS, find_head, put_on, refuse_whole_numbers
 from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
+from rmeval.engines.hf.quiet import quiet
 from rmeval.engines.hf.refusals import cannot_load, untrained, wrong_shapes
 from rmeval.engines.hf.threads import Threads
 from rmeval.errors import ModelError, reason_of
@@ -208,6 +207,14 @@ class Network:
             self._model = self._from_pretrained()
         return self._model
 
+    def find_head(self) -> str | None:
+        """The name of the checkpoint's head; None for a sequence classifier's, which transformers loads.
+
+        Raises:
+            ModelError: If the head that the user names does not exist, or the checkpoint has several heads.
+        """
+        return find_head(self.checkpoint, self.config, self._head, self._own is not None)
+
     def require_language_model(self, encoder: bool = False) -> None:
         """Check that the checkpoint is a language model.
 
@@ -267,7 +274,7 @@ class Network:
 
     def _from_pretrained(self) -> Any:
         checkpoint = self.checkpoint
-        head = None if self.language_model else find_head(checkpoint, self.config, self._head, self._own is not None)
+        head = None if self.language_model else self.find_head()
         trained: dict[str, tuple[int, ...]] = {}
         load = dict(self._load)
         if checkpoint.adapter is not None:
@@ -312,7 +319,7 @@ class Network:
         load = {**load, "dtype": dtype, "output_loading_info": True, "ignore_mismatched_sizes": True}
         own = self._own if self._head is None else None
         try:
-            with _quiet(), any_error():
+            with quiet(), any_error():
                 if own is not None:
                     complete_class(own[1], self.checkpoint.source, load["revision"], load.get("code_revision"))
                 kind = self._kind(head) if own is None else getattr(transformers, own[0])
@@ -379,18 +386,3 @@ class Network:
         if model.dtype == torch.bfloat16 and not self.multiplies_bfloat16:
             logger.warning("this CPU computes bfloat16 in software: `dtype` float32 is several times faster")
         return model
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence transformers' logs, which rmeval reports itself, and progress bars outside a terminal."""
-    level, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
-    logs.set_verbosity_error()
-    if not sys.stderr.isatty():
-        logs.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logs.set_verbosity(level)
-        if bars:
-            logs.enable_progress_bar()

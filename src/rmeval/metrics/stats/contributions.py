@@ -14,14 +14,14 @@ from rmeval.metrics.composition import Measure, Part, Shares
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.types import FloatArray
 
-__all__ = ["Contributions"]
+__all__ = ["ContributionBounds"]
 
 _LOWEST: Mapping[str, float] = {"margin": -1.0}
 """The lowest credit of a kind of comparisons by its tag, if that is not 0; 1 is the highest of all."""
 
 
 @dataclass(frozen=True)
-class Contributions:
+class ContributionBounds:
     """The range of what each problem adds to a number. The number is the sum over all problems.
 
     Attributes:
@@ -39,7 +39,7 @@ class Contributions:
     @classmethod
     def of(
         cls, measure: Measure, shares: Shares, counts: Mapping[Part, int], all_of: Outcomes, table: ItemTable
-    ) -> Contributions:
+    ) -> ContributionBounds:
         """Return the ranges of all problems.
 
         Args:

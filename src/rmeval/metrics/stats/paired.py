@@ -17,7 +17,7 @@ from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.stats.flips import sign_flips
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS, SCORE, wilson
 from rmeval.metrics.stats.likelihood import Sample, limits
-from rmeval.metrics.stats.power import Contributions, detectable
+from rmeval.metrics.stats.power import ContributionSizes, detectable
 from rmeval.metrics.stats.samples import Strata, sample
 from rmeval.metrics.stats.significance import LEVEL, holm, mcnemar
 from rmeval.metrics.stats.simultaneous import critical_value
@@ -283,5 +283,5 @@ def _difference(
         superiority_ci=wilson(won.astype(float), cluster[apart])[0],
         n_items=len(np.unique(paired.item[inside])),
         n_clusters=clusters,
-        mde=detectable(Contributions.of(contributed), clusters, LEVEL / tests),
+        mde=detectable(ContributionSizes.of(contributed), clusters, LEVEL / tests),
     )

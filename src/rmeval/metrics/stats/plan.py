@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from rmeval.metrics.stats.flips import sign_flips
 from rmeval.metrics.stats.intervals import share_interval
-from rmeval.metrics.stats.power import Contributions, detectable
+from rmeval.metrics.stats.power import ContributionSizes, detectable
 from rmeval.types import FloatArray
 
 __all__ = [
@@ -34,7 +34,7 @@ _DRAWN = 5_000_000
 _FEWEST = 100
 """Number of replications below which nothing is simulated."""
 _GRID = 200
-"""Contributions are multiples of the largest one divided by this number, which makes exact tests fast."""
+"""ContributionSizes are multiples of the largest one divided by this number, which makes exact tests fast."""
 _RESAMPLES = 999
 _ROUNDS = 4
 
@@ -42,7 +42,7 @@ _ROUNDS = 4
 class Population(Protocol):
     """Problems from which data sets are drawn."""
 
-    def contributions(self, difference: float = 0.0) -> Contributions:
+    def contributions(self, difference: float = 0.0) -> ContributionSizes:
         """Return the contributions of problems to the difference of two models whose true difference is given."""
         ...
 
@@ -73,7 +73,7 @@ class Assumed:
         """The share of problems with equal outcomes."""
         return (self.design_effect - 1) / (self.comparisons - 1) if self.comparisons > 1 else 1.0
 
-    def contributions(self, difference: float = 0.0) -> Contributions:
+    def contributions(self, difference: float = 0.0) -> ContributionSizes:
         """Return the contributions of problems, from the distribution of a sum of independent wins, losses and ties."""
         lost, won = self._chances(difference)
         one = np.array([lost, 1 - lost - won, won])
@@ -84,7 +84,7 @@ class Assumed:
         chance[[0, self.comparisons, -1]] += self.alike * one
         folded = chance[self.comparisons :] + np.append(0.0, chance[: self.comparisons][::-1])
         size = np.arange(self.comparisons + 1) / self.comparisons
-        return Contributions.spread(size[folded > 0], folded[folded > 0])
+        return ContributionSizes.spread(size[folded > 0], folded[folded > 0])
 
     def _chances(self, difference: float) -> tuple[float, float]:
         """Return the chances of a loss and of a win, with as much discordance as assumed or as the difference needs."""
@@ -112,13 +112,13 @@ class Observed:
 
     values: FloatArray
 
-    def contributions(self, difference: float = 0.0) -> Contributions:
+    def contributions(self, difference: float = 0.0) -> ContributionSizes:
         """Return the contributions of the pilot's problems, with as many as the difference needs."""
         return self._made.reaching(difference)
 
     @cached_property
-    def _made(self) -> Contributions:
-        return Contributions.of(self.values)
+    def _made(self) -> ContributionSizes:
+        return ContributionSizes.of(self.values)
 
     @cached_property
     def _sizes(self) -> FloatArray:

@@ -25,7 +25,7 @@ from scipy.special import bdtr, bdtri, ndtr, ndtri
 from rmeval.metrics.stats.significance import LEVEL, least
 from rmeval.types import FloatArray
 
-__all__ = ["POWER", "Contributions", "detectable", "power_of", "problems_needed"]
+__all__ = ["POWER", "ContributionSizes", "detectable", "power_of", "problems_needed"]
 
 POWER = 0.8
 """Probability with which a difference is to be detected."""
@@ -38,7 +38,7 @@ _MOST = 10**9
 
 
 @dataclass(frozen=True)
-class Contributions:
+class ContributionSizes:
     """Contributions of problems to the difference of two models, such as 1, 0 and -1 for one comparison each.
 
     Attributes:
@@ -54,7 +54,7 @@ class Contributions:
     step: float
 
     @classmethod
-    def of(cls, values: FloatArray) -> Contributions:
+    def of(cls, values: FloatArray) -> ContributionSizes:
         """Return the contributions of a sample of problems, such that the difference is the mean of `values`."""
         largest = float(np.abs(values).max(initial=0.0))
         if largest < 1e-9:  # Comparisons of each problem cancel, up to rounding: no problem is discordant.
@@ -63,7 +63,7 @@ class Contributions:
         return cls.spread(size * largest, times / max(len(values), 1))
 
     @classmethod
-    def spread(cls, size: FloatArray, chance: FloatArray) -> Contributions:
+    def spread(cls, size: FloatArray, chance: FloatArray) -> ContributionSizes:
         """Return the contributions with these sizes, in ascending order and possibly 0, and their probabilities."""
         chance, size = chance[size > 0], size[size > 0]
         share = float(chance.sum())
@@ -100,13 +100,13 @@ class Contributions:
         """Return the lean that gives a difference; at most `_LEAN`."""
         return _rising(self.mean, difference, 0.0, _LEAN)
 
-    def reaching(self, difference: float) -> Contributions:
+    def reaching(self, difference: float) -> ContributionSizes:
         """Return the contributions with a share of discordant problems that is large enough for a difference."""
         share = min(1.0, max(self.share, difference / self.mean_size))
         return replace(self, share=share)
 
 
-def power_of(made: Contributions, problems: int, difference: float, level: float = LEVEL) -> float:
+def power_of(made: ContributionSizes, problems: int, difference: float, level: float = LEVEL) -> float:
     """Compute the probability that the sign-flip test finds the better model of two.
 
     If the difference is larger than the share of discordant problems allows, that share is increased as far as
@@ -127,7 +127,7 @@ def power_of(made: Contributions, problems: int, difference: float, level: float
     return _Test(made, problems, level).power(made.lean(difference))
 
 
-def detectable(made: Contributions, problems: int, level: float = LEVEL, power: float = POWER) -> float:
+def detectable(made: ContributionSizes, problems: int, level: float = LEVEL, power: float = POWER) -> float:
     """Compute the smallest true difference that the sign-flip test detects with a given power.
 
     Args:
@@ -151,7 +151,9 @@ def detectable(made: Contributions, problems: int, level: float = LEVEL, power: 
     return max(float(bdtri(enough - 1, problems, 1 - power)), made.share) * made.mean_size
 
 
-def problems_needed(made: Contributions, difference: float, level: float = LEVEL, power: float = POWER) -> int | None:
+def problems_needed(
+    made: ContributionSizes, difference: float, level: float = LEVEL, power: float = POWER
+) -> int | None:
     """Compute the smallest number of problems with which the sign-flip test detects a difference with a given power.
 
     Returns:
@@ -175,7 +177,7 @@ def problems_needed(made: Contributions, difference: float, level: float = LEVEL
 class _Test:
     """The test on a number of problems: its critical values for each number of discordant problems."""
 
-    def __init__(self, made: Contributions, problems: int, level: float) -> None:
+    def __init__(self, made: ContributionSizes, problems: int, level: float) -> None:
         count, chance = _discordant(problems, made.share)
         enough = count >= least(LEVEL / level)
         self.made, self.count, self.chance = made, count[enough], chance[enough]

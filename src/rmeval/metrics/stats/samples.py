@@ -120,6 +120,7 @@ class _Problems:
         alone = np.bincount(stratum, self.size > 1, strata_) == 0
         of_value = np.searchsorted(labels, strata.of_cluster[cluster])
         shared = np.bincount(of_value, (values != 0) & (values != 1), strata_) > 0
+        self.difference = difference
         self.independent = single & alone & ~shared & (not difference)
         self.degrees = np.full(strata_, np.inf)
         if not self.independent.all():
@@ -136,7 +137,9 @@ class _Problems:
         The variance of a problem with m values is taken as proportional to m (1 + (m - 1) r), where r is their
         correlation, estimated by the analysis of variance (Donner 1986, Int. Stat. Rev. 54:67). If problems have
         different sizes, the variance is at least that of this model, since one large problem does not estimate its own
-        variance; the degrees of freedom are Satterthwaite's for variances of these proportions.
+        variance; the degrees of freedom are Satterthwaite's for variances of these proportions. Those of a difference
+        are the problems less one: its values have both signs, so that reweighting the large problems increases the
+        variance at the limit enough, and intervals with fewer degrees cover 99 to 100%.
         """
         inside = self.stratum == one
         size, apart = self.size[inside], self.apart[inside]
@@ -155,8 +158,9 @@ class _Problems:
             modelled = independent * float(effect.sum()) / values
             if 0 < observed < modelled:
                 apart = apart * np.sqrt(modelled / observed)
-            freedom = float(effect.sum()) ** 2 / float((effect**2).sum()) - 1
-            self.degrees[one] = max(freedom, _LEAST_DEGREES * (problems - 1), 1)
+            if not self.difference:
+                freedom = float(effect.sum()) ** 2 / float((effect**2).sum()) - 1
+                self.degrees[one] = max(freedom, _LEAST_DEGREES * (problems - 1), 1)
         self.apart[inside] = apart
 
     def sample(self, bounds: tuple[float, float], signed: bool) -> Sample:

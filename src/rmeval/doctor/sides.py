@@ -1,0 +1,237 @@
+"""The sides of a comparison of engines: how each is named, opened and run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from rmeval.data.spool import windows
+from rmeval.doctor.server_tokens import server_tokens
+from rmeval.errors import ModelError
+from rmeval.models import ADDRESSES, ModelOptions, RewardModel, load_model
+from rmeval.models.classifier import Classifier
+from rmeval.models.comparator import Comparator
+from rmeval.models.implicit import Implicit
+from rmeval.models.options import RENDERING_OPTIONS, SERVED_OPTIONS, SERVER_OPTIONS
+from rmeval.models.served.model import Served
+from rmeval.protocols.pairwise import ODDS, VALUE
+from rmeval.redaction import redacted
+from rmeval.types import FloatArray, Observation, Request
+
+if TYPE_CHECKING:
+    from rmeval.models.prepare import Preparation
+    from rmeval.rendering.chat import Renderer, TokenArray
+
+__all__ = ["Opened", "Scores", "open_sides"]
+
+_FORMATS = ("auto", "float32", "bfloat16", "float16")
+
+Network = Classifier | Implicit | Comparator
+"""The kinds of models that run a network."""
+
+
+@dataclass(slots=True)
+class Scores:
+    """The results of scoring some requests in one way.
+
+    Attributes:
+        values: The score of each request by its key, or the preference for the response shown first, 0
+            if there is none.
+        failures: Number of requests without a value, by status.
+        error: The first error.
+    """
+
+    values: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+    def array(self, requests: Sequence[Request]) -> FloatArray:
+        """float64[requests], NaN for those without a value."""
+        return np.array([self.values.get(request.key, np.nan) for request in requests], dtype=np.float64)
+
+    def add(self, found: Observation) -> None:
+        """Add the observation of a request."""
+        value = _value(found.values)
+        if found.status == "ok" and value is not None:
+            self.values[found.key] = value
+            return
+        self.failures[found.status] = self.failures.get(found.status, 0) + 1
+        self.error = self.error or found.error
+
+
+def _value(values: Mapping[str, float | tuple[float, ...]]) -> float | None:
+    """The number in which two sides are compared."""
+    if isinstance(odds := values.get(ODDS), float):
+        return odds
+    if isinstance(share := values.get(VALUE), float):
+        return share - 0.5
+    first = next(iter(values.values()), None)
+    return None if first is None or isinstance(first, tuple) else float(first)
+
+
+class Opened(Protocol):
+    """A side that is ready to score.
+
+    Attributes:
+        name: The side, as the user names it.
+        model: The model.
+        dtype: Number format of its network; empty if it is unknown.
+    """
+
+    name: str
+    model: RewardModel
+    dtype: str
+
+    @property
+    def renderer(self) -> Renderer | None:
+        """The tokenizer with which rmeval renders conversations for this side; None if rmeval does not."""
+        ...
+
+    def tokens(self, requests: Sequence[Request]) -> Mapping[str, TokenArray] | str:
+        """The token ids of requests by their keys, without those that cannot be read; or why they are unknown."""
+        ...
+
+    def run(self, requests: Sequence[Request], size: int | None, done: Callable[[int], None]) -> Scores:
+        """Score requests.
+
+        Args:
+            requests: The requests.
+            size: Number of requests that are read together; None for all, as in a run.
+            done: Called with the number of requests of each batch.
+        """
+        ...
+
+    def release(self) -> None:
+        """Free the memory of its network, before the other side needs it."""
+        ...
+
+
+class _Local:
+    """An engine that runs the network in this process, or in processes of its own."""
+
+    def __init__(self, name: str, spec: str, options: ModelOptions) -> None:
+        self.name = name
+        self.model: RewardModel = load_model(spec, options)
+        if isinstance(self.model, Classifier | Comparator) and self.model.labels is not None:
+            # Low probabilities of its labels do not stop it: a request that is read alone may have one.
+            self.model = load_model(spec, replace(options, min_label_mass=0.0))
+        if not isinstance(self.model, Network):
+            raise ModelError(
+                f"{spec} is a model of the kind {self.model.kind}, which no engine runs: give a checkpoint's folder or "
+                "hub id"
+            )
+        self._engine = self.model.engine
+        self._texts = self.model.texts
+        self.dtype = str(self._engine.identity().get("dtype", ""))
+
+    @property
+    def renderer(self) -> Renderer | None:
+        return self._texts.renderer
+
+    def tokens(self, requests: Sequence[Request]) -> Mapping[str, TokenArray] | str:
+        return _rendered(self._texts, requests)
+
+    def run(self, requests: Sequence[Request], size: int | None, done: Callable[[int], None]) -> Scores:
+        parts: Iterable[Sequence[Request]] = [requests] if size is None else windows(requests, size)
+        return _scores((batch for part in parts for batch in self.model.observe(part)), done)
+
+    def release(self) -> None:
+        self._engine.release()
+
+
+class _Remote:
+    """A server, whose number format is unknown; requests that are read together are those in flight together."""
+
+    dtype = ""
+
+    def __init__(self, url: str, options: ModelOptions) -> None:
+        self.name = redacted(url)
+        self._url = url
+        self._options = options
+        self.model: RewardModel
+        self.model = self._served = Served(url, options)
+
+    @property
+    def renderer(self) -> Renderer | None:
+        return None if self._served.texts is None else self._served.texts.renderer
+
+    def tokens(self, requests: Sequence[Request]) -> Mapping[str, TokenArray] | str:
+        if self._served.texts is not None:
+            return _rendered(self._served.texts, requests)
+        found = self._served.found
+        return server_tokens(self._url, self._options.server, found.dialect.traits.tokenize, found.name, requests)
+
+    def run(self, requests: Sequence[Request], size: int | None, done: Callable[[int], None]) -> Scores:
+        model = self._served
+        if size is not None:
+            server = replace(self._options.server, concurrency=size)
+            model = Served(self._url, replace(self._options, server=server))
+        return _scores(model.observe(requests), done)
+
+    def release(self) -> None:
+        return
+
+
+def _rendered(texts: Preparation, requests: Sequence[Request]) -> dict[str, TokenArray]:
+    found: dict[str, TokenArray] = {}
+    for ready, _ in texts.windows(requests):
+        for one in ready:
+            found |= dict.fromkeys((one.key, *(key for key, _ in one.others)), one.tokens)
+    return found
+
+
+def _scores(batches: Iterable[Sequence[Observation]], done: Callable[[int], None]) -> Scores:
+    found = Scores()
+    for batch in batches:
+        for one in batch:
+            found.add(one)
+        done(len(batch))
+    return found
+
+
+def open_sides(spec: str, sides: Sequence[tuple[str, Mapping[str, Any]]], options: ModelOptions) -> tuple[Opened, ...]:
+    """Open the sides of a comparison.
+
+    Args:
+        spec: The model.
+        sides: Each side, with further `model_kwargs` of it: the name of an engine, also with a number format as in
+            `hf:float32`; `file.py:Class` of an engine; or the address of a server.
+        options: The options; those of servers hold for servers, and those of networks for engines.
+
+    Raises:
+        ModelError: If there is no such engine or server, or the model cannot be used.
+    """
+    addresses = [side.startswith(ADDRESSES) for side, _ in sides]
+    # Without a server they are an error.
+    local = _only(options, [one for one in _FIELDS if one not in SERVER_OPTIONS]) if any(addresses) else options
+    found: list[Opened] = []
+    for (side, kwargs), is_address in zip(sides, addresses, strict=True):
+        if is_address and kwargs:
+            raise ModelError(f"{redacted(side)} is a server, which takes no model_kwargs: leave them out")
+        found.append(_Remote(side, _of_server(options)) if is_address else _engine(side, spec, local, kwargs))
+    return tuple(found)
+
+
+_FIELDS = tuple(ModelOptions.__dataclass_fields__)
+
+
+def _only(options: ModelOptions, names: Collection[str]) -> ModelOptions:
+    """Some of the options, and the defaults of the others."""
+    return ModelOptions(**{name: getattr(options, name) for name in names})
+
+
+def _of_server(options: ModelOptions) -> ModelOptions:
+    """The options of a server; batches and, where the server renders, the rendering are those of engines."""
+    useless = {"batch_size", *(RENDERING_OPTIONS if options.tokenizer is None else ())}
+    return _only(options, [name for name in SERVED_OPTIONS if name not in useless])
+
+
+def _engine(side: str, spec: str, options: ModelOptions, kwargs: Mapping[str, Any]) -> _Local:
+    own = replace(options, model_kwargs={**options.model_kwargs, **kwargs})
+    engine, _, dtype = side.rpartition(":")
+    if engine and dtype in _FORMATS:
+        return _Local(side, spec, replace(own, engine=engine, dtype=dtype))
+    return _Local(side, spec, replace(own, engine=side))

@@ -1,0 +1,283 @@
+"""Options of models: what they are, which kind of model uses which, and their checks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from rmeval.errors import ModelError
+from rmeval.messages import chosen_from, quoted, shortened
+from rmeval.redaction import secret_in
+from rmeval.transport.options import ServerOptions
+
+if TYPE_CHECKING:
+    from rmeval.engines import InMemory
+
+__all__ = [
+    "COMPARATOR_OPTIONS",
+    "HEAD_OPTIONS",
+    "IMPLICIT_OPTIONS",
+    "OPTIONS",
+    "OTHER_KINDS",
+    "RENDERING_OPTIONS",
+    "REPLICA_OPTIONS",
+    "SERVED_OPTIONS",
+    "SERVER_OPTIONS",
+    "ModelOptions",
+    "check_options",
+    "model_options",
+    "refuse",
+    "refuse_all_but",
+]
+
+_MOST = 1_000_000_000
+"""Upper bound of the options `batch_size` and `max_length`."""
+
+Overlength = Literal["error", "skip", "truncate-left"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """Options for loading and running a model. Options that a kind of model does not use must keep their defaults.
+
+    Attributes:
+        dtype: `auto` (the checkpoint's format), `float32`, `bfloat16` or `float16`.
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
+        revision: Branch, tag or commit on the hub.
+        tokenizer: Path or hub id of another tokenizer.
+        chat_template: Path of a Jinja file to use instead of the tokenizer's own template.
+        template_kwargs: Variables of the chat template, such as `{"enable_thinking": False}`.
+        tokenizer_kwargs: Options of the tokenizer's class, such as `{"fix_mistral_regex": True}`; if any are given, the
+            class's tokens are used where they differ from those of `tokenizer.json`.
+        allow_dropped_roles: Roles whose messages the chat template may leave out.
+        trust_remote_code: Whether code that comes with the checkpoint may run.
+        model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
+            `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
+        batch_size: Largest number of sequences in a batch; by default only the token budget limits it.
+        max_length: Longest sequence in tokens; by default the model's own limit.
+        on_overlength: What to do with a longer sequence: stop before scoring (`error`), leave it out (`skip`), or cut
+            its beginning (`truncate-left`).
+        head: What computes the score: the name of a linear layer in the checkpoint, such as `v_head.summary`, if
+            rmeval cannot find it; `logit:TOKEN`, a language model's logit of the token after the conversation; or
+            `logit:YES-NO`, the difference of two logits, the first minus the second.
+        reduce: How to combine several outputs of a head: `index:K`, `mean`, `difference` (the second minus the first)
+            or `weights:A,B,...`.
+        scale: Factor of the score; -1 for a model that returns a cost.
+        shift: Number added to the scaled score.
+        kind: Kind of model: `classifier`, `comparator` or `implicit`; `auto` selects a classifier unless there is a
+            reference model.
+        base_model: Path or hub id of an adapter's base model, if not the one in the adapter's config.
+        ref_model: Path or hub id of the reference model of an implicit reward, or `(model, tokenizer)`; an adapter's
+            default is its base.
+        ref_revision: Branch, tag or commit of the reference model on the hub.
+        beta: Factor of the log-ratios to the reference.
+        boundary: How to find the beginning of a response for an implicit reward: as `trl` or as `reward-bench` does.
+        sequential: Whether to load policy and reference one after the other instead of together.
+        comparison: Template that shows two responses to a comparator: `letters` (the default of language models),
+            `rlhflow`, `steamshp`, or the path of a Jinja file.
+        min_label_mass: Smallest probability that a language model must assign to its two label tokens together, on
+            average over the first 32 requests.
+        against: Which pairs a comparator compares in comparisons of more than two responses: `all`, or the `chosen`
+            response with each other one.
+        engine: Engine that runs the checkpoint: `hf`, `vllm`, `ray` (replicas of another engine, on several GPUs or
+            machines), a name registered by an installed package, or `file.py:Class`.
+        replicas: For the engine `ray`: number of replicas; by default as many as the cluster has GPUs for, or 1.
+        gpus_per_replica: For the engine `ray`: GPUs of each replica; by default 1 if the cluster has any.
+        ray_address: For the engine `ray`: `auto`, `host:port` or `ray://host:port` of a running cluster; by default
+            rmeval starts Ray on this machine and ends it.
+        replica_engine: For the engine `ray`: the engine of each replica.
+        served_model: Name under which a server serves the model; not needed if it serves only one.
+        dialect: Form of a server's requests and answers, such as `vllm-classify@1`, or a TOML file that describes it;
+            `auto` finds it out.
+        bounded_ok: Whether the raw scores of a served model are between 0 and 1; otherwise such scores are an error,
+            because a server may return probabilities.
+        server: How a server is called; its fields can also be given as keywords of `load_model`.
+    """
+
+    dtype: str = "auto"
+    device: str = "auto"
+    revision: str | None = None
+    tokenizer: str | None = None
+    chat_template: str | None = None
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    tokenizer_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    allow_dropped_roles: tuple[str, ...] = ()
+    trust_remote_code: bool = False
+    model_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int | None = None
+    max_length: int | None = None
+    on_overlength: Overlength = "error"
+    head: str | None = None
+    reduce: str | None = None
+    scale: float = 1.0
+    shift: float = 0.0
+    kind: str = "auto"
+    base_model: str | None = None
+    ref_model: str | InMemory | None = None
+    ref_revision: str | None = None
+    beta: float = 1.0
+    boundary: str = "trl"
+    sequential: bool = False
+    comparison: str | None = None
+    against: str = "all"
+    min_label_mass: float = 0.5
+    engine: str = "hf"
+    replicas: int | None = None
+    gpus_per_replica: float | None = None
+    ray_address: str | None = None
+    replica_engine: str = "hf"
+    served_model: str | None = None
+    dialect: str = "auto"
+    bounded_ok: bool = False
+    server: ServerOptions = field(default_factory=ServerOptions)
+
+
+OPTIONS = (
+    *(name for name in ModelOptions.__dataclass_fields__ if name != "server"),
+    *ServerOptions.__dataclass_fields__,
+)
+"""The options of models by name, those of `ModelOptions.server` among them."""
+
+
+def model_options(**kwargs: Any) -> ModelOptions:
+    """The options of a model from keywords: the fields of `ModelOptions` and of its `server`.
+
+    Raises:
+        ModelError: If there is no such option, or a value is not valid.
+    """
+    if unknown := [name for name in kwargs if name not in OPTIONS and name != "server"]:
+        raise ModelError(f"there is no option {unknown[0]!r}: the options are {', '.join(OPTIONS)}")
+    own = {name: kwargs.pop(name) for name in ServerOptions.__dataclass_fields__ if name in kwargs}
+    if own:
+        kwargs["server"] = replace(kwargs.get("server", ServerOptions()), **own)
+    return ModelOptions(**kwargs)
+
+
+def check_options(options: ModelOptions) -> None:
+    """Check the form and the range of each value.
+
+    Raises:
+        ModelError: If one is not valid.
+    """
+    _check_forms(options)
+    _check(options)
+
+
+def _check_forms(options: ModelOptions) -> None:
+    """Refuses a text where several values are meant: its letters would be the values."""
+    for name in _MAPPINGS:
+        if not isinstance(getattr(options, name), Mapping):
+            raise ModelError(f"`{name}` must be a mapping, such as {{'key': 1}}, not {quoted(getattr(options, name))}")
+    if isinstance(roles := options.allow_dropped_roles, str):
+        raise ModelError(f"`allow_dropped_roles` must be a list of roles, such as [{roles!r}], not {roles!r}")
+
+
+_MAPPINGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
+
+
+def _check(options: ModelOptions) -> None:
+    for name, value in (("batch_size", options.batch_size), ("max_length", options.max_length)):
+        if value is not None and not 1 <= value <= _MOST:
+            raise ModelError(f"`{name}` must be a whole number from 1 to {_MOST}, not {shortened(value, 40)}")
+    for name, number in (("scale", options.scale), ("shift", options.shift)):
+        if not math.isfinite(number):
+            raise ModelError(f"`{name}` is {number}, which must be a finite number: correct it")
+    for given in _MAPPINGS:
+        try:
+            # The template's variables are checked against the template.
+            json.dumps({} if given == "template_kwargs" else getattr(options, given), allow_nan=False, default=str)
+        except (RecursionError, TypeError, ValueError) as error:
+            raise ModelError(f"{given} cannot be stored ({error}): give values that JSON can represent") from error
+        if secret := secret_in(getattr(options, given)):
+            raise ModelError(f"{secret} is in {given}, which are stored in the run folder: set HF_TOKEN instead")
+    if not 0 <= options.min_label_mass <= 1:
+        raise ModelError(f"`min_label_mass` must be between 0 and 1, not {options.min_label_mass}")
+    if options.on_overlength not in (policies := get_args(Overlength)):
+        raise ModelError(
+            f"there is no length policy {options.on_overlength!r}: {chosen_from(options.on_overlength, policies)}"
+        )
+
+
+REPLICA_OPTIONS = ("replicas", "gpus_per_replica", "ray_address", "replica_engine")
+"""Options of the engine `ray` only."""
+SERVER_OPTIONS = ("served_model", "dialect", "bounded_ok", "server")
+"""Options of served models only."""
+SERVED_OPTIONS = (
+    *SERVER_OPTIONS,
+    "tokenizer",
+    "tokenizer_kwargs",
+    "chat_template",
+    "template_kwargs",
+    "allow_dropped_roles",
+    "trust_remote_code",
+    "batch_size",
+    "max_length",
+    "on_overlength",
+    "reduce",
+    "scale",
+    "shift",
+)
+RENDERING_OPTIONS = (
+    "chat_template",
+    "template_kwargs",
+    "tokenizer_kwargs",
+    "trust_remote_code",
+    "max_length",
+    "on_overlength",
+)
+"""Options of conversations that rmeval renders, which a served model uses with a tokenizer only."""
+HEAD_OPTIONS = ("head", "reduce", "scale", "shift")
+COMPARATOR_OPTIONS = ("comparison", "against")
+IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential")
+_IMPLICIT = (
+    "for the implicit reward of a language model give `ref_model` (the model it was trained from) or `kind` implicit"
+)
+_OTHER_PLACES = dict.fromkeys(
+    SERVER_OPTIONS, "for a model behind a server give its address, such as http://localhost:8000"
+)
+OTHER_KINDS = {
+    **dict.fromkeys(IMPLICIT_OPTIONS, _IMPLICIT),
+    "ref_model": "for the implicit reward of a language model give `kind` implicit or auto",
+    **dict.fromkeys(COMPARATOR_OPTIONS, "for a model that compares two responses give `kind` comparator"),
+    **dict.fromkeys(HEAD_OPTIONS, "for a model with a head leave `ref_model` and `kind` implicit out"),
+    **dict.fromkeys(REPLICA_OPTIONS, "give `engine` ray"),
+    **_OTHER_PLACES,
+}
+"""How to get the kind of model that uses an option."""
+
+
+def refuse_all_but(taken: Collection[str], options: ModelOptions, what: str) -> None:
+    """Reject all options except those that a kind of model uses; see `refuse`."""
+    refuse(options, [name for name in ModelOptions.__dataclass_fields__ if name not in taken], what, _OTHER_PLACES)
+
+
+def refuse(
+    options: ModelOptions, useless: Sequence[str], what: str, others: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Reject options that would be ignored.
+
+    Args:
+        options: The options.
+        useless: Names of the options that this kind of model does not use.
+        what: The kind of model.
+        others: By option: how to get a kind of model that uses it.
+
+    Raises:
+        ModelError: If an option is set that this kind of model does not use.
+    """
+    defaults = ModelOptions()
+    for name in useless:
+        if getattr(options, name) != getattr(defaults, name):
+            instead = f", or {others[name]}" if name in others else ""
+            given = _changed(options.server) if name == "server" else name
+            raise ModelError(f"{what} does not use `{given}`: leave it out{instead}")
+
+
+def _changed(server: ServerOptions) -> str:
+    """The first option of a server that does not have its default."""
+    default = ServerOptions()
+    return next(name for name in ServerOptions.__dataclass_fields__ if getattr(server, name) != getattr(default, name))

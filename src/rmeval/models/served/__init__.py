@@ -1,0 +1,1 @@
+"""Reward models behind a server, called by URL."""

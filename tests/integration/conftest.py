@@ -1,0 +1,33 @@
+"""Fixtures of the tests that need servers, and a list of what was skipped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.environments import home
+from tests.integration.servers import vllm_server
+
+__all__ = ["vllm_server"]
+
+
+@pytest.fixture(scope="session")
+def real_models(shared: Path) -> Path:
+    """The folder with `smollm2`, a language model of 135M parameters, and `smollm2-rm`, it with a trained head."""
+    if not (home() / "smollm2-rm" / "tokenizer.json").exists():
+        maker = shared / "fixtures" / "make_real_rm.py"
+        subprocess.run([sys.executable, str(maker), str(home())], check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    return home()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was skipped, also where nothing was."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    terminalreporter.write_line(f"skipped: {len(skipped) or 'nothing'}")
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        terminalreporter.write_line(f"  {report.nodeid}: {reason}")
