@@ -177,6 +177,15 @@ def test_identity_names_what_scores_depend_on_and_not_the_address() -> None:
         assert json.dumps(rmeval.load_model(server.url).identity(), sort_keys=True) not in found
 
 
+def test_the_place_of_the_tokenizer_is_not_compared_with_that_of_the_server() -> None:
+    """The server may have loaded its model from the folder that is the tokenizer's on this machine."""
+    found = []
+    for root in (TINY, "/models/rm"):
+        with serve(like.routed(**like.vllm_like(root=root))) as server:
+            found.append(rmeval.load_model(server.url, tokenizer=TINY).identity()["tokenizer"])
+    assert found[0] == found[1]
+
+
 # Raw scores.
 
 
