@@ -13,8 +13,12 @@ import rmeval
 from rmeval.doctor.parity import Parity
 from rmeval.doctor.relation import rank_correlation, relation
 from rmeval.errors import ModelError
+from rmeval.models.classifier import Classifier
+from rmeval.types import Message
 from tests.checkpoints import CHATML, make_checkpoint, make_tokenizer, say
 from tests.command import command
+from tests.http_server import serve
+from tests.models.served import routed, vllm_like
 
 ENGINES = '''
 import math
@@ -201,6 +205,85 @@ def test_implicit_rewards_and_comparators(folder: Path, tmp_path: Path) -> None:
     pairs = rmeval.parity(tmp_path / "policy", b, "hf", ITEMS, kind="comparator", n_items=1)
     assert pairs.agrees
     assert pairs.decisions == pairs.requests > 0
+
+
+def vllm_of(folder: Path, template: str | None = None, shift: float = 0.0) -> dict[str, Any]:
+    """A server with vLLM's routes that scores as the checkpoint does; another template may render its messages."""
+    model = rmeval.load_model(folder, chat_template=template)
+    assert isinstance(model, Classifier)
+
+    def rendered(content: Any) -> list[int]:
+        if isinstance(content[0], int):
+            return list(content)
+        talk = tuple(Message(one["role"], one["content"]) for one in content)
+        tokens: list[int] = model.texts.renderer.render([talk])[0].tokens.tolist()
+        return tokens
+
+    def scores(content: Any) -> list[float]:
+        (reading,) = model.engine.run([rendered(content)], model.readout())
+        return [float(reading.values[0][0]) + shift]
+
+    def tokens(body: Any) -> Any:
+        if "messages" in body:
+            return {"tokens": rendered(body["messages"])}
+        return {"tokens": model.texts.renderer.tokenizer(body["prompt"], add_special_tokens=False)["input_ids"]}
+
+    return {**vllm_like(scores), "tokenize": tokens}
+
+
+def test_a_server_that_renders(folder: Path) -> None:
+    with serve(routed(**vllm_of(folder / "m"))) as server:
+        same = found(folder, server.url, served_model="rm")
+        asked = [one for one in server.received if one.path == "/tokenize"]
+    assert same.agrees
+    assert same.tokens.text == "equal in all of 48 requests: as the server renders them"
+    assert same.b.name == server.url
+    assert len(asked) == 48
+    assert same.b.dtype == ""
+    assert same.difference < 1e-5
+
+
+def test_a_server_that_gets_token_ids(folder: Path) -> None:
+    with serve(routed(**vllm_of(folder / "m", shift=0.25))) as server:
+        ids = found(folder, server.url, tokenizer=str(folder / "m"))
+        sent = [one.json["input"] for one in server.received if one.path == "/classify"]
+    assert ids.tokens.text == "equal in all of 48 requests: rmeval renders for both sides"
+    assert "b is a + 0.25, a constant offset" in ids.verdict
+    assert all(isinstance(one[0], int) for one in sent)
+
+
+def test_a_server_with_another_template(folder: Path) -> None:
+    (folder / "bos.jinja").write_text("{{ '<|bos|>' }}" + CHATML)
+    with serve(routed(**vllm_of(folder / "m", str(folder / "bos.jinja")))) as server:
+        other = found(folder, server.url)
+    assert not other.agrees
+    assert "48 of 48 requests differ, the first from token 0 on: hf reads '<|im_start|>user" in other.tokens.text
+    assert f"{server.url} reads '<|bos|><|im_start|>" in other.tokens.text
+
+
+def test_a_server_that_shows_no_tokens_or_probabilities(folder: Path) -> None:
+    routes = vllm_of(folder / "m")
+    del routes["tokenize"]
+    with serve(routed(**routes)) as server:
+        unknown = found(folder, server.url)
+    assert unknown.agrees
+    assert unknown.tokens.equal is None
+    assert "does not show their tokens" in unknown.tokens.text
+    assert unknown.verdict.endswith("though their tokens could not be compared")
+    raw = routes["classify"]
+    routes["classify"] = lambda body: raw(body | {"use_activation": True})
+    with serve(routed(**routes)) as server:
+        with pytest.raises(ModelError, match="use_activation"):
+            found(folder, server.url)
+        bounded = found(folder, server.url, bounded_ok=True)
+    assert "b looks like sigmoid(a)" in bounded.verdict
+
+
+def test_options_of_servers_need_a_server(folder: Path) -> None:
+    with pytest.raises(ModelError, match="`served_model`"):
+        found(folder, "hf", served_model="rm")
+    with pytest.raises(ModelError, match="is a server, which takes no model_kwargs"):
+        found(folder, "http://127.0.0.1:9", b_kwargs={"x": 1})
 
 
 def test_relations() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rmeval.cli.replica_options import REPLICA_OPTIONS
 from rmeval.cli.server_options import SERVER_OPTIONS
 from rmeval.cli.values import json_values, key_values, places, value_of
 from rmeval.errors import RmevalError
@@ -207,7 +208,9 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         "auto",
     ),
     "engine": (
-        Annotated[str, _model("Engine that runs the network: hf, vllm, or file.py:Class for your own.")],
+        Annotated[
+            str, _model("Engine that runs the network: hf, vllm, ray (several GPUs or machines), or file.py:Class.")
+        ],
         "hf",
     ),
     "base_model": (
@@ -253,6 +256,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[bool, _model("For implicit rewards: keep one model in memory at a time.", "--sequential")],
         False,
     ),
+    **REPLICA_OPTIONS,
     **SERVER_OPTIONS,
 }
 

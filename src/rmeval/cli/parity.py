@@ -13,7 +13,7 @@ from rmeval.cli.views import check_output, write_views
 
 __all__ = ["parity_command"]
 
-_SIDE = "an engine, as in hf or hf:float32, or file.py:Class"
+_SIDE = "an engine, as in hf or hf:float32, file.py:Class, or the address of a server"
 
 
 @o.takes_model_options
@@ -53,7 +53,7 @@ def parity_command(
     from rmeval.benchmarks import GENERATED
     from rmeval.cli.logs import show_warnings
     from rmeval.doctor.parity import compare_engines
-    from rmeval.models import ModelOptions
+    from rmeval.models.options import model_options
     from rmeval.report.parity import parity_view
     from rmeval.runs.plan import plan
 
@@ -67,7 +67,7 @@ def parity_command(
             a,
             b,
             planned,
-            ModelOptions(**options),
+            model_options(**options),
             tolerance=tolerance,
             a_kwargs=json_values(a_kwargs, "a_kwargs"),
             b_kwargs=json_values(b_kwargs, "b_kwargs"),

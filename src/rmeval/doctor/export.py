@@ -16,8 +16,9 @@ from rmeval.engines import Place
 from rmeval.errors import ModelError, RmevalError, RunError, reason_of
 from rmeval.files import folder_draft
 from rmeval.messages import chosen_from, count_of
-from rmeval.models import ModelOptions, load_model
+from rmeval.models import load_model
 from rmeval.models.classifier import Classifier
+from rmeval.models.options import ModelOptions, model_options
 from rmeval.types import Conversation, FloatArray
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def export_model(
         raise ModelError(f"there is no form {form!r} of an export: {chosen_from(form, FORMS)}")
     folder = Path(out).resolve()
     _check_folder(folder, Path(model), overwrite)
-    original, engine = _loaded(str(model), ModelOptions(**options))
+    original, engine = _loaded(str(model), model_options(**options))
 
     from rmeval.engines.hf.export import find_target
 

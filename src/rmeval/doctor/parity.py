@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.doctor.relation import rank_correlation, relation
-from rmeval.doctor.sides import Opened, Scores, open_side
+from rmeval.doctor.sides import Opened, Scores, open_sides
 from rmeval.doctor.tokens import TokenCheck, check_tokens
 from rmeval.doctor.ways import NEAR, compared, decisions, largest
 from rmeval.errors import ModelError
@@ -143,10 +143,10 @@ def compare_engines(
 
     Args:
         spec: The model.
-        a: The first side: an engine, as in `hf` or `hf:float32`, or `file.py:Class`.
+        a: The first side: an engine, as in `hf` or `hf:float32`, `file.py:Class`, or a server's address.
         b: The second side.
         planned: The items.
-        options: Options of the model, for both sides.
+        options: Options of the model and of servers, for the sides that use them.
         tolerance: Largest difference of scores that agree; by default four times the noise of the engines, or what
             rounding explains in the coarser number format, if that is larger.
         a_kwargs: Further `model_kwargs` of the first side.
@@ -160,7 +160,7 @@ def compare_engines(
         raise ModelError(f"`tolerance` must be a number of at least 0, not {tolerance}")
     if options.engine != ModelOptions().engine:
         raise ModelError("the engines are those of `a` and `b`: leave `engine` out")
-    first, second = open_side(a, spec, options, a_kwargs), open_side(b, spec, options, b_kwargs)
+    first, second = open_sides(spec, ((a, a_kwargs), (b, b_kwargs)), options)
     sample = _sample(planned, first, second)
     tokens = check_tokens(first, second, sample.requests)
     total, done = 2 * (len(sample.requests) + 3 * sample.noisy), 0

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from rmeval.data.spool import windows
+from rmeval.doctor.server_tokens import server_tokens
 from rmeval.errors import ModelError
-from rmeval.models import ModelOptions, RewardModel, load_model
+from rmeval.models import ADDRESSES, ModelOptions, RewardModel, load_model
 from rmeval.models.classifier import Classifier
 from rmeval.models.comparator import Comparator
 from rmeval.models.implicit import Implicit
+from rmeval.models.options import RENDERING_OPTIONS, SERVED_OPTIONS, SERVER_OPTIONS
+from rmeval.models.served.model import Served
 from rmeval.protocols.pairwise import ODDS, VALUE
+from rmeval.redaction import redacted
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
+    from rmeval.models.prepare import Preparation
     from rmeval.rendering.chat import Renderer, TokenArray
 
-__all__ = ["Opened", "Scores", "open_side"]
+__all__ = ["Opened", "Scores", "open_sides"]
 
 _FORMATS = ("auto", "float32", "bfloat16", "float16")
 
@@ -127,38 +132,104 @@ class _Local:
         return self._texts.renderer
 
     def tokens(self, requests: Sequence[Request]) -> Mapping[str, TokenArray] | str:
-        found: dict[str, TokenArray] = {}
-        for ready, _ in self._texts.windows(requests):
-            for one in ready:
-                found |= dict.fromkeys((one.key, *(key for key, _ in one.others)), one.tokens)
-        return found
+        return _rendered(self._texts, requests)
 
     def run(self, requests: Sequence[Request], size: int | None, done: Callable[[int], None]) -> Scores:
-        found = Scores()
         parts: Iterable[Sequence[Request]] = [requests] if size is None else windows(requests, size)
-        for part in parts:
-            for batch in self.model.observe(part):
-                for one in batch:
-                    found.add(one)
-                done(len(batch))
-        return found
+        return _scores((batch for part in parts for batch in self.model.observe(part)), done)
 
     def release(self) -> None:
         self._engine.release()
 
 
-def open_side(side: str, spec: str, options: ModelOptions, kwargs: Mapping[str, Any]) -> Opened:
-    """Open one side of a comparison.
+class _Remote:
+    """A server, whose number format is unknown; requests that are read together are those in flight together."""
+
+    dtype = ""
+
+    def __init__(self, url: str, options: ModelOptions) -> None:
+        self.name = redacted(url)
+        self._url = url
+        self._options = options
+        self.model: RewardModel
+        self.model = self._served = Served(url, options)
+
+    @property
+    def renderer(self) -> Renderer | None:
+        return None if self._served.texts is None else self._served.texts.renderer
+
+    def tokens(self, requests: Sequence[Request]) -> Mapping[str, TokenArray] | str:
+        if self._served.texts is not None:
+            return _rendered(self._served.texts, requests)
+        found = self._served.found
+        return server_tokens(self._url, self._options.server, found.dialect.traits.tokenize, found.name, requests)
+
+    def run(self, requests: Sequence[Request], size: int | None, done: Callable[[int], None]) -> Scores:
+        model = self._served
+        if size is not None:
+            server = replace(self._options.server, concurrency=size)
+            model = Served(self._url, replace(self._options, server=server))
+        return _scores(model.observe(requests), done)
+
+    def release(self) -> None:
+        return
+
+
+def _rendered(texts: Preparation, requests: Sequence[Request]) -> dict[str, TokenArray]:
+    found: dict[str, TokenArray] = {}
+    for ready, _ in texts.windows(requests):
+        for one in ready:
+            found |= dict.fromkeys((one.key, *(key for key, _ in one.others)), one.tokens)
+    return found
+
+
+def _scores(batches: Iterable[Sequence[Observation]], done: Callable[[int], None]) -> Scores:
+    found = Scores()
+    for batch in batches:
+        for one in batch:
+            found.add(one)
+        done(len(batch))
+    return found
+
+
+def open_sides(spec: str, sides: Sequence[tuple[str, Mapping[str, Any]]], options: ModelOptions) -> tuple[Opened, ...]:
+    """Open the sides of a comparison.
 
     Args:
-        side: Name of an engine, also with a number format as in `hf:float32`; or `file.py:Class` of an engine.
         spec: The model.
-        options: Its options, for both sides.
-        kwargs: Further `model_kwargs`, for this side only.
+        sides: Each side, with further `model_kwargs` of it: the name of an engine, also with a number format as in
+            `hf:float32`; `file.py:Class` of an engine; or the address of a server.
+        options: The options; those of servers hold for servers, and those of networks for engines.
 
     Raises:
-        ModelError: If there is no such engine, or the model cannot be used.
+        ModelError: If there is no such engine or server, or the model cannot be used.
     """
+    addresses = [side.startswith(ADDRESSES) for side, _ in sides]
+    # Without a server they are an error.
+    local = _only(options, [one for one in _FIELDS if one not in SERVER_OPTIONS]) if any(addresses) else options
+    found: list[Opened] = []
+    for (side, kwargs), is_address in zip(sides, addresses, strict=True):
+        if is_address and kwargs:
+            raise ModelError(f"{redacted(side)} is a server, which takes no model_kwargs: leave them out")
+        found.append(_Remote(side, _of_server(options)) if is_address else _engine(side, spec, local, kwargs))
+    return tuple(found)
+
+
+_FIELDS = tuple(ModelOptions.__dataclass_fields__)
+
+
+def _only(options: ModelOptions, names: Collection[str]) -> ModelOptions:
+    """Some of the options, and the defaults of the others."""
+    return ModelOptions(**{name: getattr(options, name) for name in names})
+
+
+def _of_server(options: ModelOptions) -> ModelOptions:
+    """The options of a server; batches and, where the server renders, the rendering are those of engines."""
+    useless = {"batch_size", *(RENDERING_OPTIONS if options.tokenizer is None else ())}
+    return _only(options, [name for name in SERVED_OPTIONS if name not in useless])
+
+
+def _engine(side: str, spec: str, options: ModelOptions, kwargs: Mapping[str, Any]) -> _Local:
     own = replace(options, model_kwargs={**options.model_kwargs, **kwargs})
     engine, _, dtype = side.rpartition(":")
     if engine and dtype in _FORMATS:
