@@ -43,7 +43,8 @@ types: setup
 unit: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --ignore tests/integration --cov --cov-report=
 
-# Real models, clean environments, and attacks: takes about half an hour and downloads about 100 MB once.
+# Real models, servers, clean environments, and attacks: takes about 45 minutes. What it downloads (about 1 GB) and builds
+# (about 4 GB in ~/.cache/rmeval-tests) is kept for the next time.
 test-integration: setup
 	$(INSTALL) bitsandbytes trl gguf build --editable '.[docs]'
 	$(BIN)/pytest tests/integration

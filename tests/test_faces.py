@@ -33,7 +33,7 @@ FACES = {
     "rmeval.engines": """
         AtPositions Description Engine EngineOptions FirstLogits InMemory LastLogits LastToken
         OwnForward Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
-        require_readout
+        readout_of require_readout
     """,
     "rmeval.errors": """
         DamagedError DataError ModelError RmevalError RunError UnknownNameError explain_os_error

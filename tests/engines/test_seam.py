@@ -199,7 +199,7 @@ def test_on_the_command_line(tmp_path: Path, pairs_file: Path, capsys: pytest.Ca
     assert command(capsys, *run, "--engine", ENGINE).code == 0
     for words, said in (
         (["--engine", f"{FAKE}:OnlyScores", "--kind", "implicit"], "which the engine only-scores does not support"),
-        (["--engine", "vlm"], "there is no engine 'vlm': did you mean vllm? (choose one of hf, vllm), or give"),
+        (["--engine", "vlm"], "there is no engine 'vlm': did you mean vllm? (choose one of "),
     ):
         done = command(capsys, *run, *words)
         assert (done.code, done.err.count("\n")) == (2, 1), done.err
@@ -217,8 +217,8 @@ def test_what_is_no_language_model(tmp_path: Path) -> None:
 
 def test_names_of_engines(tmp_path: Path) -> None:
     path = folder(tmp_path / "m")
-    with pytest.raises(ModelError, match=r"^there is no engine 'fh': choose one of hf, vllm, or give file\.py:Class$"):
-        load_model(str(path), engine="vlm")
+    with pytest.raises(ModelError, match=r"^there is no engine 'fh': choose one of .*, or give file\.py:Class$"):
+        load_model(str(path), engine="fh")
     with pytest.raises(ModelError, match="baseline:longest does not use `engine`: leave it out"):
         load_model("baseline:longest", engine="fake")
     with pytest.raises(rmeval.RmevalError, match=r"there is no file none\.py"):

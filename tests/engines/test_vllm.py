@@ -9,6 +9,8 @@ import json
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from importlib.util import find_spec
@@ -26,7 +28,7 @@ from rmeval.engines import EngineOptions, LastLogits, LastToken, Pooled, open_en
 from rmeval.engines.hf.checkpoint import find_checkpoint
 from rmeval.engines.vllm.arguments import check_arguments, config_values, kept_arguments
 from rmeval.engines.vllm.engine import VLLMEngine, refuse_others
-from rmeval.engines.vllm.logs import cause_in, without_warnings
+from rmeval.engines.vllm.logs import cause_in
 from rmeval.engines.vllm.requests import last_log_probs, prompt_log_probs, requests_for
 from rmeval.engines.vllm.session import is_portion, reason_in, watch
 from rmeval.errors import ModelError, RmevalError
@@ -133,6 +135,9 @@ def test_heads_that_vllm_would_not_load_are_refused(checkpoint: Path, tmp_path: 
     value_head = changed(checkpoint, tmp_path / "v", {"score.weight": "v_head.summary.weight"})
     with pytest.raises(ModelError, match=r"has its head in v_head\.summary.*rmeval export .* --as seqcls"):
         engine(value_head).own_readout()
+    biased = changed(checkpoint, tmp_path / "b", {"model.norm.weight": "score.bias"})
+    with pytest.raises(ModelError, match=r"has a score\.bias, which vLLM adds"):
+        engine(biased).own_readout()
     with pytest.raises(ModelError, match=r"no trained weights for score\.weight"):
         engine(changed(checkpoint, tmp_path / "n", {"score.weight": ""})).own_readout()
     with pytest.raises(ModelError, match="is a language model and has no trained weights"):
@@ -217,7 +222,7 @@ Traceback (most recent call last):
 torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB
 RuntimeError: Worker failed with error 'x', please see the stack trace above for the root cause
 vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue."""
-    assert cause_in(log) == "OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB"
+    assert cause_in(log) == "OutOfMemoryError: CUDA out of memory"
     assert cause_in("INFO all is well: no error") is None
 
 
@@ -241,9 +246,25 @@ def test_the_end_of_a_process_reaches_the_queue_in_which_the_client_waits() -> N
     process.join()
 
 
-def test_variables_that_silence_warnings_are_reset(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONWARNINGS", "error")
-    monkeypatch.delenv("TORCH_CPP_LOG_LEVEL", raising=False)
-    with without_warnings():
-        assert (os.environ["PYTHONWARNINGS"], os.environ["TORCH_CPP_LOG_LEVEL"]) == ("error", "ERROR")
-    assert (os.environ["PYTHONWARNINGS"], "TORCH_CPP_LOG_LEVEL" in os.environ) == ("error", False)
+def test_what_started_processes_print_goes_into_the_log(tmp_path: Path) -> None:
+    code = """
+import os, subprocess, sys
+from rmeval.engines.vllm import logs
+logs.quiet()
+print("before")
+with logs.into_the_log():
+    program = "input(); print('child'); raise ValueError('no memory. Buy some.')"
+    later = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
+print("after", flush=True)
+later.communicate(b"\\n")
+cause, file = logs.keep()
+print(cause, file, "child" in file.read_text())
+"""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("VLLM_")}
+    own = variables | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=own, text=True, capture_output=True, check=True)
+    (folder,) = tmp_path.glob("rmeval-vllm-*")
+    assert done.stdout.splitlines() == ["before", "after", f"ValueError: no memory {folder / 'log'} True"]
+    assert done.stderr == ""
+    subprocess.run([sys.executable, "-c", code.replace("logs.keep()", "0, folder")], env=own, capture_output=True)
+    assert list(tmp_path.glob("rmeval-vllm-*")) == [folder], "a log without a failure is removed"

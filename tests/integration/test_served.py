@@ -115,8 +115,11 @@ def test_a_server_that_is_killed_and_restarted_loses_nothing(server: VLLMServer,
     restart = threading.Thread(target=server.start)
     killed = KilledAfter(server, restart.start)
     data: dict[str, Any] = {"size": 40, "seed": 5, "out": tmp_path}
-    result = rmeval.evaluate(server.url, "rm-bench-synthetic", concurrency=4, progress=killed, **data)
-    restart.join()
+    try:
+        result = rmeval.evaluate(server.url, "rm-bench-synthetic", concurrency=4, progress=killed, **data)
+    finally:
+        if killed.at is not None:
+            restart.join()
     assert killed.at is not None
     assert killed.at < REQUESTS
     keys = scored_keys(result.path)

@@ -25,6 +25,10 @@ def readings(real_models: Path) -> Any:
     return json.loads(done.stdout)
 
 
+def test_arguments_that_are_passed_on_exist(readings: Any) -> None:
+    assert readings["unknown"] == []
+
+
 def test_heads_have_the_values_of_hf(readings: Any) -> None:
     found = readings["classifier"]
     assert max(found["last"], found["positions"]) < CLOSE

@@ -25,6 +25,7 @@ from rmeval.engines import (
     TokenLogProbs,
     open_engine,
 )
+from rmeval.engines.vllm.arguments import PLACEMENT, SCORES
 
 COUNT = 24
 
@@ -104,4 +105,7 @@ SETTINGS: dict[str, dict[str, Any]] = {"vllm": {"max_model_len": 64}, "hf": {}}
 
 if __name__ == "__main__":
     tiny, policy = sys.argv[1:]
-    print(json.dumps({"classifier": classifier(tiny), "language model": language_model(policy)}))  # noqa: T201
+    from vllm import EngineArgs
+
+    unknown = [name for name in (*PLACEMENT, *SCORES) if name not in EngineArgs.__dataclass_fields__]
+    print(json.dumps({"unknown": unknown, "classifier": classifier(tiny), "language model": language_model(policy)}))  # noqa: T201

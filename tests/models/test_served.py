@@ -518,6 +518,39 @@ def test_a_server_that_is_restarted_continues_the_run(tmp_path: Path) -> None:
     assert len(keys) == len(set(keys)) == 300
 
 
+def test_answers_before_the_end_of_a_server_are_kept(tmp_path: Path) -> None:
+    """The server ends and does not come back: what it answered is stored, and the run stops with a sentence."""
+    whole, calls = like.routed(**like.vllm_like()), threading.Event()
+    answered = 0
+
+    def counting(request: Received) -> Answer:
+        nonlocal answered
+        answered += request.path == "/classify"
+        if answered > 100:
+            calls.set()
+        return whole(request)
+
+    server = Scripted(counting)
+    server.start()
+
+    def end() -> None:
+        calls.wait(30)
+        server.stop()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    try:
+        with pytest.raises(ModelError, match="run again"):
+            rmeval.evaluate(server.url, data=pairs(400), out=tmp_path, concurrency=2, timeout=1.0)
+    finally:
+        calls.set()
+        thread.join()
+    (folder,) = (tmp_path / "pairs" / "rm").iterdir()
+    lines = [line for file in (folder / "journal").iterdir() for line in file.read_text().splitlines()]
+    kept = sum(json.loads(line)["status"] == "ok" for line in lines)
+    assert answered - 2 * CANARIES - 3 - 4 <= kept < 800
+
+
 def test_another_model_after_a_restart_is_an_error(tmp_path: Path) -> None:
     """The run that another process begins on the same address, and one that continues in the same process."""
     port = free_port()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rmeval.cli.replica_options import REPLICA_OPTIONS
 from rmeval.cli.server_options import SERVER_OPTIONS
 from rmeval.cli.values import json_values, key_values, places, value_of
 from rmeval.errors import RmevalError
@@ -171,7 +172,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         False,
     ),
     "model_kwargs": (
-        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained. Repeatable.")],
+        Annotated[list[str] | None, _model("KEY=VALUE for from_pretrained, or for vLLM. Repeatable.")],
         None,
     ),
     "batch_size": (
@@ -206,7 +207,12 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[str, _model("auto, classifier, comparator (of two responses), or implicit (auto with --ref-model).")],
         "auto",
     ),
-    "engine": (Annotated[str, _model("Engine that runs the network: hf, or file.py:Class for a custom one.")], "hf"),
+    "engine": (
+        Annotated[
+            str, _model("Engine that runs the network: hf, vllm, ray (several GPUs or machines), or file.py:Class.")
+        ],
+        "hf",
+    ),
     "base_model": (
         Annotated[
             str | None, _model("For an adapter: its base model, if its config does not name one that can be found.")
@@ -250,6 +256,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[bool, _model("For implicit rewards: keep one model in memory at a time.", "--sequential")],
         False,
     ),
+    **REPLICA_OPTIONS,
     **SERVER_OPTIONS,
 }
 

@@ -18,6 +18,7 @@ from rmeval.engines.base import (
     Readout,
     TokenLogProbs,
     TokenSequence,
+    readout_of,
     require_readout,
 )
 from rmeval.engines.registry import engine_names, open_engine
@@ -40,5 +41,6 @@ __all__ = [
     "TokenSequence",
     "engine_names",
     "open_engine",
+    "readout_of",
     "require_readout",
 ]

@@ -34,6 +34,7 @@ __all__ = [
     "Readout",
     "TokenLogProbs",
     "TokenSequence",
+    "readout_of",
     "require_readout",
 ]
 
@@ -115,6 +116,20 @@ class TokenLogProbs:
 Readout = LastToken | LastLogits | FirstLogits | AtPositions | TokenLogProbs | Pooled | OwnForward
 
 
+def readout_of(readout: Readout, indices: Sequence[int]) -> Readout:
+    """The readout of some of the sequences, in the given order.
+
+    Args:
+        readout: The readout of all sequences.
+        indices: The positions of some of them in the list of all.
+    """
+    if isinstance(readout, AtPositions):
+        return AtPositions(readout.head, [readout.index[k] for k in indices])
+    if isinstance(readout, TokenLogProbs):
+        return TokenLogProbs([readout.span[k] for k in indices])
+    return readout
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Values of some of the sequences of a call.
@@ -142,6 +157,10 @@ class EngineOptions:
         model_kwargs: Arguments that the engine passes to the function that loads the network.
         batch_size: Largest number of sequences in a batch; by default the engine chooses it.
         head: Name of the linear layer that computes the score, if rmeval cannot find it.
+        replicas: Number of replicas of the engine `ray`.
+        gpus_per_replica: GPUs of each replica of the engine `ray`.
+        ray_address: Address of the Ray cluster; None for a local instance.
+        replica_engine: Engine of each replica of the engine `ray`.
     """
 
     dtype: str = "auto"
@@ -152,6 +171,10 @@ class EngineOptions:
     model_kwargs: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
     head: str | None = None
+    replicas: int | None = None
+    gpus_per_replica: float | None = None
+    ray_address: str | None = None
+    replica_engine: str = "hf"
 
 
 class Place(NamedTuple):

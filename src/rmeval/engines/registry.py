@@ -11,7 +11,11 @@ from rmeval.plugins import is_file_spec, load_object, one_line, registered
 
 __all__ = ["engine_names", "open_engine"]
 
-_BUILTIN = {"hf": "rmeval.engines.hf.engine:open_checkpoint", "vllm": "rmeval.engines.vllm.engine:open_checkpoint"}
+_BUILTIN = {
+    "hf": "rmeval.engines.hf.engine:open_checkpoint",
+    "ray": "rmeval.engines.ray.engine:open_replicas",
+    "vllm": "rmeval.engines.vllm.engine:open_checkpoint",
+}
 """The function that opens each engine; the name is also the extra that installs its dependencies."""
 _IN_MEMORY = {"hf": "rmeval.engines.hf.in_memory:open_model"}
 """The function that opens a network in memory, of the engines that can run one."""

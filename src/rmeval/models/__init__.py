@@ -16,6 +16,7 @@ from rmeval.models.options import (
     HEAD_OPTIONS,
     IMPLICIT_OPTIONS,
     OTHER_KINDS,
+    REPLICA_OPTIONS,
     SERVED_OPTIONS,
     SERVER_OPTIONS,
     ModelOptions,
@@ -200,6 +201,8 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
     if options.kind not in KINDS:
         raise ModelError(f"there is no kind of model {options.kind!r}: {chosen_from(options.kind, KINDS)}")
     refuse(options, SERVER_OPTIONS, "a model that rmeval runs itself", OTHER_KINDS)
+    if options.engine != "ray":
+        refuse(options, REPLICA_OPTIONS, f"the engine {options.engine}", OTHER_KINDS)
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
         from rmeval.models.implicit import Implicit
 

@@ -24,6 +24,7 @@ __all__ = [
     "OPTIONS",
     "OTHER_KINDS",
     "RENDERING_OPTIONS",
+    "REPLICA_OPTIONS",
     "SERVED_OPTIONS",
     "SERVER_OPTIONS",
     "ModelOptions",
@@ -54,7 +55,8 @@ class ModelOptions:
             class's tokens are used where they differ from those of `tokenizer.json`.
         allow_dropped_roles: Roles whose messages the chat template may leave out.
         trust_remote_code: Whether code that comes with the checkpoint may run.
-        model_kwargs: Passed to `from_pretrained`, such as `{"attn_implementation": "eager"}`.
+        model_kwargs: Arguments that the engine passes on: `hf` to `from_pretrained`, such as
+            `{"attn_implementation": "eager"}`; `vllm` to vLLM, such as `{"tensor_parallel_size": 2}`.
         batch_size: Largest number of sequences in a batch; by default only the token budget limits it.
         max_length: Longest sequence in tokens; by default the model's own limit.
         on_overlength: What to do with a longer sequence: stop before scoring (`error`), leave it out (`skip`), or cut
@@ -81,7 +83,13 @@ class ModelOptions:
             average over the first 32 requests.
         against: Which pairs a comparator compares in comparisons of more than two responses: `all`, or the `chosen`
             response with each other one.
-        engine: Engine that runs the checkpoint: `hf`, a name registered by an installed package, or `file.py:Class`.
+        engine: Engine that runs the checkpoint: `hf`, `vllm`, `ray` (replicas of another engine, on several GPUs or
+            machines), a name registered by an installed package, or `file.py:Class`.
+        replicas: For the engine `ray`: number of replicas; by default as many as the cluster has GPUs for, or 1.
+        gpus_per_replica: For the engine `ray`: GPUs of each replica; by default 1 if the cluster has any.
+        ray_address: For the engine `ray`: `auto`, `host:port` or `ray://host:port` of a running cluster; by default
+            rmeval starts Ray on this machine and ends it.
+        replica_engine: For the engine `ray`: the engine of each replica.
         served_model: Name under which a server serves the model; not needed if it serves only one.
         dialect: Form of a server's requests and answers, such as `vllm-classify@1`, or a TOML file that describes it;
             `auto` finds it out.
@@ -118,6 +126,10 @@ class ModelOptions:
     against: str = "all"
     min_label_mass: float = 0.5
     engine: str = "hf"
+    replicas: int | None = None
+    gpus_per_replica: float | None = None
+    ray_address: str | None = None
+    replica_engine: str = "hf"
     served_model: str | None = None
     dialect: str = "auto"
     bounded_ok: bool = False
@@ -190,6 +202,8 @@ def _check(options: ModelOptions) -> None:
         )
 
 
+REPLICA_OPTIONS = ("replicas", "gpus_per_replica", "ray_address", "replica_engine")
+"""Options of the engine `ray` only."""
 SERVER_OPTIONS = ("served_model", "dialect", "bounded_ok", "server")
 """Options of served models only."""
 SERVED_OPTIONS = (
@@ -230,6 +244,7 @@ OTHER_KINDS = {
     "ref_model": "for the implicit reward of a language model give `kind` implicit or auto",
     **dict.fromkeys(COMPARATOR_OPTIONS, "for a model that compares two responses give `kind` comparator"),
     **dict.fromkeys(HEAD_OPTIONS, "for a model with a head leave `ref_model` and `kind` implicit out"),
+    **dict.fromkeys(REPLICA_OPTIONS, "give `engine` ray"),
     **_OTHER_PLACES,
 }
 """How to get the kind of model that uses an option."""

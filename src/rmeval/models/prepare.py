@@ -86,6 +86,10 @@ def find_engine(spec: str | InMemory, options: ModelOptions, head: str | None = 
         model_kwargs=options.model_kwargs,
         batch_size=options.batch_size,
         head=head,
+        replicas=options.replicas,
+        gpus_per_replica=options.gpus_per_replica,
+        ray_address=options.ray_address,
+        replica_engine=options.replica_engine,
     )
     return open_engine(spec, own, options.engine)
 

@@ -8,9 +8,9 @@ from typing import Any
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, quoted
 
-__all__ = ["check_arguments", "check_device", "config_values", "kept_arguments"]
+__all__ = ["PLACEMENT", "SCORES", "check_arguments", "check_device", "config_values", "kept_arguments"]
 
-_PLACEMENT = (
+PLACEMENT = (
     "block_size",
     "cpu_offload_gb",
     "disable_custom_all_reduce",
@@ -30,7 +30,7 @@ _PLACEMENT = (
 )
 """Arguments that set where, and with how much memory, a network runs, and do not change scores by more than its noise.
 A limit of the length is part of a run's identity in any case."""
-_SCORES = (
+SCORES = (
     "attention_backend",
     "compilation_config",
     "enforce_eager",
@@ -67,7 +67,7 @@ _CLASSES = ("architectures", "auto_map", "model_type")
 
 def kept_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     """The given arguments that may change scores."""
-    return {name: value for name, value in sorted(given.items()) if name in _SCORES}
+    return {name: value for name, value in sorted(given.items()) if name in SCORES}
 
 
 def config_values(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,8 +85,8 @@ def check_arguments(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if name in _REFUSED:
             raise ModelError(f"`model_kwargs` {name} {_REFUSED[name]}")
-        if name not in (*_PLACEMENT, *_SCORES):
-            known = chosen_from(name, sorted((*_PLACEMENT, *_SCORES)))
+        if name not in (*PLACEMENT, *SCORES):
+            known = chosen_from(name, sorted((*PLACEMENT, *SCORES)))
             raise ModelError(f"`model_kwargs` {name} is not an argument that the engine vllm takes: {known}")
         if name in _COUNTS and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ModelError(f"`model_kwargs` {name}={quoted(value, 40)} must be a whole number from 1 up")
@@ -100,7 +100,7 @@ def check_arguments(given: Mapping[str, Any]) -> None:
 
 
 def check_device(name: str) -> None:
-    """Check that a device is one that vLLM can be told to use: it takes the devices that it sees.
+    """Check the name of a device: vLLM uses those that it sees.
 
     Raises:
         ModelError: If it is not.

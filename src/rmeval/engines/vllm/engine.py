@@ -7,8 +7,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from rmeval.engines.base import (
     Description,
     Engine,
@@ -24,13 +22,13 @@ from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.checkpoint import Checkpoint, find_checkpoint, tokenizer_place
 from rmeval.engines.hf.code import own_class
 from rmeval.engines.hf.description import check_vocabulary, described
-from rmeval.engines.hf.heads import SEQUENCE_CLASSIFIER, find_head, refuse_whole_numbers
+from rmeval.engines.hf.heads import SEQUENCE_CLASSIFIER, refuse_whole_numbers, weight_files
 from rmeval.engines.hf.network import Network
 from rmeval.engines.hf.refusals import untrained
 from rmeval.engines.vllm.arguments import check_arguments, check_device, config_values, kept_arguments
 from rmeval.engines.vllm.requests import GENERATING, POOLING, activated, requests_for
 from rmeval.engines.vllm.session import Session
-from rmeval.errors import ModelError, reason_of
+from rmeval.errors import ModelError
 from rmeval.extras import need_extra
 
 __all__ = ["VLLMEngine", "open_checkpoint"]
@@ -132,7 +130,7 @@ class VLLMEngine(Engine):
             raise ModelError(f"{source} computes its score with its own class ({own[1]}): use the engine hf")
         if config.is_encoder_decoder:
             raise ModelError(f"{source} has an encoder and a decoder, which vLLM does not run: use the engine hf")
-        head = find_head(checkpoint, config, None)
+        head = network.find_head()
         if head is not None:
             raise ModelError(f"{source} has its head in {head}, which vLLM does not load: {_EXPORT.format(source)}")
         refuse_whole_numbers(checkpoint, config)
@@ -140,8 +138,14 @@ class VLLMEngine(Engine):
             raise untrained(checkpoint, ["score.weight"], False, "", network.generates)
         if config.get_text_config().model_type in ENCODERS:
             return Pooled()
-        if "score.weight" not in _names(checkpoint):
+        names = weight_files(checkpoint)
+        if "score.weight" not in names:
             raise untrained(checkpoint, ["score.weight"], False, "")
+        if "score.bias" in names:
+            raise ModelError(
+                f"{source} has a score.bias, which vLLM adds to every score and transformers does not: use the engine "
+                "hf"
+            )
         return LastToken("score")
 
     def run(self, sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
@@ -221,18 +225,6 @@ class VLLMEngine(Engine):
             self._facts |= self._session.facts()
             self._session.close()
             self._session = None
-
-
-def _names(checkpoint: Checkpoint) -> set[str]:
-    """The names of the weights of a checkpoint."""
-    found: set[str] = set()
-    for file in checkpoint.weights():
-        try:
-            with safe_open(file, "np") as opened:
-                found |= set(opened.keys())
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"{file} cannot be read ({reason_of(error)}): download it again") from error
-    return found
 
 
 def refuse_others(checkpoint: Checkpoint) -> None:

@@ -7,19 +7,21 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["cause_in", "keep", "quiet", "without_warnings", "written"]
+__all__ = ["cause_in", "first_sentence", "into_the_log", "keep", "quiet", "written"]
 
 _OWN = ("VLLM_LOGGING_LEVEL", "VLLM_LOGGING_CONFIG_PATH", "VLLM_CONFIGURE_LOGGING")
 """Variables by which users choose vLLM's log themselves; if one is set, its messages go where the user wants them."""
 _RAISED = re.compile(r"\b(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*(?:Error|Exception|Exit)): (\S.*)")
 _CONSEQUENCES = ("EngineDeadError", "Engine core initialization failed", "see the stack trace", "See root cause")
 """Parts of messages that report that another process failed, and not why."""
+_PRINTED = (1, 2)
+"""Numbers of the files that a process prints to."""
 _folder: list[Path] = []
 
 
@@ -45,19 +47,28 @@ def quiet() -> None:
 
 
 @contextmanager
-def without_warnings() -> Iterator[None]:
-    """Silence the warnings of this process and of those that it starts inside the context; users cannot act on them."""
-    variables = {"PYTHONWARNINGS": "ignore", "TORCH_CPP_LOG_LEVEL": "ERROR"}
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update({name: before[name] or value for name, value in variables.items()})
+def into_the_log() -> Iterator[None]:
+    """Let processes that are started inside the context print into the log, for as long as they run.
+
+    They inherit the open files of this process. What this process prints meanwhile goes into the log, too.
+    """
+    if not _folder:
+        yield
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    kept = [os.dup(number) for number in _PRINTED]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        with (_folder[0] / "log").open("ab") as log:
+            for number in _PRINTED:
+                os.dup2(log.fileno(), number)
+        yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        for number, before in zip(_PRINTED, kept, strict=True):
+            os.dup2(before, number)
+            os.close(before)
 
 
 def written() -> int:
@@ -88,7 +99,7 @@ def _remove() -> None:
 
 
 def cause_in(log: str) -> str | None:
-    """The first exception in a log that does not report another one, such as `ValueError: ...`; None if there is none.
+    """The first sentence of the first exception in a log that does not report another one; None if there is none.
 
     Args:
         log: Messages of vLLM, with the tracebacks of its processes.
@@ -96,5 +107,10 @@ def cause_in(log: str) -> str | None:
     for line in log.splitlines():
         found = _RAISED.search(line)
         if found is not None and not any(part in line for part in _CONSEQUENCES):
-            return f"{found[1]}: {found[2].strip()}"
+            return f"{found[1]}: {first_sentence(found[2])}"
     return None
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a text, without the full stop."""
+    return re.split(r"\.\s", text.strip(), maxsplit=1)[0].rstrip(".:")

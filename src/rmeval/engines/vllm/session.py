@@ -17,7 +17,7 @@ from typing import Any
 
 from rmeval.engines.base import TokenSequence
 from rmeval.engines.prefixes import PrefixTree
-from rmeval.engines.vllm.logs import keep, quiet, without_warnings, written
+from rmeval.engines.vllm.logs import first_sentence, into_the_log, keep, quiet, written
 from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
 
@@ -78,7 +78,7 @@ class Session:
         self._engine: Any = None
         before = set(multiprocessing.active_children())
         try:
-            with without_warnings():
+            with into_the_log():
                 import vllm
                 from vllm.exceptions import VLLMError
 
@@ -220,12 +220,16 @@ class Session:
 
     def _failed(self, what: str, error: BaseException) -> ModelError:
         """The error of a failure, after which the engine is not used again."""
+        started = self._engine is not None
         self.close()
         cause, log = keep(self._since)
         # The message of another process's failure is in the log alone.
-        reason = cause if cause is not None and "root cause" in str(error) else reason_in(error)
+        reason = reason_in(error)
+        if "root cause" in str(error):  # Another process has failed.
+            what = "has stopped" if started else what
+            reason = cause or "its process ended without a message, as the system ends processes when memory is short"
         where = "" if log is None else f"; its log: {log}"
-        return ModelError(f"vLLM {what} for {self._source} ({reason}{where}): {_advice(reason)}")
+        return ModelError(f"vLLM {what} for {self._source} ({reason}{where}): {_advice(reason, started)}")
 
     def close(self) -> None:
         """End the engine's processes, and free their memory."""
@@ -261,18 +265,20 @@ def reason_in(error: BaseException) -> str:
     lines = str(error).splitlines()
     if len(lines) > 1 and "validation error" in lines[0]:
         told = next((line for line in lines[1:] if "error, " in line), lines[-1])
-        return reason_of(ValueError(told.partition("error, ")[2].partition(" [type=")[0] or told))
-    return reason_of(error)
+        return first_sentence(told.partition("error, ")[2].partition(" [type=")[0] or told)
+    return first_sentence(reason_of(error))
 
 
-def _advice(reason: str) -> str:
+def _advice(reason: str, started: bool) -> str:
     """What to do about a failure."""
     lower = reason.lower()
     if "memory" in lower or "kv cache" in lower:
         return (
-            "give `model_kwargs` max_model_len, max_num_batched_tokens or gpu_memory_utilization (on a CPU "
-            "kv_cache_memory_bytes), or for a policy and its reference `sequential`"
+            "run the same command again with other `model_kwargs` (max_model_len, max_num_batched_tokens, "
+            "gpu_memory_utilization; on a CPU kv_cache_memory_bytes), or for a policy and its reference `sequential`"
         )
-    if "not supported" in lower or "no module named" in lower:
+    if "supported" in lower or "no module named" in lower:
         return "use the engine hf, or another version of vLLM"
-    return "run the same command again to continue, or use the engine hf"
+    if started:
+        return "run the same command again to continue, or use the engine hf"
+    return "correct `model_kwargs`, or use the engine hf"

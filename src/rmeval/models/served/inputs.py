@@ -58,9 +58,9 @@ class Unit(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Some inputs, and observations of requests that are not sent."""
+    """Some inputs, created while they are sent, and observations of requests that are not sent."""
 
-    units: list[Unit]
+    units: Iterable[Unit]
     left_out: list[Observation]
 
 
@@ -165,7 +165,7 @@ class _OwnTokens:
             for one in found
             if one.error is None and (limit is None or len(one.tokens) <= limit)
         ]
-        return self._part(ready, []).units
+        return list(self._part(ready, []).units)
 
     def check_tokenizer(self, tokens_of: Callable[[str], list[int] | None]) -> None:
         """Compare the tokens of a text: ids of another tokenizer are other words, or end a vLLM server."""
@@ -188,15 +188,15 @@ class _OwnTokens:
 
     def _part(self, ready: Sequence[Ready], left_out: list[Observation]) -> Part:
         if self.form == "tokens":
-            return Part([Unit(one.tokens.tolist(), len(one.tokens), one.key, one) for one in ready], left_out)
-        part = Part([], list(left_out))
+            return Part((Unit(one.tokens.tolist(), len(one.tokens), one.key, one) for one in ready), left_out)
+        units, left_out = list[Unit](), list(left_out)
         for one in ready:
             if (text := self._text(one.tokens.tolist())) is None:
                 error = f"the tokens of this conversation are not those of any text as {self._name} sends it"
-                part.left_out.extend(one.observations(partial(_unsent, error)))
+                left_out += one.observations(partial(_unsent, error))
             else:
-                part.units.append(Unit(text, len(one.tokens), one.key, one))
-        return part
+                units.append(Unit(text, len(one.tokens), one.key, one))
+        return Part(units, left_out)
 
     def _text(self, tokens: list[int]) -> str | None:
         """A text that the server splits into these tokens, with the special tokens that it adds, if there is one."""
@@ -263,12 +263,12 @@ class Rendering:
         """The conversations of all requests, which are distinct."""
         self._hidden = Counter()
         for window in windows(requests, _WINDOW):
-            part = Part([], [])
+            units: list[Unit] = []
             for request in window:
                 messages = [message.to_dict() for message in request.conversation]
                 self._check(request, messages)
-                part.units.append(as_messages(messages, request.key))
-            yield part
+                units.append(as_messages(messages, request.key))
+            yield Part(units, [])
         for (part_name, role), count in self._hidden.items():
             what = f"{part_name} of the role {role}" if role else part_name
             logger.warning("the server of %s does not show %s to the model (%d conversations)", self._name, what, count)

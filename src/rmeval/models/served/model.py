@@ -34,6 +34,10 @@ _PACE = Pace(refusals=1 << 30)
 """Inputs in a row may be too long; `Sender` notices a server that scores nothing."""
 
 
+class _AnotherModelError(ModelError):
+    """Raised if the server serves another model than before."""
+
+
 class Served:
     """A model that a server runs; rmeval sends token ids, or messages that the server renders.
 
@@ -78,6 +82,7 @@ class Served:
         self._sender = Sender(self._server, self.found, self._inputs.form, self._where)
         self._tally = Tally()
         self._activation: str | None = None
+        self._units: list[Unit] = []
         self._canary: list[float] = []
         self._broken = 0
 
@@ -131,12 +136,19 @@ class Served:
     def _observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         self._examine()
         for sent in self._sender.send(self._inputs.parts(requests), self.options.batch_size or 1):
-            if self._broken != self._server.broken:
-                # The server may have been started again, with another model.
-                self._examine()
             found = list(sent.left_out)
             for unit, outcome in sent.outcomes:
                 found += self._observations(unit, outcome)
+            try:
+                if self._broken != self._server.broken:
+                    self._recheck()
+            except _AnotherModelError:
+                raise
+            except BaseException:
+                # The server is gone, so these are the answers of the model before.
+                if found:
+                    yield found
+                raise
             if found:
                 yield found
         if self._activation in ("no switch", "unknown"):
@@ -155,26 +167,41 @@ class Served:
         Raises:
             ModelError: If the scores are not raw, or not those of the model that was there before.
         """
-        conversations = [(Message("user", prompt), Message("assistant", response)) for prompt, response in CANARIES]
-        units = self._inputs.of(conversations)
         self._broken = self._server.broken
-        if not units:
+        if not self._units:
+            talks = [(Message("user", prompt), Message("assistant", response)) for prompt, response in CANARIES]
+            self._units = self._inputs.of(talks)
+        if not self._units:
             raise ModelError(f"{self._where}: the chat template rejects a user's message with a response: check it")
         self._inputs.check_tokenizer(self._sender.tokens_of)
-        raw = [self._sender.one(unit) for unit in units]
+        raw = [self._sender.one(unit) for unit in self._units]
         scores = [self._score(one) for one in raw]
         if self._canary:
-            if far_apart(self._canary, scores):
-                raise ModelError(
-                    f"{self._where} serves another model now (it scores the same conversations {_listed(scores)}, and "
-                    f"{_listed(self._canary)} before): start the right one and run again; existing scores are kept"
-                )
+            self._refuse_another(scores)
             return
         activated = None
         if self._traits.switch == "flag":
-            activated = _stacked([self._sender.one(unit, raw=False) for unit in units])
+            activated = _stacked([self._sender.one(unit, raw=False) for unit in self._units])
         self._activation = check_raw(_stacked(raw), activated, self._traits, self._where, self.options.bounded_ok)
         self._canary = scores
+
+    def _recheck(self) -> None:
+        """Score the canaries again, because the server may have been started again with another model.
+
+        Raises:
+            _AnotherModelError: If it has.
+            ModelError: If the server does not come back.
+        """
+        broken = self._server.broken
+        self._refuse_another([self._score(self._sender.again(unit)) for unit in self._units])
+        self._broken = broken
+
+    def _refuse_another(self, scores: Sequence[float]) -> None:
+        if far_apart(self._canary, scores):
+            raise _AnotherModelError(
+                f"{self._where} serves another model now (it scores the same conversations {_listed(scores)}, and "
+                f"{_listed(self._canary)} before): start the right one and run again; existing scores are kept"
+            )
 
     def _scores_of(self, conversations: Sequence[Any]) -> list[float | None]:
         """The score of each conversation of messages; None where there is none."""

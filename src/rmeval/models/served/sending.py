@@ -96,6 +96,24 @@ class Sender:
             )
         raise ModelError(f"{self._where} cannot score a short conversation ({error}): check the server and its log")
 
+    def again(self, unit: Unit) -> Values:
+        """The values of one input from a server that may be away for a while.
+
+        Raises:
+            ModelError: If it does not come back.
+        """
+        (reply,) = (reply for replies in self._server.stream([self._call([unit], raw=True)]) for reply in replies)
+        try:
+            if reply.error is None:
+                return self._read(reply.data, [unit])[0]
+            error = reply.error
+        except AnswerError as wrong:
+            error = str(wrong)
+        raise ModelError(
+            f"{self._where} no longer scores ({error}): start it again, and run again to continue; existing scores "
+            "are kept"
+        )
+
     def tokens_of(self, text: str) -> list[int] | None:
         """The ids of a text's tokens by the server's own tokenizer; None if the server does not show them."""
         path = self._found.dialect.traits.tokenize
