@@ -13,7 +13,7 @@ from tests.integration.servers import StartServer
 
 CLOSE = 1e-4
 # vLLM's kernels for CPUs need heads of attention of 64 numbers.
-SHAPE = {"hidden_size": 128, "num_attention_heads": 2, "head_dim": 64, "max_position_embeddings": 2048}
+SHAPE: dict[str, Any] = {"hidden_size": 128, "num_attention_heads": 2, "head_dim": 64, "max_position_embeddings": 2048}
 
 
 @pytest.mark.parametrize(
