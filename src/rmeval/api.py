@@ -138,10 +138,7 @@ def evaluate(
     Raises:
         RmevalError: If the evaluation cannot run; the message states what to change.
     """
-    if isinstance(subsets, str):
-        raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
-    if not isinstance(out, str | Path) or not str(out):
-        raise RunError(f"`out` is {out!r}: give the folder of runs, or . for the current folder")
+    _check(subsets, out)
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
@@ -149,6 +146,13 @@ def evaluate(
     planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed))
     stop = stopping_rule(until, versus, planned, loaded)
     return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=stop)
+
+
+def _check(subsets: object, out: object) -> None:
+    if isinstance(subsets, str):
+        raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
+    if not isinstance(out, str | Path) or not str(out):
+        raise RunError(f"`out` is {out!r}: give the folder of runs, or . for the current folder")
 
 
 def parity(

@@ -133,7 +133,7 @@ def test_the_readout_of_classifiers(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_heads_that_vllm_would_not_load_are_refused(checkpoint: Path, tmp_path: Path) -> None:
     value_head = changed(checkpoint, tmp_path / "v", {"score.weight": "v_head.summary.weight"})
-    with pytest.raises(ModelError, match=r"has its head in v_head\.summary.*rmeval export .* --as seqcls"):
+    with pytest.raises(ModelError, match=r"has its head in v_head\.summary.*rmeval export .*` writes"):
         engine(value_head).own_readout()
     biased = changed(checkpoint, tmp_path / "b", {"model.norm.weight": "score.bias"})
     with pytest.raises(ModelError, match=r"has a score\.bias, which vLLM adds"):

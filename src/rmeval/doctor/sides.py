@@ -15,7 +15,7 @@ from rmeval.models import ADDRESSES, ModelOptions, RewardModel, load_model
 from rmeval.models.classifier import Classifier
 from rmeval.models.comparator import Comparator
 from rmeval.models.implicit import Implicit
-from rmeval.models.options import RENDERING_OPTIONS, SERVED_OPTIONS, SERVER_OPTIONS
+from rmeval.models.options import RENDERING_OPTIONS, REPLICA_OPTIONS, SERVED_OPTIONS, SERVER_OPTIONS
 from rmeval.models.served.model import Served
 from rmeval.protocols.pairwise import ODDS, VALUE
 from rmeval.redaction import redacted
@@ -207,11 +207,17 @@ def open_sides(spec: str, sides: Sequence[tuple[str, Mapping[str, Any]]], option
     addresses = [side.startswith(ADDRESSES) for side, _ in sides]
     # Without a server they are an error.
     local = _only(options, [one for one in _FIELDS if one not in SERVER_OPTIONS]) if any(addresses) else options
+    replicated = [_name_and_format(side)[0] == "ray" for side, _ in sides]
+    single = _only(local, [one for one in _FIELDS if one not in REPLICA_OPTIONS]) if any(replicated) else local
     found: list[Opened] = []
-    for (side, kwargs), is_address in zip(sides, addresses, strict=True):
+    for (side, kwargs), is_address, is_ray in zip(sides, addresses, replicated, strict=True):
         if is_address and kwargs:
             raise ModelError(f"{redacted(side)} is a server, which takes no model_kwargs: leave them out")
-        found.append(_Remote(side, _of_server(options)) if is_address else _engine(side, spec, local, kwargs))
+        found.append(
+            _Remote(side, _of_server(options))
+            if is_address
+            else _engine(side, spec, local if is_ray else single, kwargs)
+        )
     return tuple(found)
 
 
@@ -231,7 +237,11 @@ def _of_server(options: ModelOptions) -> ModelOptions:
 
 def _engine(side: str, spec: str, options: ModelOptions, kwargs: Mapping[str, Any]) -> _Local:
     own = replace(options, model_kwargs={**options.model_kwargs, **kwargs})
+    name, dtype = _name_and_format(side)
+    return _Local(side, spec, replace(own, engine=name, dtype=dtype or own.dtype))
+
+
+def _name_and_format(side: str) -> tuple[str, str]:
+    """The name of an engine, and the number format that follows it; empty if there is none."""
     engine, _, dtype = side.rpartition(":")
-    if engine and dtype in _FORMATS:
-        return _Local(side, spec, replace(own, engine=engine, dtype=dtype))
-    return _Local(side, spec, replace(own, engine=side))
+    return (engine, dtype) if engine and dtype in _FORMATS else (side, "")

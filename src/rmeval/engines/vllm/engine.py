@@ -33,7 +33,7 @@ from rmeval.extras import need_extra
 
 __all__ = ["VLLMEngine", "open_checkpoint"]
 
-_EXPORT = "`rmeval export {} -o DIR --as seqcls` writes a checkpoint that it loads, or use the engine hf"
+_EXPORT = "run the checkpoint that `rmeval export {}` writes, or use the engine hf"
 
 
 def open_checkpoint(spec: str, options: EngineOptions) -> VLLMEngine:
