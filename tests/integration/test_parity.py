@@ -1,4 +1,4 @@
-"""`rmeval parity` between engines that run: hf, vLLM in process, and a vLLM server."""
+"""`rmeval parity` between engines that run: hf, vLLM in process, a vLLM server, and replicas on Ray."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def test_a_server_with_another_template(vllm_server: StartServer, tmp_path: Path
     assert "requests differ, the first from token 0 on: hf reads 'user: " in found.tokens.text
 
 
-def test_vllm_in_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("engine", "options"), [("vllm", ()), ("ray", ("--replicas", "2"))])
+def test_an_engine_of_another_environment(engine: str, options: tuple[str, ...], tmp_path: Path) -> None:
     out = tmp_path / "found.json"
-    settings = ("--a", "hf", "--b", "vllm", "--size", "8", "-o", out)
-    done = run_in("vllm", "-m", "rmeval", "parity", "rmeval/tiny", *settings)
+    settings: list[str | Path] = ["--a", "hf", "--b", engine, *options, "--size", "8", "-o", out]
+    done = run_in(engine, "-m", "rmeval", "parity", "rmeval/tiny", *settings)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = {row["name"]: row for row in json.loads(out.read_text())[0]["rows"]}
-    assert 0 < rows["largest difference"]["value"] < CLOSE
-    assert rows["b: vllm"]["scored"] == 48
+    assert rows["largest difference"]["value"] < CLOSE
+    assert rows[f"b: {engine}"]["scored"] == 48
