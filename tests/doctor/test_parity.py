@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import rmeval
 from rmeval.doctor.parity import Parity
@@ -296,6 +297,8 @@ def test_relations() -> None:
     assert relation(a, np.random.default_rng(0).random(30), 10.0) == "", "a large tolerance explains nothing"
     assert relation(a, np.zeros(30), 1e-6) == relation(a[:3], a[:3] + 1, 1e-6) == ""
     assert rank_correlation(a, a**3) == 1
+    ties = np.round(np.random.default_rng(1).normal(size=(2, 40)))
+    assert rank_correlation(*ties) == pytest.approx(stats.spearmanr(*ties).statistic)
     assert np.isnan(rank_correlation(a, np.zeros(30)))
 
 
