@@ -412,3 +412,8 @@ def test_what_cannot_be_used(classifier: Path) -> None:
 def test_without_ray(classifier: Path) -> None:
     with pytest.raises(RmevalError, match=r"^the engine ray needs the package ray: pip install 'rmeval\[ray\]'$"):
         load_model(classifier, engine="ray")
+    # The options of the engine ray are not those of the other side.
+    with pytest.raises(RmevalError, match=r"^the engine ray needs the package ray"):
+        rmeval.parity(str(classifier), "hf", "ray", replicas=2)
+    with pytest.raises(RmevalError, match=r"^the engine hf does not use `replicas`"):
+        rmeval.parity(str(classifier), "hf", "hf:float32", replicas=2)

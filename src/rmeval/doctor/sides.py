@@ -15,7 +15,7 @@ from rmeval.models import ADDRESSES, ModelOptions, RewardModel, load_model
 from rmeval.models.classifier import Classifier
 from rmeval.models.comparator import Comparator
 from rmeval.models.implicit import Implicit
-from rmeval.models.options import RENDERING_OPTIONS, SERVED_OPTIONS, SERVER_OPTIONS
+from rmeval.models.options import RENDERING_OPTIONS, REPLICA_OPTIONS, SERVED_OPTIONS, SERVER_OPTIONS
 from rmeval.models.served.model import Served
 from rmeval.protocols.pairwise import ODDS, VALUE
 from rmeval.redaction import redacted
@@ -204,14 +204,17 @@ def open_sides(spec: str, sides: Sequence[tuple[str, Mapping[str, Any]]], option
     Raises:
         ModelError: If there is no such engine or server, or the model cannot be used.
     """
-    addresses = [side.startswith(ADDRESSES) for side, _ in sides]
-    # Without a server they are an error.
-    local = _only(options, [one for one in _FIELDS if one not in SERVER_OPTIONS]) if any(addresses) else options
+    servers = [side.startswith(ADDRESSES) for side, _ in sides]
+    replicated = [_name_and_format(side)[0] == "ray" for side, _ in sides]
+    # Options that the other side uses are left out; those that no side uses are an error.
+    elsewhere = {*(SERVER_OPTIONS if any(servers) else ()), *(REPLICA_OPTIONS if any(replicated) else ())}
     found: list[Opened] = []
-    for (side, kwargs), is_address in zip(sides, addresses, strict=True):
-        if is_address and kwargs:
+    for (side, kwargs), is_server, is_ray in zip(sides, servers, replicated, strict=True):
+        if is_server and kwargs:
             raise ModelError(f"{redacted(side)} is a server, which takes no model_kwargs: leave them out")
-        found.append(_Remote(side, _of_server(options)) if is_address else _engine(side, spec, local, kwargs))
+        useless = elsewhere - {*(REPLICA_OPTIONS if is_ray else ())}
+        own = _only(options, [name for name in _FIELDS if name not in useless])
+        found.append(_Remote(side, _of_server(options)) if is_server else _engine(side, spec, own, kwargs))
     return tuple(found)
 
 
@@ -231,7 +234,11 @@ def _of_server(options: ModelOptions) -> ModelOptions:
 
 def _engine(side: str, spec: str, options: ModelOptions, kwargs: Mapping[str, Any]) -> _Local:
     own = replace(options, model_kwargs={**options.model_kwargs, **kwargs})
+    name, dtype = _name_and_format(side)
+    return _Local(side, spec, replace(own, engine=name, dtype=dtype or own.dtype))
+
+
+def _name_and_format(side: str) -> tuple[str, str]:
+    """The name of an engine, and the number format that follows it; empty if there is none."""
     engine, _, dtype = side.rpartition(":")
-    if engine and dtype in _FORMATS:
-        return _Local(side, spec, replace(own, engine=engine, dtype=dtype))
-    return _Local(side, spec, replace(own, engine=side))
+    return (engine, dtype) if engine and dtype in _FORMATS else (side, "")
