@@ -100,9 +100,11 @@ class Session:
             given.setdefault("enforce_eager", True)
             if not os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
                 given.setdefault("kv_cache_memory_bytes", _CPU_CACHE)
-        given.setdefault("enable_prefix_caching", True)
+        pooling = given.pop("pooling", None)
+        if pooling != "CLS":  # In an encoder, later tokens change earlier ones.
+            given.setdefault("enable_prefix_caching", True)
         if self.runner == "pooling":
-            pooler = {"use_activation": False, "seq_pooling_type": given.pop("pooling"), "tok_pooling_type": "ALL"}
+            pooler = {"use_activation": False, "seq_pooling_type": pooling, "tok_pooling_type": "ALL"}
             given |= {"convert": "classify", "pooler_config": vllm.config.PoolerConfig(**pooler)}
         else:
             given |= {"max_logprobs": -1}
