@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import re
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from perf.machine import machine
 from perf.models import make_small_rm
 from perf.ways import Rows, Used, Worker, has_bfloat16, padded
 from perf.workloads import BLOCK, Workload, blocks_of, read_workloads
@@ -97,13 +95,6 @@ def summary(parts: list[Part]) -> dict[str, Any]:
         "flips": flips,
         "pairs": sum(len(row) * (len(row) - 1) // 2 for row in rows),
     }
-
-
-def machine() -> str:
-    """Return the system's name of the processor."""
-    names = Path("/proc/cpuinfo")
-    found = re.findall(r"^model name\s*: (.*)$", names.read_text(), re.MULTILINE) if names.exists() else []
-    return f"{found[0] if found else platform.processor()}, {os.cpu_count()} cores, {platform.platform(terse=True)}"
 
 
 def page(report: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from perf.engine import machine
+from perf.machine import machine
 from perf.workloads import BLOCK, SHARED, blocks_of
 from rmeval.messages import count_of
 

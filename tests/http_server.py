@@ -18,7 +18,7 @@ import socket
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -149,6 +149,28 @@ def packed(data: Any) -> Answer:
     return Answer(200, {"content-encoding": "gzip"}, gzip.compress(json.dumps(data).encode()))
 
 
+class _Protocol(asyncio.StreamReaderProtocol):
+    """Remembers its connection as long as that is open."""
+
+    def __init__(
+        self,
+        transports: set[asyncio.WriteTransport],
+        connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]],
+    ) -> None:
+        super().__init__(asyncio.StreamReader(), connected)
+        self._open = transports
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._made = transport
+        self._open.add(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.discard(self._made)
+        super().connection_lost(exc)
+
+
 class Scripted:
     """The running server.
 
@@ -167,13 +189,17 @@ class Scripted:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._transports: set[asyncio.WriteTransport] = set()
 
     def start(self) -> None:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)
+        def protocol() -> _Protocol:
+            return _Protocol(self._transports, self._connected)
+
+        self._server = await self._loop.create_server(protocol, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
     @property
@@ -186,17 +212,27 @@ class Scripted:
 
     def stop(self) -> None:
         """End the server and all its connections, as a process that is killed does."""
+        if self._loop.is_closed():
+            return
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
 
     async def _stop(self) -> None:
+        # asyncio loses connections that it is accepting when their server is closed.
+        while asyncio.all_tasks() - self._tasks - {asyncio.current_task()}:
+            await asyncio.sleep(0)
         self._server.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for transport in self._transports:
+                transport.abort()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(others, timeout=0.05)
+        for transport in self._transports:
+            transport.abort()
+        await asyncio.sleep(0.01)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -110,8 +110,8 @@ def evaluate(
     """Evaluate a reward model on a benchmark; an interrupted run is continued.
 
     Args:
-        model: Hub id, path, `file.py:Class`, `baseline:NAME`, or a model from `load_model`; or an object:
-            `(model, tokenizer)` of transformers, a function, or something with a method `score(conversations)`.
+        model: Hub id, path, address of a server, `file.py:Class`, `baseline:NAME`, or a model from `load_model`; or an
+            object: `(model, tokenizer)` of transformers, a function, or something with `score(conversations)`.
         benchmark: Name, `file.py:Class`, or a benchmark from `load_benchmark`; `pairs` if the data are an object.
         data: File, folder or hub id of the data, or an object that `load_benchmark` takes, such as a DataFrame; None
             for the pinned source. Data and options are for a benchmark name, not for a loaded benchmark.
@@ -122,8 +122,7 @@ def evaluate(
         seed: Seed of the draw, and of a generated benchmark.
         limit: Number of items to take from the beginning.
         items: File with a column `id`: the items to run, such as those of `choose_items`.
-        benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic` or
-            `{"columns": {"prompt": "question"}}` for `pairs`.
+        benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic`.
         until: Stop when the headline's interval has this width, such as 0.03; with "decided", when it is known which is
             better, the model or that of the run `versus`. `seed` draws the order of problems.
         versus: See `until`.

@@ -116,7 +116,9 @@ def test_a_server_that_is_killed_and_restarted_loses_nothing(server: VLLMServer,
     killed = KilledAfter(server, restart.start)
     data: dict[str, Any] = {"size": 40, "seed": 5, "out": tmp_path}
     try:
-        result = rmeval.evaluate(server.url, "rm-bench-synthetic", concurrency=4, progress=killed, **data)
+        result = rmeval.evaluate(
+            server.url, "rm-bench-synthetic", concurrency=4, progress=killed, read_timeout=400.0, **data
+        )
     finally:
         if killed.at is not None:
             restart.join()

@@ -38,6 +38,13 @@ def sequences(seed: int, most: int, count: int = COUNT) -> list[Any]:
     return [np.concatenate([stem, own] if k % 2 else [own]).astype(np.int32)[: 200 + k] for k, own in enumerate(found)]
 
 
+def opened(folder: str, **settings: int) -> list[Engine]:
+    """The engines vllm and hf; vLLM reads longer sequences in parts."""
+    return [
+        open_engine(folder, EngineOptions(model_kwargs=own), name) for name, own in (("vllm", settings), ("hf", {}))
+    ]
+
+
 def read(engine: Engine, given: list[Any], readout: Readout) -> list[Any]:
     values: list[Any] = [None] * len(given)
     for reading in engine.run(given, readout):
@@ -55,7 +62,7 @@ def difference(engines: list[Engine], given: list[Any], readout: Readout) -> flo
 
 def classifier(folder: str) -> dict[str, Any]:
     """A head at the last token and at single tokens, and an engine whose process is killed."""
-    engines = [open_engine(folder, EngineOptions(), name) for name in ("vllm", "hf")]
+    engines = opened(folder, max_num_batched_tokens=128)
     readout = engines[0].own_readout()
     assert readout == engines[1].own_readout() == LastToken("score")
     given = sequences(0, 1500)
@@ -83,7 +90,7 @@ def classifier(folder: str) -> dict[str, Any]:
 
 def language_model(folder: str) -> dict[str, Any]:
     """Log-probabilities of a response, of two tokens after a conversation, and of all tokens."""
-    engines = [open_engine(folder, EngineOptions(model_kwargs=own), name) for name, own in SETTINGS.items()]
+    engines = opened(folder, max_model_len=64, max_num_seqs=16, max_num_batched_tokens=32)
     for engine in engines:
         engine.require_language_model()
     given = [own[-60:] for own in sequences(2, 5000, 6)]
@@ -100,8 +107,6 @@ def language_model(folder: str) -> dict[str, Any]:
     engines[0].release()
     return found
 
-
-SETTINGS: dict[str, dict[str, Any]] = {"vllm": {"max_model_len": 64}, "hf": {}}
 
 if __name__ == "__main__":
     tiny, policy = sys.argv[1:]

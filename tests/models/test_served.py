@@ -177,6 +177,15 @@ def test_identity_names_what_scores_depend_on_and_not_the_address() -> None:
         assert json.dumps(rmeval.load_model(server.url).identity(), sort_keys=True) not in found
 
 
+def test_the_place_of_the_tokenizer_is_not_compared_with_that_of_the_server() -> None:
+    """The server may have loaded its model from the folder that is the tokenizer's on this machine."""
+    found = []
+    for root in (TINY, "/models/rm"):
+        with serve(like.routed(**like.vllm_like(root=root))) as server:
+            found.append(rmeval.load_model(server.url, tokenizer=TINY).identity()["tokenizer"])
+    assert found[0] == found[1]
+
+
 # Raw scores.
 
 
@@ -440,6 +449,8 @@ def test_a_run_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     with serve(like.routed(**like.vllm_like())) as server:
         done = command(capsys, "run", server.url, "--served-model", "rm", "--concurrency", "4", *arguments)
         assert (done.code, "accuracy" in done.out) == (0, True), done.err
+        line = "served: rm from /models/rm, by vllm-classify@1 (vllm), at most 4096 tokens; the server renders"
+        assert line in " ".join(done.err.split())
         calls = len(bodies(server, "/classify"))
         assert server.most <= 4
     (folder,) = (tmp_path / "runs").glob("pairs/rm/*")
@@ -702,6 +713,8 @@ def test_no_server_and_servers_of_another_kind(monkeypatch: pytest.MonkeyPatch) 
         rmeval.load_model(f"http://127.0.0.1:{free_port()}")
     with serve(lambda _: redirect("http://example.org/")) as server, pytest.raises(ModelError, match="example"):
         rmeval.load_model(server.url)
+    with pytest.raises(ModelError, match="give the model's id org/rm-8b"):
+        rmeval.load_model("https://huggingface.co/org/rm-8b/tree/main")
     with pytest.raises(ModelError, match="write http://localhost:8000 if it is the address of a server"):
         rmeval.load_model("localhost:8000")
     with serve(lambda _: Answer()) as server, pytest.raises(ModelError, match=r"cannot be reached|HTTP|https"):

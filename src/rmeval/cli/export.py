@@ -30,7 +30,7 @@ def export_command(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a checkpoint that exists.")] = False,
 ) -> None:
-    """Write a checkpoint with a value head as a sequence classifier, for vLLM, SGLang and TEI.
+    """Write a checkpoint with a value head as a sequence classifier, for servers such as vLLM.
 
     Compares the scores of the written checkpoint, run by transformers alone, with those of the original on generated
     conversations. The exit code is 1, and nothing is written, if they differ.

@@ -11,6 +11,8 @@ from rmeval.cli.output import echo
 from rmeval.messages import shortened
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
     from rmeval.runs.observe import Progress
 
 __all__ = ["progress_bar"]
@@ -18,7 +20,7 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Progress]:
-    """A bar on standard error with responses per second and the time left; without a terminal, a line at intervals."""
+    """A bar on standard error with speed, failures and time left; without a terminal, a line at intervals."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -40,43 +42,68 @@ def progress_bar(what: str) -> Iterator[Progress]:
     what = shortened(what, 60)
     console = Screen(stderr=True)
     if not console.is_terminal:
-        yield _log_lines(what)
+        yield _LogLines(what)
         return
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         Speed(),
+        TextColumn("{task.fields[failed]}", style="yellow", markup=False),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        started: list[int] = []
-
-        def update(done: int, total: int) -> None:
-            if not started:
-                # The speed counts this process's work only.
-                started.append(done)
-                bar.update(task, description=f"{what}{f' ({done} done before)' if done else ''}", total=total - done)
-            bar.update(task, completed=done - started[0])
-
-        yield update
+        yield _Bar(bar, what)
 
 
-def _log_lines(what: str, seconds: float = 30) -> Progress:
+class _Bar:
+    """A bar of rich; the speed counts this process's work only."""
+
+    def __init__(self, bar: RichProgress, what: str) -> None:
+        self._bar = bar
+        self._task = bar.add_task(what, total=None, failed="")
+        self._what = what
+        self._started: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows what is done."""
+        if self._started is None:
+            self._started = done
+            before = f" ({done} done before)" if done else ""
+            self._bar.update(self._task, description=f"{self._what}{before}", total=total - done)
+        self._bar.update(self._task, completed=done - self._started)
+
+    def failed(self, count: int) -> None:
+        """Shows how many have no score."""
+        self._bar.update(self._task, failed=_failures(count))
+
+
+def _failures(count: int) -> str:
+    return f"{count} without score" if count else ""
+
+
+class _LogLines:
     """Writes a line to standard error at intervals, for logs of batch jobs."""
-    last = time.monotonic()
-    begun: list[tuple[float, int]] = []
 
-    def update(done: int, total: int) -> None:
-        nonlocal last
+    def __init__(self, what: str, seconds: float = 30) -> None:
+        self._what = what
+        self._seconds = seconds
+        self._last = time.monotonic()
+        self._begun: tuple[float, int] | None = None
+        self._failed = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Writes a line if the last one is long ago."""
         now = time.monotonic()
-        if not begun:
-            begun.append((now, done))
-        elif now - last >= seconds and begun[0][1] < done < total:
-            last = now
-            speed = (done - begun[0][1]) / (now - begun[0][0])
+        if self._begun is None:
+            self._begun = now, done
+        elif now - self._last >= self._seconds and self._begun[1] < done < total:
+            self._last = now
+            speed = (done - self._begun[1]) / (now - self._begun[0])
             left = (total - done) / speed / 60
-            echo(f"{what}: {done} of {total}, {speed:.1f}/s, {left:.0f} min left", err=True)
+            failed = f", {_failures(self._failed)}" if self._failed else ""
+            echo(f"{self._what}: {done} of {total}, {speed:.1f}/s{failed}, {left:.0f} min left", err=True)
 
-    return update
+    def failed(self, count: int) -> None:
+        """Remembers how many have no score."""
+        self._failed = count

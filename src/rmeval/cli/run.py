@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rmeval.cli import options as o
+from rmeval.cli.output import echo
 from rmeval.cli.progress import progress_bar
 from rmeval.cli.values import until_of
 from rmeval.cli.views import write_views
@@ -81,6 +82,11 @@ def run_command(
     for one in found:
         refuse_unfetched(one.card, one.data)
     loaded = load_model(model, **options)
+    if loaded.kind == "served":
+        from rmeval.models.served.model import Served
+
+        if isinstance(loaded, Served):
+            echo(f"served: {loaded.describe()}", err=True)
     # Loaded objects live to the end, so the garbage collector need not traverse them.
     gc.freeze()
     plans = _planned(found, wanted, loaded, target, versus or ())

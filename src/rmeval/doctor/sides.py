@@ -204,20 +204,17 @@ def open_sides(spec: str, sides: Sequence[tuple[str, Mapping[str, Any]]], option
     Raises:
         ModelError: If there is no such engine or server, or the model cannot be used.
     """
-    addresses = [side.startswith(ADDRESSES) for side, _ in sides]
-    # Without a server they are an error.
-    local = _only(options, [one for one in _FIELDS if one not in SERVER_OPTIONS]) if any(addresses) else options
+    servers = [side.startswith(ADDRESSES) for side, _ in sides]
     replicated = [_name_and_format(side)[0] == "ray" for side, _ in sides]
-    single = _only(local, [one for one in _FIELDS if one not in REPLICA_OPTIONS]) if any(replicated) else local
+    # Options that the other side uses are left out; those that no side uses are an error.
+    elsewhere = {*(SERVER_OPTIONS if any(servers) else ()), *(REPLICA_OPTIONS if any(replicated) else ())}
     found: list[Opened] = []
-    for (side, kwargs), is_address, is_ray in zip(sides, addresses, replicated, strict=True):
-        if is_address and kwargs:
+    for (side, kwargs), is_server, is_ray in zip(sides, servers, replicated, strict=True):
+        if is_server and kwargs:
             raise ModelError(f"{redacted(side)} is a server, which takes no model_kwargs: leave them out")
-        found.append(
-            _Remote(side, _of_server(options))
-            if is_address
-            else _engine(side, spec, local if is_ray else single, kwargs)
-        )
+        useless = elsewhere - {*(REPLICA_OPTIONS if is_ray else ())}
+        own = _only(options, [name for name in _FIELDS if name not in useless])
+        found.append(_Remote(side, _of_server(options)) if is_server else _engine(side, spec, own, kwargs))
     return tuple(found)
 
 

@@ -52,7 +52,7 @@ def check_tokens(a: Opened, b: Opened, requests: Sequence[Request]) -> TokenChec
     renderer = a.renderer or b.renderer
     if not other:
         who = "rmeval renders for both sides" if a.renderer and b.renderer else "as the server renders them"
-        return TokenCheck(True, f"equal in all of {len(both)} requests: {who}")
+        return TokenCheck(True, f"equal in all {len(both)} requests that were compared: {who}")
     place = _first_difference(one[other[0]], two[other[0]])
     ends = [own[other[0]][place : place + _SHOWN].tolist() for own in (one, two)]
     shown = ", ".join(f"{side.name} reads {_shown(end, renderer)}" for side, end in zip((a, b), ends, strict=True))

@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 ADDRESSES = ("http://", "https://")
 """How the address of a server begins."""
+_HUB_PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)")
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/.*)?")
 KINDS = ("auto", "classifier", "implicit", "comparator")
 
@@ -177,6 +178,8 @@ def _named(spec: str, options: ModelOptions) -> RewardModel:
     if spec.startswith(ADDRESSES):
         from rmeval.models.served.model import Served
 
+        if found := _HUB_PAGE.match(spec):
+            raise ModelError(f"{spec} is a page of the hub and not a server: give the model's id {found[1]}")
         refuse_all_but(SERVED_OPTIONS, options, spec)
         return Served(spec, options)
     if _HOST_AND_PORT.fullmatch(spec) and not Path(spec).exists():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,10 +21,52 @@ from rmeval.store.journal import Journal
 from rmeval.store.requests import read_observations
 from rmeval.types import Request
 
-__all__ = ["Progress", "observe_missing", "refuse_no_scores", "refuse_other_model", "silent"]
+__all__ = [
+    "Progress",
+    "ShowsFailures",
+    "WholeProgress",
+    "observe_missing",
+    "refuse_no_scores",
+    "refuse_other_model",
+    "silent",
+]
 
 Progress = Callable[[int, int], None]
 """Called with the number of requests that are done and the total, at the start and after each batch."""
+
+
+@runtime_checkable
+class ShowsFailures(Protocol):
+    """A progress that also shows how many requests have no value."""
+
+    def failed(self, count: int) -> None:
+        """Show how many requests of this process have ended without a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeProgress:
+    """The progress of a part, shown as progress of the whole.
+
+    Attributes:
+        progress: The progress of the whole.
+        total: The whole's number of requests.
+    """
+
+    progress: Progress
+    total: int
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show what is done of the whole."""
+        self.progress(done, self.total)
+
+    def failed(self, count: int) -> None:
+        """Show how many requests have no value."""
+        _show_failures(self.progress, count)
+
+
+def _show_failures(progress: Progress, count: int) -> None:
+    if isinstance(progress, ShowsFailures):
+        progress.failed(count)
 
 
 def silent(done: int, total: int) -> None:
@@ -60,7 +102,7 @@ def observe_missing(
     observations = read_observations(index, journal, run)
     open_ = ~observations.settled
     missing, total = int(open_.sum()), len(index)
-    done = total - missing
+    done, failed = total - missing, 0
     progress(done, total)
     if missing:
         wanted = index.first & open_[index.rows]
@@ -80,6 +122,8 @@ def observe_missing(
                         "values be finite floats or tuples of them, and its counts whole numbers; the others are kept"
                     ) from error
                 done += len(batch)
+                failed += sum(one.status != "ok" for one in batch)
+                _show_failures(progress, failed)
                 progress(done, total)
         if left := int((observations.status == 0).sum()):
             raise RunError(

@@ -26,7 +26,7 @@ from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import Pointwise
 from rmeval.redaction import redacted
 from rmeval.results.result import Result, compute, write_derived
-from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, refuse_other_model, silent
+from rmeval.runs.observe import Progress, WholeProgress, observe_missing, refuse_no_scores, refuse_other_model, silent
 from rmeval.runs.plan import Plan
 from rmeval.runs.until import StoppingRule
 from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
@@ -288,7 +288,7 @@ class RunWriter:
         total = len(requests_of(self._protocol, self._plan.stored)[1])
         for portion in until.portions(self.folder, self._held()):
             self._turn_to(portion.plan)
-            run, new = self._observe(model, session, lambda done, _: progress(done, total))
+            run, new = self._observe(model, session, WholeProgress(progress, total))
             if until.reached(run, portion) or portion.last:
                 break
         self.manifest["notes"].append(until.note())

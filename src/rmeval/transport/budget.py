@@ -62,12 +62,19 @@ class Budget:
 
     Before its answer, a call counts with its estimate; after it, with the server's count, or still with the estimate
     if the server counts nothing.
+
+    Attributes:
+        requests: Number of requests that were sent.
+        in_flight: Number of those that have not ended.
+        usage: What all others used.
+        cost: Its price in dollars.
     """
 
     def __init__(self, options: ServerOptions) -> None:
         """Read the price file, if there is one."""
         self._options = options
         self._prices = read_prices(options.prices) if options.prices else {}
+        self.in_flight = 0
         self._reserved_tokens = 0
         self._reserved_cost = 0.0
         self.requests = 0
@@ -113,7 +120,7 @@ class Budget:
         if own.max_cost is not None:
             cost = self.cost + self._reserved_cost
             if cost >= own.max_cost or cost + self._estimate(call) > own.max_cost:
-                return f"`max_cost` is {own.max_cost:g}, and {self.cost:.2f} dollars were spent"
+                return f"`max_cost` is {own.max_cost:g}, and {self.cost:.4g} dollars were spent"
         return None
 
     def _estimate(self, call: Call) -> float:
@@ -123,6 +130,7 @@ class Budget:
     def begin(self, call: Call) -> None:
         """Count a request that is sent."""
         self.requests += 1
+        self.in_flight += 1
         self._reserved_tokens += call.tokens
         self._reserved_cost += self._estimate(call)
 
@@ -133,6 +141,7 @@ class Budget:
             call: The call.
             usage: What the request used: nothing if it was refused, the estimate if that is unknown.
         """
+        self.in_flight -= 1
         self._reserved_tokens -= call.tokens
         self._reserved_cost = max(self._reserved_cost - self._estimate(call), 0.0)
         if usage is None:

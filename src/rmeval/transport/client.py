@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 from collections.abc import Iterable
@@ -19,6 +20,9 @@ from rmeval.transport.attempts import Attempt, Pace, retry_after
 from rmeval.transport.options import ServerOptions
 
 __all__ = ["Client"]
+
+# The library logs the headers of answers at the level DEBUG, and some servers repeat the key there.
+logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 _IDLE = 4.0
 """Seconds after which an unused connection is closed: servers close theirs after 5 (uvicorn, and so vLLM)."""

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Alone", "Bell", "Dispatch", "Line", "Work"]
 
 
+_LOOK_AGAIN = 0.05
+"""Seconds after which a spent budget is looked at again while calls are in flight."""
+
+
 class Bell:
     """Wakes the thread that waits for it.
 
@@ -178,18 +182,19 @@ class Dispatch:
         self.over = True
         self._bell.ring()
 
-    def _halt(self, why: BaseException, finish: bool = False) -> None:
-        """Send no further call, and let those in flight finish or drop them."""
+    def _halt(self, why: BaseException) -> None:
+        """Send no further call, and drop those in flight."""
         self.stop = self.stop or why
-        if not finish or self._in_flight == 0:
-            self._drop()
+        self._drop()
 
     def _pump(self) -> None:
         """Start as many workers as the limit allows and there is work for."""
-        while self._in_flight < self._line.concurrency.limit and (work := self._next()) is not None:
+        if self.stop is not None or self.over or self._is_paused():
+            return
+        limit = self._line.concurrency.limit
+        for _ in range(min(limit - self._in_flight, len(self._again) + len(self._fresh))):
             self._in_flight += 1
-            self._line.tally.most = max(self._line.tally.most, self._in_flight)
-            task = self._loop.create_task(self._work(work))
+            task = self._loop.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._worker_ended)
 
@@ -202,28 +207,30 @@ class Dispatch:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._halt(error)
 
-    async def _work(self, work: Work | None) -> None:
+    async def _work(self) -> None:
         """Make attempts, of one call after the other, as long as the limit allows."""
         try:
-            while work is not None:
-                await self._attempt(work)
-                more = self._line.concurrency.limit - self._in_flight
-                work = self._next() if more >= 0 else None
-                if work is not None and more > 0:
+            while (more := self._line.concurrency.limit - self._in_flight) >= 0 and (work := self._next()) is not None:
+                if more:
                     self._pump()
+                await self._attempt(work)
         finally:
             self._in_flight -= 1
-            if self.stop is not None and self._in_flight == 0:
-                self._drop()
-        self._pump()
+
+    def _is_paused(self) -> bool:
+        """Whether nothing may be sent now; if so, it goes on by itself."""
+        pause = self._line.outage.until - self._loop.time()
+        if pause > 0:
+            self._resume_after(pause)
+        return pause > 0
+
+    def _resume_after(self, seconds: float) -> None:
+        if self._wake is None:
+            self._wake = self._later(seconds, self._resume)
 
     def _next(self) -> Work | None:
         """Return the next call to send; None if there is none that may be sent now."""
-        if self.stop is not None or self.over:
-            return None
-        if (pause := self._line.outage.until - self._loop.time()) > 0:
-            if self._wake is None:
-                self._wake = self._later(pause, self._resume)
+        if self.stop is not None or self.over or self._is_paused():
             return None
         self._hungry = not self._fresh
         # The caller may have added a call between the question and the answer.
@@ -231,7 +238,11 @@ class Dispatch:
         if not queue:
             return None
         if reason := self._line.budget.spent(queue[0].call):
-            self._halt(ModelError(f"the budget is spent ({reason}): raise it, and run again to continue"), finish=True)
+            # What is in flight may use less than its estimate, and finishes anyway.
+            if self._line.budget.in_flight == 0:
+                self._halt(ModelError(f"the budget is spent ({reason}): raise it, and run again to continue"))
+            else:
+                self._resume_after(_LOOK_AGAIN)
             return None
         return queue.popleft()
 
@@ -251,6 +262,7 @@ class Dispatch:
             work.began = started
         work.attempts += 1
         line.budget.begin(call)
+        line.tally.most = max(line.tally.most, self._in_flight)
         attempt: Attempt | None = None
         try:
             async with asyncio.timeout_at(work.began + line.options.timeout):

@@ -240,6 +240,7 @@ def _close(loop: asyncio.AbstractEventLoop, thread: threading.Thread, aclose: Ca
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await aclose()
+        await asyncio.sleep(0.001)  # Sockets are closed by callbacks of the loop.
         loop.stop()
 
     if loop.is_closed():

@@ -206,10 +206,11 @@ class VLLMEngine(Engine):
         if session.runner != "pooling" or self._checked or not len(sequences):
             return
         some = [min(sequences, key=len)]
+        wanted = requests_for(Pooled(), self._network.checkpoint.name)
         raw, after = (
             wanted.values(output, 0, some[0])
-            for wanted in (requests_for(Pooled(), ""), requests_for(Pooled(), "")._replace(parameters=activated()))
-            for portion in session.read(some, wanted.parameters)
+            for parameters in (wanted.parameters, activated())
+            for portion in session.read(some, parameters)
             for _, output in portion
         )
         if (raw == after).all() and getattr(self._network.config, "problem_type", None) != "regression":

@@ -136,7 +136,7 @@ def own_tokens(name: str, found: ServedModel, options: ModelOptions) -> Inputs:
             f"the server of {name} takes at most {found.limit} tokens: give a smaller `max_length` than "
             f"{options.max_length}, or start the server with a larger limit"
         )
-    remote = _Remote(Description(name, Place(found.root or name), "", limit=found.limit))
+    remote = _Remote(Description(name, Place(""), "", limit=found.limit))
     renderer, fingerprint = make_renderer(remote, options)
     return _OwnTokens(
         Preparation(name, renderer, remote, options), str(options.tokenizer), fingerprint, found.dialect.traits

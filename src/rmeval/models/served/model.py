@@ -129,6 +129,14 @@ class Served:
             "server": self._server.facts(),
         }
 
+    def describe(self) -> str:
+        """What was found out, in one line."""
+        limit = "" if self.found.limit is None else f", at most {self.found.limit} tokens"
+        server = f" ({self.found.server})" if self.found.server else ""
+        root = f" from {self.found.root}" if self.found.root else ""
+        renders = "the server renders" if self.texts is None else f"rmeval renders and sends {self._inputs.form}"
+        return f"{self.name}{root}, by {self._traits.name}{server}{limit}; {renders}"
+
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Check that the server returns raw scores of the same model as before, then score each distinct input once."""
         return checked(self._observe(requests), self._inputs.sources)
@@ -172,7 +180,11 @@ class Served:
             talks = [(Message("user", prompt), Message("assistant", response)) for prompt, response in CANARIES]
             self._units = self._inputs.of(talks)
         if not self._units:
-            raise ModelError(f"{self._where}: the chat template rejects a user's message with a response: check it")
+            raise ModelError(
+                f"{self._where}: none of {len(CANARIES)} short conversations can be sent, because the chat template "
+                f"rejects them, or {self._traits.name} has no text for their tokens: check `tokenizer` and "
+                "`chat_template`"
+            )
         self._inputs.check_tokenizer(self._sender.tokens_of)
         raw = [self._sender.one(unit) for unit in self._units]
         scores = [self._score(one) for one in raw]

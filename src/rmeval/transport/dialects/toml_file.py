@@ -82,7 +82,9 @@ def read_dialect(file: Path) -> TomlDialect:
     try:
         content = file.read_bytes()
         stated = tomllib.loads(content.decode("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ModelError(f"the dialect {file} cannot be read ({error.strerror or error}): check the path") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelError(f"the dialect {file} cannot be read as TOML ({error}): correct it") from error
     _check(file, stated)
     template = stated["body"]
