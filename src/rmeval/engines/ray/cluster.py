@@ -159,6 +159,8 @@ class RayCluster:
         if address is None and max(node.gpus for node in nodes) < self.gpus:
             raise ModelError(f"no replica has room on this machine ({self.resources()}): give fewer `gpus_per_replica`")
         self.ended = False
+        # A client of `ray://` does not know the head, and Ray raises an exception when its connection is lost.
+        self._client = address is not None and address.startswith("ray://")
         self._silent = 0
         self._actor: Any = ray.remote(_Actor)
         self._folder = str(Path.cwd())
@@ -176,7 +178,7 @@ class RayCluster:
     def ready(self, tickets: Sequence[Any], seconds: float) -> Any | None:
         """Wait until one of some calls has ended."""
         done, _ = ray.wait(list(tickets), num_returns=1, timeout=seconds)
-        if not done:
+        if not done and not self._client:
             self._check_head()
         return done[0] if done else None
 
