@@ -277,6 +277,10 @@ def test_a_cluster_that_is_not_there(checkpoint: Path, tmp_path: Path) -> None:
     done = run_in("ray", "-m", "rmeval", "run", checkpoint, *settings, "--ray-address", "127.0.0.1:9")
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("error: no Ray cluster can be reached at 127.0.0.1:9 (")
+    more = {"RAY_ADDRESS": "127.0.0.1:9"}
+    done = run_in("ray", "-m", "rmeval", "run", checkpoint, *settings, "--ray-address", "auto", **more)
+    assert done.returncode == 2
+    assert "error: no Ray cluster can be reached at " in done.stderr
     done = run_in("ray", "-m", "rmeval", "run", checkpoint, *settings, "--gpus-per-replica", "2")
     assert done.returncode == 2
     assert "error: no replica has room on this machine (each needs 2 GPUs of one node" in done.stderr
