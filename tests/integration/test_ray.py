@@ -21,7 +21,7 @@ from tests.integration.environments import environment, run_in, variables
 
 WATCHED = f"{Path(__file__).with_name('watched_engine.py')}:watched"
 ITEMS = ("-b", "rm-bench-synthetic", "--size", "80", "--max-length", "512", "--on-overlength", "skip")
-PATIENCE = 120
+PATIENCE = 240
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +116,10 @@ class Watched:
         lines = [line.split() for line in self.notes.read_text().splitlines()]
         return [(int(process), int(session)) for process, session in lines]
 
-    def wait_for(self, portions: int) -> None:
-        """Wait until some portions have begun."""
+    def wait_for(self, portions: int, processes: int = 1) -> None:
+        """Wait until some portions have begun, in some processes."""
         stop = time.monotonic() + PATIENCE
-        while len(self.seen()) < portions:
+        while len(self.seen()) < portions or len({process for process, _ in self.seen()}) < processes:
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < stop, "no portions"
             time.sleep(0.05)
@@ -226,7 +226,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[dict[str, str], tuple[str, ...], l
         for place in (("--head", f"--port={port}", "--include-dashboard=false"), (f"--address=127.0.0.1:{port}",)):
             with (tmp_path / f"node{len(started)}.log").open("w") as log:
                 command = [environment("ray") / "ray", "start", *place, *settings]
-                more = variables({**token, "WATCHED": str(tmp_path / "notes")})
+                more = variables({**token, "WATCHED": str(tmp_path / "notes"), "PAUSE": "1.5"})
                 started.append(
                     subprocess.Popen(command, env=more, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
                 )
@@ -253,7 +253,7 @@ def test_two_nodes(
 ) -> None:
     token, address, (head, other) = cluster
     run = Watched(checkpoint, tmp_path / "one", *address, "--replicas", "2", **token)
-    run.wait_for(6)
+    run.wait_for(3, processes=2)
     assert {session for _, session in run.seen()} == {head.pid, other.pid}
     end(other)
     code, _, err = run.ended()
@@ -277,6 +277,10 @@ def test_a_cluster_that_is_not_there(checkpoint: Path, tmp_path: Path) -> None:
     done = run_in("ray", "-m", "rmeval", "run", checkpoint, *settings, "--ray-address", "127.0.0.1:9")
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("error: no Ray cluster can be reached at 127.0.0.1:9 (")
+    more = {"RAY_ADDRESS": "127.0.0.1:9"}
+    done = run_in("ray", "-m", "rmeval", "run", checkpoint, *settings, "--ray-address", "auto", **more)
+    assert done.returncode == 2
+    assert "error: no Ray cluster can be reached at " in done.stderr
     done = run_in("ray", "-m", "rmeval", "run", checkpoint, *settings, "--gpus-per-replica", "2")
     assert done.returncode == 2
     assert "error: no replica has room on this machine (each needs 2 GPUs of one node" in done.stderr

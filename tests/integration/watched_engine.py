@@ -19,7 +19,7 @@ def watched(spec: str, options: EngineOptions) -> Engine:
     def noted(sequences: Sequence[TokenSequence], readout: Readout) -> Iterator[Reading]:
         with Path(os.environ["WATCHED"]).open("a") as file:
             file.write(f"{os.getpid()} {os.getsid(0)}\n")
-        time.sleep(0.3)
+        time.sleep(float(os.environ.get("PAUSE", "0.3")))
         if any(len(one) == int(os.environ.get("DEADLY", "0")) for one in sequences):
             os.kill(os.getpid(), signal.SIGKILL)
         yield from run(sequences, readout)

@@ -16,6 +16,7 @@ from typing import Any
 
 import ray
 import ray.exceptions
+from ray._private import services
 from ray._private import worker as ray_worker
 
 from rmeval.engines.ray.resources import Node, cpus_of_replica, default_replicas, needs
@@ -60,13 +61,15 @@ class Connection:
         # Ray prints messages about replicas that end to standard output, where scores may go.
         ray_worker._worker_logs_enabled = False
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-        _check_reachable(self.address)
         if self.address is None:
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
             options |= {"num_cpus": cores, "object_store_memory": _OBJECTS, "include_dashboard": False}
         try:
+            # A cluster that ended without a signal leaves its address behind.
+            found = services.canonicalize_bootstrap_address("auto") if self.address == "auto" else self.address
+            _check_reachable(found)
             with _signals_kept():
-                ray.init(address=self.address or "local", **options)
+                ray.init(address=found or "local", **options)
         except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
             reason = reason_of(error)
             if self.address is None:
@@ -159,6 +162,8 @@ class RayCluster:
         if address is None and max(node.gpus for node in nodes) < self.gpus:
             raise ModelError(f"no replica has room on this machine ({self.resources()}): give fewer `gpus_per_replica`")
         self.ended = False
+        # A client of `ray://` does not know the head, and Ray raises an exception when its connection is lost.
+        self._client = address is not None and address.startswith("ray://")
         self._silent = 0
         self._actor: Any = ray.remote(_Actor)
         self._folder = str(Path.cwd())
@@ -176,7 +181,7 @@ class RayCluster:
     def ready(self, tickets: Sequence[Any], seconds: float) -> Any | None:
         """Wait until one of some calls has ended."""
         done, _ = ray.wait(list(tickets), num_returns=1, timeout=seconds)
-        if not done:
+        if not done and not self._client:
             self._check_head()
         return done[0] if done else None
 
