@@ -179,6 +179,7 @@ class Sender:
             outcomes = [pair for reply in replies for pair in self._outcomes(reply, again)]
             found, left_out[:] = list(left_out), []
             yield Sent(outcomes, found)
+            self._check_failures(outcomes)
 
     def _call(self, units: list[Unit], raw: bool) -> Call:
         dialect = self._found.dialect
@@ -202,19 +203,21 @@ class Sender:
         if len(units) > 1 and (reply.error is None or reply.fault in _SPLIT):
             again.extend([unit] for unit in units)
             return []
-        self._count(failure, len(units))
+        self._failed += len(units) if failure.status == "error" else 0
         return [(unit, failure) for unit in units]
 
-    def _count(self, failure: Failure, inputs: int) -> None:
+    def _check_failures(self, outcomes: Sequence[tuple[Unit, Values | Failure]]) -> None:
         """Stop if only failures come; each of them would be tried again by the next run.
 
         Raises:
             ModelError: After too many in a row.
         """
-        self._failed += inputs if failure.status == "error" else 0
         if self._failed >= _FAILED:
+            reason = next(
+                one.error for _, one in reversed(outcomes) if isinstance(one, Failure) and one.status == "error"
+            )
             raise ModelError(
-                f"{self._where} gave no score for {count_of(self._failed, 'input')} in a row ({failure.error}): check "
+                f"{self._where} returned no score for {count_of(self._failed, 'input')} in a row ({reason}): check "
                 "the server and `dialect`, and run again; existing scores are kept"
             )
 
