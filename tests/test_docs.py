@@ -63,6 +63,18 @@ def test_blocks(
     assert ran
 
 
+def test_the_output_of_parity_is_that_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Counts are equal; differences of scores depend on the machine."""
+    page = (ROOT / "docs" / "serving.md").read_text()
+    found = re.search(r"^```bash\nrmeval (parity [^\n]*)\n```\n\n```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert found
+    done = command(capsys, *shlex.split(found[1]))
+    assert done.code == 0
+    assert found[2].splitlines()[2] == done.out.splitlines()[2]
+    shown, printed = (re.sub(r"\d+(\.\d+)?(e-\d+)?", "#", text).split() for text in (found[2], done.out))
+    assert shown == printed
+
+
 def test_the_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scorer, data = ROOT / "examples" / "scorer.py", ROOT / "examples" / "pairs.jsonl"
     done = command(capsys, "run", f"{scorer}:Overlap", "-b", "pairs", "--data", data, "-o", tmp_path)
