@@ -193,7 +193,10 @@ def test_default_activation_stops_the_run(tmp_path: Path) -> None:
     file = tmp_path / "default.toml"
     file.write_text('path = "classify"\nscore = "data.0.probs"\n[body]\nmodel = "{model}"\nmessages = "{messages}"\n')
     with serve(like.routed(**like.vllm_like())) as server:
-        with pytest.raises(ModelError, match=r"only scores from 0 to 1 .* as a sigmoid or softmax does.*`bounded_ok`"):
+        with pytest.raises(
+            ModelError,
+            match=r"only scores from 0 to 1 .* as a sigmoid.*add \[raw\] in .*use_activation = false.*`bounded_ok`",
+        ):
             scored(server, dialect=str(file))
         assert scored(server, dialect=str(file), bounded_ok=True) == [like.sigmoid([one])[0] for one in DRAWN]
 
@@ -207,7 +210,10 @@ def test_a_dead_flag_is_noticed(flag: str, tmp_path: Path) -> None:
     )
     with (
         serve(like.routed(**like.vllm_like())) as server,
-        pytest.raises(ModelError, match=r"the same scores with the activation switched on and off .*dead\.toml"),
+        pytest.raises(
+            ModelError,
+            match=r"the same scores with the activation switched on and off .*correct \[raw\] .*dead\.toml.*use_act",
+        ),
     ):
         scored(server, dialect=str(file))
 
@@ -276,6 +282,21 @@ def test_an_activation_that_is_not_known_is_noted(caplog: pytest.LogCaptureFixtu
     with serve(like.routed(**routes)) as server:
         assert scored(server) == DRAWN
     assert "neither sigmoid nor softmax" in caplog.text
+
+
+def test_two_texts_of_a_model_with_a_chat_template_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """A reward model that is called as a cross-encoder returns scores, but not those of its template."""
+    routes = like.vllm_like()
+    with serve(like.routed(**routes)) as server:
+        scored(server, dialect="vllm-score@1")
+    assert "two texts" in caplog.text
+    assert "`dialect` vllm-classify@1" in caplog.text
+    caplog.clear()
+    no_template = json_answer({"error": {"message": "the tokenizer has no chat template", "code": 400}}, 400)
+    for classify in (no_template, like.missing()):
+        with serve(like.routed(**{**routes, "classify": classify})) as server:
+            scored(server, dialect="vllm-score@1")
+    assert not caplog.text
 
 
 def test_a_server_that_does_not_read_the_conversation_is_noticed() -> None:

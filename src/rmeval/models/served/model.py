@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,14 +24,18 @@ from rmeval.protocols import pointwise
 from rmeval.redaction import redacted
 from rmeval.transport import Server
 from rmeval.transport.attempts import Pace
-from rmeval.transport.dialects import Values, find_dialect
+from rmeval.transport.dialects import DIALECTS, Traits, Values, find_dialect
 from rmeval.types import FloatArray, Message, Observation, Request
 
 __all__ = ["Served"]
 
+logger = logging.getLogger(__name__)
+
 _WITH_TOKENIZER = dict.fromkeys(RENDERING_OPTIONS, "give the model's `tokenizer`, so that rmeval renders conversations")
 
 _LONGEST_NAME = 200
+_TWO_TEXTS, _RENDERED = "vllm-score@1", "vllm-classify@1"
+"""vLLM's dialects of the same model without and with its chat template."""
 _PACE = Pace(refusals=1 << 30)
 """Inputs in a row may be too long; `Sender` notices a server that scores nothing."""
 
@@ -194,8 +200,36 @@ class Served:
         activated = None
         if self._traits.switch == "flag":
             activated = _stacked([self._sender.one(unit, raw=False) for unit in self._units])
-        self._activation = check_raw(_stacked(raw), activated, self._traits, self._where, self.options.bounded_ok)
+        self._activation = check_raw(
+            _stacked(raw), activated, self._with_server_fix(), self._where, self.options.bounded_ok
+        )
+        if self._traits.name == _TWO_TEXTS:
+            self._compare_with_template(scores)
         self._canary = scores
+
+    def _with_server_fix(self) -> Traits:
+        """The dialect; that of a file with the switch that its server reads, if it is known."""
+        if self.found.server != "vllm" or self._traits.name.partition(":")[0] != "file":
+            return self._traits
+        return replace(self._traits, fix=f"{self._traits.fix} (vLLM reads use_activation = false)")
+
+    def _compare_with_template(self, scores: Sequence[float]) -> None:
+        """Warn if the server's chat template renders the canaries to other scores than two texts have."""
+        sender = Sender(self._server, replace(self.found, dialect=DIALECTS[_RENDERED]), "messages", self._where)
+        talks = [
+            [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
+            for prompt, response in CANARIES
+        ]
+        rendered = [sender.score_or_none(talk, self._score) for talk in talks]
+        known = [one for one in rendered if one is not None]
+        if len(known) == len(scores) and far_apart(known, scores):
+            logger.warning(
+                "%s: %s sends prompt and response as two texts, and this model has other scores for conversations "
+                "that its chat template renders: give `dialect` %s unless it was trained as a cross-encoder",
+                self._where,
+                _TWO_TEXTS,
+                _RENDERED,
+            )
 
     def _recheck(self) -> None:
         """Score the canaries again, because the server may have been started again with another model.

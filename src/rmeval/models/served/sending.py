@@ -126,7 +126,7 @@ class Sender:
     def score_or_none(self, messages: Conversation, score: Callable[[Values], float]) -> float | None:
         """The score of one conversation of messages; None if there is none."""
         try:
-            reply = self._server.call(self._call([as_messages(messages, "")], raw=True), accept=(400, 422))
+            reply = self._server.call(self._call([as_messages(messages, "")], raw=True), accept=(400, 422, *ABSENT))
             return None if reply.error else score(self._read(reply.data, [as_messages(messages, "")])[0])
         except AnswerError:
             return None

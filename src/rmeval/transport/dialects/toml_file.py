@@ -117,7 +117,7 @@ def read_dialect(file: Path) -> TomlDialect:
             (form,) if several else (),
             switch="flag" if raw != activated else "none",
             adds_special_tokens=stated.get("adds_special_tokens", False),
-            fix=f"correct [raw] in {file}",
+            fix=f"{'correct' if raw else 'add'} [raw] in {file}",
         ),
         hashlib.sha256(content).hexdigest()[:32],
         template,
