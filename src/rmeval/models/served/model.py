@@ -234,8 +234,8 @@ class Served:
         if not self._units:
             raise ModelError(
                 f"{self._where}: none of {len(CANARIES)} short conversations can be sent, because the chat template "
-                f"rejects them, or {self._traits.name} has no text for their tokens: check `tokenizer` and "
-                "`chat_template`"
+                f"rejects them, they are longer than `max_length`, or {self._traits.name} has no text for their "
+                "tokens: check `tokenizer`, `chat_template` and `max_length`"
             )
         self._inputs.check_tokenizer(self._sender.tokens_of)
         raw = [self._sender.one(unit) for unit in self._units]
