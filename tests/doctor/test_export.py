@@ -256,6 +256,18 @@ class Doubles(LlamaPreTrainedModel):
 """
 
 
+def test_scores_that_are_no_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = make_value_head(tmp_path / "rm", "llama", "v_head")
+    weights = load_file(source / "model.safetensors")
+    save_file(
+        {name: one * float("nan") if "v_head" in name else one for name, one in weights.items()},
+        source / "model.safetensors",
+    )
+    done = command(capsys, "export", source, "-o", tmp_path / "out")
+    assert (done.code, "rm returns nan as a score, so its weights are damaged" in done.err) == (2, True), done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["rm"]
+
+
 def test_a_full_disk_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = make_value_head(tmp_path / "rm", "llama", "v_head")
     capsys.readouterr()

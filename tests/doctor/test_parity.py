@@ -102,6 +102,14 @@ class Restless(Changed):
         return values + 0.03 * math.sin(self.calls)
 
 
+class Mixed(Changed):
+    """Scores in the wrong order within each batch."""
+
+    def run(self, sequences, readout):
+        for one in super().run(sequences, readout):
+            yield Reading(tuple(reversed(one.indices)), one.values)
+
+
 class Lossy(Changed):
     def change(self, values, length):
         return values * (math.nan if length % 5 == 0 else 1)
@@ -181,6 +189,13 @@ def test_an_engine_that_does_not_repeat_itself_is_noisy(folder: Path) -> None:
     assert restless.b.repeated > 0.01 > restless.a.noise
     assert restless.tolerance == pytest.approx(4 * restless.b.noise)
     assert restless.agrees
+
+
+def test_an_engine_whose_noise_hides_everything_does_not_agree(folder: Path) -> None:
+    mixed = found(folder, "Mixed")
+    assert mixed.difference <= mixed.tolerance
+    assert not mixed.agrees
+    assert "Mixed does not agree with itself: its scores change by up to" in mixed.verdict
 
 
 def test_other_tokens_are_shown_as_text(folder: Path) -> None:

@@ -86,7 +86,7 @@ def test_token_ids_are_those_of_the_tokenizer(
         found = scored(server, tokenizer=TINY, batch_size=size, **options)
         calls = len(bodies(server, path))
     assert found == [like.drawn(one)[0] for one in own]
-    canaries = CANARIES if routes is like.sglang_like else 2 * CANARIES
+    canaries = (2 if routes is like.sglang_like else 3) * CANARIES  # Off, on, and at the end.
     assert calls == canaries + -(-len(TALKS) // size)
 
 
@@ -338,7 +338,7 @@ def test_equal_tokens_are_sent_once(tmp_path: Path) -> None:
     with serve(like.routed(**like.vllm_like())) as server:
         one, other = rmeval.score(server.url, talks, tokenizer=TINY, chat_template=str(template))
         assert one == other
-        assert len(bodies(server, "/classify")) == 2 * CANARIES + 1
+        assert len(bodies(server, "/classify")) == 3 * CANARIES + 1
 
 
 def test_tools_need_a_tokenizer() -> None:
@@ -479,7 +479,7 @@ def test_a_run_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     (session,) = manifest["sessions"]
     assert manifest["model"] == {"name": "rm", "kind": "served"}
     assert (session["rendered_by"], session["activation"], session["served_by"]) == ("server", "sigmoid", "vllm")
-    assert calls == 2 * CANARIES + 3 + 80
+    assert calls == 3 * CANARIES + 3 + 80
     with serve(like.routed(**like.vllm_like())) as server:
         again = command(capsys, "run", server.url, *arguments)
         assert (again.code, again.out) == (0, done.out)
@@ -594,6 +594,68 @@ def test_another_model_after_a_restart_is_an_error(tmp_path: Path) -> None:
             rmeval.evaluate(model, data=pairs(9), out=tmp_path)
         with pytest.raises(RunError, match="contains scores of another model than the one that is served now"):
             rmeval.evaluate(server.url, data=pairs(9), out=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("count", "stated", "words"),
+    [
+        (9, False, "served several models during the run"),
+        (150, False, "served several models during the run"),
+        (150, True, r"returned no score for .*answer is that of the model another, and the first one was that of rm"),
+    ],
+)
+def test_another_model_in_mid_run_is_an_error(count: int, stated: bool, words: str, tmp_path: Path) -> None:
+    """Another model answers from some call on, and no connection ends, as behind a proxy."""
+    whole, other = like.routed(**like.vllm_like()), like.vllm_like(lambda content: like.drawn(content, seed=1))
+    classify, calls = other["classify"], 0
+    if stated:
+        other["classify"] = lambda body: {**classify(body), "model": "another"}
+    changed = like.routed(**other)
+
+    def script(request: Received) -> Answer:
+        nonlocal calls
+        calls += request.path == "/classify"
+        return changed(request) if calls > 2 * CANARIES + count else whole(request)
+
+    with serve(script) as server, pytest.raises(ModelError, match=words):
+        rmeval.evaluate(server.url, data=pairs(count), out=tmp_path, concurrency=2)
+    stored = [json.loads(line) for file in tmp_path.rglob("journal/*.jsonl") for line in file.read_text().splitlines()]
+    if stated:
+        # Only scores of the first model are stored, and it completes them.
+        assert 0 < sum(one["status"] == "ok" for one in stored) <= count
+        with serve(whole) as server:
+            result = rmeval.evaluate(server.url, data=pairs(count), out=tmp_path)
+        assert (read_run(result.path).observations.status == 1).sum() == 2 * count
+    elif stored:
+        with serve(whole) as server, pytest.raises(RunError, match="contains scores of several models"):
+            rmeval.evaluate(server.url, data=pairs(count), out=tmp_path)
+
+
+def test_several_models_in_mid_run_end_a_file_of_scores(tmp_path: Path) -> None:
+    source, target, calls = tmp_path / "in.jsonl", tmp_path / "out.jsonl", 0
+    talks = [[{"role": "user", "content": f"Q{k}"}, TALKS[0][1]] for k in range(300)]
+    source.write_text("".join(json.dumps({"messages": talk}) + "\n" for talk in talks))
+    whole = like.routed(**like.vllm_like())
+    changed = like.routed(**like.vllm_like(lambda content: like.drawn(content, seed=1)))
+
+    def script(request: Received) -> Answer:
+        nonlocal calls
+        calls += request.path == "/classify"
+        return changed(request) if calls > 250 else whole(request)
+
+    with serve(script) as server, pytest.raises(ModelError, match="served several models"):
+        score_file(rmeval.load_model(server.url), source, target)
+    with serve(whole) as server, pytest.raises(RunError, match="contains scores of several models"):
+        score_file(rmeval.load_model(server.url), source, target)
+    assert not target.exists()
+
+
+def test_a_server_that_ends_with_the_last_answer_is_noted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with serve(like.routed(**like.vllm_like())) as server:
+        found = rmeval.load_model(server.url, max_requests=2 * CANARIES + 2 + 3 + 18)
+        result = rmeval.evaluate(found, data=pairs(9), out=tmp_path)
+    assert (read_run(result.path).observations.status == 1).sum() == 18
+    assert "whether it still serves the same model could not be checked (the budget is spent" in caplog.text
 
 
 def test_another_model_does_not_continue_a_file_of_scores(tmp_path: Path) -> None:
@@ -738,13 +800,19 @@ def test_no_server_and_servers_of_another_kind(monkeypatch: pytest.MonkeyPatch) 
         rmeval.load_model("https://huggingface.co/org/rm-8b/tree/main")
     with pytest.raises(ModelError, match="write http://localhost:8000 if it is the address of a server"):
         rmeval.load_model("localhost:8000")
+    for status in (429, 500):
+        with serve(lambda _, status=status: json_answer({"error": "later"}, status, retry_after="9")) as server:  # type: ignore[misc]
+            with pytest.raises(ModelError, match=rf"does not answer \(HTTP {status}: later"):
+                rmeval.load_model(server.url, retries=0)
+            assert len(server.received) == 1
     with serve(lambda _: Answer()) as server, pytest.raises(ModelError, match=r"cannot be reached|HTTP|https"):
         rmeval.load_model(server.url.replace("http", "https"), connect_timeout=0.2, retries=0)
     with (
         serve(lambda _: text_answer("<h1>Welcome</h1>")) as server,
         pytest.raises(ModelError, match="does not show which"),
     ):
-        rmeval.load_model(server.url, retries=0)
+        rmeval.load_model(server.url)
+    assert len(server.received) == 3  # A page is no reason to try a route again.
 
 
 def test_keys_are_sent_and_a_refusal_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
+from urllib.parse import quote
 
 import pytest
 
 from rmeval.errors import ModelError
 from rmeval.transport import Call, Server, ServerError, ServerOptions
+from rmeval.transport.answers import Words
 from rmeval.transport.attempts import Pace
 from tests.http_server import Answer, Received, json_answer, redirect, serve, text_answer
 
@@ -81,3 +84,14 @@ def test_a_key_without_encryption_is_noted(monkeypatch: pytest.MonkeyPatch, capl
     Server("http://example.org", ServerOptions())
     assert "the key is sent to http://example.org without encryption" in caplog.text
     assert "secret-1" not in caplog.text
+
+
+@pytest.mark.parametrize("key", ['my/key+"quoted"\\0123', "plain-0123456789", "with space & more"])
+def test_a_key_is_removed_in_every_form(key: str) -> None:
+    words = Words(key)
+    inner = json.dumps({"authorization": f"Bearer {key}"})
+    for text in (key, inner, json.dumps({"error": inner}), f"http://h/?q={quote(key, safe='')}&x=1"):
+        cleaned = words.clean(text)
+        assert "[redacted]" in cleaned
+        assert not any(part in cleaned for part in ("quoted", "0123", "space"))
+        assert "0123" not in words.of(json.dumps({"error": text}).encode())

@@ -168,10 +168,16 @@ def test_a_model_without_a_price(tmp_path: Path) -> None:
     file = tmp_path / "prices.toml"
     file.write_text('["org/m"]\ninput = 0.5\noutput = 1\n')
     budget = Budget(ServerOptions(prices=str(file), max_cost=1.0))
-    budget.check_price({"model": "org/m"})
-    for body, words in (({"model": "other"}, "the model 'other'"), ({}, "calls that name no model")):
-        with pytest.raises(ModelError, match=rf"{re.escape(str(file))} has no price of {words}: add input and output"):
-            budget.check_price(body)
+    budget.check_price(Call(None, "classify", {"model": "org/m"}))
+    probe = Call(None, "v1/models", method="GET")
+    budget.check_price(probe)
+    assert budget.spent(probe) is None
+    for body, words in (
+        ({"model": "other"}, r"the model 'other': add input and output under \["),
+        ({}, r"calls that name no model: add input and output under \[\"\*\"\] for all models"),
+    ):
+        with pytest.raises(ModelError, match=rf"{re.escape(str(file))} has no price of {words}"):
+            budget.check_price(Call(None, "classify", body))
     with pytest.raises(ModelError, match="cannot be read"):
         Budget(ServerOptions(prices=str(tmp_path / "none.toml")))
 
@@ -185,12 +191,16 @@ def test_a_model_without_a_price(tmp_path: Path) -> None:
         ({"timeout": 0}, "`timeout` is 0: choose a number above 0"),
         ({"read_timeout": float("nan")}, "`read_timeout` is nan"),
         ({"max_requests": 0}, "`max_requests` is 0"),
+        ({"api_key_env": "a-key-0123456789"}, "`api_key_env` is no name of an environment variable (and is not shown"),
+        ({"api_key_env": "hf_abcdefghijklmnopqrstuvwxyz"}, "`api_key_env` is no name of an environment variable"),
+        ({"api_key_env": "A\nB"}, "`api_key_env` is no name of an environment variable"),
         ({"max_cost": 1.0}, "`max_cost` needs the prices of the model: name a price file with `prices`"),
     ],
 )
 def test_options_that_cannot_be_used(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(ModelError, match=re.escape(words)):
+    with pytest.raises(ModelError, match=re.escape(words)) as refused:
         ServerOptions(**options)
+    assert "0123456789" not in str(refused.value)
 
 
 def test_latencies_are_within_a_few_percent() -> None:

@@ -188,6 +188,11 @@ def _written(
         shutil.copyfile(generation, draft / _GENERATION)
     notes = [*_notes(original, target, hidden), *_other_tokens(original, draft, conversations)]
     before = _scores(original, engine, sequences)
+    if not np.isfinite(before).all():
+        raise ModelError(
+            f"{original.name} returns {before[~np.isfinite(before)][0]} as a score, so its weights are damaged or too "
+            "large for their number format: correct the checkpoint, or give another `dtype`"
+        )
     engine.release()
     after, floor = own_scores(draft, sequences, options.dtype, options.device)
     apart = np.abs(before - target.bias - after)

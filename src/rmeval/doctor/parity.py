@@ -121,6 +121,13 @@ class Parity:
             yield "they read different tokens"
         if self.alone:
             yield f"{count_of(self.alone, 'request')} {'has' if self.alone == 1 else 'have'} a score on one side only"
+        if self.noise > self.spread / 4 and self.tolerance >= self.spread:
+            # Four times the noise would hide everything, such as scores of other sequences of the batch.
+            noisy = self.a if self.a.noise >= self.b.noise else self.b
+            yield (
+                f"{noisy.name} does not agree with itself: its scores change by up to {noisy.noise:.2g} with the "
+                f"batch or from pass to pass, and the margins have a standard deviation of {self.spread:.2g}"
+            )
         if self.difference > self.tolerance:
             yield self.relation or f"scores differ by up to {self.difference:.2g} (tolerance {self.tolerance:.2g})"
             if self.flips:

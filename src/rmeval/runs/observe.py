@@ -150,6 +150,11 @@ def refuse_other_model(earlier: Iterable[Mapping[str, Any]], facts: Mapping[str,
         known = one.get("canary")
         if not isinstance(canary, Mapping) or not isinstance(known, Mapping) or known.get("of") != canary.get("of"):
             continue
+        if known.get("changed_to"):
+            raise RunError(
+                f"{where} contains scores of several models, because the server served another one at the end of a "
+                "run than at its beginning: choose another folder with `out`"
+            )
         if far_apart(known["scores"], canary["scores"]):
             shown = ["/".join(f"{score:.4g}" for score in own["scores"]) for own in (known, canary)]
             raise RunError(

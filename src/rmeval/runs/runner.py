@@ -20,7 +20,7 @@ from rmeval.data.memory import release_free
 from rmeval.data.observations import ObservationTable
 from rmeval.data.spool import windows
 from rmeval.data.tables import Codes
-from rmeval.errors import DamagedError, RunError, explain_os_error
+from rmeval.errors import DamagedError, ModelError, RunError, explain_os_error
 from rmeval.models import RewardModel
 from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import Pointwise
@@ -273,7 +273,13 @@ class RunWriter:
                 self.manifest["sessions"].append(session)
             self._begin()
 
-        observations, new = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
+        try:
+            observations, new = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
+        except ModelError:
+            if session in self.manifest["sessions"]:  # Such as a server that changed its model, for the next process.
+                session.update(cast("Session", self._facts(model)))
+                self._write_manifest()
+            raise
         del index  # It is as large as what is computed next.
         release_free()
         refuse_no_scores(observations)

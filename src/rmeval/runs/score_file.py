@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from rmeval.data.rows import Row, read_rows
 from rmeval.data.standard_input import rows_of_stream
 from rmeval.data.tables import Codes
 from rmeval.data.writing import row_writer, write_rows
-from rmeval.errors import DamagedError, DataError, RunError, explain_os_error, explain_read_error, reason_of
+from rmeval.errors import DamagedError, DataError, ModelError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.files import STANDARD, json_bytes
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
@@ -88,10 +88,8 @@ def score_file(
         try:
             if not replaces:  # Another process may have written it since.
                 refuse_existing(target)
-            begin = _begin(model, partial, _same_model(partial, identity, target))
-            observations, _ = observe_missing(
-                model, index, requests, partial / "journal", progress, begin, identity[:12]
-            )
+            entry = _same_model(partial, identity, target)
+            observations = _observed(model, index, requests, partial, entry, progress)
         except BaseException:
             if lock.made_folder:
                 remove_unobserved(partial, [_MODEL])
@@ -201,6 +199,24 @@ def _same_model(partial: Path, identity: str, target: Path) -> dict[str, Any]:
     entry |= {"identity": identity, "replaces": replaces}
     write_json(file, entry)
     return entry
+
+
+def _observed(
+    model: RewardModel,
+    index: KeyIndex,
+    requests: Iterable[Request],
+    partial: Path,
+    entry: Mapping[str, Any],
+    progress: Progress,
+) -> ObservationTable:
+    """Score what has no score yet; `entry` is what is stored of the model."""
+    begin, journal = _begin(model, partial, entry), partial / "journal"
+    try:
+        return observe_missing(model, index, requests, journal, progress, begin, entry["identity"][:12])[0]
+    except ModelError:
+        if has_observations(journal):
+            begin()  # A server that changed its model is noted for the next process.
+        raise
 
 
 def _begin(model: RewardModel, partial: Path, entry: Mapping[str, Any]) -> Callable[[], None]:

@@ -6,6 +6,7 @@ import json
 import re
 import zlib
 from typing import Any
+from urllib.parse import quote
 
 from rmeval.data.json_text import JSONError, parse_json
 from rmeval.messages import shortened
@@ -35,12 +36,15 @@ class Words:
 
     def __init__(self, key: str) -> None:
         """Store the key, which is removed wherever a server repeats it."""
-        self._key = key if len(key) >= _SHORTEST_KEY else ""
+        # A server may show it within JSON, also within a text of JSON, or as a part of an address.
+        escaped = json.dumps(key)[1:-1]
+        forms = {key, escaped, json.dumps(escaped)[1:-1], quote(key, safe="")} if len(key) >= _SHORTEST_KEY else ()
+        self._forms = sorted(forms, key=len, reverse=True)
 
     def clean(self, text: str) -> str:
         """Return a text as one short line without secrets."""
-        if self._key:
-            text = text.replace(self._key, "[redacted]")
+        for form in self._forms:
+            text = text.replace(form, "[redacted]")
         return shortened(redacted(" ".join(text.split())), _LONGEST_WORDS).rstrip(".: ")
 
     def of(self, body: bytes) -> str:

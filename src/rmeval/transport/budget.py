@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,27 +85,26 @@ class Budget:
         """Whether costs are known."""
         return bool(self._prices)
 
-    def check_price(self, body: Mapping[str, Any]) -> None:
+    def check_price(self, call: Call) -> None:
         """Check that the price of a call's model is known, if prices are.
 
         Raises:
             ModelError: If it is not.
         """
-        if self._prices:
-            self._price(body)
+        self._price(call)
 
-    def _price(self, body: Mapping[str, Any]) -> Price | None:
-        if not self._prices:
+    def _price(self, call: Call) -> Price | None:
+        """The price of a call's model; None without prices, and for what is only read from a server."""
+        if not self._prices or call.method == "GET":
             return None
-        model = body.get("model")
+        model = call.body.get("model")
         found = self._prices.get(model) if isinstance(model, str) else None
         if found := found or self._prices.get(_ANY):
             return found
         which = f"the model {quoted(model)}" if model is not None else "calls that name no model"
-        name = model if isinstance(model, str) else _ANY
+        own = f'under ["{model}"], or ' if isinstance(model, str) else ""
         raise ModelError(
-            f'{self._options.prices} has no price of {which}: add input and output under ["{name}"], or under ["*"] '
-            "for all models"
+            f'{self._options.prices} has no price of {which}: add input and output {own}under ["*"] for all models'
         )
 
     def spent(self, call: Call) -> str | None:
@@ -124,7 +122,7 @@ class Budget:
         return None
 
     def _estimate(self, call: Call) -> float:
-        price = self._price(call.body)
+        price = self._price(call)
         return call.tokens * max(price.input, price.output) / 1e6 if price else 0.0
 
     def begin(self, call: Call) -> None:
@@ -147,5 +145,5 @@ class Budget:
         if usage is None:
             usage = Usage(call.tokens)
         self.usage = Usage(self.usage.input + usage.input, self.usage.output + usage.output)
-        if price := self._price(call.body):
+        if price := self._price(call):
             self.cost += (usage.input * price.input + usage.output * price.output) / 1e6

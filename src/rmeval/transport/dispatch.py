@@ -300,12 +300,16 @@ class Dispatch:
             return
         if is_fatal(attempt, line.outage.answered) or (self._alone and attempt.fault in ("connect", "protocol")):
             self._halt(ServerError(self._fatal(work), self._reply(work, now)))
-        elif can_heal(attempt):
+        elif can_heal(attempt) and not self._is_page(work):
             self._heal(work, started, now)
         else:
             if attempt.fault != "timeout" and not self._alone and line.outage.refused():
                 self._halt(ServerError(self._refused(work), self._reply(work, now)))
             self._end(work, now)
+
+    def _is_page(self, work: Work) -> bool:
+        """Whether a server shows a page at an address that was only tried."""
+        return self._alone is not None and work.call.method == "GET" and work.last.fault == "body"
 
     def _heal(self, work: Work, started: float, now: float) -> None:
         """Send a call again later, end it, or stop all if the server is dead."""

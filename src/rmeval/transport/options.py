@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from rmeval.errors import ModelError
 from rmeval.messages import quoted
+from rmeval.redaction import redacted
 
 __all__ = ["ServerOptions"]
+
+_VARIABLE = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ class ServerOptions:
         Raises:
             ModelError: If a value is not usable; the message names the parameter.
         """
+        if not _VARIABLE.fullmatch(self.api_key_env) or redacted(self.api_key_env) != self.api_key_env:
+            raise ModelError(
+                "`api_key_env` is no name of an environment variable (and is not shown, as it may be the key itself): "
+                "set a variable such as MY_KEY to the key, and give MY_KEY"
+            )
         for name, least in (("concurrency", 1), ("retries", 0), ("max_requests", 1), ("max_tokens", 1)):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):

@@ -203,7 +203,7 @@ class _Flow:
             if call is None:
                 self._all_added = True
                 return
-            self._line.budget.check_price(call.body)
+            self._line.budget.check_price(call)
             self.dispatch.add(Work.of(call))
             if time.monotonic() > until:
                 return

@@ -90,6 +90,7 @@ class Served:
         self._activation: str | None = None
         self._units: list[Unit] = []
         self._canary: list[float] = []
+        self._changed_to: list[float] = []
         self._broken = 0
 
     def _make_inputs(self) -> Inputs:
@@ -127,7 +128,7 @@ class Served:
             "served_limit": self.found.limit,
             "dialect": self._traits.name,
             "activation": self._activation,
-            "canary": {"of": digest(CANARIES)[:12], "scores": self._canary} if self._canary else None,
+            "canary": self._canary_facts() if self._canary else None,
         }
         return {
             **{name: fact for name, fact in found.items() if fact is not None},
@@ -135,17 +136,65 @@ class Served:
             "server": self._server.facts(),
         }
 
+    def _canary_facts(self) -> dict[str, Any]:
+        changed = {"changed_to": self._changed_to} if self._changed_to else {}
+        return {"of": digest(CANARIES)[:12], "scores": self._canary, **changed}
+
     def describe(self) -> str:
         """What was found out, in one line."""
         limit = "" if self.found.limit is None else f", at most {self.found.limit} tokens"
         server = f" ({self.found.server})" if self.found.server else ""
-        root = f" from {self.found.root}" if self.found.root else ""
+        root = f" from {shortened(self.found.root, _LONGEST_NAME)}" if self.found.root else ""
         renders = "the server renders" if self.texts is None else f"rmeval renders and sends {self._inputs.form}"
         return f"{self.name}{root}, by {self._traits.name}{server}{limit}; {renders}"
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Check that the server returns raw scores of the same model as before, then score each distinct input once."""
-        return checked(self._observe(requests), self._inputs.sources)
+        return checked(self._verified(self._observe(requests)), self._inputs.sources)
+
+    def _verified(self, batches: Iterable[list[Observation]]) -> Iterator[list[Observation]]:
+        """Hold the last batch back until the server shows that it still serves the same model.
+
+        A server behind another one may be replaced while no connection ends. If it was, observations are missing, so
+        that nobody takes what exists for a complete run.
+        """
+        held: list[Observation] = []
+        try:
+            for found in batches:
+                # An interruption between the two leaves a batch out, which is scored again, and none twice.
+                found, held = held, found
+                if found:
+                    yield found
+            if held:
+                self._check_at_end()
+        except (GeneratorExit, _AnotherModelError):
+            raise
+        except BaseException:
+            found, held = held, []
+            if found:
+                yield found
+            raise
+        if held:
+            yield held
+
+    def _check_at_end(self) -> None:
+        """Score the canaries a last time.
+
+        Raises:
+            _AnotherModelError: If the server serves another model than at the beginning.
+        """
+        try:
+            scores = [self._score(self._sender.one(unit)) for unit in self._units]
+        except ModelError as error:
+            logger.warning("%s: whether it still serves the same model could not be checked (%s)", self._where, error)
+            return
+        if far_apart(self._canary, scores):
+            self._changed_to = scores
+            raise _AnotherModelError(
+                f"{self._where} served several models during the run (it scores the same conversations "
+                f"{_listed(scores)}, and {_listed(self._canary)} at the beginning), so the scores are of no single "
+                "one: let one model answer at this address, and begin another run (`out`)"
+            )
 
     def _observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         self._examine()
@@ -188,8 +237,8 @@ class Served:
         if not self._units:
             raise ModelError(
                 f"{self._where}: none of {len(CANARIES)} short conversations can be sent, because the chat template "
-                f"rejects them, or {self._traits.name} has no text for their tokens: check `tokenizer` and "
-                "`chat_template`"
+                f"rejects them, they are longer than `max_length`, or {self._traits.name} has no text for their "
+                "tokens: check `tokenizer`, `chat_template` and `max_length`"
             )
         self._inputs.check_tokenizer(self._sender.tokens_of)
         raw = [self._sender.one(unit) for unit in self._units]

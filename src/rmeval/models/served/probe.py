@@ -74,10 +74,11 @@ class _Probe:
         """The JSON of a route; None if the server has no such route, or it returns something else."""
         if path not in self._answers:
             reply = self._server.call(Call(None, path, method="GET"), accept=ABSENT)
-            if reply.fault not in (None, "status", "body"):
+            # A route that exists but does not answer now says nothing about the server.
+            if reply.fault not in (None, "status", "body") or _is_busy(reply.status):
                 raise ModelError(
-                    f"the server at {self._address} does not answer ({reply.error}): check the address, and that it is "
-                    "an HTTP server"
+                    f"the server at {self._address} does not answer ({reply.error}): check the address, the server "
+                    "and its log"
                 )
             self._answers[path] = reply.data
         return self._answers[path]
@@ -185,6 +186,10 @@ class _Probe:
         version = f"TEI {_text(stated, 'version') or ''}".strip()
         root = _text(stated, "model_sha")
         return ServedModel(dialect, served.name, root, _number(stated, "max_input_length"), version)
+
+
+def _is_busy(status: int | None) -> bool:
+    return status is not None and (status == 429 or status >= 500) and status not in ABSENT
 
 
 def _text(value: Mapping[str, Any], name: str) -> str | None:
