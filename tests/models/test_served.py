@@ -267,6 +267,25 @@ def test_labels_are_named_by_the_reduction() -> None:
             scored(server, tokenizer=TINY, reduce="label:fine")
 
 
+@pytest.mark.parametrize(
+    ("names", "reduce", "warned"),
+    [
+        (["good", "bad"], "index:0", True),
+        (["good", "bad"], "difference", True),
+        (["good", "bad"], "mean", False),
+        (["good", "bad"], "label:good", False),
+        (["LABEL_0", "LABEL_1"], "index:0", False),
+    ],
+)
+def test_an_order_of_outputs_that_the_server_does_not_state_is_noted(
+    names: list[str], reduce: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    routes = like.tei_like(lambda content: like.drawn(content, outputs=2), names)
+    with serve(like.routed(**routes)) as server:
+        scored(server, tokenizer=TINY, reduce=reduce)
+    assert ("takes them in the order of their names (bad, good)" in caplog.text) == warned
+
+
 def test_an_activation_that_is_not_known_is_noted(caplog: pytest.LogCaptureFixture) -> None:
     routes = like.vllm_like()
     classify = routes["classify"]
@@ -483,7 +502,7 @@ def test_a_run_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     with serve(like.routed(**like.vllm_like())) as server:
         again = command(capsys, "run", server.url, *arguments)
         assert (again.code, again.out) == (0, done.out)
-        assert bodies(server, "/classify") == []
+        assert len(bodies(server, "/classify")) == 2 * CANARIES  # Another model may have this name now.
         token_scores = ["token-scores", server.url, data, "-o", tmp_path / "x.jsonl"]
         for other in (["doctor", server.url], token_scores):
             refused = command(capsys, *other)
@@ -594,6 +613,27 @@ def test_another_model_after_a_restart_is_an_error(tmp_path: Path) -> None:
             rmeval.evaluate(model, data=pairs(9), out=tmp_path)
         with pytest.raises(RunError, match="contains scores of another model than the one that is served now"):
             rmeval.evaluate(server.url, data=pairs(9), out=tmp_path)
+
+
+def test_another_model_does_not_get_the_scores_of_a_complete_run(tmp_path: Path) -> None:
+    whole = like.routed(**like.vllm_like())
+    other = like.routed(**like.vllm_like(lambda content: like.drawn(content, seed=1)))
+    with serve(whole) as server:
+        first = rmeval.evaluate(server.url, data=pairs(9), out=tmp_path)
+    with serve(other) as server, pytest.raises(RunError, match="another model than the one that is served now"):
+        rmeval.evaluate(server.url, data=pairs(9), out=tmp_path)
+    with serve(whole) as server:
+        assert rmeval.evaluate(server.url, data=pairs(9), out=tmp_path).path == first.path
+        assert len(bodies(server, "/classify")) == 2 * CANARIES
+
+
+def test_a_shift_hides_no_other_model(tmp_path: Path) -> None:
+    """Beside a large number, the scores of any two models look the same."""
+    other = like.routed(**like.vllm_like(lambda content: like.drawn(content, seed=1)))
+    with serve(like.routed(**like.vllm_like())) as server:
+        rmeval.evaluate(server.url, data=pairs(9), out=tmp_path, shift=1000.0)
+    with serve(other) as server, pytest.raises(RunError, match="contains scores of another model"):
+        rmeval.evaluate(server.url, data=pairs(9), out=tmp_path, shift=1000.0)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -25,6 +25,7 @@ __all__ = [
     "Progress",
     "ShowsFailures",
     "WholeProgress",
+    "check_served",
     "observe_missing",
     "refuse_no_scores",
     "refuse_other_model",
@@ -161,6 +162,23 @@ def refuse_other_model(earlier: Iterable[Mapping[str, Any]], facts: Mapping[str,
                 f"{where} contains scores of another model than the one that is served now (the same conversations got "
                 f"{shown[0]} and get {shown[1]}): serve that model again, or choose another folder with `out`"
             )
+
+
+def check_served(model: RewardModel, earlier: Sequence[Mapping[str, Any]], where: Path) -> None:
+    """Check a server of which no score is missing: another model may have the same name there.
+
+    Args:
+        model: The model, of which this process has observed nothing.
+        earlier: The facts of earlier processes.
+        where: The existing scores, for the message.
+
+    Raises:
+        RunError: If it serves another model than the one whose scores exist.
+    """
+    if any("canary" in one for one in earlier):
+        for _ in model.observe(()):  # Scores the same conversations, and nothing else.
+            pass
+        refuse_other_model(earlier, model.facts(), where)
 
 
 def refuse_no_scores(observations: ObservationTable) -> None:

@@ -26,7 +26,15 @@ from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
 from rmeval.protocols.pointwise import Pointwise
 from rmeval.redaction import redacted
 from rmeval.results.result import Result, compute, write_derived
-from rmeval.runs.observe import Progress, WholeProgress, observe_missing, refuse_no_scores, refuse_other_model, silent
+from rmeval.runs.observe import (
+    Progress,
+    WholeProgress,
+    check_served,
+    observe_missing,
+    refuse_no_scores,
+    refuse_other_model,
+    silent,
+)
 from rmeval.runs.plan import Plan
 from rmeval.runs.until import StoppingRule
 from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
@@ -243,6 +251,8 @@ class RunWriter:
             run, new = self._observe(model, session, progress)
         else:
             run, new = self._observe_until(until, model, session, progress)
+        if "scored" not in session:
+            check_served(model, cast("list[dict[str, Any]]", self.manifest["sessions"]), self.folder)
         if not new and self._kept is None:
             self._begin()
         if "scored" in session:

@@ -26,7 +26,7 @@ from rmeval.errors import DamagedError, DataError, ModelError, RunError, explain
 from rmeval.files import STANDARD, json_bytes
 from rmeval.models import RewardModel, refuse_comparators
 from rmeval.protocols.pointwise import as_conversation, conversation_requests
-from rmeval.runs.observe import Progress, observe_missing, refuse_no_scores, refuse_other_model, silent
+from rmeval.runs.observe import Progress, check_served, observe_missing, refuse_no_scores, refuse_other_model, silent
 from rmeval.store.journal import has_observations, remove_journal
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
 from rmeval.store.lock import Lock
@@ -212,11 +212,14 @@ def _observed(
     """Score what has no score yet; `entry` is what is stored of the model."""
     begin, journal = _begin(model, partial, entry), partial / "journal"
     try:
-        return observe_missing(model, index, requests, journal, progress, begin, entry["identity"][:12])[0]
+        found, new = observe_missing(model, index, requests, journal, progress, begin, entry["identity"][:12])
     except ModelError:
         if has_observations(journal):
             begin()  # A server that changed its model is noted for the next process.
         raise
+    if not new:
+        check_served(model, [entry], partial)
+    return found
 
 
 def _begin(model: RewardModel, partial: Path, entry: Mapping[str, Any]) -> Callable[[], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -34,6 +35,10 @@ logger = logging.getLogger(__name__)
 _WITH_TOKENIZER = dict.fromkeys(RENDERING_OPTIONS, "give the model's `tokenizer`, so that rmeval renders conversations")
 
 _LONGEST_NAME = 200
+_BY_PLACE = ("index", "difference", "weights")
+"""Reductions that depend on the order of outputs."""
+_NUMBERED = re.compile(r"LABEL_\d+")
+"""The names that transformers gives to outputs without names, which state their order."""
 _TWO_TEXTS, _RENDERED = "vllm-score@1", "vllm-classify@1"
 """vLLM's dialects of the same model without and with its chat template."""
 _PACE = Pace(refusals=1 << 30)
@@ -184,7 +189,7 @@ class Served:
             _AnotherModelError: If the server serves another model than at the beginning.
         """
         try:
-            scores = [self._score(self._sender.one(unit)) for unit in self._units]
+            scores = [self._unshifted(self._sender.one(unit)) for unit in self._units]
         except ModelError as error:
             logger.warning("%s: whether it still serves the same model could not be checked (%s)", self._where, error)
             return
@@ -242,7 +247,7 @@ class Served:
             )
         self._inputs.check_tokenizer(self._sender.tokens_of)
         raw = [self._sender.one(unit) for unit in self._units]
-        scores = [self._score(one) for one in raw]
+        scores = [self._unshifted(one) for one in raw]
         if self._canary:
             self._refuse_another(scores)
             return
@@ -254,7 +259,20 @@ class Served:
         )
         if self._traits.name == _TWO_TEXTS:
             self._compare_with_template(scores)
+        self._note_order(raw[0].labels)
         self._canary = scores
+
+    def _note_order(self, labels: Sequence[str]) -> None:
+        """Warn if `reduce` counts outputs whose order in the model is not known."""
+        way = (self.options.reduce or "").partition(":")[0]
+        if way in _BY_PLACE and len(labels) > 1 and not all(_NUMBERED.fullmatch(one) for one in labels):
+            logger.warning(
+                "%s does not state the order of its outputs: `reduce` %s takes them in the order of their names (%s), "
+                "which may not be that of the model",
+                self._where,
+                self.options.reduce,
+                ", ".join(labels),
+            )
 
     def _with_server_fix(self) -> Traits:
         """The dialect; that of a file with the switch that its server reads, if it is known."""
@@ -269,7 +287,7 @@ class Served:
             [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
             for prompt, response in CANARIES
         ]
-        rendered = [sender.score_or_none(talk, self._score) for talk in talks]
+        rendered = [sender.score_or_none(talk, self._unshifted) for talk in talks]
         known = [one for one in rendered if one is not None]
         if len(known) == len(scores) and far_apart(known, scores):
             logger.warning(
@@ -288,7 +306,7 @@ class Served:
             ModelError: If the server does not come back.
         """
         broken = self._server.broken
-        self._refuse_another([self._score(self._sender.again(unit)) for unit in self._units])
+        self._refuse_another([self._unshifted(self._sender.again(unit)) for unit in self._units])
         self._broken = broken
 
     def _refuse_another(self, scores: Sequence[float]) -> None:
@@ -317,6 +335,10 @@ class Served:
                 raise ModelError(f"{self._where} {named}: give one of them as `reduce` label:NAME, or index:K")
             numbers = numbers[[values.labels.index(self._label)]]
         return self._reduce(numbers, self.name)
+
+    def _unshifted(self, values: Values) -> float:
+        """The score of a canary without `shift`, beside which the scores of two models may look the same."""
+        return self._score(values) - self.options.shift
 
 
 def _stacked(values: Sequence[Values]) -> FloatArray:
