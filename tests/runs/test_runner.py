@@ -435,7 +435,7 @@ def test_readers_of_a_run_that_is_being_written(
     reads = 0
     changed = {(folder / "items.parquet").stat().st_ino}
     try:
-        while len(changed) < 8:
+        while len(changed) < 4:
             assert writer.poll() is None
             with suppress(FileNotFoundError):
                 changed.add((folder / "items.parquet").stat().st_ino)
