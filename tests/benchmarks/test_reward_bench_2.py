@@ -193,10 +193,10 @@ def test_chance(tmp_path: Path) -> None:
     assert chance["ref", "Ties"] == pytest.approx(1 / 3, abs=0.03)
     assert chance["accuracy", "Focus"] == 0.25
     random = np.random.default_rng(5)
-    draws = [numbers(items, [random.normal(size=len(item.responses)).tolist() for item in items]) for _ in range(300)]
+    draws = [numbers(items, [random.normal(size=len(item.responses)).tolist() for item in items]) for _ in range(80)]
     for measure, expected in chance.items():
         values = [found[measure].value for found in draws]
-        assert abs(np.mean(values) - expected) < 5 * np.std(values) / 300**0.5 + 0.003, measure
+        assert abs(np.mean(values) - expected) < 5 * np.std(values) / 80**0.5 + 0.003, measure
     result = rmeval.evaluate("baseline:longest", benchmark, out=tmp_path / "runs")
     assert result.record("overall").null["random"] == pytest.approx(chance["overall", "all"])
 

@@ -74,7 +74,7 @@ def test_flipped_bits_change_no_number(file: str, alone: bool, folder: Path, run
     sound = numbers(folder, runs[1])
     data = (folder / file).read_bytes()
     chance = random.Random(5)
-    for _ in range(25):
+    for _ in range(10):
         damaged = bytearray(data)
         damaged[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         (folder / file).write_bytes(bytes(damaged))
