@@ -234,7 +234,7 @@ def warm() -> None:
     import rmeval
 
     for module in pkgutil.walk_packages(rmeval.__path__, "rmeval."):
-        if not module.name.startswith(("rmeval.engines.hf", "rmeval.rendering", "rmeval.loading", "rmeval.__main__")):
+        if not module.name.startswith(("rmeval.engines.", "rmeval.rendering", "rmeval.loading", "rmeval.__main__")):
             import_module(module.name)
     for name in ("pyarrow.parquet", "rich.table", "scipy.stats", "typer._adapters", "pandas"):
         with contextlib.suppress(ImportError):
