@@ -725,6 +725,34 @@ def test_another_model_does_not_continue_a_file_of_scores(tmp_path: Path) -> Non
     assert not target.with_name("out.jsonl.partial").exists()
 
 
+def test_another_model_does_not_finish_a_file_of_which_all_scores_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(json.dumps({"messages": TALKS[0]}) + "\n")
+
+    def run(seed: int) -> None:
+        with serve(like.routed(**like.vllm_like(lambda content: like.drawn(content, seed)))) as server:
+            score_file(rmeval.load_model(server.url), source, target)
+
+    def full(*arguments: Any) -> None:
+        raise RunError("the disk is full")
+
+    with monkeypatch.context() as patch, pytest.raises(RunError, match="full"):
+        patch.setattr("rmeval.runs.score_file.write_rows", full)
+        run(0)
+    with pytest.raises(RunError, match=r"out\.jsonl\.partial contains scores of another model than the one"):
+        run(1)
+    run(0)
+    assert json.loads(target.read_text())["score"] == like.drawn(TALKS[0])[0]
+
+
+@pytest.mark.parametrize("scheme", ["HTTP", "Http"])
+def test_the_scheme_of_an_address_may_be_written_in_capitals(scheme: str) -> None:
+    with serve(like.routed(**like.vllm_like())) as server:
+        assert rmeval.load_model(server.url.replace("http", scheme, 1)).kind == "served"
+
+
 def statuses(server: Scripted, count: int = 30, **options: Any) -> dict[str, int]:
     """The statuses of some conversations."""
     from rmeval.protocols.pointwise import as_conversation, conversation_requests

@@ -27,13 +27,18 @@ def main() -> None:
         number = signals.came() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
         if number is None:
             raise
-        output.echo("", "stopped: the run keeps what it has scored; run the same command again to continue", err=True)
+        output.echo("", _STOPPED if sys.argv[1:2] and sys.argv[1] in _CONTINUED else "stopped", err=True)
         # The exit code that shells expect of a process ended by a signal.
         code = 128 + number
         signals.let_go()
     output.settle(sys.stdout)
     output.settle(sys.stderr)
     sys.exit(code)
+
+
+_CONTINUED = ("demo", "run", "score")
+"""Commands that continue where they stopped."""
+_STOPPED = "stopped: the run keeps what it has scored; run the same command again to continue"
 
 
 def _outcome() -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from rmeval.data.spool import windows
 from rmeval.doctor.server_tokens import server_tokens
 from rmeval.errors import ModelError
-from rmeval.models import ADDRESSES, ModelOptions, RewardModel, load_model
+from rmeval.models import ModelOptions, RewardModel, is_address, load_model
 from rmeval.models.classifier import Classifier
 from rmeval.models.comparator import Comparator
 from rmeval.models.implicit import Implicit
@@ -204,7 +204,7 @@ def open_sides(spec: str, sides: Sequence[tuple[str, Mapping[str, Any]]], option
     Raises:
         ModelError: If there is no such engine or server, or the model cannot be used.
     """
-    servers = [side.startswith(ADDRESSES) for side, _ in sides]
+    servers = [is_address(side) for side, _ in sides]
     replicated = [_name_and_format(side)[0] == "ray" for side, _ in sides]
     # Options that the other side uses are left out; those that no side uses are an error.
     elsewhere = {*(SERVER_OPTIONS if any(servers) else ()), *(REPLICA_OPTIONS if any(replicated) else ())}

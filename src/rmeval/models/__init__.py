@@ -15,6 +15,7 @@ from rmeval.models.options import (
     COMPARATOR_OPTIONS,
     HEAD_OPTIONS,
     IMPLICIT_OPTIONS,
+    JUDGE_OPTIONS,
     OTHER_KINDS,
     REPLICA_OPTIONS,
     SERVED_OPTIONS,
@@ -41,9 +42,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 
-ADDRESSES = ("http://", "https://")
-"""How the address of a server begins."""
-_HUB_PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)")
+_HUB_PAGE = re.compile(r"(?i)https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)")
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/.*)?")
 KINDS = ("auto", "classifier", "implicit", "comparator")
 
@@ -57,7 +56,7 @@ class RewardModel(Protocol):
 
     Attributes:
         name: Short name, for tables and folders.
-        kind: `classifier`, `implicit`, `comparator`, `served`, `baseline`, `plugin`, `imported`, `testing`.
+        kind: `classifier`, `implicit`, `comparator`, `served`, `judge`, `baseline`, `plugin`, `imported`, `testing`.
         protocol: Name of the protocol whose requests it takes: `pointwise@1` for a score of each response.
     """
 
@@ -82,6 +81,11 @@ class RewardModel(Protocol):
     def facts(self) -> dict[str, Any]:
         """Facts about the run, for the manifest; complete after `observe`."""
         ...
+
+
+def is_address(spec: str) -> bool:
+    """Whether a model is given by the address of a server."""
+    return spec.lower().startswith(("http://", "https://"))
 
 
 def pairwise_protocol(against: str) -> str:
@@ -170,12 +174,16 @@ def _named(spec: str, options: ModelOptions) -> RewardModel:
     """The model that a name or a place finds."""
     if not spec:
         raise ModelError("the model's name is empty: give a hub id, a folder, file.py:Class or baseline:longest")
+    if options.judge.protocol is not None or options.judge.base_url is not None:
+        from rmeval.models.judge.find import find_judge
+
+        return find_judge(spec, options)
     if spec.startswith("baseline:"):
         from rmeval.models.baseline import Baseline
 
         refuse_all_but(("batch_size",), options, spec)
         return Baseline(spec.removeprefix("baseline:"))
-    if spec.startswith(ADDRESSES):
+    if is_address(spec):
         from rmeval.models.served.model import Served
 
         if found := _HUB_PAGE.match(spec):
@@ -203,7 +211,7 @@ def _checkpoint(spec: str | InMemory, options: ModelOptions, name: str | None) -
     """The model of the given kind."""
     if options.kind not in KINDS:
         raise ModelError(f"there is no kind of model {options.kind!r}: {chosen_from(options.kind, KINDS)}")
-    refuse(options, SERVER_OPTIONS, "a model that rmeval runs itself", OTHER_KINDS)
+    refuse(options, (*SERVER_OPTIONS, *JUDGE_OPTIONS), "a model that rmeval runs itself", OTHER_KINDS)
     if options.engine != "ray":
         refuse(options, REPLICA_OPTIONS, f"the engine {options.engine}", OTHER_KINDS)
     if options.kind == "implicit" or (options.kind == "auto" and options.ref_model is not None):
