@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rmeval.cli.judge_options import JUDGE_OPTIONS
 from rmeval.cli.replica_options import REPLICA_OPTIONS
 from rmeval.cli.server_options import SERVER_OPTIONS
 from rmeval.cli.values import json_values, key_values, places, value_of
@@ -256,6 +257,7 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[bool, _model("For implicit rewards: keep one model in memory at a time.", "--sequential")],
         False,
     ),
+    **JUDGE_OPTIONS,
     **REPLICA_OPTIONS,
     **SERVER_OPTIONS,
 }
@@ -283,7 +285,7 @@ def _model_options(given: dict[str, Any]) -> dict[str, Any]:
     return given | kwargs | roles
 
 
-_KWARGS = ("model_kwargs", "template_kwargs", "tokenizer_kwargs")
+_KWARGS = ("judge_kwargs", "model_kwargs", "template_kwargs", "tokenizer_kwargs")
 """Options that are given as KEY=VALUE, with values in JSON."""
 
 

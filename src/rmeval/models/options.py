@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, quoted, shortened
+from rmeval.protocols.judging.options import JudgeOptions
 from rmeval.redaction import secret_in
 from rmeval.transport.options import ServerOptions
 
@@ -21,6 +22,7 @@ __all__ = [
     "COMPARATOR_OPTIONS",
     "HEAD_OPTIONS",
     "IMPLICIT_OPTIONS",
+    "JUDGE_OPTIONS",
     "OPTIONS",
     "OTHER_KINDS",
     "RENDERING_OPTIONS",
@@ -96,6 +98,7 @@ class ModelOptions:
         bounded_ok: Whether the raw scores of a served model are between 0 and 1; otherwise such scores are an error,
             because a server may return probabilities.
         server: How a server is called; its fields can also be given as keywords of `load_model`.
+        judge: Protocol, votes, orders and sampling of a generative judge; likewise.
     """
 
     dtype: str = "auto"
@@ -134,13 +137,16 @@ class ModelOptions:
     dialect: str = "auto"
     bounded_ok: bool = False
     server: ServerOptions = field(default_factory=ServerOptions)
+    judge: JudgeOptions = field(default_factory=JudgeOptions)
 
 
+_GROUPS: Mapping[str, type[ServerOptions] | type[JudgeOptions]] = {"server": ServerOptions, "judge": JudgeOptions}
+"""Fields of `ModelOptions` that hold options of their own."""
 OPTIONS = (
-    *(name for name in ModelOptions.__dataclass_fields__ if name != "server"),
-    *ServerOptions.__dataclass_fields__,
+    *(name for name in ModelOptions.__dataclass_fields__ if name not in _GROUPS),
+    *(name for group in _GROUPS.values() for name in group.__dataclass_fields__),
 )
-"""The options of models by name, those of `ModelOptions.server` among them."""
+"""The options of models by name, those of `ModelOptions.server` and `ModelOptions.judge` among them."""
 
 
 def model_options(**kwargs: Any) -> ModelOptions:
@@ -149,11 +155,11 @@ def model_options(**kwargs: Any) -> ModelOptions:
     Raises:
         ModelError: If there is no such option, or a value is not valid.
     """
-    if unknown := [name for name in kwargs if name not in OPTIONS and name != "server"]:
+    if unknown := [name for name in kwargs if name not in OPTIONS and name not in _GROUPS]:
         raise ModelError(f"there is no option {unknown[0]!r}: the options are {', '.join(OPTIONS)}")
-    own = {name: kwargs.pop(name) for name in ServerOptions.__dataclass_fields__ if name in kwargs}
-    if own:
-        kwargs["server"] = replace(kwargs.get("server", ServerOptions()), **own)
+    for name, group in _GROUPS.items():
+        if own := {field: kwargs.pop(field) for field in group.__dataclass_fields__ if field in kwargs}:
+            kwargs[name] = replace(kwargs.get(name, group()), **own)
     return ModelOptions(**kwargs)
 
 
@@ -206,6 +212,8 @@ REPLICA_OPTIONS = ("replicas", "gpus_per_replica", "ray_address", "replica_engin
 """Options of the engine `ray` only."""
 SERVER_OPTIONS = ("served_model", "dialect", "bounded_ok", "server")
 """Options of served models only."""
+JUDGE_OPTIONS = ("judge",)
+"""Options of judges only."""
 SERVED_OPTIONS = (
     *SERVER_OPTIONS,
     "tokenizer",
@@ -236,9 +244,10 @@ IMPLICIT_OPTIONS = ("ref_model", "ref_revision", "beta", "boundary", "sequential
 _IMPLICIT = (
     "for the implicit reward of a language model give `ref_model` (the model it was trained from) or `kind` implicit"
 )
-_OTHER_PLACES = dict.fromkeys(
-    SERVER_OPTIONS, "for a model behind a server give its address, such as http://localhost:8000"
-)
+_OTHER_PLACES = {
+    **dict.fromkeys(SERVER_OPTIONS, "for a model behind a server give its address, such as http://localhost:8000"),
+    "judge": "for a generative judge give `protocol`",
+}
 OTHER_KINDS = {
     **dict.fromkeys(IMPLICIT_OPTIONS, _IMPLICIT),
     "ref_model": "for the implicit reward of a language model give `kind` implicit or auto",
@@ -273,11 +282,11 @@ def refuse(
     for name in useless:
         if getattr(options, name) != getattr(defaults, name):
             instead = f", or {others[name]}" if name in others else ""
-            given = _changed(options.server) if name == "server" else name
+            given = _changed(getattr(options, name)) if name in _GROUPS else name
             raise ModelError(f"{what} does not use `{given}`: leave it out{instead}")
 
 
-def _changed(server: ServerOptions) -> str:
-    """The first option of a server that does not have its default."""
-    default = ServerOptions()
-    return next(name for name in ServerOptions.__dataclass_fields__ if getattr(server, name) != getattr(default, name))
+def _changed(group: ServerOptions | JudgeOptions) -> str:
+    """The first option of a group that does not have its default."""
+    default = type(group)()
+    return next(name for name in group.__dataclass_fields__ if getattr(group, name) != getattr(default, name))

@@ -12,12 +12,15 @@ from rmeval.errors import RunError
 from rmeval.messages import nearest, quoted
 from rmeval.plugins import is_file_spec, load_object, package_of, registered
 from rmeval.protocols.base import ProtocolLike
+from rmeval.protocols.judging.card import card_names, find_card, read_card
+from rmeval.protocols.judging.options import JudgeOptions, options_of
+from rmeval.protocols.judging.protocol import JudgePairs, JudgeProtocol
 from rmeval.protocols.outside import OutsideProtocol
 from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
 from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH
 
-__all__ = ["BUILTIN", "FoundProtocol", "load_protocol", "protocol_names"]
+__all__ = ["BUILTIN", "FoundProtocol", "judge_protocol", "load_protocol", "protocol_names"]
 
 BUILTIN: dict[str, ProtocolLike] = {
     protocol.name: protocol for protocol in (POINTWISE, IMPORTED, PAIRWISE, PAIRWISE_CHOSEN, VERDICTS, VERDICTS_BOTH)
@@ -50,7 +53,36 @@ class FoundProtocol:
 
 def protocol_names() -> list[str]:
     """The names of all protocols, built-in and registered by installed packages."""
-    return list(registered(_GROUP, dict.fromkeys(BUILTIN, "")))
+    return list(registered(_GROUP, dict.fromkeys((*BUILTIN, *card_names()), "")))
+
+
+_WITH_OPTIONS = re.compile(r"(?P<name>.+?)(\[(?P<options>[^\[\]]*)\])?")
+_KINDS: dict[str, type[JudgeProtocol]] = {"pair": JudgePairs}
+
+
+def judge_protocol(options: JudgeOptions) -> JudgeProtocol:
+    """The protocol of a judge.
+
+    Raises:
+        RunError: If there is no such protocol, or it is not that of a judge.
+    """
+    found = load_protocol(f"{options.protocol}{options.suffix}").protocol
+    if not isinstance(found, JudgeProtocol):
+        raise RunError(f"`protocol` {found.name} is not that of a judge: leave it out, or choose another")
+    return found.sampled(options)
+
+
+def _judge(spec: str) -> FoundProtocol | None:
+    """The judge's protocol that a text loads; None if it names another one."""
+    found = _WITH_OPTIONS.fullmatch(spec)
+    name = found["name"] if found else spec
+    card = read_card(Path(name)) if name.endswith(".toml") else find_card(name)
+    if found is None or card is None:
+        return None
+    options = options_of(card.name, found["options"] or "")
+    return FoundProtocol(
+        _KINDS[card.kind](card, options), f"{card.name if '.toml' not in name else name}{options.suffix}"
+    )
 
 
 def load_protocol(spec: str) -> FoundProtocol:
@@ -64,6 +96,8 @@ def load_protocol(spec: str) -> FoundProtocol:
     """
     if spec in BUILTIN:
         return FoundProtocol(BUILTIN[spec], spec)
+    if (judge := _judge(spec)) is not None:
+        return judge
     if is_file_spec(spec):
         target = spec
     else:

@@ -1,0 +1,1 @@
+"""Generative judges: language models whose verdicts are the observations."""

@@ -1,0 +1,89 @@
+"""Inputs and outputs of judges: the border between protocols, which define prompts, and models, which run them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from rmeval.types import Message, Request
+
+__all__ = ["Asked", "Finish", "Form", "Output", "Prompt", "Sampling"]
+
+Form = Literal["text", "labels", "decision"]
+"""How the verdict is read.
+
+`text`: from the text that the judge writes; `labels`: from the probabilities of label tokens after the prompt, without
+writing; `decision`: from the probabilities that a decision API returns.
+"""
+
+Finish = Literal["stop", "length", "refused"]
+"""How an output ended: complete, cut off by its limit of tokens, or by the server's or the model's refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a judge writes.
+
+    Attributes:
+        temperature: 0 chooses the most probable token.
+        top_p: Share of the probability from which tokens are drawn.
+        max_new_tokens: Limit of an output's length in tokens, its reasoning included.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_new_tokens: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The input of a judge for one request.
+
+    Attributes:
+        messages: The conversation, which ends in a turn of the user.
+        form: How the verdict is read.
+        labels: The labels to choose from, such as `("A", "B")`; empty for a text without fixed labels.
+        descriptions: What each label means, for decision APIs; empty for other forms.
+        question: The question of a decision API, without the material that it is about.
+        kind: The type of a decision API's question: a choice of a label, or a score on ordered levels.
+        schema: JSON schema of the output, where the protocol has one and a server can hold an output to it.
+    """
+
+    messages: tuple[Message, ...]
+    form: Form = "text"
+    labels: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
+    question: str = ""
+    kind: Literal["choice", "score"] = "choice"
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a judge returned for one request.
+
+    Attributes:
+        text: The text without reasoning that the server or the engine returns separately.
+        reasoning: That reasoning.
+        finish: How it ended.
+        probabilities: For the forms `labels` and `decision`: the probability of each label, which need not sum to 1.
+        label_mass: Total probability of the labels before they were normalised, where it is known.
+        error: Why there is no output; the other fields are empty then.
+        usage: Counts such as `{"tokens": 900, "output_tokens": 20}`.
+    """
+
+    text: str = ""
+    reasoning: str | None = None
+    finish: Finish = "stop"
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    label_mass: float | None = None
+    error: str | None = None
+    usage: Mapping[str, int] = field(default_factory=dict)
+
+
+class Asked(NamedTuple):
+    """A request with its prompt."""
+
+    request: Request
+    prompt: Prompt

@@ -1,0 +1,90 @@
+"""Options of judges: protocol, votes, orders of responses, and sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from rmeval.errors import ModelError
+from rmeval.messages import chosen_from, quoted
+
+__all__ = ["JudgeOptions", "Order", "options_of"]
+
+_IN_NAME = ("order", "order_seed", "votes")
+"""Options that determine the requests; they are part of a protocol's name, as in `five-way@1[votes=3]`."""
+
+Order = Literal["both", "seeded"]
+"""`both`: each pair in both orders, and k responses in all k rotations; `seeded`: one order, drawn for each item."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """Protocol, orders and sampling of a judge; all except `base_url` are part of a run's identity.
+
+    Attributes:
+        protocol: Name of a judge's protocol, such as `five-way` or `rating@1`, or a TOML file; None for models that
+            are no judges.
+        votes: How often each question is asked.
+        order: In which orders responses are presented.
+        order_seed: Seed of the order `seeded`, and of sampling.
+        temperature: Temperature; by default the protocol's.
+        top_p: Share of the probability from which tokens are drawn; by default the protocol's.
+        max_new_tokens: Limit of an output in tokens; by default the protocol's.
+        judge_kwargs: Further fields of each call's body, such as `{"reasoning_effort": "low"}`.
+        base_url: Address of an OpenAI-compatible server, if the model is given by its name there.
+    """
+
+    protocol: str | None = None
+    votes: int = 1
+    order: Order = "both"
+    order_seed: int = 0
+    temperature: float | None = None
+    top_p: float | None = None
+    max_new_tokens: int | None = None
+    judge_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    base_url: str | None = None
+
+    @property
+    def suffix(self) -> str:
+        """The part of a protocol's name that states the options that are not the defaults, such as `[votes=3]`."""
+        fields = type(self).__dataclass_fields__
+        given = [f"{name}={value}" for name in _IN_NAME if (value := getattr(self, name)) != fields[name].default]
+        return f"[{','.join(given)}]" if given else ""
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ModelError: If a value is not usable; the message names the parameter.
+        """
+        if self.order not in (orders := get_args(Order)):
+            raise ModelError(f"there is no order {quoted(self.order)}: {chosen_from(self.order, orders)}")
+        for name, value, least in (
+            ("votes", self.votes, 1),
+            ("order_seed", self.order_seed, 0),
+            ("max_new_tokens", self.max_new_tokens, 1),
+        ):
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+                raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number of at least {least}")
+        if self.temperature is not None and not 0 <= self.temperature <= 10:
+            raise ModelError(f"`temperature` is {quoted(self.temperature)}: choose a number from 0")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ModelError(f"`top_p` is {quoted(self.top_p)}: choose a number above 0, up to 1")
+
+
+def options_of(protocol: str, suffix: str) -> JudgeOptions:
+    """The options that the end of a protocol's name states, such as `order=seeded,votes=3`.
+
+    Raises:
+        ModelError: If there is no such option, or a value is not usable.
+    """
+    found: dict[str, Any] = {}
+    for part in suffix.split(",") if suffix else ():
+        name, _, value = part.strip().partition("=")
+        if name not in _IN_NAME:
+            raise ModelError(f"there is no option {quoted(name)} of a protocol: {chosen_from(name, _IN_NAME)}")
+        if name != "order" and not value.isdecimal():
+            raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number")
+        found[name] = value if name == "order" else int(value)
+    return JudgeOptions(protocol, **found)
