@@ -35,7 +35,7 @@ class Judge:
             name: Name of the judge; by default the backend's.
         """
         self.asking = asking
-        self.protocol = asking.name
+        self.protocol = asking.spec
         self.backend = backend
         self.name = name or backend.name
 

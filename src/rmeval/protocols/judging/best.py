@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.protocols.base import Question
-from rmeval.protocols.judging.asked import Output
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.protocol import JudgeProtocol
-from rmeval.types import Observation, Request
+from rmeval.protocols.judging.reading import json_verdict, label_in
+from rmeval.protocols.judging.verdict import Probabilities, Verdict
 
-__all__ = ["JudgeBest"]
+__all__ = ["SHARES", "JudgeBest"]
+
+SHARES = "p"
+"""Name of the value with the probability of each response in the order in which they are presented."""
 
 
 class JudgeBest(JudgeProtocol):
@@ -22,18 +25,30 @@ class JudgeBest(JudgeProtocol):
 
     def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
         """The orders of each comparison, once per vote."""
+        drawn = self.order == "seeded"
         return [
             Question(order, vote)
             for members in comparisons
-            for order in (
-                [seeded_order(self.options.order_seed, item, members)] if self.order == "seeded" else rotations(members)
-            )
+            for order in ([seeded_order(self.options.order_seed, item, members)] if drawn else rotations(members))
             for vote in range(self.options.votes)
         ]
 
-    def parse(self, request: Request, raw: Output) -> Observation:
-        """The observation for a judge's output."""
-        raise NotImplementedError
+    def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
+        """The response that a text chooses."""
+        if self.card.key:
+            label = json_verdict(text, self.card, presented)
+        else:
+            label = label_in(text, self.card, count, presented)
+        names = self.card.names(count)
+        if not isinstance(label, str) or (label := label.strip()) not in names:
+            return None
+        return Verdict(choice=names.index(label))
+
+    def decide(self, probabilities: Probabilities) -> Verdict:
+        """The probability of each response, and the most probable one."""
+        names, likeliest = list(probabilities.shares), probabilities.likeliest()
+        choice = None if likeliest is None else names.index(likeliest)
+        return Verdict({SHARES: tuple(probabilities.shares.values())}, choice)
 
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
         """Combine observations into evidence."""
