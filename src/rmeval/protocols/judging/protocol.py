@@ -9,7 +9,7 @@ from typing import Self
 from rmeval.errors import ModelError, RunError, reason_of
 from rmeval.protocols.base import BaseProtocol, request_key
 from rmeval.protocols.judging.asked import Form, Output, Prompt, Sampling
-from rmeval.protocols.judging.card import MOST, JudgeCard
+from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.material import template_values
 from rmeval.protocols.judging.options import JudgeOptions, Order
 from rmeval.protocols.judging.reading import is_refusal, without_reasoning
@@ -93,7 +93,7 @@ class JudgeProtocol(BaseProtocol):
                 f"the prompt of {self.name} cannot be rendered for the item {request.item} ({reason_of(error)}): "
                 "correct its template"
             ) from error
-        labels = () if card.reads == "text" else self._labels(count)
+        labels = () if card.reads == "text" else card.names(count)
         return Prompt(
             (*((Message("system", system),) if system else ()), Message("user", user)),
             card.reads,
@@ -110,11 +110,6 @@ class JudgeProtocol(BaseProtocol):
             return ()
         named = "response {}" if self.card.kind == "best" else ""
         return tuple(self.card.descriptions.get(label, named.format(label)) for label in labels)
-
-    def _labels(self, count: int) -> tuple[str, ...]:
-        if self.card.kind == "best" and count > MOST:
-            raise RunError(f"{self.name} chooses among at most {MOST} responses, not {count}: use a rating protocol")
-        return self.card.names(count)
 
     def parse(self, request: Request, raw: Output) -> Observation:
         """The observation for a judge's output; what is no verdict gets a status and never a value."""
@@ -134,7 +129,7 @@ class JudgeProtocol(BaseProtocol):
         return Observation(request.key, "ok", found.values, found.choice, raw.usage)
 
     def _from_probabilities(self, request: Request, raw: Output) -> Observation:
-        own = Probabilities.of(raw, self._labels(len(request.members)), self.card.min_label_mass)
+        own = Probabilities.of(raw, self.card.names(len(request.members)), self.card.min_label_mass)
         if own is None:
             return Observation(request.key, "unparsed", usage=raw.usage)
         found = self.decide(own)

@@ -13,6 +13,7 @@ from rmeval.protocols.judging.evidence import RATING, RATINGS, rating_evidence, 
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.protocol import JudgeProtocol
 from rmeval.protocols.judging.reading import json_verdict, number_of, rating_in
+from rmeval.protocols.judging.several import rate_all_evidence, rate_all_variants
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
 
 __all__ = ["RATING", "RATINGS", "JudgeRateAll", "JudgeRating"]
@@ -77,9 +78,13 @@ class JudgeRateAll(JudgeProtocol):
         """No verdict: labels are of one response at a time."""
         raise NotImplementedError
 
+    def variants(self, observations: ObservationTable) -> list[str]:
+        """The ways to combine orders and votes, see `rate_all_evidence`."""
+        return rate_all_variants(self)
+
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
-        """Combine observations into evidence."""
-        raise NotImplementedError
+        """The ratings as scores, see `rate_all_evidence`."""
+        return rate_all_evidence(self, items, observations, rows, variant)
 
 
 def _rating(found: Any, card: JudgeCard) -> float | None:

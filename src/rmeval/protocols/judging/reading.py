@@ -117,7 +117,7 @@ _PARAGRAPH = 80
 
 _CONTEXT = 12
 """Letters on one side of a verdict that are compared with what the judge has read."""
-_QUOTES = "\"`\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d"
+_QUOTES = '"`\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d'
 
 
 def _is_quoted(text: str, found: re.Match[str], shown: str) -> bool:
@@ -176,7 +176,7 @@ _STATED = re.compile(rf"{_NUMBER}\s*[*_`\"']*{_OF}\s*(?:points?|stars?)?", re.IG
 
 
 def number_of(text: str, scale: tuple[float, float]) -> float | None:
-    """The rating that a text consists of, such as `8`, `7.5` or `8/10`; None if it is no number of the scale."""
+    """The rating that a text consists of, such as `8`, `7.5` or `8/10`; None if it is not a number of the scale."""
     found = _plain_number(text)
     return None if found is None else _in_scale(found, scale)
 
