@@ -111,7 +111,13 @@ def test_a_run_opens_without_the_file_of_its_protocol(tmp_path: Path, capsys: py
     manifest = read_manifest(folder)
     assert manifest["protocol"] == manifest["identity"]["protocol"] == "mine@1[votes=2]"
     assert manifest["protocol_card"]["labels"] == {"1": 1.0, "2": 0.0}
-    for change in ({"labels": {"1": 0.0, "2": 1.0}}, {"labels": {}}, {"kind": "rate"}, {"unknown": 1}):
+    changes: list[dict[str, object]] = [
+        {"labels": {"1": 0.0, "2": 1.0}},
+        {"labels": {}},
+        {"kind": "rate"},
+        {"unknown": 1},
+    ]
+    for change in changes:
         write_json(folder / "run.json", {**manifest, "protocol_card": manifest["protocol_card"] | change})
         with pytest.raises(DamagedError, match=r"run\.json is damaged \(protocol_card"):
             rmeval.open_run(folder)
