@@ -12,7 +12,7 @@ from rmeval.protocols.judging import Asked, Output, Sampling
 from rmeval.redaction import redacted
 from rmeval.transport import Call, Server, Usage
 
-__all__ = ["ChatJudge"]
+__all__ = ["ChatJudge", "only_model"]
 
 _PATH = "v1/chat/completions"
 
@@ -36,15 +36,7 @@ class ChatJudge:
         self._server = Server(url.rstrip("/").removesuffix("/v1"), options.server, usage_of)
         self._sampling = sampling
         self._more = dict(options.judge.judge_kwargs)
-        self.name = model or self._only_model()
-
-    def _only_model(self) -> str:
-        data = self._server.call(Call(None, "v1/models", method="GET")).data
-        listed = data.get("data") if isinstance(data, Mapping) else None
-        names = [one.get("id") for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
-        if len(names) != 1 or not isinstance(names[0], str):
-            raise ModelError(f"the server at {self._address} serves {len(names)} models: name one with `served_model`")
-        return names[0]
+        self.name = model or only_model(self._server, self._address)
 
     def identity(self) -> dict[str, Any]:
         """The model's name at the server, and the further fields of each call."""
@@ -73,6 +65,20 @@ class ChatJudge:
             **self._more,
         }
         return Call(one, _PATH, body, one.limit)
+
+
+def only_model(server: Server, address: str) -> str:
+    """The name of the only model that a server serves.
+
+    Raises:
+        ModelError: If it cannot be reached, or serves several models or none.
+    """
+    data = server.call(Call(None, "v1/models", method="GET")).data
+    listed = data.get("data") if isinstance(data, Mapping) else None
+    names = [one.get("id") for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    if len(names) != 1 or not isinstance(names[0], str):
+        raise ModelError(f"the server at {address} serves {len(names)} models: name one with `served_model`")
+    return names[0]
 
 
 def _output(data: Any) -> Output:

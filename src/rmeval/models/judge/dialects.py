@@ -212,9 +212,8 @@ def find_decision_dialect(name: str) -> DecisionDialect:
     """
     found = next((one for own, one in DECISION_DIALECTS.items() if name in (own, own.partition("@")[0])), None)
     if found is None:
-        raise ModelError(
-            f"there is no dialect {shortened(name, 40)!r} of decisions: {chosen_from(name, ['auto', *DECISION_DIALECTS])}"
-        )
+        names = ["auto", *DECISION_DIALECTS]
+        raise ModelError(f"there is no dialect {shortened(name, 40)!r} of decisions: {chosen_from(name, names)}")
     return found
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from rmeval.errors import ModelError
 from rmeval.models import is_address
+from rmeval.models.judge.backend import Backend
 from rmeval.models.judge.chat import ChatJudge
+from rmeval.models.judge.decisions import DecisionJudge
 from rmeval.models.judge.model import Judge
 from rmeval.models.options import ModelOptions
+from rmeval.protocols.judging import JudgeProtocol
 from rmeval.protocols.registry import judge_protocol
 
 __all__ = ["find_judge"]
@@ -27,7 +30,14 @@ def find_judge(spec: str, options: ModelOptions) -> Judge:
         raise ModelError("a judge needs a `protocol`, such as five-way")
     asking = judge_protocol(own)
     if is_address(spec):
-        return Judge(ChatJudge(spec, options.served_model, options, asking.sampling), asking)
+        return Judge(_behind(spec, options.served_model, options, asking), asking)
     if own.base_url is not None:
-        return Judge(ChatJudge(own.base_url, spec, options, asking.sampling), asking)
+        return Judge(_behind(own.base_url, spec, options, asking), asking)
     raise ModelError(f"{spec} cannot be run as a judge yet")
+
+
+def _behind(url: str, model: str | None, options: ModelOptions, asking: JudgeProtocol) -> Backend:
+    """What calls a server in the form that the protocol reads."""
+    if asking.form == "decision":
+        return DecisionJudge(url, model, options)
+    return ChatJudge(url, model, options, asking.sampling)

@@ -69,6 +69,7 @@ class Output:
         finish: How it ended.
         probabilities: For the forms `labels` and `decision`: the probability of each label, which need not sum to 1.
         label_mass: Total probability of the labels before they were normalised, where it is known.
+        diagnostics: Further numbers that a decision API states of its answer.
         error: Why there is no output; the other fields are empty then.
         usage: Counts such as `{"tokens": 900, "output_tokens": 20}`.
     """
@@ -78,6 +79,7 @@ class Output:
     finish: Finish = "stop"
     probabilities: Mapping[str, float] = field(default_factory=dict)
     label_mass: float | None = None
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
 
