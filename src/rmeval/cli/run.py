@@ -38,6 +38,19 @@ Versus = Annotated[
         rich_help_panel=o.WHICH,
     ),
 ]
+BatchOut = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the calls of a judge that have no result yet to this file as a batch, and send none.",
+        rich_help_panel="Judge",
+    ),
+]
+BatchIn = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Read a judge's outputs from results of a batch, and send no call. Repeatable.", rich_help_panel="Judge"
+    ),
+]
 
 
 @o.takes_model_options
@@ -50,6 +63,8 @@ def run_command(
     data: o.Data = None,
     until: Until = None,
     versus: Versus = None,
+    batch_out: BatchOut = None,
+    batch_in: BatchIn = None,
     out: o.Out = "runs",
     store_text: o.StoreText = False,
     break_lock: o.BreakLock = False,
@@ -70,7 +85,9 @@ def run_command(
 
     from rmeval.api import load_model
     from rmeval.benchmarks.locate import refuse_unfetched
+    from rmeval.cli.flags import with_options
     from rmeval.cli.logs import show_warnings
+    from rmeval.models.judge.batch import OpenBatchError
     from rmeval.report.ranking import brief_view, combined_views
     from rmeval.report.run import run_view
     from rmeval.report.terminal import print_briefly
@@ -81,7 +98,7 @@ def run_command(
     found = wanted.load(benchmark, data)
     for one in found:
         refuse_unfetched(one.card, one.data)
-    loaded = load_model(model, **options)
+    loaded = load_model(model, **options, **_batch(batch_out, batch_in or ()))
     if loaded.kind == "served":
         from rmeval.models.served.model import Served
 
@@ -92,14 +109,32 @@ def run_command(
     plans = _planned(found, wanted, loaded, target, versus or ())
     results = []
     for planned, rule in plans:
-        with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
-            result = run(
-                loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=rule
-            )
+        try:
+            with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
+                result = run(
+                    loaded,
+                    planned,
+                    Path(out),
+                    store_text=store_text,
+                    break_lock=break_lock,
+                    progress=progress,
+                    until=rule,
+                )
+        except OpenBatchError as left:
+            if not left.written:
+                raise
+            echo(f"{planned.benchmark.card.id}: {with_options(str(left))}")
+            continue
         write_views([run_view(result)])
         results.append(result)
     if len(results) > 1:
         print_briefly([*map(brief_view, results), *combined_views(results, brief=True)], "in short")
+
+
+def _batch(out: Path | None, files: Sequence[Path]) -> dict[str, Any]:
+    """The options of a batch that are given, so that models that are no judges get none."""
+    given = {"batch_out": None if out is None else str(out), "batch_in": tuple(map(str, files))}
+    return {name: value for name, value in given.items() if value}
 
 
 def _planned(

@@ -50,12 +50,16 @@ class ChatJudge:
         """Yield each request with its output."""
         for replies in self._server.stream(map(self._call, asked)):
             yield [
-                (reply.call.key, Output(error=reply.error) if reply.error is not None else _output(reply.data))
+                (
+                    reply.call.key,
+                    Output(error=reply.error) if reply.error is not None else self.read(reply.call.key, reply.data),
+                )
                 for reply in replies
             ]
 
-    def _call(self, one: Asked) -> Call:
-        body = {
+    def body(self, one: Asked) -> dict[str, Any]:
+        """The body of a request's call."""
+        return {
             "model": self.name,
             "messages": [message.to_dict() for message in one.prompt.messages],
             "temperature": self._sampling.temperature,
@@ -64,7 +68,13 @@ class ChatJudge:
             **({"seed": one.seed} if self._sampling.temperature else {}),
             **self._more,
         }
-        return Call(one, _PATH, body, one.limit)
+
+    def read(self, one: Asked, data: Any) -> Output:
+        """The output in the answer to a request's call."""
+        return _output(data)
+
+    def _call(self, one: Asked) -> Call:
+        return Call(one, _PATH, self.body(one), one.limit)
 
 
 def only_model(server: Server, address: str) -> str:

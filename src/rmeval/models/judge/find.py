@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from rmeval.data.digests import digest
 from rmeval.errors import ModelError
 from rmeval.models import is_address
 from rmeval.models.judge.backend import Backend
+from rmeval.models.judge.batch import BatchFile, BatchJudge, BatchResults
 from rmeval.models.judge.chat import ChatJudge
 from rmeval.models.judge.decisions import DecisionJudge
 from rmeval.models.judge.model import Judge
@@ -13,6 +17,9 @@ from rmeval.protocols.judging import JudgeProtocol
 from rmeval.protocols.registry import judge_protocol
 
 __all__ = ["find_judge"]
+
+_NOWHERE = "http://localhost"
+"""Address of a batch's model, to which nothing is sent."""
 
 
 def find_judge(spec: str, options: ModelOptions) -> Judge:
@@ -29,6 +36,8 @@ def find_judge(spec: str, options: ModelOptions) -> Judge:
     if own.protocol is None:
         raise ModelError("a judge needs a `protocol`, such as five-way")
     asking = judge_protocol(own)
+    if own.batch_out is not None or own.batch_in:
+        return _by_batch(spec, options, asking)
     if is_address(spec):
         return Judge(_behind(spec, options.served_model, options, asking), asking)
     if own.base_url is not None:
@@ -41,3 +50,17 @@ def _behind(url: str, model: str | None, options: ModelOptions, asking: JudgePro
     if asking.form == "decision":
         return DecisionJudge(url, model, options)
     return ChatJudge(url, model, options, asking.sampling)
+
+
+def _by_batch(spec: str, options: ModelOptions, asking: JudgeProtocol) -> Judge:
+    """The judge whose calls are written to a file, and whose outputs are read from files."""
+    own = options.judge
+    if asking.form == "decision":
+        raise ModelError(f"batches have no decisions, which {asking.name} reads: leave `batch_out` and `batch_in` out")
+    url, model = (spec, options.served_model) if is_address(spec) else (own.base_url or _NOWHERE, spec)
+    chat = ChatJudge(url, model, options, asking.sampling)
+    judge = Judge(chat, asking)
+    mark = digest(judge.identity())[:12]
+    out = None if own.batch_out is None else BatchFile(Path(own.batch_out))
+    judge.backend = BatchJudge(chat, mark, BatchResults([Path(file) for file in own.batch_in], mark), out)
+    return judge
