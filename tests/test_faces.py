@@ -74,7 +74,7 @@ FACES = {
         Constant Length Noisy make_evidence make_items make_pairs
     """,
     "rmeval.transport": """
-        Call Reply Server ServerError ServerOptions Usage
+        AnswerFault Call Reply Server ServerError ServerOptions Usage
     """,
     "rmeval.types": """
         MESSAGE_EXTRAS STYLES Comparison Conversation Evidence FloatArray IntArray Item Message

@@ -17,8 +17,9 @@ Form = Literal["text", "labels", "decision"]
 writing; `decision`: from the probabilities that a decision API returns.
 """
 
-Finish = Literal["stop", "length", "refused"]
-"""How an output ended: complete, cut off by its limit of tokens, or by the server's or the model's refusal."""
+Finish = Literal["stop", "length", "refused", "overlength"]
+"""How an output ended: complete, cut off by its limit of tokens, by the server's or the model's refusal, or before it
+began, because the input is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Output:
         probabilities: For the forms `labels` and `decision`: the probability of each label, which need not sum to 1.
         label_mass: Total probability of the labels before they were normalised, where it is known.
         diagnostics: Further numbers that a decision API states of its answer.
-        error: Why there is no output; the other fields are empty then.
+        error: Why there is no output; the other fields are empty then. With the finish `overlength`: what is too long.
         usage: Counts such as `{"tokens": 900, "output_tokens": 20}`.
     """
 
