@@ -96,7 +96,7 @@ def test_a_batch_has_the_numbers_of_a_run(tmp_path: Path, judge: Script) -> None
     assert verdicts(by_batch) == verdicts(live)
     assert by_batch.manifest["identity"] == live.manifest["identity"]
     assert [record.value for record in by_batch.records] == [record.value for record in live.records]
-    assert by_batch.manifest["sessions"][-1]["batch"] == {"results": CALLS, "errors": 0, "contradicted": 0}  # type: ignore[typeddict-item]
+    assert by_batch.manifest["sessions"][-1]["batch"] == {"results": CALLS, "errors": 0, "contradicted": 0}
 
 
 def test_what_is_missing_is_written_to_the_next_batch(tmp_path: Path, judge: Script) -> None:
@@ -132,7 +132,7 @@ def test_files_that_are_given_twice_change_nothing(tmp_path: Path, judge: Script
     again = run(tmp_path, batch_in=(file,))
     assert verdicts(first) == verdicts(again)
     assert len(verdicts(again)) == CALLS
-    assert first.manifest["sessions"][-1]["batch"]["contradicted"] == 0  # type: ignore[typeddict-item]
+    assert first.manifest["sessions"][-1]["batch"]["contradicted"] == 0
 
 
 def test_of_two_results_the_answer_counts_and_of_two_answers_the_first(tmp_path: Path, judge: Script) -> None:
@@ -144,7 +144,7 @@ def test_of_two_results_the_answer_counts_and_of_two_answers_the_first(tmp_path:
     ]
     results = [failed(calls[0], 500, "overloaded"), *answered(calls, judge), *ties[:5]]
     done = run(tmp_path, batch_in=(str(write(tmp_path / "results.jsonl", results)),))
-    assert done.manifest["sessions"][-1]["batch"] == {"results": CALLS, "errors": 0, "contradicted": 5}  # type: ignore[typeddict-item]
+    assert done.manifest["sessions"][-1]["batch"] == {"results": CALLS, "errors": 0, "contradicted": 5}
     assert all(status == "ok" and choice in (0, 1) for _, status, _, choice in verdicts(done))
 
 

@@ -17,6 +17,7 @@ from rmeval.cli.views import write_views
 if TYPE_CHECKING:
     from rmeval.benchmarks import Benchmark
     from rmeval.models import RewardModel
+    from rmeval.models.judge.batch import OpenBatchError
     from rmeval.runs.plan import Plan
     from rmeval.runs.until import StoppingRule
 
@@ -85,7 +86,6 @@ def run_command(
 
     from rmeval.api import load_model
     from rmeval.benchmarks.locate import refuse_unfetched
-    from rmeval.cli.flags import with_options
     from rmeval.cli.logs import show_warnings
     from rmeval.models.judge.batch import OpenBatchError
     from rmeval.report.ranking import brief_view, combined_views
@@ -99,11 +99,7 @@ def run_command(
     for one in found:
         refuse_unfetched(one.card, one.data)
     loaded = load_model(model, **options, **_batch(batch_out, batch_in or ()))
-    if loaded.kind == "served":
-        from rmeval.models.served.model import Served
-
-        if isinstance(loaded, Served):
-            echo(f"served: {loaded.describe()}", err=True)
+    _describe(loaded)
     # Loaded objects live to the end, so the garbage collector need not traverse them.
     gc.freeze()
     plans = _planned(found, wanted, loaded, target, versus or ())
@@ -121,14 +117,30 @@ def run_command(
                     until=rule,
                 )
         except OpenBatchError as left:
-            if not left.written:
-                raise
-            echo(f"{planned.benchmark.card.id}: {with_options(str(left))}")
+            _say_what_is_left(left, planned.benchmark.card.id)
             continue
         write_views([run_view(result)])
         results.append(result)
     if len(results) > 1:
         print_briefly([*map(brief_view, results), *combined_views(results, brief=True)], "in short")
+
+
+def _describe(loaded: RewardModel) -> None:
+    """Print what was found out of a served model."""
+    if loaded.kind == "served":
+        from rmeval.models.served.model import Served
+
+        if isinstance(loaded, Served):
+            echo(f"served: {loaded.describe()}", err=True)
+
+
+def _say_what_is_left(left: OpenBatchError, benchmark: str) -> None:
+    """Print what was written to a batch; an error if nothing was."""
+    from rmeval.cli.flags import with_options
+
+    if not left.written:
+        raise left
+    echo(f"{benchmark}: {with_options(str(left))}")
 
 
 def _batch(out: Path | None, files: Sequence[Path]) -> dict[str, Any]:

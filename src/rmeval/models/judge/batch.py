@@ -121,7 +121,7 @@ class BatchResults:
             mark: The judge's mark, with which each `custom_id` begins.
 
         Raises:
-            ModelError: If a file cannot be read, is no file of results, or belongs to another judge.
+            ModelError: If a file cannot be read, is not a file of results, or belongs to another judge.
         """
         self._files = files
         self._places: dict[str, _Line] = {}
