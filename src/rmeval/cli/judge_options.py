@@ -27,8 +27,11 @@ JUDGE_OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "votes": (Annotated[int, _judge("How often each question is asked.", minimum=1)], 1),
     "order": (
-        Annotated[str, _judge("Order of responses: both (each pair twice), or seeded (one order, drawn).")],
-        "both",
+        Annotated[
+            str | None,
+            _judge("Order of responses: both (each pair twice), or seeded (one, drawn). Default: the protocol's."),
+        ],
+        None,
     ),
     "order_seed": (Annotated[int, _judge("Seed of the order seeded and of sampling.", minimum=0)], 0),
     "temperature": (Annotated[float | None, _judge("Temperature. Default: the protocol's.")], None),

@@ -12,9 +12,12 @@ from rmeval.errors import RunError
 from rmeval.messages import nearest, quoted
 from rmeval.plugins import is_file_spec, load_object, package_of, registered
 from rmeval.protocols.base import ProtocolLike
+from rmeval.protocols.judging.best import JudgeBest
 from rmeval.protocols.judging.card import card_names, find_card, read_card
 from rmeval.protocols.judging.options import JudgeOptions, options_of
-from rmeval.protocols.judging.protocol import JudgePairs, JudgeProtocol
+from rmeval.protocols.judging.pairs import JudgePairs
+from rmeval.protocols.judging.protocol import JudgeProtocol
+from rmeval.protocols.judging.rating import JudgeRateAll, JudgeRating
 from rmeval.protocols.outside import OutsideProtocol
 from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
@@ -57,7 +60,12 @@ def protocol_names() -> list[str]:
 
 
 _WITH_OPTIONS = re.compile(r"(?P<name>.+?)(\[(?P<options>[^\[\]]*)\])?")
-_KINDS: dict[str, type[JudgeProtocol]] = {"pair": JudgePairs}
+_KINDS: dict[str, type[JudgeProtocol]] = {
+    "pair": JudgePairs,
+    "best": JudgeBest,
+    "rate": JudgeRating,
+    "rate-all": JudgeRateAll,
+}
 
 
 def judge_protocol(options: JudgeOptions) -> JudgeProtocol:

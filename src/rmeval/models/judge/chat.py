@@ -68,10 +68,11 @@ class ChatJudge:
             "messages": [message.to_dict() for message in one.prompt.messages],
             "temperature": self._sampling.temperature,
             "top_p": self._sampling.top_p,
-            "max_tokens": self._sampling.max_new_tokens,
+            "max_tokens": one.limit,
+            **({"seed": one.seed} if self._sampling.temperature else {}),
             **self._more,
         }
-        return Call(one, _PATH, body, self._sampling.max_new_tokens)
+        return Call(one, _PATH, body, one.limit)
 
 
 def _output(data: Any) -> Output:

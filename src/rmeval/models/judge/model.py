@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from rmeval.models.judge.backend import Backend
+from rmeval.models.judge.cut_off import whole_outputs
 from rmeval.protocols.judging import Asked, JudgeProtocol
 from rmeval.types import Observation, Request
 
@@ -51,7 +53,18 @@ class Judge:
         return self.backend.facts()
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
-        """Ask each request once."""
-        asked = (Asked(request, self.asking.ask(request)) for request in requests)
-        for batch in self.backend.outputs(asked):
-            yield [self.asking.parse(one.request, output) for one, output in batch]
+        """Run each request, and once more with twice the budget where the output is cut off."""
+        parse = self.asking.parse
+        for batch in whole_outputs(self.backend, map(self._asked, requests)):
+            yield [parse(one.request, output) for one, output in batch]
+
+    def _asked(self, request: Request) -> Asked:
+        """A request with its prompt, its limit and its seed."""
+        asking = self.asking
+        limit, seed = asking.sampling.max_new_tokens, seed_of(asking.options.order_seed, request.key)
+        return Asked(request, asking.ask(request), limit, seed)
+
+
+def seed_of(order_seed: int, key: str) -> int:
+    """The seed of a request's output, 31 bits: another one for each vote, because votes have keys of their own."""
+    return int.from_bytes(hashlib.blake2b(f"{order_seed} {key}".encode(), digest_size=4).digest()) & 0x7FFFFFFF

@@ -83,7 +83,17 @@ class Output:
 
 
 class Asked(NamedTuple):
-    """A request with its prompt."""
+    """A request with its prompt, as a backend runs it.
+
+    Attributes:
+        request: The request.
+        prompt: Its prompt.
+        limit: Largest length of this output in tokens; twice the sampling's after an output that was cut off.
+        seed: Seed of sampling, which differs between requests and votes; backends use it where the temperature is
+            above 0.
+    """
 
     request: Request
     prompt: Prompt
+    limit: int = 2048
+    seed: int = 0

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from rmeval.errors import RunError, reason_of
 from rmeval.protocols.judging.asked import Form, Sampling
+from rmeval.protocols.judging.options import Order
 
 __all__ = ["JudgeCard", "card_names", "find_card", "read_card"]
 
@@ -34,6 +35,7 @@ class JudgeCard:
         system: Jinja template of the system message; empty for none.
         verdicts: For pairs: by label, the probability that the response presented first is better (1, 0.5 or 0).
         find: Regular expression whose first group is the label in an output.
+        orders: In which orders responses can be presented, the default first.
         sampling: How the judge writes, unless the user decides otherwise.
         source: Where labels and scale come from.
     """
@@ -45,6 +47,7 @@ class JudgeCard:
     system: str = ""
     verdicts: Mapping[str, float] = field(default_factory=dict)
     find: str = ""
+    orders: tuple[Order, ...] = ("both", "seeded")
     sampling: Sampling = field(default_factory=Sampling)
     source: str = ""
 

@@ -26,7 +26,7 @@ class JudgeOptions:
         protocol: Name of a judge's protocol, such as `five-way` or `rating@1`, or a TOML file; None for models that
             are no judges.
         votes: How often each question is asked.
-        order: In which orders responses are presented.
+        order: In which orders responses are presented; by default the protocol's first.
         order_seed: Seed of the order `seeded`, and of sampling.
         temperature: Temperature; by default the protocol's.
         top_p: Share of the probability from which tokens are drawn; by default the protocol's.
@@ -37,7 +37,7 @@ class JudgeOptions:
 
     protocol: str | None = None
     votes: int = 1
-    order: Order = "both"
+    order: Order | None = None
     order_seed: int = 0
     temperature: float | None = None
     top_p: float | None = None
@@ -58,7 +58,7 @@ class JudgeOptions:
         Raises:
             ModelError: If a value is not usable; the message names the parameter.
         """
-        if self.order not in (orders := get_args(Order)):
+        if self.order is not None and self.order not in (orders := get_args(Order)):
             raise ModelError(f"there is no order {quoted(self.order)}: {chosen_from(self.order, orders)}")
         for name, value, least in (
             ("votes", self.votes, 1),

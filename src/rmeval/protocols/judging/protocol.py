@@ -1,20 +1,18 @@
-"""The common base of judges' protocols, and the protocol of pairs."""
+"""The common base of judges' protocols."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Self
 
-from rmeval.protocols.base import BaseProtocol, Question
-from rmeval.protocols.judging.asked import Form, Output, Prompt, Sampling
+from rmeval.protocols.base import BaseProtocol, request_key
+from rmeval.protocols.judging.asked import Form, Prompt, Sampling
 from rmeval.protocols.judging.card import JudgeCard
-from rmeval.protocols.judging.options import JudgeOptions
-from rmeval.protocols.pairwise import PAIRWISE, VALUE, Pairwise
-from rmeval.types import Comparison, Message, Observation, Request
+from rmeval.protocols.judging.options import JudgeOptions, Order
+from rmeval.types import Item, Message, Request
 
-__all__ = ["JudgePairs", "JudgeProtocol"]
+__all__ = ["JudgeProtocol"]
 
 
 class JudgeProtocol(BaseProtocol):
@@ -35,6 +33,18 @@ class JudgeProtocol(BaseProtocol):
     def form(self) -> Form:
         """How the verdict is read."""
         return self.card.reads
+
+    @property
+    def order(self) -> Order:
+        """In which orders responses are presented: as the user decides, and otherwise as the card states."""
+        return self.options.order or self.card.orders[0]
+
+    def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
+        """The key of each request; a further vote or another order leaves the keys of the others unchanged."""
+        return tuple(
+            request_key(self.card.name, [digests[k] for k in one.members], self.prompt, one.vote, one.judge)
+            for one in self.questions(item)
+        )
 
     def sampled(self, options: JudgeOptions) -> Self:
         """The same protocol with the user's sampling."""
@@ -75,40 +85,3 @@ def _template(text: str) -> Any:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False).from_string(text)
-
-
-class JudgePairs(JudgeProtocol):
-    """Two responses in each request, each pair in both orders or in one that is drawn."""
-
-    gives_scores = False
-
-    def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
-        """Both orders of each pair, once per vote."""
-        pairs = PAIRWISE.pairs([Comparison(members, None) for members in comparisons])
-        return [
-            Question(order, vote)
-            for one, other in pairs
-            for order in ((one, other), (other, one))
-            for vote in range(self.options.votes)
-        ]
-
-    def parse(self, request: Request, raw: Output) -> Observation:
-        """The observation for a judge's output."""
-        if raw.error is not None:
-            return Observation(request.key, "error", usage=raw.usage, error=raw.error)
-        if raw.finish != "stop":
-            return Observation(request.key, "refused" if raw.finish == "refused" else "no_verdict", usage=raw.usage)
-        found = {
-            self.card.verdicts[label] for label in re.findall(self.card.find, raw.text) if label in self.card.verdicts
-        }
-        if len(found) != 1:
-            return Observation(request.key, "unparsed", usage=raw.usage)
-        (prefers,) = found
-        choice = {1.0: 0, 0.0: 1}.get(prefers, -1)
-        return Observation(request.key, "ok", {VALUE: prefers}, choice, raw.usage)
-
-    fold = Pairwise.fold
-    variants = Pairwise.variants
-    notes = Pairwise.notes
-    pairs = Pairwise.pairs
-    _round_robin = True

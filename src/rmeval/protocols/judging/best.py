@@ -1,0 +1,40 @@
+"""Judges' protocols that choose the best of several responses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rmeval.data.observations import ObservationTable
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.protocols.base import Question
+from rmeval.protocols.judging.asked import Output
+from rmeval.protocols.judging.orders import rotations, seeded_order
+from rmeval.protocols.judging.protocol import JudgeProtocol
+from rmeval.types import Observation, Request
+
+__all__ = ["JudgeBest"]
+
+
+class JudgeBest(JudgeProtocol):
+    """The responses of a comparison in one request, in all rotations or in one order that is drawn."""
+
+    gives_scores = False
+
+    def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
+        """The orders of each comparison, once per vote."""
+        return [
+            Question(order, vote)
+            for members in comparisons
+            for order in (
+                [seeded_order(self.options.order_seed, item, members)] if self.order == "seeded" else rotations(members)
+            )
+            for vote in range(self.options.votes)
+        ]
+
+    def parse(self, request: Request, raw: Output) -> Observation:
+        """The observation for a judge's output."""
+        raise NotImplementedError
+
+    def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
+        """Combine observations into evidence."""
+        raise NotImplementedError

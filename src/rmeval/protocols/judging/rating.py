@@ -1,0 +1,61 @@
+"""Judges' protocols that rate responses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rmeval.data.observations import ObservationTable
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.protocols.base import Question
+from rmeval.protocols.judging.asked import Output
+from rmeval.protocols.judging.orders import rotations, seeded_order
+from rmeval.protocols.judging.protocol import JudgeProtocol
+from rmeval.types import Observation, Request
+
+__all__ = ["RATING", "RATINGS", "JudgeRateAll", "JudgeRating"]
+
+RATING, RATINGS = "rating", "ratings"
+"""Names of the values: the rating of one response, and of each of several in the order in which they are presented."""
+
+
+class JudgeRating(JudgeProtocol):
+    """One response in each request."""
+
+    gives_scores = True
+
+    def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
+        """Each response, once per vote."""
+        return [Question((member,), vote) for member in range(responses) for vote in range(self.options.votes)]
+
+    def parse(self, request: Request, raw: Output) -> Observation:
+        """The observation for a judge's output."""
+        raise NotImplementedError
+
+    def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
+        """Combine observations into evidence."""
+        raise NotImplementedError
+
+
+class JudgeRateAll(JudgeProtocol):
+    """All responses of an item in one request, in all rotations or in one order that is drawn."""
+
+    gives_scores = True
+
+    def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
+        """The orders of the item's responses, once per vote."""
+        every = tuple(range(responses))
+        return [
+            Question(order, vote)
+            for order in (
+                [seeded_order(self.options.order_seed, item, every)] if self.order == "seeded" else rotations(every)
+            )
+            for vote in range(self.options.votes)
+        ]
+
+    def parse(self, request: Request, raw: Output) -> Observation:
+        """The observation for a judge's output."""
+        raise NotImplementedError
+
+    def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
+        """Combine observations into evidence."""
+        raise NotImplementedError
