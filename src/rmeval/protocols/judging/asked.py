@@ -17,8 +17,9 @@ Form = Literal["text", "labels", "decision"]
 writing; `decision`: from the probabilities that a decision API returns.
 """
 
-Finish = Literal["stop", "length", "refused"]
-"""How an output ended: complete, cut off by its limit of tokens, or by the server's or the model's refusal."""
+Finish = Literal["stop", "length", "refused", "overlength"]
+"""How an output ended: complete, cut off by its limit of tokens, or by the server's or the model's refusal; or there is
+none, because the prompt exceeds the model's limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Prompt:
         question: The question of a decision API, without the material that it is about.
         kind: The type of a decision API's question: a choice of a label, or a score on ordered levels.
         schema: JSON schema of the output, where the protocol has one and a server can hold an output to it.
+        spaces: For the form `labels`: whether a label with a space or a newline before it counts as the label.
     """
 
     messages: tuple[Message, ...]
@@ -57,6 +59,7 @@ class Prompt:
     question: str = ""
     kind: Literal["choice", "score"] = "choice"
     schema: Mapping[str, Any] | None = None
+    spaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +100,13 @@ class Asked(NamedTuple):
     prompt: Prompt
     limit: int = 2048
     seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """The request's key."""
+        return self.request.key
+
+    @property
+    def item(self) -> str:
+        """Id of the request's item."""
+        return self.request.item
