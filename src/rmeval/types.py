@@ -203,6 +203,7 @@ class Observation:
         error: Description of the problem.
         sequence: 16 hex digits that identify the tokens that the model read; equal tokens have equal values.
         input_truncated: Whether the model read only part of its input.
+        raw: What a judge wrote, for readers; it is not part of the journal.
     """
 
     key: str
@@ -213,6 +214,7 @@ class Observation:
     error: str | None = None
     sequence: str | None = None
     input_truncated: bool = False
+    raw: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from rmeval.errors import ModelError
 from rmeval.transport import Call, ServerOptions, Usage
 from rmeval.transport.answers import UnreadableError, Words, json_data
 from rmeval.transport.attempts import Attempt, Pace, can_heal, is_fatal, retry_after
-from rmeval.transport.budget import Budget
+from rmeval.transport.budget import Budget, shared_budgets
 from rmeval.transport.outage import Outage
 from rmeval.transport.tally import Tally
 
@@ -210,3 +210,37 @@ def test_latencies_are_within_a_few_percent() -> None:
     assert tally.latency(0.5) == pytest.approx(0.5, rel=0.03)
     assert tally.latency(0.95) == pytest.approx(0.95, rel=0.03)
     assert Tally().latency(0.5) is None
+
+
+def test_budgets_within_a_block_are_one() -> None:
+    options = ServerOptions(max_requests=3)
+    call = Call(1, "x")
+    with shared_budgets():
+        one, other = Budget(options), Budget(options)
+    alone = Budget(options)
+    for budget in (one, other, one):
+        assert budget.spent(call) is None
+        budget.begin(call)
+    assert one.spent(call) == other.spent(call) == "`max_requests` is 3, and as many requests were sent"
+    assert alone.spent(call) is None
+    assert not other.nothing_in_flight
+    one.end(call, None)
+    one.end(call, None)
+    assert not one.nothing_in_flight
+    other.end(call, None)
+    assert one.nothing_in_flight
+    assert (one.requests, other.requests) == (2, 1)
+
+
+def test_input_and_output_have_their_own_prices(tmp_path: Path) -> None:
+    (tmp_path / "prices.toml").write_text('["*"]\ninput = 1\noutput = 10\n')
+    budget = Budget(ServerOptions(prices=str(tmp_path / "prices.toml"), max_cost=0.003, max_tokens=10_000))
+    call = Call(1, "x", tokens=1_000, output=100)
+    budget.begin(call)
+    assert budget.spent(call) == "`max_cost` is 0.003, and 0 dollars were spent"  # Reserved: 0.002 for each.
+    budget.end(call, Usage(900, 5))
+    assert budget.cost == pytest.approx(0.00095)
+    budget.begin(call)
+    budget.end(call, None)  # Its connection was cut.
+    assert budget.cost == pytest.approx(0.00295)
+    assert (budget.usage, budget.estimated) == (Usage(1_900, 105), Usage(1_000, 100))

@@ -18,6 +18,7 @@ from rmeval.messages import count_of
 from rmeval.models import ModelOptions
 from rmeval.protocols import load_protocol
 from rmeval.runs.plan import Plan
+from rmeval.transport.budget import shared_budgets
 from rmeval.types import FloatArray, IntArray, Request
 
 __all__ = ["Parity", "Side", "compare_engines"]
@@ -167,7 +168,8 @@ def compare_engines(
         raise ModelError(f"`tolerance` must be a number of at least 0, not {tolerance}")
     if options.engine != ModelOptions().engine:
         raise ModelError("the engines are those of `a` and `b`: leave `engine` out")
-    first, second = open_sides(spec, ((a, a_kwargs), (b, b_kwargs)), options)
+    with shared_budgets():
+        first, second = open_sides(spec, ((a, a_kwargs), (b, b_kwargs)), options)
     sample = _sample(planned, first, second)
     tokens = check_tokens(first, second, sample.requests)
     total, done = 2 * (len(sample.requests) + 3 * sample.noisy), 0

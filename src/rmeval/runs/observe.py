@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -18,6 +19,7 @@ from rmeval.models import RewardModel
 from rmeval.models.served.raw import far_apart
 from rmeval.redaction import redacted
 from rmeval.store.journal import Journal
+from rmeval.store.raw import RawTexts
 from rmeval.store.requests import read_observations
 from rmeval.types import Request
 
@@ -82,6 +84,7 @@ def observe_missing(
     progress: Progress = silent,
     begin: Callable[[], None] = lambda: None,
     run: str | None = None,
+    texts: Path | None = None,
 ) -> tuple[ObservationTable, int]:
     """Score the requests that the journal lacks, or has only as errors.
 
@@ -93,6 +96,7 @@ def observe_missing(
         progress: Called with the number of requests that are done and the total.
         begin: Called before the first observation is written, if any request is missing.
         run: The run to which the journal belongs, from `run_id`.
+        texts: Folder of the texts that a judge writes; None if they are not stored.
 
     Returns:
         The observations of the requests, and how many of them are new.
@@ -107,7 +111,7 @@ def observe_missing(
     progress(done, total)
     if missing:
         wanted = index.first & open_[index.rows]
-        with Journal(journal, run) as writer:
+        with Journal(journal, run) as writer, RawTexts(texts) if texts else nullcontext() as raw:
             for number, found in enumerate(model.observe(compress(requests, wanted))):
                 # Errors of other packages may contain addresses with passwords.
                 batch = [replace(one, error=redacted(one.error)) if one.error else one for one in found]
@@ -116,6 +120,8 @@ def observe_missing(
                 # Values that the columns cannot hold raise an error before they are written.
                 try:
                     observations.add(index.find([one.key for one in batch]), batch)
+                    if raw is not None:
+                        raw.append(batch)
                     writer.append(batch)
                 except (AttributeError, OverflowError, TypeError, ValueError) as error:
                     raise RunError(

@@ -284,7 +284,10 @@ class RunWriter:
             self._begin()
 
         try:
-            observations, new = observe_missing(model, index, every, self.folder / "journal", progress, begin, self._id)
+            texts = self.folder / "raw" if self._store_text else None
+            observations, new = observe_missing(
+                model, index, every, self.folder / "journal", progress, begin, self._id, texts
+            )
         except ModelError:
             if session in self.manifest["sessions"]:  # Such as a server that changed its model, for the next process.
                 session.update(cast("Session", self._facts(model)))

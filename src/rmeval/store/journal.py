@@ -217,7 +217,7 @@ def _refuse_unreadable(seen: Observation) -> None:
         raise ValueError(f"error={shortened(seen.error)}")
 
 
-_NAMES = tuple(field.name for field in fields(Observation))
+_NAMES = tuple(field.name for field in fields(Observation) if field.compare)
 _FIELDS = attrgetter(*_NAMES)
 # One encoder for all lines, because `json.dumps` creates a new one for each.
 _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode

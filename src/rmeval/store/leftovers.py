@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rmeval.files import sweep
 from rmeval.store.journal import has_observations, remove_journal
+from rmeval.store.raw import remove_raw
 
 __all__ = ["remove_leftovers", "remove_unobserved"]
 
@@ -43,5 +44,6 @@ def remove_unobserved(folder: Path, names: Iterable[str]) -> None:
         if has_observations(folder / "journal"):
             return
         remove_journal(folder / "journal")
+        remove_raw(folder / "raw")
         for name in names:
             (folder / name).unlink(missing_ok=True)

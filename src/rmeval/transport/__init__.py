@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rmeval.transport.calls import Call, Reply, ServerError, Usage
+from rmeval.transport.calls import AnswerFault, Call, Reply, ServerError, Usage
 from rmeval.transport.options import ServerOptions
 from rmeval.transport.server import Server
 
-__all__ = ["Call", "Reply", "Server", "ServerError", "ServerOptions", "Usage"]
+__all__ = ["AnswerFault", "Call", "Reply", "Server", "ServerError", "ServerOptions", "Usage"]

@@ -41,11 +41,15 @@ class Words:
         forms = {key, escaped, json.dumps(escaped)[1:-1], quote(key, safe="")} if len(key) >= _SHORTEST_KEY else ()
         self._forms = sorted(forms, key=len, reverse=True)
 
-    def clean(self, text: str) -> str:
-        """Return a text as one short line without secrets."""
+    def without_key(self, text: str) -> str:
+        """Return a text without the key."""
         for form in self._forms:
             text = text.replace(form, "[redacted]")
-        return shortened(redacted(" ".join(text.split())), _LONGEST_WORDS).rstrip(".: ")
+        return text
+
+    def clean(self, text: str) -> str:
+        """Return a text as one short line without secrets."""
+        return shortened(redacted(" ".join(self.without_key(text).split())), _LONGEST_WORDS).rstrip(".: ")
 
     def of(self, body: bytes) -> str:
         """Return the message in the body of an answer that reports a failure; empty without one."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from rmeval.messages import quoted
 from rmeval.transport.calls import Call, Usage
 from rmeval.transport.options import ServerOptions
 
-__all__ = ["Budget", "Price", "read_prices"]
+__all__ = ["Budget", "Price", "price_of", "read_prices", "shared_budgets"]
 
 _ANY = "*"
 
@@ -24,6 +27,23 @@ class Price:
 
     input: float
     output: float
+
+    def of(self, usage: Usage) -> float:
+        """The cost of some tokens in dollars."""
+        return (usage.input * self.input + usage.output * self.output) / 1e6
+
+
+_together: ContextVar[list[Budget] | None] = ContextVar("together", default=None)
+
+
+@contextmanager
+def shared_budgets() -> Iterator[None]:
+    """Let all servers that are opened within the block share one budget."""
+    token = _together.set([])
+    try:
+        yield
+    finally:
+        _together.reset(token)
 
 
 def read_prices(path: str) -> dict[str, Price]:
@@ -39,6 +59,25 @@ def read_prices(path: str) -> dict[str, Price]:
             f"the price file {path} cannot be read ({reason_of(error)}): correct `prices` or the file"
         ) from error
     return {model: _price(path, model, table) for model, table in tables.items()}
+
+
+def price_of(prices: Mapping[str, Price], model: object, where: str) -> Price:
+    """The price of a model.
+
+    Args:
+        prices: All prices, from `read_prices`.
+        model: Its name at the server, if calls name one.
+        where: The price file, for the message.
+
+    Raises:
+        ModelError: If it has none.
+    """
+    found = prices.get(model) if isinstance(model, str) else None
+    if found := found or prices.get(_ANY):
+        return found
+    which = f"the model {quoted(model)}" if model is not None else "calls that name no model"
+    own = f'under ["{model}"], or ' if isinstance(model, str) else ""
+    raise ModelError(f'{where} has no price of {which}: add input and output {own}under ["*"] for all models')
 
 
 def _price(path: str, model: str, table: Any) -> Price:
@@ -66,6 +105,7 @@ class Budget:
         requests: Number of requests that were sent.
         in_flight: Number of those that have not ended.
         usage: What all others used.
+        estimated: The part of `usage` that no server counted, such as that of calls whose connection was cut.
         cost: Its price in dollars.
     """
 
@@ -73,12 +113,15 @@ class Budget:
         """Read the price file, if there is one."""
         self._options = options
         self._prices = read_prices(options.prices) if options.prices else {}
-        self.in_flight = 0
         self._reserved_tokens = 0
         self._reserved_cost = 0.0
+        self.in_flight = 0
         self.requests = 0
         self.usage = Usage(0, 0)
+        self.estimated = Usage(0, 0)
         self.cost = 0.0
+        self._together = [] if (own := _together.get()) is None else own
+        self._together.append(self)
 
     @property
     def has_prices(self) -> bool:
@@ -97,39 +140,39 @@ class Budget:
         """The price of a call's model; None without prices, and for what is only read from a server."""
         if not self._prices or call.method == "GET":
             return None
-        model = call.body.get("model")
-        found = self._prices.get(model) if isinstance(model, str) else None
-        if found := found or self._prices.get(_ANY):
-            return found
-        which = f"the model {quoted(model)}" if model is not None else "calls that name no model"
-        own = f'under ["{model}"], or ' if isinstance(model, str) else ""
-        raise ModelError(
-            f'{self._options.prices} has no price of {which}: add input and output {own}under ["*"] for all models'
-        )
+        return price_of(self._prices, call.body.get("model"), str(self._options.prices))
 
     def spent(self, call: Call) -> str | None:
         """Return which maximum a further call would exceed; None if it may be sent."""
-        own = self._options
-        if own.max_requests is not None and self.requests >= own.max_requests:
+        own, every = self._options, self._together
+        if own.max_requests is not None and sum(one.requests for one in every) >= own.max_requests:
             return f"`max_requests` is {own.max_requests}, and as many requests were sent"
-        tokens = self.usage.input + self.usage.output
-        if own.max_tokens is not None and tokens + self._reserved_tokens + max(call.tokens, 1) > own.max_tokens:
-            return f"`max_tokens` is {own.max_tokens}, and {tokens} tokens were used"
+        if own.max_tokens is not None:
+            tokens = sum(one.usage.input + one.usage.output for one in every)
+            reserved = sum(one._reserved_tokens for one in every)
+            if tokens + reserved + max(call.tokens + call.output, 1) > own.max_tokens:
+                return f"`max_tokens` is {own.max_tokens}, and {tokens} tokens were used"
         if own.max_cost is not None:
-            cost = self.cost + self._reserved_cost
-            if cost >= own.max_cost or cost + self._estimate(call) > own.max_cost:
-                return f"`max_cost` is {own.max_cost:g}, and {self.cost:.4g} dollars were spent"
+            cost = sum(one.cost for one in every)
+            reserved_cost = sum(one._reserved_cost for one in every)
+            if cost + reserved_cost >= own.max_cost or cost + reserved_cost + self._estimate(call) > own.max_cost:
+                return f"`max_cost` is {own.max_cost:g}, and {cost:.4g} dollars were spent"
         return None
+
+    @property
+    def nothing_in_flight(self) -> bool:
+        """Whether no request is under way, so that nothing can still cost less than its estimate."""
+        return not any(one.in_flight for one in self._together)
 
     def _estimate(self, call: Call) -> float:
         price = self._price(call)
-        return call.tokens * max(price.input, price.output) / 1e6 if price else 0.0
+        return price.of(Usage(call.tokens, call.output)) if price else 0.0
 
     def begin(self, call: Call) -> None:
         """Count a request that is sent."""
         self.requests += 1
         self.in_flight += 1
-        self._reserved_tokens += call.tokens
+        self._reserved_tokens += call.tokens + call.output
         self._reserved_cost += self._estimate(call)
 
     def end(self, call: Call, usage: Usage | None) -> None:
@@ -140,10 +183,11 @@ class Budget:
             usage: What the request used: nothing if it was refused, the estimate if that is unknown.
         """
         self.in_flight -= 1
-        self._reserved_tokens -= call.tokens
+        self._reserved_tokens -= call.tokens + call.output
         self._reserved_cost = max(self._reserved_cost - self._estimate(call), 0.0)
         if usage is None:
-            usage = Usage(call.tokens)
-        self.usage = Usage(self.usage.input + usage.input, self.usage.output + usage.output)
+            usage = Usage(call.tokens, call.output)
+            self.estimated += usage
+        self.usage += usage
         if price := self._price(call):
-            self.cost += (usage.input * price.input + usage.output * price.output) / 1e6
+            self.cost += price.of(usage)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from rmeval.errors import ModelError
 
-__all__ = ["Call", "Fault", "Reply", "ServerError", "Usage"]
+__all__ = ["AnswerFault", "Call", "Fault", "Reply", "ServerError", "Usage"]
 
 Fault = Literal["connect", "timeout", "cut", "protocol", "status", "body", "redirect"]
 """Why a call has no data.
@@ -27,8 +27,9 @@ class Call:
         key: Whatever identifies the call to its caller.
         path: Path relative to the server's address, such as `classify` or `v1/models`.
         body: What is sent as JSON; nothing with `GET`.
-        tokens: Estimate of the tokens that the call uses, for budgets.
+        tokens: Estimate of the tokens that the call sends, for budgets.
         method: HTTP method.
+        output: Largest number of tokens that the answer has, for budgets.
     """
 
     key: Any
@@ -36,6 +37,7 @@ class Call:
     body: Mapping[str, Any] = field(default_factory=dict)
     tokens: int = 0
     method: Literal["POST", "GET"] = "POST"
+    output: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,23 @@ class Usage:
 
     input: int
     output: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """The tokens of both."""
+        return Usage(self.input + other.input, self.output + other.output)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFault:
+    """What an answer with a status 2xx reports instead of data, such as an error of the server behind a router.
+
+    Attributes:
+        error: The server's words.
+        status: The HTTP status that the failure would have; None if the answer is only unusable.
+    """
+
+    error: str
+    status: int | None = None
 
 
 class ServerError(ModelError):

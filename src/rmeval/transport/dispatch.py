@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from rmeval.errors import ModelError
 from rmeval.transport.address import Address
+from rmeval.transport.answers import Words
 from rmeval.transport.attempts import Attempt, Pace, can_heal, is_fatal, is_overload, is_wrong_model
 from rmeval.transport.budget import Budget
-from rmeval.transport.calls import Call, Reply, ServerError, Usage
+from rmeval.transport.calls import AnswerFault, Call, Reply, ServerError, Usage
 from rmeval.transport.concurrency import Concurrency
 from rmeval.transport.options import ServerOptions
 from rmeval.transport.outage import Outage
@@ -66,6 +67,20 @@ class Line:
     outage: Outage
     tally: Tally
     usage: Callable[[Any], Usage | None] | None
+    check: Callable[[Any], AnswerFault | None] | None
+    words: Words
+
+
+def _checked(attempt: Attempt, found: AnswerFault | None, words: Words) -> Attempt:
+    """The attempt, or the failure that its answer reports."""
+    if found is None:
+        return attempt
+    error = words.clean(found.error)
+    if found.status is None:
+        return Attempt(fault="body", error=error, status=attempt.status)
+    return Attempt(
+        fault="status", error=f"HTTP {attempt.status} with error {found.status}: {error}", status=found.status
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +254,7 @@ class Dispatch:
             return None
         if reason := self._line.budget.spent(queue[0].call):
             # What is in flight may use less than its estimate, and finishes anyway.
-            if self._line.budget.in_flight == 0:
+            if self._line.budget.nothing_in_flight:
                 self._halt(ModelError(f"the budget is spent ({reason}): raise it, and run again to continue"))
             else:
                 self._resume_after(_LOOK_AGAIN)
@@ -267,6 +282,8 @@ class Dispatch:
         try:
             async with asyncio.timeout_at(work.began + line.options.timeout):
                 attempt = await line.client.attempt(call.method, call.path, work.content)
+                if attempt.fault is None and line.check is not None and call.method == "POST":
+                    attempt = _checked(attempt, line.check(attempt.data), line.words)
         except TimeoutError:
             error = f"no complete answer within {line.options.timeout:g} s"
             attempt = Attempt(fault="timeout", error=error, permanent=True)

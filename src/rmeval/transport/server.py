@@ -15,9 +15,10 @@ from typing import Any
 from rmeval.errors import ModelError
 from rmeval.extras import need_extra
 from rmeval.transport.address import Address, parse_address
+from rmeval.transport.answers import Words
 from rmeval.transport.attempts import Pace
 from rmeval.transport.budget import Budget
-from rmeval.transport.calls import Call, Reply, Usage
+from rmeval.transport.calls import AnswerFault, Call, Reply, Usage
 from rmeval.transport.concurrency import Concurrency
 from rmeval.transport.dispatch import Alone, Bell, Dispatch, Line, Work
 from rmeval.transport.options import ServerOptions
@@ -43,6 +44,7 @@ class Server:
         options: ServerOptions,
         usage: Callable[[Any], Usage | None] | None = None,
         pace: Pace | None = None,
+        check: Callable[[Any], AnswerFault | None] | None = None,
     ) -> None:
         """Check the address and the options; nothing is sent.
 
@@ -52,6 +54,8 @@ class Server:
             usage: Reads the tokens that an answer used, for budgets; without it, or where it returns None, the
                 estimates of the calls count.
             pace: Constants of retries and pauses.
+            check: Finds the failure that an answer with a status 2xx reports; such a call is sent again like any
+                other that failed.
 
         Raises:
             ModelError: If the address or an option is not usable.
@@ -75,6 +79,8 @@ class Server:
             outage=Outage(pace, options.read_timeout),
             tally=Tally(),
             usage=usage,
+            check=check,
+            words=Words(key),
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: Callable[[], None] = lambda: None
@@ -83,6 +89,15 @@ class Server:
     def broken(self) -> int:
         """How often a connection was refused or lost; when it grows, another server may answer from then on."""
         return self._line.outage.broken
+
+    @property
+    def cost(self) -> float | None:
+        """What the calls so far cost in dollars; None without prices."""
+        return self._line.budget.cost if self._line.budget.has_prices else None
+
+    def without_key(self, text: str) -> str:
+        """Return a text that the server wrote, without the key, which some servers repeat."""
+        return self._line.words.without_key(text)
 
     def call(self, call: Call, accept: Collection[int] = ()) -> Reply:
         """Send one call, and again after failures that can heal.

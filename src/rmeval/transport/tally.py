@@ -8,6 +8,7 @@ from typing import Any
 
 from rmeval.transport.attempts import Attempt
 from rmeval.transport.budget import Budget
+from rmeval.transport.calls import Usage
 
 __all__ = ["Tally"]
 
@@ -55,4 +56,6 @@ class Tally:
             "largest_concurrency": self.most,
             "latency": {"median": self.latency(0.5), "p95": self.latency(0.95)},
         }
+        if budget.estimated != Usage(0, 0):
+            found["tokens_estimated"] = {"input": budget.estimated.input, "output": budget.estimated.output}
         return found | ({"cost": round(budget.cost, 6)} if budget.has_prices else {})

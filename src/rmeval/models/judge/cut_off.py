@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from rmeval.models.judge.backend import Backend
@@ -39,7 +39,7 @@ class _Twice:
 
     def __init__(self) -> None:
         self.again: deque[Asked] = deque()
-        self._used: dict[str, Mapping[str, int]] = {}
+        self._first: dict[str, Output] = {}
 
     def before(self, asked: Iterable[Asked]) -> Iterator[Asked]:
         """Yield requests that run again before the next new one, so that few are unfinished if the process ends."""
@@ -50,13 +50,13 @@ class _Twice:
 
     def ended(self, one: Asked, output: Output) -> tuple[Asked, Output] | None:
         """The final output of a request; None if it runs again."""
-        earlier = self._used.pop(one.request.key, None)
-        if earlier is None and output.finish == "length" and one.prompt.form == "text" and output.error is None:
-            self._used[one.request.key] = output.usage
+        first = self._first.pop(one.request.key, None)
+        if first is not None:
+            # A model may be able to read the prompt and not to write as much as twice the budget.
+            last = first if output.finish == "overlength" else output
+            return one, replace(last, usage=dict(Counter(first.usage) + Counter(output.usage)))
+        if output.finish == "length" and one.prompt.form == "text" and output.error is None:
+            self._first[one.request.key] = output
             self.again.append(one._replace(limit=2 * one.limit))
             return None
-        return one, output if earlier is None else _with_usage(output, earlier)
-
-
-def _with_usage(output: Output, earlier: Mapping[str, int]) -> Output:
-    return replace(output, usage=dict(Counter(earlier) + Counter(output.usage)))
+        return one, output

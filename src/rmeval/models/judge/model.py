@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rmeval.models.judge.backend import Backend
 from rmeval.models.judge.cut_off import whole_outputs
-from rmeval.protocols.judging import Asked, JudgeProtocol
+from rmeval.protocols.judging import Asked, JudgeProtocol, Output
 from rmeval.types import Observation, Request
 
 __all__ = ["Judge"]
@@ -54,15 +54,27 @@ class Judge:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Run each request, and once more with twice the budget where the output is cut off."""
-        parse = self.asking.parse
         for batch in whole_outputs(self.backend, map(self._asked, requests)):
-            yield [parse(one.request, output) for one, output in batch]
+            yield [self._observation(one.request, output) for one, output in batch]
+
+    def _observation(self, request: Request, output: Output) -> Observation:
+        if output.finish == "overlength":
+            return Observation(request.key, "overlength", usage=output.usage, error=output.error)
+        if output.error is not None:
+            return Observation(request.key, "error", usage=output.usage, error=output.error)
+        return replace(self.asking.parse(request, output), raw=_written(output))
 
     def _asked(self, request: Request) -> Asked:
         """A request with its prompt, its limit and its seed."""
         asking = self.asking
         limit, seed = asking.sampling.max_new_tokens, seed_of(asking.options.order_seed, request.key)
         return Asked(request, asking.ask(request), limit, seed)
+
+
+def _written(output: Output) -> str | None:
+    """What the judge wrote, its reasoning included."""
+    reasoning = f"<think>\n{output.reasoning}\n</think>\n" if output.reasoning else ""
+    return f"{reasoning}{output.text}" or None
 
 
 def seed_of(order_seed: int, key: str) -> int:

@@ -18,8 +18,8 @@ writing; `decision`: from the probabilities that a decision API returns.
 """
 
 Finish = Literal["stop", "length", "refused", "overlength"]
-"""How an output ended: complete, cut off by its limit of tokens, or by the server's or the model's refusal; or there is
-none, because the prompt exceeds the model's limit."""
+"""How an output ended: complete, cut off by its limit of tokens, by the server's or the model's refusal, or before it
+began, because the input is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,6 @@ class Prompt:
         question: The question of a decision API, without the material that it is about.
         kind: The type of a decision API's question: a choice of a label, or a score on ordered levels.
         schema: JSON schema of the output, where the protocol has one and a server can hold an output to it.
-        spaces: For the form `labels`: whether a label with a space or a newline before it counts as the label.
     """
 
     messages: tuple[Message, ...]
@@ -59,7 +58,6 @@ class Prompt:
     question: str = ""
     kind: Literal["choice", "score"] = "choice"
     schema: Mapping[str, Any] | None = None
-    spaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Output:
         finish: How it ended.
         probabilities: For the forms `labels` and `decision`: the probability of each label, which need not sum to 1.
         label_mass: Total probability of the labels before they were normalised, where it is known.
-        error: Why there is no output; the other fields are empty then.
+        error: Why there is no output; the other fields are empty then. With the finish `overlength`: what is too long.
         usage: Counts such as `{"tokens": 900, "output_tokens": 20}`.
     """
 
@@ -100,13 +98,3 @@ class Asked(NamedTuple):
     prompt: Prompt
     limit: int = 2048
     seed: int = 0
-
-    @property
-    def key(self) -> str:
-        """The request's key."""
-        return self.request.key
-
-    @property
-    def item(self) -> str:
-        """Id of the request's item."""
-        return self.request.item

@@ -1,0 +1,130 @@
+"""The texts that judges wrote: compressed segments beside the journal, which nothing but reading needs.
+
+`raw/` is a folder of segments `0001.jsonl.gz`, `0002.jsonl.gz`, ...; each writing process creates a new one. A batch is
+one gzip member of lines `{"key": ..., "text": ...}`. It is on disk before the journal has its observations, so that
+each stored verdict has its text; a text without an observation is that of a request that ran again later.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+
+from rmeval.errors import RunError, explain_os_error, explain_read_error
+from rmeval.files import new_file, opened
+from rmeval.types import Observation
+
+__all__ = ["RawTexts", "read_raw", "remove_raw"]
+
+logger = logging.getLogger(__name__)
+
+_SUFFIX = ".jsonl.gz"
+_LONGEST_LINE = 64 << 20
+"""Bytes of a line; a longer one is not from rmeval."""
+
+
+class RawTexts:
+    """Writer of texts to a new segment, which is created with the first text; use it as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """Store the folder; nothing is created.
+
+        Args:
+            folder: The folder of the segments.
+        """
+        self.folder = folder
+        self._file: FileIO | None = None
+
+    def __enter__(self) -> RawTexts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def append(self, batch: Sequence[Observation]) -> None:
+        """Write the texts of a batch and wait until they are on disk.
+
+        Raises:
+            RunError: If they cannot be written.
+        """
+        lines = [json.dumps({"key": one.key, "text": one.raw}) for one in batch if one.raw is not None]
+        if not lines:
+            return
+        try:
+            if self._file is None:
+                self._file = self._open()
+            rest = memoryview(gzip.compress("".join(f"{line}\n" for line in lines).encode("ascii"), 6, mtime=0))
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise explain_os_error(error, str(self.folder)) from error
+
+    def _open(self) -> FileIO:
+        if self.folder.is_symlink():
+            raise RunError(f"{self.folder} is a link, through which texts are not written: move it away")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = max((_number(path) for path in _segments(self.folder)), default=0) + 1
+        while True:
+            try:
+                return new_file(self.folder / f"{number:04d}{_SUFFIX}")
+            except FileExistsError:  # Another process created it first.
+                number += 1
+
+
+def read_raw(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the key of each request and the text that the judge wrote; a later text replaces an earlier one.
+
+    The rest of a segment that ends within a batch, as that of a killed process does, or that is damaged, is left out
+    with a warning: no number depends on texts.
+
+    Args:
+        folder: The folder of the segments; it need not exist.
+
+    Raises:
+        RunError: If a segment cannot be read.
+    """
+    for segment in _segments(folder):
+        try:
+            with opened(segment) as file, gzip.open(file) as lines:
+                while line := lines.readline(_LONGEST_LINE):
+                    entry = json.loads(line)
+                    yield str(entry["key"]), str(entry["text"])
+        except (EOFError, LookupError, RecursionError, TypeError, ValueError, gzip.BadGzipFile, zlib.error):
+            logger.warning("%s ends in an unfinished or damaged batch: its texts are left out", segment)
+        except OSError as error:
+            raise explain_read_error(error, segment) from error
+
+
+def remove_raw(folder: Path) -> None:
+    """Remove the segments, and their folder if it is then empty; a link is not followed.
+
+    Raises:
+        OSError: If a segment cannot be removed.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for segment in _segments(folder):
+        segment.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _segments(folder: Path) -> list[Path]:
+    found = (path for path in folder.glob(f"*{_SUFFIX}") if path.name.removesuffix(_SUFFIX).isdecimal())
+    return sorted(found, key=_number)
+
+
+def _number(segment: Path) -> int:
+    return int(segment.name.removesuffix(_SUFFIX))
