@@ -89,7 +89,7 @@ def test_pictures_hold_the_numbers_and_are_the_same_each_time(runs: Path, tmp_pa
         draw_analysis(found, tmp_path, "x")  # type: ignore[arg-type]
 
 
-def test_a_model_that_compares_has_no_calibration(tmp_path: Path) -> None:
+def test_a_model_that_compares_has_no_distributions_of_scores(tmp_path: Path) -> None:
     file = tmp_path / "longer.py"
     file.write_text(
         "class Longer:\n    def compare(self, pairs):\n"
@@ -97,8 +97,10 @@ def test_a_model_that_compares_has_no_calibration(tmp_path: Path) -> None:
     )
     rmeval.evaluate(f"{file}:Longer", "pairs", pairs_file(tmp_path, 40), out=tmp_path / "runs")
     found = rmeval.analyze(tmp_path / "runs", variant="orders/agree")
-    assert (found.calibration, found.scores, found.variant) == (None, (), "orders/agree")
-    assert "no calibration and no distributions" in found.notes[-1]
+    assert (found.confidence, found.scores, found.variant) == ("probabilities", (), "orders/agree")
+    assert found.calibration is not None
+    assert set(found.calibration.confidence.round(6)) == {0.5, 0.9}
+    assert "no distributions of scores" in found.notes[-1]
     with pytest.raises(RunError, match="has no score 'score': it has orders/mean, orders/agree"):
         rmeval.analyze(tmp_path / "runs", variant="score")
     with pytest.raises(RunError, match="'x' is not a score rule"):

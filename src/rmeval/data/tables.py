@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from rmeval.data.spool import Spool
+from rmeval.data.names import CHUNK, Names
 from rmeval.errors import DataError
 from rmeval.messages import count_of
 from rmeval.types import Comparison, Conversation, Evidence, FloatArray, IntArray, Item, Response
@@ -57,46 +57,6 @@ class Shape(NamedTuple):
         return Item(name, subset, prompt, own, self.comparisons, cluster, self.group, meta, tools)
 
 
-class Names(Sequence[str]):
-    """Strings in order, kept on disk if there are many."""
-
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        self._spool: Spool[list[str]] = Spool()
-        self._pending: list[str] = []
-        self._last: tuple[int, list[str]] = (-1, [])
-        for name in names:
-            self.append(name)
-
-    def append(self, name: str) -> None:
-        """Add a string."""
-        self._pending.append(name)
-        if len(self._pending) == _CHUNK:
-            self._spool.append(self._pending)
-            self._pending = []
-
-    def __len__(self) -> int:
-        return _CHUNK * len(self._spool) + len(self._pending)
-
-    def __iter__(self) -> Iterator[str]:
-        for window in self._spool:
-            yield from window
-        yield from self._pending
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[k] for k in range(*index.indices(len(self)))]
-        chunk, place = divmod(range(len(self))[index], _CHUNK)
-        if chunk == len(self._spool):
-            return self._pending[place]
-        if self._last[0] != chunk:
-            self._last = chunk, self._spool[chunk]
-        return self._last[1][place]
-
-
 @dataclass(frozen=True, eq=False)
 class ItemTable(Sequence[Item]):
     """Items without their texts, as columns with one entry per item; as a sequence, it creates items on access.
@@ -133,6 +93,11 @@ class ItemTable(Sequence[Item]):
     def offsets(self) -> Codes:
         """Offsets int32[n + 1]: the responses of item i are at `offsets[i]:offsets[i + 1]` in columns of responses."""
         return starts([len(shape.responses) for shape in self.shapes], self.shape)
+
+    @property
+    def sizes(self) -> Codes:
+        """Number of responses of each item, int32[n]."""
+        return np.diff(self.offsets)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -191,8 +156,8 @@ class ItemTable(Sequence[Item]):
 
     def __iter__(self) -> Iterator[Item]:
         names = iter(self.ids)
-        for start in range(0, len(self), _CHUNK):
-            columns = (column[start : start + _CHUNK].tolist() for column in (self.subset, self.cluster, self.shape))
+        for start in range(0, len(self), CHUNK):
+            columns = (column[start : start + CHUNK].tolist() for column in (self.subset, self.cluster, self.shape))
             for subset, cluster, shape, name in zip(*columns, names, strict=False):
                 yield self.shapes[shape].item(name, self.subsets[subset], str(cluster))
 
@@ -274,7 +239,6 @@ class ItemTableBuilder:
         )
 
 
-_CHUNK = 1 << 14
 _RECENT = 1 << 10
 
 
@@ -304,6 +268,9 @@ class EvidenceTable(Mapping[str, Evidence]):
         failures: Number of observations without a value, by status.
         beats: The matrix `Evidence.beats` by position of the item, for items whose matrix does not follow from the
             scores.
+        readings: Several complete readings of the items, such as one for each order of the responses. Metrics decide
+            each reading and average the credits; `scores` and `beats` are then the means of the readings.
+        covers: bool[n], for a reading: the items that it has, where some items have fewer readings; None for all.
     """
 
     table: ItemTable
@@ -311,13 +278,49 @@ class EvidenceTable(Mapping[str, Evidence]):
     scores: FloatArray
     failures: Mapping[str, int] = field(default_factory=dict)
     beats: Mapping[int, FloatArray] = field(default_factory=dict)
+    readings: tuple[EvidenceTable, ...] = ()
+    covers: Mask | None = None
+
+    @classmethod
+    def averaged(cls, readings: Sequence[EvidenceTable], failures: Mapping[str, int]) -> EvidenceTable:
+        """Return the evidence of several readings of the same items, each of which counts equally for an item.
+
+        A score or a preference that is missing in one reading is missing in their mean.
+        """
+        first = readings[0]
+        if len(readings) == 1:
+            return replace(first, failures=failures)
+        count = np.sum([one.covered for one in readings], axis=0)
+        scores = np.zeros(len(first.scores))
+        beats: dict[int, FloatArray] = {}
+        for one in readings:
+            scores += np.where(first.table.responses(one.covered), one.scores, 0.0)
+            for position, matrix in one.beats.items():
+                known = beats.get(position)
+                beats[position] = matrix if known is None else known + matrix
+        scores /= np.repeat(count, first.table.sizes)
+        beats = {position: total / count[position] for position, total in beats.items()}
+        return cls(first.table, first.variant, scores, failures, beats, tuple(readings))
+
+    @property
+    def covered(self) -> Mask:
+        """Return the items that this reading has, bool[n]."""
+        return np.ones(len(self.table), bool) if self.covers is None else self.covers
 
     @classmethod
     def of(cls, table: ItemTable, evidence: Mapping[str, Evidence]) -> EvidenceTable:
         """Return the table of evidence by item id; an item without evidence has NaN as scores."""
-        if isinstance(evidence, EvidenceTable) and evidence.table is table:
-            return evidence
+        if isinstance(evidence, EvidenceTable):
+            if evidence.table is table:
+                return evidence
+            if evidence.readings:
+                return cls.averaged([cls.of(table, one) for one in evidence.readings], evidence.failures)
         scores = np.full(int(table.offsets[-1]), np.nan)
+        covers = None
+        if isinstance(evidence, EvidenceTable) and evidence.covers is not None:
+            covers = np.array(
+                [name not in evidence or evidence.covers[evidence._positions[name]] for name in table.ids]
+            )
         beats: dict[int, FloatArray] = {}
         failures: dict[str, int] = {}
         variant = "score"
@@ -330,16 +333,22 @@ class EvidenceTable(Mapping[str, Evidence]):
                 beats[position] = seen.beats
             for status, count in seen.failures.items():
                 failures[status] = failures.get(status, 0) + count
-        return cls(table, variant, scores, failures, beats)
+        return cls(table, variant, scores, failures, beats, covers=covers)
 
     def take(self, items: Mask) -> EvidenceTable:
         """Return the evidence of the items where the mask bool[n] is true."""
-        if items.all():
-            return self
+        return self if items.all() else self._taken(items, self.table.take(items))
+
+    def _taken(self, items: Mask, table: ItemTable) -> EvidenceTable:
         number = np.cumsum(items) - 1
-        beats = {int(number[k]): matrix for k, matrix in self.beats.items() if items[k]}
-        scores = self.scores[self.table.responses(items)]
-        return EvidenceTable(self.table.take(items), self.variant, scores, self.failures, beats)
+        return replace(
+            self,
+            table=table,
+            scores=self.scores[self.table.responses(items)],
+            beats={int(number[k]): matrix for k, matrix in self.beats.items() if items[k]},
+            readings=tuple([one._taken(items, table) for one in self.readings]),
+            covers=None if self.covers is None else self.covers[items],
+        )
 
     @cached_property
     def _positions(self) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ __all__ = [
     "Outcomes",
     "joined",
     "outcomes",
+    "over_readings",
     "sides",
 ]
 
@@ -164,6 +165,8 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], rule: Scor
     """
     table = ItemTable.of(items)
     seen = EvidenceTable.of(table, evidence)
+    if seen.readings:
+        return over_readings(seen, lambda one: outcomes(table, one, rule))
     first = starts([sum(c.gold is not None for c in shape.comparisons) for shape in table.shapes], table.shape)
     total = int(first[-1])
     codes: dict[str, int] = {}
@@ -188,6 +191,27 @@ def outcomes(items: Sequence[Item], evidence: Mapping[str, Evidence], rule: Scor
     return Outcomes(
         item, tag, tuple(codes), credit, tied, failed, table.subset, table.subsets, table.cluster, seen.variant
     )
+
+
+def over_readings(seen: EvidenceTable, decide: Callable[[EvidenceTable], Outcomes]) -> Outcomes:
+    """Decide each reading of some evidence, and average the credits.
+
+    The mean over items is then the mean of the readings' accuracies. A comparison is tied or failed if it is in any of
+    its readings; a rule that excludes failures thus excludes a comparison unless all readings decide it, so that each
+    order counts equally often.
+
+    Args:
+        seen: Evidence with readings.
+        decide: Computes the outcomes of one reading; the comparisons must not depend on the reading.
+    """
+    parts = [decide(one) for one in seen.readings]
+    first = parts[0]
+    held = np.stack([one.covered[first.item] for one in seen.readings])
+    credit = np.where(held, np.stack([part.credit for part in parts]), 0.0).sum(axis=0) / held.sum(axis=0)
+    tied, failed = (
+        np.logical_or.reduce(held & np.stack([getattr(part, name) for part in parts])) for name in ("tied", "failed")
+    )
+    return replace(first, credit=credit, tied=tied, failed=failed, variant=seen.variant)
 
 
 def joined(one: Outcomes, other: Outcomes) -> Outcomes:

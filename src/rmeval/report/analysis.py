@@ -10,6 +10,7 @@ from rmeval.metrics.composition import GAP
 from rmeval.metrics.scoring.sections import ANALYSIS_TITLES
 from rmeval.metrics.stats.analysis import Scores
 from rmeval.metrics.stats.calibration import Calibration
+from rmeval.metrics.stats.detection import Detection
 from rmeval.metrics.stats.label_errors import Corrected
 from rmeval.metrics.targets import best_note
 from rmeval.report import cells as units
@@ -20,7 +21,7 @@ from rmeval.results.analyze import Analysis
 from rmeval.results.label_errors import CorrectedNumbers
 from rmeval.types import Record
 
-__all__ = ["analysis_view"]
+__all__ = ["CONFIDENCE", "analysis_view"]
 
 _TITLES = {
     "length": "accuracy by length of the better response, relative to the worse one",
@@ -52,7 +53,7 @@ def analysis_view(found: Analysis) -> View:
     tables = [_table(section, titles.get(section, section), records) for section, records in sections.items()]
     return View(
         first.benchmark,
-        (*tables, *_corrected(found.corrected), *_calibration(found.calibration), *_scores(found.scores)),
+        (*tables, *_corrected(found.corrected), *_calibration(found), *_scores(found.scores)),
         model=found.manifest["model"]["name"],
         headline=None if top is None else (f"{top.metric} {top.scope}".removesuffix(" all"), number_of(top)),
         about=(f"{score}ties and failures: {first.rule}; in %, with 95% intervals",),
@@ -116,8 +117,20 @@ def _unit_of(one: Corrected) -> Unit:
     return PERCENT if one.ceiling is not None else units.GAP
 
 
-def _calibration(own: Calibration | None) -> Iterator[Table]:
+CONFIDENCE = {
+    "scores": "1 / (1 + exp(-|margin|))",
+    "ratings": "1 / (1 + exp(-d)) of the mean difference of ratings",
+    "probabilities": "the probability of the preferred response, averaged over orders",
+    "verdicts": "the share of the orders' and votes' verdicts for the preferred response",
+}
+"""What confidence is, by its source."""
+
+
+def _calibration(found: Analysis) -> Iterator[Table]:
+    own = found.calibration
     if own is None:
+        if found.detection is not None:
+            yield Table("calibration", ("", "value", "meaning"), (_detection(found.detection),), layout="bare")
         return
     bins = tuple(str(k + 1) for k in range(len(own.count)))
     yield Table(
@@ -127,7 +140,7 @@ def _calibration(own: Calibration | None) -> Iterator[Table]:
             Row("confidence", tuple(Number(value) for value in own.confidence.tolist())),
             Row("right", tuple(Number(value) for value in own.accuracy.tolist())),
         ),
-        "calibration: confidence 1 / (1 + exp(-|margin|)) against the share of right decisions",
+        f"calibration: confidence {CONFIDENCE[found.confidence]} against the share of right decisions",
         keys=("name", *(f"bin {name}" for name in bins)),
     )
     calibrated = f"{percent(own.ece_calibrated)}% on average for a calibrated model"
@@ -136,8 +149,13 @@ def _calibration(own: Calibration | None) -> Iterator[Table]:
         _score("log loss", own.log_loss, own.log_loss_ci, DECIMALS, "chance: 0.693"),
         _score("Brier score", own.brier, own.brier_ci, DECIMALS, "chance: 0.250"),
         _score("factor that calibrates margins", own.scale, own.scale_ci, FIGURES, _verdict(own)),
+        *([] if found.detection is None else [_detection(found.detection)]),
     )
     yield Table("calibration", ("", "value", "meaning"), rows, layout="bare")
+
+
+def _detection(own: Detection) -> Row:
+    return _score("AUROC of right decisions", own.auroc, own.ci, DECIMALS, "0.500: confidence says nothing of errors")
 
 
 def _score(name: str, value: float, ci: tuple[float, float] | None, unit: Unit, meaning: str) -> Row:

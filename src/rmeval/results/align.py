@@ -295,4 +295,6 @@ def moved_evidence(table: ItemTable, own: EvidenceTable, place: IntArray) -> Evi
         np.repeat(own.table.offsets[place[there]], sizes) + within
     ]
     beats = {k: own.beats[place[k]] for k in there.tolist() if place[k] in own.beats}
-    return EvidenceTable(table, own.variant, scores, own.failures, beats)
+    readings = tuple([moved_evidence(table, one, place) for one in own.readings])
+    covers = None if own.covers is None else own.covers[place] | (place < 0)
+    return EvidenceTable(table, own.variant, scores, own.failures, beats, readings, covers)

@@ -18,7 +18,9 @@ from rmeval.metrics.outcomes import HALF
 from rmeval.metrics.records import null_evidence, records_of, with_null
 from rmeval.metrics.stats.analysis import Scores, analyse, calibration_of, scores_by_subset
 from rmeval.metrics.stats.calibration import Calibration
+from rmeval.metrics.stats.detection import Detection
 from rmeval.metrics.stats.intervals import MIN_CLUSTERS
+from rmeval.results.confidence import Decisions, decisions_of
 from rmeval.results.frames import frame_of, row_of
 from rmeval.results.label_errors import CorrectedNumbers, Share, corrected_numbers
 from rmeval.results.notebook import html_of
@@ -47,10 +49,14 @@ class Analysis:
         headline: The benchmark's headline number; None if no number stands for all items.
         records: The numbers of the analysis, see `rmeval.metrics.stats.analysis.analyse`.
         official: The benchmark's own numbers.
-        calibration: Calibration of the margins; None if the model has no scores of single responses.
-        scores: Distributions of the scores of better and worse responses, by subset; empty in the same case.
+        calibration: Calibration of the margins; for a model that compares responses, of its probabilities or verdicts.
+            None without pairs.
+        scores: Distributions of the scores of better and worse responses, by subset; empty if the model has no scores
+            of single responses.
         notes: Notes for the reader, one sentence each.
         corrected: Numbers corrected for label errors; None if nothing is known of these.
+        detection: Confidence as a detector of right decisions; None if all decisions are right, or all are wrong.
+        confidence: What confidence comes from, see `rmeval.results.confidence.Decisions`.
     """
 
     path: Path
@@ -63,6 +69,8 @@ class Analysis:
     scores: tuple[Scores, ...]
     notes: tuple[str, ...]
     corrected: CorrectedNumbers | None = None
+    detection: Detection | None = None
+    confidence: str = "scores"
 
     def record(self, metric: str, scope: str = "all") -> Record:
         """Return the record of a metric on a scope.
@@ -110,6 +118,8 @@ class Analysis:
                 "headline": None if self.headline is None else self.headline.to_dict(),
                 "records": [record.to_dict() for record in self.records],
                 "calibration": calibration,
+                "confidence": self.confidence,
+                "detection": None if self.detection is None else asdict(self.detection),
                 "corrected": None if self.corrected is None else self.corrected.to_dict(),
                 "notes": list(self.notes),
             }
@@ -156,6 +166,7 @@ def analyze_run(
     if not official:
         raise RunError(f"{run.folder} has no numbers, because no comparison of its items has a winner")
     scored = not evidence.beats
+    decided = decisions_of(run, evidence)
     top = headline([(record.metric, record.scope) for record in official])
     return Analysis(
         run.folder,
@@ -164,14 +175,16 @@ def analyze_run(
         next((record for record in official if (record.metric, record.scope) == top), None),
         tuple(records),
         tuple(official),
-        calibration_of(table, evidence) if scored else None,
+        calibration_of(table, evidence) if scored else decided.calibration(table),
         tuple(scores_by_subset(table, evidence)) if scored else (),
-        tuple(_notes(run, records, scored)),
+        tuple(_notes(run, records, decided)),
         corrected_numbers(run, evidence, score_rule, official, label_agreement, label_errors),
+        decided.detection(table),
+        decided.source,
     )
 
 
-def _notes(run: StoredRun, records: Sequence[Record], scored: bool) -> Iterator[str]:
+def _notes(run: StoredRun, records: Sequence[Record], decided: Decisions) -> Iterator[str]:
     yield from run.manifest["notes"]
     if run.note:
         yield run.note
@@ -182,8 +195,11 @@ def _notes(run: StoredRun, records: Sequence[Record], scored: bool) -> Iterator[
             "no style control: there are too few pairs, all are won, all are lost, or length and markdown decide all "
             "of them"
         )
-    if not scored:
-        yield "no calibration and no distributions, because the model compares responses without scores"
+    if decided.source == "scores":
+        return
+    yield "no distributions of scores, because the model compares responses"
+    if unknown := int((~decided.known).sum()):
+        yield f"{count_of(unknown, 'decision')} without a verdict in each order: not part of calibration and AUROC"
 
 
 def null_analyses(card: Card, items: StoredItems) -> dict[str, list[Record]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
-from rmeval.metrics.outcomes import Outcomes, sides
+from rmeval.metrics.outcomes import Outcomes, over_readings, sides
 from rmeval.types import FloatArray, ScoreRule
 
 __all__ = ["RECIPROCAL", "pairs_with_winner", "reciprocal_ranks"]
@@ -29,6 +29,8 @@ def reciprocal_ranks(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule)
     Returns:
         One comparison for each item, with the tag `RECIPROCAL`.
     """
+    if evidence.readings:
+        return over_readings(evidence, lambda one: reciprocal_ranks(items, one, rule))
     credit = np.full(len(items), np.nan)
     tied = np.zeros(len(items), bool)
     held = np.zeros(len(items), bool)
@@ -68,6 +70,8 @@ def pairs_with_winner(items: ItemTable, evidence: EvidenceTable, rule: ScoreRule
     Returns:
         One comparison for each member besides the winner, with the tag `pair`.
     """
+    if evidence.readings:
+        return over_readings(evidence, lambda one: pairs_with_winner(items, one, rule))
     parts: list[tuple[Codes, FloatArray]] = []
     for comparisons, positions in items.by_comparisons():
         decided = [comparison for comparison in comparisons if comparison.gold is not None]

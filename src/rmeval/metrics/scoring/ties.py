@@ -9,7 +9,7 @@ import numpy as np
 
 from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.metrics.composition import Shares
-from rmeval.metrics.outcomes import Outcomes
+from rmeval.metrics.outcomes import Outcomes, over_readings
 from rmeval.types import FloatArray, ScoreRule
 
 __all__ = ["PARTS", "REF", "TIED", "ties_chance", "ties_outcomes", "ties_shares"]
@@ -62,6 +62,8 @@ def ties_outcomes(items: ItemTable, evidence: EvidenceTable, subset: str, rule: 
     Returns:
         Outcomes with one entry per credit, with a tag of `PARTS`; items of other subsets have none.
     """
+    if evidence.readings:
+        return over_readings(evidence, lambda one: ties_outcomes(items, one, subset, rule))
     rows = list(_credits(items, evidence.scores[None], subset))
     tags = tuple(PARTS)
     gaps: FloatArray = np.concatenate([row.gap for row in rows]) if rows else np.zeros(0)

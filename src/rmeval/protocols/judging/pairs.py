@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rmeval.data.observations import ObservationTable
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.protocols.base import Question
 from rmeval.protocols.judging.asked import Output
+from rmeval.protocols.judging.evidence import pair_evidence, pair_variants
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.protocol import JudgeProtocol
-from rmeval.protocols.pairwise import PAIRWISE, VALUE, Pairwise
+from rmeval.protocols.pairwise import PAIRWISE, VALUE
 from rmeval.types import Comparison, Observation, Request
 
 __all__ = ["JudgePairs"]
@@ -47,8 +50,10 @@ class JudgePairs(JudgeProtocol):
         choice = {1.0: 0, 0.0: 1}.get(prefers, -1)
         return Observation(request.key, "ok", {VALUE: prefers}, choice, raw.usage)
 
-    fold = Pairwise.fold
-    variants = Pairwise.variants
-    notes = Pairwise.notes
-    pairs = Pairwise.pairs
-    _round_robin = True
+    def variants(self, observations: ObservationTable) -> list[str]:
+        """The ways to combine orders and votes, see `pair_evidence`."""
+        return pair_variants(self)
+
+    def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
+        """The preferences between pairs of responses, see `pair_evidence`."""
+        return pair_evidence(self, items, observations, rows, variant)

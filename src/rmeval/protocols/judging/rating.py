@@ -8,14 +8,13 @@ from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.protocols.base import Question
 from rmeval.protocols.judging.asked import Output
+from rmeval.protocols.judging.evidence import RATING, RATINGS, rating_evidence, rating_variants
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.protocol import JudgeProtocol
+from rmeval.protocols.judging.several import rate_all_evidence, rate_all_variants
 from rmeval.types import Observation, Request
 
 __all__ = ["RATING", "RATINGS", "JudgeRateAll", "JudgeRating"]
-
-RATING, RATINGS = "rating", "ratings"
-"""Names of the values: the rating of one response, and of each of several in the order in which they are presented."""
 
 
 class JudgeRating(JudgeProtocol):
@@ -31,9 +30,13 @@ class JudgeRating(JudgeProtocol):
         """The observation for a judge's output."""
         raise NotImplementedError
 
+    def variants(self, observations: ObservationTable) -> list[str]:
+        """The rating, and each vote by itself if there are several."""
+        return rating_variants(self)
+
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
-        """Combine observations into evidence."""
-        raise NotImplementedError
+        """The ratings as scores, see `rating_evidence`."""
+        return rating_evidence(self, items, observations, rows, variant)
 
 
 class JudgeRateAll(JudgeProtocol):
@@ -56,6 +59,10 @@ class JudgeRateAll(JudgeProtocol):
         """The observation for a judge's output."""
         raise NotImplementedError
 
+    def variants(self, observations: ObservationTable) -> list[str]:
+        """The ways to combine orders and votes, see `rate_all_evidence`."""
+        return rate_all_variants(self)
+
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
-        """Combine observations into evidence."""
-        raise NotImplementedError
+        """The ratings as scores, see `rate_all_evidence`."""
+        return rate_all_evidence(self, items, observations, rows, variant)

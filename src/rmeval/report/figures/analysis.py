@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_analysis"]
 
+_CONFIDENCE = {
+    "scores": "1 / (1 + exp(-|margin|))",
+    "ratings": "by the difference of ratings",
+    "probabilities": "averaged over orders",
+    "verdicts": "share of the verdicts",
+}
 _MOST = 9
 """Maximum number of subsets whose distributions are drawn."""
 
@@ -140,7 +146,7 @@ def _draw_calibration(found: Analysis, path: Path, theme: Theme) -> Path:
         axes.set_xlim(0.49, 1.01)
         share_axis(axes, ink)
         axes.set_xticks([0.5, 0.6, 0.7, 0.8, 0.9, 1], ["50", "60", "70", "80", "90", "100"])
-        axes.set_xlabel("confidence in %, 1 / (1 + exp(-|margin|))")
+        axes.set_xlabel(f"confidence in %, {_CONFIDENCE[found.confidence]}")
         axes.set_ylabel("right decisions in %")
         low, high = own.ece_ci or (math.nan, math.nan)
         interval = f" ({100 * low:.1f} to {100 * high:.1f})" if own.ece_ci else ""
