@@ -13,14 +13,15 @@ from rmeval.data.digests import digest
 from rmeval.errors import ModelError
 from rmeval.messages import shortened
 from rmeval.models.held_back import held_back
-from rmeval.models.judge.chat import only_model
+from rmeval.models.judge.answers import is_too_long
 from rmeval.models.judge.dialects import DECISION_DIALECTS, Decided, DecisionDialect, find_decision_dialect, used_tokens
+from rmeval.models.judge.listing import VERSION, read_listing
 from rmeval.models.options import ModelOptions
 from rmeval.models.served.raw import far_apart
 from rmeval.protocols.judging import Asked, Form, Output, Prompt
 from rmeval.redaction import redacted
 from rmeval.transport import Call, Reply, Server, ServerError
-from rmeval.transport.attempts import Attempt, Pace, is_wrong_model
+from rmeval.transport.attempts import Pace, is_wrong_model
 from rmeval.transport.dialects import AnswerError
 from rmeval.types import Message
 
@@ -98,11 +99,13 @@ class DecisionJudge:
                 raise ModelError(f"a decision API writes no text and does not use `{name}`: leave it out")
         wanted = options.dialect
         self._dialects = [*DECISION_DIALECTS.values()] if wanted == "auto" else [find_decision_dialect(wanted)]
-        self._address = redacted(url)
-        self._server = Server(url.rstrip("/").removesuffix("/v1"), options.server, used_tokens, _PACE)
+        base = url.rstrip("/")
+        self._address = redacted(base)
+        self._server = Server(base, options.server, used_tokens, _PACE)
         weakref.finalize(self, self._server.close)
         self._more = dict(own.judge_kwargs)
-        self.name = model or only_model(self._server, self._address)
+        self._listing = read_listing(self._server, base, model)
+        self.name = model or self._listing.only_model(self._address)
         self._answered_by: str | None = None
         self._changed_to: tuple[float, ...] = ()
 
@@ -175,14 +178,14 @@ class DecisionJudge:
                     f"the server at {self._address} does not decide with the model {self.name} ({reply.error}; vLLM "
                     f"does with {_VLLM_MODELS} only): serve such a model, or {others}"
                 )
-            if is_wrong_model(Attempt(fault="status", error=reply.error, status=reply.status)):
+            if is_wrong_model(reply):
                 return ModelError(
                     f"the server at {self._address} does not serve {self.name!r} ({reply.error}): choose a model that "
                     "it serves with `served_model`"
                 )
         there = [(dialect, reply) for dialect, reply in tried if reply.status not in _ABSENT]
         if not there:
-            paths = " and ".join(sorted({f"/{dialect.path}" for dialect, _ in tried}))
+            paths = " and ".join(sorted({f"/{VERSION}{dialect.route}" for dialect, _ in tried}))
             return ModelError(
                 f"the server at {self._address} has no decision API ({paths} {'was' if len(tried) == 1 else 'were'} "
                 f"tried): {others}"
@@ -217,12 +220,13 @@ class DecisionJudge:
         dialect.check(prompt)
         body = {"model": self.name, **dialect.body(prompt), **self._more}
         letters = sum(len(message.content) for message in prompt.messages) + len(prompt.question)
-        return Call(one, dialect.path, body, letters // 4)
+        return Call(one, f"{self._listing.prefix}{dialect.route}", body, letters // 4)
 
     def _output(self, reply: Reply) -> Output | None:
         """What a reply contains; None for an answer by another version of the server's prompt."""
         if reply.error is not None:
-            return Output(error=reply.error)
+            too_long = reply.status in (400, 413, 422) and is_too_long(reply.error)
+            return Output(finish="overlength" if too_long else "stop", error=reply.error)
         counted = used_tokens(reply.data)
         usage = {} if counted is None else {"tokens": counted.input, "output_tokens": counted.output}
         try:

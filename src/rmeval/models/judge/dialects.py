@@ -57,14 +57,14 @@ class DecisionDialect:
 
     Attributes:
         name: Name and version.
-        path: Path of the calls, relative to the server's address.
+        route: Route of the calls, after the version of the API.
         most: Largest number of options of a choice, and of levels of a score.
         body: Makes the body of a call besides the model.
         find: Finds the parts of an answer.
     """
 
     name: str
-    path: str
+    route: str
     most: Mapping[str, int]
     body: Callable[[Prompt], dict[str, Any]]
     find: Callable[[Any], _Found]
@@ -197,9 +197,9 @@ def _find_openai(data: Any) -> _Found:
     return _Found(answers[0])
 
 
-SGLANG = DecisionDialect("sglang-decisions@1", "v1/decisions", {"choice": 26, "score": 10}, _sglang, _find_sglang)
-SYSTEM_ONE = DecisionDialect("systemone@1", "v1/systemone", {"choice": 26, "score": 10}, _system_one, _find_system_one)
-OPENAI = DecisionDialect("openai-decisions@1", "v1/decisions", {"choice": 255, "score": 10}, _openai, _find_openai)
+SGLANG = DecisionDialect("sglang-decisions@1", "decisions", {"choice": 26, "score": 10}, _sglang, _find_sglang)
+SYSTEM_ONE = DecisionDialect("systemone@1", "systemone", {"choice": 26, "score": 10}, _system_one, _find_system_one)
+OPENAI = DecisionDialect("openai-decisions@1", "decisions", {"choice": 255, "score": 10}, _openai, _find_openai)
 DECISION_DIALECTS = {one.name: one for one in (SGLANG, SYSTEM_ONE, OPENAI)}
 """The dialects by name, in the order in which they are tried."""
 

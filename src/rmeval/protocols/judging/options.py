@@ -11,9 +11,10 @@ from rmeval.messages import chosen_from, quoted
 
 __all__ = ["JudgeOptions", "Order", "options_of"]
 
-_IN_NAME = ("order", "order_seed", "votes")
+_IN_NAME = ("order", "order_seed", "votes", "against")
 """Options that determine the requests; they are part of a protocol's name, as in `five-way@1[votes=3]`."""
 
+Against = Literal["all", "chosen"]
 Order = Literal["both", "seeded"]
 """`both`: each pair in both orders, and k responses in all k rotations; `seeded`: one order, drawn for each item."""
 
@@ -28,6 +29,8 @@ class JudgeOptions:
         votes: How often each question is asked.
         order: In which orders responses are presented; by default the protocol's first.
         order_seed: Seed of the order `seeded`, and of sampling.
+        against: Which pairs are compared in comparisons of more than two responses: `all`, or the `chosen` response
+            with each other one.
         temperature: Temperature; by default the protocol's.
         top_p: Share of the probability from which tokens are drawn; by default the protocol's.
         max_new_tokens: Limit of an output in tokens; by default the protocol's.
@@ -41,6 +44,7 @@ class JudgeOptions:
     votes: int = 1
     order: Order | None = None
     order_seed: int = 0
+    against: Against = "all"
     temperature: float | None = None
     top_p: float | None = None
     max_new_tokens: int | None = None
@@ -64,6 +68,8 @@ class JudgeOptions:
         """
         if self.order is not None and self.order not in (orders := get_args(Order)):
             raise ModelError(f"there is no order {quoted(self.order)}: {chosen_from(self.order, orders)}")
+        if self.against not in (names := get_args(Against)):
+            raise ModelError(f"`against` is {quoted(self.against)}: {chosen_from(self.against, names)}")
         for name, value, least in (
             ("votes", self.votes, 1),
             ("order_seed", self.order_seed, 0),
@@ -88,7 +94,10 @@ def options_of(protocol: str, suffix: str) -> JudgeOptions:
         name, _, value = part.strip().partition("=")
         if name not in _IN_NAME:
             raise ModelError(f"there is no option {quoted(name)} of a protocol: {chosen_from(name, _IN_NAME)}")
-        if name != "order" and not value.isdecimal():
-            raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number")
-        found[name] = value if name == "order" else int(value)
+        if name in ("order_seed", "votes"):
+            if not (value.isascii() and value.isdecimal()):
+                raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number")
+            found[name] = int(value)
+        else:
+            found[name] = value
     return JudgeOptions(protocol, **found)
