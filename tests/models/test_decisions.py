@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rmeval.errors import ModelError
+import rmeval
+from rmeval.errors import ModelError, RunError
 from rmeval.models.judge.decisions import PROBE, DecisionJudge
 from rmeval.models.options import model_options
 from rmeval.protocols.judging import Asked, Output, Prompt
@@ -192,3 +195,83 @@ def test_answers_that_cannot_be_read_are_errors_and_never_verdicts() -> None:
 def test_the_probe_is_a_question_of_four_answers() -> None:
     """So that the probabilities of two models seldom agree."""
     assert len(PROBE.labels) == len(PROBE.descriptions) == 4
+
+
+def better(text: str, names: Sequence[str]) -> list[float]:
+    """Probabilities of a judge that knows the marked responses, of a choice of letters or of levels."""
+    shown = [found[1].strip() for found in RESPONSES.finditer(text)]
+    if len(shown) == 1:
+        rest = [0.5 / (len(names) - 1)] * (len(names) - 1)
+        return [*rest, 0.5] if "good" in shown[0] else [0.5, *rest]
+    found = [0.6 if "good" in one else 0.4 / (len(shown) - 1) for one in shown]
+    return found if shown else spread(text, names)
+
+
+RESPONSES = re.compile(r"<response[^>]*>(.*?)</response", re.DOTALL)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    file = tmp_path / "pairs.jsonl"
+    rows = [{"id": str(k), "prompt": f"Question {k}", "chosen": f"good {k}", "rejected": f"poor {k}"} for k in range(8)]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return file
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize(
+    ("protocol", "variants", "calls"),
+    [
+        ("decision", {"orders/each", "orders/agree", "orders/net", "orders/mean"}, 16),
+        ("decision-best", {"rotations/each", "rotations/mean"}, 16),
+        ("decision-rating", {"rating"}, 16),
+    ],
+)
+def test_protocols_of_decisions(
+    pairs: Path, tmp_path: Path, name: str, protocol: str, variants: set[str], calls: int
+) -> None:
+    with serve(MAKERS[name](better)) as server:
+        result = rmeval.evaluate(server.url, "pairs", data=pairs, protocol=protocol, out=tmp_path / "runs")
+        sent = [
+            one
+            for one in server.received
+            if one.method == "POST" and '"Question ' in one.body.decode().replace("\\n", '"')
+        ]
+    assert len([one for one in server.received if b"good" in one.body]) == calls, len(sent)
+    assert {record.variant for record in result.records} == variants
+    assert {record.value for record in result.records if record.metric == "accuracy"} == {1.0}
+    assert result.manifest["identity"]["dialect"] == name
+    again = rmeval.open_run(result.path)
+    assert [record.value for record in again.records] == [record.value for record in result.records]
+
+
+def test_a_low_mass_of_the_labels_is_no_verdict(pairs: Path, tmp_path: Path) -> None:
+    def half(text: str, names: Sequence[str]) -> list[float]:
+        return better(text, names)
+
+    masses = iter([0.99] + [0.01, 0.9] * 8 + [0.99] * 4)
+    scripts = {mass: vllm(half, mass=mass) for mass in (0.01, 0.9, 0.99)}
+
+    def script(request: Received) -> Any:
+        return scripts[next(masses) if request.path == "/v1/systemone" else 0.99](request)
+
+    with serve(script) as server:
+        options: dict[str, Any] = {"dialect": "systemone", "protocol": "decision", "concurrency": 1}
+        result = rmeval.evaluate(server.url, "pairs", data=pairs, out=tmp_path / "runs", **options)
+    journal = [
+        json.loads(line) for file in (result.path / "journal").iterdir() for line in file.read_text().splitlines()
+    ]
+    assert [line["status"] for line in journal].count("unparsed") == 8
+    kept = [line["values"] for line in journal if line["status"] == "ok"]
+    assert {(values["label_mass"], values["argmax_is_label"]) for values in kept} == {(0.9, 1.0)}
+    assert not any("confidence" in values for values in kept)
+
+
+def test_a_run_continues_only_with_the_same_model(pairs: Path, tmp_path: Path) -> None:
+    """Another model under the same name answers the probe otherwise."""
+    options: dict[str, Any] = {"data": pairs, "protocol": "decision", "out": tmp_path / "runs"}
+    with serve(vllm(better)) as server:
+        rmeval.evaluate(server.url, "pairs", n_items=4, **options)
+    with serve(vllm(lambda text, names: better(text, names)[::-1])) as server:
+        with pytest.raises(RunError, match="contains scores of another model than the one that is served now"):
+            rmeval.evaluate(server.url, "pairs", **options)
