@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rmeval.protocols.judging.asked import Asked, Form, Output, Prompt, Sampling
+from rmeval.protocols.judging.asked import Asked, Finish, Form, Output, Prompt, Sampling
 from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.card_file import built_in_cards
 from rmeval.protocols.judging.options import JudgeOptions
@@ -10,6 +10,7 @@ from rmeval.protocols.judging.protocol import JudgeProtocol
 
 __all__ = [
     "Asked",
+    "Finish",
     "Form",
     "JudgeCard",
     "JudgeOptions",
