@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,6 +20,7 @@ from rmeval.protocols.judging.card_checks import check_prompt
 from rmeval.protocols.judging.card_file import card_of, find_card
 from rmeval.protocols.registry import judge_protocol, stored_protocol
 from rmeval.types import Message, Request
+from tests.command import command
 
 CARDS = list(built_in_cards().values())
 TEXTS = [card for card in CARDS if card.reads == "text"]
@@ -191,3 +194,24 @@ def test_a_name_keeps_its_options() -> None:
     assert load_protocol(protocol.spec).protocol.name == protocol.name
     assert find_card("ab") is find_card("ab@1")
     assert find_card("ab@2") is None
+
+
+def test_the_documentation_lists_the_cards() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "judges.md").read_text()
+    rows = [
+        f"| `{card.name}` | {card.kind} | {card.reads} | {card.about}{f' ({card.note})' if card.note else ''} "
+        f"| {card.source} |\n"
+        for card in CARDS
+    ]
+    assert "|---|---|---|---|---|\n" + "".join(rows) in page
+    fields = set(JudgeCard.__dataclass_fields__) | {"prompt_file", "system_file", "like"}
+    table = page.partition("| key | meaning |")[2].partition("\n\n")[0]
+    first_cells = " ".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", first_cells)) == fields
+
+
+def test_the_command_lists_the_cards(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = json.loads(command(capsys, "list", "protocols", "--json").out)
+    assert [row["id"] for row in rows] == list(built_in_cards())
+    assert all(row["source"] and row["about"] for row in rows)
+    assert "compares two" in command(capsys, "list", "protocols").out
