@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, count_of, quoted, shortened
 from rmeval.models.judge.answers import failure_in, is_too_long, read_answer, usage_of
 from rmeval.models.judge.body import Body
+from rmeval.models.judge.listing import ABSENT, LISTED, VERSION, Listing, read_listing
 from rmeval.models.options import ModelOptions, refuse_all_but
 from rmeval.protocols.judging import Asked, Form, Output, Sampling
 from rmeval.redaction import redacted
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 _OPTIONS = ("served_model", "server", "judge")
 _ROUTE = "chat/completions"
-_VERSION = "v1/"
 _PACE = Pace(refusals=1 << 30, longest_body=64 << 20)
 """Calls in a row may be too long; `ChatJudge` itself notices a server that answers nothing."""
 _FAILED = 24
@@ -34,12 +34,10 @@ _FAILED = 24
 _FIRST = 3
 """Number of calls that are sent alone, one after the other, until one shows that the server answers as expected."""
 _REFUSED = (400, 404, 405, 413, 422, 501)
-_ABSENT = (404, 405, 501)
 _CHARACTERS_OF_A_TOKEN = 4
 _MOST_CHARACTERS = 12
 """Characters of a token, on average over a prompt, above which the server has read only a part of it."""
 _SHORT = 4_000
-_LISTED = 20
 
 
 class ChatJudge:
@@ -72,10 +70,9 @@ class ChatJudge:
         self._address = redacted(base)
         self._server = server or Server(base, options.server, usage_of, _PACE, failure_in)
         weakref.finalize(self, self._server.close)
-        # A base URL with a path is that of an API, as clients of OpenAI's take it.
-        self._prefix = "" if urlsplit(base).path.strip("/") or server is not None else _VERSION
-        self._listed: dict[str, Mapping[str, Any]] = {} if server is not None else self._models(model)
-        self.name = model or self._only_model()
+        listing = Listing("", {}) if server is not None else read_listing(self._server, base, model)
+        self._prefix, self._listed = listing.prefix, listing.models
+        self.name = model or listing.only_model(self._address)
         self._body = Body(self.name, sampling, options.judge, urlsplit(base).hostname or "")
         self._more = dict(options.judge.judge_kwargs)
         self._proven = False
@@ -83,27 +80,6 @@ class ChatJudge:
         self._answered_by: str | None = None
         self._fingerprints: Counter[str] = Counter()
         self._cut = False
-
-    def _models(self, model: str | None) -> dict[str, Mapping[str, Any]]:
-        """The server's models by name; empty if it does not list them."""
-        for prefix in dict.fromkeys((self._prefix, _VERSION)):
-            accept = range(400, 600) if model is not None else _ABSENT
-            data = self._server.call(Call(None, f"{prefix}models", method="GET"), accept).data
-            listed = data.get("data") if isinstance(data, Mapping) else None
-            if isinstance(listed, list):
-                self._prefix = prefix
-                return {own["id"]: own for own in listed if isinstance(own, Mapping) and isinstance(own.get("id"), str)}
-        return {}
-
-    def _only_model(self) -> str:
-        if len(self._listed) == 1:
-            return next(iter(self._listed))
-        if not self._listed:
-            raise ModelError(f"the server at {self._address} does not list its models: name one with `served_model`")
-        shown = ", ".join([*islice(self._listed, _LISTED), *(["..."] if len(self._listed) > _LISTED else [])])
-        raise ModelError(
-            f"the server at {self._address} lists {len(self._listed)} models: name one with `served_model`: {shown}"
-        )
 
     def identity(self) -> dict[str, Any]:
         """The model's name at the server and what that loaded, and the further fields of each call."""
@@ -122,7 +98,7 @@ class ChatJudge:
             "served_by": listed.get("owned_by"),
             "served_limit": listed.get("max_model_len"),
             "answered_by": self._answered_by,
-            "fingerprints": dict(self._fingerprints.most_common(_LISTED)) or None,
+            "fingerprints": dict(self._fingerprints.most_common(LISTED)) or None,
             "adapted": self._body.adapted or None,
         }
         return {
@@ -184,7 +160,7 @@ class ChatJudge:
                 return output
             if is_wrong_model(reply):
                 raise ModelError(self._wrong_model(reply.error))
-            if reply.status in _ABSENT:
+            if reply.status in ABSENT:
                 self._other_route(reply.error)
             elif not self._fits(reply, one):
                 return self._output(reply)
@@ -199,15 +175,15 @@ class ChatJudge:
         Raises:
             ModelError: If it was tried.
         """
-        if self._prefix == _VERSION:
+        if self._prefix == VERSION:
             raise ModelError(
                 f"{self._address} has no {_ROUTE} ({error}), so it serves no model that writes: check the address and "
                 "what it serves, and leave `protocol` out for a model that returns scores"
             )
-        self._prefix = _VERSION
+        self._prefix = VERSION
 
     def _wrong_model(self, error: str) -> str:
-        fix = chosen_from(self.name, islice(self._listed, _LISTED)) if self._listed else "check its name there"
+        fix = chosen_from(self.name, islice(self._listed, LISTED)) if self._listed else "check its name there"
         return f"{self._address} does not serve the model {quoted(self.name)} ({error}): {fix}"
 
     def _output(self, reply: Reply) -> Output:

@@ -21,7 +21,7 @@ Order = Literal["both", "seeded"]
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
-    """Protocol, orders and sampling of a judge; all except `base_url` are part of a run's identity.
+    """Protocol, orders and sampling of a judge; all except `base_url` and the batch files are part of a run's identity.
 
     Attributes:
         protocol: Name of a judge's protocol, such as `five-way` or `rating@1`, or a TOML file; None for models that
@@ -36,6 +36,8 @@ class JudgeOptions:
         max_new_tokens: Limit of an output in tokens; by default the protocol's.
         judge_kwargs: Further fields of each call's body, such as `{"reasoning_effort": "low"}`.
         base_url: Address of an OpenAI-compatible server, if the model is given by its name there.
+        batch_out: File to which the calls without a result are written as a batch, instead of sending them.
+        batch_in: Files of results that a batch returned.
     """
 
     protocol: str | None = None
@@ -48,6 +50,8 @@ class JudgeOptions:
     max_new_tokens: int | None = None
     judge_kwargs: Mapping[str, Any] = field(default_factory=dict)
     base_url: str | None = None
+    batch_out: str | None = None
+    batch_in: tuple[str, ...] = ()
 
     @property
     def suffix(self) -> str:
