@@ -74,6 +74,7 @@ class Output:
         label_mass: Total probability of the labels before they were normalised, where it is known.
         error: Why there is no output; the other fields are empty then. With the finish `overlength`: what is too long.
         usage: Counts such as `{"tokens": 900, "output_tokens": 20}`.
+        diagnostics: Numbers beside the labels, which become values of the observation.
     """
 
     text: str = ""
@@ -83,6 +84,7 @@ class Output:
     label_mass: float | None = None
     error: str | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
 
 
 class Asked(NamedTuple):
