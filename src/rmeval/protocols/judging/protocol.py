@@ -27,6 +27,7 @@ class JudgeProtocol(BaseProtocol):
     Attributes:
         card: The prompt, the labels, and how a verdict is read.
         options: Votes and orders.
+        min_label_mass: Smallest total probability of the labels; with less, an output is unparsed.
     """
 
     def __init__(self, card: JudgeCard, options: JudgeOptions) -> None:
@@ -40,6 +41,7 @@ class JudgeProtocol(BaseProtocol):
         self.options = options
         self.name = f"{card.name}{options.suffix}"
         self.prompt = card.digest
+        self.min_label_mass = card.min_label_mass
 
     @property
     def spec(self) -> str:
@@ -131,7 +133,7 @@ class JudgeProtocol(BaseProtocol):
         return Observation(request.key, "ok", found.values, found.choice, raw.usage)
 
     def _from_probabilities(self, request: Request, raw: Output) -> Observation:
-        own = Probabilities.of(raw, self.card.names(len(request.members)), self.card.min_label_mass)
+        own = Probabilities.of(raw, self.card.names(len(request.members)), self.min_label_mass)
         if own is None:
             return Observation(request.key, "unparsed", usage=raw.usage)
         found = self.decide(own)
