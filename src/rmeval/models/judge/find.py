@@ -8,6 +8,7 @@ from rmeval.data.digests import digest
 from rmeval.engines import InMemory
 from rmeval.errors import ModelError
 from rmeval.models import is_address
+from rmeval.models.judge.any_llm import ANY_LLM, AnyLLMJudge
 from rmeval.models.judge.backend import Backend
 from rmeval.models.judge.batch import BatchFile, BatchJudge, BatchResults
 from rmeval.models.judge.chat import ChatJudge
@@ -48,6 +49,8 @@ def find_judge(spec: str | InMemory, options: ModelOptions) -> Judge:
         return Judge(LocalJudge(spec, options, asking), asking)
     if own.batch_out is not None or own.batch_in:
         return _by_batch(spec, options, asking)
+    if spec.startswith(ANY_LLM):
+        return Judge(AnyLLMJudge(spec, options, asking), asking)
     if is_address(spec):
         return Judge(_behind(spec, options.served_model, options, asking), asking)
     if own.base_url is not None:

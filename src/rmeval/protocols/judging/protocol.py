@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Self
 
 from rmeval.errors import ModelError, RunError, reason_of
@@ -11,7 +12,7 @@ from rmeval.protocols.base import BaseProtocol, request_key
 from rmeval.protocols.judging.asked import Form, Output, Prompt, Sampling
 from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.material import template_values
-from rmeval.protocols.judging.options import JudgeOptions, Order
+from rmeval.protocols.judging.options import IN_NAME, JudgeOptions, Order
 from rmeval.protocols.judging.reading import is_refusal, without_reasoning
 from rmeval.protocols.judging.templates import rendered
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
@@ -65,8 +66,9 @@ class JudgeProtocol(BaseProtocol):
         )
 
     def sampled(self, options: JudgeOptions) -> Self:
-        """The same protocol with the user's sampling."""
-        return type(self)(self.card, options)
+        """The same protocol with the user's sampling; votes and orders stay those of its name."""
+        own = {name: getattr(self.options, name) for name in ("protocol", *IN_NAME)}
+        return type(self)(self.card, replace(options, **own))
 
     @property
     def sampling(self) -> Sampling:
