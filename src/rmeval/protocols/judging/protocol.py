@@ -10,6 +10,7 @@ from rmeval.protocols.base import BaseProtocol, request_key
 from rmeval.protocols.judging.asked import Form, Prompt, Sampling
 from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.options import JudgeOptions, Order
+from rmeval.protocols.judging.wordings import reworded
 from rmeval.types import Item, Message, Request
 
 __all__ = ["JudgeProtocol"]
@@ -24,10 +25,11 @@ class JudgeProtocol(BaseProtocol):
     """
 
     def __init__(self, card: JudgeCard, options: JudgeOptions) -> None:
-        self.card = card
+        self._own_card = card
+        self.card = reworded(card, options.wording)
         self.options = options
         self.name = f"{card.name}{options.suffix}"
-        self.prompt = card.digest
+        self.prompt = self.card.digest
 
     @property
     def form(self) -> Form:
@@ -48,7 +50,7 @@ class JudgeProtocol(BaseProtocol):
 
     def sampled(self, options: JudgeOptions) -> Self:
         """The same protocol with the user's sampling."""
-        return type(self)(self.card, options)
+        return type(self)(self._own_card, options)
 
     @property
     def sampling(self) -> Sampling:
