@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from math import comb
 from typing import NamedTuple, TypeAlias
 
@@ -163,11 +164,11 @@ def curve_records(
     """
     if np.isnan(evidence.scores).all():
         return
-    there = {name: _responses(items, evidence, name, rule) for name in subsets if name in items.counts}
-    parts = {name: own for name, own in there.items() if len(own.items)}
-    counted = _counted(items, parts.values(), evidence.variant)
+    there = {name: _readings(items, evidence, name, rule) for name in subsets if name in items.counts}
+    parts = {name: own for name, own in there.items() if len(own[0].items)}
+    counted = _counted(items, [one for own in parts.values() for one in own], evidence.variant)
     random = bootstrap_random() if intervals else None
-    numbers = [_numbers(own, items.cluster[own.items], shown, random) for own in parts.values()]
+    numbers = [_averaged(own, items.cluster[own[0].items], shown, random) for own in parts.values()]
     scopes = [(name, counted.within(name)) for name in parts]
     clusters = [part.n_clusters for _, part in scopes]
     if len(parts) == len(subsets):
@@ -181,6 +182,32 @@ def curve_records(
                 interval = bootstrap_interval(value, spread.get(metric, np.empty(0)), count)
                 formula = f"{benchmark}/{'best-of-k' if metric.startswith('best') else metric}@1"
                 yield make_record(benchmark, rule, metric, scope, value, part, formula, interval, 1.0)
+
+
+def _readings(items: ItemTable, evidence: EvidenceTable, name: str, rule: ScoreRule) -> list[_Responses]:
+    """Return the scores of each reading on the items of a subset that count in every reading."""
+    own = items.subset == items.subsets.index(name)
+    found = [
+        _responses(items, one, name, rule) for one in evidence.readings or (evidence,) if (one.covered | ~own).all()
+    ]
+    if len(found) == 1:
+        return found
+    kept = set.intersection(*(set(one.items.tolist()) for one in found))
+    inside = [np.array([item in kept for item in one.items.tolist()], bool) for one in found]
+    return [
+        _Responses(one.items[mask], one.scores[mask], one.quality[mask])
+        for one, mask in zip(found, inside, strict=True)
+    ]
+
+
+def _averaged(
+    readings: Sequence[_Responses], problems: Codes, shown: Sequence[int], random: np.random.Generator | None
+) -> _Numbers:
+    """Compute the mean of the numbers of several readings, over the same resampled problems."""
+    if len(readings) == 1:
+        return _numbers(readings[0], problems, shown, random)
+    generators = [*(deepcopy(random) for _ in readings[1:]), random]
+    return _mean([_numbers(own, problems, shown, one) for own, one in zip(readings, generators, strict=True)])
 
 
 _Numbers: TypeAlias = tuple[dict[str, float], dict[str, FloatArray]]
@@ -226,7 +253,9 @@ def _counted(items: ItemTable, parts: Iterable[_Responses], variant: str) -> Out
         scores = np.where(np.isnan(own.scores), -np.inf, own.scores)
         top = scores == scores.max(axis=1, keepdims=True)
         best, worst = np.where(top, own.quality, -np.inf).max(axis=1), np.where(top, own.quality, np.inf).min(axis=1)
-        kept[own.items], tied[own.items], failed[own.items] = True, best > worst, np.isnan(own.scores).any(axis=1)
+        kept[own.items] = True
+        tied[own.items] |= best > worst
+        failed[own.items] |= np.isnan(own.scores).any(axis=1)
     every = Outcomes(
         np.arange(len(items), dtype=np.int32),
         np.zeros(len(items), np.int32),

@@ -75,6 +75,10 @@ def style_preference(evidence: EvidenceTable) -> tuple[FloatArray, Codes]:
     Returns:
         float64[pairs]: 1, 0, or one half for equal scores, NaN if a score is missing; and int32[pairs], the item.
     """
+    if evidence.readings:
+        parts = [style_preference(one) for one in evidence.readings]
+        held = np.stack([one.covered[parts[0][1]] for one in evidence.readings])
+        return np.where(held, np.stack([own for own, _ in parts]), 0.0).sum(axis=0) / held.sum(axis=0), parts[0][1]
     table, scores = evidence.table, evidence.scores
     preferred, item = [np.empty(0)], [np.empty(0, np.int32)]
     for looks, positions in table.by(lambda shape: tuple((one.gold, one.style) for one in shape.responses)):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.errors import RunError
 from rmeval.protocols.base import Question
 from rmeval.protocols.judging.asked import Output
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.protocol import JudgeProtocol
+from rmeval.protocols.judging.several import best_evidence, best_variants
 from rmeval.types import Observation, Request
 
 __all__ = ["JudgeBest"]
@@ -21,7 +24,16 @@ class JudgeBest(JudgeProtocol):
     gives_scores = False
 
     def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
-        """The orders of each comparison, once per vote."""
+        """The orders of each comparison, once per vote.
+
+        Raises:
+            RunError: If two comparisons share several responses, whose preference would then have two values.
+        """
+        if any(len(set(one) & set(other)) > 1 for one, other in combinations(comparisons, 2)):
+            raise RunError(
+                f"item {item} has comparisons that share several responses, of which {self.card.name} would choose one "
+                "for each: choose a `protocol` of pairs or of ratings"
+            )
         return [
             Question(order, vote)
             for members in comparisons
@@ -35,6 +47,10 @@ class JudgeBest(JudgeProtocol):
         """The observation for a judge's output."""
         raise NotImplementedError
 
+    def variants(self, observations: ObservationTable) -> list[str]:
+        """The ways to combine rotations and votes, see `best_evidence`."""
+        return best_variants(self)
+
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
-        """Combine observations into evidence."""
-        raise NotImplementedError
+        """The preferences for the chosen responses, see `best_evidence`."""
+        return best_evidence(self, items, observations, rows, variant)

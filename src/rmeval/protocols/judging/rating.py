@@ -11,6 +11,7 @@ from rmeval.protocols.judging.asked import Output
 from rmeval.protocols.judging.evidence import RATING, RATINGS, rating_evidence, rating_variants
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.protocol import JudgeProtocol
+from rmeval.protocols.judging.several import rate_all_evidence, rate_all_variants
 from rmeval.types import Observation, Request
 
 __all__ = ["RATING", "RATINGS", "JudgeRateAll", "JudgeRating"]
@@ -58,6 +59,10 @@ class JudgeRateAll(JudgeProtocol):
         """The observation for a judge's output."""
         raise NotImplementedError
 
+    def variants(self, observations: ObservationTable) -> list[str]:
+        """The ways to combine orders and votes, see `rate_all_evidence`."""
+        return rate_all_variants(self)
+
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
-        """Combine observations into evidence."""
-        raise NotImplementedError
+        """The ratings as scores, see `rate_all_evidence`."""
+        return rate_all_evidence(self, items, observations, rows, variant)
