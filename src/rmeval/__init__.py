@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rmeval.api import (
         AcrossBenchmarks,
         Analysis,
+        Audit,
         Cascade,
         ChosenItems,
         Estimate,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         WrongExamples,
         analyze,
         analyze_items,
+        audit,
         cascade,
         choose_items,
         compare,
@@ -74,6 +76,7 @@ else:
             "rmeval.api": (
                 "AcrossBenchmarks",
                 "Analysis",
+                "Audit",
                 "Cascade",
                 "ChosenItems",
                 "Estimate",
@@ -90,6 +93,7 @@ else:
                 "WrongExamples",
                 "analyze",
                 "analyze_items",
+                "audit",
                 "cascade",
                 "choose_items",
                 "compare",
@@ -129,6 +133,7 @@ else:
 __all__ = [
     "AcrossBenchmarks",
     "Analysis",
+    "Audit",
     "Cascade",
     "ChosenItems",
     "Comparison",
@@ -158,6 +163,7 @@ __all__ = [
     "__version__",
     "analyze",
     "analyze_items",
+    "audit",
     "cascade",
     "choose_items",
     "compare",

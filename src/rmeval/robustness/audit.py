@@ -132,7 +132,7 @@ class Audit:
             if one.probe == probe and name in ("", one.name):
                 return one
         there = "; ".join(f"{one.probe}: {one.name}" for one in self.effects)
-        raise RunError(f"there is no effect {probe} {name}: the effects are {there}".replace("  ", " "))
+        raise RunError(f"there is no effect {' '.join(filter(None, (probe, name)))}: the effects are {there}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the audit as plain JSON types."""
@@ -226,6 +226,7 @@ class _Auditing:
         self._probes = [name for name in PROBES if name in probes and self._possible(name)]
         self._runs: dict[str, Path] = {}
         self._read: dict[str, StoredRun] = {}
+        self._notes: list[str] = []
 
     def _possible(self, probe: str) -> bool:
         """Whether a probe applies to the model; if not, note why."""
@@ -266,6 +267,7 @@ class _Auditing:
         if "verbosity" in self._probes:
             padded = [own for pair in pairs for own in padded_pairs(pair)]
             found += verbosity_effects(part("padded pairs", self._variation(), padded)) if padded else []
+            self._notes += [_padding_note(pairs, padded)] if padded else []
         if "self-preference" in self._probes and (own := self._own_pairs(len(pairs))):
             found += self_preference_effects(part("own responses", self._variation(), own))
         if "wording" in self._probes:
@@ -285,7 +287,7 @@ class _Auditing:
             self._runs,
             self._left_out,
             _accuracy(plain),
-            tuple(_failures(self._read)),
+            (*self._notes, *_failures(self._read)),
         )
 
     def _pairs(self) -> list[Item]:
@@ -356,6 +358,15 @@ def _tested(found: Sequence[Pending | Rate], smallest: float) -> Iterator[Audite
                 seen.count,
                 seen.problems,
             )
+
+
+def _padding_note(pairs: Sequence[Item], padded: Sequence[Item]) -> str:
+    """What padding adds: each pair occurs with one of its responses padded, and with the other."""
+    plain, longer = (sum(len(one.text) for item in items for one in item.responses) for items in (pairs, padded))
+    return (
+        f"padding, which says nothing, makes a response {longer / max(plain, 1) - 1:.1f} times as long on average: a "
+        "preference against it may also be one for concise responses"
+    )
 
 
 def _accuracy(plain: StoredRun) -> float:

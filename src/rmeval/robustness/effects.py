@@ -177,7 +177,8 @@ def wording_effects(run: StoredRun, others: Mapping[int, StoredRun]) -> Iterator
     repeated = _changed(base, own[:, :, 1]) if own.shape[2] > 1 else np.zeros_like(base)
     every = np.moveaxis(changed, 0, 2).reshape(len(clusters), -1)
     yield from _rate("wording", "verdicts that a wording changes", *_flat(every, clusters))
-    beyond = np.nanmean(changed, axis=0) - repeated if len(changed) else np.empty(0)
+    # Only where each wording has a verdict, so that all items count with the same number of wordings.
+    beyond = changed.mean(axis=0) - repeated
     yield Pending(
         "wording",
         "changes beyond those of repetitions",

@@ -165,7 +165,8 @@ def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLi
     if is_file_spec(spec) and given is None:
         raise RunError(f"{folder} was made with the protocol {spec}: if you trust that file, give `protocol` {spec}")
     code = identity.get("protocol_code")
-    if not is_file_spec(spec) and spec not in protocol_names():
+    # A judge's protocol has options in brackets, or is a file.
+    if not is_file_spec(spec) and not spec.partition("[")[0].endswith(".toml") and not _is_installed(spec):
         needed = f"the package {code}" if code else "a newer rmeval or the package that registers it"
         raise RunError(f"{folder} was made with the protocol {quoted(spec)}, which is not installed: install {needed}")
     found = load_protocol(given if given is not None and is_file_spec(spec) else spec)
@@ -177,6 +178,10 @@ def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLi
     if found.code != code:
         logger.warning("the protocol %s has changed since %s was made", found.spec, folder)
     return found.protocol
+
+
+def _is_installed(spec: str) -> bool:
+    return bool({spec, spec.partition("[")[0]} & set(protocol_names()))
 
 
 def _benchmark(folder: Path, manifest: Manifest, given: str | None) -> Benchmark:

@@ -74,7 +74,9 @@ def paired_effect(values: FloatArray, cluster: Codes | IntArray, tests: int, lar
     seen = sample(values / largest, part, member, np.ones(1), Strata.of(part, member, 1), difference=True)
     low, high = limits([seen])[0].tolist()
     ci = (low * largest, high * largest) if problems >= MIN_CLUSTERS else None
-    return Effect(float(values.mean()), ci, float(sign_flips([own])[0]), mde, len(values), problems)
+    value = float(values.mean())
+    value = 0.0 if abs(value) < 1e-12 * largest else value
+    return Effect(value, ci, float(sign_flips([own])[0]), mde, len(values), problems)
 
 
 def balanced_effect(values: FloatArray, part: Codes | IntArray, cluster: Codes | IntArray, tests: int) -> Effect | None:
@@ -107,7 +109,8 @@ def balanced_effect(values: FloatArray, part: Codes | IntArray, cluster: Codes |
     if problems < MIN_CLUSTERS:
         return Effect(float(means.mean()), None, 1.0, math.nan, len(values), problems)
     low, high = limits([seen])[0].tolist()
-    p = float(p_values([seen], 0.0)[0])
+    above = float(p_values([seen], 0.0)[0])
+    p = min(1.0, 2 * min(above, 1 - above))
     return Effect(float(means.mean()), (low / 2, high / 2), p, mde, len(values), problems)
 
 
