@@ -26,7 +26,7 @@ from rmeval.benchmarks.card import Card
 from rmeval.models.judge.model import Judge
 from rmeval.protocols.judging import Asked, JudgeOptions, Output
 from rmeval.protocols.registry import judge_protocol
-from rmeval.robustness import Audit, audit_model
+from rmeval.robustness import Audit, Probing, audit_model
 from rmeval.runs.select import Selection
 from rmeval.types import Item, Message, Record, Response, ScoreRule
 
@@ -174,7 +174,7 @@ class MarkedPairs(Benchmark):
 def audited(own: Biases, pairs: int, seed: int, folder: Path) -> Audit:
     """The audit of one planted judge."""
     judge = Judge(Planted(own, seed), judge_protocol(JudgeOptions("five-way", temperature=1.0)))
-    return audit_model(judge, MarkedPairs(pairs), Selection(), folder, family=OWN)
+    return audit_model(judge, MarkedPairs(pairs), Selection(), folder, Probing(family=OWN))
 
 
 @dataclass

@@ -44,7 +44,7 @@ from rmeval.results.result import Result, open_run
 from rmeval.results.variance import VarianceStudy
 from rmeval.results.variance import study_variance as variance
 from rmeval.results.wrong import wrong_examples
-from rmeval.robustness.audit import PROBES, SMALLEST, Audit, audit_model
+from rmeval.robustness.audit import PROBES, SMALLEST, Audit, Probing, audit_model
 from rmeval.runs.observe import refuse_no_scores, silent
 from rmeval.runs.plan import plan as plan_run
 from rmeval.runs.runner import run
@@ -218,7 +218,6 @@ def audit(
     benchmark: str | BenchmarkLike,
     data: object = None,
     *,
-    name: str | None = None,
     out: str | Path = "audits",
     subsets: Sequence[str] = (),
     n_items: int = 200,
@@ -239,18 +238,17 @@ def audit(
         model: As for `evaluate`.
         benchmark: The benchmark from whose items pairs are drawn.
         data: See `evaluate`.
-        name: See `evaluate`; likewise `subsets`, `store_text` and `break_lock`.
         out: Folder of runs; an interrupted audit is continued.
         subsets: Subsets or sections to draw from; all if empty.
         n_items: Number of items to draw at random, of each of which one pair is used.
         seed: Seed of the draw, and of a generated benchmark.
-        probes: Any of `position`, `verbosity`, `self-preference`, `wording`, `repeats`.
+        probes: Any of position, verbosity, self-preference, wording and repeats.
         repeats: How often the same request is run.
         wordings: Number of other wordings of a judge's prompt.
         family: Part of the names of sources of the model's family, such as `gpt-4`.
         smallest: Smallest effect that matters, as a share.
         store_text: Whether to store texts in the run folders.
-        break_lock: Whether to override a lock.
+        break_lock: Whether to override a lock that another process seems to hold.
         progress: Called with the number of requests of one part that are done, and their total.
         **options: Fields of `ModelOptions`, and other names: the benchmark's options.
 
@@ -261,17 +259,15 @@ def audit(
         RmevalError: If the audit cannot run; the message states what to change.
     """
     _check(subsets, out)
+    if isinstance(probes, str):
+        raise RunError(f"`probes` must be a list of names, such as [{probes!r}]")
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     return audit_model(
-        load_model(model, name=name, **options),
+        load_model(model, **options),
         _benchmark(benchmark, data, seed, own),
         Selection(tuple(subsets), n_items, seed),
         Path(out),
-        probes=probes,
-        repeats=repeats,
-        wordings=wordings,
-        family=family,
-        smallest=smallest,
+        Probing(tuple(probes), repeats, wordings, family, smallest),
         store_text=store_text,
         break_lock=break_lock,
         progress=progress,

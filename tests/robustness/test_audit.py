@@ -120,13 +120,15 @@ def test_wrong_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
     with pytest.raises(RunError, match="there is no probe 'positoin' in `probes`"):
         audit(probes=["positoin"])
-    with pytest.raises(RunError, match="`probes` must be a list"):
+    with pytest.raises(RunError, match="`probes` must be a list of names"):
         audit(probes="position")
+    with pytest.raises(RunError, match="`probes` is empty"):
+        audit(probes=[])
     with pytest.raises(RunError, match="`repeats` must be a whole number from 2"):
         audit(repeats=1)
     with pytest.raises(RunError, match="`wordings` must be a whole number from 1 to 3"):
         audit(wordings=9)
-    with pytest.raises(RunError, match="`smallest` must be a share"):
+    with pytest.raises(RunError, match="`smallest` must be above 0"):
         audit(smallest=5)
     with pytest.raises(RunError, match="there is no effect x: the effects are"):
         audit().effect("x")

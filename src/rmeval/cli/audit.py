@@ -68,7 +68,7 @@ def audit_command(
     from rmeval.api import load_model
     from rmeval.cli.logs import show_warnings
     from rmeval.report.audit import audit_view
-    from rmeval.robustness.audit import PROBES, audit_model
+    from rmeval.robustness.audit import PROBES, Probing, audit_model
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
@@ -80,11 +80,13 @@ def audit_command(
             chosen,
             wanted.selection(n_items=200),
             Path(runs),
-            probes=words(probes, "--probes") or PROBES,
-            repeats=repeats,
-            wordings=wordings,
-            family=family,
-            smallest=share_of(smallest, "smallest") or 0.0,
+            Probing(
+                tuple(words(probes, "--probes") or PROBES),
+                repeats,
+                wordings,
+                family,
+                share_of(smallest, "smallest") or 0.0,
+            ),
             store_text=store_text,
             break_lock=break_lock,
             progress=progress,

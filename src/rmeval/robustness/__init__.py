@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from rmeval.robustness.audit import (
         Audit,
         AuditedEffect,
+        Probing,
         audit_model,
     )
 else:
-    __getattr__, __dir__ = lazy(__name__, {"rmeval.robustness.audit": ("Audit", "AuditedEffect", "audit_model")})
+    __getattr__, __dir__ = lazy(
+        __name__, {"rmeval.robustness.audit": ("Audit", "AuditedEffect", "Probing", "audit_model")}
+    )
 
-__all__ = ["Audit", "AuditedEffect", "audit_model"]
+__all__ = ["Audit", "AuditedEffect", "Probing", "audit_model"]

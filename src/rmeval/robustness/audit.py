@@ -44,7 +44,7 @@ from rmeval.types import Item
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PROBES", "Audit", "AuditedEffect", "audit_model"]
+__all__ = ["PROBES", "SMALLEST", "Audit", "AuditedEffect", "Probing", "audit_model"]
 
 PROBES = ("position", "verbosity", "self-preference", "wording", "repeats")
 SMALLEST = 0.05
@@ -157,17 +157,51 @@ def _shown(one: AuditedEffect) -> str:
     return percent(one.value) if one.unit == "share" else f"{one.value:+.2f}"
 
 
+@dataclass(frozen=True)
+class Probing:
+    """What an audit probes.
+
+    Attributes:
+        probes: The probes, of `PROBES`.
+        repeats: How often each request of the unchanged pairs is run.
+        wordings: Number of other wordings of the prompt.
+        family: A part of the names of sources that are of the judge's family.
+        smallest: The smallest effect that matters, as a share.
+    """
+
+    probes: tuple[str, ...] = PROBES
+    repeats: int = 2
+    wordings: int = WORDINGS
+    family: str | None = None
+    smallest: float = SMALLEST
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            RunError: If one is not valid.
+        """
+        if not self.probes:
+            raise RunError(f"`probes` is empty: choose from {', '.join(PROBES)}")
+        for name in self.probes:
+            if name not in PROBES:
+                raise RunError(f"there is no probe {name!r} in `probes`: {chosen_from(name, PROBES)}")
+        for name, number, ends in (("repeats", self.repeats, (2, 100)), ("wordings", self.wordings, (1, WORDINGS))):
+            if type(number) is not int or not ends[0] <= number <= ends[1]:
+                raise RunError(f"`{name}` must be a whole number from {ends[0]} to {ends[1]}, not {number!r}")
+        if not (isinstance(self.smallest, int | float) and 0 < self.smallest < 0.5):
+            raise RunError(
+                f"`smallest` must be above 0 and below 0.5, such as 0.05 for 5 points, not {self.smallest!r}"
+            )
+
+
 def audit_model(
     model: RewardModel,
     benchmark: BenchmarkLike,
     selection: Selection,
     out: Path,
+    probing: Probing = Probing(),
     *,
-    probes: Sequence[str] = PROBES,
-    repeats: int = 2,
-    wordings: int = WORDINGS,
-    family: str | None = None,
-    smallest: float = SMALLEST,
     store_text: bool = False,
     break_lock: bool = False,
     progress: Progress = silent,
@@ -179,11 +213,7 @@ def audit_model(
         benchmark: The benchmark whose responses are used.
         selection: The selection of its items, of each of which one pair is used.
         out: Folder of runs; an interrupted audit is continued.
-        probes: The probes, of `PROBES`.
-        repeats: How often each request of the unchanged pairs is run.
-        wordings: Number of other wordings of the prompt.
-        family: A part of the names of sources that are of the judge's family.
-        smallest: The smallest effect that matters, as a share.
+        probing: What is probed.
         store_text: Whether run folders contain texts.
         break_lock: Whether to override a lock that another process seems to hold.
         progress: Called with the number of requests of a part that are done and their total.
@@ -191,39 +221,20 @@ def audit_model(
     Raises:
         RmevalError: If the user must change something.
     """
-    _check(probes, repeats, wordings, smallest)
-    return _Auditing(model, plan(benchmark, selection), out, tuple(probes), family, smallest).audit(
-        repeats,
-        wordings,
-        lambda one, planned: (
-            run(one, planned, out, store_text=store_text, break_lock=break_lock, progress=progress).path
-        ),
-    )
 
+    def observe(one: RewardModel, planned: Plan) -> Path:
+        return run(one, planned, out, store_text=store_text, break_lock=break_lock, progress=progress).path
 
-def _check(probes: Sequence[str], repeats: int, wordings: int, smallest: float) -> None:
-    if isinstance(probes, str) or not probes:
-        raise RunError(f"`probes` must be a list of names, such as {list(PROBES[:2])}")
-    for name in probes:
-        if name not in PROBES:
-            raise RunError(f"there is no probe {name!r} in `probes`: {chosen_from(name, PROBES)}")
-    for name, number, ends in (("repeats", repeats, (2, 100)), ("wordings", wordings, (1, WORDINGS))):
-        if type(number) is not int or not ends[0] <= number <= ends[1]:
-            raise RunError(f"`{name}` must be a whole number from {ends[0]} to {ends[1]}, not {number!r}")
-    if not (isinstance(smallest, int | float) and 0 < smallest < 0.5):
-        raise RunError(f"`smallest` must be a share above 0 and below 0.5, such as 0.05 for 5 points, not {smallest!r}")
+    return _Auditing(model, plan(benchmark, selection), probing).audit(observe)
 
 
 class _Auditing:
     """The parts of an audit, and what they show."""
 
-    def __init__(
-        self, model: RewardModel, planned: Plan, out: Path, probes: tuple[str, ...], family: str | None, smallest: float
-    ) -> None:
-        self._model, self._planned, self._smallest = model, planned, smallest
-        self._out, self._family = out, family
+    def __init__(self, model: RewardModel, planned: Plan, probing: Probing) -> None:
+        self._model, self._planned, self._probing = model, planned, probing
         self._left_out: dict[str, str] = {}
-        self._probes = [name for name in PROBES if name in probes and self._possible(name)]
+        self._probes = [name for name in PROBES if name in probing.probes and self._possible(name)]
         self._runs: dict[str, Path] = {}
         self._read: dict[str, StoredRun] = {}
         self._notes: list[str] = []
@@ -241,16 +252,16 @@ class _Auditing:
             reason = "the model has no votes"
         elif probe == "repeats" and isinstance(self._model, Judge) and self._model.asking.form != "text":
             reason = "the judge reads probabilities, and draws nothing"
-        elif probe == "self-preference" and self._family is None:
+        elif probe == "self-preference" and self._probing.family is None:
             reason = "`family` is not given, a part of the names of sources that are the judge's own"
         if reason:
             self._left_out[probe] = reason
         return not reason
 
-    def audit(self, repeats: int, wordings: int, observe: Callable[[RewardModel, Plan], Path]) -> Audit:
+    def audit(self, observe: Callable[[RewardModel, Plan], Path]) -> Audit:
         """Run all parts, and return what they show."""
         pairs = self._pairs()
-        votes = repeats if "repeats" in self._probes else 1
+        votes = self._probing.repeats if "repeats" in self._probes else 1
 
         own_code = self._model.protocol if is_file_spec(self._model.protocol) else None
 
@@ -273,16 +284,16 @@ class _Auditing:
         if "wording" in self._probes:
             others = {
                 number: part(f"wording {number}", self._variation(wording=number), pairs)
-                for number in range(1, wordings + 1)
+                for number in range(1, self._probing.wordings + 1)
             }
             found += wording_effects(plain, others)
         if "repeats" in self._probes:
             found += repeat_rates(plain)
-        effects = tuple(_tested(found, self._smallest))
+        effects = tuple(_tested(found, self._probing.smallest))
         return Audit(
             self._model.name,
             self._planned.benchmark.card.id,
-            self._smallest,
+            self._probing.smallest,
             effects,
             self._runs,
             self._left_out,
@@ -299,14 +310,15 @@ class _Auditing:
 
     def _own_pairs(self, count: int) -> list[Item]:
         """Pairs with one response of the judge's family, from all items of the benchmark."""
-        assert self._family is not None
-        family = self._family.lower()
+        assert self._probing.family is not None
+        family = self._probing.family.lower()
         whole = self._planned.everything or self._planned
         seed = self._planned.selection.seed
         found = own_pairs((one.item for one in whole.items()), lambda source: family in source.lower(), seed, count)
         if not found:
             self._left_out["self-preference"] = (
-                f"there are no pairs of a response of {self._family} and one of another source, with either one better"
+                f"there are no pairs of a response of {self._probing.family} and one of another source, with either of "
+                "them better"
             )
         return found
 
