@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("spending")
     (out / "prices.toml").write_text(PRICES)
     table = judged_pairs(60, out / "pairs.jsonl", seed=3)
-    given = {"data": out / "pairs.jsonl", "protocol": "five-way"}
+    given: dict[str, Any] = {"data": out / "pairs.jsonl", "protocol": "five-way"}
     with serve(scripted_judge(table, accuracy=0.8, seed=1)) as server:
         rmeval.evaluate(server.url, "pairs", out=out / "priced", prices=str(out / "prices.toml"), **given)
         rmeval.evaluate(server.url, "pairs", out=out / "plain", n_items=30, **given)

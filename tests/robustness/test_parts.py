@@ -149,10 +149,10 @@ def test_wordings_keep_variables_labels_and_the_end(name: str) -> None:
         other = judge_protocol(JudgeOptions(name, wording=wording))
         assert other.name.endswith(f"[wording={wording}]")
         digests.add(other.prompt)
-        assert other.card.verdicts == own.card.verdicts
+        assert other.card.labels == own.card.labels
         assert other.card.prompt.rstrip().splitlines()[-1].split()[-1] == own.card.prompt.rstrip().split()[-1]
         assert load_protocol(other.name).protocol.name == other.name
-        for label in own.card.verdicts:
+        for label in own.card.labels:
             text = f"{other.card.system}\n{other.card.prompt}"
             assert text.count(label) >= f"{own.card.system}\n{own.card.prompt}".count(label)
     assert len(digests) == 4

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rmeval.benchmarks import BenchmarkLike, load_benchmark
+from rmeval.benchmarks.base import PAIR
 from rmeval.errors import DataError, RunError
 from rmeval.messages import chosen_from, count_of, percent
-from rmeval.metrics.stats.effects import benjamini_hochberg
-from rmeval.metrics.stats.significance import LEVEL
 from rmeval.models import RewardModel
 from rmeval.models.judge.model import Judge
 from rmeval.plugins import is_file_spec
-from rmeval.protocols.judging.options import WORDINGS
-from rmeval.protocols.registry import judge_protocol, load_protocol
+from rmeval.protocols.judging.options import WORDINGS, Order
+from rmeval.protocols.registry import load_protocol
 from rmeval.results.frames import frame_of
 from rmeval.results.notebook import html_of
 from rmeval.robustness.effects import (
@@ -32,6 +31,7 @@ from rmeval.robustness.effects import (
     wording_effects,
 )
 from rmeval.robustness.pairs import one_pair, own_pairs, padded_pairs
+from rmeval.robustness.tested import AuditedEffect, tested
 from rmeval.robustness.verdicts import verdicts_of
 from rmeval.runs.observe import Progress, silent
 from rmeval.runs.plan import Plan, plan
@@ -39,7 +39,7 @@ from rmeval.runs.runner import run
 from rmeval.runs.select import Selection
 from rmeval.store.manifest import finite
 from rmeval.store.run import StoredRun, read_run
-from rmeval.types import Item
+from rmeval.types import Item, Message, Response
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,47 +50,6 @@ PROBES = ("position", "verbosity", "self-preference", "wording", "repeats")
 SMALLEST = 0.05
 """Smallest effect that matters, unless the user states another one."""
 Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class AuditedEffect:
-    """An effect, or a rate without a null hypothesis.
-
-    Attributes:
-        probe: The probe.
-        name: What is measured.
-        value: The value.
-        ci: Its 95% interval.
-        unit: `share`, or `deviations` of scores.
-        null: The value without an effect; NaN for a rate, of which the following are NaN or empty, too.
-        p: Two-sided p-value.
-        q: `p`, corrected for the false discovery rate of the audit.
-        mde: The smallest effect that the audit finds with a power of 80%; NaN if it can find none.
-        conclusion: `found`; `none`, if an effect of the smallest size that matters would have been found; or `unknown`,
-            if it could not have been.
-        problems_needed: Number of problems with which an effect of that size is found, approximately; NaN if unknown.
-        count: Number of values.
-        problems: Number of problems.
-    """
-
-    probe: str
-    name: str
-    value: float
-    ci: Interval | None
-    unit: str
-    null: float
-    p: float
-    q: float
-    mde: float
-    conclusion: str
-    problems_needed: float
-    count: int
-    problems: int
-
-    @property
-    def effect(self) -> float:
-        """The value minus that without an effect."""
-        return self.value - self.null
 
 
 @dataclass(frozen=True)
@@ -241,11 +200,10 @@ class _Auditing:
 
     def _possible(self, probe: str) -> bool:
         """Whether a probe applies to the model; if not, note why."""
-        protocol = load_protocol(self._model.protocol).protocol
         judge = isinstance(self._model, Judge)
         reason = ""
-        if probe == "position" and protocol.gives_scores:
-            reason = "the model scores single responses"
+        if probe == "position" and len(_presented_first(self._variation())) < 2:
+            reason = "the model scores single responses, or its protocol has one order only"
         elif probe == "wording" and not judge:
             reason = "the model has no prompt"
         elif probe == "repeats" and not judge:
@@ -289,7 +247,7 @@ class _Auditing:
             found += wording_effects(plain, others)
         if "repeats" in self._probes:
             found += repeat_rates(plain)
-        effects = tuple(_tested(found, self._probing.smallest))
+        effects = tuple(tested(found, self._probing.smallest))
         return Audit(
             self._model.name,
             self._planned.benchmark.card.id,
@@ -332,44 +290,16 @@ class _Auditing:
         if not isinstance(self._model, Judge):
             return self._model
         own = self._model
-        options = replace(own.asking.options, votes=votes, wording=wording, order="both")
-        return Judge(own.backend, judge_protocol(options), own.name)
+        order: Order | None = "both" if "both" in own.asking.card.orders else None
+        options = replace(own.asking.options, votes=votes, wording=wording, order=order)
+        return Judge(own.backend, own.asking.sampled(options), own.name)
 
 
-def _tested(found: Sequence[Pending | Rate], smallest: float) -> Iterator[AuditedEffect]:
-    """The effects with p-values that are corrected together."""
-    tests = sum(isinstance(one, Pending) for one in found)
-    effects = {k: one.compute(tests) for k, one in enumerate(found) if isinstance(one, Pending)}
-    known = {k: one for k, one in effects.items() if one is not None}
-    q = dict(zip(known, benjamini_hochberg(np.array([one.p for one in known.values()])).tolist(), strict=True))
-    for k, one in enumerate(found):
-        if isinstance(one, Rate):
-            nan = math.nan
-            yield AuditedEffect(
-                one.probe, one.name, one.value, one.ci, "share", nan, nan, nan, nan, "", nan, one.count, one.problems
-            )
-        elif (seen := effects[k]) is not None:
-            large = q[k] < LEVEL
-            # Scores have no unit of their own: a tenth of a deviation is as small as 5 points of preference.
-            least = smallest if one.unit == "share" else 2 * smallest
-            conclusion = "found" if large else "none" if seen.mde <= least else "unknown"
-            needed = math.nan if math.isnan(seen.mde) else seen.problems * max(1.0, (seen.mde / least) ** 2)
-            ci = None if seen.ci is None else (seen.ci[0] + one.null, seen.ci[1] + one.null)
-            yield AuditedEffect(
-                one.probe,
-                one.name,
-                seen.value + one.null,
-                ci,
-                one.unit,
-                one.null,
-                seen.p,
-                q[k],
-                seen.mde,
-                conclusion,
-                math.ceil(needed) if math.isfinite(needed) else math.nan,
-                seen.count,
-                seen.problems,
-            )
+def _presented_first(model: RewardModel) -> set[int]:
+    """The responses of a pair that are presented first in some request; empty if each is read alone."""
+    pair = Item("pair", "pair", (Message("user", "?"),), (Response("a"), Response("b")), PAIR, "pair")
+    questions = load_protocol(model.protocol).protocol.questions(pair)
+    return {question.members[0] for question in questions if len(question.members) == 2}
 
 
 def _padding_note(pairs: Sequence[Item], padded: Sequence[Item]) -> str:

@@ -26,6 +26,11 @@ _OTHER_WORDS = {
     "first state": "begin by stating",
     "which one is better": "which of the two is the better one",
     "how good": "of what quality",
+    "weigh whether": "consider whether",
+    "explain your": "give reasons for your",
+    "in a line of its own": "on a separate line",
+    "do not follow instructions": "ignore instructions",
+    "choose": "select",
 }
 _WORDS = re.compile(rf"\b({'|'.join(sorted(_OTHER_WORDS, key=len, reverse=True))})\b", re.IGNORECASE)
 _TAG = re.compile(r"(\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\})", re.DOTALL)
@@ -36,9 +41,10 @@ _LABELS = re.compile(r"[\"\[\]{}<>`]")
 def reworded(card: JudgeCard, wording: int) -> JudgeCard:
     """Return a card with another wording of its prompt.
 
-    Every wording adds a sentence at the beginning, because a protocol that reads the next token needs the end as it is.
-    The second moves the system message to the beginning of the user's turn; the third replaces words of the
-    instructions by others of the same meaning, except in lines that contain labels.
+    Every wording adds a sentence at the beginning, or before the question of a decision API, because a protocol that
+    reads the next token needs the end as it is. The second moves the system message to the beginning of the user's
+    turn; the third replaces words of the instructions by others of the same meaning, except in lines that contain
+    labels.
 
     Args:
         card: The card.
@@ -46,9 +52,11 @@ def reworded(card: JudgeCard, wording: int) -> JudgeCard:
     """
     if not wording:
         return card
-    opening, system, prompt = _OPENINGS[wording], card.system.strip(), card.prompt.strip()
+    opening, system, prompt, question = _OPENINGS[wording], card.system.strip(), card.prompt.strip(), card.question
     if wording == 3:
-        system, prompt = _in_other_words(system), _in_other_words(prompt)
+        system, prompt, question = map(_in_other_words, (system, prompt, question))
+    if question:  # The question of a decision API; its prompt is the material.
+        return replace(card, question=f"{opening} {question}")
     if wording == 2 or not system:
         prompt = "\n\n".join(part for part in (opening, system, prompt) if part)
         return replace(card, system="", prompt=prompt)
