@@ -291,8 +291,7 @@ class _Auditing:
             return self._model
         own = self._model
         order: Order | None = "both" if "both" in own.asking.card.orders else None
-        options = replace(own.asking.options, votes=votes, wording=wording, order=order)
-        return Judge(own.backend, own.asking.sampled(options), own.name)
+        return Judge(own.backend, own.asking.varied(votes, order, wording), own.name)
 
 
 def _presented_first(model: RewardModel) -> set[int]:
