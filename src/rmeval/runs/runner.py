@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,17 +14,16 @@ from typing import Any, cast
 
 from rmeval._version import __version__
 from rmeval.data.digests import gold_digest
-from rmeval.data.keys import KeyIndex
 from rmeval.data.memory import release_free
 from rmeval.data.observations import ObservationTable
-from rmeval.data.spool import windows
 from rmeval.data.tables import Codes
 from rmeval.errors import DamagedError, ModelError, RunError, explain_os_error
 from rmeval.models import RewardModel
-from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
+from rmeval.protocols import FoundProtocol, load_protocol
 from rmeval.protocols.pointwise import Pointwise
 from rmeval.redaction import redacted
 from rmeval.results.result import Result, compute, write_derived
+from rmeval.results.spending import unspent_note
 from rmeval.runs.observe import (
     Progress,
     WholeProgress,
@@ -36,6 +34,7 @@ from rmeval.runs.observe import (
     silent,
 )
 from rmeval.runs.plan import Plan
+from rmeval.runs.requests import model_folder, planned_requests
 from rmeval.runs.until import StoppingRule
 from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
@@ -43,7 +42,6 @@ from rmeval.store.lock import Lock
 from rmeval.store.manifest import SCHEMA, Manifest, Session, read_manifest, run_id, write_json
 from rmeval.store.requests import RequestTable, read_observations, requests_of
 from rmeval.store.run import StoredRun
-from rmeval.types import Request
 
 __all__ = ["RunWriter", "run"]
 
@@ -85,15 +83,6 @@ def run(
         return writer.ask(model, progress, until)
 
 
-_LONGEST = 255
-"""Largest length of a folder's name in bytes."""
-
-
-def _folder_name(model: str) -> str:
-    plain = re.sub(r"[^\w.-]+", "-", model).strip("-.")
-    return plain.encode()[:_LONGEST].decode(errors="ignore") or "model"
-
-
 class RunWriter:
     """Writer of one run folder, a context manager that holds its lock.
 
@@ -119,7 +108,7 @@ class RunWriter:
                 f"the identity of the model {name} contains what looks like a secret: give it another name or address"
             )
         self._id = run_id(identity)
-        self.folder = out / card.id / _folder_name(name) / self._id
+        self.folder = model_folder(out, card.id, name) / self._id
         self._plan = planned
         self._protocol = protocol.protocol
         self._store_text = store_text
@@ -260,6 +249,8 @@ class RunWriter:
         if "scored" in session:
             session["seconds"] = round(time.perf_counter() - start, 3)
             session.update(cast("Session", self._facts(model)))
+        if until is not None and (unspent := unspent_note(run, len(until.plan.stored.table))) is not None:
+            self.manifest["notes"].append(unspent)
         self.manifest["status"] = "complete"
         self._write_manifest()
         result = compute(run)
@@ -274,7 +265,7 @@ class RunWriter:
         """Score the requests of the plan that the journal lacks; return the run and how many they were."""
         requests, index = requests_of(self._protocol, self._plan.stored)
         release_free()
-        every = _requests(self._protocol, self._plan, requests, index)
+        every = planned_requests(self._protocol, self._plan, requests, index)
 
         def begin() -> None:
             # Before the first observation, so that a killed process leaves its versions.
@@ -354,20 +345,6 @@ class RunWriter:
     def _facts(self, model: RewardModel) -> dict[str, Any]:
         """The model's facts, with texts of conversations only if texts are stored."""
         return {name: fact for name, fact in model.facts().items() if self._store_text or name != "first_rendered"}
-
-
-_WINDOW = 1 << 12
-
-
-def _requests(protocol: ProtocolLike, planned: Plan, requests: RequestTable, index: KeyIndex) -> Iterator[Request]:
-    """The requests of all items, in the order of `requests`, with the keys in the index."""
-    start = 0
-    for window in windows(planned.items(), _WINDOW):
-        offsets = requests.offsets[start : start + len(window) + 1].tolist()
-        keys = index.keys(requests.rows[offsets[0] : offsets[-1]])
-        for one, first, last in zip(window, offsets, offsets[1:], strict=False):
-            yield from protocol.requests(one.item, keys[first - offsets[0] : last - offsets[0]])
-        start += len(window)
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

@@ -25,6 +25,7 @@ from rmeval.models.options import (
 from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, make_renderer
 from rmeval.models.sequences import Window
 from rmeval.protocols.judging import Asked, Form, JudgeProtocol, Output
+from rmeval.rendering.vocabulary import label_tokens
 from rmeval.types import FloatArray, Observation
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class LocalJudge:
                 f"the protocol {asking.name} needs a server with a decision API, and {spec} is run by rmeval: give the "
                 "address of such a server, or choose a protocol that reads a text or label probabilities"
             )
-        _refuse(options, asking.form)
+        _refuse(options)
         self._form, self._sampling = asking.form, asking.sampling
         self.engine = find_engine(spec, options)
         self.name = self.engine.description.name
@@ -78,9 +79,9 @@ class LocalJudge:
         self._prompts = PromptRenderer(renderer, self.name)
         room = self._sampling.max_new_tokens if writes else 1
         self.texts = Preparation(self.name, renderer, self.engine, options, self._rendered, room=room)
-        self._least = options.min_label_mass
+        self._least = asking.min_label_mass
         self._labels: Labels | None = None
-        self._tokens: dict[tuple[str, bool], tuple[int, ...]] = {}
+        self._tokens: dict[str, tuple[int, ...]] = {}
 
     def identity(self) -> dict[str, Any]:
         """Weights, tokenizer, template, number format, engine, length policy, and the tokens that end a text."""
@@ -127,7 +128,7 @@ class LocalJudge:
         merged: dict[tuple[Any, ...], _Input] = {}
         for one in found.ready:
             asked = by_key[one.key]
-            way: tuple[Any, ...] = (asked.prompt.labels, asked.prompt.spaces)
+            way: tuple[Any, ...] = asked.prompt.labels
             if self._form == "text":
                 way = (asked.limit, asked.seed if self._sampling.temperature else None)
             merged.setdefault((one.sequence, way), _Input(one.tokens, [])).asked.append(asked)
@@ -181,13 +182,10 @@ class LocalJudge:
 
     def _labels_of(self, one: _Input) -> dict[str, tuple[int, ...]]:
         """The tokens of each label of an input."""
-        from rmeval.rendering.vocabulary import label_tokens
-
-        prompt = one.asked[0].prompt
-        if missing := [label for label in prompt.labels if (label, prompt.spaces) not in self._tokens]:
-            found = label_tokens(self.texts.renderer.tokenizer, missing, prompt.spaces, self.name)
-            self._tokens |= {(label, prompt.spaces): tokens for label, tokens in found.items()}
-        return {label: self._tokens[label, prompt.spaces] for label in prompt.labels}
+        labels = one.asked[0].prompt.labels
+        if missing := [label for label in labels if label not in self._tokens]:
+            self._tokens |= label_tokens(self.texts.renderer.tokenizer, missing, self.name)
+        return {label: self._tokens[label] for label in labels}
 
     def _stops(self) -> tuple[int, ...]:
         """The tokens that end a text: those of the checkpoint's files, and the tokenizer's."""
@@ -205,7 +203,7 @@ class _Input(NamedTuple):
     asked: list[Asked]
 
 
-def _refuse(options: ModelOptions, form: Form) -> None:
+def _refuse(options: ModelOptions) -> None:
     """Raise a ModelError for options that a judge run by rmeval does not use."""
     if options.kind != "auto":
         raise ModelError(f"a judge has no `kind` {options.kind}: leave `kind` or `protocol` out")
@@ -220,8 +218,6 @@ def _refuse(options: ModelOptions, form: Form) -> None:
         raise ModelError("`judge_kwargs` is for calls of a server: leave it out, or give `base_url`")
     if options.engine != "ray":
         refuse(options, REPLICA_OPTIONS, f"the engine {options.engine}", OTHER_KINDS)
-    if form == "text":
-        refuse(options, ("min_label_mass",), "a judge that writes a text")
 
 
 def _left_out(one: Observation) -> Output:

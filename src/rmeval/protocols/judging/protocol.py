@@ -16,6 +16,7 @@ from rmeval.protocols.judging.options import IN_NAME, JudgeOptions, Order
 from rmeval.protocols.judging.reading import is_refusal, without_reasoning
 from rmeval.protocols.judging.templates import rendered
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
+from rmeval.protocols.judging.wordings import reworded
 from rmeval.types import Item, Message, Observation, Request
 
 __all__ = ["JudgeProtocol"]
@@ -27,6 +28,7 @@ class JudgeProtocol(BaseProtocol):
     Attributes:
         card: The prompt, the labels, and how a verdict is read.
         options: Votes and orders.
+        min_label_mass: Smallest total probability of the labels; with less, an output is unparsed.
     """
 
     def __init__(self, card: JudgeCard, options: JudgeOptions) -> None:
@@ -36,10 +38,12 @@ class JudgeProtocol(BaseProtocol):
             ModelError: If an option does not fit the card.
         """
         _check_options(card, options)
-        self.card = card
+        self._own_card = card
+        self.card = reworded(card, options.wording)
         self.options = options
         self.name = f"{card.name}{options.suffix}"
-        self.prompt = card.digest
+        self.prompt = self.card.digest
+        self.min_label_mass = card.min_label_mass
 
     @property
     def spec(self) -> str:
@@ -66,7 +70,13 @@ class JudgeProtocol(BaseProtocol):
     def sampled(self, options: JudgeOptions) -> Self:
         """The same protocol with the user's sampling; votes and orders stay those of its name."""
         own = {name: getattr(self.options, name) for name in ("protocol", *IN_NAME)}
-        return type(self)(self.card, replace(options, **own))
+        return type(self)(self._own_card, replace(options, **own))
+
+    def varied(self, votes: int, order: Order | None, wording: int) -> Self:
+        """The same protocol with other votes, another order and another wording."""
+        found = type(self)(self._own_card, replace(self.options, votes=votes, order=order, wording=wording))
+        found.min_label_mass = self.min_label_mass
+        return found
 
     @property
     def sampling(self) -> Sampling:
@@ -131,7 +141,7 @@ class JudgeProtocol(BaseProtocol):
         return Observation(request.key, "ok", found.values, found.choice, raw.usage)
 
     def _from_probabilities(self, request: Request, raw: Output) -> Observation:
-        own = Probabilities.of(raw, self.card.names(len(request.members)), self.card.min_label_mass)
+        own = Probabilities.of(raw, self.card.names(len(request.members)), self.min_label_mass)
         if own is None:
             return Observation(request.key, "unparsed", usage=raw.usage)
         found = self.decide(own)
