@@ -52,6 +52,9 @@ FACES = {
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
         load_protocol protocol_names request_key
     """,
+    "rmeval.protocols.judging": """
+        Asked Finish Form JudgeCard JudgeOptions JudgeProtocol Output Prompt Sampling built_in_cards
+    """,
     "rmeval.rendering": """
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
     """,
