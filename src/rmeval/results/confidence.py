@@ -47,7 +47,6 @@ class Decisions:
     right: FloatArray
     better: FloatArray
 
-
     @property
     def known(self) -> Mask:
         """bool[m], whether the confidence is known."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from rmeval.data.observations import ObservationTable
+from rmeval.data.tables import Codes, ItemTable
 from rmeval.protocols.base import BaseProtocol, request_key
 from rmeval.protocols.judging.asked import Form, Prompt, Sampling
 from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.options import JudgeOptions, Order
 from rmeval.types import Item, Message, Request
+
+if TYPE_CHECKING:
+    from rmeval.metrics.stats.positions import Presented
+    from rmeval.protocols.judging.chance import Guess
 
 __all__ = ["JudgeProtocol"]
 
@@ -38,6 +44,19 @@ class JudgeProtocol(BaseProtocol):
     def order(self) -> Order:
         """In which orders responses are presented: as the user decides, and otherwise as the card states."""
         return self.options.order or self.card.orders[0]
+
+    @property
+    def votes(self) -> int:
+        """Number of outputs on the same responses in the same order."""
+        return self.options.votes
+
+    def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
+        """No verdicts by order, because a request has one response."""
+        return iter(())
+
+    def guess(self, observations: ObservationTable, rows: Codes, variant: str) -> Guess | None:
+        """No chance level besides that of random scores, because the evidence consists of scores."""
+        return None
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
         """The key of each request; a further vote or another order leaves the keys of the others unchanged."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
 from rmeval.protocols.judging.asked import Output
 from rmeval.protocols.judging.evidence import RATING, RATINGS, rating_evidence, rating_variants
 from rmeval.protocols.judging.orders import rotations, seeded_order
+from rmeval.protocols.judging.presented import presented, top_positions
 from rmeval.protocols.judging.protocol import JudgeProtocol
 from rmeval.protocols.judging.several import rate_all_evidence, rate_all_variants
 from rmeval.types import Observation, Request
@@ -66,3 +68,7 @@ class JudgeRateAll(JudgeProtocol):
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
         """The ratings as scores, see `rate_all_evidence`."""
         return rate_all_evidence(self, items, observations, rows, variant)
+
+    def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
+        """The responses with the highest ratings in the orders in which the judge reads them."""
+        return presented(self, items, rows, top_positions(observations, RATINGS))
