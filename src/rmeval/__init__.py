@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rmeval.api import (
         AcrossBenchmarks,
         Analysis,
+        Cascade,
         ChosenItems,
         Estimate,
         Exported,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         WrongExamples,
         analyze,
         analyze_items,
+        cascade,
         choose_items,
         compare,
         compare_across,
@@ -72,6 +74,7 @@ else:
             "rmeval.api": (
                 "AcrossBenchmarks",
                 "Analysis",
+                "Cascade",
                 "ChosenItems",
                 "Estimate",
                 "Exported",
@@ -87,6 +90,7 @@ else:
                 "WrongExamples",
                 "analyze",
                 "analyze_items",
+                "cascade",
                 "choose_items",
                 "compare",
                 "compare_across",
@@ -125,6 +129,7 @@ else:
 __all__ = [
     "AcrossBenchmarks",
     "Analysis",
+    "Cascade",
     "ChosenItems",
     "Comparison",
     "DataError",
@@ -153,6 +158,7 @@ __all__ = [
     "__version__",
     "analyze",
     "analyze_items",
+    "cascade",
     "choose_items",
     "compare",
     "compare_across",

@@ -25,6 +25,8 @@ from rmeval.protocols.pointwise import MessageLike, as_conversation, conversatio
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
 from rmeval.results.analyze import analyze_run as analyze
+from rmeval.results.cascade import Cascade
+from rmeval.results.cascade import cascade_runs as cascade
 from rmeval.results.choose import ChosenItems, choose_items
 from rmeval.results.compare import ModelComparison
 from rmeval.results.compare import compare_runs as compare
@@ -52,6 +54,7 @@ from rmeval.types import FloatArray
 __all__ = [
     "AcrossBenchmarks",
     "Analysis",
+    "Cascade",
     "ChosenItems",
     "Estimate",
     "Exported",
@@ -67,6 +70,7 @@ __all__ = [
     "WrongExamples",
     "analyze",
     "analyze_items",
+    "cascade",
     "choose_items",
     "compare",
     "compare_across",

@@ -132,8 +132,8 @@ TEXTS = [
 
 @pytest.mark.parametrize("template", TEXTS)
 def test_a_template_that_builds_too_much(folder: Path, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RMEVAL_MAX_TEMPLATE_CHARACTERS", "1000000")
-    with pytest.raises(ModelError, match=r"builds more than 1000000 characters.*RMEVAL_MAX_TEMPLATE_CHARACTERS"):
+    monkeypatch.setenv("RMEVAL_MAX_TEMPLATE_CHARACTERS", "200000")
+    with pytest.raises(ModelError, match=r"builds more than 200000 characters.*RMEVAL_MAX_TEMPLATE_CHARACTERS"):
         text_of(folder, template)
 
 
@@ -165,7 +165,7 @@ def test_a_template_that_takes_too_long(folder: Path, template: str, monkeypatch
 
 
 def test_one_of_several_templates(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RMEVAL_MAX_TEMPLATE_CHARACTERS", "1000000")
+    monkeypatch.setenv("RMEVAL_MAX_TEMPLATE_CHARACTERS", "200000")
     made = make_checkpoint(tmp_path / "m")
     (made / "chat_template.jinja").write_text(CHATML)
     (made / "additional_chat_templates").mkdir()
@@ -176,7 +176,7 @@ def test_one_of_several_templates(folder: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_comparison(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RMEVAL_MAX_TEMPLATE_CHARACTERS", "1000000")
+    monkeypatch.setenv("RMEVAL_MAX_TEMPLATE_CHARACTERS", "200000")
     file = tmp_path / "c.jinja"
     file.write_text("{{ 'a' * 10**8 }}{{ first }}{{ second }}")
     with pytest.raises(ModelError, match=r"the comparison .*c\.jinja builds more than"):

@@ -560,11 +560,11 @@ def test_the_order_of_items_and_the_names_of_models_change_nothing(
         for number in range(10):
             name = f"m{number}" if shuffle < 4 else f"m{9 - number}"
             rmeval.evaluate(skilled(number), "pairs", file, name=name, out=out)
-        text = command(capsys, "compare", out).out.replace(str(file), "FILE")
         if shuffle < 4:
-            printed.add(text)
-        (found,) = rmeval.compare(out)
-        values.append([(one.rank, one.group, one.records["accuracy", "all"].ci) for one in found.entries])
+            printed.add(command(capsys, "compare", out).out.replace(str(file), "FILE"))
+        if shuffle in (0, 4):
+            (found,) = rmeval.compare(out)
+            values.append([(one.rank, one.group, one.records["accuracy", "all"].ci) for one in found.entries])
     assert len(printed) == 1
     # Limits may differ in the last bits, since sums are taken in another order.
     for other in values[1:]:

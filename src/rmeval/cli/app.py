@@ -8,6 +8,7 @@ import typer
 
 from rmeval._version import __version__
 from rmeval.cli.analyze import analyze_command
+from rmeval.cli.cascade import cascade_command
 from rmeval.cli.cite import cite_command
 from rmeval.cli.compare import compare_command
 from rmeval.cli.demo import demo_command
@@ -83,6 +84,7 @@ app.command("errors", no_args_is_help=True)(errors_command)
 app.command("analyze", no_args_is_help=True)(analyze_command)
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("estimate", no_args_is_help=True)(estimate_command)
+app.command("cascade", no_args_is_help=True)(cascade_command)
 app.command("variance", no_args_is_help=True)(variance_command)
 app.command("plan", no_args_is_help=True)(plan_command)
 app.command("cite", no_args_is_help=True)(cite_command)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-__all__ = ["SERVER_OPTIONS"]
+__all__ = ["SERVER_OPTIONS", "PriceFile"]
+
+PriceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices", help="TOML file of dollars per million tokens. Default: the costs that the runs have recorded."
+    ),
+]
+"""The price file of commands that read runs."""
 
 
 def _server(text: str, *names: str) -> Any:

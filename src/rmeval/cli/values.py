@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from rmeval.benchmarks import Option
     from rmeval.data.conversations import MessageReader
 
-__all__ = ["json_values", "key_values", "pairs_of", "places", "reader", "shares_of", "until_of", "value_of", "words"]
+__all__ = [
+    "json_values",
+    "key_values",
+    "pairs_of",
+    "places",
+    "reader",
+    "share_of",
+    "shares_of",
+    "until_of",
+    "value_of",
+    "words",
+]
 
 
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
@@ -177,6 +188,17 @@ def _own_folders(place: str | None, names: Sequence[str]) -> dict[str, str]:
             f"--data {missing[0]}=PLACE as well, or name the benchmarks that are there with -b"
         )
     return found
+
+
+def share_of(percents: float | None, name: str) -> float | None:
+    """A percentage as a share.
+
+    Raises:
+        RmevalError: If it is not between 0 and 100.
+    """
+    if percents is not None and not 0 <= percents <= 100:
+        raise RmevalError(f"`{name}` must be a percentage from 0 to 100, not {percents:g}")
+    return None if percents is None else round(percents / 100, 12)
 
 
 def until_of(text: str) -> float | str:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from rmeval.report.analysis import (
         analysis_view,
     )
+    from rmeval.report.cascade import (
+        cascade_view,
+    )
     from rmeval.report.cells import (
         Number,
         Passage,
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     )
     from rmeval.report.figures.analysis import (
         draw_analysis,
+    )
+    from rmeval.report.figures.cascade import (
+        draw_cascade,
     )
     from rmeval.report.figures.comparison import (
         draw_comparison,
@@ -89,6 +95,7 @@ else:
         {
             "rmeval.report.across": ("across_view",),
             "rmeval.report.analysis": ("analysis_view",),
+            "rmeval.report.cascade": ("cascade_view",),
             "rmeval.report.cells": (
                 "Number",
                 "Passage",
@@ -100,6 +107,7 @@ else:
                 "estimate_view",
             ),
             "rmeval.report.figures.analysis": ("draw_analysis",),
+            "rmeval.report.figures.cascade": ("draw_cascade",),
             "rmeval.report.figures.comparison": ("draw_comparison",),
             "rmeval.report.figures.matrix": ("draw_matrix",),
             "rmeval.report.figures.plan": ("draw_plan",),
@@ -132,10 +140,12 @@ __all__ = [
     "View",
     "across_view",
     "analysis_view",
+    "cascade_view",
     "chosen_view",
     "comparison_view",
     "csv_text",
     "draw_analysis",
+    "draw_cascade",
     "draw_comparison",
     "draw_matrix",
     "draw_plan",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from rmeval.messages import count_of
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
+from rmeval.report.cascade import cascade_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
@@ -19,6 +20,7 @@ from rmeval.report.views import Table, View
 from rmeval.report.wrong import wrong_view
 from rmeval.results.across import AcrossBenchmarks
 from rmeval.results.analyze import Analysis
+from rmeval.results.cascade import Cascade
 from rmeval.results.compare import ModelComparison
 from rmeval.results.estimate import Estimate
 from rmeval.results.examples import WrongExamples
@@ -67,6 +69,11 @@ def _(value: ModelComparison) -> str:
 @html_of.register
 def _(value: Estimate) -> str:
     return html_text([estimate_view(value)])
+
+
+@html_of.register
+def _(value: Cascade) -> str:
+    return html_text([_short(cascade_view(value))])
 
 
 @html_of.register

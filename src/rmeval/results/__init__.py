@@ -17,6 +17,12 @@ if TYPE_CHECKING:
         Analysis,
         analyze_run,
     )
+    from rmeval.results.cascade import (
+        Cascade,
+        CascadePoint,
+        CascadeSide,
+        cascade_runs,
+    )
     from rmeval.results.choose import (
         ChosenItems,
         choose_items,
@@ -96,6 +102,12 @@ else:
                 "Analysis",
                 "analyze_run",
             ),
+            "rmeval.results.cascade": (
+                "Cascade",
+                "CascadePoint",
+                "CascadeSide",
+                "cascade_runs",
+            ),
             "rmeval.results.choose": (
                 "ChosenItems",
                 "choose_items",
@@ -157,6 +169,9 @@ __all__ = [
     "AnalyzedItem",
     "AnalyzedModel",
     "BenchmarkDifference",
+    "Cascade",
+    "CascadePoint",
+    "CascadeSide",
     "ChosenItems",
     "CorrectedNumbers",
     "Design",
@@ -180,6 +195,7 @@ __all__ = [
     "WrongExamples",
     "analyze_items",
     "analyze_run",
+    "cascade_runs",
     "choose_items",
     "cite_runs",
     "compare_across",
