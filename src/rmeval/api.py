@@ -103,6 +103,7 @@ def evaluate(
     seed: int = 0,
     limit: int | None = None,
     items: str | Path | None = None,
+    cells: Sequence[str] = (),
     benchmark_options: Mapping[str, Any] | None = None,
     until: float | str | None = None,
     versus: Place | Iterable[Place] = (),
@@ -126,6 +127,8 @@ def evaluate(
         seed: Seed of the draw, and of a generated benchmark.
         limit: Number of items to take from the beginning.
         items: File with a column `id`: the items to run, such as those of `choose_items`.
+        cells: Kinds of comparisons to keep, such as `diagonal` of the style-substance matrix; all if empty. They change
+            the number of requests for judges.
         benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic`.
         until: Stop when the headline's interval has this width, such as 0.03; with "decided", when it is known which is
             better, the model or that of the run `versus`. `seed` draws the order of problems.
@@ -141,19 +144,20 @@ def evaluate(
     Raises:
         RmevalError: If the evaluation cannot run; the message states what to change.
     """
-    _check(subsets, out)
+    _check(subsets, cells, out)
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
     listed = None if items is None else read_item_list(items)
-    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed))
+    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed, tuple(cells)))
     stop = stopping_rule(until, versus, planned, loaded)
     return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=stop)
 
 
-def _check(subsets: object, out: object) -> None:
-    if isinstance(subsets, str):
-        raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
+def _check(subsets: object, cells: object, out: object) -> None:
+    for name, given in (("subsets", subsets), ("cells", cells)):
+        if isinstance(given, str):
+            raise DataError(f"{name} must be a list of names, such as [{given!r}]")
     if not isinstance(out, str | Path) or not str(out):
         raise RunError(f"`out` is {out!r}: give the folder of runs, or . for the current folder")
 

@@ -129,6 +129,7 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "subset": (Annotated[list[str] | None, _which("Subset or section. Repeatable.")], None),
+    "cells": (Annotated[list[str] | None, _which("Kind of comparison, such as diagonal. Repeatable.")], None),
     "n_items": (Annotated[int | None, _which("Number of items to draw at random.", minimum=1)], None),
     "seed": (Annotated[int, _which("Seed of the draw, and of generated benchmarks.", minimum=0)], 0),
     "limit": (Annotated[int | None, _which("Number of items to take from the start.", minimum=1)], None),
@@ -383,7 +384,8 @@ class Wanted:
         listed = None if given["items"] is None else read_item_list(given["items"])
         free = given["n_items"] is None and given["limit"] is None and listed is None
         number = n_items if free else given["n_items"]
-        return Selection(tuple(given["subset"] or ()), number, given["seed"], given["limit"], listed)
+        subsets, cells = (tuple(given[name] or ()) for name in ("subset", "cells"))
+        return Selection(subsets, number, given["seed"], given["limit"], listed, cells)
 
 
 def _nobody_takes(option: str, found: Sequence[FoundBenchmark]) -> str:

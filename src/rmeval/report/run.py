@@ -125,25 +125,28 @@ def number_of(record: Record, side: int = 0) -> Number:
 
 
 def _style_substance(records: Records) -> Iterator[Table]:
-    scopes = list(dict.fromkeys(scope for metric, scope in records if metric == LEVELS[0]))
+    scopes = list(dict.fromkeys(scope for metric, scope in records if metric.startswith("cell:")))
+    levels = [level for level in LEVELS if any(metric == level for metric, _ in records)]
     counts = count_columns(records.values())
     # The counts of the average are those of all nine cells.
     rows = (
         _scope_row(
             scope,
-            *(number_of(records[level, scope]) for level in LEVELS),
-            *counts_of(records[LEVELS[-1], scope], counts),
+            *(number_of(records[level, scope]) for level in levels),
+            *counts_of(records[levels[-1], scope], counts),
         )
-        for scope in scopes
+        for scope in (scopes if levels else ())
     )
     if ("overall", "all") in records:
         own = (Row("overall", (number_of(records["overall", "all"]),), strong=True), _scope_levels(records, "all"))
         yield Table("overall", ("", "value"), own, layout="lines")
-    yield Table("levels", ("", *(level.capitalize() for level in LEVELS), *counts), tuple(rows), layout="stacked")
-    shown = shown_nulls(records.values())
-    rows = (_scope_row(scope, *(_levels(records, scope, name) for name in shown), strong=False) for scope in scopes)
-    title = f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}"
-    yield Table("null baselines", ("", *shown), tuple(rows), title)
+    if levels:
+        yield Table("levels", ("", *(level.capitalize() for level in levels), *counts), tuple(rows), layout="stacked")
+    if levels == list(LEVELS):
+        shown = shown_nulls(records.values())
+        rows = (_scope_row(scope, *(_levels(records, scope, name) for name in shown), strong=False) for scope in scopes)
+        title = f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}"
+        yield Table("null baselines", ("", *shown), tuple(rows), title)
     for scope in ["all"] if "all" in scopes else [scope for scope in scopes if scope not in PARTS]:
         yield _matrix(records, scope)
 
@@ -171,8 +174,8 @@ def _matrix(records: Records, scope: str) -> Table:
         Row(
             _style(chosen),
             tuple(
-                number_of(
-                    records[f"cell:{chosen}/{rejected}", scope],
+                _cell(
+                    records.get((f"cell:{chosen}/{rejected}", scope)),
                     (STYLES.index(chosen) > STYLES.index(rejected)) - (STYLES.index(chosen) < STYLES.index(rejected)),
                 )
                 for rejected in STYLES
@@ -186,6 +189,11 @@ def _matrix(records: Records, scope: str) -> Table:
         tuple(rows),
         f"style-substance matrix: {title} (Easy below the diagonal, Hard above it)",
     )
+
+
+def _cell(record: Record | None, side: int) -> Number:
+    """Return a cell's number; NaN for a cell that is not compared."""
+    return Number(math.nan) if record is None else number_of(record, side)
 
 
 def _sound(records: Sequence[Record]) -> Iterator[Table]:
@@ -206,7 +214,7 @@ def _sound(records: Sequence[Record]) -> Iterator[Table]:
 def _other_scores(records: Sequence[Record], variants: Sequence[str], chance: bool) -> Table:
     """Return the table of the main numbers with a column for each of a model's scores, and their chance levels."""
     found = {(record.variant, record.metric, record.scope): record for record in records}
-    matrix = _has_matrix(records)
+    matrix = any(record.metric == LEVELS[0] for record in records)
     left = (WITHOUT_ERRATA, "cell")
     wanted = (
         record
@@ -242,7 +250,7 @@ def _joined(
 
 def _has_matrix(records: Iterable[Record]) -> bool:
     """Return whether the records belong to a benchmark with responses in three styles."""
-    return any(record.metric == LEVELS[0] for record in records)
+    return any(record.metric.startswith("cell:") for record in records)
 
 
 def _accuracies(records: Sequence[Record]) -> Table:
