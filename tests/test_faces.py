@@ -31,7 +31,7 @@ FACES = {
         EvidenceTable ItemTable ObservationTable Row Vectors
     """,
     "rmeval.engines": """
-        AtPositions Description Engine EngineOptions FirstLogits InMemory LastLogits LastToken
+        AtPositions Description Engine EngineOptions FirstLogits Generated Generation InMemory LastLogits LastToken
         OwnForward Place Pooled Reading Readout TokenLogProbs TokenSequence engine_names open_engine
         readout_of require_readout
     """,

@@ -127,8 +127,7 @@ def evaluate(
         seed: Seed of the draw, and of a generated benchmark.
         limit: Number of items to take from the beginning.
         items: File with a column `id`: the items to run, such as those of `choose_items`.
-        cells: Kinds of comparisons to keep, such as `diagonal` of the style-substance matrix; all if empty. They change
-            the number of requests for judges.
+        cells: Kinds of comparisons to keep, such as `diagonal` of the style-substance matrix; all if empty.
         benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic`.
         until: Stop when the headline's interval has this width, such as 0.03; with "decided", when it is known which is
             better, the model or that of the run `versus`. `seed` draws the order of problems.

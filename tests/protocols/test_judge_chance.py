@@ -107,6 +107,6 @@ def test_known_levels() -> None:
 
 
 def test_a_judge_with_probabilities_never_ties() -> None:
-    card = JudgeCard("labels-test@1", "best", "labels", "", verdicts={"A": 1.0})
+    card = JudgeCard("labels-test@1", "best", "labels", "", labels={"A": 1.0})
     assert JudgeBest(card, JudgeOptions()).form == "labels"
     assert best_guess("rotations/mean", 0, 1, graded=True).credit(4, OFFICIAL) == 0.25

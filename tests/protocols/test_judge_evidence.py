@@ -24,7 +24,7 @@ from rmeval.types import Comparison, Item, Observation, Response
 
 NAN = math.nan
 PAIRS, BEST, RATE, RATE_ALL = (
-    JudgeCard(f"{kind}-test@1", kind, "text", "", verdicts={"A": 1.0, "B": 0.0})
+    JudgeCard(f"{kind}-test@1", kind, "text", "", labels={"A": 1.0, "B": 0.0})
     for kind in ("pair", "best", "rate", "rate-all")
 )
 
@@ -98,7 +98,7 @@ def test_a_declared_tie_in_one_order_is_shared_in_that_order_only() -> None:
 
 
 def test_probabilities_decide_by_their_mean() -> None:
-    card = JudgeCard("labels-test@1", "pair", "labels", "", verdicts={"A": 1.0, "B": 0.0})
+    card = JudgeCard("labels-test@1", "pair", "labels", "", labels={"A": 1.0, "B": 0.0})
     judge = JudgePairs(card, JudgeOptions())
     own = fold(judge, [item()], by_order(0.9, 0.6), "orders/mean")
     assert accuracy(own) == 1.0
@@ -228,6 +228,8 @@ def test_probabilities_of_four_are_averaged_by_response() -> None:
 
     assert accuracy(fold(judge, [item(size=4)], answer)) == 2 / 4
     assert accuracy(fold(judge, [item(size=4)], answer, "rotations/mean")) == 1.0
+    even = fold(judge, [item(size=4)], lambda *_: Observation("", "ok", {"p": (0.3, 0.3, 0.2, 0.2)}))
+    assert (accuracy(even, "shared-ties@1"), even.failures) == (1 / 4, {})
 
 
 def rated(ratings: Callable[[Question], Sequence[float]]) -> Answer:

@@ -17,6 +17,7 @@ from rmeval.cli.views import write_views
 if TYPE_CHECKING:
     from rmeval.benchmarks import Benchmark
     from rmeval.models import RewardModel
+    from rmeval.models.judge.batch import OpenBatchError
     from rmeval.runs.plan import Plan
     from rmeval.runs.until import StoppingRule
 
@@ -38,6 +39,19 @@ Versus = Annotated[
         rich_help_panel=o.WHICH,
     ),
 ]
+BatchOut = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the calls of a judge that have no result yet to this file as a batch, and send none.",
+        rich_help_panel="Judge",
+    ),
+]
+BatchIn = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Read a judge's outputs from results of a batch, and send no call. Repeatable.", rich_help_panel="Judge"
+    ),
+]
 
 
 @o.takes_model_options
@@ -50,6 +64,8 @@ def run_command(
     data: o.Data = None,
     until: Until = None,
     versus: Versus = None,
+    batch_out: BatchOut = None,
+    batch_in: BatchIn = None,
     out: o.Out = "runs",
     store_text: o.StoreText = False,
     break_lock: o.BreakLock = False,
@@ -71,6 +87,7 @@ def run_command(
     from rmeval.api import load_model
     from rmeval.benchmarks.locate import refuse_unfetched
     from rmeval.cli.logs import show_warnings
+    from rmeval.models.judge.batch import OpenBatchError
     from rmeval.report.ranking import brief_view, combined_views
     from rmeval.report.run import run_view
     from rmeval.report.terminal import print_briefly
@@ -81,25 +98,55 @@ def run_command(
     found = wanted.load(benchmark, data)
     for one in found:
         refuse_unfetched(one.card, one.data)
-    loaded = load_model(model, **options)
-    if loaded.kind == "served":
-        from rmeval.models.served.model import Served
-
-        if isinstance(loaded, Served):
-            echo(f"served: {loaded.describe()}", err=True)
+    loaded = load_model(model, **options, **_batch(batch_out, batch_in or ()))
+    _describe(loaded)
     # Loaded objects live to the end, so the garbage collector need not traverse them.
     gc.freeze()
     plans = _planned(found, wanted, loaded, target, versus or ())
     results = []
     for planned, rule in plans:
-        with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
-            result = run(
-                loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=rule
-            )
+        try:
+            with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
+                result = run(
+                    loaded,
+                    planned,
+                    Path(out),
+                    store_text=store_text,
+                    break_lock=break_lock,
+                    progress=progress,
+                    until=rule,
+                )
+        except OpenBatchError as left:
+            _say_what_is_left(left, planned.benchmark.card.id)
+            continue
         write_views([run_view(result)])
         results.append(result)
     if len(results) > 1:
         print_briefly([*map(brief_view, results), *combined_views(results, brief=True)], "in short")
+
+
+def _describe(loaded: RewardModel) -> None:
+    """Print what was found out of a served model."""
+    if loaded.kind == "served":
+        from rmeval.models.served.model import Served
+
+        if isinstance(loaded, Served):
+            echo(f"served: {loaded.describe()}", err=True)
+
+
+def _say_what_is_left(left: OpenBatchError, benchmark: str) -> None:
+    """Print what was written to a batch; an error if nothing was."""
+    from rmeval.cli.flags import with_options
+
+    if not left.written:
+        raise left
+    echo(f"{benchmark}: {with_options(str(left))}")
+
+
+def _batch(out: Path | None, files: Sequence[Path]) -> dict[str, Any]:
+    """The options of a batch that are given, so that models that are no judges get none."""
+    given = {"batch_out": None if out is None else str(out), "batch_in": tuple(map(str, files))}
+    return {name: value for name, value in given.items() if value}
 
 
 def _planned(

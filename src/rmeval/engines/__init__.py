@@ -21,6 +21,7 @@ from rmeval.engines.base import (
     readout_of,
     require_readout,
 )
+from rmeval.engines.generation import Generated, Generation
 from rmeval.engines.registry import engine_names, open_engine
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "Engine",
     "EngineOptions",
     "FirstLogits",
+    "Generated",
+    "Generation",
     "InMemory",
     "LastLogits",
     "LastToken",

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rmeval.cache import Sources
+from rmeval.engines.generation import Generated, Generation
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
@@ -244,7 +245,7 @@ class Engine(Protocol):
 
     Attributes:
         name: Name of the engine, part of a run's identity.
-        readouts: The classes of readouts that the engine supports.
+        readouts: The classes of readouts that the engine supports, and `Generated` if it generates texts.
     """
 
     name: str
@@ -322,6 +323,26 @@ class Engine(Protocol):
         """
         ...
 
+    def stops(self) -> tuple[int, ...]:
+        """The tokens that end a text according to the checkpoint's files, in ascending order."""
+        return ()
+
+    def generate(
+        self, sequences: Sequence[TokenSequence], limits: Sequence[int], seeds: Sequence[int], how: Generation
+    ) -> Iterator[list[Generated]]:
+        """Continue every sequence once, in batches, in any order.
+
+        Args:
+            sequences: The sequences.
+            limits: For each sequence the largest number of tokens to generate.
+            seeds: For each sequence the seed of its draws, so that they do not depend on the other sequences.
+            how: How tokens are chosen, and which end a text.
+
+        Raises:
+            ModelError: If the engine does not generate texts, or the network cannot be loaded or fails.
+        """
+        raise ModelError(f"the engine {self.name} does not generate texts: use the engine hf")
+
     def release(self) -> None:
         """Free the weights' memory; they are loaded again when needed."""
         return
@@ -335,6 +356,7 @@ _READS = {
     FirstLogits: "logits at the beginning of an encoder-decoder's output",
     AtPositions: "a head at single tokens",
     TokenLogProbs: "log-probabilities of a response's tokens",
+    Generated: "generated texts",
 }
 
 
@@ -343,7 +365,7 @@ def require_readout(engine: Engine, readout: type, model: str) -> None:
 
     Args:
         engine: The engine.
-        readout: The readout's class.
+        readout: The readout's class, or `Generated`.
         model: Name of the model that needs the readout, for the message.
 
     Raises:

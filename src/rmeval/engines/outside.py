@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.engines.base import Description, Engine, InMemory, Place, Reading, Readout, TokenSequence
+from rmeval.engines.generation import Generated, Generation
 from rmeval.errors import ModelError, RmevalError
 from rmeval.messages import count_of
 from rmeval.plugins import one_line
@@ -128,6 +129,40 @@ class Outside(Engine):
             if not all(own.ndim for own in values):
                 raise ModelError(f"the engine {self.name} returned a number as values: let it return an array")
             return Reading(tuple(map(int, found.indices)), values)
+
+    def stops(self) -> tuple[int, ...]:
+        """Return the tokens that end a text."""
+        with self._sentence():
+            return tuple(map(int, self._engine.stops()))
+
+    def generate(
+        self, sequences: Sequence[TokenSequence], limits: Sequence[int], seeds: Sequence[int], how: Generation
+    ) -> Iterator[list[Generated]]:
+        """Continue every sequence once.
+
+        Raises:
+            ModelError: If the engine fails, or leaves a sequence out.
+        """
+        left = set(range(len(sequences)))
+        with self._sentence():
+            batches = iter(self._engine.generate(sequences, limits, seeds, how))
+        while True:
+            with self._sentence():
+                if (batch := next(batches, None)) is None:
+                    break
+                wrong = next((one.index for one in batch if one.index not in left), None)
+                left -= {one.index for one in batch}
+            if wrong is not None or len({one.index for one in batch}) < len(batch):
+                raise ModelError(
+                    f"the engine {self.name} continued a sequence twice, or one that does not exist: let generate() "
+                    "continue each once"
+                )
+            yield batch
+        if left:
+            raise ModelError(
+                f"the engine {self.name} did not continue {len(left)} of {len(sequences)} sequences: let generate() "
+                "continue each"
+            )
 
     def release(self) -> None:
         """Release the memory of the weights."""

@@ -167,6 +167,10 @@ def _held(given: object, options: ModelOptions) -> RewardModel:
     from rmeval.models.objects import PythonObject, hold
 
     held = hold(given, options)
+    if not isinstance(held, PythonObject) and options.judge.protocol is not None:
+        from rmeval.models.judge.find import find_judge
+
+        return find_judge(held, options)
     return held if isinstance(held, PythonObject) else _checkpoint(held, options, None)
 
 
@@ -177,7 +181,7 @@ def _named(spec: str, options: ModelOptions) -> RewardModel:
     if options.judge.protocol is not None or options.judge.base_url is not None:
         from rmeval.models.judge.find import find_judge
 
-        return find_judge(spec, options)
+        return find_judge(str(EMBEDDED.get(spec, spec)), options)
     if spec.startswith("baseline:"):
         from rmeval.models.baseline import Baseline
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from rmeval.engines import Engine, FirstLogits, LastLogits
 from rmeval.errors import ModelError
 from rmeval.protocols.pairwise import LABEL_MASS
-from rmeval.types import FloatArray, Observation
+from rmeval.types import FloatArray
 
 if TYPE_CHECKING:
     from rmeval.rendering.boundary import TokenArray
@@ -20,23 +20,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Labels"]
 
+T = TypeVar("T")
+
 SAMPLE = 32
 """Number of observations whose mean label mass is checked at the start of a run."""
 SHOWN = 8
 """Number of sequences for which the error message names the most likely token."""
-_SPACES = "Ġ▁Ċ \n"
-"""Characters that vocabularies use for a space or a newline before a word."""
 
 
 class Labels:
-    """Two label tokens of a language model, such as A and B, from whose logits its verdict is read.
+    """Label tokens of a language model, such as A and B, from whose logits its verdict is read.
 
-    The difference of their logits is the log-odds of the first, given that the next token is one of the two. If the
+    The difference of two logits is the log-odds of the first, given that the next token is one of the two. If the
     model continues with another token, such as `<think>`, the labels have little of its probability, and their
     difference carries little information.
     """
 
-    def __init__(self, readout: LastLogits | FirstLogits, renderer: Renderer, least: float, name: str) -> None:
+    def __init__(
+        self, readout: LastLogits | FirstLogits, renderer: Renderer, least: float, name: str, others: str | None = None
+    ) -> None:
         """Store the tokens.
 
         Args:
@@ -44,14 +46,16 @@ class Labels:
             renderer: The tokenizer.
             least: The smallest mean label mass of the sample; below it, a run stops.
             name: The model's name, for messages.
+            others: How to get other labels, for messages; None if `head` names them.
         """
         self._readout, self._renderer, self._least, self._name = readout, renderer, least, name
-        self._sample: list[TokenArray] = []
-        self._sum, self._count = 0.0, 0
+        self._others = others
+        self.begin()
 
     def begin(self) -> None:
         """Clear the counts of earlier runs."""
-        self._sample = []
+        self._sample: list[TokenArray] = []
+        self._first: list[float] = []
         self._sum, self._count = 0.0, 0
 
     def note(self, tokens: TokenArray, values: FloatArray) -> Mapping[str, float]:
@@ -59,6 +63,8 @@ class Labels:
         found = self.mass(values)
         if len(self._sample) < SHOWN:
             self._sample.append(tokens)
+        if len(self._first) < SAMPLE:
+            self._first.append(found)
         self._sum += found
         self._count += 1
         return {LABEL_MASS: found}
@@ -73,8 +79,8 @@ class Labels:
         """The mean label mass."""
         return {LABEL_MASS: self._sum / self._count} if self._count else {}
 
-    def held(self, engine: Engine, batches: Iterator[list[Observation]]) -> Iterator[list[Observation]]:
-        """Pass batches on after the mean label mass of the first observations has been checked.
+    def held(self, engine: Engine, batches: Iterator[T]) -> Iterator[T]:
+        """Pass batches on after the mean label mass of the first sequences that `note` gets has been checked.
 
         It uses the mean instead of the median, because the mean is also reported for the whole run.
 
@@ -82,15 +88,13 @@ class Labels:
             ModelError: If the mean is too small, before the first batch is passed on.
         """
         self.begin()
-        first: list[list[Observation]] = []
-        seen: list[float] = []
+        first: list[T] = []
         for batch in batches:
             first.append(batch)
-            seen += [float(one.values[LABEL_MASS]) for one in batch if LABEL_MASS in one.values]  # type: ignore[arg-type]
-            if len(seen) >= SAMPLE:
+            if len(self._first) >= SAMPLE:
                 break
-        if seen and (mean := float(np.mean(seen[:SAMPLE]))) < self._least:
-            raise ModelError(self.trouble(engine, mean, len(seen[:SAMPLE]), self._sample))
+        if self._first and (mean := float(np.mean(self._first))) < self._least:
+            raise ModelError(self.trouble(engine, mean, len(self._first), self._sample))
         yield from chain(first, batches)
 
     def trouble(self, engine: Engine, mean: float, count: int, sample: Iterable[TokenArray]) -> str:
@@ -123,6 +127,9 @@ class Labels:
             yield f"`template_kwargs` {variables[0]}=false"
         elif "<think>" in top or self._inside_thought():
             yield "a `chat_template` whose generation prompt ends after the thinking"
+        if self._others is not None:
+            yield self._others
+            return
         other = [self._variant(token, total) for token in self._readout.tokens]
         found = sum(float(total[token]) for token in other)
         if not set(other) & set(self._readout.tokens) and found >= self._least:
@@ -138,9 +145,11 @@ class Labels:
 
     def _variant(self, label: int, total: FloatArray) -> int:
         """The most likely token whose text is the label, with or without a space before it."""
+        from rmeval.rendering.vocabulary import SPACES
+
         tokenizer: Any = self._renderer.tokenizer
-        text = tokenizer.convert_ids_to_tokens(label).strip(_SPACES)
-        same = [number for token, number in tokenizer.get_vocab().items() if token.strip(_SPACES) == text]
+        text = tokenizer.convert_ids_to_tokens(label).strip(SPACES)
+        same = [number for token, number in tokenizer.get_vocab().items() if token.strip(SPACES) == text]
         found: int = max((number for number in same if number < len(total)), key=lambda number: float(total[number]))
         return found
 

@@ -142,9 +142,13 @@ class ModelOptions:
 
 _GROUPS: Mapping[str, type[ServerOptions] | type[JudgeOptions]] = {"server": ServerOptions, "judge": JudgeOptions}
 """Fields of `ModelOptions` that hold options of their own."""
-OPTIONS = (
-    *(name for name in ModelOptions.__dataclass_fields__ if name not in _GROUPS),
-    *(name for group in _GROUPS.values() for name in group.__dataclass_fields__),
+OPTIONS = tuple(
+    dict.fromkeys(
+        (
+            *(name for name in ModelOptions.__dataclass_fields__ if name not in _GROUPS),
+            *(name for group in _GROUPS.values() for name in group.__dataclass_fields__),
+        )
+    )
 )
 """The options of models by name, those of `ModelOptions.server` and `ModelOptions.judge` among them."""
 
@@ -157,8 +161,11 @@ def model_options(**kwargs: Any) -> ModelOptions:
     """
     if unknown := [name for name in kwargs if name not in OPTIONS and name not in _GROUPS]:
         raise ModelError(f"there is no option {unknown[0]!r}: the options are {', '.join(OPTIONS)}")
+    judged = kwargs.get("protocol") is not None
     for name, group in _GROUPS.items():
-        if own := {field: kwargs.pop(field) for field in group.__dataclass_fields__ if field in kwargs}:
+        # Comparators and judges both have `against`.
+        fields = [one for one in group.__dataclass_fields__ if judged or one not in ModelOptions.__dataclass_fields__]
+        if own := {field: kwargs.pop(field) for field in fields if field in kwargs}:
             kwargs[name] = replace(kwargs.get(name, group()), **own)
     return ModelOptions(**kwargs)
 

@@ -49,6 +49,20 @@ WINDOW = 1 << 14
 """Number of conversations that are sorted, merged and scored together."""
 
 
+class Keyed(Protocol):
+    """What is rendered: a request, or a request with its prompt."""
+
+    @property
+    def key(self) -> str:
+        """The request's key."""
+        ...
+
+    @property
+    def item(self) -> str:
+        """Id of its item."""
+        ...
+
+
 class TokenReader(Protocol):
     """What reads token sequences: an engine, or a server."""
 
@@ -196,8 +210,9 @@ class Preparation:
         renderer: Renderer,
         engine: TokenReader,
         options: ModelOptions,
-        render: Callable[[list[Request]], list[Rendered]] | None = None,
+        render: Callable[[list[Any]], list[Rendered]] | None = None,
         others: Sequence[TokenReader] = (),
+        room: int = 0,
     ) -> None:
         """Store the parts, and determine the limit.
 
@@ -208,9 +223,10 @@ class Preparation:
             options: Length policy and limit.
             render: Turns requests into tokens; by default the renderer renders their conversations.
             others: Further engines that read the same tokens.
+            room: Number of tokens that are generated after each input, within the limit.
 
         Raises:
-            ModelError: If `options.max_length` is larger than the network supports.
+            ModelError: If `options.max_length` is larger than the network supports, or too small for `room`.
         """
         self.renderer = renderer
         self.sources = (
@@ -221,6 +237,8 @@ class Preparation:
         self._render = render or self._conversations
         self._policy = options.on_overlength
         self.cut_item: str | None = None
+        self._room = room
+        self._over: list[tuple[int, str]] = []
         stated = [limit for own in (engine, *others) if (limit := own.description.limit) is not None]
         built = min(stated, default=None)
         limits = [limit for limit in (built, renderer.limit) if limit is not None]
@@ -229,6 +247,11 @@ class Preparation:
             raise ModelError(
                 f"{name} supports at most {built} tokens: give a smaller `max_length` than "
                 f"{self.limit}, or change the limit with `model_kwargs` max_position_embeddings=..."
+            )
+        if self.limit is not None and room >= self.limit:
+            raise ModelError(
+                f"{name} takes at most {self.limit} tokens, which leaves no prompt before an output of {room}: "
+                "give a smaller `max_new_tokens`"
             )
 
     def identity(self) -> dict[str, Any]:
@@ -248,30 +271,48 @@ class Preparation:
         Raises:
             ModelError: If a conversation is too long and the policy is `error`.
         """
-        self.renderer.forget()
-        self.cut_item = None
+        self.begin()
         spool: Spool[Window] = Spool()
-        over: list[tuple[int, str]] = []
 
         def sequences() -> Iterator[list[str]]:
             for window in windows(requests, WINDOW):
-                rendered = self._render(window)
-                over.extend(
-                    (len(one.tokens), r.item) for r, one in zip(window, rendered, strict=True) if self._exceeds(one)
-                )
-                spool.append(found := self._window(window, rendered))
+                spool.append(found := self.window(window))
                 yield [one.sequence for one in found.ready]
 
         index = KeyIndex(sequences())
-        self.renderer.warn_of_hidden()
-        if over and self._policy == "error":
-            longest, item = max(over)
-            raise ModelError(
-                f"{self._name} takes at most {self.limit} tokens, exceeded by {count_of(len(over), 'conversation')} "
-                f"(the longest, of item {item}, has {longest}): "
-                "choose `on_overlength` skip or truncate-left"
-            )
+        self.finish()
         return Windows(spool, index)
+
+    def begin(self) -> None:
+        """Clear what is known of earlier inputs."""
+        self.renderer.forget()
+        self.cut_item = None
+        self._over = []
+
+    def window(self, requests: list[Any]) -> Window:
+        """Render some requests; a request of a kind of its own has a `key` and an `item`."""
+        return self._window(requests, self._render(requests))
+
+    def finish(self) -> None:
+        """Check the inputs rendered since `begin`.
+
+        Raises:
+            ModelError: If one is too long and the policy is `error`.
+        """
+        self.renderer.warn_of_hidden()
+        if self._over and self._policy == "error":
+            longest, item = max(self._over)
+            before = f" before an output of up to {self._room}" if self._room else ""
+            raise ModelError(
+                f"{self._name} takes at most {self.longest} tokens{before}, exceeded by "
+                f"{count_of(len(self._over), 'conversation')} (the longest, of item {item}, has {longest}): "
+                f"choose `on_overlength` skip{'' if self._room else ' or truncate-left'}"
+            )
+
+    @property
+    def longest(self) -> int | None:
+        """Longest input in tokens, which leaves room for what is generated."""
+        return None if self.limit is None else self.limit - self._room
 
     def observe(
         self,
@@ -328,17 +369,19 @@ class Preparation:
             [request.conversation for request in requests], [request.tools for request in requests]
         )
 
-    def _window(self, requests: Sequence[Request], rendered: Sequence[Rendered]) -> Window:
+    def _window(self, requests: Sequence[Keyed], rendered: Sequence[Rendered]) -> Window:
         found = Window([], [])
         for request, one in zip(requests, rendered, strict=True):
             length = len(one.tokens)
+            if self._exceeds(one):
+                self._over.append((length, request.item))
             if one.error is not None:
                 found.left_out.append(Observation(request.key, "error", error=one.error))
             elif self._exceeds(one) and self._policy != "truncate-left":
                 found.left_out.append(Observation(request.key, "overlength", usage={"tokens": length}))
             else:
                 # The response is at the end, so the beginning is cut.
-                cut = max(0, length - self.limit) if self.limit is not None else 0
+                cut = max(0, length - self.longest) if self.longest is not None else 0
                 if cut and self.cut_item is None:
                     self.cut_item = request.item
                 start = max(0, one.start - cut)
@@ -350,7 +393,7 @@ class Preparation:
         return found
 
     def _exceeds(self, one: Rendered) -> bool:
-        return self.limit is not None and len(one.tokens) > self.limit
+        return self.longest is not None and len(one.tokens) > self.longest
 
 
 def _given(observe: Callable[[Ready, FloatArray], Observation], values: FloatArray, one: Ready) -> Observation:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rmeval.cache import files_digest
 from rmeval.errors import RunError
@@ -13,7 +15,8 @@ from rmeval.messages import nearest, quoted
 from rmeval.plugins import is_file_spec, load_object, package_of, registered
 from rmeval.protocols.base import ProtocolLike
 from rmeval.protocols.judging.best import JudgeBest
-from rmeval.protocols.judging.card import card_names, find_card, read_card
+from rmeval.protocols.judging.card import JudgeCard
+from rmeval.protocols.judging.card_file import built_in_cards, card_of, find_card, read_card
 from rmeval.protocols.judging.options import JudgeOptions, options_of
 from rmeval.protocols.judging.pairs import JudgePairs
 from rmeval.protocols.judging.protocol import JudgeProtocol
@@ -23,7 +26,7 @@ from rmeval.protocols.pairwise import PAIRWISE, PAIRWISE_CHOSEN
 from rmeval.protocols.pointwise import IMPORTED, POINTWISE
 from rmeval.protocols.verdicts import VERDICTS, VERDICTS_BOTH
 
-__all__ = ["BUILTIN", "FoundProtocol", "judge_protocol", "load_protocol", "protocol_names"]
+__all__ = ["BUILTIN", "FoundProtocol", "judge_protocol", "load_protocol", "protocol_names", "stored_protocol"]
 
 BUILTIN: dict[str, ProtocolLike] = {
     protocol.name: protocol for protocol in (POINTWISE, IMPORTED, PAIRWISE, PAIRWISE_CHOSEN, VERDICTS, VERDICTS_BOTH)
@@ -41,11 +44,13 @@ class FoundProtocol:
         spec: The name that loads it: a registered name, or `file.py:Class`.
         code: The version of its code in a run's identity: the digest of its file, or the installed package and its
             version; None for built-in protocols.
+        card: The card of a judge's protocol, for the run folder; None for other protocols.
     """
 
     protocol: ProtocolLike
     spec: str
     code: str | None = None
+    card: Mapping[str, Any] | None = None
 
     @property
     def identity(self) -> dict[str, str]:
@@ -56,7 +61,7 @@ class FoundProtocol:
 
 def protocol_names() -> list[str]:
     """The names of all protocols, built-in and registered by installed packages."""
-    return list(registered(_GROUP, dict.fromkeys((*BUILTIN, *card_names()), "")))
+    return list(registered(_GROUP, dict.fromkeys((*BUILTIN, *built_in_cards()), "")))
 
 
 _WITH_OPTIONS = re.compile(r"(?P<name>.+?)(\[(?P<options>[^\[\]]*)\])?")
@@ -72,7 +77,7 @@ def judge_protocol(options: JudgeOptions) -> JudgeProtocol:
     """The protocol of a judge.
 
     Raises:
-        RunError: If there is no such protocol, or it is not that of a judge.
+        RmevalError: If there is no such protocol, it is not that of a judge, or an option does not fit it.
     """
     found = load_protocol(f"{options.protocol}{options.suffix}").protocol
     if not isinstance(found, JudgeProtocol):
@@ -80,17 +85,36 @@ def judge_protocol(options: JudgeOptions) -> JudgeProtocol:
     return found.sampled(options)
 
 
+def stored_protocol(card: Mapping[str, Any], name: str) -> JudgeProtocol:
+    """The protocol of a judge's run, from the card in its folder.
+
+    Args:
+        card: The card.
+        name: The protocol's name with its options, such as `mine@1[votes=3]`.
+
+    Raises:
+        RmevalError: If the card or an option is wrong.
+    """
+    found = _WITH_OPTIONS.fullmatch(name)
+    own = card_of(card, name)
+    return _of_card(own, own.name, (found["options"] if found else None) or "")
+
+
 def _judge(spec: str) -> FoundProtocol | None:
     """The judge's protocol that a text loads; None if it names another one."""
     found = _WITH_OPTIONS.fullmatch(spec)
-    name = found["name"] if found else spec
-    card = read_card(Path(name)) if name.endswith(".toml") else find_card(name)
-    if found is None or card is None:
+    if found is None:
         return None
-    options = options_of(card.name, found["options"] or "")
-    return FoundProtocol(
-        _KINDS[card.kind](card, options), f"{card.name if '.toml' not in name else name}{options.suffix}"
-    )
+    name = found["name"]
+    card = read_card(Path(name)) if name.endswith(".toml") else find_card(name)
+    if card is None:
+        return None
+    made = _of_card(card, name, found["options"] or "")
+    return FoundProtocol(made, made.name, card=card.to_dict())
+
+
+def _of_card(card: JudgeCard, spec: str, suffix: str) -> JudgeProtocol:
+    return _KINDS[card.kind](card, options_of(spec, suffix))
 
 
 def load_protocol(spec: str) -> FoundProtocol:

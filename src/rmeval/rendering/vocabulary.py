@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rmeval.errors import ModelError
 
-__all__ = ["token_ids"]
+__all__ = ["label_tokens", "token_ids"]
+
+SPACES = "Ġ▁Ċ \n"
+"""Characters that vocabularies use for a space or a newline before a word."""
 
 
 def token_ids(tokenizer: Any, words: list[str]) -> list[int]:
@@ -32,3 +36,36 @@ def token_ids(tokenizer: Any, words: list[str]) -> list[int]:
             )
         found.append(int(ids[0]))
     return found
+
+
+def label_tokens(tokenizer: Any, labels: Iterable[str], spaces: bool, name: str) -> dict[str, tuple[int, ...]]:
+    """The tokens whose text is a label, for each of some labels; some vocabularies have several.
+
+    Args:
+        tokenizer: The tokenizer.
+        labels: The labels.
+        spaces: Whether a token of the label with a space or a newline before it counts too.
+        name: The model's name, for the message.
+
+    Raises:
+        ModelError: If a label is not a single token.
+    """
+    found: dict[str, set[int]] = {label: set() for label in labels}
+    for token, number in tokenizer.get_vocab().items():
+        if (label := token.strip(SPACES)) in found:
+            found[label].add(int(number))
+    for label, numbers in found.items():
+        for text in (label, f" {label}"):
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+            numbers.update(ids if len(ids) == 1 and ids[0] != tokenizer.unk_token_id else ())
+        for number in list(numbers):
+            text = tokenizer.decode([number])
+            if (text.lstrip() if spaces else text) != label:
+                numbers.discard(number)
+        if not numbers:
+            count = len(tokenizer(label, add_special_tokens=False)["input_ids"])
+            raise ModelError(
+                f"the label {label!r} is {count} tokens of {name}, and the probability of a label is that of one "
+                "token: choose a protocol whose labels are single tokens, such as A and B"
+            )
+    return {label: tuple(sorted(numbers)) for label, numbers in found.items()}

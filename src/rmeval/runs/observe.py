@@ -162,7 +162,7 @@ def refuse_other_model(earlier: Iterable[Mapping[str, Any]], facts: Mapping[str,
                 f"{where} contains scores of several models, because the server served another one at the end of a "
                 "run than at its beginning: choose another folder with `out`"
             )
-        if far_apart(known["scores"], canary["scores"]):
+        if far_apart(known["scores"], canary["scores"], canary.get("near")):
             shown = ["/".join(f"{score:.4g}" for score in own["scores"]) for own in (known, canary)]
             raise RunError(
                 f"{where} contains scores of another model than the one that is served now (the same conversations got "

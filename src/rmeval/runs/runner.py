@@ -145,6 +145,8 @@ class RunWriter:
             "notes": list(planned.notes),
             "sessions": [],
         }
+        if protocol.card is not None:
+            self.manifest["protocol_card"] = dict(protocol.card)
 
     def __enter__(self) -> RunWriter:
         """Create or open the folder.

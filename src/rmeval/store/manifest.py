@@ -107,6 +107,7 @@ class Manifest(TypedDict):
     status: Literal["running", "complete"]
     identity: dict[str, Any]
     protocol: str
+    protocol_card: NotRequired[dict[str, Any]]
     model: ModelEntry
     benchmark: BenchmarkEntry
     selection: SelectionEntry

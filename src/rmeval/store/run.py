@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rmeval.benchmarks import Benchmark, benchmark_names, load_benchmark
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import EvidenceTable
-from rmeval.errors import DamagedError, RunError
+from rmeval.errors import DamagedError, RmevalError, RunError
 from rmeval.messages import quoted
 from rmeval.plugins import is_file_spec
 from rmeval.protocols import ProtocolLike, load_protocol, protocol_names
 from rmeval.protocols.base import sizes_of
+from rmeval.protocols.registry import stored_protocol
 from rmeval.store.items import StoredItems, read_items, same_items
 from rmeval.store.journal import journal_state
 from rmeval.store.manifest import AGAIN, Manifest, read_manifest, run_id
@@ -176,6 +178,8 @@ def _read_scored(folder: Path, benchmark: str | None, protocol: str | None, like
 def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLike:
     """The run's protocol; code that a run folder names runs only with the user's permission."""
     spec, identity = manifest["protocol"], manifest["identity"]
+    if (card := manifest.get("protocol_card")) is not None:
+        return _of_card(folder, card, identity)
     if given is not None and not is_file_spec(given):
         load_protocol(given)  # Raises an error for an unknown name.
     if is_file_spec(spec) and given is None:
@@ -193,6 +197,17 @@ def _protocol(folder: Path, manifest: Manifest, given: str | None) -> ProtocolLi
     if found.code != code:
         logger.warning("the protocol %s has changed since %s was made", found.spec, folder)
     return found.protocol
+
+
+def _of_card(folder: Path, card: dict[str, Any], identity: Mapping[str, Any]) -> ProtocolLike:
+    """The protocol of a judge's run, which is data and opens without the file that it came from."""
+    try:
+        found = stored_protocol(card, str(identity.get("protocol")))
+    except RmevalError as error:
+        raise DamagedError(f"{folder / 'run.json'} is damaged (protocol_card: {error}): {AGAIN}") from error
+    if found.name != identity.get("protocol") or found.prompt != identity.get("prompt"):
+        raise DamagedError(f"{folder / 'run.json'} is damaged (protocol_card is not that of the identity): {AGAIN}")
+    return found
 
 
 def _benchmark(folder: Path, manifest: Manifest, given: str | None) -> Benchmark:

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from rmeval.transport.calls import Fault
+from rmeval.transport.calls import Fault, Reply
 
 __all__ = ["Attempt", "Pace", "can_heal", "is_fatal", "is_overload", "is_wrong_model", "retry_after"]
 
@@ -76,7 +76,7 @@ _FATAL = frozenset({401, 402, 404, 405, 407})
 _NEVER = frozenset({501, 505})
 
 
-def is_wrong_model(attempt: Attempt) -> bool:
+def is_wrong_model(attempt: Attempt | Reply) -> bool:
     """Whether the server states that it does not have the model."""
     return attempt.status in (400, 404, 422) and _WRONG_MODEL.search((attempt.error or "").lower()) is not None
 

@@ -78,9 +78,7 @@ def _checked(attempt: Attempt, found: AnswerFault | None, words: Words) -> Attem
     error = words.clean(found.error)
     if found.status is None:
         return Attempt(fault="body", error=error, status=attempt.status)
-    return Attempt(
-        fault="status", error=f"HTTP {attempt.status} with error {found.status}: {error}", status=found.status
-    )
+    return Attempt(fault="status", error=f"HTTP {found.status} within {attempt.status}: {error}", status=found.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,13 +280,13 @@ class Dispatch:
         try:
             async with asyncio.timeout_at(work.began + line.options.timeout):
                 attempt = await line.client.attempt(call.method, call.path, work.content)
-                if attempt.fault is None and line.check is not None and call.method == "POST":
-                    attempt = _checked(attempt, line.check(attempt.data), line.words)
         except TimeoutError:
             error = f"no complete answer within {line.options.timeout:g} s"
             attempt = Attempt(fault="timeout", error=error, permanent=True)
         finally:
             line.budget.end(call, self._usage(attempt))
+        if attempt.fault is None and line.check is not None and call.method == "POST":
+            attempt = _checked(attempt, line.check(attempt.data), line.words)
         self._judge(work, attempt, started)
 
     def _usage(self, attempt: Attempt | None) -> Usage | None:
@@ -297,9 +295,15 @@ class Dispatch:
             return None
         if attempt.fault in ("connect", "status", "redirect"):
             return Usage(0)
-        if attempt.fault is None and self._line.usage is not None:
-            return self._line.usage(attempt.data)
-        return None
+        if attempt.fault is not None or self._line.usage is None:
+            return None
+        counted = self._line.usage(attempt.data)
+        return Usage(0) if counted is None and self._reports_failure(attempt) else counted
+
+    def _reports_failure(self, attempt: Attempt) -> bool:
+        """Whether an answer reports that nothing was done."""
+        found = None if self._line.check is None else self._line.check(attempt.data)
+        return found is not None and found.status is not None
 
     def _judge(self, work: Work, attempt: Attempt, started: float) -> None:
         """Decide what the end of an attempt means for its call and for all others."""

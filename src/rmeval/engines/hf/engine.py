@@ -25,6 +25,7 @@ from rmeval.engines.base import (
     TokenLogProbs,
     TokenSequence,
 )
+from rmeval.engines.generation import Generated, Generation
 from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.adapter import leaves_base_alone
 from rmeval.engines.hf.arguments import check_arguments, kept_arguments
@@ -36,10 +37,12 @@ from rmeval.engines.hf.memory import failed
 from rmeval.engines.hf.network import Network
 from rmeval.engines.hf.own_forward import FLOORS
 from rmeval.engines.hf.plain import PlainPath
+from rmeval.engines.hf.plain_writer import PlainWriter
 from rmeval.engines.hf.readouts import Reader
 from rmeval.engines.hf.shared import SharedPath
-from rmeval.engines.hf.tree import TreeError
+from rmeval.engines.hf.tree import TreeError, rope_depends_on_length
 from rmeval.engines.hf.weights import layout_of
+from rmeval.engines.hf.writer import Job, Writer
 from rmeval.errors import ModelError
 from rmeval.loading import LOADING_ERRORS
 
@@ -68,7 +71,7 @@ class HFEngine:
 
     name = "hf"
     readouts: frozenset[type] = frozenset(
-        {LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled, OwnForward}
+        {LastToken, LastLogits, FirstLogits, AtPositions, TokenLogProbs, Pooled, OwnForward, Generated}
     )
 
     def __init__(
@@ -91,6 +94,7 @@ class HFEngine:
         self._adapted = True  # The network's adapter, if any, is enabled.
         self._plain = PlainPath(network, batch_size, budget)
         self._shared = SharedPath(network, self._plain)
+        self._writer = Writer(network, self._plain)
         self._causal = False
 
     @property
@@ -121,6 +125,7 @@ class HFEngine:
     def forget(self) -> None:
         """Clear the facts about shared prefixes."""
         self._shared.sharing = {}
+        self._writer.sizes = {}
 
     def tokenizer(self) -> Place | InMemory:
         """The location of the checkpoint's tokenizer, which may be the adapter's.
@@ -213,6 +218,51 @@ class HFEngine:
                 why = str(error)
         self._shared.sharing = f"off: {why}"
         yield from self._plain.read(sequences, reader)
+
+    def stops(self) -> tuple[int, ...]:
+        """The tokens that end a text according to `generation_config.json`, or the config without that file."""
+        return self.network.stops
+
+    def generate(
+        self, sequences: Sequence[TokenSequence], limits: Sequence[int], seeds: Sequence[int], how: Generation
+    ) -> Iterator[list[Generated]]:
+        """Continue every sequence once, in the order of their prefix tree or longest first.
+
+        When memory runs out, half of the sequences are continued together.
+
+        Raises:
+            ModelError: If the network cannot be loaded or fails.
+        """
+        batches = self._generate(Job(sequences, limits, seeds), how)
+        while True:
+            with self.network.used(self._adapted):
+                found = next(batches, None)
+            if found is None:
+                return
+            yield found
+
+    def _generate(self, job: Job, how: Generation) -> Iterator[list[Generated]]:
+        model = self.network.model
+        check_vocabulary(self.network, job.sequences)
+        self._check_causal(job.sequences)
+        left = list(range(len(job.sequences)))
+        why = self._shared.refused(job.longest) if self._share else "it was not asked for"
+        if why is None:
+            done: set[int] = set()
+            try:
+                for batch in self._writer.write(job, how):
+                    done |= {one.index for one in batch}
+                    self._shared.sharing = dict(self._writer.sizes)
+                    yield batch
+                return
+            except TreeError as error:
+                why = str(error)
+            left = [index for index in left if index not in done]
+        self._shared.sharing = f"off: {why}"
+        alone = rope_depends_on_length(model.config.get_text_config(), job.longest)
+        plain = PlainWriter(self.network, self._plain.cap)
+        for batch in plain.write(job.part(left), how, alone):
+            yield [replace(one, index=left[one.index]) for one in batch]
 
     def settled(self, sequences: Sequence[TokenSequence], readout: Readout) -> Readout:
         """The readout that `run` uses: the network's own forward if the given readout yields other scores."""

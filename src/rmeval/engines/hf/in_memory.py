@@ -19,6 +19,7 @@ from rmeval.engines.hf.devices import find_device
 from rmeval.engines.hf.engine import HFEngine
 from rmeval.engines.hf.network import Network
 from rmeval.engines.hf.state import state_digest
+from rmeval.engines.hf.stops import token_ids
 from rmeval.errors import ModelError
 
 __all__ = ["open_model"]
@@ -96,6 +97,11 @@ class _InMemoryNetwork(Network):
     def architectures(self) -> tuple[str, ...]:
         """The name of its class; the config may still have that of the checkpoint from which it was made."""
         return (type(self._held).__name__,)
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """The tokens that end a text according to its settings of generation."""
+        return token_ids(getattr(self._held.generation_config, "eos_token_id", None))
 
     def identity(self) -> dict[str, Any]:
         """The current number format."""

@@ -38,6 +38,7 @@ from rmeval.engines.hf.own_forward import Forward
 from rmeval.engines.hf.positions import most_positions
 from rmeval.engines.hf.quiet import quiet
 from rmeval.engines.hf.refusals import cannot_load, untrained, wrong_shapes
+from rmeval.engines.hf.stops import stated_stops
 from rmeval.engines.hf.threads import Threads
 from rmeval.errors import ModelError, reason_of
 from rmeval.loading import LOADING_ERRORS
@@ -144,6 +145,11 @@ class Network:
     def limit(self) -> int | None:
         """Maximum number of positions, if the config states it."""
         return most_positions(self.config)
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """The tokens that end a text according to `generation_config.json`, or the config without that file."""
+        return stated_stops(self.checkpoint, self.config)
 
     @property
     def vocabulary(self) -> int | None:

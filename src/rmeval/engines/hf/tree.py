@@ -8,7 +8,7 @@ to its path: its own sequence up to its last token. Keys and values of the path 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,13 +17,15 @@ import torch
 from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from rmeval.engines.prefixes import Piece, Span
+from rmeval.engines.prefixes import Finished, Piece, Span
 
-__all__ = ["TreeError", "TreeNetwork", "unshareable"]
+__all__ = ["Layers", "TreeError", "TreeNetwork", "by_hand", "unshareable", "window_mask", "window_of"]
 
 _NAME = "rmeval_tree"
 _KNOWN = frozenset({"full_attention", "sliding_attention"})
 _SCALED = frozenset({"dynamic", "longrope"})
+Layers = Sequence[tuple[torch.Tensor, torch.Tensor]]
+"""Keys and values by layer, [1, heads, tokens, width] each."""
 _ADDED = ("position_bias", "head_mask", "cu_seq_lens_q")
 """Arguments that change attention in ways that this module does not implement."""
 
@@ -97,9 +99,10 @@ class _Pass:
     """The state of attention for the current piece."""
 
     piece: Piece
-    kept: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    kept: Layers
     masks: _Masks
     keep: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+    all: list[tuple[torch.Tensor, torch.Tensor]] | None = None
 
     def extend(self, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values of the kept path and of the piece; each call belongs to the next layer."""
@@ -108,10 +111,12 @@ class _Pass:
             key, value = torch.cat([old[0], key], 2), torch.cat([old[1], value], 2)
         # Copies, because views would keep the keys of the whole piece in memory.
         self.keep.append((_rows(key, self.piece.keep).clone(), _rows(value, self.piece.keep).clone()))
+        if self.all is not None:
+            self.all.append((key, value))
         return key, value
 
 
-_Path = tuple[Sequence[tuple[torch.Tensor, torch.Tensor]], torch.Tensor | None]
+_Path = tuple[Layers, torch.Tensor | None]
 """Keys and values by layer, and last hidden states, of the kept path."""
 
 _PASS: ContextVar[_Pass] = ContextVar("rmeval_tree_pass")
@@ -142,17 +147,13 @@ def _attention(
         query: Queries of the new tokens.
         key: Their keys, with the same number of heads or fewer.
         value: Their values.
-        attention_mask: The result of `_mask`: the layer's window, 0 for none.
+        attention_mask: The result of `window_mask`: the layer's window, 0 for none.
         scaling: Factor of the products; by default the inverse square root of the width.
         softcap: Bound of the products (Gemma 2).
         s_aux: A product per head without a value, the attention sink (GPT-OSS).
         **others: Further arguments of the layer.
     """
-    if attention_mask is None or getattr(module, "is_causal", True) is False:
-        raise TreeError("one of its layers has no causal mask")
-    if changed := [name for name in _ADDED if others.get(name) is not None]:
-        raise TreeError(f"its attention uses {changed[0]}")
-    window = int(attention_mask.view(-1)[0])
+    window = window_of(module, attention_mask, others)
     current = _PASS.get()
     key, value = current.extend(key, value)
     out = query.new_empty(1, query.shape[2], query.shape[1], value.shape[3])
@@ -168,9 +169,23 @@ def _attention(
             if softcap is None and s_aux is None:
                 result = _products(*given, mask, scaling)
             else:
-                result = _by_hand(*given, mask, scaling, softcap, s_aux)
+                sinks = None if s_aux is None else s_aux.view(1, -1, 1, 1)
+                result = by_hand(*given, mask, scaling, softcap, sinks)
             out[:, start:stop] = result.transpose(1, 2)
     return out, None
+
+
+def window_of(module: torch.nn.Module, attention_mask: torch.Tensor | None, others: Mapping[str, Any]) -> int:
+    """The window of a layer, 0 for none, from the mask that `window_mask` returned.
+
+    Raises:
+        TreeError: If its attention is not causal, or uses arguments that are not implemented.
+    """
+    if attention_mask is None or getattr(module, "is_causal", True) is False:
+        raise TreeError("one of its layers has no causal mask")
+    if changed := [name for name in _ADDED if others.get(name) is not None]:
+        raise TreeError(f"its attention uses {changed[0]}")
+    return int(attention_mask.view(-1)[0])
 
 
 def _products(
@@ -183,7 +198,7 @@ def _products(
     return functional.scaled_dot_product_attention(query, key, value, mask, scale=scaling, enable_gqa=groups > 1)
 
 
-def _by_hand(
+def by_hand(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -192,7 +207,17 @@ def _by_hand(
     softcap: float | None,
     sinks: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Attention with capped products (Gemma 2, arXiv 2408.00118, section 2) or sinks (GPT-OSS's modeling code)."""
+    """Attention with capped products (Gemma 2, arXiv 2408.00118, section 2) or sinks (GPT-OSS's modeling code).
+
+    Args:
+        query: [sequences, heads, tokens, width].
+        key: [sequences, heads or fewer, tokens, width], as `value`.
+        value: See `key`.
+        mask: Added to the products.
+        scaling: Factor of the products; by default the inverse square root of the width.
+        softcap: Bound of the products.
+        sinks: A product without a value, which broadcasts to the shape of `query` with width 1.
+    """
     groups = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     products = query @ key.transpose(2, 3) * (query.shape[3] ** -0.5 if scaling is None else scaling)
@@ -200,12 +225,12 @@ def _by_hand(
         products = torch.tanh(products / softcap) * softcap
     products = products + mask
     if sinks is not None:
-        products = torch.cat([products, sinks.view(1, -1, 1, 1).expand(1, -1, products.shape[2], 1)], 3)
+        products = torch.cat([products, sinks.expand(*products.shape[:3], 1)], 3)
     weights = torch.softmax(products, 3, dtype=torch.float32).to(query.dtype)
     return weights[..., : key.shape[2]] @ value
 
 
-def _mask(*_: Any, local_size: int | None = None, use_vmap: bool = False, **others: Any) -> torch.Tensor:
+def window_mask(*_: Any, local_size: int | None = None, use_vmap: bool = False, **others: Any) -> torch.Tensor:
     """The window of a layer in place of a mask; 0 if it attends to all earlier tokens."""
     if use_vmap or "allow_is_bidirectional_skip" in others:
         raise TreeError("its mask is not the causal one")
@@ -215,15 +240,22 @@ def _mask(*_: Any, local_size: int | None = None, use_vmap: bool = False, **othe
 class TreeNetwork:
     """A network that computes the pieces of a prefix tree in the order of the walk."""
 
-    def __init__(self, model: Any) -> None:
-        """Store a transformers model for which `unshareable` returned None."""
+    def __init__(self, model: Any, whole: bool = False) -> None:
+        """Store a transformers model for which `unshareable` returned None.
+
+        Args:
+            model: The model.
+            whole: Whether `path` is called for the sequences that end in a piece.
+        """
         self._model = model
+        self._whole = whole
+        self._all: Layers = ()
         self._before: str = model.config._attn_implementation
         self._masks = _Masks()
         self._kept: _Path = ((), None)
         self._next: _Path = ((), None)
         AttentionInterface.register(_NAME, _attention)
-        AttentionMaskInterface.register(_NAME, _mask)
+        AttentionMaskInterface.register(_NAME, window_mask)
 
     def hidden(self, piece: Piece, device: torch.device) -> torch.Tensor:
         """Last hidden states of a piece's rows, the kept path first: float[kept + new, width].
@@ -233,12 +265,13 @@ class TreeNetwork:
         """
         layers, states_before = self._kept
         if states_before is not None and not len(piece.tokens):  # Only repetitions of computed sequences.
+            self._all = layers
             self._next = (
                 [(_rows(key, piece.keep), _rows(value, piece.keep)) for key, value in layers],
                 _rows(states_before[None, None], piece.keep)[0, 0],
             )
             return states_before
-        current = _Pass(piece, layers, self._masks)
+        current = _Pass(piece, layers, self._masks, all=[] if self._whole else None)
         mark = _PASS.set(current)
         try:
             self._model.set_attn_implementation(_NAME)
@@ -258,8 +291,13 @@ class TreeNetwork:
             self._model.set_attn_implementation(self._before)
         if not current.keep:
             raise TreeError("it does not call the registered attention function")
+        self._all = current.all or ()
         return states
+
+    def path(self, one: Finished) -> Layers:
+        """Keys and values of a sequence that ended in the last piece, by layer."""
+        return [(_rows(key, one.path), _rows(value, one.path)) for key, value in self._all]
 
     def advance(self) -> None:
         """Move to the next piece; before that, the last piece or a smaller one from the same place can be repeated."""
-        self._kept = self._next
+        self._kept, self._all = self._next, ()

@@ -22,6 +22,7 @@ from rmeval.engines.base import (
     TokenSequence,
     readout_of,
 )
+from rmeval.engines.generation import Generated, Generation
 from rmeval.engines.ray.portions import plan_portions
 from rmeval.engines.ray.reports import Reports
 from rmeval.engines.ray.team import Team, team_of
@@ -164,6 +165,34 @@ class RayEngine(Engine):
             self._show(found.answer.notes)
             self._reports.add(found.workplace, found.answer.facts)
             yield Reading(tuple(portions[found.number]), tuple(found.answer.found))
+
+    def stops(self) -> tuple[int, ...]:
+        """The tokens that end a text."""
+        return self._here.stops()
+
+    def generate(
+        self, sequences: Sequence[TokenSequence], limits: Sequence[int], seeds: Sequence[int], how: Generation
+    ) -> Iterator[list[Generated]]:
+        """Continue every sequence once; each portion that a replica has continued is one batch.
+
+        Raises:
+            ModelError: If replicas cannot be started, or fail.
+        """
+        portions = plan_portions(sequences, self._team.tokens)
+        calls = [
+            (
+                self._recipe,
+                Packed.of([sequences[k] for k in portion]),
+                [limits[k] for k in portion],
+                [seeds[k] for k in portion],
+                how,
+            )
+            for portion in portions
+        ]
+        for found in self._team.schedule.each("generate", calls, lambda k: count_of(len(portions[k]), "sequence")):
+            self._show(found.answer.notes)
+            self._reports.add(found.workplace, found.answer.facts)
+            yield [replace(one, index=portions[found.number][one.index]) for one in found.answer.found]
 
     def release(self) -> None:
         """Free the memory of the weights in all replicas."""

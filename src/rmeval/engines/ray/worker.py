@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from rmeval._version import __version__
 from rmeval.engines.base import Engine, EngineOptions, Readout, TokenSequence
+from rmeval.engines.generation import Generation
 from rmeval.engines.registry import open_engine
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
@@ -168,6 +169,22 @@ class Worker:
             for one in engine.description.sources:
                 one.check()
             return Answer([values[k] for k in range(len(portion.ends))], engine.facts(), notes)
+
+    def generate(
+        self, recipe: Recipe, portion: Packed, limits: Sequence[int], seeds: Sequence[int], how: Generation
+    ) -> Answer:
+        """The continuation of each sequence of a portion, in any order.
+
+        Raises:
+            ModelError: If the engine fails, or files of the checkpoint changed.
+        """
+        with _Notes() as notes:
+            engine = self._engine(recipe)
+            engine.forget()
+            found = [one for batch in engine.generate(portion.sequences(), limits, seeds, how) for one in batch]
+            for one in engine.description.sources:
+                one.check()
+            return Answer(found, engine.facts(), notes)
 
     def release(self, recipe: Recipe) -> None:
         """Free the memory of the weights, if they are loaded."""

@@ -18,6 +18,7 @@ from rmeval.engines.base import (
     Readout,
     TokenSequence,
 )
+from rmeval.engines.generation import Generated, Generation
 from rmeval.engines.hf import ENCODERS
 from rmeval.engines.hf.checkpoint import Checkpoint, find_checkpoint, tokenizer_place
 from rmeval.engines.hf.code import own_class
@@ -26,7 +27,14 @@ from rmeval.engines.hf.heads import SEQUENCE_CLASSIFIER, refuse_whole_numbers, w
 from rmeval.engines.hf.network import Network
 from rmeval.engines.hf.refusals import untrained
 from rmeval.engines.vllm.arguments import check_arguments, check_device, config_values, kept_arguments
-from rmeval.engines.vllm.requests import GENERATING, POOLING, activated, requests_for
+from rmeval.engines.vllm.requests import (
+    GENERATING,
+    POOLING,
+    activated,
+    continuations,
+    requests_for,
+    written,
+)
 from rmeval.engines.vllm.session import Session
 from rmeval.errors import ModelError
 from rmeval.extras import need_extra
@@ -158,12 +166,30 @@ class VLLMEngine(Engine):
         wanted = requests_for(readout, self._network.checkpoint.name)
         session = self._running(readout)
         self._check_activation(session, sequences)
-        for portion in session.read(sequences, wanted.parameters):
+        for portion in session.read(sequences, [wanted.parameters] * len(sequences)):
             indices = tuple(index for index, _ in portion)
             yield Reading(indices, tuple(wanted.values(output, k, sequences[k]) for k, output in portion))
 
-    def _running(self, readout: Readout) -> Session:
-        """The session that reads a readout; a session of another kind is ended before."""
+    def stops(self) -> tuple[int, ...]:
+        """The tokens that end a text according to `generation_config.json`, or the config without that file."""
+        return self._network.stops
+
+    def generate(
+        self, sequences: Sequence[TokenSequence], limits: Sequence[int], seeds: Sequence[int], how: Generation
+    ) -> Iterator[list[Generated]]:
+        """Continue every sequence once; those with a common beginning follow each other.
+
+        Raises:
+            ModelError: If vLLM cannot run the checkpoint, or fails.
+        """
+        check_vocabulary(self._network, sequences)
+        name = self._network.checkpoint.name
+        session = self._running(None)
+        for portion in session.read(sequences, continuations(limits, seeds, how)):
+            yield [written(index, output, how, name) for index, output in portion]
+
+    def _running(self, readout: Readout | None) -> Session:
+        """The session that reads a readout, or generates texts; a session of another kind is ended before."""
         runner = "pooling" if type(readout) in POOLING else "generate"
         if self._session is None or self._session.runner != runner or self._session.ended:
             self.release()
@@ -171,7 +197,7 @@ class VLLMEngine(Engine):
             self._session = Session(runner, self._network.checkpoint.source, self._arguments(readout))
         return self._session
 
-    def _arguments(self, readout: Readout) -> Mapping[str, Any]:
+    def _arguments(self, readout: Readout | None) -> Mapping[str, Any]:
         """The arguments of vLLM that depend on the checkpoint and the options."""
         options, checkpoint = self._options, self._network.checkpoint
         given = {
@@ -210,7 +236,7 @@ class VLLMEngine(Engine):
         raw, after = (
             wanted.values(output, 0, some[0])
             for parameters in (wanted.parameters, activated())
-            for portion in session.read(some, parameters)
+            for portion in session.read(some, [parameters])
             for _, output in portion
         )
         if (raw == after).all() and getattr(self._network.config, "problem_type", None) != "regression":

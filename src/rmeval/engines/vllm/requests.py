@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rmeval.engines.base import AtPositions, LastLogits, LastToken, Pooled, Readout, TokenLogProbs, TokenSequence
+from rmeval.engines.generation import Generated, Generation
 from rmeval.errors import ModelError
 from rmeval.types import FloatArray
 
-__all__ = ["GENERATING", "POOLING", "Requests", "requests_for"]
+__all__ = ["GENERATING", "POOLING", "Requests", "continuations", "requests_for", "written"]
 
 POOLING: frozenset[type] = frozenset({LastToken, Pooled, AtPositions})
 """Readouts of classifiers."""
-GENERATING: frozenset[type] = frozenset({LastLogits, TokenLogProbs})
-"""Readouts of language models."""
+GENERATING: frozenset[type] = frozenset({LastLogits, TokenLogProbs, Generated})
+"""Readouts of language models, and the texts that they generate."""
 _FEW = 128
 """Largest number of tokens whose log-probabilities vLLM returns by their ids."""
 
@@ -79,13 +80,44 @@ def activated() -> Any:
     return _pooling("classify", True)
 
 
-def _generating(**wanted: Any) -> Any:
+def _generating(max_tokens: int = 1, temperature: float = 0.0, **wanted: Any) -> Any:
+    """Parameters of a request; vLLM computes log-probabilities only for a token that it generates."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
-    # vLLM computes log-probabilities only for something that it generates: one token, which nobody reads.
     kind = RequestOutputKind.FINAL_ONLY
-    return SamplingParams(max_tokens=1, temperature=0.0, detokenize=False, output_kind=kind, **wanted)
+    return SamplingParams(max_tokens=max_tokens, temperature=temperature, detokenize=False, output_kind=kind, **wanted)
+
+
+def continuations(limits: Sequence[int], seeds: Sequence[int], how: Generation) -> list[Any]:
+    """Parameters of requests that continue sequences.
+
+    Args:
+        limits: For each sequence the largest number of tokens.
+        seeds: For each sequence the seed of its draws.
+        how: How tokens are chosen.
+    """
+    own = {"temperature": how.temperature, "top_p": how.top_p, "stop_token_ids": list(how.stops)}
+    drawn = how.temperature > 0
+    return [
+        _generating(limit, seed=seed if drawn else None, **own)  # type: ignore[arg-type]
+        for limit, seed in zip(limits, seeds, strict=True)
+    ]
+
+
+def written(index: int, output: Any, how: Generation, name: str) -> Generated:
+    """What vLLM generated after a sequence.
+
+    Raises:
+        ModelError: If it was ended by anything else than its limit or a token that ends a text.
+    """
+    found = output.outputs[0]
+    tokens = tuple(int(token) for token in found.token_ids)
+    if found.finish_reason == "length":
+        return Generated(index, tokens, "length")
+    if found.finish_reason != "stop":
+        raise ModelError(f"vLLM ended an output of {name} with {found.finish_reason}: run the same command again")
+    return Generated(index, tokens[:-1] if tokens and tokens[-1] in how.stops else tokens, "stop")
 
 
 def _rows(output: Any) -> FloatArray:

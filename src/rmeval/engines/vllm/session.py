@@ -150,14 +150,14 @@ class Session:
         """Version, device, number format of the head, and how much was in the cache of prefixes."""
         return {**self._settings, "prefix_cache": {"tokens": self.tokens, "cached": self.cached}}
 
-    def read(self, sequences: Sequence[TokenSequence], parameters: Any) -> Iterator[list[tuple[int, Any]]]:
+    def read(self, sequences: Sequence[TokenSequence], parameters: Sequence[Any]) -> Iterator[list[tuple[int, Any]]]:
         """Send each sequence, and yield vLLM's outputs in portions.
 
         Sequences with a common beginning follow each other, so that the cache has it. Another call may read meanwhile.
 
         Args:
             sequences: The sequences.
-            parameters: vLLM's parameters of each request.
+            parameters: vLLM's parameters of each sequence's request.
 
         Yields:
             Positions in `sequences`, each with its output.
@@ -173,7 +173,7 @@ class Session:
             while left or pending:
                 while left and len(pending) < self._most:
                     index = left.popleft()
-                    pending[self._send(sequences[index], parameters)] = index
+                    pending[self._send(sequences[index], parameters[index])] = index
                 if not (ready := self._done.keys() & pending.keys()):
                     self._step()
                     continue

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rmeval.protocols.judging import Asked, Output
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "HasKey", "Spends"]
 
 
 class Backend(Protocol):
@@ -32,4 +32,23 @@ class Backend(Protocol):
         Raises:
             ModelError: If nothing can be asked; what came before has been yielded.
         """
+        ...
+
+
+@runtime_checkable
+class HasKey(Protocol):
+    """A backend that sends a key, which a server may repeat."""
+
+    def without_key(self, text: str) -> str:
+        """Return a text that the server wrote, without the key."""
+        ...
+
+
+@runtime_checkable
+class Spends(Protocol):
+    """A backend whose calls cost money."""
+
+    @property
+    def cost(self) -> float | None:
+        """What the calls so far cost in dollars; None if prices are not known."""
         ...

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from rmeval.data.digests import digest
+from rmeval.engines import InMemory
 from rmeval.errors import ModelError
 from rmeval.models import is_address
+from rmeval.models.judge.backend import Backend
+from rmeval.models.judge.batch import BatchFile, BatchJudge, BatchResults
 from rmeval.models.judge.chat import ChatJudge
+from rmeval.models.judge.decisions import DecisionJudge
+from rmeval.models.judge.local import LocalJudge
 from rmeval.models.judge.model import Judge
 from rmeval.models.options import ModelOptions
+from rmeval.protocols.judging import JudgeProtocol
 from rmeval.protocols.registry import judge_protocol
+from rmeval.transport import Server
 
 __all__ = ["find_judge"]
 
+_NOWHERE = "http://localhost"
+"""Address of a model that only batches name; nothing is sent to it."""
 
-def find_judge(spec: str, options: ModelOptions) -> Judge:
+
+def find_judge(spec: str | InMemory, options: ModelOptions) -> Judge:
     """The judge of an address, a name at a server, or a checkpoint.
 
     Args:
-        spec: The address of a server, or with `base_url` the name of a model there.
+        spec: The address of a server, with `base_url` the name of a model there, or otherwise a folder, a hub id, or a
+            network in memory.
         options: Its protocol, and how it is run.
 
     Raises:
@@ -26,8 +40,34 @@ def find_judge(spec: str, options: ModelOptions) -> Judge:
     if own.protocol is None:
         raise ModelError("a judge needs a `protocol`, such as five-way")
     asking = judge_protocol(own)
+    if isinstance(spec, InMemory):
+        return Judge(LocalJudge(spec, options, asking), asking)
+    if own.batch_out is not None or own.batch_in:
+        return _by_batch(spec, options, asking)
     if is_address(spec):
-        return Judge(ChatJudge(spec, options.served_model, options, asking.sampling), asking)
+        return Judge(_behind(spec, options.served_model, options, asking), asking)
     if own.base_url is not None:
-        return Judge(ChatJudge(own.base_url, spec, options, asking.sampling), asking)
-    raise ModelError(f"{spec} cannot be run as a judge yet")
+        return Judge(_behind(own.base_url, spec, options, asking), asking)
+    return Judge(LocalJudge(spec, options, asking), asking)
+
+
+def _behind(url: str, model: str | None, options: ModelOptions, asking: JudgeProtocol) -> Backend:
+    """What calls a server in the form that the protocol reads."""
+    if asking.form == "decision":
+        return DecisionJudge(url, model, options)
+    return ChatJudge(url, model, options, asking.sampling)
+
+
+def _by_batch(spec: str, options: ModelOptions, asking: JudgeProtocol) -> Judge:
+    """The judge whose calls are written to a file, and whose outputs are read from files."""
+    own = options.judge
+    if asking.form == "decision":
+        raise ModelError(f"batches have no decisions, which {asking.name} reads: leave `batch_out` and `batch_in` out")
+    url, model = (spec, options.served_model) if is_address(spec) else (own.base_url, spec)
+    nowhere = Server(_NOWHERE, options.server) if url is None else None
+    chat = ChatJudge(url or _NOWHERE, model, options, asking.sampling, nowhere)
+    judge = Judge(chat, asking)
+    mark = digest(judge.identity())[:12]
+    out = None if own.batch_out is None else BatchFile(Path(own.batch_out))
+    judge.backend = BatchJudge(chat, mark, BatchResults([Path(file) for file in own.batch_in], mark), out)
+    return judge

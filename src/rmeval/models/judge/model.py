@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from rmeval.models.judge.backend import Backend
+from rmeval.models.judge.backend import Backend, HasKey, Spends
 from rmeval.models.judge.cut_off import whole_outputs
 from rmeval.protocols.judging import Asked, JudgeProtocol, Output
 from rmeval.types import Observation, Request
@@ -35,7 +35,7 @@ class Judge:
             name: Name of the judge; by default the backend's.
         """
         self.asking = asking
-        self.protocol = asking.name
+        self.protocol = asking.spec
         self.backend = backend
         self.name = name or backend.name
 
@@ -62,7 +62,15 @@ class Judge:
             return Observation(request.key, "overlength", usage=output.usage, error=output.error)
         if output.error is not None:
             return Observation(request.key, "error", usage=output.usage, error=output.error)
-        return replace(self.asking.parse(request, output), raw=_written(output))
+        written = _written(output)
+        if written is not None and isinstance(self.backend, HasKey):
+            written = self.backend.without_key(written)
+        return replace(self.asking.parse(request, output), raw=written)
+
+    @property
+    def cost(self) -> float | None:
+        """What the calls so far cost in dollars; None if they cost nothing, or prices are not known."""
+        return self.backend.cost if isinstance(self.backend, Spends) else None
 
     def _asked(self, request: Request) -> Asked:
         """A request with its prompt, its limit and its seed."""

@@ -15,6 +15,7 @@ from rmeval.cache import checked
 from rmeval.data.digests import digest
 from rmeval.errors import ModelError
 from rmeval.messages import shortened
+from rmeval.models.held_back import held_back
 from rmeval.models.options import RENDERING_OPTIONS, ModelOptions, refuse
 from rmeval.models.reduce import Reduction
 from rmeval.models.served.inputs import Inputs, Rendering, Unit, own_tokens
@@ -155,32 +156,8 @@ class Served:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Check that the server returns raw scores of the same model as before, then score each distinct input once."""
-        return checked(self._verified(self._observe(requests)), self._inputs.sources)
-
-    def _verified(self, batches: Iterable[list[Observation]]) -> Iterator[list[Observation]]:
-        """Hold the last batch back until the server shows that it still serves the same model.
-
-        A server behind another one may be replaced while no connection ends. If it was, observations are missing, so
-        that nobody takes what exists for a complete run.
-        """
-        held: list[Observation] = []
-        try:
-            for found in batches:
-                # An interruption between the two leaves a batch out, which is scored again, and none twice.
-                found, held = held, found
-                if found:
-                    yield found
-            if held:
-                self._check_at_end()
-        except (GeneratorExit, _AnotherModelError):
-            raise
-        except BaseException:
-            found, held = held, []
-            if found:
-                yield found
-            raise
-        if held:
-            yield held
+        verified = held_back(self._observe(requests), self._check_at_end, _AnotherModelError)
+        return checked(verified, self._inputs.sources)
 
     def _check_at_end(self) -> None:
         """Score the canaries a last time.

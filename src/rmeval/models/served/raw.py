@@ -48,12 +48,19 @@ _TIED = 0.01
 """Share of scores of exactly 0 or 1 from which a warning is logged."""
 
 
-def far_apart(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether the scores of the canaries are those of different models."""
+def far_apart(one: Sequence[float], other: Sequence[float], near: float | None = None) -> bool:
+    """Whether the scores of the canaries are those of different models.
+
+    Args:
+        one: Scores.
+        other: The scores of the same canaries, from another time.
+        near: Largest difference of scores of one model; by default relative to the largest score.
+    """
     if len(one) != len(other):
         return True
     first, second = np.asarray(one), np.asarray(other)
-    return bool((np.abs(first - second) > _OTHER * max(1e-6, float(np.abs(first).max(initial=0.0)))).any())
+    limit = _OTHER * max(1e-6, float(np.abs(first).max(initial=0.0))) if near is None else near
+    return bool((np.abs(first - second) > limit).any())
 
 
 def check_raw(raw: FloatArray, activated: FloatArray | None, traits: Traits, where: str, bounded_ok: bool) -> str:

@@ -49,6 +49,7 @@ class Prompt:
         question: The question of a decision API, without the material that it is about.
         kind: The type of a decision API's question: a choice of a label, or a score on ordered levels.
         schema: JSON schema of the output, where the protocol has one and a server can hold an output to it.
+        spaces: For the form `labels`: whether a label with a space or a newline before it counts as the label.
     """
 
     messages: tuple[Message, ...]
@@ -58,6 +59,7 @@ class Prompt:
     question: str = ""
     kind: Literal["choice", "score"] = "choice"
     schema: Mapping[str, Any] | None = None
+    spaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Output:
         label_mass: Total probability of the labels before they were normalised, where it is known.
         error: Why there is no output; the other fields are empty then. With the finish `overlength`: what is too long.
         usage: Counts such as `{"tokens": 900, "output_tokens": 20}`.
+        diagnostics: Numbers beside the labels, which become values of the observation.
     """
 
     text: str = ""
@@ -81,6 +84,7 @@ class Output:
     label_mass: float | None = None
     error: str | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
 
 
 class Asked(NamedTuple):
@@ -98,3 +102,13 @@ class Asked(NamedTuple):
     prompt: Prompt
     limit: int = 2048
     seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """The request's key."""
+        return self.request.key
+
+    @property
+    def item(self) -> str:
+        """Id of the request's item."""
+        return self.request.item

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+import numpy as np
+
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.errors import RunError
 from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
-from rmeval.protocols.judging.asked import Output
+from rmeval.protocols.judging.card import MOST
 from rmeval.protocols.judging.chance import Guess, best_guess
 from rmeval.protocols.judging.orders import rotations, seeded_order
-from rmeval.protocols.judging.presented import best_positions, presented, tie_share
+from rmeval.protocols.judging.presented import presented, tie_share
 from rmeval.protocols.judging.protocol import JudgeProtocol
-from rmeval.protocols.judging.several import best_evidence, best_variants
-from rmeval.types import Observation, Request
+from rmeval.protocols.judging.reading import json_verdict, label_in
+from rmeval.protocols.judging.several import PROBABILITIES, best_evidence, best_variants, choices
+from rmeval.protocols.judging.verdict import Probabilities, Verdict
 
 __all__ = ["JudgeBest"]
 
@@ -30,25 +33,42 @@ class JudgeBest(JudgeProtocol):
         """The orders of each comparison, once per vote.
 
         Raises:
-            RunError: If two comparisons share several responses, whose preference would then have two values.
+            RunError: If two comparisons share several responses, whose preference would then have two values, or a
+                comparison has more responses than letters.
         """
+        if any(len(members) > MOST for members in comparisons):
+            raise RunError(
+                f"item {item} has a comparison of more than {MOST} responses: choose a `protocol` of ratings"
+            )
         if any(len(set(one) & set(other)) > 1 for one, other in combinations(comparisons, 2)):
             raise RunError(
                 f"item {item} has comparisons that share several responses, of which {self.card.name} would choose one "
                 "for each: choose a `protocol` of pairs or of ratings"
             )
+        drawn = self.order == "seeded"
         return [
             Question(order, vote)
             for members in comparisons
-            for order in (
-                [seeded_order(self.options.order_seed, item, members)] if self.order == "seeded" else rotations(members)
-            )
+            for order in ([seeded_order(self.options.order_seed, item, members)] if drawn else rotations(members))
             for vote in range(self.options.votes)
         ]
 
-    def parse(self, request: Request, raw: Output) -> Observation:
-        """The observation for a judge's output."""
-        raise NotImplementedError
+    def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
+        """The response that a text chooses."""
+        if self.card.key:
+            label = json_verdict(text, self.card, presented)
+        else:
+            label = label_in(text, self.card, count, presented)
+        names = self.card.names(count)
+        if not isinstance(label, str) or (label := label.strip()) not in names:
+            return None
+        return Verdict(choice=names.index(label))
+
+    def decide(self, probabilities: Probabilities) -> Verdict:
+        """The probability of each response, and the most probable one."""
+        names, likeliest = list(probabilities.shares), probabilities.likeliest()
+        choice = None if likeliest is None else names.index(likeliest)
+        return Verdict({PROBABILITIES: tuple(probabilities.shares.values())}, choice)
 
     def variants(self, observations: ObservationTable) -> list[str]:
         """The ways to combine rotations and votes, see `best_evidence`."""
@@ -60,9 +80,9 @@ class JudgeBest(JudgeProtocol):
 
     def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
         """The choices in the orders in which the judge reads the responses."""
-        return presented(self, items, rows, best_positions(observations))
+        return presented(self, items, rows, choices(observations).astype(np.int64))
 
     def guess(self, observations: ObservationTable, rows: Codes, variant: str) -> Guess | None:
         """Random choices with the judge's share of declared ties."""
-        tie = tie_share(best_positions(observations)[rows])
+        tie = tie_share(choices(observations)[rows])
         return best_guess(variant, tie, self.votes, self.form != "text")

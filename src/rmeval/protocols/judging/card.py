@@ -1,43 +1,67 @@
-"""Cards of judges' protocols: TOML files with the prompt, the labels and how a verdict is read."""
+"""Cards of judges' protocols: the prompt, the labels, and how a verdict is read, as data."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
+from dataclasses import MISSING, Field, asdict, dataclass, field, is_dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-from rmeval.errors import RunError, reason_of
 from rmeval.protocols.judging.asked import Form, Sampling
 from rmeval.protocols.judging.options import Order
 
-__all__ = ["JudgeCard", "card_names", "find_card", "read_card"]
+__all__ = ["MOST", "JudgeCard", "Kind", "Several", "letters_of"]
 
 Kind = Literal["pair", "best", "rate", "rate-all"]
 """What one question is about: two responses, the best of several, one response, or a rating of each of several."""
+Several = Literal["same", "last", "listed"]
+"""Which of several verdicts in one output counts: `same`: all must be equal; `last`: that of the last line with one;
+`listed`: the first of the card's labels that occurs anywhere. Otherwise the output is unparsed."""
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MOST = len(_LETTERS)
+"""Most responses of which a judge can choose the best."""
+_NOT_IN_DIGEST = ("name", "about", "source", "sampling")
+"""Fields that change no verdict, or that a run's identity states by themselves."""
 
 
-@dataclass(frozen=True, slots=True)
+def letters_of(count: int) -> tuple[str, ...]:
+    """Names of some responses in prompts, in the order in which they are presented: letters, or numbers if many."""
+    return tuple(_LETTERS[:count]) if count <= MOST else tuple(str(number + 1) for number in range(count))
+
+
+@dataclass(frozen=True)
 class JudgeCard:
     """A judge's protocol as data.
 
     Attributes:
         name: Name and version, such as `five-way@1`.
         kind: What one question is about.
-        reads: How the verdict is read.
+        reads: How the verdict is read: from a text, from the probabilities of labels, or from a decision API.
         prompt: Jinja template of the user's turn.
         system: Jinja template of the system message; empty for none.
-        verdicts: For pairs: by label, the probability that the response presented first is better (1, 0.5 or 0).
-        find: Regular expression whose first group is the label in an output.
+        about: What the judge does, in one line.
+        source: Where labels and scale come from.
+        labels: By label: for pairs the probability that the response presented first is better (1, 0.5 or 0), for
+            ratings that are read from probabilities the rating; empty for `best`, whose labels are letters.
+        strengths: By label: how strong a preference is, where the labels differ in it.
+        descriptions: By label: what it means, for decision APIs.
+        question: Question of a decision API.
+        scored: Whether a decision API gets a question for a score on levels instead of a choice.
+        verdict: How an output states a label, such as `[[{label}]]`.
+        find: Regular expression whose first group is the label; by default `verdict` with any label.
+        bare: Whether a last line that consists of a label only is a verdict, if there is no other.
+        several: Which of several verdicts in one output counts.
+        scale: Lowest and highest rating.
+        key: Key of the verdict in an output that is a JSON object.
+        members: Name of each response in that object, such as `model-{number}`.
+        schema: JSON schema of the output.
+        min_label_mass: Smallest total probability of the labels; with less, an output is unparsed.
+        variables: Texts for the templates, such as a rubric.
         orders: In which orders responses can be presented, the default first.
         sampling: How the judge writes, unless the user decides otherwise.
-        source: Where labels and scale come from.
     """
 
     name: str
@@ -45,62 +69,77 @@ class JudgeCard:
     reads: Form
     prompt: str
     system: str = ""
-    verdicts: Mapping[str, float] = field(default_factory=dict)
+    about: str = ""
+    source: str = ""
+    labels: Mapping[str, float] = field(default_factory=dict)
+    strengths: Mapping[str, float] = field(default_factory=dict)
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    question: str = ""
+    scored: bool = False
+    verdict: str = ""
     find: str = ""
+    bare: bool = False
+    several: Several = "same"
+    scale: tuple[float, float] | None = None
+    key: str = ""
+    members: str = "{letter}"
+    schema: Mapping[str, Any] | None = None
+    min_label_mass: float = 0.5
+    variables: Mapping[str, str] = field(default_factory=dict)
     orders: tuple[Order, ...] = ("both", "seeded")
     sampling: Sampling = field(default_factory=Sampling)
-    source: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """12 hex digits of everything that changes verdicts."""
-        own = {"kind": self.kind, "reads": self.reads, "prompt": self.prompt, "system": self.system}
-        own |= {"verdicts": dict(self.verdicts), "find": self.find}  # type: ignore[dict-item]
-        return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:12]
+        own = {name: value for name, value in self.to_dict().items() if name not in _NOT_IN_DIGEST}
+        return hashlib.sha256(json.dumps(own, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The card as JSON, without fields that have their defaults; `card_of` reads it."""
+        fields, found = type(self).__dataclass_fields__, json.loads(json.dumps(asdict(self)))
+        return {name: value for name, value in found.items() if value != _default(fields[name])}
+
+    def names(self, count: int) -> tuple[str, ...]:
+        """The labels of the verdicts on some responses: those of the card, or a letter for each response."""
+        return letters_of(count) if self.kind == "best" else tuple(self.labels)
+
+    def member_names(self, count: int) -> tuple[str, ...]:
+        """The name of each response in an output that is a JSON object."""
+        return tuple(
+            self.members.replace("{letter}", letter).replace("{number}", str(number))
+            for number, letter in enumerate(letters_of(count), start=1)
+        )
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str] | None:
+        """The regular expression that finds labels in texts; None if the card has none."""
+        if self.find:
+            return re.compile(self.find)
+        if not self.verdict:
+            return None
+        names = sorted(self.names(MOST), key=len, reverse=True)
+        label = "|".join(map(re.escape, names)) if names else _ANY_NUMBER
+        before, after = map(re.escape, self.verdict.split("{label}"))
+        return re.compile(rf"{before}{_AROUND}({label}){_AROUND}{after or _END}")
+
+    def written(self, label: str) -> str:
+        """An output that states a label, as the prompt demands it."""
+        return json.dumps({self.key: label}) if self.key else self.verdict.replace("{label}", label)
 
 
-@cache
-def card_names() -> tuple[str, ...]:
-    """The names of the cards that come with rmeval."""
-    return tuple(sorted(card.name for card in _own_cards().values()))
+_AROUND = r"[\s*_`\"']{0,4}"
+"""Emphasis and spaces around a label."""
+_ANY_NUMBER = r"[-+\u2212\u2013]?[0-9][0-9.,]*(?:\s*(?:/|out of)\s*[0-9.]+)?"
+_END = r"(?![\w<>=%/]|\s*[-\u2013/,.]?\s*[0-9%])"
+"""The end of a label that nothing follows: no longer word, no range and no percentage."""
 
 
-@cache
-def _own_cards() -> Mapping[str, JudgeCard]:
-    folder = files("rmeval.protocols") / "cards"
-    found = (
-        _card(tomllib.loads(file.read_text(encoding="utf-8")), file.name)
-        for file in folder.iterdir()
-        if file.name.endswith(".toml")
-    )
-    return {card.name: card for card in found}
+def _default(field: Field[Any]) -> Any:
+    if field.default is not MISSING:
+        return list(field.default) if isinstance(field.default, tuple) else field.default
+    return None if field.default_factory is MISSING else json.loads(json.dumps(_plain(field.default_factory())))
 
 
-def find_card(name: str) -> JudgeCard | None:
-    """The card of a name with or without its version (then the newest); None if there is none."""
-    own = _own_cards()
-    versions = sorted(
-        (one for one in own if one.partition("@")[0] == name), key=lambda one: int(one.rpartition("@")[2])
-    )
-    return own.get(name) or (own[versions[-1]] if versions else None)
-
-
-def read_card(file: Path) -> JudgeCard:
-    """Read a user's card.
-
-    Raises:
-        RunError: If the file cannot be read, or lacks a part.
-    """
-    try:
-        return _card(tomllib.loads(file.read_text(encoding="utf-8")), str(file))
-    except (OSError, ValueError) as error:
-        raise RunError(f"the protocol {file} cannot be read ({reason_of(error)}): correct `protocol`") from error
-
-
-def _card(table: Mapping[str, Any], where: str) -> JudgeCard:
-    try:
-        re.compile(table.get("find", ""))
-        sampling = Sampling(**table.get("sampling", {}))
-        return JudgeCard(**{**table, "sampling": sampling})
-    except (TypeError, re.error) as error:
-        raise RunError(f"the protocol {where} is not usable ({reason_of(error)}): correct it") from error
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

@@ -11,16 +11,17 @@ from rmeval.messages import chosen_from, quoted
 
 __all__ = ["JudgeOptions", "Order", "options_of"]
 
-_IN_NAME = ("order", "order_seed", "votes")
+_IN_NAME = ("order", "order_seed", "votes", "against")
 """Options that determine the requests; they are part of a protocol's name, as in `five-way@1[votes=3]`."""
 
+Against = Literal["all", "chosen"]
 Order = Literal["both", "seeded"]
 """`both`: each pair in both orders, and k responses in all k rotations; `seeded`: one order, drawn for each item."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
-    """Protocol, orders and sampling of a judge; all except `base_url` are part of a run's identity.
+    """Protocol, orders and sampling of a judge; all except `base_url` and the batch files are part of a run's identity.
 
     Attributes:
         protocol: Name of a judge's protocol, such as `five-way` or `rating@1`, or a TOML file; None for models that
@@ -28,22 +29,29 @@ class JudgeOptions:
         votes: How often each question is asked.
         order: In which orders responses are presented; by default the protocol's first.
         order_seed: Seed of the order `seeded`, and of sampling.
+        against: Which pairs are compared in comparisons of more than two responses: `all`, or the `chosen` response
+            with each other one.
         temperature: Temperature; by default the protocol's.
         top_p: Share of the probability from which tokens are drawn; by default the protocol's.
         max_new_tokens: Limit of an output in tokens; by default the protocol's.
         judge_kwargs: Further fields of each call's body, such as `{"reasoning_effort": "low"}`.
         base_url: Address of an OpenAI-compatible server, if the model is given by its name there.
+        batch_out: File to which the calls without a result are written as a batch, instead of sending them.
+        batch_in: Files of results that a batch returned.
     """
 
     protocol: str | None = None
     votes: int = 1
     order: Order | None = None
     order_seed: int = 0
+    against: Against = "all"
     temperature: float | None = None
     top_p: float | None = None
     max_new_tokens: int | None = None
     judge_kwargs: Mapping[str, Any] = field(default_factory=dict)
     base_url: str | None = None
+    batch_out: str | None = None
+    batch_in: tuple[str, ...] = ()
 
     @property
     def suffix(self) -> str:
@@ -60,6 +68,8 @@ class JudgeOptions:
         """
         if self.order is not None and self.order not in (orders := get_args(Order)):
             raise ModelError(f"there is no order {quoted(self.order)}: {chosen_from(self.order, orders)}")
+        if self.against not in (names := get_args(Against)):
+            raise ModelError(f"`against` is {quoted(self.against)}: {chosen_from(self.against, names)}")
         for name, value, least in (
             ("votes", self.votes, 1),
             ("order_seed", self.order_seed, 0),
@@ -84,7 +94,10 @@ def options_of(protocol: str, suffix: str) -> JudgeOptions:
         name, _, value = part.strip().partition("=")
         if name not in _IN_NAME:
             raise ModelError(f"there is no option {quoted(name)} of a protocol: {chosen_from(name, _IN_NAME)}")
-        if name != "order" and not value.isdecimal():
-            raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number")
-        found[name] = value if name == "order" else int(value)
+        if name in ("order_seed", "votes"):
+            if not (value.isascii() and value.isdecimal()):
+                raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number")
+            found[name] = int(value)
+        else:
+            found[name] = value
     return JudgeOptions(protocol, **found)

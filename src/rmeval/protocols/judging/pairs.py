@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator, Sequence
 
 from rmeval.data.observations import ObservationTable
-from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
 from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
-from rmeval.protocols.judging.asked import Output
 from rmeval.protocols.judging.chance import Guess, pair_guess
 from rmeval.protocols.judging.evidence import pair_evidence, pair_variants
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.presented import pair_positions, presented, tie_share
 from rmeval.protocols.judging.protocol import JudgeProtocol
-from rmeval.protocols.pairwise import PAIRWISE, VALUE
-from rmeval.types import Comparison, Observation, Request
+from rmeval.protocols.judging.reading import json_verdict, label_in
+from rmeval.protocols.judging.verdict import Probabilities, Verdict
+from rmeval.protocols.pairwise import ODDS, PAIRWISE, PAIRWISE_CHOSEN, VALUE
+from rmeval.types import Comparison, Item
 
-__all__ = ["JudgePairs"]
+__all__ = ["STRENGTH", "JudgePairs"]
+
+STRENGTH = "strength"
+"""How strong a preference is, where the labels differ in it."""
 
 
 class JudgePairs(JudgeProtocol):
@@ -26,32 +30,49 @@ class JudgePairs(JudgeProtocol):
 
     gives_scores = False
 
+    def pairs(self, comparisons: Sequence[Comparison]) -> list[tuple[int, int]]:
+        """The pairs of an item's responses to compare, the smaller index first."""
+        return (PAIRWISE_CHOSEN if self.options.against == "chosen" else PAIRWISE).pairs(comparisons)
+
     def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
+        """The orders of each pair, once per vote; of comparisons without a winner, all pairs."""
+        return self._asked(item, PAIRWISE.pairs([Comparison(members, None) for members in comparisons]))
+
+    def questions(self, item: Item | Shape) -> Sequence[Question]:
         """The orders of each pair, once per vote."""
-        pairs = PAIRWISE.pairs([Comparison(members, None) for members in comparisons])
+        return self._asked(item.id if isinstance(item, Item) else "", self.pairs(item.comparisons))
+
+    def _asked(self, item: str, pairs: Sequence[tuple[int, int]]) -> list[Question]:
+        drawn = self.order == "seeded"
         return [
             Question(order, vote)
             for pair in pairs
-            for order in (
-                [seeded_order(self.options.order_seed, item, pair)] if self.order == "seeded" else rotations(pair)
-            )
+            for order in ([seeded_order(self.options.order_seed, item, pair)] if drawn else rotations(pair))
             for vote in range(self.options.votes)
         ]
 
-    def parse(self, request: Request, raw: Output) -> Observation:
-        """The observation for a judge's output."""
-        if raw.error is not None:
-            return Observation(request.key, "error", usage=raw.usage, error=raw.error)
-        if raw.finish != "stop":
-            return Observation(request.key, "refused" if raw.finish == "refused" else "no_verdict", usage=raw.usage)
-        found = {
-            self.card.verdicts[label] for label in re.findall(self.card.find, raw.text) if label in self.card.verdicts
-        }
-        if len(found) != 1:
-            return Observation(request.key, "unparsed", usage=raw.usage)
-        (prefers,) = found
-        choice = {1.0: 0, 0.0: 1}.get(prefers, -1)
-        return Observation(request.key, "ok", {VALUE: prefers}, choice, raw.usage)
+    def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
+        """The preference that a text states."""
+        if self.card.key:
+            label = json_verdict(text, self.card, presented)
+        else:
+            label = label_in(text, self.card, count, presented)
+        if not isinstance(label, str) or (label := label.strip()) not in self.card.labels:
+            return None
+        prefers = self.card.labels[label]
+        strength = {STRENGTH: self.card.strengths.get(label, 0.0)} if self.card.strengths else {}
+        return Verdict({VALUE: prefers, **strength}, _choice(prefers))
+
+    def decide(self, probabilities: Probabilities) -> Verdict:
+        """The probability that the response presented first is better, and its log-odds if there are two labels."""
+        raw, labels = probabilities.raw, self.card.labels
+        first, second = (sum(raw[label] for label in labels if labels[label] == end) for end in (1.0, 0.0))
+        odds = {}
+        if set(labels.values()) == {0.0, 1.0} and first > 0 and second > 0:
+            odds = {ODDS: math.log(first) - math.log(second)}
+        likeliest = probabilities.likeliest()
+        choice = None if likeliest is None else _choice(labels[likeliest])
+        return Verdict({VALUE: probabilities.expectation(labels), **odds}, choice)
 
     def variants(self, observations: ObservationTable) -> list[str]:
         """The ways to combine orders and votes, see `pair_evidence`."""
@@ -69,3 +90,7 @@ class JudgePairs(JudgeProtocol):
         """Random verdicts with the judge's share of declared ties."""
         tie = tie_share(pair_positions(observations, VALUE)[rows])
         return pair_guess(variant, tie, self.votes, self.form != "text")
+
+
+def _choice(prefers: float) -> int:
+    return -1 if prefers == 0.5 else int(prefers < 0.5)

@@ -14,7 +14,7 @@ from rmeval.protocols.judging.chance import Guess
 from rmeval.protocols.judging.evidence import Questions
 from rmeval.types import IntArray
 
-__all__ = ["GivesVerdicts", "best_positions", "pair_positions", "presented", "tie_share", "top_positions"]
+__all__ = ["GivesVerdicts", "pair_positions", "presented", "tie_share", "top_positions"]
 
 
 @runtime_checkable
@@ -57,13 +57,6 @@ def pair_positions(observations: ObservationTable, name: str) -> IntArray:
     return np.where(np.isnan(seen), NO_VERDICT, np.where(seen > 0.5, 0, np.where(seen < 0.5, 1, TIE)))
 
 
-def best_positions(observations: ObservationTable) -> IntArray:
-    """The chosen positions, int64[n]."""
-    if observations.choice is None:
-        return np.full(len(observations.status), NO_VERDICT)
-    return np.where(observations.choice < TIE, NO_VERDICT, observations.choice)
-
-
 def top_positions(observations: ObservationTable, name: str) -> IntArray:
     """The position with the highest of several ratings, int64[n]; a tie if several positions have it."""
     found = np.full(len(observations.status), NO_VERDICT)
@@ -75,7 +68,7 @@ def top_positions(observations: ObservationTable, name: str) -> IntArray:
     return found
 
 
-def tie_share(positions: IntArray) -> float:
+def tie_share(positions: IntArray | Codes) -> float:
     """The share of declared ties among the verdicts at these positions; 0 if there are none."""
     decided = positions[positions != NO_VERDICT]
     return float((decided == TIE).mean()) if len(decided) else 0.0

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, ItemTable
+from rmeval.errors import ModelError, RunError, reason_of
 from rmeval.protocols.base import BaseProtocol, request_key
-from rmeval.protocols.judging.asked import Form, Prompt, Sampling
+from rmeval.protocols.judging.asked import Form, Output, Prompt, Sampling
 from rmeval.protocols.judging.card import JudgeCard
+from rmeval.protocols.judging.material import template_values
 from rmeval.protocols.judging.options import JudgeOptions, Order
-from rmeval.types import Item, Message, Request
+from rmeval.protocols.judging.reading import is_refusal, without_reasoning
+from rmeval.protocols.judging.templates import rendered
+from rmeval.protocols.judging.verdict import Probabilities, Verdict
+from rmeval.types import Item, Message, Observation, Request
 
 if TYPE_CHECKING:
     from rmeval.metrics.stats.positions import Presented
@@ -30,10 +35,21 @@ class JudgeProtocol(BaseProtocol):
     """
 
     def __init__(self, card: JudgeCard, options: JudgeOptions) -> None:
+        """Join a card and the options.
+
+        Raises:
+            ModelError: If an option does not fit the card.
+        """
+        _check_options(card, options)
         self.card = card
         self.options = options
         self.name = f"{card.name}{options.suffix}"
         self.prompt = card.digest
+
+    @property
+    def spec(self) -> str:
+        """What loads the protocol again, with the votes and orders: a name, or the path of a TOML file."""
+        return f"{self.options.protocol or self.card.name}{self.options.suffix}"
 
     @property
     def form(self) -> Form:
@@ -80,27 +96,83 @@ class JudgeProtocol(BaseProtocol):
         )
 
     def ask(self, request: Request) -> Prompt:
-        """The prompt of a request."""
-        values = {
-            "prompt": [message.to_dict() for message in request.prompt],
-            "question": request.prompt[-1].content,
-            "responses": list(request.responses),
-        }
-        system = (Message("system", self._system.render(values).strip()),) if self.card.system else ()
-        user = Message("user", self._user.render(values).strip())
-        return Prompt((*system, user), self.form, tuple(self.card.verdicts))
+        """The prompt of a request.
 
-    @cached_property
-    def _user(self) -> Any:
-        return _template(self.card.prompt)
+        Raises:
+            RunError: If the template cannot be rendered for this request.
+        """
+        from jinja2 import TemplateError
 
-    @cached_property
-    def _system(self) -> Any:
-        return _template(self.card.system)
+        card, count = self.card, len(request.members)
+        values = template_values(request, card)
+        try:
+            system, user, question = (rendered(one, values) for one in (card.system, card.prompt, card.question))
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            raise RunError(
+                f"the prompt of {self.name} cannot be rendered for the item {request.item} ({reason_of(error)}): "
+                "correct its template"
+            ) from error
+        labels = () if card.reads == "text" else card.names(count)
+        return Prompt(
+            (*((Message("system", system),) if system else ()), Message("user", user)),
+            card.reads,
+            labels,
+            self._described(labels),
+            question,
+            "score" if card.scored else "choice",
+            card.schema,
+        )
+
+    def _described(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """What each label means; for decision APIs only."""
+        if self.form != "decision":
+            return ()
+        named = "response {}" if self.card.kind == "best" else ""
+        return tuple(self.card.descriptions.get(label, named.format(label)) for label in labels)
+
+    def parse(self, request: Request, raw: Output) -> Observation:
+        """The observation for a judge's output; what is no verdict gets a status and never a value."""
+        if raw.error is not None:
+            return Observation(request.key, "error", usage=raw.usage, error=raw.error)
+        if raw.finish == "refused":
+            return Observation(request.key, "refused", usage=raw.usage)
+        if self.form != "text":
+            return self._from_probabilities(request, raw)
+        text = without_reasoning(raw.text)
+        if raw.finish != "stop" or text is None or (raw.reasoning and not text.strip()):
+            return Observation(request.key, "no_verdict", usage=raw.usage)
+        presented = [one.content for one in (*request.prompt, *request.messages)] + list(request.responses)
+        found = self.read(text, len(request.members), presented)
+        if found is None:
+            return Observation(request.key, "refused" if is_refusal(text) else "unparsed", usage=raw.usage)
+        return Observation(request.key, "ok", found.values, found.choice, raw.usage)
+
+    def _from_probabilities(self, request: Request, raw: Output) -> Observation:
+        own = Probabilities.of(raw, self.card.names(len(request.members)), self.card.min_label_mass)
+        if own is None:
+            return Observation(request.key, "unparsed", usage=raw.usage)
+        found = self.decide(own)
+        return Observation(request.key, "ok", {**found.values, **own.beside}, found.choice, raw.usage)
+
+    @abstractmethod
+    def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
+        """The verdict that a text states; None if it states none.
+
+        Args:
+            text: The text, without reasoning.
+            count: Number of responses.
+            presented: The texts that the judge has read.
+        """
+
+    @abstractmethod
+    def decide(self, probabilities: Probabilities) -> Verdict:
+        """The verdict of the labels' probabilities."""
 
 
-def _template(text: str) -> Any:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False).from_string(text)
+def _check_options(card: JudgeCard, options: JudgeOptions) -> None:
+    if options.order is not None and options.order not in card.orders:
+        raise ModelError(f"{card.name} has no `order` {options.order}: leave it out, or choose {card.orders[0]}")
+    if options.votes > 1 and card.reads != "text":
+        raise ModelError(f"{card.name} reads probabilities, which votes would only repeat: leave `votes` out")
+    if options.against != "all" and card.kind != "pair":
+        raise ModelError(f"{card.name} does not compare pairs: leave `against` out, or choose a protocol such as ab")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
-from rmeval.protocols.judging.asked import Output
+from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.evidence import RATING, RATINGS, rating_evidence, rating_variants
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.presented import presented, top_positions
 from rmeval.protocols.judging.protocol import JudgeProtocol
+from rmeval.protocols.judging.reading import json_verdict, number_of, rating_in
 from rmeval.protocols.judging.several import rate_all_evidence, rate_all_variants
-from rmeval.types import Observation, Request
+from rmeval.protocols.judging.verdict import Probabilities, Verdict
 
 __all__ = ["RATING", "RATINGS", "JudgeRateAll", "JudgeRating"]
 
@@ -28,9 +30,17 @@ class JudgeRating(JudgeProtocol):
         """Each response, once per vote."""
         return [Question((member,), vote) for member in range(responses) for vote in range(self.options.votes)]
 
-    def parse(self, request: Request, raw: Output) -> Observation:
-        """The observation for a judge's output."""
-        raise NotImplementedError
+    def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
+        """The rating that a text states."""
+        if self.card.key:
+            rating = _rating(json_verdict(text, self.card, presented), self.card)
+        else:
+            rating = rating_in(text, self.card, presented)
+        return None if rating is None else Verdict({RATING: rating})
+
+    def decide(self, probabilities: Probabilities) -> Verdict:
+        """The expected rating."""
+        return Verdict({RATING: probabilities.expectation(self.card.labels)})
 
     def variants(self, observations: ObservationTable) -> list[str]:
         """The rating, and each vote by itself if there are several."""
@@ -48,17 +58,26 @@ class JudgeRateAll(JudgeProtocol):
 
     def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
         """The orders of the item's responses, once per vote."""
-        every = tuple(range(responses))
+        every, drawn = tuple(range(responses)), self.order == "seeded"
         return [
             Question(order, vote)
-            for order in (
-                [seeded_order(self.options.order_seed, item, every)] if self.order == "seeded" else rotations(every)
-            )
+            for order in ([seeded_order(self.options.order_seed, item, every)] if drawn else rotations(every))
             for vote in range(self.options.votes)
         ]
 
-    def parse(self, request: Request, raw: Output) -> Observation:
-        """The observation for a judge's output."""
+    def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
+        """The rating of each response, by name or in the order in which they are presented."""
+        found = json_verdict(text, self.card, presented)
+        names = self.card.member_names(count)
+        if isinstance(found, Mapping):
+            found = [found[name] for name in names] if set(found) == set(names) else None
+        if not isinstance(found, list) or len(found) != count:
+            return None
+        ratings = [_rating(one, self.card) for one in found]
+        return Verdict({RATINGS: tuple(one for one in ratings if one is not None)}) if None not in ratings else None
+
+    def decide(self, probabilities: Probabilities) -> Verdict:
+        """No verdict: labels are of one response at a time."""
         raise NotImplementedError
 
     def variants(self, observations: ObservationTable) -> list[str]:
@@ -72,3 +91,11 @@ class JudgeRateAll(JudgeProtocol):
     def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
         """The responses with the highest ratings in the orders in which the judge reads them."""
         return presented(self, items, rows, top_positions(observations, RATINGS))
+
+
+def _rating(found: Any, card: JudgeCard) -> float | None:
+    """A rating in JSON, as a number or as a text such as `8/10`; None if it is not one of the scale."""
+    assert card.scale is not None
+    if isinstance(found, bool) or not isinstance(found, int | float | str):
+        return None
+    return number_of(found if isinstance(found, str) else repr(found), card.scale)
