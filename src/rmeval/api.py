@@ -35,6 +35,8 @@ from rmeval.results.estimate import estimate_runs as estimate
 from rmeval.results.examples import WrongExample, WrongExamples
 from rmeval.results.goals import Plan
 from rmeval.results.item_analysis import ItemAnalysis, analyze_items
+from rmeval.results.jury import Jury
+from rmeval.results.jury import jury_runs as jury
 from rmeval.results.lead_sequence import Lead
 from rmeval.results.leads import Leads
 from rmeval.results.leads import decide_runs as decide
@@ -59,6 +61,7 @@ __all__ = [
     "Estimate",
     "Exported",
     "ItemAnalysis",
+    "Jury",
     "Lead",
     "Leads",
     "ModelComparison",
@@ -78,6 +81,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "export",
+    "jury",
     "load_benchmark",
     "load_model",
     "open_run",

@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from rmeval.report.json_ import (
         json_value,
     )
+    from rmeval.report.jury import (
+        jury_view,
+    )
     from rmeval.report.latex import (
         latex_text,
     )
@@ -96,6 +99,7 @@ else:
             "rmeval.report.across": ("across_view",),
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.cascade": ("cascade_view",),
+            "rmeval.report.jury": ("jury_view",),
             "rmeval.report.cells": (
                 "Number",
                 "Passage",
@@ -153,6 +157,7 @@ __all__ = [
     "html_text",
     "item_analysis_view",
     "json_value",
+    "jury_view",
     "latex_text",
     "leads_view",
     "markdown_text",

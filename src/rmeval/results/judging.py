@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Benchmark
+from rmeval.data.families import family_of
 from rmeval.data.observations import STATUSES
 from rmeval.data.tables import EvidenceTable, ItemTable
-from rmeval.messages import percent
+from rmeval.messages import count_of, percent
 from rmeval.metrics.composition import composition_of, headline
 from rmeval.metrics.outcomes import SCORE_RULES
 from rmeval.metrics.records import records_of
@@ -23,7 +24,7 @@ from rmeval.protocols.judging.presented import GivesVerdicts
 from rmeval.store.run import StoredRun
 from rmeval.types import Record, ScoreRule
 
-__all__ = ["MOST_FAILED", "Failed", "Judging", "chance_records", "judging_of"]
+__all__ = ["MOST_FAILED", "Failed", "Judging", "chance_records", "family_notes", "guessed_records", "judging_of"]
 
 MOST_FAILED = 0.02
 """Share of outputs without a verdict up to which a judge's number is publishable."""
@@ -155,6 +156,28 @@ def _under_both(
             yield records[top]
 
 
+def family_notes(judge: str, table: ItemTable) -> Iterator[str]:
+    """Yield a warning if models of a judge's family wrote some of the responses that it judges.
+
+    Args:
+        judge: The judge's name.
+        table: The items, whose responses may have sources.
+    """
+    family = family_of(judge)
+    if family is None:
+        return
+    counts = np.bincount(table.shape, minlength=len(table.shapes)).tolist()
+    total = own = 0
+    for shape, count in zip(table.shapes, counts, strict=True):
+        total += count * len(shape.responses)
+        own += count * sum(one.source is not None and family_of(one.source) == family for one in shape.responses)
+    if own:
+        yield (
+            f"{judge} may prefer responses of its own family: {family} models wrote {percent(own / total)}% of the "
+            f"{count_of(total, 'response')}"
+        )
+
+
 def chance_records(
     run: StoredRun, rule: ScoreRule, null: Mapping[str, Sequence[Record]], variant: str
 ) -> Mapping[str, Sequence[Record]]:
@@ -167,12 +190,17 @@ def chance_records(
     if not isinstance(protocol, GivesVerdicts):
         return null
     guess = protocol.guess(run.observations, run.requests.rows, variant)
-    if guess is None:
-        return null
-    counts, credit = _chances(run.items.table, guess, rule)
+    return null if guess is None else guessed_records(run.benchmark, run.items.table, guess, rule, null)
+
+
+def guessed_records(
+    benchmark: Benchmark, table: ItemTable, guess: Guess, rule: ScoreRule, null: Mapping[str, Sequence[Record]]
+) -> Mapping[str, Sequence[Record]]:
+    """The null baselines, with what random verdicts get as `random`; see `chance_records`."""
+    counts, credit = _chances(table, guess, rule)
     values = {
         measure: sum(share * credit[part] for part, share in shares.items())
-        for measure, shares in composition_of(run.benchmark, counts).items()
+        for measure, shares in composition_of(benchmark, counts).items()
         if shares.keys() <= credit.keys()
     }
     random = [replace(one, value=values.get((one.metric, one.scope), one.value)) for one in null["random"]]

@@ -32,7 +32,7 @@ from rmeval.metrics.records import checked_records, null_evidence, records_of
 from rmeval.metrics.stats.intervals import INTERVALS
 from rmeval.results.fields import judging_from, list_from, number_from, record_from, text_from
 from rmeval.results.frames import frame_of, row_of
-from rmeval.results.judging import Judging, chance_records, judging_of
+from rmeval.results.judging import Judging, chance_records, family_notes, judging_of
 from rmeval.results.noise import noise_note, noise_of
 from rmeval.results.notebook import html_of
 from rmeval.results.summary import result_lines
@@ -240,7 +240,7 @@ def compute(run: StoredRun, rule: str | None = None) -> Result:
     for number, variant in enumerate(run.variants):
         evidence = run.evidence(variant)
         if number == 0 and (judging := judging_of(run, evidence, score_rule, null)) is not None:
-            notes += judging.notes
+            notes += [*judging.notes, *family_notes(str(run.manifest["model"]["name"]), run.items.table)]
         if number == 0 and noise is not None:
             counts = within_noise(evidence, noise)
             close = sum(counts.values())
