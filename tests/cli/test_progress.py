@@ -55,18 +55,20 @@ def test_lines_and_bars_show_speed_failures_and_the_time_left(capsys: pytest.Cap
     lines = _LogLines("rm-bench  tiny", seconds=0)
     for done in (0, 50):
         lines.failed(done // 10)
+        lines.spent(done / 1_000)
         lines(done, 100)
     shown = capsys.readouterr().err
     assert shown.startswith("rm-bench  tiny: 50 of 100, ")
-    assert "/s, 5 without score, " in shown
+    assert "/s, 5 without score, $0.05, " in shown
     assert shown.endswith("min left\n")
     output = io.StringIO()
     with Progress(
-        TextColumn("{task.description} {task.completed}/{task.total} {task.fields[failed]}"),
+        TextColumn("{task.description} {task.completed}/{task.total} {task.fields[failed]} {task.fields[cost]}"),
         console=Console(file=output, force_terminal=True, width=100),
     ) as rich:
         bar = _Bar(rich, "tiny")
         bar(10, 30)
         bar.failed(3)
+        bar.spent(12.345)
         bar(15, 30)
-    assert "tiny (10 done before) 5/20 3 without score" in output.getvalue()
+    assert "tiny (10 done before) 5/20 3 without score $12.35" in output.getvalue()

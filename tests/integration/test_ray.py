@@ -72,6 +72,14 @@ def of_session(number: int) -> list[int]:
     return found
 
 
+def left_of(number: int) -> list[int]:
+    """The processes of a session that has ended, after the time that they may take to end."""
+    stop = time.monotonic() + PATIENCE
+    while of_session(number) and time.monotonic() < stop:
+        time.sleep(0.1)
+    return of_session(number)
+
+
 def _runs(path: Path) -> bool:
     return (path / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
@@ -170,7 +178,7 @@ def test_a_killed_worker_loses_nothing(checkpoint: Path, plain: dict[str, float]
     facts = sessions(tmp_path / "runs")[0]["ray"]
     assert (facts["restarts"], facts["portions_repeated"]) == (1, 1)
     assert len({process for process, _ in run.seen()}) == 3
-    assert of_session(run.process.pid) == []
+    assert left_of(run.process.pid) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -184,10 +192,7 @@ def test_a_stopped_run_leaves_no_process_and_continues(
     code, _, err = run.ended()
     assert code == 128 + number
     assert err.strip().endswith("run the same command again to continue")
-    stop = time.monotonic() + PATIENCE
-    while of_session(run.process.pid) and time.monotonic() < stop:
-        time.sleep(0.1)
-    assert of_session(run.process.pid) == []
+    assert left_of(run.process.pid) == []
     before = len(scores(tmp_path / "runs"))
     assert 0 < before < len(plain)
     out = tmp_path / "runs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,6 +114,13 @@ def test_label_probabilities(tops: list[tuple[Any, Any]], a: float, b: float) ->
     assert found.probabilities == {"A": pytest.approx(a), "B": pytest.approx(b)}
     assert found.label_mass == pytest.approx(a + b)
     assert found.finish == "stop"  # One token is all that was wanted.
+
+
+def test_labels_after_a_space_count_where_the_protocol_counts_them() -> None:
+    data = with_logprobs(("A", math.log(0.3)), (" A", math.log(0.2)), ("\nB", math.log(0.4)), ("B ", math.log(0.1)))
+    assert read_answer(data, LABELS).probabilities == {"A": pytest.approx(0.3), "B": 0.0}
+    spaced = replace(LABELS, spaces=True)
+    assert read_answer(data, spaced).probabilities == {"A": pytest.approx(0.5), "B": pytest.approx(0.4)}
 
 
 @pytest.mark.parametrize(

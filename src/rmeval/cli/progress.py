@@ -50,6 +50,7 @@ def progress_bar(what: str) -> Iterator[Progress]:
         MofNCompleteColumn(),
         Speed(),
         TextColumn("{task.fields[failed]}", style="yellow", markup=False),
+        TextColumn("{task.fields[cost]}", style="dim", markup=False),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
@@ -61,7 +62,7 @@ class _Bar:
 
     def __init__(self, bar: RichProgress, what: str) -> None:
         self._bar = bar
-        self._task = bar.add_task(what, total=None, failed="")
+        self._task = bar.add_task(what, total=None, failed="", cost="")
         self._what = what
         self._started: int | None = None
 
@@ -77,9 +78,17 @@ class _Bar:
         """Shows how many have no score."""
         self._bar.update(self._task, failed=_failures(count))
 
+    def spent(self, dollars: float) -> None:
+        """Shows what the calls cost."""
+        self._bar.update(self._task, cost=_cost(dollars))
+
 
 def _failures(count: int) -> str:
     return f"{count} without score" if count else ""
+
+
+def _cost(dollars: float) -> str:
+    return f"${dollars:.2f}" if dollars >= 1 else f"${dollars:.2g}"
 
 
 class _LogLines:
@@ -91,6 +100,7 @@ class _LogLines:
         self._last = time.monotonic()
         self._begun: tuple[float, int] | None = None
         self._failed = 0
+        self._spent: float | None = None
 
     def __call__(self, done: int, total: int) -> None:
         """Writes a line if the last one is long ago."""
@@ -102,8 +112,13 @@ class _LogLines:
             speed = (done - self._begun[1]) / (now - self._begun[0])
             left = (total - done) / speed / 60
             failed = f", {_failures(self._failed)}" if self._failed else ""
-            echo(f"{self._what}: {done} of {total}, {speed:.1f}/s{failed}, {left:.0f} min left", err=True)
+            spent = "" if self._spent is None else f", {_cost(self._spent)}"
+            echo(f"{self._what}: {done} of {total}, {speed:.1f}/s{failed}{spent}, {left:.0f} min left", err=True)
 
     def failed(self, count: int) -> None:
         """Remembers how many have no score."""
         self._failed = count
+
+    def spent(self, dollars: float) -> None:
+        """Remembers what the calls cost."""
+        self._spent = dollars

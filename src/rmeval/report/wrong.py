@@ -12,12 +12,13 @@ from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongEx
 
 __all__ = ["wrong_view"]
 
-_PROMPT, _RESPONSE = 700, 1_200
-"""Characters of prompts and responses that are shown without `full`."""
+_PROMPT, _RESPONSE, _WRITTEN = 700, 1_200, 2_400
+"""Characters of prompts, of responses and of what a judge wrote that are shown without `full`."""
 _AROUND = 120
 """Characters of a response that are shown before and after each difference."""
 _FACTS = ("outcome", "margin", "subset", "cell", "problem", "erratum")
 _TEXTS = ("prompt", "chosen", "rejected")
+_JUDGE = "judge"
 _SIDES = ("score", "gold", "source")
 
 
@@ -59,12 +60,14 @@ def _table(tally: Tally, examples: Sequence[WrongExample], full: bool) -> Table:
     keys = (
         "cluster" if name == "problem" else "other_margin" if name.startswith("margin of") else name for name in facts
     )
+    texts = (*_TEXTS, *([_JUDGE] if any(one.judge is not None for one in examples) else []))
     rows = (
         Row(
             f"{number}. {one.item}",
             (
                 *_facts(one),
                 *_passages(one, full),
+                *([_written(one, full)] if _JUDGE in texts else []),
                 *([one.model, one.right_model] if two else []),
                 Number(one.members, unit=COUNT),
                 *(_plain(getattr(own, name)) for name in sides for own in (one.chosen, one.rejected)),
@@ -75,12 +78,12 @@ def _table(tally: Tally, examples: Sequence[WrongExample], full: bool) -> Table:
     )
     return Table(
         "wrong",
-        ("", *facts, *_TEXTS, *extra),
+        ("", *facts, *texts, *extra),
         tuple(rows),
         title=_title(tally, len(examples)),
         layout="blocks",
         extra=extra,
-        keys=("item", *keys, *_TEXTS, *extra),
+        keys=("item", *keys, *texts, *extra),
     )
 
 
@@ -117,6 +120,14 @@ def _passages(one: WrongExample, full: bool) -> Iterator[Passage]:
     for place, (name, own, parts) in enumerate(zip(names, (one.chosen, one.rejected), sides, strict=True)):
         shown = parts if full else without_middles(parts, _RESPONSE, _AROUND)
         yield Passage(own.text, shown, _caption(name, own, one), -1 if place else 1)
+
+
+def _written(one: WrongExample, full: bool) -> Passage | None:
+    """What the judge wrote; nothing of it is marked."""
+    if one.judge is None:
+        return None
+    parts = ((one.judge, False),)
+    return Passage(one.judge, parts if full else without_middles(parts, _WRITTEN, _WRITTEN // 3))
 
 
 def _plain(value: float | str | None) -> Cell:

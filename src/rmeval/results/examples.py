@@ -55,6 +55,7 @@ class WrongExample:
         right_model: The model that judges it right, where two models disagree.
         other_margin: The margin of that model.
         erratum: What `rmeval errata` states of the item.
+        judge: What a judge wrote of the two responses, in each order, if the run stores texts.
     """
 
     item: str
@@ -71,6 +72,7 @@ class WrongExample:
     right_model: str | None = None
     other_margin: float | None = None
     erratum: str | None = None
+    judge: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the example as plain JSON types: one value per column, with whole texts."""

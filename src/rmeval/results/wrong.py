@@ -6,7 +6,7 @@ import heapq
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.results.align import run_names, shared_evidence
 from rmeval.results.cells import cells_named
 from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
+from rmeval.results.judge_texts import Shown, judge_texts
 from rmeval.results.places import Place, only_folder
 from rmeval.results.texts import read_item_texts
 from rmeval.store.run import StoredRun, read_scored
@@ -200,23 +201,26 @@ class _Pool:
         places = [int(self.places[self.margins[0].item[row]]) for _, row in picked]
         texts, notes = read_item_texts(self.run, set(places), data)
         errata = errata_of(self.run.benchmark.card)
-        found = []
+        found, shown = [], []
         for (side, row), place in zip(picked, places, strict=True):
             if (item := texts.get(place)) is not None:
                 known = errata.get(item.id)
                 found.append(self._example(side, row, item, known.wrong if known else None))
-        return tuple(found), notes
+                shown.append(Shown(item, *self._sides(side, row, item)))
+        words = judge_texts(self.run, shown)
+        return tuple(replace(one, judge=text) for one, text in zip(found, words, strict=True)), notes
+
+    def _sides(self, side: int, row: int, item: Item) -> tuple[int, int]:
+        """Return the better response of a comparison, and the one that the model prefers."""
+        own = self.margins[side]
+        comparison = item.comparisons[own.number[row]]
+        rejected = strongest(self.evidence[side], int(own.item[row]), comparison)
+        return comparison.members[comparison.gold or 0], rejected
 
     def _example(self, side: int, row: int, item: Item, erratum: str | None) -> WrongExample:
         own = self.margins[side]
         position, comparison = int(own.item[row]), item.comparisons[own.number[row]]
-        chosen, rejected = (
-            self._response(side, position, item, index)
-            for index in (
-                comparison.members[comparison.gold or 0],
-                strongest(self.evidence[side], position, comparison),
-            )
-        )
+        chosen, rejected = (self._response(side, position, item, index) for index in self._sides(side, row, item))
         two = len(self.names) > 1
         return WrongExample(
             item.id,

@@ -25,6 +25,7 @@ from rmeval.types import Request
 
 __all__ = [
     "Progress",
+    "ShowsCost",
     "ShowsFailures",
     "WholeProgress",
     "check_served",
@@ -46,6 +47,23 @@ class ShowsFailures(Protocol):
         """Show how many requests of this process have ended without a value."""
 
 
+@runtime_checkable
+class ShowsCost(Protocol):
+    """A progress that also shows what a model costs."""
+
+    def spent(self, dollars: float) -> None:
+        """Show what this process has spent."""
+
+
+@runtime_checkable
+class _Spends(Protocol):
+    """A model that is paid for."""
+
+    @property
+    def cost(self) -> float | None:
+        """What its calls so far cost in dollars; None if nobody knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class WholeProgress:
     """The progress of a part, shown as progress of the whole.
@@ -64,12 +82,21 @@ class WholeProgress:
 
     def failed(self, count: int) -> None:
         """Show how many requests have no value."""
-        _show_failures(self.progress, count)
+        if isinstance(self.progress, ShowsFailures):
+            self.progress.failed(count)
+
+    def spent(self, dollars: float) -> None:
+        """Show what this process has spent."""
+        if isinstance(self.progress, ShowsCost):
+            self.progress.spent(dollars)
 
 
-def _show_failures(progress: Progress, count: int) -> None:
+def _show(progress: Progress, model: RewardModel, failed: int) -> None:
+    """Show how many requests have no value, and what the model has cost."""
     if isinstance(progress, ShowsFailures):
-        progress.failed(count)
+        progress.failed(failed)
+    if isinstance(progress, ShowsCost) and isinstance(model, _Spends) and (cost := model.cost) is not None:
+        progress.spent(cost)
 
 
 def silent(done: int, total: int) -> None:
@@ -130,15 +157,19 @@ def observe_missing(
                     ) from error
                 done += len(batch)
                 failed += sum(one.status != "ok" for one in batch)
-                _show_failures(progress, failed)
+                _show(progress, model, failed)
                 progress(done, total)
-        if left := int((observations.status == 0).sum()):
-            raise RunError(
-                f"{model.name} returned no observation of {count_of(left, 'request')}: let its observe() return one "
-                "for each, with a status where there is no value, and run again; the others are kept"
-            )
+        _refuse_missing(model, int((observations.status == 0).sum()))
         observations.share()
     return observations, missing
+
+
+def _refuse_missing(model: RewardModel, left: int) -> None:
+    if left:
+        raise RunError(
+            f"{model.name} returned no observation of {count_of(left, 'request')}: let its observe() return one "
+            "for each, with a status where there is no value, and run again; the others are kept"
+        )
 
 
 def refuse_other_model(earlier: Iterable[Mapping[str, Any]], facts: Mapping[str, Any], where: Path) -> None:

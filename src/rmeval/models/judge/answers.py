@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rmeval.messages import shortened
@@ -104,7 +104,7 @@ def read_answer(data: Any, prompt: Prompt) -> Output:
         words = refusal or str(message.get("refusal") or text)
         return Output(words, reasoning, "refused", usage=counts)
     if prompt.form == "labels":
-        found = _label_probabilities(choice.get("logprobs"), prompt.labels)
+        found = _label_probabilities(choice.get("logprobs"), prompt)
         if found is None:
             return Output(error="the answer has no log-probabilities of its first token", usage=counts)
         return Output(text, probabilities=found, label_mass=min(sum(found.values()), 1.0), usage=counts)
@@ -142,7 +142,7 @@ def _words(part: Any, kind: str) -> str:
     return "".join(_words(one, kind) for one in found) if isinstance(found, list) else str(found or "")
 
 
-def _label_probabilities(logprobs: Any, labels: Sequence[str]) -> dict[str, float] | None:
+def _label_probabilities(logprobs: Any, prompt: Prompt) -> dict[str, float] | None:
     """The probability of each label as the first token; several tokens with the same text count together.
 
     A label that is not among the listed tokens has 0; None if no token is listed.
@@ -152,11 +152,12 @@ def _label_probabilities(logprobs: Any, labels: Sequence[str]) -> dict[str, floa
     tops = first.get("top_logprobs") if isinstance(first, Mapping) else None
     if not isinstance(tops, list) or not tops:
         return None
-    found = dict.fromkeys(labels, 0.0)
+    found = dict.fromkeys(prompt.labels, 0.0)
     for one in tops:
         token, logprob = (one.get("token"), one.get("logprob")) if isinstance(one, Mapping) else (None, None)
-        if isinstance(token, str) and token in found:
-            found[token] += _probability(logprob)
+        label = token.lstrip(" \n") if prompt.spaces and isinstance(token, str) else token
+        if isinstance(label, str) and label in found:
+            found[label] += _probability(logprob)
     return found
 
 

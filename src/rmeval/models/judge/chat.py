@@ -15,7 +15,7 @@ from rmeval.messages import chosen_from, count_of, quoted, shortened
 from rmeval.models.judge.answers import failure_in, is_too_long, read_answer, usage_of
 from rmeval.models.judge.body import Body
 from rmeval.models.judge.listing import ABSENT, LISTED, VERSION, Listing, read_listing
-from rmeval.models.options import ModelOptions
+from rmeval.models.options import ModelOptions, refuse_all_but
 from rmeval.protocols.judging import Asked, Form, Output, Sampling
 from rmeval.redaction import redacted
 from rmeval.transport import Call, Reply, Server
@@ -25,6 +25,7 @@ __all__ = ["ChatJudge"]
 
 logger = logging.getLogger(__name__)
 
+_OPTIONS = ("served_model", "server", "judge")
 _ROUTE = "chat/completions"
 _PACE = Pace(refusals=1 << 30, longest_body=64 << 20)
 """Calls in a row may be too long; `ChatJudge` itself notices a server that answers nothing."""
@@ -64,6 +65,7 @@ class ChatJudge:
         Raises:
             ModelError: If the server cannot be reached, or serves several models and none is named.
         """
+        refuse_all_but(_OPTIONS, options, "a judge behind a server")
         base = url.rstrip("/").removesuffix(f"/{_ROUTE}")
         self._address = redacted(base)
         self._server = server or Server(base, options.server, usage_of, _PACE, failure_in)

@@ -146,6 +146,11 @@ class Served:
         changed = {"changed_to": self._changed_to} if self._changed_to else {}
         return {"of": digest(CANARIES)[:12], "scores": self._canary, **changed}
 
+    @property
+    def cost(self) -> float | None:
+        """What the calls so far cost in dollars; None without prices."""
+        return self._server.cost
+
     def describe(self) -> str:
         """What was found out, in one line."""
         limit = "" if self.found.limit is None else f", at most {self.found.limit} tokens"
