@@ -30,6 +30,7 @@ from rmeval.metrics.noise import within_noise
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
 from rmeval.metrics.records import checked_records, null_evidence, records_of
 from rmeval.metrics.stats.intervals import INTERVALS
+from rmeval.protocols.judging.presented import GivesVerdicts
 from rmeval.results.fields import judging_from, list_from, number_from, record_from, text_from
 from rmeval.results.frames import frame_of, row_of
 from rmeval.results.judging import Judging, chance_records, family_notes, judging_of
@@ -229,7 +230,8 @@ def derive(folder: Path, rule: str | None = None, benchmark: str | None = None, 
 
 def compute(run: StoredRun, rule: str | None = None) -> Result:
     """The numbers of a run, from the contents of its files."""
-    score_rule = rule_of(run.benchmark, rule)
+    own = run.protocol.rule if isinstance(run.protocol, GivesVerdicts) else None
+    score_rule = rule_of(run.benchmark, rule or own)
     records: list[Record] = []
     notes = list(run.manifest["notes"])
     null = null_records(run.benchmark, run.items)

@@ -26,6 +26,11 @@ class GivesVerdicts(Protocol):
         """Number of outputs on the same responses in the same order."""
         ...
 
+    @property
+    def rule(self) -> str | None:
+        """Name of the score rule that is part of the protocol; None for the benchmark's own."""
+        ...
+
     def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
         """Yield the verdicts on two or more responses whose order is known."""
         ...

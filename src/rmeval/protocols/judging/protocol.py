@@ -62,6 +62,11 @@ class JudgeProtocol(BaseProtocol):
         return self.options.order or self.card.orders[0]
 
     @property
+    def rule(self) -> str | None:
+        """Name of the score rule that is part of the protocol; None for the benchmark's own."""
+        return self.card.rule or None
+
+    @property
     def votes(self) -> int:
         """Number of outputs on the same responses in the same order."""
         return self.options.votes
