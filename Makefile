@@ -47,7 +47,7 @@ unit: setup
 # Real models, servers, clean environments, and attacks: takes about 45 minutes. What it downloads (about 1 GB) and builds
 # (about 4 GB in ~/.cache/rmeval-tests) is kept for the next time.
 test-integration: setup
-	$(INSTALL) bitsandbytes trl gguf build --editable '.[docs]'
+	$(INSTALL) bitsandbytes trl gguf build 'transformers[serving]' --editable '.[any-llm,docs]'
 	$(BIN)/pytest tests/integration
 
 perf: setup

@@ -190,6 +190,7 @@ def reply_of(text: str | None, model: str = "scripted", prompt: str = "", finish
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
+        "created": 1_700_000_000,
         "model": model,
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}],
         "usage": {**counts, "total_tokens": sum(counts.values())},

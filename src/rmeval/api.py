@@ -20,7 +20,7 @@ from rmeval.doctor.export import export_model as export
 from rmeval.doctor.parity import Parity, compare_engines
 from rmeval.errors import DataError, RunError
 from rmeval.models import load_model, refuse_comparators
-from rmeval.models.options import OPTIONS, model_options
+from rmeval.models.options import OPTIONS, check_options, model_options
 from rmeval.protocols.pointwise import MessageLike, as_conversation, conversation_requests
 from rmeval.results.across import AcrossBenchmarks, compare_across
 from rmeval.results.analyze import Analysis
@@ -46,6 +46,8 @@ from rmeval.results.result import Result, open_run
 from rmeval.results.variance import VarianceStudy
 from rmeval.results.variance import study_variance as variance
 from rmeval.results.wrong import wrong_examples
+from rmeval.runs.dry_run import DryRun
+from rmeval.runs.dry_run import dry_run as count_calls
 from rmeval.runs.observe import refuse_no_scores, silent
 from rmeval.runs.plan import plan as plan_run
 from rmeval.runs.runner import run
@@ -58,6 +60,7 @@ __all__ = [
     "Analysis",
     "Cascade",
     "ChosenItems",
+    "DryRun",
     "Estimate",
     "Exported",
     "ItemAnalysis",
@@ -78,6 +81,7 @@ __all__ = [
     "compare",
     "compare_across",
     "decide",
+    "dry_run",
     "estimate",
     "evaluate",
     "export",
@@ -155,6 +159,51 @@ def evaluate(
     planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed, tuple(cells)))
     stop = stopping_rule(until, versus, planned, loaded)
     return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=stop)
+
+
+def dry_run(
+    model: str,
+    benchmark: str | BenchmarkLike | None = None,
+    data: object = None,
+    *,
+    out: str | Path = "runs",
+    subsets: Sequence[str] = (),
+    n_items: int | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    items: str | Path | None = None,
+    cells: Sequence[str] = (),
+    benchmark_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> DryRun:
+    """Count what a judge's run would send, and its cost; nothing is sent, and no key is needed.
+
+    Args:
+        model: As for `evaluate`: the address of a server, or with `base_url` the model's name there.
+        benchmark: Likewise.
+        data: Likewise.
+        out: Folder of runs: results that it has are not counted again.
+        subsets: Subsets or sections to run; all if empty.
+        n_items: Number of items to draw at random.
+        seed: Seed of the draw, and of a generated benchmark.
+        limit: Number of items to take from the beginning.
+        items: File with a column `id`: the items to run.
+        cells: Kinds of comparisons to keep, such as `diagonal`; all if empty.
+        benchmark_options: The benchmark's own options by name.
+        **options: Fields of `ModelOptions`, such as `protocol="five-way"` and `prices="prices.toml"`; `tokenizer`
+            counts the tokens of prompts. Other names are the benchmark's options.
+
+    Raises:
+        RmevalError: If the model is no judge, or a price is missing.
+    """
+    _check(subsets, cells, out)
+    own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
+    found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
+    listed = None if items is None else read_item_list(items)
+    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed, tuple(cells)))
+    made = model_options(**options)
+    check_options(made)
+    return count_calls(model, planned, made, Path(out))
 
 
 def _check(subsets: object, cells: object, out: object) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.environments import home
-from tests.integration.servers import vllm_server
+from tests.integration.servers import transformers_server, vllm_server
 
-__all__ = ["vllm_server"]
+__all__ = ["transformers_server", "vllm_server"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A real vLLM server on this machine, for tests of what calls one."""
+"""Real servers on this machine, for tests of what calls one: vLLM and `transformers serve`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -22,8 +25,8 @@ SECONDS = 400
 POOLING = ("--runner", "pooling")
 
 
-class VLLMServer:
-    """A process that serves a checkpoint on a port of 127.0.0.1.
+class ModelServer:
+    """A process that serves a model on a port of 127.0.0.1.
 
     Attributes:
         model: The checkpoint's folder.
@@ -41,21 +44,21 @@ class VLLMServer:
         self.pid = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> VLLMServer:
+    def command(self) -> list[str]:
+        """The program with its arguments."""
+        raise NotImplementedError
+
+    def start(self) -> Self:
         """Start the server, and wait until it answers."""
-        options = ["--host", "127.0.0.1", "--port", str(self._port), "--served-model-name", self.name]
-        options += ["--dtype", "float32", "--enforce-eager", *self._arguments]
-        command = [str(environment("vllm") / "python"), "-m", "vllm.entrypoints.openai.api_server"]
-        command += ["--model", str(self.model), *options]
         own = variables({"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"})
         with self.log.open("ab") as out:
-            self._process = subprocess.Popen(command, env=own, stdout=out, stderr=out, start_new_session=True)
+            self._process = subprocess.Popen(self.command(), env=own, stdout=out, stderr=out, start_new_session=True)
         self.pid = self._process.pid
         end = time.monotonic() + SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 self.kill()
-                raise AssertionError(f"vLLM did not start:\n{self.log.read_text(errors='replace')[-6000:]}")
+                raise AssertionError(f"the server did not start:\n{self.log.read_text(errors='replace')[-6000:]}")
             time.sleep(1)
         return self
 
@@ -78,6 +81,31 @@ class VLLMServer:
     def running(self) -> bool:
         """Whether its process is there."""
         return self._process is not None and self._process.poll() is None
+
+
+class VLLMServer(ModelServer):
+    """vLLM, in an environment of its own."""
+
+    def command(self) -> list[str]:
+        """The program with its arguments."""
+        command = [str(environment("vllm") / "python"), "-m", "vllm.entrypoints.openai.api_server"]
+        command += ["--model", str(self.model), "--host", "127.0.0.1", "--port", str(self._port)]
+        return [*command, "--served-model-name", self.name, "--dtype", "float32", "--enforce-eager", *self._arguments]
+
+
+class TransformersServer(ModelServer):
+    """`transformers serve` of the tests' own environment; the model's name there is its path."""
+
+    def command(self) -> list[str]:
+        """The program with its arguments."""
+        program = str(Path(sys.executable).parent / "transformers")
+        command = [program, "serve", str(self.model), "--host", "127.0.0.1", "--port", str(self._port)]
+        return [*command, "--device", "cpu", "--dtype", "float32", *self._arguments]
+
+    @property
+    def model_name(self) -> str:
+        """The model's name at the server, which takes no other one."""
+        return str(self.model)
 
 
 def free_port() -> int:
@@ -113,4 +141,30 @@ def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServe
 
     yield start
     for _, server in current:
+        server.kill()
+
+
+StartTransformers = Callable[[Path], TransformersServer]
+
+
+@pytest.fixture(scope="session")
+def transformers_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartTransformers]:
+    """Start `transformers serve`: `transformers_server(model_dir)`; a second call returns the same server."""
+    missing = [name for name in ("fastapi", "uvicorn", "openai") if find_spec(name) is None]
+    if missing:
+        pytest.skip(
+            f"transformers serve needs {', '.join(missing)}: make test-integration installs transformers[serving]"
+        )
+    # Without this folder the server cannot list its models.
+    (Path.home() / ".cache" / "huggingface" / "hub").mkdir(parents=True, exist_ok=True)
+    servers: dict[Path, TransformersServer] = {}
+
+    def start(model: Path) -> TransformersServer:
+        if model not in servers:
+            servers[model] = TransformersServer(model, tmp_path_factory.mktemp("serve") / "log")
+        server = servers[model]
+        return server if server.running else server.start()
+
+    yield start
+    for server in servers.values():
         server.kill()

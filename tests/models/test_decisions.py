@@ -232,12 +232,7 @@ def test_protocols_of_decisions(
 ) -> None:
     with serve(MAKERS[name](better)) as server:
         result = rmeval.evaluate(server.url, "pairs", data=pairs, protocol=protocol, out=tmp_path / "runs")
-        sent = [
-            one
-            for one in server.received
-            if one.method == "POST" and '"Question ' in one.body.decode().replace("\\n", '"')
-        ]
-    assert len([one for one in server.received if b"good" in one.body]) == calls, len(sent)
+    assert len([one for one in server.received if b"good" in one.body]) == calls
     assert {record.variant for record in result.records} == variants
     assert {record.value for record in result.records if record.metric == "accuracy"} == {1.0}
     assert result.manifest["identity"]["dialect"] == name
@@ -272,6 +267,8 @@ def test_a_run_continues_only_with_the_same_model(pairs: Path, tmp_path: Path) -
     options: dict[str, Any] = {"data": pairs, "protocol": "decision", "out": tmp_path / "runs"}
     with serve(vllm(better)) as server:
         rmeval.evaluate(server.url, "pairs", n_items=4, **options)
-    with serve(vllm(lambda text, names: better(text, names)[::-1])) as server:
-        with pytest.raises(RunError, match="contains scores of another model than the one that is served now"):
-            rmeval.evaluate(server.url, "pairs", **options)
+    with (
+        serve(vllm(lambda text, names: better(text, names)[::-1])) as server,
+        pytest.raises(RunError, match="contains scores of another model than the one that is served now"),
+    ):
+        rmeval.evaluate(server.url, "pairs", **options)

@@ -222,6 +222,8 @@ def test_cells_of_the_matrix_by_judges(tmp_path: Path) -> None:
         assert len(calls) == 8 * 9 * 2
     assert {record.metric for record in part.records if ":" not in record.metric} == {"normal"}
     assert numbers(again.records) == numbers(part.records)
+    # The folder keeps all cells.
+    assert numbers(rmeval.open_run(whole.path).records) == numbers(whole.records)
     for record in part.records:
         assert record.value == whole.value(record.metric, record.scope, record.variant)
     assert any("3 of the nine cells are compared, which give Normal" in note for note in part.notes)
@@ -241,6 +243,8 @@ def test_models_on_different_cells_are_compared_on_the_shared_ones(tmp_path: Pat
         assert any(note.startswith("compared on 3 cells of 9") for note in found.notes)
     with pytest.raises(RunError, match="are runs on different cells"):
         rmeval.wrong_examples(part.path, other=whole.path)
+    with pytest.raises(RunError, match="are runs on different cells"):
+        rmeval.estimate(whole.path, part.path)
 
 
 def test_judges_are_compared_analysed_and_planned_like_other_models(

@@ -141,9 +141,7 @@ def test_mistakes_are_one_sentence(runs: dict[str, Path], tmp_path: Path) -> Non
     with pytest.raises(RunError, match="is given twice: give the runs of different judges"):
         rmeval.jury([runs["tiny"], runs["tiny"]])
     other = rmeval.evaluate("baseline:longest", "rm-bench-synthetic", n_items=4, out=tmp_path).path
-    with pytest.raises(
-        RunError, match=r"pairs and .* one of rm-bench-synthetic: give runs on the same"
-    ):
+    with pytest.raises(RunError, match=r"pairs and .* one of rm-bench-synthetic: give runs on the same"):
         rmeval.jury([runs["tiny"], other])
     with pytest.raises(RunError, match=r"no accurracy on all: did you mean `metric` accuracy"):
         rmeval.jury([runs["tiny"], runs["gpt-5"]], metric="accurracy")

@@ -22,14 +22,15 @@ class What(StrEnum):
 
     benchmarks = "benchmarks"
     models = "models"
+    protocols = "protocols"
 
 
 def list_command(
     what: Annotated[What, typer.Argument(help="What to list.")] = What.benchmarks,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """List the benchmarks, or the forms of MODEL."""
-    rows = _benchmarks() if what is What.benchmarks else _models()
+    """List the benchmarks, the forms of MODEL, or the protocols of generative judges."""
+    rows = {What.benchmarks: _benchmarks, What.models: _models, What.protocols: _protocols}[what]()
     if as_json:
         echo_json(rows, indent=1)
         return
@@ -38,6 +39,9 @@ def list_command(
     console = Screen()
     if what is What.models:
         console.print(_table(rows, ("id", "kind", "about")))
+        return
+    if what is What.protocols:
+        console.print(_table(rows, ("id", "kind", "reads", "about", "source")))
         return
     from rmeval.benchmarks import BUILTIN
     from rmeval.benchmarks.suites import SUITES
@@ -132,3 +136,20 @@ def _models() -> list[dict[str, Any]]:
     ]
     rows += [{"id": f"baseline:{name}", "kind": "baseline", "about": about[name]} for name in BASELINES]
     return rows + [{"id": name, "kind": "plugin", "about": target} for name, target in model_names().items()]
+
+
+def _protocols() -> list[dict[str, Any]]:
+    from rmeval.protocols.judging import built_in_cards
+
+    return [
+        {
+            "id": card.name,
+            "kind": card.kind,
+            "reads": card.reads,
+            "orders": [] if card.kind == "rate" else list(card.orders),
+            "about": card.about,
+            "source": card.source,
+            "note": card.note,
+        }
+        for card in built_in_cards().values()
+    ]

@@ -69,6 +69,12 @@ def run_command(
     out: o.Out = "runs",
     store_text: o.StoreText = False,
     break_lock: o.BreakLock = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Count a judge's calls, tokens and cost; send nothing.", rich_help_panel="Judge"
+        ),
+    ] = False,
 ) -> None:
     """Evaluate a reward model on one or more benchmarks.
 
@@ -87,34 +93,49 @@ def run_command(
     from rmeval.api import load_model
     from rmeval.benchmarks.locate import refuse_unfetched
     from rmeval.cli.logs import show_warnings
-    from rmeval.models.judge.batch import OpenBatchError
-    from rmeval.report.ranking import brief_view, combined_views
-    from rmeval.report.run import run_view
-    from rmeval.report.terminal import print_briefly
-    from rmeval.runs.runner import run
 
     show_warnings()
     target = None if until is None else until_of(until)
     found = wanted.load(benchmark, data)
     for one in found:
         refuse_unfetched(one.card, one.data)
+    if dry_run:
+        _count_calls(model, found, wanted, options, Path(out))
+        return
     loaded = load_model(model, **options, **_batch(batch_out, batch_in or ()))
     _describe(loaded)
     # Loaded objects live to the end, so the garbage collector need not traverse them.
     gc.freeze()
     plans = _planned(found, wanted, loaded, target, versus or ())
+    _run_all(loaded, plans, Path(out), store_text, break_lock)
+
+
+def _run_all(
+    loaded: RewardModel,
+    plans: Sequence[tuple[Plan, StoppingRule | None]],
+    out: Path,
+    store_text: bool,
+    break_lock: bool,
+) -> None:
+    """Run a model on each benchmark, and print the numbers."""
+    from rmeval.models.judge.batch import OpenBatchError
+    from rmeval.report.ranking import brief_view, combined_views
+    from rmeval.report.run import run_view
+    from rmeval.report.terminal import print_briefly
+    from rmeval.runs.runner import run
+
     results = []
-    for planned, rule in plans:
+    for planned, until in plans:
         try:
             with progress_bar(f"{planned.benchmark.card.id}  {loaded.name}") as progress:
                 result = run(
                     loaded,
                     planned,
-                    Path(out),
+                    out,
                     store_text=store_text,
                     break_lock=break_lock,
                     progress=progress,
-                    until=rule,
+                    until=until,
                 )
         except OpenBatchError as left:
             _say_what_is_left(left, planned.benchmark.card.id)
@@ -123,6 +144,18 @@ def run_command(
         results.append(result)
     if len(results) > 1:
         print_briefly([*map(brief_view, results), *combined_views(results, brief=True)], "in short")
+
+
+def _count_calls(model: str, found: Sequence[Benchmark], wanted: o.Wanted, options: dict[str, Any], out: Path) -> None:
+    """Print what a judge's run would send."""
+    from rmeval.models.options import check_options, model_options
+    from rmeval.report.dry_run import dry_run_view
+    from rmeval.runs.dry_run import dry_run
+    from rmeval.runs.plan import plan
+
+    own = model_options(**options)
+    check_options(own)
+    write_views([dry_run_view([dry_run(model, plan(one, wanted.selection()), own, out) for one in found])])
 
 
 def _describe(loaded: RewardModel) -> None:

@@ -178,7 +178,7 @@ def _named(spec: str, options: ModelOptions) -> RewardModel:
     """The model that a name or a place finds."""
     if not spec:
         raise ModelError("the model's name is empty: give a hub id, a folder, file.py:Class or baseline:longest")
-    if options.judge.protocol is not None or options.judge.base_url is not None:
+    if options.judge.protocol is not None or options.judge.base_url is not None or spec.startswith("any-llm:"):
         from rmeval.models.judge.find import find_judge
 
         return find_judge(str(EMBEDDED.get(spec, spec)), options)

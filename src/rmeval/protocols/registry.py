@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.cache import files_digest
-from rmeval.errors import RunError
+from rmeval.errors import ModelError, RunError
 from rmeval.messages import nearest, quoted
 from rmeval.plugins import is_file_spec, load_object, package_of, registered
 from rmeval.protocols.base import ProtocolLike
@@ -79,6 +79,10 @@ def judge_protocol(options: JudgeOptions) -> JudgeProtocol:
     Raises:
         RmevalError: If there is no such protocol, it is not that of a judge, or an option does not fit it.
     """
+    if options.suffix and str(options.protocol).endswith("]"):
+        raise ModelError(
+            f"`protocol` {options.protocol} has options: give {options.suffix} there too, or leave these out"
+        )
     found = load_protocol(f"{options.protocol}{options.suffix}").protocol
     if not isinstance(found, JudgeProtocol):
         raise RunError(f"`protocol` {found.name} is not that of a judge: leave it out, or choose another")

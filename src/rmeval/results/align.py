@@ -28,6 +28,7 @@ __all__ = [
     "judged_otherwise",
     "moved_evidence",
     "places_in",
+    "refuse_other_cells",
     "run_names",
     "scored_runs",
     "shared_evidence",
@@ -203,7 +204,7 @@ def shared_evidence(
 ) -> tuple[list[EvidenceTable], Mask, list[str]]:
     """Return each model's evidence on the common items in the first run's order, these items, and notes."""
     base = runs[0].items
-    _refuse_other_cells(runs)
+    refuse_other_cells(runs)
     places = [places_in(base, run.items) for run in runs[1:]]
     shared: Mask = np.ones(len(base.table), bool)
     for place in places:
@@ -254,7 +255,7 @@ def shared_evidence(
     return [own.take(shared) for own in evidence], shared, notes
 
 
-def _refuse_other_cells(runs: Sequence[StoredRun]) -> None:
+def refuse_other_cells(runs: Sequence[StoredRun]) -> None:
     """Raise an error for runs on different chosen cells, whose evidence does not fit the comparisons of the first."""
     found = {frozenset(run.items.table.tags) for run in runs}
     if len(found) > 1 and any(_chosen_cells(run) for run in runs):

@@ -28,6 +28,7 @@ from rmeval.results.measures import measure_of, refuse_scope_alone
 from rmeval.results.notebook import html_of
 from rmeval.results.places import Place, only_folder, places_of
 from rmeval.results.result import check_rule, null_records, rule_of
+from rmeval.store.items import StoredItems
 from rmeval.store.manifest import finite
 from rmeval.types import Record, ScoreRule
 
@@ -155,39 +156,39 @@ def jury_runs(
     evidence, shared, more = shared_evidence([one.run for one in taking], [one.evidence for one in taking], OFFICIAL)
     items = first.items.take(shared)
     ballots = _ballots(items.table, evidence)
-    failures = {NO_MAJORITY: sum(int(np.isnan(one.verdicts).sum()) for one in ballots)}
-    decided = EvidenceTable.averaged([one.evidence() for one in ballots], failures)
-    null = null_records(first.benchmark, items)
-    ties = [one.choices == -1 for one in ballots]
-    known = [~np.isnan(one.choices) for one in ballots]
-    guess = BestGuess(_share(ties, known), len(taking))
-    records = records_of(first.benchmark, decided, own, guessed_records(first.benchmark, items.table, guess, own, null))
-    by_measure = {(one.metric, one.scope): one for one in records}
-    measure = measure_of(first.benchmark.card.id, list(by_measure), metric, scope)
+    records = {(one.metric, one.scope): one for one in _records(ballots, first.benchmark, items, own)}
+    measure = measure_of(first.benchmark.card.id, list(records), metric, scope)
     if measure is None:
         raise RunError(f"{first.benchmark.card.id} has no number of all items here: name one with `metric` and `scope`")
     jurors = tuple(_jurors(taking, evidence, first.benchmark, own, measure))
-    verdicts = [one.verdicts for one in ballots]
+    verdicts = np.concatenate([one.verdicts for one in ballots])
     return Jury(
         first.benchmark.card.id,
         own.name,
         measure,
-        by_measure[measure],
-        tuple(records),
+        records[measure],
+        tuple(records.values()),
         jurors,
         float(np.mean([one.record.value for one in jurors])),
-        sum(map(len, verdicts)),
-        failures[NO_MAJORITY],
-        sum(int((one == -1).sum()) for one in verdicts),
+        len(verdicts),
+        int(np.isnan(verdicts).sum()),
+        int((verdicts == -1).sum()),
         tuple(_agreements([one.name for one in jurors], ballots, evidence)),
         len(items.table),
-        (
-            *(*notes, *more, *stopped_notes(one.run for one in taking)),
-            *_size_notes(len(jurors)),
-            *(note for one in jurors for note in family_notes(one.name, items.table)),
-        ),
+        (*notes, *more, *_notes(taking, jurors, items.table)),
         data_text(first.manifest),
     )
+
+
+def _records(ballots: Sequence[Ballots], benchmark: Benchmark, items: StoredItems, rule: ScoreRule) -> list[Record]:
+    """The jury's numbers, beside those of a jury whose judges' verdicts are random."""
+    missing = sum(int(np.isnan(one.verdicts).sum()) for one in ballots)
+    decided = EvidenceTable.averaged([one.evidence() for one in ballots], {NO_MAJORITY: missing})
+    choices = np.concatenate([one.choices for one in ballots])
+    known = choices[~np.isnan(choices)]
+    guess = BestGuess(float((known == -1).mean()) if len(known) else 0.0, choices.shape[1])
+    null = guessed_records(benchmark, items.table, guess, rule, null_records(benchmark, items))
+    return records_of(benchmark, decided, rule, null)
 
 
 def _taken(
@@ -231,11 +232,6 @@ def _ballots(table: ItemTable, evidence: Sequence[EvidenceTable]) -> list[Ballot
         raise RunError(f"{error}, of which a jury would choose one for each: compare the runs instead") from error
 
 
-def _share(part: Sequence[Any], of: Sequence[Any]) -> float:
-    every = sum(int(own.sum()) for own in of)
-    return sum(int(own.sum()) for own in part) / every if every else 0.0
-
-
 def _jurors(
     taking: Sequence[ScoredRun],
     evidence: Sequence[EvidenceTable],
@@ -274,9 +270,12 @@ def _agreements(
         yield JuryAgreement((names[one], names[other]), found)
 
 
-def _size_notes(judges: int) -> Iterator[str]:
-    if judges % 2 == 0:
+def _notes(taking: Sequence[ScoredRun], jurors: Sequence[Juror], table: ItemTable) -> Iterator[str]:
+    yield from stopped_notes(one.run for one in taking)
+    if len(jurors) % 2 == 0:
         yield (
-            f"{judges} judges can be split evenly, which is no majority and counts as a failure: an odd number of "
+            f"{len(jurors)} judges can be split evenly, which is no majority and counts as a failure: an odd number of "
             "judges decides more"
         )
+    for one in jurors:
+        yield from family_notes(one.name, table)

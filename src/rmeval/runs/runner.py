@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,14 +14,12 @@ from typing import Any, cast
 
 from rmeval._version import __version__
 from rmeval.data.digests import gold_digest
-from rmeval.data.keys import KeyIndex
 from rmeval.data.memory import release_free
 from rmeval.data.observations import ObservationTable
-from rmeval.data.spool import windows
-from rmeval.data.tables import Codes
+from rmeval.data.tables import Codes, ItemTable
 from rmeval.errors import DamagedError, ModelError, RunError, explain_os_error
 from rmeval.models import RewardModel
-from rmeval.protocols import FoundProtocol, ProtocolLike, load_protocol
+from rmeval.protocols import FoundProtocol, load_protocol
 from rmeval.protocols.pointwise import Pointwise
 from rmeval.redaction import redacted
 from rmeval.results.result import Result, compute, write_derived
@@ -36,6 +33,7 @@ from rmeval.runs.observe import (
     silent,
 )
 from rmeval.runs.plan import Plan
+from rmeval.runs.requests import model_folder, planned_requests
 from rmeval.runs.until import StoppingRule
 from rmeval.store.items import StoredItems, add_tokens, read_items, write_items
 from rmeval.store.leftovers import remove_leftovers, remove_unobserved
@@ -43,7 +41,6 @@ from rmeval.store.lock import Lock
 from rmeval.store.manifest import SCHEMA, Manifest, Session, read_manifest, run_id, write_json
 from rmeval.store.requests import RequestTable, read_observations, requests_of
 from rmeval.store.run import StoredRun
-from rmeval.types import Request
 
 __all__ = ["RunWriter", "run"]
 
@@ -85,15 +82,6 @@ def run(
         return writer.ask(model, progress, until)
 
 
-_LONGEST = 255
-"""Largest length of a folder's name in bytes."""
-
-
-def _folder_name(model: str) -> str:
-    plain = re.sub(r"[^\w.-]+", "-", model).strip("-.")
-    return plain.encode()[:_LONGEST].decode(errors="ignore") or "model"
-
-
 class RunWriter:
     """Writer of one run folder, a context manager that holds its lock.
 
@@ -119,7 +107,7 @@ class RunWriter:
                 f"the identity of the model {name} contains what looks like a secret: give it another name or address"
             )
         self._id = run_id(identity)
-        self.folder = out / card.id / _folder_name(name) / self._id
+        self.folder = model_folder(out, card.id, name) / self._id
         self._plan = planned
         self._protocol = protocol.protocol
         self._store_text = store_text
@@ -208,18 +196,21 @@ class RunWriter:
             except OSError as error:
                 raise explain_os_error(error, str(self.folder / name)) from error
 
-    def _held(self) -> Sequence[str]:
-        """The ids of the items that the folder has."""
+    def _held(self) -> ItemTable:
+        """The items that the folder has."""
         if not os.path.lexists(self.folder / "run.json"):
-            return ()
+            return ItemTable.of(())
         try:
-            return read_items(self.folder / "items.parquet", self._id).table.ids
+            return read_items(self.folder / "items.parquet", self._id).table
         except DamagedError:
-            return ()  # It is written again.
+            return ItemTable.of(())  # They are written again.
 
     def _holds_others(self) -> bool:
-        """Whether the folder has items that are not selected."""
-        held, wanted = self._held(), self._plan.stored.table.ids
+        """Whether the folder has items or cells that are not selected."""
+        items, table = self._held(), self._plan.stored.table
+        if self._plan.selection.cells and not set(items.tags) <= set(table.tags):
+            return True
+        held, wanted = items.ids, table.ids
         if len(held) == len(wanted) and all(map(str.__eq__, held, wanted)):
             return False
         return not set(held) <= set(wanted)
@@ -274,7 +265,7 @@ class RunWriter:
         """Score the requests of the plan that the journal lacks; return the run and how many they were."""
         requests, index = requests_of(self._protocol, self._plan.stored)
         release_free()
-        every = _requests(self._protocol, self._plan, requests, index)
+        every = planned_requests(self._protocol, self._plan, requests, index)
 
         def begin() -> None:
             # Before the first observation, so that a killed process leaves its versions.
@@ -307,7 +298,7 @@ class RunWriter:
     ) -> tuple[StoredRun, int]:
         """Observe growing portions of the plan until one is enough, which becomes the plan."""
         total = len(requests_of(self._protocol, self._plan.stored)[1])
-        for portion in until.portions(self.folder, self._held()):
+        for portion in until.portions(self.folder, self._held().ids):
             self._turn_to(portion.plan)
             run, new = self._observe(model, session, WholeProgress(progress, total))
             if until.reached(run, portion) or portion.last:
@@ -354,20 +345,6 @@ class RunWriter:
     def _facts(self, model: RewardModel) -> dict[str, Any]:
         """The model's facts, with texts of conversations only if texts are stored."""
         return {name: fact for name, fact in model.facts().items() if self._store_text or name != "first_rendered"}
-
-
-_WINDOW = 1 << 12
-
-
-def _requests(protocol: ProtocolLike, planned: Plan, requests: RequestTable, index: KeyIndex) -> Iterator[Request]:
-    """The requests of all items, in the order of `requests`, with the keys in the index."""
-    start = 0
-    for window in windows(planned.items(), _WINDOW):
-        offsets = requests.offsets[start : start + len(window) + 1].tolist()
-        keys = index.keys(requests.rows[offsets[0] : offsets[-1]])
-        for one, first, last in zip(window, offsets, offsets[1:], strict=False):
-            yield from protocol.requests(one.item, keys[first - offsets[0] : last - offsets[0]])
-        start += len(window)
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

@@ -7,11 +7,11 @@ import random
 import re
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rmeval.transport.calls import Fault, Reply
 
-__all__ = ["Attempt", "Pace", "can_heal", "is_fatal", "is_overload", "is_wrong_model", "retry_after"]
+__all__ = ["Attempt", "Attempts", "Pace", "can_heal", "is_fatal", "is_overload", "is_wrong_model", "retry_after"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,23 @@ class Attempt:
     def cause(self) -> str:
         """The failure in a word, to count by."""
         return str(self.status) if self.fault == "status" else str(self.fault)
+
+
+class Attempts(Protocol):
+    """What makes the attempts of calls: a client of HTTP, or of another package."""
+
+    @property
+    def via(self) -> str:
+        """What is between rmeval and the server, for messages; empty without it."""
+        ...
+
+    async def attempt(self, method: str, path: str, content: bytes | None) -> Attempt:
+        """Make one attempt; no failure of the network raises an exception."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        ...
 
 
 _WRONG_MODEL = re.compile(

@@ -9,21 +9,18 @@ from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rmeval.errors import ModelError
 from rmeval.transport.address import Address
 from rmeval.transport.answers import Words
-from rmeval.transport.attempts import Attempt, Pace, can_heal, is_fatal, is_overload, is_wrong_model
+from rmeval.transport.attempts import Attempt, Attempts, Pace, can_heal, is_fatal, is_overload, is_wrong_model
 from rmeval.transport.budget import Budget
 from rmeval.transport.calls import AnswerFault, Call, Reply, ServerError, Usage
 from rmeval.transport.concurrency import Concurrency
 from rmeval.transport.options import ServerOptions
 from rmeval.transport.outage import Outage
 from rmeval.transport.tally import Tally
-
-if TYPE_CHECKING:
-    from rmeval.transport.client import Client
 
 __all__ = ["Alone", "Bell", "Dispatch", "Line", "Work"]
 
@@ -61,7 +58,7 @@ class Line:
     options: ServerOptions
     pace: Pace
     key: str
-    client: Client
+    client: Attempts
     budget: Budget
     concurrency: Concurrency
     outage: Outage

@@ -16,7 +16,7 @@ from rmeval.errors import ModelError
 from rmeval.extras import need_extra
 from rmeval.transport.address import Address, parse_address
 from rmeval.transport.answers import Words
-from rmeval.transport.attempts import Pace
+from rmeval.transport.attempts import Attempts, Pace
 from rmeval.transport.budget import Budget
 from rmeval.transport.calls import AnswerFault, Call, Reply, Usage
 from rmeval.transport.concurrency import Concurrency
@@ -45,6 +45,7 @@ class Server:
         usage: Callable[[Any], Usage | None] | None = None,
         pace: Pace | None = None,
         check: Callable[[Any], AnswerFault | None] | None = None,
+        client: Attempts | None = None,
     ) -> None:
         """Check the address and the options; nothing is sent.
 
@@ -56,24 +57,23 @@ class Server:
             pace: Constants of retries and pauses.
             check: Finds the failure that an answer with a status 2xx reports; such a call is sent again like any
                 other that failed.
+            client: Makes the attempts instead of HTTP requests of rmeval's own; `url` is then only shown.
 
         Raises:
             ModelError: If the address or an option is not usable.
             RmevalError: If the package httpx2 is not installed.
         """
-        try:
-            from rmeval.transport.client import Client
-        except ImportError as error:
-            raise need_extra(error, "a model behind a URL", "http") from error
-        address, pace = parse_address(url), pace or Pace()
-        key = _key(options.api_key_env)
-        _note_plain_key(address, key)
+        pace, key = pace or Pace(), _key(options.api_key_env)
+        address = parse_address(url) if client is None else Address(url, "", url, 0, "")
+        if client is None:
+            _note_plain_key(address, key)
+            client = _own_client(address, options, pace, key)
         self._line = Line(
             address=address,
             options=options,
             pace=pace,
             key=key,
-            client=Client(address, options, pace, key),
+            client=client,
             budget=Budget(options),
             concurrency=Concurrency(options.concurrency),
             outage=Outage(pace, options.read_timeout),
@@ -222,6 +222,14 @@ class _Flow:
             self.dispatch.add(Work.of(call))
             if time.monotonic() > until:
                 return
+
+
+def _own_client(address: Address, options: ServerOptions, pace: Pace, key: str) -> Attempts:
+    try:
+        from rmeval.transport.client import Client
+    except ImportError as error:
+        raise need_extra(error, "a model behind a URL", "http") from error
+    return Client(address, options, pace, key)
 
 
 def _key(variable: str) -> str:

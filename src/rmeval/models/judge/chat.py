@@ -21,13 +21,13 @@ from rmeval.redaction import redacted
 from rmeval.transport import Call, Reply, Server
 from rmeval.transport.attempts import Pace, is_wrong_model
 
-__all__ = ["ChatJudge"]
+__all__ = ["PACE", "ChatJudge"]
 
 logger = logging.getLogger(__name__)
 
 _OPTIONS = ("served_model", "server", "judge")
 _ROUTE = "chat/completions"
-_PACE = Pace(refusals=1 << 30, longest_body=64 << 20)
+PACE = Pace(refusals=1 << 30, longest_body=64 << 20)
 """Calls in a row may be too long; `ChatJudge` itself notices a server that answers nothing."""
 _FAILED = 24
 """Number of outputs in a row that are errors after which the run stops."""
@@ -68,7 +68,7 @@ class ChatJudge:
         refuse_all_but(_OPTIONS, options, "a judge behind a server")
         base = url.rstrip("/").removesuffix(f"/{_ROUTE}")
         self._address = redacted(base)
-        self._server = server or Server(base, options.server, usage_of, _PACE, failure_in)
+        self._server = server or Server(base, options.server, usage_of, PACE, failure_in)
         weakref.finalize(self, self._server.close)
         listing = Listing("", {}) if server is not None else read_listing(self._server, base, model)
         self._prefix, self._listed = listing.prefix, listing.models

@@ -8,13 +8,14 @@ from rmeval.data.digests import digest
 from rmeval.engines import InMemory
 from rmeval.errors import ModelError
 from rmeval.models import is_address
+from rmeval.models.judge.any_llm import ANY_LLM, AnyLLMJudge
 from rmeval.models.judge.backend import Backend
 from rmeval.models.judge.batch import BatchFile, BatchJudge, BatchResults
 from rmeval.models.judge.chat import ChatJudge
 from rmeval.models.judge.decisions import DecisionJudge
 from rmeval.models.judge.local import LocalJudge
 from rmeval.models.judge.model import Judge
-from rmeval.models.options import ModelOptions
+from rmeval.models.options import ModelOptions, refuse
 from rmeval.protocols.judging import JudgeProtocol
 from rmeval.protocols.registry import judge_protocol
 from rmeval.transport import Server
@@ -40,10 +41,16 @@ def find_judge(spec: str | InMemory, options: ModelOptions) -> Judge:
     if own.protocol is None:
         raise ModelError("a judge needs a `protocol`, such as five-way")
     asking = judge_protocol(own)
+    if options.min_label_mass != ModelOptions().min_label_mass:
+        if asking.form == "text":
+            refuse(options, ("min_label_mass",), f"{asking.name}, which reads a text,")
+        asking.min_label_mass = options.min_label_mass
     if isinstance(spec, InMemory):
         return Judge(LocalJudge(spec, options, asking), asking)
     if own.batch_out is not None or own.batch_in:
         return _by_batch(spec, options, asking)
+    if spec.startswith(ANY_LLM):
+        return Judge(AnyLLMJudge(spec, options, asking), asking)
     if is_address(spec):
         return Judge(_behind(spec, options.served_model, options, asking), asking)
     if own.base_url is not None:

@@ -25,6 +25,7 @@ from rmeval.models.options import (
 from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, make_renderer
 from rmeval.models.sequences import Window
 from rmeval.protocols.judging import Asked, Form, JudgeProtocol, Output
+from rmeval.rendering.vocabulary import label_tokens
 from rmeval.types import FloatArray, Observation
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class LocalJudge:
                 f"the protocol {asking.name} needs a server with a decision API, and {spec} is run by rmeval: give the "
                 "address of such a server, or choose a protocol that reads a text or label probabilities"
             )
-        _refuse(options, asking.form)
+        _refuse(options)
         self._form, self._sampling = asking.form, asking.sampling
         self.engine = find_engine(spec, options)
         self.name = self.engine.description.name
@@ -78,7 +79,7 @@ class LocalJudge:
         self._prompts = PromptRenderer(renderer, self.name)
         room = self._sampling.max_new_tokens if writes else 1
         self.texts = Preparation(self.name, renderer, self.engine, options, self._rendered, room=room)
-        self._least = options.min_label_mass
+        self._least = asking.min_label_mass
         self._labels: Labels | None = None
         self._tokens: dict[tuple[str, bool], tuple[int, ...]] = {}
 
@@ -181,8 +182,6 @@ class LocalJudge:
 
     def _labels_of(self, one: _Input) -> dict[str, tuple[int, ...]]:
         """The tokens of each label of an input."""
-        from rmeval.rendering.vocabulary import label_tokens
-
         prompt = one.asked[0].prompt
         if missing := [label for label in prompt.labels if (label, prompt.spaces) not in self._tokens]:
             found = label_tokens(self.texts.renderer.tokenizer, missing, prompt.spaces, self.name)
@@ -205,7 +204,7 @@ class _Input(NamedTuple):
     asked: list[Asked]
 
 
-def _refuse(options: ModelOptions, form: Form) -> None:
+def _refuse(options: ModelOptions) -> None:
     """Raise a ModelError for options that a judge run by rmeval does not use."""
     if options.kind != "auto":
         raise ModelError(f"a judge has no `kind` {options.kind}: leave `kind` or `protocol` out")
@@ -220,8 +219,6 @@ def _refuse(options: ModelOptions, form: Form) -> None:
         raise ModelError("`judge_kwargs` is for calls of a server: leave it out, or give `base_url`")
     if options.engine != "ray":
         refuse(options, REPLICA_OPTIONS, f"the engine {options.engine}", OTHER_KINDS)
-    if form == "text":
-        refuse(options, ("min_label_mass",), "a judge that writes a text")
 
 
 def _left_out(one: Observation) -> Output:

@@ -41,10 +41,13 @@ class Judge:
 
     def identity(self) -> dict[str, Any]:
         """The model, the prompt, and how the judge writes."""
+        asking = self.asking
+        changed = asking.min_label_mass != asking.card.min_label_mass
         return {
             "kind": self.kind,
-            "prompt": self.asking.prompt,
-            "sampling": asdict(self.asking.sampling),
+            "prompt": asking.prompt,
+            "sampling": asdict(asking.sampling),
+            **({"min_label_mass": asking.min_label_mass} if changed else {}),
             **self.backend.identity(),
         }
 

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from rmeval.protocols.judging.asked import Asked, Finish, Form, Output, Prompt, Sampling
+from rmeval.protocols.judging.card import JudgeCard
+from rmeval.protocols.judging.card_file import built_in_cards
 from rmeval.protocols.judging.options import JudgeOptions
 from rmeval.protocols.judging.protocol import JudgeProtocol
 
-__all__ = ["Asked", "Finish", "Form", "JudgeOptions", "JudgeProtocol", "Output", "Prompt", "Sampling"]
+__all__ = [
+    "Asked",
+    "Finish",
+    "Form",
+    "JudgeCard",
+    "JudgeOptions",
+    "JudgeProtocol",
+    "Output",
+    "Prompt",
+    "Sampling",
+    "built_in_cards",
+]

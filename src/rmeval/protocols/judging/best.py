@@ -55,7 +55,7 @@ class JudgeBest(JudgeProtocol):
 
     def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
         """The response that a text chooses."""
-        if self.card.key:
+        if self.card.json_field:
             label = json_verdict(text, self.card, presented)
         else:
             label = label_in(text, self.card, count, presented)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, is_dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from rmeval.protocols.judging.asked import Form, Sampling
 from rmeval.protocols.judging.options import Order
 
-__all__ = ["MOST", "JudgeCard", "Kind", "Several", "letters_of"]
+__all__ = ["MOST", "JudgeCard", "Kind", "Several", "compiled", "letters_of"]
 
 Kind = Literal["pair", "best", "rate", "rate-all"]
 """What one question is about: two responses, the best of several, one response, or a rating of each of several."""
@@ -23,7 +24,7 @@ Several = Literal["same", "last", "listed"]
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST = len(_LETTERS)
 """Most responses of which a judge can choose the best."""
-_NOT_IN_DIGEST = ("name", "about", "source", "sampling", "rule")
+_NOT_IN_DIGEST = ("name", "about", "source", "note", "sampling", "rule")
 """Fields that change no verdict, or that a run's identity states by themselves."""
 
 
@@ -44,6 +45,7 @@ class JudgeCard:
         system: Jinja template of the system message; empty for none.
         about: What the judge does, in one line.
         source: Where labels and scale come from.
+        note: What else a reader of numbers should know.
         labels: By label: for pairs the probability that the response presented first is better (1, 0.5 or 0), for
             ratings that are read from probabilities the rating; empty for `best`, whose labels are letters.
         strengths: By label: how strong a preference is, where the labels differ in it.
@@ -55,7 +57,7 @@ class JudgeCard:
         bare: Whether a last line that consists of a label only is a verdict, if there is no other.
         several: Which of several verdicts in one output counts.
         scale: Lowest and highest rating.
-        key: Key of the verdict in an output that is a JSON object.
+        json_field: Key of the verdict in an output that is a JSON object.
         members: Name of each response in that object, such as `model-{number}`.
         schema: JSON schema of the output.
         min_label_mass: Smallest total probability of the labels; with less, an output is unparsed.
@@ -72,6 +74,7 @@ class JudgeCard:
     system: str = ""
     about: str = ""
     source: str = ""
+    note: str = ""
     labels: Mapping[str, float] = field(default_factory=dict)
     strengths: Mapping[str, float] = field(default_factory=dict)
     descriptions: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +85,7 @@ class JudgeCard:
     bare: bool = False
     several: Several = "same"
     scale: tuple[float, float] | None = None
-    key: str = ""
+    json_field: str = ""
     members: str = "{letter}"
     schema: Mapping[str, Any] | None = None
     min_label_mass: float = 0.5
@@ -117,7 +120,7 @@ class JudgeCard:
     def pattern(self) -> re.Pattern[str] | None:
         """The regular expression that finds labels in texts; None if the card has none."""
         if self.find:
-            return re.compile(self.find)
+            return compiled(self.find)
         if not self.verdict:
             return None
         names = sorted(self.names(MOST), key=len, reverse=True)
@@ -127,7 +130,14 @@ class JudgeCard:
 
     def written(self, label: str) -> str:
         """An output that states a label, as the prompt demands it."""
-        return json.dumps({self.key: label}) if self.key else self.verdict.replace("{label}", label)
+        return json.dumps({self.json_field: label}) if self.json_field else self.verdict.replace("{label}", label)
+
+
+def compiled(find: str) -> re.Pattern[str]:
+    """A user's regular expression, without Python's warnings on what a later version may read otherwise."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return re.compile(find)
 
 
 _AROUND = r"[\s*_`\"']{0,4}"

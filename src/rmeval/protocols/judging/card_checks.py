@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from rmeval.errors import RmevalError, reason_of
-from rmeval.protocols.judging.card import MOST, JudgeCard
+from rmeval.protocols.judging.card import MOST, JudgeCard, compiled
 from rmeval.protocols.judging.material import template_values
 from rmeval.protocols.judging.templates import rendered
 from rmeval.types import Message, Request
@@ -64,12 +64,12 @@ def _wrong_reading(card: JudgeCard) -> Iterator[str]:
         return
     if card.kind in ("rate", "rate-all") and card.scale is None:
         yield "has no scale: give the lowest and the highest rating, such as scale = [1, 10]"
-    if card.kind == "rate-all" and not card.key:
-        yield "has no key: give the key of the ratings in the JSON that the judge writes"
-    if card.schema is not None and not card.key:
-        yield "has a schema, but no key: give the key of the verdict in the JSON that the judge writes"
-    if card.key and (card.find or card.verdict):
-        yield f"has key and {'find' if card.find else 'verdict'}: leave one out"
+    if card.kind == "rate-all" and not card.json_field:
+        yield "has no json_field: give the key of the ratings in the JSON that the judge writes"
+    if card.schema is not None and not card.json_field:
+        yield "has a schema, but no json_field: give the key of the verdict in the JSON that the judge writes"
+    if card.json_field and (card.find or card.verdict):
+        yield f"has json_field and {'find' if card.find else 'verdict'}: leave one out"
     yield from _wrong_pattern(card)
 
 
@@ -78,7 +78,7 @@ def _wrong_probabilities(card: JudgeCard) -> Iterator[str]:
         yield f"reads {card.reads}, which rate one response at a time: choose the kind rate"
     if card.reads == "decision" and not card.question.strip():
         yield "has no question: write the question for the decision API"
-    for name in ("find", "verdict", "key", "schema"):
+    for name in ("find", "verdict", "json_field", "schema"):
         if getattr(card, name):
             yield f"has {name}, which is for texts: leave it out, or give reads = 'text'"
 
@@ -86,7 +86,7 @@ def _wrong_probabilities(card: JudgeCard) -> Iterator[str]:
 def _wrong_pattern(card: JudgeCard) -> Iterator[str]:
     if card.find:
         try:
-            groups = re.compile(card.find).groups
+            groups = compiled(card.find).groups
         except re.error as error:
             yield f"has the regular expression {card.find!r} as find, which is wrong ({reason_of(error)}): correct it"
             return
@@ -96,8 +96,8 @@ def _wrong_pattern(card: JudgeCard) -> Iterator[str]:
             yield 'has find, but no verdict: show how an output states a label, such as verdict = "[[{label}]]"'
     if card.verdict and card.verdict.count("{label}") != 1:
         yield f"has {card.verdict!r} as verdict: give a text with one {{label}}, such as [[{{label}}]]"
-    if card.kind in ("pair", "best") and not (card.verdict or card.key):
-        yield 'does not state how a verdict is read: give verdict, such as "[[{label}]]", or the key of a JSON object'
+    if card.kind in ("pair", "best") and not (card.verdict or card.json_field):
+        yield 'does not state how a verdict is read: give verdict, such as "[[{label}]]", or json_field'
 
 
 def _written_labels(card: JudgeCard) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ def _check_found(card: JudgeCard, label: str, wrong: Wrong) -> None:
     found = card.pattern.search(written := card.written(label))
     if found is None or (found[1] or "").strip() != label:
         what = "nothing" if found is None else repr(found[1])
-        raise wrong(f"does not find the label {label!r} in {written!r}, but {what}: correct find or verdict")
+        raise wrong(f"does not find the label {label!r} in {written!r} (find matches {what}): correct find or verdict")
 
 
 def check_prompt(card: JudgeCard, wrong: Wrong) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
-from rmeval.errors import ModelError, RmevalError, explain_read_error, reason_of
+from rmeval.errors import ModelError, RmevalError, reason_of
 from rmeval.messages import chosen_from, quoted
 from rmeval.metrics.outcomes import SCORE_RULES
 from rmeval.protocols.judging.asked import Form, Sampling
@@ -75,7 +75,7 @@ def read_card(file: Path) -> JudgeCard:
     if card.name in built_in_cards():
         raise _wrong(str(file), f"has the name {card.name}, which comes with rmeval: choose another")
     if secret := secret_in(card.to_dict()):
-        raise _wrong(str(file), f"contains {secret}, and runs store the protocol: leave it out")
+        raise _wrong(str(file), f"has what looks like a secret in {secret}, and runs store the protocol: leave it out")
     return card
 
 
@@ -85,7 +85,7 @@ def _text(file: Path) -> str:
             raise ModelError(f"{file} has more than {_LARGEST} bytes: give the TOML file of a protocol")
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        raise explain_read_error(error, file) from error
+        raise ModelError(f"{file} cannot be read ({error.strerror}): give the path of a protocol's file") from error
     except UnicodeDecodeError as error:
         raise ModelError(f"{file} is not UTF-8 ({reason_of(error)}): give the TOML file of a protocol") from error
 
@@ -205,7 +205,7 @@ _NUMBERS = ("a table of numbers by label", _table(_number))
 _TEXTS = ("a table of texts", _table(_text_of))
 _FORMS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(
-        ("name", "prompt", "system", "about", "source", "question", "verdict", "find", "key", "members"),
+        ("name", "prompt", "system", "about", "source", "note", "question", "verdict", "find", "json_field", "members"),
         ("a text", _text_of),
     ),
     "kind": _one_of(get_args(Kind)),

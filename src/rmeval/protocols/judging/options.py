@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, quoted
 
-__all__ = ["JudgeOptions", "Order", "options_of"]
+__all__ = ["IN_NAME", "JudgeOptions", "Order", "options_of"]
 
-_IN_NAME = ("order", "order_seed", "votes", "against")
+IN_NAME = ("order", "order_seed", "votes", "against")
 """Options that determine the requests; they are part of a protocol's name, as in `five-way@1[votes=3]`."""
 
 Against = Literal["all", "chosen"]
@@ -57,7 +57,7 @@ class JudgeOptions:
     def suffix(self) -> str:
         """The part of a protocol's name that states the options that are not the defaults, such as `[votes=3]`."""
         fields = type(self).__dataclass_fields__
-        given = [f"{name}={value}" for name in _IN_NAME if (value := getattr(self, name)) != fields[name].default]
+        given = [f"{name}={value}" for name in IN_NAME if (value := getattr(self, name)) != fields[name].default]
         return f"[{','.join(given)}]" if given else ""
 
     def __post_init__(self) -> None:
@@ -92,8 +92,8 @@ def options_of(protocol: str, suffix: str) -> JudgeOptions:
     found: dict[str, Any] = {}
     for part in suffix.split(",") if suffix else ():
         name, _, value = part.strip().partition("=")
-        if name not in _IN_NAME:
-            raise ModelError(f"there is no option {quoted(name)} of a protocol: {chosen_from(name, _IN_NAME)}")
+        if name not in IN_NAME:
+            raise ModelError(f"there is no option {quoted(name)} of a protocol: {chosen_from(name, IN_NAME)}")
         if name in ("order_seed", "votes"):
             if not (value.isascii() and value.isdecimal()):
                 raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number")

@@ -53,7 +53,7 @@ class JudgePairs(JudgeProtocol):
 
     def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
         """The preference that a text states."""
-        if self.card.key:
+        if self.card.json_field:
             label = json_verdict(text, self.card, presented)
         else:
             label = label_in(text, self.card, count, presented)

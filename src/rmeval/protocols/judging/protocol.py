@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from rmeval.data.observations import ObservationTable
@@ -13,7 +14,7 @@ from rmeval.protocols.base import BaseProtocol, request_key
 from rmeval.protocols.judging.asked import Form, Output, Prompt, Sampling
 from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.material import template_values
-from rmeval.protocols.judging.options import JudgeOptions, Order
+from rmeval.protocols.judging.options import IN_NAME, JudgeOptions, Order
 from rmeval.protocols.judging.reading import is_refusal, without_reasoning
 from rmeval.protocols.judging.templates import rendered
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
@@ -32,6 +33,7 @@ class JudgeProtocol(BaseProtocol):
     Attributes:
         card: The prompt, the labels, and how a verdict is read.
         options: Votes and orders.
+        min_label_mass: Smallest total probability of the labels; with less, an output is unparsed.
     """
 
     def __init__(self, card: JudgeCard, options: JudgeOptions) -> None:
@@ -45,6 +47,7 @@ class JudgeProtocol(BaseProtocol):
         self.options = options
         self.name = f"{card.name}{options.suffix}"
         self.prompt = card.digest
+        self.min_label_mass = card.min_label_mass
 
     @property
     def spec(self) -> str:
@@ -87,8 +90,9 @@ class JudgeProtocol(BaseProtocol):
         )
 
     def sampled(self, options: JudgeOptions) -> Self:
-        """The same protocol with the user's sampling."""
-        return type(self)(self.card, options)
+        """The same protocol with the user's sampling; votes and orders stay those of its name."""
+        own = {name: getattr(self.options, name) for name in ("protocol", *IN_NAME)}
+        return type(self)(self.card, replace(options, **own))
 
     @property
     def sampling(self) -> Sampling:
@@ -153,7 +157,7 @@ class JudgeProtocol(BaseProtocol):
         return Observation(request.key, "ok", found.values, found.choice, raw.usage)
 
     def _from_probabilities(self, request: Request, raw: Output) -> Observation:
-        own = Probabilities.of(raw, self.card.names(len(request.members)), self.card.min_label_mass)
+        own = Probabilities.of(raw, self.card.names(len(request.members)), self.min_label_mass)
         if own is None:
             return Observation(request.key, "unparsed", usage=raw.usage)
         found = self.decide(own)

@@ -32,7 +32,7 @@ class JudgeRating(JudgeProtocol):
 
     def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
         """The rating that a text states."""
-        if self.card.key:
+        if self.card.json_field:
             rating = _rating(json_verdict(text, self.card, presented), self.card)
         else:
             rating = rating_in(text, self.card, presented)

@@ -251,7 +251,7 @@ def json_verdict(text: str, card: JudgeCard, presented: Sequence[str] = ()) -> A
     text = text.strip().lstrip("\ufeff")
     for parts in ([text], _FENCED.findall(text), _within(text)):
         own = [part for part in parts if part == text or not any(part.strip() in one for one in presented)]
-        values = [one[card.key] for one in map(_object, own) if one is not None and card.key in one]
+        values = [one[card.json_field] for one in map(_object, own) if one is not None and card.json_field in one]
         if values:
             differ = card.several == "same" and any(value != values[0] for value in values)
             return None if differ else values[-1]

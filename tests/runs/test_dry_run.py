@@ -1,0 +1,123 @@
+"""What a run would send: counted without a server and without a key, and equal to what is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rmeval
+from tests.command import command
+from tests.http_server import Answer, Received, free_port, json_answer, serve
+from tests.judge_server import CHAT, judged_pairs, reply_of, scripted_judge
+
+PRICES = '[scripted]\ninput = 1.0\noutput = 10.0\n["*"]\ninput = 0.5\noutput = 2\n'
+
+
+@pytest.fixture
+def prices(tmp_path: Path) -> str:
+    file = tmp_path / "prices.toml"
+    file.write_text(PRICES)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options", "benchmark", "calls"),
+    [
+        ("five-way", {}, "rm-bench-synthetic", 2 * 9 * 16),
+        ("five-way", {"order": "seeded"}, "rm-bench-synthetic", 9 * 16),
+        ("five-way", {"votes": 3, "temperature": 1.0}, "rm-bench-synthetic", 3 * 2 * 9 * 16),
+        ("rating", {}, "rm-bench-synthetic", 6 * 16),
+        ("ab-labels", {}, "rm-bench-synthetic", 2 * 9 * 16),
+    ],
+)
+def test_the_calls_of_a_plan(protocol: str, options: dict[str, Any], benchmark: str, calls: int, prices: str) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    found = rmeval.dry_run(
+        "scripted", benchmark, size=16, base_url=nowhere, protocol=protocol, prices=prices, **options
+    )
+    per_item = calls // 16
+    assert (found.calls, found.done) == (per_item * found.items, 0)
+    limit = {"rating": 2048, "five-way": 2048}.get(protocol, 1 / 3)
+    assert found.most_output_tokens == round(3 * limit * found.calls)
+    assert math.isnan(found.output_tokens) == (protocol != "ab-labels")
+    assert found.most_cost == pytest.approx((found.most_input_tokens + 10 * found.most_output_tokens) / 1e6)
+    assert found.input_tokens > 50 * found.calls
+    by_address = rmeval.dry_run(nowhere, benchmark, size=16, protocol=protocol, prices=prices, **options)
+    assert by_address.model == ""
+    assert by_address.most_cost == pytest.approx((found.most_input_tokens + 4 * found.most_output_tokens) / 2e6)
+
+
+def test_what_is_counted_is_what_is_sent(tmp_path: Path, prices: str) -> None:
+    table = judged_pairs(40, tmp_path / "pairs.jsonl")
+    sent: list[Received] = []
+    whole = scripted_judge(table)
+
+    def script(request: Received) -> Answer:
+        if request.path != CHAT:
+            return whole(request)
+        sent.append(request)
+        prompt = "".join(message["content"] for message in request.json["messages"])
+        return json_answer(
+            {**reply_of("[[A>B]]"), "usage": {"prompt_tokens": len(prompt) // 8, "completion_tokens": 30}}
+        )
+
+    with serve(script) as server:
+        common: dict[str, Any] = {
+            "data": str(tmp_path / "pairs.jsonl"),
+            "base_url": server.url,
+            "protocol": "five-way",
+            "prices": prices,
+            "out": tmp_path / "runs",
+        }
+        first = rmeval.dry_run("scripted", "pairs", **common)
+        assert (first.calls, first.done, first.recorded, len(server.received)) == (80, 0, 0, 0)
+        part = rmeval.evaluate("scripted", "pairs", limit=10, **common)
+        assert len(sent) == 20
+        left = rmeval.dry_run("scripted", "pairs", **common)
+        assert (left.calls, left.done, left.recorded) == (60, 20, 20)
+        assert left.output_tokens == 60 * 30
+        rest = rmeval.evaluate("scripted", "pairs", **common)
+        assert len(sent) == 80
+    sessions = rest.manifest["sessions"]
+    assert part.path == rest.path
+    used = sessions[1]["server"]
+    # The first results show that a token has 8 bytes here.
+    assert left.input_tokens == pytest.approx(used["tokens"]["input"], rel=0.02)
+    assert left.input_tokens == pytest.approx(first.input_tokens * 0.75 / 2, rel=0.02)
+    assert left.cost == pytest.approx(used["cost"], rel=0.02)
+    nothing = rmeval.dry_run("scripted", "pairs", **common)
+    assert (nothing.calls, nothing.done, nothing.cost) == (0, 80, 0)
+    other = rmeval.dry_run("scripted", "pairs", **common, max_new_tokens=77)
+    assert (other.calls, other.done) == (80, 0)  # Another run, whose outputs have another limit.
+
+
+def test_the_command(tmp_path: Path, prices: str, capsys: pytest.CaptureFixture[str]) -> None:
+    judged_pairs(5, tmp_path / "pairs.jsonl")
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    run = ["run", "scripted", "--base-url", nowhere, "-b", "pairs", "--data", tmp_path / "pairs.jsonl"]
+    shown = command(capsys, *run, "--protocol", "five-way", "--dry-run", "--prices", prices, "-o", tmp_path / "runs")
+    assert (shown.code, shown.err) == (0, "")
+    assert "five-way@1; nothing was sent" in shown.out
+    assert "--retries" in shown.out
+    assert not (tmp_path / "runs").exists()
+    refused = command(capsys, *run[:2], "-b", "rm-bench-synthetic", "--dry-run")
+    assert refused.code == 2
+    assert "give its --protocol" in refused.err
+    (tmp_path / "prices.toml").write_text("[other]\ninput = 1\n")
+    refused = command(capsys, *run, "--protocol", "five-way", "--dry-run", "--prices", prices)
+    assert "has no price of the model 'scripted'" in refused.err
+
+
+def test_other_scripts_have_more_tokens(tmp_path: Path) -> None:
+    for name, text in (("en", "four"), ("zh", "判断回答")):
+        rows = [{"prompt": f"{text * 50} {n}", "chosen": "a", "rejected": "b"} for n in range(3)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    counted = [
+        rmeval.dry_run("m", "pairs", tmp_path / f"{name}.jsonl", base_url="http://h", protocol="five-way").input_tokens
+        for name in ("en", "zh")
+    ]
+    assert counted[1] - counted[0] == pytest.approx(2 * 3 * 50 * (12 - 4) / 4, abs=6)
