@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rmeval.api import (
         AcrossBenchmarks,
         Analysis,
+        Audit,
         Cascade,
         ChosenItems,
         DryRun,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         WrongExamples,
         analyze,
         analyze_items,
+        audit,
         cascade,
         choose_items,
         compare,
@@ -78,6 +80,7 @@ else:
             "rmeval.api": (
                 "AcrossBenchmarks",
                 "Analysis",
+                "Audit",
                 "Cascade",
                 "ChosenItems",
                 "DryRun",
@@ -96,6 +99,7 @@ else:
                 "WrongExamples",
                 "analyze",
                 "analyze_items",
+                "audit",
                 "cascade",
                 "choose_items",
                 "compare",
@@ -137,6 +141,7 @@ else:
 __all__ = [
     "AcrossBenchmarks",
     "Analysis",
+    "Audit",
     "Cascade",
     "ChosenItems",
     "Comparison",
@@ -168,6 +173,7 @@ __all__ = [
     "__version__",
     "analyze",
     "analyze_items",
+    "audit",
     "cascade",
     "choose_items",
     "compare",
