@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import rmeval
-from rmeval.models.judge.batch import OpenBatchError
+from rmeval.errors import OpenBatchError
 from tests.integration.environments import environment, variables
 
 ITEMS = 1
