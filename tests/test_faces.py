@@ -36,7 +36,7 @@ FACES = {
         readout_of require_readout
     """,
     "rmeval.errors": """
-        DamagedError DataError ModelError RmevalError RunError UnknownNameError explain_os_error
+        DamagedError DataError ModelError OpenBatchError RmevalError RunError UnknownNameError explain_os_error
         explain_read_error reason_of
     """,
     "rmeval.metrics": """
