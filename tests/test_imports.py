@@ -73,7 +73,7 @@ ORDER = (
     ("models",),
     ("runs",),
     ("importers",),
-    ("doctor",),
+    ("doctor", "robustness"),
     ("report",),
     ("api", "testing"),
     ("cli",),

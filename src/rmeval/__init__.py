@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rmeval.api import (
         AcrossBenchmarks,
         Analysis,
+        Audit,
         Cascade,
         ChosenItems,
         DryRun,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         WrongExamples,
         analyze,
         analyze_items,
+        audit,
         cascade,
         choose_items,
         compare,
@@ -76,6 +78,7 @@ else:
             "rmeval.api": (
                 "AcrossBenchmarks",
                 "Analysis",
+                "Audit",
                 "Cascade",
                 "ChosenItems",
                 "DryRun",
@@ -93,6 +96,7 @@ else:
                 "WrongExamples",
                 "analyze",
                 "analyze_items",
+                "audit",
                 "cascade",
                 "choose_items",
                 "compare",
@@ -133,6 +137,7 @@ else:
 __all__ = [
     "AcrossBenchmarks",
     "Analysis",
+    "Audit",
     "Cascade",
     "ChosenItems",
     "Comparison",
@@ -163,6 +168,7 @@ __all__ = [
     "__version__",
     "analyze",
     "analyze_items",
+    "audit",
     "cascade",
     "choose_items",
     "compare",

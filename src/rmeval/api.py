@@ -44,6 +44,7 @@ from rmeval.results.result import Result, open_run
 from rmeval.results.variance import VarianceStudy
 from rmeval.results.variance import study_variance as variance
 from rmeval.results.wrong import wrong_examples
+from rmeval.robustness.audit import PROBES, SMALLEST, Audit, Probing, audit_model
 from rmeval.runs.dry_run import DryRun
 from rmeval.runs.dry_run import dry_run as count_calls
 from rmeval.runs.observe import refuse_no_scores, silent
@@ -56,6 +57,7 @@ from rmeval.types import FloatArray
 __all__ = [
     "AcrossBenchmarks",
     "Analysis",
+    "Audit",
     "Cascade",
     "ChosenItems",
     "DryRun",
@@ -73,6 +75,7 @@ __all__ = [
     "WrongExamples",
     "analyze",
     "analyze_items",
+    "audit",
     "cascade",
     "choose_items",
     "compare",
@@ -253,6 +256,67 @@ def parity(
         tolerance=tolerance,
         a_kwargs=a_kwargs or {},
         b_kwargs=b_kwargs or {},
+        progress=progress,
+    )
+
+
+def audit(
+    model: object,
+    benchmark: str | BenchmarkLike,
+    data: object = None,
+    *,
+    out: str | Path = "audits",
+    subsets: Sequence[str] = (),
+    n_items: int = 200,
+    seed: int = 0,
+    probes: Sequence[str] = PROBES,
+    repeats: int = 2,
+    wordings: int = 3,
+    family: str | None = None,
+    smallest: float = SMALLEST,
+    store_text: bool = False,
+    break_lock: bool = False,
+    progress: Callable[[int, int], None] = silent,
+    **options: Any,
+) -> Audit:
+    """Find out what changes a model's verdicts although the better response stays the same.
+
+    Args:
+        model: As for `evaluate`.
+        benchmark: The benchmark from whose items pairs are drawn.
+        data: See `evaluate`.
+        out: Folder of runs; an interrupted audit is continued.
+        subsets: Subsets or sections to draw from; all if empty.
+        n_items: Number of items to draw at random, of each of which one pair is used.
+        seed: Seed of the draw, and of a generated benchmark.
+        probes: Any of position, verbosity, self-preference, wording and repeats.
+        repeats: How often the same request is run.
+        wordings: Number of other wordings of a judge's prompt.
+        family: Part of the names of sources of the model's family, such as `gpt-4`.
+        smallest: Smallest effect that matters, as a share.
+        store_text: Whether to store texts in the run folders.
+        break_lock: Whether to override a lock that another process seems to hold.
+        progress: Called with the number of requests of one part that are done, and their total.
+        **options: Fields of `ModelOptions`, and other names: the benchmark's options.
+
+    Returns:
+        The effects, with intervals, corrected p-values, and the smallest effects that would have been found.
+
+    Raises:
+        RmevalError: If the audit cannot run; the message states what to change.
+    """
+    _check(subsets, out)
+    if isinstance(probes, str):
+        raise RunError(f"`probes` must be a list of names, such as [{probes!r}]")
+    own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
+    return audit_model(
+        load_model(model, **options),
+        _benchmark(benchmark, data, seed, own),
+        Selection(tuple(subsets), n_items, seed),
+        Path(out),
+        Probing(tuple(probes), repeats, wordings, family, smallest),
+        store_text=store_text,
+        break_lock=break_lock,
         progress=progress,
     )
 

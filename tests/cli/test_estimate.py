@@ -92,7 +92,10 @@ def test_items_are_chosen_run_and_used(runs: Path, tmp_path: Path, capsys: Captu
     [
         ((), "give --expensive, the run on a sample, or --choose, the number of items to run it on"),
         (("--choose", 20, "--expensive", "x"), "give --expensive, the run on a sample, or --choose"),
-        (("--choose", 20, "--json"), "--choose writes items: leave out --items, --target, --rule, --format and --json"),
+        (
+            ("--choose", 20, "--json"),
+            "--choose writes items: leave out --items, --target, --rule, --prices, --format and",
+        ),
         (("--choose", 2), "--choose must be a whole number and at least 10, not 2"),
         (("--choose", 20, "-o", "items.xyz"), "the ending .xyz is not one of a format that rmeval writes"),
         (("--expensive", "nowhere"), "is not a run folder"),

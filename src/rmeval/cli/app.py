@@ -8,6 +8,7 @@ import typer
 
 from rmeval._version import __version__
 from rmeval.cli.analyze import analyze_command
+from rmeval.cli.audit import audit_command
 from rmeval.cli.cascade import cascade_command
 from rmeval.cli.cite import cite_command
 from rmeval.cli.compare import compare_command
@@ -91,6 +92,7 @@ app.command("cite", no_args_is_help=True)(cite_command)
 app.command("items", cls=ItemCommand, no_args_is_help=True)(items_command)
 app.command("errata", no_args_is_help=True)(errata_command)
 app.command("doctor", cls=ItemCommand, no_args_is_help=True)(doctor_command)
+app.command("audit", cls=ItemCommand, no_args_is_help=True)(audit_command)
 app.command("parity", cls=ItemCommand, no_args_is_help=True)(parity_command)
 app.command("export", no_args_is_help=True)(export_command)
 app.command("list")(list_command)

@@ -9,6 +9,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
+from rmeval.cli.server_options import PriceFile
 from rmeval.cli.views import check_output, write_views
 
 __all__ = ["estimate_command"]
@@ -31,6 +32,7 @@ def estimate_command(
             "this kind."
         ),
     ] = "benchmark",
+    prices: PriceFile = None,
     metric: Annotated[
         str | None, typer.Option(help="Metric to estimate, such as hard. Default: the benchmark's headline metric.")
     ] = None,
@@ -62,10 +64,11 @@ def estimate_command(
     run = {"metric": metric, "scope": scope, "variant": variant, "benchmark": benchmark, "protocol": protocol}
     if expensive is not None:
         chosen, file = check_output(form, out, as_json, overwrite)
-        _estimate(cheap, expensive, chosen, file, as_json, items=items, target=target, rule=rule, **run)
+        _estimate(cheap, expensive, chosen, file, as_json, items=items, target=target, prices=prices, rule=rule, **run)
         return
-    if items is not None or as_json or form is not None or rule is not None or target != "benchmark":
-        raise RmevalError("`choose` writes items: leave out `items`, `target`, `rule`, --format and --json")
+    own = (items, form, rule, prices)
+    if any(one is not None for one in own) or as_json or target != "benchmark":
+        raise RmevalError("`choose` writes items: leave out `items`, `target`, `rule`, `prices`, --format and --json")
     _choose(cheap, out, overwrite, choose=choose, seed=seed, **run)
 
 

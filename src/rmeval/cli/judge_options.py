@@ -34,6 +34,10 @@ JUDGE_OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "order_seed": (Annotated[int, _judge("Seed of the order seeded and of sampling.", minimum=0)], 0),
+    "wording": (
+        Annotated[int, _judge("Another wording of the prompt, 1 to 3; 0 is the protocol's own.", minimum=0)],
+        0,
+    ),
     "temperature": (Annotated[float | None, _judge("Temperature. Default: the protocol's.")], None),
     "top_p": (Annotated[float | None, _judge("Top-p. Default: the protocol's.")], None),
     "max_new_tokens": (

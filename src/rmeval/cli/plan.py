@@ -10,6 +10,7 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
+from rmeval.cli.server_options import PriceFile
 from rmeval.cli.views import check_output, write_views
 from rmeval.errors import RmevalError
 
@@ -61,6 +62,7 @@ def plan_command(
     items_per_problem: Items = None,
     requests_per_item: Requests = None,
     price_per_1000: Price = None,
+    prices: PriceFile = None,
     metric: Annotated[str | None, typer.Option(help="The pilot's number to plan for, such as hard.")] = None,
     scope: Annotated[str, typer.Option(help="Part of the pilot's benchmark, such as chat.")] = "all",
     variant: o.Variant = None,
@@ -83,6 +85,7 @@ def plan_command(
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
+    run: dict[str, Any] = {"variant": variant, "benchmark": benchmark, "protocol": protocol, "rule": rule}
     found = make_plan(
         pilot or None,
         **_shares(difference=difference, width=width, power=power, accuracy=accuracy, discordance=discordance),
@@ -93,12 +96,10 @@ def plan_command(
         items_per_problem=items_per_problem,
         requests_per_item=requests_per_item,
         price_per_1000=price_per_1000,
-        rule=rule,
-        variant=variant,
+        prices=prices,
         metric=metric,
         scope=scope,
-        benchmark=benchmark,
-        protocol=protocol,
+        **run,
     )
     _draw(found, plots, dark)
     if as_json:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from rmeval.report.analysis import (
         analysis_view,
     )
+    from rmeval.report.audit import (
+        audit_view,
+    )
     from rmeval.report.cascade import (
         cascade_view,
     )
@@ -95,6 +98,7 @@ else:
         {
             "rmeval.report.across": ("across_view",),
             "rmeval.report.analysis": ("analysis_view",),
+            "rmeval.report.audit": ("audit_view",),
             "rmeval.report.cascade": ("cascade_view",),
             "rmeval.report.cells": (
                 "Number",
@@ -140,6 +144,7 @@ __all__ = [
     "View",
     "across_view",
     "analysis_view",
+    "audit_view",
     "cascade_view",
     "chosen_view",
     "comparison_view",

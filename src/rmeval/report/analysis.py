@@ -119,7 +119,7 @@ def _unit_of(one: Corrected) -> Unit:
 
 CONFIDENCE = {
     "scores": "1 / (1 + exp(-|margin|))",
-    "ratings": "1 / (1 + exp(-d)) of the mean difference of ratings",
+    "ratings": "1 / (1 + exp(-|difference|)) of the mean ratings",
     "probabilities": "the probability of the preferred response, averaged over orders",
     "verdicts": "the share of the orders' and votes' verdicts for the preferred response",
 }

@@ -85,7 +85,9 @@ def _thousands(number: float) -> str:
 
 
 def _price(amount: float) -> str:
-    return "-" if math.isnan(amount) else f"{amount:,.2f}"
+    if math.isnan(amount):
+        return "-"
+    return f"{amount:.2g}" if 0 < amount < 0.01 else f"{amount:,.2f}"
 
 
 def _decimals(value: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rmeval.messages import count_of
 from rmeval.metrics.stats.prediction_powered import equivalent
-from rmeval.report.cells import DECIMALS, Cell, Number, Unit, clean
+from rmeval.report.cells import DECIMALS, PRICE, Cell, Number, Unit, clean
 from rmeval.report.run import measure_name
 from rmeval.report.views import Row, Table, View
 from rmeval.results.choose import ChosenItems
@@ -33,7 +33,7 @@ def estimate_view(found: Estimate) -> View:
     sample = f"{found.n_sample} of {count_of(found.n_items, 'item')}"
     return View(
         found.benchmark,
-        (_worth(found, name), _estimates(found, name)),
+        (_worth(found, name), _estimates(found, name), *_money(found)),
         data=found.data,
         about=(
             f"{found.expensive} on {sample}, {found.how}; {found.cheap} on all",
@@ -80,6 +80,19 @@ def _estimates(found: Estimate, name: str) -> Table:
         f"{name} of {found.expensive}",
         keys=("from", "value", "width"),
     )
+
+
+def _money(found: Estimate) -> Iterator[Table]:
+    if math.isnan(found.price):
+        return
+    rows = [
+        Row(f"{found.expensive} on the sample", (Number(found.price * found.n_sample, unit=PRICE),)),
+        Row(f"{found.expensive} on all items", (Number(found.price * found.n_items, unit=PRICE),)),
+        Row(f"{found.cheap} on all items", (Number(found.cheap_price * found.n_items, unit=PRICE),)),
+        Row("saved by the cheap run", (Number(found.money_saved, unit=PRICE),), strong=found.money_saved > 0),
+    ]
+    note = f"saved: the price of the further items of {found.expensive} that the cheap run is worth, minus its own"
+    yield Table("money", ("", "dollars"), tuple(rows), "dollars", (note,), keys=("name", "dollars"))
 
 
 def _row(value: float, ci: tuple[float, float]) -> Iterator[Cell]:

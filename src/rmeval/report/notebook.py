@@ -7,6 +7,7 @@ from dataclasses import replace
 from rmeval.messages import count_of
 from rmeval.report.across import across_view
 from rmeval.report.analysis import analysis_view
+from rmeval.report.audit import audit_view
 from rmeval.report.cascade import cascade_view
 from rmeval.report.comparison import comparison_view
 from rmeval.report.estimate import estimate_view
@@ -30,6 +31,7 @@ from rmeval.results.leads import Leads
 from rmeval.results.notebook import html_of
 from rmeval.results.result import Result
 from rmeval.results.variance import VarianceStudy
+from rmeval.robustness.audit import Audit
 
 __all__: list[str] = []
 
@@ -69,6 +71,11 @@ def _(value: ModelComparison) -> str:
 @html_of.register
 def _(value: Estimate) -> str:
     return html_text([estimate_view(value)])
+
+
+@html_of.register
+def _(value: Audit) -> str:
+    return html_text([audit_view(value)])
 
 
 @html_of.register

@@ -17,7 +17,7 @@ from rmeval.protocols.verdicts import PREFERS
 from rmeval.store.run import StoredRun
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["Decisions", "decisions_of"]
+__all__ = ["Decisions", "Readings", "decisions_of"]
 
 _Probabilities = Callable[[IntArray, Sequence[int]], FloatArray]
 """For items and members of a comparison, float64[k, n, n]: the probability that one member is better than another."""
@@ -133,7 +133,7 @@ def _matrices(run: StoredRun) -> tuple[str, list[FloatArray]]:
 
     A pair of responses whose verdict is missing in one of its orders is unknown.
     """
-    read = _Readings.of(run)
+    read = Readings.of(run)
     found = []
     place = 0
     for item in run.items.table:
@@ -165,7 +165,7 @@ def _chances(strength: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class _Readings:
+class Readings:
     """What observations contain of the members of each request, in the order in which they are presented.
 
     Attributes:
@@ -185,7 +185,8 @@ class _Readings:
     rows: Codes
 
     @classmethod
-    def of(cls, run: StoredRun) -> _Readings:
+    def of(cls, run: StoredRun) -> Readings:
+        """Return those of all requests of a run, in the order of items and their requests."""
         rows, seen = run.requests.rows, run.observations
         name = next((name for name in (VALUE, PREFERS) if name in seen.values), None)
         if name is not None:

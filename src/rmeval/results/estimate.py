@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from rmeval.results.frames import frame_of
 from rmeval.results.notebook import html_of
 from rmeval.results.places import Place, only_folder
 from rmeval.results.sampled import Sampled, refuse_other, sampled_items
+from rmeval.results.spending import spending_of
 from rmeval.results.summary import estimate_lines
 from rmeval.results.weights import WeightedRun, weigh_run
 from rmeval.store.manifest import finite
@@ -67,6 +69,8 @@ class Estimate:
         ci_method: Method of the intervals.
         how: How the items of the sample were chosen.
         notes: Notes for the reader, one sentence each.
+        price: Dollars of an item of the expensive model; NaN if unknown.
+        cheap_price: Dollars of an item of the cheap model; NaN if unknown.
         data: The data that were read or generated.
     """
 
@@ -93,6 +97,17 @@ class Estimate:
     how: str
     notes: tuple[str, ...] = field(repr=False)
     data: str = ""
+    price: float = math.nan
+    cheap_price: float = math.nan
+
+    @property
+    def money_saved(self) -> float:
+        """Dollars that as much precision costs without the cheap model, minus those of the cheap model's run.
+
+        NaN if the price of the expensive model is unknown; a cheap model of unknown price counts as free.
+        """
+        own = 0.0 if math.isnan(self.cheap_price) else self.cheap_price * self.n_items
+        return self.worth * self.price - own
 
     @property
     def helps(self) -> bool:
@@ -101,7 +116,7 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the estimate as plain JSON types."""
-        found: dict[str, Any] = finite(asdict(self) | {"helps": self.helps})
+        found: dict[str, Any] = finite(asdict(self) | {"helps": self.helps, "money_saved": self.money_saved})
         return found
 
     def to_pandas(self) -> pd.DataFrame:
@@ -124,6 +139,7 @@ def estimate_runs(
     *,
     items: str | Path | None = None,
     target: str = "benchmark",
+    prices: str | Path | None = None,
     metric: str | None = None,
     scope: str = "all",
     rule: str | None = None,
@@ -142,6 +158,7 @@ def estimate_runs(
         items: The file of `choose_items`, if it chose the sample.
         target: `benchmark` for the number that a run on all items would have, `population` for the number on all
             problems of this kind, whose interval is as wide as those of `compare`.
+        prices: File of prices; without one, the costs that the runs have recorded.
         metric: The number, such as `hard`; the benchmark's headline if None.
         scope: What that is measured on, such as `chat`.
         rule: Name of another rule for ties and failures, such as `half-ties@1`.
@@ -159,7 +176,14 @@ def estimate_runs(
     sample = read_scored(only_folder(expensive), benchmark, protocol, whole.run)
     refuse_other(whole.run, sample)
     both = _Both.of(whole, sample, variant, listed)
-    return both.estimate(target, listed)
+    found = both.estimate(target, listed)
+    price, cheap_price = (_price(run, prices) for run in (sample, whole.run))
+    return replace(found, price=price, cheap_price=cheap_price)
+
+
+def _price(run: StoredRun, prices: str | Path | None) -> float:
+    spent = spending_of(run, None if prices is None else str(prices))
+    return math.nan if spent is None else spent.per_item
 
 
 @dataclass(frozen=True)

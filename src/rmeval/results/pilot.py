@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,8 +18,9 @@ from rmeval.metrics.stats.paired import PairedOutcomes
 from rmeval.results.align import ScoredRun, run_names, scored_runs, shared_evidence
 from rmeval.results.places import Place, places_of
 from rmeval.results.result import check_rule, rule_of
+from rmeval.results.spending import spending_of
 from rmeval.store.manifest import find_runs, read_manifest
-from rmeval.store.run import read_scored
+from rmeval.store.run import StoredRun, read_scored
 from rmeval.types import FloatArray, ScoreRule
 
 __all__ = ["Pilot", "PilotSettings", "read_pilot"]
@@ -37,6 +39,7 @@ class PilotSettings:
     scope: str = "all"
     benchmark: str | None = None
     protocol: str | None = None
+    prices: str | None = None
 
     @property
     def given(self) -> list[str]:
@@ -61,6 +64,7 @@ class Pilot:
         n_items: Number of items.
         n_comparisons: Number of comparisons.
         requests: Number of requests of one model.
+        prices: Price of 1,000 requests of each model; NaN if it is not known.
         available: Number of items that the benchmark has for this number; 0 if that is unknown.
         notes: Notes for the reader.
     """
@@ -77,6 +81,7 @@ class Pilot:
     n_items: int
     n_comparisons: int
     requests: int
+    prices: tuple[float, ...]
     available: int
     notes: tuple[str, ...]
 
@@ -131,9 +136,15 @@ def read_pilot(paths: Place | Iterable[Place], settings: PilotSettings) -> Pilot
         len(np.unique(paired.item[inside])),
         int(inside.sum()),
         requests,
+        tuple(_price(one.run, settings) for one in taking),
         sum(counts.get(subset, 0) for subset in {subset for subset, _ in shares}),
         (*notes, *more, *(one.run.note for one in taking if one.run.note)),
     )
+
+
+def _price(run: StoredRun, settings: PilotSettings) -> float:
+    spent = spending_of(run, settings.prices)
+    return math.nan if spent is None else spent.per_1000_requests
 
 
 def _runs(places: Sequence[Path], settings: PilotSettings) -> tuple[list[ScoredRun], list[str]]:

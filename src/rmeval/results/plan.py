@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -42,6 +43,7 @@ def make_plan(
     items_per_problem: float | None = None,
     requests_per_item: float | None = None,
     price_per_1000: float | None = None,
+    prices: str | Path | None = None,
     rule: str | None = None,
     variant: str | None = None,
     metric: str | None = None,
@@ -67,7 +69,8 @@ def make_plan(
         comparisons_per_problem: Assumed number of comparisons of a problem; one for each item if None.
         items_per_problem: Assumed number of items of a problem.
         requests_per_item: Number of requests of a model for an item, over all orders and votes.
-        price_per_1000: Price of 1,000 requests.
+        price_per_1000: Price of 1,000 requests; by default that of the pilot, if it has recorded its cost.
+        prices: File of prices, at which the tokens of the pilot's requests are counted.
         rule: Score rule of the pilot, as for `compare`.
         variant: Variant of the pilot's scores.
         metric: The pilot's number to plan for, such as `hard`; the benchmark's own if None.
@@ -80,7 +83,10 @@ def make_plan(
     """
     assumed = _Assumptions(accuracy, discordance, design_effect, comparisons_per_problem, items_per_problem)
     costs = _Costs(models, power, requests_per_item, price_per_1000)
-    settings = PilotSettings(rule, variant, metric, scope, benchmark, protocol)
+    if prices is not None and price_per_1000 is not None:
+        raise RunError("`prices` and `price_per_1000` are two prices: give one of them")
+    file = None if prices is None else str(prices)
+    settings = PilotSettings(rule, variant, metric, scope, benchmark, protocol, file)
     return _planned(pilot, Targets(difference, width, problems), costs, assumed, settings)
 
 
@@ -125,7 +131,7 @@ def _planned(
         power=costs.power,
         models=costs.models,
         requests_per_item=costs.requests_per_item or plan.requests_per_item,
-        price_per_1000=costs.price_per_1000,
+        price_per_1000=plan.price_per_1000 if costs.price_per_1000 is None else costs.price_per_1000,
     )
     _check_possible(plan, basis, targets)
     return with_goals(replace(plan, notes=(*plan.notes, *_on_discordance(plan))), basis, targets)
@@ -285,9 +291,21 @@ def _from_pilot(pilot: Pilot, assumed: _Assumptions) -> tuple[Plan, Basis]:
         pilot_problems=pilot.n_problems,
         pilot_discordant=int(np.count_nonzero(np.abs(pilot.values) > 1e-12)),
         measure=pilot.measure,
+        price_per_1000=_dearest(pilot, notes),
+        notes=tuple(notes),
         available=int(pilot.available * pilot.n_problems / pilot.n_items),
     )
     return plan, basis
+
+
+def _dearest(pilot: Pilot, notes: list[str]) -> float | None:
+    """Return the price of 1,000 requests of the more expensive model; None if no price is known."""
+    known = {price: name for price, name in zip(pilot.prices, pilot.models, strict=True) if not math.isnan(price)}
+    if not known:
+        return None
+    dearest = max(known)
+    notes.append(f"the price of requests is that of {known[dearest]}, by the tokens of the pilot")
+    return dearest
 
 
 def _precision(pilot: Pilot) -> tuple[Precision | None, tuple[Precision, ...], float]:

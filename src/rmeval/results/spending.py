@@ -11,7 +11,7 @@ import numpy as np
 
 from rmeval.data.keys import KeyIndex
 from rmeval.errors import RunError
-from rmeval.messages import quoted
+from rmeval.messages import count_of, quoted
 from rmeval.store.journal import read_journal
 from rmeval.store.manifest import run_id
 from rmeval.store.requests import requests_of
@@ -19,7 +19,7 @@ from rmeval.store.run import StoredRun
 from rmeval.transport.budget import Price, read_prices
 from rmeval.types import FloatArray, IntArray
 
-__all__ = ["Spending", "spending_of"]
+__all__ = ["Spending", "spending_of", "unspent_note"]
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,12 @@ def spending_of(run: StoredRun, prices: str | None = None) -> Spending | None:
     Raises:
         RunError: If the file has no price of the model.
     """
+    recorded = _recorded_cost(run)
+    if prices is None and recorded is None:
+        return None
     requests, index = requests_of(run.protocol, run.items)
     used, total = _tokens(run, index)
-    recorded = _recorded_cost(run)
-    if not used.any() or (prices is None and recorded is None):
+    if not used.any():
         return None
     if prices is not None:
         price = _price(run, prices)
@@ -83,6 +85,23 @@ def spending_of(run: StoredRun, prices: str | None = None) -> Spending | None:
     item = np.repeat(np.arange(len(run.items.table)), np.diff(requests.offsets))
     by_item = np.bincount(item, dollars[requests.rows], len(run.items.table)).astype(np.float64)
     return Spending(by_item, len(requests.rows), source)
+
+
+def unspent_note(run: StoredRun, items: int) -> str | None:
+    """Return a note on what a run that stopped early did not spend; None if it has recorded no cost.
+
+    Args:
+        run: The run.
+        items: Number of all items that were planned.
+    """
+    left = items - len(run.items.table)
+    spent = spending_of(run)
+    if spent is None or left <= 0:
+        return None
+    return (
+        f"not spent: about {spent.per_item * left:.2g} dollars for {count_of(left, 'item')}, at {spent.per_item:.2g} "
+        "dollars for an item"
+    )
 
 
 def _tokens(run: StoredRun, index: KeyIndex) -> tuple[IntArray, int]:

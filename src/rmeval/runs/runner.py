@@ -23,6 +23,7 @@ from rmeval.protocols import FoundProtocol, load_protocol
 from rmeval.protocols.pointwise import Pointwise
 from rmeval.redaction import redacted
 from rmeval.results.result import Result, compute, write_derived
+from rmeval.results.spending import unspent_note
 from rmeval.runs.observe import (
     Progress,
     WholeProgress,
@@ -248,6 +249,8 @@ class RunWriter:
         if "scored" in session:
             session["seconds"] = round(time.perf_counter() - start, 3)
             session.update(cast("Session", self._facts(model)))
+        if until is not None and (unspent := unspent_note(run, len(until.plan.stored.table))) is not None:
+            self.manifest["notes"].append(unspent)
         self.manifest["status"] = "complete"
         self._write_manifest()
         result = compute(run)

@@ -9,11 +9,13 @@ from typing import Any, Literal, get_args
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, quoted
 
-__all__ = ["IN_NAME", "JudgeOptions", "Order", "options_of"]
+__all__ = ["IN_NAME", "WORDINGS", "JudgeOptions", "Order", "options_of"]
 
-IN_NAME = ("order", "order_seed", "votes", "against")
+IN_NAME = ("order", "order_seed", "votes", "against", "wording")
 """Options that determine the requests; they are part of a protocol's name, as in `five-way@1[votes=3]`."""
 
+WORDINGS = 3
+"""Number of wordings of a prompt besides a protocol's own."""
 Against = Literal["all", "chosen"]
 Order = Literal["both", "seeded"]
 """`both`: each pair in both orders, and k responses in all k rotations; `seeded`: one order, drawn for each item."""
@@ -31,6 +33,7 @@ class JudgeOptions:
         order_seed: Seed of the order `seeded`, and of sampling.
         against: Which pairs are compared in comparisons of more than two responses: `all`, or the `chosen` response
             with each other one.
+        wording: Another wording of the prompt, from 1; 0 is the protocol's own.
         temperature: Temperature; by default the protocol's.
         top_p: Share of the probability from which tokens are drawn; by default the protocol's.
         max_new_tokens: Limit of an output in tokens; by default the protocol's.
@@ -45,6 +48,7 @@ class JudgeOptions:
     order: Order | None = None
     order_seed: int = 0
     against: Against = "all"
+    wording: int = 0
     temperature: float | None = None
     top_p: float | None = None
     max_new_tokens: int | None = None
@@ -73,10 +77,13 @@ class JudgeOptions:
         for name, value, least in (
             ("votes", self.votes, 1),
             ("order_seed", self.order_seed, 0),
+            ("wording", self.wording, 0),
             ("max_new_tokens", self.max_new_tokens, 1),
         ):
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
                 raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number of at least {least}")
+        if self.wording > WORDINGS:
+            raise ModelError(f"`wording` is {self.wording}: choose a whole number from 0 to {WORDINGS}")
         if self.temperature is not None and not 0 <= self.temperature <= 10:
             raise ModelError(f"`temperature` is {quoted(self.temperature)}: choose a number from 0")
         if self.top_p is not None and not 0 < self.top_p <= 1:
@@ -94,7 +101,7 @@ def options_of(protocol: str, suffix: str) -> JudgeOptions:
         name, _, value = part.strip().partition("=")
         if name not in IN_NAME:
             raise ModelError(f"there is no option {quoted(name)} of a protocol: {chosen_from(name, IN_NAME)}")
-        if name in ("order_seed", "votes"):
+        if name in ("order_seed", "votes", "wording"):
             if not (value.isascii() and value.isdecimal()):
                 raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number")
             found[name] = int(value)

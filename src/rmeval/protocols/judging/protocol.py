@@ -16,6 +16,7 @@ from rmeval.protocols.judging.options import IN_NAME, JudgeOptions, Order
 from rmeval.protocols.judging.reading import is_refusal, without_reasoning
 from rmeval.protocols.judging.templates import rendered
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
+from rmeval.protocols.judging.wordings import reworded
 from rmeval.types import Item, Message, Observation, Request
 
 __all__ = ["JudgeProtocol"]
@@ -37,10 +38,11 @@ class JudgeProtocol(BaseProtocol):
             ModelError: If an option does not fit the card.
         """
         _check_options(card, options)
-        self.card = card
+        self._own_card = card
+        self.card = reworded(card, options.wording)
         self.options = options
         self.name = f"{card.name}{options.suffix}"
-        self.prompt = card.digest
+        self.prompt = self.card.digest
         self.min_label_mass = card.min_label_mass
 
     @property
@@ -68,7 +70,13 @@ class JudgeProtocol(BaseProtocol):
     def sampled(self, options: JudgeOptions) -> Self:
         """The same protocol with the user's sampling; votes and orders stay those of its name."""
         own = {name: getattr(self.options, name) for name in ("protocol", *IN_NAME)}
-        return type(self)(self.card, replace(options, **own))
+        return type(self)(self._own_card, replace(options, **own))
+
+    def varied(self, votes: int, order: Order | None, wording: int) -> Self:
+        """The same protocol with other votes, another order and another wording."""
+        found = type(self)(self._own_card, replace(self.options, votes=votes, order=order, wording=wording))
+        found.min_label_mass = self.min_label_mass
+        return found
 
     @property
     def sampling(self) -> Sampling:
