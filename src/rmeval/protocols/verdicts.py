@@ -136,7 +136,7 @@ def parse_verdict(
     if math.isnan(prefers):
         return Observation(key, "unparsed" if status == "ok" else status, error=error)
     values = {PREFERS: float(prefers)} | ({} if shown_first is None else {SHOWN: float(shown_first)})
-    return Observation(key, status, values)
+    return Observation(key, "ok", values)
 
 
 VERDICTS = Verdicts("imported-verdicts@1", orders=1)

@@ -38,13 +38,14 @@ def token_ids(tokenizer: Any, words: list[str]) -> list[int]:
     return found
 
 
-def label_tokens(tokenizer: Any, labels: Iterable[str], spaces: bool, name: str) -> dict[str, tuple[int, ...]]:
+def label_tokens(tokenizer: Any, labels: Iterable[str], name: str) -> dict[str, tuple[int, ...]]:
     """The tokens whose text is a label, for each of some labels; some vocabularies have several.
+
+    A label with a space before it is another text, unless the tokenizer writes both alike at the beginning of a text.
 
     Args:
         tokenizer: The tokenizer.
         labels: The labels.
-        spaces: Whether a token of the label with a space or a newline before it counts too.
         name: The model's name, for the message.
 
     Raises:
@@ -58,10 +59,7 @@ def label_tokens(tokenizer: Any, labels: Iterable[str], spaces: bool, name: str)
         for text in (label, f" {label}"):
             ids = tokenizer(text, add_special_tokens=False)["input_ids"]
             numbers.update(ids if len(ids) == 1 and ids[0] != tokenizer.unk_token_id else ())
-        for number in list(numbers):
-            text = tokenizer.decode([number])
-            if (text.lstrip() if spaces else text) != label:
-                numbers.discard(number)
+        numbers.intersection_update([number for number in numbers if tokenizer.decode([number]) == label])
         if not numbers:
             count = len(tokenizer(label, add_special_tokens=False)["input_ids"])
             raise ModelError(

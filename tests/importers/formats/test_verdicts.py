@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,16 @@ def test_the_second_judgment_is_turned_back(tmp_path: Path) -> None:
     assert found["orders/second"] == found["orders/net"] == found["orders/agree"] == 0.25
 
 
+def statuses(result: Result) -> dict[str, int]:
+    """How many verdicts of a run have each status."""
+    lines = [
+        json.loads(line)["status"]
+        for file in (result.path / "journal").iterdir()
+        for line in file.read_text().splitlines()
+    ]
+    return dict(Counter(lines))
+
+
 @pytest.mark.parametrize("label", ["A>B", "B>A"])
 def test_the_net_rule(tmp_path: Path, label: str) -> None:
     """Wins less losses over both orders above zero, where what is missing counts for neither."""
@@ -60,8 +72,33 @@ def test_the_net_rule(tmp_path: Path, label: str) -> None:
     result = brought(written(tmp_path / "out.jsonl", rows), "judgebench")
     won = [(a == right) - (a == wrong) + (b == right) - (b == wrong) > 0 for a, b in both]
     assert accuracies(result)["orders/net"] == sum(won) / len(won)
+    # A judgment that is missing as a whole was a failed call.
     missing = sum((a is None) + (b is None) for a, b in both)
-    assert f"{missing} responses without a score (unparsed): the score rule defines how this counts" in result.notes
+    assert statuses(result) == {"ok": 30 - missing, "unparsed": missing - 1, "error": 1}
+
+
+REASONS: dict[str, list[Any]] = {
+    "unparsed": ["Both have their merits.", "[[A>B]] or rather [[B>A]]", "", "<think>Hm.</think> Neither."],
+    "refused": ["I'm sorry, but I can't help with that.", "I cannot assist with this request."],
+    "no_verdict": ["<think>First, response A"],
+    "error": [None, "$ERROR$"],
+}
+"""Outputs without a verdict, by their status."""
+
+
+def test_the_status_of_an_output_without_a_verdict(tmp_path: Path) -> None:
+    texts = [text for texts in REASONS.values() for text in texts]
+    rows = judged(*[("A>B", None)] * len(texts))
+    for row, text in zip(rows, texts, strict=True):
+        row["judgments"][1]["judgment"]["response"] = text
+    result = brought(written(tmp_path / "out.jsonl", rows), "judgebench")
+    wanted = {status: len(texts) for status, texts in REASONS.items()}
+    assert statuses(result) == {"ok": len(texts), **wanted}
+    ends = llmbar_rows(*[("1", None)] * (len(texts) + 1))
+    for row, text in zip(ends, [*texts, "Output (a) is"], strict=True):
+        row["results"][-1]["swap = True"]["completion"] = [text, "length" if text == "Output (a) is" else "stop"]
+    result = brought(written(tmp_path / "Natural" / "result.json", ends), "llmbar")
+    assert statuses(result) == {"ok": len(ends), **wanted, "no_verdict": wanted["no_verdict"] + 1}
 
 
 def test_one_order_ties_and_what_is_missing(tmp_path: Path) -> None:

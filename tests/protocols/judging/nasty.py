@@ -217,6 +217,21 @@ _RATINGS = [
     _not("rubric", "[RESULT] 45%"),
 ]
 
+_LONG = [  # Expressions that go back and forth would need hours for these.
+    _not("rating", "Rating is " + " " * 100_000 + "x"),
+    _not("rating", "8" + "\u2003" * 100_000 + "of"),
+    _not("rating", "1" * 100_000),
+    _not("rating", "Rating: " * 50_000),
+    _not("ab", "[[" * 100_000),
+    _not("ab", "[[A]] " * 100_000),
+    _not("ab", "x <think> " * 30_000 + "[[A]] [[B]]"),
+    _not("ab", "I'm sorry, " * 30_000),
+    _said("ab", "A" + " " * 100_000 + "\n\n[[A]]", 1.0),
+    _not("principles", "{" * 100_000),
+    _not("principles", '{"a":' * 5_000),
+    _not("principles", "```" + "\n" * 100_000),
+]
+
 _BEST = [
     _said("best", "[[B]]", 1),
     _said("best", "C? no.\nThe best is [[A]].", 0),
@@ -285,4 +300,4 @@ _PROBABILITIES = [
     Nasty("decision", Output(error="broken"), "error"),
 ]
 
-NASTY = [*_LABELS, *_REASONING, *_REFUSED, *_RATINGS, *_BEST, *_JSON, *_PROBABILITIES]
+NASTY = [*_LABELS, *_REASONING, *_REFUSED, *_RATINGS, *_LONG, *_BEST, *_JSON, *_PROBABILITIES]

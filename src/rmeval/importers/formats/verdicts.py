@@ -26,7 +26,8 @@ from rmeval.importers.formats.base import (
 from rmeval.importers.formats.index import plain, question_of
 from rmeval.importers.formats.scores import OTHER_TEXTS, reward_bench_states, rmb_item
 from rmeval.messages import quoted
-from rmeval.types import Item
+from rmeval.protocols.judging.reading import is_refusal, without_reasoning
+from rmeval.types import Item, Status
 
 __all__ = ["FORMS", "judged_by"]
 
@@ -55,7 +56,7 @@ def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
     _check_pair(row, item, reading)
     judgments = row.get("judgments")
     if isinstance(judgments, list):
-        judgments = [{"decision": None} if judgment is None else judgment for judgment in judgments]
+        judgments = [{"judgment": {"response": None}, "decision": None} if one is None else one for one in judgments]
     if not isinstance(judgments, list) or not 1 <= len(judgments) <= 2 or not all(map(_is_object, judgments)):
         raise row.wrong("judgments", "a list of one or two objects", judgments)
     if (scores := _model_scores(row, 0)) is not None:
@@ -75,8 +76,29 @@ def _judgebench(row: Row, reading: Reading) -> Iterator[Score | Verdict]:
     for order, judgment in enumerate(judgments):
         decision = judgment["decision"]
         prefers = DECISIONS.get(decision.replace(" ", "").replace(">>", ">"), math.nan) if decision else math.nan
+        own = judgment.get("judgment", {})
+        status = _why_missing(own.get("response", "") if isinstance(own, dict) else own)
         # In the second judgment, A and B are swapped.
-        yield pair_verdict(item, order, 1 - order, order, prefers, True)
+        yield pair_verdict(item, order, 1 - order, order, prefers, True, status)
+
+
+_ERROR = "$ERROR$"
+"""What RewardBench's scripts store instead of an output after a failed call."""
+
+
+def _why_missing(text: Any, finish: Any = None) -> Status:
+    """The status of an output without a verdict, as for judges that rmeval runs.
+
+    Args:
+        text: The output; None after a failed call.
+        finish: Why the output ended, where the file states it.
+    """
+    if not isinstance(text, str) or text.strip() == _ERROR:
+        return "error"
+    answer = without_reasoning(text)
+    if finish == "length" or answer is None:
+        return "no_verdict"
+    return "refused" if is_refusal(answer) else "unparsed"
 
 
 def _preferred(one: float, other: float) -> float:
@@ -152,7 +174,9 @@ def _llmbar(row: Row, reading: Reading) -> Iterator[Verdict]:
     for order, key in enumerate(keys):
         if isinstance(last.get(key), dict):
             prefers = _winner(last[key].get("winner"))
-            yield pair_verdict(item, one, other, order, prefers, order == 0)
+            output = last[key].get("completion", "")
+            said = output if isinstance(output, list) and len(output) == 2 else (output, None)
+            yield pair_verdict(item, one, other, order, prefers, order == 0, _why_missing(*said))
 
 
 def _winner(value: Any) -> float:
@@ -277,7 +301,8 @@ def _rm_r1(row: Row, reading: Reading) -> Iterator[Verdict]:
     if not isinstance(swapped, bool | None):
         raise row.wrong(_SHUFFLED, "true or false", swapped)
     right = _rm_r1_right(row, swapped, reading)
-    yield pair_verdict(item, 0, place, 0, right, None if swapped is None else not swapped)
+    status = _why_missing(row.fields.get("answers", ""))
+    yield pair_verdict(item, 0, place, 0, right, None if swapped is None else not swapped, status)
 
 
 _SHUFFLED = "Is_Chosen_Answer_Shuffled_toPositionB"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from rmeval.data.json_text import parse_json
@@ -12,15 +13,19 @@ from rmeval.protocols.judging.card import JudgeCard, Several
 
 __all__ = ["is_refusal", "json_verdict", "label_in", "normal", "number_of", "rating_in", "without_reasoning"]
 
-_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " ", 0xA0: " "}
-"""Full-width letters, digits and signs, and the plain ones."""
-_HIDDEN = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD))
+_PLAIN: dict[int, int | str | None] = {
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
+    **dict.fromkeys((*range(0x2000, 0x200B), 0x3000, 0xA0), " "),
+    **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD)),
+}
+"""Plain letters, digits, signs and spaces for full-width ones and others, and nothing for hidden characters."""
+_SPACES = re.compile(r"[ \t]{3,}")
 _ESCAPED = re.compile(r"\\([\[\]<>=*_])")
 
 _OPENING = re.compile(
-    r"<\s*(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)\s*>|\[THINK\]|\u25c1think\u25b7"
-    r"|<\|START_THINKING\|>|<\|begin_of_thought\|>|<unused94>|<\|channel\|?>\s*(?:analysis|commentary|thought)\b",
-    re.IGNORECASE,
+    r"^[^\S\n]*(?:<\s*(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)\s*>|\[THINK\]|\u25c1think\u25b7"
+    r"|<\|START_THINKING\|>|<\|begin_of_thought\|>|<unused94>|<\|channel\|?>\s*(?:analysis|commentary|thought)\b)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _CLOSING = re.compile(
     r"<\s*/\s*(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)\s*>|\[/THINK\]|\u25c1/think\u25b7"
@@ -39,15 +44,13 @@ def without_reasoning(text: str) -> str | None:
     """
     ends = [found.end() for found in _CLOSING.finditer(text)]
     rest = text[ends[-1] :] if ends else text
-    opened = _OPENING.search(rest)
-    while opened is not None and rest[: opened.start()].rpartition("\n")[2].strip():
-        opened = _OPENING.search(rest, opened.end())
-    return None if opened is not None else rest
+    return None if _OPENING.search(rest) else rest
 
 
 def normal(text: str) -> str:
-    """A text with plain letters for full-width ones, without HTML's and Markdown's escapes and hidden characters."""
-    return _ESCAPED.sub(r"\1", html.unescape(text).translate(_WIDE).translate(_HIDDEN))
+    """A text with plain letters for full-width ones, without escapes, hidden characters and long spaces."""
+    plain = _ESCAPED.sub(r"\1", html.unescape(text).translate(_PLAIN))
+    return _SPACES.sub(" ", plain) if "   " in plain or "\t" in plain else plain
 
 
 _REFUSALS = re.compile(
@@ -62,7 +65,11 @@ _REFUSALS = re.compile(
 
 def is_refusal(text: str) -> bool:
     """Whether a text without a verdict begins as refusals do, such as "I'm sorry, but I can't assist with that"."""
-    return _REFUSALS.match(normal(text).replace("\u2019", "'")) is not None
+    return _REFUSALS.match(normal(text[:_BEGINNING]).replace("\u2019", "'")) is not None
+
+
+_BEGINNING = 500
+"""Letters of an output among which a refusal begins."""
 
 
 def label_in(text: str, card: JudgeCard, count: int, presented: Sequence[str] = ()) -> str | None:
@@ -91,11 +98,18 @@ def _stated(text: str, card: JudgeCard, presented: Sequence[str]) -> list[tuple[
         return []
     text = _without_echoes(text, card)
     shown = [own for one in presented if pattern.search(own := normal(one))]
+    every = [found for found in islice(pattern.finditer(text), _MOST_VERDICTS + 1) if found[1] is not None]
+    if len(every) > _MOST_VERDICTS:
+        return []
     return [
         (found.start(1), " ".join(found[1].split()))
-        for found in pattern.finditer(text)
-        if found[1] is not None and not any(_is_quoted(text, found, one) for one in shown)
+        for found in every
+        if not any(_is_quoted(text, found, one) for one in shown)
     ]
+
+
+_MOST_VERDICTS = 500
+"""An output with more verdicts is a repetition without end."""
 
 
 def _without_echoes(text: str, card: JudgeCard) -> str:
@@ -223,18 +237,22 @@ def rating_in(text: str, card: JudgeCard, presented: Sequence[str] = ()) -> floa
     return None if number is None else float(number)
 
 
+_LONGEST_LINE = 200
+"""Letters of a line that is a rating and nothing else."""
+
+
 def _labelled_lines(text: str, scale: tuple[float, float]) -> Iterator[tuple[int, float | None]]:
     """The number of each line such as `Rating: 8/10`; None for a number outside the scale."""
     for place, line in enumerate(text.splitlines()):
-        stated = _LINE.fullmatch(line.strip(_DECORATION + "-"))
+        stated = _LINE.fullmatch(line.strip(_DECORATION + "-")) if len(line) < _LONGEST_LINE else None
         # A line that goes on after a number, such as "Score: 3 points were lost", is no rating.
         if stated is not None and (found := _plain_number(stated["stated"])) is not None:
             yield place, _in_scale(found, scale)
 
 
-_FENCED = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
-_MOST_OBJECTS = 200
-"""Braces at which an object is looked for."""
+_FENCED = re.compile(r"```[a-zA-Z]*[ \t]*\r?\n(.*?)```", re.DOTALL)
+_MOST_LETTERS = 500_000
+"""Letters that are read in search of objects, so that no output takes long."""
 
 
 def json_verdict(text: str, card: JudgeCard, presented: Sequence[str] = ()) -> Any:
@@ -268,11 +286,10 @@ def _object(text: str) -> dict[str, Any] | None:
 
 def _within(text: str) -> list[str]:
     """The objects within a text, outermost first, in order."""
-    found, place = [], text.find("{")
-    for _ in range(_MOST_OBJECTS):
-        if place < 0:
-            break
+    found, place, left = [], text.find("{"), _MOST_LETTERS
+    while place >= 0 and left > 0:
         end = _end_of_object(text, place)
+        left -= (end or len(text)) - place
         if end and _object(text[place:end]) is not None:
             found.append(text[place:end])
         else:
