@@ -73,7 +73,7 @@ FACES = {
         estimate_runs jury_runs make_plan open_run study_variance wrong_examples
     """,
     "rmeval.robustness": """
-        Audit AuditedEffect Probing audit_model
+        Audit AuditedEffect Probing audit_calls audit_model
     """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run
