@@ -24,7 +24,7 @@ Several = Literal["same", "last", "listed"]
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST = len(_LETTERS)
 """Most responses of which a judge can choose the best."""
-_NOT_IN_DIGEST = ("name", "about", "source", "note", "sampling")
+_NOT_IN_DIGEST = ("name", "about", "source", "note", "sampling", "rule")
 """Fields that change no verdict, or that a run's identity states by themselves."""
 
 
@@ -65,6 +65,7 @@ class JudgeCard:
         variables: Texts for the templates, such as a rubric.
         orders: In which orders responses can be presented, the default first.
         sampling: How the judge writes, unless the user decides otherwise.
+        rule: Name of the score rule that is part of the protocol; empty for the benchmark's own.
     """
 
     name: str
@@ -92,6 +93,7 @@ class JudgeCard:
     variables: Mapping[str, str] = field(default_factory=dict)
     orders: tuple[Order, ...] = ("both", "seeded")
     sampling: Sampling = field(default_factory=Sampling)
+    rule: str = ""
 
     @cached_property
     def digest(self) -> str:
