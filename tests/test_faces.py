@@ -36,7 +36,7 @@ FACES = {
         readout_of require_readout
     """,
     "rmeval.errors": """
-        DamagedError DataError ModelError RmevalError RunError UnknownNameError explain_os_error
+        DamagedError DataError ModelError OpenBatchError RmevalError RunError UnknownNameError explain_os_error
         explain_read_error reason_of
     """,
     "rmeval.metrics": """
@@ -51,6 +51,9 @@ FACES = {
     "rmeval.protocols": """
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
         load_protocol protocol_names request_key
+    """,
+    "rmeval.protocols.judging": """
+        Asked Finish Form JudgeCard JudgeOptions JudgeProtocol Output Prompt Sampling built_in_cards
     """,
     "rmeval.rendering": """
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
@@ -70,7 +73,7 @@ FACES = {
         estimate_runs jury_runs make_plan open_run study_variance wrong_examples
     """,
     "rmeval.robustness": """
-        Audit AuditedEffect Probing audit_model
+        Audit AuditedEffect Probing audit_calls audit_model
     """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run

@@ -98,6 +98,8 @@ class JudgeCard:
     def digest(self) -> str:
         """12 hex digits of everything that changes verdicts."""
         own = {name: value for name, value in self.to_dict().items() if name not in _NOT_IN_DIGEST}
+        # Options of a decision are shown in the order of the labels, and the rule `listed` reads in that order.
+        own |= {"labels": list(self.labels.items())} if self.labels else {}
         return hashlib.sha256(json.dumps(own, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
