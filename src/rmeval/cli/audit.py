@@ -65,10 +65,9 @@ def audit_command(
     out: o.ReportFile = None,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Find out what changes a judge's or a model's verdicts although the better response stays the same.
+    """Find out what changes verdicts although the better response stays the same. Continues an interrupted audit.
 
     Order of the responses, padding of one of them, responses of the judge's family, wording of the prompt, repetition.
-    Give the same command again to continue an interrupted audit.
 
         rmeval audit http://localhost:8000/v1 --protocol five-way -b rm-bench
     """
