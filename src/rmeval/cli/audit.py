@@ -32,7 +32,10 @@ Wordings = Annotated[
 ]
 Family = Annotated[
     str | None,
-    typer.Option(help="Part of the names of sources of the model's family, such as gpt-4.", rich_help_panel=_PANEL),
+    typer.Option(
+        help="Part of the names of its family's sources, such as gpt-4. Default: by its name.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 Smallest = Annotated[float, typer.Option(help="Smallest effect that matters, in points.", rich_help_panel=_PANEL)]
 
