@@ -1,6 +1,6 @@
 """A real language model as a judge: SmolLM2 behind `transformers serve`, on chat items of RM-Bench.
 
-The model is too small to follow the protocols that come with rmeval, so that the test has protocols with short verdicts.
+It is too small to follow the protocols that come with rmeval, so that these tests have protocols with short verdicts.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def test_the_diagonal_in_both_orders_killed_and_continued(server: TransformersSe
     assert folder is not None
     first = [line["key"] for line in journal(folder)]
     assert 4 <= len(first) < 2 * 3 * ITEMS
-    result = evaluated(server, shared, out, "short.toml", cells="diagonal", store_text=True)
+    result = evaluated(server, shared, out, "short.toml", cells=["diagonal"], store_text=True)
     lines = journal(folder)
     keys = [line["key"] for line in lines]
     assert result.path == folder
