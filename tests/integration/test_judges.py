@@ -117,7 +117,7 @@ def test_the_diagonal_in_both_orders_killed_and_continued(server: TransformersSe
     assert {line["status"] for line in lines} <= {"ok", "unparsed", "no_verdict"}
     assert all(line["usage"]["tokens"] > 50 for line in lines)
     assert set(dict(read_raw(folder / "raw"))) == set(keys)
-    assert 0 <= result.record("accuracy").value <= 1
+    assert 0 <= result.record("normal", "chat").value <= 1
     facts = result.manifest["sessions"][-1]
     assert facts["server"]["calls"] >= len(keys) - len(first)
 

@@ -103,7 +103,9 @@ class Parts:
             RunError: If the judge runs by batch files.
         """
         if isinstance(asking, JudgeProtocol) and (asking.options.batch_out or asking.options.batch_in):
-            raise RunError("an audit has several runs, each with calls of its own: leave `batch_out` and `batch_in` out")
+            raise RunError(
+                "an audit has several runs, each with calls of its own: leave `batch_out` and `batch_in` out"
+            )
         self._asking, self._planned, self._probing = asking, planned, probing
         self.left_out: dict[str, str] = {}
         self.notes: list[str] = []
