@@ -54,7 +54,7 @@ several = "last"
 scale = [1, 10]
 {PROMPT.replace("QUESTION", "Rate the response from 1 to 10. Answer with one number.")}
 [sampling]
-max_new_tokens = 6
+max_new_tokens = 12
 """
 
 
@@ -125,7 +125,7 @@ def test_the_diagonal_in_both_orders_killed_and_continued(server: TransformersSe
 def test_ratings_are_scores(server: TransformersServer, shared: Path, out: Path) -> None:
     result = evaluated(server, shared, out, "short-rating.toml")
     lines = journal(result.path)
-    assert len(lines) == len({line["key"] for line in lines}) == 6 * ITEMS
+    assert 5 * ITEMS < len(lines) == len({line["key"] for line in lines}) <= 6 * ITEMS  # Some responses are equal.
     rated = [line["values"]["rating"] for line in lines if line["status"] == "ok"]
     assert rated
     assert all(1 <= rating <= 10 for rating in rated)
