@@ -172,12 +172,14 @@ def test_tokens_of_a_label() -> None:
     tokenizer.add_tokens(["ĠA", " B"])
     vocabulary = tokenizer.get_vocab()
     assert label_tokens(tokenizer, ["A", "B"], "m") == {"A": (vocabulary["A"],), "B": (vocabulary["B"],)}
+    found = label_tokens(tokenizer, ["A", "B"], "m", spaces=True)
+    assert set(found["B"]) == {vocabulary["B"], vocabulary[" B"]}
 
 
 def test_greedy_texts_are_those_of_transformers(writer: Path) -> None:
     model = judge(writer, "ab", max_new_tokens=20)
     network, tokenizer = AutoModelForCausalLM.from_pretrained(writer), AutoTokenizer.from_pretrained(writer)
-    asked = list(map(model._asked, REQUESTS))
+    asked = list(map(model.asked, REQUESTS))
     outputs = {one.key: output for batch in model.backend.outputs(asked) for one, output in batch}
     for one in asked:
         ids = tokens_of(model, one.request, writer)
@@ -195,7 +197,7 @@ def test_votes_are_drawn_independently_and_again_alike(writer: Path) -> None:
 
     def texts(requests: list[Request], **options: Any) -> dict[str, str]:
         model = judge(writer, "ab", max_new_tokens=12, **options)
-        asked = list(map(model._asked, requests))
+        asked = list(map(model.asked, requests))
         return {one.key: output.text for batch in model.backend.outputs(asked) for one, output in batch}
 
     drawn = texts(votes, temperature=1.0)

@@ -15,6 +15,8 @@ from rmeval.models import ModelOptions, RewardModel, is_address, load_model
 from rmeval.models.classifier import Classifier
 from rmeval.models.comparator import Comparator
 from rmeval.models.implicit import Implicit
+from rmeval.models.judge.local import LocalJudge
+from rmeval.models.judge.model import Judge
 from rmeval.models.options import RENDERING_OPTIONS, REPLICA_OPTIONS, SERVED_OPTIONS, SERVER_OPTIONS
 from rmeval.models.served.model import Served
 from rmeval.protocols.pairwise import ODDS, VALUE
@@ -22,15 +24,15 @@ from rmeval.redaction import redacted
 from rmeval.types import FloatArray, Observation, Request
 
 if TYPE_CHECKING:
-    from rmeval.models.prepare import Preparation
+    from rmeval.models.prepare import Keyed, Preparation
     from rmeval.rendering.chat import Renderer, TokenArray
 
 __all__ = ["Opened", "Scores", "open_sides"]
 
 _FORMATS = ("auto", "float32", "bfloat16", "float16")
 
-Network = Classifier | Implicit | Comparator
-"""The kinds of models that run a network."""
+Network = Classifier | Implicit | Comparator | LocalJudge
+"""What runs a network."""
 
 
 @dataclass(slots=True)
@@ -115,16 +117,21 @@ class _Local:
     def __init__(self, name: str, spec: str, options: ModelOptions) -> None:
         self.name = name
         self.model: RewardModel = load_model(spec, options)
-        if isinstance(self.model, Classifier | Comparator) and self.model.labels is not None:
+        if isinstance(self.model, Judge):
+            _refuse_judge(self.model)
+        if isinstance(self.model, Judge) or (
+            isinstance(self.model, Classifier | Comparator) and self.model.labels is not None
+        ):
             # Low probabilities of its labels do not stop it: a request that is read alone may have one.
             self.model = load_model(spec, replace(options, min_label_mass=0.0))
-        if not isinstance(self.model, Network):
+        network = self.model.backend if isinstance(self.model, Judge) else self.model
+        if not isinstance(network, Network):
             raise ModelError(
                 f"{spec} is a model of the kind {self.model.kind}, which no engine runs: give a checkpoint's folder or "
                 "hub id"
             )
-        self._engine = self.model.engine
-        self._texts = self.model.texts
+        self._engine = network.engine
+        self._texts = network.texts
         self.dtype = str(self._engine.identity().get("dtype", ""))
 
     @property
@@ -132,7 +139,8 @@ class _Local:
         return self._texts.renderer
 
     def tokens(self, requests: Sequence[Request]) -> Mapping[str, TokenArray] | str:
-        return _rendered(self._texts, requests)
+        model = self.model
+        return _rendered(self._texts, map(model.asked, requests) if isinstance(model, Judge) else requests)
 
     def run(self, requests: Sequence[Request], size: int | None, done: Callable[[int], None]) -> Scores:
         parts: Iterable[Sequence[Request]] = [requests] if size is None else windows(requests, size)
@@ -175,7 +183,17 @@ class _Remote:
         return
 
 
-def _rendered(texts: Preparation, requests: Sequence[Request]) -> dict[str, TokenArray]:
+def _refuse_judge(judge: Judge) -> None:
+    """Raise a ModelError for a judge whose verdicts are no numbers that two engines share."""
+    card = judge.asking.card
+    if (card.kind, card.reads) != ("pair", "labels"):
+        raise ModelError(
+            f"rmeval parity compares judges by label probabilities of two responses, and {judge.asking.name} has none: "
+            "choose a protocol such as ab-labels"
+        )
+
+
+def _rendered(texts: Preparation, requests: Iterable[Keyed]) -> dict[str, TokenArray]:
     found: dict[str, TokenArray] = {}
     for ready, _ in texts.windows(requests):
         for one in ready:
@@ -205,6 +223,8 @@ def open_sides(spec: str, sides: Sequence[tuple[str, Mapping[str, Any]]], option
         ModelError: If there is no such engine or server, or the model cannot be used.
     """
     servers = [is_address(side) for side, _ in sides]
+    if options.judge.protocol is not None and any(servers):
+        raise ModelError("rmeval parity runs judges with engines only: give the name of an engine, such as vllm")
     replicated = [_name_and_format(side)[0] == "ray" for side, _ in sides]
     # Options that the other side uses are left out; those that no side uses are an error.
     elsewhere = {*(SERVER_OPTIONS if any(servers) else ()), *(REPLICA_OPTIONS if any(replicated) else ())}

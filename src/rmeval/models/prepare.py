@@ -262,7 +262,7 @@ class Preparation:
             "on_overlength": self._policy,
         }
 
-    def windows(self, requests: Iterable[Request]) -> Windows:
+    def windows(self, requests: Iterable[Keyed]) -> Windows:
         """Render all requests, in windows that are read together; requests with equal tokens are read once.
 
         All requests are rendered before the first is read, so that a conversation that is too long stops the run

@@ -16,6 +16,7 @@ from rmeval.models.judge.decisions import DecisionJudge
 from rmeval.models.judge.local import LocalJudge
 from rmeval.models.judge.model import Judge
 from rmeval.models.options import ModelOptions, refuse
+from rmeval.plugins import is_file_spec
 from rmeval.protocols.judging import JudgeProtocol
 from rmeval.protocols.registry import judge_protocol
 from rmeval.transport import Server
@@ -55,6 +56,8 @@ def find_judge(spec: str | InMemory, options: ModelOptions) -> Judge:
         return Judge(_behind(spec, options.served_model, options, asking), asking)
     if own.base_url is not None:
         return Judge(_behind(own.base_url, spec, options, asking), asking)
+    if spec.startswith("baseline:") or is_file_spec(spec):
+        raise ModelError(f"{spec} is no language model that writes verdicts: leave `protocol` out")
     return Judge(LocalJudge(spec, options, asking), asking)
 
 

@@ -57,7 +57,7 @@ class Judge:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Run each request, and once more with twice the budget where the output is cut off."""
-        for batch in whole_outputs(self.backend, map(self._asked, requests)):
+        for batch in whole_outputs(self.backend, map(self.asked, requests)):
             yield [self._observation(one.request, output) for one, output in batch]
 
     def _observation(self, request: Request, output: Output) -> Observation:
@@ -75,7 +75,7 @@ class Judge:
         """What the calls so far cost in dollars; None if they cost nothing, or prices are not known."""
         return self.backend.cost if isinstance(self.backend, Spends) else None
 
-    def _asked(self, request: Request) -> Asked:
+    def asked(self, request: Request) -> Asked:
         """A request with its prompt, its limit and its seed."""
         asking = self.asking
         limit, seed = asking.sampling.max_new_tokens, seed_of(asking.options.order_seed, request.key)
