@@ -17,11 +17,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # A name that is added here becomes public; CONTRIBUTING.md states how one is removed.
 FACES = {
     "rmeval": """
-        AcrossBenchmarks Analysis Audit Cascade ChosenItems Comparison DataError DryRun Estimate Evidence
-        Exported Item ItemAnalysis Lead Leads Message ModelComparison ModelError Observation Parity Plan Record
-        Request Response Result RmevalError RunError VarianceStudy WrongExample WrongExamples __version__
-        analyze analyze_items audit cascade choose_items compare compare_across decide dry_run estimate evaluate
-        export load_benchmark load_model open_run parity plan score variance wrong_examples
+        AcrossBenchmarks Analysis Audit Cascade ChosenItems Comparison DataError DryRun Estimate Evidence Exported
+        Item ItemAnalysis Jury Lead Leads Message ModelComparison ModelError Observation Parity Plan Record Request
+        Response Result RmevalError RunError VarianceStudy WrongExample WrongExamples __version__ analyze
+        analyze_items audit cascade choose_items compare compare_across decide dry_run estimate evaluate export jury
+        load_benchmark load_model open_run parity plan score variance wrong_examples
     """,
     "rmeval.benchmarks": """
         Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
@@ -36,7 +36,7 @@ FACES = {
         readout_of require_readout
     """,
     "rmeval.errors": """
-        DamagedError DataError ModelError RmevalError RunError UnknownNameError explain_os_error
+        DamagedError DataError ModelError OpenBatchError RmevalError RunError UnknownNameError explain_os_error
         explain_read_error reason_of
     """,
     "rmeval.metrics": """
@@ -52,24 +52,28 @@ FACES = {
         STEPS BaseProtocol FoundProtocol ProtocolLike Question fold_steps fold_votes
         load_protocol protocol_names request_key
     """,
+    "rmeval.protocols.judging": """
+        Asked Finish Form JudgeCard JudgeOptions JudgeProtocol Output Prompt Sampling built_in_cards
+    """,
     "rmeval.rendering": """
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer
     """,
     "rmeval.report": """
         Number Passage Row Table View across_view analysis_view audit_view cascade_view chosen_view comparison_view
         csv_text draw_analysis draw_cascade draw_comparison draw_matrix draw_plan estimate_view html_text
-        item_analysis_view json_value latex_text leads_view markdown_text parity_view plan_view run_view runs_views
-        variance_view views_text wrong_view
+        item_analysis_view json_value jury_view latex_text leads_view markdown_text parity_view plan_view run_view
+        runs_views variance_view views_text wrong_view
     """,
     "rmeval.results": """
         AcrossBenchmarks AcrossModel Analysis AnalyzedItem AnalyzedModel BenchmarkDifference Cascade CascadePoint
-        CascadeSide ChosenItems CorrectedNumbers Design Entry Estimate Facet Goal ItemAnalysis JudgedResponse Lead Leads
+        CascadeSide ChosenItems CorrectedNumbers Design Entry Estimate Facet Failed Goal ItemAnalysis JudgedResponse
+        Judging Juror Jury JuryAgreement Lead Leads
         ModelComparison Plan PlanPoint Result ShortEstimate ShortForm Tally VarianceStudy WrongExample WrongExamples
         analyze_items analyze_run cascade_runs choose_items cite_runs compare_across compare_runs decide_runs
-        estimate_runs make_plan open_run study_variance wrong_examples
+        estimate_runs jury_runs make_plan open_run study_variance wrong_examples
     """,
     "rmeval.robustness": """
-        Audit AuditedEffect Probing audit_model
+        Audit AuditedEffect Probing audit_calls audit_model
     """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run

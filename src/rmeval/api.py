@@ -35,6 +35,8 @@ from rmeval.results.estimate import estimate_runs as estimate
 from rmeval.results.examples import WrongExample, WrongExamples
 from rmeval.results.goals import Plan
 from rmeval.results.item_analysis import ItemAnalysis, analyze_items
+from rmeval.results.jury import Jury
+from rmeval.results.jury import jury_runs as jury
 from rmeval.results.lead_sequence import Lead
 from rmeval.results.leads import Leads
 from rmeval.results.leads import decide_runs as decide
@@ -64,6 +66,7 @@ __all__ = [
     "Estimate",
     "Exported",
     "ItemAnalysis",
+    "Jury",
     "Lead",
     "Leads",
     "ModelComparison",
@@ -85,6 +88,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "export",
+    "jury",
     "load_benchmark",
     "load_model",
     "open_run",
@@ -110,6 +114,7 @@ def evaluate(
     seed: int = 0,
     limit: int | None = None,
     items: str | Path | None = None,
+    cells: Sequence[str] = (),
     benchmark_options: Mapping[str, Any] | None = None,
     until: float | str | None = None,
     versus: Place | Iterable[Place] = (),
@@ -133,6 +138,7 @@ def evaluate(
         seed: Seed of the draw, and of a generated benchmark.
         limit: Number of items to take from the beginning.
         items: File with a column `id`: the items to run, such as those of `choose_items`.
+        cells: Kinds of comparisons to keep, such as `diagonal` of the style-substance matrix; all if empty.
         benchmark_options: The benchmark's own options by name, such as `{"size": 400}` for `rm-bench-synthetic`.
         until: Stop when the headline's interval has this width, such as 0.03; with "decided", when it is known which is
             better, the model or that of the run `versus`. `seed` draws the order of problems.
@@ -148,12 +154,12 @@ def evaluate(
     Raises:
         RmevalError: If the evaluation cannot run; the message states what to change.
     """
-    _check(subsets, out)
+    _check(subsets, cells, out)
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     loaded = load_model(model, name=name, **options)
     listed = None if items is None else read_item_list(items)
-    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed))
+    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed, tuple(cells)))
     stop = stopping_rule(until, versus, planned, loaded)
     return run(loaded, planned, Path(out), store_text=store_text, break_lock=break_lock, progress=progress, until=stop)
 
@@ -169,6 +175,7 @@ def dry_run(
     seed: int = 0,
     limit: int | None = None,
     items: str | Path | None = None,
+    cells: Sequence[str] = (),
     benchmark_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> DryRun:
@@ -184,6 +191,7 @@ def dry_run(
         seed: Seed of the draw, and of a generated benchmark.
         limit: Number of items to take from the beginning.
         items: File with a column `id`: the items to run.
+        cells: Kinds of comparisons to keep, such as `diagonal`; all if empty.
         benchmark_options: The benchmark's own options by name.
         **options: Fields of `ModelOptions`, such as `protocol="five-way"` and `prices="prices.toml"`; `tokenizer`
             counts the tokens of prompts. Other names are the benchmark's options.
@@ -191,19 +199,20 @@ def dry_run(
     Raises:
         RmevalError: If the model is no judge, or a price is missing.
     """
-    _check(subsets, out)
+    _check(subsets, cells, out)
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}
     found = _benchmark(benchmark, data, seed, {**(benchmark_options or {}), **own})
     listed = None if items is None else read_item_list(items)
-    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed))
+    planned = plan_run(found, Selection(tuple(subsets), n_items, seed, limit, listed, tuple(cells)))
     made = model_options(**options)
     check_options(made)
     return count_calls(model, planned, made, Path(out))
 
 
-def _check(subsets: object, out: object) -> None:
-    if isinstance(subsets, str):
-        raise DataError(f"subsets must be a list of names, such as [{subsets!r}]")
+def _check(subsets: object, cells: object, out: object) -> None:
+    for name, given in (("subsets", subsets), ("cells", cells)):
+        if isinstance(given, str):
+            raise DataError(f"{name} must be a list of names, such as [{given!r}]")
     if not isinstance(out, str | Path) or not str(out):
         raise RunError(f"`out` is {out!r}: give the folder of runs, or . for the current folder")
 
@@ -305,7 +314,7 @@ def audit(
     Raises:
         RmevalError: If the audit cannot run; the message states what to change.
     """
-    _check(subsets, out)
+    _check(subsets, (), out)
     if isinstance(probes, str):
         raise RunError(f"`probes` must be a list of names, such as [{probes!r}]")
     own = {name: options.pop(name) for name in list(options) if name not in OPTIONS}

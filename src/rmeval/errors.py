@@ -6,6 +6,7 @@ The command line prints that sentence and exits with code 2; Python users catch 
     RmevalError
     ├── DataError        a benchmark or a file of data cannot be used as it is
     ├── ModelError       a model cannot be loaded, or cannot be used for the task
+    │   └── OpenBatchError   requests have no output yet, and wait for a batch
     ├── RunError         a run folder cannot be written, continued or read
     │   └── DamagedError a file in a run folder is missing or damaged
     └── UnknownNameError     a result has no such number, or a comparison no such model; also a KeyError
@@ -22,6 +23,7 @@ __all__ = [
     "DamagedError",
     "DataError",
     "ModelError",
+    "OpenBatchError",
     "RmevalError",
     "RunError",
     "UnknownNameError",
@@ -53,6 +55,18 @@ class DataError(RmevalError):
 
 class ModelError(RmevalError):
     """Raised if a model cannot be loaded, or cannot be used for the task."""
+
+
+class OpenBatchError(ModelError):
+    """Raised if requests of a judge have no result yet, because a batch has still to run.
+
+    Attributes:
+        written: Whether their calls were written to a file.
+    """
+
+    def __init__(self, message: str, written: bool) -> None:
+        super().__init__(message)
+        self.written = written
 
 
 class RunError(RmevalError):

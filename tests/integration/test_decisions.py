@@ -47,7 +47,7 @@ def test_pairs_in_both_orders(server: TransformersServer, shared: Path, out: Pat
     assert {line["status"] for line in lines} == {"ok"}
     assert all(0 < line["values"]["p_first"] < 1 and "label_mass" not in line["values"] for line in lines)
     assert {"orders/each", "orders/mean"} <= {record.variant for record in result.records}
-    assert all(0 <= result.value(metric) <= 1 for metric in ("easy", "normal", "hard"))
+    assert all(0 <= result.value(metric, "chat") <= 1 for metric in ("easy", "normal", "hard"))
 
 
 def test_ratings_are_expectations_over_the_levels(server: TransformersServer, shared: Path, out: Path) -> None:

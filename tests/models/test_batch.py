@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import rmeval
-from rmeval.errors import ModelError
-from rmeval.models.judge.batch import BatchFile, OpenBatchError
+from rmeval.errors import ModelError, OpenBatchError
+from rmeval.models.judge.batch import BatchFile
 from rmeval.results.result import Result
 from tests.command import command
 from tests.http_server import Received, Script, json_answer, serve

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,8 +103,7 @@ def with_logprobs(*tops: tuple[Any, Any], finish: str = "length") -> dict[str, A
     [
         ([("A", math.log(0.6)), ("B", math.log(0.3)), ("C", math.log(0.1))], 0.6, 0.3),
         ([("A", math.log(0.4)), ("B", math.log(0.3)), ("A", math.log(0.2))], 0.6, 0.3),  # Two ids of one text.
-        ([("A", math.log(0.6)), ("The", math.log(0.4))], 0.6, 0.0),
-        ([("The", -0.1)], 0.0, 0.0),
+        ([("A", math.log(0.6)), ("The", math.log(0.396)), ("It", math.log(0.004))], 0.6, 0.0),
         ([("A", 0.0), ("B", -9999.0), ("B", float("-inf")), (None, 0), ("B", None)], 1.0, 0.0),
     ],
 )
@@ -116,11 +114,16 @@ def test_label_probabilities(tops: list[tuple[Any, Any]], a: float, b: float) ->
     assert found.finish == "stop"  # One token is all that was wanted.
 
 
-def test_labels_after_a_space_count_where_the_protocol_counts_them() -> None:
-    data = with_logprobs(("A", math.log(0.3)), (" A", math.log(0.2)), ("\nB", math.log(0.4)), ("B ", math.log(0.1)))
-    assert read_answer(data, LABELS).probabilities == {"A": pytest.approx(0.3), "B": 0.0}
-    spaced = replace(LABELS, spaces=True)
-    assert read_answer(data, spaced).probabilities == {"A": pytest.approx(0.5), "B": pytest.approx(0.4)}
+@pytest.mark.parametrize(
+    ("a", "last", "known"),
+    [(0.9, 0.008, True), (0.9, 0.01, False), (0.5, 0.004, True), (0.5, 0.02, False), (0.0, 0.3, False)],
+)
+def test_a_label_that_is_not_listed(a: float, last: float, known: bool) -> None:
+    """It is at most as probable as the last token of the list, which may be too much to be called 0."""
+    tops = [("The", math.log(1 - a - last)), *([("A", math.log(a))] if a else []), ("It", math.log(last))]
+    found = read_answer(with_logprobs(*tops), LABELS)
+    assert found.error is None
+    assert found.probabilities == ({"A": pytest.approx(a), "B": 0.0} if known else {})
 
 
 @pytest.mark.parametrize(

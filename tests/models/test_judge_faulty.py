@@ -19,7 +19,7 @@ from tests.http_server import Answer, Received, Scripted, serve
 from tests.judge_server import CHAT, Known, faulty, judged_pairs, scripted_judge
 
 ITEMS = 500
-PLANTED: dict[str, float] = {"accuracy": 0.8, "position_bias": 0.15, "verbosity_bias": 0.2, "failure_rate": 0.06}
+PLANTED: dict[str, Any] = {"accuracy": 0.8, "position_bias": 0.15, "verbosity_bias": 0.2, "failure_rate": 0.06}
 
 
 def evaluated(server: Scripted, tmp_path: Path, out: str, **options: Any) -> rmeval.Result:
@@ -93,6 +93,7 @@ def test_the_planted_numbers_are_recovered(
     low, high = result.record("accuracy").ci or (0.0, 0.0)
     assert low <= both <= high
     run = read_run(result.path)
+    assert run.observations.choice is not None
     choice = run.observations.choice[run.requests.rows].reshape(ITEMS, 2)  # Each pair in one order and the other.
     said = choice >= 0
     decided = choice[said.all(axis=1)]

@@ -228,6 +228,8 @@ def test_probabilities_of_four_are_averaged_by_response() -> None:
 
     assert accuracy(fold(judge, [item(size=4)], answer)) == 2 / 4
     assert accuracy(fold(judge, [item(size=4)], answer, "rotations/mean")) == 1.0
+    even = fold(judge, [item(size=4)], lambda *_: Observation("", "ok", {"p": (0.3, 0.3, 0.2, 0.2)}))
+    assert (accuracy(even, "shared-ties@1"), even.failures) == (1 / 4, {})
 
 
 def rated(ratings: Callable[[Question], Sequence[float]]) -> Answer:

@@ -53,6 +53,18 @@ def test_a_pair_without_a_verdict_in_one_order_is_unknown(tmp_path: Path) -> Non
     assert "1 decision without a verdict in each order: not part of calibration and AUROC" in analysis.notes
 
 
+def test_equal_shares_of_verdicts_are_in_one_bin(tmp_path: Path) -> None:
+    """5 of 6 verdicts for the better response, and 5 of 6 for the worse one, differ in the last digit."""
+    table: dict[str, float | None] = {}
+    for k, share in enumerate((5 / 6, 1 / 6, 1 - 1 / 6, 1 - 5 / 6)):
+        table |= {f"good{k}bad{k}": share, f"bad{k}good{k}": 1 - share}
+    run = compared(tmp_path, table, 4)
+    calibration = decisions_of(run, run.evidence("orders/mean")).calibration(run.items.table)
+    assert calibration is not None
+    assert calibration.count.tolist() == [4]
+    assert calibration.accuracy.tolist() == [0.5]
+
+
 def test_the_area_by_hand() -> None:
     # Right decisions at .9 and .6, wrong ones at .7 and .6: 2 of 4 pairs in order, 1 equal, so (2 + 1/2) / 4.
     found = detect(np.array([0.9, 0.6, 0.7, 0.6]), np.array([1.0, 1.0, 0.0, 0.0]), np.arange(4))

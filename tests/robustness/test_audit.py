@@ -71,10 +71,19 @@ def test_over_http_and_continued(tmp_path: Path, capsys: pytest.CaptureFixture[s
     table = judged_pairs(60, tmp_path / "pairs.jsonl", seed=2)
     judge = scripted_judge(table, accuracy=0.9, position_bias=0.4, verbosity_bias=0.1, failure_rate=0.02, seed=1)
     with serve(judge) as server:
+        dry = command(
+            capsys,
+            *("audit", server.url, "--protocol", "five-way", "-b", "pairs", "--data", tmp_path / "pairs.jsonl"),
+            *("--runs", tmp_path / "a", "--wordings", 1, "--dry-run", "--format", "json"),
+        )
+        assert dry.code == 0, dry.err
+        assert not server.received
         given = ("--protocol", "five-way", "-b", "pairs", "--data", tmp_path / "pairs.jsonl", "--runs", tmp_path / "a")
         done = command(capsys, "audit", server.url, *given, "--wordings", 1)
         assert done.code == 0, done.err
         calls = len(server.received)
+        rows = json.loads(dry.out)[0]["rows"]
+        assert [row["calls"] for row in rows] == [240, 240, 120, 600]
         # 2 orders: 2 repetitions, 2 paddings, 1 wording; and what finds the model.
         assert calls >= 60 * 2 * (2 + 2 + 1)
         again = command(capsys, "audit", server.url, *given, "--wordings", 1, "--json")

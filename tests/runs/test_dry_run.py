@@ -121,3 +121,16 @@ def test_other_scripts_have_more_tokens(tmp_path: Path) -> None:
         for name in ("en", "zh")
     ]
     assert counted[1] - counted[0] == pytest.approx(2 * 3 * 50 * (12 - 4) / 4, abs=6)
+
+
+def test_a_model_of_a_provider_is_priced_by_its_own_name(prices: str) -> None:
+    options: dict[str, Any] = {"size": 16, "protocol": "five-way", "prices": prices}
+    found = rmeval.dry_run("any-llm:openai/scripted", "rm-bench-synthetic", **options)
+    plain = rmeval.dry_run("scripted", "rm-bench-synthetic", base_url="http://127.0.0.1:9", **options)
+    assert (found.model, found.calls, found.most_cost) == ("scripted", plain.calls, plain.most_cost)
+
+
+def test_decisions_are_counted_without_a_server() -> None:
+    found = rmeval.dry_run("http://127.0.0.1:9", "rm-bench-synthetic", size=16, protocol="decision")
+    assert found.calls == 2 * 9 * found.items
+    assert found.most_input_tokens == found.input_tokens > 50 * found.calls

@@ -50,7 +50,39 @@ def test_a_larger_draw_holds_a_smaller_one_whatever_else_is_left_out() -> None:
 
 def test_what_is_judged_together_stays_together() -> None:
     grouped = [item(n, group=f"g{n % 5}") for n in range(10)]
-    assert ids(Selection(limit=2), grouped) == ["0", "1", "5", "6"]
+    assert ids(Selection(limit=2), grouped) == ["0", "5"]
+    assert ids(Selection(limit=5), grouped) == ["0", "1", "5", "6"]
+    # One group at least.
+    assert ids(Selection(limit=1), grouped) == ["0", "5"]
+
+
+def test_a_draw_takes_whole_groups_and_at_most_the_number() -> None:
+    # Pairs and threes, in turn, between items without a group.
+    grouped = [item(n, group=f"g{n % 10}" if n % 10 < 6 else None) for n in range(30)]
+    groups = {one.id: one.group for one in grouped}
+    last: set[str] = set()
+    for number in range(3, 31):
+        drawn = set(ids(Selection(n_items=number, seed=4), grouped))
+        assert number - 2 <= len(drawn) <= number
+        assert last <= drawn
+        named = {groups[name] for name in drawn} - {None}
+        assert {one.id for one in grouped if one.group in named} <= drawn
+        last = drawn
+
+
+def test_a_note_states_the_number_of_items_where_groups_prevent_the_requested_one() -> None:
+    grouped = ItemTable.of([item(n, group=f"g{n % 5}") for n in range(10)])
+    for selection, notes in (
+        (Selection(n_items=4), []),
+        (Selection(n_items=3), ["2 items instead of 3, because items of a group are taken together"]),
+        (Selection(n_items=40), []),
+        (Selection(limit=1), ["2 items instead of 1, because items of a group are taken together"]),
+        (Selection(), []),
+    ):
+        assert selection.note(grouped, select(grouped, selection, RMBench.card)) == notes
+    few = ItemTable.of([item(n, subset="chat" if n < 3 else "code") for n in range(10)])
+    selection = Selection(("chat",), n_items=5)
+    assert selection.note(few, select(few, selection, RMBench.card)) == []
 
 
 LISTED = ItemList("items.csv", {"4": None, "1": None})

@@ -20,6 +20,7 @@ from rmeval.cli.estimate import estimate_command
 from rmeval.cli.export import export_command
 from rmeval.cli.import_ import import_command
 from rmeval.cli.items import items_command
+from rmeval.cli.jury import jury_command
 from rmeval.cli.list_ import list_command
 from rmeval.cli.output import echo
 from rmeval.cli.own_options import ItemCommand
@@ -86,6 +87,7 @@ app.command("analyze", no_args_is_help=True)(analyze_command)
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("estimate", no_args_is_help=True)(estimate_command)
 app.command("cascade", no_args_is_help=True)(cascade_command)
+app.command("jury", no_args_is_help=True)(jury_command)
 app.command("variance", no_args_is_help=True)(variance_command)
 app.command("plan", no_args_is_help=True)(plan_command)
 app.command("cite", no_args_is_help=True)(cite_command)

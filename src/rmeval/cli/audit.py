@@ -36,6 +36,12 @@ Family = Annotated[
 ]
 Smallest = Annotated[float, typer.Option(help="Smallest effect that matters, in points.", rich_help_panel=_PANEL)]
 
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Count a judge's calls, tokens and cost; send nothing.", rich_help_panel=_PANEL),
+]
+Runs = Annotated[str, typer.Option(help="Folder of runs.", rich_help_panel=o.OUT)]
+
 
 @o.takes_model_options
 @o.takes_item_options
@@ -50,7 +56,8 @@ def audit_command(
     wordings: Wordings = 3,
     family: Family = None,
     smallest: Smallest = 5.0,
-    runs: Annotated[str, typer.Option(help="Folder of runs.", rich_help_panel=o.OUT)] = "audits",
+    dry_run: DryRun = False,
+    runs: Runs = "audits",
     store_text: o.StoreText = False,
     break_lock: o.BreakLock = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
@@ -67,26 +74,30 @@ def audit_command(
     """
     from rmeval.api import load_model
     from rmeval.cli.logs import show_warnings
+    from rmeval.models.options import model_options
     from rmeval.report.audit import audit_view
-    from rmeval.robustness.audit import PROBES, Probing, audit_model
+    from rmeval.report.dry_run import dry_run_view
+    from rmeval.robustness.audit import PROBES, Probing, audit_calls, audit_model
 
     show_warnings()
     form, out = check_output(form, out, as_json, overwrite)
     chosen = wanted.one(benchmark, data)
+    probing = Probing(
+        tuple(words(probes, "--probes") or PROBES), repeats, wordings, family, share_of(smallest, "smallest") or 0.0
+    )
+    selection = wanted.selection(n_items=200)
+    if dry_run:
+        calls = audit_calls(model, chosen, selection, Path(runs), probing, model_options(**options))
+        write_views([dry_run_view(calls)], form, out)
+        return
     loaded = load_model(model, **options)
     with progress_bar(f"{chosen.card.id}  {loaded.name}") as progress:
         found = audit_model(
             loaded,
             chosen,
-            wanted.selection(n_items=200),
+            selection,
             Path(runs),
-            Probing(
-                tuple(words(probes, "--probes") or PROBES),
-                repeats,
-                wordings,
-                family,
-                share_of(smallest, "smallest") or 0.0,
-            ),
+            probing,
             store_text=store_text,
             break_lock=break_lock,
             progress=progress,

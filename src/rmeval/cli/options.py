@@ -118,8 +118,7 @@ Dark = Annotated[bool, typer.Option("--dark", help="Use colours for a dark backg
 BreakLock = Annotated[
     bool, typer.Option("--break-lock", help="Take over the lock of a process that has ended.", rich_help_panel=OUT)
 ]
-# Options that define and select a benchmark's items, for every command that loads a benchmark; those that benchmarks
-# themselves define are added by `rmeval.cli.own_options`.
+# Options of every command that loads a benchmark; `rmeval.cli.own_options` adds those that benchmarks define.
 _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
     "set": (
         Annotated[
@@ -129,6 +128,7 @@ _ITEM_OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "subset": (Annotated[list[str] | None, _which("Subset or section. Repeatable.")], None),
+    "cells": (Annotated[list[str] | None, _which("Kind of comparison, such as diagonal. Repeatable.")], None),
     "n_items": (Annotated[int | None, _which("Number of items to draw at random.", minimum=1)], None),
     "seed": (Annotated[int, _which("Seed of the draw, and of generated benchmarks.", minimum=0)], 0),
     "limit": (Annotated[int | None, _which("Number of items to take from the start.", minimum=1)], None),
@@ -381,9 +381,9 @@ class Wanted:
 
         given = self._given
         listed = None if given["items"] is None else read_item_list(given["items"])
-        free = given["n_items"] is None and given["limit"] is None and listed is None
-        number = n_items if free else given["n_items"]
-        return Selection(tuple(given["subset"] or ()), number, given["seed"], given["limit"], listed)
+        number = n_items if (given["n_items"], given["limit"], listed) == (None, None, None) else given["n_items"]
+        subsets, cells = (tuple(given[name] or ()) for name in ("subset", "cells"))
+        return Selection(subsets, number, given["seed"], given["limit"], listed, cells)
 
 
 def _nobody_takes(option: str, found: Sequence[FoundBenchmark]) -> str:

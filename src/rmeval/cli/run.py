@@ -16,8 +16,8 @@ from rmeval.cli.views import write_views
 
 if TYPE_CHECKING:
     from rmeval.benchmarks import Benchmark
+    from rmeval.errors import OpenBatchError
     from rmeval.models import RewardModel
-    from rmeval.models.judge.batch import OpenBatchError
     from rmeval.runs.plan import Plan
     from rmeval.runs.until import StoppingRule
 
@@ -118,7 +118,7 @@ def _run_all(
     break_lock: bool,
 ) -> None:
     """Run a model on each benchmark, and print the numbers."""
-    from rmeval.models.judge.batch import OpenBatchError
+    from rmeval.errors import OpenBatchError
     from rmeval.report.ranking import brief_view, combined_views
     from rmeval.report.run import run_view
     from rmeval.report.terminal import print_briefly

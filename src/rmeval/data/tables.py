@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -117,6 +117,20 @@ class ItemTable(Sequence[Item]):
             cluster=cluster,
             shape=self.shape[items],
         )
+
+    @property
+    def tags(self) -> list[str]:
+        """The distinct tags of comparisons, in order of first appearance."""
+        used = np.unique(self.shape).tolist()
+        return list(dict.fromkeys(one.tag for code in used for one in self.shapes[code].comparisons))
+
+    def with_tags(self, tags: Collection[str]) -> ItemTable:
+        """Return the same items with only the comparisons that have one of the tags."""
+        shapes = [
+            shape._replace(comparisons=tuple(one for one in shape.comparisons if one.tag in tags))
+            for shape in self.shapes
+        ]
+        return replace(self, shapes=tuple(shapes))
 
     def responses(self, items: Mask) -> Mask:
         """Return whether each response belongs to an item where the mask bool[n] is true, bool[responses]."""

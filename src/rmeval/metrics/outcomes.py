@@ -13,6 +13,7 @@ from rmeval.types import Evidence, FloatArray, IntArray, Item, ScoreRule
 __all__ = [
     "HALF",
     "HALF_FAILURES",
+    "LEFT_OUT",
     "OFFICIAL",
     "SCORE_RULES",
     "SHARED",
@@ -31,7 +32,9 @@ SHARED = ScoreRule("shared-ties@1", tie="share", failure="loss")
 """The rule of RewardBench 2 (`reroll_and_score_dataset` of `rewardbench/utils.py`): 1/k for each of k at the top."""
 HALF_FAILURES = ScoreRule("half-failures@1", tie="share", failure="share")
 """The rule of RewardBench 1 for generative models (`scripts/run_generative.py`): no verdict counts one half."""
-SCORE_RULES = {rule.name: rule for rule in (OFFICIAL, HALF, SHARED, HALF_FAILURES)}
+LEFT_OUT = ScoreRule("left-out@1", tie="loss", failure="exclude")
+"""Excluded failures beside ties that lose: for judges, the number without outputs that have no verdict."""
+SCORE_RULES = {rule.name: rule for rule in (OFFICIAL, HALF, SHARED, HALF_FAILURES, LEFT_OUT)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from rmeval.report.json_ import (
         json_value,
     )
+    from rmeval.report.jury import (
+        jury_view,
+    )
     from rmeval.report.latex import (
         latex_text,
     )
@@ -100,6 +103,7 @@ else:
             "rmeval.report.analysis": ("analysis_view",),
             "rmeval.report.audit": ("audit_view",),
             "rmeval.report.cascade": ("cascade_view",),
+            "rmeval.report.jury": ("jury_view",),
             "rmeval.report.cells": (
                 "Number",
                 "Passage",
@@ -158,6 +162,7 @@ __all__ = [
     "html_text",
     "item_analysis_view",
     "json_value",
+    "jury_view",
     "latex_text",
     "leads_view",
     "markdown_text",

@@ -13,6 +13,7 @@ from rmeval.report.comparison import comparison_view
 from rmeval.report.estimate import estimate_view
 from rmeval.report.html import html_text
 from rmeval.report.item_analysis import item_analysis_view
+from rmeval.report.jury import jury_view
 from rmeval.report.leads import leads_view
 from rmeval.report.plan import plan_view
 from rmeval.report.run import headline_of, measure_name, number_of, run_view
@@ -27,6 +28,7 @@ from rmeval.results.estimate import Estimate
 from rmeval.results.examples import WrongExamples
 from rmeval.results.goals import Plan
 from rmeval.results.item_analysis import ItemAnalysis
+from rmeval.results.jury import Jury
 from rmeval.results.leads import Leads
 from rmeval.results.notebook import html_of
 from rmeval.results.result import Result
@@ -81,6 +83,11 @@ def _(value: Audit) -> str:
 @html_of.register
 def _(value: Cascade) -> str:
     return html_text([_short(cascade_view(value))])
+
+
+@html_of.register
+def _(value: Jury) -> str:
+    return html_text([_short(jury_view(value))])
 
 
 @html_of.register

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from rmeval.metrics.composition import GAP, Measure, absence, headline
 from rmeval.metrics.scoring.style_substance import DOMAINS, LEVELS, PARTS
 from rmeval.metrics.targets import best, best_note
 from rmeval.report.cells import COUNT, COUNT_OR_DASH, Cell, Joined, Number
+from rmeval.report.judging import judging_tables
 from rmeval.report.views import Row, Table, View
 from rmeval.results.described import data_text, selection_text
 from rmeval.results.result import WITHOUT_ERRATA, Result
@@ -51,7 +53,9 @@ def run_view(result: Result) -> View:
     tables += _sound(main)
     if len(variants) > 1:
         tables = [_of_variant(table, variants[0]) for table in tables]
-        tables.append(_other_scores(records, variants))
+        tables.append(_other_scores(records, variants, chance=result.judging is not None))
+    if result.judging is not None:
+        tables += judging_tables(result.judging)
     absent = absence(measures_of(result.records), result.notes)
     return View(
         manifest["benchmark"]["id"],
@@ -121,25 +125,28 @@ def number_of(record: Record, side: int = 0) -> Number:
 
 
 def _style_substance(records: Records) -> Iterator[Table]:
-    scopes = list(dict.fromkeys(scope for metric, scope in records if metric == LEVELS[0]))
+    scopes = list(dict.fromkeys(scope for metric, scope in records if metric.startswith("cell:")))
+    levels = [level for level in LEVELS if any(metric == level for metric, _ in records)]
     counts = count_columns(records.values())
     # The counts of the average are those of all nine cells.
     rows = (
         _scope_row(
             scope,
-            *(number_of(records[level, scope]) for level in LEVELS),
-            *counts_of(records[LEVELS[-1], scope], counts),
+            *(number_of(records[level, scope]) for level in levels),
+            *counts_of(records[levels[-1], scope], counts),
         )
-        for scope in scopes
+        for scope in (scopes if levels else ())
     )
     if ("overall", "all") in records:
         own = (Row("overall", (number_of(records["overall", "all"]),), strong=True), _scope_levels(records, "all"))
         yield Table("overall", ("", "value"), own, layout="lines")
-    yield Table("levels", ("", *(level.capitalize() for level in LEVELS), *counts), tuple(rows), layout="stacked")
-    shown = shown_nulls(records.values())
-    rows = (_scope_row(scope, *(_levels(records, scope, name) for name in shown), strong=False) for scope in scopes)
-    title = f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}"
-    yield Table("null baselines", ("", *shown), tuple(rows), title)
+    if levels:
+        yield Table("levels", ("", *(level.capitalize() for level in levels), *counts), tuple(rows), layout="stacked")
+    if levels == list(LEVELS):
+        shown = shown_nulls(records.values())
+        rows = (_scope_row(scope, *(_levels(records, scope, name) for name in shown), strong=False) for scope in scopes)
+        title = f"null baselines, Easy/Normal/Hard, {_NULL_NOTE}"
+        yield Table("null baselines", ("", *shown), tuple(rows), title)
     for scope in ["all"] if "all" in scopes else [scope for scope in scopes if scope not in PARTS]:
         yield _matrix(records, scope)
 
@@ -167,8 +174,8 @@ def _matrix(records: Records, scope: str) -> Table:
         Row(
             _style(chosen),
             tuple(
-                number_of(
-                    records[f"cell:{chosen}/{rejected}", scope],
+                _cell(
+                    records.get((f"cell:{chosen}/{rejected}", scope)),
                     (STYLES.index(chosen) > STYLES.index(rejected)) - (STYLES.index(chosen) < STYLES.index(rejected)),
                 )
                 for rejected in STYLES
@@ -182,6 +189,11 @@ def _matrix(records: Records, scope: str) -> Table:
         tuple(rows),
         f"style-substance matrix: {title} (Easy below the diagonal, Hard above it)",
     )
+
+
+def _cell(record: Record | None, side: int) -> Number:
+    """Return a cell's number; NaN for a cell that is not compared."""
+    return Number(math.nan) if record is None else number_of(record, side)
 
 
 def _sound(records: Sequence[Record]) -> Iterator[Table]:
@@ -199,10 +211,10 @@ def _sound(records: Sequence[Record]) -> Iterator[Table]:
     yield Table("without errata", ("", "value", "items"), tuple(rows), title, layout="lines")
 
 
-def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Table:
-    """Return the table of the main numbers with a column for each of a model's scores."""
+def _other_scores(records: Sequence[Record], variants: Sequence[str], chance: bool) -> Table:
+    """Return the table of the main numbers with a column for each of a model's scores, and their chance levels."""
     found = {(record.variant, record.metric, record.scope): record for record in records}
-    matrix = _has_matrix(records)
+    matrix = any(record.metric == LEVELS[0] for record in records)
     left = (WITHOUT_ERRATA, "cell")
     wanted = (
         record
@@ -219,18 +231,26 @@ def _other_scores(records: Sequence[Record], variants: Sequence[str]) -> Table:
         shown = LEVELS[:3] if matrix else (metric,)
         # Some scores lack some numbers.
         own = [[found.get((variant, level, scope)) for level in shown] for variant in variants]
-        cells = (
-            tuple(Number(float("nan") if record is None else record.value) for record in records) for records in own
-        )
-        row = tuple(Joined(shown, numbers) if matrix else numbers[0] for numbers in cells)
-        rows.append(Row(scope if matrix else measure_name((metric, scope)), row))
+        label = scope if matrix else measure_name((metric, scope))
+        rows.append(Row(label, _joined(own, shown, lambda record: record.value)))
+        if chance and (metric, scope) == measures[0]:
+            name = f"random verdicts, {label}"
+            rows.append(Row(name, _joined(own, shown, lambda record: record.null.get("random", math.nan)), faint=True))
     title = f"by score{', Easy/Normal/Hard' if matrix else ''}"
     return Table("by score", ("", *variants), tuple(rows), title)
 
 
+def _joined(
+    own: Sequence[Sequence[Record | None]], names: Sequence[str], value: Callable[[Record], float]
+) -> tuple[Cell, ...]:
+    """Return one cell for each variant: its number, or several numbers in one cell; NaN where there is no record."""
+    numbers = [tuple(Number(math.nan if one is None else value(one)) for one in records) for records in own]
+    return tuple(Joined(tuple(names), one) if len(one) > 1 else one[0] for one in numbers)
+
+
 def _has_matrix(records: Iterable[Record]) -> bool:
     """Return whether the records belong to a benchmark with responses in three styles."""
-    return any(record.metric == LEVELS[0] for record in records)
+    return any(record.metric.startswith("cell:") for record in records)
 
 
 def _accuracies(records: Sequence[Record]) -> Table:

@@ -64,6 +64,16 @@ if TYPE_CHECKING:
         ShortForm,
         analyze_items,
     )
+    from rmeval.results.judging import (
+        Failed,
+        Judging,
+    )
+    from rmeval.results.jury import (
+        Juror,
+        Jury,
+        JuryAgreement,
+        jury_runs,
+    )
     from rmeval.results.label_errors import (
         CorrectedNumbers,
     )
@@ -144,6 +154,16 @@ else:
                 "ShortForm",
                 "analyze_items",
             ),
+            "rmeval.results.judging": (
+                "Failed",
+                "Judging",
+            ),
+            "rmeval.results.jury": (
+                "Juror",
+                "Jury",
+                "JuryAgreement",
+                "jury_runs",
+            ),
             "rmeval.results.label_errors": ("CorrectedNumbers",),
             "rmeval.results.leads": (
                 "Leads",
@@ -178,9 +198,14 @@ __all__ = [
     "Entry",
     "Estimate",
     "Facet",
+    "Failed",
     "Goal",
     "ItemAnalysis",
     "JudgedResponse",
+    "Judging",
+    "Juror",
+    "Jury",
+    "JuryAgreement",
     "Lead",
     "Leads",
     "ModelComparison",
@@ -202,6 +227,7 @@ __all__ = [
     "compare_runs",
     "decide_runs",
     "estimate_runs",
+    "jury_runs",
     "make_plan",
     "open_run",
     "study_variance",

@@ -28,6 +28,7 @@ __all__ = [
     "judged_otherwise",
     "moved_evidence",
     "places_in",
+    "refuse_other_cells",
     "run_names",
     "scored_runs",
     "shared_evidence",
@@ -143,7 +144,33 @@ def scored_runs(
             raise NothingSharedError(str(refused[0])) from refused[0]
         name = read_manifest(folders[0])["benchmark"]["id"]
         raise NothingSharedError(f"fewer than two of these {len(folders)} runs of {name} have any score")
-    return found, notes
+    found, more = _on_shared_cells(found)
+    return found, [*notes, *more]
+
+
+def _on_shared_cells(found: list[ScoredRun]) -> tuple[list[ScoredRun], list[str]]:
+    """Return the runs with the kinds of comparisons that all of them have, and a note if some have more.
+
+    Raises:
+        NothingSharedError: If they have none in common.
+    """
+    tags = [set(one.run.items.table.tags) for one in found]
+    shared, every = set.intersection(*tags), set.union(*tags)
+    if shared == every or not any(_chosen_cells(one.run) for one in found):
+        return found, []
+    if not shared:
+        raise NothingSharedError(
+            f"{found[0].run.folder} and {found[-1].run.folder} have no cell in common: run the models on the same cells"
+        )
+    runs = [one.run.with_tags(shared) for one in found]
+    return [ScoredRun(run, one.variant, run.evidence(one.variant)) for run, one in zip(runs, found, strict=True)], [
+        f"compared on {count_of(len(shared), 'cell')} of {len(every)}, because a run has no others: "
+        f"{', '.join(sorted(shared))}"
+    ]
+
+
+def _chosen_cells(run: StoredRun) -> bool:
+    return bool(run.manifest["selection"].get("cells"))
 
 
 def run_names(runs: Sequence[tuple[str, Path]]) -> list[str]:
@@ -177,6 +204,7 @@ def shared_evidence(
 ) -> tuple[list[EvidenceTable], Mask, list[str]]:
     """Return each model's evidence on the common items in the first run's order, these items, and notes."""
     base = runs[0].items
+    refuse_other_cells(runs)
     places = [places_in(base, run.items) for run in runs[1:]]
     shared: Mask = np.ones(len(base.table), bool)
     for place in places:
@@ -225,6 +253,15 @@ def shared_evidence(
                 f"{runs[0].folder} are used"
             )
     return [own.take(shared) for own in evidence], shared, notes
+
+
+def refuse_other_cells(runs: Sequence[StoredRun]) -> None:
+    """Raise an error for runs on different chosen cells, whose evidence does not fit the comparisons of the first."""
+    found = {frozenset(run.items.table.tags) for run in runs}
+    if len(found) > 1 and any(_chosen_cells(run) for run in runs):
+        raise NothingSharedError(
+            f"{runs[0].folder} and {runs[-1].folder} are runs on different cells: run the models on the same cells"
+        )
 
 
 def places_in(base: StoredItems, other: StoredItems) -> IntArray:

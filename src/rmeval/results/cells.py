@@ -18,7 +18,7 @@ def cells_named(tags: Sequence[str], names: Sequence[str]) -> frozenset[str]:
     """Return the tags that some names of cells stand for; all tags if there are no names.
 
     Where the tags are those of the style-substance matrix, `row:column` is a cell (`concise:detailed markdown`, or by
-    number `1:3`), and `easy`, `normal` and `hard` are three cells each.
+    number `1:3`), and `easy`, `normal` (also `diagonal`) and `hard` are three cells each.
 
     Args:
         tags: The tags of the benchmark's comparisons.
@@ -31,6 +31,7 @@ def cells_named(tags: Sequence[str], names: Sequence[str]) -> frozenset[str]:
         level: frozenset(tag for tag in tags if tag in _STYLED and level_of(tag) == level) for level in LEVELS[:3]
     }
     named = {level: own for level, own in levels.items() if own} | {tag: frozenset([tag]) for tag in tags}
+    named |= {"diagonal": named["normal"]} if levels["normal"] else {}
     known = {_plain(name): own for name, own in named.items()} | named
     found: frozenset[str] = frozenset()
     for name in names:

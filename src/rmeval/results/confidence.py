@@ -58,7 +58,8 @@ class Decisions:
         pairs = ~np.isnan(self.better)
         with np.errstate(divide="ignore"):
             odds = np.log(self.better[pairs]) - np.log1p(-self.better[pairs])
-        return calibrate(np.clip(odds, -_SURE, _SURE), items.cluster[self.item[pairs]])
+        # Equal shares of verdicts must share a bin, whichever response they are of.
+        return calibrate(np.clip(np.round(odds, 9), -_SURE, _SURE), items.cluster[self.item[pairs]])
 
     def detection(self, items: ItemTable) -> Detection | None:
         """Compute how well confidence separates right from wrong decisions; None if all are right, or all wrong."""
@@ -154,7 +155,7 @@ def _matrix(responses: int, orders: Mapping[tuple[int, ...], Sequence[FloatArray
         total[own] += np.mean(known, axis=0) if known else np.nan
         count[own] += 1
     with np.errstate(invalid="ignore"):
-        found: FloatArray = total / count
+        found: FloatArray = np.round(total / count, 12)
     return found
 
 

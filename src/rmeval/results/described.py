@@ -24,6 +24,8 @@ def data_text(manifest: Mapping[str, Any]) -> str:
 def selection_text(selection: Mapping[str, Any]) -> str:
     """Which items were selected; empty if all were. The seed is part of it only if it drew them."""
     parts = [f"subsets {' '.join(sorted(subsets))}"] if (subsets := selection.get("subsets")) else []
+    if cells := selection.get("cells"):
+        parts.append(f"cells {' '.join(cells)}")
     if drawn := selection.get("n_items"):
         parts.append(f"{count_of(drawn, 'item')} at random (seed {selection.get('seed', 0)})")
     if limit := selection.get("limit"):

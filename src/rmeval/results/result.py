@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
@@ -26,12 +25,15 @@ from rmeval.errors import (
     explain_read_error,
     reason_of,
 )
-from rmeval.messages import chosen_from, count_of, quoted, same_tokens_note, shortened
+from rmeval.messages import chosen_from, count_of, quoted, same_tokens_note
 from rmeval.metrics.noise import within_noise
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
 from rmeval.metrics.records import checked_records, null_evidence, records_of
 from rmeval.metrics.stats.intervals import INTERVALS
+from rmeval.protocols.judging.presented import GivesVerdicts
+from rmeval.results.fields import judging_from, list_from, number_from, record_from, text_from
 from rmeval.results.frames import frame_of, row_of
+from rmeval.results.judging import Judging, chance_records, family_notes, judging_of
 from rmeval.results.noise import noise_note, noise_of
 from rmeval.results.notebook import html_of
 from rmeval.results.summary import result_lines
@@ -65,6 +67,7 @@ class Result:
         same_tokens: Number of compared pairs of responses with different texts that become the same tokens.
         noise: The noise of a margin, see `rmeval.results.noise`; None if it is not known, as for imported scores.
         within_noise: Number of comparisons whose margin is above 0 and at most the noise.
+        judging: For judges, outputs without a verdict and effects of the order of responses; None for other models.
     """
 
     path: Path
@@ -74,6 +77,12 @@ class Result:
     same_tokens: int = 0
     noise: float | None = None
     within_noise: int | None = None
+    judging: Judging | None = None
+
+    @property
+    def publishable(self) -> bool:
+        """Whether at most 2% of a judge's outputs lack a verdict; always true for other models."""
+        return self.judging is None or self.judging.publishable
 
     def record(self, metric: str, scope: str = "all", variant: str | None = None) -> Record:
         """Return the record of a metric on a scope, for the model's first score if it has several.
@@ -153,10 +162,11 @@ def _known(folder: Path, rule: str | None) -> tuple[Result | None, bool]:
             raise DamagedError(f"{file} belongs to another run ({own})")
         if not _is_of_these(folder, stored):
             return None, False
-        records = tuple(_record(fields) for fields in _list(stored["records"]))
-        notes, same = tuple(map(_text, _list(stored["notes"]))), _number(stored.get("same_tokens", 0), int)
+        records = tuple(record_from(fields) for fields in list_from(stored["records"]))
+        notes, same = tuple(map(text_from, list_from(stored["notes"]))), number_from(stored.get("same_tokens", 0), int)
+        judging = judging_from(stored["judging"]) if "judging" in stored else None
         noise, close = (
-            None if stored.get(name) is None else _number(stored[name], kind)
+            None if stored.get(name) is None else number_from(stored[name], kind)
             for name, kind in (("noise", float), ("within_noise", int))
         )
     except FileNotFoundError:
@@ -174,7 +184,7 @@ def _known(folder: Path, rule: str | None) -> tuple[Result | None, bool]:
         return None, False
     if rule is not None and any(record.rule != rule for record in records):
         return None, False
-    known = Result(folder, manifest, records, notes, same, noise, close)
+    known = Result(folder, manifest, records, notes, same, noise, close, judging)
     return known, stored.get("intervals") == INTERVALS
 
 
@@ -185,45 +195,6 @@ def _is_of_these(folder: Path, stored: Mapping[str, Any]) -> bool:
     """
     held = {"items": stated_sum(folder / "items.parquet"), "journal": journal_state(folder / "journal")}
     return all(own is None or stored.get(name) in (None, own) for name, own in held.items())
-
-
-def _record(fields: Mapping[str, Any]) -> Record:
-    """A record with checked fields, since files of earlier versions have no checksum."""
-    found: dict[str, Any] = {
-        name: _text(fields[name]) for name in ("benchmark", "variant", "metric", "scope", "formula")
-    }
-    found |= {name: _number(fields[name], int) for name in ("n_items", "n_clusters", "ties", "failures")}
-    low, high = fields["ci"] or (None, None)
-    return Record(
-        **found,
-        rule=_text(fields["rule"] if "rule" in fields else fields["policy"]),  # The name in earlier versions.
-        value=_number(fields["value"]),
-        ci=None if fields["ci"] is None else (_number(low), _number(high)),
-        ci_method=None if fields["ci_method"] is None else _text(fields["ci_method"]),
-        weight=_number(fields["weight"]),
-        null={_text(name): _number(value) for name, value in fields["null"].items()},
-    )
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{shortened(value)} is not a list")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{shortened(value)} is not a string")
-    return value
-
-
-def _number(value: object, kind: type = float) -> Any:
-    """A number; null is NaN."""
-    if value is None and kind is float:
-        return math.nan
-    if type(value) is not kind and (kind is int or type(value) is not int):
-        raise TypeError(f"{shortened(value)} is not a number")
-    return kind(value)
 
 
 def check_rule(rule: str | None) -> None:
@@ -259,44 +230,52 @@ def derive(folder: Path, rule: str | None = None, benchmark: str | None = None, 
 
 def compute(run: StoredRun, rule: str | None = None) -> Result:
     """The numbers of a run, from the contents of its files."""
-    score_rule = rule_of(run.benchmark, rule)
+    own = run.protocol.rule if isinstance(run.protocol, GivesVerdicts) else None
+    score_rule = rule_of(run.benchmark, rule or own)
     records: list[Record] = []
     notes = list(run.manifest["notes"])
     null = null_records(run.benchmark, run.items)
     notes += run.protocol.notes(run.observations, run.requests.rows)
     if same := run.protocol.same_tokens(run.items.table, run.observations, run.requests.rows):
         notes.append(same_tokens_note(same))
-    noise, close = noise_of(run.manifest), None
+    noise, close, judging = noise_of(run.manifest), None, None
     for number, variant in enumerate(run.variants):
         evidence = run.evidence(variant)
+        if number == 0 and (judging := judging_of(run, evidence, score_rule, null)) is not None:
+            notes += [*judging.notes, *family_notes(str(run.manifest["model"]["name"]), run.items.table)]
         if number == 0 and noise is not None:
             counts = within_noise(evidence, noise)
             close = sum(counts.values())
             notes += [noise_note(counts, noise)] if close else []
-        found = records_of(run.benchmark, evidence, score_rule, null)
+        found = records_of(run.benchmark, evidence, score_rule, chance_records(run, score_rule, null, variant))
         found += _without_errata(run, evidence, score_rule, found)
         records += found
-        notes += [note for note in _trouble(evidence, run.requests, run.observations) if note not in notes]
-    sessions = run.manifest["sessions"]
-    if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
-        notes.append(
-            f"{count_of(twice, 'conversation')} with two BOS tokens at the beginning, which the chat template writes: "
-            "check it"
-        )
-    if parted := max((session.get("prompt_parted", 0) for session in sessions), default=0):
-        notes.append(
-            f"{count_of(parted, 'conversation')} without the rendered prompt at the beginning, so part of the prompt "
-            "may count as response: check the chat template"
-        )
-    if unused := next((session["unused_weights"] for session in sessions if session.get("unused_weights")), None):
-        notes.append(f"{count_of(len(unused), 'weight')} of the checkpoint not used (first: {unused[0]}): see run.json")
-    if len({(session.get("torch"), session.get("transformers")) for session in sessions}) > 1:
-        notes.append("scored under more than one version of torch or transformers: see sessions in run.json")
+        trouble = _trouble(evidence, run.requests, run.observations, counted=judging is None)
+        notes += [note for note in trouble if note not in notes]
+    notes += _session_notes(run.manifest["sessions"])
     if run.note:
         notes.append(run.note)
     if not records:
         notes.append("there are no numbers, because no comparison of these items has a winner")
-    return Result(run.folder, run.manifest, tuple(records), tuple(notes), same, noise, close)
+    return Result(run.folder, run.manifest, tuple(records), tuple(notes), same, noise, close, judging)
+
+
+def _session_notes(sessions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield notes on what the sessions of a run recorded."""
+    if twice := max((session.get("double_bos", 0) for session in sessions), default=0):
+        yield (
+            f"{count_of(twice, 'conversation')} with two BOS tokens at the beginning, which the chat template writes: "
+            "check it"
+        )
+    if parted := max((session.get("prompt_parted", 0) for session in sessions), default=0):
+        yield (
+            f"{count_of(parted, 'conversation')} without the rendered prompt at the beginning, so part of the prompt "
+            "may count as response: check the chat template"
+        )
+    if unused := next((session["unused_weights"] for session in sessions if session.get("unused_weights")), None):
+        yield f"{count_of(len(unused), 'weight')} of the checkpoint not used (first: {unused[0]}): see run.json"
+    if len({(session.get("torch"), session.get("transformers")) for session in sessions}) > 1:
+        yield "scored under more than one version of torch or transformers: see sessions in run.json"
 
 
 WITHOUT_ERRATA = "without_errata"
@@ -336,6 +315,7 @@ def write_derived(result: Result, run: StoredRun) -> None:
         "same_tokens": result.same_tokens,
         "noise": result.noise,
         "within_noise": result.within_noise,
+        **({} if result.judging is None else {"publishable": result.publishable, "judging": result.judging.to_dict()}),
         "run": own,
         "items": stated_sum(result.path / "items.parquet"),
         "journal": journal,
@@ -366,11 +346,14 @@ def _chance(benchmark: Benchmark, stored: StoredItems) -> Mapping[tuple[str, str
     return {name: float(value) for name, value in own.items()}
 
 
-def _trouble(evidence: EvidenceTable, requests: RequestTable, observations: ObservationTable) -> list[str]:
-    """A note for each status without a score, with the first error message."""
+def _trouble(
+    evidence: EvidenceTable, requests: RequestTable, observations: ObservationTable, counted: bool
+) -> list[str]:
+    """A note for each status without a score, if these are to be counted here, and the first error message."""
     notes = [
         f"{count_of(count, 'response')} without a score ({status}): the score rule defines how this counts"
         for status, count in evidence.failures.items()
+        if counted
     ]
     if "error" in evidence.failures:
         rows = requests.rows[observations.status[requests.rows] == STATUSES.index("error")].tolist()

@@ -11,6 +11,7 @@ from rmeval.data.item_list import ItemList
 from rmeval.data.tables import Mask
 from rmeval.errors import RunError
 from rmeval.messages import count_of
+from rmeval.results.align import refuse_other_cells
 from rmeval.results.described import selection_text, stopped_text
 from rmeval.results.weights import WeightedRun
 from rmeval.store.manifest import SelectionEntry
@@ -45,6 +46,7 @@ def refuse_other(whole: StoredRun, sample: StoredRun) -> None:
         raise RunError(f"{sample.folder} is a run of {ids[1]}, not of {ids[0]}: give two runs of one benchmark")
     if whole.folder.resolve() == sample.folder.resolve():
         raise RunError(f"`cheap` and `expensive` are both {whole.folder}: give the runs of two models")
+    refuse_other_cells([whole, sample])
     if sample.note:
         raise RunError(
             f"{sample.folder} is {sample.note}, which is not a random sample: continue that run before the estimate"

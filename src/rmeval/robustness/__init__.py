@@ -11,11 +11,12 @@ if TYPE_CHECKING:
         Audit,
         AuditedEffect,
         Probing,
+        audit_calls,
         audit_model,
     )
 else:
     __getattr__, __dir__ = lazy(
-        __name__, {"rmeval.robustness.audit": ("Audit", "AuditedEffect", "Probing", "audit_model")}
+        __name__, {"rmeval.robustness.audit": ("Audit", "AuditedEffect", "Probing", "audit_calls", "audit_model")}
     )
 
-__all__ = ["Audit", "AuditedEffect", "Probing", "audit_model"]
+__all__ = ["Audit", "AuditedEffect", "Probing", "audit_calls", "audit_model"]

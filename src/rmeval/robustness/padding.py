@@ -18,7 +18,7 @@ _CLOSINGS = (
     "These closing lines only mark the end of the answer and leave its content exactly as it stands.",
     "If something in the text above deserves a second look, it can be found where it was first stated.",
     "The answer therefore remains what it was before these lines: neither more nor less is claimed.",
-    "It may help to keep the question at hand while reading, since the answer refers to it throughout.",
+    "It may help to keep the question in view while reading, since the answer refers to it throughout.",
     "With that, the reply to the question is complete, and it can be used in the form in which it is given.",
     "As a final remark, the lines that follow the answer repeat none of its points and change none of them.",
     "Thank you again for the question, and for reading the answer up to this point.",

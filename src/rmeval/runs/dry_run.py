@@ -14,6 +14,7 @@ import numpy as np
 from rmeval.data.keys import KeyIndex
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, is_address
+from rmeval.models.judge.any_llm import model_of
 from rmeval.protocols.judging import JudgeProtocol, Prompt
 from rmeval.protocols.registry import judge_protocol
 from rmeval.runs.plan import Plan
@@ -94,7 +95,7 @@ def dry_run(spec: str, planned: Plan, options: ModelOptions, out: Path) -> DryRu
         raise ModelError("`dry_run` counts the calls of a judge: give its `protocol`, or leave `dry_run` out")
     asking = judge_protocol(options.judge)
     planned = planned if asking.gives_scores else planned.for_comparing()
-    model = (options.served_model or "") if is_address(spec) else spec
+    model = (options.served_model or "") if is_address(spec) else model_of(spec)
     requests, index = requests_of(asking, planned.stored)
     known = _known(out, planned, model, asking, index, options)
     counted_by, count = _counter(options)

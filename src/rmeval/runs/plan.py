@@ -23,6 +23,7 @@ from rmeval.data.tables import ItemTable, ItemTableBuilder, Mask, Shape
 from rmeval.errors import DataError
 from rmeval.messages import count_of, quoted
 from rmeval.redaction import redacted
+from rmeval.results.cells import cells_named
 from rmeval.runs.select import Selection, select
 from rmeval.store.items import CountedItem, StoredItems, count_item
 from rmeval.types import Comparison, Item, Message, Response
@@ -141,11 +142,29 @@ def plan(
 
 def _selected(whole: Plan, items: Mask, *more: str) -> Plan:
     """The items of the mask, with their notes."""
-    chosen = whole.take(items)
+    chosen = _with_cells(whole.take(items), whole.selection.cells)
     everything = None if chosen is whole else whole
     listed = whole.selection.items
-    own = (*notes(whole.benchmark, chosen.stored), *(list_notes(listed.entry()) if listed else ()), *more)
+    whole_groups = whole.selection.note(whole.stored.table, items)
+    listed_notes = list_notes(listed.entry()) if listed else ()
+    own = (*notes(whole.benchmark, chosen.stored), *whole_groups, *listed_notes, *more)
     return replace(chosen, notes=own, everything=everything)
+
+
+def _with_cells(found: Plan, cells: Sequence[str]) -> Plan:
+    """The same items with only the comparisons that some names of cells stand for."""
+    table = found.stored.table
+    tags = cells_named(table.tags, cells)
+    if not cells or tags >= set(table.tags):
+        return found
+    every = [tuple(one for one in shape.comparisons if one.tag in tags) for shape in table.shapes]
+    kept = {shape.comparisons: own for shape, own in zip(table.shapes, every, strict=True)}
+
+    def read(texts: bool) -> Iterator[CountedItem]:
+        for one in found.read(texts):
+            yield one._replace(item=replace(one.item, comparisons=kept[one.item.comparisons]))
+
+    return replace(found, stored=replace(found.stored, table=table.with_tags(tags)), read=read)
 
 
 _WINDOW = 1 << 12

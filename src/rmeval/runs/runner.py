@@ -6,7 +6,7 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from rmeval._version import __version__
 from rmeval.data.digests import gold_digest
 from rmeval.data.memory import release_free
 from rmeval.data.observations import ObservationTable
-from rmeval.data.tables import Codes
+from rmeval.data.tables import Codes, ItemTable
 from rmeval.errors import DamagedError, ModelError, RunError, explain_os_error
 from rmeval.models import RewardModel
 from rmeval.protocols import FoundProtocol, load_protocol
@@ -197,18 +197,21 @@ class RunWriter:
             except OSError as error:
                 raise explain_os_error(error, str(self.folder / name)) from error
 
-    def _held(self) -> Sequence[str]:
-        """The ids of the items that the folder has."""
+    def _held(self) -> ItemTable:
+        """The items that the folder has."""
         if not os.path.lexists(self.folder / "run.json"):
-            return ()
+            return ItemTable.of(())
         try:
-            return read_items(self.folder / "items.parquet", self._id).table.ids
+            return read_items(self.folder / "items.parquet", self._id).table
         except DamagedError:
-            return ()  # It is written again.
+            return ItemTable.of(())  # They are written again.
 
     def _holds_others(self) -> bool:
-        """Whether the folder has items that are not selected."""
-        held, wanted = self._held(), self._plan.stored.table.ids
+        """Whether the folder has items or cells that are not selected."""
+        items, table = self._held(), self._plan.stored.table
+        if self._plan.selection.cells and not set(items.tags) <= set(table.tags):
+            return True
+        held, wanted = items.ids, table.ids
         if len(held) == len(wanted) and all(map(str.__eq__, held, wanted)):
             return False
         return not set(held) <= set(wanted)
@@ -298,7 +301,7 @@ class RunWriter:
     ) -> tuple[StoredRun, int]:
         """Observe growing portions of the plan until one is enough, which becomes the plan."""
         total = len(requests_of(self._protocol, self._plan.stored)[1])
-        for portion in until.portions(self.folder, self._held()):
+        for portion in until.portions(self.folder, self._held().ids):
             self._turn_to(portion.plan)
             run, new = self._observe(model, session, WholeProgress(progress, total))
             if until.reached(run, portion) or portion.last:

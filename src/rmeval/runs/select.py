@@ -29,6 +29,8 @@ class Selection:
         seed: Seed of the draw.
         limit: Number of items taken from the beginning.
         items: The items themselves, instead of all of these; None for no list.
+        cells: Names of kinds of comparisons to keep, such as `diagonal`, as `rmeval.results.cells` reads them; all if
+            empty.
     """
 
     subsets: tuple[str, ...] = ()
@@ -36,6 +38,17 @@ class Selection:
     seed: int = 0
     limit: int | None = None
     items: ItemList | None = None
+    cells: tuple[str, ...] = ()
+
+    def note(self, items: ItemTable, chosen: Mask) -> list[str]:
+        """A note if the number of chosen items is not the requested one, because groups stay together."""
+        if (self.n_items, self.limit) == (None, None):
+            return []
+        taken, available = int(chosen.sum()), int(np.isin(items.subset, items.subset[chosen]).sum())
+        wanted = min(one for one in (self.n_items, self.limit, available) if one is not None)
+        if taken == wanted:
+            return []
+        return [f"{count_of(taken, 'item')} instead of {wanted}, because items of a group are taken together"]
 
     def entry(self) -> dict[str, Any]:
         """Return what `run.json` states about the selection."""
@@ -45,6 +58,7 @@ class Selection:
             "seed": self.seed,
             "limit": self.limit,
         }
+        found |= {"cells": list(self.cells)} if self.cells else {}
         return found if self.items is None else found | {"items": self.items.entry()}
 
 
@@ -75,11 +89,11 @@ def select(items: ItemTable, selection: Selection, card: Card, leave_out: Collec
     taken = [name not in leave_out and (name in wanted or not wanted) for name in items.subsets]
     chosen: Mask = np.array(taken, bool)[items.subset]
     if selection.limit is not None:
-        chosen = _whole_groups(items, chosen, np.flatnonzero(chosen)[: selection.limit])
+        chosen = _first_groups(items, np.flatnonzero(chosen), selection.limit)
     if selection.n_items is not None and selection.n_items < int(chosen.sum()):
         # The order depends on the seed only: a larger draw contains a smaller one, so a run can be continued.
         order = np.random.default_rng(selection.seed).permutation(len(items))
-        chosen = _whole_groups(items, chosen, order[chosen[order]][: selection.n_items])
+        chosen = _first_groups(items, order[chosen[order]], selection.n_items)
     if not len(items):
         raise DataError(f"these data contain no items of {card.title}: check the file or folder")
     if not chosen.any():
@@ -104,6 +118,21 @@ def _listed(items: ItemTable, selection: Selection, wanted: ItemList, leave_out:
     if not chosen.any():
         raise DataError(f"no items are selected: {wanted.file} lists only items of {', '.join(sorted(leave_out))}")
     return chosen
+
+
+def _first_groups(items: ItemTable, order: IntArray, most: int) -> Mask:
+    """The first items in an order, at most that many, with whole groups; the first group is taken in any case."""
+    names: dict[str, int] = {}
+    of_shape = [-1 if one.group is None else names.setdefault(one.group, len(names)) for one in items.shapes]
+    group = np.array(of_shape, np.int64)[items.shape]
+    alone = group < 0
+    group[alone] = len(names) + np.flatnonzero(alone)
+    _, first, inverse, sizes = np.unique(group[order], return_index=True, return_inverse=True, return_counts=True)
+    by_appearance = np.argsort(first)
+    fitting = max(1, int(np.searchsorted(np.cumsum(sizes[by_appearance]), most, "right")))
+    kept = np.zeros(len(items), bool)
+    kept[order[np.isin(inverse, by_appearance[:fitting])]] = True
+    return kept
 
 
 def _whole_groups(items: ItemTable, among: Mask, positions: IntArray) -> Mask:

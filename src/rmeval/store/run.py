@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,21 @@ class StoredRun:
     def evidence(self, variant: str) -> EvidenceTable:
         """The evidence on the items by one of the model's scores."""
         return self.protocol.fold(self.items.table, self.observations, self.requests.rows, variant)
+
+    def with_tags(self, tags: Collection[str]) -> StoredRun:
+        """The run with only the comparisons that have one of the tags, and their requests."""
+        table = self.items.table.with_tags(tags)
+        rows: list[int] = []
+        sizes: list[int] = []
+        for position, (item, kept) in enumerate(zip(self.items.table, table, strict=True)):
+            start, end = self.requests.offsets[position : position + 2].tolist()
+            known = dict(zip(self.protocol.questions(item), self.requests.rows[start:end].tolist(), strict=True))
+            own = [known[one] for one in self.protocol.questions(kept)]
+            rows += own
+            sizes.append(len(own))
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+        requests = RequestTable(np.array(rows, np.int32), offsets)
+        return replace(self, items=replace(self.items, table=table), requests=requests)
 
 
 def read_run(folder: Path, benchmark: str | None = None, protocol: str | None = None) -> StoredRun:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from rmeval.protocols.judging import JudgeCard, JudgeOptions, Output, built_in_c
 from rmeval.protocols.judging.card_checks import check_prompt
 from rmeval.protocols.judging.card_file import card_of, find_card
 from rmeval.protocols.registry import judge_protocol, stored_protocol
+from rmeval.redaction import redacted
 from rmeval.types import Message, Request
 from tests.command import command
 
@@ -70,7 +72,20 @@ def test_a_card_survives_the_run_folder(card: JudgeCard) -> None:
     stored = card_of(card.to_dict(), "run.json")
     assert stored == card
     assert stored.digest == card.digest
+    assert redacted(card.to_dict()) == card.to_dict()
     assert stored_protocol(card.to_dict(), card.name).prompt == card.digest
+
+
+@given(st.randoms(use_true_random=False))
+def test_a_digest_does_not_depend_on_the_order_of_fields_but_on_that_of_labels(random: Random) -> None:
+    card = built_in_cards()["decision-verify@1"]
+    table = list(card.to_dict().items())
+    random.shuffle(table)
+    assert card_of(dict(table), "shuffled").digest == card.digest
+    labels = list(card.labels.items())
+    random.shuffle(labels)
+    other = card_of(card.to_dict() | {"labels": dict(labels)}, "shuffled")
+    assert (other.digest == card.digest) == (labels == list(card.labels.items()))
 
 
 @pytest.mark.parametrize("card", TEXTS, ids=lambda card: card.name)

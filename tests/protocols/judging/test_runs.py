@@ -123,6 +123,18 @@ def test_a_run_opens_without_the_file_of_its_protocol(tmp_path: Path, capsys: py
             rmeval.open_run(folder)
 
 
+def test_a_run_keeps_the_order_of_labels(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    labels = '[labels]\n"2" = 0.0\n"10" = 1.0\n'
+    file.write_text(MINE.partition("[labels]")[0] + 'several = "listed"\n' + labels)
+    with serve(longest(lambda own: "[[10]] [[2]]")) as server:
+        run = rmeval.evaluate(
+            f"{server.url}/v1", "rm-bench-synthetic", protocol=str(file), n_items=4, out=tmp_path / "runs"
+        )
+    assert list(rmeval.open_run(run.path).manifest["protocol_card"]["labels"]) == ["2", "10"]
+    assert rmeval.open_run(run.path).manifest["identity"]["prompt"] == run.manifest["identity"]["prompt"]
+
+
 def test_a_changed_file_is_another_run(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     folders = []

@@ -158,6 +158,7 @@ def style_substance_records(
         )
         for scope, one in scopes.items()
         for metric, value in _values(one.mean, overall=scope == "all")
+        if TAGS[metric] <= set(found.tags)
     ]
 
 
@@ -171,22 +172,31 @@ def style_substance_composition(counts: Counts) -> Composition:
     halves = [name for name in DOMAINS["safety"] if any(subset == name for subset, _ in counts)]
     cells: dict[str, dict[str, Shares]] = {}
     for scope, subsets in (DOMAINS | ({name: (name,) for name in halves} if len(halves) > 1 else {})).items():
-        own = {comparison.tag: pooled(counts, subsets, [comparison.tag]) for comparison in COMPARISONS}
-        if all(own.values()):
+        own = {
+            comparison.tag: shares
+            for comparison in COMPARISONS
+            if (shares := pooled(counts, subsets, [comparison.tag]))
+        }
+        if own:
             cells[scope] = own
     if all(domain in cells for domain in DOMAINS):
-        cells["all"] = {tag: mixed([(0.25, cells[domain][tag]) for domain in DOMAINS]) for tag in cells["chat"]}
+        cells["all"] = {
+            tag: mixed([(0.25, cells[domain][tag]) for domain in DOMAINS])
+            for tag in cells["chat"]
+            if all(tag in cells[domain] for domain in DOMAINS)
+        }
     found: dict[tuple[str, str], Shares] = {}
     for scope, own in cells.items():
         of_level = {
             level: mixed([(1 / 3, shares) for tag, shares in own.items() if level_of(tag) == level])
             for level in LEVELS[:3]
+            if TAGS[level] <= own.keys()
         }
-        average = mixed([(1 / 3, shares) for shares in of_level.values()])
-        gap = mixed([(1.0, of_level["easy"]), (-1.0, of_level["hard"])])
-        found |= {(level, scope): shares for level, shares in (of_level | {"average": average, GAP: gap}).items()}
-        if scope == "all":
-            found["overall", scope] = average
+        if len(of_level) == len(LEVELS[:3]):
+            average = mixed([(1 / 3, shares) for shares in of_level.values()])
+            gap = mixed([(1.0, of_level["easy"]), (-1.0, of_level["hard"])])
+            of_level |= {"average": average, GAP: gap} | ({"overall": average} if scope == "all" else {})
+        found |= {(level, scope): shares for level, shares in of_level.items()}
         found |= {(f"cell:{tag}", scope): shares for tag, shares in own.items()}
     return found
 
@@ -196,6 +206,11 @@ def style_substance_notes(items: Sequence[Item]) -> list[str]:
     subsets = set(ItemTable.of(items).counts)
     missing = [domain for domain, parts in DOMAINS.items() if not subsets & set(parts)]
     notes = [absent("macro averages and no overall", ", ".join(missing))] if missing else []
+    tags = ItemTable.of(items).tags
+    if len(tags) < len(COMPARISONS):
+        levels = [level for level in LEVELS[:3] if TAGS[level] <= set(tags)]
+        given = f"{' and '.join(map(str.capitalize, levels)) or 'none of Easy, Normal and Hard'}"
+        notes.append(f"{len(tags)} of the nine cells are compared, which give {given}; averages need all cells")
     if len(halves := subsets & set(DOMAINS["safety"])) == 1:
         notes.append(f"safety consists of {halves.pop()} only: the other half has no items")
     return notes

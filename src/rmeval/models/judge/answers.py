@@ -20,6 +20,8 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 """What vLLM, SGLang, TGI, OpenAI, Anthropic and Gemini answer to an input that is too long."""
+_LITTLE = 0.01
+"""Largest share of the listed labels' probability that one which is not listed may have."""
 _REFUSED = frozenset({"content_filter", "safety", "refusal", "recitation", "prohibited_content", "blocklist"})
 _FAILED = frozenset({"error", "abort", "cancelled"})
 _TEXT, _REASONING = frozenset({"text", "output_text"}), frozenset({"thinking", "reasoning", "reasoning_text"})
@@ -145,7 +147,11 @@ def _words(part: Any, kind: str) -> str:
 def _label_probabilities(logprobs: Any, prompt: Prompt) -> dict[str, float] | None:
     """The probability of each label as the first token; several tokens with the same text count together.
 
-    A label that is not among the listed tokens has 0; None if no token is listed.
+    A label that is not listed is at most as probable as the last listed token. It has 0 if that is little beside the
+    listed labels, and otherwise nothing is known of any label.
+
+    Returns:
+        None if no token is listed.
     """
     content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     first = content[0] if isinstance(content, list) and content else None
@@ -153,12 +159,15 @@ def _label_probabilities(logprobs: Any, prompt: Prompt) -> dict[str, float] | No
     if not isinstance(tops, list) or not tops:
         return None
     found = dict.fromkeys(prompt.labels, 0.0)
+    least = 1.0
     for one in tops:
         token, logprob = (one.get("token"), one.get("logprob")) if isinstance(one, Mapping) else (None, None)
-        label = token.lstrip(" \n") if prompt.spaces and isinstance(token, str) else token
-        if isinstance(label, str) and label in found:
-            found[label] += _probability(logprob)
-    return found
+        probability = _probability(logprob)
+        least = min(least, probability)
+        if isinstance(token, str) and token in found:
+            found[token] += probability
+    unknown = 0.0 in found.values() and least > _LITTLE * sum(found.values())
+    return {} if unknown else found
 
 
 def _probability(logprob: Any) -> float:

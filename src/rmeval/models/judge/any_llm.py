@@ -23,7 +23,7 @@ from rmeval.transport.answers import Words
 from rmeval.transport.attempts import Attempt, retry_after
 from rmeval.transport.options import ServerOptions
 
-__all__ = ["ANY_LLM", "AnyLLMJudge"]
+__all__ = ["ANY_LLM", "AnyLLMJudge", "model_of"]
 
 ANY_LLM = "any-llm:"
 """Beginning of the name of a model that any-llm calls: `any-llm:PROVIDER/MODEL`."""
@@ -58,6 +58,11 @@ class _Closes(Protocol):
         """Close the connections, now or when it is awaited."""
 
 
+def model_of(spec: str) -> str:
+    """The model's name at the provider; other names of models are returned unchanged."""
+    return spec.removeprefix(ANY_LLM).partition("/")[2] if spec.startswith(ANY_LLM) else spec
+
+
 class AnyLLMJudge(ChatJudge):
     """Sends one call for each request, in the form of chat/completions, which any-llm translates for each provider."""
 
@@ -73,7 +78,7 @@ class AnyLLMJudge(ChatJudge):
             ModelError: If there is no such provider, or no key.
             RmevalError: If any-llm or a package of the provider is not installed.
         """
-        self._provider, _, model = spec.removeprefix(ANY_LLM).partition("/")
+        self._provider, model = spec.removeprefix(ANY_LLM).partition("/")[0], model_of(spec)
         if not self._provider or not model:
             raise ModelError(f"{shortened(spec, 80)} names no model: write it as {ANY_LLM}PROVIDER/MODEL")
         if asking.form == "decision":

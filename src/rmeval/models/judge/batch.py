@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rmeval.data.json_text import parse_json
-from rmeval.errors import ModelError, explain_os_error, reason_of
+from rmeval.errors import ModelError, OpenBatchError, explain_os_error, reason_of
 from rmeval.messages import count_of, quoted, shortened
 from rmeval.models.judge.chat import ChatJudge
 from rmeval.protocols.judging import Asked, Form, Output
 
-__all__ = ["BatchFile", "BatchJudge", "BatchResults", "OpenBatchError"]
+__all__ = ["BatchFile", "BatchJudge", "BatchResults"]
 
 _URL = "/v1/chat/completions"
 _MOST_LINES = 50_000
@@ -27,18 +27,6 @@ _MOST_BYTES = 200_000_000
 """OpenAI's limits of one file."""
 _AT_ONCE = 64
 _ID = re.compile(r"(?P<mark>[0-9a-f]{12})-(?P<key>[0-9a-f]{32})(?P<second>\.2)?")
-
-
-class OpenBatchError(ModelError):
-    """Raised if requests are left for a batch that is still to run.
-
-    Attributes:
-        written: Whether their calls were written to a file.
-    """
-
-    def __init__(self, message: str, written: bool) -> None:
-        super().__init__(message)
-        self.written = written
 
 
 class BatchFile:

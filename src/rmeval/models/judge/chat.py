@@ -80,6 +80,7 @@ class ChatJudge:
         self._answered_by: str | None = None
         self._fingerprints: Counter[str] = Counter()
         self._cut = False
+        self._unlisted = 0
 
     def identity(self) -> dict[str, Any]:
         """The model's name at the server and what that loaded, and the further fields of each call."""
@@ -100,6 +101,7 @@ class ChatJudge:
             "answered_by": self._answered_by,
             "fingerprints": dict(self._fingerprints.most_common(LISTED)) or None,
             "adapted": self._body.adapted or None,
+            "labels_not_listed": self._unlisted or None,
         }
         return {
             **{name: fact for name, fact in found.items() if fact is not None},
@@ -220,7 +222,20 @@ class ChatJudge:
         if isinstance(mark := data.get("system_fingerprint"), str):
             self._fingerprints[shortened(self.without_key(mark), 80)] += 1
         self._note_cut(one, output)
+        if one.prompt.form == "labels" and output.finish == "stop" and not output.probabilities:
+            self._note_unlisted()
         return output
+
+    def _note_unlisted(self) -> None:
+        """Count an output without a label's probability, and warn once."""
+        self._unlisted += 1
+        if self._unlisted == 1:
+            logger.warning(
+                "%s at %s lists only the most probable tokens, and a label that matters is not among them: such "
+                "outputs count as unparsed",
+                self.name,
+                self._address,
+            )
 
     def _note_cut(self, one: Asked, output: Output) -> None:
         """Warn, once, if the server has counted far fewer tokens than the prompt has."""

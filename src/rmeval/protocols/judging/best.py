@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
+
+import numpy as np
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
 from rmeval.errors import RunError
+from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
 from rmeval.protocols.judging.card import MOST
+from rmeval.protocols.judging.chance import Guess, best_guess
 from rmeval.protocols.judging.orders import rotations, seeded_order
+from rmeval.protocols.judging.presented import presented, tie_share
 from rmeval.protocols.judging.protocol import JudgeProtocol
 from rmeval.protocols.judging.reading import json_verdict, label_in
-from rmeval.protocols.judging.several import PROBABILITIES, best_evidence, best_variants
+from rmeval.protocols.judging.several import PROBABILITIES, best_evidence, best_variants, choices
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
 
 __all__ = ["JudgeBest"]
@@ -72,3 +77,12 @@ class JudgeBest(JudgeProtocol):
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
         """The preferences for the chosen responses, see `best_evidence`."""
         return best_evidence(self, items, observations, rows, variant)
+
+    def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
+        """The choices in the orders in which the judge reads the responses."""
+        return presented(self, items, rows, choices(observations).astype(np.int64))
+
+    def guess(self, observations: ObservationTable, rows: Codes, variant: str) -> Guess | None:
+        """Random choices with the judge's share of declared ties."""
+        tie = tie_share(choices(observations)[rows])
+        return best_guess(variant, tie, self.votes, self.form != "text")

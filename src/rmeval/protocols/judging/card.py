@@ -24,7 +24,7 @@ Several = Literal["same", "last", "listed"]
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST = len(_LETTERS)
 """Most responses of which a judge can choose the best."""
-_NOT_IN_DIGEST = ("name", "about", "source", "note", "sampling")
+_NOT_IN_DIGEST = ("name", "about", "source", "note", "sampling", "rule")
 """Fields that change no verdict, or that a run's identity states by themselves."""
 
 
@@ -64,6 +64,7 @@ class JudgeCard:
         variables: Texts for the templates, such as a rubric.
         orders: In which orders responses can be presented, the default first.
         sampling: How the judge writes, unless the user decides otherwise.
+        rule: Name of the score rule that is part of the protocol; empty for the benchmark's own.
     """
 
     name: str
@@ -91,11 +92,14 @@ class JudgeCard:
     variables: Mapping[str, str] = field(default_factory=dict)
     orders: tuple[Order, ...] = ("both", "seeded")
     sampling: Sampling = field(default_factory=Sampling)
+    rule: str = ""
 
     @cached_property
     def digest(self) -> str:
         """12 hex digits of everything that changes verdicts."""
         own = {name: value for name, value in self.to_dict().items() if name not in _NOT_IN_DIGEST}
+        # Options of a decision are shown in the order of the labels, and the rule `listed` reads in that order.
+        own |= {"labels": list(self.labels.items())} if self.labels else {}
         return hashlib.sha256(json.dumps(own, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from rmeval.errors import ModelError, RmevalError, reason_of
 from rmeval.messages import chosen_from, quoted
+from rmeval.metrics.outcomes import SCORE_RULES
 from rmeval.protocols.judging.asked import Form, Sampling
 from rmeval.protocols.judging.card import JudgeCard, Kind, Several
 from rmeval.protocols.judging.card_checks import check_card, check_prompt
@@ -210,6 +211,7 @@ _FORMS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "kind": _one_of(get_args(Kind)),
     "reads": _one_of(get_args(Form)),
     "several": _one_of(get_args(Several)),
+    "rule": _one_of(tuple(SCORE_RULES)),
     "labels": _NUMBERS,
     "strengths": _NUMBERS,
     "descriptions": _TEXTS,

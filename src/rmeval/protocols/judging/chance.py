@@ -46,7 +46,7 @@ class PairGuess:
     """Random verdicts on pairs, independent of each other.
 
     Attributes:
-        win: Probability of a verdict for one response of a pair; that for the other one is the same.
+        win: Probability of a verdict for a given response of a pair; that for the other one is the same.
         tie: Probability of a tie.
     """
 
@@ -56,8 +56,8 @@ class PairGuess:
     def credit(self, members: int, rule: ScoreRule) -> float:
         """The expected credit of a comparison that is decided by pairs of its winner and each other member.
 
-        With k members, the winner must not lose any of k - 1 pairs. If ties lose, the credit is w^(k-1). If they are
-        shared, it is the mean of 1/(1 + j) over j ties without a loss,
+        With k members, the winner must lose no pair. If ties lose, the credit is w^(k-1). If they are shared, it is
+        the mean of 1/(1 + j) over j ties without a loss,
 
             sum_j C(k-1, j) w^(k-1-j) t^j / (1 + j) = ((w + t)^k - w^k) / (k t),
 

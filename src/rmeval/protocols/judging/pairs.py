@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
+from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
+from rmeval.protocols.judging.chance import Guess, pair_guess
 from rmeval.protocols.judging.evidence import pair_evidence, pair_variants
 from rmeval.protocols.judging.orders import rotations, seeded_order
+from rmeval.protocols.judging.presented import pair_positions, presented, tie_share
 from rmeval.protocols.judging.protocol import JudgeProtocol
 from rmeval.protocols.judging.reading import json_verdict, label_in
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
@@ -78,6 +81,15 @@ class JudgePairs(JudgeProtocol):
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
         """The preferences between pairs of responses, see `pair_evidence`."""
         return pair_evidence(self, items, observations, rows, variant)
+
+    def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
+        """The verdicts in the orders in which the judge reads the responses."""
+        return presented(self, items, rows, pair_positions(observations, VALUE))
+
+    def guess(self, observations: ObservationTable, rows: Codes, variant: str) -> Guess | None:
+        """Random verdicts with the judge's share of declared ties."""
+        tie = tie_share(pair_positions(observations, VALUE)[rows])
+        return pair_guess(variant, tie, self.votes, self.form != "text")
 
 
 def _choice(prefers: float) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from rmeval.data.observations import ObservationTable
+from rmeval.data.tables import Codes, ItemTable
 from rmeval.errors import ModelError, RunError, reason_of
 from rmeval.protocols.base import BaseProtocol, request_key
 from rmeval.protocols.judging.asked import Form, Output, Prompt, Sampling
@@ -18,6 +20,10 @@ from rmeval.protocols.judging.templates import rendered
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
 from rmeval.protocols.judging.wordings import reworded
 from rmeval.types import Item, Message, Observation, Request
+
+if TYPE_CHECKING:
+    from rmeval.metrics.stats.positions import Presented
+    from rmeval.protocols.judging.chance import Guess
 
 __all__ = ["JudgeProtocol"]
 
@@ -59,6 +65,24 @@ class JudgeProtocol(BaseProtocol):
     def order(self) -> Order:
         """In which orders responses are presented: as the user decides, and otherwise as the card states."""
         return self.options.order or self.card.orders[0]
+
+    @property
+    def rule(self) -> str | None:
+        """Name of the score rule that is part of the protocol; None for the benchmark's own."""
+        return self.card.rule or None
+
+    @property
+    def votes(self) -> int:
+        """Number of outputs on the same responses in the same order."""
+        return self.options.votes
+
+    def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
+        """No verdicts by order, because a request has one response."""
+        return iter(())
+
+    def guess(self, observations: ObservationTable, rows: Codes, variant: str) -> Guess | None:
+        """No chance level besides that of random scores, because the evidence consists of scores."""
+        return None
 
     def keys(self, item: Item, digests: Sequence[str]) -> tuple[str, ...]:
         """The key of each request; a further vote or another order leaves the keys of the others unchanged."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable
+from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
 from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.evidence import RATING, RATINGS, rating_evidence, rating_variants
 from rmeval.protocols.judging.orders import rotations, seeded_order
+from rmeval.protocols.judging.presented import presented, top_positions
 from rmeval.protocols.judging.protocol import JudgeProtocol
 from rmeval.protocols.judging.reading import json_verdict, number_of, rating_in
 from rmeval.protocols.judging.several import rate_all_evidence, rate_all_variants
@@ -85,6 +87,10 @@ class JudgeRateAll(JudgeProtocol):
     def fold(self, items: ItemTable, observations: ObservationTable, rows: Codes, variant: str) -> EvidenceTable:
         """The ratings as scores, see `rate_all_evidence`."""
         return rate_all_evidence(self, items, observations, rows, variant)
+
+    def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
+        """The responses with the highest ratings in the orders in which the judge reads them."""
+        return presented(self, items, rows, top_positions(observations, RATINGS))
 
 
 def _rating(found: Any, card: JudgeCard) -> float | None:

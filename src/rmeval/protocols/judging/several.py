@@ -21,6 +21,7 @@ __all__ = [
     "ROTATIONS_MEAN",
     "best_evidence",
     "best_variants",
+    "choices",
     "rate_all_evidence",
     "rate_all_variants",
 ]
@@ -86,7 +87,7 @@ def best_evidence(
             the chosen response; `votes/each` decides each single vote; `verdict` is the choice in the only order.
     """
     groups = list(_groups(protocol, items, rows))
-    seen = observations.choice if observations.choice is not None else np.full(len(observations.status), NO_CHOICE)
+    seen = choices(observations)
     asked = np.concatenate([group.rows.ravel() for group in groups]) if groups else np.empty(0, np.int32)
     failures = count_statuses(observations.status[asked[seen[asked] == NO_CHOICE]])
     if variant == ROTATIONS_MEAN:
@@ -114,6 +115,15 @@ def best_evidence(
                 _write_choice(_matrix(found, items, group), group.members, own[number % len(own)])
         readings.append(EvidenceTable(items, variant, _no_scores(items), {}, found, covers=_partial(covers)))
     return EvidenceTable.averaged(readings, failures)
+
+
+def choices(observations: ObservationTable) -> Codes:
+    """The chosen position of each observation, int32[n]: -1 for a tie, which two equal probabilities are, too."""
+    count = len(observations.status)
+    found = np.full(count, NO_CHOICE, np.int32) if observations.choice is None else observations.choice
+    if PROBABILITIES not in observations.vectors:
+        return found
+    return np.where((found == NO_CHOICE) & (observations.vectors[PROBABILITIES].sizes > 0), _TIE, found)
 
 
 def _no_scores(items: ItemTable) -> FloatArray:
