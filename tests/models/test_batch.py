@@ -163,6 +163,44 @@ def test_an_output_that_is_cut_off_runs_once_more_with_twice_the_budget(tmp_path
     assert (statuses.count("ok"), statuses.count("no_verdict")) == (CALLS - 3, 3)
 
 
+def used(result: Result, status: str) -> list[Any]:
+    """The tokens of the requests with a status."""
+    journal = sorted((result.path / "journal").glob("*.jsonl"))
+    return [line["usage"] for line in lines(*journal) if line.get("status") == status]
+
+
+def test_a_second_call_that_fails_is_written_again(tmp_path: Path, judge: Script) -> None:
+    def short(request: Received) -> Any:
+        return json_answer(reply_of("I think that", finish="length"))
+
+    first = write(tmp_path / "first.jsonl", answered(calls_of(tmp_path), short))
+    again = calls_of(tmp_path, "again.jsonl", batch_in=(str(first),))
+    results = [failed(call, None, "batch_expired") for call in again[:5]] + answered(again[5:], judge)
+    second = write(tmp_path / "second.jsonl", results)
+    rest = calls_of(tmp_path, "rest.jsonl", batch_in=(str(first), str(second)))
+    assert rest == again[:5]
+    third = write(tmp_path / "third.jsonl", answered(rest, judge))
+    done = run(tmp_path, batch_in=(str(first), str(second), str(third)))
+    assert [status for _, status, *_ in verdicts(done)] == ["ok"] * CALLS
+
+
+def test_outputs_that_are_cut_off_twice_count_their_tokens_once(tmp_path: Path, judge: Script) -> None:
+    answer = reply_of("I think that", finish="length")
+
+    def short(request: Received) -> Any:
+        return json_answer(answer)
+
+    first = write(tmp_path / "first.jsonl", answered(calls_of(tmp_path), short))
+    again = calls_of(tmp_path, "again.jsonl", batch_in=(str(first),))
+    second = write(tmp_path / "second.jsonl", answered(again[:3], short) + answered(again[3:], judge))
+    both = run(tmp_path, "both", batch_in=(str(first), str(second)))
+    alone = run(tmp_path, "alone", batch_in=(str(second),))
+    assert verdicts(both) == verdicts(alone)
+    own = answer["usage"]["completion_tokens"]
+    assert used(alone, "no_verdict") == 3 * [{"output_tokens": own}]
+    assert used(both, "no_verdict") == 3 * [{"output_tokens": 2 * own}]
+
+
 def test_a_large_batch_is_split(tmp_path: Path) -> None:
     file = BatchFile(tmp_path / "calls.jsonl", most_lines=10)
     file.write((f"call {number}", {"n": number}) for number in range(25))

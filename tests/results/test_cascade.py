@@ -13,6 +13,7 @@ import rmeval
 from rmeval.errors import RunError
 from rmeval.metrics.stats.cascades import Two, curve_of, fold_of, held_out
 from rmeval.metrics.stats.paired import PairedOutcomes
+from rmeval.results.escalation import Goal
 from rmeval.results.spending import spending_of
 from rmeval.store.run import read_run
 from tests.command import command
@@ -83,12 +84,32 @@ def test_each_fold_uses_a_threshold_of_the_others() -> None:
     right = (random.random(50) < 0.7).astype(float)
     own = two(right.tolist(), np.ones(50).tolist(), random.random(50).tolist())
     seen = []
-    escalated, taus = held_out(own, lambda curve: seen.append(len(curve.tau)) or 0.1 * len(seen))  # type: ignore[func-returns-value]
+    escalated, taus = held_out(own, lambda rest: seen.append(len(curve_of(rest).tau)) or 0.1 * len(seen))  # type: ignore[func-returns-value]
     fold = fold_of(50)
     assert np.bincount(fold).tolist() == [10] * 5
     assert seen == [41] * 5  # 40 confidences, and all escalated.
     assert taus == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
     assert escalated.tolist() == (own.confidence < np.array(taus)[fold]).tolist()
+
+
+def test_the_budget_of_a_fold_is_that_of_its_items() -> None:
+    # Two problems with one item each: half of the items decide for the other half, and pay for one of the two.
+    own = two([0.0, 0.0], [1.0, 1.0], [0.5, 0.5])
+    assert Goal(None, 10_500.0, None).threshold(own) == 0.5
+    assert Goal(None, 11_000.0, None).threshold(own) == math.inf
+    assert held_out(own, Goal(None, 10_500.0, None).threshold)[1] == [0.5, 0.5]
+    assert held_out(own, Goal(None, 11_000.0, None).threshold)[1] == [math.inf, math.inf]
+
+
+def test_one_problem_has_no_cascade(tmp_path: Path) -> None:
+    (tmp_path / "judges.py").write_text(JUDGES)
+    rows = [{"prompt": "p", "chosen": "good", "rejected": "bad"}]
+    runs = [
+        rmeval.evaluate(f"{tmp_path}/judges.py:{name}", "pairs", rows, out=tmp_path / "runs").path
+        for name in ("Cheap", "Dear")
+    ]
+    with pytest.raises(RunError, match="a cascade needs comparisons of two problems or more"):
+        rmeval.cascade(*runs)
 
 
 def test_both_ends_are_the_runs_own_numbers(runs: tuple[Path, Path]) -> None:

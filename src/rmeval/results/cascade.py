@@ -264,6 +264,11 @@ class _Cascading:
         kinds = np.array([(subset, tag) in shares for subset in one.subsets for tag in one.tags])
         kind = one.subset[one.item].astype(np.int64) * len(one.tags) + one.tag
         inside = kinds[kind] & ~np.isnan(one.credit) & ~np.isnan(other.credit)
+        if len(np.unique(one.cluster[one.item[inside]])) < 2:
+            raise RunError(
+                "a cascade needs comparisons of two problems or more, because its threshold is chosen on others than "
+                "those on which it is used: give runs on more items"
+            )
         both = one.comparisons(inside), other.comparisons(inside)
         paired = PairedOutcomes.of(both)
         own = paired.shares(shares)

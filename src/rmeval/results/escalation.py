@@ -15,7 +15,7 @@ from rmeval.metrics.composition import Measure, Shares
 from rmeval.metrics.outcomes import Outcomes
 from rmeval.metrics.scoring.aggregates import composed_records
 from rmeval.metrics.stats.bootstrap import bootstrap_interval, bootstrap_random, resampled_means
-from rmeval.metrics.stats.cascades import FOLDS, Curve, Two, curve_of, held_out
+from rmeval.metrics.stats.cascades import Curve, Two, curve_of, held_out
 from rmeval.metrics.stats.intervals import wilson
 from rmeval.metrics.stats.linearised import linearise
 from rmeval.types import FloatArray, Record, ScoreRule
@@ -89,7 +89,12 @@ class Goal:
         aim = "that of the expensive judge" if self.accuracy is None else f"{percent(self.accuracy)}%"
         return f"the fewest escalations with an accuracy of at least {aim}"
 
-    def place(self, curve: Curve, items: float) -> tuple[int, bool]:
+    def threshold(self, two: Two) -> float:
+        """Return the best threshold for some comparisons."""
+        curve = curve_of(two)
+        return float(curve.tau[self.place(curve, len(np.unique(two.paired.item)))[0]])
+
+    def place(self, curve: Curve, items: int) -> tuple[int, bool]:
         """Return the place of the best threshold on a curve, and whether it reaches the goal."""
         if self.budget is None and self.escalated is None:
             aim = curve.accuracy[-1] if self.accuracy is None else self.accuracy
@@ -148,9 +153,7 @@ class Escalation:
         curve = curve_of(self.two)
         places = _steps(curve)
         place, reached = goal.place(curve, self.n_items)
-        # A fold's curve is of a part of the items, and so is its budget.
-        rest = self.n_items * (1 - 1 / FOLDS)
-        held, taus = held_out(self.two, lambda own: float(own.tau[goal.place(own, rest)[0]]))
+        held, taus = held_out(self.two, goal.threshold)
         tau = curve.tau[[*places, place]]
         points = self._points(
             [*(self.two.confidence < one for one in tau), held], [*tau.tolist(), float(np.median(taus))]

@@ -96,12 +96,12 @@ def fold_of(problems: int, seed: int = 0) -> IntArray:
     return found
 
 
-def held_out(two: Two, choose: Callable[[Curve], float]) -> tuple[Mask, list[float]]:
+def held_out(two: Two, choose: Callable[[Two], float]) -> tuple[Mask, list[float]]:
     """Choose a threshold without the problems on which it is used.
 
     Args:
-        two: The comparisons.
-        choose: Returns the threshold for a curve.
+        two: The comparisons, of two problems or more.
+        choose: Returns the threshold for the comparisons of the other problems.
 
     Returns:
         bool[m], whether the expensive model decides each comparison; and the thresholds of the folds.
@@ -111,7 +111,7 @@ def held_out(two: Two, choose: Callable[[Curve], float]) -> tuple[Mask, list[flo
     taus = []
     for number in range(int(fold.max()) + 1):
         out = fold == number
-        tau = choose(curve_of(two.part(~out)))
+        tau = choose(two.part(~out))
         own = out[two.paired.cluster]
         escalated[own] = two.confidence[own] < tau
         taus.append(tau)

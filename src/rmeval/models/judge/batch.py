@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,9 +127,6 @@ class BatchResults:
         elif line.answered and self._answer(known) != self._answer(line):
             self.twice += 1
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._places
-
     def of(self, name: str) -> Any:
         """The line of a result; None if there is none."""
         place = self._places.get(name)
@@ -216,7 +214,7 @@ class BatchJudge:
         self._mark = mark
         self._results = results
         self._out = out
-        self._twice: set[str] = set()
+        self._twice: dict[str, Output] = {}
         self._used = self._errors = self._left = 0
 
     def identity(self) -> dict[str, Any]:
@@ -255,22 +253,23 @@ class BatchJudge:
         """The output of a request; None if a batch has still to run for it."""
         name = f"{self._mark}-{one.request.key}"
         if name in self._twice:
-            self._twice.discard(name)
-            return self._of(f"{name}.2", one)
+            return self._twice.pop(name)
         first = self._of(name, one)
-        cut_off = first is not None and first.finish == "length" and one.prompt.form == "text"
-        if first is not None and not cut_off:
+        if first is not None and not _is_cut_off(first, one):
             return first
-        if f"{name}.2" in self._results:
-            if first is None:
-                return self._of(f"{name}.2", one)
-            self._twice.add(name)  # The judge runs it again with twice the budget, whose result is there.
-            return first
-        if self._out is not None:
-            again = (f"{name}.2", one._replace(limit=2 * one.limit))
-            called, call = again if cut_off else (name, one)
-            self._out.write([(called, self._chat.body(call))])
-        return None
+        last = self._of(f"{name}.2", one)
+        if last is None:
+            if self._out is not None:
+                again = (f"{name}.2", one._replace(limit=2 * one.limit))
+                called, call = (name, one) if first is None else again
+                self._out.write([(called, self._chat.body(call))])
+            return None
+        # The judge runs an output that is cut off again, whose result with twice the budget is there.
+        if first is not None:
+            self._twice[name] = last
+        elif _is_cut_off(last, one):
+            self._twice[name] = replace(last, usage={})
+        return first or last
 
     def _of(self, name: str, one: Asked) -> Output | None:
         """The output in a result; None if there is none, or a failure whose call is written again."""
@@ -303,6 +302,10 @@ class BatchJudge:
             "it returns as `batch_in`",
             written=True,
         )
+
+
+def _is_cut_off(output: Output, one: Asked) -> bool:
+    return output.finish == "length" and one.prompt.form == "text"
 
 
 def _message(data: Any) -> str | None:
