@@ -110,3 +110,16 @@ def test_a_judge_with_probabilities_never_ties() -> None:
     card = JudgeCard("labels-test@1", "best", "labels", "", labels={"A": 1.0})
     assert JudgeBest(card, JudgeOptions()).form == "labels"
     assert best_guess("rotations/mean", 0, 1, graded=True).credit(4, OFFICIAL) == 0.25
+
+
+def test_many_votes_on_many_responses() -> None:
+    # Their number of outcomes is far too large to list, and the factorials exceed a float.
+    random = np.random.default_rng(0)
+    counts = random.multinomial(10 * 12, [0.1, *[0.9 / 10] * 10], size=40_000)[:, 1:]
+    alone = (counts[:, [0]] > counts[:, 1:]).all(axis=1).mean()
+    assert best_guess("rotations/mean", 0.1, 12, graded=False).credit(10, OFFICIAL) == pytest.approx(alone, abs=0.004)
+    half = math.comb(1200, 600) / 2**1200
+    guess = pair_guess("orders/mean", 0, 600, graded=False)
+    assert guess.credit(2, OFFICIAL) == pytest.approx((1 - half) / 2)
+    assert guess.credit(2, SHARED) == pytest.approx(0.5)
+    assert pair_guess("orders/mean", 1.0, 3, graded=False).credit(2, OFFICIAL) == 0

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
+import numpy as np
+from scipy.special import bdtrc, gammaln, xlogy
+
 from rmeval.protocols.judging.evidence import VOTES
 from rmeval.protocols.judging.several import ROTATIONS_MEAN
 from rmeval.protocols.pairwise import AGREE, MEAN, NET
-from rmeval.types import ScoreRule
+from rmeval.types import FloatArray, ScoreRule
 
 __all__ = [
     "BestGuess",
@@ -107,13 +108,7 @@ class MeanBestGuess:
         """The expected credit of a comparison: 1/k if ties are shared, and otherwise 1/k of the decided cases."""
         if rule.tie == "share" or self.graded:
             return 1 / members
-        outputs = members * self.votes
-        return (
-            math.fsum(
-                _binomial(outputs, count, 1 - self.tie) * _single_top(count, members) for count in range(1, outputs + 1)
-            )
-            / members
-        )
+        return _top(members * self.votes, members, self.tie)
 
 
 def pair_guess(variant: str, tie: float, votes: int, graded: bool) -> Guess:
@@ -160,11 +155,7 @@ def majority_guess(options: int, tie: float, votes: int) -> tuple[float, float]:
 
 
 def _tail(votes: int, probability: float) -> float:
-    return math.fsum(_binomial(votes, count, probability) for count in range(votes // 2 + 1, votes + 1))
-
-
-def _binomial(trials: int, count: int, probability: float) -> float:
-    return float(math.comb(trials, count) * probability**count * (1 - probability) ** (trials - count))
+    return float(bdtrc(votes // 2, votes, probability))
 
 
 def agreed_guess(order: PairGuess) -> PairGuess:
@@ -191,33 +182,34 @@ def mean_pair_guess(tie: float, votes: int, graded: bool) -> PairGuess:
     """
     if graded:
         return PairGuess(0.5)
-    even = math.fsum(
-        _binomial(2 * votes, 2 * count, 1 - tie) * math.comb(2 * count, count) / 4**count for count in range(votes + 1)
-    )
-    return PairGuess((1 - even) / 2, even)
+    win = _top(2 * votes, 2, tie)
+    return PairGuess(win, 1 - 2 * win)
 
 
 @lru_cache(maxsize=1 << 10)
-def _single_top(count: int, options: int) -> float:
-    """The probability that one of k options has more of n random choices than every other option."""
-    found = 0
-    for parts in _partitions(count, options, count):
-        if len(parts) > 1 and parts[0] == parts[1]:
-            continue
-        # Ways to give the parts to the options, and the choices to the parts.
-        sizes = Counter(parts) + Counter({0: options - len(parts)})
-        ways = math.factorial(options) // math.prod(math.factorial(size) for size in sizes.values())
-        found += ways * math.factorial(count) // math.prod(math.factorial(part) for part in parts)
-    return float(found / options**count)
+def _top(outputs: int, options: int, tie: float) -> float:
+    """The probability that a given one of k responses is chosen more often than each other one in n random outputs.
+
+    The numbers of choices of each response, and of ties, are distributed as independent Poisson variables with means
+    n (1 - t)/k and n t, given that their sum is n. The distribution of a sum is a convolution.
+    """
+    each = _poisson(outputs, outputs * (1 - tie) / options)
+    won = np.zeros(outputs + 1)
+    for count in np.flatnonzero(each[1:] > _RARE).tolist():
+        most = count + 1
+        others = np.ones(1)
+        for _ in range(options - 1):
+            others = np.convolve(others, each[:most])[: outputs - most + 1]
+        won[most : most + len(others)] += each[most] * others
+    return float(won @ _poisson(outputs, outputs * tie)[::-1] / _poisson(outputs, outputs)[-1])
 
 
-def _partitions(total: int, parts: int, largest: int) -> Iterator[tuple[int, ...]]:
-    """Yield the ways to write a number as a sum of at most that many positive numbers, the largest first."""
-    if total == 0:
-        yield ()
-        return
-    if parts == 0:
-        return
-    for first in range(min(total, largest), 0, -1):
-        for rest in _partitions(total - first, parts - 1, first):
-            yield (first, *rest)
+_RARE = 1e-20
+"""Probability of a number of choices that no result shows."""
+
+
+def _poisson(most: int, mean: float) -> FloatArray:
+    """The probability of each number from 0 on of a Poisson variable, float64[most + 1]."""
+    number = np.arange(most + 1)
+    found: FloatArray = np.exp(xlogy(number, mean) - mean - gammaln(number + 1))
+    return found
