@@ -239,6 +239,21 @@ def test_outputs_that_are_cut_off_run_once_more_as_far_as_they_fit(writer: Path)
     assert found.usage["output_tokens"] in range(24)
 
 
+def test_facts_of_a_run_stay_when_outputs_run_again(writer: Path) -> None:
+    model = judge(writer, "ab", max_new_tokens=4)
+    every = [model.asked(request) for request in REQUESTS]
+    for asked in (every, [every[2]._replace(limit=8)]):
+        assert [one for batch in model.backend.outputs(asked) for one in batch]
+    assert PAIRS[0][0] in model.facts()["first_rendered"]
+    prompts = sum(len(tokens_of(model, request, writer)) for request in REQUESTS)
+    assert model.facts()["prefix_sharing"]["tokens"] >= prompts
+    first = judge(writer, "ab", max_new_tokens=4)
+    assert [one for batch in first.backend.outputs(every) for one in batch]
+    assert first.facts()["rendered_sha256"] != model.facts()["rendered_sha256"]
+    assert [one for batch in model.backend.outputs(every) for one in batch]
+    assert first.facts()["rendered_sha256"] == model.facts()["rendered_sha256"]
+
+
 def test_prompts_that_are_too_long(writer: Path) -> None:
     model = judge(writer, "ab", max_new_tokens=10)
     lengths = [len(tokens_of(model, request, writer)) for request in REQUESTS]

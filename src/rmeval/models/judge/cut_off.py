@@ -30,7 +30,8 @@ def whole_outputs(backend: Backend, asked: Iterable[Asked]) -> Iterator[list[tup
                 yield ended
         if not twice.again:
             return
-        rest = iter(list(twice.again))
+        # In an order that does not depend on which output ended first, as the hash of all prompts does.
+        rest = iter(sorted(twice.again, key=lambda one: one.key))
         twice.again.clear()
 
 

@@ -110,10 +110,12 @@ class LocalJudge:
         yield from checked(self._outputs(asked), self.texts.sources)
 
     def _outputs(self, asked: Iterable[Asked]) -> Iterator[list[tuple[Asked, Output]]]:
-        self.engine.forget()
-        self.texts.begin()
         spool: Spool[tuple[list[Asked], Window]] = Spool()
         for window in windows(asked, WINDOW):
+            # Outputs that were cut off run again in the same run, whose facts stay those of all prompts.
+            if not len(spool) and window[0].limit <= self._sampling.max_new_tokens:
+                self.engine.forget()
+                self.texts.begin()
             spool.append((window, self.texts.window(window)))
         self.texts.finish()
         for window, found in spool:
