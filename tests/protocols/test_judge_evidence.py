@@ -17,7 +17,6 @@ from rmeval.protocols.base import Question
 from rmeval.protocols.judging import JudgeOptions, JudgeProtocol
 from rmeval.protocols.judging.best import JudgeBest
 from rmeval.protocols.judging.card import JudgeCard
-from rmeval.protocols.judging.evidence import pair_probabilities
 from rmeval.protocols.judging.pairs import JudgePairs
 from rmeval.protocols.judging.rating import JudgeRateAll, JudgeRating
 from rmeval.types import Comparison, Item, Observation, Response
@@ -145,17 +144,6 @@ def test_single_votes_are_averaged() -> None:
     judge = JudgePairs(PAIRS, JudgeOptions(votes=3))
     seen = fold(judge, [item()], by_vote((1.0, 0.0, 0.0), (0.0, 0.0, NAN)), "votes/each")
     assert accuracy(seen) == (1 + 2) / 6
-
-
-def test_mean_probability_of_a_pair() -> None:
-    judge = JudgePairs(PAIRS, JudgeOptions(votes=2))
-    items = [item("0"), item("1")]
-    observations = ObservationTable(8)
-    # (0, 1) twice, then (1, 0) twice, of each item.
-    observations.add(np.arange(8), [prefers(verdict) for verdict in (1.0, 0.0, 0.0, 0.0, 1.0, NAN, NAN, NAN)])
-    found = pair_probabilities(judge, ItemTable.of(items), observations, np.arange(8, dtype=np.int32))
-    assert (found.item.tolist(), found.one.tolist(), found.other.tolist()) == ([0, 1], [0, 0], [1, 1])
-    assert found.probability.tolist() == pytest.approx([0.75, NAN], nan_ok=True)
 
 
 def test_a_drawn_order_has_one_verdict() -> None:

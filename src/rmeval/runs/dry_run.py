@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.data.keys import KeyIndex
+from rmeval.data.tables import Mask
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, is_address
 from rmeval.models.judge.any_llm import model_of
@@ -137,7 +138,7 @@ class _Known:
         output: int64[n]: likewise those of its output.
     """
 
-    done: Any
+    done: Mask
     input: IntArray
     output: IntArray
 

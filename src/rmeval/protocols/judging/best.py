@@ -17,7 +17,7 @@ from rmeval.protocols.judging.chance import Guess, best_guess
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.presented import presented, tie_share
 from rmeval.protocols.judging.protocol import JudgeProtocol
-from rmeval.protocols.judging.reading import json_verdict, label_in
+from rmeval.protocols.judging.reading import stated_label
 from rmeval.protocols.judging.several import PROBABILITIES, best_evidence, best_variants, choices
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
 
@@ -55,14 +55,8 @@ class JudgeBest(JudgeProtocol):
 
     def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
         """The response that a text chooses."""
-        if self.card.json_field:
-            label = json_verdict(text, self.card, presented)
-        else:
-            label = label_in(text, self.card, count, presented)
-        names = self.card.names(count)
-        if not isinstance(label, str) or (label := label.strip()) not in names:
-            return None
-        return Verdict(choice=names.index(label))
+        label = stated_label(text, self.card, count, presented)
+        return None if label is None else Verdict(choice=self.card.names(count).index(label))
 
     def decide(self, probabilities: Probabilities) -> Verdict:
         """The probability of each response, and the most probable one."""

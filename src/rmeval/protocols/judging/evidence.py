@@ -23,9 +23,7 @@ __all__ = [
     "RATINGS",
     "VERDICT",
     "VOTES",
-    "PairProbabilities",
     "pair_evidence",
-    "pair_probabilities",
     "pair_variants",
     "rating_evidence",
     "rating_variants",
@@ -211,34 +209,6 @@ def _order_means(seen: FloatArray) -> FloatArray:
     means = fold_votes(seen.reshape(-1, votes), "mean").reshape(pairs, orders)
     found: FloatArray = means.mean(axis=1)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class PairProbabilities:
-    """The probability that a judge prefers the first response of each pair, the mean over orders and votes.
-
-    Attributes:
-        item: int64[p], position of the item.
-        one: int64[p], index of the first response, which is smaller than that of the other.
-        other: int64[p], index of the other response.
-        probability: float64[p], NaN where a verdict is missing in an order.
-    """
-
-    item: IntArray
-    one: IntArray
-    other: IntArray
-    probability: FloatArray
-
-
-def pair_probabilities(
-    protocol: Questions, items: ItemTable, observations: ObservationTable, rows: Codes
-) -> PairProbabilities:
-    """Return the order-averaged probabilities of a judge's verdicts on pairs, in the order of the items.
-
-    For verdicts in words, a preference counts 1, a declared tie one half, and votes are averaged.
-    """
-    grid = _Grid.of(protocol, items, rows)
-    return PairProbabilities(grid.item, grid.one, grid.other, _order_means(grid.preferences(observations)))
 
 
 def rating_variants(protocol: JudgeProtocol) -> list[str]:

@@ -14,7 +14,7 @@ from rmeval.protocols.judging.evidence import pair_evidence, pair_variants
 from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.presented import pair_positions, presented, tie_share
 from rmeval.protocols.judging.protocol import JudgeProtocol
-from rmeval.protocols.judging.reading import json_verdict, label_in
+from rmeval.protocols.judging.reading import stated_label
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
 from rmeval.protocols.pairwise import ODDS, PAIRWISE, PAIRWISE_CHOSEN, VALUE
 from rmeval.types import Comparison, Item
@@ -53,11 +53,8 @@ class JudgePairs(JudgeProtocol):
 
     def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
         """The preference that a text states."""
-        if self.card.json_field:
-            label = json_verdict(text, self.card, presented)
-        else:
-            label = label_in(text, self.card, count, presented)
-        if not isinstance(label, str) or (label := label.strip()) not in self.card.labels:
+        label = stated_label(text, self.card, count, presented)
+        if label is None:
             return None
         prefers = self.card.labels[label]
         strength = {STRENGTH: self.card.strengths.get(label, 0.0)} if self.card.strengths else {}
