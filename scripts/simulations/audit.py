@@ -30,7 +30,7 @@ from rmeval.robustness import Audit, Probing, audit_model
 from rmeval.runs.select import Selection
 from rmeval.types import Item, Message, Record, Response, ScoreRule
 
-__all__ = ["BIASED", "FAIR", "Biases", "audited", "simulated", "truths"]
+__all__ = ["BIASED", "FAIR", "MIXED", "Biases", "audited", "simulated", "truths"]
 
 OWN = "planted-7b"
 """The source of the responses of the judge's family."""
@@ -60,6 +60,7 @@ class Biases:
 
 
 FAIR = Biases(failure=0.01, instability=0.05)
+MIXED = Biases(0.8, 0.01, 0.05, position=0.2)
 BIASED = Biases(0.85, 0.01, 0.05, position=0.2, own=0.3, verbosity=0.15, wording=0.1)
 
 
@@ -219,7 +220,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--pairs", type=int, default=150)
     parser.add_argument("--folder", type=Path, default=None, help="Folder of temporary runs; one in memory is fast.")
     given = parser.parse_args(arguments)
-    for name, own in (("without biases", FAIR), ("with biases", BIASED)):
+    for name, own in (("without biases", FAIR), ("with a position bias", MIXED), ("with biases", BIASED)):
         tallies, false = simulated(own, given.pairs, given.replications, given.folder)
         lines = [
             f"{name}, {given.pairs} pairs; mean share of false effects among those found: {100 * false:.1f}",

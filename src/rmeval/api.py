@@ -301,7 +301,7 @@ def audit(
         probes: Any of position, verbosity, self-preference, wording and repeats.
         repeats: How often the same request is run.
         wordings: Number of other wordings of a judge's prompt.
-        family: Part of the names of sources of the model's family, such as `gpt-4`.
+        family: Part of the names of sources of the model's family, such as `gpt-4`; by default by the model's name.
         smallest: Smallest effect that matters, as a share.
         store_text: Whether to store texts in the run folders.
         break_lock: Whether to override a lock that another process seems to hold.

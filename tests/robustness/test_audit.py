@@ -88,7 +88,7 @@ def test_over_http_and_continued(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert calls >= 60 * 2 * (2 + 2 + 1)
         again = command(capsys, "audit", server.url, *given, "--wordings", 1, "--json")
         assert len(server.received) - calls < 20
-    for text in ("position: prefers", "MDE", "padding", "self-preference is left out: --family", "without a verdict"):
+    for text in ("position: prefers", "MDE", "padding", "states no family: give --family", "without a verdict"):
         assert text in done.out
     effects = json.loads(again.out)["effects"]
     (first,) = (one for one in effects if one["name"] == FIRST[1])
@@ -154,3 +154,45 @@ def test_the_familys_own_responses_are_needed(tmp_path: Path) -> None:
     )
     assert "there are no pairs of a response of gpt and one of another source" in found.left_out["self-preference"]
     assert OWN.startswith("planted")
+
+
+def test_the_family_follows_from_the_models_name(tmp_path: Path) -> None:
+    (tmp_path / "qwen.py").write_text(
+        "class Qwen3Judge:\n    def score(self, talks):\n"
+        "        return [talk[-1]['content'].count('own') for talk in talks]\n"
+    )
+    rows = [
+        {"id": str(k), "prompt": f"p{k}", "chosen": f"own {k}", "rejected": f"x {k}", **_sources(k % 2)}
+        for k in range(40)
+    ]
+    (tmp_path / "bench.py").write_text(BENCH.format(rows=rows))
+    found = rmeval.audit(f"{tmp_path}/qwen.py:Qwen3Judge", f"{tmp_path}/bench.py:Sourced", out=tmp_path / "runs")
+    one = found.effect("self-preference")
+    assert (one.value, one.count, one.conclusion) == (1.0, 40, "found")
+
+
+def _sources(first: int) -> dict[str, str]:
+    names = ("Qwen/Qwen3-8B", "Llama-3-8B")
+    return {"a": names[first], "b": names[1 - first]}
+
+
+BENCH = """
+from rmeval.benchmarks import Benchmark, Card
+from rmeval.benchmarks.base import PAIR
+from rmeval.types import Item, Message, Response
+
+
+class Sourced(Benchmark):
+    card = Card("sourced", "Sourced", "", "made", None, "", "", "")
+
+    def load(self):
+        for row in {rows!r}:
+            texts = [("own" if "Qwen" in row[name] else "x") + row["id"] for name in ("a", "b")]
+            yield Item(
+                row["id"], "all", (Message("user", row["prompt"]),),
+                (Response(texts[0], 1.0, None, row["a"]), Response(texts[1], 0.0, None, row["b"])), PAIR, row["id"],
+            )
+
+    def aggregate(self, items, evidence, rule, intervals=True):
+        return []
+"""

@@ -32,7 +32,10 @@ Wordings = Annotated[
 ]
 Family = Annotated[
     str | None,
-    typer.Option(help="Part of the names of sources of the model's family, such as gpt-4.", rich_help_panel=_PANEL),
+    typer.Option(
+        help="Part of the names of its family's sources, such as gpt-4. Default: by its name.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 Smallest = Annotated[float, typer.Option(help="Smallest effect that matters, in points.", rich_help_panel=_PANEL)]
 
@@ -65,10 +68,9 @@ def audit_command(
     out: o.ReportFile = None,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Find out what changes a judge's or a model's verdicts although the better response stays the same.
+    """Find out what changes verdicts although the better response stays the same. Continues an interrupted audit.
 
     Order of the responses, padding of one of them, responses of the judge's family, wording of the prompt, repetition.
-    Give the same command again to continue an interrupted audit.
 
         rmeval audit http://localhost:8000/v1 --protocol five-way -b rm-bench
     """

@@ -78,7 +78,7 @@ class Cascade:
         goal: What the chosen threshold is to reach, in words.
         reached: Whether a threshold reaches it on these comparisons.
         chosen: What the chosen threshold yields on the comparisons on which it was chosen, which is optimistic.
-        cross_validated: What the same choice yields on problems that it did not use; its `tau` is the mean.
+        cross_validated: What the same choice yields on problems that it did not use; its `tau` is the median.
         prices: Where costs come from; empty if they are not known.
         notes: Notes for the reader, one sentence each.
         data: The data that were read or generated.

@@ -153,7 +153,7 @@ class Escalation:
         held, taus = held_out(self.two, lambda own: float(own.tau[goal.place(own, rest)[0]]))
         tau = curve.tau[[*places, place]]
         points = self._points(
-            [*(self.two.confidence < one for one in tau), held], [*tau.tolist(), float(np.mean(taus))]
+            [*(self.two.confidence < one for one in tau), held], [*tau.tolist(), float(np.median(taus))]
         )
         return Chosen(tuple(points[:-2]), points[-2], points[-1], reached)
 

@@ -143,7 +143,7 @@ def audit_model(
         return run(one, planned, out, store_text=store_text, break_lock=break_lock, progress=progress).path
 
     asking = model.asking if isinstance(model, Judge) else load_protocol(model.protocol).protocol
-    parts = Parts(asking, plan(benchmark, selection), probing)
+    parts = Parts(model.name, asking, plan(benchmark, selection), probing)
     own_code = model.protocol if is_file_spec(model.protocol) else None
     runs: dict[str, StoredRun] = {}
     for part in parts.every:
@@ -181,7 +181,7 @@ def audit_calls(
     """
     if options.judge.protocol is None:
         raise RunError("`dry_run` counts the calls of a judge: give its `protocol`, or leave `dry_run` out")
-    parts = Parts(judge_protocol(options.judge), plan(benchmark, selection), probing)
+    parts = Parts(options.served_model or spec, judge_protocol(options.judge), plan(benchmark, selection), probing)
     found = []
     for part in parts.every:
         varied = parts.varied(part)

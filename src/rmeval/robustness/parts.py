@@ -8,6 +8,7 @@ from functools import cached_property
 
 from rmeval.benchmarks import load_benchmark
 from rmeval.benchmarks.base import PAIR
+from rmeval.data.families import family_of
 from rmeval.errors import DataError, RunError
 from rmeval.messages import chosen_from
 from rmeval.protocols import ProtocolLike
@@ -35,7 +36,8 @@ class Probing:
         probes: The probes, of `PROBES`.
         repeats: How often each request of the unchanged pairs is run.
         wordings: Number of other wordings of the prompt.
-        family: A part of the names of sources that are of the judge's family.
+        family: A part of the names of sources that are of the judge's family; by default the sources whose names state
+            the same family as the model's name.
         smallest: The smallest effect that matters, as a share.
     """
 
@@ -91,10 +93,11 @@ class Parts:
         notes: Notes for the reader.
     """
 
-    def __init__(self, asking: ProtocolLike, planned: Plan, probing: Probing) -> None:
+    def __init__(self, name: str, asking: ProtocolLike, planned: Plan, probing: Probing) -> None:
         """Find the probes that apply.
 
         Args:
+            name: The model's name.
             asking: The model's protocol.
             planned: The benchmark's items.
             probing: What is to be probed.
@@ -103,8 +106,11 @@ class Parts:
             RunError: If the judge runs by batch files.
         """
         if isinstance(asking, JudgeProtocol) and (asking.options.batch_out or asking.options.batch_in):
-            raise RunError("an audit has several runs, each with calls of its own: leave `batch_out` and `batch_in` out")
+            raise RunError(
+                "an audit consists of several runs with calls of their own: leave `batch_out` and `batch_in` out"
+            )
         self._asking, self._planned, self._probing = asking, planned, probing
+        self._family = family_of(name)
         self.left_out: dict[str, str] = {}
         self.notes: list[str] = []
         self.probes = [name for name in PROBES if name in probing.probes and self._applies(name)]
@@ -126,8 +132,8 @@ class Parts:
             reason = "the model has no votes"
         elif probe == "repeats" and own is not None and own.form != "text":
             reason = "the judge reads probabilities, and draws nothing"
-        elif probe == "self-preference" and self._probing.family is None:
-            reason = "`family` is not given, a part of the names of sources that are the judge's own"
+        elif probe == "self-preference" and self._probing.family is None and self._family is None:
+            reason = "the model's name states no family: give `family`, a part of the names of sources that are its own"
         if reason:
             self.left_out[probe] = reason
         return not reason
@@ -169,16 +175,20 @@ class Parts:
 
     def _own_pairs(self, count: int) -> list[Item]:
         """Pairs with one response of the judge's family, from all items of the benchmark."""
-        family = (self._probing.family or "").lower()
         whole = self._planned.everything or self._planned
         seed = self._planned.selection.seed
-        found = own_pairs((one.item for one in whole.items()), lambda source: family in source.lower(), seed, count)
+        found = own_pairs((one.item for one in whole.items()), self._is_own, seed, count)
         if not found:
             self.left_out["self-preference"] = (
-                f"there are no pairs of a response of {self._probing.family} and one of another source, with either of "
-                "them better"
+                f"there are no pairs of a response of {self._probing.family or self._family} and one of another "
+                "source, with either of them better"
             )
         return found
+
+    def _is_own(self, source: str) -> bool:
+        """Whether a source is of the model's family: by the given part of its name, or else by both names."""
+        given = self._probing.family
+        return family_of(source) == self._family if given is None else given.lower() in source.lower()
 
     def _plan(self, items: Iterable[Item]) -> Plan:
         planned = plan(load_benchmark("pairs"), Selection(), list(items))
