@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 from perf.machine import machine
 from rmeval.transport import Call, Server, ServerOptions
@@ -35,6 +36,7 @@ ANSWER = {
 LATENCIES = (0.0, 0.05)
 CONCURRENCIES = (8, 64)
 
+T = TypeVar("T")
 Way = Callable[[str, int, int], None]
 """Sends a number of requests to an address with a number in flight."""
 
@@ -43,15 +45,21 @@ class Echo(asyncio.Protocol):
     """The smallest server: one answer for each request, after a fixed time."""
 
     latency = 0.0
+    data: object = ANSWER
+
+    @staticmethod
+    def encoded(data: object) -> bytes:
+        """An answer with its head."""
+        body = json.dumps(data).encode()
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        return head.encode() + body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the connection."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.received = b""
-        body = json.dumps(ANSWER).encode()
-        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        self.answer = head.encode() + body
+        self.answer = self.encoded(self.data)
 
     def data_received(self, data: bytes) -> None:
         """Answer each complete request."""
@@ -72,18 +80,28 @@ async def echo(port: int, latency: float) -> None:
     await server.serve_forever()
 
 
+def free_address() -> tuple[int, Callable[[], None]]:
+    """A free port, and what waits until a server listens there."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+
+    def up() -> None:
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                return
+            time.sleep(0.05)
+
+    return port, up
+
+
 @contextlib.contextmanager
 def serving(latency: float) -> Iterator[str]:
     """A server in a process of its own; yields its address."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port, up = free_address()
     process = subprocess.Popen([sys.executable, "-m", "perf.transport", "--serve", str(port), str(latency)])
     try:
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
+        up()
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -112,7 +130,7 @@ def bare_httpx2(address: str, requests: int, concurrency: int) -> None:
                 answer.raise_for_status()
                 return float(answer.json()["data"][0]["probs"][0])
 
-            return await _all(one, requests, concurrency)
+            return await every(one, requests, concurrency)
 
     assert len(asyncio.run(run())) == requests
 
@@ -129,14 +147,15 @@ def bare_aiohttp(address: str, requests: int, concurrency: int) -> None:
                     answer.raise_for_status()
                     return float((await answer.json())["data"][0]["probs"][0])
 
-            return await _all(one, requests, concurrency)
+            return await every(one, requests, concurrency)
 
     assert len(asyncio.run(run())) == requests
 
 
-async def _all(one: Callable[[], Awaitable[float]], requests: int, concurrency: int) -> list[float]:
+async def every(one: Callable[[], Awaitable[T]], requests: int, concurrency: int) -> list[T]:
+    """Run a call a number of times, with a number in flight."""
     left = iter(range(requests))
-    found: list[float] = []
+    found: list[T] = []
 
     async def worker() -> None:
         for _ in left:

@@ -221,6 +221,14 @@ def test_implicit_rewards_and_comparators(folder: Path, tmp_path: Path) -> None:
     pairs = rmeval.parity(tmp_path / "policy", b, "hf", ITEMS, kind="comparator", n_items=1)
     assert pairs.agrees
     assert pairs.decisions == pairs.requests > 0
+    judged = rmeval.parity(tmp_path / "policy", b, "hf", ITEMS, protocol="ab-labels", n_items=1)
+    assert judged.agrees
+    assert judged.tokens.equal
+    assert judged.decisions == judged.requests > 0
+    with pytest.raises(ModelError, match="compares judges by label probabilities of two responses, and ab@1 has none"):
+        rmeval.parity(tmp_path / "policy", b, "hf", ITEMS, protocol="ab", max_new_tokens=9, n_items=1)
+    with pytest.raises(ModelError, match="runs judges with engines only"):
+        rmeval.parity(tmp_path / "policy", "http://localhost:9", "hf", ITEMS, protocol="ab-labels", n_items=1)
 
 
 def vllm_of(folder: Path, template: str | None = None, shift: float = 0.0) -> dict[str, Any]:

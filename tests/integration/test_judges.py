@@ -1,6 +1,6 @@
 """A real language model as a judge: SmolLM2 behind `transformers serve`, on chat items of RM-Bench.
 
-The model is too small to follow the protocols that come with rmeval, so that the test has protocols with short verdicts.
+It is too small to follow the protocols that come with rmeval, so that these tests have protocols with short verdicts.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ several = "last"
 scale = [1, 10]
 {PROMPT.replace("QUESTION", "Rate the response from 1 to 10. Answer with one number.")}
 [sampling]
-max_new_tokens = 6
+max_new_tokens = 12
 """
 
 
@@ -108,7 +108,7 @@ def test_the_diagonal_in_both_orders_killed_and_continued(server: TransformersSe
     assert folder is not None
     first = [line["key"] for line in journal(folder)]
     assert 4 <= len(first) < 2 * 3 * ITEMS
-    result = evaluated(server, shared, out, "short.toml", cells="diagonal", store_text=True)
+    result = evaluated(server, shared, out, "short.toml", cells=["diagonal"], store_text=True)
     lines = journal(folder)
     keys = [line["key"] for line in lines]
     assert result.path == folder
@@ -117,7 +117,7 @@ def test_the_diagonal_in_both_orders_killed_and_continued(server: TransformersSe
     assert {line["status"] for line in lines} <= {"ok", "unparsed", "no_verdict"}
     assert all(line["usage"]["tokens"] > 50 for line in lines)
     assert set(dict(read_raw(folder / "raw"))) == set(keys)
-    assert 0 <= result.record("accuracy").value <= 1
+    assert 0 <= result.record("normal", "chat").value <= 1
     facts = result.manifest["sessions"][-1]
     assert facts["server"]["calls"] >= len(keys) - len(first)
 
@@ -125,7 +125,7 @@ def test_the_diagonal_in_both_orders_killed_and_continued(server: TransformersSe
 def test_ratings_are_scores(server: TransformersServer, shared: Path, out: Path) -> None:
     result = evaluated(server, shared, out, "short-rating.toml")
     lines = journal(result.path)
-    assert len(lines) == len({line["key"] for line in lines}) == 6 * ITEMS
+    assert 5 * ITEMS < len(lines) == len({line["key"] for line in lines}) <= 6 * ITEMS  # Some responses are equal.
     rated = [line["values"]["rating"] for line in lines if line["status"] == "ok"]
     assert rated
     assert all(1 <= rating <= 10 for rating in rated)

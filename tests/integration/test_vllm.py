@@ -53,6 +53,15 @@ def test_log_probabilities_are_those_of_hf(readings: Any) -> None:
     assert found["longest"] == 1
 
 
+def test_texts_are_those_of_hf_and_drawn_alike_in_any_order(real_models: Path) -> None:
+    done = run_in("vllm", HERE / "vllm_texts.py", real_models / "smollm2")
+    assert done.returncode == 0, done.stderr[-6000:]
+    found = json.loads(done.stdout)
+    assert found["vllm"] == found["hf"]
+    assert {finish for _, finish in found["hf"]} == {"stop", "length"}
+    assert found["drawn"] == found["drawn again"] != found["vllm"]
+
+
 def test_a_run_has_the_scores_of_hf(tmp_path: Path) -> None:
     settings = ("-b", "rm-bench-synthetic", "--size", "40", "-o", tmp_path / "own", "--engine", "vllm")
     done = run_in("vllm", "-m", "rmeval", "run", "rmeval/tiny", *settings)

@@ -67,8 +67,8 @@ PARTS = [
         ({"choices": [{"error": {"message": "dead"}}]}, Output(error="the answer reports an error (dead)")),
         ({"error": "no"}, Output(error="the answer reports an error (no)")),
         ({"error": {"type": "overloaded_error"}}, Output(error="the answer reports an error (overloaded_error)")),
-        ([1], Output(error="the answer [1] is no JSON object")),
-        (None, Output(error="the answer None is no JSON object")),
+        ([1], Output(error="the answer [1] is not a JSON object")),
+        (None, Output(error="the answer None is not a JSON object")),
     ],
 )  # fmt: skip
 def test_an_answer(data: Any, wanted: Output) -> None:

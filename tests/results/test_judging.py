@@ -290,3 +290,32 @@ def test_a_judge_stops_at_the_wanted_width(pairs: tuple[Path, dict[str, Known]],
     ci = found.record("accuracy").ci
     assert ci is not None
     assert ci[1] - ci[0] <= 0.35
+
+
+def test_the_rule_of_reward_bench_for_generative_models(pairs: tuple[Path, dict[str, Known]], tmp_path: Path) -> None:
+    """One drawn order; without a verdict, one half of a pair, as in the reference's `run_generative.py`."""
+    seen: list[float] = []
+
+    def script(request: Received) -> Answer:
+        if request.path == "/v1/models":
+            return json_answer({"data": [{"id": "m"}]})
+        prompt = request.json["messages"][-1]["content"]
+        shown = sorted(mark for mark in pairs[1] if mark in prompt)
+        number = int(shown[0][4:9])
+        if number % 5 == 0:
+            seen.append(0.5)
+            return json_answer(reply_of("neither is clear to me"))
+        seen.append(float(prompt.index(shown[0]) < prompt.index(shown[1])))
+        return json_answer(reply_of("[[A]]"))
+
+    with serve(script) as server:
+        options = {"protocol": "reward-bench/generative", "n_items": 40}
+        found = rmeval.evaluate(server.url, "pairs", pairs[0], out=tmp_path, **options)  # type: ignore[arg-type]
+    assert len(seen) == 40
+    assert {record.rule for record in found.records} == {"half-failures@1"}
+    assert found.value("accuracy") == pytest.approx(np.mean(seen))
+    assert found.record("accuracy").null["random"] == pytest.approx(0.5)
+    assert found.judging is not None
+    assert [record.rule for record in found.judging.rules] == ["shared-ties@1", "half-ties@1"]
+    # Another rule is a question to the same run.
+    assert rmeval.open_run(found.path, "official@1").value("accuracy") < found.value("accuracy")

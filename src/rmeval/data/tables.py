@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 Key = TypeVar("Key", bound=Hashable)
+Name = TypeVar("Name")
 Codes = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
@@ -109,13 +110,17 @@ class ItemTable(Sequence[Item]):
         """Return the items where the mask bool[n] is true."""
         if items.all():
             return self
-        cluster = _by_appearance(self.cluster[items])
+        # Numbered as if these items alone had been read, since the last bits of sums depend on their order.
+        subset, subsets = _used(self.subset[items], self.subsets)
+        shape, shapes = _used(self.shape[items], self.shapes)
         return replace(
             self,
             ids=Names(compress(self.ids, items)),
-            subset=self.subset[items],
-            cluster=cluster,
-            shape=self.shape[items],
+            subset=subset,
+            subsets=subsets,
+            cluster=_by_appearance(self.cluster[items]),
+            shape=shape,
+            shapes=shapes,
         )
 
     @property
@@ -261,6 +266,12 @@ def starts(sizes: Sequence[int], shape: Codes) -> Codes:
     found = np.zeros(len(shape) + 1, np.int32)
     np.cumsum(np.array(sizes, np.int32)[shape], out=found[1:])
     return found
+
+
+def _used(codes: Codes, names: tuple[Name, ...]) -> tuple[Codes, tuple[Name, ...]]:
+    """The names that occur, in order of first appearance, and their codes."""
+    found, first = np.unique(codes, return_index=True)
+    return _by_appearance(codes), tuple(names[code] for code in found[np.argsort(first)].tolist())
 
 
 def _by_appearance(codes: npt.NDArray[Any]) -> Codes:

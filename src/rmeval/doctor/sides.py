@@ -184,7 +184,7 @@ class _Remote:
 
 
 def _refuse_judge(judge: Judge) -> None:
-    """Raise a ModelError for a judge whose verdicts are no numbers that two engines share."""
+    """Raise a ModelError for a judge without a number for each request that two engines share."""
     card = judge.asking.card
     if (card.kind, card.reads) != ("pair", "labels"):
         raise ModelError(

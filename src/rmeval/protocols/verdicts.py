@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from rmeval.data.digests import digest
 from rmeval.data.observations import ObservationTable, count_statuses
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
+from rmeval.metrics.stats.positions import TIE, Presented
 from rmeval.protocols.base import Question
 from rmeval.protocols.pairwise import AGREE, MEAN, NET, Pairwise, agreed, net, sign
 from rmeval.types import FloatArray, Item, Observation, Request, Status
@@ -104,6 +105,34 @@ class Verdicts(Pairwise):
                 "a known order"
             )
         return ["; ".join(found)] if found else []
+
+    @property
+    def votes(self) -> int:
+        """One verdict in each order."""
+        return 1
+
+    @property
+    def rule(self) -> str | None:
+        """The benchmark's own score rule."""
+        return None
+
+    def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
+        """The verdicts whose order is known; a missing verdict has none."""
+        prefers, shown = (observations.column(name, rows) for name in (PREFERS, SHOWN))
+        place = 0
+        for position, item in enumerate(items):
+            for one, other in self.pairs(item.comparisons):
+                for row in range(place, place + self.orders):
+                    if math.isnan(prefers[row] + shown[row]):
+                        continue
+                    members = (one, other) if shown[row] == 0 else (other, one)
+                    first = prefers[row] if shown[row] == 0 else 1 - prefers[row]
+                    yield Presented(position, members, 0, TIE if first == 0.5 else int(first < 0.5))
+                place += self.orders
+
+    def guess(self, observations: ObservationTable, rows: Codes, variant: str) -> None:
+        """No chance level besides that of random scores."""
+        return
 
 
 def _completed(verdicts: Sequence[float], against: float) -> list[float]:

@@ -107,7 +107,7 @@ class Parts:
         """
         if isinstance(asking, JudgeProtocol) and (asking.options.batch_out or asking.options.batch_in):
             raise RunError(
-                "an audit consists of several runs with calls of their own: leave `batch_out` and `batch_in` out"
+                "an audit has several runs, each with calls of its own: leave `batch_out` and `batch_in` out"
             )
         self._asking, self._planned, self._probing = asking, planned, probing
         self._family = family_of(name)

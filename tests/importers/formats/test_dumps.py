@@ -27,7 +27,8 @@ def test_judgebench(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert result.records[0].variant == "orders/net"
     assert round(100 * result.value("section", "claude"), 2) == 32.22
     assert {name: round(100 * result.value("accuracy", f"claude/{name}"), 2) for name in wanted} == wanted
-    assert "13 responses without a score (unparsed): the score rule defines how this counts" in result.notes
+    assert result.judging is not None
+    assert [(one.status, one.count) for one in result.judging.failed] == [("unparsed", 13)]
     assert result.manifest["model"]["name"] == "claude-3-haiku-20240307 (arena_hard)"
 
 

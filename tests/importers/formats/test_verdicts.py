@@ -260,7 +260,9 @@ def test_run_bench_files(tmp_path: Path) -> None:
     pair = sum(all(row["result"][name]["is_correct"] for name in ("orig", "swap")) for row in rows) / 4
     assert accuracies(result, "length bias")["orders/mean"] == single == 0.5
     assert derive(result.path, "official@1").value("accuracy", "length bias") == pair == 0.25
-    assert "1 response without a score (unparsed): the score rule defines how this counts" in result.notes
+    assert result.judging is not None
+    assert [(one.status, one.count, one.of) for one in result.judging.failed] == [("unparsed", 1, 8)]
+    assert {one.name for one in result.judging.orders} == {"flipped", "prefers", "accuracy", "ties"}
     # The same by the texts of the benchmark's own file, in another order and with the responses exchanged.
     other = [
         {"bias": row["bias"], "instruction": row["instruction"], "label": 3 - row["label"]}

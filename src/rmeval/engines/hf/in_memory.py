@@ -6,12 +6,13 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from transformers import PreTrainedModel
 
 from rmeval.engines.base import Description, EngineOptions, InMemory, Reading, Readout, TokenSequence
+from rmeval.engines.generation import Generated, Generation
 from rmeval.engines.hf.adapter import is_plain_lora
 from rmeval.engines.hf.checkpoint import Checkpoint
 from rmeval.engines.hf.code import is_own_class
@@ -23,6 +24,8 @@ from rmeval.engines.hf.stops import token_ids
 from rmeval.errors import ModelError
 
 __all__ = ["open_model"]
+
+T = TypeVar("T")
 
 
 def open_model(held: InMemory, options: EngineOptions) -> HFEngine:
@@ -199,13 +202,27 @@ class _InMemoryEngine(HFEngine):
         Raises:
             ModelError: If the network fails, or is trained between two steps.
         """
+        yield from self._unchanged(super().run(sequences, readout))
+
+    def generate(
+        self, sequences: Sequence[TokenSequence], limits: Sequence[int], seeds: Sequence[int], how: Generation
+    ) -> Iterator[list[Generated]]:
+        """Continue every sequence once.
+
+        Raises:
+            ModelError: If the network fails, or is trained between two steps.
+        """
+        yield from self._unchanged(super().generate(sequences, limits, seeds, how))
+
+    def _unchanged(self, batches: Iterator[T]) -> Iterator[T]:
+        """Pass batches on, and check after each that the weights are those of the beginning."""
         before = _versions(self.network.model)
-        for reading in super().run(sequences, readout):
+        for batch in batches:
             if _versions(self.network.model) != before:
                 raise ModelError(
                     f"the weights of {self._held.name} changed while it was evaluated: train it after the evaluation"
                 )
-            yield reading
+            yield batch
 
     def tokenizer(self) -> InMemory:
         """The object that has the tokenizer."""

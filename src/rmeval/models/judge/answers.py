@@ -51,7 +51,7 @@ def _count(value: Any) -> int | None:
 def failure_in(data: Any) -> AnswerFault | None:
     """The failure that an answer with a status 2xx reports, as routers do; None if there is a message."""
     if not isinstance(data, Mapping):
-        return AnswerFault(f"the answer {shortened(data, 80)} is no JSON object")
+        return AnswerFault(f"the answer {shortened(data, 80)} is not a JSON object")
     if error := data.get("error"):
         return _fault(error)
     choice = _choice(data)
@@ -171,6 +171,6 @@ def _label_probabilities(logprobs: Any, prompt: Prompt) -> dict[str, float] | No
 
 
 def _probability(logprob: Any) -> float:
-    """The probability of a logarithm; 0 if it is no number."""
+    """The probability of a logarithm; 0 if it is not a number."""
     is_number = type(logprob) in (int, float) and -1e9 < logprob < 1e9
     return math.exp(min(logprob, 0.0)) if is_number else 0.0

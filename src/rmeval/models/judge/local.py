@@ -124,7 +124,7 @@ class LocalJudge:
             yield from self._written(inputs) if self._form == "text" else self._read(inputs)
 
     def _merged(self, by_key: Mapping[str, Asked], found: Window) -> list[_Input]:
-        """The inputs of a window; requests whose outputs are equal for certain share one."""
+        """The inputs of a window; requests with equal outputs share one."""
         merged: dict[tuple[Any, ...], _Input] = {}
         for one in found.ready:
             asked = by_key[one.key]

@@ -11,8 +11,10 @@ from rmeval.messages import chosen_from, shortened
 from rmeval.transport import Call, Server
 from rmeval.transport.dialects import DIALECTS, Dialect, find_dialect
 
-__all__ = ["ABSENT", "ServedModel", "find_served"]
+__all__ = ["ABSENT", "JUDGE", "ServedModel", "find_served"]
 
+JUDGE = "give `protocol`, such as five-way, to run a language model as a judge"
+"""What to do with a server that writes texts."""
 ABSENT = (404, 405, 501)
 """Statuses of a route that a server does not have."""
 
@@ -101,7 +103,14 @@ class _Probe:
         raise ModelError(
             f"the server at {self._address} does not show which one it is (v1/models, openapi.json and info were "
             f"tried): give `dialect`, one of {', '.join(DIALECTS)}, or a TOML file that describes its requests"
+            f"{self._as_judge()}"
         )
+
+    def _as_judge(self) -> str:
+        """How to run what the server serves as a judge, if it has the routes of a language model."""
+        chats = any(route.endswith("/chat/completions") for route in self._routes())
+        listed = isinstance(self._get("v1/models"), Mapping)
+        return f"; {JUDGE}" if chats or listed else ""
 
     def describe(self, dialect: Dialect, name: str | None) -> ServedModel:
         """Find the served name for a dialect."""
@@ -147,7 +156,7 @@ class _Probe:
         raise ModelError(
             f"the vLLM server at {self._address} has no route /classify, so it serves a language model and not a "
             "reward model: start it with the runner pooling and a sequence classifier (for one that NVIDIA NIM "
-            "serves, give `dialect` nim-chat@1)"
+            f"serves, give `dialect` nim-chat@1), or {JUDGE}"
         )
 
     def _routes(self) -> set[str]:
@@ -163,7 +172,8 @@ class _Probe:
             if stated.get("is_generation") is True:
                 raise ModelError(
                     f"the SGLang server at {self._address} serves a language model "
-                    f"({shortened(stated.get('model_path'), 100)}): start it with is-embedding, so that it scores"
+                    f"({shortened(stated.get('model_path'), 100)}): start it with is-embedding, so that it scores, or "
+                    f"{JUDGE}"
                 )
             if stated:
                 return

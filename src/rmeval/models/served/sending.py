@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from rmeval.errors import ModelError
 from rmeval.messages import count_of, shortened
 from rmeval.models.served.inputs import Part, Unit, as_messages
-from rmeval.models.served.probe import ABSENT, ServedModel
+from rmeval.models.served.probe import ABSENT, JUDGE, ServedModel
 from rmeval.transport import Call, Reply, Server, Usage
 from rmeval.transport.dialects import AnswerError, Conversation, Form, Values
 from rmeval.types import Observation, Status
@@ -93,7 +93,8 @@ class Sender:
         if reply.status in ABSENT:
             raise ModelError(
                 f"{self._where} does not answer {self._found.dialect.traits.path} ({error}): it serves a language "
-                "model, another model, or uses another dialect: check the server, `served_model` and `dialect`"
+                f"model, another model, or uses another dialect: check the server, `served_model` and `dialect`, or "
+                f"{JUDGE}"
             )
         raise ModelError(f"{self._where} cannot score a short conversation ({error}): check the server and its log")
 

@@ -54,7 +54,8 @@ class JudgeCard:
         scored: Whether a decision API gets a question for a score on levels instead of a choice.
         verdict: How an output states a label, such as `[[{label}]]`.
         find: Regular expression whose first group is the label; by default `verdict` with any label.
-        bare: Whether a last line that consists of a label only is a verdict, if there is no other.
+        bare: Whether an output that consists of a label only, or a last line such as `Verdict: A`, is a verdict, if
+            there is no other.
         several: Which of several verdicts in one output counts.
         scale: Lowest and highest rating.
         json_field: Key of the verdict in an output that is a JSON object.

@@ -167,18 +167,26 @@ def _last_line(text: str) -> str:
 
 
 _SAYS = r"(?:the |my |your )?(?:final |overall |total )?(?:{})(?: is)?\s*[:=]?\s*"
-_SAYS_LABEL = _SAYS.format("verdict|answer|choice|winner|result|decision|judge?ment")
+_SAYS_LABEL = _SAYS.format("verdict|winner|decision|judge?ment")
 _SAYS_RATING = _SAYS.format("rating|score|grade|mark|verdict")
 _LEAD = re.compile(rf"{_SAYS_LABEL}[*_`\"']*\s*", re.IGNORECASE)
 
 
 def _bare_label(text: str, labels: Sequence[str]) -> str | None:
-    """The label that the last line consists of, as in `**A**`, `[B]` or `Verdict: A`."""
+    """The label that the whole text consists of, or the last line after a word such as "Verdict".
+
+    Any other line with a letter may be the solution of a multiple-choice question.
+    """
     line = _last_line(text)
-    lead = _LEAD.match(line)
+    if (lead := _LEAD.match(line)) is None and not _is_one_line(text):
+        return None
     stated = (line[lead.end() :] if lead else line).strip(_DECORATION + ".")
     stated = _IN_BRACKETS.sub(r"\1", stated).strip(_DECORATION)
     return stated if stated in labels else None
+
+
+def _is_one_line(text: str) -> bool:
+    return "\n" not in text.strip(_DECORATION + "\r\n")
 
 
 _IN_BRACKETS = re.compile(r"[\[(]{1,2}([^\[\]()]*)[\])]{1,2}")
@@ -220,7 +228,8 @@ def rating_in(text: str, card: JudgeCard, presented: Sequence[str] = ()) -> floa
     """The rating that a text states; None if it states none of the scale, or several that the card does not allow.
 
     Ratings are read in the card's form of a verdict; without one there, from lines such as `Rating: 8/10`; without one
-    there, from the last line, if it is a number or contains one with the scale, such as `8 out of 10`.
+    there, from the last line, if it contains a number with the scale, such as `8 out of 10`, or if the whole text is a
+    number. Any other line with a number may be the solution of a problem.
     """
     assert card.scale is not None
     text = normal(text)
@@ -231,6 +240,8 @@ def rating_in(text: str, card: JudgeCard, presented: Sequence[str] = ()) -> floa
     if not found and not card.find:
         line = _last_line(text)
         whole = _plain_number(line)
+        if whole is not None and whole["of"] is None and not _is_one_line(text):
+            return None
         numbers = list(_SENTENCE.finditer(line)) if whole is None else [whole]
         found = [(0, _in_scale(one, card.scale)) for one in numbers]
     number = _decided(found, card.several) if found else None
