@@ -11,16 +11,7 @@ from typing import Any
 from rmeval.data.json_text import parse_json
 from rmeval.protocols.judging.card import JudgeCard, Several
 
-__all__ = [
-    "is_refusal",
-    "json_verdict",
-    "label_in",
-    "normal",
-    "number_of",
-    "rating_in",
-    "stated_label",
-    "without_reasoning",
-]
+__all__ = ["is_refusal", "json_verdict", "label_in", "normal", "number_of", "rating_in", "without_reasoning"]
 
 _PLAIN: dict[int, int | str | None] = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
@@ -79,13 +70,6 @@ def is_refusal(text: str) -> bool:
 
 _BEGINNING = 500
 """Letters of an output among which a refusal begins."""
-
-
-def stated_label(text: str, card: JudgeCard, count: int, presented: Sequence[str]) -> str | None:
-    """The label that an output states, in JSON or in words; the arguments are those of `label_in`."""
-    found = json_verdict(text, card, presented) if card.json_field else label_in(text, card, count, presented)
-    label = found.strip() if isinstance(found, str) else None
-    return label if label in card.names(count) else None
 
 
 def label_in(text: str, card: JudgeCard, count: int, presented: Sequence[str] = ()) -> str | None:
