@@ -205,6 +205,22 @@ def test_an_answer_of_another_model_is_an_error() -> None:
     assert found.facts()["answered_by"] == "scripted-2026-11"
 
 
+def test_another_model_of_the_same_name_does_not_continue_a_run(tmp_path: Path) -> None:
+    """As where a provider moves a name to its newest model between two processes."""
+    judged_pairs(20, tmp_path / "pairs.jsonl")
+    options: dict[str, Any] = {"data": str(tmp_path / "pairs.jsonl"), "protocol": "five-way", "out": tmp_path}
+
+    def run(named: str, **more: Any) -> None:
+        with serve(at("/v1/chat/completions", lambda body: json_answer(reply_of("[[A>B]]", named)))) as server:
+            rmeval.evaluate(server.url, "pairs", **options, **more)
+
+    with pytest.raises(rmeval.ModelError, match="budget"):
+        run("scripted-2026-05", max_requests=12, concurrency=1)
+    with pytest.raises(rmeval.RunError, match=r"verdicts of scripted-2026-05, and .* answered by scripted-2026-11 now"):
+        run("scripted-2026-11")
+    run("scripted-2026-05")
+
+
 def test_a_server_that_answers_nothing_usable_stops_the_run() -> None:
     wrong = json_answer({"error": {"message": "the prompt contains a word that I do not like"}}, 400)
     with serve(at(CHAT, lambda body: wrong)) as server:

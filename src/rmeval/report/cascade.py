@@ -62,7 +62,7 @@ def _chosen(found: Cascade, named: str, priced: bool) -> Table:
     notes = (
         f"chosen: {found.goal}",
         "cross-validated: the threshold of each fifth of the problems is chosen on the other four, and tau is their "
-        "median; on the same data: the threshold to use, with numbers that are optimistic because it was chosen by them",
+        "median; on the same data: the threshold to use, with optimistic numbers because it was chosen by them",
     )
     return Table("chosen", _columns(named, priced), rows, "the chosen threshold", notes, keys=_keys(priced))
 

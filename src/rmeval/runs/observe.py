@@ -14,7 +14,7 @@ import numpy as np
 from rmeval.data.keys import KeyIndex
 from rmeval.data.observations import ObservationTable
 from rmeval.errors import RunError, reason_of
-from rmeval.messages import count_of
+from rmeval.messages import count_of, shortened
 from rmeval.models import RewardModel
 from rmeval.models.served.raw import far_apart
 from rmeval.redaction import redacted
@@ -173,7 +173,7 @@ def _refuse_missing(model: RewardModel, left: int) -> None:
 
 
 def refuse_other_model(earlier: Iterable[Mapping[str, Any]], facts: Mapping[str, Any], where: Path) -> None:
-    """Check that a server still serves the model whose scores exist, by the scores of the same conversations.
+    """Check that a server still serves the model whose scores exist, by the name in its answers and by canaries.
 
     Args:
         earlier: The facts of earlier processes.
@@ -183,8 +183,13 @@ def refuse_other_model(earlier: Iterable[Mapping[str, Any]], facts: Mapping[str,
     Raises:
         RunError: If the scores differ.
     """
-    canary = facts.get("canary")
+    canary, named = facts.get("canary"), facts.get("answered_by")
     for one in earlier:
+        if named is not None and one.get("answered_by", named) != named:
+            raise RunError(
+                f"{where} contains verdicts of {shortened(one['answered_by'], 80)}, and the same name is answered by "
+                f"{shortened(named, 80)} now: name one model exactly, or choose another folder with `out`"
+            )
         known = one.get("canary")
         if not isinstance(canary, Mapping) or not isinstance(known, Mapping) or known.get("of") != canary.get("of"):
             continue
