@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rmeval
-from rmeval import ModelError, RunError
+from rmeval import RunError
 from rmeval.report import run_view, views_text
 from rmeval.results import Result
 from rmeval.types import Record
@@ -280,24 +280,6 @@ def test_orders_and_votes_are_facets(pairs: tuple[Path, dict[str, Known]], tmp_p
     assert len({one.path for one in runs}) == 3
     study = rmeval.variance([one.path for one in runs])
     assert study.n_items == 60
-
-
-def test_a_run_that_two_models_answered_is_noted(pairs: tuple[Path, dict[str, Known]], tmp_path: Path) -> None:
-    judge, name = scripted_judge(pairs[1], seed=5), "scripted-05"
-
-    def script(request: Received) -> Answer:
-        answer = judge(request)
-        assert isinstance(answer.body, bytes)
-        return json_answer(json.loads(answer.body) | {"model": name})
-
-    with serve(script) as server:
-        given: dict[str, Any] = {"protocol": "five-way", "out": tmp_path}
-        with pytest.raises(ModelError, match="the budget is spent"):
-            rmeval.evaluate(server.url, "pairs", pairs[0], max_requests=30, **given)
-        name = "scripted-11"
-        found = rmeval.evaluate(server.url, "pairs", pairs[0], **given)
-    (note,) = found.notes
-    assert note.startswith("the server answered with 2 models in one run (scripted-05, scripted-11)")
 
 
 def test_a_judge_stops_at_the_wanted_width(pairs: tuple[Path, dict[str, Known]], tmp_path: Path) -> None:

@@ -274,12 +274,6 @@ def _session_notes(sessions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
     if unused := next((session["unused_weights"] for session in sessions if session.get("unused_weights")), None):
         yield f"{count_of(len(unused), 'weight')} of the checkpoint not used (first: {unused[0]}): see run.json"
-    answered = dict.fromkeys(name for session in sessions if isinstance(name := session.get("answered_by"), str))
-    if len(answered) > 1:
-        yield (
-            f"the server answered with {count_of(len(answered), 'model')} in one run ({', '.join(answered)}), so its "
-            "numbers are of no single model: run again in another folder, with a name that stays"
-        )
     if len({(session.get("torch"), session.get("transformers")) for session in sessions}) > 1:
         yield "scored under more than one version of torch or transformers: see sessions in run.json"
 
