@@ -126,6 +126,15 @@ def test_results_and_the_next_batch_in_one_command(tmp_path: Path, judge: Script
     assert calls_of(tmp_path, "again.jsonl") == calls[15:17]
 
 
+def test_a_status_that_is_no_number_is_a_failure(tmp_path: Path, judge: Script) -> None:
+    calls = calls_of(tmp_path)
+    results = answered(calls, judge)
+    results[0]["response"]["status_code"] = "200"
+    file = write(tmp_path / "results.jsonl", results)
+    assert calls_of(tmp_path, "again.jsonl", batch_in=(str(file),)) == calls[:1]
+    assert [status for _, status, *_ in verdicts(run(tmp_path, "other", batch_in=(str(file),)))].count("error") == 1
+
+
 def test_files_that_are_given_twice_change_nothing(tmp_path: Path, judge: Script) -> None:
     file = str(write(tmp_path / "results.jsonl", answered(calls_of(tmp_path), judge)))
     first = run(tmp_path, batch_in=(file, file))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripts.simulations.audit import BIASED, FAIR, OWN, audited, simulated, truths
@@ -96,6 +97,15 @@ def test_over_http_and_continued(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert first["ci"][0] <= 0.5 + 0.4 / 2 <= first["ci"][1]
     changed = next(one for one in effects if one["name"] == "verdicts that the order changes")
     assert changed["ci"][0] <= 0.4 <= changed["ci"][1]
+
+
+def test_a_judge_of_ratings_has_no_order(tmp_path: Path) -> None:
+    table = judged_pairs(20, tmp_path / "pairs.jsonl", seed=2)
+    given: dict[str, Any] = {"protocol": "rating", "probes": ["verbosity", "position"], "out": tmp_path / "runs"}
+    with serve(scripted_judge(table)) as server:
+        found = rmeval.audit(server.url, "pairs", tmp_path / "pairs.jsonl", **given)
+    assert list(found.left_out) == ["position"]
+    assert found.effect("verbosity").value == 0.5
 
 
 def test_a_model_that_scores(tmp_path: Path) -> None:

@@ -145,7 +145,8 @@ class Parts:
     def _varied(self, votes: int, wording: int) -> JudgeProtocol | None:
         if not isinstance(self._asking, JudgeProtocol):
             return None
-        order: Order | None = "both" if "both" in self._asking.card.orders else None
+        card = self._asking.card
+        order: Order | None = "both" if "both" in card.orders and card.kind != "rate" else None
         return self._asking.varied(votes, order, wording)
 
     @cached_property

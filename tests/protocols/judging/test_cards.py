@@ -188,6 +188,11 @@ def test_decisions_describe_their_labels() -> None:
     [
         ({"protocol": "ab-labels", "votes": 2}, "ab-labels@1 reads probabilities, which votes would only repeat"),
         ({"protocol": "rating", "against": "chosen"}, "rating@1 does not compare pairs"),
+        ({"protocol": "rating", "order": "seeded"}, "rating@1 reads one response at a time, which has no order"),
+        ({"protocol": "rating-labels", "order": "both"}, "rating-labels@1 reads one response at a time"),
+        ({"judge_kwargs": {"model": "b"}}, "`judge_kwargs` cannot set model: leave it out, and name the model"),
+        ({"judge_kwargs": {"n": 4}}, "`judge_kwargs` cannot set n: leave it out, and give `votes`"),
+        ({"judge_kwargs": {"messages": None}}, "`judge_kwargs` cannot set messages"),
         ({"protocol": "reward-bench/generative", "order": "both"}, "reward-bench/generative@1 has no `order` both"),
         ({"protocol": "ab[votes=2]", "votes": 3}, "`protocol` ab[votes=2] has options"),
         ({"protocol": "ab[vote=2]"}, "there is no option 'vote' of a protocol: did you mean votes"),

@@ -277,7 +277,8 @@ class BatchJudge:
             return None
         self._used += 1
         response = line.get("response")
-        status = response.get("status_code", 200) if isinstance(response, Mapping) else None
+        stated = response.get("status_code", 200) if isinstance(response, Mapping) else None
+        status = stated if type(stated) is int else None
         body = response.get("body") if isinstance(response, Mapping) else None
         if status == 200 and isinstance(body, Mapping) and not line.get("error"):
             return self._chat.read(one, body)

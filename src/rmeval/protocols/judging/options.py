@@ -14,6 +14,11 @@ __all__ = ["IN_NAME", "WORDINGS", "JudgeOptions", "Order", "options_of"]
 IN_NAME = ("order", "order_seed", "votes", "against", "wording")
 """Options that determine the requests; they are part of a protocol's name, as in `five-way@1[votes=3]`."""
 
+_OWN_FIELDS = ("model", "messages", "n", "stream")
+"""Fields of a call's body that rmeval writes, or whose answers it does not read."""
+
+_INSTEAD = {"model": ", and name the model as the run's model", "n": ", and give `votes`"}
+
 WORDINGS = 3
 """Number of wordings of a prompt besides a protocol's own."""
 Against = Literal["all", "chosen"]
@@ -82,6 +87,8 @@ class JudgeOptions:
         ):
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
                 raise ModelError(f"`{name}` is {quoted(value)}: choose a whole number of at least {least}")
+        if wrong := next((name for name in _OWN_FIELDS if name in self.judge_kwargs), None):
+            raise ModelError(f"`judge_kwargs` cannot set {wrong}: leave it out{_INSTEAD.get(wrong, '')}")
         if self.wording > WORDINGS:
             raise ModelError(f"`wording` is {self.wording}: choose a whole number from 0 to {WORDINGS}")
         if self.temperature is not None and not 0 <= self.temperature <= 10:

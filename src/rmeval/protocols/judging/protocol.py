@@ -206,6 +206,8 @@ class JudgeProtocol(BaseProtocol):
 
 
 def _check_options(card: JudgeCard, options: JudgeOptions) -> None:
+    if options.order is not None and card.kind == "rate":
+        raise ModelError(f"{card.name} reads one response at a time, which has no order: leave `order` out")
     if options.order is not None and options.order not in card.orders:
         raise ModelError(f"{card.name} has no `order` {options.order}: leave it out, or choose {card.orders[0]}")
     if options.votes > 1 and card.reads != "text":
