@@ -13,6 +13,7 @@ import pytest
 import rmeval
 from rmeval import RunError
 from rmeval.report import run_view, views_text
+from rmeval.report.ranking import runs_views
 from rmeval.report.wrong import wrong_view
 from rmeval.results import Result
 from rmeval.types import Record
@@ -355,3 +356,13 @@ def test_a_judge_without_any_verdict(pairs: tuple[Path, dict[str, Known]], tmp_p
     texts = [one.text for one in rmeval.wrong_examples(folder).unread]
     assert len(texts) == 6
     assert all(text.startswith("I compared both responses.") for text in texts)
+
+
+def test_a_table_of_runs_states_the_chance_levels(run: Result) -> None:
+    """Its column has numbers by several scores, which random verdicts do not reach equally."""
+    (view,) = runs_views([run, run])
+    assert any(
+        note.startswith("random verdicts get 25.0 by orders/agree, 50.0 by orders/each, 25.0 by orders/net")
+        for note in view.notes
+    )
+    assert any(note.startswith("not publishable, because too many outputs have no verdict: ") for note in view.notes)
