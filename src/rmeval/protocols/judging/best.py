@@ -14,10 +14,8 @@ from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
 from rmeval.protocols.judging.card import MOST
 from rmeval.protocols.judging.chance import Guess, best_guess
-from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.presented import presented, tie_share
 from rmeval.protocols.judging.protocol import JudgeProtocol
-from rmeval.protocols.judging.reading import json_verdict, label_in
 from rmeval.protocols.judging.several import PROBABILITIES, best_evidence, best_variants, choices
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
 
@@ -45,24 +43,12 @@ class JudgeBest(JudgeProtocol):
                 f"item {item} has comparisons that share several responses, of which {self.card.name} would choose one "
                 "for each: choose a `protocol` of pairs or of ratings"
             )
-        drawn = self.order == "seeded"
-        return [
-            Question(order, vote)
-            for members in comparisons
-            for order in ([seeded_order(self.options.order_seed, item, members)] if drawn else rotations(members))
-            for vote in range(self.options.votes)
-        ]
+        return self.in_orders(item, comparisons)
 
     def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
         """The response that a text chooses."""
-        if self.card.json_field:
-            label = json_verdict(text, self.card, presented)
-        else:
-            label = label_in(text, self.card, count, presented)
-        names = self.card.names(count)
-        if not isinstance(label, str) or (label := label.strip()) not in names:
-            return None
-        return Verdict(choice=names.index(label))
+        label, names = self.label_of(text, count, presented), self.card.names(count)
+        return Verdict(choice=names.index(label)) if label is not None and label in names else None
 
     def decide(self, probabilities: Probabilities) -> Verdict:
         """The probability of each response, and the most probable one."""

@@ -11,10 +11,8 @@ from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
 from rmeval.protocols.judging.chance import Guess, pair_guess
 from rmeval.protocols.judging.evidence import pair_evidence, pair_variants
-from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.presented import pair_positions, presented, tie_share
 from rmeval.protocols.judging.protocol import JudgeProtocol
-from rmeval.protocols.judging.reading import json_verdict, label_in
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
 from rmeval.protocols.pairwise import ODDS, PAIRWISE, PAIRWISE_CHOSEN, VALUE
 from rmeval.types import Comparison, Item
@@ -36,28 +34,16 @@ class JudgePairs(JudgeProtocol):
 
     def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
         """The orders of each pair, once per vote; of comparisons without a winner, all pairs."""
-        return self._asked(item, PAIRWISE.pairs([Comparison(members, None) for members in comparisons]))
+        return self.in_orders(item, PAIRWISE.pairs([Comparison(members, None) for members in comparisons]))
 
     def questions(self, item: Item | Shape) -> Sequence[Question]:
         """The orders of each pair, once per vote."""
-        return self._asked(item.id if isinstance(item, Item) else "", self.pairs(item.comparisons))
-
-    def _asked(self, item: str, pairs: Sequence[tuple[int, int]]) -> list[Question]:
-        drawn = self.order == "seeded"
-        return [
-            Question(order, vote)
-            for pair in pairs
-            for order in ([seeded_order(self.options.order_seed, item, pair)] if drawn else rotations(pair))
-            for vote in range(self.options.votes)
-        ]
+        return self.in_orders(item.id if isinstance(item, Item) else "", self.pairs(item.comparisons))
 
     def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
         """The preference that a text states."""
-        if self.card.json_field:
-            label = json_verdict(text, self.card, presented)
-        else:
-            label = label_in(text, self.card, count, presented)
-        if not isinstance(label, str) or (label := label.strip()) not in self.card.labels:
+        label = self.label_of(text, count, presented)
+        if label is None or label not in self.card.labels:
             return None
         prefers = self.card.labels[label]
         strength = {STRENGTH: self.card.strengths.get(label, 0.0)} if self.card.strengths else {}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import Codes, ItemTable
 from rmeval.errors import ModelError, RunError, reason_of
-from rmeval.protocols.base import BaseProtocol, request_key
+from rmeval.protocols.base import BaseProtocol, Question, request_key
 from rmeval.protocols.judging.asked import Form, Output, Prompt, Sampling
 from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.material import template_values
 from rmeval.protocols.judging.options import IN_NAME, JudgeOptions, Order
-from rmeval.protocols.judging.reading import is_refusal, without_reasoning
+from rmeval.protocols.judging.orders import rotations, seeded_order
+from rmeval.protocols.judging.reading import is_refusal, json_verdict, label_in, without_reasoning
 from rmeval.protocols.judging.templates import rendered
 from rmeval.protocols.judging.verdict import Probabilities, Verdict
 from rmeval.protocols.judging.wordings import reworded
@@ -75,6 +76,24 @@ class JudgeProtocol(BaseProtocol):
     def votes(self) -> int:
         """Number of outputs on the same responses in the same order."""
         return self.options.votes
+
+    def in_orders(self, item: str, groups: Iterable[tuple[int, ...]]) -> list[Question]:
+        """Each group of responses in all rotations, or in one order that is drawn, once per vote."""
+        drawn, seed = self.order == "seeded", self.options.order_seed
+        return [
+            Question(order, vote)
+            for members in groups
+            for order in ([seeded_order(seed, item, members)] if drawn else rotations(members))
+            for vote in range(self.votes)
+        ]
+
+    def label_of(self, text: str, count: int, presented: Sequence[str]) -> str | None:
+        """The label that a text states, in JSON or in words; None if it states none."""
+        if self.card.json_field:
+            found = json_verdict(text, self.card, presented)
+        else:
+            found = label_in(text, self.card, count, presented)
+        return found.strip() if isinstance(found, str) else None
 
     def presented(self, items: ItemTable, observations: ObservationTable, rows: Codes) -> Iterator[Presented]:
         """No verdicts by order, because a request has one response."""

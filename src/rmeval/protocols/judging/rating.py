@@ -11,7 +11,6 @@ from rmeval.metrics.stats.positions import Presented
 from rmeval.protocols.base import Question
 from rmeval.protocols.judging.card import JudgeCard
 from rmeval.protocols.judging.evidence import RATING, RATINGS, rating_evidence, rating_variants
-from rmeval.protocols.judging.orders import rotations, seeded_order
 from rmeval.protocols.judging.presented import presented, top_positions
 from rmeval.protocols.judging.protocol import JudgeProtocol
 from rmeval.protocols.judging.reading import json_verdict, number_of, rating_in
@@ -58,12 +57,7 @@ class JudgeRateAll(JudgeProtocol):
 
     def asks(self, item: str, responses: int, comparisons: Sequence[tuple[int, ...]]) -> Sequence[Question]:
         """The orders of the item's responses, once per vote."""
-        every, drawn = tuple(range(responses)), self.order == "seeded"
-        return [
-            Question(order, vote)
-            for order in ([seeded_order(self.options.order_seed, item, every)] if drawn else rotations(every))
-            for vote in range(self.options.votes)
-        ]
+        return self.in_orders(item, [tuple(range(responses))])
 
     def read(self, text: str, count: int, presented: Sequence[str]) -> Verdict | None:
         """The rating of each response, by name or in the order in which they are presented."""
