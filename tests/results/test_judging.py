@@ -13,6 +13,8 @@ import pytest
 import rmeval
 from rmeval import RunError
 from rmeval.report import run_view, views_text
+from rmeval.report.ranking import runs_views
+from rmeval.report.wrong import wrong_view
 from rmeval.results import Result
 from rmeval.types import Record
 from tests.http_server import Answer, Received, Script, json_answer, serve
@@ -319,3 +321,48 @@ def test_the_rule_of_reward_bench_for_generative_models(pairs: tuple[Path, dict[
     assert [record.rule for record in found.judging.rules] == ["shared-ties@1", "half-ties@1"]
     # Another rule is a question to the same run.
     assert rmeval.open_run(found.path, "official@1").value("accuracy") < found.value("accuracy")
+
+
+def test_outputs_without_a_verdict_are_shown(pairs: tuple[Path, dict[str, Known]], tmp_path: Path) -> None:
+    script = scripted_judge(pairs[1], failure_rate=0.05, seed=3)
+    with serve(script) as server:
+        results = [
+            rmeval.evaluate(server.url, "pairs", pairs[0], protocol="five-way", out=tmp_path / name, store_text=stored)
+            for name, stored in (("with", True), ("without", False))
+        ]
+    assert results[0].judging is not None
+    count = results[0].judging.failed[0].count
+    assert count > 2
+    found = rmeval.wrong_examples(results[0].path, n=2)
+    assert [(one.status, one.text) for one in found.unread] == [
+        ("unparsed", "I cannot decide between the two of them.")
+    ] * 2
+    assert {one.order for one in rmeval.wrong_examples(results[0].path, n=99).unread} == {"1, 2", "2, 1"}
+    assert len(rmeval.wrong_examples(results[0].path, n=99).unread) == count
+    assert "outputs without a verdict: 2 shown" in views_text([wrong_view(found)])
+    hidden = rmeval.wrong_examples(results[1].path)
+    assert hidden.unread == ()
+    (note,) = (note for note in hidden.notes if "without a verdict" in note)
+    assert note.startswith(f"{count} outputs without a verdict: to read them here, run the judge with `store_text`")
+
+
+def test_a_judge_without_any_verdict(pairs: tuple[Path, dict[str, Known]], tmp_path: Path) -> None:
+    """The texts of such a run are shown too, since they explain why."""
+    with serve(scripted_judge(pairs[1], labels=("first", "tie", "second"))) as server:
+        message = r"none of 6 outputs states a verdict \(unparsed\): run the judge with `store_text`"
+        with pytest.raises(RunError, match=message):
+            rmeval.evaluate(server.url, "pairs", pairs[0], protocol="five-way", out=tmp_path, limit=3, store_text=True)
+    (folder,) = (tmp_path / "pairs" / "scripted").iterdir()
+    texts = [one.text for one in rmeval.wrong_examples(folder).unread]
+    assert len(texts) == 6
+    assert all(text.startswith("I compared both responses.") for text in texts)
+
+
+def test_a_table_of_runs_states_the_chance_levels(run: Result) -> None:
+    """Its column has numbers by several scores, which random verdicts do not reach equally."""
+    (view,) = runs_views([run, run])
+    assert any(
+        note.startswith("random verdicts get 25.0 by orders/agree, 50.0 by orders/each, 25.0 by orders/net")
+        for note in view.notes
+    )
+    assert any(note.startswith("not publishable, because too many outputs have no verdict: ") for note in view.notes)

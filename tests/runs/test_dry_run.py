@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import rmeval
+from rmeval.report import views_text
+from rmeval.report.dry_run import dry_run_view
 from tests.command import command
 from tests.http_server import Answer, Received, free_port, json_answer, serve
 from tests.judge_server import CHAT, judged_pairs, reply_of, scripted_judge
@@ -134,3 +136,16 @@ def test_decisions_are_counted_without_a_server() -> None:
     found = rmeval.dry_run("http://127.0.0.1:9", "rm-bench-synthetic", size=16, protocol="decision")
     assert found.calls == 2 * 9 * found.items
     assert found.most_input_tokens == found.input_tokens > 50 * found.calls
+
+
+def test_an_address_without_a_name_finds_no_earlier_results(tmp_path: Path) -> None:
+    """The counts of such a plan include calls that the run does not send, so that a note says why."""
+    table = judged_pairs(4, tmp_path / "pairs.jsonl")
+    shared: dict[str, Any] = {"data": tmp_path / "pairs.jsonl", "protocol": "five-way", "out": tmp_path / "runs"}
+    with serve(scripted_judge(table)) as server:
+        rmeval.evaluate(server.url, "pairs", **shared)
+        unnamed = rmeval.dry_run(server.url, "pairs", **shared)
+        named = rmeval.dry_run(server.url, "pairs", served_model="scripted", **shared)
+    assert (unnamed.calls, named.calls) == (8, 0)
+    assert "`served_model`" in views_text([dry_run_view([unnamed])])
+    assert "served_model" not in views_text([dry_run_view([named])])

@@ -13,6 +13,7 @@ from rmeval.data.observations import ObservationTable, count_statuses
 from rmeval.data.tables import Codes, EvidenceTable, ItemTable, Shape
 from rmeval.metrics.stats.positions import TIE, Presented
 from rmeval.protocols.base import Question
+from rmeval.protocols.judging.chance import Guess, pair_guess
 from rmeval.protocols.pairwise import AGREE, MEAN, NET, Pairwise, agreed, net, sign
 from rmeval.types import FloatArray, Item, Observation, Request, Status
 
@@ -130,9 +131,11 @@ class Verdicts(Pairwise):
                     yield Presented(position, members, 0, TIE if first == 0.5 else int(first < 0.5))
                 place += self.orders
 
-    def guess(self, observations: ObservationTable, rows: Codes, variant: str) -> None:
-        """No chance level besides that of random scores."""
-        return
+    def guess(self, observations: ObservationTable, rows: Codes, variant: str) -> Guess:
+        """Random verdicts with the judge's share of declared ties."""
+        seen = observations.column(PREFERS, rows)
+        known = seen[~np.isnan(seen)]
+        return pair_guess(variant, float((known == 0.5).mean()) if len(known) else 0.0, votes=1, graded=False)
 
 
 def _completed(verdicts: Sequence[float], against: float) -> list[float]:

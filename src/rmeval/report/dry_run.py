@@ -27,7 +27,7 @@ _NUMBERS = {
 _HEADS = {
     "input_tokens": "input tokens",
     "output_tokens": "output tokens",
-    "most_output_tokens": "at most",
+    "most_output_tokens": "output at most",
     "cost": "cost in $",
     "most_cost": "at most in $",
 }
@@ -58,6 +58,8 @@ def _about(found: Sequence[DryRun]) -> Iterator[str]:
 
 
 def _notes(found: Sequence[DryRun]) -> Iterator[str]:
+    if not found[0].model:
+        yield "results of earlier runs are not found, since only the server knows the name: give `served_model`"
     if any(math.isnan(one.output_tokens) for one in found):
         yield "the length of outputs is not known before the first results: run some items first, then count again"
     if any(one.most_input_tokens > one.input_tokens for one in found):

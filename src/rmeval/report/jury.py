@@ -45,7 +45,7 @@ def _judges(found: Jury, named: str) -> Table:
 
 
 def _agreement(found: Jury) -> Table:
-    rows = []
+    rows, scores = [], any(one.agreement.name == "alpha (interval)" for one in found.agreements)
     for one in found.agreements:
         own = one.agreement
         label = f"{own.name}, {' and '.join(one.judges)}" if one.judges else own.name
@@ -57,6 +57,6 @@ def _agreement(found: Jury) -> Table:
         "agreement of the judges: 1 if they always agree, 0 if they are independent",
         notes=(
             "of verdicts: each comparison counts with its responses in all rotations, so that no position is more "
-            "frequent; alpha (interval) is of the scores of responses",
+            "frequent" + ("; alpha (interval) is of the scores of responses" if scores else ""),
         ),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from rmeval.messages import count_of
 from rmeval.metrics.composition import absence, parts
 from rmeval.metrics.targets import merit
-from rmeval.report.cells import COUNT, Cell, Number
+from rmeval.report.cells import COUNT, Cell, Number, percent
 from rmeval.report.run import (
     about,
     count_columns,
@@ -216,5 +216,19 @@ def _notes(entries: Sequence[_Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.record is None:
             yield f"{entry.name} has no numbers"
+    yield from _judge_notes(entries)
     for name in dict.fromkeys(entry.name for entry in entries if entry.result.manifest["status"] != "complete"):
         yield f"{name} is unfinished: run its command again to continue"
+
+
+def _judge_notes(entries: Sequence[_Entry]) -> Iterator[str]:
+    """Yield what random verdicts get by each score of judges, and which of their numbers have too many failures."""
+    chance: dict[str, set[str]] = {}
+    for entry in entries:
+        if entry.result.judging is not None and entry.record is not None and "random" in entry.record.null:
+            chance.setdefault(entry.variant, set()).add(percent(entry.record.null["random"]))
+    if len(set[str]().union(*chance.values())) > 1:
+        levels = (f"{' or '.join(sorted(found))} by {variant}" for variant, found in sorted(chance.items()))
+        yield f"random verdicts get {', '.join(levels)}: compare a judge's number with its own chance level"
+    if names := list(dict.fromkeys(entry.name for entry in entries if not entry.result.publishable)):
+        yield f"not publishable, because too many outputs have no verdict: {', '.join(names)}"

@@ -8,7 +8,7 @@ from rmeval.messages import count_of
 from rmeval.report.cells import COUNT, Cell, Number, Passage, Unit
 from rmeval.report.views import Row, Table, View
 from rmeval.report.words import compared, without_middles
-from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
+from rmeval.results.examples import JudgedResponse, Tally, UnreadOutput, WrongExample, WrongExamples
 
 __all__ = ["wrong_view"]
 
@@ -38,7 +38,7 @@ def wrong_view(found: WrongExamples, full: bool = False) -> View:
     tables = (_table(tally, [one for one in found if one.model == tally.model], full) for tally in found.tallies)
     return View(
         found.benchmark,
-        tuple(tables),
+        (*tables, *([_unread(found.unread, full)] if found.unread else [])),
         model="" if several else found.model,
         data=" and ".join(tally.model for tally in found.tallies) if several else "",
         about=tuple(about),
@@ -87,6 +87,17 @@ def _table(tally: Tally, examples: Sequence[WrongExample], full: bool) -> Table:
     )
 
 
+def _unread(outputs: Sequence[UnreadOutput], full: bool) -> Table:
+    """The table of outputs without a verdict."""
+    rows = (
+        Row(f"{number}. {one.item}", (one.status, one.order, str(one.vote + 1), _judge_text(one.text, full)), one.item)
+        for number, one in enumerate(outputs, 1)
+    )
+    columns = ("status", "order", "vote", _JUDGE)
+    title = f"outputs without a verdict: {len(outputs)} shown; order: the responses as the prompt presents them"
+    return Table("unread", ("", *columns), tuple(rows), title=title, layout="blocks", keys=("item", *columns))
+
+
 def _title(tally: Tally, shown: int) -> str:
     wrong = tally.losses + tally.ties
     whose = f"{tally.right_model} right, {tally.model} wrong: " if tally.right_model else ""
@@ -124,10 +135,12 @@ def _passages(one: WrongExample, full: bool) -> Iterator[Passage]:
 
 def _written(one: WrongExample, full: bool) -> Passage | None:
     """What the judge wrote; nothing of it is marked."""
-    if one.judge is None:
-        return None
-    parts = ((one.judge, False),)
-    return Passage(one.judge, parts if full else without_middles(parts, _WRITTEN, _WRITTEN // 3))
+    return None if one.judge is None else _judge_text(one.judge, full)
+
+
+def _judge_text(text: str, full: bool) -> Passage:
+    parts = ((text, False),)
+    return Passage(text, parts if full else without_middles(parts, _WRITTEN, _WRITTEN // 3))
 
 
 def _plain(value: float | str | None) -> Cell:

@@ -13,7 +13,7 @@ from rmeval.results.notebook import html_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["JudgedResponse", "Tally", "WrongExample", "WrongExamples"]
+__all__ = ["JudgedResponse", "Tally", "UnreadOutput", "WrongExample", "WrongExamples"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,25 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class UnreadOutput:
+    """An output of a judge that states no verdict.
+
+    Attributes:
+        item: The item's id.
+        status: `unparsed`, `refused` or `no_verdict`.
+        order: Numbers of the responses, from 1, in the order in which the prompt presents them.
+        vote: Which of several votes it is, from 0.
+        text: What the judge wrote.
+    """
+
+    item: str
+    status: str
+    order: str
+    vote: int
+    text: str
+
+
+@dataclass(frozen=True)
 class WrongExamples(Sequence[WrongExample]):
     """Misjudged comparisons, worst margin first; where two models disagree, first those that the run's model misjudges.
 
@@ -116,6 +135,7 @@ class WrongExamples(Sequence[WrongExample]):
         notes: Notes for the reader, one sentence each.
         path: The run folder.
         scored: Whether the model gives scores; otherwise it compares responses.
+        unread: Outputs of a judge without a verdict, as many as examples at most, if the run stores texts.
     """
 
     benchmark: str
@@ -126,6 +146,7 @@ class WrongExamples(Sequence[WrongExample]):
     notes: tuple[str, ...]
     path: Path
     scored: bool = True
+    unread: tuple[UnreadOutput, ...] = ()
 
     def __len__(self) -> int:
         return len(self.examples)

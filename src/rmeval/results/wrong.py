@@ -21,7 +21,7 @@ from rmeval.metrics.outcomes import OFFICIAL
 from rmeval.results.align import run_names, shared_evidence
 from rmeval.results.cells import cells_named
 from rmeval.results.examples import JudgedResponse, Tally, WrongExample, WrongExamples
-from rmeval.results.judge_texts import Shown, judge_texts
+from rmeval.results.judge_texts import Shown, judge_texts, unread_outputs
 from rmeval.results.places import Place, only_folder
 from rmeval.results.texts import read_item_texts
 from rmeval.store.run import StoredRun, read_scored
@@ -45,7 +45,7 @@ def wrong_examples(
     """Find the comparisons that a model misjudges, worst margin first; needs neither the model nor torch.
 
     Ties count as misjudged and come after all losses. Comparisons without a score and comparisons without a winner are
-    not shown; notes count them.
+    not shown; notes count them. If a judge's run stores texts, its outputs without a verdict are in `unread`.
 
     Args:
         run: A run folder, a folder with one run in it, or a result.
@@ -75,15 +75,17 @@ def wrong_examples(
         notes += more
     kept = pool.within(_several(subset), _several(cell))
     examples, missing = pool.examples(kept, n, data)
+    unread, untold = unread_outputs(first.run, kept.items, n, data) if other is None else ([], [])
     return WrongExamples(
         first.run.benchmark.card.id,
         pool.names[0],
         first.evidence.variant,
         examples,
         tuple(pool.tally(side, kept) for side in range(len(pool.evidence))),
-        (*notes, *pool.left_out(kept), *missing),
+        (*notes, *pool.left_out(kept), *untold, *missing),
         first.run.folder,
         scored=not first.evidence.beats,
+        unread=tuple(unread),
     )
 
 

@@ -118,7 +118,7 @@ def dry_run(spec: str, planned: Plan, options: ModelOptions, out: Path) -> DryRu
         len(index),
         int(known.done.sum()),
         tokens.input,
-        tokens.output,
+        float(tokens.output),
         most.input,
         most.output,
         counted_by if not tokens.recorded else f"{counted_by}, at the tokens per prompt that the server counted",

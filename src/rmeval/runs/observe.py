@@ -223,6 +223,15 @@ def check_served(model: RewardModel, earlier: Sequence[Mapping[str, Any]], where
         refuse_other_model(earlier, model.facts(), where)
 
 
+_NO_VERDICT = {
+    "unparsed": "run the judge with `store_text` into another folder, read there by rmeval errors what it writes, and "
+    "give a `protocol` that reads this",
+    "no_verdict": "give a larger `max_new_tokens`, or a `protocol` with shorter outputs",
+    "refused": "give another judge, or a `protocol` that this one does not refuse",
+}
+"""What to do if no output states a verdict, by the status of the first; a run again would send none of them."""
+
+
 def refuse_no_scores(observations: ObservationTable) -> None:
     """Check that a run has at least one score.
 
@@ -233,6 +242,7 @@ def refuse_no_scores(observations: ObservationTable) -> None:
         raise RunError("the protocol asks nothing about these items: choose other items or another protocol")
     if not observations.has_value.any():
         reason = observations.why_missing(np.arange(len(observations.status)))
-        raise RunError(
-            f"none of {len(observations.status)} responses got a score ({reason}): correct this and run again"
-        )
+        count = len(observations.status)
+        if reason in _NO_VERDICT:
+            raise RunError(f"none of {count} outputs states a verdict ({reason}): {_NO_VERDICT[reason]}")
+        raise RunError(f"none of {count} responses got a score ({reason}): correct this and run again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,17 @@ def test_the_net_rule(tmp_path: Path, label: str) -> None:
     # A judgment that is missing as a whole was a failed call.
     missing = sum((a is None) + (b is None) for a, b in both)
     assert statuses(result) == {"ok": 30 - missing, "unparsed": missing - 1, "error": 1}
+
+
+def test_each_score_has_its_own_chance_level(tmp_path: Path) -> None:
+    """Each pair of verdicts occurs once, so that each number is what random verdicts get."""
+    labels = ("A>B", "B>A", "A=B")
+    result = brought(written(tmp_path / "out.jsonl", judged(*product(labels, labels))), "judgebench")
+    found = {one.variant: one for one in result.records if (one.metric, one.scope) == ("accuracy", "all")}
+    assert set(found) == {"orders/net", "orders/mean", "orders/agree", "orders/first", "orders/second"}
+    for variant, record in found.items():
+        assert record.null["random"] == pytest.approx(record.value), variant
+    assert found["orders/agree"].value == pytest.approx(1 / 9)
 
 
 REASONS: dict[str, list[Any]] = {
