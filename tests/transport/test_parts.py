@@ -237,7 +237,8 @@ def test_input_and_output_have_their_own_prices(tmp_path: Path) -> None:
     budget = Budget(ServerOptions(prices=str(tmp_path / "prices.toml"), max_cost=0.003, max_tokens=10_000))
     call = Call(1, "x", tokens=1_000, output=100)
     budget.begin(call)
-    assert budget.spent(call) == "`max_cost` is 0.003, and 0 dollars were spent"  # Reserved: 0.002 for each.
+    # 0.002 are reserved for each.
+    assert budget.spent(call) == "`max_cost` is 0.003, 0 was spent, and a call may cost 0.002"
     budget.end(call, Usage(900, 5))
     assert budget.cost == pytest.approx(0.00095)
     budget.begin(call)

@@ -50,8 +50,8 @@ _model, _data, _which = _option(MODEL), _option(DATA), _option(WHICH)
 Model = Annotated[
     str,
     typer.Argument(
-        help="Hub id, folder, http://HOST:PORT, file.py:Class, rmeval/tiny, or baseline:random, longest, shortest, "
-        "markdown."
+        help="Hub id, folder, http://HOST:PORT, any-llm:PROVIDER/MODEL, file.py:Class, rmeval/tiny, or "
+        "baseline:random, longest, shortest, markdown."
     ),
 ]
 Benchmarks = Annotated[
@@ -243,14 +243,12 @@ _MODEL_OPTIONS: dict[str, tuple[Any, Any]] = {
     "against": (
         Annotated[
             str,
-            _model(
-                "For comparators and more than two responses: compare all pairs, or the chosen one with each other one."
-            ),
+            _model("For more than two responses compared in pairs: all pairs, or the chosen one with each other one."),
         ],
         "all",
     ),
     "min_label_mass": (
-        Annotated[float, _model("For logits of two labels: minimum probability that the labels must have together.")],
+        Annotated[float, _model("For verdicts by label probabilities: minimum probability of the labels together.")],
         0.5,
     ),
     "sequential": (

@@ -85,7 +85,9 @@ def judge_protocol(options: JudgeOptions) -> JudgeProtocol:
         )
     found = load_protocol(f"{options.protocol}{options.suffix}").protocol
     if not isinstance(found, JudgeProtocol):
-        raise RunError(f"`protocol` {found.name} is not that of a judge: leave it out, or choose another")
+        raise RunError(
+            f"`protocol` {found.name} is not that of a judge: leave it out, or choose {', '.join(built_in_cards())}"
+        )
     return found.sampled(options)
 
 
@@ -139,9 +141,11 @@ def load_protocol(spec: str) -> FoundProtocol:
     else:
         names = registered(_GROUP, {})
         if spec not in names:
-            meant = nearest(spec, protocol_names())
+            # `pointwise` is no judge's protocol, and found with its version only.
+            known = protocol_names() if "@" in spec else [name for name in protocol_names() if name not in BUILTIN]
+            meant = nearest(spec, known)
             raise RunError(
-                f"there is no protocol {quoted(spec)} (there are {', '.join(protocol_names())}): "
+                f"there is no protocol {quoted(spec)} (there are {', '.join(known)}): "
                 f"{f'did you mean {meant}? ' if meant else ''}install the package that registers it, or give "
                 "file.py:Class"
             )

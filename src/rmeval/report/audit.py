@@ -26,7 +26,7 @@ def audit_view(found: Audit) -> View:
         found.benchmark,
         tuple(tables),
         model=found.model,
-        headline=("accuracy on the pairs", Number(found.accuracy)),
+        headline=("accuracy on the pairs (chance 50)", Number(found.accuracy)),
         about=("in %, with 95% intervals by problem",),
         notes=(*found.notes, *(f"{probe} is left out: {reason}" for probe, reason in found.left_out.items())),
     )

@@ -150,13 +150,15 @@ class Budget:
         if own.max_tokens is not None:
             tokens = sum(one.usage.input + one.usage.output for one in every)
             reserved = sum(one._reserved_tokens for one in every)
-            if tokens + reserved + max(call.tokens + call.output, 1) > own.max_tokens:
-                return f"`max_tokens` is {own.max_tokens}, and {tokens} tokens were used"
+            most = max(call.tokens + call.output, 1)
+            if tokens + reserved + most > own.max_tokens:
+                return f"`max_tokens` is {own.max_tokens}, {tokens} were used, and a call may use {most}"
         if own.max_cost is not None:
             cost = sum(one.cost for one in every)
             reserved_cost = sum(one._reserved_cost for one in every)
-            if cost + reserved_cost >= own.max_cost or cost + reserved_cost + self._estimate(call) > own.max_cost:
-                return f"`max_cost` is {own.max_cost:g}, and {cost:.4g} dollars were spent"
+            more = self._estimate(call)
+            if cost + reserved_cost >= own.max_cost or cost + reserved_cost + more > own.max_cost:
+                return f"`max_cost` is {own.max_cost:g}, {cost:.4g} was spent, and a call may cost {more:.2g}"
         return None
 
     @property

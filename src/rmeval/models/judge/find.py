@@ -73,6 +73,8 @@ def _by_batch(spec: str, options: ModelOptions, asking: JudgeProtocol) -> Judge:
     own = options.judge
     if asking.form == "decision":
         raise ModelError(f"batches have no decisions, which {asking.name} reads: leave `batch_out` and `batch_in` out")
+    if spec.startswith(ANY_LLM):
+        raise ModelError(f"batches are of OpenAI's format: give the model's name there instead of {spec}")
     url, model = (spec, options.served_model) if is_address(spec) else (own.base_url, spec)
     nowhere = Server(_NOWHERE, options.server) if url is None else None
     chat = ChatJudge(url or _NOWHERE, model, options, asking.sampling, nowhere)
