@@ -110,7 +110,7 @@ def test_the_command(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
         capsys, "doctor", sound, "-b", "rm-bench-synthetic", "--size", 8, "--n-items", 4, "--dtypes", "float32"
     )
     assert done.code == 0, done.err
-    assert "36 responses, 54 decisions" in done.out
+    assert "24 responses, 36 decisions" in done.out
     assert "one by one" in done.out
     assert "prefixes are shared" in done.out
     done = command(capsys, "doctor", sound, "--limit", 2, "--max-length", 64, "--json")

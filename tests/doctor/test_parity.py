@@ -146,9 +146,9 @@ def test_an_engine_agrees_with_itself(folder: Path) -> None:
     same = found(folder, "Changed")
     assert same.agrees
     assert same.tokens.equal
-    assert (same.items, same.difference, same.median, same.flips, same.ranks) == (4, 0, 0, 0, 1)
-    assert same.requests == same.a.scored == same.b.scored == 24
-    assert same.decisions == 36
+    assert (same.items, same.difference, same.median, same.flips, same.ranks) == (2, 0, 0, 0, 1)
+    assert same.requests == same.a.scored == same.b.scored == 12
+    assert same.decisions == 18
     assert 0 < same.a.batching < 1e-4
     assert same.a.repeated == 0
     assert same.verdict.startswith("hf and ")
@@ -260,9 +260,9 @@ def test_a_server_that_renders(folder: Path) -> None:
         same = found(folder, server.url, served_model="rm")
         asked = [one for one in server.received if one.path == "/tokenize"]
     assert same.agrees
-    assert same.tokens.text == "equal in all 24 requests that were compared: as the server renders them"
+    assert same.tokens.text == "equal in all 12 requests that were compared: as the server renders them"
     assert same.b.name == server.url
-    assert len(asked) == 24
+    assert len(asked) == 12
     assert same.b.dtype == ""
     assert same.difference < 1e-5
 
@@ -271,7 +271,7 @@ def test_a_server_that_gets_token_ids(folder: Path) -> None:
     with serve(routed(**vllm_of(folder / "m", shift=0.25))) as server:
         ids = found(folder, server.url, tokenizer=str(folder / "m"))
         sent = [one.json["input"] for one in server.received if one.path == "/classify"]
-    assert ids.tokens.text == "equal in all 24 requests that were compared: rmeval renders for both sides"
+    assert ids.tokens.text == "equal in all 12 requests that were compared: rmeval renders for both sides"
     assert "b is a + 0.25, a constant offset" in ids.verdict
     assert all(isinstance(one[0], int) for one in sent)
 
@@ -281,7 +281,7 @@ def test_a_server_with_another_template(folder: Path) -> None:
     with serve(routed(**vllm_of(folder / "m", str(folder / "bos.jinja")))) as server:
         other = found(folder, server.url)
     assert not other.agrees
-    assert "24 of 24 requests differ, the first from token 0 on: hf reads '<|im_start|>user" in other.tokens.text
+    assert "12 of 12 requests differ, the first from token 0 on: hf reads '<|im_start|>user" in other.tokens.text
     assert f"{server.url} reads '<|bos|><|im_start|>" in other.tokens.text
 
 
