@@ -1,5 +1,5 @@
 # make demo   sets up .venv and runs the reward model that comes with rmeval on a generated benchmark
-# make test   sets up .venv, then runs lint, types and tests; with CI set, also checks the minimum coverage
+# make test   sets up .venv, then runs lint, types and tests; with CI=1 also slow tests, and checks the minimum coverage
 # make perf   measures speed and memory against other methods in about 30 minutes; adds tables to docs/performance.md
 # make docs   builds the documentation site into site/
 PYTHON ?= python3
@@ -40,9 +40,9 @@ types: setup
 	$(BIN)/mypy
 
 # One thread per process: two processes with a thread per core each compete for the cores and take twice as long.
-# Measuring coverage takes 40% more CPU time.
+# Measuring coverage takes 40% more CPU time, and the slow tests as much again.
 unit: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal --ignore tests/integration $(if $(CI),--cov --cov-report=)
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal --ignore tests/integration $(if $(CI),--cov --cov-report=,-m 'not slow')
 
 # Real models, servers, clean environments, and attacks: takes about 45 minutes. What it downloads (about 1 GB) and builds
 # (about 4 GB in ~/.cache/rmeval-tests) is kept for the next time.

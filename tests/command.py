@@ -5,9 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import pytest
+import typer.main
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,35 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> Done:
     sys.argv = ["rmeval", *map(str, arguments)]
     code = 0
     try:
-        main()
+        with built_commands():
+            main()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
     finally:
         sys.argv = before
     out, err = capsys.readouterr()
     return Done(code, out, err)
+
+
+@contextmanager
+def built_commands() -> Iterator[None]:
+    """Replace the application by its commands, which typer otherwise builds at each call, and slowly."""
+    import rmeval.cli.app as module
+
+    before: Any = module.app
+    module.app = _built(before)
+    try:
+        yield
+    finally:
+        module.app = before
+
+
+@cache
+def _built(app: typer.Typer) -> Any:
+    from rmeval.cli.flags import with_options
+
+    with_options("`rule`")  # It reads the options of the application.
+    return typer.main.get_command(app)
 
 
 def running(*arguments: object) -> subprocess.Popen[str]:

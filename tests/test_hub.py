@@ -149,6 +149,7 @@ def test_no_other_file_stands_for_one_that_may_be_on_the_hub(environment: dict[s
         (MODEL, ["--revision", "v9"], "has no revision v9: check --revision"),
     ],
 )
+@pytest.mark.slow
 def test_what_the_hub_refuses(
     environment: dict[str, str], tmp_path: Path, pairs_file: Path, model: str, options: list[str], sentence: str
 ) -> None:
@@ -160,6 +161,7 @@ def test_what_the_hub_refuses(
 
 
 @pytest.mark.parametrize("offline", ["0", "1"])
+@pytest.mark.slow
 def test_no_hub(environment: dict[str, str], tmp_path: Path, offline: str) -> None:
     nowhere = environment | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": offline}
     done = process("-m", "rmeval", "run", "baseline:longest", "-b", "rm-bench", "-o", tmp_path / "runs", **nowhere)

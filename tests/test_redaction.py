@@ -188,6 +188,7 @@ def test_subsets_that_become_one_without_their_secrets(tmp_path: Path) -> None:
         rmeval.evaluate("baseline:longest", "pairs", data=str(file), out=str(tmp_path / "runs"))
 
 
+@pytest.mark.slow
 def test_error_sentences(tmp_path: Path) -> None:
     done = process("-m", "rmeval", "run", f"./{TOKEN}/model", "-b", "rm-bench-synthetic")
     assert done.returncode == 2 and TOKEN not in done.stderr and "[redacted]" in done.stderr

@@ -92,6 +92,7 @@ group_of_scores = st.tuples(
 
 
 @given(st.lists(group_of_scores, min_size=1, max_size=4))
+@pytest.mark.slow
 def test_the_composite_is_what_it_is_in_words(groups: list[Any]) -> None:
     bench = RewardBench2()
     items: list[Item] = []
@@ -184,6 +185,7 @@ def test_a_margin_that_is_the_same_everywhere_is_not_certain(tmp_path: Path) -> 
     assert found["tied", "Ties"].ci == pytest.approx((0.0, 0.39), abs=0.01)
 
 
+@pytest.mark.slow
 def test_chance(tmp_path: Path) -> None:
     """Three right answers are above two wrong ones in one of ten orders, one in one of three."""
     benchmark = RewardBench2(str(written(tmp_path, whole())))

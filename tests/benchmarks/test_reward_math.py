@@ -84,6 +84,7 @@ def sorted_rank(own: list[float]) -> int:
 
 
 @given(st.lists(st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0]), min_size=10, max_size=10), min_size=1, max_size=5))
+@pytest.mark.slow
 def test_ranks_are_those_of_sorting(scores: list[list[float]]) -> None:
     found = numbers(scores)
     assert found["mrr"].value == pytest.approx(np.mean([1 / sorted_rank(own) for own in scores]))

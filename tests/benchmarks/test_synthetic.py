@@ -155,6 +155,7 @@ def test_a_smaller_set_is_the_beginning_of_a_larger_one() -> None:
     assert small == large[:40]
 
 
+@pytest.mark.slow
 def test_there_are_twenty_thousand_distinct_items() -> None:
     items = RMBenchSynthetic(seed=11, size=20_000).load()
     assert len({item.prompt for item in items}) == 20_000

@@ -190,6 +190,7 @@ def test_standard_input_that_cannot_be_read(
 
 
 @pytest.mark.parametrize("name", ["show", "compare", "analyze", "errors"])
+@pytest.mark.slow
 def test_tables(name: str, run: Path, tmp_path: Path, capsys: Capture) -> None:
     where: list[object] = [run]
     if name == "compare":

@@ -277,6 +277,7 @@ def test_a_head_that_is_not_apart(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits memory as Linux does")
 @pytest.mark.parametrize("path", ["tree", "plain"])
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch(tmp_path: Path, path: str) -> None:
     """A real shortage: 4,096 tokens x 60,000 numbers in the middle layer are 1 GB, where 700 MB are allowed."""
     wide = SHAPE | {"num_key_value_heads": 2, "intermediate_size": 60_000, "num_hidden_layers": 1}

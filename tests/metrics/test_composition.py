@@ -53,6 +53,7 @@ def part_accuracies(found: Outcomes) -> tuple[dict[tuple[str, str], int], dict[t
 
 @pytest.mark.parametrize("name", sorted(MADE))
 @given(st.integers(0, 10**6), st.sampled_from([0.0, 0.5]))
+@pytest.mark.slow
 def test_what_a_number_is_made_of_gives_the_number(name: str, seed: int, missing: float) -> None:
     random = np.random.default_rng(seed)
     benchmark = MADE[name][0]

@@ -126,6 +126,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_every_file_that_is_opened_is_in_the_fingerprint(made: tuple[Path, Path], tmp_path: Path) -> None:
     """As the interpreter and the library that reads weights report it."""
     asked = []

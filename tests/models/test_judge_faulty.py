@@ -18,6 +18,8 @@ from rmeval.store.run import read_run
 from tests.http_server import Answer, Received, Scripted, serve
 from tests.judge_server import CHAT, Known, faulty, judged_pairs, scripted_judge
 
+pytestmark = pytest.mark.slow
+
 ITEMS = 500
 PLANTED: dict[str, Any] = {"accuracy": 0.8, "position_bias": 0.15, "verbosity_bias": 0.2, "failure_rate": 0.06}
 

@@ -23,6 +23,7 @@ def test_it_is_small_and_safe_and_has_a_card() -> None:
     assert f"{json.loads((FOLDER / 'training.json').read_text())['steps']:,} steps" in card
 
 
+@pytest.mark.slow
 def test_it_has_learnt_substance_and_style(tmp_path: Path) -> None:
     """On a seed of its own: above chance at equal style in three domains or more, and fooled by style."""
     result = rmeval.evaluate("rmeval/tiny", "rm-bench-synthetic", out=tmp_path, seed=20261, size=800)

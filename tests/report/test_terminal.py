@@ -156,6 +156,7 @@ def test_json_is_safe_and_loses_nothing(what: str, places: tuple[Place, Place], 
 
 
 @pytest.mark.parametrize("what", ["show of several", "show", "errors", "compare", "score"])
+@pytest.mark.slow
 def test_a_terminal_gets_the_same_codes(what: str, places: tuple[Place, Place]) -> None:
     """Colours and movements are those that rich writes for harmless names."""
     codes = []

@@ -537,6 +537,7 @@ def skilled(number: int) -> Callable[[list[Any]], list[float]]:
     return score
 
 
+@pytest.mark.slow
 def test_the_order_of_items_and_the_names_of_models_change_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

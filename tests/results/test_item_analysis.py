@@ -87,6 +87,7 @@ def test_items_and_models(folder: Path, truth: Planted) -> None:
     assert [one.negative for one in found.suspect] == sorted((one.negative for one in found.suspect), reverse=True)
 
 
+@pytest.mark.slow
 def test_items_that_able_models_get_wrong_come_first(tmp_path: Path) -> None:
     """Three items with flipped labels among sixty, seen by 24 models."""
     planted = plant(5, 24, ITEMS, flipped=0.0)
@@ -102,6 +103,7 @@ def test_items_that_able_models_get_wrong_come_first(tmp_path: Path) -> None:
     assert all(one.negative > 0.99 for one in found.suspect[:3])
 
 
+@pytest.mark.slow
 def test_order_of_items_and_runs_changes_no_number(folder: Path, truth: Planted, tmp_path: Path) -> None:
     pairs(tmp_path, list(reversed(range(ITEMS))))
     moved = imported(tmp_path, truth, name="x")
@@ -186,6 +188,7 @@ class {name}:
 """
 
 
+@pytest.mark.slow
 def test_nine_comparisons_of_an_item(tmp_path: Path) -> None:
     """On the matrix, the items' weights give each model's overall, and a gap has no items' shares."""
     bodies = {

@@ -58,6 +58,7 @@ def test_a_judge_without_biases(tmp_path: Path) -> None:
     assert few.effect(*FIRST).problems_needed > 12
 
 
+@pytest.mark.slow
 def test_coverage_and_false_discoveries(tmp_path: Path) -> None:
     """The full simulation is `scripts.simulations.audit`."""
     tallies, false = simulated(FAIR, 30, 6, tmp_path)

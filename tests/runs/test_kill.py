@@ -30,6 +30,7 @@ class Slow:
 
 
 @pytest.mark.parametrize(("kind", "kills", "size"), [("plugin", 5, 2000), ("network", 1, 800)])
+@pytest.mark.slow
 def test_killed_again_and_again_the_scores_are_the_same(
     kind: str, kills: int, size: int, checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -126,6 +127,7 @@ main()
 
 
 @pytest.mark.parametrize("command", ["score", "import"])
+@pytest.mark.slow
 def test_killed_before_an_operation_on_files_nothing_is_left(command: str, tmp_path: Path) -> None:
     """At some of the points; whatever they are, the same command then gives the same and leaves no more files."""
     work = tmp_path / "work"

@@ -425,6 +425,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_readers_of_a_run_that_is_being_written(
     pairs_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

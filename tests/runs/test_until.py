@@ -111,6 +111,7 @@ def test_interrupted_and_continued_it_ends_in_the_same_way(pairs: Path, tmp_path
     assert names[0] == names[1]
 
 
+@pytest.mark.slow
 def test_killed_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = (
         "import time\n\nclass Slow:\n    def score(self, conversations):\n        time.sleep(0.01)\n"
@@ -375,6 +376,7 @@ def test_there_must_be_another_run(pairs: Path, tmp_path: Path) -> None:
         evaluate(Skilled("b", 0.8), other / "sea.jsonl", tmp_path / "b", until="decided", versus=tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_the_first_problems_may_lack_subsets(tmp_path: Path) -> None:
     names = [name for subsets in SECTIONS.values() for name in subsets]
     data = tmp_path / "reward-bench.jsonl"

@@ -67,6 +67,7 @@ def numbers(folder: Path, other: Path) -> list[Any] | None:
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.slow
 def test_flipped_bits_change_no_number(file: str, alone: bool, folder: Path, runs: tuple[Path, Path]) -> None:
     if alone:
         for derived in {"metrics.json", "scores.parquet"} - {file}:

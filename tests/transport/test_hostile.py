@@ -133,6 +133,7 @@ def kinds(seed: int) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", [0])
+@pytest.mark.slow
 def test_each_call_ends_in_one_reply(seed: int) -> None:
     wanted = kinds(seed)
     seen: Counter[int] = Counter()

@@ -109,6 +109,7 @@ def damaged(rows: Rows, number: int) -> Rows:
 
 
 @pytest.mark.parametrize("name", FORMS)
+@pytest.mark.slow
 def test_a_damaged_file_is_refused_in_a_sentence(name: str, tmp_path: Path) -> None:
     rows, benchmark, data = FORMS[name]
     given = data()

@@ -128,6 +128,7 @@ def test_intervals_hold_the_value_and_say_how() -> None:
 
 
 @pytest.mark.parametrize(("problems", "wordings"), [(10, 1), (30, 4)])
+@pytest.mark.slow
 def test_intervals_of_levels_and_gaps_hold_the_truth(problems: int, wordings: int) -> None:
     """A model that sees what is right and what looks good, over problems that are easy or hard for all wordings."""
     random = np.random.default_rng(11)

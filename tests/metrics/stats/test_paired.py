@@ -36,6 +36,7 @@ def simulated(random: np.random.Generator, lift: float, clusters: int = 60, size
     return paired((random.random(chance.shape) < chance).astype(float), np.repeat(np.arange(clusters), size))
 
 
+@pytest.mark.slow
 def test_of_equal_models_one_in_twenty_seems_to_differ_and_intervals_hold_zero() -> None:
     random = np.random.default_rng(2)
     found = [differences(simulated(random, 0.0))[0] for _ in range(400)]
@@ -47,6 +48,7 @@ def test_of_equal_models_one_in_twenty_seems_to_differ_and_intervals_hold_zero()
 
 
 @pytest.mark.parametrize("clusters", [8, 20])
+@pytest.mark.slow
 def test_intervals_hold_zero_with_few_problems_too(clusters: int) -> None:
     random = np.random.default_rng(6)
     found = [differences(simulated(random, 0.0, clusters))[0].ci for _ in range(400)]
@@ -56,6 +58,7 @@ def test_intervals_hold_zero_with_few_problems_too(clusters: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.slow
 def test_intervals_hold_zero_over_many_small_subsets(size: int) -> None:
     """Forty subsets of a few problems each, of which none could be drawn by itself."""
     random = np.random.default_rng(8)
@@ -80,6 +83,7 @@ def test_a_gap_counts_who_wins_it() -> None:
     assert (one.value, one.discordant) == (1.0, (2, 0))
 
 
+@pytest.mark.slow
 def test_power_is_as_predicted() -> None:
     """Of data sets as large as predicted, the predicted share shows the difference."""
     random = np.random.default_rng(3)
@@ -92,6 +96,7 @@ def test_power_is_as_predicted() -> None:
     assert shown == pytest.approx(0.8, abs=0.07)
 
 
+@pytest.mark.slow
 def test_after_holm_hardly_ever_anything_is_claimed_of_equal_models() -> None:
     """Four equal models, five subsets: 30 differences at once, and at most one family in twenty claims any."""
     random = np.random.default_rng(4)
