@@ -133,7 +133,7 @@ def load_protocol(spec: str) -> FoundProtocol:
         RunError: If there is no protocol of that name, or the object is not a protocol.
     """
     if not isinstance(spec, str):  # As from Python.
-        raise RunError(f"`protocol` is {quoted(spec)}, which is not a name: give one such as five-way, or file.py:Class")
+        raise RunError(f"`protocol` is {quoted(spec)}, not a name: give one such as five-way, or file.py:Class")
     if spec in BUILTIN:
         return FoundProtocol(BUILTIN[spec], spec)
     if (judge := _judge(spec)) is not None:
