@@ -54,6 +54,7 @@ perf: setup
 	$(BIN)/python -m perf.engine --out docs/performance.md
 	$(BIN)/python -m perf.pairs --out docs/performance.md
 	$(BIN)/python -m perf.transport --out docs/performance.md
+	$(BIN)/python -m perf.judges --out docs/performance.md
 
 docs: setup
 	$(INSTALL) --editable '.[docs]'
