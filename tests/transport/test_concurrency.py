@@ -37,7 +37,7 @@ def simulate(
 
 def test_it_starts_low_and_grows_to_the_most_while_latency_holds() -> None:
     limits = simulate(Concurrency(64), lambda in_flight: 1.0, 1_000)
-    assert limits[0] == 8
+    assert limits[0] == 16
     assert limits[-1] == max(limits) == 64
     assert limits.index(64) < 250
     assert limits == sorted(limits)
@@ -54,8 +54,8 @@ def test_it_stays_near_the_capacity_of_a_server(capacity: int) -> None:
     # Beyond its capacity, the server answers no more calls per second; each only takes longer.
     limits = simulate(Concurrency(256), lambda in_flight: max(1.0, in_flight / capacity), 5_000)
     late = sorted(limits[2_000:])
-    assert capacity <= late[len(late) // 2] <= max(2 * capacity, 8)
-    assert late[-1] <= max(4 * capacity, 16)
+    assert capacity <= late[len(late) // 2] <= max(2 * capacity, 16)
+    assert late[-1] <= max(4 * capacity, 32)
 
 
 def test_an_overload_halves_it_once_for_the_calls_in_flight() -> None:
@@ -88,4 +88,4 @@ def test_nothing_changes_as_long_as_fewer_calls_are_there() -> None:
     concurrency = Concurrency(64)
     for time in range(1_000):
         concurrency.succeeded(float(time), time + 1.0, busy=False)
-    assert concurrency.limit == 8
+    assert concurrency.limit == 16

@@ -148,7 +148,7 @@ def test_what_no_retry_can_heal_stops_all_in_the_servers_own_words(
         assert caught.value.reply.status == status
         with pytest.raises(ServerError, match=message):
             collected(client, calls(1_000))
-        assert len(server.received) <= 1 + 8
+        assert len(server.received) <= 1 + 16
 
 
 def test_expected_statuses_are_replies(connect: Callable[..., Server]) -> None:
@@ -216,7 +216,7 @@ def test_calls_that_all_fail_for_themselves_stop_the_run(
         with pytest.raises(ServerError, match="answers none of 12 calls in a row") as caught:
             collected(connect(server.url), calls(1_000), before)
         assert words in str(caught.value)
-        assert len(server.received) <= 12 + 8
+        assert len(server.received) <= 12 + 16
         assert {reply.error is None for reply in before} == {False}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Concurrency"]
 
-_FIRST = 8
+_FIRST = 16
 _LEAST = 4
 """Smallest limit after overloads, because some servers refuse calls at random whatever their number is."""
 _SHORTEST_ROUND = 16
