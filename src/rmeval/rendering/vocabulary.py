@@ -38,14 +38,13 @@ def token_ids(tokenizer: Any, words: list[str]) -> list[int]:
     return found
 
 
-def label_tokens(tokenizer: Any, labels: Iterable[str], name: str, spaces: bool = False) -> dict[str, tuple[int, ...]]:
+def label_tokens(tokenizer: Any, labels: Iterable[str], name: str) -> dict[str, tuple[int, ...]]:
     """The tokens whose text is a label, for each of some labels; some vocabularies have several.
 
     Args:
         tokenizer: The tokenizer.
         labels: The labels.
         name: The model's name, for the message.
-        spaces: Whether a token of the label with a space or a newline before it counts too.
 
     Raises:
         ModelError: If a label is not a single token.
@@ -59,7 +58,7 @@ def label_tokens(tokenizer: Any, labels: Iterable[str], name: str, spaces: bool 
             ids = tokenizer(text, add_special_tokens=False)["input_ids"]
             numbers.update(ids if len(ids) == 1 and ids[0] != tokenizer.unk_token_id else ())
         texts = {number: str(tokenizer.decode([number])) for number in numbers}
-        numbers.intersection_update(n for n, text in texts.items() if (text.lstrip(" \n") if spaces else text) == label)
+        numbers.intersection_update(n for n, text in texts.items() if text == label)
         if not numbers:
             count = len(tokenizer(label, add_special_tokens=False)["input_ids"])
             raise ModelError(

@@ -81,7 +81,7 @@ class LocalJudge:
         self.texts = Preparation(self.name, renderer, self.engine, options, self._rendered, room=room)
         self._least = asking.min_label_mass
         self._labels: Labels | None = None
-        self._tokens: dict[tuple[str, bool], tuple[int, ...]] = {}
+        self._tokens: dict[str, tuple[int, ...]] = {}
 
     def identity(self) -> dict[str, Any]:
         """Weights, tokenizer, template, number format, engine, length policy, and the tokens that end a text."""
@@ -130,7 +130,7 @@ class LocalJudge:
         merged: dict[tuple[Any, ...], _Input] = {}
         for one in found.ready:
             asked = by_key[one.key]
-            way: tuple[Any, ...] = (asked.prompt.labels, asked.prompt.spaces)
+            way: tuple[Any, ...] = asked.prompt.labels
             if self._form == "text":
                 way = (asked.limit, asked.seed if self._sampling.temperature else None)
             merged.setdefault((one.sequence, way), _Input(one.tokens, [])).asked.append(asked)
@@ -184,11 +184,10 @@ class LocalJudge:
 
     def _labels_of(self, one: _Input) -> dict[str, tuple[int, ...]]:
         """The tokens of each label of an input."""
-        prompt = one.asked[0].prompt
-        if missing := [label for label in prompt.labels if (label, prompt.spaces) not in self._tokens]:
-            found = label_tokens(self.texts.renderer.tokenizer, missing, self.name, prompt.spaces)
-            self._tokens |= {(label, prompt.spaces): tokens for label, tokens in found.items()}
-        return {label: self._tokens[label, prompt.spaces] for label in prompt.labels}
+        labels = one.asked[0].prompt.labels
+        if missing := [label for label in labels if label not in self._tokens]:
+            self._tokens |= label_tokens(self.texts.renderer.tokenizer, missing, self.name)
+        return {label: self._tokens[label] for label in labels}
 
     def _stops(self) -> tuple[int, ...]:
         """The tokens that end a text: those of the checkpoint's files, and the tokenizer's."""

@@ -49,7 +49,6 @@ class Prompt:
         question: The question of a decision API, without the material that it is about.
         kind: The type of a decision API's question: a choice of a label, or a score on ordered levels.
         schema: JSON schema of the output, where the protocol has one and a server can hold an output to it.
-        spaces: For the form `labels`: whether a label with a space or a newline before it counts as the label.
     """
 
     messages: tuple[Message, ...]
@@ -59,7 +58,6 @@ class Prompt:
     question: str = ""
     kind: Literal["choice", "score"] = "choice"
     schema: Mapping[str, Any] | None = None
-    spaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
