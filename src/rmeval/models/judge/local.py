@@ -24,7 +24,7 @@ from rmeval.models.options import (
 )
 from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, make_renderer
 from rmeval.models.sequences import Window
-from rmeval.protocols.judging import Asked, Form, JudgeProtocol, Output
+from rmeval.protocols.judging import Asked, Form, HowRead, Output
 from rmeval.rendering.vocabulary import label_tokens
 from rmeval.types import FloatArray, Observation
 
@@ -50,7 +50,7 @@ class LocalJudge:
 
     forms: frozenset[Form] = frozenset({"text", "labels"})
 
-    def __init__(self, spec: str | InMemory, options: ModelOptions, asking: JudgeProtocol) -> None:
+    def __init__(self, spec: str | InMemory, options: ModelOptions, asking: HowRead) -> None:
         """Find checkpoint, tokenizer and template; weights are loaded when the first prompt is run.
 
         Args:
