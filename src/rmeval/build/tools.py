@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rmeval.build.answers import Answer, AnswerLog
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ask", "Tools"]
 
+_TOGETHER = 32
+"""Number of verdicts that are written to disk together; those of a process that is killed are found again."""
 Progress = Callable[[int, int, str], None]
 """Called with the number of calls that are done, their total, and what is running."""
 
@@ -215,9 +218,10 @@ class Tools:
         keys = [digest({"solution": solution, "tests": asdict(tests)}) for solution, tests in jobs]
         wanted = {key: job for key, job in zip(keys, jobs, strict=True) if self._verdicts.get(key) is None}
         done, total = len(set(keys)) - len(wanted), len(set(keys))
-        for key, verdict in self.sandbox.verify_many((key, *job) for key, job in wanted.items()):
-            self._verdicts.append([Answer(key, "ok", json.dumps(asdict(verdict)))])
-            done += 1
+        verdicts = self.sandbox.verify_many((key, *job) for key, job in wanted.items()) if wanted else iter(())
+        while batch := [Answer(key, "ok", json.dumps(asdict(one))) for key, one in islice(verdicts, _TOGETHER)]:
+            self._verdicts.append(batch)
+            done += len(batch)
             self._progress(done, total, what)
         found = {}
         for key in keys:
