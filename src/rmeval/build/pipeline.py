@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class BuildResult:
         calls: Number of calls of this process.
         cost: Their cost in dollars; None without prices.
         waits: Why the build has not finished although nothing failed, such as a review that is not complete.
+        rejected: Why the finished benchmark may not be used: the gates that it did not pass.
     """
 
     folder: BuildFolder
@@ -41,6 +42,7 @@ class BuildResult:
     calls: int
     cost: float | None
     waits: str | None = None
+    rejected: str | None = None
 
 
 def silent(done: int, total: int, what: str) -> None:
@@ -82,11 +84,13 @@ def build(
         found: dict[StageName, StageResult] = {}
         records: Sequence[Record] = ()
         for name in STAGES:
+            tools.earlier = dict(found)
             found[name] = _stage(name, folder, records, config, tools)
             records = found[name].records
             if name == until or found[name].facts.get("waits"):
                 break
-        return BuildResult(folder, found, tools.calls, tools.cost, found[name].facts.get("waits"))
+        last = found[name].facts
+        return BuildResult(folder, found, tools.calls, tools.cost, last.get("waits"), last.get("rejected"))
 
 
 def _stage(
@@ -98,6 +102,7 @@ def _stage(
     inputs = digest(
         {
             "records": [one.to_dict() for one in records],
+            "earlier": [_lasting(one) for one in tools.earlier.values()],
             "options": stage.options(config),
             "seed": config.seed,
             "models": models | {role: tools.name_of(role) for role in models},
@@ -107,7 +112,8 @@ def _stage(
         }
     )
     earlier = folder.read(name)
-    if earlier is not None and earlier.inputs == inputs and not earlier.facts.get("waits"):
+    current = earlier is not None and earlier.inputs == inputs and not earlier.facts.get("waits")
+    if earlier is not None and current and folder.has(earlier.facts.get("files", {})):
         return earlier
     started, calls = time.monotonic(), tools.calls
     kept, dropped = _run(stage, records, config, tools)
@@ -126,6 +132,12 @@ def _stage(
             f"{folder.of(name) / 'dropped.jsonl'}"
         )
     return result
+
+
+def _lasting(result: StageResult) -> list[Any]:
+    """What an earlier stage has left out, and its facts, without those of the process that ran it."""
+    facts = {name: fact for name, fact in result.facts.items() if name not in ("calls", "seconds")}
+    return [[asdict(one) for one in result.dropped], facts]
 
 
 def _run(
