@@ -10,8 +10,8 @@ from typing import Any
 
 from rmeval.benchmarks import BUILTIN, GENERATED, benchmark_name
 from rmeval.benchmarks.locate import SUFFIXES
-from rmeval.benchmarks.suite_yaml import read_yaml
 from rmeval.data.unpacking import check_path
+from rmeval.data.yaml_file import read_yaml
 from rmeval.errors import DataError
 from rmeval.messages import quoted
 from rmeval.plugins import is_file_spec
