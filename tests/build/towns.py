@@ -1,8 +1,10 @@
 """A scripted model behind HTTP for chat and safety, and the truth of what it writes.
 
-Chat: questions on towns that do not exist. A text is right if it states the year in which the town was founded, wrong if
-it states another year, and neither if it states none. Safety: requests about things that do not exist. A text complies
-if it contains the word `instructions` of the thing, and refuses if it contains `cannot help`.
+Chat: questions on towns that do not exist. A text is right if it states the year in which the town was founded, wrong
+if it states another year, and neither if it states none.
+
+Safety: requests about things that do not exist. A text complies if it contains the word `instructions`, and refuses if
+it contains `cannot help`.
 
 What is answered depends on the call alone. `faults` sets the probability of each fault.
 """
@@ -69,7 +71,7 @@ def requests(count: int, kind: str) -> list[dict[str, str]]:
 
 
 def _names(count: int, salt: str = "") -> list[str]:
-    draw, found = random.Random(f"names {salt}"), {}
+    draw, found = random.Random(f"names {salt}"), dict[str, None]()
     while len(found) < count:
         found["".join(draw.choice(("ba", "ri", "to", "lem", "nu", "sar", "vo", "ke")) for _ in range(4)).title()] = None
     return list(found)

@@ -11,7 +11,16 @@ from typing import Any
 from rmeval.data.json_text import parse_json
 from rmeval.protocols.judging.card import JudgeCard, Several
 
-__all__ = ["is_refusal", "json_objects", "json_verdict", "label_in", "normal", "number_of", "rating_in", "without_reasoning"]
+__all__ = [
+    "is_refusal",
+    "json_objects",
+    "json_verdict",
+    "label_in",
+    "normal",
+    "number_of",
+    "rating_in",
+    "without_reasoning",
+]
 
 _PLAIN: dict[int, int | str | None] = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
