@@ -10,6 +10,7 @@ import pytest
 
 from rmeval.build import build, load_config
 from rmeval.errors import DataError
+from tests.checkpoints import make_checkpoint
 from tests.http_server import Answer, Received, Scripted, json_answer, serve
 
 CONFIG = """
@@ -90,3 +91,13 @@ def test_wrong_configs_are_explained(tmp_path: Path, before: str, after: str, me
         with pytest.raises(DataError) as error:
             build(load_config(path), tmp_path / "out", until="responses")
     assert message in str(error.value)
+
+
+def test_a_local_checkpoint_writes(tmp_path: Path) -> None:
+    model = make_checkpoint(tmp_path / "model", "causal")
+    with serve(script) as server:
+        path = write(tmp_path, server)
+    text = path.read_text().replace(f'"{server.url}/v1", served_model: scripted', f"{model}, max_new_tokens: 8")
+    path.write_text(text)
+    with pytest.raises(DataError, match="no right sample"):
+        build(load_config(path), tmp_path / "out", until="responses")

@@ -236,7 +236,9 @@ def _fields(kind: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
         found = field.annotation if field is not None else _value_type(found)
         if found is None:
             return []
-    return list(found.model_fields) if isinstance(found, type) and issubclass(found, BaseModel) else []
+    if not (isinstance(found, type) and issubclass(found, BaseModel)):
+        return []
+    return [name for name, field in found.model_fields.items() if not field.exclude]
 
 
 def _value_type(annotation: Any) -> Any:

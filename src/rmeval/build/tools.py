@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rmeval.build.answers import Answer, AnswerLog
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ask", "Tools"]
 
+_TOGETHER = 32
+"""Number of verdicts that are written to disk together; those of a process that is killed are found again."""
 Progress = Callable[[int, int, str], None]
 """Called with the number of calls that are done, their total, and what is running."""
 
@@ -43,7 +46,7 @@ class Ask:
         values: The variables of its template.
         sample: Number of the sample, from 0; each has its own seed.
         temperature: Temperature; by default the role's.
-        max_new_tokens: Limit in tokens; by default the role's.
+        max_new_tokens: Limit in tokens, if smaller than the role's.
         schema: JSON schema of the answer, for servers that can hold a model to it.
     """
 
@@ -92,7 +95,7 @@ class Tools:
         self.accept_failures = accept_failures
         self._answers, self._verdicts = answers, verdicts
         self._progress = progress
-        self._backends: dict[tuple[Role, float, int], Backend] = {}
+        self._backends: dict[Role, Backend] = {}
         self._facts: dict[str, Any] = {}
         self.calls = 0
 
@@ -120,7 +123,7 @@ class Tools:
                 "messages": [message.to_dict() for message in messages],
                 "temperature": self._temperature(ask),
                 "top_p": own.top_p,
-                "max_new_tokens": ask.max_new_tokens or own.max_new_tokens,
+                "max_new_tokens": self._limit(ask),
                 "sample": ask.sample,
                 **({"schema": dict(ask.schema)} if ask.schema else {}),
             }
@@ -157,39 +160,47 @@ class Tools:
         return [found.get(key) or failed[key] for key in keys]
 
     def _sent(self, wanted: Mapping[str, Ask]) -> Iterator[list[Answer]]:
-        """Send calls, those of one model and sampling together."""
-        groups: dict[tuple[Role, float, int], list[Asked]] = {}
+        """Send calls, those of one model together."""
+        groups: dict[Role, list[Asked]] = {}
         for key, one in wanted.items():
-            own = self.config.role(one.role)
-            limit = one.max_new_tokens or own.max_new_tokens
             prompt = Prompt(one.prompt.messages(one.values), schema=one.schema)
-            asked = Asked(Request(key, key, (), (), ()), prompt, limit, seed_of(self.config.seed, key))
-            groups.setdefault((one.role, self._temperature(one), limit), []).append(asked)
-        for way, own_asked in groups.items():
-            backend = self._backend(*way)
-            for found in whole_outputs(backend, own_asked):
+            seed = seed_of(self.config.seed, key)
+            asked = Asked(Request(key, key, (), (), ()), prompt, self._limit(one), seed, self._temperature(one))
+            groups.setdefault(one.role, []).append(asked)
+        for role, own in groups.items():
+            backend = self._backend(role)
+            for found in whole_outputs(backend, own):
                 yield [_answer(one.key, output, backend) for one, output in found]
 
     def _temperature(self, ask: Ask) -> float:
         return self.config.role(ask.role).temperature if ask.temperature is None else ask.temperature
 
-    def _backend(self, role: Role, temperature: float, limit: int) -> Backend:
-        """What calls a role's model with some sampling."""
-        if (role, temperature, limit) not in self._backends:
+    def _limit(self, ask: Ask) -> int:
+        most = self.config.role(ask.role).max_new_tokens
+        return most if ask.max_new_tokens is None else min(ask.max_new_tokens, most)
+
+    def _backend(self, role: Role) -> Backend:
+        """What calls a role's model; roles with the same model share it."""
+        if role not in self._backends:
             own = self.config.role(role)
-            sampling = Sampling(temperature, own.top_p, limit)
-            budget = {name: getattr(self.config, name) for name in ("max_cost", "max_requests", "max_tokens")}
-            prices = None if self.config.prices is None else str(self.config.path(self.config.prices))
-            options = model_options(**budget, prices=prices, served_model=own.served_model, **own.options)
-            backend = find_writer(own.model, options, sampling)
+            alike = next((one for one in self._backends if self.config.role(one) == own), None)
+            if alike is not None:
+                backend = self._backends[alike]
+            else:
+                sampling = Sampling(own.temperature, own.top_p, own.max_new_tokens)
+                budget = {name: getattr(self.config, name) for name in ("max_cost", "max_requests", "max_tokens")}
+                prices = None if self.config.prices is None else str(self.config.path(self.config.prices))
+                options = model_options(**budget | {"prices": prices, "served_model": own.served_model} | own.options)
+                backend = find_writer(own.model, options, sampling)
             self.folder.check_models({role: backend.name})
-            self._backends[role, temperature, limit] = backend
-        return self._backends[role, temperature, limit]
+            self._backends[role] = backend
+        return self._backends[role]
 
     @property
     def cost(self) -> float | None:
         """What the calls of this process cost in dollars; None without prices."""
-        costs = [one.cost for one in self._backends.values() if isinstance(one, Spends)]
+        every = {id(one): one for one in self._backends.values()}
+        costs = [one.cost for one in every.values() if isinstance(one, Spends)]
         known = [cost for cost in costs if cost is not None]
         return sum(known) if known else None
 
@@ -215,9 +226,10 @@ class Tools:
         keys = [digest({"solution": solution, "tests": asdict(tests)}) for solution, tests in jobs]
         wanted = {key: job for key, job in zip(keys, jobs, strict=True) if self._verdicts.get(key) is None}
         done, total = len(set(keys)) - len(wanted), len(set(keys))
-        for key, verdict in self.sandbox.verify_many((key, *job) for key, job in wanted.items()):
-            self._verdicts.append([Answer(key, "ok", json.dumps(asdict(verdict)))])
-            done += 1
+        verdicts = self.sandbox.verify_many((key, *job) for key, job in wanted.items()) if wanted else iter(())
+        while batch := [Answer(key, "ok", json.dumps(asdict(one))) for key, one in islice(verdicts, _TOGETHER)]:
+            self._verdicts.append(batch)
+            done += len(batch)
             self._progress(done, total, what)
         found = {}
         for key in keys:

@@ -132,12 +132,14 @@ class Asked(NamedTuple):
         limit: Largest length of this output in tokens; twice the sampling's after an output that was cut off.
         seed: Seed of sampling, which differs between requests and votes; backends use it where the temperature is
             above 0.
+        temperature: Temperature of this output; None for the sampling's.
     """
 
     request: Request
     prompt: Prompt
     limit: int = 2048
     seed: int = 0
+    temperature: float | None = None
 
     @property
     def key(self) -> str:
