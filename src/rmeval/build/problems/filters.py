@@ -14,11 +14,11 @@ from rmeval.build.records import Dropped
 from rmeval.errors import DataError
 from rmeval.messages import count_of, quoted, shortened
 
-__all__ = ["left_out", "language_of"]
+__all__ = ["language_of", "left_out"]
 
 _SURE = 0.9
-"""Probability from which a text counts as one of another language. Of the English problems of HumanEval, MBPP, GSM8K and
-MATH, none is classified so surely as another language, and 4% of MATH less surely."""
+"""Probability from which a text counts as one of another language. Of the English problems of HumanEval, MBPP, GSM8K
+and MATH, none is classified so surely as another language; 5% of MATH are less surely."""
 
 Finding = tuple[str, str]
 """Reason and detail."""

@@ -200,8 +200,8 @@ def find_layout(name: str, columns: Mapping[str, str], first: Row) -> tuple[str,
         name = next((one for one, own in LAYOUTS.items() if all(each in first.fields for each in own.columns)), "")
         if not name:
             raise DataError(
-                f"{first.where}: the columns ({first.listed() or 'none'}) are those of no known layout: name the column "
-                "of the prompt with `columns: {prompt: ...}`, or give the `layout`"
+                f"{first.where}: the columns ({first.listed() or 'none'}) are those of no known layout: name the "
+                "column of the prompt with `columns: {prompt: ...}`, or give the `layout`"
             )
     found = LAYOUTS[name]
     known = (*found.columns, *found.optional, *_ANY)

@@ -14,7 +14,7 @@ from datasketch import MinHash, MinHashLSH
 
 from rmeval.build.problems.words import sequences, words
 
-__all__ = ["Signed", "NearIndex", "jaccard"]
+__all__ = ["NearIndex", "Signed", "jaccard"]
 
 _WORDS = 3
 _PERMUTATIONS = 128

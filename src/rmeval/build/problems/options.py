@@ -29,7 +29,7 @@ class ProblemOptions(Options):
     file: str | list[str]
     layout: LayoutName = "auto"
     columns: dict[str, str] = Field(default={})
-    limit: int | None = Field(None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
 
     @field_validator("file")
     @classmethod
@@ -52,8 +52,8 @@ class Range(Options):
         max: The largest.
     """
 
-    min: int = Field(0, ge=0)
-    max: int | None = Field(None, ge=1)
+    min: int = Field(default=0, ge=0)
+    max: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _has_numbers(self) -> Range:
@@ -98,9 +98,9 @@ class FilterOptions(Options):
     include: list[str] = Field(default=[])
     exclude: list[str] = Field(default=[])
     where: dict[str, list[str | int | float | bool]] = Field(default={})
-    near_duplicates: float | None = Field(0.8, gt=0, le=1)
+    near_duplicates: float | None = Field(default=0.8, gt=0, le=1)
     overlap: list[str | OverlapOptions] = Field(default=[])
-    containment: float = Field(0.2, gt=0, le=1)
+    containment: float = Field(default=0.2, gt=0, le=1)
 
     @field_validator("include", "exclude")
     @classmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks import find_benchmark, load_benchmark
-from rmeval.benchmarks.locate import SUFFIXES, find_files
+from rmeval.benchmarks.locate import find_files
 from rmeval.build.config import BuildConfig
 from rmeval.build.problems.near import NearIndex, Signed
 from rmeval.build.problems.options import OverlapOptions
@@ -19,8 +19,8 @@ from rmeval.errors import DataError
 __all__ = ["KnownPrompts", "overlap_inputs"]
 
 _LONG = 8
-"""Of the 101 problems of HumanEval whose first words are in RM-Bench, 100 share at least 20% of their 8-word sequences with
-one prompt of it, and 90 of their 13-word sequences; of 7,712 problems of other data sets none does."""
+"""Of the 101 problems of HumanEval whose first words are in RM-Bench, 100 share at least 20% of their 8-word sequences
+with one prompt of it, and 90 of their 13-word sequences; of 7,712 problems of other data sets none does."""
 
 
 class KnownPrompts:

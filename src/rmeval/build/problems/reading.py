@@ -103,9 +103,8 @@ class _Reader:
             own = self._id(found.id, f"{prefix}{file}:{place}", row.where)
             return Dropped(f"{self._name}/{own}", found.reason, found.detail)
         own = self._id(found.id, f"{prefix}{digest(found.text)[:_DIGITS]}", row.where)
-        return ReadProblem(
-            self._problem(found, own, row, Source(file, place, self._licence(row))), found.text, row.fields, row.where
-        )
+        problem = self._problem(found, own, row, Source(file, place, self._licence(row)))
+        return ReadProblem(problem, found.text, row.fields, row.where)
 
     def _id(self, given: str | None, made: str, where: str) -> str:
         """The id of a row; one without an id is identified by its text, and by its number among equal texts."""

@@ -16,7 +16,6 @@ from rmeval.build.stage import PlannedCalls
 from rmeval.build.tools import Tools
 from rmeval.data.digests import digest
 from rmeval.errors import DataError
-from rmeval.messages import quoted
 
 __all__ = ["ProblemStage"]
 

@@ -128,8 +128,7 @@ def _suite(row: Row, value: Mapping[str, Any]) -> Mapping[str, Any]:
         raise DataError(f"{where} is wrong at {place} ({shortened(first['msg'], 80)}): correct it") from error
     except RmevalError as error:
         raise DataError(f"{where} is wrong ({error})") from error
-    if found["language"] not in LANGUAGES:
-        raise DataError(
-            f"{where}: there is no language {found['language']!r}: {chosen_from(found['language'], LANGUAGES)}"
-        )
-    return json.loads(json.dumps(found))  # Tuples as lists, as records are read again.
+    language = found["language"]
+    if language not in LANGUAGES:
+        raise DataError(f"{where}: there is no language {language!r}: {chosen_from(language, LANGUAGES)}")
+    return {**found, "cases": [list(case) for case in found["cases"]]}  # As records are read again.
