@@ -121,6 +121,33 @@ class BuildConfig(Options):
                 raise ValueError(f"the domain {quoted(name)} needs lower-case letters, digits, '.', '_' and '-'")
         return self
 
+    def with_budget(
+        self,
+        max_cost: float | None = None,
+        max_requests: int | None = None,
+        max_tokens: int | None = None,
+        prices: Path | None = None,
+    ) -> BuildConfig:
+        """The config with another budget, where one is given.
+
+        Args:
+            max_cost: As in the config.
+            max_requests: As in the config.
+            max_tokens: As in the config.
+            prices: The price file, relative to the current folder.
+
+        Raises:
+            DataError: If one is wrong.
+        """
+        if max_cost is not None and not max_cost > 0:
+            raise DataError(f"`max_cost` must be above 0, not {max_cost:g}")
+        given = {"max_cost": max_cost, "max_requests": max_requests, "max_tokens": max_tokens}
+        given |= {"prices": None if prices is None else str(prices.absolute())}
+        found = self.model_copy(update={name: value for name, value in given.items() if value is not None})
+        if found.max_cost is not None and found.prices is None:
+            raise DataError("`max_cost` needs the prices of the models: give a price file with `prices`")
+        return found
+
     def path(self, file: str) -> Path:
         """Resolve a path relative to the config."""
         return self.where / file
@@ -215,7 +242,8 @@ def _message(
     place: tuple[str | int, ...] = (*above, *own)
     known = next((lines[place[:size]] for size in range(len(place), 0, -1) if place[:size] in lines), None)
     at = where if known is None else f"{where} line {known}"
-    name = ".".join(map(str, place))
+    # With a colon, the command line does not show the field as an option of the same name.
+    name = ".".join(map(str, place)) + (":" if len(place) == 1 else "")
     if first["type"] == "missing":
         return f"{at}: `{name}` is missing: add it"
     if first["type"] == "extra_forbidden":

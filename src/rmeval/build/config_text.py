@@ -96,8 +96,8 @@ def config_text(
         **parts,
     }
     lines = _options(_Nested(BuildConfig, given))
-    text = _HEAD.format(file=file) + "".join(f"{line}\n" for line in lines)
-    return _SECTION.sub(r"\n\1", text)
+    body = "".join(f"{line}\n" for line in lines)
+    return _HEAD.format(file=file) + _SECTION.sub(r"\n\1", body)
 
 
 def _domain(recipe: str, file: str) -> _Nested:
