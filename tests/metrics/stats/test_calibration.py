@@ -195,6 +195,8 @@ def test_intervals_do_not_depend_on_rounding() -> None:
         pairs = np.random.default_rng(order).permuted(np.concatenate([sizes, -sizes], axis=1), axis=1)
         calibration = calibrate(pairs.ravel(), np.repeat(np.arange(12), 18))
         assert calibration is not None
-        found.append((calibration.log_loss_ci, calibration.brier_ci))
+        assert calibration.log_loss_ci is not None
+        assert calibration.brier_ci is not None
+        found.append((*calibration.log_loss_ci, *calibration.brier_ci))
     for one in found[1:]:
         np.testing.assert_allclose(one, found[0], rtol=1e-9)
