@@ -61,6 +61,7 @@ class BuildResult:
             "calls": self.calls,
             "cost": self.cost,
             "waits": self.waits,
+            "rejected": self.rejected,
         }
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from rmeval.benchmarks.built import BuiltBenchmark
 from rmeval.build import Candidate, Check, Record
-from rmeval.build.assemble.balance import balance_of, relative
+from rmeval.build.assemble.balance import balance_of
 from rmeval.build.assemble.baselines import baseline_numbers
 from rmeval.build.assemble.gates import Gate, balanced, baselines, duplicates, licensed, repeats, verified
 from rmeval.build.assemble.items import CountedItems, item_of
 from rmeval.build.assemble.similar import similar_prompts
-from tests.build.samples import record
+from tests.build.samples import config_of, record
 
 RECORDS = [record(number) for number in range(12)]
 
@@ -121,20 +122,20 @@ def test_a_difference_must_be_significant_and_large() -> None:
     assert numbers_gate(off, tolerance=0.5).passed
 
 
-def test_balance() -> None:
-    assert relative(110, 90) == 0.2
-    assert relative(0, 0) == 0
-    (concise, plain, markdown) = balance_of(RECORDS)
+def test_balance(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    concise, plain, markdown = balance_of(RECORDS, config)
     assert (concise.style, plain.style, markdown.style) == ("concise", "detailed_plain", "detailed_markdown")
-    assert concise.chosen_characters == sum(len(one.of("chosen")[0].text) for one in RECORDS) / 12
+    # "The answer for math 3 is 46."
+    assert (concise.chosen.words, concise.rejected.words) == (7, 7)
     # A header, two list entries and two passages in bold.
-    assert (markdown.chosen_markdown, markdown.rejected_markdown, plain.chosen_markdown) == (5, 5, 0)
-    assert balanced([concise, plain, markdown], 0.15, "fail").passed
-    longer = balance_of([lengthened(one, "chosen") for one in RECORDS])
-    difference = relative(longer[0].chosen_characters, longer[0].rejected_characters)
-    gate = balanced(longer, difference - 0.001, "fail")
-    assert (gate.passed, gate.faults) == (False, (f"math, concise: length of chosen {difference:+.1%}",))
-    assert balanced(longer, difference + 0.001, "fail").passed
+    assert (markdown.chosen.markdown, markdown.rejected.markdown, plain.chosen.markdown) == (5, 5, 0)
+    assert balanced([concise, plain, markdown], "fail").passed
+    # A word more in all chosen responses: 1 of 8 in concise ones.
+    longer = [lengthened(one, "chosen") for one in RECORDS]
+    gate = balanced(balance_of(longer, config), "fail")
+    assert (gate.passed, gate.faults) == (False, ("math, concise: words of chosen +12.5%",))
+    assert balanced(balance_of(longer, config_of(tmp_path, styles={"balance": 0.125})), "fail").passed
 
 
 def test_licences() -> None:

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 import rmeval
 from rmeval.build import Check, Dropped, Record
+from rmeval.build.assemble.stage import AssembleStage
 from rmeval.errors import DataError
 from tests.build.samples import assembled, config_of, record
 
@@ -117,7 +118,8 @@ def test_a_rejected_benchmark_is_kept_apart(tmp_path: Path) -> None:
 def test_lone_surrogates_are_replaced(tmp_path: Path) -> None:
     first = RECORDS[0].candidates[0]
     odd = replace(RECORDS[0], candidates=(replace(first, text="odd \ud800 text"), *RECORDS[0].candidates[1:]))
-    assembled(config_of(tmp_path, DOMAINS), tmp_path / "out", [odd, *RECORDS[1:]])
+    warned = config_of(tmp_path, DOMAINS, assemble={"gates": {"balance": "warn"}})
+    assembled(warned, tmp_path / "out", [odd, *RECORDS[1:]])
     item = next(iter(rmeval.load_benchmark(str(tmp_path / "out")).load()))
     assert item.responses[0].text == "odd \ufffd text"
 
@@ -138,7 +140,5 @@ def test_wrong_options(tmp_path: Path, fields: dict[str, Any], message: str) -> 
 
 @pytest.mark.parametrize("name", ["all", "safety"])
 def test_names_of_several_domains_are_refused(tmp_path: Path, name: str) -> None:
-    from rmeval.build.pipeline import build
-
     with pytest.raises(DataError, match=f"the domain {name} has the name of"):
-        build(config_of(tmp_path, (name,)), tmp_path / "out")
+        AssembleStage().options(config_of(tmp_path, (name,)))

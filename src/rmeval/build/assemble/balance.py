@@ -1,67 +1,74 @@
-"""Balance: whether chosen and rejected responses of one style have the same length and the same markdown."""
+"""Balance of the finished benchmark, by the measures and tolerances of style control."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-from rmeval.build.assemble.items import styled
+from rmeval.build.config import BuildConfig
 from rmeval.build.records import Record
 from rmeval.build.stage import by_domain
-from rmeval.data.style import count_text
-from rmeval.types import STYLES
+from rmeval.build.styles.balance import balance_facts
+from rmeval.build.styles.options import style_options
 
-__all__ = ["Balance", "balance_of", "relative"]
+__all__ = ["Balance", "SideMeans", "balance_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class SideMeans:
+    """Means of the responses of one side in one style.
+
+    Attributes:
+        words: Words.
+        characters: Characters.
+        markdown: Headers, list entries and bold passages.
+    """
+
+    words: float
+    characters: float
+    markdown: float
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Means of one domain and style.
+    """Both sides in one domain and style.
 
     Attributes:
         domain: The domain.
         style: The style.
-        items: Number of items.
-        chosen_characters: Mean length of the chosen responses.
-        rejected_characters: Mean length of the rejected responses.
-        chosen_markdown: Mean number of markdown elements of the chosen responses.
-        rejected_markdown: Mean number of markdown elements of the rejected responses.
+        tolerance: Largest difference that the config allows.
+        chosen: Means of the chosen responses.
+        rejected: Means of the rejected responses.
     """
 
     domain: str
     style: str
-    items: int
-    chosen_characters: float
-    rejected_characters: float
-    chosen_markdown: float
-    rejected_markdown: float
+    tolerance: float
+    chosen: SideMeans
+    rejected: SideMeans
 
     @property
     def length_difference(self) -> float:
-        """By what share of their mean the chosen responses are longer."""
-        return relative(self.chosen_characters, self.rejected_characters)
+        """By how many words the chosen responses are longer, as a share of the longer mean."""
+        return _difference(self.chosen.words, self.rejected.words)
 
     @property
     def markdown_difference(self) -> float:
-        """By what share of their mean the chosen responses have more markdown elements."""
-        return relative(self.chosen_markdown, self.rejected_markdown)
+        """By how many elements the chosen responses have more markdown, as a share of the larger mean."""
+        return _difference(self.chosen.markdown, self.rejected.markdown)
 
 
-def relative(chosen: float, rejected: float) -> float:
-    """The difference of two numbers as a share of their mean; 0 if both are 0."""
-    return 2 * (chosen - rejected) / (chosen + rejected) if chosen + rejected else 0.0
+def _difference(chosen: float, rejected: float) -> float:
+    return (chosen - rejected) / max(chosen, rejected) if max(chosen, rejected) else 0.0
 
 
-def balance_of(records: Sequence[Record]) -> list[Balance]:
+def balance_of(records: Sequence[Record], config: BuildConfig) -> list[Balance]:
     """Return the balance of complete records, by domain and style."""
     found = []
     for domain, own in by_domain(records).items():
-        for place, style in enumerate(STYLES):
-            sides = [
-                [count_text(styled(record, side)[place].text) for record in own] for side in ("chosen", "rejected")
-            ]
-            characters = [fmean(one.characters for one in side) for side in sides]
-            markdown = [fmean(one.markdown for one in side) for side in sides]
-            found.append(Balance(domain, style, len(own), *characters, *markdown))
+        texts = [{(one.side, one.style or ""): one for one in record.candidates} for record in own]
+        facts = balance_facts(texts, style_options(config, domain))
+        for style, sides in facts["styles"].items():
+            means = (SideMeans(**sides[side]) for side in ("chosen", "rejected"))
+            found.append(Balance(domain, style, facts["tolerance"], *means))
     return found

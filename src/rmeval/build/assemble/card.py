@@ -156,10 +156,10 @@ def _tables(found: Findings) -> dict[str, str]:
         (
             one.domain,
             one.style.replace("_", " "),
-            f"{one.chosen_characters:.0f}",
-            f"{one.rejected_characters:.0f}",
-            f"{one.chosen_markdown:.1f}",
-            f"{one.rejected_markdown:.1f}",
+            f"{one.chosen.words:.1f}",
+            f"{one.rejected.words:.1f}",
+            f"{one.chosen.markdown:.1f}",
+            f"{one.rejected.markdown:.1f}",
         )
         for one in found.balance
     ]
@@ -167,7 +167,7 @@ def _tables(found: Findings) -> dict[str, str]:
     for one in found.baselines:
         baselines.setdefault(one.domain, []).append(" / ".join(map(percent, one.levels)))
     numbers = "calls|complete|input tokens|output tokens"
-    means = "characters of chosen|of rejected|markdown of chosen|of rejected"
+    means = "words of chosen|of rejected|markdown of chosen|of rejected"
     return {
         "funnel": _table("stage|domain|kept|left out", funnel),
         "used": _table(f"stage|role|model|prompt|{numbers}", used) if used else "",

@@ -41,7 +41,7 @@ GATES: dict[GateName, Level] = {
     "licence": "fail",
 }
 """The gates, and what happens by default."""
-_SHOWN = 3
+_SHOWN, _ROUNDING = 3, 1e-3
 PER_ITEM = 2 * len(STYLES)
 """Number of texts of an item."""
 
@@ -142,22 +142,18 @@ def baselines(numbers: Sequence[BaselineNumber], tolerance: float, level: Level)
     return Gate("baselines", level, not off, found, _some(faults))
 
 
-def balanced(found: Sequence[Balance], tolerance: float, level: Level) -> Gate:
+def balanced(found: Sequence[Balance], level: Level) -> Gate:
     """Check that chosen and rejected responses of a style have about the same mean length and markdown."""
     differences = [
-        (difference, f"{one.domain}, {one.style.replace('_', ' ')}: {what} of chosen {difference:+.1%}")
+        (difference, one.tolerance, f"{one.domain}, {one.style.replace('_', ' ')}: {what} of chosen {difference:+.1%}")
         for one in found
-        for what, difference in (("length", one.length_difference), ("markdown", one.markdown_difference))
+        for what, difference in (("words", one.length_difference), ("markdown", one.markdown_difference))
     ]
-    faults = [text for difference, text in differences if abs(difference) > tolerance]
-    _, far = max(differences, key=lambda one: abs(one[0]), default=(0.0, "no item"))
-    return Gate(
-        "balance",
-        level,
-        not faults,
-        f"the largest difference of means between chosen and rejected is {far} (at most {tolerance:.0%} is allowed)",
-        _some(faults),
-    )
+    # The means are rounded.
+    faults = [text for difference, most, text in differences if abs(difference) > most + _ROUNDING]
+    _, most, far = max(differences, key=lambda one: abs(one[0]), default=(0.0, 0.0, "no item"))
+    text = f"the largest difference of means between chosen and rejected is {far} (at most {most:.0%} is allowed)"
+    return Gate("balance", level, not faults, text, _some(faults))
 
 
 def licensed(licence: str, records: Sequence[Record], level: Level) -> Gate:

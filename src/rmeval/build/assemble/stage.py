@@ -45,11 +45,9 @@ class AssembleOptions(Options):
     Attributes:
         gates: What happens to a benchmark that does not pass a gate, by gate: `fail` (it is rejected) or `warn`. The
             gates are `verified`, `duplicates`, `repeats` (a response in several problems; by default `warn`),
-            `baselines`, `balance` and `licence`.
+            `baselines`, `balance` (the tolerance is that of `styles`) and `licence`.
         tolerance: Share by which a null baseline's accuracy on Normal may differ from one half, in any domain, even if
             the difference is significant.
-        balance: Largest difference of the mean lengths, and of the mean numbers of markdown elements, of the chosen and
-            the rejected responses of a style, as a share of their mean.
         near_duplicates: Share of 3-word sequences in common from which two prompts are near-duplicates; null allows
             them.
         measures: What a right response is, in one sentence, for the card.
@@ -58,7 +56,6 @@ class AssembleOptions(Options):
 
     gates: dict[GateName, Level] = Field(default={})
     tolerance: float = Field(0.05, ge=0, le=0.5)
-    balance: float = Field(0.15, ge=0)
     near_duplicates: float | None = Field(0.8, gt=0, le=1)
     measures: str = ""
     citation: str = ""
@@ -114,14 +111,14 @@ def _findings(
     if not found[0].passed and any(len(one.candidates) != PER_ITEM for one in records):
         raise DataError(f"{found[0].faults[0]}: run the stages before again")
     benchmark = BuiltBenchmark(str(tools.folder.benchmark), fields)
-    balance = balance_of(records)
+    balance = balance_of(records, config)
     numbers = baseline_numbers(benchmark, CountedItems.of([item_of(record) for record in records]))
     near = [] if options.near_duplicates is None else similar_prompts(records, options.near_duplicates)
     found += [
         duplicates(records, near, level["duplicates"]),
         repeats(records, level["repeats"]),
         baselines(numbers, options.tolerance, level["baselines"]),
-        balanced(balance, options.balance, level["balance"]),
+        balanced(balance, level["balance"]),
     ]
     order = list(GATES)
     found.sort(key=lambda gate: order.index(gate.name))
