@@ -21,7 +21,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from rmeval.build.prompt_files import PromptFile, packaged_prompts
 from tests.build.known import Known, other_forms
@@ -256,7 +255,7 @@ def _literals(template: str) -> list[str]:
     return [plain for part in parts if len(plain := " ".join(part.split())) > 3]
 
 
-_BEFORE = ("Here is a solution.", "The idea is to go through the values once.", "Let us write the function step by step.")
+_BEFORE = ("Here is a solution.", "The idea is to go through the values once.", "Let us write the function.")
 _AFTER = ("It takes linear time.", "The edge cases are covered by the condition.", "Tell me if you need more detail.")
 
 
