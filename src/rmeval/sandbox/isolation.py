@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,7 @@ from rmeval.sandbox.inherited import descriptors
 from rmeval.sandbox.languages import BOX, Toolchain, toolchains
 from rmeval.sandbox.programs import Isolation, Limits
 from rmeval.sandbox.reachable import Namespace, open_namespace
+from rmeval.sandbox.system_calls import system_call_filter
 from rmeval.sandbox.watching import Process, watch
 
 __all__ = ["Bubblewrap", "Isolated", "Start", "open_bubblewrap"]
@@ -68,7 +71,7 @@ def limited(given: Start) -> list[str]:
     limits = [
         # The second number ends a program that ignores the signal of the first.
         f"--cpu={seconds}:{seconds + 1}",
-        f"--nproc={own.processes}",
+        f"--nproc={own.processes + _counted()}",
         f"--fsize={own.file_size}",
         f"--nofile={own.open_files}",
         "--core=0",
@@ -77,6 +80,15 @@ def limited(given: Start) -> list[str]:
         *([f"--as={own.memory}"] if given.address_space else []),
     ]
     return [_tool("prlimit"), *limits, "--", *given.command]
+
+
+@cache
+def _counted() -> int:
+    """How many processes outside a sandbox count towards its limit: before 5.14 the kernel counts all of the user."""
+    version = tuple(map(int, re.findall(r"\d+", platform.release())[:2]))
+    if version >= (5, 14):
+        return 0
+    return sum(1 for one in Path("/proc").glob("[0-9]*/task/*") if one.exists() and one.stat().st_uid == os.geteuid())
 
 
 @cache
@@ -109,7 +121,10 @@ class Bubblewrap:
         with descriptors() as own:
             reports, status = os.pipe()
             own.adopt(status)
-            files = self._files(given, {path: own.data(content) for path, content in given.files.items()})
+            rules: list[str] = []
+            if (refused := system_call_filter()) is not None:
+                rules = ["--seccomp", str(own.data(refused))]
+            files = rules + self._files(given, {path: own.data(content) for path, content in given.files.items()})
             command = [*self._entered(), self._executable, *self._options(given, status), *files, "--", *limited(given)]
             started = subprocess.Popen(
                 command,

@@ -39,7 +39,7 @@ class Limits:
     processes: int = 32
     file_size: int = 64 * MB
     disk: int = 64 * MB
-    open_files: int = 256
+    open_files: int = 64
 
     def __post_init__(self) -> None:
         for one in fields(self):
