@@ -25,6 +25,7 @@ from rmeval.build.recipes.samples import (
     kept,
     planned_samples,
     status_of,
+    with_findings,
 )
 from rmeval.build.records import Candidate, Check, Dropped, Problem, Record, Side
 from rmeval.build.stage import REWRITERS, PlannedCalls
@@ -76,9 +77,8 @@ class CodeRecipe:
         counts = Counter(one.state for own in final for _, one in own)
         for domain in dict.fromkeys(record.problem.domain for record in tested):
             tools.note(**{f"samples of {domain}": dict(sorted(counts.items()))})
-        model = tools.name_of("writer")
         for record, own in zip(tested, final, strict=True):
-            yield kept(record, own, options, "tests", prompt, model)
+            yield kept(record, own, options, "tests")
 
     def check(self, texts: Sequence[tuple[Problem, Candidate]], options: Any, tools: Tools) -> list[tuple[Check, ...]]:
         """Run the tests of each text, as often as for the responses."""
@@ -116,14 +116,13 @@ def _check(options: CodeOptions, tools: Tools) -> CodeCheck:
 
 def _first(records: Sequence[Record], samples: Sequence[Sequence[Sample]], check: CodeCheck) -> list[Found]:
     """What one run of the tests finds of each sample."""
-    usable = [
+    solutions = [
         Solution(record.problem, sample.text)
         for record, own in zip(records, samples, strict=True)
         for sample in own
-        if not sample.unusable
+        if sample.text
     ]
-    findings = iter(check.first(usable, "tests"))
-    return [[(one, Finding(one.unusable) if one.unusable else next(findings)) for one in own] for own in samples]
+    return with_findings(samples, check.first(solutions, "tests"))
 
 
 def _near_misses_first(records: Sequence[Record], found: Sequence[Found], check: CodeCheck) -> list[Found]:

@@ -21,6 +21,7 @@ _TAGS = {
 }
 """Words behind the fence, by the language of the tests."""
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*\{?\.?(?P<tag>[\w+#-]*)[^`]*")
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _CHANCE_MODULES = frozenset({"random", "secrets", "uuid", "time"})
 _CHANCE_NAMES = frozenset({"random", "urandom", "getrandom", "now", "today", "utcnow", "hash", "id", "default_rng"})
 
@@ -85,10 +86,16 @@ def _plain(lines: list[str]) -> str:
 
 
 def main_block(text: str) -> str | None:
-    """The longest block of a response, in Python without comments and layout; None if there is no block."""
-    found = max((code for _, code in blocks(text)), key=len, default="")
-    tree = parsed_python(found)
-    return (ast.unparse(tree) if tree is not None else "\n".join(map(str.rstrip, found.splitlines()))) or None
+    """The longest block of a response, or all of it if it is code, in Python without comments and layout.
+
+    Returns:
+        The code; None if there is none.
+    """
+    longest = max((code for _, code in blocks(text)), key=len, default="")
+    tree = parsed_python(longest or text)
+    if tree is not None and (longest or any(isinstance(node, _DEFINITIONS) for node in tree.body)):
+        return ast.unparse(tree)
+    return "\n".join(map(str.rstrip, longest.splitlines())) or None
 
 
 def _defines(code: str, language: str, entry_point: str) -> bool:

@@ -18,6 +18,7 @@ from rmeval.build.recipes.samples import (
     kept,
     planned_samples,
     status_of,
+    with_findings,
 )
 from rmeval.build.records import Candidate, Check, Dropped, Problem, Record, Side
 from rmeval.build.stage import REWRITERS, PlannedCalls
@@ -65,16 +66,14 @@ class MathRecipe:
                 (record.problem, sample.text)
                 for record, own in zip(usable, samples, strict=True)
                 for sample in own
-                if not sample.unusable
+                if sample.text
             ]
-            findings = iter(_findings(texts, options, algebra, tools))
-        found = [[(one, Finding(one.unusable) if one.unusable else next(findings)) for one in own] for own in samples]
+            found = with_findings(samples, _findings(texts, options, algebra, tools))
         counts = Counter(one.state for own in found for _, one in own)
         for domain in dict.fromkeys(record.problem.domain for record in usable):
             tools.note(**{f"samples of {domain}": dict(sorted(counts.items()))})
-        model = tools.name_of("writer")
         for record, own in zip(usable, found, strict=True):
-            yield kept(record, own, options, "key", prompt, model)
+            yield kept(record, own, options, "key")
 
     def check(self, texts: Sequence[tuple[Problem, Candidate]], options: Any, tools: Tools) -> list[tuple[Check, ...]]:
         """Compare the final answer of each text with the key."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from pydantic import Field
 
-from rmeval.build.answers import Answer
 from rmeval.build.config import Options
 from rmeval.build.prompt_files import PromptFile
 from rmeval.build.records import Candidate, Check, Dropped, Problem, Record, Side
+from rmeval.build.rounds import Failed, Written, write
 from rmeval.build.stage import PlannedCalls
 from rmeval.build.tools import Ask, Tools
 from rmeval.messages import count_of
-from rmeval.protocols.judging.reading import without_reasoning
 
 __all__ = [
     "SIDES",
@@ -36,7 +35,6 @@ SIDES: Mapping[Side, str] = {"chosen": "right", "rejected": "wrong"}
 _OUTPUT_TOKENS = 400
 """Tokens of a solution, for estimates."""
 _LETTERS_PER_TOKEN = 4
-_UNUSABLE = {"refused": "refused", "cut": "cut off", "overlength": "too long a prompt", "error": "failed call"}
 
 
 class SampleOptions(Options):
@@ -59,15 +57,13 @@ class Sample:
 
     Attributes:
         number: Its number, from 0.
-        call: Key of its call.
-        text: The response without reasoning; empty if it is not usable.
-        unusable: Why there is no text.
+        text: The response without reasoning; empty if there is none.
+        origin: The response with its provenance, or why there is none.
     """
 
     number: int
-    call: str
     text: str
-    unusable: str = ""
+    origin: Written | Failed = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,27 +105,29 @@ def draw_samples(
         for problem in problems
         for number in range(options.samples)
     ]
-    answers = iter(tools.ask(asks, what))
-    return [[_sample(*one) for one in enumerate(islice(answers, options.samples))] for _ in problems]
+    found = (Sample(ask.sample, _text(one), one) for ask, one in zip(asks, write(asks, tools, what), strict=True))
+    return [list(islice(found, options.samples)) for _ in problems]
 
 
-def _sample(number: int, answer: Answer) -> Sample:
-    if answer.status != "ok":
-        return Sample(number, answer.key, "", _UNUSABLE[answer.status])
-    text = without_reasoning(answer.text)
-    if text is None:
-        return Sample(number, answer.key, "", "reasoning without an end")
-    return Sample(number, answer.key, text.strip(), "" if text.strip() else "empty")
+def _text(written: Written | Failed) -> str:
+    return "" if isinstance(written, Failed) else written.text
 
 
-def kept(
-    record: Record,
-    found: Sequence[tuple[Sample, Finding]],
-    options: SampleOptions,
-    by: str,
-    prompt: PromptFile,
-    model: str,
-) -> Record | Dropped:
+def with_findings(samples: Iterable[Sequence[Sample]], found: Iterable[Finding]) -> list[list[tuple[Sample, Finding]]]:
+    """The samples of each problem with what is found of them.
+
+    Args:
+        samples: The samples.
+        found: What checks found of those that have a text, in their order.
+    """
+    each = iter(found)
+    return [
+        [(one, Finding(one.origin.reason) if isinstance(one.origin, Failed) else next(each)) for one in own]
+        for own in samples
+    ]
+
+
+def kept(record: Record, found: Sequence[tuple[Sample, Finding]], options: SampleOptions, by: str) -> Record | Dropped:
     """The record with its first candidates of each side, or the reason why a side has none.
 
     Args:
@@ -137,15 +135,13 @@ def kept(
         found: Its samples, those of each side in the order of preference.
         options: How many are kept.
         by: Name of the check.
-        prompt: What the samples were written for.
-        model: Name of the writer.
     """
     candidates: list[Candidate] = []
     for side, state in SIDES.items():
         for number, (sample, one) in enumerate(distinct(found, state)[: options.keep]):
-            check = Check(by, "pass", one.detail)
-            origin = (model, prompt.version, sample.call, sample.number)
-            candidates.append(Candidate(f"{side}-{number}", side, sample.text, None, *origin, checks=(check,)))
+            assert isinstance(sample.origin, Written)
+            candidate = sample.origin.candidate(f"{side}-{number}", side)
+            candidates.append(candidate.with_checks(Check(by, "pass", one.detail)))
     sides = {one.side for one in candidates}
     if len(sides) == len(SIDES):
         return Record(record.problem, tuple(candidates))
