@@ -80,8 +80,8 @@ def test_a_changed_option_repeats_no_call(tmp_path: Path) -> None:
             "line 9: `domains.math.responses.samples` is 'many', and",
         ),
         ("recipe: math", "recipe: maths", "did you mean math"),
-        ("name: sums", "name: Sums!", "line 2: `name` is 'Sums!', and use lower-case letters"),
-        ("domains:", "domain:", "there is no option `domain`: did you mean domains"),
+        ("name: sums", "name: Sums!", "line 2: `name:` is 'Sums!', and use lower-case letters"),
+        ("domains:", "domain:", "there is no option `domain:`: did you mean domains"),
         ("recipe: math", "recipes: math", "line 7: there is no option `domains.math.recipes`: did you mean recipe"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,24 @@ class BuildResult:
     cost: float | None
     waits: str | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        stages = {
+            name: {
+                "kept": len(one.records),
+                "dropped": Counter(dropped.reason for dropped in one.dropped),
+                "facts": dict(one.facts),
+            }
+            for name, one in self.stages.items()
+        }
+        return {
+            "folder": str(self.folder.path),
+            "stages": stages,
+            "calls": self.calls,
+            "cost": self.cost,
+            "waits": self.waits,
+        }
+
 
 def silent(done: int, total: int, what: str) -> None:
     """Show no progress."""
@@ -78,6 +97,7 @@ def build(
         AnswerLog(out / "verdicts") as verdicts,
         shared_budgets(),
     ):
+        folder.check_name(config.name)
         tools = Tools(config, folder, answers, verdicts, progress, accept_failures)
         found: dict[StageName, StageResult] = {}
         records: Sequence[Record] = ()
