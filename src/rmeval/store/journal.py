@@ -13,26 +13,25 @@ import logging
 import math
 import os
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
-from io import FileIO
 from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, get_args
 
-from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error
-from rmeval.files import new_file, opened
+from rmeval.errors import DamagedError, explain_read_error
+from rmeval.files import opened
 from rmeval.messages import shortened
+from rmeval.store.segments import Segment, sealed, segments_of, unsealed
 from rmeval.types import Observation, Status
 
 __all__ = ["Journal", "has_observations", "journal_state", "read_journal", "remove_journal"]
 
 logger = logging.getLogger(__name__)
 
-_MARK = b',"crc":"'
+_SUFFIX = ".jsonl"
 _EMPTY: tuple[Any, ...] = ({}, ())
 
 
@@ -45,7 +44,7 @@ class Journal:
     def __init__(self, folder: Path, run: str | None = None) -> None:
         self.folder = folder
         self._run = run
-        self._file: FileIO | None = None
+        self._segment = Segment(folder, _SUFFIX)
 
     def __enter__(self) -> Journal:
         return self
@@ -53,8 +52,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._segment.__exit__(kind, error, trace)
 
     def append(self, batch: Sequence[Observation]) -> None:
         """Write a batch and wait until it is on disk.
@@ -64,42 +62,11 @@ class Journal:
             ValueError: If an observation has a field that `read_journal` would not accept; nothing is written.
         """
         last = len(batch) - 1
-        first = {"run": self._run} if self._run is not None and self._file is None else {}
+        first = {"run": self._run} if self._run is not None and self._segment.is_new else {}
         data = b"".join(
             _line(observation, last - place, {} if place else first) for place, observation in enumerate(batch)
         )
-        try:
-            if self._file is None:
-                self._file = self._open()
-            self._write(self._file, data)
-        except OSError as error:
-            raise explain_os_error(error, str(self.folder)) from error
-
-    @staticmethod
-    def _write(file: FileIO, data: bytes) -> None:
-        """Write all data; after an error, remove the part that was written, for example to a full disk."""
-        start = file.tell()
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
-        except OSError:
-            file.seek(start)
-            file.truncate()
-            raise
-
-    def _open(self) -> FileIO:
-        if self.folder.is_symlink():
-            raise RunError(f"{self.folder} is a link, through which journals are not written: move it away")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        number = max((int(path.stem) for path in _segments(self.folder)), default=0) + 1
-        while True:
-            try:
-                # Unbuffered, so that closing the file after a failed write does not write again.
-                return new_file(self.folder / f"{number:04d}.jsonl")
-            except FileExistsError:  # Another process created it first.
-                number += 1
+        self._segment.append(data)
 
 
 def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -> Iterator[list[Observation]]:
@@ -115,7 +82,7 @@ def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -
     Raises:
         RunError: If another line is damaged, or a segment belongs to another run or cannot be read.
     """
-    for segment in _segments(folder):
+    for segment in segments_of(folder, _SUFFIX):
         try:
             with opened(segment) as file:
                 yield from _batches(file, segment, tolerant, run)
@@ -153,7 +120,7 @@ def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> 
 
 def has_observations(folder: Path) -> bool:
     """Whether a journal has any observation; a failed process may leave an empty segment."""
-    return any(segment.lstat().st_size for segment in _segments(folder))
+    return any(segment.lstat().st_size for segment in segments_of(folder, _SUFFIX))
 
 
 def journal_state(folder: Path) -> str | None:
@@ -165,7 +132,7 @@ def journal_state(folder: Path) -> str | None:
     Raises:
         RunError: If a segment cannot be read.
     """
-    total, segments = hashlib.sha256(), _segments(folder)
+    total, segments = hashlib.sha256(), segments_of(folder, _SUFFIX)
     for segment in segments:
         try:
             with opened(segment) as file:
@@ -185,14 +152,10 @@ def remove_journal(folder: Path) -> None:
     """
     if folder.is_symlink() or not folder.is_dir():
         return
-    for segment in reversed(_segments(folder)):
+    for segment in reversed(segments_of(folder, _SUFFIX)):
         segment.unlink()
     with suppress(OSError):
         folder.rmdir()
-
-
-def _segments(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.glob("*.jsonl") if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
 
 def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:
@@ -201,8 +164,7 @@ def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes
     entry = {name: value for name, value in values if value is not None and value not in _EMPTY}
     if not observation.input_truncated:
         del entry["input_truncated"]
-    data = _json({**entry, **more, "left": left}).encode("utf-8", "backslashreplace")[:-1]
-    return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
+    return sealed(_json({**entry, **more, "left": left}).encode("utf-8", "backslashreplace"))
 
 
 def _refuse_unreadable(seen: Observation) -> None:
@@ -225,11 +187,10 @@ _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 
 def _parse(line: bytes) -> tuple[Observation, int, Any] | None:
     """The observation in a line, the number of lines that follow in its batch, and its run; None if damaged."""
-    body, mark, end = line.rpartition(_MARK)
-    if not mark or end[8:] != b'"}' or end[:8] != b"%08x" % zlib.crc32(body):
+    if (found := unsealed(line)) is None:
         return None
     try:
-        entry = json.loads((body + b"}").decode("utf-8", "surrogatepass"))
+        entry = json.loads(found.decode("utf-8", "surrogatepass"))
         left, run = entry.pop("left"), entry.pop("run", None)
         if type(left) is not int or left < 0 or not all(_CHECKS[name](value) for name, value in entry.items()):
             return None

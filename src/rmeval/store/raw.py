@@ -10,16 +10,15 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import os
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
-from rmeval.errors import RunError, explain_os_error, explain_read_error
-from rmeval.files import new_file, opened
+from rmeval.errors import explain_read_error
+from rmeval.files import opened
+from rmeval.store.segments import Segment, segments_of
 from rmeval.types import Observation
 
 __all__ = ["RawTexts", "read_raw", "remove_raw"]
@@ -41,7 +40,7 @@ class RawTexts:
             folder: The folder of the segments.
         """
         self.folder = folder
-        self._file: FileIO | None = None
+        self._segment = Segment(folder, _SUFFIX)
 
     def __enter__(self) -> RawTexts:
         return self
@@ -49,8 +48,7 @@ class RawTexts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._segment.__exit__(kind, error, trace)
 
     def append(self, batch: Sequence[Observation]) -> None:
         """Write the texts of a batch and wait until they are on disk.
@@ -59,28 +57,8 @@ class RawTexts:
             RunError: If they cannot be written.
         """
         lines = [json.dumps({"key": one.key, "text": one.raw}) for one in batch if one.raw is not None]
-        if not lines:
-            return
-        try:
-            if self._file is None:
-                self._file = self._open()
-            rest = memoryview(gzip.compress("".join(f"{line}\n" for line in lines).encode("ascii"), 6, mtime=0))
-            while rest:
-                rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise explain_os_error(error, str(self.folder)) from error
-
-    def _open(self) -> FileIO:
-        if self.folder.is_symlink():
-            raise RunError(f"{self.folder} is a link, through which texts are not written: move it away")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        number = max((_number(path) for path in _segments(self.folder)), default=0) + 1
-        while True:
-            try:
-                return new_file(self.folder / f"{number:04d}{_SUFFIX}")
-            except FileExistsError:  # Another process created it first.
-                number += 1
+        if lines:
+            self._segment.append(gzip.compress("".join(f"{line}\n" for line in lines).encode("ascii"), 6, mtime=0))
 
 
 def read_raw(folder: Path) -> Iterator[tuple[str, str]]:
@@ -95,7 +73,7 @@ def read_raw(folder: Path) -> Iterator[tuple[str, str]]:
     Raises:
         RunError: If a segment cannot be read.
     """
-    for segment in _segments(folder):
+    for segment in segments_of(folder, _SUFFIX):
         try:
             with opened(segment) as file, gzip.open(file) as lines:
                 while line := lines.readline(_LONGEST_LINE):
@@ -115,16 +93,7 @@ def remove_raw(folder: Path) -> None:
     """
     if folder.is_symlink() or not folder.is_dir():
         return
-    for segment in _segments(folder):
+    for segment in segments_of(folder, _SUFFIX):
         segment.unlink()
     with suppress(OSError):
         folder.rmdir()
-
-
-def _segments(folder: Path) -> list[Path]:
-    found = (path for path in folder.glob(f"*{_SUFFIX}") if path.name.removesuffix(_SUFFIX).isdecimal())
-    return sorted(found, key=_number)
-
-
-def _number(segment: Path) -> int:
-    return int(segment.name.removesuffix(_SUFFIX))
