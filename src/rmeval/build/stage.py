@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rmeval.build.config import BuildConfig, DomainConfig, Options, Role
-from rmeval.build.records import Candidate, Check, Dropped, Problem, Record
+from rmeval.build.records import Candidate, Check, Dropped, Problem, Record, Side
 from rmeval.build.registry import RECIPES, STAGES, StageName
 from rmeval.build.tools import Tools
 from rmeval.errors import DataError
 from rmeval.messages import chosen_from
 
-__all__ = ["PlannedCalls", "Recipe", "Stage", "by_domain", "find_recipe", "find_stage"]
+__all__ = ["REWRITERS", "PlannedCalls", "Recipe", "Stage", "by_domain", "find_recipe", "find_stage"]
+
+REWRITERS: Mapping[Side, Role] = {"chosen": "rewriter", "rejected": "rewriter"}
+"""The same model for both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,13 @@ class Recipe(Protocol):
 
     Attributes:
         Options: Class of its options, the part `responses` of a domain.
+        roles: The models that it calls, so that a config without one of them is an error before the first call.
+        rewriters: Which model changes the style of each side's responses.
     """
 
     Options: type[Options]
+    roles: tuple[Role, ...]
+    rewriters: Mapping[Side, Role]
 
     def respond(self, records: Sequence[Record], options: Any, tools: Tools) -> Iterable[Record | Dropped]:
         """Yield each record with at least one verified candidate of each side, or why it is left out."""
@@ -84,6 +91,10 @@ class Recipe(Protocol):
         Returns:
             For each text, its checks: at least one.
         """
+        ...
+
+    def substance(self, text: str) -> str | None:
+        """What each rewriting must keep word by word, such as the code or the final answer; None if a check decides."""
         ...
 
     def planned(self, records: Sequence[Record], options: Any) -> list[PlannedCalls]:

@@ -14,45 +14,43 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, get_args
 
 from rmeval.errors import DamagedError, explain_read_error
 from rmeval.files import opened
 from rmeval.messages import shortened
-from rmeval.store.segments import Segment, sealed, segments_of, unsealed
+from rmeval.store.segments import SegmentWriter, remove_segments, sealed, segments, unsealed
 from rmeval.types import Observation, Status
 
 __all__ = ["Journal", "has_observations", "journal_state", "read_journal", "remove_journal"]
 
 logger = logging.getLogger(__name__)
 
-_SUFFIX = ".jsonl"
+SUFFIX = ".jsonl"
 _EMPTY: tuple[Any, ...] = ({}, ())
 
 
-class Journal:
+class Journal(SegmentWriter):
     """Writer of batches of observations to a new segment; use it as a context manager.
 
     The first line of a segment names its run, so that a segment moved from another run is detected.
     """
 
+    suffix = SUFFIX
+    contents = "journals"
+
     def __init__(self, folder: Path, run: str | None = None) -> None:
-        self.folder = folder
+        """Store the folder; nothing is created.
+
+        Args:
+            folder: The journal.
+            run: The run that its segments name.
+        """
+        super().__init__(folder)
         self._run = run
-        self._segment = Segment(folder, _SUFFIX)
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._segment.__exit__(kind, error, trace)
 
     def append(self, batch: Sequence[Observation]) -> None:
         """Write a batch and wait until it is on disk.
@@ -62,11 +60,12 @@ class Journal:
             ValueError: If an observation has a field that `read_journal` would not accept; nothing is written.
         """
         last = len(batch) - 1
-        first = {"run": self._run} if self._run is not None and self._segment.is_new else {}
-        data = b"".join(
-            _line(observation, last - place, {} if place else first) for place, observation in enumerate(batch)
+        first = {"run": self._run} if self._run is not None and self.is_new else {}
+        self.write(
+            b"".join(
+                _line(observation, last - place, {} if place else first) for place, observation in enumerate(batch)
+            )
         )
-        self._segment.append(data)
 
 
 def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -> Iterator[list[Observation]]:
@@ -82,7 +81,7 @@ def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -
     Raises:
         RunError: If another line is damaged, or a segment belongs to another run or cannot be read.
     """
-    for segment in segments_of(folder, _SUFFIX):
+    for segment in segments(folder, SUFFIX):
         try:
             with opened(segment) as file:
                 yield from _batches(file, segment, tolerant, run)
@@ -120,7 +119,7 @@ def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> 
 
 def has_observations(folder: Path) -> bool:
     """Whether a journal has any observation; a failed process may leave an empty segment."""
-    return any(segment.lstat().st_size for segment in segments_of(folder, _SUFFIX))
+    return any(segment.lstat().st_size for segment in segments(folder, SUFFIX))
 
 
 def journal_state(folder: Path) -> str | None:
@@ -132,8 +131,8 @@ def journal_state(folder: Path) -> str | None:
     Raises:
         RunError: If a segment cannot be read.
     """
-    total, segments = hashlib.sha256(), segments_of(folder, _SUFFIX)
-    for segment in segments:
+    total, found = hashlib.sha256(), segments(folder, SUFFIX)
+    for segment in found:
         try:
             with opened(segment) as file:
                 size = file.seek(0, os.SEEK_END)
@@ -141,21 +140,12 @@ def journal_state(folder: Path) -> str | None:
                 total.update(f"{segment.name} {size} ".encode() + file.read(64))
         except OSError as error:
             raise explain_read_error(error, segment) from error
-    return total.hexdigest() if segments else None
+    return total.hexdigest() if found else None
 
 
 def remove_journal(folder: Path) -> None:
-    """Remove the segments of a journal, and its folder if it is then empty; a link is not followed.
-
-    Raises:
-        OSError: If a segment cannot be removed.
-    """
-    if folder.is_symlink() or not folder.is_dir():
-        return
-    for segment in reversed(segments_of(folder, _SUFFIX)):
-        segment.unlink()
-    with suppress(OSError):
-        folder.rmdir()
+    """Remove the segments of a journal, see `remove_segments`."""
+    remove_segments(folder, SUFFIX)
 
 
 def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:

@@ -12,13 +12,11 @@ import json
 import logging
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 from rmeval.errors import explain_read_error
 from rmeval.files import opened
-from rmeval.store.segments import Segment, segments_of
+from rmeval.store.segments import SegmentWriter, remove_segments, segments
 from rmeval.types import Observation
 
 __all__ = ["RawTexts", "read_raw", "remove_raw"]
@@ -30,25 +28,11 @@ _LONGEST_LINE = 64 << 20
 """Bytes of a line; a longer one is not from rmeval."""
 
 
-class RawTexts:
+class RawTexts(SegmentWriter):
     """Writer of texts to a new segment, which is created with the first text; use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        """Store the folder; nothing is created.
-
-        Args:
-            folder: The folder of the segments.
-        """
-        self.folder = folder
-        self._segment = Segment(folder, _SUFFIX)
-
-    def __enter__(self) -> RawTexts:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._segment.__exit__(kind, error, trace)
+    suffix = _SUFFIX
+    contents = "texts"
 
     def append(self, batch: Sequence[Observation]) -> None:
         """Write the texts of a batch and wait until they are on disk.
@@ -58,7 +42,7 @@ class RawTexts:
         """
         lines = [json.dumps({"key": one.key, "text": one.raw}) for one in batch if one.raw is not None]
         if lines:
-            self._segment.append(gzip.compress("".join(f"{line}\n" for line in lines).encode("ascii"), 6, mtime=0))
+            self.write(gzip.compress("".join(f"{line}\n" for line in lines).encode("ascii"), 6, mtime=0))
 
 
 def read_raw(folder: Path) -> Iterator[tuple[str, str]]:
@@ -73,7 +57,7 @@ def read_raw(folder: Path) -> Iterator[tuple[str, str]]:
     Raises:
         RunError: If a segment cannot be read.
     """
-    for segment in segments_of(folder, _SUFFIX):
+    for segment in segments(folder, _SUFFIX):
         try:
             with opened(segment) as file, gzip.open(file) as lines:
                 while line := lines.readline(_LONGEST_LINE):
@@ -86,14 +70,5 @@ def read_raw(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def remove_raw(folder: Path) -> None:
-    """Remove the segments, and their folder if it is then empty; a link is not followed.
-
-    Raises:
-        OSError: If a segment cannot be removed.
-    """
-    if folder.is_symlink() or not folder.is_dir():
-        return
-    for segment in segments_of(folder, _SUFFIX):
-        segment.unlink()
-    with suppress(OSError):
-        folder.rmdir()
+    """Remove the segments, see `remove_segments`."""
+    remove_segments(folder, _SUFFIX)

@@ -1,4 +1,4 @@
-"""Numbered files to which processes append: each process creates its own, and none writes to that of another.
+"""Numbered files of one folder, to which processes append: each writing process creates a new one.
 
 A line may be sealed by the CRC-32 of its bytes, so that a line that was cut or changed is detected.
 """
@@ -7,33 +7,38 @@ from __future__ import annotations
 
 import os
 import zlib
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar, Self
 
 from rmeval.errors import RunError, explain_os_error
 from rmeval.files import new_file
 
-__all__ = ["Segment", "sealed", "segments_of", "unsealed"]
+__all__ = ["SegmentWriter", "remove_segments", "sealed", "segments", "unsealed"]
 
 _MARK = b',"crc":"'
 
 
-class Segment:
-    """Writer of a new segment, which is created by the first `append`; use it as a context manager.
+class SegmentWriter:
+    """Writer of a new segment, which is created with the first batch; use it as a context manager.
 
     Attributes:
         folder: The folder of the segments.
-        suffix: The end of their names, such as `.jsonl`.
-        is_new: Whether nothing was written yet.
+        suffix: The end of the segments' names.
+        contents: What the segments contain, for messages.
     """
 
-    def __init__(self, folder: Path, suffix: str) -> None:
-        """Store the place; nothing is created."""
-        self.folder, self.suffix = folder, suffix
+    suffix: ClassVar[str]
+    contents: ClassVar[str]
+
+    def __init__(self, folder: Path) -> None:
+        """Store the folder; nothing is created."""
+        self.folder = folder
         self._file: FileIO | None = None
 
-    def __enter__(self) -> Segment:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -44,14 +49,14 @@ class Segment:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing was written yet."""
+        """Whether nothing has been written."""
         return self._file is None
 
-    def append(self, data: bytes) -> None:
-        """Write all data, and wait until they are on disk; after an error, none of them is in the file.
+    def write(self, data: bytes) -> None:
+        """Write all data and wait until they are on disk; after an error, remove the part that was written.
 
         Raises:
-            RunError: If they cannot be written. What was appended earlier is safe.
+            RunError: If they cannot be written, for example to a full disk. Earlier data are safe.
         """
         try:
             if self._file is None:
@@ -62,9 +67,9 @@ class Segment:
 
     def _open(self) -> FileIO:
         if self.folder.is_symlink():
-            raise RunError(f"{self.folder} is a link, through which nothing is written: move it away")
+            raise RunError(f"{self.folder} is a link, through which {self.contents} are not written: move it away")
         self.folder.mkdir(parents=True, exist_ok=True)
-        number = max((_number(path, self.suffix) for path in segments_of(self.folder, self.suffix)), default=0) + 1
+        number = max((_number(path) for path in segments(self.folder, self.suffix)), default=0) + 1
         while True:
             try:
                 # Unbuffered, so that closing the file after a failed write does not write again.
@@ -74,7 +79,6 @@ class Segment:
 
 
 def _write(file: FileIO, data: bytes) -> None:
-    """Write all data; after an error, remove the part that was written, for example to a full disk."""
     start = file.tell()
     rest = memoryview(data)
     try:
@@ -87,14 +91,28 @@ def _write(file: FileIO, data: bytes) -> None:
         raise
 
 
-def segments_of(folder: Path, suffix: str) -> list[Path]:
-    """Return the segments in a folder in the order of their numbers; the folder need not exist."""
+def segments(folder: Path, suffix: str) -> list[Path]:
+    """The segments of a folder in the order in which they were created."""
     found = (path for path in folder.glob(f"*{suffix}") if path.name.removesuffix(suffix).isdecimal())
-    return sorted(found, key=lambda path: _number(path, suffix))
+    return sorted(found, key=_number)
 
 
-def _number(path: Path, suffix: str) -> int:
-    return int(path.name.removesuffix(suffix))
+def remove_segments(folder: Path, suffix: str) -> None:
+    """Remove the segments, and their folder if it is then empty; a link is not followed.
+
+    Raises:
+        OSError: If a segment cannot be removed.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for segment in reversed(segments(folder, suffix)):
+        segment.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _number(segment: Path) -> int:
+    return int(segment.name.partition(".")[0])
 
 
 def sealed(entry: bytes) -> bytes:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rmeval.build import config
 from rmeval.build.records import Candidate, Check, Dropped, Problem, Record, Side
-from rmeval.build.stage import PlannedCalls
+from rmeval.build.stage import REWRITERS, PlannedCalls
 from rmeval.build.tools import Ask, Tools
 
 __all__ = ["MathRecipe"]
@@ -32,6 +32,8 @@ class MathRecipe:
     """Keeps a right and a wrong solution of each problem."""
 
     Options: type[config.Options] = MathOptions
+    roles: tuple[config.Role, ...] = ("writer",)
+    rewriters = REWRITERS
 
     def respond(self, records: Sequence[Record], options: Any, tools: Tools) -> Iterable[Record | Dropped]:
         """Sample solutions, and keep one of each side."""
@@ -68,6 +70,10 @@ class MathRecipe:
             is_right = _final(candidate.text) == problem.answer
             found.append((Check("key", "pass" if is_right == (candidate.side == "chosen") else "fail"),))
         return found
+
+    def substance(self, text: str) -> str:
+        """The final answer."""
+        return _final(text)
 
     def planned(self, records: Sequence[Record], options: Any) -> list[PlannedCalls]:
         """One call for each sample."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rmeval.build.config import BuildConfig
+from rmeval.build.config import BuildConfig, Role
 from rmeval.build.records import Dropped, Record
 from rmeval.build.stage import PlannedCalls, by_domain, find_recipe
 from rmeval.build.tools import Tools
+from rmeval.errors import DataError
 
 __all__ = ["ResponseStage", "recipe_options"]
 
@@ -23,7 +24,13 @@ class ResponseStage:
             yield from recipe.respond(own, recipe_options(config, name), tools)
 
     def options(self, config: BuildConfig) -> Any:
-        """Recipe and options of each domain, by domain."""
+        """Recipe and options of each domain, by domain.
+
+        Raises:
+            DataError: If an option is wrong, or a model is missing that a recipe calls.
+        """
+        for name in config.domains:
+            refuse_missing_roles(config, name)
         domains = {
             name: [one.recipe, recipe_options(config, name).model_dump()] for name, one in config.domains.items()
         }
@@ -36,6 +43,28 @@ class ResponseStage:
             for name, own in by_domain(records).items()
             for call in find_recipe(config.domains[name]).planned(own, recipe_options(config, name))
         ]
+
+
+def refuse_missing_roles(config: BuildConfig, domain: str) -> None:
+    """Make sure that the config names each model that a domain's recipe calls.
+
+    Raises:
+        DataError: If one is missing.
+    """
+    for role in find_recipe(config.domains[domain]).roles:
+        if role not in config.models:
+            raise DataError(
+                f"the domain {domain} needs a model with the role {role}, {_USES[role]}: add `{role}` under `models`, "
+                "or leave the domain out"
+            )
+
+
+_USES: dict[Role, str] = {
+    "writer": "which writes its responses",
+    "rewriter": "which changes their style",
+    "judge": "which checks them",
+    "compliant": "which answers harmful requests",
+}
 
 
 def recipe_options(config: BuildConfig, domain: str) -> Any:
