@@ -13,7 +13,7 @@ from markupsafe import Markup
 from rmeval.build.records import Candidate, Record
 from rmeval.build.review.page.session import Session
 from rmeval.build.review.page.texts import LONGEST_RENDERED, as_written, compared_texts, rendered
-from rmeval.build.review.questions import Question
+from rmeval.build.review.questions import VERDICTS, Question, ReviewVerdict
 from rmeval.data.differing_words import Parts
 from rmeval.messages import visible
 
@@ -22,6 +22,7 @@ __all__ = ["ALL", "Asked", "ItemView", "Pair", "Text", "item_view", "question_at
 ALL = "all"
 """The tab with the texts of all styles."""
 _TITLES = {"concise": "Concise", "detailed_plain": "Detailed", "detailed_markdown": "Detailed, markdown", ALL: "All"}
+_ANSWERS = ("Correct", "Incorrect", "Unsure")
 _PLACES = ("first", "second")
 """Names of the two responses in addresses and forms, which do not reveal their sides."""
 
@@ -67,6 +68,7 @@ class Asked:
     Attributes:
         place: Its name in forms: `first`, `second` or `styles`.
         label: The question.
+        answers: Each verdict, and what its button says.
         verdict: This reviewer's verdict so far; empty if there is none.
         comment: This reviewer's comment.
         texts: Digest of the texts that it is about.
@@ -75,6 +77,7 @@ class Asked:
 
     place: str
     label: str
+    answers: tuple[tuple[ReviewVerdict, str], ...]
     verdict: str
     comment: str
     texts: str
@@ -165,7 +168,7 @@ def _heading(session: Session, place: int) -> str:
 
 def _label(session: Session, place: str) -> str:
     if place == "styles":
-        return "Do the texts of each response say the same in all styles?"
+        return "Does each response say the same in all styles?"
     if session.mode == "blind":
         return f"Is response {'AB'[_PLACES.index(place)]} correct?"
     return f"Is the {'chosen' if place == _PLACES[0] else 'rejected'} response correct?"
@@ -180,7 +183,8 @@ def _questions(session: Session, record: Record) -> Iterator[Asked]:
             found = session.standings(record)[question].reviews.items()
             others = tuple(f"{name}: {one.verdict}{f' ({one.comment})' if one.comment else ''}" for name, one in found)
         verdict, comment = (own.verdict, own.comment) if own is not None else ("", "")
-        yield Asked(place, _label(session, place), verdict, comment, session.texts(record, question), others)
+        answers = tuple(zip(VERDICTS, ("Yes", "No", "Unsure") if question == "styles" else _ANSWERS, strict=True))
+        yield Asked(place, _label(session, place), answers, verdict, comment, session.texts(record, question), others)
 
 
 def _pair(
