@@ -8,12 +8,19 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
 from urllib.parse import urlencode, urlsplit
+
+from rmeval.build import BuildFolder
+from rmeval.build.review.log import Mode, ReviewLog
+from rmeval.build.review.page.server import ReviewServer
+from rmeval.build.review.page.session import Session
+from rmeval.build.review.selection import records_to_review
 
 
 @dataclass
@@ -88,13 +95,28 @@ class Client:
         return self.post(action, **fields)
 
 
+@contextmanager
+def served(build: BuildFolder, reviewer: str = "anna", mode: Mode = "blind", **more: Any) -> Iterator[Client]:
+    """The page in a thread of this process, on a real socket."""
+    options = {name: more.pop(name) for name in ("host", "with_token") if name in more}
+    with ReviewLog(build.review, reviewer) as log:
+        session = Session("my-bench", records_to_review(build), build.review, log, mode, **more)
+        server = ReviewServer(session, **options)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            yield Client(server.address)
+        finally:
+            server.stop()
+            thread.join(30)
+
+
 @dataclass
 class Running:
     """A server's process."""
 
     client: Client
     process: subprocess.Popen[str]
-    address: str
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -107,16 +129,11 @@ def reviewing(folder: Path, reviewer: str = "anna", *arguments: str) -> Iterator
     command = [sys.executable, "-m", "rmeval", "build", "review", str(folder), "--reviewer", reviewer, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        address = _address(process.stdout)
-        assert address, process.communicate()[1]
-        yield Running(Client(address), process, address)
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found, process.communicate()[1]
+        yield Running(Client(found[0]), process)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
-
-
-def _address(output: IO[str] | None) -> str:
-    assert output is not None
-    found = re.search(r"http://\S+", output.readline())
-    return found[0] if found else ""

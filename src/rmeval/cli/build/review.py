@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import webbrowser
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -74,25 +76,23 @@ def review_command(
     records = records_to_review(build, stage.value, everything, items)
     bases = base_records(build) if stage is Stage.styles else None
     try:
-        from rmeval.build.review.page.server import serve_review
+        from rmeval.build.review.page.server import ReviewServer
         from rmeval.build.review.page.session import Session
     except ImportError as error:
         raise need_extra(error, "the review page", "app") from error
-
-    def ready(address: str) -> None:
-        echo(f"review by {reviewer}: {address} (Ctrl-C ends it)")
-        if browser:
-            import webbrowser
-
-            webbrowser.open(address)
 
     with ReviewLog(build.review, reviewer) as log:
         session = Session(folder.absolute().name, records, build.review, log, mode.value, adjudicate, bases)
         if not session.numbers("all"):
             what = "no item on which others disagree" if adjudicate else "no item"
             raise RunError(f"{folder} has {what}: there is nothing to judge, so run the build again to go on")
+        server = ReviewServer(session, host, port, token)
+        echo(f"review by {reviewer}: {server.address} (Ctrl-C ends it)")
+        sys.stdout.flush()
+        if browser:
+            webbrowser.open(server.address)
         try:
-            serve_review(session, host, port, token, ready)
+            server.run()
         except Stopped:
             progress = session.progress()
             echo(f"{progress.judged} of {progress.total} judged: all verdicts are stored")
