@@ -26,7 +26,7 @@ from rmeval.transport.attempts import Pace, is_wrong_model
 from rmeval.transport.dialects import AnswerError
 from rmeval.types import Message
 
-__all__ = ["DecisionJudge"]
+__all__ = ["DecisionJudge", "most_probes"]
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +98,7 @@ class DecisionJudge:
         for name in ("temperature", "top_p", "max_new_tokens"):
             if getattr(own, name) is not None:
                 raise ModelError(f"a decision API writes no text and does not use `{name}`: leave it out")
-        wanted = options.dialect
-        self._dialects = [*DECISION_DIALECTS.values()] if wanted == "auto" else [find_decision_dialect(wanted)]
+        self._dialects = _tried(options.dialect)
         base = url.rstrip("/")
         self._address = redacted(base)
         self._server = Server(base, options.server, used_tokens, _PACE)
@@ -273,6 +272,16 @@ class DecisionJudge:
                 f"{_listed(probe)}, and {_listed(self._api.probe)} at the beginning), so the verdicts are of no single "
                 "one: let one model answer at this address, and begin another run (`out`)"
             )
+
+
+def _tried(dialect: str) -> list[DecisionDialect]:
+    """The dialects that are tried."""
+    return [*DECISION_DIALECTS.values()] if dialect == "auto" else [find_decision_dialect(dialect)]
+
+
+def most_probes(dialect: str) -> int:
+    """Largest number of calls with `PROBE` in a run: each dialect that is tried, and one at the end."""
+    return len(_tried(dialect)) + 1
 
 
 def _listed(probabilities: Iterable[float]) -> str:
