@@ -353,6 +353,11 @@ def test_a_judge_without_any_verdict(pairs: tuple[Path, dict[str, Known]], tmp_p
         with pytest.raises(RunError, match=message):
             rmeval.evaluate(server.url, "pairs", pairs[0], protocol="five-way", out=tmp_path, limit=3, store_text=True)
     (folder,) = (tmp_path / "pairs" / "scripted").iterdir()
+    assert rmeval.open_run(folder).manifest["status"] == "complete"
+    assert json.loads((folder / "metrics.json").read_text())["publishable"] is False
+    shown = views_text([run_view(rmeval.open_run(folder))])
+    assert "unfinished" not in shown
+    assert "not publishable: 100.0% of the outputs have no verdict" in shown
     texts = [one.text for one in rmeval.wrong_examples(folder).unread]
     assert len(texts) == 6
     assert all(text.startswith("I compared both responses.") for text in texts)
