@@ -156,6 +156,20 @@ def test_calls_that_find_the_form_of_decisions_are_stated(tmp_path: Path, dialec
     assert (plain.probes, "short question" in views_text([dry_run_view([plain])])) == (0, False)
 
 
+def test_results_of_a_model_with_a_similar_name_are_not_counted(tmp_path: Path) -> None:
+    judged_pairs(4, tmp_path / "pairs.jsonl")
+    shared: dict[str, Any] = {"data": tmp_path / "pairs.jsonl", "protocol": "five-way", "out": tmp_path / "runs"}
+
+    def script(request: Received) -> Answer:
+        return json_answer(reply_of("[[A>B]]") if request.path == CHAT else {"data": [{"id": "a/b"}, {"id": "a-b"}]})
+
+    with serve(script) as server:
+        path = rmeval.evaluate("a/b", "pairs", base_url=server.url, **shared).path
+    found = [rmeval.dry_run(name, "pairs", base_url="http://h", **shared) for name in ("a/b", "a-b")]
+    assert path.parent.name == "a-b"
+    assert [one.done for one in found] == [8, 0]
+
+
 def test_an_address_without_a_name_finds_no_earlier_results(tmp_path: Path) -> None:
     """The counts of such a plan include calls that the run does not send, so that a note says why."""
     table = judged_pairs(4, tmp_path / "pairs.jsonl")

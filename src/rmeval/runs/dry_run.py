@@ -178,8 +178,11 @@ def _folders(out: Path, planned: Plan, model: str, asking: JudgeProtocol, option
         "judge_kwargs": dict(options.judge.judge_kwargs),
     }
     for folder in find_runs(where):
-        identity = {"judge_kwargs": {}, **read_manifest(folder)["identity"]}
-        if all(identity.get(name) == value for name, value in wanted.items()):
+        manifest = read_manifest(folder)
+        identity = {"judge_kwargs": {}, **manifest["identity"]}
+        # Names such as a/b and a-b have the same folder.
+        same = manifest["model"]["name"] == model
+        if same and all(identity.get(name) == value for name, value in wanted.items()):
             yield folder
 
 
