@@ -10,7 +10,8 @@ from rmeval.transport import Server, ServerOptions
 
 def test_the_first_name_counts_and_answers_without_one_are_nobodys() -> None:
     found = AnsweredBy(Server("http://127.0.0.1:9", ServerOptions()))
-    for data in ([], {}, {"model": ""}, {"model": 3}):
+    unnamed: tuple[object, ...] = ([], {}, {"model": ""}, {"model": 3})
+    for data in unnamed:
         assert (found.fault(data), found.model) == (None, None)
     assert found.fault({"model": "one"}) is None
     assert found.fault({}) is None
