@@ -61,6 +61,7 @@ def test_the_core_alone_runs_baselines_and_shows(rm_bench_folder: Path, tmp_path
 ORDER = (
     ("types", "errors", "faces", "limits", "redaction", "messages", "files", "_version"),
     ("extras", "hub", "plugins", "baselines", "data"),
+    ("sandbox",),
     ("cache", "loading", "repository"),
     ("transport",),
     ("metrics",),
@@ -71,7 +72,9 @@ ORDER = (
     ("rendering",),
     ("engines",),
     ("models",),
+    ("sandbox",),
     ("runs",),
+    ("build",),
     ("importers",),
     ("doctor", "robustness"),
     ("report",),

@@ -9,6 +9,7 @@ import typer
 from rmeval._version import __version__
 from rmeval.cli.analyze import analyze_command
 from rmeval.cli.audit import audit_command
+from rmeval.cli.build.app import build_app
 from rmeval.cli.cascade import cascade_command
 from rmeval.cli.cite import cite_command
 from rmeval.cli.compare import compare_command
@@ -97,5 +98,6 @@ app.command("doctor", cls=ItemCommand, no_args_is_help=True)(doctor_command)
 app.command("audit", cls=ItemCommand, no_args_is_help=True)(audit_command)
 app.command("parity", cls=ItemCommand, no_args_is_help=True)(parity_command)
 app.command("export", no_args_is_help=True)(export_command)
+app.add_typer(build_app, name="build")
 app.command("list")(list_command)
 app.command("demo")(demo_command)

@@ -15,46 +15,44 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields
-from io import FileIO
 from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, get_args
 
-from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error
-from rmeval.files import new_file, opened
+from rmeval.errors import DamagedError, explain_read_error
+from rmeval.files import opened
 from rmeval.messages import shortened
+from rmeval.store.segments import SegmentWriter, remove_segments, segments
 from rmeval.types import Observation, Status
 
 __all__ = ["Journal", "has_observations", "journal_state", "read_journal", "remove_journal"]
 
 logger = logging.getLogger(__name__)
 
+SUFFIX = ".jsonl"
 _MARK = b',"crc":"'
 _EMPTY: tuple[Any, ...] = ({}, ())
 
 
-class Journal:
+class Journal(SegmentWriter):
     """Writer of batches of observations to a new segment; use it as a context manager.
 
     The first line of a segment names its run, so that a segment moved from another run is detected.
     """
 
+    suffix = SUFFIX
+    contents = "journals"
+
     def __init__(self, folder: Path, run: str | None = None) -> None:
-        self.folder = folder
+        """Store the folder; nothing is created.
+
+        Args:
+            folder: The journal.
+            run: The run that its segments name.
+        """
+        super().__init__(folder)
         self._run = run
-        self._file: FileIO | None = None
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
 
     def append(self, batch: Sequence[Observation]) -> None:
         """Write a batch and wait until it is on disk.
@@ -64,42 +62,12 @@ class Journal:
             ValueError: If an observation has a field that `read_journal` would not accept; nothing is written.
         """
         last = len(batch) - 1
-        first = {"run": self._run} if self._run is not None and self._file is None else {}
-        data = b"".join(
-            _line(observation, last - place, {} if place else first) for place, observation in enumerate(batch)
+        first = {"run": self._run} if self._run is not None and self.is_new else {}
+        self.write(
+            b"".join(
+                _line(observation, last - place, {} if place else first) for place, observation in enumerate(batch)
+            )
         )
-        try:
-            if self._file is None:
-                self._file = self._open()
-            self._write(self._file, data)
-        except OSError as error:
-            raise explain_os_error(error, str(self.folder)) from error
-
-    @staticmethod
-    def _write(file: FileIO, data: bytes) -> None:
-        """Write all data; after an error, remove the part that was written, for example to a full disk."""
-        start = file.tell()
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
-        except OSError:
-            file.seek(start)
-            file.truncate()
-            raise
-
-    def _open(self) -> FileIO:
-        if self.folder.is_symlink():
-            raise RunError(f"{self.folder} is a link, through which journals are not written: move it away")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        number = max((int(path.stem) for path in _segments(self.folder)), default=0) + 1
-        while True:
-            try:
-                # Unbuffered, so that closing the file after a failed write does not write again.
-                return new_file(self.folder / f"{number:04d}.jsonl")
-            except FileExistsError:  # Another process created it first.
-                number += 1
 
 
 def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -> Iterator[list[Observation]]:
@@ -115,7 +83,7 @@ def read_journal(folder: Path, tolerant: bool = False, run: str | None = None) -
     Raises:
         RunError: If another line is damaged, or a segment belongs to another run or cannot be read.
     """
-    for segment in _segments(folder):
+    for segment in segments(folder, SUFFIX):
         try:
             with opened(segment) as file:
                 yield from _batches(file, segment, tolerant, run)
@@ -153,7 +121,7 @@ def _batches(file: BinaryIO, segment: Path, tolerant: bool, run: str | None) -> 
 
 def has_observations(folder: Path) -> bool:
     """Whether a journal has any observation; a failed process may leave an empty segment."""
-    return any(segment.lstat().st_size for segment in _segments(folder))
+    return any(segment.lstat().st_size for segment in segments(folder, SUFFIX))
 
 
 def journal_state(folder: Path) -> str | None:
@@ -165,8 +133,8 @@ def journal_state(folder: Path) -> str | None:
     Raises:
         RunError: If a segment cannot be read.
     """
-    total, segments = hashlib.sha256(), _segments(folder)
-    for segment in segments:
+    total, found = hashlib.sha256(), segments(folder, SUFFIX)
+    for segment in found:
         try:
             with opened(segment) as file:
                 size = file.seek(0, os.SEEK_END)
@@ -174,25 +142,12 @@ def journal_state(folder: Path) -> str | None:
                 total.update(f"{segment.name} {size} ".encode() + file.read(64))
         except OSError as error:
             raise explain_read_error(error, segment) from error
-    return total.hexdigest() if segments else None
+    return total.hexdigest() if found else None
 
 
 def remove_journal(folder: Path) -> None:
-    """Remove the segments of a journal, and its folder if it is then empty; a link is not followed.
-
-    Raises:
-        OSError: If a segment cannot be removed.
-    """
-    if folder.is_symlink() or not folder.is_dir():
-        return
-    for segment in reversed(_segments(folder)):
-        segment.unlink()
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def _segments(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.glob("*.jsonl") if path.stem.isdecimal()), key=lambda path: int(path.stem))
+    """Remove the segments of a journal, see `remove_segments`."""
+    remove_segments(folder, SUFFIX)
 
 
 def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes:

@@ -10,16 +10,13 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import os
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from io import FileIO
 from pathlib import Path
-from types import TracebackType
 
-from rmeval.errors import RunError, explain_os_error, explain_read_error
-from rmeval.files import new_file, opened
+from rmeval.errors import explain_read_error
+from rmeval.files import opened
+from rmeval.store.segments import SegmentWriter, remove_segments, segments
 from rmeval.types import Observation
 
 __all__ = ["RawTexts", "read_raw", "remove_raw"]
@@ -31,26 +28,11 @@ _LONGEST_LINE = 64 << 20
 """Bytes of a line; a longer one is not from rmeval."""
 
 
-class RawTexts:
+class RawTexts(SegmentWriter):
     """Writer of texts to a new segment, which is created with the first text; use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        """Store the folder; nothing is created.
-
-        Args:
-            folder: The folder of the segments.
-        """
-        self.folder = folder
-        self._file: FileIO | None = None
-
-    def __enter__(self) -> RawTexts:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
+    suffix = _SUFFIX
+    contents = "texts"
 
     def append(self, batch: Sequence[Observation]) -> None:
         """Write the texts of a batch and wait until they are on disk.
@@ -59,28 +41,8 @@ class RawTexts:
             RunError: If they cannot be written.
         """
         lines = [json.dumps({"key": one.key, "text": one.raw}) for one in batch if one.raw is not None]
-        if not lines:
-            return
-        try:
-            if self._file is None:
-                self._file = self._open()
-            rest = memoryview(gzip.compress("".join(f"{line}\n" for line in lines).encode("ascii"), 6, mtime=0))
-            while rest:
-                rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise explain_os_error(error, str(self.folder)) from error
-
-    def _open(self) -> FileIO:
-        if self.folder.is_symlink():
-            raise RunError(f"{self.folder} is a link, through which texts are not written: move it away")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        number = max((_number(path) for path in _segments(self.folder)), default=0) + 1
-        while True:
-            try:
-                return new_file(self.folder / f"{number:04d}{_SUFFIX}")
-            except FileExistsError:  # Another process created it first.
-                number += 1
+        if lines:
+            self.write(gzip.compress("".join(f"{line}\n" for line in lines).encode("ascii"), 6, mtime=0))
 
 
 def read_raw(folder: Path) -> Iterator[tuple[str, str]]:
@@ -95,7 +57,7 @@ def read_raw(folder: Path) -> Iterator[tuple[str, str]]:
     Raises:
         RunError: If a segment cannot be read.
     """
-    for segment in _segments(folder):
+    for segment in segments(folder, _SUFFIX):
         try:
             with opened(segment) as file, gzip.open(file) as lines:
                 while line := lines.readline(_LONGEST_LINE):
@@ -108,23 +70,5 @@ def read_raw(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def remove_raw(folder: Path) -> None:
-    """Remove the segments, and their folder if it is then empty; a link is not followed.
-
-    Raises:
-        OSError: If a segment cannot be removed.
-    """
-    if folder.is_symlink() or not folder.is_dir():
-        return
-    for segment in _segments(folder):
-        segment.unlink()
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def _segments(folder: Path) -> list[Path]:
-    found = (path for path in folder.glob(f"*{_SUFFIX}") if path.name.removesuffix(_SUFFIX).isdecimal())
-    return sorted(found, key=_number)
-
-
-def _number(segment: Path) -> int:
-    return int(segment.name.removesuffix(_SUFFIX))
+    """Remove the segments, see `remove_segments`."""
+    remove_segments(folder, _SUFFIX)

@@ -18,7 +18,7 @@ from rmeval.messages import chosen_from, shortened
 from rmeval.models.judge.answers import failure_in, usage_of
 from rmeval.models.judge.chat import PACE, ChatJudge
 from rmeval.models.options import ModelOptions
-from rmeval.protocols.judging import JudgeProtocol
+from rmeval.protocols.judging import HowRead
 from rmeval.transport import Server
 from rmeval.transport.answers import Words
 from rmeval.transport.attempts import Attempt, retry_after
@@ -67,7 +67,7 @@ def model_of(spec: str) -> str:
 class AnyLLMJudge(ChatJudge):
     """Sends one call for each request, in the form of chat/completions, which any-llm translates for each provider."""
 
-    def __init__(self, spec: str, options: ModelOptions, asking: JudgeProtocol) -> None:
+    def __init__(self, spec: str, options: ModelOptions, asking: HowRead) -> None:
         """Find the provider and its key; nothing is sent.
 
         Args:

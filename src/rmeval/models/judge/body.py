@@ -53,10 +53,11 @@ class Body:
     def of(self, one: Asked) -> dict[str, Any]:
         """The body of a call."""
         sampling, prompt = self._sampling, one.prompt
+        temperature = sampling.temperature if one.temperature is None else one.temperature
         found: dict[str, Any] = {
             "model": self._model,
             "messages": [message.to_dict() for message in prompt.messages],
-            "temperature": sampling.temperature,
+            "temperature": temperature,
         }
         if prompt.form == "labels":
             found |= {self._limit: 1, "logprobs": True, "top_logprobs": _TOP}
@@ -64,7 +65,7 @@ class Body:
             found[self._limit] = one.limit
             if sampling.top_p != 1:  # Some servers refuse it beside a temperature.
                 found["top_p"] = sampling.top_p
-            if sampling.temperature or "temperature" in self.adapted:
+            if temperature or "temperature" in self.adapted:
                 found["seed"] = one.seed
             if prompt.schema is not None:
                 found["response_format"] = _format(prompt.schema)

@@ -17,11 +17,11 @@ from rmeval.models.judge.local import LocalJudge
 from rmeval.models.judge.model import Judge
 from rmeval.models.options import ModelOptions, refuse
 from rmeval.plugins import is_file_spec
-from rmeval.protocols.judging import JudgeProtocol
+from rmeval.protocols.judging import HowRead, JudgeProtocol, Sampling, Writing
 from rmeval.protocols.registry import judge_protocol
 from rmeval.transport import Server
 
-__all__ = ["find_judge"]
+__all__ = ["find_judge", "find_writer"]
 
 _NOWHERE = "http://localhost"
 """Address of a model that only batches name; nothing is sent to it."""
@@ -46,22 +46,44 @@ def find_judge(spec: str | InMemory, options: ModelOptions) -> Judge:
         if asking.form == "text":
             refuse(options, ("min_label_mass",), f"{asking.name}, which reads a text,")
         asking.min_label_mass = options.min_label_mass
-    if isinstance(spec, InMemory):
-        return Judge(LocalJudge(spec, options, asking), asking)
-    if own.batch_out is not None or own.batch_in:
-        return _by_batch(spec, options, asking)
-    if spec.startswith(ANY_LLM):
-        return Judge(AnyLLMJudge(spec, options, asking), asking)
-    if is_address(spec):
-        return Judge(_behind(spec, options.served_model, options, asking), asking)
-    if own.base_url is not None:
-        return Judge(_behind(own.base_url, spec, options, asking), asking)
+    if not isinstance(spec, InMemory):
+        if own.batch_out is not None or own.batch_in:
+            return _by_batch(spec, options, asking)
+        if spec.startswith("baseline:") or is_file_spec(spec):
+            raise ModelError(f"{spec} is no language model that writes verdicts: leave `protocol` out")
+    return Judge(_backend(spec, options, asking), asking)
+
+
+def find_writer(spec: str, options: ModelOptions, sampling: Sampling) -> Backend:
+    """What runs a language model that writes texts.
+
+    Args:
+        spec: As for `find_judge`.
+        options: How it is run.
+        sampling: How it writes.
+
+    Raises:
+        ModelError: If it cannot be used.
+    """
     if spec.startswith("baseline:") or is_file_spec(spec):
-        raise ModelError(f"{spec} is no language model that writes verdicts: leave `protocol` out")
-    return Judge(LocalJudge(spec, options, asking), asking)
+        raise ModelError(f"{spec} is no language model that writes texts: choose another `model`")
+    return _backend(spec, options, Writing(sampling))
 
 
-def _behind(url: str, model: str | None, options: ModelOptions, asking: JudgeProtocol) -> Backend:
+def _backend(spec: str | InMemory, options: ModelOptions, asking: HowRead) -> Backend:
+    """What runs the model of an address, a name at a server, or a checkpoint."""
+    if isinstance(spec, InMemory):
+        return LocalJudge(spec, options, asking)
+    if spec.startswith(ANY_LLM):
+        return AnyLLMJudge(spec, options, asking)
+    if is_address(spec):
+        return _behind(spec, options.served_model, options, asking)
+    if (url := options.judge.base_url) is not None:
+        return _behind(url, spec, options, asking)
+    return LocalJudge(spec, options, asking)
+
+
+def _behind(url: str, model: str | None, options: ModelOptions, asking: HowRead) -> Backend:
     """What calls a server in the form that the protocol reads."""
     if asking.form == "decision":
         return DecisionJudge(url, model, options)

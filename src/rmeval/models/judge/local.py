@@ -24,7 +24,7 @@ from rmeval.models.options import (
 )
 from rmeval.models.prepare import Preparation, current_fingerprint, find_engine, make_renderer
 from rmeval.models.sequences import Window
-from rmeval.protocols.judging import Asked, Form, JudgeProtocol, Output
+from rmeval.protocols.judging import Asked, Form, HowRead, Output
 from rmeval.rendering.vocabulary import label_tokens
 from rmeval.types import FloatArray, Observation
 
@@ -50,7 +50,7 @@ class LocalJudge:
 
     forms: frozenset[Form] = frozenset({"text", "labels"})
 
-    def __init__(self, spec: str | InMemory, options: ModelOptions, asking: JudgeProtocol) -> None:
+    def __init__(self, spec: str | InMemory, options: ModelOptions, asking: HowRead) -> None:
         """Find checkpoint, tokenizer and template; weights are loaded when the first prompt is run.
 
         Args:
@@ -123,7 +123,15 @@ class LocalJudge:
             if found.left_out:
                 yield [(by_key[one.key], _left_out(one)) for one in found.left_out]
             inputs = self._merged(by_key, found)
-            yield from self._written(inputs) if self._form == "text" else self._read(inputs)
+            if self._form != "text":
+                yield from self._read(inputs)
+                continue
+            for temperature in dict.fromkeys(self._temperature(one.asked[0]) for one in inputs):
+                own = [one for one in inputs if self._temperature(one.asked[0]) == temperature]
+                yield from self._written(own, temperature)
+
+    def _temperature(self, asked: Asked) -> float:
+        return self._sampling.temperature if asked.temperature is None else asked.temperature
 
     def _merged(self, by_key: Mapping[str, Asked], found: Window) -> list[_Input]:
         """The inputs of a window; requests with equal outputs share one."""
@@ -132,13 +140,14 @@ class LocalJudge:
             asked = by_key[one.key]
             way: tuple[Any, ...] = asked.prompt.labels
             if self._form == "text":
-                way = (asked.limit, asked.seed if self._sampling.temperature else None)
+                temperature = self._temperature(asked)
+                way = (asked.limit, temperature, asked.seed if temperature else None)
             merged.setdefault((one.sequence, way), _Input(one.tokens, [])).asked.append(asked)
         return list(merged.values())
 
-    def _written(self, inputs: Sequence[_Input]) -> Iterator[list[tuple[Asked, Output]]]:
+    def _written(self, inputs: Sequence[_Input], temperature: float) -> Iterator[list[tuple[Asked, Output]]]:
         """The outputs that the model writes."""
-        how = Generation(self._sampling.temperature, self._sampling.top_p, self._stops())
+        how = Generation(temperature, self._sampling.top_p, self._stops())
         limit, decode = self.texts.limit, self.texts.renderer.tokenizer.decode
         # Twice the protocol's budget may not fit.
         limits = [

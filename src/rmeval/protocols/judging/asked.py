@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from rmeval.types import Message, Request
 
-__all__ = ["Asked", "Finish", "Form", "Output", "Prompt", "Sampling"]
+__all__ = ["Asked", "Finish", "Form", "HowRead", "Output", "Prompt", "Sampling", "Writing"]
 
 Form = Literal["text", "labels", "decision"]
 """How the verdict is read.
@@ -35,6 +35,44 @@ class Sampling:
     temperature: float = 0.0
     top_p: float = 1.0
     max_new_tokens: int = 2048
+
+
+class HowRead(Protocol):
+    """What a backend needs to know of a protocol."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for messages."""
+        ...
+
+    @property
+    def form(self) -> Form:
+        """How outputs are read."""
+        ...
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the model writes."""
+        ...
+
+    @property
+    def min_label_mass(self) -> float:
+        """Smallest total probability of the labels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Texts that are no verdicts.
+
+    Attributes:
+        sampling: How the model writes.
+    """
+
+    sampling: Sampling
+    name: ClassVar[str] = "text"
+    form: ClassVar[Form] = "text"
+    min_label_mass: ClassVar[float] = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +132,14 @@ class Asked(NamedTuple):
         limit: Largest length of this output in tokens; twice the sampling's after an output that was cut off.
         seed: Seed of sampling, which differs between requests and votes; backends use it where the temperature is
             above 0.
+        temperature: Temperature of this output; None for the sampling's.
     """
 
     request: Request
     prompt: Prompt
     limit: int = 2048
     seed: int = 0
+    temperature: float | None = None
 
     @property
     def key(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rmeval.benchmarks.suite_yaml import read_yaml
+from rmeval.data.yaml_file import read_yaml
 from rmeval.errors import DataError
 
 

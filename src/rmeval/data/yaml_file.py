@@ -1,4 +1,4 @@
-"""Reading of suite files in YAML: strings, numbers, true, false and null, in lists and mappings."""
+"""Reading of YAML files of users: strings, numbers, true, false and null, in lists and mappings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ from rmeval.errors import DataError, reason_of
 from rmeval.limits import limit
 from rmeval.messages import quoted, shortened
 
-__all__ = ["read_yaml"]
+__all__ = ["Lines", "read_yaml"]
 
 
-def read_yaml(path: Path) -> Any:
+Lines = dict[tuple[str | int, ...], int]
+"""Line numbers by the keys and indices that lead to a value."""
+
+
+def read_yaml(path: Path, lines: Lines | None = None) -> Any:
     """Read one document of YAML's core schema, without tags.
 
     Dates and numbers in base 60 are read as text.
+
+    Args:
+        path: The file.
+        lines: Receives the line number of each value, for messages.
 
     Raises:
         DataError: If the file cannot be read or contains something else; the message names the line.
@@ -29,7 +37,7 @@ def read_yaml(path: Path) -> Any:
     with errors_of(path), text_of(path) as file:
         text = whole_of(file, path, "YAML_CHARACTERS")
     try:
-        return _Document(path, YAML(typ="safe", pure=True).parse(text)).value()
+        return _Document(path, YAML(typ="safe", pure=True).parse(text), {} if lines is None else lines).value()
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path} line {mark.line + 1}" if mark else str(path)
@@ -43,8 +51,9 @@ def read_yaml(path: Path) -> Any:
 class _Document:
     """Builder of a value from the events of a YAML parser."""
 
-    def __init__(self, path: Path, events: Iterator[Any]) -> None:
-        self._path, self._events = path, events
+    def __init__(self, path: Path, events: Iterator[Any], lines: Lines) -> None:
+        self._path, self._events, self._lines = path, events, lines
+        self._place: tuple[str | int, ...] = ()
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._aliases = 0
 
@@ -75,11 +84,19 @@ class _Document:
             "SequenceStartEvent": self._list,
             "MappingStartEvent": self._mapping,
         }
+        self._lines[self._place] = event.start_mark.line + 1
         found = makers[kind](event, depth)
         if found[1] > limit("YAML_CHARACTERS"):
             raise self._wrong(event, "its aliases expand to too many values: write the values out")
         if event.anchor is not None:
             self._anchors[event.anchor] = found
+        return found
+
+    def _within(self, key: str | int, event: Any, depth: int) -> tuple[Any, int]:
+        """Return the value of a list or mapping at an index or key."""
+        above, self._place = self._place, (*self._place, key)
+        found = self._node(event, depth + 1)
+        self._place = above
         return found
 
     def _alias(self, event: Any) -> tuple[Any, int]:
@@ -103,7 +120,7 @@ class _Document:
         found: list[Any] = []
         total = 1
         while type(event := next(self._events)).__name__ != "SequenceEndEvent":
-            value, size = self._node(event, depth + 1)
+            value, size = self._within(len(found), event, depth)
             found.append(value)
             total += size
         return found, total
@@ -116,7 +133,7 @@ class _Document:
             key = event.value if type(event).__name__ == "ScalarEvent" and event.tag is None else None
             if key is None:
                 raise self._wrong(event, "a key is not a string: quote it")
-            value, size = self._node(next(self._events), depth + 1)
+            value, size = self._within(key, next(self._events), depth)
             total += size
             if key == "<<" and event.style in (None, ""):
                 merged = self._merged(event, value) | merged

@@ -1,0 +1,1 @@
+"""The last stage: the benchmark's files, its gates and its card."""

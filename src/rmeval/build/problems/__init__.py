@@ -1,0 +1,1 @@
+"""The first stage: problems from files, filtered."""

@@ -1,0 +1,1 @@
+"""The second stage: right and wrong responses from the same model."""

@@ -1,0 +1,1 @@
+"""The fourth stage: human review."""

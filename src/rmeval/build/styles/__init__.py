@@ -1,0 +1,1 @@
+"""The third stage: each response in three styles, with the same substance."""

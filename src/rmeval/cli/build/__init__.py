@@ -1,0 +1,1 @@
+"""`rmeval build` and its subcommands."""
