@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rmeval.build.answers import Answer, AnswerLog
 from rmeval.build.config import BuildConfig, ModelRole, Role
-from rmeval.build.folder import BuildFolder
+from rmeval.build.folder import BuildFolder, StageResult
 from rmeval.build.prompt_files import PromptFile, PromptFiles
+from rmeval.build.registry import StageName
 from rmeval.data.digests import digest
 from rmeval.errors import ModelError
 from rmeval.messages import count_of
@@ -84,6 +85,7 @@ class Tools:
         folder: The files of the build.
         prompts: The prompt files.
         accept_failures: Whether calls that failed count as answers without a text.
+        earlier: The results of the stages before the one that runs.
         calls: Number of calls of this process.
     """
 
@@ -114,16 +116,36 @@ class Tools:
         self._progress = progress
         self._backends: dict[Role, Backend] = {}
         self._facts: dict[str, Any] = {}
+        self._asked: dict[tuple[Role, str], set[str]] = {}
+        self.earlier: Mapping[StageName, StageResult] = {}
         self.calls = 0
 
     def note(self, **facts: Any) -> None:
-        """Store facts of the stage that runs, as JSON types; `waits` states why the build cannot go on yet."""
+        """Store facts of the stage that runs, as JSON types.
+
+        `waits` states why the build cannot go on yet. `files` has the digest of each file that the stage has written,
+        by its path in the build's folder: the stage runs again if one is missing or differs.
+        """
         self._facts |= facts
 
     def take_facts(self) -> dict[str, Any]:
-        """Return the facts of the stage that ran, and forget them."""
-        found, self._facts = self._facts, {}
+        """Return the facts of the stage that ran, with the calls that it needed, and forget them."""
+        used = [self._used(role, prompt, keys) for (role, prompt), keys in sorted(self._asked.items())]
+        found, self._facts, self._asked = {"used": used} | self._facts, {}, {}
         return found
+
+    def _used(self, role: Role, prompt: str, keys: Collection[str]) -> dict[str, Any]:
+        """What the calls of a role with one prompt used, whichever process made them."""
+        answers = [answer for key in keys if (answer := self._answers.get(key)) is not None]
+        return {
+            "role": role,
+            "model": self.name_of(role),
+            "prompt": prompt,
+            "calls": len(keys),
+            "ok": sum(answer.ok for answer in answers),
+            "input_tokens": sum(answer.usage.get("tokens", 0) for answer in answers),
+            "output_tokens": sum(answer.usage.get("output_tokens", 0) for answer in answers),
+        }
 
     def name_of(self, role: Role) -> str:
         """Name of a role's model, for provenance: without its address."""
@@ -158,6 +180,8 @@ class Tools:
                 answers that came are kept.
         """
         keys = [self.key(one) for one in asks]
+        for key, one in zip(keys, asks, strict=True):
+            self._asked.setdefault((one.role, one.prompt.version), set()).add(key)
         wanted = {key: one for key, one in zip(keys, asks, strict=True) if self._answers.get(key) is None}
         failed: dict[str, Answer] = {}
         done, total = len(set(keys)) - len(wanted), len(set(keys))
