@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -103,6 +104,14 @@ class BuildFolder:
         counts = {"records": len(result.records), "dropped": len(result.dropped)}
         write_json(folder / "stage.json", {"inputs": result.inputs, **counts, "facts": dict(result.facts)})
 
+    def has(self, files: Mapping[str, str]) -> bool:
+        """Whether files, given by their paths in the folder, exist and have these SHA-256 digests."""
+        paths = {self.path / name: sha256 for name, sha256 in files.items()}
+        try:
+            return all(path.is_file() and sha256_of(path) == sha256 for path, sha256 in paths.items())
+        except OSError as error:
+            raise explain_read_error(error, self.path) from error
+
     def check_name(self, name: str) -> None:
         """Check that the folder is that of this benchmark, and store its name.
 
@@ -134,6 +143,12 @@ class BuildFolder:
                     "folder with `out`"
                 )
         write_json(path, earlier)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rmeval.messages import count_of
 from rmeval.report.cells import COUNT, FIGURES, Number
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rmeval.build.dry_run import PlannedBuild
     from rmeval.build.pipeline import BuildResult
 
-__all__ = ["build_view", "planned_build_view"]
+__all__ = ["build_view", "gates_table", "planned_build_view"]
 
 _REASONS = 3
 
@@ -32,7 +32,23 @@ def build_view(name: str, found: BuildResult) -> View:
     spent = f"{count_of(found.calls, 'call')} of this command"
     if found.cost is not None:
         spent += f", which cost ${found.cost:.4g}"
-    return View(name, (Table("stages", columns, tuple(rows)),), about=(spent,), source=found.folder.path)
+    tables = [Table("stages", columns, tuple(rows))]
+    if "assemble" in found.stages:
+        tables.append(gates_table(found.stages["assemble"].facts.get("gates", ())))
+    return View(name, tuple(tables), about=(spent,), source=found.folder.path)
+
+
+def gates_table(gates: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of the gates of a finished benchmark, from the facts of the last stage."""
+    rows = [
+        Row(one["name"], (_result(one["passed"], one["level"]), one["found"]), strong=not one["passed"])
+        for one in gates
+    ]
+    return Table("gates", ("gate", "result", "found"), tuple(rows))
+
+
+def _result(passed: bool, level: str) -> str:
+    return "passed" if passed else "not passed" if level == "fail" else "warning"
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

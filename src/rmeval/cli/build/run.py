@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rmeval.cli.build.extra import need_build
-from rmeval.cli.output import echo, echo_json
+from rmeval.cli.output import complain, echo, echo_json
 from rmeval.cli.views import write_views
 
 if TYPE_CHECKING:
@@ -88,12 +88,15 @@ def _build(
         )
     if as_json:
         echo_json(found.to_dict(), indent=1)
-        return
-    from rmeval.report.build_stages import build_view
+    else:
+        from rmeval.report.build_stages import build_view
 
-    write_views([build_view(config.name, found)])
-    if found.waits:
-        echo(f"waiting: {found.waits}")
+        write_views([build_view(config.name, found)])
+        if found.waits:
+            echo(f"waiting: {found.waits}")
+    if found.rejected:
+        complain(found.rejected)
+        raise typer.Exit(1)
 
 
 def _count(config: BuildConfig, out: Path, until: StageName | None, as_json: bool) -> None:
