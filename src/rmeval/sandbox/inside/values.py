@@ -17,6 +17,8 @@ __all__ = ["MOST_BYTES", "Channel", "ChannelError", "LargeValueError", "pack", "
 
 MOST_BYTES = 1 << 24
 """Bytes of one message."""
+_MOST_VALUES = 1 << 21
+"""Values in one message."""
 _DEEPEST = 200
 """Levels of nested containers."""
 _LENGTH = 8
@@ -60,13 +62,15 @@ def _write(value: Any, out: list[bytes], other: Callable[[Any], Any] | None, dep
     elif value is None or kind is bool:
         out.append(b"N" if value is None else b"T" if value else b"F")
     elif kind in _SIZES:
-        if depth == _DEEPEST or len(value) > MOST_BYTES or (not depth & 15 and len(out) > MOST_BYTES):
+        if depth == _DEEPEST or len(out) + len(value) > _MOST_VALUES:
             raise LargeValueError
         out.append(_SIZES[kind] + b"%d;" % len(value))
         for one in _members(value, kind):
             _write(one, out, other, depth + 1)
     elif kind is float or kind is complex:
         out.append(f"f{value!r};".encode() if kind is float else f"c{value.real!r},{value.imag!r};".encode())
+    elif kind is range:
+        out.append(b"r%x,%x,%x;" % (value.start, value.stop, value.step))
     elif kind is bytes or kind is bytearray:
         out.append(_sized(b"b" if kind is bytes else b"B", bytes(value)))
     else:
@@ -138,6 +142,8 @@ class _Reader:
         if letter == b"c":
             real, imaginary = head.split(b",")
             return complex(float(real), float(imaginary))
+        if letter == b"r":
+            return range(*(int(part, 16) for part in head.split(b",")))
         size = int(head)
         if not 0 <= size <= len(self.data) - self.place:
             raise ValueError("a size is wrong")

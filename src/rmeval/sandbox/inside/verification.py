@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, NoReturn
 
-__all__ = ["Proxy", "Remote", "main", "merged"]
+__all__ = ["Proxy", "Remote", "Verification", "exception", "main", "merged"]
 
 _FILE = "tests"
 _LONGEST = 300
@@ -264,7 +264,7 @@ def merged(old: Any, new: Any) -> Any:
     return old
 
 
-class Tests:
+class Verification:
     """The tests of one solution.
 
     Args:
@@ -313,12 +313,13 @@ class Tests:
             # The solution would receive the expected value.
             self.names["isclose"] = __import__("math").isclose
             undefined.remove("isclose")
-        wanted = [name for name in undefined if name not in sys.stdlib_module_names]
+        modules = {name for name in undefined & sys.stdlib_module_names if f"{name}." in self.code}
+        wanted = sorted(undefined - modules)
         found = self.remote.ask("names", [*wanted, self.entry_point])[0]
         if type(found) is not dict:
             self.remote.end("ended", "a message is not a reply")
-        for name in undefined - set(wanted):
-            self.names[name] = __import__(name)
+        # A solution's own module math could equal everything.
+        self.names.update({name: __import__(name) for name in modules})
         self.names.update({name: found[name] for name in wanted if name in found})
         if not self.entry_point:
             return None
@@ -373,4 +374,4 @@ def main() -> None:
         parts.append(part)
     remote = Remote(Channel(incoming, outgoing), end)
     kind, code, context, entry_point = unpack(b"".join(parts))
-    end(*Tests(kind, code, context, entry_point, remote).run())
+    end(*Verification(kind, code, context, entry_point, remote).run())
