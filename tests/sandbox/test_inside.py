@@ -78,6 +78,10 @@ def numbers():
     yield 1
     yield [2]
 def types(x): return [x, int, ValueError]
+def keys(x): return x.keys()
+class Decimal:
+    def __eq__(self, other): return True
+def forged(): return Decimal()
 def endless():
     found = []
     found.append(found)
@@ -100,7 +104,16 @@ def loop():
         "x = [3]\nassert call(lambda y: y, x) == x and x == [3]",
         "assert isclose(0.1 + 0.2, 0.3) and math.pi > 3",
         "b = box()\nassert b == b and hash(numbers) == hash(numbers) and numbers in {numbers: 1}",
-        "assert call(call, lambda: None) is None\nassert box() == box() and bad() != bad()",
+        "from datetime import *\nfor x in (date(2020, 1, 2), datetime(2020, 1, 2, 3, 4, 5, 6), timedelta(1, 2, 3)):\n"
+        "    assert call(max, x, x) == x and type(call(max, x, x)) is type(x)",
+        "from fractions import Fraction\nfrom decimal import Decimal\n"
+        "for x in (Fraction(1, 3), Decimal('-0.10'), Decimal('NaN'), Decimal(10) ** 50):\n"
+        "    assert repr(call(lambda y: y, x)) == repr(x)",
+        "from collections import Counter, OrderedDict, deque\n"
+        "for x in (Counter('ab'), OrderedDict(b=1, a=2), deque([1], 3)):\n"
+        "    assert repr(call(lambda y: y, x)) == repr(x)",
+        "assert keys({'a': 1}) == {'a'} and keys({'a': 1}) != ['a'] and not keys({}) and 'a' in keys({'a': 1})",
+        "assert call(lambda: None) is None\nassert box() == box() and bad() != bad()",
     ],
 )
 def test_these_hold(code: str) -> None:
@@ -126,6 +139,7 @@ def test_these_hold(code: str) -> None:
         ("fail()", "fail", "FileNotFoundError: [Errno 2] no (at: fail())"),
         ("loop()", "fail", "Exception: x (at: loop())"),
         ("call(lambda: 1 / 0)", "fail", "ZeroDivisionError: division by zero (at: call(lambda: 1 / 0))"),
+        ("assert forged() == 1", "fail", "assert forged() == 1"),
         ("box() + 1", "fail", "TypeError: unsupported operand type(s) for +: 'Proxy' and 'int' (at: box() + 1)"),
         ("box() < 1", "fail", "TypeError: '<' not supported between instances of 'Proxy' and 'int' (at: box() < 1)"),
         ("endless()", "error", "a value of the solution is too large to pass to the tests"),
@@ -175,7 +189,12 @@ def test_the_entry_point_and_the_context_are_bound() -> None:
         b"t2;s5;valueh1;x",
         b"t2;s5;valuek1;9",
         b"t2;s5;valueg4;eval",
-        b"t2;s5;valueq1;9",
+        b"t2;s5;valuez1;9",
+        b"t2;s5;valueq6;systemt0;",
+        b"t2;s5;valueq4;datet1;s3;abc",
+        b"t2;s5;valueq7;Decimall0;",
+        b"t2;s5;valueq7;Decimalt1;s3;abc",
+        b"t2;s5;valueq8;Fractiont2;i1;i0;",
     ],
 )
 def test_other_messages_end_the_tests(reply: bytes) -> None:

@@ -7,13 +7,14 @@ and no code runs.
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False  # The module typing takes as long to import as Python to start.
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-__all__ = ["MOST_BYTES", "Channel", "ChannelError", "LargeValueError", "pack", "unpack"]
+__all__ = ["MOST_BYTES", "Channel", "ChannelError", "LargeValueError", "made_standard", "pack", "standard", "unpack"]
 
 MOST_BYTES = 1 << 24
 """Bytes of one message."""
@@ -24,6 +25,45 @@ _DEEPEST = 200
 _LENGTH = 8
 _SIZES: dict[type, bytes] = {list: b"l", tuple: b"t", set: b"S", frozenset: b"Z", dict: b"d"}
 _SINGLES = {b"N": None, b"T": True, b"F": False}
+
+
+_STANDARD: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
+    "Counter": ("collections", lambda value: (dict(value),)),
+    "Decimal": ("decimal", lambda value: (str(value),)),
+    "Fraction": ("fractions", lambda value: (value.numerator, value.denominator)),
+    "OrderedDict": ("collections", lambda value: (list(value.items()),)),
+    "date": ("datetime", lambda value: (value.year, value.month, value.day)),
+    "datetime": ("datetime", lambda value: (*value.timetuple()[:6], value.microsecond)),
+    "deque": ("collections", lambda value: (list(value), value.maxlen)),
+    "timedelta": ("datetime", lambda value: (value.days, value.seconds, value.microseconds)),
+}
+"""Classes of the standard library whose objects cross: the module, and the arguments that make an equal object."""
+
+
+def standard(value: Any) -> tuple[bytes, str, tuple[Any, ...]] | None:
+    """Return how an object of the standard library crosses, see `pack`; None if it does not."""
+    name = type(value).__name__
+    if name not in _STANDARD or getattr(value, "tzinfo", None) is not None:
+        return None
+    module, arguments = _STANDARD[name]
+    # A class of the same name, in a solution, is another one.
+    if type(value) is not getattr(sys.modules.get(module), name, None):
+        return None
+    return b"q", name, arguments(value)
+
+
+def made_standard(name: str, arguments: Any) -> Any:
+    """Return the object of `standard` on the other side.
+
+    Raises:
+        ValueError: If there is no such class or object.
+    """
+    if name not in _STANDARD or type(arguments) is not tuple:
+        raise ValueError("the class is unknown")
+    try:
+        return getattr(__import__(_STANDARD[name][0]), name)(*arguments)
+    except ArithmeticError:
+        raise ValueError("there is no such number") from None
 
 
 class ChannelError(Exception):
@@ -143,7 +183,8 @@ class _Reader:
             real, imaginary = head.split(b",")
             return complex(float(real), float(imaginary))
         if letter == b"r":
-            return range(*(int(part, 16) for part in head.split(b",")))
+            start, stop, step = (int(part, 16) for part in head.split(b","))
+            return range(start, stop, step)
         size = int(head)
         if not 0 <= size <= len(self.data) - self.place:
             raise ValueError("a size is wrong")
