@@ -80,8 +80,8 @@ def test_a_changed_option_repeats_no_call(tmp_path: Path) -> None:
             "line 9: `domains.math.responses.samples` is 'many', and",
         ),
         ("recipe: math", "recipe: maths", "did you mean math"),
-        ("name: sums", "name: Sums!", "line 2: `name` is 'Sums!', and use lower-case letters"),
-        ("domains:", "domain:", "there is no option `domain`: did you mean domains"),
+        ("name: sums", "name: Sums!", "line 2: `name:` is 'Sums!', and use lower-case letters"),
+        ("domains:", "domain:", "there is no option `domain:`: did you mean domains"),
         ("recipe: math", "recipes: math", "line 7: there is no option `domains.math.recipes`: did you mean recipe"),
     ],
 )
@@ -99,5 +99,5 @@ def test_a_local_checkpoint_writes(tmp_path: Path) -> None:
         path = write(tmp_path, server)
     text = path.read_text().replace(f'"{server.url}/v1", served_model: scripted', f"{model}, max_new_tokens: 8")
     path.write_text(text)
-    with pytest.raises(DataError, match="no right sample"):
+    with pytest.raises(DataError, match="no verified sample"):
         build(load_config(path), tmp_path / "out", until="responses")

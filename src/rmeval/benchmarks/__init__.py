@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rmeval.benchmarks.built import BUILT, BuiltBenchmark, BuiltFolder, built_folder, why_not_built
 from rmeval.benchmarks.card import Agreement, Card
 from rmeval.benchmarks.hooks import Benchmark, BenchmarkLike, Option, adopted
 from rmeval.data.unpacking import check_path
@@ -80,10 +82,12 @@ class FoundBenchmark:
     Attributes:
         name: The benchmark's name: its id, or `file.py:Class`.
         made: Its class, or a function that returns a benchmark.
+        spec: The name by which runs find its class, if that is another.
     """
 
     name: str
     made: Any
+    spec: str = ""
 
     @property
     def takes(self) -> Mapping[str, Option | None]:
@@ -96,6 +100,11 @@ class FoundBenchmark:
         """Return whether its items are made from a seed rather than read."""
         card = getattr(self.made, "card", None)
         return isinstance(card, Card) and card.generated
+
+    @property
+    def reads_data(self) -> bool:
+        """Return whether its data can be elsewhere than its name says."""
+        return not self.generated and not self.spec
 
     @property
     def _declared(self) -> tuple[Option, ...]:
@@ -145,7 +154,7 @@ class FoundBenchmark:
         if is_file_spec(self.name) and found.card.errata:
             beside = Path(self.name.rpartition(":")[0]).parent / found.card.errata
             found.card = replace(found.card, errata=str(beside))
-        found.spec, found.options = self.name, found.options or given
+        found.spec, found.options = self.spec or self.name, found.options or given
         return found
 
     def _checked(self, data: Any) -> Any:
@@ -174,7 +183,8 @@ def benchmark_name(name: str) -> str:
     """Return the name of the benchmark that is meant: `RM-Bench`, `rmbench` and `rm_bench` are `rm-bench`.
 
     Args:
-        name: A name as the user wrote it, or `file.py:Class`, which is returned unchanged.
+        name: A name as the user wrote it; `file.py:Class` and the folder of a finished benchmark are returned
+            unchanged.
 
     Raises:
         DataError: If there is no such benchmark.
@@ -186,14 +196,17 @@ def benchmark_name(name: str) -> str:
     if is_file_spec(name) or name in BUILTIN:
         return name
     names = benchmark_names()
-    if name in names:
+    if name in names or name == BUILT or built_folder(name) is not None:
         return name
     if len(same := [own for own in names if alike(own, name)]) == 1:
         return same[0]
+    if os.path.isdir(name):  # noqa: PTH112  It returns False for names that are no paths.
+        raise DataError(why_not_built(Path(name)))
     if meant := nearest(name, names):
         raise DataError(f"there is no benchmark {quoted(name)}: did you mean {meant}? (rmeval list shows all)")
     raise DataError(
-        f"there is no benchmark {quoted(name)}: choose one of {', '.join(sorted(names))}, or give file.py:Class"
+        f"there is no benchmark {quoted(name)}: choose one of {', '.join(sorted(names))}, or give file.py:Class or the "
+        "folder of a finished benchmark"
     )
 
 
@@ -201,7 +214,8 @@ def find_benchmark(name: str) -> FoundBenchmark:
     """Find a benchmark by name.
 
     Args:
-        name: A name from `rmeval list benchmarks`, in any case and with any separators, or `file.py:Class`.
+        name: A name from `rmeval list benchmarks`, in any case and with any separators, `file.py:Class`, or the folder
+            of a finished benchmark of `rmeval build`.
 
     Raises:
         DataError: If there is no such benchmark.
@@ -209,6 +223,10 @@ def find_benchmark(name: str) -> FoundBenchmark:
     name = benchmark_name(name)
     if is_file_spec(name):
         return FoundBenchmark(name, load_object(name))
+    if name == BUILT:
+        return FoundBenchmark(name, BuiltBenchmark)
+    if name not in BUILTIN and name not in benchmark_names():
+        return FoundBenchmark(name, BuiltFolder.at(name), BUILT)
     return FoundBenchmark(name, load_object(BUILTIN[name] if name in BUILTIN else benchmark_names()[name]))
 
 
@@ -216,7 +234,8 @@ def load_benchmark(name: str, data: Any = None, *, seed: int | None = None, **op
     """Load a benchmark by name.
 
     Args:
-        name: A name from `rmeval list benchmarks`, or `file.py:Class`.
+        name: A name from `rmeval list benchmarks`, `file.py:Class`, or the folder of a finished benchmark of
+            `rmeval build`.
         data: A file, a folder or a hub id to read instead of the pinned source; for `pairs` also a data frame, a
             `datasets.Dataset`, a list of dictionaries or a dictionary of lists.
         seed: Seed of a generated benchmark; other benchmarks ignore it.

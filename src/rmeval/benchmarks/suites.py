@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rmeval.benchmarks import BUILTIN, GENERATED, benchmark_name
+from rmeval.benchmarks.built import built_folder
 from rmeval.benchmarks.locate import SUFFIXES
 from rmeval.data.unpacking import check_path
 from rmeval.data.yaml_file import read_yaml
@@ -80,8 +81,9 @@ def _entry(path: Path, number: int, given: object) -> Entry:
     data, options = given.get("data"), {key: value for key, value in given.items() if key not in ("id", "data")}
     if wrong := _wrong(name, data, options):
         raise DataError(f"{path}: {wrong}")
+    beside = _beside(path, name)
     return Entry(
-        _beside(path, name) if is_file_spec(name) else benchmark_name(name),
+        beside if is_file_spec(name) or built_folder(beside) is not None else benchmark_name(name),
         None if data is None else _beside(path, data),
         options,
     )

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from rmeval.build.options import Options
+from rmeval.build.problems.options import FilterOptions, ProblemOptions
 from rmeval.data.yaml_file import Lines, read_yaml
 from rmeval.errors import DataError
 from rmeval.messages import chosen_from, quoted, shortened
 
-__all__ = ["BuildConfig", "DomainConfig", "ModelRole", "Options", "ProblemOptions", "Role", "load_config", "parsed"]
+__all__ = ["BuildConfig", "DomainConfig", "ModelRole", "Options", "Role", "load_config", "parsed"]
 
 Role = Literal["writer", "rewriter", "judge", "compliant"]
 """What a model does: `writer` writes the responses, `rewriter` changes their style (by default the writer), `judge`
 checks texts, `compliant` answers harmful requests."""
 Model = TypeVar("Model", bound=BaseModel)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
-
-
-class Options(BaseModel):
-    """Base class of the parts of a config: immutable, strict about types, and no field that nothing reads."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ModelRole(Options):
@@ -48,28 +44,13 @@ class ModelRole(Options):
     options: dict[str, Any] = Field(default={})
 
 
-class ProblemOptions(Options):
-    """Where the problems of a domain come from, and which are kept.
-
-    Attributes:
-        file: File of rows, relative to the config.
-        layout: Layout of its rows; `auto` recognises the published ones.
-        columns: The file's names of the columns `prompt`, `id`, `answer` and so on, where they differ.
-        limit: Largest number of problems that are kept, chosen by the seed.
-    """
-
-    file: str
-    layout: str = "auto"
-    columns: dict[str, str] = Field(default={})
-    limit: int | None = Field(None, ge=1)
-
-
 class DomainConfig(Options):
     """One domain of the benchmark.
 
     Attributes:
         recipe: How its responses are made: `chat`, `code`, `math`, `safety-response`, `safety-refuse`.
         problems: Where its problems come from.
+        filters: Which of them are kept.
         responses: The recipe's own options.
         styles: Options of style control that differ from the benchmark's.
         licence: Licence of its problems, if it is not the benchmark's.
@@ -77,6 +58,7 @@ class DomainConfig(Options):
 
     recipe: str
     problems: ProblemOptions
+    filters: FilterOptions = FilterOptions()
     responses: dict[str, Any] = Field(default={})
     styles: dict[str, Any] = Field(default={})
     licence: str = ""
@@ -138,6 +120,33 @@ class BuildConfig(Options):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"the domain {quoted(name)} needs lower-case letters, digits, '.', '_' and '-'")
         return self
+
+    def with_budget(
+        self,
+        max_cost: float | None = None,
+        max_requests: int | None = None,
+        max_tokens: int | None = None,
+        prices: Path | None = None,
+    ) -> BuildConfig:
+        """The config with another budget, where one is given.
+
+        Args:
+            max_cost: As in the config.
+            max_requests: As in the config.
+            max_tokens: As in the config.
+            prices: The price file, relative to the current folder.
+
+        Raises:
+            DataError: If one is wrong.
+        """
+        if max_cost is not None and not max_cost > 0:
+            raise DataError(f"`max_cost` must be above 0, not {max_cost:g}")
+        given: dict[str, Any] = {"max_cost": max_cost, "max_requests": max_requests, "max_tokens": max_tokens}
+        given |= {"prices": None if prices is None else str(prices.absolute())}
+        found = self.model_copy(update={name: value for name, value in given.items() if value is not None})
+        if found.max_cost is not None and found.prices is None:
+            raise DataError("`max_cost` needs the prices of the models: give a price file with `prices`")
+        return found
 
     def path(self, file: str) -> Path:
         """Resolve a path relative to the config."""
@@ -206,15 +215,35 @@ def parsed(
         return kind.model_validate(values)
     except ValidationError as error:
         first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        raise DataError(_message(kind, first, above, where, lines or {})) from error
+        own = _place(values, first["loc"], first["type"] == "missing")
+        raise DataError(_message(kind, first, own, above, where, lines or {})) from error
 
 
-def _message(kind: type[BaseModel], first: Any, above: tuple[str, ...], where: str, lines: Lines) -> str:
-    own = tuple(part for part in first["loc"] if part != "[key]")
+def _place(values: Any, location: Sequence[str | int], missing: bool) -> tuple[str | int, ...]:
+    """The keys that lead to a wrong value, without the marks that pydantic adds for keys and alternatives."""
+    found: list[str | int] = []
+    for number, part in enumerate(location):
+        inside = part in values if isinstance(values, Mapping) else isinstance(values, list) and isinstance(part, int)
+        if inside:
+            values = values[part]
+        if inside or (missing and number == len(location) - 1):
+            found.append(part)
+    return tuple(found)
+
+
+def _message(
+    kind: type[BaseModel],
+    first: Any,
+    own: tuple[str | int, ...],
+    above: tuple[str, ...],
+    where: str,
+    lines: Lines,
+) -> str:
     place: tuple[str | int, ...] = (*above, *own)
     known = next((lines[place[:size]] for size in range(len(place), 0, -1) if place[:size] in lines), None)
     at = where if known is None else f"{where} line {known}"
-    name = ".".join(map(str, place))
+    # With a colon, the command line does not show the field as an option of the same name.
+    name = ".".join(map(str, place)) + (":" if len(place) == 1 else "")
     if first["type"] == "missing":
         return f"{at}: `{name}` is missing: add it"
     if first["type"] == "extra_forbidden":

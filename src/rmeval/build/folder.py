@@ -1,12 +1,13 @@
 """The work folder of a build: its lock, its logs, and the result of each stage.
 
-`OUT/` contains `answers/` and `verdicts/` (logs of calls and of runs of code), `models.json` (the model of each role),
-one folder for each stage, such as `2-responses/`, with `records.jsonl`, `dropped.jsonl` and `stage.json`, the review
-in `4-review/`, and the benchmark itself in `benchmark/`.
+`OUT/` contains `answers/` and `verdicts/` (logs of calls and of runs of code), `build.json` (the benchmark's name),
+`models.json` (the model of each role), one folder for each stage, such as `2-responses/`, with `records.jsonl`,
+`dropped.jsonl` and `stage.json`, the review in `4-review/`, and the benchmark itself in `benchmark/`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from rmeval.build.records import Dropped, Record
 from rmeval.build.registry import STAGES, StageName
 from rmeval.errors import DamagedError, RunError, explain_os_error, explain_read_error, reason_of
 from rmeval.files import json_bytes, replacing
+from rmeval.messages import shortened
 from rmeval.store.manifest import read_json, write_json
 
 __all__ = ["BuildFolder", "StageResult"]
@@ -102,6 +104,30 @@ class BuildFolder:
         counts = {"records": len(result.records), "dropped": len(result.dropped)}
         write_json(folder / "stage.json", {"inputs": result.inputs, **counts, "facts": dict(result.facts)})
 
+    def has(self, files: Mapping[str, str]) -> bool:
+        """Whether files, given by their paths in the folder, exist and have these SHA-256 digests."""
+        paths = {self.path / name: sha256 for name, sha256 in files.items()}
+        try:
+            return all(path.is_file() and sha256_of(path) == sha256 for path, sha256 in paths.items())
+        except OSError as error:
+            raise explain_read_error(error, self.path) from error
+
+    def check_name(self, name: str) -> None:
+        """Check that the folder is that of this benchmark, and store its name.
+
+        Raises:
+            RunError: If it belongs to another one, whose answers would be mixed with this one's.
+        """
+        path = self.path / "build.json"
+        earlier = read_json(path).get("name") if path.is_file() else None
+        if earlier not in (None, name):
+            raise RunError(
+                f"{self.path} has the build of {shortened(earlier)}, and the config that of {name}: choose another "
+                "folder with `out`, or correct the name"
+            )
+        if earlier is None:
+            write_json(path, {"name": name})
+
     def check_models(self, names: Mapping[str, str]) -> None:
         """Check that each role's model is the one of earlier starts, and store it.
 
@@ -117,6 +143,12 @@ class BuildFolder:
                     "folder with `out`"
                 )
         write_json(path, earlier)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:

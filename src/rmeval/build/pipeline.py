@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rmeval.build.config import BuildConfig
 from rmeval.build.folder import BuildFolder, StageResult
 from rmeval.build.records import Dropped, Record
 from rmeval.build.registry import STAGES, StageName
+from rmeval.build.review.log import review_state
 from rmeval.build.stage import Stage, find_stage
 from rmeval.build.tools import Progress, Tools
 from rmeval.data.digests import digest
@@ -34,6 +36,7 @@ class BuildResult:
         calls: Number of calls of this process.
         cost: Their cost in dollars; None without prices.
         waits: Why the build has not finished although nothing failed, such as a review that is not complete.
+        rejected: Why the finished benchmark may not be used: the gates that it did not pass.
     """
 
     folder: BuildFolder
@@ -41,6 +44,26 @@ class BuildResult:
     calls: int
     cost: float | None
     waits: str | None = None
+    rejected: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        stages = {
+            name: {
+                "kept": len(one.records),
+                "dropped": Counter(dropped.reason for dropped in one.dropped),
+                "facts": dict(one.facts),
+            }
+            for name, one in self.stages.items()
+        }
+        return {
+            "folder": str(self.folder.path),
+            "stages": stages,
+            "calls": self.calls,
+            "cost": self.cost,
+            "waits": self.waits,
+            "rejected": self.rejected,
+        }
 
 
 def silent(done: int, total: int, what: str) -> None:
@@ -78,15 +101,18 @@ def build(
         AnswerLog(out / "verdicts") as verdicts,
         shared_budgets(),
     ):
+        folder.check_name(config.name)
         tools = Tools(config, folder, answers, verdicts, progress, accept_failures)
         found: dict[StageName, StageResult] = {}
         records: Sequence[Record] = ()
         for name in STAGES:
+            tools.earlier = dict(found)
             found[name] = _stage(name, folder, records, config, tools)
             records = found[name].records
             if name == until or found[name].facts.get("waits"):
                 break
-        return BuildResult(folder, found, tools.calls, tools.cost, found[name].facts.get("waits"))
+        last = found[name].facts
+        return BuildResult(folder, found, tools.calls, tools.cost, last.get("waits"), last.get("rejected"))
 
 
 def _stage(
@@ -98,16 +124,19 @@ def _stage(
     inputs = digest(
         {
             "records": [one.to_dict() for one in records],
+            "earlier": [_lasting(one) for one in tools.earlier.values()],
             "options": stage.options(config),
             "seed": config.seed,
             "models": models | {role: tools.name_of(role) for role in models},
             "prompts": tools.prompts.versions(),
             "accept_failures": tools.accept_failures,
             "rmeval": __version__,
+            **({"reviews": review_state(folder.review)} if name == "review" else {}),
         }
     )
     earlier = folder.read(name)
-    if earlier is not None and earlier.inputs == inputs and not earlier.facts.get("waits"):
+    current = earlier is not None and earlier.inputs == inputs and not earlier.facts.get("waits")
+    if earlier is not None and current and folder.has(earlier.facts.get("files", {})):
         return earlier
     started, calls = time.monotonic(), tools.calls
     kept, dropped = _run(stage, records, config, tools)
@@ -126,6 +155,12 @@ def _stage(
             f"{folder.of(name) / 'dropped.jsonl'}"
         )
     return result
+
+
+def _lasting(result: StageResult) -> list[Any]:
+    """What an earlier stage has left out, and its facts, without those of the process that ran it."""
+    facts = {name: fact for name, fact in result.facts.items() if name not in ("calls", "seconds")}
+    return [[asdict(one) for one in result.dropped], facts]
 
 
 def _run(

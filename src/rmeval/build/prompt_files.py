@@ -119,7 +119,7 @@ _packaged: dict[str, PromptFile] = {}
 
 def _names(folder: Path) -> list[str]:
     if not folder.is_dir():
-        raise DataError(f"there is no folder {quoted(str(folder))}: correct `prompts`")
+        raise DataError(f"there is no folder {quoted(str(folder))}: correct `prompts:` in the config")
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob(f"*{_SUFFIX}"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["RECIPES", "STAGES", "StageName"]
+__all__ = ["PARTS", "RECIPES", "STAGES", "StageName"]
 
 StageName = Literal["problems", "responses", "styles", "review", "assemble"]
 STAGES: dict[StageName, str] = {
@@ -23,3 +23,10 @@ RECIPES: dict[str, str] = {
     "safety-refuse": "rmeval.build.recipes.safety:ShouldRefuse",
 }
 """The recipes by name."""
+PARTS: dict[str, str] = {
+    "styles": "rmeval.build.styles.stage:StyleOptions",
+    "review": "rmeval.build.review.stage:ReviewOptions",
+    "sandbox": "rmeval.build.sandbox_options:SandboxOptions",
+    "assemble": "rmeval.build.assemble.stage:AssembleOptions",
+}
+"""The parts of a config whose options others define, and their classes."""

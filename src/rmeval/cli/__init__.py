@@ -27,7 +27,7 @@ def main() -> None:
         number = signals.came() or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else None)
         if number is None:
             raise
-        output.echo("", _STOPPED if sys.argv[1:2] and sys.argv[1] in _CONTINUED else "stopped", err=True)
+        output.echo("", _stopped(), err=True)
         # The exit code that shells expect of a process ended by a signal.
         code = 128 + number
         signals.let_go()
@@ -39,6 +39,17 @@ def main() -> None:
 _CONTINUED = ("demo", "run", "score")
 """Commands that continue where they stopped."""
 _STOPPED = "stopped: the run keeps what it has scored; run the same command again to continue"
+
+
+_STOPPED_BUILD = "stopped: the build keeps every answer; run the same command again to continue"
+
+
+def _stopped() -> str:
+    """What is said of a command that a signal has ended."""
+    if sys.argv[1:2] == ["build"]:
+        config = sys.argv[2:3] == ["run"] or Path(sys.argv[2] if sys.argv[2:] else "").suffix in (".yaml", ".yml")
+        return _STOPPED_BUILD if config else "stopped"
+    return _STOPPED if sys.argv[1:2] and sys.argv[1] in _CONTINUED else "stopped"
 
 
 def _outcome() -> int:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from rmeval.cli import options as o
-from rmeval.cli.output import echo, echo_json
+from rmeval.cli.output import echo
+from rmeval.cli.run_options import RunOutput, takes_output_options, takes_reading_options
 from rmeval.cli.values import shares_of
-from rmeval.cli.views import check_output, write_views
 
 __all__ = ["analyze_command"]
 
 
+@takes_reading_options
+@takes_output_options
 def analyze_command(
     run: Annotated[Path, typer.Argument(help="Run folder, or a folder that contains one run.")],
     label_agreement: Annotated[
@@ -28,16 +30,11 @@ def analyze_command(
         list[str] | None,
         typer.Option(help="Instead: the share of wrong labels, in the same forms, or errata for the known errata."),
     ] = None,
-    variant: o.Variant = None,
-    rule: o.PolicyName = None,
-    benchmark: o.OwnBenchmark = None,
-    protocol: o.OwnProtocol = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
-    form: o.ReportFormat = None,
-    out: o.ReportFile = None,
-    overwrite: o.Overwrite = False,
+    *,
+    reading: dict[str, Any],
+    output: RunOutput,
 ) -> None:
     """Measure a model's biases: length, formatting, refusals; and its calibration. Does not load a model or torch.
 
@@ -47,13 +44,9 @@ def analyze_command(
     from rmeval.results.analyze import analyze_run
 
     show_warnings()
-    form, out = check_output(form, out, as_json, overwrite)
     found = analyze_run(
         run,
-        rule=rule,
-        variant=variant,
-        benchmark=benchmark,
-        protocol=protocol,
+        **reading,
         label_agreement=shares_of(label_agreement, "--label-agreement"),
         label_errors=shares_of(label_errors, "--label-errors"),
     )
@@ -62,9 +55,6 @@ def analyze_command(
 
         for path in draw_analysis(found, plots, "dark" if dark else "light"):
             echo(f"drawn: {path}", err=True)
-    if as_json:
-        echo_json(found.to_dict(), indent=1)
-        return
     from rmeval.report.analysis import analysis_view
 
-    write_views([analysis_view(found)], form, out)
+    output.write(found.to_dict, lambda: [analysis_view(found)])

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from rmeval.cli import options as o
-from rmeval.cli.output import echo, echo_json
+from rmeval.cli.output import echo
+from rmeval.cli.run_options import RunOutput, takes_number_options, takes_output_options
 from rmeval.cli.server_options import PriceFile
 from rmeval.cli.values import share_of
-from rmeval.cli.views import check_output, write_views
 
 __all__ = ["cascade_command"]
 
@@ -31,11 +31,10 @@ Escalated = Annotated[
     float | None,
     typer.Option(help="Highest accuracy with at most this share escalated, in %.", rich_help_panel=_GOAL),
 ]
-Metric = Annotated[
-    str | None, typer.Option(help="Number of the cascade, such as hard. Default: the benchmark's headline metric.")
-]
 
 
+@takes_number_options
+@takes_output_options
 def cascade_command(
     cheap: Cheap,
     expensive: Expensive,
@@ -43,18 +42,11 @@ def cascade_command(
     budget: Budget = None,
     escalated: Escalated = None,
     prices: PriceFile = None,
-    metric: Metric = None,
-    scope: Annotated[str, typer.Option(help="Part of the benchmark, such as chat.")] = "all",
-    variant: o.Variant = None,
-    rule: o.PolicyName = None,
-    benchmark: o.OwnBenchmark = None,
-    protocol: o.OwnProtocol = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
-    form: o.ReportFormat = None,
-    out: o.ReportFile = None,
-    overwrite: o.Overwrite = False,
+    *,
+    number: dict[str, Any],
+    output: RunOutput,
 ) -> None:
     """Combine two runs: a cheap judge decides where it is confident, an expensive one decides the rest.
 
@@ -66,7 +58,6 @@ def cascade_command(
     from rmeval.results.cascade import cascade_runs
 
     show_warnings()
-    form, out = check_output(form, out, as_json, overwrite)
     found = cascade_runs(
         cheap,
         expensive,
@@ -74,12 +65,7 @@ def cascade_command(
         budget=budget,
         escalated=share_of(escalated, "escalated"),
         prices=prices,
-        metric=metric,
-        scope=scope,
-        rule=rule,
-        variant=variant,
-        benchmark=benchmark,
-        protocol=protocol,
+        **number,
     )
     if plots is not None:
         from rmeval.report.figures.cascade import draw_cascade
@@ -87,9 +73,6 @@ def cascade_command(
         path = plots / "cascade.png"
         draw_cascade(found, path, "dark" if dark else "light")
         echo(f"drawn: {path}", err=True)
-    if as_json:
-        echo_json(found.to_dict(), indent=1)
-        return
     from rmeval.report.cascade import cascade_view
 
-    write_views([cascade_view(found)], form, out)
+    output.write(found.to_dict, lambda: [cascade_view(found)])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rmeval.cli import options as o
-from rmeval.cli.output import echo, echo_json
-from rmeval.cli.views import check_output, write_views
+from rmeval.cli.output import echo
+from rmeval.cli.run_options import RunOutput, takes_number_options, takes_output_options
 from rmeval.errors import RmevalError, RunError
 
 if TYPE_CHECKING:
@@ -57,12 +57,10 @@ _Margin = Annotated[
 ]
 
 
+@takes_number_options
+@takes_output_options
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that contain runs.")],
-    metric: Annotated[
-        str | None, typer.Option(help="Metric to rank by, such as hard. Default: the benchmark's headline metric.")
-    ] = None,
-    scope: Annotated[str, typer.Option(help="Part of the benchmark to rank on, such as chat.")] = "all",
     ensemble: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,16 +71,11 @@ def compare_command(
     until: Until = None,
     intervals: _Intervals = None,
     margin: _Margin = None,
-    variant: o.Variant = None,
-    rule: o.PolicyName = None,
-    benchmark: o.OwnBenchmark = None,
-    protocol: o.OwnProtocol = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
-    form: o.ReportFormat = None,
-    out: o.ReportFile = None,
-    overwrite: o.Overwrite = False,
+    *,
+    number: dict[str, Any],
+    output: RunOutput,
 ) -> None:
     """Compare models on the items that all of their runs contain. Does not load a model or torch.
 
@@ -92,24 +85,21 @@ def compare_command(
     from rmeval.results.compare import compare_runs
 
     show_warnings()
-    form, out = check_output(form, out, as_json, overwrite)
-    ways: dict[str, Any] = {"rule": rule, "variant": variant, "metric": metric, "scope": scope}
-    ways |= {"benchmark": benchmark, "protocol": protocol}
     if until is not None:
         _refuse(until, ensemble=ensemble, plots=plots, margin=margin, correction=correction, intervals=intervals)
-        _write_leads(runs, ways, as_json, form, out)
+        _write_leads(runs, number, output)
         return
     shown = intervals or Shown.simultaneous
-    found = compare_runs(runs, **ways, ensembles=ensemble or (), intervals=shown.value, margin=_share(margin))
+    found = compare_runs(runs, **number, ensembles=ensemble or (), intervals=shown.value, margin=_share(margin))
     across = _across(found, correction)
     if plots is not None:
         _draw(found, plots, dark)
-    if as_json:
-        echo_json([*(one.to_dict() for one in found), *([across.to_dict()] if across else [])], indent=1)
-        return
     from rmeval.report.comparison import comparison_views
 
-    write_views(comparison_views(found, across), form, out)
+    output.write(
+        lambda: [*(one.to_dict() for one in found), *([across.to_dict()] if across else [])],
+        lambda: comparison_views(found, across),
+    )
 
 
 def _draw(found: Sequence[ModelComparison], folder: Path, dark: bool) -> None:
@@ -147,17 +137,13 @@ def _refuse(until: str, **given: Any) -> None:
             raise RmevalError(f"--{name} does not apply to --until: leave one of them out")
 
 
-def _write_leads(runs: list[Path], ways: dict[str, Any], as_json: bool, form: o.Format, out: Path | None) -> None:
+def _write_leads(runs: list[Path], number: dict[str, Any], output: RunOutput) -> None:
     """Write after how many problems the better of two models was known."""
+    from rmeval.report.leads import leads_view
     from rmeval.results.leads import decide_runs
 
-    leads = decide_runs(runs, **ways)
-    if as_json:
-        echo_json([one.to_dict() for one in leads], indent=1)
-        return
-    from rmeval.report.leads import leads_view
-
-    write_views([leads_view(one) for one in leads], form, out)
+    leads = decide_runs(runs, **number)
+    output.write(lambda: [one.to_dict() for one in leads], lambda: [leads_view(one) for one in leads])
 
 
 def _share(points: float | None) -> float | None:

@@ -9,12 +9,14 @@ import typer
 
 from rmeval.cli import options as o
 from rmeval.cli.output import echo, echo_json
+from rmeval.cli.run_options import RunOutput, takes_number_options
 from rmeval.cli.server_options import PriceFile
-from rmeval.cli.views import check_output, write_views
+from rmeval.cli.views import write_views
 
 __all__ = ["estimate_command"]
 
 
+@takes_number_options
 def estimate_command(
     cheap: Annotated[Path, typer.Option(help="Run of the cheap model on all items.")],
     expensive: Annotated[Path | None, typer.Option(help="Run of the expensive model on a sample of the items.")] = None,
@@ -33,19 +35,13 @@ def estimate_command(
         ),
     ] = "benchmark",
     prices: PriceFile = None,
-    metric: Annotated[
-        str | None, typer.Option(help="Metric to estimate, such as hard. Default: the benchmark's headline metric.")
-    ] = None,
-    scope: Annotated[str, typer.Option(help="Part of the benchmark to estimate it on, such as chat.")] = "all",
     seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0)] = 0,
-    variant: o.Variant = None,
-    rule: o.PolicyName = None,
-    benchmark: o.OwnBenchmark = None,
-    protocol: o.OwnProtocol = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
     form: o.ReportFormat = None,
     out: o.ReportFile = None,
     overwrite: o.Overwrite = False,
+    *,
+    number: dict[str, Any],
 ) -> None:
     """Estimate an expensive model's number from a sample, with a cheap model's run on all items.
 
@@ -61,28 +57,23 @@ def estimate_command(
     show_warnings()
     if (expensive is None) == (choose is None):
         raise RmevalError("give `expensive`, the run on a sample, or `choose`, the number of items to run it on")
-    run = {"metric": metric, "scope": scope, "variant": variant, "benchmark": benchmark, "protocol": protocol}
     if expensive is not None:
-        chosen, file = check_output(form, out, as_json, overwrite)
-        _estimate(cheap, expensive, chosen, file, as_json, items=items, target=target, prices=prices, rule=rule, **run)
+        output = RunOutput.of({"as_json": as_json, "form": form, "out": out, "overwrite": overwrite})
+        _estimate(cheap, expensive, output, items=items, target=target, prices=prices, **number)
         return
-    own = (items, form, rule, prices)
+    own = (items, form, number.pop("rule"), prices)
     if any(one is not None for one in own) or as_json or target != "benchmark":
         raise RmevalError("`choose` writes items: leave out `items`, `target`, `rule`, `prices`, --format and --json")
-    _choose(cheap, out, overwrite, choose=choose, seed=seed, **run)
+    _choose(cheap, out, overwrite, choose=choose, seed=seed, **number)
 
 
-def _estimate(cheap: Path, expensive: Path, form: o.Format, out: Path | None, as_json: bool, **options: Any) -> None:
+def _estimate(cheap: Path, expensive: Path, output: RunOutput, **options: Any) -> None:
     """Writes an estimate."""
+    from rmeval.report.estimate import estimate_view
     from rmeval.results.estimate import estimate_runs
 
     found = estimate_runs(cheap, expensive, **options)
-    if as_json:
-        echo_json(found.to_dict(), indent=1)
-        return
-    from rmeval.report.estimate import estimate_view
-
-    write_views([estimate_view(found)], form, out)
+    output.write(found.to_dict, lambda: [estimate_view(found)])
 
 
 def _choose(cheap: Path, out: Path | None, overwrite: bool, **options: Any) -> None:

@@ -7,7 +7,9 @@ users see. The command line shows "--n-items must be at least 1".
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 __all__ = ["option_of", "with_options"]
 
@@ -36,12 +38,18 @@ def _options() -> dict[str, str]:
 
     from rmeval.cli.app import app
 
-    command = typer.main.get_command(app)
     found: dict[str, str] = {}
-    for own in getattr(command, "commands", {}).values():
+    for own in _commands(typer.main.get_command(app)):
         for parameter in own.get_params(typer.Context(own)):
             if parameter.param_type_name == "option" and parameter.name:
                 short = parameter.name in _SHORT
                 names = (name for name in parameter.opts if name.startswith("--") != short)
                 found.setdefault(parameter.name, next(names, parameter.opts[0]))
     return found
+
+
+def _commands(group: Any) -> Iterator[Any]:
+    """The commands of a group, and those of the groups in it."""
+    for own in getattr(group, "commands", {}).values():
+        yield own
+        yield from _commands(own)

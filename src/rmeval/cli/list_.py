@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rmeval.cli.output import echo_json
+from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,10 +28,18 @@ class What(StrEnum):
 
 def list_command(
     what: Annotated[What, typer.Argument(help="What to list.")] = What.benchmarks,
+    benchmark: Annotated[
+        list[str] | None,
+        typer.Option("-b", "--benchmark", help="The folder of a finished benchmark of rmeval build, to be listed too."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
     """List the benchmarks, the forms of MODEL, or the protocols of generative judges."""
-    rows = {What.benchmarks: _benchmarks, What.models: _models, What.protocols: _protocols}[what]()
+    if benchmark and what is not What.benchmarks:
+        raise RmevalError(f"-b is for benchmarks: leave it out of a list of {what.value}")
+    rows = (
+        _benchmarks(benchmark or ()) if what is What.benchmarks else _models() if what is What.models else _protocols()
+    )
     if as_json:
         echo_json(rows, indent=1)
         return
@@ -81,16 +90,20 @@ def _cell(row: Mapping[str, Any], column: str) -> str:
     return str(value or "any")
 
 
-def _benchmarks() -> list[dict[str, Any]]:
+def _benchmarks(further: Sequence[str]) -> list[dict[str, Any]]:
     from rmeval.benchmarks import benchmark_names, find_benchmark
+    from rmeval.benchmarks.built import BuiltFolder
 
     rows = []
-    for name in benchmark_names():
+    for name in (*benchmark_names(), *further):
         found = find_benchmark(name)
+        if name in further and not isinstance(found.made, BuiltFolder):
+            raise RmevalError(f"{name} is not the folder of a finished benchmark: leave out -b")
         card = found.made.card
         rows.append(
             {
-                "id": name,
+                "id": card.id if name in further else name,
+                "benchmark": name,
                 "title": card.title,
                 "items": sum(card.counts.values()),
                 "measures": card.measures,

@@ -338,7 +338,7 @@ class Wanted:
 
         entries = {entry.name: entry for entry in expand(names)}
         found = [find_benchmark(name) for name in entries]
-        told = places(data, {one.name: not one.generated for one in found})
+        told = places(data, {one.name: one.reads_data for one in found})
         given = self._own_options()
         if unknown := [option for option in given if not any(option in one.takes for one in found)]:
             raise RmevalError(_nobody_takes(unknown[0], found))

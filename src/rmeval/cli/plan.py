@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rmeval.cli import options as o
-from rmeval.cli.output import echo, echo_json
+from rmeval.cli.output import echo
+from rmeval.cli.run_options import RunOutput, takes_number_options, takes_output_options
 from rmeval.cli.server_options import PriceFile
-from rmeval.cli.views import check_output, write_views
 from rmeval.errors import RmevalError
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ Requests = Annotated[
 Price = Annotated[float | None, _option(_PRICE, "Price of 1,000 requests.", 0)]
 
 
+@takes_number_options
+@takes_output_options
 def plan_command(
     pilot: Pilot = None,
     difference: Difference = None,
@@ -63,18 +65,11 @@ def plan_command(
     requests_per_item: Requests = None,
     price_per_1000: Price = None,
     prices: PriceFile = None,
-    metric: Annotated[str | None, typer.Option(help="The pilot's number to plan for, such as hard.")] = None,
-    scope: Annotated[str, typer.Option(help="Part of the pilot's benchmark, such as chat.")] = "all",
-    variant: o.Variant = None,
-    rule: o.PolicyName = None,
-    benchmark: o.OwnBenchmark = None,
-    protocol: o.OwnProtocol = None,
     plots: o.Plots = None,
     dark: o.Dark = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
-    form: o.ReportFormat = None,
-    out: o.ReportFile = None,
-    overwrite: o.Overwrite = False,
+    *,
+    number: dict[str, Any],
+    output: RunOutput,
 ) -> None:
     """Plan an evaluation: how many problems a difference or an interval needs, and their price. Does not load a model.
 
@@ -84,8 +79,6 @@ def plan_command(
     from rmeval.results.plan import make_plan
 
     show_warnings()
-    form, out = check_output(form, out, as_json, overwrite)
-    run: dict[str, Any] = {"variant": variant, "benchmark": benchmark, "protocol": protocol, "rule": rule}
     found = make_plan(
         pilot or None,
         **_shares(difference=difference, width=width, power=power, accuracy=accuracy, discordance=discordance),
@@ -97,17 +90,12 @@ def plan_command(
         requests_per_item=requests_per_item,
         price_per_1000=price_per_1000,
         prices=prices,
-        metric=metric,
-        scope=scope,
-        **run,
+        **number,
     )
     _draw(found, plots, dark)
-    if as_json:
-        echo_json(found.to_dict(), indent=1)
-        return
     from rmeval.report.plan import plan_view
 
-    write_views([plan_view(found)], form, out)
+    output.write(found.to_dict, lambda: [plan_view(found)])
 
 
 def _draw(found: Plan, plots: Path | None, dark: bool) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from rmeval.cli import options as o
-from rmeval.cli.output import echo_json
-from rmeval.cli.views import check_output, write_views
+from rmeval.cli.run_options import RunOutput, takes_number_options, takes_output_options
 
 __all__ = ["variance_command"]
 
 
+@takes_number_options
+@takes_output_options
 def variance_command(
     runs: Annotated[
         list[Path],
@@ -26,18 +26,9 @@ def variance_command(
             "Repeatable once."
         ),
     ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="Number to study, such as hard. Default: the benchmark's headline metric.")
-    ] = None,
-    scope: Annotated[str, typer.Option(help="Part of the benchmark, such as chat.")] = "all",
-    variant: o.Variant = None,
-    rule: o.PolicyName = None,
-    benchmark: o.OwnBenchmark = None,
-    protocol: o.OwnProtocol = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all fields as JSON.")] = False,
-    form: o.ReportFormat = None,
-    out: o.ReportFile = None,
-    overwrite: o.Overwrite = False,
+    *,
+    number: dict[str, Any],
+    output: RunOutput,
 ) -> None:
     """Show where a number's uncertainty comes from, and what more problems or more repeats would add.
 
@@ -51,18 +42,9 @@ def variance_command(
     from rmeval.results.variance import study_variance
 
     show_warnings()
-    form, out = check_output(form, out, as_json, overwrite)
     found = study_variance(
         runs,
         facet=facet or (),
-        metric=metric,
-        scope=scope,
-        rule=rule,
-        variant=variant,
-        benchmark=benchmark,
-        protocol=protocol,
+        **number,
     )
-    if as_json:
-        echo_json(found.to_dict(), indent=1)
-        return
-    write_views([variance_view(found)], form, out)
+    output.write(found.to_dict, lambda: [variance_view(found)])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rmeval.benchmarks import Benchmark, benchmark_names, load_benchmark
+from rmeval.benchmarks.built import BUILT
 from rmeval.data.observations import ObservationTable
 from rmeval.data.tables import EvidenceTable
 from rmeval.errors import DamagedError, RmevalError, RunError
@@ -219,7 +220,7 @@ def _benchmark(folder: Path, manifest: Manifest, given: str | None) -> Benchmark
             f"give `benchmark` {made['spec']}"
         )
     # A file that is given is that of other runs, where a name finds this run's benchmark.
-    spec = made["spec"] if given is None or made["spec"] in benchmark_names() else given
+    spec = made["spec"] if given is None or made["spec"] in (BUILT, *benchmark_names()) else given
     try:
         found = load_benchmark(spec, made["data"], **made.get("options", {}))
     except TypeError as error:

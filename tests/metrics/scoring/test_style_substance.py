@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from rmeval.benchmarks.rm_bench import RMBench
 from rmeval.metrics.outcomes import HALF, OFFICIAL
-from rmeval.metrics.scoring.style_substance import COMPARISONS, levels
+from rmeval.metrics.scoring.style_substance import (
+    COMPARISONS,
+    domains_of,
+    levels,
+    style_substance_composition,
+    style_substance_records,
+)
 from rmeval.types import Evidence, Item, Record, Response
 
 
@@ -156,3 +162,35 @@ def test_intervals_of_levels_and_gaps_hold_the_truth(problems: int, wordings: in
                 hits[record.metric] += record.ci[0] <= wanted[record.metric] <= record.ci[1]
     # Three standard deviations of a binomial with p = .95 and n = 200 are .046.
     assert {name: own / 200 for name, own in hits.items()} == pytest.approx(dict.fromkeys(wanted, 0.95), abs=0.048)
+
+
+def test_other_domains_have_the_numbers_of_rm_bench() -> None:
+    """The same items under other names have the same numbers; only the weight of a domain follows from its number."""
+    rows = [
+        {"score_chosen": [2, 0, 1], "score_rejected": [1, 1, 0]},
+        {"score_chosen": [0, 3, 1], "score_rejected": [1, 2, 2]},
+    ]
+    items, evidence = items_and_evidence(rows * 4, "physics")
+    more, further = items_and_evidence(rows[:1] * 6, "law")
+    domains = {"physics": ("physics",), "law": ("law",)}
+    found = style_substance_records(
+        "own", [*items, *more], evidence | further, OFFICIAL, domains=domains, formula="style-substance/accuracy@1"
+    )
+    assert {record.formula for record in found} == {"style-substance/accuracy@1"}
+    chat, known = items_and_evidence(rows * 4, "chat")
+    published = RMBench().aggregate(chat, known, OFFICIAL)
+    assert numbers(found, "physics") == numbers(published, "chat")
+    one, two = numbers(found, "physics"), numbers(found, "law")
+    for metric in ("easy", "normal", "hard", "cell:concise/concise"):
+        assert numbers(found, "all")[metric] == pytest.approx((one[metric] + two[metric]) / 2)
+    assert numbers(found, "all")["overall"] == pytest.approx((one["average"] + two["average"]) / 2)
+    composed = style_substance_composition({("law", "concise/concise"): 6}, domains)
+    assert composed == {("cell:concise/concise", "law"): {("law", "concise/concise"): 1.0}}
+
+
+def test_which_subsets_are_one_domain() -> None:
+    assert domains_of(["law", "safety-response", "safety-refuse"]) == {
+        "law": ("law",),
+        "safety": ("safety-response", "safety-refuse"),
+    }
+    assert domains_of(["safety-refuse"]) == {"safety": ("safety-refuse",)}

@@ -184,3 +184,19 @@ def test_intervals_of_calibration_hold_the_truth() -> None:
     # Three standard deviations of a binomial with p = .95 and n = 300 are .038; the error's may hold it more often.
     assert hits[1:] / 300 == pytest.approx(np.full(3, 0.95), abs=0.04)
     assert hits[0] / 300 >= 0.95
+
+
+def test_intervals_do_not_depend_on_rounding() -> None:
+    # Each problem has as many right as wrong decisions of each size, so that all residuals cancel up to rounding, which
+    # the order of the sum decides.
+    sizes = np.random.default_rng(3).exponential(20, (12, 9))
+    found = []
+    for order in range(6):
+        pairs = np.random.default_rng(order).permuted(np.concatenate([sizes, -sizes], axis=1), axis=1)
+        calibration = calibrate(pairs.ravel(), np.repeat(np.arange(12), 18))
+        assert calibration is not None
+        assert calibration.log_loss_ci is not None
+        assert calibration.brier_ci is not None
+        found.append((*calibration.log_loss_ci, *calibration.brier_ci))
+    for one in found[1:]:
+        np.testing.assert_allclose(one, found[0], rtol=1e-9)

@@ -294,3 +294,15 @@ def test_intervals_of_the_population_cover_the_truth() -> None:
         found = powered(sampled(whole, random.permutation(600)[:200]), population=True)
         inside.append([own.ci[0] <= ndtr(1.28) <= own.ci[1] for own in (found.combined, found.alone)])
     assert min(np.mean(inside, axis=0)) > 0.93 - 3 * math.sqrt(0.93 * 0.07 / 300)
+
+
+def test_a_cheap_model_with_equal_credits_says_nothing() -> None:
+    # Its contributions differ by rounding only, in which there is neither a correlation nor a surprise.
+    random = np.random.default_rng(5)
+    size = random.integers(1, 10, 60) / 9
+    sampled = random.permutation(60) < 20
+    expensive = np.where(sampled, size * random.uniform(0, 1, 60), 0)
+    numbers = np.arange(60)
+    known = np.where(sampled, size, 0)
+    found = powered(Contributions(size, size * 0.7, expensive, known, sampled, numbers * 0, numbers))
+    assert (np.isnan(found.correlation), found.slope, found.surprise) == (True, 0.0, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,10 +20,12 @@ __all__ = [
     "COMPARISONS",
     "DOMAINS",
     "FORMULA",
+    "FORMULA_OF_DOMAINS",
     "GAP",
     "LEVELS",
     "PARTS",
     "credit_matrices",
+    "domains_of",
     "level_of",
     "levels",
     "style_substance_composition",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 FORMULA = "rm-bench/accuracy@1"
+FORMULA_OF_DOMAINS = "style-substance/accuracy@1"
+"""The same formula over other domains than RM-Bench's four."""
 LEVELS = ("easy", "normal", "hard", "average")
 DOMAINS = {
     "chat": ("chat",),
@@ -41,6 +45,7 @@ DOMAINS = {
     "safety": ("safety-refuse", "safety-response"),
 }
 """RM-Bench's four domains and the subsets in each."""
+Domains = Mapping[str, Sequence[str]]
 PARTS = frozenset(name for subsets in DOMAINS.values() if len(subsets) > 1 for name in subsets)
 """Subsets that are a part of their domain."""
 
@@ -53,6 +58,15 @@ COMPARISONS = tuple(
     for r, rejected in enumerate(STYLES)
 )
 """The nine comparisons of an item, whose responses are the three chosen, then the three rejected, in style order."""
+
+
+def domains_of(subsets: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Group subsets into domains as RM-Bench does: the two subsets of safety are one, any other subset is its own."""
+    found: dict[str, tuple[str, ...]] = {}
+    for subset in subsets:
+        domain = next((name for name, parts in DOMAINS.items() if subset in parts), subset)
+        found[domain] = (*found.get(domain, ()), subset)
+    return found
 
 
 def level_of(tag: str) -> str:
@@ -116,32 +130,41 @@ def styled_responses(chosen: Sequence[str], rejected: Sequence[str]) -> tuple[Re
 
 
 def style_substance_records(
-    benchmark: str, items: Sequence[Item], evidence: Mapping[str, Evidence], rule: ScoreRule, intervals: bool = True
+    benchmark: str,
+    items: Sequence[Item],
+    evidence: Mapping[str, Evidence],
+    rule: ScoreRule,
+    intervals: bool = True,
+    domains: Domains = DOMAINS,
+    formula: str = FORMULA,
 ) -> list[Record]:
     """Compute matrix, Easy, Normal, Hard, average and style gap of each domain, their macro averages, and the overall.
 
-    A domain pools the prompts of its subsets; macro averages and the overall are means over the four domains
-    (`compute_accuracy` of the reference on `total_dataset.json`) and exist only if all four do.
+    A domain pools the prompts of its subsets; macro averages and the overall are means over the domains
+    (`compute_accuracy` of the reference on `total_dataset.json`) and exist only if all of them do.
 
     Args:
         benchmark: Benchmark id.
-        items: Items with `COMPARISONS` whose subsets are those of `DOMAINS`.
+        items: Items with `COMPARISONS` whose subsets are those of the domains.
         evidence: Evidence by item id.
         rule: The score rule.
         intervals: Whether to compute confidence intervals.
+        domains: The benchmark's domains and the subsets in each; by default RM-Bench's.
+        formula: Name and version of the formula; another than RM-Bench's if the domains differ.
     """
     found = outcomes(items, evidence, rule)
     matrix = credit_matrices(found).reshape(-1, 9)
-    spread = _intervals(found) if intervals else {}
+    spread = _intervals(found, domains) if intervals else {}
     scopes: dict[str, _Scope] = {}
-    for scope, subsets in (DOMAINS | {name: (name,) for name in DOMAINS["safety"]}).items():
+    whole = _wholes(domains)
+    for scope, subsets in ({**domains} | {name: (name,) for name in whole}).items():
         mask = np.isin(found.subset, [code for code, name in enumerate(found.subsets) if name in subsets])
         if mask.any():
             part = found.select(mask)
             scopes[scope] = _Scope(_mean(matrix[mask]), part)
-    halves = PARTS & set(scopes)
-    if all(domain in scopes for domain in DOMAINS):
-        parts = [scopes[domain] for domain in DOMAINS]
+    lone = {name: domain for name, domain in whole.items() if set(scopes) & set(domains[domain]) == {name}}
+    if all(domain in scopes for domain in domains):
+        parts = [scopes[domain] for domain in domains]
         scopes["all"] = _Scope(np.mean([part.mean for part in parts], axis=0), found)
     return [
         make_record(
@@ -151,10 +174,10 @@ def style_substance_records(
             scope,
             value,
             one.outcomes.only(TAGS[metric]),
-            FORMULA,
-            # A half that is all of safety has no composition of its own.
-            spread.get((metric, "safety" if scope in halves and len(halves) == 1 else scope), (None, None)),
-            1.0 if scope in DOMAINS else None,
+            formula,
+            # A part that is all of its domain has no composition of its own.
+            spread.get((metric, lone.get(scope, scope)), (None, None)),
+            1.0 if scope in domains else None,
         )
         for scope, one in scopes.items()
         for metric, value in _values(one.mean, overall=scope == "all")
@@ -162,16 +185,22 @@ def style_substance_records(
     ]
 
 
-def _intervals(found: Outcomes) -> dict[Measure, Interval]:
+def _wholes(domains: Domains) -> dict[str, str]:
+    """The domain of each subset that is a part of one."""
+    return {name: domain for domain, subsets in domains.items() if len(subsets) > 1 for name in subsets}
+
+
+def _intervals(found: Outcomes, domains: Domains) -> dict[Measure, Interval]:
     paired = PairedOutcomes.of([found])
-    return number_intervals(paired, style_substance_composition(paired.counts))
+    return number_intervals(paired, style_substance_composition(paired.counts, domains))
 
 
-def style_substance_composition(counts: Counts) -> Composition:
-    """Return the compositions of `style_substance_records`, without a half of safety if the other half is missing."""
-    halves = [name for name in DOMAINS["safety"] if any(subset == name for subset, _ in counts)]
+def style_substance_composition(counts: Counts, domains: Domains = DOMAINS) -> Composition:
+    """Return the compositions of `style_substance_records`, without a part if the other parts are missing."""
+    there = {subset for subset, _ in counts}
+    parts = [name for own in domains.values() if len(there & set(own)) > 1 for name in own if name in there]
     cells: dict[str, dict[str, Shares]] = {}
-    for scope, subsets in (DOMAINS | ({name: (name,) for name in halves} if len(halves) > 1 else {})).items():
+    for scope, subsets in ({**domains} | {name: (name,) for name in parts}).items():
         own = {
             comparison.tag: shares
             for comparison in COMPARISONS
@@ -179,11 +208,11 @@ def style_substance_composition(counts: Counts) -> Composition:
         }
         if own:
             cells[scope] = own
-    if all(domain in cells for domain in DOMAINS):
+    if all(domain in cells for domain in domains):
         cells["all"] = {
-            tag: mixed([(0.25, cells[domain][tag]) for domain in DOMAINS])
-            for tag in cells["chat"]
-            if all(tag in cells[domain] for domain in DOMAINS)
+            tag: mixed([(1 / len(domains), cells[domain][tag]) for domain in domains])
+            for tag in cells[next(iter(domains))]
+            if all(tag in cells[domain] for domain in domains)
         }
     found: dict[tuple[str, str], Shares] = {}
     for scope, own in cells.items():
@@ -201,18 +230,19 @@ def style_substance_composition(counts: Counts) -> Composition:
     return found
 
 
-def style_substance_notes(items: Sequence[Item]) -> list[str]:
-    """Return notes on missing domains and on an incomplete safety domain, one sentence each."""
+def style_substance_notes(items: Sequence[Item], domains: Domains = DOMAINS) -> list[str]:
+    """Return notes on missing domains and on incomplete ones, one sentence each."""
     subsets = set(ItemTable.of(items).counts)
-    missing = [domain for domain, parts in DOMAINS.items() if not subsets & set(parts)]
+    missing = [domain for domain, parts in domains.items() if not subsets & set(parts)]
     notes = [absent("macro averages and no overall", ", ".join(missing))] if missing else []
     tags = ItemTable.of(items).tags
     if len(tags) < len(COMPARISONS):
         levels = [level for level in LEVELS[:3] if TAGS[level] <= set(tags)]
         given = f"{' and '.join(map(str.capitalize, levels)) or 'none of Easy, Normal and Hard'}"
         notes.append(f"{len(tags)} of the nine cells are compared, which give {given}; averages need all cells")
-    if len(halves := subsets & set(DOMAINS["safety"])) == 1:
-        notes.append(f"safety consists of {halves.pop()} only: the other half has no items")
+    for domain, parts in domains.items():
+        if len(parts) > 1 and len(there := subsets & set(parts)) == 1:
+            notes.append(f"{domain} consists of {there.pop()} only: the other half has no items")
     return notes
 
 

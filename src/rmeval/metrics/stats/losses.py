@@ -14,6 +14,8 @@ from rmeval.types import FloatArray, IntArray
 
 __all__ = ["LossInterval", "design_effect", "loss_interval"]
 
+_ROUNDING = 1e-12
+"""Residuals of a problem below this share of its losses are rounding errors."""
 _MANY = 2**14
 """Number of pairs above which pairs of similar margins share one probability in the search for the ends."""
 _DOUBLINGS = 20
@@ -73,6 +75,8 @@ def loss_interval(
     residual = extra * (wrong - chance)
     rest, own = (np.bincount(member, part).astype(float) for part in (expected - expected.mean(), residual))
     margins = student * float(np.sqrt(np.square(rest).sum() * problems / (problems - 1))) / len(size)
+    # Residuals that cancel are rounding errors, whose correlation differs between processors.
+    own[np.abs(own) <= _ROUNDING * np.bincount(member, extra)] = 0.0
     # Pairs of a problem share responses: where margins are large, the other decisions are right more often, too.
     together = _correlation(own, rest)
     often, seldom = _chance(low, size), _chance(high, size)

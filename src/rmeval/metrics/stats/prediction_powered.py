@@ -16,6 +16,8 @@ __all__ = ["FEWEST", "METHOD", "Contributions", "Estimated", "Powered", "equival
 FEWEST = 10
 """Fewest items of the sample in a stratum, and in all."""
 METHOD = "prediction-powered(jackknife, score interval)"
+_ROUNDING = 1e-12
+"""Differences of credits below this are rounding errors."""
 _PSEUDO = 1.0
 """Number of pseudo-items of the interval, a quarter of one in each combination of right and wrong decisions."""
 _POOLED = 10.0
@@ -149,13 +151,20 @@ def powered(found: Contributions, population: bool = False, proportion: bool = T
     )
 
 
+def _apart(values: FloatArray, size: FloatArray, ratio: FloatArray) -> FloatArray:
+    """Return contributions less their expectation; rounding must not make items with equal credits vary."""
+    apart: FloatArray = values - size * ratio
+    apart[np.abs(apart) <= _ROUNDING * size] = 0.0
+    return apart
+
+
 def _surprise(found: Contributions, drawn: _Drawn) -> float:
     """Return the distance of the cheap model's number from its estimate in standard errors, which are known exactly."""
     if found.probability is not None:
         return 0.0
     totals = np.bincount(found.stratum)
     ratio = _sums(found.stratum, found.cheap) / _sums(found.stratum, found.size)
-    squares = _sums(found.stratum, np.square(found.cheap - found.size * ratio[found.stratum]))
+    squares = _sums(found.stratum, np.square(_apart(found.cheap, found.size, ratio[found.stratum])))
     error = float(np.sqrt(((totals / drawn.counts - 1) * totals / np.maximum(totals - 1, 1)) @ squares))
     return drawn.gap / error if error > 0 else 0.0
 
@@ -200,7 +209,7 @@ class _Drawn:
         seen = _sums(self.stratum, each * size)
         ratio = _sums(self.stratum, each * values) / seen
         factor = (sizes / seen)[self.stratum] * each
-        return float(sizes @ ratio), factor * (values - size * ratio[self.stratum]), factor * size
+        return float(sizes @ ratio), factor * _apart(values, size, ratio[self.stratum]), factor * size
 
     @cached_property
     def effective(self) -> float:

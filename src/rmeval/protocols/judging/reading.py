@@ -11,7 +11,16 @@ from typing import Any
 from rmeval.data.json_text import parse_json
 from rmeval.protocols.judging.card import JudgeCard, Several
 
-__all__ = ["is_refusal", "json_verdict", "label_in", "normal", "number_of", "rating_in", "without_reasoning"]
+__all__ = [
+    "is_refusal",
+    "json_objects",
+    "json_verdict",
+    "label_in",
+    "normal",
+    "number_of",
+    "rating_in",
+    "without_reasoning",
+]
 
 _PLAIN: dict[int, int | str | None] = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
@@ -277,14 +286,25 @@ def json_verdict(text: str, card: JudgeCard, presented: Sequence[str] = ()) -> A
         card: The protocol's card.
         presented: The texts that the judge has read.
     """
-    text = text.strip().lstrip("\ufeff")
-    for parts in ([text], _FENCED.findall(text), _within(text)):
-        own = [part for part in parts if part == text or not any(part.strip() in one for one in presented)]
-        values = [one[card.json_field] for one in map(_object, own) if one is not None and card.json_field in one]
+    for objects in json_objects(text, presented):
+        values = [one[card.json_field] for one in objects if card.json_field in one]
         if values:
             differ = card.several == "same" and any(value != values[0] for value in values)
             return None if differ else values[-1]
     return None
+
+
+def json_objects(text: str, presented: Sequence[str] = ()) -> Iterator[list[dict[str, Any]]]:
+    """Yield the JSON object that is the whole text, then those between fences, then those within the text.
+
+    Args:
+        text: The text, without reasoning.
+        presented: The texts that the judge has read; an object that is part of one is a quotation, and left out.
+    """
+    text = text.strip().lstrip("\ufeff")
+    for parts in ([text], _FENCED.findall(text), _within(text)):
+        own = [part for part in parts if part == text or not any(part.strip() in one for one in presented)]
+        yield [found for part in own if (found := _object(part)) is not None]
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -1,0 +1,26 @@
+"""The extra that all commands of the builder need."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from rmeval.extras import need_extra
+
+__all__ = ["need_build"]
+
+_PACKAGES = ("pydantic", "datasketch", "py3langid")
+
+
+def need_build() -> None:
+    """Refuse an installation without the extra, before anything is read.
+
+    Raises:
+        RmevalError: If a package is missing.
+    """
+    for name in _PACKAGES:
+        try:
+            found = find_spec(name)
+        except ImportError:
+            found = None
+        if found is None:
+            raise need_extra(ModuleNotFoundError(name=name), "the builder", "build")

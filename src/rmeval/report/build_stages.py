@@ -1,0 +1,112 @@
+"""Views of a build: what each stage kept, and what further stages would send."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rmeval.messages import count_of
+from rmeval.report.cells import COUNT, FIGURES, Number
+from rmeval.report.dry_run import TOKENS
+from rmeval.report.views import Row, Table, View
+
+if TYPE_CHECKING:
+    from rmeval.build.dry_run import PlannedBuild
+    from rmeval.build.pipeline import BuildResult
+
+__all__ = ["build_view", "gates_table", "planned_build_view"]
+
+_REASONS = 3
+
+
+def build_view(name: str, found: BuildResult) -> View:
+    """Return the view of what the stages of a build kept and left out."""
+    rows = []
+    for stage, result in found.stages.items():
+        reasons = Counter(one.reason for one in result.dropped)
+        counts = (len(result.records), len(result.dropped), result.facts.get("calls", 0))
+        rows.append(Row(stage, (*(Number(one, unit=COUNT) for one in counts), _reasons(reasons))))
+    columns = ("stage", "kept", "left out", "calls", "reasons")
+    spent = f"{count_of(found.calls, 'call')} of this command"
+    if found.cost is not None:
+        spent += f", which cost ${found.cost:.4g}"
+    tables = [Table("stages", columns, tuple(rows))]
+    if "assemble" in found.stages:
+        tables.append(gates_table(found.stages["assemble"].facts.get("gates", ())))
+    return View(name, tuple(tables), about=(spent,), source=found.folder.path)
+
+
+def gates_table(gates: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of the gates of a finished benchmark, from the facts of the last stage."""
+    rows = [
+        Row(one["name"], (_result(one["passed"], one["level"]), one["found"]), strong=not one["passed"])
+        for one in gates
+    ]
+    return Table("gates", ("gate", "result", "found"), tuple(rows))
+
+
+def _result(passed: bool, level: str) -> str:
+    return "passed" if passed else "not passed" if level == "fail" else "warning"
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    """The most frequent reasons."""
+    most = Counter(counts).most_common()
+    more = [f"{sum(count for _, count in most[_REASONS:])} others"] if len(most) > _REASONS else []
+    return ", ".join([*(f"{count} {reason}" for reason, count in most[:_REASONS]), *more])
+
+
+_COLUMNS = {
+    "problems": ("problems", COUNT),
+    "done": ("done", COUNT),
+    "calls": ("calls", COUNT),
+    "most_calls": ("at most", COUNT),
+    "input_tokens": ("input tokens", TOKENS),
+    "output_tokens": ("output tokens", TOKENS),
+    "cost": ("cost in $", FIGURES),
+    "most_cost": ("at most in $", FIGURES),
+}
+_SUMS = tuple(name for name in _COLUMNS if name != "problems")
+
+
+def planned_build_view(found: PlannedBuild) -> View:
+    """Return the view of what a build would send."""
+    names = [one for one in _COLUMNS if not all(math.isnan(getattr(each, one)) for each in found.stages)]
+    rows = [
+        Row(
+            f"{one.stage}: {one.role}",
+            (one.model or "-", *(Number(getattr(one, name), unit=_COLUMNS[name][1]) for name in names)),
+        )
+        for one in found.stages
+    ]
+    sums = [
+        Number(sum(getattr(one, name) for one in found.stages) if name in _SUMS else math.nan, unit=_COLUMNS[name][1])
+        for name in names
+    ]
+    if len(rows) > 1:
+        rows.append(Row("all", ("", *(one if name in _SUMS else "" for name, one in zip(names, sums, strict=True)))))
+    columns = ("", "model", *(_COLUMNS[name][0] for name in names))
+    tables = [Table("calls", columns, tuple(rows), keys=("stage", "model", *names))] if rows else []
+    return View(found.name, (_kept(found), *tables), about=("nothing was sent",), notes=tuple(_notes(found)))
+
+
+def _kept(found: PlannedBuild) -> Table:
+    rows = [
+        Row(stage, (Number(count, unit=COUNT), Number(sum(reasons.values()), unit=COUNT), _reasons(reasons)))
+        for stage, count in found.kept.items()
+        for reasons in [found.dropped[stage]]
+    ]
+    return Table("problems", ("stage", "kept", "left out", "reasons"), tuple(rows))
+
+
+def _notes(found: PlannedBuild) -> Iterator[str]:
+    rates = [f"{rate:.0%} of the problems of {stage}" for stage, rate in found.rates.items() if rate < 1]
+    if found.rates:
+        kept = f"{' and '.join(rates)} as in an earlier result" if rates else "every problem"
+        yield f"the calls after {next(iter(found.rates))} assume that it keeps {kept}"
+    yield "input tokens: a token for 4 bytes, at the tokens per prompt that the servers counted where the log has some"
+    yield "a call that is cut off is sent once more with twice the limit (at most in $: all of them)"
+    if any(not one.model for one in found.stages):
+        yield "a model without `served_model` has the price of all models in the price file"
