@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rmeval.sandbox import LANGUAGES, Program, Sandbox, TestSuite, toolchains
+from rmeval.sandbox import LANGUAGES, Limits, Program, Sandbox, TestSuite, toolchains
 from rmeval.sandbox.isolation import open_bubblewrap
 
 ADD = {
@@ -128,6 +128,8 @@ def problems(folder: Path) -> Iterator[tuple[tuple[str, Any], str, TestSuite]]:
 
 @pytest.mark.slow
 def test_published_solutions_pass_and_buggy_ones_fail(sandbox: Sandbox, shared: Path) -> None:
+    # Some of MBPP's take seconds, and much longer on a busy machine.
+    sandbox = Sandbox(Limits(wall=120, cpu=20), require=True)
     found: Counter[tuple[str, str]] = Counter()
     wrong = []
     for (kind, number), verdict in sandbox.verify_many(problems(shared / "data")):
