@@ -150,11 +150,11 @@ assert caught('stop') == (Exception, 'text'), caught('stop')
         ("assert (", "the tests do not compile: SyntaxError"),
         ("import numpy\nassert double(1) == 2", "a module cannot be imported in the sandbox: No module named 'numpy'"),
         (
-            "import datetime\nassert double(datetime.date(2020, 1, 1)) == 2",
-            "tests cannot pass an object of the type date",
+            "import re\nassert double(re.compile('x')) == 2",
+            "tests cannot pass an object of the type Pattern",
         ),
-        ("assert double([0] * 10**7)", "an argument is too large to pass to the solution"),
-        ("assert double([0] * 10**6)", "a value of the solution is too large to pass to the tests"),
+        ("assert double('x' * (1 << 24))", "an argument is too large to pass to the solution"),
+        ("assert double('x' * (1 << 22))", "a value of the solution is too large to pass to the tests"),
         ("import os\nos._exit(0)", "the tests ended without a verdict"),
     ],
 )

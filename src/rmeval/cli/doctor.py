@@ -16,6 +16,13 @@ from rmeval.errors import RmevalError
 __all__ = ["doctor_command"]
 
 
+def _check_arguments(model: str | None, sandbox: bool) -> None:
+    if model is None and not sandbox:
+        raise RmevalError("rmeval doctor needs a model to check: give MODEL, or `sandbox` to check the sandbox")
+    if model is not None and sandbox:
+        raise RmevalError("rmeval doctor checks a model or the sandbox: give MODEL or `sandbox`, not both")
+
+
 def _check_sandbox(as_json: bool) -> None:
     from dataclasses import asdict
 
@@ -67,12 +74,7 @@ def doctor_command(
 
         rmeval doctor --sandbox
     """
-    if (model is None) != sandbox:
-        raise RmevalError(
-            "rmeval doctor needs a model to check: give MODEL, or `sandbox` to check the sandbox"
-            if model is None
-            else "rmeval doctor checks a model or the sandbox: give MODEL or `sandbox`, not both"
-        )
+    _check_arguments(model, sandbox)
     if model is None:
         _check_sandbox(as_json)
         return

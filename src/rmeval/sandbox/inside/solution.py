@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Callback", "Server", "main"]
 
 _BASES: tuple[Any, ...] = (int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
-_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.items()))
+_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.items()))
 """These equal sets."""
 _NAME = "solution"
 
