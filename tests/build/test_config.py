@@ -99,7 +99,11 @@ def test_an_unknown_recipe() -> None:
     [
         ("file: p.jsonl", "file: 3", "line 5: `domains.math.problems.file` is 3, and input should be a valid string"),
         ("file: p.jsonl", "file: []", "line 5: `domains.math.problems.file` is [], and name at least one file"),
-        ("file: p.jsonl", "files: p.jsonl", "line 5: there is no option `domains.math.problems.files`: did you mean file?"),
+        (
+            "file: p.jsonl",
+            "files: p.jsonl",
+            "line 5: there is no option `domains.math.problems.files`: did you mean file?",
+        ),
         ("problems: {file: p.jsonl}", "licence: x", "line 5: `domains.math.problems` is missing: add it"),
         ("name: mine", "name: mine\nseed: x", "line 3: `seed:` is 'x', and input should be a valid integer"),
         ("writer:", "author:", "line 3: `models.author` is 'author', and input should be 'writer', 'rewriter'"),
