@@ -47,7 +47,8 @@ unit: setup
 # Real models, servers, clean environments, and attacks: takes about 45 minutes. What it downloads (about 1 GB) and builds
 # (about 4 GB in ~/.cache/rmeval-tests) is kept for the next time.
 test-integration: setup
-	$(INSTALL) bitsandbytes trl gguf build 'transformers[serving]' --editable '.[any-llm,docs]'
+	$(INSTALL) bitsandbytes trl gguf build playwright 'transformers[serving]' --editable '.[any-llm,docs]'
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 	$(BIN)/pytest tests/integration
 
 perf: setup

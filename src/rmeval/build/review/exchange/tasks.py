@@ -20,7 +20,7 @@ from rmeval.types import STYLES
 __all__ = ["Annotation", "Task", "fields_of", "import_reviews", "one_annotator", "question_titles", "tasks_of"]
 
 _SIDES: tuple[tuple[Side, Side], ...] = (("chosen", "rejected"), ("rejected", "chosen"))
-_STYLES_TITLE = "Does each response say the same in all styles?"
+_STYLES_TITLE = "Does each response have the same substance in all styles?"
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ def _heading(session: Session, place: int) -> str:
 
 def _label(session: Session, place: str) -> str:
     if place == "styles":
-        return "Does each response say the same in all styles?"
+        return "Same substance in all styles?"
     if session.mode == "blind":
         return f"Is response {'AB'[_PLACES.index(place)]} correct?"
     return f"Is the {'chosen' if place == _PLACES[0] else 'rejected'} response correct?"
