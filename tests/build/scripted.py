@@ -119,7 +119,9 @@ class ScriptedModel:
 
     def __post_init__(self) -> None:
         self._problems = sorted(self.known, key=lambda one: -len(one.text))
-        self._literals = {name: _literals(prompt.text) for name, prompt in self.prompts.items()}
+        # Prompts of problems are parts of other prompts.
+        named = {name: _literals(one.text) for name, one in self.prompts.items() if not name.startswith("problems/")}
+        self._literals = {name: literals for name, literals in named.items() if literals}
         self._handlers: dict[str, Handler] = {}
         self._wrote: dict[str, Known] = {}
         self._lock = threading.Lock()
@@ -136,7 +138,11 @@ class ScriptedModel:
         text = "\n".join(message["content"] for message in body["messages"])
         with self._lock:
             self.bodies[hashlib.sha256(request.body).hexdigest()] += 1
-            reply = self._reply(text, random.Random(f"{body.get('seed')} {len(text)}"))
+            try:
+                reply = self._reply(text, random.Random(f"{body.get('seed')} {len(text)}"))
+            except (AssertionError, KeyError) as error:
+                # An answer that is not sent again, so that the test ends.
+                return json_answer({"error": {"message": f"{type(error).__name__}: {error}"}}, 400)
         message = {"role": "assistant", "content": reply.text}
         usage = {"prompt_tokens": len(text) // 4 + 1, "completion_tokens": len(reply.text) // 4 + 1}
         choice = {"index": 0, "message": message, "finish_reason": reply.finish}
@@ -161,21 +167,29 @@ class ScriptedModel:
         """Name of the prompt file that a text was rendered from."""
         plain = " ".join(text.split())
 
-        def share(name: str) -> tuple[float, int]:
+        def share(name: str) -> tuple[bool, float, int]:
+            begins = plain.startswith(self._literals[name][0][:60])
             sizes = [(len(one), one in plain) for one in self._literals[name]]
             own = sum(size for size, there in sizes if there)
-            return own / max(1, sum(size for size, _ in sizes)), own
+            return begins, own / max(1, sum(size for size, _ in sizes)), own
 
         return max(self._literals, key=share)
 
     def problem_of(self, text: str) -> Known:
         """The problem that occurs in a text: the longest, and of several the one whose other texts occur too."""
+        found = self._problem_in(text)
+        assert found is not None, f"a prompt contains no known problem: {text[:500]}"
+        return found
+
+    def knows(self, text: str) -> bool:
+        """Whether a problem, or a response that the model wrote, occurs in a prompt."""
+        return self._problem_in(text) is not None
+
+    def _problem_in(self, text: str) -> Known | None:
         found = [one for one in self._problems if one.text in text]
-        response = text.partition("<response>\n")[2].partition("\n</response>")[0]
-        if not found and response in self._wrote:
-            return self._wrote[response]  # Such as a prompt that only asks for another format.
         if not found:
-            raise AssertionError(f"a prompt contains no known problem: {text[:500]}")
+            # Such as a prompt that only asks for another format.
+            return self._wrote.get(text.partition("<response>\n")[2].partition("\n</response>")[0])
         same = [one for one in found if one.text == found[0].text]
         return max(same, key=lambda one: sum(other in text for other in one.also))
 
