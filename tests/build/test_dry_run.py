@@ -124,7 +124,7 @@ def test_all_calls_of_two_stages(tmp_path: Path) -> None:
         before = plan_build(config, tmp_path / "out", "styles")
         assert model.calls() == 0
         found = build(config, tmp_path / "out", until="styles")
-        made = {stage: found.stages[stage].facts["calls"] for stage in ("responses", "styles")}  # type: ignore[index]
+        made = {stage: found.stages[stage].facts["calls"] for stage in ("responses", "styles")}
         sent = model.calls()
         after = plan_build(config, tmp_path / "out", "styles")
         assert model.calls() == sent
