@@ -134,15 +134,19 @@ class BuildFolder:
         Raises:
             RunError: If another model answers: its texts would be mixed with those of the first.
         """
-        path = self.path / "models.json"
-        earlier: dict[str, str] = read_json(path) if path.is_file() else {}
+        earlier = self.models()
         for role, name in names.items():
             if earlier.setdefault(role, name) != name:
                 raise RunError(
                     f"the {role} of this build was {earlier[role]}, and now is {name}: use the first, or another "
                     "folder with `out`"
                 )
-        write_json(path, earlier)
+        write_json(self.path / "models.json", earlier)
+
+    def models(self) -> dict[str, str]:
+        """The name of each role's model that has been called."""
+        path = self.path / "models.json"
+        return read_json(path) if path.is_file() else {}
 
 
 def sha256_of(path: Path) -> str:

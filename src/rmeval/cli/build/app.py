@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from rmeval.cli.build.init import init_command
+from rmeval.cli.build.report import report_command
 from rmeval.cli.build.run import build_command
 
 __all__ = ["build_app"]
@@ -34,7 +35,10 @@ Build a benchmark like RM-Bench for your own domain or language.
     rmeval build my-bench.yaml --dry-run
 
     rmeval build my-bench.yaml
+
+    rmeval build report my-bench
 """,
 )
 build_app.command("run", no_args_is_help=True)(build_command)
 build_app.command("init")(init_command)
+build_app.command("report", no_args_is_help=True)(report_command)
