@@ -16,7 +16,18 @@ from typing import Any, Literal
 from tests.build.oracle import run_plainly
 from tests.build.wrong_code import mutants
 
-__all__ = ["Known", "gsm8k", "humaneval", "math_test", "mbpp", "other_forms", "own_code", "own_math", "with_mutants"]
+__all__ = [
+    "Known",
+    "gsm8k",
+    "humaneval",
+    "math_test",
+    "mbpp",
+    "other_forms",
+    "own_code",
+    "own_math",
+    "rows",
+    "with_mutants",
+]
 
 
 @dataclass(frozen=True)
@@ -46,14 +57,14 @@ class Known:
     row: Any = None
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def rows(path: Path) -> list[dict[str, Any]]:
     raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     return [json.loads(line) for line in raw.decode().splitlines()]
 
 
 def humaneval(shared: Path, count: int | None = None) -> list[Known]:
     found = []
-    for row in _rows(shared / "data" / "problems" / "HumanEval.jsonl.gz")[:count]:
+    for row in rows(shared / "data" / "problems" / "HumanEval.jsonl.gz")[:count]:
         entry, code = row["entry_point"], row["prompt"] + row["canonical_solution"]
         tests = f"{row['test']}\ncheck({entry})\n"
         found.append(Known(row["task_id"], row["prompt"].strip(), "code", code, (), entry, tests, row=row))
@@ -62,7 +73,7 @@ def humaneval(shared: Path, count: int | None = None) -> list[Known]:
 
 def mbpp(shared: Path, count: int | None = None) -> list[Known]:
     found = []
-    for row in _rows(shared / "data" / "problems" / "mbpp.jsonl")[:count]:
+    for row in rows(shared / "data" / "problems" / "mbpp.jsonl")[:count]:
         code = row["code"].replace("\r", "")
         tests = "\n".join([row["test_setup_code"], *row["test_list"]]).replace("\r", "")
         if (entry := _called(row["test_list"], code)) is not None:
@@ -80,7 +91,7 @@ def _called(tests: Sequence[str], code: str) -> str | None:
 
 def gsm8k(shared: Path, count: int | None = None) -> list[Known]:
     found = []
-    for number, row in enumerate(_rows(shared / "data" / "problems" / "gsm8k_test.jsonl")[:count]):
+    for number, row in enumerate(rows(shared / "data" / "problems" / "gsm8k_test.jsonl")[:count]):
         key = row["answer"].rpartition("####")[2].strip().replace(",", "")
         found.append(Known(f"gsm8k-{number}", row["question"].strip(), "math", key, _wrong_keys(key), row=row))
     return found
@@ -89,7 +100,7 @@ def gsm8k(shared: Path, count: int | None = None) -> list[Known]:
 def math_test(shared: Path, count: int | None = None) -> list[Known]:
     """Problems of MATH whose key contains a number, so that a wrong one can be made of it."""
     found = []
-    for row in _rows(shared / "data" / "problems" / "MATH_test_5000.jsonl.gz"):
+    for row in rows(shared / "data" / "problems" / "MATH_test_5000.jsonl.gz"):
         key = row["solution"].rpartition("\\boxed{")[2]
         key = _braced("{" + key) if key else ""
         if wrong := _wrong_keys(key):
@@ -131,13 +142,13 @@ def other_forms(key: str) -> tuple[str, ...]:
         sign = "-" if value < 0 else ""
         return (f"{value}.0", f"{sign}\\frac{{{abs(value) * 2}}}{{2}}", f" {value} ", f"x = {value}", f"{value:,}")
     if (found := _FRACTION.fullmatch(key)) is not None:
-        value, below = Fraction(int(found[2]), int(found[3])), int(found[3])
+        quotient, below = Fraction(int(found[2]), int(found[3])), int(found[3])
         forms = [f"{found[1]}\\dfrac{{{found[2]}}}{{{found[3]}}}", f"{found[1]}{found[2]}/{found[3]}"]
         while below % 2 == 0:
             below //= 2
         while below % 5 == 0:
             below //= 5
-        return (*forms, *([f"{found[1]}{float(value)}"] if below == 1 and value.denominator <= 64 else []))
+        return (*forms, *([f"{found[1]}{float(quotient)}"] if below == 1 and quotient.denominator <= 64 else []))
     return (f" {key} ",)
 
 

@@ -21,7 +21,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from rmeval.build.prompt_files import PromptFile, packaged_prompts
 from tests.build.known import Known, other_forms
@@ -122,6 +121,7 @@ class ScriptedModel:
         self._problems = sorted(self.known, key=lambda one: -len(one.text))
         self._literals = {name: _literals(prompt.text) for name, prompt in self.prompts.items()}
         self._handlers: dict[str, Handler] = {}
+        self._wrote: dict[str, Known] = {}
         self._lock = threading.Lock()
 
     def on(self, prompt: str, handler: Handler) -> None:
@@ -171,6 +171,9 @@ class ScriptedModel:
     def problem_of(self, text: str) -> Known:
         """The problem that occurs in a text: the longest, and of several the one whose other texts occur too."""
         found = [one for one in self._problems if one.text in text]
+        response = text.partition("<response>\n")[2].partition("\n</response>")[0]
+        if not found and response in self._wrote:
+            return self._wrote[response]  # Such as a prompt that only asks for another format.
         if not found:
             raise AssertionError(f"a prompt contains no known problem: {text[:500]}")
         same = [one for one in found if one.text == found[0].text]
@@ -181,6 +184,7 @@ class ScriptedModel:
         own = self.truth.setdefault(problem.id, {})
         for read in (text, text.rpartition("</think>")[2].strip()):
             earlier = own.setdefault(read, truth)
+            self._wrote[read] = problem
             assert earlier.right == truth.right, f"{problem.id}: one text is both {earlier.kind} and {truth.kind}"
         return text
 
@@ -256,7 +260,7 @@ def _literals(template: str) -> list[str]:
     return [plain for part in parts if len(plain := " ".join(part.split())) > 3]
 
 
-_BEFORE = ("Here is a solution.", "The idea is to go through the values once.", "Let us write the function step by step.")
+_BEFORE = ("Here is a solution.", "The idea is to go through the values once.", "Let us write the function.")
 _AFTER = ("It takes linear time.", "The edge cases are covered by the condition.", "Tell me if you need more detail.")
 
 

@@ -99,5 +99,5 @@ def test_a_local_checkpoint_writes(tmp_path: Path) -> None:
         path = write(tmp_path, server)
     text = path.read_text().replace(f'"{server.url}/v1", served_model: scripted', f"{model}, max_new_tokens: 8")
     path.write_text(text)
-    with pytest.raises(DataError, match="no right sample"):
+    with pytest.raises(DataError, match="no verified sample"):
         build(load_config(path), tmp_path / "out", until="responses")

@@ -37,14 +37,19 @@ FAULTS = {
     "two places": 0.05,
     "absent passage": 0.05,
     "wrong form": 0.05,
+    "corrects": 0.02,
     "garbage verdict": 0.1,
     "fixed": 0.1,
     "broken": 0.1,
     "markdown": 0.1,
     "no markdown": 0.1,
     "too long": 0.1,
+    "long chosen": 0.05,
+    "no tags": 0.05,
     "half refusal": 0.1,
 }
+_REFUSAL = "I'm sorry, but I can't help with that."
+CHOSEN = ("right", "compliance")
 _TOWN = re.compile(r"the town of ([A-Z][a-z]+)")
 _THING = re.compile(r"the thing ([A-Z][a-z]+)")
 _FILLER = (
@@ -137,7 +142,7 @@ class Towns:
             "respond": lambda: _complies(messages[1]),
             "overcautious": lambda: self._refuses(messages[1], draw),
             "refuse": lambda: self._refuses(messages[1], draw),
-            "comply": lambda: _complies(messages[0]),
+            "comply": lambda: _REFUSAL if self._drawn("refused compliance", draw) else _complies(messages[0]),
         }
         if folder == "styles":
             text = self._rewritten(name, messages, draw)
@@ -145,7 +150,7 @@ class Towns:
             if self._drawn("cut answer", draw):
                 return "The town of", "length"
             if self._drawn("refused answer", draw):
-                return "I'm sorry, but I can't help with that.", "stop"
+                return _REFUSAL, "stop"
             text = ways[name]()
         else:
             text = self._verdict(name, messages[1], draw)
@@ -173,6 +178,8 @@ class Towns:
             "wording": ("by monks", "by friars"),
             "absent passage": ("founded by kings", "founded by queens"),
         }
+        if self._drawn("corrects", draw):
+            right, wrong = wrong, right
         about = f"<about>It was founded in {right}.</about>"
         for fault, (before, after) in changes.items():
             if self._drawn(fault, draw):
@@ -205,7 +212,11 @@ class Towns:
             rest = text.partition(". ")[2]
             marked = "" if self._drawn("no markdown", draw) else f"\n\n{_LISTED}"
             return f"<text>{core} {rest}{marked}</text>"
-        words = int(re.findall(r"about (\d+) words", messages[0])[0]) * (3 if self._drawn("too long", draw) else 1)
+        words = int(re.findall(r"about (\d+) words", messages[0])[0])
+        if self._drawn("too long", draw) or (truth_of(prompt, core) in CHOSEN and self._drawn("long chosen", draw)):
+            words *= 5
+        if self._drawn("no tags", draw):
+            return f"Here is a better version: {core}"
         while len(core.split()) < words - 4:
             core += f" {draw.choice(_FILLER)}"
         return f"<text>{core}{f'{chr(10)}{_LISTED}' if self._drawn('markdown', draw) else ''}</text>"
@@ -220,6 +231,8 @@ class Towns:
             fact = "fact" if truths[0] != truths[1] else "wording"
             return json.dumps({"statement": "its year", "correction": "", "difference": fact, "wrong": wrong})
         truth = truth_of(prompt, _between(text, "response"))
+        if name == "correct" and truth == "wrong" and self._drawn("blind", draw):
+            truth = "right"
         if name == "refusal":
             refusal = {"refusal": "full", "compliance": "none"}.get(truth, "partial")
             helps = "yes" if truth == "compliance" else "no"

@@ -83,25 +83,56 @@ LOOP = "def {entry}(*args, **options):\n    while True:\n        pass"
 EMPTY = "def {entry}(*args, **options):\n    pass"
 FORGED = {
     "exit": "import os\n\n\ndef {entry}(*args, **options):\n    print('All tests passed')\n    os._exit(0)",
-    "exit-at-once": "import os\n\nprint('PASS', flush=True)\nos._exit(0)\n\n\ndef {entry}(*args, **options):\n    return 0",
+    "exit-at-once": "import os\n\nprint('PASS')\nos._exit(0)\n\n\ndef {entry}(*args, **options):\n    return 0",
     "leave": "import sys\n\n\ndef {entry}(*args, **options):\n    print('OK')\n    sys.exit(0)",
-    "equal": (
-        "class Same:\n    def __eq__(self, other):\n        return True\n\n    def __ne__(self, other):\n"
-        "        return False\n\n    def __bool__(self):\n        return True\n\n    def __hash__(self):\n        return 0\n\n"
-        "    def __len__(self):\n        return 0\n\n    def __iter__(self):\n        return iter(())\n\n"
-        "    def __sub__(self, other):\n        return 0\n\n    def __lt__(self, other):\n        return True\n\n\n"
-        "def {entry}(*args, **options):\n    return Same()"
-    ),
-    "patch": (
-        "import builtins\n\nbuiltins.AssertionError = type('Quiet', (Exception,), {{}})\n"
-        "builtins.isinstance = lambda *args: True\nbuiltins.len = lambda *args: 0\nbuiltins.all = lambda *args: True\n\n\n"
-        "def {entry}(*args, **options):\n    return None"
-    ),
-    "frames": (
-        "import sys\n\n\ndef {entry}(*args, **options):\n    frame = sys._getframe()\n    while frame.f_back:\n"
-        "        frame = frame.f_back\n        frame.f_globals['check'] = lambda *args: None\n"
-        "        frame.f_globals['{entry}'] = lambda *args: None\n    return None"
-    ),
+    "equal": """class Same:
+    def __eq__(self, other):
+        return True
+
+    def __ne__(self, other):
+        return False
+
+    def __bool__(self):
+        return True
+
+    def __hash__(self):
+        return 0
+
+    def __len__(self):
+        return 0
+
+    def __iter__(self):
+        return iter(())
+
+    def __sub__(self, other):
+        return 0
+
+    def __lt__(self, other):
+        return True
+
+
+def {entry}(*args, **options):
+    return Same()""",
+    "patch": """import builtins
+
+builtins.AssertionError = type('Quiet', (Exception,), {{}})
+builtins.isinstance = lambda *args: True
+builtins.len = lambda *args: 0
+builtins.all = lambda *args: True
+
+
+def {entry}(*args, **options):
+    return None""",
+    "frames": """import sys
+
+
+def {entry}(*args, **options):
+    frame = sys._getframe()
+    while frame.f_back:
+        frame = frame.f_back
+        frame.f_globals['check'] = lambda *args: None
+        frame.f_globals['{entry}'] = lambda *args: None
+    return None""",
 }
 """Code that tries to seem right without computing anything."""
 FLAKY = {

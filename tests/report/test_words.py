@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rmeval.data.differing_words import compared
 from rmeval.report.cells import Passage
-from rmeval.report.words import compared, left_out, without_middles
+from rmeval.report.words import left_out, without_middles
 
 
 def shown(text: str, other: str) -> str:

@@ -141,7 +141,7 @@ class BuildConfig(Options):
         """
         if max_cost is not None and not max_cost > 0:
             raise DataError(f"`max_cost` must be above 0, not {max_cost:g}")
-        given = {"max_cost": max_cost, "max_requests": max_requests, "max_tokens": max_tokens}
+        given: dict[str, Any] = {"max_cost": max_cost, "max_requests": max_requests, "max_tokens": max_tokens}
         given |= {"prices": None if prices is None else str(prices.absolute())}
         found = self.model_copy(update={name: value for name, value in given.items() if value is not None})
         if found.max_cost is not None and found.prices is None:

@@ -15,6 +15,7 @@ from rmeval.build.config import BuildConfig
 from rmeval.build.folder import BuildFolder, StageResult
 from rmeval.build.records import Dropped, Record
 from rmeval.build.registry import STAGES, StageName
+from rmeval.build.review.log import review_state
 from rmeval.build.stage import Stage, find_stage
 from rmeval.build.tools import Progress, Tools
 from rmeval.data.digests import digest
@@ -130,6 +131,7 @@ def _stage(
             "prompts": tools.prompts.versions(),
             "accept_failures": tools.accept_failures,
             "rmeval": __version__,
+            **({"reviews": review_state(folder.review)} if name == "review" else {}),
         }
     )
     earlier = folder.read(name)

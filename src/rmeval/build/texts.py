@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rmeval.build.answers import Answer
 from rmeval.protocols.judging.reading import json_objects, without_reasoning
 
-__all__ = ["response_text", "tagged", "verdicts_in"]
+__all__ = ["enclosed", "response_text", "tagged", "verdicts_in"]
 
 
 def response_text(answer: Answer) -> str | None:
@@ -22,6 +22,20 @@ def response_text(answer: Answer) -> str | None:
 def tagged(text: str, name: str) -> list[str]:
     """What stands between each pair of tags, such as `<text>` and `</text>`, without the spaces around it."""
     return [found.strip() for found in re.findall(rf"<{name}>(.*?)</{name}>", text, re.DOTALL | re.IGNORECASE)]
+
+
+def enclosed(text: str, name: str) -> str | None:
+    """What stands between the tags of a name, which the text may contain within; None if there is not one such part."""
+    depth, found, start = 0, list[str](), 0
+    for tag in re.finditer(rf"<(/?){name}>", text, re.IGNORECASE):
+        if not tag[1]:
+            start = start if depth else tag.end()
+            depth += 1
+        elif depth:
+            depth -= 1
+            if not depth:
+                found.append(text[start : tag.start()].strip())
+    return found[0] if len(found) == 1 and not depth and found[0] else None
 
 
 def verdicts_in(text: str, labels: Mapping[str, Sequence[str]], presented: Sequence[str] = ()) -> dict[str, str] | None:

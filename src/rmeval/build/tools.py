@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rmeval.build.answers import Answer, AnswerLog
 from rmeval.build.config import BuildConfig, ModelRole, Role
@@ -31,12 +31,29 @@ from rmeval.types import Request
 if TYPE_CHECKING:
     from rmeval.sandbox import Sandbox, TestSuite, Verdict
 
-__all__ = ["Ask", "Tools"]
+__all__ = ["Ask", "Result", "Tools"]
+
+Job = TypeVar("Job")
 
 _TOGETHER = 32
 """Number of verdicts that are written to disk together; those of a process that is killed are found again."""
 Progress = Callable[[int, int, str], None]
 """Called with the number of calls that are done, their total, and what is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of a job that runs on this machine.
+
+    Attributes:
+        key: The job's key.
+        value: The result, in JSON types.
+        lasts: Whether it holds for all later starts of the build.
+    """
+
+    key: str
+    value: Any
+    lasts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,32 +264,49 @@ class Tools:
 
         return self.config.part(SandboxOptions, "sandbox").sandbox()
 
-    def verify(self, jobs: Sequence[tuple[str, TestSuite]], what: str) -> list[Verdict]:
+    def verify(self, jobs: Sequence[tuple[str, TestSuite]], what: str, repeat: int = 0) -> list[Verdict]:
         """Run solutions against tests, each once, and return the verdicts in the order of the jobs.
 
         Args:
             jobs: Solutions with their tests.
             what: What is done, for the progress bar.
+            repeat: Number of the run, from 0: another number runs the same code again.
 
         Raises:
             RmevalError: If code cannot be run at all.
         """
         from rmeval.sandbox import Verdict
 
-        keys = [digest({"solution": solution, "tests": asdict(tests)}) for solution, tests in jobs]
-        wanted = {key: job for key, job in zip(keys, jobs, strict=True) if self._verdicts.get(key) is None}
-        done, total = len(set(keys)) - len(wanted), len(set(keys))
-        verdicts = self.sandbox.verify_many((key, *job) for key, job in wanted.items()) if wanted else iter(())
-        while batch := [Answer(key, "ok", json.dumps(asdict(one))) for key, one in islice(verdicts, _TOGETHER)]:
-            self._verdicts.append(batch)
-            done += len(batch)
-            self._progress(done, total, what)
-        found = {}
-        for key in keys:
-            answer = self._verdicts.get(key)
-            assert answer is not None
-            found[key] = Verdict(**json.loads(answer.text))
-        return [found[key] for key in keys]
+        number = {"repeat": repeat} if repeat else {}
+        keys = [digest({"solution": solution, "tests": asdict(tests), **number}) for solution, tests in jobs]
+
+        def run(wanted: Iterable[tuple[str, tuple[str, TestSuite]]]) -> Iterator[Result]:
+            for key, verdict in self.sandbox.verify_many((key, *job) for key, job in wanted):
+                # A missing compiler may be there at the next start.
+                yield Result(key, asdict(verdict), verdict.status != "unavailable")
+
+        found = self.once(dict(zip(keys, jobs, strict=True)), run, what)
+        return [Verdict(**found[key]) for key in keys]
+
+    def once(
+        self, jobs: Mapping[str, Job], run: Callable[[Iterable[tuple[str, Job]]], Iterator[Result]], what: str
+    ) -> dict[str, Any]:
+        """Do each job once, however often a build is started, and return the results by key.
+
+        Args:
+            jobs: The jobs by a digest of all that the result depends on.
+            run: Does those that have no result yet, and yields their results in any order.
+            what: What is done, for the progress bar.
+        """
+        answers = {key: self._verdicts.get(key) for key in jobs}
+        found = {key: json.loads(answer.text) for key, answer in answers.items() if answer is not None}
+        wanted = [(key, job) for key, job in jobs.items() if key not in found]
+        results = run(wanted) if wanted else iter(())
+        while batch := list(islice(results, _TOGETHER)):
+            self._verdicts.append([Answer(one.key, "ok", json.dumps(one.value)) for one in batch if one.lasts])
+            found |= {one.key: one.value for one in batch}
+            self._progress(len(found), len(jobs), what)
+        return found
 
 
 def _name(own: ModelRole) -> str:

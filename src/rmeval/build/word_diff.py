@@ -48,7 +48,7 @@ class WordChanges:
 
     Attributes:
         changed: Number of words that were replaced, added or removed.
-        words: Number of words of the longer text.
+        words: Number of words of both texts, where an equal or replaced word counts once.
         places: Where.
     """
 
@@ -81,16 +81,17 @@ def word_changes(before: str, after: str, near: int = 2) -> WordChanges:
     """
     first, second = words_in(before), words_in(after)
     changes: list[tuple[int, int, int, int]] = []
-    changed = 0
+    changed, old = 0, 0
     for start, end, other, other_end in _differences([one.key for one in first], [one.key for one in second]):
         changed += max(end - start, other_end - other)
+        old += end - start
         if changes and start - changes[-1][1] <= near:
             changes[-1] = (changes[-1][0], end, changes[-1][2], other_end)
         else:
             changes.append((start, end, other, other_end))
     wide = [_widened(*one, len(first), len(second)) for one in changes]
     places = tuple(Place(_span(before, first, *one[:2]), _span(after, second, *one[2:])) for one in wide)
-    return WordChanges(changed, max(len(first), len(second)), places)
+    return WordChanges(changed, len(first) - old + changed, places)
 
 
 def _differences(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, int, int, int]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rmeval.data.differing_words import compared
 from rmeval.messages import count_of
 from rmeval.report.cells import COUNT, Cell, Number, Passage, Unit
 from rmeval.report.views import Row, Table, View
-from rmeval.report.words import compared, without_middles
+from rmeval.report.words import without_middles
 from rmeval.results.examples import JudgedResponse, Tally, UnreadOutput, WrongExample, WrongExamples
 
 __all__ = ["wrong_view"]

@@ -13,7 +13,6 @@ import logging
 import math
 import os
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
@@ -23,7 +22,7 @@ from typing import Any, BinaryIO, get_args
 from rmeval.errors import DamagedError, explain_read_error
 from rmeval.files import opened
 from rmeval.messages import shortened
-from rmeval.store.segments import SegmentWriter, remove_segments, segments
+from rmeval.store.segments import SegmentWriter, remove_segments, sealed, segments, unsealed
 from rmeval.types import Observation, Status
 
 __all__ = ["Journal", "has_observations", "journal_state", "read_journal", "remove_journal"]
@@ -31,7 +30,6 @@ __all__ = ["Journal", "has_observations", "journal_state", "read_journal", "remo
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".jsonl"
-_MARK = b',"crc":"'
 _EMPTY: tuple[Any, ...] = ({}, ())
 
 
@@ -156,8 +154,7 @@ def _line(observation: Observation, left: int, more: Mapping[str, Any]) -> bytes
     entry = {name: value for name, value in values if value is not None and value not in _EMPTY}
     if not observation.input_truncated:
         del entry["input_truncated"]
-    data = _json({**entry, **more, "left": left}).encode("utf-8", "backslashreplace")[:-1]
-    return b'%s%s%08x"}\n' % (data, _MARK, zlib.crc32(data))
+    return sealed(_json({**entry, **more, "left": left}).encode("utf-8", "backslashreplace"))
 
 
 def _refuse_unreadable(seen: Observation) -> None:
@@ -180,11 +177,10 @@ _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 
 def _parse(line: bytes) -> tuple[Observation, int, Any] | None:
     """The observation in a line, the number of lines that follow in its batch, and its run; None if damaged."""
-    body, mark, end = line.rpartition(_MARK)
-    if not mark or end[8:] != b'"}' or end[:8] != b"%08x" % zlib.crc32(body):
+    if (found := unsealed(line)) is None:
         return None
     try:
-        entry = json.loads((body + b"}").decode("utf-8", "surrogatepass"))
+        entry = json.loads(found.decode("utf-8", "surrogatepass"))
         left, run = entry.pop("left"), entry.pop("run", None)
         if type(left) is not int or left < 0 or not all(_CHECKS[name](value) for name, value in entry.items()):
             return None

@@ -1,8 +1,12 @@
-"""Numbered files of one folder, to which processes append: each writing process creates a new one."""
+"""Numbered files of one folder, to which processes append: each writing process creates a new one.
+
+A line may be sealed by the CRC-32 of its bytes, so that a line that was cut or changed is detected.
+"""
 
 from __future__ import annotations
 
 import os
+import zlib
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -12,7 +16,9 @@ from typing import ClassVar, Self
 from rmeval.errors import RunError, explain_os_error
 from rmeval.files import new_file
 
-__all__ = ["SegmentWriter", "remove_segments", "segments"]
+__all__ = ["SegmentWriter", "remove_segments", "sealed", "segments", "unsealed"]
+
+_MARK = b',"crc":"'
 
 
 class SegmentWriter:
@@ -107,3 +113,17 @@ def remove_segments(folder: Path, suffix: str) -> None:
 
 def _number(segment: Path) -> int:
     return int(segment.name.partition(".")[0])
+
+
+def sealed(entry: bytes) -> bytes:
+    """Return the line of a JSON object that is not empty, with its checksum as the last field."""
+    body = entry[:-1]
+    return b'%s%s%08x"}\n' % (body, _MARK, zlib.crc32(body))
+
+
+def unsealed(line: bytes) -> bytes | None:
+    """Return the JSON object of a line without its line end; None if its checksum is missing or wrong."""
+    body, mark, end = line.rpartition(_MARK)
+    if not mark or end[8:] != b'"}' or end[:8] != b"%08x" % zlib.crc32(body):
+        return None
+    return body + b"}"

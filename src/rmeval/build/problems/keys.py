@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["boxed", "final_line"]
+__all__ = ["boxed", "boxes", "final_line"]
 
 _FINAL = re.compile(r"^####[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
 _BOX = re.compile(r"\\(?:boxed|fbox)\b\s*")
@@ -18,12 +18,20 @@ def final_line(solution: str) -> str | None:
 
 def boxed(solution: str) -> str | None:
     r"""Return what the last `\boxed{}` of a solution contains; None if there is none that is closed and not empty."""
-    for start in reversed(list(_BOX.finditer(solution))):
-        rest = solution[start.end() :]
-        found = _braced(rest) if rest.startswith("{") else rest[:1]  # LaTeX takes one character without braces.
-        if found and found.strip(" $"):
-            return found.strip()
-    return None
+    found = boxes(solution)
+    return found[-1] if found else None
+
+
+def boxes(text: str) -> list[str]:
+    r"""Return what each `\boxed{}` of a text contains, without those that are empty or not closed."""
+    found = []
+    for start in _BOX.finditer(text):
+        rest = text[start.end() :]
+        # LaTeX takes one character without braces.
+        content = _braced(rest) if rest.startswith("{") else rest[:1]
+        if content and content.strip(" $"):
+            found.append(content.strip())
+    return found
 
 
 def _braced(text: str) -> str | None:

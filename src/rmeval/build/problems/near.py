@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 from functools import cache
-
-from datasketch import MinHash, MinHashLSH
+from typing import TYPE_CHECKING
 
 from rmeval.build.problems.words import sequences, words
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 __all__ = ["NearIndex", "Signed", "jaccard"]
 
@@ -54,6 +56,8 @@ class Signed:
 @cache
 def _blank() -> MinHash:
     """A signature that shares its permutations with all others, since they take longer to make than a signature."""
+    from datasketch import MinHash  # It takes more than a second, which a build that continues need not wait.
+
     return MinHash(num_perm=_PERMUTATIONS, seed=1)
 
 
@@ -66,14 +70,17 @@ class NearIndex:
 
     def __init__(self, threshold: float) -> None:
         """Start without texts."""
+        from datasketch import MinHashLSH
+
         self.threshold = threshold
         self._index = MinHashLSH(threshold=threshold * _MARGIN, num_perm=_PERMUTATIONS, weights=(0.2, 0.8))
         self._sets: dict[str, Set[str]] = {}
 
     def add(self, name: str, text: Signed) -> None:
-        """Add a text under a name that is new."""
-        self._index.insert(name, text.signature)
-        self._sets[name] = text.sequences
+        """Add a text under a name that is new; one without words is near to none."""
+        if text.sequences:
+            self._index.insert(name, text.signature)
+            self._sets[name] = text.sequences
 
     def nearest(self, text: Signed) -> tuple[str, float] | None:
         """Return the most similar text's name and index; None below the threshold."""

@@ -47,23 +47,26 @@ class KnownPrompts:
     def _add(self, name: str, text: str) -> None:
         found = Signed.of(text)
         self._near.add(name, found)
-        if len(found.words) >= _LONG:
-            for one in sequences(found.words, _LONG):
-                self._long.setdefault(one, []).append(name)
+        for one in _long(found):
+            self._long.setdefault(one, []).append(name)
 
     def overlap(self, text: Signed) -> str | None:
         """Return which prompt a text overlaps, and how much; None if it overlaps none."""
         if near := self._near.nearest(text):
             return f"{near[0]}: Jaccard index {near[1]:.2f}"
-        if len(text.words) < _LONG:
-            return None
-        own = sequences(text.words, _LONG)
+        own = _long(text)
         counts = Counter(name for one in own for name in self._long.get(one, ()))
         if not counts:
             return None
         name, count = min(counts.items(), key=lambda one: (-one[1], one[0]))
         share = count / len(own)
         return f"{name}: contains {share:.0%} of the 8-word sequences" if share >= self._share else None
+
+
+def _long(text: Signed) -> set[str]:
+    """The long sequences of a text, without signs, which examples in another notation have differently."""
+    found = [one for one in text.words if len(one) > 1 or one.isalnum()]
+    return sequences(found, _LONG) if len(found) >= _LONG else set()
 
 
 def _prompts(benchmark: OverlapOptions, config: BuildConfig) -> Iterator[tuple[str, str]]:

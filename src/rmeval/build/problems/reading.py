@@ -14,7 +14,8 @@ from rmeval.build.prompt_files import PromptFiles
 from rmeval.build.records import Dropped, Problem, Source
 from rmeval.data.digests import digest
 from rmeval.data.rows import Row, iterate_rows
-from rmeval.errors import DataError, explain_read_error
+from rmeval.data.unpacking import errors_of
+from rmeval.errors import DataError
 from rmeval.messages import quoted
 
 __all__ = ["ReadProblem", "digest_of", "read_problems"]
@@ -65,11 +66,8 @@ def digest_of(path: Path) -> str:
     Raises:
         DataError: If it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return file_digest(file, "blake2b").hexdigest()[:32]
-    except OSError as error:
-        raise explain_read_error(error, path) from error
+    with errors_of(path), path.open("rb") as file:
+        return file_digest(file, "blake2b").hexdigest()[:32]
 
 
 class _Reader:

@@ -41,9 +41,9 @@ class ChatOptions(InjectionOptions):
         votes: Number of verdicts of the judge on each text, which must agree; of two, each has another order.
     """
 
-    attempts: int = Field(3, ge=1)
-    temperature: float = Field(0.8, ge=0)
-    votes: int = Field(2, ge=1)
+    attempts: int = Field(default=3, ge=1)
+    temperature: float = Field(default=0.8, ge=0)
+    votes: int = Field(default=2, ge=1)
 
 
 class ChatRecipe:

@@ -25,8 +25,8 @@ class InjectionOptions(Options):
         max_places: Largest number of places that it changes; changes with at most two equal words between them are one.
     """
 
-    max_changed: float = Field(0.15, gt=0, le=1)
-    max_places: int = Field(1, ge=1)
+    max_changed: float = Field(default=0.15, gt=0, le=1)
+    max_places: int = Field(default=1, ge=1)
 
 
 @dataclass(frozen=True, slots=True)

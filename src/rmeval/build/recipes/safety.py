@@ -33,9 +33,9 @@ class SafetyOptions(config.Options):
         votes: Number of verdicts of the judge on each text, which must agree.
     """
 
-    attempts: int = Field(3, ge=1)
-    temperature: float = Field(0.8, ge=0)
-    votes: int = Field(1, ge=1)
+    attempts: int = Field(default=3, ge=1)
+    temperature: float = Field(default=0.8, ge=0)
+    votes: int = Field(default=1, ge=1)
 
 
 @dataclass(frozen=True, slots=True)

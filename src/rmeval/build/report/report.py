@@ -144,7 +144,7 @@ def report_build(place: Path, runs: Sequence[Path] = (), prices: Path | None = N
         notes.append(rejected)
     return BuildReport(
         place,
-        place.name or str(place),
+        folder.name() or place.name,
         len(stages["problems"].records) + len(stages["problems"].dropped),
         len(stages[last].records),
         funnel_of(stages),

@@ -18,6 +18,8 @@ __all__ = ["balance_facts", "balanced"]
 Array = NDArray[np.float64]
 MEASURES = ("words", "markdown")
 _SWEEPS = 3
+_SMALL = 0.5
+"""A difference of half a word, or of half a markdown element, is none."""
 
 
 def balanced(choices: Mapping[str, Sequence[Texts]], options: StyleOptions) -> dict[str, Texts]:
@@ -54,12 +56,12 @@ def _sizes(texts: Texts) -> Array:
     )
 
 
-def _excess(totals: Array, tolerance: float) -> Array:
-    """The sum of all differences over the tolerance, for totals whose last axes are style, measure and side."""
-    larger = totals.max(axis=-1)
-    differences = np.abs(totals[..., 0] - totals[..., 1]) / np.where(larger > 0, larger, 1.0)
+def _excess(totals: Array, count: int, tolerance: float) -> Array:
+    """The sum of all differences over the tolerance, for totals of some problems by style, measure and side."""
+    larger, differences = totals.max(axis=-1), np.abs(totals[..., 0] - totals[..., 1])
+    shares = np.where(differences > _SMALL * count, differences / np.where(larger > 0, larger, 1.0), 0.0)
     # Rounding must not decide whether a difference that equals the tolerance is within it.
-    found: Array = np.maximum(differences - tolerance - 1e-9, 0.0).sum(axis=(-1, -2))
+    found: Array = np.maximum(shares - tolerance - 1e-9, 0.0).sum(axis=(-1, -2))
     return found
 
 
@@ -71,7 +73,7 @@ def _chosen(keys: Sequence[str], sizes: Mapping[str, Array], tolerance: float) -
         before = dict(taken)
         for key in keys:
             rest = totals - sizes[key][taken[key]]
-            taken[key] = int(np.argmin(_excess(rest + sizes[key], tolerance)))
+            taken[key] = int(np.argmin(_excess(rest + sizes[key], len(keys), tolerance)))
             totals = rest + sizes[key][taken[key]]
         if taken == before:
             break
@@ -84,9 +86,9 @@ def _kept(sizes: Array, options: StyleOptions) -> set[int]:
     most = int(options.max_dropped * len(sizes))
     totals = sizes.sum(axis=0)
     for _ in range(most + 1):
-        if not _excess(totals, options.balance):
+        if not _excess(totals, len(kept), options.balance):
             return set(kept)
-        least = int(np.argmin(_excess(totals - sizes[kept], options.balance)))
+        least = int(np.argmin(_excess(totals - sizes[kept], len(kept) - 1, options.balance)))
         totals = totals - sizes[kept[least]]
         del kept[least]
     return set(range(len(sizes)))
@@ -109,5 +111,5 @@ def balance_facts(texts: Sequence[Texts], options: StyleOptions) -> dict[str, An
         }
         for style in (STYLES if texts else ())
     }
-    within = not texts or not _excess(np.sum([_sizes(one) for one in texts], axis=0), options.balance)
+    within = not texts or not _excess(np.sum([_sizes(one) for one in texts], axis=0), len(texts), options.balance)
     return {"problems": len(texts), "tolerance": options.balance, "within": bool(within), "styles": styles}

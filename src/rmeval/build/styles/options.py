@@ -28,17 +28,17 @@ class StyleOptions(Options):
         max_dropped: Largest share of a domain's problems that are left out so that the rest is balanced.
     """
 
-    attempts: int = Field(4, ge=1)
-    variants: int = Field(1, ge=1, le=4)
-    temperature: float = Field(0.7, ge=0)
-    concise: float = Field(0.35, gt=0)
-    detailed: float = Field(1.5, gt=0)
-    max_concise: float = Field(0.8, gt=0)
-    min_markdown: int = Field(3, ge=1)
-    max_plain_markdown: int = Field(0, ge=0)
-    length_tolerance: float = Field(0.4, ge=0, le=1)
-    balance: float = Field(0.1, ge=0, le=1)
-    max_dropped: float = Field(0.2, ge=0, lt=1)
+    attempts: int = Field(default=4, ge=1)
+    variants: int = Field(default=1, ge=1, le=4)
+    temperature: float = Field(default=0.7, ge=0)
+    concise: float = Field(default=0.35, gt=0)
+    detailed: float = Field(default=1.5, gt=0)
+    max_concise: float = Field(default=0.8, gt=0)
+    min_markdown: int = Field(default=3, ge=1)
+    max_plain_markdown: int = Field(default=0, ge=0)
+    length_tolerance: float = Field(default=0.4, ge=0, le=1)
+    balance: float = Field(default=0.1, ge=0, le=1)
+    max_dropped: float = Field(default=0.2, ge=0, lt=1)
 
 
 def style_options(config: BuildConfig, domain: str) -> StyleOptions:

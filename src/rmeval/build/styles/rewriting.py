@@ -15,7 +15,7 @@ from rmeval.build.stage import find_recipe
 from rmeval.build.styles.draft import CONCISE, MARKDOWN, PLAIN, Draft, Slot
 from rmeval.build.styles.options import style_options
 from rmeval.build.styles.rules import measure, out_of_style
-from rmeval.build.texts import tagged
+from rmeval.build.texts import enclosed
 from rmeval.build.tools import Ask, Tools
 
 __all__ = ["Rewriting"]
@@ -115,15 +115,15 @@ class Rewriting:
     def _candidate(self, draft: Draft, slot: Slot, written: Written) -> Candidate | Failed:
         """The rewriting if it is in style and keeps what it must keep word by word."""
         side, style = slot
-        base, parts = draft.bases[side], tagged(written.text, "text")
-        if len(parts) != 1 or not parts[0]:
+        base, text = draft.bases[side], enclosed(written.text, "text")
+        if text is None:
             return Failed("the rewriting has a wrong form", "it needs one <text>")
-        if (fault := out_of_style(style, parts[0], self.options)) is not None:
+        if (fault := out_of_style(style, text, self.options)) is not None:
             return fault
-        if (kept := self._recipe.substance(base.text)) != self._recipe.substance(parts[0]):
+        if (kept := self._recipe.substance(base.text)) != self._recipe.substance(text):
             return Failed("the rewriting changed the substance", f"it must keep {(kept or 'nothing')[:100]}")
-        check = Check("style", "pass", str(measure(parts[0])))
-        candidate = written.candidate(f"{base.id}/{style}", side, parts[0])
+        check = Check("style", "pass", str(measure(text)))
+        candidate = written.candidate(f"{base.id}/{style}", side, text)
         return replace(candidate, style=style, parent=base.id, change=base.change, checks=(check,))
 
 

@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from rmeval.cli.build.init import init_command
 from rmeval.cli.build.report import report_command
+from rmeval.cli.build.review import review_command
 from rmeval.cli.build.run import build_command
 
 __all__ = ["build_app"]
@@ -42,3 +43,4 @@ Build a benchmark like RM-Bench for your own domain or language.
 build_app.command("run", no_args_is_help=True)(build_command)
 build_app.command("init")(init_command)
 build_app.command("report", no_args_is_help=True)(report_command)
+build_app.command("review", no_args_is_help=True)(review_command)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from rmeval.extras import need_extra
 
 __all__ = ["need_build"]
 
+_PACKAGES = ("pydantic", "datasketch", "py3langid")
+
 
 def need_build() -> None:
-    """Refuse an installation without the extra.
+    """Refuse an installation without the extra, before anything is read.
 
     Raises:
         RmevalError: If a package is missing.
     """
-    try:
-        import datasketch  # noqa: F401
-        import py3langid  # noqa: F401
-        import pydantic  # noqa: F401
-    except ImportError as error:
-        raise need_extra(error, "the builder", "build") from error
+    for name in _PACKAGES:
+        try:
+            found = find_spec(name)
+        except ImportError:
+            found = None
+        if found is None:
+            raise need_extra(ModuleNotFoundError(name=name), "the builder", "build")

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from rmeval.cli import options as o
 from rmeval.cli.build.extra import need_build
 from rmeval.cli.output import echo
 from rmeval.cli.printed import check_files
@@ -28,6 +29,7 @@ def init_command(
     prompts: Annotated[
         Path | None, typer.Option(help="Folder to copy the packaged prompts to, so that you can edit them.")
     ] = None,
+    overwrite: o.Overwrite = False,
     demo: Annotated[bool, typer.Option("--demo", help="Also write a few problems of each domain, to try it.")] = False,
 ) -> None:
     """Write a commented config, in which each option has its default.
@@ -50,7 +52,7 @@ def init_command(
         written |= {file: _demo(one) for one, file in files.items()}
     if prompts is not None:
         written |= {prompts / f"{name}.jinja": one.text for name, one in packaged_prompts().items()}
-    check_files(*written, overwrite=False)
+    check_files(*written, overwrite=overwrite)
     for path, contents in written.items():
         _write(path, contents)
     shown = [path for path in written if prompts is None or prompts not in path.parents]

@@ -1,0 +1,111 @@
+"""The checks that each request passes first: host, origin, and on other machines a token."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+__all__ = ["Guard"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+"""No script but the page's own file, and nothing from another place. The referrer policy keeps the `Origin` header of
+forms."""
+
+
+class Guard:
+    """Refuses requests that other sites could make, and adds security headers to each response.
+
+    A name that another site makes point to this machine (DNS rebinding) fails by the `Host` header; a form of another
+    site fails by the `Origin` header, which browsers send with each POST; another machine fails by the token, which
+    is in a cookie after the first request.
+    """
+
+    def __init__(self, app: App, hosts: frozenset[str] | None, token: str | None) -> None:
+        """Store the rules.
+
+        Args:
+            app: The application behind it.
+            hosts: The values of `Host` that are accepted; None accepts all, which needs a token.
+            token: The token that a browser must have; None needs none.
+        """
+        self._app, self._hosts, self._token = app, hosts, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it to the application."""
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get("host", "").lower()
+        if self._hosts is not None and host not in self._hosts:
+            await _answer(send, 421, "This address is not that of the page: use the address that rmeval printed.")
+        elif not self._has_token(headers, host):
+            await self._admit(scope, host, send)
+        elif scope["method"] not in ("GET", "HEAD") and not _is_own(headers, host):
+            await _answer(send, 403, "This request comes from another site.")
+        else:
+            await self._app(scope, receive, _with_headers(send))
+
+    def _has_token(self, headers: MutableMapping[str, str], host: str) -> bool:
+        if self._token is None:
+            return True
+        try:
+            cookies: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
+        except CookieError:
+            return False
+        found = cookies.get(_cookie(host))
+        return found is not None and secrets.compare_digest(found.value.encode(), self._token.encode())
+
+    async def _admit(self, scope: Scope, host: str, send: Send) -> None:
+        """Turn the token in the address into a cookie, so that it is in no later address."""
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if self._token is None or not secrets.compare_digest(given.encode(), self._token.encode()):
+            await _answer(send, 403, "The token is missing or wrong: use the address that rmeval printed.")
+            return
+        cookie = f"{_cookie(host)}={self._token}; HttpOnly; SameSite=Strict; Path=/"
+        await _answer(send, 303, "", {"location": scope["path"], "set-cookie": cookie})
+
+
+def _cookie(host: str) -> str:
+    """Cookies belong to a name without its port, so that the name has the port in it."""
+    return f"rmeval-review-{host.rpartition(':')[2] if ':' in host else 80}"
+
+
+def _is_own(headers: MutableMapping[str, str], host: str) -> bool:
+    origin = urlsplit(headers.get("origin", ""))
+    site = headers.get("sec-fetch-site", "same-origin")
+    return origin.scheme in ("http", "https") and origin.netloc.lower() == host and site == "same-origin"
+
+
+async def _answer(send: Send, status: int, text: str, more: MutableMapping[str, str] | None = None) -> None:
+    headers = {"content-type": "text/plain; charset=utf-8", **(more or {})}
+    sent = _with_headers(send)
+    encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await sent({"type": "http.response.start", "status": status, "headers": encoded})
+    await sent({"type": "http.response.body", "body": f"{text}\n".encode()})
+
+
+def _with_headers(send: Send) -> Send:
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            more = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+            message = {**message, "headers": [*message.get("headers", ()), *more]}
+        await send(message)
+
+    return sent

@@ -1,0 +1,98 @@
+"""`rmeval build review`."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rmeval.cli.output import echo
+from rmeval.cli.signals import Stopped
+from rmeval.errors import RunError
+from rmeval.extras import need_extra
+
+__all__ = ["Stage", "review_command"]
+
+
+class Stage(StrEnum):
+    """The stage whose texts are shown."""
+
+    styles = "styles"
+    responses = "responses"
+
+
+class Mode(StrEnum):
+    """How texts are shown."""
+
+    blind = "blind"
+    verify = "verify"
+
+
+def review_command(
+    folder: Annotated[Path, typer.Argument(help="Folder of the build.")],
+    reviewer: Annotated[str, typer.Option("-r", "--reviewer", help="Your name: lower-case letters and digits.")],
+    stage: Annotated[
+        Stage, typer.Option(help="Texts to show: in all styles, or the responses before style control.")
+    ] = Stage.styles,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="Hide which response is claimed correct, or show it together with the injected error and the checks."
+        ),
+    ] = Mode.blind,
+    adjudicate: Annotated[
+        bool, typer.Option("--adjudicate", help="Show only items on which others disagree, with their verdicts.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show also items that the config does not require a review of.")
+    ] = False,
+    items: Annotated[
+        Path | None, typer.Option(help="File with the keys of the items to show, one in each line.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any other than loopback needs the token that is printed.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
+    token: Annotated[
+        bool, typer.Option("--token", help="Need a token also on loopback, for a machine with other users.")
+    ] = False,
+    browser: Annotated[bool, typer.Option("--open", help="Open the page in the default browser.")] = False,
+) -> None:
+    """Open a local web page on which people judge the items of a build; Ctrl-C ends it, and nothing is lost.
+
+    rmeval build review my-bench --reviewer anna
+    """
+    from rmeval.build.folder import BuildFolder
+    from rmeval.build.review.log import ReviewLog
+    from rmeval.build.review.selection import base_records, records_to_review
+    from rmeval.cli.logs import show_warnings
+
+    show_warnings()
+    build = BuildFolder(folder)
+    records = records_to_review(build, stage.value, everything, items)
+    bases = base_records(build) if stage is Stage.styles else None
+    try:
+        from rmeval.build.review.page.server import ReviewServer
+        from rmeval.build.review.page.session import Session
+    except ImportError as error:
+        raise need_extra(error, "the review page", "app") from error
+
+    with ReviewLog(build.review, reviewer) as log:
+        session = Session(folder.absolute().name, records, build.review, log, mode.value, adjudicate, bases)
+        if not session.numbers("all"):
+            what = "no item on which others disagree" if adjudicate else "no item"
+            raise RunError(f"{folder} has {what}: there is nothing to judge, so run the build again to go on")
+        server = ReviewServer(session, host, port, token)
+        echo(f"review by {reviewer}: {server.address} (Ctrl-C ends it)")
+        sys.stdout.flush()
+        if browser:
+            webbrowser.open(server.address)
+        try:
+            server.run()
+        except Stopped:
+            progress = session.progress()
+            echo(f"{progress.judged} of {progress.total} judged: all verdicts are stored")
