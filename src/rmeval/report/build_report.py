@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rmeval.data.differing_words import compared
 from rmeval.messages import count_of, percent
 from rmeval.report.build_stages import gates_table
 from rmeval.report.cells import COUNT, DECIMALS, FIGURES, PRICE, THOUSANDS, Cell, Number, Passage, Unit
 from rmeval.report.views import Row, Table, View
-from rmeval.report.words import compared, without_middles
+from rmeval.report.words import without_middles
 
 if TYPE_CHECKING:
     from rmeval.build.report.report import BuildReport
