@@ -119,7 +119,9 @@ class ScriptedModel:
 
     def __post_init__(self) -> None:
         self._problems = sorted(self.known, key=lambda one: -len(one.text))
-        self._literals = {name: _literals(prompt.text) for name, prompt in self.prompts.items()}
+        # Prompts of problems are parts of other prompts.
+        named = {name: _literals(one.text) for name, one in self.prompts.items() if not name.startswith("problems/")}
+        self._literals = {name: literals for name, literals in named.items() if literals}
         self._handlers: dict[str, Handler] = {}
         self._wrote: dict[str, Known] = {}
         self._lock = threading.Lock()
@@ -136,7 +138,11 @@ class ScriptedModel:
         text = "\n".join(message["content"] for message in body["messages"])
         with self._lock:
             self.bodies[hashlib.sha256(request.body).hexdigest()] += 1
-            reply = self._reply(text, random.Random(f"{body.get('seed')} {len(text)}"))
+            try:
+                reply = self._reply(text, random.Random(f"{body.get('seed')} {len(text)}"))
+            except (AssertionError, KeyError) as error:
+                # An answer that is not sent again, so that the test ends.
+                return json_answer({"error": {"message": f"{type(error).__name__}: {error}"}}, 400)
         message = {"role": "assistant", "content": reply.text}
         usage = {"prompt_tokens": len(text) // 4 + 1, "completion_tokens": len(reply.text) // 4 + 1}
         choice = {"index": 0, "message": message, "finish_reason": reply.finish}
@@ -161,10 +167,11 @@ class ScriptedModel:
         """Name of the prompt file that a text was rendered from."""
         plain = " ".join(text.split())
 
-        def share(name: str) -> tuple[float, int]:
+        def share(name: str) -> tuple[bool, float, int]:
+            begins = plain.startswith(self._literals[name][0][:60])
             sizes = [(len(one), one in plain) for one in self._literals[name]]
             own = sum(size for size, there in sizes if there)
-            return own / max(1, sum(size for size, _ in sizes)), own
+            return begins, own / max(1, sum(size for size, _ in sizes)), own
 
         return max(self._literals, key=share)
 

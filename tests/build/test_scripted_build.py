@@ -21,11 +21,11 @@ domains:
   code:
     recipe: code
     problems: {{file: code.jsonl}}
-    responses: {{samples: 6, keep: 2}}
+    responses: {{samples: 6}}
   math:
     recipe: math
     problems: {{file: math.jsonl}}
-    responses: {{samples: 6, keep: 2}}
+    responses: {{samples: 6}}
 """
 
 
@@ -51,17 +51,18 @@ def built(folder: Path, model: ScriptedModel, **options: Any) -> BuildResult:
 
 
 def test_no_wrong_text_is_chosen_and_no_right_one_rejected(tmp_path: Path) -> None:
-    code, math = own_code(8), own_math(12)
+    code, math = own_code(3), own_math(8)
     write_problems(tmp_path, code, math)
     model = ScriptedModel([*code, *math])
     rewriting(model)
     found = built(tmp_path, model, until="styles")
     responses, styles = found.stages["responses"], found.stages["styles"]
-    assert len(responses.records) >= 14
-    assert len(styles.records) >= 10
+    assert len(responses.records) >= 7
+    assert len(styles.records) >= 5
     assert_all_true(model, responses.records)
     assert_all_true(model, styles.records)
     assert all(len(record.candidates) == 6 for record in styles.records)
     assert model.repeated() == 0
     kinds = {truth.kind for known in model.truth.values() for truth in known.values()}
-    assert {"right", "mutant", "forged", "flaky", "syntax", "wrong", "no box", "other side"} <= kinds
+    assert {"right", "mutant", "forged", "flaky", "wrong", "no box"} <= kinds
+    assert kinds & {"other side", "broken"}
