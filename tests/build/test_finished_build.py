@@ -39,7 +39,7 @@ class Finished:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     folder = tmp_path_factory.mktemp("finished")
-    code, math = own_code(8), own_math(12)
+    code, math = own_code(2), own_math(14)
     write_problems(folder, code, math)
     (folder / "prices.toml").write_text('["scripted"]\ninput = 1.0\noutput = 2.0\n')
     model = ScriptedModel([*code, *math])
@@ -56,7 +56,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_the_benchmark_has_the_verified_texts(finished: Finished) -> None:
     rows = json.loads((finished.out / "benchmark" / "total_dataset.json").read_text())
-    assert len(rows) >= 10
+    assert len(rows) >= 8
     for row in rows:
         known = finished.model.truth[finished.model.problem_of(row["prompt"]).id]
         assert [known[text].right for text in (*row["chosen"], *row["rejected"])] == [True] * 3 + [False] * 3
@@ -84,9 +84,10 @@ def test_a_model_runs_on_it_and_the_report_counts(
     found = json.loads(done.out)
     records = BuildFolder(finished.out).read("assemble")
     assert records is not None
-    assert (found["problems"], found["items"]) == (20, len(records.records))
+    assert (found["problems"], found["items"]) == (16, len(records.records))
     chats = [one for one in finished.server.received if one.path.endswith("chat/completions")]
-    assert found["calls"] == len({one.body for one in chats})
+    # A call that was cut off was sent twice, with other limits.
+    assert found["calls"] == len({json.dumps([one.json["messages"], one.json["seed"]]) for one in chats})
     tokens = [sum(one[name] for one in found["spent"]) for name in ("input_tokens", "output_tokens")]
     assert found["cost"] == pytest.approx((tokens[0] + 2 * tokens[1]) / 1e6)
     assert min(tokens) > 0

@@ -66,7 +66,8 @@ def _funnel(found: BuildReport) -> Table:
         reasons = ", ".join(f"{count} {reason}" for reason, count in one.left_out.items())
         counts = (Number(one.kept, unit=COUNT), Number(sum(one.left_out.values()), unit=COUNT))
         rows.append(Row(one.stage, (one.domain, *counts, reasons)))
-    return Table("funnel", ("stage", "domain", "kept", "left out", "reasons"), tuple(rows), "funnel")
+    keys = ("stage", "domain", "kept", "left_out", "reasons")
+    return Table("funnel", tuple(key.replace("_", " ") for key in keys), tuple(rows), "funnel", keys=keys)
 
 
 def _spent(found: BuildReport) -> Table:
@@ -80,7 +81,8 @@ def _spent(found: BuildReport) -> Table:
     total = (*(Number(one, unit=THOUSANDS) for one in sums), _dollars(found.cost))
     rows.append(Row("all", ("", *total), strong=True))
     columns = ("stage", "model", "calls", "complete", "input tokens", "output tokens", "cost in $")
-    return Table("calls", columns, tuple(rows), "calls, whichever start of the build made them")
+    keys = ("stage", "model", "calls", "complete", "input_tokens", "output_tokens", "cost")
+    return Table("calls", columns, tuple(rows), "calls, whichever start of the build made them", keys=keys)
 
 
 def _dollars(cost: float) -> Number:
@@ -101,7 +103,8 @@ def _agreement(agreement: Sequence[Any]) -> Table:
         )
         rows.append(Row(" and ".join(one["reviewers"]), cells))
     columns = ("reviewers", "of", "domain", "verdicts", "equal in %", "kappa")
-    return Table("agreement", columns, tuple(rows), "agreement of reviewers (Cohen's kappa)")
+    keys = ("reviewers", "questions", "domain", "units", "equal", "kappa")
+    return Table("agreement", columns, tuple(rows), "agreement of reviewers (Cohen's kappa)", keys=keys)
 
 
 def _balance(balance: Sequence[Any]) -> Table:
@@ -116,7 +119,8 @@ def _balance(balance: Sequence[Any]) -> Table:
         for one in balance
     ]
     columns = ("domain", "style", *(f"{name} of {side}" for name in ("words", "markdown") for side in _SIDES))
-    return Table("balance", columns, tuple(rows), "balance: means of chosen and rejected responses")
+    keys = tuple(name.replace(" of ", "_") for name in columns)
+    return Table("balance", columns, tuple(rows), "balance: means of chosen and rejected responses", keys=keys)
 
 
 _SIDES = ("chosen", "rejected")

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from rmeval.build.problems.words import sequences, words
+from rmeval.build.styles.rules import measure
 from rmeval.data.style import count_text
 from rmeval.data.tables import EvidenceTable, ItemTable
 from rmeval.metrics.stats.preference_fit import FOLDS, Features, folds_of, held_out_scores
@@ -43,7 +44,7 @@ def _counts(text: str) -> list[int]:
     own = count_text(text)
     return [
         own.characters,
-        len(words(text)),
+        measure(text).words,
         len(_LINES.split(text)),
         own.headers,
         own.lists,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rmeval.report.figures.style import COLOURS, Theme, bare, check, drawing, label, save
 
@@ -40,7 +40,7 @@ def draw_funnel(found: BuildReport, path: Path, theme: Theme = "light") -> None:
                 start += kept
             lost = sum(sum(one.left_out.values()) for one in own.values())
             name = "left out" if not place else None
-            edge = {"edgecolor": ink.faint, "hatch": "///", "linewidth": 0.8 if lost else 0.0}
+            edge: dict[str, Any] = {"edgecolor": ink.faint, "hatch": "///", "linewidth": 0.8 if lost else 0.0}
             axes.barh(place, lost, left=start, height=0.62, color="none", label=name, **edge)
             axes.text(start + lost, place, f"  {start}", va="center", fontsize=8, color=ink.text)
         axes.set_yticks(range(len(stages)), stages, fontsize=8)
