@@ -27,6 +27,10 @@ FACES = {
         Agreement Benchmark BenchmarkLike Card Erratum FoundBenchmark Option TableBenchmark benchmark_names
         errata_of find_benchmark load_benchmark pair
     """,
+    "rmeval.build": """
+        BuildConfig BuildFolder BuildResult Candidate Change Check Dropped Problem Record Source StageResult build
+        load_config
+    """,
     "rmeval.data": """
         EvidenceTable ItemTable ObservationTable Row Vectors
     """,
@@ -53,7 +57,11 @@ FACES = {
         load_protocol protocol_names request_key
     """,
     "rmeval.protocols.judging": """
-        Asked Finish Form JudgeCard JudgeOptions JudgeProtocol Output Prompt Sampling built_in_cards
+        Asked Finish Form HowRead JudgeCard JudgeOptions JudgeProtocol Output Prompt Sampling Writing built_in_cards
+        rendered
+    """,
+    "rmeval.sandbox": """
+        LANGUAGES Limits Outcome Program Sandbox TestSuite Verdict toolchains
     """,
     "rmeval.rendering": """
         ChatTemplate ComparisonPrompt Rendered Renderer load_tokenizer

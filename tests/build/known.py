@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from rmeval.build.recipes.code_blocks import parsed_python
 from tests.build.oracle import run_plainly
 from tests.build.wrong_code import mutants
 
@@ -84,7 +85,8 @@ def mbpp(shared: Path, count: int | None = None) -> list[Known]:
 
 def _called(tests: Sequence[str], code: str) -> str | None:
     """The function of a solution that its tests call; None if it is none at the top."""
-    names = {node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)}
+    tree = parsed_python(code)  # Without the warnings that `ast.parse` gives.
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} if tree is not None else set()
     calls = [node.func for test in tests for node in ast.walk(ast.parse(test)) if isinstance(node, ast.Call)]
     return next((call.id for call in calls if isinstance(call, ast.Name) and call.id in names), None)
 

@@ -177,12 +177,19 @@ class ScriptedModel:
 
     def problem_of(self, text: str) -> Known:
         """The problem that occurs in a text: the longest, and of several the one whose other texts occur too."""
+        found = self._problem_in(text)
+        assert found is not None, f"a prompt contains no known problem: {text[:500]}"
+        return found
+
+    def knows(self, text: str) -> bool:
+        """Whether a problem, or a response that the model wrote, occurs in a prompt."""
+        return self._problem_in(text) is not None
+
+    def _problem_in(self, text: str) -> Known | None:
         found = [one for one in self._problems if one.text in text]
-        response = text.partition("<response>\n")[2].partition("\n</response>")[0]
-        if not found and response in self._wrote:
-            return self._wrote[response]  # Such as a prompt that only asks for another format.
         if not found:
-            raise AssertionError(f"a prompt contains no known problem: {text[:500]}")
+            # Such as a prompt that only asks for another format.
+            return self._wrote.get(text.partition("<response>\n")[2].partition("\n</response>")[0])
         same = [one for one in found if one.text == found[0].text]
         return max(same, key=lambda one: sum(other in text for other in one.also))
 

@@ -7,6 +7,8 @@ import copy
 import random
 from collections.abc import Iterator
 
+from rmeval.build.recipes.code_blocks import parsed_python
+
 __all__ = ["EMPTY", "FLAKY", "FORGED", "LOOP", "mutants", "off", "wrapped"]
 
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
@@ -33,7 +35,8 @@ def mutants(code: str, seed: str) -> Iterator[str]:
 
     A mutant may still be right: whether it is has to be found out by its tests.
     """
-    tree = ast.parse(code)
+    tree = parsed_python(code)
+    assert tree is not None
     sites = [number for number, node in enumerate(ast.walk(tree)) if _changed(node) is not None]
     random.Random(seed).shuffle(sites)
     for site in sites:

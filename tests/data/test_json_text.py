@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from rmeval.data.json_text import JSONError, json_values, parse_json
+from rmeval.data.json_text import JSONError, json_values, parse_json, with_whole_characters
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,10 @@ def test_values_that_follow_one_another() -> None:
     assert list(json_values(' {"a": 1}{"b": 2}\n\n[3] ')) == [{"a": 1}, {"b": 2}, [3]]
     with pytest.raises(json.JSONDecodeError):
         list(json_values('{"a": 1}, {"b": 2}'))
+
+
+def test_halves_of_surrogate_pairs_are_replaced_on_request() -> None:
+    text = r'{"half \udfff": ["cut \ud83d", "whole \ud83d\ude00", "escaped \\ud83d"], "n": 0.1}'
+    found = parse_json(text, halves=True)
+    assert found == {"half \ufffd": ["cut \ufffd", "whole \U0001f600", r"escaped \ud83d"], "n": 0.1}
+    assert with_whole_characters(found) is found

@@ -16,12 +16,29 @@ from typing import Any
 
 import pytest
 
-from tests.checkpoints import make_checkpoint
+from rmeval.store.raw import read_raw
+from tests.checkpoints import CHATML, make_checkpoint, make_tokenizer, say
 from tests.integration.environments import environment, run_in, variables
 
 WATCHED = f"{Path(__file__).with_name('watched_engine.py')}:watched"
 ITEMS = ("-b", "rm-bench-synthetic", "--size", "80", "--max-length", "512", "--on-overlength", "skip")
 PATIENCE = 240
+WRITTEN = """
+name = "written@1"
+kind = "pair"
+reads = "text"
+find = '([AB])'
+verdict = "{label}"
+several = "last"
+prompt = "{{ conversation }} {% for block in blocks %}{{ block }} {% endfor %}Which one is better?"
+
+[labels]
+A = 1.0
+B = 0.0
+
+[sampling]
+max_new_tokens = 6
+"""
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +181,33 @@ def test_a_run_of_hf_continues_with_ray(checkpoint: Path, plain: dict[str, float
     assert 0 < before < len(found)
     assert found == pytest.approx(plain, abs=1e-5)
     assert ["ray" in one for one in sessions(tmp_path)] == [False, True]
+
+
+@pytest.mark.parametrize("protocol", ["written", "ab-labels"])
+def test_a_judge_gives_the_verdicts_of_hf(tmp_path: Path, protocol: str) -> None:
+    """Texts and label probabilities; draws too, which depend on a request's seed and on nothing else."""
+    tokenizer = make_tokenizer(model_max_length=4096, chat_template=CHATML)
+    judge = make_checkpoint(tmp_path / "judge", "causal", tokenizer=tokenizer, max_position_embeddings=4096)
+    say(judge, "A", "B", *(["<|im_end|>"] if protocol == "written" else []))
+    (tmp_path / "written.toml").write_text(WRITTEN)
+    settings = ("-b", "rm-bench-synthetic", "--n-items", "4", "--store-text")
+    how: tuple[str | Path, ...] = ("--protocol", protocol)
+    if protocol == "written":
+        how = ("--protocol", tmp_path / "written.toml", "--votes", "2", "--temperature", "1")
+    for engine in (("hf",), ("ray", "--replicas", "2")):
+        out = tmp_path / engine[0]
+        done = run_in("ray", "-m", "rmeval", "run", judge, *settings, *how, "-o", out, "--engine", *engine)
+        assert done.returncode == 0, done.stderr
+    hf, ray = ({one["key"]: one for one in records(tmp_path / name) if "key" in one} for name in ("hf", "ray"))
+    assert len(hf) == len(ray) > 40
+    for key, one in hf.items():
+        assert (ray[key]["status"], ray[key].get("choice")) == (one["status"], one.get("choice"))
+        assert ray[key].get("values") == pytest.approx(one.get("values"), abs=1e-5)
+    assert len({round(one["values"]["p_first"], 4) for one in hf.values() if one.get("values")}) > 1
+    texts = [dict(read_raw(folder(tmp_path / name) / "raw")) for name in ("hf", "ray")]
+    assert texts[0] == texts[1]
+    assert (len(set(texts[0].values())) > 4) == (protocol == "written")
+    assert sessions(tmp_path / "ray")[0]["ray"]["replicas"] == 2
 
 
 def test_a_killed_worker_loses_nothing(checkpoint: Path, plain: dict[str, float], tmp_path: Path) -> None:

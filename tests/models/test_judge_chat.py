@@ -192,6 +192,34 @@ def test_an_output_that_cannot_be_longer_stays_cut_off(tmp_path: Path) -> None:
     assert lines.count('"status":"ok"') == 6
 
 
+def test_a_name_that_is_longer_than_a_file_may_be_called(tmp_path: Path) -> None:
+    """As of a checkpoint deep in a file system, which vLLM serves by its path."""
+    name = f"/data/{'checkpoint-' * 300}"
+    judged_pairs(4, tmp_path / "pairs.jsonl")
+    models = json_answer({"data": [{"id": name}]})
+    answer = json_answer(reply_of("[[A>B]]", name))
+    with serve(lambda request: answer if request.path == "/v1/chat/completions" else models) as server:
+        result = rmeval.evaluate(server.url, "pairs", tmp_path / "pairs.jsonl", protocol="five-way", out=tmp_path)
+        again = rmeval.evaluate(
+            name, "pairs", tmp_path / "pairs.jsonl", base_url=server.url, protocol="five-way", out=tmp_path
+        )
+        calls = [request for request in server.received if request.method == "POST"]
+    assert rmeval.open_run(result.path).manifest["model"]["name"] == name
+    assert (again.path, len(calls)) == (result.path, 8)
+
+
+def test_half_of_a_character_does_not_cost_the_verdict(tmp_path: Path) -> None:
+    """As where a server cuts a text within an emoji: JSON can write the half, and a file in UTF-8 cannot."""
+    judged_pairs(4, tmp_path / "pairs.jsonl")
+    answer = json.dumps(reply_of("HALF The first. [[A>B]]")).replace("HALF", "\\ud83d")
+    with serve(at("/v1/chat/completions", lambda body: text_answer(answer, 200))) as server:
+        options: dict[str, Any] = {"protocol": "five-way", "out": tmp_path, "store_text": True}
+        result = rmeval.evaluate(server.url, "pairs", data=tmp_path / "pairs.jsonl", **options)
+    lines = "".join(file.read_text() for file in (result.path / "journal").iterdir())
+    assert lines.count('"status":"ok"') == 8
+    assert {text for _, text in read_raw(result.path / "raw")} == {"\ufffd The first. [[A>B]]"}
+
+
 def test_an_answer_of_another_model_is_an_error() -> None:
     def script(body: Any) -> Answer:
         other = body["messages"][-1]["content"].endswith(" 5")

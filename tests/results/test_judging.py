@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -323,6 +324,31 @@ def test_the_rule_of_reward_bench_for_generative_models(pairs: tuple[Path, dict[
     assert rmeval.open_run(found.path, "official@1").value("accuracy") < found.value("accuracy")
 
 
+def test_commands_count_by_the_rule_that_the_protocols_of_all_runs_have(
+    pairs: tuple[Path, dict[str, Known]], tmp_path: Path
+) -> None:
+    """So that a model has one number, in its run and beside others."""
+    options: dict[str, Any] = {"protocol": "reward-bench/generative", "n_items": 60}
+    runs = []
+    for name, rate in (("one", 0.1), ("two", 0.5)):
+        judge = scripted_judge(pairs[1], labels=("[[A]]", "none", "[[B]]"), failure_rate=rate, seed=5)
+        with serve(judge) as server:
+            runs.append(rmeval.evaluate(server.url, "pairs", pairs[0], out=tmp_path / name, **options))
+            stopped = rmeval.evaluate(server.url, "pairs", pairs[0], out=tmp_path / "x", until=0.2, **options)
+    (compared,) = rmeval.compare(one.path for one in runs)
+    assert compared.rule == "half-failures@1"
+    shown = {entry.path: entry.records["accuracy", "all"].value for entry in compared.entries}
+    assert shown == {one.path: pytest.approx(one.value("accuracy")) for one in runs}
+    # The bounds of a run that stops are those of its own number.
+    (note,) = (note for note in stopped.notes if note.startswith("stopped after "))
+    low, high = (float(bound) / 100 for bound in re.findall(r"between ([\d.]+) and ([\d.]+)", note)[0])
+    assert low <= stopped.value("accuracy") <= high
+    plain = rmeval.evaluate("baseline:longest", "pairs", pairs[0], out=tmp_path / "plain")
+    (mixed,) = rmeval.compare([runs[0].path, plain.path])
+    assert mixed.rule == "official@1"
+    assert "the protocols of some have the rule half-failures@1: another `rule` changes that" in " ".join(mixed.notes)
+
+
 def test_outputs_without_a_verdict_are_shown(pairs: tuple[Path, dict[str, Known]], tmp_path: Path) -> None:
     script = scripted_judge(pairs[1], failure_rate=0.05, seed=3)
     with serve(script) as server:
@@ -353,6 +379,11 @@ def test_a_judge_without_any_verdict(pairs: tuple[Path, dict[str, Known]], tmp_p
         with pytest.raises(RunError, match=message):
             rmeval.evaluate(server.url, "pairs", pairs[0], protocol="five-way", out=tmp_path, limit=3, store_text=True)
     (folder,) = (tmp_path / "pairs" / "scripted").iterdir()
+    assert rmeval.open_run(folder).manifest["status"] == "complete"
+    assert json.loads((folder / "metrics.json").read_text())["publishable"] is False
+    shown = views_text([run_view(rmeval.open_run(folder))])
+    assert "unfinished" not in shown
+    assert "not publishable: 100.0% of the outputs have no verdict" in shown
     texts = [one.text for one in rmeval.wrong_examples(folder).unread]
     assert len(texts) == 6
     assert all(text.startswith("I compared both responses.") for text in texts)

@@ -13,6 +13,7 @@ import rmeval
 from rmeval.report import views_text
 from rmeval.report.dry_run import dry_run_view
 from tests.command import command
+from tests.decision_server import openai
 from tests.http_server import Answer, Received, free_port, json_answer, serve
 from tests.judge_server import CHAT, judged_pairs, reply_of, scripted_judge
 
@@ -136,6 +137,37 @@ def test_decisions_are_counted_without_a_server() -> None:
     found = rmeval.dry_run("http://127.0.0.1:9", "rm-bench-synthetic", size=16, protocol="decision")
     assert found.calls == 2 * 9 * found.items
     assert found.most_input_tokens == found.input_tokens > 50 * found.calls
+
+
+@pytest.mark.parametrize(("dialect", "probes"), [("auto", 4), ("openai-decisions", 2)])
+def test_calls_that_find_the_form_of_decisions_are_stated(tmp_path: Path, dialect: str, probes: int) -> None:
+    judged_pairs(4, tmp_path / "pairs.jsonl")
+    shared: dict[str, Any] = {"data": tmp_path / "pairs.jsonl", "protocol": "decision", "out": tmp_path / "runs"}
+    with serve(openai(lambda text, names: [0.75, 0.25, 0.0, 0.0][: len(names)])) as server:
+        found = rmeval.dry_run(server.url, "pairs", dialect=dialect, **shared)
+        assert not server.received
+        rmeval.evaluate(server.url, "pairs", dialect=dialect, **shared)
+        sent = [one for one in server.received if one.method == "POST"]
+    # OpenAI's form is the last that is tried.
+    assert (found.calls, found.probes) == (8, probes)
+    assert len(sent) == 8 + probes
+    assert f"at most {probes} with a short question" in views_text([dry_run_view([found])])
+    plain = rmeval.dry_run("m", "pairs", base_url="http://h", **(shared | {"protocol": "five-way"}))
+    assert (plain.probes, "short question" in views_text([dry_run_view([plain])])) == (0, False)
+
+
+def test_results_of_a_model_with_a_similar_name_are_not_counted(tmp_path: Path) -> None:
+    judged_pairs(4, tmp_path / "pairs.jsonl")
+    shared: dict[str, Any] = {"data": tmp_path / "pairs.jsonl", "protocol": "five-way", "out": tmp_path / "runs"}
+
+    def script(request: Received) -> Answer:
+        return json_answer(reply_of("[[A>B]]") if request.path == CHAT else {"data": [{"id": "a/b"}, {"id": "a-b"}]})
+
+    with serve(script) as server:
+        path = rmeval.evaluate("a/b", "pairs", base_url=server.url, **shared).path
+    found = [rmeval.dry_run(name, "pairs", base_url="http://h", **shared) for name in ("a/b", "a-b")]
+    assert path.parent.name == "a-b"
+    assert [one.done for one in found] == [8, 0]
 
 
 def test_an_address_without_a_name_finds_no_earlier_results(tmp_path: Path) -> None:

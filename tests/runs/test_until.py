@@ -312,7 +312,7 @@ def test_credits_and_rules_that_no_sequence_covers_are_refused(tmp_path: Path) -
         rmeval.DataError, match=r"^a comparison of 'all' has the credit 2: `until` needs credits from 0"
     ):
         rmeval.evaluate(Skilled("a", 0.9), Own(2.0, None), out=tmp_path / "credit", until=0.2)
-    with pytest.raises(RunError, match=r"^the score rule of own excludes comparisons without a score"):
+    with pytest.raises(RunError, match=r"^the score rule half-ties@1 excludes comparisons without a score"):
         rmeval.evaluate(Skilled("a", 0.9), Own(1.0, HALF), out=tmp_path / "rule", until=0.2)
 
 

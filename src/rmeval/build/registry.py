@@ -24,7 +24,7 @@ RECIPES: dict[str, str] = {
 }
 """The recipes by name."""
 PARTS: dict[str, str] = {
-    "styles": "rmeval.build.styles.stage:StyleOptions",
+    "styles": "rmeval.build.styles.options:StyleOptions",
     "review": "rmeval.build.review.stage:ReviewOptions",
     "sandbox": "rmeval.build.sandbox_options:SandboxOptions",
     "assemble": "rmeval.build.assemble.stage:AssembleOptions",

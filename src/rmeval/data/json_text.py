@@ -13,27 +13,28 @@ from typing import Any
 from rmeval.limits import limit
 from rmeval.messages import quoted, shortened
 
-__all__ = ["JSONError", "json_values", "parse_json"]
+__all__ = ["JSONError", "json_values", "parse_json", "with_whole_characters"]
 
 
 class JSONError(ValueError):
     """Text that follows the grammar of JSON but is ambiguous or exceeds a limit."""
 
 
-def parse_json(text: str, *, finite: bool = False, control: bool = False) -> Any:
+def parse_json(text: str, *, finite: bool = False, control: bool = False, halves: bool = False) -> Any:
     """Read one JSON value.
 
     Args:
         text: The text.
         finite: Whether to reject NaN and infinities, which are not valid JSON but written by some tools.
         control: Whether to accept control characters within strings, which JSON does not allow.
+        halves: Whether to read half of a surrogate pair as U+FFFD, the replacement character.
 
     Raises:
         JSONDecodeError: If the text is not JSON.
         JSONError: If an object repeats a key, a string contains half of a surrogate pair, a number cannot be read, or
             lists and objects are nested too deeply.
     """
-    value, end = _next_value(text, _SPACE.match(text, 0).end(), finite, control)  # type: ignore[union-attr]
+    value, end = _next_value(text, _SPACE.match(text, 0).end(), finite, control, halves)  # type: ignore[union-attr]
     if (end := _SPACE.match(text, end).end()) != len(text):  # type: ignore[union-attr]
         raise json.JSONDecodeError("Extra data", text, end)
     return value
@@ -48,7 +49,7 @@ def json_values(text: str) -> Iterator[Any]:
     """
     place = _SPACE.match(text, 0).end()  # type: ignore[union-attr]
     while place < len(text):
-        value, place = _next_value(text, place, False, False)
+        value, place = _next_value(text, place, False, False, False)
         yield value
         place = _SPACE.match(text, place).end()  # type: ignore[union-attr]
 
@@ -56,7 +57,16 @@ def json_values(text: str) -> Iterator[Any]:
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def _next_value(text: str, place: int, finite: bool, control: bool) -> tuple[Any, int]:
+def with_whole_characters(value: Any) -> Any:
+    """A JSON value with U+FFFD for each half of a surrogate pair in its strings, such as of an emoji that was cut."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(_HALF.sub("\ufffd", text)) if _HALF.search(text) else value
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _next_value(text: str, place: int, finite: bool, control: bool, halves: bool) -> tuple[Any, int]:
     try:
         value, end = _decoder(finite, control).raw_decode(text, place)
     except RecursionError:
@@ -70,10 +80,10 @@ def _next_value(text: str, place: int, finite: bool, control: bool) -> tuple[Any
     if brackets > 1 and brackets > (most := limit("NESTING")) and _is_deeper(value, most):
         raise _too_deep()
     if text.find("\\u", place, end) >= 0 and _SURROGATE.search(text, place, end):
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise JSONError("a string contains half of a surrogate pair, which is not a character") from error
+        whole = with_whole_characters(value)
+        if whole is not value and not halves:
+            raise JSONError("a string contains half of a surrogate pair, which is not a character")
+        return whole, end
     return value, end
 
 

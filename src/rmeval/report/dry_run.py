@@ -64,4 +64,9 @@ def _notes(found: Sequence[DryRun]) -> Iterator[str]:
         yield "the length of outputs is not known before the first results: run some items first, then count again"
     if any(one.most_input_tokens > one.input_tokens for one in found):
         yield "a call whose output is cut off is sent once more with twice the limit (at most: all of them)"
+    if probes := sum(one.probes for one in found):
+        yield (
+            f"besides these calls, at most {probes} with a short question find the form of the server's decision API, "
+            "and check at the end that the same model answers; fewer with `dialect`"
+        )
     yield "a call that fails is sent up to `retries` times more"

@@ -156,7 +156,7 @@ def analyze_run(
     """
     check_rule(rule)
     run = read_scored(only_folder(path), benchmark, protocol)
-    score_rule = rule_of(run.benchmark, rule)
+    score_rule = rule_of([run], rule)
     variant = run.variant(variant)
     table, counts, card = run.items.table, run.items.counts, run.benchmark.card
     evidence = run.evidence(variant)

@@ -172,7 +172,7 @@ def cascade_runs(
     refuse_scope_alone(metric, scope)
     goal = Goal(accuracy, budget, escalated)
     scored = _scored(cheap, expensive, variant, benchmark, protocol)
-    return _Cascading(scored, rule_of(scored[0].run.benchmark, rule), goal, prices).found(metric, scope)
+    return _Cascading(scored, rule_of((one.run for one in scored), rule), goal, prices).found(metric, scope)
 
 
 def _scored(

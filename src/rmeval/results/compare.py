@@ -296,9 +296,14 @@ def _compare(name: str, folders: Sequence[Path], named: Collection[Path], settin
 def _compared(taking: Sequence[ScoredRun], notes: Sequence[str], settings: _Settings) -> ModelComparison:
     first = taking[0].run
     found = first.benchmark
-    rule = rule_of(found, settings.rule)
+    rule = rule_of((one.run for one in taking), settings.rule)
     evidence, shared, more = shared_evidence([one.run for one in taking], [one.evidence for one in taking], rule)
     more += stopped_notes(one.run for one in taking)
+    if settings.rule is None and (own := {rule_of([one.run], None).name for one in taking} - {rule.name}):
+        more.append(
+            f"ties and failures count by {rule.name} in all runs, although the protocols of some have the rule "
+            f"{' or '.join(sorted(own))}: another `rule` changes that"
+        )
     items = first.items.take(shared)
     entries = _entries(taking, evidence, items, rule, settings)
     names = [one.name for one in entries]

@@ -80,7 +80,7 @@ def results_of_runs(
     refuse_scope_alone(metric, scope)
     taking, notes = _scored(paths, variant, benchmark, protocol)
     runs = [one.run for one in taking]
-    chosen = rule_of(runs[0].benchmark, rule)
+    chosen = rule_of(runs, rule)
     evidence, shared, more = shared_evidence(runs, [one.evidence for one in taking], chosen)
     table = runs[0].items.table.take(shared)
     outcomes = [runs[0].benchmark.outcomes(table, own, chosen) for own in evidence]

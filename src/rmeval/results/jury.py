@@ -152,7 +152,7 @@ def jury_runs(
     refuse_scope_alone(metric, scope)
     taking, notes = _taken([only_folder(one) for one in places_of(runs)], variant, benchmark, protocol)
     first = taking[0].run
-    own = rule_of(first.benchmark, rule)
+    own = rule_of((one.run for one in taking), rule)
     evidence, shared, more = shared_evidence([one.run for one in taking], [one.evidence for one in taking], OFFICIAL)
     items = first.items.take(shared)
     ballots = _ballots(items.table, evidence)

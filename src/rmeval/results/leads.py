@@ -125,7 +125,7 @@ def _leads(
 ) -> Leads:
     """Return the leads of all pairs of runs of one benchmark."""
     names = run_names([(str(one.run.manifest["model"]["name"]), one.run.folder) for one in taking])
-    score_rule = rule_of(taking[0].run.benchmark, rule)
+    score_rule = rule_of((one.run for one in taking), rule)
     pairs = list(combinations(range(len(taking)), 2))
     sequences = [sequence_of(taking[one], taking[other], score_rule, wanted) for one, other in pairs]
     leads = [

@@ -107,7 +107,7 @@ def read_pilot(paths: Place | Iterable[Place], settings: PilotSettings) -> Pilot
         raise RunError(f"`scope` {settings.scope} needs `metric`: give both, such as `metric` average")
     taking, notes = _runs(places_of(paths), settings)
     first = taking[0].run
-    rule = rule_of(first.benchmark, settings.rule)
+    rule = rule_of((one.run for one in taking), settings.rule)
     evidence, shared, more = shared_evidence([one.run for one in taking], [one.evidence for one in taking], rule)
     items = first.items.take(shared)
     outcomes = [first.benchmark.outcomes(items.table, own, rule) for own in evidence]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
@@ -30,6 +30,7 @@ from rmeval.metrics.noise import within_noise
 from rmeval.metrics.outcomes import HALF, SCORE_RULES
 from rmeval.metrics.records import checked_records, null_evidence, records_of
 from rmeval.metrics.stats.intervals import INTERVALS
+from rmeval.protocols import ProtocolLike
 from rmeval.protocols.judging.presented import GivesVerdicts
 from rmeval.results.fields import judging_from, list_from, number_from, record_from, text_from
 from rmeval.results.frames import frame_of, row_of
@@ -207,9 +208,20 @@ def check_rule(rule: str | None) -> None:
         raise RunError(f"{rule!r} is not a score rule: {chosen_from(rule, SCORE_RULES)}")
 
 
-def rule_of(benchmark: Benchmark, rule: str | None) -> ScoreRule:
-    """The score rule with a name; the benchmark's own if None."""
-    return benchmark.card.rule if rule is None else SCORE_RULES[rule]
+def rule_of(runs: Iterable[StoredRun], rule: str | None) -> ScoreRule:
+    """The score rule with a name; if None, the one that all runs of a benchmark have in common.
+
+    That is the rule of their protocols, if it is part of each of them and the same, and otherwise the benchmark's.
+    """
+    taking = list(runs)
+    return common_rule(taking[0].benchmark, [one.protocol for one in taking], rule)
+
+
+def common_rule(benchmark: Benchmark, protocols: Iterable[ProtocolLike], rule: str | None = None) -> ScoreRule:
+    """The score rule with a name; if None, the rule of all protocols, or the benchmark's; see `rule_of`."""
+    own = {one.rule if isinstance(one, GivesVerdicts) else None for one in protocols}
+    name = rule or (own.pop() if len(own) == 1 else None)
+    return benchmark.card.rule if name is None else SCORE_RULES[name]
 
 
 def derive(folder: Path, rule: str | None = None, benchmark: str | None = None, protocol: str | None = None) -> Result:
@@ -230,8 +242,7 @@ def derive(folder: Path, rule: str | None = None, benchmark: str | None = None, 
 
 def compute(run: StoredRun, rule: str | None = None) -> Result:
     """The numbers of a run, from the contents of its files."""
-    own = run.protocol.rule if isinstance(run.protocol, GivesVerdicts) else None
-    score_rule = rule_of(run.benchmark, rule or own)
+    score_rule = rule_of([run], rule)
     records: list[Record] = []
     notes = list(run.manifest["notes"])
     null = null_records(run.benchmark, run.items)

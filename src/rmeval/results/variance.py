@@ -243,7 +243,7 @@ class _Study:
     @classmethod
     def of(cls, taking: Sequence[ScoredRun], metric: str | None, scope: str, rule: str | None) -> _Study:
         first = taking[0].run
-        own = rule_of(first.benchmark, rule)
+        own = rule_of((one.run for one in taking), rule)
         evidence: list[EvidenceTable] = [one.evidence for one in taking]
         table, notes = first.items.table, list[str]()
         if len(taking) > 1:

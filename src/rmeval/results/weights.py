@@ -96,7 +96,7 @@ def weigh_run(
     run = read_scored(only_folder(place), benchmark, protocol)
     if run.note:
         raise RunError(f"{run.folder} is {run.note}: continue that run first")
-    found, score_rule = run.benchmark, rule_of(run.benchmark, rule)
+    found, score_rule = run.benchmark, rule_of([run], rule)
     evidence = run.evidence(run.variant(variant))
     outcomes = found.outcomes(run.items.table, evidence, score_rule)
     known = PairedOutcomes.of([outcomes])

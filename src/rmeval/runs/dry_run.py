@@ -16,6 +16,7 @@ from rmeval.data.tables import Mask
 from rmeval.errors import ModelError
 from rmeval.models import ModelOptions, is_address
 from rmeval.models.judge.any_llm import model_of
+from rmeval.models.judge.decisions import most_probes
 from rmeval.protocols.judging import JudgeProtocol, Prompt
 from rmeval.protocols.registry import judge_protocol
 from rmeval.runs.plan import Plan
@@ -53,6 +54,8 @@ class DryRun:
         recorded: Number of results from which the expectation follows; 0 without one.
         cost: Dollars that are expected; NaN if the prices or the outputs are not known.
         most_cost: Dollars of the largest numbers of tokens; NaN without prices.
+        probes: Largest number of further calls, with a short question each, that find the form of a server's decision
+            API and check it at the end; 0 for protocols that read something else.
     """
 
     benchmark: str
@@ -69,6 +72,7 @@ class DryRun:
     recorded: int
     cost: float
     most_cost: float
+    probes: int = 0
 
     @property
     def calls(self) -> int:
@@ -125,6 +129,7 @@ def dry_run(spec: str, planned: Plan, options: ModelOptions, out: Path) -> DryRu
         tokens.recorded,
         math.nan if price is None else price.input * tokens.input / 1e6 + price.output * tokens.output / 1e6,
         math.nan if price is None else price.of(most),
+        most_probes(options.dialect) if asking.form == "decision" else 0,
     )
 
 
@@ -173,8 +178,11 @@ def _folders(out: Path, planned: Plan, model: str, asking: JudgeProtocol, option
         "judge_kwargs": dict(options.judge.judge_kwargs),
     }
     for folder in find_runs(where):
-        identity = {"judge_kwargs": {}, **read_manifest(folder)["identity"]}
-        if all(identity.get(name) == value for name, value in wanted.items()):
+        manifest = read_manifest(folder)
+        identity = {"judge_kwargs": {}, **manifest["identity"]}
+        # Names such as a/b and a-b have the same folder.
+        same = manifest["model"]["name"] == model
+        if same and all(identity.get(name) == value for name, value in wanted.items()):
             yield folder
 
 

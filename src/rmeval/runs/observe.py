@@ -29,6 +29,7 @@ __all__ = [
     "ShowsFailures",
     "WholeProgress",
     "check_served",
+    "has_no_verdict",
     "observe_missing",
     "refuse_no_scores",
     "refuse_other_model",
@@ -230,6 +231,12 @@ _NO_VERDICT = {
     "refused": "give another judge, or a `protocol` that this one does not refuse",
 }
 """What to do if no output states a verdict, by the status of the first; a run again would send none of them."""
+
+
+def has_no_verdict(observations: ObservationTable) -> bool:
+    """Whether each request of a judge is done and none has a verdict, so that nothing is left for another run."""
+    reason = observations.why_missing(np.arange(len(observations.status)))
+    return reason in _NO_VERDICT and bool(observations.settled.all() and not observations.has_value.any())
 
 
 def refuse_no_scores(observations: ObservationTable) -> None:

@@ -28,6 +28,7 @@ from rmeval.runs.observe import (
     Progress,
     WholeProgress,
     check_served,
+    has_no_verdict,
     observe_missing,
     refuse_no_scores,
     refuse_other_model,
@@ -261,8 +262,11 @@ class RunWriter:
             if run.observations.tokens is not None and isinstance(self._protocol, Pointwise):
                 self._add_tokens(run.observations.tokens[run.requests.rows])
             write_derived(result, run)
-            return result
-        return replace(result, notes=(*result.notes, *self._refresh()))
+        else:
+            result = replace(result, notes=(*result.notes, *self._refresh()))
+        # Such a run is complete: the same command would send nothing, and its numbers show what failed.
+        refuse_no_scores(run.observations)
+        return result
 
     def _observe(self, model: RewardModel, session: Session, progress: Progress) -> tuple[StoredRun, int]:
         """Score the requests of the plan that the journal lacks; return the run and how many they were."""
@@ -291,7 +295,8 @@ class RunWriter:
             raise
         del index  # It is as large as what is computed next.
         release_free()
-        refuse_no_scores(observations)
+        if not has_no_verdict(observations):
+            refuse_no_scores(observations)
         if new:
             session["scored"] = session.get("scored", 0) + new
         return self._stored(self.manifest, self._plan.stored, requests, observations), new
@@ -304,7 +309,7 @@ class RunWriter:
         for portion in until.portions(self.folder, self._held().ids):
             self._turn_to(portion.plan)
             run, new = self._observe(model, session, WholeProgress(progress, total))
-            if until.reached(run, portion) or portion.last:
+            if until.reached(run, portion) or portion.last or has_no_verdict(run.observations):
                 break
         self.manifest["notes"].append(until.note())
         if not portion.last:

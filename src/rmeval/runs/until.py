@@ -18,15 +18,16 @@ from rmeval.metrics.stats.sequences import look_after, looks, problems_needed, s
 from rmeval.metrics.stats.significance import LEVEL
 from rmeval.models import RewardModel
 from rmeval.plugins import is_file_spec
-from rmeval.protocols import load_protocol
+from rmeval.protocols import ProtocolLike, load_protocol
 from rmeval.results.align import ScoredRun, find_by_benchmark, places_in, run_names
 from rmeval.results.lead_sequence import Lead, OrderedProblems, contributions_of, lead_text
 from rmeval.results.places import Place, places_of
+from rmeval.results.result import common_rule
 from rmeval.runs.plan import Plan, notes
 from rmeval.store.manifest import StoppedEntry, read_manifest
 from rmeval.store.problems import problem_order
 from rmeval.store.run import NothingScoredError, StoredRun, read_scored
-from rmeval.types import FloatArray, IntArray
+from rmeval.types import FloatArray, IntArray, ScoreRule
 
 __all__ = ["DECIDED", "Portion", "StoppingRule", "stopping_rule"]
 
@@ -54,19 +55,23 @@ class StoppingRule(ABC):
         plan: The whole plan.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, rule: ScoreRule) -> None:
         """Find what each problem can add to the headline.
+
+        Args:
+            plan: The whole plan.
+            rule: The rule for ties and failures.
 
         Raises:
             RunError: If there is no headline, or it is not a weighted mean over problems.
         """
-        self.plan = plan
-        card, advice = plan.benchmark.card, "select all sections, or a single one with `subset`, or leave out `until`"
-        self._every = contributions_of(plan.benchmark, plan.stored, card.rule, None, advice)
-        if card.rule.failure == "exclude":
+        self.plan, self._rule = plan, rule
+        advice = "select all sections, or a single one with `subset`, or leave out `until`"
+        self._every = contributions_of(plan.benchmark, plan.stored, rule, None, advice)
+        if rule.failure == "exclude":
             raise RunError(
-                f"the score rule of {card.id} excludes comparisons without a score, so that the weights "
-                "of the others are not known before the end: leave out `until`"
+                f"the score rule {rule.name} excludes comparisons without a score, so that the weights of the others "
+                "are not known before the end: leave out `until`"
             )
         self._order = problem_order(plan.stored, plan.selection.seed)
         known = set(notes(plan.benchmark, plan.stored))
@@ -139,8 +144,8 @@ class StoppingRule(ABC):
 class _Narrow(StoppingRule):
     """Stops when the headline of all items of the plan is known to within an interval of some width."""
 
-    def __init__(self, plan: Plan, width: float) -> None:
-        super().__init__(plan)
+    def __init__(self, plan: Plan, rule: ScoreRule, width: float) -> None:
+        super().__init__(plan, rule)
         self._width = width
         self._drawn = self._needed = 0
         self._bounds = 0.0, 1.0
@@ -148,7 +153,7 @@ class _Narrow(StoppingRule):
     def reached(self, run: StoredRun, portion: Portion) -> bool:
         benchmark, table, every = self.plan.benchmark, self.plan.stored.table, self._every
         problem = table.cluster[portion.items]
-        found = benchmark.outcomes(run.items.table, run.evidence(run.variants[0]), benchmark.card.rule)
+        found = benchmark.outcomes(run.items.table, run.evidence(run.variants[0]), self._rule)
         order = self._order[self._counting[self._order]]
         done = np.zeros(every.problems, bool)
         done[problem] = True
@@ -181,16 +186,10 @@ class _Narrow(StoppingRule):
 class _Decided(StoppingRule):
     """Stops when the headline is known to be larger or smaller than that of each of some other runs."""
 
-    def __init__(self, plan: Plan, versus: Sequence[Path]) -> None:
-        super().__init__(plan)
-        card, spec = plan.benchmark.card, plan.benchmark.spec
-        found = find_by_benchmark(versus)
-        self._others: list[tuple[ScoredRun, IntArray]] = []
-        for folder in (one for own in found.folders.values() for one in own if _is_of(one, card.id)):
-            with suppress(NothingScoredError):
-                run = read_scored(folder, spec if is_file_spec(spec) else None)
-                if (places := places_in(plan.stored, run.items)).max() >= 0:
-                    self._others.append((ScoredRun(run, run.variants[0], run.evidence(run.variants[0])), places))
+    def __init__(self, plan: Plan, protocol: ProtocolLike, versus: Sequence[Path]) -> None:
+        self._others = list(_runs_with_items(plan, versus))
+        protocols = [protocol, *(one.run.protocol for one, _ in self._others)]
+        super().__init__(plan, common_rule(plan.benchmark, protocols))
         self._ordered: list[tuple[OrderedProblems, FloatArray, Codes]] = []
         self._leads: list[Lead] = []
         self._where = ", ".join(map(str, versus))
@@ -216,7 +215,7 @@ class _Decided(StoppingRule):
 
     def _order_of(self, other: ScoredRun, places: IntArray, allowed: Mask) -> tuple[OrderedProblems, FloatArray, Codes]:
         """The problems to compare with a run, what they add to its number, and the problem of each item of the plan."""
-        benchmark, rule = self.plan.benchmark, self.plan.benchmark.card.rule
+        benchmark, rule = self.plan.benchmark, self._rule
         stored = other.run.items
         whole = np.isin(np.arange(len(stored.table)), places[allowed])
         advice = f"run the model of {other.run.folder} on all of them"
@@ -229,7 +228,7 @@ class _Decided(StoppingRule):
         return ordered, added, problem
 
     def reached(self, run: StoredRun, portion: Portion) -> bool:
-        benchmark, rule = self.plan.benchmark, self.plan.benchmark.card.rule
+        benchmark, rule = self.plan.benchmark, self._rule
         found = benchmark.outcomes(run.items.table, run.evidence(run.variants[0]), rule)
         sequences = []
         for ordered, theirs, problem in self._ordered:
@@ -244,6 +243,17 @@ class _Decided(StoppingRule):
 
     def note(self) -> str:
         return "; ".join(map(lead_text, self._leads))
+
+
+def _runs_with_items(plan: Plan, versus: Sequence[Path]) -> Iterator[tuple[ScoredRun, IntArray]]:
+    """Yield each other run with items of a plan, and their places in it."""
+    card, spec = plan.benchmark.card, plan.benchmark.spec
+    found = find_by_benchmark(versus)
+    for folder in (one for own in found.folders.values() for one in own if _is_of(one, card.id)):
+        with suppress(NothingScoredError):
+            run = read_scored(folder, spec if is_file_spec(spec) else None)
+            if (places := places_in(plan.stored, run.items)).max() >= 0:
+                yield ScoredRun(run, run.variants[0], run.evidence(run.variants[0])), places
 
 
 def _among(ids: Iterable[str], names: Sequence[str]) -> Mask:
@@ -289,14 +299,15 @@ def stopping_rule(
         if others:
             raise RunError(f"`versus` needs `until` {DECIDED}: give both, or neither")
         return None
-    if not load_protocol(model.protocol).protocol.gives_scores:
+    protocol = load_protocol(model.protocol).protocol
+    if not protocol.gives_scores:
         plan = plan.for_comparing()
     if until == DECIDED:
         if not others:
             raise RunError(f"`until` {DECIDED} needs `versus`: give the run folder of the other model")
-        return _Decided(plan, others)
+        return _Decided(plan, protocol, others)
     if isinstance(until, bool) or not isinstance(until, int | float) or not 0 < until < 1:
         raise RunError(f"`until` must be {DECIDED}, or the width of an interval between 0 and 1, not {until!r}")
     if others:
         raise RunError(f"`versus` is for `until` {DECIDED}: leave it out, or give `until` {DECIDED}")
-    return _Narrow(plan, float(until))
+    return _Narrow(plan, common_rule(plan.benchmark, [protocol]), float(until))

@@ -88,11 +88,13 @@ def _message(data: Any) -> str | None:
 def json_data(body: bytes | bytearray) -> Any:
     """Decode the JSON of an answer.
 
+    A server may cut a text within a character, so half of a surrogate pair becomes U+FFFD.
+
     Raises:
         UnreadableError: If it is not JSON, or contains NaN, infinities or a key twice.
     """
     try:
-        return parse_json(body.decode("utf-8"), finite=True)
+        return parse_json(body.decode("utf-8"), finite=True, halves=True)
     except UnicodeDecodeError:
         raise UnreadableError("the answer is not UTF-8") from None
     except JSONError as error:

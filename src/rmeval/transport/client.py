@@ -5,9 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from collections.abc import Iterable
-from contextlib import suppress
-from contextvars import ContextVar
 from typing import Any
 
 import httpcore2
@@ -17,6 +14,7 @@ from rmeval.errors import reason_of
 from rmeval.transport.address import Address, proxy_of
 from rmeval.transport.answers import Unpacker, UnreadableError, Words, json_data
 from rmeval.transport.attempts import Attempt, Pace, retry_after
+from rmeval.transport.connections import Connections
 from rmeval.transport.options import ServerOptions
 
 __all__ = ["Client"]
@@ -24,8 +22,6 @@ __all__ = ["Client"]
 # The library logs the headers of answers at the level DEBUG, and some servers repeat the key there.
 logging.getLogger("httpcore2").setLevel(logging.INFO)
 
-_IDLE = 4.0
-"""Seconds after which an unused connection is closed: servers close theirs after 5 (uvicorn, and so vLLM)."""
 _LONGEST_REASON = 64 << 10
 """Bytes that are read of an answer that reports a failure."""
 
@@ -58,20 +54,20 @@ class Client:
         }
         proxy = proxy_of(address)
         self.via = f" (through the proxy {proxy[0]})" if proxy else ""
-        self._pool = _pool(address, options, proxy)
+        self._connections = Connections(address, proxy)
 
     async def attempt(self, method: str, path: str, content: bytes | None) -> Attempt:
         """Send one request, and return its end; no failure of the network raises an exception."""
         try:
-            response = await self._sent(self._request(method, path, content))
+            connection, response = await self._connections.send(self._request(method, path, content))
+            readable = False
             try:
-                return await self._read(response)
-            except UnreadableError:
-                # The rest of an answer whose length was wrong would come before the next one.
-                await response.extensions["network_stream"].aclose()
-                raise
+                found = await self._read(response)
+                readable = True
             finally:
-                await response.aclose()
+                # The rest of an answer whose length was wrong would come before the next one.
+                await self._connections.release(connection, response, keep=readable)
+            return found
         except UnreadableError as error:
             return Attempt(fault="body", error=self._words.clean(str(error)), status=200, permanent=error.permanent)
         except httpcore2.TimeoutException as error:
@@ -85,22 +81,6 @@ class Client:
             if is_cut:
                 return self._failed("cut", "the connection was cut", error)
             return self._failed("protocol", "the answer is not HTTP", error)
-
-    async def _sent(self, request: httpcore2.Request) -> httpcore2.Response:
-        """Send a request on a connection on which nothing is left of an earlier answer.
-
-        A server that sends more than it announced, or two answers, must not answer the next call with that.
-        """
-        while True:
-            try:
-                response = await self._pool.handle_async_request(request)
-            except httpcore2.RemoteProtocolError:
-                if (stream := _written.get()) is None or stream.is_sent:
-                    raise
-                continue  # The connection is closed, and others are there.
-            if response.extensions["network_stream"].is_sent:
-                return response
-            await response.aclose()
 
     def _request(self, method: str, path: str, content: bytes | None) -> httpcore2.Request:
         if (url := self._targets.get(path)) is None:
@@ -149,7 +129,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._pool.aclose()
+        await self._connections.aclose()
 
 
 def _cause(error: BaseException, kind: type[BaseException]) -> BaseException:
@@ -192,80 +172,3 @@ async def _body(response: httpcore2.Response, headers: dict[bytes, bytes], most:
     if unpacker is not None:
         unpacker.finish()
     return found
-
-
-def _pool(address: Address, options: ServerOptions, proxy: tuple[str, Any] | None) -> httpcore2.AsyncConnectionPool:
-    common: dict[str, Any] = {
-        "max_connections": None,  # Calls are limited before they come here.
-        "max_keepalive_connections": options.concurrency,
-        "keepalive_expiry": _IDLE,
-        "network_backend": _Network(),
-    }
-    if address.scheme == "https":
-        import httpx2
-
-        common["ssl_context"] = httpx2.create_ssl_context()
-    if proxy:
-        where, user = proxy
-        return httpcore2.AsyncHTTPProxy(where, proxy_auth=user, **common)
-    return httpcore2.AsyncConnectionPool(**common)
-
-
-class _Stream(httpcore2.AsyncNetworkStream):
-    """A connection that sends each request as one piece, when the first byte of its answer is wanted.
-
-    So a request is still unsent if its answer was there before it; such an answer belongs to no request.
-    """
-
-    def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
-        self._inner = inner
-        self._unsent = b""
-
-    @property
-    def is_sent(self) -> bool:
-        """Whether the last request was sent."""
-        return not self._unsent
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._unsent += buffer
-        _written.set(self)
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._unsent:
-            unsent, self._unsent = self._unsent, b""
-            # A server may answer and close before it has read everything; the answer is read next.
-            with suppress(httpcore2.WriteError):
-                await self._inner.write(unsent, timeout)
-        return await self._inner.read(max_bytes, timeout)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.AsyncNetworkStream:
-        return _Stream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-_written: ContextVar[_Stream | None] = ContextVar("_written", default=None)
-"""The connection to which the current task wrote last."""
-
-
-class _Network(httpcore2.AsyncNetworkBackend):
-    """Opens connections of that kind."""
-
-    def __init__(self) -> None:
-        self._inner = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        return _Stream(await self._inner.connect_tcp(host, port, timeout, local_address, socket_options))

@@ -37,7 +37,7 @@ class Concurrency:
         self._next_hold = 1
         self._overloaded_at = float("-inf")
         self._changed_at = float("-inf")
-        self._count = 0
+        self._count = self._skipped = 0
         self._seconds = 0.0
 
     def succeeded(self, started: float, now: float, busy: bool) -> None:
@@ -51,7 +51,7 @@ class Concurrency:
         if not busy or started < self._changed_at:
             return
         self._count += 1
-        measured = self._count - self.limit  # The first ones found a queue that was still as short as before.
+        measured = self._count - self._skipped
         if measured > 0:
             self._seconds += now - started
         if measured >= max(_SHORTEST_ROUND, self.limit):
@@ -87,6 +87,8 @@ class Concurrency:
         self._set(int(self._threshold), now)
 
     def _set(self, limit: int, now: float) -> None:
+        # The calls that fill up a larger limit find a queue that is still as short as before.
+        self._skipped = max(limit - self.limit, 0)
         self.limit = limit
         self._changed_at = now
         self._count, self._seconds = 0, 0.0

@@ -161,7 +161,7 @@ def test_columns_are_renamed_and_ids_made(tmp_path: Path) -> None:
 
 def test_tests_of_rows(tmp_path: Path) -> None:
     suite = {"kind": "io", "language": "python", "cases": [["3\n", "9\n"]]}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": "1", "prompt": "Write square(x).", "tests": ["assert square(3) == 9"]},
         {"id": "2", "prompt": "Write a function cube(x).", "tests": "assert cube(2) == 8"},
         {"id": "3", "prompt": "Read a number and print its square.", "tests": suite},

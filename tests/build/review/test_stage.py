@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from rmeval.build import BuildFolder, BuildResult, Dropped, Record, build, load_config
+from rmeval.build import BuildFolder, BuildResult, Dropped, Record, build
 from rmeval.build.review.log import Review, ReviewLog
 from rmeval.build.review.questions import EXPECTED, Question, ReviewVerdict, question_digest
-from tests.build.test_towns import CONFIG, built
+from tests.build.test_towns import built, config
 from tests.build.towns import Towns
 from tests.http_server import serve
 
+COUNTS = {"chat": 6, "response": 4, "refuse": 4}
 WRONG: dict[Question, ReviewVerdict] = {"chosen": "incorrect", "rejected": "correct", "styles": "incorrect"}
 
 
@@ -42,7 +43,7 @@ def judge(
 def styled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Record]]:
     """A build up to style control, which each test copies."""
     folder = tmp_path_factory.mktemp("styled")
-    found = built(folder, Towns(), counts={"chat": 6, "response": 4, "refuse": 4})
+    found = built(folder, Towns(), COUNTS)
     return folder, list(found.stages["styles"].records)
 
 
@@ -57,11 +58,8 @@ class Built:
 
     def run(self, **review: object) -> BuildResult:
         """Run the build up to the review; its model answers nothing, since nothing may be called."""
-        options = ", ".join(f"{name}: {value}" for name, value in review.items())
         with serve(Towns()) as server:
-            path = self.folder / "config.yaml"
-            path.write_text(CONFIG.format(url=server.url) + f"review: {{{options}}}\n")
-            found = build(load_config(path), self.out, until="review")
+            found = build(config(self.folder, server, COUNTS, whole={"review": review}), self.out, until="review")
             assert not [one for one in server.received if one.path.endswith("completions")]
         return found
 

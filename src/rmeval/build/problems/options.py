@@ -83,7 +83,7 @@ class FilterOptions(Options):
         text_languages: Languages of the text, such as `[en, de]`; a text that is in another language with a probability
             of at least 0.9 is left out. Empty: any language.
         include: Regular expressions, each of which must match somewhere in the text.
-        exclude: Regular expressions of which none may match.
+        exclude: Regular expressions that must not match.
         where: Values that a column may have, by column, such as `{level: [Level 4, Level 5]}`.
         near_duplicates: Share of 3-word sequences in common (Jaccard index) from which a text is a near-duplicate of an
             earlier one, of any domain, and left out; null keeps near-duplicates.

@@ -23,7 +23,8 @@ _TAGS = {
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*\{?\.?(?P<tag>[\w+#-]*)[^`]*")
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _CHANCE_MODULES = frozenset({"random", "secrets", "uuid", "time"})
-_CHANCE_NAMES = frozenset({"random", "urandom", "getrandom", "now", "today", "utcnow", "hash", "id", "default_rng"})
+_CHANCE_ATTRIBUTES = frozenset({"random", "urandom", "getrandom", "now", "today", "utcnow", "default_rng"})
+_CHANCE_FUNCTIONS = frozenset({"hash", "id", "urandom", "getrandom"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,14 @@ def _does_nothing(node: ast.stmt) -> bool:
 
 def is_nondeterministic(tree: ast.Module) -> bool:
     """Whether code uses random numbers, the clock, or hashes that differ between processes."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import) and any(one.name.split(".")[0] in _CHANCE_MODULES for one in node.names):
-            return True
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in _CHANCE_MODULES:
-            return True
-        called = node.func if isinstance(node, ast.Call) else None
-        name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
-        if name in _CHANCE_NAMES:
-            return True
-    return False
+    return any(_is_chance(node) for node in ast.walk(tree))
+
+
+def _is_chance(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return any(one.name.split(".")[0] in _CHANCE_MODULES for one in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").split(".")[0] in _CHANCE_MODULES
+    if isinstance(node, ast.Attribute):  # `numpy.random` without an import of its own.
+        return node.attr in _CHANCE_ATTRIBUTES
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CHANCE_FUNCTIONS

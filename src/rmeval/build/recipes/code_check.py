@@ -47,18 +47,39 @@ class Solution:
         """The code in the response."""
         return read_code(self.response, self.tests.language, self.tests.entry_point)
 
+    @cached_property
+    def given(self) -> list[ast.stmt]:
+        """The statements that the problem gives before the function to write, such as imports and other functions."""
+        tree = parsed_python(self.tests.context) if self.tests.language == "python" else None
+        return [one for one in tree.body if _name(one) != self.tests.entry_point] if tree is not None else []
+
     def program(self, code: str) -> str:
-        """Code as it runs: after what the problem gives, such as imports and functions before the one to write."""
-        given = parsed_python(self.tests.context) if self.tests.language == "python" else None
+        """Code as it runs: after what the problem gives."""
         own = parsed_python(code)
-        if given is None or own is None or any(_is_future(node) for node in own.body):
+        if not self.given or own is None or any(_is_future(node) for node in own.body):
             return code
-        before = [node for node in given.body if getattr(node, "name", None) != self.tests.entry_point]
-        return f"{ast.unparse(ast.Module(before, []))}\n\n{code}" if before else code
+        return f"{ast.unparse(ast.Module(self.given, []))}\n\n{code}"
+
+    def changed(self, tree: ast.Module) -> str | None:
+        """The first function or class of the problem that a solution defines in another way."""
+        given = {name: _plain(node) for node in self.given if (name := _name(node)) is not None}
+        own = ((_name(node), node) for node in tree.body)
+        return next((name for name, node in own if name in given and _plain(node) != given[name]), None)
 
 
 def _is_future(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def _name(node: ast.stmt) -> str | None:
+    return node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else None
+
+
+def _plain(node: ast.stmt) -> str:
+    """A definition without its docstring."""
+    body = node.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else []
+    is_text = bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+    return "\n".join(map(ast.unparse, body[1:] if is_text else body))
 
 
 @dataclass(frozen=True)
@@ -140,7 +161,11 @@ class CodeCheck:
             return Finding("syntax error", "it is not Python") if self.syntax_errors == "skip" else None
         if is_empty(tree, solution.tests.entry_point):
             return Finding("empty function")
-        return Finding("flaky", "it depends on chance or the clock") if is_nondeterministic(tree) else None
+        if is_nondeterministic(tree):
+            return Finding("flaky", "it depends on chance or the clock")
+        # The tests use what the problem gives, so that they do not notice.
+        changed = solution.changed(tree)
+        return None if changed is None else Finding("unclear", f"it changes {changed}, which the problem gives")
 
     def _finding(self, verdict: Verdict) -> Finding:
         status, detail = verdict.status, verdict.detail

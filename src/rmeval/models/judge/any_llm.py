@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
+from rmeval.data.json_text import with_whole_characters
 from rmeval.errors import ModelError, reason_of
 from rmeval.extras import need_extra
 from rmeval.messages import chosen_from, shortened
@@ -156,7 +157,7 @@ class _Client:
         timeout = {} if self._timeout is None else {"timeout": self._timeout}
         try:
             answer = await self._model.acompletion(**body, **timeout)
-            return Attempt(data=answer.model_dump(mode="json", exclude_none=True))
+            return Attempt(data=with_whole_characters(answer.model_dump(mode="json", exclude_none=True)))
         except self._error as error:
             return self._failed(error)
         except (NotImplementedError, TypeError) as error:

@@ -138,7 +138,7 @@ class BatchResults:
     def _read(self, place: _Line) -> Any:
         with self._files[place.file].open("rb") as file:
             file.seek(place.start)
-            return parse_json(file.readline().decode("utf-8"))
+            return parse_json(file.readline().decode("utf-8"), halves=True)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, Any]]:
@@ -154,7 +154,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str, Any]]:
                 where = f"{path} line {number}"
                 if line.strip():
                     try:
-                        yield start, where, parse_json(line.decode("utf-8"))
+                        yield start, where, parse_json(line.decode("utf-8"), halves=True)
                     except ValueError as error:
                         raise ModelError(
                             f"{where} is not JSON ({shortened(error, 80)}): give the file as the batch returned it"

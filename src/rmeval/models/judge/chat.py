@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from rmeval.errors import ModelError
 from rmeval.messages import chosen_from, count_of, quoted, shortened
+from rmeval.models.answered_by import AnsweredBy
 from rmeval.models.judge.answers import failure_in, is_too_long, read_answer, usage_of
 from rmeval.models.judge.body import Body
 from rmeval.models.judge.listing import ABSENT, LISTED, VERSION, Listing, read_listing
@@ -77,7 +78,7 @@ class ChatJudge:
         self._more = dict(options.judge.judge_kwargs)
         self._proven = False
         self._failed = 0
-        self._answered_by: str | None = None
+        self._answered_by = AnsweredBy(self._server)
         self._fingerprints: Counter[str] = Counter()
         self._cut = False
         self._unlisted = 0
@@ -98,7 +99,7 @@ class ChatJudge:
             "served_model": self.name,
             "served_by": listed.get("owned_by"),
             "served_limit": listed.get("max_model_len"),
-            "answered_by": self._answered_by,
+            "answered_by": self._answered_by.model,
             "fingerprints": dict(self._fingerprints.most_common(LISTED)) or None,
             "adapted": self._body.adapted or None,
             "labels_not_listed": self._unlisted or None,
@@ -210,15 +211,8 @@ class ChatJudge:
         output = read_answer(data, one.prompt)
         if output.error is not None:
             return output
-        if isinstance(given := data.get("model"), str) and given:
-            named = self.without_key(given)
-            self._answered_by = self._answered_by or named
-            if named != self._answered_by:
-                return Output(
-                    error=f"the answer is that of the model {shortened(named, 80)}, and the first one was that of "
-                    f"{shortened(self._answered_by, 80)}",
-                    usage=output.usage,
-                )
+        if (fault := self._answered_by.fault(data)) is not None:
+            return Output(error=fault, usage=output.usage)
         if isinstance(mark := data.get("system_fingerprint"), str):
             self._fingerprints[shortened(self.without_key(mark), 80)] += 1
         self._note_cut(one, output)

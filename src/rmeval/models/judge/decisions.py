@@ -12,6 +12,7 @@ from typing import Any
 from rmeval.data.digests import digest
 from rmeval.errors import ModelError
 from rmeval.messages import shortened
+from rmeval.models.answered_by import AnsweredBy
 from rmeval.models.held_back import held_back
 from rmeval.models.judge.answers import is_too_long
 from rmeval.models.judge.dialects import DECISION_DIALECTS, Decided, DecisionDialect, find_decision_dialect, used_tokens
@@ -25,7 +26,7 @@ from rmeval.transport.attempts import Pace, is_wrong_model
 from rmeval.transport.dialects import AnswerError
 from rmeval.types import Message
 
-__all__ = ["DecisionJudge"]
+__all__ = ["DecisionJudge", "most_probes"]
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +98,7 @@ class DecisionJudge:
         for name in ("temperature", "top_p", "max_new_tokens"):
             if getattr(own, name) is not None:
                 raise ModelError(f"a decision API writes no text and does not use `{name}`: leave it out")
-        wanted = options.dialect
-        self._dialects = [*DECISION_DIALECTS.values()] if wanted == "auto" else [find_decision_dialect(wanted)]
+        self._dialects = _tried(options.dialect)
         base = url.rstrip("/")
         self._address = redacted(base)
         self._server = Server(base, options.server, used_tokens, _PACE)
@@ -106,7 +106,7 @@ class DecisionJudge:
         self._more = dict(own.judge_kwargs)
         self._listing = read_listing(self._server, base, model)
         self.name = model or self._listing.only_model(self._address)
-        self._answered_by: str | None = None
+        self._answered_by = AnsweredBy(self._server)
         self._changed_to: tuple[float, ...] = ()
 
     @property
@@ -231,9 +231,10 @@ class DecisionJudge:
         usage = {} if counted is None else {"tokens": counted.input, "output_tokens": counted.output}
         try:
             decided = self._api.dialect.read(reply.call.key.prompt, reply.data)
-            self._check_model(reply.data)
         except AnswerError as wrong:
             return Output(error=str(wrong), usage=usage)
+        if (fault := self._answered_by.fault(reply.data)) is not None:
+            return Output(error=fault, usage=usage)
         if self._is_other_version(decided):
             return None
         if decided.refused:
@@ -247,22 +248,6 @@ class DecisionJudge:
 
     def _is_other_version(self, decided: Decided) -> bool:
         return self._api.stated and decided.version != self._api.version
-
-    def _check_model(self, data: Any) -> None:
-        """Check that the model that an answer names is that of the first answer.
-
-        Raises:
-            AnswerError: If it is another one.
-        """
-        named = data.get("model")
-        if not isinstance(named, str):
-            return
-        self._answered_by = self._answered_by or named
-        if named != self._answered_by:
-            raise AnswerError(
-                f"the answer is that of the model {shortened(named, 80)}, and the first one was that of "
-                f"{shortened(self._answered_by, 80)}"
-            )
 
     def _check_at_end(self) -> None:
         """Send the probe again.
@@ -287,6 +272,16 @@ class DecisionJudge:
                 f"{_listed(probe)}, and {_listed(self._api.probe)} at the beginning), so the verdicts are of no single "
                 "one: let one model answer at this address, and begin another run (`out`)"
             )
+
+
+def _tried(dialect: str) -> list[DecisionDialect]:
+    """The dialects that are tried."""
+    return [*DECISION_DIALECTS.values()] if dialect == "auto" else [find_decision_dialect(dialect)]
+
+
+def most_probes(dialect: str) -> int:
+    """Largest number of calls with `PROBE` in a run: each dialect that is tried, and one at the end."""
+    return len(_tried(dialect)) + 1
 
 
 def _listed(probabilities: Iterable[float]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -57,17 +57,18 @@ class Judge:
 
     def observe(self, requests: Iterable[Request]) -> Iterator[list[Observation]]:
         """Run each request, and once more with twice the budget where the output is cut off."""
+        without_key = self.backend.without_key if isinstance(self.backend, HasKey) else None
         for batch in whole_outputs(self.backend, map(self.asked, requests)):
-            yield [self._observation(one.request, output) for one, output in batch]
+            yield [self._observation(one.request, output, without_key) for one, output in batch]
 
-    def _observation(self, request: Request, output: Output) -> Observation:
+    def _observation(self, request: Request, output: Output, without_key: Callable[[str], str] | None) -> Observation:
         if output.finish == "overlength":
             return Observation(request.key, "overlength", usage=output.usage, error=output.error)
         if output.error is not None:
             return Observation(request.key, "error", usage=output.usage, error=output.error)
         written = _written(output)
-        if written is not None and isinstance(self.backend, HasKey):
-            written = self.backend.without_key(written)
+        if written is not None and without_key is not None:
+            written = without_key(written)
         return replace(self.asking.parse(request, output), raw=written)
 
     @property

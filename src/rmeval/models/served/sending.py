@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from rmeval.errors import ModelError
-from rmeval.messages import count_of, shortened
+from rmeval.messages import count_of
+from rmeval.models.answered_by import AnsweredBy
 from rmeval.models.served.inputs import Part, Unit, as_messages
 from rmeval.models.served.probe import ABSENT, JUDGE, ServedModel
 from rmeval.transport import Call, Reply, Server, Usage
@@ -68,7 +69,7 @@ class Sender:
         self._form: Form = form
         self._where = where
         self._failed = 0
-        self._answered_by: str | None = None
+        self._answered_by = AnsweredBy(server)
 
     def one(self, unit: Unit, raw: bool = True) -> Values:
         """The values of one input.
@@ -233,7 +234,8 @@ class Sender:
         if self._form == "tokens" and (counted := _prompt_tokens(data)) not in (None, sent):
             raise AnswerError(f"the server counted {counted} tokens where {sent} were sent, so it adds or cuts some")
         values = self._found.dialect.read(data, len(units))
-        self._check_model(data)
+        if (fault := self._answered_by.fault(data)) is not None:
+            raise AnswerError(fault)
         for one in values:
             self.outputs = self.outputs or len(one.numbers)
             if len(one.numbers) != self.outputs:
@@ -241,22 +243,6 @@ class Sender:
                     f"the answer has {len(one.numbers)} outputs for an input, and others had {self.outputs}"
                 )
         return values
-
-    def _check_model(self, data: Any) -> None:
-        """Check that the model that an answer names is that of the first answer.
-
-        Raises:
-            AnswerError: If it is another one.
-        """
-        named = data.get("model") if isinstance(data, Mapping) else None
-        if not isinstance(named, str):
-            return
-        self._answered_by = self._answered_by or named
-        if named != self._answered_by:
-            raise AnswerError(
-                f"the answer is that of the model {shortened(named, 80)}, and the first one was that of "
-                f"{shortened(self._answered_by, 80)}"
-            )
 
 
 def _failure(reply: Reply) -> Failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -58,7 +59,9 @@ def without_reasoning(text: str) -> str | None:
 
 def normal(text: str) -> str:
     """A text with plain letters for full-width ones, without escapes, hidden characters and long spaces."""
-    plain = _ESCAPED.sub(r"\1", html.unescape(text).translate(_PLAIN))
+    plain = html.unescape(text)
+    plain = plain if plain.isascii() else plain.translate(_PLAIN)
+    plain = _ESCAPED.sub(r"\1", plain) if "\\" in plain else plain
     return _SPACES.sub(" ", plain) if "   " in plain or "\t" in plain else plain
 
 
@@ -124,14 +127,19 @@ _MOST_VERDICTS = 500
 def _without_echoes(text: str, card: JudgeCard) -> str:
     """A text without the lines of the prompt that list the verdicts, and without its paragraphs that name one."""
     assert card.pattern is not None
-    lines = (line.strip() for part in (card.system, card.prompt) for line in normal(part).splitlines())
-    echoed = [line for line in lines if len(line) > _CONTEXT and card.pattern.search(line) and line in text]
+    echoed = [line for line in _lines_with_verdicts(card.system, card.prompt, card.pattern) if line in text]
     several = len({found[1] for line in echoed for found in card.pattern.finditer(line)}) > 1
     for line in echoed:
         # A judge may state its verdict in the words of the prompt, but not in a whole paragraph of it.
         if several or len(line) > _PARAGRAPH:
             text = text.replace(line, " " * len(line))
     return text
+
+
+@lru_cache(maxsize=64)
+def _lines_with_verdicts(system: str, prompt: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    lines = (line.strip() for part in (system, prompt) for line in normal(part).splitlines())
+    return tuple(line for line in lines if len(line) > _CONTEXT and pattern.search(line))
 
 
 _PARAGRAPH = 80

@@ -22,7 +22,16 @@ def rendered(template: str, values: Mapping[str, Any]) -> str:
     Raises:
         jinja2.TemplateError: If the template is wrong, or uses a variable that does not exist.
     """
-    return _compiled(template).render(values).strip()
+    return _constant(template) if _is_constant(template) else _compiled(template).render(values).strip()
+
+
+def _is_constant(template: str) -> bool:
+    return not any(mark in template for mark in ("{{", "{%", "{#"))
+
+
+@lru_cache(maxsize=64)
+def _constant(template: str) -> str:
+    return _compiled(template).render().strip()
 
 
 @lru_cache(maxsize=64)
@@ -34,4 +43,7 @@ def _compiled(template: str) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(template)
+    found = environment.from_string(template)
+    # Each rendering copies the functions that every template has, which takes long from the chain that they come in.
+    found.globals = dict(found.globals)
+    return found
