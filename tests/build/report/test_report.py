@@ -135,7 +135,7 @@ def test_wrong_items_go_to_other_commands(
     out: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "wrong.jsonl"
-    form = ("--format", "json", "-n", 1)
+    form = ("--format", "json", "--n", 1)
     done = command(capsys, "build", "report", out, "--run", run, "--save-items", file, *form)
     assert done.code == 0, done.err
     assert sum(row["table"] == "wrong" for row in json.loads(done.out)[0]["rows"]) == 1

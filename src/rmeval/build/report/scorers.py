@@ -94,8 +94,8 @@ def read_runs(places: Sequence[Path], planned: Plan) -> list[StoredRun]:
         own = read_scored(folder)
         if own.manifest["identity"].get("contents") != planned.contents:
             raise RunError(
-                f"{folder} is a run on {own.benchmark.card.id} with other items: give a run on this benchmark, as of "
-                f"rmeval run MODEL -b {planned.benchmark.data}"
+                f"{folder} is a run on {own.benchmark.card.id} with other items: give one with the "
+                f"`benchmark` {planned.benchmark.data}"
             )
         found.append(own)
     return found

@@ -21,7 +21,7 @@ def report_command(
     run: Annotated[
         list[Path] | None, typer.Option(help="Run of a model on the finished benchmark; repeatable.")
     ] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="Number of items that every model gets wrong to show.")] = 20,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of items that every model gets wrong to show.")] = 20,
     save_items: Annotated[
         Path | None, typer.Option(help="File for the ids of all items that every model gets wrong (.jsonl).")
     ] = None,
