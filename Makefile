@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --non-interactive)
 
-.PHONY: help setup demo test lint types unit test-integration perf docs clean
+.PHONY: help setup demo test lint types unit test-integration bubblewrap perf docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,20 +42,26 @@ types: setup
 
 # One thread per process: two processes with a thread per core each compete for the cores and take twice as long.
 # Measuring coverage takes 40% more CPU time, and the slow tests as much again.
-unit: setup
+unit: setup $(if $(CI),bubblewrap)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal --ignore tests/integration $(if $(CI),--cov --cov-report=,-m 'not slow')
 
 # Real models, servers, clean environments, and attacks: takes about 45 minutes. What it downloads (about 1 GB) and builds
 # (about 4 GB in ~/.cache/rmeval-tests) is kept for the next time.
-test-integration: setup
+test-integration: setup bubblewrap
 	$(INSTALL) bitsandbytes trl gguf build 'transformers[serving]' --editable '.[any-llm,docs]'
 	$(BIN)/pytest tests/integration
+
+# For the sandbox of generated code. Where it cannot be installed, its tests are skipped and state it.
+bubblewrap:
+	@command -v bwrap >/dev/null || { command -v apt-get >/dev/null && $(AS_ROOT) apt-get install --yes --quiet bubblewrap; } || true
+	@$(if $(CI),bwrap --unshare-all --ro-bind / / true 2>/dev/null || $(AS_ROOT) sysctl -q kernel.apparmor_restrict_unprivileged_userns=0 || )true
 
 perf: setup
 	$(BIN)/python -m perf.engine --out docs/performance.md
 	$(BIN)/python -m perf.pairs --out docs/performance.md
 	$(BIN)/python -m perf.transport --out docs/performance.md
 	$(BIN)/python -m perf.judges --out docs/performance.md
+	$(BIN)/python -m perf.sandbox --out docs/performance.md
 
 docs: setup
 	$(INSTALL) --editable '.[docs]'

@@ -47,13 +47,13 @@ class Format(StrEnum):
 _model, _data, _which = _option(MODEL), _option(DATA), _option(WHICH)
 
 
-Model = Annotated[
-    str,
-    typer.Argument(
-        help="Hub id, folder, http://HOST:PORT, any-llm:PROVIDER/MODEL, file.py:Class, rmeval/tiny, or "
-        "baseline:random, longest, shortest, markdown."
-    ),
-]
+_MODEL_ARGUMENT = typer.Argument(
+    help="Hub id, folder, http://HOST:PORT, any-llm:PROVIDER/MODEL, file.py:Class, rmeval/tiny, or "
+    "baseline:random, longest, shortest, markdown.",
+    show_default=False,
+)
+Model = Annotated[str, _MODEL_ARGUMENT]
+OptionalModel = Annotated[str | None, _MODEL_ARGUMENT]
 Benchmarks = Annotated[
     list[str],
     typer.Option(

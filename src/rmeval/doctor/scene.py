@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Amounts", "Scene", "opened_scene"]
+__all__ = ["Amounts", "Scene", "marked", "opened_scene"]
 
 MB = 1 << 20
 
@@ -121,7 +121,7 @@ class Scene:
 
 
 def marked(marker: str) -> list[int]:
-    """The processes whose command line contains a text."""
+    """Return the processes whose command line contains a text."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

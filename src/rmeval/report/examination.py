@@ -11,8 +11,9 @@ from rmeval.report.terminal import Line, make_console, new_grid, passage, stacke
 
 if TYPE_CHECKING:
     from rmeval.doctor.checkpoint import Examination
+    from rmeval.doctor.sandbox import SandboxExamination
 
-__all__ = ["print_examination"]
+__all__ = ["print_examination", "print_sandbox"]
 
 _MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLEM", "bold red")}
 
@@ -40,3 +41,15 @@ def print_examination(found: Examination) -> None:
         findings.add_row(Line(*_MARKS[finding.level]), stacked(*text))
     note = Line("near-ties: decisions with a margin below four times the effect of batching", "dim")
     make_console().print(*lines, *([ways, note, Line()] if found.ways else []), findings, sep="\n")
+
+
+def print_sandbox(found: SandboxExamination) -> None:
+    """Print the attacks of rmeval doctor on the sandbox."""
+    attacks = Table.grid(padding=(0, 2, 0, 0))
+    for one in found.attacks:
+        mark = Line("contained", "green") if one.contained else Line("NOT CONTAINED", "bold red")
+        attacks.add_row(mark, stacked(Line(one.name), *([Line(f"  {one.reason}", "dim")] if one.reason else [])))
+    held = sum(one.contained for one in found.attacks)
+    how = {"bubblewrap": "bubblewrap", "process": "processes with limits, without bubblewrap"}[found.isolation]
+    summary = Line(f"{held} of {len(found.attacks)} attacks contained ({how})", "bold")
+    make_console().print(attacks, Line(), summary, sep="\n")

@@ -38,10 +38,12 @@ class Sandbox:
         readable: Further files and folders that programs may read, such as a folder of Python packages.
 
     Raises:
-        RmevalError: If `require` is set and bubblewrap does not work here.
+        RmevalError: If `require` is set and bubblewrap does not work here, or if programs cannot read `readable`.
     """
 
     def __init__(self, limits: Limits = _DEFAULT, require: bool = False, readable: Sequence[Path] = ()) -> None:
+        for path in readable:
+            _check_readable(path)
         self.limits = limits
         self._isolated = _open(require, readable)
 
@@ -102,6 +104,18 @@ def _finished(running: dict[Future[Verdict], Key]) -> Iterator[tuple[Key, Verdic
     """Wait for a verdict, and take those that are known."""
     for future in wait(running, return_when=FIRST_COMPLETED).done:
         yield running.pop(future), future.result()
+
+
+def _check_readable(path: Path) -> None:
+    """Refuse what programs could not read."""
+    if not path.exists():
+        raise RmevalError(f"there is no file or folder {path}: correct or remove it in `readable`")
+    needed = 0o005 if path.is_dir() else 0o004
+    if os.geteuid() == 0 and path.stat().st_mode & needed != needed:
+        raise RmevalError(
+            f"{path} is readable for its owner only, but programs that root starts run as another user: change its "
+            "permissions (chmod -R o+rX), or remove it from `readable`"
+        )
 
 
 def _open(require: bool, readable: Sequence[Path]) -> Isolated:

@@ -75,7 +75,7 @@ def _verdict(record: tuple[VerdictStatus | Literal["ended"], str] | None, tests:
     seconds = tests.seconds
     if excess := solution.excess or tests.excess:
         return Verdict(excess, f"the solution exceeded the limit on {_LIMITS[excess]}", seconds)
-    if tests.code is None or (solution.code is None and record is None):
+    if tests.code is None or (record is None and solution.code is None and not solution.killed):
         return Verdict("unavailable", _last_line(tests.stderr or solution.stderr), seconds)
     if tests.code == 128 + signal.SIGXCPU:
         return Verdict("timeout", "the tests exceeded the limit on CPU time", seconds)
@@ -89,8 +89,10 @@ def _verdict(record: tuple[VerdictStatus | Literal["ended"], str] | None, tests:
 def _ended(solution: Ended, reason: str) -> tuple[VerdictStatus, str]:
     """The status if the solution's process ended before the tests."""
     code = solution.code
-    if code is None:
+    if code is None and not solution.killed:
         return "unavailable", _last_line(solution.stderr)
+    if code is None:
+        return "fail", f"the process of the solution sent an invalid message ({reason})"
     if code == 128 + signal.SIGXCPU:
         return "timeout", "the solution exceeded the limit on CPU time"
     if code == 128 + signal.SIGKILL:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from rmeval.sandbox.reachable import Namespace, open_namespace
 from rmeval.sandbox.system_calls import system_call_filter
 from rmeval.sandbox.watching import Process, watch
 
-__all__ = ["Bubblewrap", "Isolated", "Start", "open_bubblewrap"]
+__all__ = ["PATH", "Bubblewrap", "Isolated", "Start", "limited", "open_bubblewrap", "running_tasks"]
 
 NOBODY = 65534
 """The user and group as which root starts programs; the limit on processes does not bind root."""
@@ -64,14 +65,19 @@ class Isolated(Protocol):
         ...
 
 
-def limited(given: Start) -> list[str]:
-    """The command with limits of the kernel."""
+def limited(given: Start, counted: int) -> list[str]:
+    """The command with limits of the kernel.
+
+    Args:
+        given: The command and its limits.
+        counted: How many other processes count towards its limit.
+    """
     own = given.limits
     seconds = max(1, round(own.cpu))
     limits = [
         # The second number ends a program that ignores the signal of the first.
         f"--cpu={seconds}:{seconds + 1}",
-        f"--nproc={own.processes + _counted()}",
+        f"--nproc={own.processes + counted}",
         f"--fsize={own.file_size}",
         f"--nofile={own.open_files}",
         "--core=0",
@@ -88,7 +94,16 @@ def _counted() -> int:
     version = tuple(map(int, re.findall(r"\d+", platform.release())[:2]))
     if version >= (5, 14):
         return 0
-    return sum(1 for one in Path("/proc").glob("[0-9]*/task/*") if one.exists() and one.stat().st_uid == os.geteuid())
+    return running_tasks(os.geteuid() or NOBODY)
+
+
+def running_tasks(user: int) -> int:
+    """The number of processes and threads of a user."""
+    count = 0
+    for task in Path("/proc").glob("[0-9]*/task/*"):
+        with suppress(OSError):
+            count += task.stat().st_uid == user
+    return count
 
 
 @cache
@@ -108,7 +123,9 @@ class Bubblewrap:
 
     def __init__(self, executable: str, readable: Sequence[Path] = ()) -> None:
         self._executable = executable
-        own = [path for found in toolchains().values() for path in found.readable]
+        home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path.home fails for users without one.
+        # A toolchain that fills a home folder must not show it.
+        own = [path for one in toolchains().values() for path in one.readable if not home.is_relative_to(path)]
         wanted = dict.fromkeys([*own, *(path.resolve() for path in readable)])
         self._given = tuple(path.resolve() for path in readable)
         self._paths = [path for path in wanted if not any(path.is_relative_to(one) for one in _SYSTEM)]
@@ -125,7 +142,14 @@ class Bubblewrap:
             if (refused := system_call_filter()) is not None:
                 rules = ["--seccomp", str(own.data(refused))]
             files = rules + self._files(given, {path: own.data(content) for path, content in given.files.items()})
-            command = [*self._entered(), self._executable, *self._options(given, status), *files, "--", *limited(given)]
+            command = [
+                *self._entered(),
+                self._executable,
+                *self._options(given, status),
+                *files,
+                "--",
+                *limited(given, _counted()),
+            ]
             started = subprocess.Popen(
                 command,
                 stdin=given.stdin,
@@ -153,7 +177,9 @@ class Bubblewrap:
         return [
             *_fixed(),
             *self._bound(given.toolchain),
-            *("--size", size, "--tmpfs", BOX, "--symlink", BOX, "/tmp", "--chdir", BOX),
+            *("--size", size, "--tmpfs", BOX, "--chdir", BOX),
+            # Not where a folder in /tmp is shown.
+            *([] if any(path.is_relative_to("/tmp") for path in self._given) else ["--symlink", BOX, "/tmp"]),
             *("--remount-ro", "/dev", "--remount-ro", "/"),
             *("--json-status-fd", str(status)),
             *(part for name, value in environment.items() for part in ("--setenv", name, value)),

@@ -65,8 +65,9 @@ def _python() -> Toolchain:
     """The interpreter that runs rmeval, without the packages that are installed for it."""
     executable = Path(sys.executable).resolve()
     run = (str(executable), *PYTHON_OPTIONS, "{main}")
+    libraries = (path for name in ("lib", "lib64") if (path := Path(sys.base_prefix).resolve() / name).is_dir())
     # Sets of texts have the same order in each run.
-    return Toolchain("python", executable, run, None, (Path(sys.base_prefix).resolve(),), {"PYTHONHASHSEED": "0"})
+    return Toolchain("python", executable, run, None, (executable, *libraries), {"PYTHONHASHSEED": "0"})
 
 
 def _cpp() -> Toolchain | None:
@@ -93,9 +94,7 @@ def _java() -> Toolchain | None:
 def _javascript() -> Toolchain | None:
     if (executable := _which("node")) is None:
         return None
-    return Toolchain(
-        "javascript", executable, (str(executable), "{main}"), None, _home(executable), address_space=False
-    )
+    return Toolchain("javascript", executable, (str(executable), "{main}"), None, (executable,), address_space=False)
 
 
 def _rust() -> Toolchain | None:
@@ -120,11 +119,6 @@ def _go() -> Toolchain | None:
 def _which(name: str) -> Path | None:
     found = shutil.which(name)
     return Path(found).resolve() if found else None
-
-
-def _home(executable: Path) -> tuple[Path, ...]:
-    """The installation of an executable, such as `~/.nvm/versions/node/v20` of `bin/node` in it."""
-    return (executable.parent.parent,) if executable.parent.name == "bin" else (executable.parent,)
 
 
 def _printed(*command: str) -> str | None:

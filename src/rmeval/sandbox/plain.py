@@ -11,7 +11,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from rmeval.sandbox.isolation import PATH, Start, limited
+from rmeval.sandbox.isolation import PATH, Start, limited, running_tasks
 from rmeval.sandbox.programs import Isolation
 from rmeval.sandbox.watching import Process
 
@@ -35,7 +35,8 @@ class PlainProcess:
         mark = secrets.token_hex(16)
         environment = {"PATH": PATH, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", _MARK: mark}
         started = subprocess.Popen(
-            limited(given),
+            # Here all processes of the user count.
+            limited(given, running_tasks(os.geteuid())),
             stdin=given.stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -34,7 +34,8 @@ class Ended:
 
     Attributes:
         excess: The limit that it exceeded, or None.
-        code: Exit code, 128 and the number of the signal that ended it, or None if the program was not started.
+        code: Exit code, 128 and the number of the signal that ended it, or None if it was killed or not started.
+        killed: Whether it was still running and was killed.
         stdout: Standard output, up to the limit.
         stderr: Standard error, up to the limit.
         seconds: Seconds from start to end.
@@ -42,6 +43,7 @@ class Ended:
 
     excess: Excess | None
     code: int | None
+    killed: bool
     stdout: bytes
     stderr: bytes
     seconds: float
@@ -125,19 +127,21 @@ class Process:
             with suppress(BlockingIOError):
                 while self.excess != "output" and self.take(pipe):
                     pass
+        killed = self.running
         self.kill()
         seconds = time.monotonic() - self.begun
         for stream in (self.started.stdout, self.started.stderr):
             if stream is not None:
                 stream.close()
-        code: int | None = self.started.returncode
+        ended = self.started.returncode
+        code: int | None = 128 - ended if ended < 0 else ended
         if self._status is not None:
             os.close(self._status)
             code = self._reported("exit-code")
-        elif code is not None and code < 0:
-            code = 128 - code
         room = self.limits.output
-        return Ended(self.excess, code, bytes(self.read["stdout"][:room]), bytes(self.read["stderr"][:room]), seconds)
+        return Ended(
+            self.excess, code, killed, bytes(self.read["stdout"][:room]), bytes(self.read["stderr"][:room]), seconds
+        )
 
     def _reported(self, name: str) -> int | None:
         for line in bytes(self.read["status"]).splitlines():

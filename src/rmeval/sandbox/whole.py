@@ -16,6 +16,7 @@ from rmeval.sandbox.suites import TestSuite, Verdict, VerdictStatus
 
 __all__ = ["verify_output", "verify_program"]
 
+_ERROR = re.compile(r"error\b|Exception\b|panicked|Assertion", re.IGNORECASE)
 _MAIN = {"python": "main.py", "cpp": "main.cpp", "java": "Main.java", "javascript": "main.js", "rust": "main.rs"}
 
 
@@ -44,9 +45,9 @@ def verify_output(isolated: Isolated, limits: Limits, solution: str, tests: Test
 def _not_run(found: Outcome, place: str) -> Verdict:
     """The verdict on a program that did not end well."""
     lines = [line.strip() for line in found.stderr.splitlines() if line.strip()]
-    last = shortened(lines[-1], 300) if lines else ""
-    if found.status == "compile":
-        last = next((shortened(line, 300) for line in lines if "error" in line), last)
+    # Other lines are of the traceback, or advice.
+    last = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "")
+    last = shortened(last, 300)
     details: dict[str, tuple[VerdictStatus, str]] = {
         "exit": ("fail", f"exit code {found.exit_code}{f': {last}' if last else ''}"),
         "signal": ("fail", "a signal ended the program"),

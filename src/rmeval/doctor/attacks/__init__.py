@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from rmeval.doctor.attacks.access import ACCESS
+from rmeval.doctor.attacks.attack import Attack, source
 from rmeval.doctor.attacks.forgeries import FORGERIES, RIGHT, TESTS, Forgery
-from rmeval.doctor.attacks.programs import ATTACKS, Attack, source
+from rmeval.doctor.attacks.resources import RESOURCES
 
 __all__ = ["ATTACKS", "FORGERIES", "RIGHT", "TESTS", "Attack", "Forgery", "source"]
+
+ATTACKS = (*RESOURCES, *ACCESS)

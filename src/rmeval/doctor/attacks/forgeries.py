@@ -149,12 +149,13 @@ def double(x):
 half = twice = double
 """
 _READ = """
-import glob
+import glob, os
 def found():
     for path in glob.glob("/proc/*/fd/*") + glob.glob("/box/*") + glob.glob("/tmp/*"):
         try:
-            with open(path, "rb") as file:
-                text = file.read(1 << 20)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            text = os.read(descriptor, 1 << 20)
+            os.close(descriptor)
         except OSError:
             continue
         # Two parts, because this text is not the one to find.

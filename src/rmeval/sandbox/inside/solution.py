@@ -9,7 +9,7 @@ import builtins
 import os
 import sys
 
-from rmeval.sandbox.inside.values import Channel, ChannelError, LargeValueError, pack, unpack
+from rmeval.sandbox.inside.values import Channel, ChannelError, LargeValueError, made_standard, pack, standard, unpack
 
 TYPE_CHECKING = False  # The module typing takes as long to import as Python to start.
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Callback", "Server", "main"]
 
 _BASES: tuple[Any, ...] = (int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
+_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.items()))
+"""These equal sets."""
 _NAME = "solution"
 
 
@@ -112,6 +114,8 @@ class Server:
         name = getattr(value, "__name__", "") if isinstance(value, type) else ""
         if name and builtins.__dict__.get(name) is value:
             return b"g", name
+        if (crossing := standard(value)) is not None:
+            return crossing
         number = self.numbers.get(id(value))
         if number is None:
             number = self.numbers[id(value)] = len(self.objects)
@@ -119,6 +123,8 @@ class Server:
         for base in _BASES:
             if isinstance(value, base):
                 return b"H", number, str.__str__(value) if base is str else base(value)
+        if isinstance(value, _VIEWS):
+            return b"H", number, set(value)
         return b"h", number
 
     def _object(self, letter: bytes, name: str, content: Callable[[], Any]) -> Any:
@@ -126,6 +132,8 @@ class Server:
             return Callback(int(name), self._call_back)
         if letter == b"g":
             return getattr(builtins, name)
+        if letter == b"q":
+            return made_standard(name, content())
         return self.objects[int(name)]
 
     def _call_back(self, number: int, arguments: Any, named: Any) -> Any:

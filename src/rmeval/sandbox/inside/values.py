@@ -7,21 +7,63 @@ and no code runs.
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False  # The module typing takes as long to import as Python to start.
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-__all__ = ["MOST_BYTES", "Channel", "ChannelError", "LargeValueError", "pack", "unpack"]
+__all__ = ["MOST_BYTES", "Channel", "ChannelError", "LargeValueError", "made_standard", "pack", "standard", "unpack"]
 
 MOST_BYTES = 1 << 24
 """Bytes of one message."""
+_MOST_VALUES = 1 << 21
+"""Values in one message."""
 _DEEPEST = 200
 """Levels of nested containers."""
 _LENGTH = 8
 _SIZES: dict[type, bytes] = {list: b"l", tuple: b"t", set: b"S", frozenset: b"Z", dict: b"d"}
 _SINGLES = {b"N": None, b"T": True, b"F": False}
+
+
+_STANDARD: dict[str, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
+    "Counter": ("collections", lambda value: (dict(value),)),
+    "Decimal": ("decimal", lambda value: (str(value),)),
+    "Fraction": ("fractions", lambda value: (value.numerator, value.denominator)),
+    "OrderedDict": ("collections", lambda value: (list(value.items()),)),
+    "date": ("datetime", lambda value: (value.year, value.month, value.day)),
+    "datetime": ("datetime", lambda value: (*value.timetuple()[:6], value.microsecond)),
+    "deque": ("collections", lambda value: (list(value), value.maxlen)),
+    "timedelta": ("datetime", lambda value: (value.days, value.seconds, value.microseconds)),
+}
+"""Classes of the standard library whose objects cross: the module, and the arguments that make an equal object."""
+
+
+def standard(value: Any) -> tuple[bytes, str, tuple[Any, ...]] | None:
+    """Return how an object of the standard library crosses, see `pack`; None if it does not."""
+    name = type(value).__name__
+    if name not in _STANDARD or getattr(value, "tzinfo", None) is not None:
+        return None
+    module, arguments = _STANDARD[name]
+    # A class of the same name, in a solution, is another one.
+    if type(value) is not getattr(sys.modules.get(module), name, None):
+        return None
+    return b"q", name, arguments(value)
+
+
+def made_standard(name: str, arguments: Any) -> Any:
+    """Return the object of `standard` on the other side.
+
+    Raises:
+        ValueError: If there is no such class or object.
+    """
+    if name not in _STANDARD or type(arguments) is not tuple:
+        raise ValueError("the class is unknown")
+    try:
+        return getattr(__import__(_STANDARD[name][0]), name)(*arguments)
+    except ArithmeticError:
+        raise ValueError("there is no such number") from None
 
 
 class ChannelError(Exception):
@@ -60,13 +102,15 @@ def _write(value: Any, out: list[bytes], other: Callable[[Any], Any] | None, dep
     elif value is None or kind is bool:
         out.append(b"N" if value is None else b"T" if value else b"F")
     elif kind in _SIZES:
-        if depth == _DEEPEST or len(value) > MOST_BYTES or (not depth & 15 and len(out) > MOST_BYTES):
+        if depth == _DEEPEST or len(out) + len(value) > _MOST_VALUES:
             raise LargeValueError
         out.append(_SIZES[kind] + b"%d;" % len(value))
         for one in _members(value, kind):
             _write(one, out, other, depth + 1)
     elif kind is float or kind is complex:
         out.append(f"f{value!r};".encode() if kind is float else f"c{value.real!r},{value.imag!r};".encode())
+    elif kind is range:
+        out.append(b"r%x,%x,%x;" % (value.start, value.stop, value.step))
     elif kind is bytes or kind is bytearray:
         out.append(_sized(b"b" if kind is bytes else b"B", bytes(value)))
     else:
@@ -138,6 +182,9 @@ class _Reader:
         if letter == b"c":
             real, imaginary = head.split(b",")
             return complex(float(real), float(imaginary))
+        if letter == b"r":
+            start, stop, step = (int(part, 16) for part in head.split(b","))
+            return range(start, stop, step)
         size = int(head)
         if not 0 <= size <= len(self.data) - self.place:
             raise ValueError("a size is wrong")

@@ -11,7 +11,7 @@ import builtins
 import os
 import sys
 
-from rmeval.sandbox.inside.values import Channel, ChannelError, LargeValueError, pack, unpack
+from rmeval.sandbox.inside.values import Channel, ChannelError, LargeValueError, made_standard, pack, standard, unpack
 
 TYPE_CHECKING = False  # The module typing takes as long to import as Python to start.
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, NoReturn
 
-__all__ = ["Proxy", "Remote", "main", "merged"]
+__all__ = ["Proxy", "Remote", "Verification", "exception", "main", "merged"]
 
 _FILE = "tests"
 _LONGEST = 300
@@ -108,6 +108,8 @@ class Remote:
             return b"h", object.__getattribute__(value, "_number")
         if _is_builtin(value):
             return b"g", value.__name__
+        if (crossing := standard(value)) is not None:
+            return crossing
         if not callable(value):
             self.end("error", f"tests cannot pass an object of the type {type(value).__name__} to a solution")
         if value not in self.functions:
@@ -122,6 +124,8 @@ class Remote:
             if not isinstance(found, type):
                 raise ValueError("it is not a class")
             return found
+        if letter == b"q":
+            return made_standard(name, content())
         if letter == b"h" or letter == b"H":
             return Proxy(self, int(name), content() if letter == b"H" else _NOTHING)
         raise ValueError("the kind of value is unknown")
@@ -264,7 +268,7 @@ def merged(old: Any, new: Any) -> Any:
     return old
 
 
-class Tests:
+class Verification:
     """The tests of one solution.
 
     Args:
@@ -313,12 +317,13 @@ class Tests:
             # The solution would receive the expected value.
             self.names["isclose"] = __import__("math").isclose
             undefined.remove("isclose")
-        wanted = [name for name in undefined if name not in sys.stdlib_module_names]
+        modules = {name for name in undefined & sys.stdlib_module_names if f"{name}." in self.code}
+        wanted = sorted(undefined - modules)
         found = self.remote.ask("names", [*wanted, self.entry_point])[0]
         if type(found) is not dict:
             self.remote.end("ended", "a message is not a reply")
-        for name in undefined - set(wanted):
-            self.names[name] = __import__(name)
+        # A solution's own module math could equal everything.
+        self.names.update({name: __import__(name) for name in modules})
         self.names.update({name: found[name] for name in wanted if name in found})
         if not self.entry_point:
             return None
@@ -373,4 +378,4 @@ def main() -> None:
         parts.append(part)
     remote = Remote(Channel(incoming, outgoing), end)
     kind, code, context, entry_point = unpack(b"".join(parts))
-    end(*Tests(kind, code, context, entry_point, remote).run())
+    end(*Verification(kind, code, context, entry_point, remote).run())

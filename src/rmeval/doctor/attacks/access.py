@@ -1,172 +1,11 @@
-"""Programs that attack the machine on which they run.
-
-Each reads what to attack as JSON from standard input, prints a line that begins with GOT for everything that it
-reached, and TRIED at the end. Without a sandbox each of them succeeds, within the amounts that it is given.
-"""
+"""Attacks that reach what belongs to others: network, files, processes, devices, privileges."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from rmeval.doctor.attacks.attack import Attack
 
-from rmeval.sandbox import Outcome
+__all__ = ["ACCESS"]
 
-__all__ = ["ATTACKS", "Attack", "source"]
-
-_BEGINNING = """
-import ctypes, json, os, signal, socket, sys, time
-given = json.load(sys.stdin)
-def got(what):
-    print("GOT", what, flush=True)
-"""
-_END = """
-print("TRIED", flush=True)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Attack:
-    """One attack.
-
-    Attributes:
-        name: What it attacks.
-        code: The program between `_BEGINNING` and `_END`.
-        ends: How it may end; those that end by themselves must have tried everything.
-    """
-
-    name: str
-    code: str
-    ends: Sequence[str] = ("exit",)
-
-    def trouble(self, outcome: Outcome) -> str | None:
-        """What it reached, or why it says nothing; None if it was contained."""
-        lines = outcome.stdout.splitlines()
-        reached = [line.removeprefix("GOT ") for line in lines if line.startswith("GOT ")]
-        if reached:
-            return "; ".join(reached[:3])
-        if outcome.status not in self.ends:
-            return f"it ended with {outcome.status}, not {' or '.join(self.ends)}: {outcome.stderr.strip()[-200:]}"
-        if outcome.status == "exit" and "TRIED" not in lines:
-            return f"it did not come to its end: {outcome.stderr.strip()[-200:]}"
-        return None
-
-
-def source(attack: Attack) -> str:
-    """The whole program of an attack."""
-    return f"{_BEGINNING}{attack.code}{_END}"
-
-
-_FORK = """
-children = []
-try:
-    while len(children) < given["most_processes"]:
-        child = os.fork()
-        if not child:
-            time.sleep(60)
-            os._exit(0)
-        children.append(child)
-except OSError:
-    pass
-if len(children) > given["processes"]:
-    got(f"{len(children)} processes")
-"""
-_THREADS = """
-import threading
-count = 0
-try:
-    while count < given["most_processes"]:
-        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
-        count += 1
-except RuntimeError:
-    pass
-if count > given["processes"]:
-    got(f"{count} threads")
-print("TRIED", flush=True)
-os._exit(0)
-"""
-_MEMORY = """
-kept, step, total = [], 64 << 20, 0
-try:
-    while total < given["most_memory"]:
-        kept.append(bytearray(b"x") * step)
-        total += step
-        if total > 2 * given["memory"]:
-            got(f"{total >> 20} MB of memory")
-            break
-except MemoryError:
-    pass
-"""
-_MEMORY_OF_MANY = """
-import mmap
-step = given["memory"] // 4
-area = mmap.mmap(-1, 4096)
-for number in range(12):
-    if not os.fork():
-        kept = bytearray(b"x") * step
-        area[number] = 1
-        time.sleep(2)
-        os._exit(0)
-time.sleep(1.5)
-total = step * sum(area[:12])
-if total > 2 * given["memory"]:
-    got(f"{total >> 20} MB of memory in many processes")
-"""
-_UNCOUNTED_MEMORY = """
-total, step = 0, 16 << 20
-libc = ctypes.CDLL(None, use_errno=True)
-libc.shmat.restype = ctypes.c_void_p
-libc.shmdt.argtypes = [ctypes.c_void_p]
-def files():
-    while True:
-        made = os.memfd_create("x")
-        os.write(made, bytes(step))
-        yield step
-made_segments = []
-def segments():
-    while (made := libc.shmget(0, step, 0o1600)) >= 0:
-        made_segments.append(made)
-        place = libc.shmat(made, None, 0)
-        if place in (None, 2**64 - 1):
-            return
-        ctypes.memset(place, 1, step)
-        libc.shmdt(place)
-        yield step
-for name, grow in (("files without a name", files), ("segments", segments)):
-    total = 0
-    try:
-        for size in grow():
-            total += size
-            if total > given["most_uncounted"]:
-                got(f"{total >> 20} MB of memory in {name}")
-                break
-    except (OSError, AttributeError):
-        pass
-for made in made_segments:
-    libc.shmctl(made, 0, None)
-"""
-_LOOP = """
-if given["seconds"] is None:
-    while True:
-        pass
-end = time.process_time() + given["seconds"]
-while time.process_time() < end:
-    pass
-got("processor for longer than the limit")
-"""
-_SLEEP = """
-for number in range(1, 65):
-    if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33):
-        signal.signal(number, signal.SIG_IGN)
-time.sleep(3600 if given["seconds"] is None else given["seconds"])
-got("time for longer than the limit")
-"""
-_OUTPUT = """
-total, part = 0, b"x" * (1 << 16)
-while total < given["most_output"]:
-    os.write(1, part)
-    total += len(part)
-got("endless output")
-"""
 _NETWORK_OUT = """
 for family, address in ((socket.AF_INET, ("1.1.1.1", 53)), (socket.AF_INET6, ("2606:4700:4700::1111", 53))):
     try:
@@ -329,25 +168,6 @@ try:
 except OSError:
     pass
 """
-_DAEMON = """
-read, write = os.pipe()
-if not os.fork():
-    os.setsid()
-    if not os.fork():
-        for number in range(1, 65):
-            if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33):
-                signal.signal(number, signal.SIG_IGN)
-        os.write(write, b"x")
-        for number in range(64):
-            try:
-                os.close(number)
-            except OSError:
-                pass
-        time.sleep(60)
-        os._exit(0)
-    os._exit(0)
-os.read(read, 1)
-"""
 _DEVICES = """
 import stat
 allowed = {"null", "zero", "full", "random", "urandom"}
@@ -365,28 +185,6 @@ try:
     got("a device that it made")
 except OSError:
     pass
-"""
-_DISK = """
-part = bytes(1 << 20)
-for place in (".", "/tmp", "/dev/shm", "/var/tmp", "/run", "/"):
-    total = 0
-    try:
-        for number in range(1000):
-            with open(os.path.join(place, f"{given['marker']}-{number}"), "wb") as file:
-                while file.tell() < given["file_size"] and total <= given["most_disk"]:
-                    file.write(part)
-                    total += len(part)
-            if total > given["most_disk"]:
-                break
-    except OSError:
-        pass
-    if total > given["disk"]:
-        got(f"{total >> 20} MB in {place}")
-    for number in range(1000):
-        try:
-            os.unlink(os.path.join(place, f"{given['marker']}-{number}"))
-        except OSError:
-            break
 """
 _PRIVILEGES = """
 libc = ctypes.CDLL(None, use_errno=True)
@@ -409,16 +207,7 @@ if os.wait()[1] == 0:
     got("to trace processes")
 """
 
-_LIMITED = ("exit", "memory")
-ATTACKS = (
-    Attack("fork bomb", _FORK),
-    Attack("many threads", _THREADS),
-    Attack("10 GB of memory", _MEMORY, _LIMITED),
-    Attack("memory of many processes", _MEMORY_OF_MANY, _LIMITED),
-    Attack("memory that no limit counts", _UNCOUNTED_MEMORY, _LIMITED),
-    Attack("endless loop", _LOOP, ("timeout",)),
-    Attack("sleep that ignores signals", _SLEEP, ("timeout",)),
-    Attack("endless output", _OUTPUT, ("output",)),
+ACCESS = (
     Attack("connection to the internet", _NETWORK_OUT),
     Attack("connection to servers of this machine", _NETWORK_HOST),
     Attack("connection to the host of a virtual machine", _NETWORK_MACHINE),
@@ -429,8 +218,6 @@ ATTACKS = (
     Attack("writing outside its folder", _WRITE),
     Attack("killing other processes", _KILL),
     Attack("links to files outside", _LINKS),
-    Attack("process left behind", _DAEMON),
     Attack("devices", _DEVICES),
-    Attack("filling the disk", _DISK),
     Attack("privileges", _PRIVILEGES),
 )
