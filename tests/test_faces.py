@@ -83,9 +83,6 @@ FACES = {
     "rmeval.robustness": """
         Audit AuditedEffect Probing audit_calls audit_model
     """,
-    "rmeval.sandbox": """
-        LANGUAGES Limits Outcome Program Sandbox TestSuite Verdict toolchains
-    """,
     "rmeval.store": """
         Manifest StoredRun find_runs read_manifest read_run
     """,
