@@ -44,7 +44,7 @@ def gates_table(gates: Sequence[Mapping[str, Any]]) -> Table:
         Row(one["name"], (_result(one["passed"], one["level"]), one["found"]), strong=not one["passed"])
         for one in gates
     ]
-    return Table("gates", ("gate", "result", "found"), tuple(rows))
+    return Table("gates", ("gate", "result", "found"), tuple(rows), "gates", layout="lines")
 
 
 def _result(passed: bool, level: str) -> str:
