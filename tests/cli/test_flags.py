@@ -18,6 +18,7 @@ SOURCE = Path(rmeval.__file__).parent
 OPTION = re.compile(r"(?<![\w-])(?:--[a-z][a-z-]*|-[bdho]\b)")
 # Whole commands, which are the same for Python users.
 COMMANDS = {
+    ("build/config_text.py", "--dry-run"),
     ("build/review/selection.py", "--until"),
     ("build/review/selection.py", "-o"),
     ("build/review/stage.py", "--adjudicate"),
