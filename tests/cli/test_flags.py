@@ -28,6 +28,10 @@ COMMANDS = {
 }
 
 
+# Files with options of bubblewrap, compilers and mount.
+OF_OTHER_PROGRAMS = ("sandbox/isolation.py", "sandbox/languages.py", "sandbox/reachable.py", "sandbox/whole.py")
+
+
 def strings(path: Path) -> Iterator[ast.Constant]:
     """The strings of a file that are no docstrings."""
     tree = ast.parse(path.read_text())
@@ -41,7 +45,7 @@ def test_only_the_command_line_writes_options() -> None:
     found = set()
     for path in SOURCE.rglob("*.py"):
         place = path.relative_to(SOURCE).as_posix()
-        if not place.startswith("cli/"):
+        if not place.startswith("cli/") and place not in OF_OTHER_PROGRAMS:
             texts = (str(node.value) for node in strings(path))
             found |= {(place, option) for text in texts for option in OPTION.findall(text)}
     assert found <= COMMANDS, found - COMMANDS
