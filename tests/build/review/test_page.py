@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import resource
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,16 +98,27 @@ def test_undo_takes_back_the_last_verdict_and_a_stale_tab_takes_back_nothing(tmp
 def test_a_killed_server_loses_no_verdict_that_was_answered(tmp_path: Path) -> None:
     write_build(tmp_path, records_of(8, 4))
     answered: list[tuple[str, str, str]] = []
-    for _ in range(3):
+    for _ in range(2):
         with reviewing(tmp_path) as server:
             page = server.client.get()
-            for _ in range(3):
+            for _ in range(4):
                 place = next(one for one in ("first", "second", "styles") if _is_open(page, one))
                 page = server.client.judge(page, place, "unsure")
                 answered.append(verdicts(tmp_path)[-1])
             server.kill()
     assert verdicts(tmp_path) == answered
-    assert len(set(answered)) == 9
+    assert len(set(answered)) == 8
+
+
+def test_ctrl_c_ends_the_page_and_states_how_far_the_review_is(tmp_path: Path) -> None:
+    write_build(tmp_path, records_of(2, 0))
+    with reviewing(tmp_path) as server:
+        page = server.client.get()
+        for place in ("first", "second", "styles"):
+            page = server.client.judge(page, place, "correct")
+        server.process.send_signal(signal.SIGINT)
+        out, err = server.process.communicate(timeout=30)
+        assert (server.process.returncode, out, err) == (0, "1 of 2 judged: all verdicts are stored\n", "")
 
 
 def _is_open(page: Page, place: str) -> bool:
