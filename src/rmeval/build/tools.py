@@ -303,10 +303,13 @@ class Tools:
         wanted = [(key, job) for key, job in jobs.items() if key not in found]
         results = run(wanted) if wanted else iter(())
         while batch := list(islice(results, _TOGETHER)):
-            self._verdicts.append([Answer(one.key, "ok", json.dumps(one.value)) for one in batch if one.lasts])
+            self._keep([Answer(one.key, "ok", json.dumps(one.value)) for one in batch if one.lasts])
             found |= {one.key: one.value for one in batch}
             self._progress(len(found), len(jobs), what)
         return found
+
+    def _keep(self, results: Sequence[Answer]) -> None:
+        self._verdicts.append(results)
 
 
 def _name(own: ModelRole) -> str:
