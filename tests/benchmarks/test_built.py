@@ -14,8 +14,6 @@ from rmeval.errors import DataError
 from tests.build.samples import assembled, config_of, record
 from tests.command import command
 
-pytest.importorskip("pydantic", reason="the extra build is not installed")
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -12,6 +12,7 @@ from rmeval.build import Candidate, Record
 from rmeval.build.assemble.items import CountedItems, item_of
 from rmeval.build.report.forms import FORMS, SMALLEST, form_evidence, style_features, word_features
 from rmeval.metrics.outcomes import HALF, outcomes
+from rmeval.metrics.scoring.style_substance import domains_of
 from tests.build.samples import record
 
 RECORDS = [record(number) for number in range(30)]
@@ -20,7 +21,7 @@ RECORDS = [record(number) for number in range(30)]
 def accuracy(records: list[Record], form: str) -> float:
     """Accuracy on Normal."""
     counted = CountedItems.of([item_of(one) for one in records])
-    evidence = form_evidence(form, counted.items, counted.table)
+    evidence = form_evidence(form, counted.items, counted.table, domains_of(counted.table.counts))
     found = outcomes(counted.table, evidence, HALF)
     normal = [place for place, tag in enumerate(found.tags) if tag.split("/")[0] == tag.split("/")[1]]
     return float(found.credit[np.isin(found.tag, normal)].mean())
@@ -92,6 +93,16 @@ def _without_y(own: Candidate) -> str:
     return own.text.removesuffix(" y")
 
 
+def test_halves_of_one_domain_share_a_model() -> None:
+    """A word that is right in one half and wrong in the other gives nothing away."""
+    respond = [changed(record(n, "safety-response"), lambda own: own.text + (" x" if own.side == "chosen" else " y"))
+               for n in range(30)]  # fmt: skip
+    refuse = [changed(record(n, "safety-refuse"), lambda own: own.text + (" y" if own.side == "chosen" else " x"))
+              for n in range(30)]  # fmt: skip
+    assert accuracy(respond, "words and bigrams") == 1.0
+    assert 0.3 < accuracy([*refuse, *respond], "words and bigrams") < 0.7
+
+
 def test_few_problems_get_no_score() -> None:
     counted = CountedItems.of([item_of(one) for one in RECORDS[: SMALLEST - 1]])
-    assert np.isnan(form_evidence("style only", counted.items, counted.table).scores).all()
+    assert np.isnan(form_evidence("style only", counted.items, counted.table, {"math": ["math"]}).scores).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -69,7 +69,9 @@ FORMS: dict[str, tuple[Callable[[Sequence[str]], Features], Callable[[Features],
 """The features of each model, and how they are scaled."""
 
 
-def form_evidence(name: str, items: Sequence[Item], table: ItemTable) -> EvidenceTable:
+def form_evidence(
+    name: str, items: Sequence[Item], table: ItemTable, domains: Mapping[str, Sequence[str]]
+) -> EvidenceTable:
     """Return the evidence of a form on the items: each domain has models of its own, fitted on its other problems.
 
     A model is fitted on chosen against rejected responses of the same style. Responses of domains with fewer than
@@ -79,12 +81,13 @@ def form_evidence(name: str, items: Sequence[Item], table: ItemTable) -> Evidenc
         name: One of `FORMS`.
         items: The items with their texts.
         table: The same without texts.
+        domains: The domains and the subsets in each.
     """
     make, scale = FORMS[name]
     scores = np.full(int(table.offsets[-1]), np.nan)
     size = 2 * len(STYLES)
-    for subset in table.counts:
-        places = [place for place, item in enumerate(items) if item.subset == subset]
+    for subsets in domains.values():
+        places = [place for place, item in enumerate(items) if item.subset in subsets]
         clusters = [items[place].cluster for place in places]
         if len(set(clusters)) < SMALLEST:
             continue

@@ -78,7 +78,7 @@ def baseline_scorers(benchmark: Benchmark, counted: CountedItems) -> Iterator[Sc
 def form_scorers(benchmark: Benchmark, counted: CountedItems) -> Iterator[Scorer]:
     """Yield the models of form, which are cross-validated over problems; ties count one half."""
     for name in FORMS:
-        evidence = form_evidence(name, counted.items, counted.table)
+        evidence = form_evidence(name, counted.items, counted.table, benchmark.card.sections)
         yield Scorer(name, "form", _levels(benchmark.aggregate(counted.table, evidence, HALF)), {})
 
 
