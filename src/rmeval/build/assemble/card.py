@@ -151,7 +151,7 @@ def _tables(found: Findings) -> dict[str, str]:
         (one.stage, one.role, one.model, one.prompt, one.calls, one.ok, one.input_tokens, one.output_tokens)
         for one in found.used
     ]
-    gates = [(one.name, "passed" if one.passed else "not passed", one.found) for one in found.gates]
+    gates = [(one.name, one.result, one.found) for one in found.gates]
     balance = [
         (
             one.domain,

@@ -80,7 +80,7 @@ class AssembleStage:
         sums = write_folder(contents, target, tools.folder.of("assemble") / "draft", [other])
         tools.note(
             files={f"{target.name}/{name}": own for name, own in sums.items()},
-            gates=[asdict(gate) for gate in found.gates],
+            gates=[asdict(gate) | {"result": gate.result} for gate in found.gates],
             balance=[asdict(one) for one in found.balance],
             baselines=[asdict(one) for one in found.baselines],
         )
