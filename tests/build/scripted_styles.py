@@ -58,11 +58,13 @@ def _styled(problem: Known, truth: Truth, style: str) -> str:
     core = f"```python\n{truth.core}\n```" if is_code else f"The answer is \\boxed{{{truth.core}}}."
     if not truth.core:
         core = "See above."
+    # A prompt without the question must show which problem a text belongs to.
+    about = f"This is about problem {problem.id}."
     if style == "concise":
-        return f"Here it is.\n\n{core}"
+        return f"{about}\n\n{core}"
     count = 3 + len(problem.right.split()) // 20
     filler = [_FILLER[number % len(_FILLER)] for number in range(count)]
     if style == "detailed_plain":
-        return f"{' '.join(filler)}\n\n{core}\n\n{_FILLER[0]}"
+        return f"{about} {' '.join(filler)}\n\n{core}\n\n{_FILLER[0]}"
     listed = "\n".join(f"- {one}" for one in filler)
-    return f"### Solution\n\n{listed}\n\n{core}\n\n**Note:** {_FILLER[0]}"
+    return f"### Solution\n\n{about}\n\n{listed}\n\n{core}\n\n**Note:** {_FILLER[0]}"

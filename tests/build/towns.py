@@ -217,8 +217,10 @@ class Towns:
             words *= 5
         if self._drawn("no tags", draw):
             return f"Here is a better version: {core}"
-        while len(core.split()) < words - 4:
-            core += f" {draw.choice(_FILLER)}"
+        more: list[str] = []
+        while len(more) < words - len(core.split()):
+            more += draw.choice(_FILLER).split()
+        core = " ".join([core, *more[: max(0, words - len(core.split()))]])
         return f"<text>{core}{f'{chr(10)}{_LISTED}' if self._drawn('markdown', draw) else ''}</text>"
 
     def _verdict(self, name: str, text: str, draw: random.Random) -> str:

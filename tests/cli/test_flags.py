@@ -18,6 +18,10 @@ SOURCE = Path(rmeval.__file__).parent
 OPTION = re.compile(r"(?<![\w-])(?:--[a-z][a-z-]*|-[bdho]\b)")
 # Whole commands, which are the same for Python users.
 COMMANDS = {
+    ("build/review/selection.py", "--until"),
+    ("build/review/selection.py", "-o"),
+    ("build/review/stage.py", "--adjudicate"),
+    ("build/review/stage.py", "--reviewer"),
     ("importers/run.py", "--from-subsets"),
     ("store/manifest.py", "--from-subsets"),
 }

@@ -136,7 +136,7 @@ def _stage(
     )
     earlier = folder.read(name)
     current = earlier is not None and earlier.inputs == inputs and not earlier.facts.get("waits")
-    if earlier is not None and current and folder.has(earlier.facts.get("files", {})):
+    if earlier is not None and earlier.records and current and folder.has(earlier.facts.get("files", {})):
         return earlier
     started, calls = time.monotonic(), tools.calls
     kept, dropped = _run(stage, records, config, tools)

@@ -105,13 +105,11 @@ def test_humanevalpack(tmp_path: Path) -> None:
         "task_id": "Python/904",
         "prompt": 'def twice(x):\n    """Return two times it."""\n',
         "test": "def check(twice):\n    assert twice(2) == 4\n\ncheck(twice)\n",
-        "docstring": "Return two times it.",
     }
     script = PACK | {
         "task_id": "JavaScript/905",
         "prompt": "const twice = (x) => {\n",
         "test": "const test = () => { console.assert(twice(2) === 4) }\ntest()\n",
-        "docstring": "Double the argument of the function.",
     }
     write_rows(tmp_path / "rows.jsonl", [PACK, python, script, PACK | {"task_id": "Go/906"}])
     found = run_stage(tmp_path, {"d": {"problems": {"file": "rows.jsonl"}}})
@@ -123,6 +121,7 @@ def test_humanevalpack(tmp_path: Path) -> None:
         "Python/904": ("asserts", "python"),
         "JavaScript/905": ("program", "javascript"),
     }
+    assert by_id["Python/904"].meta == {"cluster": "HumanEval/904"}
     suite = TestSuite(**by_id["Python/904"].tests)
     assert [Sandbox().verify(f"def twice(x): return {body}", suite).status for body in ("2 * x", "x")] == [
         "pass",

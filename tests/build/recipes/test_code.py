@@ -19,7 +19,7 @@ CONFIG = """
 name: code
 models:
   writer: {{model: "{url}/v1", served_model: scripted, options: {{concurrency: 1}}}}
-sandbox: {{wall: 3}}
+sandbox: {{wall: {wall}}}
 domains:
   code:
     recipe: code
@@ -29,7 +29,9 @@ domains:
 RIGHT = "def f(x):\n    return x + 1"
 
 
-def responses(folder: Path, texts: Sequence[str], options: str = "", row: dict[str, Any] | None = None) -> StageResult:
+def responses(
+    folder: Path, texts: Sequence[str], options: str = "", row: dict[str, Any] | None = None, wall: int = 3
+) -> StageResult:
     """The second stage of one problem whose samples are these texts."""
     problem = row or {"id": "f", "prompt": "Write a function f that adds one.", "tests": TESTS}
     (folder / "problems.jsonl").write_text(f"{json.dumps(problem)}\n")
@@ -44,7 +46,7 @@ def responses(folder: Path, texts: Sequence[str], options: str = "", row: dict[s
 
     with serve(script) as server:
         own = f"{{samples: {len(texts)}{options}}}"
-        (folder / "config.yaml").write_text(CONFIG.format(url=server.url, options=own))
+        (folder / "config.yaml").write_text(CONFIG.format(url=server.url, options=own, wall=wall))
         with contextlib.suppress(DataError):  # If no problem is left.
             build(load_config(folder / "config.yaml"), folder / "out", until="responses")
     found = BuildFolder(folder / "out").read("responses")

@@ -34,6 +34,8 @@ BLOCK = f"```python\n{RIGHT}\n```"
         f"{BLOCK}\n\nThe same again:\n\n{BLOCK}",
         f"```bash\npip install f\n```\n\n{BLOCK}\n\n```text\nf(1) = 2\n```",
         f"```text\ndef f(x): no code\n```\n\n{BLOCK}",
+        f"```\n{RIGHT}\n```\n\nFor example:\n\n```python\nprint(f(1))\n```",
+        f"```\ndef f(x): ...\n```\n\n{BLOCK}",
     ],
 )
 def test_the_solution_is_found(text: str) -> None:

@@ -45,7 +45,7 @@ class Code:
 def read_code(text: str, language: str, entry_point: str) -> Code:
     """Find the solution in a response.
 
-    It is the block in the language, or without one if no block states this language, that defines the entry point.
+    It is the block in the language that defines the entry point, or a block without a language if there is no such one.
     Two blocks that define it in different ways are two solutions, of which neither counts. A response without any
     block is code as a whole if it defines the entry point and, in Python, parses.
 
@@ -55,15 +55,18 @@ def read_code(text: str, language: str, entry_point: str) -> Code:
         entry_point: Name of the function; may be empty.
     """
     found = list(blocks(text))
-    own = [code for tag, code in found if tag in _TAGS[language]] or [code for tag, code in found if not tag]
     if not found and (language != "python" or parsed_python(text) is not None):
-        own = [text]
-    defining = list(dict.fromkeys(code for code in own if _defines(code, language, entry_point)))
-    if not defining:
-        return Code("", problem="no code")
-    if len(defining) > 1:
-        return Code("", problem="several solutions")
-    return Code(defining[0], "\n\n".join(own) if len(own) > 1 else "")
+        found = [("", text)]
+    # Such as a solution without a tag, followed by an example with one.
+    stated = [code for tag, code in found if tag in _TAGS[language]]
+    every = [code for tag, code in found if not tag or tag in _TAGS[language]]
+    for own in (stated, every):
+        defining = list(dict.fromkeys(code for code in own if _defines(code, language, entry_point)))
+        if len(defining) > 1:
+            return Code("", problem="several solutions")
+        if defining:
+            return Code(defining[0], "\n\n".join(every) if len(every) > 1 else "")
+    return Code("", problem="no code")
 
 
 def blocks(text: str) -> Iterator[tuple[str, str]]:
