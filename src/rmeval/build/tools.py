@@ -264,6 +264,14 @@ class Tools:
 
         return self.config.part(SandboxOptions, "sandbox").sandbox()
 
+    def need_sandbox(self) -> None:
+        """Open the sandbox before the calls whose answers it runs, which would be paid in vain.
+
+        Raises:
+            RmevalError: If it does not work here.
+        """
+        self.sandbox  # noqa: B018  It is opened by its first use.
+
     def verify(self, jobs: Sequence[tuple[str, TestSuite]], what: str, repeat: int = 0) -> list[Verdict]:
         """Run solutions against tests, each once, and return the verdicts in the order of the jobs.
 
