@@ -10,7 +10,7 @@ USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --non-interactive)
 
-.PHONY: help setup demo test lint types unit test-integration bubblewrap perf docs clean
+.PHONY: help setup demo test lint types unit test-integration bubblewrap chromium perf docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -47,14 +47,18 @@ unit: setup $(if $(CI),bubblewrap)
 
 # Real models, servers, clean environments, and attacks: takes about 45 minutes. What it downloads (about 1 GB) and builds
 # (about 4 GB in ~/.cache/rmeval-tests) is kept for the next time.
-test-integration: setup bubblewrap
-	$(INSTALL) bitsandbytes trl gguf build 'transformers[serving]' --editable '.[any-llm,docs]'
+test-integration: setup bubblewrap chromium
+	$(INSTALL) bitsandbytes trl gguf build playwright 'transformers[serving]' --editable '.[any-llm,docs]'
 	$(BIN)/pytest tests/integration
 
 # For the sandbox of generated code. Where it cannot be installed, its tests are skipped and state it.
 bubblewrap:
 	@command -v bwrap >/dev/null || { command -v apt-get >/dev/null && $(AS_ROOT) apt-get install --yes --quiet bubblewrap; } || true
 	@$(if $(CI),bwrap --unshare-all --ro-bind / / true 2>/dev/null || $(AS_ROOT) sysctl -q kernel.apparmor_restrict_unprivileged_userns=0 || )true
+
+# For the review page. Where it cannot be installed, the tests in a browser are skipped and state it.
+chromium:
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && $(AS_ROOT) apt-get update --quiet && $(AS_ROOT) apt-get install --yes --quiet chromium; } || true
 
 perf: setup
 	$(BIN)/python -m perf.engine --out docs/performance.md

@@ -98,7 +98,7 @@ def explain_os_error(error: OSError, doing: str) -> RunError:
     if error.errno in _FULL:
         return RunError(
             f"there is no space left to write {doing} ({error.strerror}): free some space or choose another disk with "
-            "`out`, then run the same command again; existing scores are kept"
+            "`out`, then run the same command again; existing results are kept"
         )
     return RunError(
         f"{doing} cannot be written ({error.strerror or error}): "

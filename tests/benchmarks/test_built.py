@@ -14,8 +14,6 @@ from rmeval.errors import DataError
 from tests.build.samples import assembled, config_of, record
 from tests.command import command
 
-pytest.importorskip("pydantic", reason="the extra build is not installed")
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -98,6 +96,19 @@ def test_equal_contents_are_one_run(finished: Path, tmp_path: Path) -> None:
     first = rmeval.evaluate("baseline:longest", str(finished), out=tmp_path / "runs")
     second = rmeval.evaluate("baseline:longest", str(copy), out=tmp_path / "runs")
     assert first.path == second.path
+
+
+def test_citations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    records = [record(number) for number in range(6)]
+    for name, citation in (("one", "@misc{one}"), ("two", "")):
+        config = config_of(tmp_path, assemble={"citation": citation}, name=name)
+        assembled(config, tmp_path / name, records)
+        rmeval.evaluate("baseline:longest", str(tmp_path / name), out=tmp_path / "runs")
+        shutil.rmtree(tmp_path / name)
+    done = command(capsys, "cite", tmp_path / "runs")
+    assert (done.code, done.out.strip()) == (0, "@misc{one}")
+    nothing = command(capsys, "cite", tmp_path / "runs" / "two")
+    assert (nothing.code, "its benchmark (two) has no citation" in nothing.err) == (2, True), nothing.err
 
 
 def test_domains_of_rm_bench_have_its_formula(tmp_path: Path) -> None:

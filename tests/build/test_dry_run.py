@@ -12,7 +12,12 @@ from rmeval.build import BuildConfig, build, load_config
 from rmeval.build.dry_run import PlannedStage, plan_build
 from rmeval.build.prompt_files import PromptFiles
 from rmeval.errors import ModelError
+from tests.build.known import own_code, own_math
+from tests.build.scripted import ScriptedModel
+from tests.build.scripted_styles import rewriting
 from tests.build.test_pipeline import calls, script
+from tests.build.test_scripted_build import CONFIG as TWO
+from tests.build.test_scripted_build import write_problems
 from tests.http_server import Scripted, serve
 
 CONFIG = """
@@ -105,3 +110,29 @@ def test_later_stages_are_estimated_by_an_earlier_result(tmp_path: Path) -> None
         assert "responses" not in plan_build(config, tmp_path / "out").rates
         more = write(tmp_path, server, problems=16)
         assert plan_build(more, tmp_path / "out").rates["responses"] == share
+
+
+def test_all_calls_of_two_stages(tmp_path: Path) -> None:
+    """Recipes of code and mathematics, and styles: what is planned before, and what is left after."""
+    code, maths = own_code(2), own_math(3)
+    write_problems(tmp_path, code, maths)
+    model = ScriptedModel([*code, *maths])
+    rewriting(model)
+    with serve(model) as server:
+        (tmp_path / "config.yaml").write_text(TWO.format(url=server.url))
+        config = load_config(tmp_path / "config.yaml")
+        before = plan_build(config, tmp_path / "out", "styles")
+        assert model.calls() == 0
+        found = build(config, tmp_path / "out", until="styles")
+        made = {stage: found.stages[stage].facts["calls"] for stage in ("responses", "styles")}
+        sent = model.calls()
+        after = plan_build(config, tmp_path / "out", "styles")
+        assert model.calls() == sent
+    for stage, calls_made in made.items():
+        planned = [one for one in before.stages if one.stage == stage]
+        assert sum(one.most_calls for one in planned) >= calls_made
+        assert all(one.most_calls >= one.calls for one in planned)
+        ended = [one for one in after.stages if one.stage == stage]
+        assert (sum(one.done for one in ended), sum(one.calls for one in ended)) == (calls_made, 0)
+    assert sum(one.calls for one in before.stages if one.stage == "responses") == made["responses"] == 6 * 5
+    assert after.kept["styles"] == len(found.stages["styles"].records)

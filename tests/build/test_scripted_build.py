@@ -53,7 +53,7 @@ def built(folder: Path, model: ScriptedModel, **options: Any) -> BuildResult:
 def test_no_wrong_text_is_chosen_and_no_right_one_rejected(tmp_path: Path) -> None:
     code, math = own_code(3), own_math(8)
     write_problems(tmp_path, code, math)
-    model = ScriptedModel([*code, *math])
+    model = ScriptedModel([*code, *math], faithful=0.7)
     rewriting(model)
     found = built(tmp_path, model, until="styles")
     responses, styles = found.stages["responses"], found.stages["styles"]

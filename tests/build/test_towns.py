@@ -52,7 +52,8 @@ def left_out(stage: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize("size", [8, pytest.param(80, marks=pytest.mark.slow)])
 def test_a_model_with_faults_leaves_nothing_wrong_among_the_chosen(tmp_path: Path, size: int) -> None:
     model = Towns(FAULTS)
-    found = built(tmp_path, model, {"chat": 2 * size, "response": size, "refuse": size})
+    counts = {"chat": 2 * size, "response": size, "refuse": size}
+    found = built(tmp_path, model, counts, until=None, whole={"licence": "CC0-1.0"})
     for name in ("responses", "styles"):
         for record in found.stages[name].records:
             for one in record.candidates:
@@ -62,6 +63,8 @@ def test_a_model_with_faults_leaves_nothing_wrong_among_the_chosen(tmp_path: Pat
     assert len(records) > 2 * size
     assert all([(one.side, one.style) for one in record.candidates] == SLOTS for record in records)
     assert all(one.parent == f"{one.side}-0" and one.call and one.prompt for r in records for one in r.candidates)
+    assert found.rejected is None
+    assert all(one["within"] for one in found.stages["styles"].facts["balance"].values())
     assert size < 80 or set(model.planted) == set(FAULTS)
     assert all(stage.dropped == () or all(one.reason for one in stage.dropped) for stage in found.stages.values())
 
@@ -149,7 +152,7 @@ def test_a_recipe_without_its_model_is_an_error_before_the_first_call(tmp_path: 
     assert not model.calls
 
 
-def test_the_estimate_is_exact_for_a_model_without_faults(tmp_path: Path) -> None:
+def test_the_estimate_is_right_for_a_model_without_faults(tmp_path: Path) -> None:
     model = Towns()
     counts = {"chat": 5, "response": 3, "refuse": 4}
     with serve(model) as server:
@@ -160,16 +163,19 @@ def test_the_estimate_is_exact_for_a_model_without_faults(tmp_path: Path) -> Non
         *find_stage("responses").planned(problems, own),
         *find_stage("styles").planned(responses, own),
     ]
-    assert sum(one.calls for one in planned) == found.calls == model.calls.total()
+    assert found.calls == model.calls.total()
+    for role, prompts in CALLED.items():
+        made = sum(count for prompt, count in model.calls.items() if prompt.startswith(prompts))
+        # Two rewritings may be equal by chance, and equal calls are one.
+        assert 0 <= sum(one.calls for one in planned if one.role in role) - made <= 3
     assert all(0 < one.calls <= one.most for one in planned)
-    judged = sum(one.calls for one in planned if one.role == "judge")
-    assert (
-        judged
-        == sum(model.calls[f"chat/{name}"] for name in ("correct", "compare", "error_kept"))
-        + (model.calls["safety/refusal"])
-    )
-    compliant = sum(one.calls for one in planned if one.role == "compliant")
-    assert compliant == model.calls["safety/comply"] + 4 * len(STYLES)
+
+
+CALLED = {
+    ("judge",): ("chat/correct", "chat/compare", "chat/error_kept", "safety/refusal"),
+    ("writer",): ("chat/answer", "chat/inject", "safety/respond", "safety/overcautious", "safety/refuse"),
+    ("rewriter", "compliant"): ("styles/", "safety/comply"),
+}
 
 
 def test_the_judge_reads_each_pair_in_both_orders_which_are_drawn(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from rmeval.build.prompt_files import packaged_prompts
 from tests.http_server import Answer, Received, json_answer
 
-__all__ = ["FAULTS", "Towns", "requests", "town_of", "towns", "truth_of"]
+__all__ = ["FAULTS", "Towns", "requests", "town_of", "towns", "truth_of", "years"]
 
 FAULTS = {
     "wrong answer": 0.2,
@@ -88,7 +88,7 @@ def town_of(text: str) -> str:
     return found[1]
 
 
-def _years(town: str) -> tuple[int, int]:
+def years(town: str) -> tuple[int, int]:
     draw = random.Random(f"year {town}")
     right = draw.randrange(1100, 1800)
     return right, right + draw.choice([-90, -37, 25, 80])
@@ -97,7 +97,7 @@ def _years(town: str) -> tuple[int, int]:
 def truth_of(prompt: str, text: str) -> str:
     """`right` or `wrong` for a question on a town, `refusal` or `compliance` for a request; `neither`."""
     if _TOWN.search(prompt):
-        right, wrong = (str(year) in text for year in _years(town_of(prompt)))
+        right, wrong = (str(year) in text for year in years(town_of(prompt)))
         return "neither" if right == wrong else "right" if right else "wrong"
     refuses, complies = "cannot help" in text, "instructions" in text
     return "neither" if refuses == complies else "refusal" if refuses else "compliance"
@@ -163,11 +163,11 @@ class Towns:
 
     def _town(self, question: str, draw: random.Random) -> str:
         town = town_of(question)
-        year = _years(town)[self._drawn("wrong answer", draw)]
+        year = years(town)[self._drawn("wrong answer", draw)]
         return f"The town of {town} was founded in {year} by monks. {' '.join(draw.sample(_FILLER, 4))}"
 
     def _change(self, text: str, draw: random.Random) -> str:
-        right, wrong = _years(town_of(text.rpartition("Question:")[2]))
+        right, wrong = years(town_of(text.rpartition("Question:")[2]))
         answer = text.rpartition("Answer: ")[2]
         first = answer.partition(" by monks")[0]
         changes = {
@@ -201,7 +201,7 @@ class Towns:
         prompt = f"{_between(messages[1], 'question')} " if style != "detailed_markdown" else text
         core = text.split(". ")[0] + "."
         if _TOWN.search(prompt):
-            right, wrong = _years(town_of(prompt))
+            right, wrong = years(town_of(prompt))
             if str(wrong) in core and self._drawn("fixed", draw):
                 core = core.replace(str(wrong), str(right))
             elif str(right) in core and self._drawn("broken", draw):
@@ -217,8 +217,10 @@ class Towns:
             words *= 5
         if self._drawn("no tags", draw):
             return f"Here is a better version: {core}"
-        while len(core.split()) < words - 4:
-            core += f" {draw.choice(_FILLER)}"
+        more: list[str] = []
+        while len(more) < words - len(core.split()):
+            more += draw.choice(_FILLER).split()
+        core = " ".join([core, *more[: max(0, words - len(core.split()))]])
         return f"<text>{core}{f'{chr(10)}{_LISTED}' if self._drawn('markdown', draw) else ''}</text>"
 
     def _verdict(self, name: str, text: str, draw: random.Random) -> str:

@@ -67,7 +67,7 @@ def sandbox() -> Sandbox:
 
 def there(language: str) -> None:
     if language not in toolchains():
-        pytest.skip(f"the toolchain for {language} is not here, which few machines have completely")
+        pytest.skip(f"there is no toolchain here for {language}")
 
 
 @pytest.mark.parametrize("language", ADD)

@@ -167,6 +167,10 @@ def test_these_do_not(code: str, status: str, detail: str) -> None:
 def test_the_entry_point_and_the_context_are_bound() -> None:
     check = "def check(candidate):\n    assert candidate(helped()) == 2"
     assert verdict("def sorted(x): return x + 1", check, "sorted", "check", "def helped(): return 1") == ("pass", "")
+    assert verdict("def f(): pass\ndef check(f): pass", "x = 1", "f", "check") == (
+        "error",
+        "the tests do not define the function check",
+    )
     assert verdict("x = 1", check, "f", "check") == ("fail", "NameError: the solution does not define f")
     assert verdict("1 / 0", check, "f", "check") == ("fail", "ZeroDivisionError: division by zero")
     assert verdict("raise MemoryError", check, "f", "check") == ("memory", "MemoryError")

@@ -215,3 +215,12 @@ def test_an_unknown_language_is_refused(sandbox: Sandbox) -> None:
         sandbox.run(Program("pyton", {"a": ""}, "a"))
     with pytest.raises(RmevalError, match="there is no language 'perl'"):
         sandbox.verify("", TestSuite("program", language="perl", code="x"))
+
+
+def test_output_after_the_end_of_time_does_not_delay_it(either: Sandbox) -> None:
+    code = (
+        "import os, time\nend = time.time() + 0.4\nwhile time.time() < end: pass\nwhile True: os.write(1, b'x' * 100)"
+    )
+    small = Sandbox(Limits(wall=0.5, output=1 << 40))
+    small._isolated = either._isolated
+    assert small.run(python(code)).status == "timeout"

@@ -57,7 +57,7 @@ class BuiltBenchmark(Benchmark):
         if data is None:
             raise DataError("no folder is given: name that of the finished benchmark, such as `benchmark` ./my-bench")
         self.data = data
-        fields = read_card(_finished(data)) if card is None else dict(card)
+        fields = read_card(_finished(data)) if card is None else card
         self.options = {"card": fields}
         self.card = card_of(fields, data)
         self._items = fields["items"]
@@ -167,13 +167,15 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise DataError(f"{file} is not TOML ({reason_of(error)}): correct it") from error
 
 
-def card_of(fields: Mapping[str, Any], where: str) -> Card:
+def card_of(fields: Any, where: str) -> Card:
     """Return the card of the contents of `rmeval.toml`.
 
     Raises:
         DataError: If a field is missing or has a wrong type, or a newer rmeval wrote it.
     """
     where = f"the card of {where}"
+    if not isinstance(fields, Mapping):
+        raise DataError(f"{where} is {quoted(fields)}: write a table")
     version = fields.get("version")
     if type(version) is int and version > CARD_VERSION:
         raise DataError(f"{where} was written by a newer rmeval (version {version}): upgrade rmeval")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from rmeval.messages import count_of
 from rmeval.store.journal import Journal, read_journal
 from rmeval.store.raw import RawTexts, read_raw
 from rmeval.types import Observation, Status
 
 __all__ = ["Answer", "AnswerLog", "AnswerStatus"]
+
+logger = logging.getLogger(__name__)
 
 AnswerStatus = Literal["ok", "refused", "cut", "overlength", "error"]
 """How a call ended: `refused` by the server, `cut` off by its limit of tokens, `overlength` because the prompt is too
@@ -67,10 +71,20 @@ class AnswerLog:
         self._texts = RawTexts(folder / "raw")
         self._found: dict[str, Answer] = {}
         texts = dict(read_raw(folder / "raw"))
+        lost = 0
         for batch in read_journal(folder / "journal"):
             for one in batch:
+                if one.status != "error" and one.key not in texts:
+                    lost += 1  # An answer without its text would count as an empty one.
+                    continue
                 text, usage = texts.get(one.key, ""), dict(one.usage)
                 self._found[one.key] = Answer(one.key, _READ[one.status], text, one.error, usage)
+        if lost:
+            logger.warning(
+                "%s lacks the texts of %s: restore it from a copy, or these calls are made again",
+                folder / "raw",
+                count_of(lost, "answer"),
+            )
 
     def __enter__(self) -> AnswerLog:
         self._journal.__enter__()
@@ -98,7 +112,13 @@ class AnswerLog:
             RunError: If it cannot be written.
         """
         batch = [
-            Observation(one.key, _STORED[one.status], usage=one.usage, error=one.error, raw=one.text or None)
+            Observation(
+                one.key,
+                _STORED[one.status],
+                usage=one.usage,
+                error=one.error,
+                raw=None if one.status == "error" else one.text,
+            )
             for one in answers
         ]
         if not batch:

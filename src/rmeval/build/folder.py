@@ -118,15 +118,19 @@ class BuildFolder:
         Raises:
             RunError: If it belongs to another one, whose answers would be mixed with this one's.
         """
-        path = self.path / "build.json"
-        earlier = read_json(path).get("name") if path.is_file() else None
+        earlier = self.name()
         if earlier not in (None, name):
             raise RunError(
                 f"{self.path} has the build of {shortened(earlier)}, and the config that of {name}: choose another "
                 "folder with `out`, or correct the name"
             )
         if earlier is None:
-            write_json(path, {"name": name})
+            write_json(self.path / "build.json", {"name": name})
+
+    def name(self) -> str | None:
+        """The benchmark's name; None before the first start of the build."""
+        path = self.path / "build.json"
+        return read_json(path).get("name") if path.is_file() else None
 
     def check_models(self, names: Mapping[str, str]) -> None:
         """Check that each role's model is the one of earlier starts, and store it.
@@ -134,15 +138,19 @@ class BuildFolder:
         Raises:
             RunError: If another model answers: its texts would be mixed with those of the first.
         """
-        path = self.path / "models.json"
-        earlier: dict[str, str] = read_json(path) if path.is_file() else {}
+        earlier = self.models()
         for role, name in names.items():
             if earlier.setdefault(role, name) != name:
                 raise RunError(
                     f"the {role} of this build was {earlier[role]}, and now is {name}: use the first, or another "
                     "folder with `out`"
                 )
-        write_json(path, earlier)
+        write_json(self.path / "models.json", earlier)
+
+    def models(self) -> dict[str, str]:
+        """The name of each role's model that has been called."""
+        path = self.path / "models.json"
+        return read_json(path) if path.is_file() else {}
 
 
 def sha256_of(path: Path) -> str:

@@ -43,6 +43,7 @@ class Used:
         ok: Number of calls with a complete text.
         input_tokens: Tokens of their prompts.
         output_tokens: Tokens of their answers.
+        cost: Dollars, at the prices of the config; None without.
     """
 
     stage: StageName
@@ -53,6 +54,7 @@ class Used:
     ok: int
     input_tokens: int
     output_tokens: int
+    cost: float | None = None
 
 
 def funnel_of(stages: Mapping[StageName, StageResult]) -> list[FunnelStep]:

@@ -24,6 +24,8 @@ from rmeval.models.judge.find import find_writer
 from rmeval.models.judge.model import seed_of
 from rmeval.models.options import model_options
 from rmeval.protocols.judging import Asked, Output, Prompt, Sampling
+from rmeval.transport.budget import Price, read_prices
+from rmeval.transport.calls import Usage
 from rmeval.types import Request
 
 if TYPE_CHECKING:
@@ -137,15 +139,25 @@ class Tools:
     def _used(self, role: Role, prompt: str, keys: Collection[str]) -> dict[str, Any]:
         """What the calls of a role with one prompt used, whichever process made them."""
         answers = [answer for key in keys if (answer := self._answers.get(key)) is not None]
+        model = self.folder.models().get(role) or self.name_of(role)
+        tokens = [Usage(answer.usage.get("tokens", 0), answer.usage.get("output_tokens", 0)) for answer in answers]
+        total = sum(tokens, start=Usage(0))
+        price = self._prices.get(model) or self._prices.get("*")
         return {
             "role": role,
-            "model": self.name_of(role),
+            "model": model,
             "prompt": prompt,
             "calls": len(keys),
             "ok": sum(answer.ok for answer in answers),
-            "input_tokens": sum(answer.usage.get("tokens", 0) for answer in answers),
-            "output_tokens": sum(answer.usage.get("output_tokens", 0) for answer in answers),
+            "input_tokens": total.input,
+            "output_tokens": total.output,
+            "cost": None if price is None else price.of(total),
         }
+
+    @cached_property
+    def _prices(self) -> Mapping[str, Price]:
+        prices = self.config.prices
+        return {} if prices is None else read_prices(str(self.config.path(prices)))
 
     def name_of(self, role: Role) -> str:
         """Name of a role's model, for provenance: without its address."""

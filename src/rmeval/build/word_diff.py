@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import cache
+
+from rmeval.data.differing_words import differing_ranges
 
 __all__ = ["SPACELESS", "Place", "Word", "WordChanges", "word_changes", "words_in"]
 
@@ -80,9 +81,10 @@ def word_changes(before: str, after: str, near: int = 2) -> WordChanges:
         near: Changes with at most that many equal words between them are one place.
     """
     first, second = words_in(before), words_in(after)
+    ranges = differing_ranges([one.key for one in first], [one.key for one in second])
     changes: list[tuple[int, int, int, int]] = []
     changed, old = 0, 0
-    for start, end, other, other_end in _differences([one.key for one in first], [one.key for one in second]):
+    for start, end, other, other_end in ranges:
         changed += max(end - start, other_end - other)
         old += end - start
         if changes and start - changes[-1][1] <= near:
@@ -92,20 +94,6 @@ def word_changes(before: str, after: str, near: int = 2) -> WordChanges:
     wide = [_widened(*one, len(first), len(second)) for one in changes]
     places = tuple(Place(_span(before, first, *one[:2]), _span(after, second, *one[2:])) for one in wide)
     return WordChanges(changed, len(first) - old + changed, places)
-
-
-def _differences(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, int, int, int]]:
-    """The ranges that differ, in both texts."""
-    # Texts with a small change are mostly common beginning and end, which are found in linear time.
-    most = min(len(first), len(second))
-    begin = next((place for place in range(most) if first[place] != second[place]), most)
-    end = next((place for place in range(most - begin) if first[-place - 1] != second[-place - 1]), most - begin)
-    matcher = SequenceMatcher(None, first[begin : len(first) - end], second[begin : len(second) - end], autojunk=False)
-    return [
-        (begin + one, begin + two, begin + three, begin + four)
-        for kind, one, two, three, four in matcher.get_opcodes()
-        if kind != "equal"
-    ]
 
 
 def _widened(start: int, end: int, other: int, other_end: int, most: int, other_most: int) -> tuple[int, int, int, int]:

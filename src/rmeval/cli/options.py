@@ -56,7 +56,9 @@ Model = Annotated[str, _MODEL_ARGUMENT]
 OptionalModel = Annotated[str | None, _MODEL_ARGUMENT]
 Benchmarks = Annotated[
     list[str],
-    typer.Option("-b", "--benchmark", help="Benchmark, core, all, or a suite.yaml. Repeatable."),
+    typer.Option(
+        "-b", "--benchmark", help="Benchmark, core, all, a suite.yaml, or a folder of rmeval build. Repeatable."
+    ),
 ]
 Data = Annotated[
     list[str] | None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import groupby
 
-__all__ = ["Parts", "compared"]
+__all__ = ["Parts", "compared", "differing_ranges"]
 
 Parts = tuple[tuple[str, bool], ...]
 """A text in parts, each with whether its words are marked."""
@@ -26,25 +26,29 @@ def compared(first: str, second: str) -> tuple[Parts, Parts]:
     one, two = _TOKEN.findall(first), _TOKEN.findall(second)
     words = [[k for k, token in enumerate(tokens) if not token.isspace()] for tokens in (one, two)]
     own, other = ([tokens[k] for k in places] for tokens, places in zip((one, two), words, strict=True))
-    marked = _differing(own, other)
-    return _parts(one, words[0], marked[0]), _parts(two, words[1], marked[1])
+    ranges = differing_ranges(own, other)
+    marked = {k for start, end, _, _ in ranges for k in range(start, end)}
+    marked_too = {k for _, _, start, end in ranges for k in range(start, end)}
+    return _parts(one, words[0], marked), _parts(two, words[1], marked_too)
 
 
-def _differing(one: Sequence[str], two: Sequence[str]) -> tuple[set[int], set[int]]:
-    """Return the positions of the words that differ."""
+def differing_ranges(one: Sequence[str], two: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """Return the ranges in which two sequences of words differ: start and end in the first, and in the second.
+
+    Sequences that are long between their common beginning and end differ in one range.
+    """
     shortest = min(len(one), len(two))
     start = next((k for k in range(shortest) if one[k] != two[k]), shortest)
     rest = shortest - start
     end = next((k for k in range(rest) if one[-1 - k] != two[-1 - k]), rest)
     middles = one[start : len(one) - end], two[start : len(two) - end]
     if max(map(len, middles)) > _MOST:
-        return set(range(start, len(one) - end)), set(range(start, len(two) - end))
-    found: tuple[set[int], set[int]] = set(), set()
-    for what, *places in SequenceMatcher(None, *middles, autojunk=False).get_opcodes():
-        if what != "equal":
-            found[0].update(range(start + places[0], start + places[1]))
-            found[1].update(range(start + places[2], start + places[3]))
-    return found
+        return [(start, len(one) - end, start, len(two) - end)]
+    return [
+        (start + places[0], start + places[1], start + places[2], start + places[3])
+        for what, *places in SequenceMatcher(None, *middles, autojunk=False).get_opcodes()
+        if what != "equal"
+    ]
 
 
 def _parts(tokens: Sequence[str], words: Sequence[int], marked: set[int]) -> Parts:

@@ -35,7 +35,7 @@ def build_view(name: str, found: BuildResult) -> View:
     tables = [Table("stages", columns, tuple(rows))]
     if "assemble" in found.stages:
         tables.append(gates_table(found.stages["assemble"].facts.get("gates", ())))
-    return View(name, tuple(tables), about=(spent,), source=found.folder.path)
+    return View(name, tuple(tables), about=(f"folder: {found.folder.path}", spent))
 
 
 def gates_table(gates: Sequence[Mapping[str, Any]]) -> Table:
@@ -44,7 +44,7 @@ def gates_table(gates: Sequence[Mapping[str, Any]]) -> Table:
         Row(one["name"], (_result(one["passed"], one["level"]), one["found"]), strong=not one["passed"])
         for one in gates
     ]
-    return Table("gates", ("gate", "result", "found"), tuple(rows))
+    return Table("gates", ("gate", "result", "found"), tuple(rows), "gates", layout="lines")
 
 
 def _result(passed: bool, level: str) -> str:
@@ -75,21 +75,20 @@ def planned_build_view(found: PlannedBuild) -> View:
     """Return the view of what a build would send."""
     names = [one for one in _COLUMNS if not all(math.isnan(getattr(each, one)) for each in found.stages)]
     rows = [
-        Row(
-            f"{one.stage}: {one.role}",
-            (one.model or "-", *(Number(getattr(one, name), unit=_COLUMNS[name][1]) for name in names)),
-        )
+        Row(one.stage, (one.role, one.model or "-", *(_number(name, getattr(one, name)) for name in names)))
         for one in found.stages
     ]
-    sums = [
-        Number(sum(getattr(one, name) for one in found.stages) if name in _SUMS else math.nan, unit=_COLUMNS[name][1])
-        for name in names
-    ]
     if len(rows) > 1:
-        rows.append(Row("all", ("", *(one if name in _SUMS else "" for name, one in zip(names, sums, strict=True)))))
-    columns = ("", "model", *(_COLUMNS[name][0] for name in names))
-    tables = [Table("calls", columns, tuple(rows), keys=("stage", "model", *names))] if rows else []
-    return View(found.name, (_kept(found), *tables), about=("nothing was sent",), notes=tuple(_notes(found)))
+        sums = {name: sum(getattr(one, name) for one in found.stages) for name in _SUMS}
+        rows.append(Row("all", ("", "", *(_number(name, sums[name]) if name in sums else "" for name in names))))
+    columns = ("stage", "role", "model", *(_COLUMNS[name][0] for name in names))
+    tables = [Table("calls", columns, tuple(rows), keys=("stage", "role", "model", *names))] if rows else []
+    notes = tuple(_notes(found)) if rows else ()
+    return View(found.name, (_kept(found), *tables), about=("nothing was sent",), notes=notes)
+
+
+def _number(name: str, value: float) -> Number:
+    return Number(value, unit=_COLUMNS[name][1])
 
 
 def _kept(found: PlannedBuild) -> Table:
@@ -108,5 +107,5 @@ def _notes(found: PlannedBuild) -> Iterator[str]:
         yield f"the calls after {next(iter(found.rates))} assume that it keeps {kept}"
     yield "input tokens: a token for 4 bytes, at the tokens per prompt that the servers counted where the log has some"
     yield "a call that is cut off is sent once more with twice the limit (at most in $: all of them)"
-    if any(not one.model for one in found.stages):
-        yield "a model without `served_model` has the price of all models in the price file"
+    if any(not one.model and not math.isnan(one.cost) for one in found.stages):
+        yield 'a model that only its server names has the price of "*" in the price file'

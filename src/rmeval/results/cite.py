@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rmeval.benchmarks import load_benchmark
+from rmeval.benchmarks.built import BUILT, card_of
 from rmeval.errors import RunError
 from rmeval.plugins import is_file_spec
-from rmeval.store.manifest import find_runs, read_manifest
+from rmeval.store.manifest import BenchmarkEntry, find_runs, read_manifest
 
 __all__ = ["cite_runs"]
 
@@ -29,7 +31,10 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
     """
     if benchmark is not None:
         load_benchmark(benchmark)
-    specs = list(dict.fromkeys(_specs(path)))
+    found = list(_benchmarks(path))
+    # A finished benchmark of the builder is known by its card alone.
+    built = {json.dumps(one.get("options", {}).get("card"), sort_keys=True) for one in found if one["spec"] == BUILT}
+    specs = list(dict.fromkeys(one["spec"] for one in found if one["spec"] != BUILT))
     own = [spec for spec in specs if is_file_spec(spec) and benchmark is None]
     if own and len(own) < len(specs):
         logger.warning("the citations of runs with %s are missing: give `benchmark` %s", ", ".join(own), own[0])
@@ -38,19 +43,20 @@ def cite_runs(path: Path, benchmark: str | None = None) -> list[str]:
         for spec in specs
         if spec not in own
     ]
+    cards += [card_of(json.loads(fields), str(path)) for fields in sorted(built)]
     entries = list(dict.fromkeys(card.citation for card in cards if card.citation))
     if not entries:
         if own:
             raise RunError(f"{path} contains runs with {', '.join(own)}: give `benchmark` {own[0]}")
-        raise RunError(f"{path} has nothing to cite: {_without_entry(specs)}")
+        raise RunError(f"{path} has nothing to cite: {_without_entry([card.id for card in cards])}")
     return entries
 
 
-def _specs(path: Path) -> Iterator[str]:
-    """The names that find the benchmarks of the runs at a path; a run below it that cannot be read is left out."""
+def _benchmarks(path: Path) -> Iterator[BenchmarkEntry]:
+    """The benchmarks of the runs at a path; a run below it that cannot be read is left out."""
     for folder in find_runs(path):
         try:
-            yield read_manifest(folder)["benchmark"]["spec"]
+            yield read_manifest(folder)["benchmark"]
         except RunError as error:
             if folder == path:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -42,6 +43,8 @@ class Sandbox:
     """
 
     def __init__(self, limits: Limits = _DEFAULT, require: bool = False, readable: Sequence[Path] = ()) -> None:
+        if sys.platform != "linux":
+            raise RmevalError("the sandbox runs on Linux only: use a Linux machine or a container")
         for path in readable:
             _check_readable(path)
         self.limits = limits

@@ -104,7 +104,10 @@ def run_built(isolated: Isolated, limits: Limits, built: Built, stdin: str) -> O
 
 def _finished(isolated: Isolated, start: Start) -> Ended:
     process = isolated.start(start)
-    watch([process], start.limits.wall)
+    try:
+        watch([process], start.limits.wall)
+    finally:
+        process.end()
     return process.end()
 
 
@@ -121,7 +124,7 @@ def outcome(ended: Ended, isolated: Isolated) -> Outcome:
         return of("unavailable")
     if ended.code == 128 + signal.SIGXCPU:
         return of("timeout")
-    if ended.code > 128:
+    if 128 < ended.code <= 128 + signal.NSIG:
         return of("signal")
     # Python's own exception at the limit of memory.
     out_of_memory = ended.code == 1 and stderr.rstrip().rpartition("\n")[2].startswith("MemoryError")

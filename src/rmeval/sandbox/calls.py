@@ -42,7 +42,7 @@ def verify_calls(isolated: Isolated, limits: Limits, solution: str, tests: TestS
             processes = []
             for start in starts:
                 processes.append(isolated.start(start))
-                running.callback(processes[-1].kill)
+                running.callback(processes[-1].end)
             # The end of a process is seen only if nobody else keeps its end of the pipes.
             own.close_some(*requests, *replies, verdict[1])
             watch(processes, limits.wall)
@@ -56,7 +56,7 @@ def verify_calls(isolated: Isolated, limits: Limits, solution: str, tests: TestS
 def _python(own: Descriptors, limits: Limits, module: str, stdin: bytes, inherited: tuple[int, ...]) -> Start:
     """Start a module of `rmeval.sandbox.inside`; its arguments are the descriptors."""
     code, toolchain = own.data(bundle(module)), toolchains()["python"]
-    command = [str(toolchain.executable), *PYTHON_OPTIONS, f"/proc/self/fd/{code}", *map(str, inherited)]
+    command = [str(toolchain.executable), *PYTHON_OPTIONS, "-P", f"/proc/self/fd/{code}", *map(str, inherited)]
     return Start(command, limits, toolchain, own.data(stdin), inherited=[code, *inherited])
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 __all__ = ["Descriptors", "descriptors"]
-
-# Names of linux/fcntl.h: the size is fixed, and nobody can write, not even who opens it again in /proc.
-_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 class Descriptors:
@@ -21,13 +17,17 @@ class Descriptors:
 
     def data(self, content: bytes) -> int:
         """Return a descriptor from which a child reads some bytes, and which it cannot change."""
+        import fcntl  # Not on Windows, where this module can be imported.
+
         made = os.memfd_create("rmeval", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self.open.append(made)
         left = memoryview(content)
         while left:
             left = left[os.write(made, left) :]
         os.lseek(made, 0, os.SEEK_SET)
-        fcntl.fcntl(made, fcntl.F_ADD_SEALS, _SEALS)
+        # Nobody can write, also not after opening it again in /proc.
+        seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(made, fcntl.F_ADD_SEALS, seals)
         return made
 
     def pipe(self) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import selectors
 import signal
@@ -23,7 +24,6 @@ _INTERVAL = 0.05
 _GRACE = 0.2
 """Seconds to wait for a process that should have ended."""
 _STATUS_BYTES = 4096
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 Excess = Literal["timeout", "memory", "output"]
 
@@ -70,6 +70,7 @@ class Process:
         self.limits = limits
         self.sweep = sweep
         self.begun = time.monotonic()
+        self.ended: Ended | None = None
         self.excess: Excess | None = None
         self.read: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray(), "status": bytearray()}
         self.pipes: dict[int, str] = {}
@@ -87,8 +88,8 @@ class Process:
         self.read[name] += part
         if name == "status":
             del self.read[name][_STATUS_BYTES:]
-        elif len(self.read["stdout"]) + len(self.read["stderr"]) > self.limits.output:
-            self.excess = "output"
+        elif self._written > self.limits.output:
+            self.excess = self.excess or "output"
         return bool(part)
 
     @property
@@ -102,7 +103,7 @@ class Process:
         for pid in tree(self.started.pid):
             with suppress(OSError, ValueError, IndexError):
                 pages += int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
-        if pages * _PAGE > self.limits.memory:
+        if pages * mmap.PAGESIZE > self.limits.memory:
             self.excess = "memory"
 
     def settle(self) -> None:
@@ -121,14 +122,19 @@ class Process:
         self.sweep()
 
     def end(self) -> Ended:
-        """Kill what is left, and return how it ended."""
+        """Kill what is left, and return how it ended; further calls return the same."""
+        if self.ended is None:
+            self.ended = self._end()
+        return self.ended
+
+    def _end(self) -> Ended:
         for pipe in self.pipes:
             os.set_blocking(pipe, False)
-            with suppress(BlockingIOError):
-                while self.excess != "output" and self.take(pipe):
-                    pass
+        # The status names the process to kill; the others may be written for ever until then.
+        self._drain("status")
         killed = self.running
         self.kill()
+        self._drain("stdout", "stderr", "status")
         seconds = time.monotonic() - self.begun
         for stream in (self.started.stdout, self.started.stderr):
             if stream is not None:
@@ -142,6 +148,17 @@ class Process:
         return Ended(
             self.excess, code, killed, bytes(self.read["stdout"][:room]), bytes(self.read["stderr"][:room]), seconds
         )
+
+    def _drain(self, *names: str) -> None:
+        """Read what is left in pipes."""
+        for pipe in [pipe for pipe, name in self.pipes.items() if name in names]:
+            with suppress(BlockingIOError):
+                while self._written <= self.limits.output and self.take(pipe):
+                    pass
+
+    @property
+    def _written(self) -> int:
+        return len(self.read["stdout"]) + len(self.read["stderr"])
 
     def _reported(self, name: str) -> int | None:
         for line in bytes(self.read["status"]).splitlines():

@@ -36,10 +36,10 @@ ROWS = [
         ({"words": {"min": 2, "max": 20}}, {"short": "too short", "long": "too long", "chinese": None}),
         ({"text_languages": ["en"]}, {"german": "another language", "chinese": "another language"}),
         ({"text_languages": ["en", "de", "zh"]}, {}),
-        ({"exclude": [r"\bfigure\b"]}, {"image": "matches `exclude`"}),
+        ({"exclude": [r"\bfigure\b"]}, {"image": "matches an excluded pattern"}),
         (
             {"include": ["[Ww]hy"]},
-            dict.fromkeys(("german", "chinese", "image"), "does not match `include`"),
+            dict.fromkeys(("german", "chinese", "image"), "lacks an included pattern"),
         ),
         (
             {"where": {"level": [3, "2"]}},

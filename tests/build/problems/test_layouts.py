@@ -105,13 +105,11 @@ def test_humanevalpack(tmp_path: Path) -> None:
         "task_id": "Python/904",
         "prompt": 'def twice(x):\n    """Return two times it."""\n',
         "test": "def check(twice):\n    assert twice(2) == 4\n\ncheck(twice)\n",
-        "docstring": "Return two times it.",
     }
     script = PACK | {
         "task_id": "JavaScript/905",
         "prompt": "const twice = (x) => {\n",
         "test": "const test = () => { console.assert(twice(2) === 4) }\ntest()\n",
-        "docstring": "Double the argument of the function.",
     }
     write_rows(tmp_path / "rows.jsonl", [PACK, python, script, PACK | {"task_id": "Go/906"}])
     found = run_stage(tmp_path, {"d": {"problems": {"file": "rows.jsonl"}}})
@@ -123,6 +121,7 @@ def test_humanevalpack(tmp_path: Path) -> None:
         "Python/904": ("asserts", "python"),
         "JavaScript/905": ("program", "javascript"),
     }
+    assert by_id["Python/904"].meta == {"cluster": "HumanEval/904"}
     suite = TestSuite(**by_id["Python/904"].tests)
     assert [Sandbox().verify(f"def twice(x): return {body}", suite).status for body in ("2 * x", "x")] == [
         "pass",
@@ -150,7 +149,7 @@ def test_rows_of_all_kinds_of_files(tmp_path: Path) -> None:
 def test_columns_are_renamed_and_ids_made(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"frage": "Was ist eins und eins?", "loesung": 2, "language": "de", "license": "MIT"},
-        {"frage": "Was ist eine Hälfte von drei?", "loesung": 1.5},
+        {"frage": "Was ist eine Hälfte von drei?", "loesung": 1.5, "language": "Python"},
     ]
     first, second = problems_of(tmp_path, rows, columns={"prompt": "frage", "answer": "loesung"})
     assert (first.answer, first.language, first.source.licence) == ("2", "de", "MIT")
@@ -239,3 +238,13 @@ def test_the_published_files(shared: Path, tmp_path: Path) -> None:
     kept = [one.problem for one in found if isinstance(one, Record)]
     assert all(one.answer or one.tests["entry_point"] for one in kept)
     assert set(reasons_of(found).values()) == {"duplicate"}
+
+
+def test_published_layouts_in_parquet(tmp_path: Path) -> None:
+    """The hub has them in this format."""
+    for number, row in enumerate((HUMANEVAL, MBPP, SANITIZED, GSM8K, MATH, PACK)):
+        pyarrow.parquet.write_table(pa.Table.from_pylist([row]), tmp_path / f"{number}.parquet")
+        found = run_stage(tmp_path, {"d": {"problems": {"file": f"{number}.parquet"}}})
+        (own,) = [one.problem for one in found if isinstance(one, Record)]
+        (other,) = problems_of(tmp_path, [row])
+        assert (own.id, own.prompt, own.tests, own.answer) == (other.id, other.prompt, other.tests, other.answer)

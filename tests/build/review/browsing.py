@@ -136,4 +136,7 @@ def reviewing(folder: Path, reviewer: str = "anna", *arguments: str) -> Iterator
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+            process.communicate(timeout=30)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()

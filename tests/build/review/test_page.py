@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import resource
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rmeval.build.review.log import read_reviews
+from rmeval.build.review.selection import records_to_review
 from tests.build.review.browsing import Client, Page, reviewing, served
 from tests.build.review.reviewed import chat_record, records_of, write_build
-from tests.command import command
+from tests.command import command, process
+from tests.test_imports import WITHOUT
 
 
 def verdicts(folder: Path, reviewer: str = "anna") -> list[tuple[str, str, str]]:
@@ -94,16 +98,27 @@ def test_undo_takes_back_the_last_verdict_and_a_stale_tab_takes_back_nothing(tmp
 def test_a_killed_server_loses_no_verdict_that_was_answered(tmp_path: Path) -> None:
     write_build(tmp_path, records_of(8, 4))
     answered: list[tuple[str, str, str]] = []
-    for _ in range(3):
+    for _ in range(2):
         with reviewing(tmp_path) as server:
             page = server.client.get()
-            for _ in range(3):
+            for _ in range(4):
                 place = next(one for one in ("first", "second", "styles") if _is_open(page, one))
                 page = server.client.judge(page, place, "unsure")
                 answered.append(verdicts(tmp_path)[-1])
             server.kill()
     assert verdicts(tmp_path) == answered
-    assert len(set(answered)) == 9
+    assert len(set(answered)) == 8
+
+
+def test_ctrl_c_ends_the_page_and_states_how_far_the_review_is(tmp_path: Path) -> None:
+    write_build(tmp_path, records_of(2, 0))
+    with reviewing(tmp_path) as server:
+        page = server.client.get()
+        for place in ("first", "second", "styles"):
+            page = server.client.judge(page, place, "correct")
+        server.process.send_signal(signal.SIGINT)
+        out, err = server.process.communicate(timeout=30)
+        assert (server.process.returncode, out, err) == (0, "1 of 2 judged: all verdicts are stored\n", "")
 
 
 def _is_open(page: Page, place: str) -> bool:
@@ -255,3 +270,44 @@ def test_one_reviewer_has_one_process(tmp_path: Path, capsys: pytest.CaptureFixt
         done = command(capsys, "build", "review", tmp_path, "--reviewer", "anna")
     assert done.code == 2
     assert "anna" in done.err
+
+
+def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> None:
+    write_build(tmp_path, records_of(1, 0))
+    arguments = ["build", "review", str(tmp_path), "--reviewer", "anna"]
+    missing = ("starlette", "nh3", "markdown_it", "uvicorn")
+    done = process("-c", WITHOUT.format(extras=missing, arguments=arguments))
+    assert (done.returncode, "pip install 'rmeval[app]'" in done.stderr) == (2, True), done.stderr
+
+
+def test_items_of_a_file_and_those_that_are_required(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build = write_build(tmp_path, records_of(4, 2), needed=["chat/1", "code/0", "gone/1"])
+    assert {one.key for one in records_to_review(build)} == {"chat/1", "code/0"}
+    assert len(records_to_review(build, everything=True)) == 6
+    file = tmp_path / "items.txt"
+    file.write_text("chat/3\n\nchat/0\nchat/3\n")
+    assert [one.key for one in records_to_review(build, items=file)] == ["chat/3", "chat/0"]
+    file.write_text("chat/3\nchat/33\n")
+    done = command(capsys, "build", "review", tmp_path, "--reviewer", "anna", "--items", file)
+    assert (done.code, "line 2: the build has no item 'chat/33': did you mean" in done.err) == (2, True), done.err
+    done = command(capsys, "build", "review", tmp_path, "--reviewer", "anna", "--adjudicate")
+    assert (done.code, "has no item on which others disagree" in done.err) == (2, True)
+    done = command(capsys, "build", "review", tmp_path, "--reviewer", "anna", "--host", "192.0.2.1")
+    assert (done.code, "choose another --port or --host" in done.err) == (2, True), done.err
+
+
+def test_a_full_disk_is_stated_and_nothing_is_stored(tmp_path: Path) -> None:
+    build = write_build(tmp_path, records_of(2, 0))
+    with served(build) as client:
+        page = client.judge(client.get("/item/1?filter=all"), "first", "correct")
+        size = (build.review / "reviewers" / "anna" / "0001.jsonl").stat().st_size
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, before[1]))
+        try:
+            failed = client.judge(page, "second", "correct")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert (failed.status, "Nothing was stored" in failed.text) == (500, True)
+        assert len(verdicts(tmp_path)) == 1
+        assert client.judge(page, "second", "correct").status == 200
+    assert len(verdicts(tmp_path)) == 2

@@ -18,7 +18,8 @@ def text(side: Side, words: int) -> Candidate:
 def draft(**sizes: tuple[list[int], list[int]]) -> Draft:
     """A draft with texts of these numbers of words, of chosen and rejected by style."""
     record = Record(Problem("p", "chat", "Why?", Source("file", "line 1")), (text("chosen", 40), text("rejected", 60)))
-    found = Draft(record, {side: record.of(side)[0] for side in SIDES})
+    longer: dict[str, Side] = dict.fromkeys(STYLES, "chosen")
+    found = Draft(record, {side: record.of(side)[0] for side in SIDES}, longer)
     for style, own in sizes.items():
         for side, counts in zip(SIDES, own, strict=True):
             found.found[side, style] = [text(side, count) for count in counts]
@@ -70,11 +71,15 @@ def test_many_variants_stay_few_choices() -> None:
     assert len(own.choices(OPTIONS)) == 16
 
 
-def test_words_of_a_rewriting_follow_the_other_side() -> None:
-    own = draft(concise=([], [17]))
-    assert own.words(("chosen", "concise"), OPTIONS) == 17
-    assert own.words(("rejected", "concise"), OPTIONS) == round(50 * OPTIONS.concise)
-    assert own.words(("rejected", "detailed_plain"), OPTIONS) == round(50 * OPTIONS.detailed)
+def test_words_of_a_rewriting_follow_the_other_side_and_the_one_that_should_be_longer() -> None:
+    own = draft(concise=([], [20]))
+    assert own.words(("chosen", "concise"), OPTIONS) == 22
+    own = draft(concise=([22], []))
+    assert own.words(("rejected", "concise"), OPTIONS) == 20
+    sizes = [draft().words((side, "detailed_plain"), OPTIONS) for side in SIDES]
+    assert sizes == [round(75 * 1.1**0.5), round(75 / 1.1**0.5)]
+    even = OPTIONS.model_copy(update={"spread": 0.0})
+    assert {draft().words((side, "detailed_plain"), even) for side in SIDES} == {75}
 
 
 assert STYLES == ("concise", "detailed_plain", "detailed_markdown")

@@ -66,10 +66,10 @@ def _length(found: ReadProblem, filters: FilterOptions) -> Finding | None:
 def _patterns(found: ReadProblem, filters: FilterOptions) -> Finding | None:
     for pattern in filters.exclude:
         if match := re.search(pattern, found.text):
-            return "matches `exclude`", f"{pattern} matches {quoted(match[0], 80)}"
+            return "matches an excluded pattern", f"{pattern} matches {quoted(match[0], 80)}"
     for pattern in filters.include:
         if not re.search(pattern, found.text):
-            return "does not match `include`", pattern
+            return "lacks an included pattern", pattern
     return None
 
 

@@ -124,7 +124,8 @@ def _humanevalpack(row: Row, prompts: PromptFiles) -> Found | LeftOut:
         return LeftOut("no tests that can be run", name, f"the tests of {language} need packages of that language")
     instruction = row.optional_text("instruction")
     prompt = instruction or _completing(code, _SPELT[tests["language"]], prompts)
-    return Found(row.optional_text("docstring") or code, prompt, name, tests=tests)
+    cluster = {"cluster": f"HumanEval/{name.partition('/')[2]}"}  # The same task occurs in several languages.
+    return Found(row.optional_text("docstring") or code, prompt, name, tests=tests, meta=cluster)
 
 
 _SPELT = {"python": "Python", "cpp": "C++", "java": "Java", "javascript": "JavaScript"}

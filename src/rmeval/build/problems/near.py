@@ -6,7 +6,7 @@ with a small probability, which the bands make smaller the more two texts have i
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -82,8 +82,19 @@ class NearIndex:
             self._index.insert(name, text.signature)
             self._sets[name] = text.sequences
 
-    def nearest(self, text: Signed) -> tuple[str, float] | None:
-        """Return the most similar text's name and index; None below the threshold."""
-        candidates = [(jaccard(self._sets[name], text.sequences), name) for name in self._index.query(text.signature)]
-        near = [(-index, name) for index, name in candidates if index >= self.threshold]
+    def nearest(self, text: Signed, counts: Callable[[str], bool] = lambda name: True) -> tuple[str, float] | None:
+        """Return the most similar text's name and index.
+
+        Args:
+            text: A text.
+            counts: Which names may be returned.
+
+        Returns:
+            The name, of equally similar ones the first in order, and the index; None below the threshold.
+        """
+        near = [
+            (-index, name)
+            for name in self._index.query(text.signature)
+            if (index := jaccard(self._sets[name], text.sequences)) >= self.threshold and counts(name)
+        ]
         return (min(near)[1], -min(near)[0]) if near else None

@@ -17,6 +17,7 @@ from rmeval.data.rows import Row, iterate_rows
 from rmeval.data.unpacking import errors_of
 from rmeval.errors import DataError
 from rmeval.messages import quoted
+from rmeval.sandbox import LANGUAGES
 
 __all__ = ["ReadProblem", "digest_of", "read_problems"]
 
@@ -117,13 +118,18 @@ class _Reader:
         own = row.optional_text("licence") or row.optional_text("license")
         return own or self._domain.licence or self._config.licence
 
+    def _language(self, row: Row) -> str:
+        own = row.optional_text("language") or ""
+        # Files of code have the programming language in a column of this name.
+        return self._config.language if own.lower() in ("", *LANGUAGES) else own
+
     def _problem(self, found: Found, own: str, row: Row, source: Source) -> Problem:
         return Problem(
             id=own,
             domain=self._name,
             prompt=found.text if found.prompt is None else found.prompt,
             source=source,
-            language=row.optional_text("language") or self._config.language,
+            language=self._language(row),
             answer=found.answer,
             tests=found.tests,
             meta=found.meta,

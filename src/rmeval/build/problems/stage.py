@@ -90,7 +90,7 @@ def _known(
     key, text = found.problem.key, Signed.of(found.text)
     if benchmarks is not None and (where := benchmarks.overlap(text)):
         return Dropped(key, "in a named benchmark", where)
-    return duplicates.of(key, found.text, text, threshold)
+    return duplicates.of(found, text, threshold)
 
 
 class _Duplicates:
@@ -99,14 +99,24 @@ class _Duplicates:
     def __init__(self, config: BuildConfig) -> None:
         thresholds = {own.filters.near_duplicates for own in config.domains.values()} - {None}
         self._near = {one: NearIndex(one) for one in thresholds if one is not None}
-        self._seen: dict[str, str] = {}
+        self._seen: dict[tuple[str, str], str] = {}
+        self._languages: dict[str, str] = {}
 
-    def of(self, key: str, text: str, signed: Signed, threshold: float | None) -> Dropped | None:
-        """Why a problem is a duplicate of an earlier one; one that is none is remembered."""
-        if (earlier := self._seen.setdefault(text.strip(), key)) != key:
+    def of(self, found: ReadProblem, signed: Signed, threshold: float | None) -> Dropped | None:
+        """Why a problem is a duplicate of an earlier one; one that is none is remembered.
+
+        The same task for programs in two languages is no duplicate.
+        """
+        key, language = found.problem.key, found.problem.tests.get("language", "")
+
+        def counts(name: str) -> bool:
+            return self._languages[name] in ("", language) or not language
+
+        if (earlier := self._seen.setdefault((found.text.strip(), language), key)) != key:
             return Dropped(key, "duplicate", f"equals {earlier}")
-        if threshold is not None and (near := self._near[threshold].nearest(signed)):
+        if threshold is not None and (near := self._near[threshold].nearest(signed, counts)):
             return Dropped(key, "near-duplicate", f"{near[0]}: Jaccard index {near[1]:.2f}")
+        self._languages[key] = language
         for index in self._near.values():
             index.add(key, signed)
         return None

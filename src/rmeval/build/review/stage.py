@@ -52,8 +52,7 @@ class ReviewStage:
     def run(self, records: Sequence[Record], config: BuildConfig, tools: Tools) -> Iterable[Record | Dropped]:
         """Yield each record that is decided, with its verdicts as checks; the build waits while others are open."""
         options = config.part(ReviewOptions, "review")
-        earlier = tools.folder.read("responses")
-        bases = {one.key: one for one in earlier.records} if earlier is not None else {}
+        bases = {one.key: one for one in tools.earlier["responses"].records}
         reviews = read_all_reviews(tools.folder.review, bases)
         needed = needed_keys(records, options, config.seed)
         waiting: dict[Open, int] = {"verdicts": 0, "adjudication": 0}

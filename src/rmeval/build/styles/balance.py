@@ -1,8 +1,13 @@
-"""Balance: in each style, chosen and rejected texts of a domain have the same length and markdown on average."""
+"""Balance: in each style, chosen and rejected texts of a domain have the same length and markdown.
+
+Equal means are not enough: if each chosen text is one word longer, a model that prefers the longer text is always
+right. So the longer text, and the one with more markdown, is the chosen one in about half of the comparisons too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -16,7 +21,13 @@ from rmeval.types import STYLES
 __all__ = ["balance_facts", "balanced"]
 
 Array = NDArray[np.float64]
-MEASURES = ("words", "markdown")
+Excess = Callable[[Array, int], Array]
+"""By how much totals of a number of problems exceed the tolerance; 0 within it."""
+_MEANS = ("words", "markdown")
+_SIGNS = ("characters", "markdown")
+"""What the null baselines score."""
+_SHAPE = (len(STYLES), len(_MEANS), len(SIDES))
+_SIZE = len(STYLES) * len(_MEANS) * len(SIDES)
 _SWEEPS = 3
 _SMALL = 0.5
 """A difference of half a word, or of half a markdown element, is none."""
@@ -27,7 +38,7 @@ def balanced(choices: Mapping[str, Sequence[Texts]], options: StyleOptions) -> d
 
     Both steps are greedy and depend on nothing but the texts: each problem takes the choice that leaves the smallest
     excess over the tolerance, then the problem without which it is smallest is left out. If the tolerance cannot be
-    reached within `max_dropped`, no problem is left out.
+    reached within `max_dropped`, the means alone are balanced; if that is impossible too, no problem is left out.
 
     Args:
         choices: The ways to choose, by the problem's key, the best first.
@@ -39,33 +50,53 @@ def balanced(choices: Mapping[str, Sequence[Texts]], options: StyleOptions) -> d
     keys = sorted(choices)
     if not keys:
         return {}
+
+    def both(totals: Array, count: int) -> Array:
+        return _unequal_means(totals, count, options.balance) + _one_sided(totals, count, options.balance)
+
+    def means(totals: Array, count: int) -> Array:
+        return _unequal_means(totals, count, options.balance)
+
     sizes = {key: np.array([_sizes(texts) for texts in choices[key]]) for key in keys}
-    taken = _chosen(keys, sizes, options.balance)
-    kept = _kept(np.array([sizes[key][taken[key]] for key in keys]), options)
-    return {key: choices[key][taken[key]] for place, key in enumerate(keys) if place in kept}
+    taken = _chosen(keys, sizes, both)
+    own = np.array([sizes[key][taken[key]] for key in keys])
+    most = int(options.max_dropped * len(keys))
+    kept = _kept(own, most, both)
+    if kept is None:
+        kept = _kept(own, most, means)
+    places = range(len(keys)) if kept is None else kept
+    return {keys[place]: choices[keys[place]][taken[keys[place]]] for place in places}
 
 
 def _sizes(texts: Texts) -> Array:
-    """Words and markdown by style and side."""
-    return np.array(
-        [
-            [[getattr(measure(texts[side, style].text), name) for side in SIDES] for name in MEASURES]
-            for style in STYLES
-        ],
-        dtype=np.float64,
-    )
+    """Words and markdown by style and side, and in how many styles the chosen text has more characters and markdown."""
+    own = {slot: measure(one.text) for slot, one in texts.items()}
+    means = [getattr(own[side, style], name) for style in STYLES for name in _MEANS for side in SIDES]
+    signs = [
+        sum(np.sign(getattr(own["chosen", style], name) - getattr(own["rejected", style], name)) for style in STYLES)
+        for name in _SIGNS
+    ]
+    return np.array([*means, *signs], dtype=np.float64)
 
 
-def _excess(totals: Array, count: int, tolerance: float) -> Array:
-    """The sum of all differences over the tolerance, for totals of some problems by style, measure and side."""
-    larger, differences = totals.max(axis=-1), np.abs(totals[..., 0] - totals[..., 1])
+def _unequal_means(totals: Array, count: int, tolerance: float) -> Array:
+    """By how much the means of the sides differ, over the tolerance."""
+    sides = totals[..., :_SIZE].reshape(*totals.shape[:-1], *_SHAPE)
+    larger, differences = sides.max(axis=-1), np.abs(sides[..., 0] - sides[..., 1])
     shares = np.where(differences > _SMALL * count, differences / np.where(larger > 0, larger, 1.0), 0.0)
     # Rounding must not decide whether a difference that equals the tolerance is within it.
     found: Array = np.maximum(shares - tolerance - 1e-9, 0.0).sum(axis=(-1, -2))
     return found
 
 
-def _chosen(keys: Sequence[str], sizes: Mapping[str, Array], tolerance: float) -> dict[str, int]:
+def _one_sided(totals: Array, count: int, tolerance: float) -> Array:
+    """By how much more often one side has the larger text, over the tolerance, or over what chance does."""
+    shares = np.abs(totals[..., _SIZE:]) / (len(STYLES) * max(1, count))
+    found: Array = np.maximum(shares - max(tolerance, 1 / sqrt(max(1, count))) - 1e-9, 0.0).sum(axis=-1)
+    return found
+
+
+def _chosen(keys: Sequence[str], sizes: Mapping[str, Array], excess: Excess) -> dict[str, int]:
     """The number of the choice of each problem."""
     taken = dict.fromkeys(keys, 0)
     totals = np.sum([sizes[key][0] for key in keys], axis=0)
@@ -73,34 +104,37 @@ def _chosen(keys: Sequence[str], sizes: Mapping[str, Array], tolerance: float) -
         before = dict(taken)
         for key in keys:
             rest = totals - sizes[key][taken[key]]
-            taken[key] = int(np.argmin(_excess(rest + sizes[key], len(keys), tolerance)))
+            taken[key] = int(np.argmin(excess(rest + sizes[key], len(keys))))
             totals = rest + sizes[key][taken[key]]
         if taken == before:
             break
     return taken
 
 
-def _kept(sizes: Array, options: StyleOptions) -> set[int]:
-    """The problems that are kept."""
+def _kept(sizes: Array, most: int, excess: Excess) -> list[int] | None:
+    """The problems that are kept; None if the tolerance needs that more than `most` are left out."""
     kept = list(range(len(sizes)))
-    most = int(options.max_dropped * len(sizes))
     totals = sizes.sum(axis=0)
     for _ in range(most + 1):
-        if not _excess(totals, len(kept), options.balance):
-            return set(kept)
-        least = int(np.argmin(_excess(totals - sizes[kept], len(kept) - 1, options.balance)))
+        if not excess(totals, len(kept)):
+            return kept
+        if len(kept) == 1:
+            return None
+        least = int(np.argmin(excess(totals - sizes[kept], len(kept) - 1)))
         totals = totals - sizes[kept[least]]
         del kept[least]
-    return set(range(len(sizes)))
+    return None
 
 
 def balance_facts(texts: Sequence[Texts], options: StyleOptions) -> dict[str, Any]:
-    """The means of both sides in each style, and whether they are within the tolerance.
+    """The means of both sides in each style, how often chosen is larger, and whether all is within the tolerance.
 
     Args:
         texts: The texts of the problems that are kept.
         options: The tolerance.
     """
+    if not texts:
+        return {"problems": 0, "tolerance": options.balance, "within": True, "larger": {}, "styles": {}}
     styles = {
         style: {
             side: {
@@ -109,7 +143,15 @@ def balance_facts(texts: Sequence[Texts], options: StyleOptions) -> dict[str, An
             }
             for side in SIDES
         }
-        for style in (STYLES if texts else ())
+        for style in STYLES
     }
-    within = not texts or not _excess(np.sum([_sizes(one) for one in texts], axis=0), len(texts), options.balance)
-    return {"problems": len(texts), "tolerance": options.balance, "within": bool(within), "styles": styles}
+    count, totals = len(texts), np.sum([_sizes(one) for one in texts], axis=0)
+    excess = _unequal_means(totals, count, options.balance) + _one_sided(totals, count, options.balance)
+    larger = (totals[_SIZE:] / (len(STYLES) * count) + 1) / 2
+    return {
+        "problems": count,
+        "tolerance": options.balance,
+        "within": not excess,
+        "larger": {name: round(float(share), 4) for name, share in zip(_SIGNS, larger, strict=True)},
+        "styles": styles,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
+from math import sqrt
 
 from rmeval.build.records import Candidate, Record, Side
 from rmeval.build.rounds import Failed
@@ -34,23 +35,26 @@ class Draft:
     Attributes:
         record: The record with its responses.
         bases: The response of each side that is rewritten.
+        longer: The side whose text should be longer, by style.
         found: The rewritings in style that are verified, by slot.
         failed: The last failure of each slot that had one.
     """
 
     record: Record
     bases: Mapping[Side, Candidate]
+    longer: Mapping[str, Side]
     found: dict[Slot, list[Candidate]] = field(default_factory=lambda: {slot: [] for slot in SLOTS})
     failed: dict[Slot, Failed] = field(default_factory=dict)
 
     def words(self, slot: Slot, options: StyleOptions) -> int:
-        """The number of words that a rewriting should have: that of the other side's text, or a share of the bases'."""
+        """The number of words that a rewriting should have: near the other side's text, or a share of the bases'."""
         side, style = slot
-        other = self.found["rejected" if side == "chosen" else "chosen", style]
-        if other:
-            return measure(other[-1].text).words
+        factor = 1 + options.spread if self.longer[style] == side else 1 / (1 + options.spread)
+        if other := self.found["rejected" if side == "chosen" else "chosen", style]:
+            return round(measure(other[-1].text).words * factor)
         mean = sum(measure(one.text).words for one in self.bases.values()) / len(self.bases)
-        return max(8, round(mean * (options.concise if style == CONCISE else options.detailed)))
+        # Each side takes half of the spread.
+        return max(8, round(mean * (options.concise if style == CONCISE else options.detailed) * sqrt(factor)))
 
     def needed(self, options: StyleOptions) -> list[Slot]:
         """The slots that need a further rewriting."""

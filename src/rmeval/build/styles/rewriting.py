@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -12,11 +13,12 @@ from rmeval.build.recipes.stage import recipe_options
 from rmeval.build.records import Candidate, Check, Dropped, Record, Side
 from rmeval.build.rounds import Failed, Written, confirmed, write
 from rmeval.build.stage import find_recipe
-from rmeval.build.styles.draft import CONCISE, MARKDOWN, PLAIN, Draft, Slot
+from rmeval.build.styles.draft import CONCISE, MARKDOWN, PLAIN, SIDES, Draft, Slot
 from rmeval.build.styles.options import style_options
 from rmeval.build.styles.rules import measure, out_of_style
 from rmeval.build.texts import enclosed
 from rmeval.build.tools import Ask, Tools
+from rmeval.types import STYLES
 
 __all__ = ["Rewriting"]
 
@@ -59,7 +61,7 @@ class Rewriting:
         for place in range(max((_most(record) for record in records), default=0)):
             finished = {draft.record.key for draft in done}
             own = [
-                Draft(record, _bases(record, place))
+                Draft(record, _bases(record, place), _longer(record, self._tools.config.seed))
                 for record in records
                 if record.key not in finished and place < _most(record)
             ]
@@ -141,7 +143,12 @@ def _most(record: Record) -> int:
     return max(len(record.of("chosen")), len(record.of("rejected")))
 
 
+def _longer(record: Record, seed: int) -> dict[str, Side]:
+    """The side that should be longer, drawn for each style."""
+    draw = random.Random(f"{seed} {record.key} longer")
+    return {style: draw.choice(SIDES) for style in STYLES}
+
+
 def _bases(record: Record, place: int) -> Mapping[Side, Candidate]:
     """The response of each side at a place, the last one where there are fewer."""
-    sides: tuple[Side, ...] = ("chosen", "rejected")
-    return {side: (own := record.of(side))[min(place, len(own) - 1)] for side in sides}
+    return {side: (own := record.of(side))[min(place, len(own) - 1)] for side in SIDES}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import typer
 from typer.core import TyperGroup
 
+from rmeval.cli.build.exchange import export_items_command, import_reviews_command
 from rmeval.cli.build.init import init_command
+from rmeval.cli.build.report import report_command
 from rmeval.cli.build.review import review_command
 from rmeval.cli.build.run import build_command
 
@@ -35,8 +37,13 @@ Build a benchmark like RM-Bench for your own domain or language.
     rmeval build my-bench.yaml --dry-run
 
     rmeval build my-bench.yaml
+
+    rmeval build report my-bench
 """,
 )
 build_app.command("run", no_args_is_help=True)(build_command)
 build_app.command("init")(init_command)
+build_app.command("report", no_args_is_help=True)(report_command)
 build_app.command("review", no_args_is_help=True)(review_command)
+build_app.command("export", no_args_is_help=True)(export_items_command)
+build_app.command("import", no_args_is_help=True)(import_reviews_command)

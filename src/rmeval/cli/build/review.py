@@ -6,7 +6,7 @@ import sys
 import webbrowser
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -66,30 +66,55 @@ def review_command(
 
     rmeval build review my-bench --reviewer anna
     """
-    from rmeval.build.folder import BuildFolder
-    from rmeval.build.review.log import ReviewLog
-    from rmeval.build.review.selection import base_records, records_to_review
     from rmeval.cli.logs import show_warnings
 
     show_warnings()
+    way = _Way(stage.value, mode.value, adjudicate, everything, items)
+    _judge(folder, reviewer, way, _Place(host, port, token, browser))
+
+
+class _Way(NamedTuple):
+    """What is shown, and how."""
+
+    stage: Literal["styles", "responses"]
+    mode: Literal["blind", "verify"]
+    adjudicates: bool
+    everything: bool
+    items: Path | None
+
+
+class _Place(NamedTuple):
+    """Where the page is."""
+
+    host: str
+    port: int
+    with_token: bool
+    browser: bool
+
+
+def _judge(folder: Path, reviewer: str, way: _Way, place: _Place) -> None:
+    from rmeval.build.folder import BuildFolder
+    from rmeval.build.review.log import ReviewLog
+    from rmeval.build.review.selection import base_records, records_to_review
+
     build = BuildFolder(folder)
-    records = records_to_review(build, stage.value, everything, items)
-    bases = base_records(build) if stage is Stage.styles else None
+    records = records_to_review(build, way.stage, way.everything, way.items)
+    bases = base_records(build) if way.stage == "styles" else None
     try:
         from rmeval.build.review.page.server import ReviewServer
         from rmeval.build.review.page.session import Session
     except ImportError as error:
         raise need_extra(error, "the review page", "app") from error
-
     with ReviewLog(build.review, reviewer) as log:
-        session = Session(folder.absolute().name, records, build.review, log, mode.value, adjudicate, bases)
+        name = folder.absolute().name
+        session = Session(name, records, build.review, log, way.mode, way.adjudicates, bases)
         if not session.numbers("all"):
-            what = "no item on which others disagree" if adjudicate else "no item"
+            what = "no item on which others disagree" if way.adjudicates else "no item"
             raise RunError(f"{folder} has {what}: there is nothing to judge, so run the build again to go on")
-        server = ReviewServer(session, host, port, token)
+        server = ReviewServer(session, place.host, place.port, place.with_token)
         echo(f"review by {reviewer}: {server.address} (Ctrl-C ends it)")
         sys.stdout.flush()
-        if browser:
+        if place.browser:
             webbrowser.open(server.address)
         try:
             server.run()

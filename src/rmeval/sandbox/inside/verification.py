@@ -300,6 +300,8 @@ class Verification:
             return "fail", f"NameError: the solution does not define {missing}"
         try:
             exec(compiled, self.names)
+            if self.kind == "check" and "check" not in self.names:
+                return "error", "the tests do not define the function check"
             if self.kind == "check":
                 self.names["check"](self.names[self.entry_point])
         except MemoryError:

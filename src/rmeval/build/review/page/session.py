@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from rmeval.build.records import Record, Side
 from rmeval.build.review.log import Mode, Review, ReviewLog, review_state
@@ -32,6 +32,27 @@ class Progress:
     judged: int
     total: int
     unsure: int
+
+
+class _Row(NamedTuple):
+    """How far one item is.
+
+    Attributes:
+        number: Its number.
+        asked: Number of its questions.
+        given: Number of its verdicts.
+        is_unsure: Whether one of them is `unsure`.
+    """
+
+    number: int
+    asked: int
+    given: int
+    is_unsure: bool
+
+    def selected_by(self, which: Filter) -> bool:
+        """Whether a filter that depends on this reviewer alone selects the item."""
+        chosen = {"open": self.given < self.asked, "mine": self.given > 0, "unsure": self.is_unsure}
+        return chosen.get(which, True)
 
 
 class Session:
@@ -77,6 +98,7 @@ class Session:
         }
         self._state: Mapping[str, str | None] | None = None
         self._standings: dict[str, dict[Question, Standing]] = {}
+        self._rows: tuple[object, Sequence[_Row]] | None = None
 
     def sides(self, record: Record) -> tuple[Side, Side]:
         """The sides in the order in which they are shown; hidden sides are drawn for each item and reviewer."""
@@ -130,21 +152,24 @@ class Session:
 
     def numbers(self, which: Filter) -> list[int]:
         """The numbers of the items that a filter selects, from 1."""
-        own = self._own()
-        found = [(number, record, self._verdicts(record, own)) for number, record in enumerate(self.records, 1)]
-        return [number for number, record, verdicts in found if verdicts and self._selects(which, record, verdicts)]
-
-    def _selects(self, which: Filter, record: Record, verdicts: Mapping[Question, Review | None]) -> bool:
-        given = [one for one in verdicts.values() if one is not None]
-        if which == "open":
-            return len(given) < len(verdicts)
-        if which == "mine":
-            return bool(given)
-        if which == "unsure":
-            return any(one.verdict == "unsure" for one in given)
+        found = self._overview()
         if which == "disagreement":
-            return len(given) == len(verdicts) and self._differs(record)
-        return True
+            judged = (one for one in found if one.given == one.asked)
+            return [one.number for one in judged if self._differs(self.records[one.number - 1])]
+        return [one.number for one in found if one.selected_by(which)]
+
+    def _overview(self) -> Sequence[_Row]:
+        """How far each item is, computed again after each verdict; adjudication depends on those of others too."""
+        state = (self.log.lines, review_state(self._folder) if self.adjudicates else None)
+        if self._rows is None or self._rows[0] != state:
+            own = self._own()
+            rows = []
+            for number, record in enumerate(self.records, 1):
+                if verdicts := self._verdicts(record, own):
+                    given = [one.verdict for one in verdicts.values() if one is not None]
+                    rows.append(_Row(number, len(verdicts), len(given), "unsure" in given))
+            self._rows = state, rows
+        return self._rows[1]
 
     def _differs(self, record: Record) -> bool:
         """Whether another reviewer found something else in an item that this one has judged."""
@@ -153,8 +178,9 @@ class Session:
 
     def progress(self) -> Progress:
         """How far the reviewer is."""
-        total = len(self.numbers("all"))
-        return Progress(total - len(self.numbers("open")), total, len(self.numbers("unsure")))
+        found = self._overview()
+        judged = sum(one.given == one.asked for one in found)
+        return Progress(judged, len(found), sum(one.is_unsure for one in found))
 
     def judge(self, record: Record, question: Question, verdict: ReviewVerdict, comment: str) -> None:
         """Store a verdict, and wait until it is on disk.

@@ -21,8 +21,8 @@ LONGEST_RENDERED = 200_000
 _BEGIN, _END = "\ue000", "\ue001"
 """Private characters around a marked word while markdown is rendered; texts cannot contain them, because `visible`
 escapes private characters."""
-_WORDS = re.compile(r"[^\s*_`#\[\]()<>|~!&\\]+")
-"""What can be marked without a change of what markdown means."""
+_WORDS = re.compile(r"&#?\w+;|([^\s*_`#\[\]()<>|~!&\\]+)")
+"""What can be marked without a change of what markdown means, in the group: no entity, and no punctuation of it."""
 _STRUCTURE = re.compile(r"[ \t]*(?:[`~]{3}.*|[\s|:=+*_-]*$|(?:>[ \t]?|[-+*][ \t]+|\d{1,9}[.)][ \t]+|#{1,6}[ \t]+)*)")
 """The beginning of a line, or a whole line, that is markdown's structure."""
 _TAGS = {
@@ -49,17 +49,25 @@ def _marked(text: str, marked: bool) -> str:
 def rendered(parts: Parts) -> Markup:
     """Return a text with its markdown rendered, and marked words in `mark`.
 
-    HTML in the text stays text, images are shown as links, and links lead only to http, https and mail.
+    HTML in the text stays text, images are shown as links, and links lead only to http, https and mail. If marks would
+    change how the text is rendered, as in the middle of an address without spaces, no word is marked.
     """
-    source = "".join(_lines(parts))
-    found = nh3.clean(
+    plain = _clean("".join(visible(text, lines=True) for text, _ in parts))
+    marked = _clean("".join(_lines(parts)))
+    if marked.replace(_BEGIN, "").replace(_END, "") != plain:
+        return Markup(plain)
+    return Markup(marked.replace(_BEGIN, "<mark>").replace(_END, "</mark>"))
+
+
+def _clean(source: str) -> str:
+    """Render markdown to HTML with harmless elements only."""
+    return nh3.clean(
         _markdown().render(source),
         tags=_TAGS,
         attributes={"a": {"href"}, "ol": {"start"}},
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
-    return Markup(found.replace(_BEGIN, "<mark>").replace(_END, "</mark>"))
 
 
 @lru_cache(1)
@@ -91,5 +99,9 @@ def _line(line: list[tuple[str, bool]]) -> str:
     for text, marked in line:
         rest = text[max(kept - place, 0) :]
         place += len(text)
-        found.append(_WORDS.sub(rf"{_BEGIN}\g<0>{_END}", rest) if marked else rest)
+        found.append(_WORDS.sub(_mark, rest) if marked else rest)
     return "".join(found)
+
+
+def _mark(found: re.Match[str]) -> str:
+    return found[0] if found[1] is None else f"{_BEGIN}{found[1]}{_END}"

@@ -35,7 +35,8 @@ class Text:
         heading: What it is called.
         claim: What the build claims of it; empty if that is hidden.
         html: Its text.
-        note: Why it is shown otherwise than chosen.
+        is_rendered: Whether its markdown is rendered.
+        note: What is missing in this view; empty if nothing is.
         change: The injected error: what stood there, what stands there now, and what is wrong; None if hidden.
         facts: How it was made and checked; empty if that is hidden.
     """
@@ -43,6 +44,7 @@ class Text:
     heading: str
     claim: str
     html: Markup
+    is_rendered: bool
     note: str = ""
     change: tuple[str, str, str] | None = None
     facts: tuple[str, ...] = ()
@@ -168,7 +170,7 @@ def _heading(session: Session, place: int) -> str:
 
 def _label(session: Session, place: str) -> str:
     if place == "styles":
-        return "Does each response say the same in all styles?"
+        return "Same substance in all styles?"
     if session.mode == "blind":
         return f"Is response {'AB'[_PLACES.index(place)]} correct?"
     return f"Is the {'chosen' if place == _PLACES[0] else 'rejected'} response correct?"
@@ -201,13 +203,17 @@ def _pair(
 
 
 def _text(session: Session, one: Candidate, heading: str, parts: Parts, markdown: bool) -> Text:
-    too_long = markdown and len(one.text) > LONGEST_RENDERED
-    html = rendered(parts) if markdown and not too_long else as_written(parts)
-    note = f"longer than {LONGEST_RENDERED:,} characters: shown as written" if too_long else ""
+    is_rendered = markdown and len(one.text) <= LONGEST_RENDERED
+    html = rendered(parts) if is_rendered else as_written(parts)
+    note = ""
+    if markdown and not is_rendered:
+        note = f"longer than {LONGEST_RENDERED:,} characters: shown as written"
+    elif is_rendered and any(marked for _, marked in parts) and "<mark>" not in html:
+        note = "differing words are marked in the text as written"
     if session.mode == "blind":
-        return Text(heading, "", html, note)
+        return Text(heading, "", html, is_rendered, note)
     claim = "claimed correct" if one.side == "chosen" else "claimed incorrect"
-    return Text(heading, claim, html, note, *_provenance(one))
+    return Text(heading, claim, html, is_rendered, note, *_provenance(one))
 
 
 def _provenance(one: Candidate) -> tuple[tuple[str, str, str] | None, tuple[str, ...]]:

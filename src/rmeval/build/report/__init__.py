@@ -1,0 +1,1 @@
+"""What a build cost, and what its benchmark is worth."""
