@@ -97,7 +97,7 @@ def _answer(row: Row) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise row.wrong("answer", "a string or a number", value)
     if not math.isfinite(value):
-        raise DataError(f"{row.where}: column 'answer' is {value}, which is no number to compare with: correct it")
+        raise DataError(f"{row.where}: column 'answer' is {value}, which is not a finite number: correct it")
     return str(value)
 
 
