@@ -33,6 +33,7 @@ def with_prompt(one: Record, prompt: str, **meta: str) -> Record:
     ("checks", "fault"),
     [
         ((), "math/003 rejected-0/concise (no check)"),
+        ((Check("style", "pass"), Check("diff", "pass")), "math/003 rejected-0/concise (no check)"),
         ((Check("key", "fail"),), "math/003 rejected-0/concise (key: fail)"),
         ((Check("key", "pass"), Check("judge:x", "unsure")), "math/003 rejected-0/concise (judge:x: unsure)"),
     ],
@@ -71,6 +72,25 @@ def test_equal_and_similar_prompts() -> None:
 def test_prompts_of_one_problem_may_be_alike() -> None:
     prompt = RECORDS[0].problem.prompt
     assert found_duplicates([with_prompt(one, prompt, cluster="task") for one in RECORDS[:3]]).passed
+
+
+def test_a_prompt_of_the_same_problem_hides_no_similar_one() -> None:
+    long = " ".join(f"word{number}" for number in range(100))
+    own = [with_prompt(one, long, cluster="task") for one in RECORDS[:2]]
+    other = with_prompt(RECORDS[2], long.replace("word50", "other"))
+    gate = found_duplicates([own[0], other, own[1]])
+    # The most similar prompt before the last one is that of the first, which is the same problem.
+    assert gate.faults == tuple(
+        f"math/{one} have similar prompts (0.94)" for one in ("000 and math/002", "002 and math/001")
+    )
+
+
+def test_indentation_makes_programs_different() -> None:
+    right = "def all_even(xs):\n    for x in xs:\n        if x % 2:\n            return False\n    return True"
+    wrong = right.replace("\n    return True", "\n        return True")
+    one = changed(RECORDS[0], "chosen-0/concise", lambda own: replace(own, text=right))
+    one = changed(one, "rejected-0/concise", lambda own: replace(own, text=wrong))
+    assert found_duplicates([one, *RECORDS[1:]]).passed
 
 
 def test_equal_responses() -> None:
