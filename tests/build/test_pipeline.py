@@ -116,8 +116,10 @@ def key_of(folder: Path, temperature: float, seed: int = 0, options: str = "{}")
 
 def test_a_key_has_all_that_an_answer_depends_on(tmp_path: Path) -> None:
     plain, thinking = key_of(tmp_path, 1.0), "{template_kwargs: {enable_thinking: true}}"
-    others = [key_of(tmp_path, 0.5), key_of(tmp_path, 1.0, seed=1), key_of(tmp_path, 1.0, options=thinking)]
-    assert len({plain, *others}) == 4
+    effort = "{judge_kwargs: {reasoning_effort: high}}"
+    others = [key_of(tmp_path, 0.5), key_of(tmp_path, 1.0, seed=1)]
+    others += [key_of(tmp_path, 1.0, options=options) for options in (thinking, effort)]
+    assert len({plain, *others}) == 5
     assert key_of(tmp_path, 1.0, options="{concurrency: 3, read_timeout: 9.0}") == plain
     assert key_of(tmp_path, 0.0, seed=1) == key_of(tmp_path, 0.0)
 

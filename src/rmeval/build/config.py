@@ -24,7 +24,16 @@ checks texts, `compliant` answers harmful requests."""
 Model = TypeVar("Model", bound=BaseModel)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _WRITING = frozenset(
-    ("chat_template", "dtype", "model_kwargs", "revision", "template_kwargs", "tokenizer", "tokenizer_kwargs")
+    (
+        "chat_template",
+        "dtype",
+        "judge_kwargs",
+        "model_kwargs",
+        "revision",
+        "template_kwargs",
+        "tokenizer",
+        "tokenizer_kwargs",
+    )
 )
 
 

@@ -180,8 +180,8 @@ class Tools:
                 "model": own.name,
                 "messages": [message.to_dict() for message in messages],
                 "temperature": self._temperature(ask),
-                # Without a temperature, nothing is drawn.
-                **({"seed": self.config.seed} if self._temperature(ask) else {}),
+                # Without a temperature, nothing is drawn; 0 is the default.
+                **({"seed": self.config.seed} if self.config.seed and self._temperature(ask) else {}),
                 **({"options": own.writing} if own.writing else {}),
                 "top_p": own.top_p,
                 "max_new_tokens": self._limit(ask),

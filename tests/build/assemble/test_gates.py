@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -112,7 +113,8 @@ def lengthened(one: Record, side: str) -> Record:
 
 
 def numbers_gate(records: Sequence[Record], tolerance: float = 0.05) -> Gate:
-    card = {"id": "x", "title": "x", "measures": "x", "licence": "x", "items": "x", "counts": {"math": len(records)}}
+    counts = dict(Counter(one.problem.domain for one in records))
+    card = {"id": "x", "title": "x", "measures": "x", "licence": "x", "items": "x", "counts": counts}
     benchmark = BuiltBenchmark("x", card)
     found = baseline_numbers(benchmark, CountedItems.of([item_of(one) for one in records]))
     assert {one.baseline for one in found} == {"random", "longest", "shortest", "markdown"}
@@ -130,6 +132,28 @@ def test_baselines_at_chance_and_off() -> None:
     # Half longer each way: exactly 50%.
     both = [lengthened(one, "chosen" if place % 2 else "rejected") for place, one in enumerate(many)]
     assert numbers_gate(both).passed
+
+
+def test_parts_of_safety_do_not_hide_each_other() -> None:
+    one, other = "safety-refuse", "safety-response"
+    many = [
+        *(lengthened(record(number, one), "chosen") for number in range(40)),
+        *(lengthened(record(number, other), "rejected") for number in range(40)),
+    ]
+    gate = numbers_gate(many)
+    # Together, the longest is right in half of the comparisons.
+    assert not gate.passed
+    assert "longest gets 100.0% in safety-refuse" in gate.faults[0]
+    alone = numbers_gate(many[:40])
+    assert not alone.passed
+    assert "in safety-refuse" in alone.faults[0]
+
+
+def test_too_few_problems_are_stated() -> None:
+    gate = numbers_gate([lengthened(record(number), "chosen") for number in range(3)])
+    assert gate.passed
+    assert gate.found.endswith("; others are as far in math, with too few problems to tell")
+    assert "too few" not in numbers_gate(RECORDS).found
 
 
 def test_a_difference_must_be_significant_and_large() -> None:

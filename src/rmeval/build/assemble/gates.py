@@ -142,6 +142,8 @@ def baselines(numbers: Sequence[BaselineNumber], tolerance: float, level: Level)
             f"{percent(tolerance)} points"
         )
     )
+    if unsure := sorted({one.domain for one in numbers if one.is_far(tolerance) and one not in off}):
+        found += f"; others are as far in {', '.join(unsure)}, with too few problems to tell"
     return Gate("baselines", level, not off, found, _some(faults))
 
 
