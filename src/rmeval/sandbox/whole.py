@@ -18,6 +18,8 @@ from rmeval.sandbox.suites import TestSuite, Verdict, VerdictStatus
 __all__ = ["verify_output", "verify_program"]
 
 _ERROR = re.compile(r"error\b|Exception\b|panicked|Assertion", re.IGNORECASE)
+_PLACE = re.compile(r"(?:--> )?(\S+\.(?:js|rs):\d+(?::\d+)?)")
+"""The place of an error, on a line without the error."""
 _MAIN = {"python": "main.py", "cpp": "main.cpp", "java": "Main.java", "javascript": "main.js", "rust": "main.rs"}
 
 
@@ -51,6 +53,8 @@ def _not_run(found: Outcome, place: str) -> Verdict:
     lines = [line.strip() for line in found.stderr.splitlines() if line.strip()]
     # Other lines are of the traceback, or advice.
     last = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "")
+    if found.status == "compile" and (where := next(filter(None, map(_PLACE.fullmatch, lines)), None)):
+        last = f"{where[1]}: {last}"
     last = shortened(last, 300)
     details: dict[str, tuple[VerdictStatus, str]] = {
         "exit": ("fail", f"exit code {found.exit_code}{f': {last}' if last else ''}"),

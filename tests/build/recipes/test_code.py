@@ -213,3 +213,13 @@ def test_what_the_problem_gives_is_there_when_a_solution_runs(tmp_path: Path) ->
     assert [one.text for one in chosen] == [right, same]
     assert [one.text for one in rejected] == [wrong]
     assert states(found)["unclear"] == 1
+
+
+def test_a_server_that_ignores_the_temperature_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    responses(tmp_path, [block(RIGHT)] * 2)
+    assert "all samples of each problem are the same text" in caplog.text
+
+
+def test_different_samples_are_not_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    responses(tmp_path, [block(RIGHT), block(RIGHT.replace("1", "2"))])
+    assert caplog.text == ""
