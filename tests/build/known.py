@@ -21,6 +21,7 @@ __all__ = [
     "Known",
     "gsm8k",
     "humaneval",
+    "math_algebra",
     "math_test",
     "mbpp",
     "other_forms",
@@ -110,6 +111,29 @@ def math_test(shared: Path, count: int | None = None) -> list[Known]:
     return found[:count]
 
 
+_ROOT = re.compile(r"-?\d*(\\sqrt\{\d+\}|\\pi)")
+_POLYNOMIAL = re.compile(r"-?\d*x(\^\{?\d\}?)?( *[-+] *\d*x(\^\{?\d\}?)?)*( *[-+] *\d+)?")
+_POINT = re.compile(r"\((-?\d+), *(-?\d+)\)")
+
+
+def math_algebra(shared: Path, count: int | None = None) -> list[Known]:
+    """Problems of MATH whose key is a root, a multiple of pi, a polynomial or a point, in all their order."""
+    found = []
+    for row in rows(shared / "data" / "problems" / "MATH_test_5000.jsonl.gz"):
+        key = row["solution"].rpartition("\\boxed{")[2]
+        key = _braced("{" + key) if key else ""
+        if (point := _POINT.fullmatch(key)) is not None:
+            wrong = (f"({int(point[1]) + 2},{point[2]})", f"({point[1]},{int(point[2]) - 1})")
+        elif _ROOT.fullmatch(key):
+            wrong = (f"{key}+1", f"2\\left({key}\\right)")
+        elif _POLYNOMIAL.fullmatch(key):
+            wrong = (f"{key}+1", f"{key}-x")
+        else:
+            continue
+        found.append(Known(f"math-{row['idx']}", row["problem"].strip(), "math", key, wrong, row=row))
+    return found[:count]
+
+
 def _braced(text: str) -> str:
     """What the first pair of braces contains."""
     depth = 0
@@ -151,6 +175,10 @@ def other_forms(key: str) -> tuple[str, ...]:
         while below % 5 == 0:
             below //= 5
         return (*forms, *([f"{found[1]}{float(quotient)}"] if below == 1 and quotient.denominator <= 64 else []))
+    if (point := _POINT.fullmatch(key)) is not None:
+        return (f"\\left( {point[1]}, {point[2]} \\right)", f" {key} ")
+    if _ROOT.fullmatch(key) or _POLYNOMIAL.fullmatch(key):
+        return (f"\\frac{{2\\left({key}\\right)}}{{2}}", f"1+{key}-1", f" {key} ")
     return (f" {key} ",)
 
 

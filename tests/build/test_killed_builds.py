@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -105,28 +106,29 @@ def killed(config: Path, out: Path, when: Callable[[], bool]) -> bool:
     return process.returncode == -9
 
 
-def moments(out: Path, server: Scripted, plain: Sequence[int]) -> dict[str, Callable[[], bool]]:
+def moments(out: Path, server: Scripted, plain: Sequence[int], runs: int) -> dict[str, Callable[[], bool]]:
     """When builds are killed, in order.
 
     Args:
         out: The build's folder.
         server: The server.
         plain: Number of calls of a whole build after the second and after the third stage.
+        runs: Bytes of its log of runs of code.
     """
     folder = BuildFolder(out)
 
     def made(count: int) -> Callable[[], bool]:
         return lambda: len(calls(server)) >= count
 
-    def size(name: str, least: int) -> Callable[[], bool]:
-        return lambda: sum(path.stat().st_size for path in (out / name).rglob("*") if path.is_file()) > least
+    def grown(least: int) -> Callable[[], bool]:
+        return lambda: size_of(out / "verdicts") > least
 
     return {
         "problems": lambda: (out / "lock").exists(),
         "responses, first calls": made(2),
         "responses, half of the calls": made(plain[0] // 2),
-        "responses, first runs of code": size("verdicts", 0),
-        "responses, more runs of code": size("verdicts", 9000),
+        "responses, first runs of code": grown(0),
+        "responses, more runs of code": grown(runs // 2),
         "styles, first calls": made(plain[0] + 5),
         "styles, half of the calls": made((plain[0] + plain[1]) // 2),
         "review": lambda: (folder.of("styles") / "stage.json").is_file(),
@@ -147,10 +149,12 @@ def test_a_build_killed_in_every_stage_is_the_same(tmp_path: Path) -> None:
         counts = [stage.facts["calls"] for stage in stages if stage is not None]
     assert len(once) == len(set(once)) >= sum(counts)  # One that is cut off is sent again with twice its limit.
 
+    runs = size_of(plain / "out" / "verdicts")
+
     with serving() as server:
         config, out = write(again, server), again / "out"
         lost, stopped = 0, list[str]()
-        for name, moment in moments(out, server, [counts[0], sum(counts)]).items():
+        for name, moment in moments(out, server, [counts[0], sum(counts)], runs).items():
             before = logged(out)
             sent = len(calls(server))
             if killed(config, out, moment):
@@ -170,3 +174,12 @@ def test_a_build_killed_in_every_stage_is_the_same(tmp_path: Path) -> None:
 def logged(out: Path) -> int:
     """Number of answers in the log."""
     return len(AnswerLog(out / "answers")) if (out / "answers").is_dir() else 0
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files; one that is replaced meanwhile counts as none."""
+    sizes = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes += path.stat().st_size if path.is_file() else 0
+    return sizes

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from rmeval.build import BuildFolder, Record, StageResult
+from rmeval.build import BuildFolder, Record, StageResult, build, load_config
+from rmeval.build.answers import AnswerLog
 from rmeval.build.problems.keys import boxed
-from tests.build.known import Known, gsm8k, humaneval, math_test, mbpp, with_mutants
+from rmeval.build.recipes.final_answers import needs_algebra, normalised
+from tests.build.known import Known, gsm8k, humaneval, math_algebra, math_test, mbpp, with_mutants
 from tests.build.oracle import run_plainly
 from tests.build.scripted import ScriptedModel
 from tests.build.scripted_styles import rewriting
@@ -135,3 +137,22 @@ def _given(known: Known) -> str:
 
 def test_no_call_is_made_twice(real: Build) -> None:
     assert real.model.repeated() == 0
+
+
+def test_keys_that_need_algebra(shared: Path, tmp_path: Path) -> None:
+    """The first keys of MATH are numbers, which math-verify does not see; here it decides on all others."""
+    known = math_algebra(shared)
+    assert len(known) > 150
+    assert all(needs_algebra(normalised(one.right)) for one in known)
+    (tmp_path / "math.jsonl").write_text("".join(f"{json.dumps(one.row)}\n" for one in known))
+    model = ScriptedModel(known)
+    with serve(model) as server:
+        models = {"writer": {"model": f"{server.url}/v1", "served_model": "scripted"}}
+        domain = {"recipe": "math", "problems": {"file": "math.jsonl"}, "responses": {"samples": 6}}
+        (tmp_path / "config.yaml").write_text(
+            json.dumps({"name": "algebra", "models": models, "domains": {"math": domain}})
+        )
+        found = build(load_config(tmp_path / "config.yaml"), tmp_path / "out", until="responses").stages["responses"]
+    assert len(AnswerLog(tmp_path / "out" / "verdicts")) > 300
+    assert len(found.records) > 100
+    assert_all_true(model, found.records)

@@ -5,6 +5,7 @@ It seldom solves them, so that most problems are left out, and the build states 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ models:
   writer:
     model: "{server.url}/v1"
     served_model: {server.model_name}
-    max_new_tokens: 256
+    max_new_tokens: 96
     options: {{concurrency: 1, read_timeout: 600, timeout: 1800}}
 domains:
   math:
@@ -33,8 +34,16 @@ domains:
 
 
 @pytest.fixture
-def server(transformers_server: StartTransformers, real_models: Path) -> TransformersServer:
-    return transformers_server(real_models / "smollm2")
+def server(transformers_server: StartTransformers, real_models: Path, tmp_path: Path) -> TransformersServer:
+    """The model, set to sample: `transformers serve` ignores the temperature of calls otherwise."""
+    model = tmp_path / "smollm2"
+    model.mkdir()
+    for path in (real_models / "smollm2").iterdir():
+        (model / path.name).symlink_to(path)
+    settings = json.loads((model / "generation_config.json").read_text())
+    (model / "generation_config.json").unlink()
+    (model / "generation_config.json").write_text(json.dumps({**settings, "do_sample": True}))
+    return transformers_server(model)
 
 
 def ended(folder: Path) -> tuple[int, str]:
@@ -56,6 +65,7 @@ def test_the_funnel_of_a_weak_writer(server: TransformersServer, shared: Path, t
     assert {one.reason for one in found.dropped} <= {"no right sample", "no wrong sample", "no verified sample"}
     # Either a problem is left, or the command says that none is and where to look.
     assert (code == 0) == bool(found.records)
+    assert "the same text" not in errors
     if not found.records:
         assert "no problem" in errors
         assert "dropped.jsonl" in errors

@@ -26,7 +26,6 @@ def holds(sandbox: Sandbox, solution: str, code: str) -> None:
         ("def double(x): return abs(2 * x)", "AssertionError: negative (at: assert double(-3) == -6, 'negative')"),
         ("def double(x): return x / 0", "ZeroDivisionError: division by zero (at: assert double(1) == 2)"),
         ("def triple(x): return 3 * x", "NameError: the solution does not define double"),
-        ("def double(x:", "SyntaxError: '(' was never closed (solution, line 1)"),
         ("raise ValueError('at once')", "ValueError: at once"),
         ("class E(KeyError): pass\ndef double(x): raise E('k')", "KeyError: \"'k'\" (at: assert double(1) == 2)"),
         (
@@ -41,6 +40,14 @@ def holds(sandbox: Sandbox, solution: str, code: str) -> None:
 )
 def test_a_wrong_solution_fails_with_the_line(sandbox: Sandbox, solution: str, detail: str) -> None:
     assert verdict(sandbox, solution) == ("fail", detail)
+
+
+def test_a_solution_with_a_syntax_error_does_not_compile(sandbox: Sandbox) -> None:
+    detail = "SyntaxError: '(' was never closed (solution, line 1)"
+    assert verdict(sandbox, "def double(x:") == ("compile", detail)
+    assert verdict(sandbox, "if 1:\npass")[0] == "compile"
+    # Raised by a call, it is an exception as any other.
+    assert verdict(sandbox, "def double(x): return eval('(')")[0] == "fail"
 
 
 def test_a_right_solution_passes_in_both_isolations(sandbox: Sandbox, plain: Sandbox) -> None:

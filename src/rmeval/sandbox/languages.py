@@ -94,7 +94,12 @@ def _java() -> Toolchain | None:
 def _javascript() -> Toolchain | None:
     if (executable := _which("node")) is None:
         return None
-    return Toolchain("javascript", executable, (str(executable), "{main}"), None, (executable,), address_space=False)
+    # A syntax error is found before the program runs.
+    copy = "find . -name out -prune -o -type f -exec cp --parents {{}} out ';'"
+    run = (str(executable), "{main}")
+    return Toolchain(
+        "javascript", executable, run, f"{executable} --check {{main}} && {copy}", (executable,), address_space=False
+    )
 
 
 def _rust() -> Toolchain | None:

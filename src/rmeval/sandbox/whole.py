@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from rmeval.sandbox.suites import TestSuite, Verdict, VerdictStatus
 __all__ = ["verify_output", "verify_program"]
 
 _ERROR = re.compile(r"error\b|Exception\b|panicked|Assertion", re.IGNORECASE)
+_PLACE = re.compile(r"(?:--> )?(\S+\.(?:js|rs):\d+(?::\d+)?)")
+"""The place of an error, on a line without the error."""
 _MAIN = {"python": "main.py", "cpp": "main.cpp", "java": "Main.java", "javascript": "main.js", "rust": "main.rs"}
 
 
@@ -44,9 +47,14 @@ def verify_output(isolated: Isolated, limits: Limits, solution: str, tests: Test
 
 def _not_run(found: Outcome, place: str) -> Verdict:
     """The verdict on a program that did not end well."""
+    if found.exit_code == 128 + signal.SIGKILL and found.status == "signal":
+        # Also the kernel does this, where the machine has no memory left.
+        return Verdict("error", f"{place}the program was killed", found.seconds)
     lines = [line.strip() for line in found.stderr.splitlines() if line.strip()]
     # Other lines are of the traceback, or advice.
     last = next((line for line in lines if _ERROR.search(line)), lines[-1] if lines else "")
+    if found.status == "compile" and (where := next(filter(None, map(_PLACE.fullmatch, lines)), None)):
+        last = f"{where[1]}: {last}"
     last = shortened(last, 300)
     details: dict[str, tuple[VerdictStatus, str]] = {
         "exit": ("fail", f"exit code {found.exit_code}{f': {last}' if last else ''}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,10 @@ __all__ = [
     "kept",
     "planned_samples",
     "status_of",
+    "with_findings",
 ]
+
+logger = logging.getLogger(__name__)
 
 SIDES: Mapping[Side, str] = {"chosen": "right", "rejected": "wrong"}
 """What a response of each side is found to be."""
@@ -46,7 +50,7 @@ class SampleOptions(Options):
         keep: Largest number of candidates of each side that style control may use.
     """
 
-    samples: int = Field(8, ge=2)
+    samples: int = Field(8, ge=2, le=1000)
     temperature: float = Field(1.0, ge=0)
     keep: int = Field(1, ge=1)
 
@@ -106,7 +110,14 @@ def draw_samples(
         for number in range(options.samples)
     ]
     found = (Sample(ask.sample, _text(one), one) for ask, one in zip(asks, write(asks, tools, what), strict=True))
-    return [list(islice(found, options.samples)) for _ in problems]
+    samples = [list(islice(found, options.samples)) for _ in problems]
+    several = [texts for own in samples if len(texts := [one.text for one in own if one.text]) > 1]
+    if options.temperature > 0 and several and all(len(set(texts)) == 1 for texts in several):
+        logger.warning(
+            "all samples of each problem are the same text: the server of the writer seems to ignore the temperature, "
+            "so that more samples change nothing"
+        )
+    return samples
 
 
 def _text(written: Written | Failed) -> str:

@@ -359,7 +359,8 @@ def _failed_load(name: str, text: str, missing: str) -> tuple[str, str]:
         return "memory", name
     if missing and missing.partition(".")[0] not in sys.stdlib_module_names:
         return "error", f"the solution needs the module {missing}, which the sandbox does not contain: add `readable`"
-    return "fail", f"{name}: {text}" if text else name
+    status = "compile" if name in ("SyntaxError", "IndentationError", "TabError") else "fail"
+    return status, f"{name}: {text}" if text else name
 
 
 def _shown(error: BaseException) -> str:
