@@ -122,7 +122,8 @@ def _findings(
     ]
     order = list(GATES)
     found.sort(key=lambda gate: order.index(gate.name))
-    return Findings(records, funnel_of(tools.earlier), used_of(tools.earlier), found, balance, numbers)
+    review = tools.earlier["review"].facts.get("review", {}) if "review" in tools.earlier else {}
+    return Findings(records, funnel_of(tools.earlier), used_of(tools.earlier), found, balance, numbers, review)
 
 
 def _prompts(found: Findings, tools: Tools) -> list[PromptFile]:
